@@ -1,0 +1,154 @@
+"""PEOPLE: users, business units, teams, memberships, roles."""
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.utils import timezone
+
+
+class BusinessUnit(models.Model):
+    """A part of the organisation with its own budget."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(unique=True)
+    has_ai = models.BooleanField("had AI before the marketplace", default=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Team(models.Model):
+    """People who publish or consume together. Rights hang on teams, not on persons."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(unique=True)
+    business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="teams")
+    is_ai_team = models.BooleanField("builds models", default=False)
+    cost_centre = models.CharField(max_length=20, blank=True)
+    email = models.EmailField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class People(UserManager):
+    def system(self, name="marketplace"):
+        """The named system user that work nobody asked for acts as. Cannot log in."""
+        user, created = self.get_or_create(
+            username=f"system:{name}", defaults={"display_name": f"System ({name})", "is_system": True}
+        )
+        if created:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        return user
+
+
+class User(AbstractUser):
+    """A person, or a named system actor. Rights are looked up at call time, never stored in a session or key."""
+
+    first_name = last_name = None
+    display_name = models.CharField(max_length=80, blank=True)
+    job_title = models.CharField(max_length=80, blank=True)
+    is_system = models.BooleanField(default=False)
+
+    objects = People()
+
+    class Meta:
+        ordering = ["username"]
+
+    def __str__(self):
+        return self.display_name or self.username
+
+    def get_full_name(self):
+        return str(self)
+
+    def get_short_name(self):
+        return self.username
+
+    @property
+    def initials(self):
+        words = str(self).split()
+        return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+    def teams(self):
+        """The teams this person is on now."""
+        return Team.objects.filter(memberships__user=self, memberships__left_at=None)
+
+    def team_ids(self):
+        return set(self.memberships.filter(left_at=None).values_list("team_id", flat=True))
+
+    def leads(self, team):
+        return self.memberships.filter(team=team, role=Membership.Role.LEAD, left_at=None).exists()
+
+    def is_on(self, team):
+        return self.memberships.filter(team=team, left_at=None).exists()
+
+    def has_role(self, *roles):
+        """True when the person holds one of the marketplace roles now."""
+        return self.is_active and self.grants.filter(role__in=roles, revoked_at=None).exists()
+
+    def roles(self):
+        return set(self.grants.filter(revoked_at=None).values_list("role", flat=True))
+
+
+class Membership(models.Model):
+    """A person on a team, with history: who left a team last month still may not judge its work."""
+
+    class Role(models.TextChoices):
+        LEAD = "lead", "Lead"
+        MEMBER = "member", "Member"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    joined_at = models.DateTimeField(default=timezone.now)
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "team"], condition=models.Q(left_at=None), name="membership_once_at_a_time"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user} on {self.team}"
+
+
+class RoleGrant(models.Model):
+    """A marketplace role held by a person, with history."""
+
+    class Role(models.TextChoices):
+        CURATOR = "curator", "Marketplace manager"
+        EVALUATOR = "evaluator", "Independent evaluator"
+        FAIRNESS_REVIEWER = "fairness_reviewer", "Fairness reviewer"
+        SECURITY_REVIEWER = "security_reviewer", "Security reviewer"
+        LEGAL_REVIEWER = "legal_reviewer", "Legal reviewer"
+        MODEL_RISK_OFFICER = "model_risk_officer", "Model risk officer"
+        GOVERNANCE_LEAD = "governance_lead", "Governance lead"
+        OPERATOR = "operator", "Platform operator"
+        FINANCE = "finance", "Finance"
+        EXECUTIVE = "executive", "Executive"
+        AUDITOR = "auditor", "Auditor"
+        ADMIN = "admin", "Administrator"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="grants")
+    role = models.CharField(max_length=30, choices=Role)
+    granted_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    granted_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role"], condition=models.Q(revoked_at=None), name="rolegrant_once_at_a_time"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user}: {self.get_role_display()}"

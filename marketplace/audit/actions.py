@@ -1,0 +1,83 @@
+"""Verbs of the record: append an event; chain what was appended; sign the head."""
+
+import json
+import os
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from marketplace.audit.models import AuditEvent, Checkpoint
+from marketplace.lib import requestid, signing
+from marketplace.lib.background import enqueue
+from marketplace.lib.canonical import canonical, digest
+
+SEQUENCER_LOCK = 7_310_001
+# What may not wait for the periodic checkpoint (reliability.md §2.9: approvals, role changes, statement closes).
+WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "statement.")
+
+
+def record(by, action, obj, reason="", **detail):
+    """Append one event in the caller's transaction: if this row fails, the act fails.
+
+    `detail` holds plain JSON values, no secrets and no floats.
+    """
+    event = AuditEvent.objects.create(
+        at=timezone.now(),
+        actor=by,
+        action=action,
+        object_type=obj._meta.label_lower,
+        object_id=str(obj.pk),
+        object_label=str(obj)[:200],
+        reason=reason,
+        detail=detail,
+        request_id=requestid.current(),
+    )
+    enqueue("audit.sequence", action.startswith(WITNESS_AT_ONCE))
+    return event
+
+
+def sequence(batch=5000):
+    """Give gap-free numbers and hashes to what was appended. Returns how many were chained. Safe to run twice at once."""
+    with transaction.atomic():
+        if not _only_sequencer():
+            return 0
+        last = AuditEvent.objects.exclude(seq=None).order_by("-seq").first()
+        seq, head = (last.seq, last.hash) if last else (0, "0" * 64)
+        events = list(AuditEvent.objects.filter(seq=None).order_by("id")[:batch])
+        for event in events:
+            seq += 1
+            event.seq, event.prev_hash = seq, head
+            head = event.hash = link(head, seq, event.content())
+        AuditEvent.objects.bulk_update(events, ["seq", "prev_hash", "hash"], batch_size=500)
+    return len(events)
+
+
+def link(prev_hash, seq, content):
+    """The chain's formula: SHA-256 over prev_hash, seq and the canonical content (reliability.md §2.9). Hex."""
+    return digest([prev_hash, seq, content])
+
+
+def checkpoint():
+    """Sign the chain's head and witness it outside the database. Returns the Checkpoint, or None when nothing is new."""
+    last = AuditEvent.objects.exclude(seq=None).order_by("-seq").first()
+    if last is None or Checkpoint.objects.filter(size=last.seq).exists():
+        return None
+    statement = {"size": last.seq, "head": last.hash}
+    point = Checkpoint.objects.create(at=timezone.now(), signature=signing.sign(canonical(statement)), **statement)
+    _witness({**statement, "signature": point.signature, "at": point.at.isoformat()})
+    return point
+
+
+def _witness(line):
+    path = settings.AUDIT_WITNESS_FILE
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _only_sequencer():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
+        return cursor.fetchone()[0]

@@ -1,0 +1,19 @@
+"""Background doors of the record."""
+
+from celery import shared_task
+
+from marketplace.audit import actions
+
+
+@shared_task(name="audit.sequence", time_limit=60)
+def sequence(witness=False):
+    while actions.sequence() == 5000:
+        pass
+    if witness:
+        actions.checkpoint()
+
+
+@shared_task(name="audit.checkpoint", time_limit=60)
+def checkpoint():
+    actions.sequence()
+    actions.checkpoint()

@@ -1,0 +1,47 @@
+"""Finds any edit, delete, insert, reorder, truncation or fork in the record."""
+
+import json
+from pathlib import Path
+
+from django.conf import settings
+
+from marketplace.audit.actions import link
+from marketplace.audit.models import AuditEvent
+from marketplace.lib import signing
+from marketplace.lib.canonical import canonical
+
+
+def find_faults(witness_file=None, limit=20):
+    """Walk the whole chain and every witnessed checkpoint. Returns a list of sentences; empty means intact."""
+    faults, heads = _walk(limit)
+    faults += _check_witnesses(heads, Path(witness_file or settings.AUDIT_WITNESS_FILE))
+    return faults[:limit]
+
+
+def _walk(limit):
+    faults, heads, expected, head = [], {}, 1, "0" * 64
+    for event in AuditEvent.objects.exclude(seq=None).order_by("seq").iterator(2000):
+        if event.seq != expected:
+            faults.append(f"seq {expected} is missing: the next row has seq {event.seq}.")
+        if event.prev_hash != head or event.hash != link(event.prev_hash, event.seq, event.content()):
+            faults.append(f"seq {event.seq} ({event.action}) does not match its hash.")
+        expected, head = event.seq + 1, event.hash
+        heads[event.seq] = event.hash
+        if len(faults) >= limit:
+            break
+    return faults, heads
+
+
+def _check_witnesses(heads, path):
+    if not path.exists():
+        return ["There is no witness file, although events are recorded."] if heads else []
+    return [fault for line in path.read_text().splitlines() if (fault := _witness_fault(json.loads(line), heads))]
+
+
+def _witness_fault(line, heads):
+    statement = {"size": line["size"], "head": line["head"]}
+    if not signing.is_signed(canonical(statement), line["signature"]):
+        return f"The checkpoint of size {line['size']} is not signed by the platform."
+    if heads.get(line["size"]) != line["head"]:
+        return f"Witnessed head at seq {line['size']} is not in the record: it was rewritten or cut off."
+    return None

@@ -1,0 +1,45 @@
+"""Business answers that rise from verbs. Two handlers (one per door) turn them into a page message or problem+json."""
+
+
+class BusinessAnswer(Exception):
+    """A 'no' that a person can act on.
+
+    message  the sentence shown to the person.
+    field    the form or API field it is about, or None.
+    remedy   what would make the answer yes, or "".
+    ask      who can help ("the model risk officer"), or "".
+    """
+
+    status = 409
+    slug = "rule"
+    title = "The rules do not allow this now"
+
+    def __init__(self, message, *, field=None, remedy="", ask=""):
+        super().__init__(message)
+        self.message, self.field, self.remedy, self.ask = message, field, remedy, ask
+
+    @property
+    def sentence(self):
+        """The message with its remedy and who can help, as one text."""
+        parts = [self.message, self.remedy, f"Ask {self.ask}." if self.ask else ""]
+        return " ".join(part for part in parts if part)
+
+
+class RuleError(BusinessAnswer):
+    """The person may do such things, but not this, not now (409)."""
+
+
+class Invalid(RuleError):
+    """What was given does not have the right form (422)."""
+
+    status = 422
+    slug = "invalid"
+    title = "What was sent cannot be used"
+
+
+class NotAllowed(BusinessAnswer):
+    """This person may not do this (403)."""
+
+    status = 403
+    slug = "not-allowed"
+    title = "You may not do this"

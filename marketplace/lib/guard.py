@@ -1,0 +1,9 @@
+"""The first line of every verb."""
+
+from marketplace.lib.errors import NotAllowed
+
+
+def require(allowed, reason, ask=""):
+    """Raise NotAllowed(reason) unless `allowed`. `ask` names who can help."""
+    if not allowed:
+        raise NotAllowed(reason, ask=ask)

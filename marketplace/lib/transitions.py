@@ -1,0 +1,38 @@
+"""The one writer of state columns.
+
+A stateful model has `State(TextChoices)` and `MOVES = {from: {to, …}}`; `state_constraint` puts the set of states
+into the database too.
+"""
+
+from django.db import models
+
+from marketplace.lib.errors import RuleError
+
+
+class StaleState(RuleError):
+    """Somebody else moved the object first (409)."""
+
+
+def transition(obj, to, **fields):
+    """Move `obj.state` to `to` and set `fields`, in one conditional UPDATE on the old state.
+
+    Raises RuleError when MOVES does not allow the move, StaleState when another writer was first.
+    """
+    moves = obj.MOVES.get(obj.state, frozenset())
+    if to not in moves:
+        raise RuleError(
+            f"{obj} is {obj.get_state_display().lower()}; it cannot become {obj.State(to).label.lower()}.",
+            field="state",
+        )
+    updated = type(obj)._base_manager.filter(pk=obj.pk, state=obj.state).update(state=to, **fields)
+    if updated == 0:
+        raise StaleState(f"{obj} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+    obj.state = to
+    for name, value in fields.items():
+        setattr(obj, name, value)
+    return obj
+
+
+def state_constraint(states, name):
+    """A database check that `state` is one of `states`."""
+    return models.CheckConstraint(condition=models.Q(state__in=[state.value for state in states]), name=name)

@@ -1,0 +1,21 @@
+"""Verbs of telling."""
+
+from django.utils import timezone
+
+from marketplace.notices.models import Notice
+
+
+def tell(people, kind, title, *, key, body="", url=""):
+    """Tell each of `people` once per `key` (the occasion: "review-opened:41"). In the caller's transaction."""
+    Notice.objects.bulk_create(
+        [Notice(recipient=person, kind=kind, title=title[:200], body=body, url=url, key=key) for person in set(people)],
+        ignore_conflicts=True,
+    )
+
+
+def mark_read(by, notices=None):
+    """Mark the person's own notices (all, or those given) as read."""
+    mine = Notice.objects.filter(recipient=by, read_at=None)
+    if notices is not None:
+        mine = mine.filter(pk__in=[notice.pk for notice in notices])
+    mine.update(read_at=timezone.now())

@@ -1,0 +1,25 @@
+"""TELLING: what people are told, and whether they saw it."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Notice(models.Model):
+    """One message to one person. `key` makes telling idempotent: the same occasion is told once."""
+
+    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    url = models.CharField(max_length=300, blank=True)
+    key = models.CharField(max_length=120)
+    at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="notice_told_once")]
+        indexes = [models.Index(fields=["recipient", "read_at"])]
+
+    def __str__(self):
+        return self.title
