@@ -1,0 +1,304 @@
+"""The usage spool: a journal on disk that holds each call from before it is forwarded until it is in Postgres.
+
+One writer process owns a *holder* name and a row of segment files, preallocated and memory-mapped. Every call takes
+one slot of 128 bytes: the first part is written before the upstream is asked, the second part before the last byte of
+the answer goes out. Each part has its own CRC32, so a slot that was torn by SIGKILL or a full disk reads as
+"not there". Stores into a mapped file survive the death of the process; `sync` bounds what a power cut can take.
+
+A writer keeps an exclusive lock on its segments and on `<holder>.alive`; the kernel drops the locks with the process.
+A reader that gets the lock therefore knows that nothing more will come: slots without an end are `unknown`, zero units.
+Slots finish out of order; the reader's position is the first slot that is not yet finished.
+"""
+
+import fcntl
+import json
+import mmap
+import os
+import random
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+OUTCOMES = ("ok", "client_error", "upstream_error", "aborted", "unknown", "refused")
+OK, CLIENT_ERROR, UPSTREAM_ERROR, ABORTED, UNKNOWN, REFUSED = range(6)
+ENVIRONMENTS = ("prod", "test")
+
+HEADER = 4096
+SLOT = 128
+SLOTS = 32768
+MAGIC = b"MKSPOOL1"
+
+# event id, at (us since 1970), subscription, key, application, team, model, version, request bytes, environment
+_START = struct.Struct("<16sqqqqqqqqB")
+# duration (us), response bytes, units, http status, outcome
+_END = struct.Struct("<qqqHB")
+_SEAL = struct.Struct("<BI")  # marker, CRC32 of the part
+_END_AT = 96
+_START_SIZE, _END_SIZE = _START.size, _END.size
+_SEAL_SIZE = _SEAL.size
+assert _SEAL_SIZE + _START_SIZE <= _END_AT and _END_AT + _SEAL_SIZE + _END_SIZE <= SLOT
+
+
+class SpoolFull(Exception):
+    """No room on disk for another segment: no call may be forwarded, because it could not be recorded."""
+
+
+class Event(NamedTuple):
+    """One call as it goes to Postgres. Times in microseconds, sizes in bytes."""
+
+    event_id: bytes
+    at_us: int
+    subscription_id: int
+    key_id: int
+    application_id: int
+    team_id: int
+    model_id: int
+    version_id: int
+    request_bytes: int
+    environment: str
+    duration_us: int
+    response_bytes: int
+    units: int
+    http_status: int
+    outcome: str
+
+
+class Segment:
+    """One preallocated file as its writer sees it."""
+
+    __slots__ = ("path", "fd", "view", "used", "open_calls")
+
+    def __init__(self, path: Path, holder: str) -> None:
+        self.path = path
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
+            os.posix_fallocate(self.fd, 0, HEADER + SLOTS * SLOT)
+        except OSError as error:
+            os.close(self.fd)
+            path.unlink(missing_ok=True)
+            raise SpoolFull(str(error)) from error
+        self.view = mmap.mmap(self.fd, HEADER + SLOTS * SLOT)
+        about = json.dumps({"holder": holder, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}).encode()
+        self.view[: len(MAGIC) + len(about)] = MAGIC + about
+        self.used = 0
+        self.open_calls = 0
+
+    def close(self) -> None:
+        """Drop the mapping and with it the lock: the reader takes over."""
+        self.view.close()
+        os.close(self.fd)
+
+
+class Ticket:
+    """The slot of one running call."""
+
+    __slots__ = ("segment", "offset", "event_id")
+
+    def __init__(self, segment: Segment, offset: int, event_id: bytes) -> None:
+        self.segment = segment
+        self.offset = offset
+        self.event_id = event_id
+
+
+class Spool:
+    """The writing side, one per gateway process."""
+
+    def __init__(self, folder: Path, holder: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.holder = holder or new_holder()
+        self._number = 0
+        self._random = random.Random(os.urandom(32)).getrandbits
+        self._life = os.open(folder / f"{self.holder}.alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._life, fcntl.LOCK_EX)
+        self._full: list[Segment] = []
+        self._dirty = False
+        self._segment = self._next_segment()
+
+    def start(self, at_us: int, who: tuple[int, int, int, int, int, int], request_bytes: int, environment: int) -> Ticket:
+        """Record that a call begins. `who` = subscription, key, application, team, model, version. Raises SpoolFull."""
+        segment = self._segment
+        if segment.used >= SLOTS:
+            segment = self._rotate()
+        offset = HEADER + segment.used * SLOT
+        event_id = self.new_id(at_us)
+        part = _START.pack(event_id, at_us, *who, request_bytes, environment)
+        segment.view[offset : offset + _SEAL_SIZE + _START_SIZE] = _SEAL.pack(1, crc32(part)) + part
+        segment.used += 1
+        segment.open_calls += 1
+        self._dirty = True
+        return Ticket(segment, offset, event_id)
+
+    def end(self, ticket: Ticket, duration_us: int, response_bytes: int, units: int, status: int, outcome: int) -> None:
+        """Record how a call ended; to be called before the last byte of its answer goes out."""
+        segment = ticket.segment
+        part = _END.pack(duration_us, response_bytes, units, status, outcome)
+        offset = ticket.offset + _END_AT
+        segment.view[offset : offset + _SEAL_SIZE + _END_SIZE] = _SEAL.pack(1, crc32(part)) + part
+        segment.open_calls -= 1
+        self._dirty = True
+        if not segment.open_calls and segment is not self._segment:
+            self._full.remove(segment)
+            segment.close()
+
+    def new_id(self, at_us: int) -> bytes:
+        """A UUID version 7: sortable by time, unique without asking anybody."""
+        random_bits = self._random(74)
+        value = (at_us // 1000) << 80 | 0x7 << 76 | (random_bits >> 62) << 64 | 0x2 << 62 | (random_bits & (2**62 - 1))
+        return value.to_bytes(16, "big")
+
+    def sync(self) -> None:
+        """Push what was written to the disk; meant for a thread, every 50 ms."""
+        if not self._dirty:
+            return
+        self._dirty = False
+        for segment in [*self._full, self._segment]:
+            os.fdatasync(segment.fd)
+
+    def close(self) -> None:
+        """Give up all locks. Calls still open become `unknown`."""
+        for segment in [*self._full, self._segment]:
+            segment.close()
+        os.close(self._life)
+
+    def _rotate(self) -> Segment:
+        fresh = self._next_segment()
+        if self._segment.open_calls:
+            self._full.append(self._segment)
+        else:
+            self._segment.close()
+        self._segment = fresh
+        return fresh
+
+    def _next_segment(self) -> Segment:
+        self._number += 1
+        return Segment(self.folder / f"{self.holder}-{self._number:06d}.spool", self.holder)
+
+
+class SegmentReader:
+    """The reading side of one segment."""
+
+    def __init__(self, path: Path, position: int = 0) -> None:
+        self.path = path
+        self.name = path.stem
+        self.holder = path.stem.rsplit("-", 1)[0]
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._view = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ) if os.fstat(self._fd).st_size else b""
+        self._limit = max(0, (len(self._view) - HEADER) // SLOT)
+        self._next = min(position, self._limit)
+        self._open: list[int] = []
+
+    @property
+    def position(self) -> int:
+        """Number of slots from the beginning that are finished without a gap."""
+        return self._open[0] if self._open else self._next
+
+    @property
+    def waiting(self) -> int:
+        """Calls that have begun and not ended."""
+        return len(self._open)
+
+    def finished(self, limit: int = 20_000) -> list[Event]:
+        """The calls that ended since the last look, at most `limit` new slots."""
+        looked, self._open = self._open, []
+        found = [event for slot in looked if (event := self._look(slot))]
+        stop = min(self._limit, self._next + limit)
+        while self._next < stop and self._view[HEADER + self._next * SLOT]:
+            slot = self._next
+            self._next += 1
+            event = self._look(slot)
+            if event:
+                found.append(event)
+        return found
+
+    def abandoned(self) -> bool:
+        """Is the writer gone (closed or dead)? Holds the writer's lock from then on."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def unended(self) -> list[Event]:
+        """The begun calls as `unknown` events of zero units; only for an abandoned segment."""
+        starts = (self._start(slot) for slot in self._open)
+        self._open = []
+        return [Event(*start, 0, 0, 0, 0, "unknown") for start in starts if start]
+
+    def exhausted(self) -> bool:
+        """Has every used slot been looked at?"""
+        return self._next >= self._limit or not self._view[HEADER + self._next * SLOT]
+
+    def close(self) -> None:
+        """Forget the file."""
+        if isinstance(self._view, mmap.mmap):
+            self._view.close()
+        os.close(self._fd)
+
+    def _look(self, slot: int) -> Event | None:
+        start = self._start(slot)
+        end = self._end(slot)
+        if start is None or end is None:
+            self._open.append(slot)
+            return None
+        *rest, outcome = end
+        return Event(*start, *rest, OUTCOMES[outcome])
+
+    def _start(self, slot: int) -> tuple | None:
+        part = self._sealed(HEADER + slot * SLOT, _START_SIZE)
+        if part is None:
+            return None
+        *fields, environment = _START.unpack(part)
+        return (*fields, ENVIRONMENTS[environment])
+
+    def _end(self, slot: int) -> tuple | None:
+        part = self._sealed(HEADER + slot * SLOT + _END_AT, _END_SIZE)
+        return None if part is None else _END.unpack(part)
+
+    def _sealed(self, offset: int, size: int) -> bytes | None:
+        marker, crc = _SEAL.unpack_from(self._view, offset)
+        part = self._view[offset + _SEAL_SIZE : offset + _SEAL_SIZE + size]
+        return part if marker and crc32(part) == crc else None
+
+
+def segments(folder: Path) -> Iterator[Path]:
+    """The segment files of a folder, oldest writer first."""
+    return iter(sorted(folder.glob("*.spool")))
+
+
+def dead_holders(folder: Path) -> list[str]:
+    """Holders whose process is gone and who left no segment behind."""
+    return [path.stem for path in folder.glob("*.alive") if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))]
+
+
+def forget_holder(folder: Path, holder: str) -> None:
+    """Remove the life sign of a settled holder."""
+    (folder / f"{holder}.alive").unlink(missing_ok=True)
+
+
+def new_holder() -> str:
+    """A name that no other process on any machine ever had."""
+    return f"{os.uname().nodename.split('.')[0][:20]}-{os.getpid()}-{os.urandom(6).hex()}"
+
+
+def boot_id() -> str:
+    """This boot of this machine, empty where the kernel does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _unlocked(path: Path) -> bool:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
