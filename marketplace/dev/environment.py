@@ -1,0 +1,52 @@
+"""The environment variables that the launcher hands to settings and to every process."""
+
+import os
+from pathlib import Path
+
+from marketplace.dev import postgres, redis
+from marketplace.dev.rundir import ROOT, RunDir
+
+
+def common(run: RunDir) -> dict[str, str]:
+    """Folders, secrets and the settings module: what every process needs."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "marketplace.settings",
+        "MARKETPLACE_RUN_DIR": str(run.path),
+        "RUN_DIR": str(run.path),
+        "ARTIFACT_ROOT": str(run.path / "artifacts"),
+        "SPOOL_DIR": str(run.path / "spool"),
+        "SECRET_KEY_FILE": str(run.secret("secret_key")),
+        "KEY_PEPPER_FILE": str(run.secret("key_pepper")),
+        "SIGNING_KEY_FILE": str(run.secret("signing_key")),
+        "RAY_AUTH_TOKEN_PATH": str(run.secret("ray_token")),
+        "PYTHONPATH": _python_path(),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _python_path() -> str:
+    inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and Path(part) != ROOT]
+    return os.pathsep.join([str(ROOT), *inherited])
+
+
+def stores(run: RunDir, ports: dict[str, int]) -> dict[str, str]:
+    """DATABASE_URL and REDIS_URL: the caller's own where set, otherwise the embedded servers."""
+    return {
+        "DATABASE_URL": os.environ.get("DATABASE_URL") or postgres.url(run, ports["postgres"]),
+        "REDIS_URL": os.environ.get("REDIS_URL") or redis.url(run, ports["redis"]),
+    }
+
+
+def demo(ports: dict[str, int]) -> dict[str, str]:
+    """Addresses of the doors and of the engine, and the demo mode."""
+    return {
+        "DEMO_MODE": "1",
+        "WEB_PORT": str(ports["web"]),
+        "WEB_URL": f"http://127.0.0.1:{ports['web']}",
+        "GATEWAY_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(ports["gateway"]),
+        "GATEWAY_URL": f"http://127.0.0.1:{ports['gateway']}",
+        "RAY_ADDRESS": os.environ.get("RAY_ADDRESS") or f"127.0.0.1:{ports['engine_gcs']}",
+        "ENGINE_URL": os.environ.get("ENGINE_URL") or f"http://127.0.0.1:{ports['engine_http']}",
+        "ENGINE_API_URL": os.environ.get("ENGINE_API_URL") or f"http://127.0.0.1:{ports['engine_dashboard']}",
+    }
