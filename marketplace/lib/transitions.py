@@ -1,7 +1,8 @@
 """The one writer of state columns.
 
 A stateful model has `State(TextChoices)` and `MOVES = {from: {to, …}}`; `state_constraint` puts the set of states
-into the database too.
+into the database too. The states are a module-level class (`class VersionState(TextChoices)`), so that the model's
+Meta can name them; the model says `State = VersionState`.
 """
 
 from django.db import models

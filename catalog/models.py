@@ -1,0 +1,343 @@
+"""NOUNS: what exists and whose it is."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from marketplace.accounts.models import BusinessUnit, Team
+from marketplace.lib.transitions import state_constraint
+
+SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk_officer", "operator")
+REVIEWS = ("evaluator", "fairness_reviewer", "security_reviewer", "legal_reviewer")
+
+
+class Term(models.Model):
+    """One word of a controlled vocabulary."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=60)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+        ordering = ["position", "name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Domain(Term):
+    """The part of the business a model is about: consumer lending, payments …"""
+
+
+class Capability(Term):
+    """What a model does for somebody: scoring, document understanding, forecasting …"""
+
+    class Meta(Term.Meta):
+        verbose_name_plural = "capabilities"
+
+
+class ModelType(Term):
+    """The kind of task a model learnt: binary classification, regression …"""
+
+
+class RegisteredModelSet(models.QuerySet):
+    def visible_to(self, user):
+        """What the person may know to exist (reliability.md §2.3). The one rule of reading."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.has_role(*SEES_EVERYTHING):
+            return self
+        teams = user.teams()
+        drafts = Q(state=RegisteredModel.State.DRAFT)
+        mine = Q(owner_team__in=teams)
+        open_to_me = ~drafts & (
+            Q(visibility=RegisteredModel.Visibility.ENTERPRISE)
+            | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, visible_units__teams__in=teams)
+            | Q(visibility=RegisteredModel.Visibility.RESTRICTED, visible_teams__in=teams)
+        )
+        under_review = Q(versions__state__in=ModelVersion.UNDER_REVIEW) if user.has_role(*REVIEWS) else Q(pk=None)
+        return self.filter(pk__in=self.model.objects.filter(mine | open_to_me | under_review).values("pk"))
+
+    def published(self):
+        return self.filter(state=RegisteredModel.State.PUBLISHED)
+
+    def for_list(self):
+        """The catalog list: one query for the rows, one for the current versions."""
+        stable = Alias.objects.filter(name=Alias.STABLE).select_related("version")
+        return self.select_related("owner_team__business_unit", "domain", "capability", "model_type").prefetch_related(
+            models.Prefetch("aliases", stable, to_attr="stable_aliases")
+        )
+
+    def for_page(self):
+        return self.for_list().select_related("owner")
+
+
+class ModelState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    ARCHIVED = "archived", "Archived"
+
+
+class RegisteredModel(models.Model):
+    """A catalog entry: what it does, whose it is, whom to ask. Its versions are what is called."""
+
+    State = ModelState
+    MOVES = {
+        ModelState.DRAFT: {ModelState.PUBLISHED, ModelState.ARCHIVED},
+        ModelState.PUBLISHED: {ModelState.ARCHIVED},
+        ModelState.ARCHIVED: {ModelState.PUBLISHED},
+    }
+
+    class Visibility(models.TextChoices):
+        ENTERPRISE = "enterprise", "Everyone in the company"
+        BUSINESS_UNITS = "business_units", "Chosen business units"
+        RESTRICTED = "restricted", "Chosen teams"
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=80)
+    summary = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    limitations = models.TextField(blank=True)
+    owner_team = models.ForeignKey(Team, models.PROTECT, related_name="models")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models")
+    support_contact = models.CharField(max_length=120)
+    support_hours = models.CharField(max_length=80, blank=True)
+    domain = models.ForeignKey(Domain, models.PROTECT, related_name="models")
+    capability = models.ForeignKey(Capability, models.PROTECT, related_name="models")
+    model_type = models.ForeignKey(ModelType, models.PROTECT, related_name="models")
+    tags = models.JSONField(default=list, blank=True)
+    visibility = models.CharField(max_length=20, choices=Visibility, default=Visibility.ENTERPRISE)
+    visible_units = models.ManyToManyField(BusinessUnit, blank=True, related_name="+")
+    visible_teams = models.ManyToManyField(Team, blank=True, related_name="+")
+    similar_reason = models.TextField("why another model like these", blank=True)
+    state = models.CharField(max_length=12, choices=ModelState, default=ModelState.DRAFT)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    # Projections: refreshed by the app that owns the facts, so that the catalog sorts and filters without knowing it.
+    risk_tier = models.CharField(max_length=12, blank=True, help_text="Highest of the live versions. Writer: governance")
+    calls_30d = models.BigIntegerField(default=0, help_text="Writer: consumption")
+    calls_14d = models.JSONField(default=list, help_text="14 daily counts, oldest first. Writer: consumption")
+    consumer_teams = models.PositiveIntegerField(default=0, help_text="Teams that called in 30 days. Writer: consumption")
+    rating_mean = models.DecimalField(max_digits=3, decimal_places=2, null=True, help_text="Writer: consumption")
+    rating_count = models.PositiveIntegerField(default=0, help_text="Writer: consumption")
+    measured_p95_ms = models.PositiveIntegerField(null=True, help_text="30 days. Writer: consumption")
+    measured_availability = models.DecimalField(
+        max_digits=6, decimal_places=3, null=True, help_text="Percent, 30 days. Writer: hosting"
+    )
+
+    objects = RegisteredModelSet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [state_constraint(ModelState, "registeredmodel_state")]
+
+    def __str__(self):
+        return self.name
+
+    def get_absolute_url(self):
+        return reverse("catalog:model", args=[self.slug])
+
+    @property
+    def stable(self):
+        """The version that `stable` points to, from the prefetch of for_list(); None before publication."""
+        return self.stable_aliases[0].version if self.stable_aliases else None
+
+
+class ModelVersionSet(models.QuerySet):
+    def visible_to(self, user):
+        """Live versions of visible models; all versions for the owners, reviewers and those who see everything."""
+        if user.is_authenticated and user.has_role(*SEES_EVERYTHING):
+            return self
+        seen = self.filter(model__in=RegisteredModel.objects.visible_to(user))
+        mine = Q(model__owner_team__in=user.teams()) if user.is_authenticated else Q(pk=None)
+        if user.is_authenticated and user.has_role(*REVIEWS):
+            mine |= Q(state__in=ModelVersion.UNDER_REVIEW)
+        return seen.filter(Q(state__in=ModelVersion.LISTED) | mine)
+
+    def callable(self):
+        """Approved by governance, published by the journey, not suspended: what the gateway may route to."""
+        return self.filter(state__in=ModelVersion.LIVE, suspended_at=None)
+
+    def newest_first(self):
+        return self.order_by("-major", "-minor", "-patch")
+
+
+class VersionState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SUBMITTED = "submitted", "Submitted"
+    CHECKING = "checking", "Being checked"
+    IN_REVIEW = "in_review", "In review"
+    CHANGES_REQUESTED = "changes_requested", "Changes requested"
+    REJECTED = "rejected", "Rejected"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    APPROVED = "approved", "Approved"
+    PUBLISHED = "published", "Published"
+    DEPRECATED = "deprecated", "Deprecated"
+    RETIRED = "retired", "Retired"
+
+
+S = VersionState
+
+
+class ModelVersion(models.Model):
+    """An immutable release of a model: bytes, signature, card, and how far it got on its way."""
+
+    State = VersionState
+    MOVES = {
+        S.DRAFT: {S.SUBMITTED, S.WITHDRAWN},
+        S.SUBMITTED: {S.CHECKING, S.WITHDRAWN},
+        S.CHECKING: {S.IN_REVIEW, S.CHANGES_REQUESTED},
+        S.IN_REVIEW: {S.APPROVED, S.CHANGES_REQUESTED, S.REJECTED, S.WITHDRAWN},
+        S.CHANGES_REQUESTED: {S.SUBMITTED, S.WITHDRAWN},
+        S.APPROVED: {S.PUBLISHED},
+        S.PUBLISHED: {S.DEPRECATED},
+        S.DEPRECATED: {S.RETIRED, S.PUBLISHED},
+    }
+    EDITABLE = (S.DRAFT, S.CHANGES_REQUESTED)
+    UNDER_REVIEW = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.CHANGES_REQUESTED, S.APPROVED)
+    LIVE = (S.PUBLISHED, S.DEPRECATED)
+    LISTED = (S.PUBLISHED, S.DEPRECATED, S.RETIRED)
+
+    class Kind(models.TextChoices):
+        ONNX = "onnx", "ONNX file"
+        MLFLOW = "mlflow", "MLflow directory"
+        EXTERNAL = "external", "External endpoint"
+
+    model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="versions")
+    number = models.CharField(max_length=30)
+    major = models.PositiveIntegerField()
+    minor = models.PositiveIntegerField()
+    patch = models.PositiveIntegerField()
+    state = models.CharField(max_length=20, choices=VersionState, default=VersionState.DRAFT)
+    changelog = models.TextField(blank=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.ONNX)
+    external_url = models.URLField(blank=True)
+    signature = models.JSONField(default=dict, blank=True)
+    example = models.JSONField(default=dict, blank=True)
+    manifest = models.JSONField(default=dict, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    manifest_signature = models.CharField(max_length=128, blank=True, help_text="Ed25519, on approval. Writer: governance")
+    sla = models.JSONField(default=dict, blank=True, help_text="availability (percent), p95_ms, rps, support")
+    risk_tier = models.CharField(max_length=12, blank=True, help_text="Writer: governance")
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspension_reason = models.TextField(blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_until = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    deprecated_at = models.DateTimeField(null=True, blank=True)
+    sunset_at = models.DateTimeField(null=True, blank=True)
+    successor = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = ModelVersionSet.as_manager()
+
+    class Meta:
+        ordering = ["model", "-major", "-minor", "-patch"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
+            models.CheckConstraint(
+                condition=~Q(state__in=["approved", "published", "deprecated"]) | ~Q(manifest_signature=""),
+                name="version_live_only_signed",
+            ),
+            models.CheckConstraint(
+                condition=Q(sunset_at=None) | Q(deprecated_at=None) | Q(sunset_at__gte=F("deprecated_at")),
+                name="version_sunset_after_deprecation",
+            ),
+            state_constraint(VersionState, "version_state"),
+        ]
+
+    def __str__(self):
+        return f"{self.model.name} {self.number}"
+
+    def get_absolute_url(self):
+        return reverse("catalog:version", args=[self.model.slug, self.number])
+
+    @property
+    def is_editable(self):
+        return self.state in self.EDITABLE
+
+    @property
+    def is_callable(self):
+        return self.state in self.LIVE and self.suspended_at is None
+
+
+class Alias(models.Model):
+    """A movable pointer to a version. `stable` is what the catalog shows; nobody is routed by it."""
+
+    STABLE = "stable"
+
+    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="aliases")
+    name = models.SlugField(max_length=30)
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="aliases")
+    moved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "name"], name="alias_once")]
+        verbose_name_plural = "aliases"
+
+    def __str__(self):
+        return f"{self.model}@{self.name}"
+
+
+class Artifact(models.Model):
+    """One stored file of a version. Storage is write-once, named by content."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="artifacts")
+    name = models.CharField(max_length=200)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=60, default="application/octet-stream")
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["version", "name"], name="artifact_name_once")]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def storage_name(self):
+        """Where the bytes are in the "artifacts" storage."""
+        return f"{self.sha256[:2]}/{self.sha256}"
+
+
+class ModelCard(models.Model):
+    """The structured documentation of one version, by the schema of governance.cards. `data` maps field id → value."""
+
+    version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="card")
+    schema_version = models.CharField(max_length=20, default="card/1.0.0")
+    data = models.JSONField(default=dict, blank=True)
+    completeness = models.PositiveSmallIntegerField(default=0, help_text="Percent. Writer: publishing")
+    sha256 = models.CharField(max_length=64, blank=True)
+    edited_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self):
+        return f"Card of {self.version}"
+
+
+class Contribution(models.Model):
+    """Who had a hand in a version. Nobody on this list decides about it, whatever team they are on now."""
+
+    class Kind(models.TextChoices):
+        CREATED = "created", "Created the version"
+        UPLOADED = "uploaded", "Uploaded the package"
+        EDITED = "edited", "Edited the card"
+        ASSESSED = "assessed", "Answered the risk questionnaire"
+        SUBMITTED = "submitted", "Submitted"
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="contributions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="contributions")
+    kind = models.CharField(max_length=10, choices=Kind)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "user", "kind"], name="contribution_once")]

@@ -1,0 +1,169 @@
+"""RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from marketplace.lib.transitions import state_constraint
+
+
+class PolicyVersion(models.Model):
+    """Rules as data: which text of the rules a decision was made under. Rows are immutable."""
+
+    kind = models.SlugField(max_length=30)
+    semver = models.CharField(max_length=20)
+    body = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    effective_from = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "sha256"], name="policy_text_once")]
+
+    def __str__(self):
+        return f"{self.kind}/{self.semver}"
+
+
+class TierAssessment(models.Model):
+    """The answers to the risk questionnaire and the tier they lead to. The newest row of a version counts."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="assessments")
+    answers = models.JSONField()
+    tier = models.CharField(max_length=12)
+    score = models.PositiveSmallIntegerField()
+    reasons = models.JSONField(default=list)
+    policy = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="+")
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        get_latest_by = ["at", "id"]
+
+    def __str__(self):
+        return f"{self.version}: {self.tier}"
+
+
+class ReviewState(models.TextChoices):
+    OPEN = "open", "Open"
+    APPROVED = "approved", "Approved"
+    CHANGES_REQUESTED = "changes_requested", "Changes requested"
+    REJECTED = "rejected", "Rejected"
+    VOID = "void", "Void"
+
+
+class ReviewSet(models.QuerySet):
+    def visible_to(self, user):
+        """Reviews of versions the person may see, for the owner team and those who judge or oversee."""
+        return self.filter(version__in=ModelVersion.objects.visible_to(user)).filter(
+            Q(version__model__owner_team__in=user.teams()) | Q(pk__in=self.all() if user.grants.filter(revoked_at=None).exists() else [])
+        )
+
+    def open(self):
+        return self.filter(state=ReviewState.OPEN)
+
+    def for_queue(self):
+        return self.select_related("version__model__owner_team__business_unit", "version__submitted_by").order_by("due_at")
+
+
+class Review(models.Model):
+    """One required judgement about one version: an open row is the queue."""
+
+    class Kind(models.TextChoices):
+        CURATION = "curation", "Curation"
+        EVALUATION = "evaluation", "Independent evaluation"
+        FAIRNESS = "fairness", "Fairness"
+        SECURITY = "security", "Security and safety"
+        LEGAL = "legal", "Legal and compliance"
+        FINAL = "final", "Final approval"
+
+    State = ReviewState
+    MOVES = {
+        ReviewState.OPEN: {
+            ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.REJECTED, ReviewState.VOID,
+        },
+        ReviewState.APPROVED: {ReviewState.VOID},
+    }
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="reviews")
+    kind = models.CharField(max_length=12, choices=Kind)
+    round = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=20, choices=ReviewState, default=ReviewState.OPEN)
+    opened_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ReviewSet.as_manager()
+
+    class Meta:
+        ordering = ["due_at", "id"]
+        constraints = [
+            state_constraint(ReviewState, "review_state"),
+            models.UniqueConstraint(fields=["version", "kind", "round"], name="review_once_a_round"),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} of {self.version}"
+
+
+class Decision(models.Model):
+    """What one person decided, why, and about which bytes, card and policy. Immutable."""
+
+    review = models.OneToOneField(Review, models.PROTECT, related_name="decision")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions")
+    outcome = models.CharField(max_length=20, choices=ReviewState)
+    reason = models.TextField()
+    no_conflict = models.BooleanField("declared no conflict of interest")
+    manifest_sha256 = models.CharField(max_length=64)
+    card_sha256 = models.CharField(max_length=64)
+    evidence = models.JSONField(default=list, help_text="ids of the gate results that were shown")
+    policy = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+
+    def __str__(self):
+        return f"{self.get_outcome_display()} by {self.by}"
+
+
+class GateResult(models.Model):
+    """What one automatic check found. Immutable: a re-run adds a row; the newest per gate and manifest counts."""
+
+    class Verdict(models.TextChoices):
+        PASS = "pass", "Passed"
+        FAIL = "fail", "Failed"
+        INCONCLUSIVE = "inconclusive", "Inconclusive"
+        NOT_APPLICABLE = "not_applicable", "Not applicable"
+        ERROR = "error", "Could not run"
+
+    class Severity(models.TextChoices):
+        BLOCK = "block", "Blocks"
+        WARN = "warn", "Warns"
+        INFO = "info", "Informs"
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="gate_results")
+    gate = models.CharField(max_length=40)
+    verdict = models.CharField(max_length=16, choices=Verdict)
+    severity = models.CharField(max_length=6, choices=Severity)
+    summary = models.TextField()
+    metrics = models.JSONField(default=dict)
+    tool = models.CharField(max_length=80)
+    manifest_sha256 = models.CharField(max_length=64)
+    duration_ms = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["gate", "-id"]
+
+    def __str__(self):
+        return f"{self.gate} {self.verdict}"
+
+    @property
+    def blocks(self):
+        """Fail-closed: only a pass or a reasoned "not applicable" lets a blocking gate through."""
+        passed = self.verdict in (self.Verdict.PASS, self.Verdict.NOT_APPLICABLE)
+        return self.severity == self.Severity.BLOCK and not passed
+
+

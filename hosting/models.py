@@ -1,0 +1,148 @@
+"""RUNTIME: what should run where, and what was seen running."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from marketplace.lib.transitions import state_constraint
+
+
+class RuntimeEnvironment(models.Model):
+    """A curated, locked set of dependencies that a version names in its manifest."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=60)
+    packages = models.JSONField(default=list)
+
+    def __str__(self):
+        return self.name
+
+
+class DeploymentState(models.TextChoices):
+    PENDING = "pending", "Pending"
+    STARTING = "starting", "Starting"
+    READY = "ready", "Ready"
+    DEGRADED = "degraded", "Degraded"
+    UNHEALTHY = "unhealthy", "Unhealthy"
+    RESTARTING = "restarting", "Restarting"
+    SCALED_TO_ZERO = "scaled_to_zero", "Scaled to zero"
+    STOPPING = "stopping", "Stopping"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+
+
+S = DeploymentState
+RUNNING = {S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO}
+
+
+class Deployment(models.Model):
+    """Desired state: this version runs here, with so many replicas. The reconciler makes it true and says how it went."""
+
+    State = DeploymentState
+    MOVES = {
+        S.PENDING: {S.STARTING, S.STOPPING, S.STOPPED, S.FAILED},
+        S.STARTING: RUNNING | {S.STOPPING, S.FAILED},
+        **{state: (RUNNING - {state}) | {S.STARTING, S.STOPPING, S.FAILED} for state in RUNNING},
+        S.STOPPING: {S.STOPPED, S.PENDING, S.FAILED},
+        S.STOPPED: {S.PENDING},
+        S.FAILED: {S.PENDING, S.STOPPING, S.STOPPED},
+    }
+
+    version = models.OneToOneField(ModelVersion, models.PROTECT, related_name="deployment")
+    environment = models.CharField(max_length=10, default="prod")
+    driver = models.CharField(max_length=20, default="ray")
+    app_name = models.CharField(max_length=120, unique=True)
+    spec_sha256 = models.CharField(max_length=64, blank=True)
+    min_replicas = models.PositiveSmallIntegerField(default=1)
+    max_replicas = models.PositiveSmallIntegerField(default=2)
+    target_ongoing_requests = models.PositiveSmallIntegerField(default=4)
+    is_stopped_by_owner = models.BooleanField(default=False)
+    state = models.CharField(max_length=16, choices=DeploymentState, default=DeploymentState.PENDING)
+    reason = models.TextField(blank=True, help_text="What a publisher can act on")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    restarts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["app_name"]
+        constraints = [
+            state_constraint(DeploymentState, "deployment_state"),
+            models.CheckConstraint(
+                condition=Q(max_replicas__gte=F("min_replicas"), max_replicas__gt=0), name="deployment_replica_bounds"
+            ),
+        ]
+
+    def __str__(self):
+        return f"Deployment of {self.version}"
+
+
+class Replica(models.Model):
+    """Observed state: one process that serves a version, from when to when."""
+
+    class State(models.TextChoices):
+        STARTING = "starting", "Starting"
+        RUNNING = "running", "Running"
+        UNHEALTHY = "unhealthy", "Unhealthy"
+        GONE = "gone", "Gone"
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="replicas")
+    replica_id = models.CharField(max_length=120)
+    node = models.CharField(max_length=80, blank=True)
+    pid = models.PositiveIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=State)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [models.UniqueConstraint(fields=["deployment", "replica_id"], name="replica_once")]
+
+
+class Upstream(models.Model):
+    """Where the gateway sends the calls of a version."""
+
+    class Kind(models.TextChoices):
+        ENGINE = "engine", "Serving engine"
+        EXTERNAL = "external", "External endpoint"
+
+    version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="upstream")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.ENGINE)
+    base_url = models.URLField(max_length=300)
+    credential = models.BinaryField(null=True, help_text="AES-GCM, decrypted in the gateway only")
+    is_ready = models.BooleanField(default=False, help_text="The last end-to-end probe succeeded")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self):
+        return self.base_url
+
+
+class HealthSample(models.Model):
+    """One end-to-end probe of a version."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="health_samples")
+    at = models.DateTimeField(default=timezone.now)
+    is_ok = models.BooleanField()
+    latency_ms = models.FloatField(null=True)
+    replicas = models.PositiveSmallIntegerField(default=0)
+    detail = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["version", "-at"])]
+
+
+class Incident(models.Model):
+    """A time in which a version was not healthy; opened by three failed probes, closed by recovery."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="incidents")
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    summary = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["version"], condition=Q(closed_at=None), name="incident_one_open"),
+        ]

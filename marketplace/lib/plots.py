@@ -1,0 +1,117 @@
+"""Geometry of the server-drawn charts: numbers in, SVG coordinates out. Knows no Django and no HTML.
+
+Horizontal positions are percentages of the drawing's width (0..100), so a chart stretches without
+distorting its text. Vertical positions are pixels of a fixed height, 0 at the top.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Number = int | float
+Values = Sequence[Number | None]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One horizontal grid line: its value and its pixel row."""
+
+    value: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """One caption on the horizontal axis: text, percentage and the side it hangs on."""
+
+    text: str
+    x: float
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One rectangle: percentage left and width, pixel top and height, and what it shows."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    value: Number
+
+
+def nice_ceiling(value: Number) -> float:
+    """The next round number (1, 2, 2.5 or 5 times a power of ten) not below `value`; 1 for nothing."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
+
+
+def ticks(top: float, height: float, count: int = 4) -> list[Tick]:
+    """`count` + 1 grid lines from 0 to `top`, drawn over `height` pixels."""
+    return [Tick(top * i / count, height * (1 - i / count)) for i in range(count + 1)]
+
+
+def points(values: Values, top: float, height: float) -> list[tuple[float, float] | None]:
+    """Each value as (percentage, pixel); None stays None and becomes a gap in the line."""
+    last = max(len(values) - 1, 1)
+    return [None if v is None else (100 * i / last, height * (1 - v / top)) for i, v in enumerate(values)]
+
+
+def line_path(values: Values, top: float, height: float) -> str:
+    """SVG path of a line in a 100 × `height` box; a missing value lifts the pen."""
+    path, pen_down = [], False
+    for point in points(values, top, height):
+        if point is None:
+            pen_down = False
+            continue
+        path.append(f"{'L' if pen_down else 'M'}{point[0]:.2f} {point[1]:.2f}")
+        pen_down = True
+    return "".join(path)
+
+
+def area_path(values: Values, top: float, height: float) -> str:
+    """Like `line_path`, closed along the base; missing values count as 0."""
+    if not values:
+        return ""
+    return line_path([v or 0 for v in values], top, height) + f"L100 {height:.2f}L0 {height:.2f}Z"
+
+
+def axis_labels(labels: Sequence[str], most: int = 4) -> list[Label]:
+    """At most `most` captions, evenly chosen, the first at the left edge and the last at the right."""
+    if len(labels) < 2:
+        return [Label(text, 50, "middle") for text in labels]
+    steps = min(most, len(labels)) - 1
+    chosen = [round(i * (len(labels) - 1) / steps) for i in range(steps + 1)]
+    return [Label(labels[i], 100 * i / (len(labels) - 1), _anchor(n, steps)) for n, i in enumerate(chosen)]
+
+
+def _anchor(position: int, last: int) -> str:
+    if position == 0:
+        return "start"
+    return "end" if position == last else "middle"
+
+
+def stack(series: Sequence[Values], labels: Sequence[str], top: float, height: float) -> list[list[Bar]]:
+    """Bars of each series, standing on the series before it. Returns one list of bars per series."""
+    bases = [0.0] * len(labels)
+    return [_layer(values, labels, bases, top, height) for values in series]
+
+
+def _layer(values: Values, labels: Sequence[str], bases: list[float], top: float, height: float) -> list[Bar]:
+    slot, bars = 100 / max(len(labels), 1), []
+    for i, value in enumerate(values):
+        size = height * (value or 0) / top
+        y = height - bases[i] - size
+        bases[i] += size
+        if value:
+            bars.append(Bar(slot * (i + 0.12), y, slot * 0.76, size, labels[i], value))
+    return bars
+
+
+def totals(series: Sequence[Values]) -> list[Number]:
+    """Sum of all series at each position."""
+    return [sum(v or 0 for v in column) for column in zip(*series, strict=False)]

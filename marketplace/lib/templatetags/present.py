@@ -1,0 +1,180 @@
+"""How facts are written for people: numbers with units, dates with zones, states with tones.
+
+    {% load present %}
+    {{ calls|number }}  12,480        {{ calls|compact }}  12.5k      {{ size|filesize }}  1.5 MB
+    {{ ms|ms }}  240 ms               {{ us|us }}  1.2 s              {{ share|percent }}  99.95 %
+    {{ micros|money:"EUR" }}  1.25 EUR                                {{ at|when }}  23 Nov 2026, 12:31 UTC
+    {{ count|quantity:"call,calls" }}  1 call
+    {{ state|tone }}  good            {{ state|state_label }}  In review      {{ state|state_icon }}  clock
+
+None and "" are written as an en dash, so a page never says "None".
+"""
+
+import json
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import capfirst
+
+register = template.Library()
+
+NOTHING = "–"
+TONES = {
+    "good": "approved published active ready passed pass healthy done completed succeeded resolved low open",
+    "warn": "deprecated degraded paused rotating changes_requested warn warning restarting expiring medium "
+    "inconclusive unhealthy attention awaiting_approval",
+    "bad": "rejected failed fail denied revoked suspended retired high prohibited error expired critical blocked",
+    "info": "submitted checking in_review pending starting running queued preview stopping",
+    "accent": "stable latest live recommended",
+}
+ICONS = {
+    "good": "check-badge",
+    "warn": "exclamation-triangle",
+    "bad": "x-circle",
+    "info": "clock",
+    "accent": "star",
+    "neutral": "minus-circle",
+}
+LABELS = {"scaled_to_zero": "Scaled to zero", "in_review": "In review", "ok": "Answered", "na": "Not applicable"}
+TILE_TONES = ("accent", "good", "info")
+_TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
+
+
+@register.filter
+def number(value):
+    """Thousands separated; at most two decimals, none for whole numbers."""
+    if value in (None, ""):
+        return NOTHING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
+def compact(value):
+    """Three figures and a letter: 12.5k, 1.2M."""
+    if value in (None, ""):
+        return NOTHING
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+@register.filter
+def filesize(value):
+    """Bytes in decimal units, as operating systems and networks count them."""
+    if value in (None, ""):
+        return NOTHING
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+@register.filter
+def ms(value):
+    """A duration given in milliseconds; seconds from 1,000 ms up."""
+    if value in (None, ""):
+        return NOTHING
+    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
+
+
+@register.filter
+def us(value):
+    """A duration given in microseconds."""
+    return NOTHING if value in (None, "") else ms(value / 1000)
+
+
+@register.filter
+def percent(value):
+    """A ratio 0..1 as a percentage with up to two decimals: 0.9995 → 99.95 %."""
+    if value in (None, ""):
+        return NOTHING
+    return f"{100 * float(value):.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+
+
+@register.filter
+def money(micros, currency="USD"):
+    """Micro-units of a currency (1,000,000 = 1.00); small prices keep up to six decimals."""
+    if micros in (None, ""):
+        return NOTHING
+    whole, rest = divmod(abs(int(micros)), 1_000_000)
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}{whole:,}.{decimals}\u00a0{currency}"
+
+
+@register.filter
+def when(value):
+    """Date and time with its zone, as a <time> element."""
+    if not value:
+        return NOTHING
+    local = timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
+    shown = local.strftime("%-d %b %Y, %H:%M %Z") if isinstance(value, datetime) else local.strftime("%-d %b %Y")
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown.strip())
+
+
+@register.filter
+def day(value):
+    """The date alone, as a <time> element."""
+    if not value:
+        return NOTHING
+    local = timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), local.strftime("%-d %b %Y"))
+
+
+@register.filter
+def quantity(value, words):
+    """A count and its noun; `words` is "call,calls"."""
+    one, many = words.split(",")
+    return f"{number(value)} {one if value == 1 else many}"
+
+
+@register.filter
+def tone(state):
+    """The badge tone of a state, tier or verdict."""
+    return _TONE_OF.get(str(state).lower(), "neutral")
+
+
+@register.filter
+def state_label(state):
+    """A state value in words: changes_requested → Changes requested."""
+    text = str(state)
+    return LABELS.get(text, capfirst(text.replace("_", " ")))
+
+
+@register.filter
+def state_icon(state):
+    """The heroicon that goes with the state's tone."""
+    return ICONS[tone(state)]
+
+
+@register.filter
+def tone_icon(name):
+    """The heroicon of a tone itself."""
+    return ICONS.get(name, ICONS["neutral"])
+
+
+@register.filter
+def tile_tone(text):
+    """A steady tone for a name's letter tile."""
+    return TILE_TONES[sum(map(ord, str(text))) % len(TILE_TONES)]
+
+
+@register.filter
+def initials(name):
+    """First letters of the first and last word: Maya Lindqvist → ML."""
+    words = str(name).split()
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+@register.filter
+def item(mapping, key):
+    """mapping[key] in a template; "" when absent."""
+    return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def json_pretty(value):
+    """Indented JSON for showing; not for scripts."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
