@@ -1,0 +1,81 @@
+"""Verbs of the catalog: register a model, keep its entry, move its alias."""
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from catalog.models import Alias, Contribution, RegisteredModel
+from catalog.permissions import can_edit, can_register
+from marketplace.audit.actions import record
+from marketplace.lib.errors import Invalid, RuleError
+from marketplace.lib.guard import require
+from marketplace.lib.transitions import transition
+
+EDITABLE_FIELDS = (
+    "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours",
+    "domain", "capability", "model_type", "tags", "visibility", "similar_reason",
+)  # fmt: skip
+
+
+@transaction.atomic
+def register(by, *, owner_team, name, visible_units=(), visible_teams=(), **fields):
+    """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid."""
+    require(can_register(by, owner_team), f"Only members of {owner_team} register its models.", ask=f"{owner_team}")
+    name = name.strip()
+    if RegisteredModel.objects.filter(owner_team=owner_team, name__iexact=name).exists():
+        raise Invalid(f"{owner_team} already has a model called {name}.", field="name", remedy="Choose another name.")
+    fields.setdefault("owner", by)
+    model = _create_with_free_slug(name, owner_team=owner_team, created_by=by, **fields)
+    model.visible_units.set(visible_units)
+    model.visible_teams.set(visible_teams)
+    record(by, "model.register", model, team=owner_team.slug)
+    return model
+
+
+@transaction.atomic
+def edit(by, model, **fields):
+    """Change what the entry says. Unknown fields are a programming error (TypeError)."""
+    require(can_edit(by, model), f"Only members of {model.owner_team} edit this entry.", ask=str(model.owner_team))
+    unknown = fields.keys() - set(EDITABLE_FIELDS)
+    if unknown:
+        raise TypeError(f"not editable: {sorted(unknown)}")
+    changed = [name for name, value in fields.items() if getattr(model, name) != value]
+    for name in changed:
+        setattr(model, name, fields[name])
+    if changed:
+        model.save(update_fields=changed)
+        record(by, "model.edit", model, fields=changed)
+    return model
+
+
+def contributed(version, user, kind):
+    """Remember that `user` had a hand in `version`: they will not judge it."""
+    Contribution.objects.get_or_create(version=version, user=user, kind=kind)
+
+
+def list_model(by, model):
+    """Make the entry visible in the catalog; called when its first version is published."""
+    if model.state == RegisteredModel.State.PUBLISHED:
+        return model
+    record(by, "model.list", model)
+    return transition(model, RegisteredModel.State.PUBLISHED)
+
+
+def point_alias(by, version, name=Alias.STABLE):
+    """Move an alias of the version's model to it."""
+    Alias.objects.update_or_create(model=version.model, name=name, defaults={"version": version})
+    record(by, "alias.move", version.model, alias=name, to=version.number)
+
+
+def _create_with_free_slug(name, *, owner_team, **fields):
+    """The plain slug, else with the unit's, else counted: silently, because "already taken" would give away a hidden model."""
+    base = slugify(name)[:60]
+    if not base:
+        raise Invalid("A name needs at least one letter or digit.", field="name")
+    candidates = [base, f"{base}-{owner_team.business_unit.slug}"[:78], *(f"{base}-{number}" for number in range(2, 50))]
+    for slug in candidates:
+        try:
+            with transaction.atomic():
+                return RegisteredModel.objects.create(slug=slug, name=name, owner_team=owner_team, **fields)
+        except IntegrityError:
+            continue
+    raise RuleError("This name is used too often.", field="name", remedy="Choose a more telling name.")

@@ -1,0 +1,23 @@
+"""Who may change catalog entries. Reading is `visible_to`."""
+
+
+def can_register(user, team):
+    """Members register models for their own team."""
+    return user.is_active and user.is_on(team)
+
+
+def can_edit(user, model):
+    """The owner team keeps its entry."""
+    return user.is_active and user.is_on(model.owner_team)
+
+
+def can_edit_version(user, version):
+    """The owner team, while nobody judges the version."""
+    return version.is_editable and can_edit(user, version.model)
+
+
+def can_download_artifact(user, version):
+    """The owner team, and reviewers while the version is before them."""
+    if can_edit(user, version.model):
+        return True
+    return version.state in version.UNDER_REVIEW and user.has_role("evaluator", "security_reviewer")

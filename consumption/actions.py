@@ -1,0 +1,252 @@
+"""Verbs of consumption: applications, plans, subscriptions, keys."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from catalog.models import ModelVersion, RegisteredModel
+from consumption import keys
+from consumption.models import ApiKey, Application, Plan, Subscription
+from consumption.permissions import (
+    can_create_application,
+    can_decide_subscription,
+    can_manage_application,
+    can_manage_keys,
+    can_offer_plan,
+    can_revoke_key,
+)
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.lib.errors import Invalid, RuleError
+from marketplace.lib.guard import require
+from marketplace.lib.nudge import nudge
+from marketplace.lib.transitions import transition
+from marketplace.notices.actions import tell
+
+KEY_LIFE = timedelta(days=90)
+KEY_LIFE_MAX = timedelta(days=365)
+OVERLAP = timedelta(hours=24)
+OVERLAP_MAX = timedelta(days=7)
+LIVE_KEYS_A_SUBSCRIPTION = 10
+
+
+@transaction.atomic
+def create_application(by, *, team, name, environment="prod", description="", cost_centre=""):
+    """Enter a consumer's system. Returns the Application. Raises NotAllowed, Invalid."""
+    require(can_create_application(by, team), f"Only members of {team} create its applications.", ask=str(team))
+    name = name.strip()
+    if Application.objects.filter(team=team, name__iexact=name).exists():
+        raise Invalid(f"{team} already has an application called {name}.", field="name")
+    application = Application.objects.create(
+        team=team, name=name, slug=_free_slug(team, name), environment=environment, description=description,
+        cost_centre=cost_centre or team.cost_centre, created_by=by,
+    )  # fmt: skip
+    record(by, "application.create", application, team=team.slug)
+    return application
+
+
+@transaction.atomic
+def offer_plan(by, model, *, slug, **terms):
+    """Offer or change a plan of `model`. Running subscriptions follow the changed limits. Returns the Plan."""
+    require(can_offer_plan(by, model), f"Only members of {model.owner_team} set its plans.", ask=str(model.owner_team))
+    plan, _ = Plan.objects.update_or_create(model=model, slug=slug, defaults=terms)
+    record(by, "plan.offer", model, plan=slug, terms={name: str(value) for name, value in terms.items()})
+    nudge("model", model=model.pk)
+    return plan
+
+
+@transaction.atomic
+def subscribe(by, *, application, plan, purpose, version=None, version_policy=None, **facts):
+    """Ask for (or, on an automatic plan, take) the right to call the plan's model. Returns the Subscription.
+
+    version         the ModelVersion to start on; by default the one that `stable` points to.
+    version_policy  a Subscription.Policy; by default automatic minor updates, patches only for high risk.
+    Raises NotAllowed, RuleError.
+    """
+    model = plan.model
+    require(
+        can_manage_application(by, application), f"Only members of {application.team} subscribe its applications.",
+        ask=str(application.team),
+    )  # fmt: skip
+    require(RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists(), "You cannot see this model.")
+    version = version or _stable_version(model)
+    _check_can_start(application, plan, version)
+    subscription = Subscription.objects.create(
+        application=application, model=model, plan=plan, pinned_version=version, purpose=purpose.strip(),
+        version_policy=version_policy or _default_policy(version), requested_by=by, **facts,
+    )  # fmt: skip
+    record(by, "subscription.request", subscription, plan=plan.slug, version=version.number)
+    if plan.approval == Plan.Approval.AUTOMATIC:
+        _activate(User.objects.system("plans"), subscription, f"The {plan.name} plan approves at once.")
+    _tell_owners(subscription)
+    return subscription
+
+
+@transaction.atomic
+def approve_subscription(by, subscription, reason):
+    """The publisher's yes. Raises NotAllowed, RuleError, StaleState."""
+    _require_decider(by, subscription)
+    _activate(by, subscription, reason)
+    tell(
+        _team(subscription.application.team), "subscription", f"{subscription.model} is yours to call",
+        body=reason, url=subscription.get_absolute_url(), key=f"subscription-approved:{subscription.pk}",
+    )  # fmt: skip
+    return subscription
+
+
+@transaction.atomic
+def deny_subscription(by, subscription, reason):
+    """The publisher's no, with a reason that the asker can act on."""
+    _require_decider(by, subscription)
+    if len(reason.strip()) < 20:
+        raise Invalid("Say in a sentence why, so that they can act on it.", field="reason")
+    transition(subscription, Subscription.State.DENIED, decided_by=by, decided_at=timezone.now(), decision_reason=reason)
+    record(by, "subscription.deny", subscription, reason=reason)
+    tell(
+        [subscription.requested_by], "subscription", f"{subscription.model} was not granted",
+        body=reason, url=subscription.get_absolute_url(), key=f"subscription-denied:{subscription.pk}",
+    )  # fmt: skip
+    return subscription
+
+
+@transaction.atomic
+def close_subscription(by, subscription):
+    """End the right to call. Its keys stop within a second."""
+    require(can_manage_application(by, subscription.application), "Only its own team ends a subscription.")
+    for key in subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING]):
+        _end(by, key, "The subscription was closed.")
+    transition(subscription, Subscription.State.CLOSED)
+    record(by, "subscription.close", subscription)
+    nudge("subscription", subscription=subscription.pk)
+    return subscription
+
+
+@transaction.atomic
+def create_key(by, subscription, *, name="Key", life=KEY_LIFE):
+    """Make a key. Returns (ApiKey, text): the text exists only in this return value. Raises NotAllowed, RuleError."""
+    require(
+        can_manage_keys(by, subscription), f"Only members of {subscription.application.team} make its keys.",
+        ask=str(subscription.application.team),
+    )  # fmt: skip
+    if subscription.state != Subscription.State.ACTIVE:
+        raise RuleError(
+            f"This subscription is {subscription.get_state_display().lower()}; keys need an active one.",
+            ask=f"{subscription.model.owner_team} ({subscription.model.support_contact})",
+        )
+    if not timedelta(0) < life <= KEY_LIFE_MAX:
+        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
+    live = subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING])
+    if live.count() >= LIVE_KEYS_A_SUBSCRIPTION:
+        raise RuleError("This subscription has ten live keys already.", remedy="Revoke one that nobody uses.")
+    return _mint(by, subscription, _free_key_name(live, name), life)
+
+
+@transaction.atomic
+def rotate_key(by, key, overlap=OVERLAP):
+    """Replace a key: a new one at once, the old one for `overlap` longer. Returns (ApiKey, text)."""
+    require(can_manage_keys(by, key.subscription), "Only its own team rotates a key.")
+    if not timedelta(0) <= overlap <= OVERLAP_MAX:
+        raise Invalid("The old key may live on for at most 7 days.", field="overlap")
+    end = min(key.expires_at, timezone.now() + max(overlap, timedelta(seconds=1)))
+    transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
+    nudge("key", kid=key.kid)
+    record(by, "key.rotate", key, ends=end.isoformat())
+    return _mint(by, key.subscription, key.name, KEY_LIFE)
+
+
+@transaction.atomic
+def revoke_key(by, key, reason=""):
+    """End a key now, everywhere within a second."""
+    require(can_revoke_key(by, key), "Only its own team or an administrator revokes a key.")
+    return _end(by, key, reason)
+
+
+def _mint(by, subscription, name, life):
+    minted = keys.mint()
+    version = settings.KEY_PEPPER_CURRENT
+    key = ApiKey.objects.create(
+        kid=minted.kid, mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]), pepper_version=version,
+        subscription=subscription, name=name, created_by=by, expires_at=timezone.now() + life,
+    )  # fmt: skip
+    record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat())
+    return key, minted.text
+
+
+def _end(by, key, reason):
+    transition(key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1)
+    record(by, "key.revoke", key, reason=reason)
+    nudge("revoke", kid=key.kid, epoch=key.epoch)
+    return key
+
+
+def _activate(by, subscription, reason):
+    transition(
+        subscription, Subscription.State.ACTIVE, decided_by=by, decided_at=timezone.now(), decision_reason=reason
+    )
+    record(by, "subscription.approve", subscription, reason=reason)
+    nudge("subscription", subscription=subscription.pk)
+
+
+def _check_can_start(application, plan, version):
+    if version is None or version.model_id != plan.model_id:
+        raise RuleError(f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team))
+    if version.state != ModelVersion.State.PUBLISHED or version.suspended_at:
+        raise RuleError(
+            f"{version} takes no new subscriptions: it is {version.get_state_display().lower()}.",
+            field="version", remedy="Choose a published version.",
+        )  # fmt: skip
+    if not plan.is_offered:
+        raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")
+    if Subscription.objects.open().filter(application=application, model=plan.model).exists():
+        raise RuleError(
+            f"{application} already has a subscription to {plan.model}.", field="application",
+            remedy="Use that one, or close it first.",
+        )  # fmt: skip
+
+
+def _require_decider(by, subscription):
+    require(
+        can_decide_subscription(by, subscription),
+        f"Only members of {subscription.model.owner_team} who did not ask for it decide this request.",
+        ask=str(subscription.model.owner_team),
+    )
+
+
+def _default_policy(version):
+    return Subscription.Policy.AUTO_PATCH if version.risk_tier == "high" else Subscription.Policy.AUTO_MINOR
+
+
+def _stable_version(model):
+    alias = model.aliases.filter(name="stable").select_related("version").first()
+    return alias.version if alias else None
+
+
+def _tell_owners(subscription):
+    tell(
+        _team(subscription.model.owner_team), "subscription",
+        f"{subscription.application.team} asks to use {subscription.model}"
+        if subscription.state == Subscription.State.PENDING
+        else f"{subscription.application.team} now uses {subscription.model}",
+        body=subscription.purpose, url=subscription.model.get_absolute_url() + "consumers/",
+        key=f"subscription-requested:{subscription.pk}",
+    )  # fmt: skip
+
+
+def _team(team):
+    return User.objects.filter(memberships__team=team, memberships__left_at=None, is_active=True)
+
+
+def _free_slug(team, name):
+    base = slugify(name)[:60] or "application"
+    candidates = [base, f"{base}-{team.slug}"[:98], *(f"{base}-{number}" for number in range(2, 1000))]
+    taken = set(Application.objects.filter(slug__in=candidates).values_list("slug", flat=True))
+    return next(slug for slug in candidates if slug not in taken)
+
+
+def _free_key_name(live, name):
+    taken = set(live.values_list("name", flat=True))
+    names = [name[:56], *(f"{name[:56]} {number}" for number in range(2, 20))]
+    return next(candidate for candidate in names if candidate not in taken)

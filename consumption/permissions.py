@@ -1,0 +1,34 @@
+"""Who may consume, and who may say yes to it. Asked at call time."""
+
+
+def can_create_application(user, team):
+    return user.is_active and user.is_on(team)
+
+
+def can_manage_application(user, application):
+    """Members of the application's team."""
+    return user.is_active and user.is_on(application.team)
+
+
+def can_offer_plan(user, model):
+    return user.is_active and user.is_on(model.owner_team)
+
+
+def can_decide_subscription(user, subscription):
+    """The publisher's team says yes or no, but never to its own application."""
+    owner_team = subscription.model.owner_team
+    return user.is_active and user.is_on(owner_team) and subscription.requested_by_id != user.pk
+
+
+def can_manage_keys(user, subscription):
+    return can_manage_application(user, subscription.application)
+
+
+def can_revoke_key(user, key):
+    """The key's team, and those who stop things: manager and administrator."""
+    return can_manage_keys(user, key.subscription) or user.has_role("curator", "admin", "operator")
+
+
+def can_see_model_usage(user, model):
+    """Per consuming team: the publisher and those who oversee. Counts, never payloads."""
+    return user.is_on(model.owner_team) or user.has_role("curator", "auditor", "admin", "finance")
