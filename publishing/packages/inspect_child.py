@@ -1,0 +1,31 @@
+"""The inspection itself, in a process of its own: python -m publishing.packages.inspect_child PATH NAME QUARANTINE.
+
+Prints one line of JSON: {"found": {...}} or {"refused": {...}}. Anything else counts as a refusal for the parent.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from . import confinement
+from .refusals import Refused
+
+
+def main(path, name, quarantine):
+    path = Path(path)
+    confinement.limit_process(path.stat().st_size)
+    confinement.leave_network()
+    from . import contents  # after the limits: importing onnx takes most of the memory
+
+    confinement.forbid_acts()
+    try:
+        reply = {"found": contents.look_into(path, name, Path(quarantine))}
+    except Refused as refused:
+        reply = {"refused": refused.as_data()}
+    except (MemoryError, RecursionError):
+        reply = {"refused": {"message": "The package needs too much memory to inspect.", "code": "limits", "remedy": "Upload a smaller model."}}
+    json.dump(reply, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

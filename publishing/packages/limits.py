@@ -1,0 +1,34 @@
+"""The numbers that bound an inspection. Sizes in bytes, times in seconds."""
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+FILE_BYTES = 2 * GIB
+VERSION_BYTES = 5 * GIB
+VERSION_FILES = 200
+
+ARCHIVE_MEMBERS = 2_000
+ARCHIVE_DEPTH = 8
+ARCHIVE_RATIO = 50
+ARCHIVE_RATIO_FREE = 64 * MIB  # small archives may compress as well as they like
+MEMBER_NAME_BYTES = 200
+
+TEXT_BYTES = 8 * MIB
+YAML_BYTES = 1 * MIB
+YAML_DEPTH = 20
+
+ONNX_BYTES = 512 * MIB  # a checker needs about three times the file in memory
+ONNX_NODES = 200_000
+ONNX_TENSORS = 50_000
+ONNX_DEPTH = 16
+ONNX_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+
+COLUMNS = 256  # wider inputs stay one tensor: nobody fills in 784 fields
+EXAMPLE_ROWS = 10
+
+CHILD_SECONDS = 60
+CHILD_CPU_SECONDS = 45
+CHILD_OPEN_FILES = 64
+CHILD_MEMORY = 1 * GIB
+CHILD_MEMORY_PER_BYTE = 5
+CHILD_MEMORY_MOST = 4 * GIB
+CHILD_REPLY_BYTES = 4 * MIB
