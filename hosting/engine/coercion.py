@@ -1,0 +1,469 @@
+"""Input coercion: a read request → one numpy array per signature input → the graph's tensors. Pure; bad input is a Problem.
+
+A signature input of shape [-1] is a column of n rows; it is sent as [n] or [n,1]. All inputs have the same n.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from math import isfinite, prod
+
+import numpy as np
+
+from hosting.engine import datatypes, wire
+from hosting.engine.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
+
+EPOCH = date(1970, 1, 1)
+MOST_ROWS = 100_000
+
+
+class _Refused(Exception):
+    """One input does not fit; the others are still looked at."""
+
+    def __init__(self, detail, row=None, remedy=""):
+        super().__init__(detail)
+        self.detail, self.row, self.remedy = detail, row, remedy
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of the signature, as the contract declares it, with what is looked up per request worked out once."""
+
+    name: str
+    datatype: str
+    shape: tuple
+    required: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: frozenset | None = None
+    default: object = None
+    format: str | None = None
+
+    @classmethod
+    def of(cls, spec):
+        enum = spec.get("enum")
+        return cls(
+            name=spec["name"],
+            datatype=spec["datatype"],
+            shape=tuple(spec.get("shape") or [-1]),
+            required=spec.get("required", True),
+            minimum=spec.get("minimum"),
+            maximum=spec.get("maximum"),
+            enum=frozenset(enum) if enum else None,
+            default=spec.get("default"),
+            format=spec.get("format"),
+        )
+
+    @property
+    def dtype(self):
+        return datatypes.dtype(self.datatype)
+
+    @property
+    def missing(self):
+        """The value of a missing element: the default, NaN for floats, "" for texts; None when there is none."""
+        if self.default is not None:
+            return self.default
+        if self.datatype in datatypes.FLOATS:
+            return float("nan")
+        return "" if self.datatype == "BYTES" else None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A version's contract, compiled once per replica. `outputs` maps name → declared shape."""
+
+    columns: dict
+    outputs: dict
+    binding_inputs: tuple
+    binding_outputs: tuple
+    names: frozenset = field(default=frozenset())
+
+    @classmethod
+    def of(cls, signature):
+        columns = {spec["name"]: Column.of(spec) for spec in signature["inputs"]}
+        binding = signature.get("binding") or {}
+        return cls(
+            columns=columns,
+            outputs={spec["name"]: tuple(spec.get("shape") or [-1]) for spec in signature["outputs"]},
+            binding_inputs=tuple(binding.get("inputs") or [_straight(spec) for spec in signature["inputs"]]),
+            binding_outputs=tuple(binding.get("outputs") or [_named(spec) for spec in signature["outputs"]]),
+            names=frozenset(columns),
+        )
+
+
+def _straight(spec):
+    return {"tensor": spec["name"], "datatype": spec["datatype"], "columns": None}
+
+
+def _named(spec):
+    return {"tensor": spec["name"], "output": spec["name"], "column": None}
+
+
+def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
+    """RawRequest → ({input name: array of n rows}, n). Raises Problem 422 naming field, row and remedy, or 413."""
+    given, faults = _by_name(request, signature, strict)
+    rows = _rows(given, signature, faults)
+    if rows > most_rows:
+        raise too_large(f"{rows} rows in one request; at most {most_rows} are taken.", "Send fewer rows per request.")
+    found = {}
+    for column in signature.columns.values():
+        try:
+            found[column.name] = _column(column, given.get(column.name), rows)
+        except _Refused as no:
+            faults.append(Fault(no.detail, column.name, no.row, no.remedy))
+    if faults:
+        raise bad_input(*faults[:MOST_FAULTS_TOLD])
+    return found, rows
+
+
+def _by_name(request, signature, strict):
+    given, faults = {}, []
+    for tensor in request.inputs:
+        if tensor.name in given:
+            faults.append(Fault("is sent twice.", tensor.name, remedy="Send each input once."))
+        elif tensor.name in signature.names:
+            given[tensor.name] = tensor
+        elif strict:
+            known = ", ".join(list(signature.columns)[:20])
+            faults.append(Fault("is not an input of this model.", tensor.name, remedy=f"Its inputs are: {known}."))
+    return given, faults
+
+
+def _rows(given, signature, faults):
+    """The batch size that the inputs agree on; the first input given decides."""
+    first = next(iter(given.values()), None)
+    if first is None:
+        raise bad_input(*faults, *_absent(signature))
+    rows = first.shape[0]
+    if rows == 0:
+        raise bad_input(Fault("has no rows.", first.name, remedy="Send at least one row."))
+    for tensor in given.values():
+        if tensor.shape[0] != rows:
+            detail = f"has {tensor.shape[0]} rows; input '{first.name}' has {rows}."
+            faults.append(Fault(detail, tensor.name, remedy="Send the same number of rows for every input."))
+    if faults:
+        raise bad_input(*faults[:MOST_FAULTS_TOLD])
+    return rows
+
+
+def _absent(signature):
+    needed = [column for column in signature.columns.values() if column.required]
+    return [Fault("is missing.", column.name, remedy=_sample(column)) for column in needed[:MOST_FAULTS_TOLD]] or [
+        Fault("No input of this model was sent.", remedy="Send at least one input, so that the number of rows is known.")
+    ]
+
+
+def _sample(column):
+    return f"Send it as {column.datatype} with shape [rows]."
+
+
+def _column(column, tensor, rows):
+    if tensor is None:
+        return _filled(column, rows)
+    _shape_fits(column, tensor)
+    elements = _binary(column, tensor) if tensor.binary else _listed(column, tensor)
+    array = elements.reshape(rows, *tensor.shape[1:]) if len(column.shape) > 1 else elements
+    _allowed(column, elements, prod(tensor.shape[1:]) or 1)
+    return array
+
+
+def _filled(column, rows):
+    if column.required:
+        raise _Refused("is missing.", remedy=_sample(column))
+    if column.missing is None:
+        raise _Refused("is missing and has no default.", remedy=_sample(column))
+    value = _parsed_date(column, column.missing, None) if column.format and column.default is not None else column.missing
+    return np.full((rows, *(max(size, 1) for size in column.shape[1:])), value, dtype=column.dtype)
+
+
+def _shape_fits(column, tensor):
+    shape, declared = tensor.shape, column.shape
+    if len(declared) == 1 and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+        return
+    same = len(shape) == len(declared) and all(d in (-1, s) for s, d in zip(shape[1:], declared[1:], strict=True))
+    if not same or len(declared) == 1:
+        wanted = ["rows", *declared[1:]]
+        raise _Refused(f"has shape {shape}.", remedy=f"Send shape {wanted} (-1 is any size).".replace("'", ""))
+
+
+# --- elements in binary form ---------------------------------------------------------------------------------------
+
+
+def _binary(column, tensor):
+    if tensor.datatype == "BYTES":
+        return _from_texts(column, tensor, wire.strings(tensor.data, tensor.name))
+    if column.datatype == "BYTES":
+        raise _Refused(f"is {tensor.datatype}; the model takes BYTES (texts).", remedy="Send texts.")
+    _count(prod(tensor.shape) * datatypes.item_size(tensor.datatype), len(tensor.data), "bytes")
+    sent = np.frombuffer(tensor.data, dtype=datatypes.dtype(tensor.datatype).newbyteorder("<"))
+    if tensor.datatype == "BOOL" and sent.view(np.uint8).max(initial=0) > 1:
+        raise _Refused("has BOOL bytes other than 0 and 1.", remedy="Send one byte per element, 0 or 1.")
+    return _converted(column, sent, tensor.datatype)
+
+
+def _count(expected, found, what):
+    if expected != found:
+        raise _Refused(f"has {found} {what}; its shape needs {expected}.", remedy="Make shape and data agree.")
+
+
+def _converted(column, sent, datatype):
+    """A numeric array of `datatype` → the column's dtype, where no value changes its meaning."""
+    if datatype == column.datatype:
+        return sent.astype(column.dtype)
+    if (datatype == "BOOL") != (column.datatype == "BOOL"):
+        raise _Refused(f"is {datatype}; the model takes {column.datatype}.", remedy=f"Send {column.datatype}.")
+    if column.datatype in datatypes.FLOATS:
+        return _to_float(column, sent, datatype)
+    if datatype in datatypes.FLOATS:
+        raise _Refused(f"is {datatype}; the model takes {column.datatype}.", remedy="Send whole numbers.")
+    limits = np.iinfo(column.dtype)
+    for row in np.flatnonzero((sent < limits.min) | (sent > limits.max))[:1]:
+        raise _Refused(f"{sent[row]} is outside {column.datatype}.", int(row), f"Send {limits.min} to {limits.max}.")
+    return sent.astype(column.dtype)
+
+
+def _to_float(column, sent, datatype):
+    if datatype in datatypes.INTEGERS:
+        for row in np.flatnonzero(_beyond_exact(sent))[:1]:
+            raise _Refused(f"{sent[row]} is too large to be exact as a float.", int(row), "Send at most 2^53.")
+    with np.errstate(over="ignore"):
+        return sent.astype(column.dtype)
+
+
+def _beyond_exact(sent):
+    above = sent > datatypes.WHOLE_IN_FLOAT
+    return above | (sent < -datatypes.WHOLE_IN_FLOAT) if sent.dtype.kind == "i" else above
+
+
+# --- elements in JSON ----------------------------------------------------------------------------------------------
+
+
+def _listed(column, tensor):
+    flat = _flat(tensor.data, tensor.shape)
+    _count(prod(tensor.shape), len(flat), "elements")
+    kinds = set(map(type, flat))
+    if type(None) in kinds:
+        flat = _without_nulls(column, flat)
+        kinds = set(map(type, flat))
+    if column.datatype == "BYTES" or column.format:
+        return _from_texts(column, tensor, flat)
+    if column.datatype == "BOOL":
+        _only(kinds, {bool}, flat, "is not true or false.", "Send true or false.")
+        return np.array(flat, dtype=column.dtype)
+    _only(kinds, {int, float}, flat, "is not a number.", "Send numbers without quotes; true and false are not numbers.")
+    return _floats(column, flat, kinds) if column.datatype in datatypes.FLOATS else _integers(column, flat, kinds)
+
+
+def _flat(data, shape):
+    """Nested or flat row-major lists → one flat list. Nesting must follow the shape."""
+    for depth in range(len(shape) - 1):
+        if not data or not isinstance(data[0], list):
+            break
+        size = shape[depth + 1]
+        for row, inner in enumerate(data):
+            if not isinstance(inner, list) or len(inner) != size:
+                raise _Refused(f"is nested unlike its shape {shape}.", row, "Send the data flat, or nested by shape.")
+        data = [value for inner in data for value in inner]
+    return data
+
+
+def _without_nulls(column, flat):
+    if column.required or column.missing is None:
+        raise _Refused("is null.", flat.index(None), "This input needs a value in every row.")
+    return [column.missing if value is None else value for value in flat]
+
+
+def _only(kinds, allowed, flat, detail, remedy):
+    if kinds <= allowed:
+        return
+    row = next(index for index, value in enumerate(flat) if type(value) not in allowed)
+    raise _Refused(f"{_shown(flat[row])} {detail}", row, remedy)
+
+
+def _shown(value):
+    text = json.dumps(value) if isinstance(value, bool | str | list | dict) else repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _floats(column, flat, kinds):
+    if int in kinds:
+        for row, value in enumerate(flat):
+            if type(value) is int and not -datatypes.WHOLE_IN_FLOAT <= value <= datatypes.WHOLE_IN_FLOAT:
+                raise _Refused(f"{_shown(value)} is too large to be exact as a float.", row, "Send at most 2^53.")
+    with np.errstate(over="ignore"):
+        return np.array(flat, dtype=np.float64).astype(column.dtype, copy=False)
+
+
+def _integers(column, flat, kinds):
+    if float in kinds:
+        flat = [_whole(value, row) for row, value in enumerate(flat)]
+    limits = np.iinfo(column.dtype)
+    if min(flat) < limits.min or max(flat) > limits.max:
+        row = next(index for index, value in enumerate(flat) if not limits.min <= value <= limits.max)
+        raise _Refused(
+            f"{_shown(flat[row])} is outside {column.datatype}.", row, f"Send {limits.min} to {limits.max}."
+        )
+    return np.array(flat, dtype=column.dtype)
+
+
+def _whole(value, row):
+    if type(value) is int:
+        return value
+    if not (isfinite(value) and value.is_integer() and abs(value) <= datatypes.WHOLE_IN_FLOAT):
+        raise _Refused(f"{value} is not a whole number.", row, "Send a whole number.")
+    return int(value)
+
+
+# --- texts and dates -----------------------------------------------------------------------------------------------
+
+
+def _from_texts(column, tensor, flat):
+    _count(prod(tensor.shape), len(flat), "elements")
+    if column.format:
+        flat = [_parsed_date(column, value, row) for row, value in enumerate(flat)]
+    elif column.datatype != "BYTES":
+        raise _Refused(f"is BYTES (texts); the model takes {column.datatype}.", remedy="Send numbers.")
+    else:
+        _texts(flat)
+    array = np.empty(len(flat), dtype=column.dtype)
+    array[:] = flat
+    return array
+
+
+def _texts(flat):
+    for row, value in enumerate(flat):
+        if type(value) is not str:
+            raise _Refused(f"{_shown(value)} is not a text.", row, "Send texts in quotes.")
+        if len(value) > wire.LONGEST_STRING:
+            raise _Refused("is a text longer than 64 KiB.", row, "Send a shorter text.")
+
+
+def _parsed_date(column, value, row):
+    """ISO text → what the model takes: an ISO text for BYTES; days (date) or seconds (date-time) since 1970 UTC for
+    numbers. A number stays a number: it is in that unit already."""
+    if isinstance(value, int | float) and type(value) is not bool and column.datatype != "BYTES":
+        return value if column.datatype in datatypes.FLOATS else _whole(value, row)
+    if type(value) is str and value == "" and not column.required:
+        return value if column.datatype == "BYTES" else column.missing
+    parsed = _iso(column, value, row)
+    if column.datatype == "BYTES":
+        return parsed.isoformat()
+    if column.format == "date":
+        return (parsed - EPOCH).days
+    seconds = parsed.timestamp()
+    return seconds if column.datatype in datatypes.FLOATS else int(seconds // 1)
+
+
+def _iso(column, value, row):
+    try:
+        if column.format == "date":
+            return date.fromisoformat(value)
+        parsed = datetime.fromisoformat(value)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (TypeError, ValueError):
+        sample = "2026-11-23" if column.format == "date" else "2026-11-23T12:00:00Z"
+        raise _Refused(f"{_shown(value)} is not an ISO 8601 {column.format}.", row, f"Send for example {sample}.") from None
+
+
+# --- values --------------------------------------------------------------------------------------------------------
+
+
+def _allowed(column, elements, per_row):
+    """Finite, in range, in the enumeration. `per_row` elements make a row."""
+    if column.datatype in datatypes.FLOATS:
+        _finite(column, elements, per_row)
+    if column.minimum is not None or column.maximum is not None:
+        _in_range(column, elements, per_row)
+    if column.enum is not None:
+        _in_enum(column, elements, per_row)
+
+
+def _finite(column, elements, per_row):
+    unfit = ~np.isfinite(elements) if column.required else np.isinf(elements)
+    for at in np.flatnonzero(unfit)[:1]:
+        raise _Refused(
+            "is not a finite number in this datatype.", int(at) // per_row, f"Send a finite {column.datatype}."
+        )
+    if not column.required and column.default is not None:
+        elements[np.isnan(elements)] = column.default
+
+
+def _in_range(column, elements, per_row):
+    if column.datatype == "BYTES":
+        return
+    low = elements < column.minimum if column.minimum is not None else np.zeros(len(elements), bool)
+    high = elements > column.maximum if column.maximum is not None else np.zeros(len(elements), bool)
+    for at in np.flatnonzero(low | high)[:1]:
+        raise _Refused(f"{elements[at]} is out of range.", int(at) // per_row, _range(column))
+
+
+def _range(column):
+    if column.minimum is None:
+        return f"Send at most {column.maximum}."
+    return f"Send at least {column.minimum}." if column.maximum is None else f"Send {column.minimum} to {column.maximum}."
+
+
+def _in_enum(column, elements, per_row):
+    for at, value in enumerate(elements.tolist()):
+        if value not in column.enum and not (not column.required and _is_missing(column, value)):
+            allowed = ", ".join(map(str, sorted(column.enum, key=str)[:20]))
+            raise _Refused(f"{_shown(value)} is not an allowed value.", at // per_row, f"Send one of: {allowed}.")
+
+
+def _is_missing(column, value):
+    return value != value or value == column.missing  # NaN is the only value unlike itself
+
+
+# --- to and from the graph -----------------------------------------------------------------------------------------
+
+
+def bind(columns, signature, ranks):
+    """{input: array} → {graph tensor: array}. `ranks` tells each graph input's number of dimensions."""
+    return {spec["tensor"]: _bound(spec, columns, ranks.get(spec["tensor"])) for spec in signature.binding_inputs}
+
+
+def _bound(spec, columns, rank):
+    names, dtype = spec.get("columns"), datatypes.dtype(spec["datatype"])
+    if not names:
+        array = columns[spec["tensor"]]
+    elif len(names) == 1:
+        array = columns[names[0]]
+    else:
+        array = _stacked([columns[name] for name in names], dtype)
+    array = array.astype(dtype, copy=False)
+    return array.reshape(-1, 1) if array.ndim == 1 and rank == 2 else array
+
+
+def _stacked(arrays, dtype):
+    """Columns side by side, row-major. Filling a fresh array is faster than column_stack for small batches."""
+    matrix = np.empty((len(arrays[0]), len(arrays)), dtype=dtype)
+    for index, array in enumerate(arrays):
+        matrix[:, index] = array
+    return matrix
+
+
+def results_of(tensors, signature):
+    """{graph tensor: array} → {output name: array}, by the binding: one column of a matrix, or the whole tensor."""
+    return {
+        spec["output"]: _result(spec, tensors[spec["tensor"]], signature.outputs[spec["output"]])
+        for spec in signature.binding_outputs
+    }
+
+
+def _result(spec, array, shape):
+    array = np.asarray(array)
+    if spec.get("column") is not None:
+        return array[:, spec["column"]]
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 and len(shape) == 1 else array
+
+
+def chosen(request, signature):
+    """[(output name, binary?)] in the order asked for. Raises Problem 422 for an output that the model has not."""
+    if request.outputs is None:
+        return [(name, request.binary_output) for name in signature.outputs]
+    for wanted in request.outputs:
+        if wanted.name not in signature.outputs:
+            known = ", ".join(signature.outputs)
+            raise bad_input(Fault(f"'{wanted.name[:200]}' is not an output.", remedy=f"Ask for: {known}."))
+    every = request.binary_output
+    return [(wanted.name, every if wanted.binary is None else wanted.binary) for wanted in request.outputs]

@@ -1,0 +1,26 @@
+"""The server class as a Ray Serve deployment. `build` is what the driver's import_path names."""
+
+from ray import serve
+
+
+@serve.deployment(name="model")
+@serve.ingress()
+class ModelReplica:
+    """One process of one version. A manifest that cannot be loaded stops the replica with the loader's sentence."""
+
+    def __init__(self, manifest, signature):
+        from hosting.engine.server import app_from_manifest
+
+        self._model_app = app_from_manifest(manifest, signature)
+
+    def __serve_build_asgi_app__(self):
+        return self._model_app
+
+    def check_health(self):
+        """Called by the engine. It runs on the request loop, so that a blocked loop is a failed check."""
+        self._model_app.check_health()
+
+
+def build(args):
+    """Serve application builder. `args`: {"manifest": {...}, "signature": hex}."""
+    return ModelReplica.bind(args["manifest"], args["signature"])

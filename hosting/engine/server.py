@@ -1,0 +1,178 @@
+"""The one server class: an ASGI application around a LoadedModel, speaking Open Inference Protocol v2.
+
+`ModelApp` is plain ASGI and needs no Ray (tests and the one-process driver run it under uvicorn);
+`hosting.engine.replica` wraps it as a Serve deployment.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from hosting.engine import coercion, loader, wire
+from hosting.engine.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
+
+log = logging.getLogger("hosting.engine")
+
+MOST_BODY_BYTES = 32 * 2**20
+SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
+WEDGED_AFTER_S = 30.0
+
+PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow_onnx"}
+
+
+class ModelApp:
+    """ASGI application that answers for one version.
+
+    GET  <prefix>          metadata
+    GET  <prefix>/ready    200 when the model is loaded and answers
+    POST <prefix>/infer    inference, JSON or binary
+    """
+
+    def __init__(self, model, *, lenient=False, most_body_bytes=MOST_BODY_BYTES):
+        self.model = model
+        self.lenient = lenient
+        self.most_body_bytes = most_body_bytes
+        self.prefix = f"/v2/models/{model.manifest['model']}/versions/{model.manifest['version']}"
+        self._metadata = json.dumps(metadata(model.manifest)).encode()
+        self._head = {"model_name": model.manifest["model"], "model_version": model.manifest["version"]}
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
+        self._ms_per_row = model.warm_ms
+        self._running_since = {}
+        self.answered = 0
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await _lifespan(receive, send)
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:80]
+        try:
+            status, extra, body = await self._answer(scope, headers, receive)
+        except Problem as problem:
+            status, extra, body = problem.status, [(b"content-type", MEDIA_TYPE.encode())], problem.body(request_id)
+        except Exception:
+            log.exception("inference failed", extra={"request_id": request_id})
+            status, extra, body = _broken(request_id)
+        await _send(send, status, extra, body)
+        self.answered += 1
+        if status >= 400 or log.isEnabledFor(logging.DEBUG):
+            _logged(self._head, status, started, request_id)
+
+    async def _answer(self, scope, headers, receive):
+        path = scope["path"].removeprefix(self.prefix).rstrip("/")
+        if path == "/infer" and scope["method"] == "POST":
+            return await self._infer(headers, await self._body(headers, receive))
+        if scope["method"] in ("GET", "HEAD") and path in ("", "/ready"):
+            body = self._metadata if path == "" else json.dumps({"name": self._head["model_name"], "ready": True}).encode()
+            return 200, [(b"content-type", b"application/json")], body
+        raise not_found(f"{scope['method']} {scope['path'][:200]} is not served here.")
+
+    async def _body(self, headers, receive):
+        """The request's bytes. Raises Problem 413 before reading more than the bound."""
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.most_body_bytes:
+            raise self._body_too_large()
+        chunks, size = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(499, "client-left", "The caller left before the request was complete")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self.most_body_bytes:
+                raise self._body_too_large()
+            if not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _body_too_large(self):
+        return too_large(f"The body is larger than {self.most_body_bytes} bytes.", "Send fewer rows per request.")
+
+    async def _infer(self, headers, body):
+        if headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
+            fault = Fault("Compressed bodies are not taken.", remedy="Send the body uncompressed.")
+            raise Problem(415, "unsupported-encoding", "The body's encoding is not taken", [fault])
+        length = headers.get(b"inference-header-content-length")
+        request = wire.read(body, length.decode("latin-1") if length is not None else None)
+        chosen = coercion.chosen(request, self.model.signature)
+        columns, rows = coercion.columns_of(request, self.model.signature, strict=not self._is_lenient(headers, request))
+        results = await self._run(columns, rows)
+        head = self._head if request.id is None else {**self._head, "id": request.id}
+        answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen])
+        return 200, _answer_headers(json_length), answer
+
+    def _is_lenient(self, headers, request):
+        """Unknown inputs are ignored when the subscription (header) or the request says so."""
+        return self.lenient or headers.get(b"x-input-mode") == b"lenient" or request.parameters.get("lenient") is True
+
+    async def _run(self, columns, rows):
+        """Short runs on the event loop (a thread costs more than they do), long ones beside it."""
+        token = object()
+        self._running_since[token] = time.monotonic()
+        try:
+            if self._ms_per_row * rows < SLOW_MS:
+                return self.model.run(columns)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self.model.run, columns)
+        finally:
+            del self._running_since[token]
+
+    def check_health(self):
+        """Raises RuntimeError when a run has not come back for WEDGED_AFTER_S: the engine then replaces the replica."""
+        oldest = min(self._running_since.values(), default=None)
+        if oldest is not None and time.monotonic() - oldest > WEDGED_AFTER_S:
+            raise RuntimeError(f"An inference has been running for more than {WEDGED_AFTER_S:.0f} s.")
+
+
+def metadata(manifest):
+    """The protocol's model metadata from a manifest."""
+    described = manifest["signature"]
+    return {
+        "name": manifest["model"],
+        "versions": [manifest["version"]],
+        "platform": PLATFORMS.get(manifest.get("format"), manifest.get("format", "")),
+        "inputs": [_described(spec) for spec in described["inputs"]],
+        "outputs": [_described(spec) for spec in described["outputs"]],
+    }
+
+
+def _described(spec):
+    return {"name": spec["name"], "datatype": spec["datatype"], "shape": spec.get("shape") or [-1]}
+
+
+def app_from_manifest(manifest, signature_hex, **where):
+    """Verify, load and wrap: what replicas and tests call. Raises loader.CannotLoad."""
+    return ModelApp(loader.load(manifest, signature_hex, **where))
+
+
+def _answer_headers(json_length):
+    if json_length is None:
+        return [(b"content-type", b"application/json")]
+    return [
+        (b"content-type", b"application/octet-stream"),
+        (b"inference-header-content-length", str(json_length).encode()),
+    ]
+
+
+async def _send(send, status, extra, body):
+    headers = [*extra, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _broken(request_id):
+    """500: the model itself failed on input that its signature allows."""
+    fault = Fault("The model failed on this input.", remedy="Tell its publisher the request id.")
+    problem = Problem(500, "model-failed", "The model failed", [fault])
+    return 500, [(b"content-type", MEDIA_TYPE.encode())], problem.body(request_id)
+
+
+def _logged(head, status, started, request_id):
+    line = {**head, "status": status, "ms": round((time.perf_counter() - started) * 1000, 2), "request_id": request_id}
+    log.info(json.dumps(line))
+
+
+async def _lifespan(receive, send):
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})

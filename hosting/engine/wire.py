@@ -1,0 +1,253 @@
+"""The protocol's bytes: JSON with the binary tensor extension, both ways. Knows no model and judges no value."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from hosting.engine import datatypes
+from hosting.engine.problems import Fault, bad_input, too_large, unreadable
+
+UNSUPPORTED = frozenset({"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"})
+MOST_ELEMENTS = 8_000_000
+LONGEST_STRING = 64 * 1024
+
+
+@dataclass(slots=True)
+class RawTensor:
+    """One input as sent: `data` is a JSON list, or the tensor's own bytes when `binary`."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: object
+    binary: bool = False
+
+
+@dataclass(slots=True)
+class WantedOutput:
+    """An output asked for by name; `binary` None means "as the request says for all"."""
+
+    name: str
+    binary: bool | None = None
+
+
+@dataclass(slots=True)
+class RawRequest:
+    """A read request. `outputs` None means all; `binary_output` is the request-wide default."""
+
+    id: str | None
+    inputs: list[RawTensor]
+    outputs: list[WantedOutput] | None = None
+    binary_output: bool = False
+    parameters: dict = field(default_factory=dict)
+
+
+def read(body, header_length=None):
+    """bytes + Inference-Header-Content-Length (str or None) → RawRequest. Raises Problem 400, 413 or 422."""
+    head, rest = _split(body, header_length)
+    document = _json(head)
+    parameters = _parameters(document, "The request")
+    request = RawRequest(
+        id=_identifier(document),
+        inputs=_inputs(document, memoryview(rest)),
+        outputs=_outputs(document),
+        binary_output=parameters.get("binary_data_output") is True,
+        parameters=parameters,
+    )
+    return request
+
+
+def _split(body, header_length):
+    if header_length is None:
+        return body, b""
+    if not (header_length.isascii() and header_length.isdigit() and len(header_length) < 12):
+        raise unreadable("Inference-Header-Content-Length is not a number.", "Send the JSON part's length in bytes.")
+    length = int(header_length)
+    if not 0 < length <= len(body):
+        raise unreadable(
+            f"Inference-Header-Content-Length says {length} bytes; the body has {len(body)}.",
+            "Send the JSON part's length in bytes.",
+        )
+    return body[:length], body[length:]
+
+
+def _json(head):
+    try:
+        document = json.loads(head, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except RecursionError:
+        raise unreadable("The JSON is nested too deeply.") from None
+    except (ValueError, UnicodeDecodeError) as wrong:
+        raise unreadable(f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request.") from None
+    if not isinstance(document, dict):
+        raise unreadable("The body is not a JSON object.", 'Send {"inputs": [...]}.')
+    return document
+
+
+def _no_constant(name):
+    raise bad_input(Fault(f"{name} is not a JSON number.", remedy="Leave an optional value out, or send null."))
+
+
+def _no_duplicates(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise unreadable("A JSON member is there twice.", "Send each member once.")
+    return members
+
+
+def _identifier(document):
+    identifier = document.get("id")
+    if identifier is None:
+        return None
+    if not isinstance(identifier, str) or len(identifier) > 200:
+        raise bad_input(Fault("`id` is not a text of at most 200 characters.", remedy="Send a text, or leave it out."))
+    return identifier
+
+
+def _parameters(owner, what):
+    parameters = owner.get("parameters")
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
+        raise bad_input(Fault(f"{what} has `parameters` that are not an object."))
+    refused = UNSUPPORTED & parameters.keys()
+    if refused:
+        raise bad_input(Fault(f"{what} asks for {sorted(refused)[0]}, which is not offered.", remedy="Leave it out."))
+    return parameters
+
+
+def _inputs(document, rest):
+    given = document.get("inputs")
+    if not isinstance(given, list) or not given:
+        raise bad_input(Fault("There are no inputs.", remedy='Send "inputs" as a list of tensors.'))
+    tensors, offset = [], 0
+    for entry in given:
+        tensor, offset = _tensor(entry, rest, offset)
+        tensors.append(tensor)
+    if offset != len(rest):
+        raise unreadable(
+            f"{len(rest) - offset} bytes after the JSON belong to no input.", "Check binary_data_size of each input."
+        )
+    return tensors
+
+
+def _tensor(entry, rest, offset):
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise bad_input(Fault("An input has no name.", remedy="Send name, shape, datatype and data for each input."))
+    name = entry["name"][:200]
+    datatype, shape = _datatype(entry, name), _shape(entry, name)
+    parameters = _parameters(entry, f"Input '{name}'")
+    size = parameters.get("binary_data_size")
+    if size is None:
+        return RawTensor(name, datatype, shape, _json_data(entry, name)), offset
+    if "data" in entry:
+        raise bad_input(Fault("has both data and binary_data_size.", name, remedy="Send one of them."))
+    if type(size) is not int or size < 0 or offset + size > len(rest):
+        raise bad_input(Fault("binary_data_size does not fit the bytes sent.", name, remedy="Send the tensor's bytes."))
+    return RawTensor(name, datatype, shape, rest[offset : offset + size], binary=True), offset + size
+
+
+def _datatype(entry, name):
+    datatype = entry.get("datatype")
+    if not isinstance(datatype, str) or datatype not in datatypes.NUMPY:
+        allowed = ", ".join(datatypes.NUMPY)
+        raise bad_input(Fault("has no datatype of the protocol.", name, remedy=f"Send one of {allowed}."))
+    return datatype
+
+
+def _shape(entry, name):
+    shape = entry.get("shape")
+    if not isinstance(shape, list) or not shape or len(shape) > 8:
+        raise bad_input(Fault("has no shape.", name, remedy="Send a list such as [1]: rows first."))
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise bad_input(Fault("has a shape that is not whole numbers from 0.", name, remedy="Send for example [1]."))
+    if prod(shape) > MOST_ELEMENTS:
+        raise too_large(f"Input '{name}' has more than {MOST_ELEMENTS} elements.", "Send fewer rows per request.")
+    return shape
+
+
+def _json_data(entry, name):
+    data = entry.get("data")
+    if not isinstance(data, list):
+        raise bad_input(Fault("has no data.", name, remedy="Send data as a list, or binary_data_size with bytes."))
+    return data
+
+
+def _outputs(document):
+    given = document.get("outputs")
+    if given is None or given == []:
+        return None
+    if not isinstance(given, list):
+        raise bad_input(Fault("`outputs` is not a list.", remedy="Leave it out to get every output."))
+    wanted = [_wanted(entry) for entry in given]
+    if len({output.name for output in wanted}) != len(wanted):
+        raise bad_input(Fault("An output is asked for twice.", remedy="Ask for each output once."))
+    return wanted
+
+
+def _wanted(entry):
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise bad_input(Fault("An output that is asked for has no name."))
+    binary = _parameters(entry, f"Output '{entry['name'][:200]}'").get("binary_data")
+    return WantedOutput(entry["name"], binary if isinstance(binary, bool) else None)
+
+
+def strings(raw, name):
+    """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str."""
+    found, offset, end = [], 0, len(raw)
+    while offset < end:
+        if offset + 4 > end:
+            raise bad_input(Fault("ends inside a length.", name, len(found)))
+        (length,) = struct.unpack_from("<I", raw, offset)
+        offset += 4
+        if length > LONGEST_STRING or offset + length > end:
+            raise bad_input(Fault("has a text longer than the bytes sent or than 64 KiB.", name, len(found)))
+        found.append(_text(raw[offset : offset + length], name, len(found)))
+        offset += length
+    return found
+
+
+def _text(raw, name, row):
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError:
+        raise bad_input(Fault("is not UTF-8 text.", name, row, "Encode texts as UTF-8.")) from None
+
+
+def write(head, outputs):
+    """`head` (model_name, model_version, id) and [(name, array, binary)] → (body bytes, JSON length or None).
+
+    The JSON length is told (Inference-Header-Content-Length) only when some output is binary.
+    """
+    described, chunks = [], []
+    for name, array, binary in outputs:
+        entry = {"name": name, "datatype": datatypes.of_array(array), "shape": list(array.shape)}
+        if binary:
+            chunk = _binary(array)
+            entry["parameters"] = {"binary_data_size": len(chunk)}
+            chunks.append(chunk)
+        else:
+            entry["data"] = _listed(array)
+        described.append(entry)
+    text = json.dumps({**head, "outputs": described}, separators=(",", ":")).encode()
+    return (b"".join([text, *chunks]), len(text)) if chunks else (text, None)
+
+
+def _binary(array):
+    if array.dtype.kind not in "OSU":
+        return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    encoded = [_encoded(text) for text in array.ravel().tolist()]
+    return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
+
+
+def _encoded(text):
+    return text if isinstance(text, bytes) else str(text).encode()
+
+
+def _listed(array):
+    """A flat JSON list. What JSON cannot hold (NaN, infinity) becomes null."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return [value if np.isfinite(value) else None for value in array.ravel().tolist()]
+    return array.ravel().tolist()
