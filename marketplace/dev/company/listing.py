@@ -1,0 +1,168 @@
+"""What a model of the demo company is: plain data that training, cards and the build read.
+
+Nothing here imports Django or scikit-learn, so the listings can be read before either is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Task = Literal["binary", "multiclass", "regression"]
+Values = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input feature. `datatype` is Open Inference: FP32, INT64, BOOL or BYTES (text)."""
+
+    name: str
+    datatype: str
+    description: str
+    unit: str = ""
+    enum: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """One answer of the model: which graph output it comes from and which column of it."""
+
+    name: str
+    tensor: str
+    description: str
+    column: int | None = None
+    datatype: str = "FP32"
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[str, ...] = ()
+    width: int | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Generated rows: inputs by column name, the target, and the groups that fairness is measured over.
+
+    Group columns are never model inputs unless a column of the same name says so.
+    """
+
+    inputs: Values
+    target: np.ndarray
+    groups: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """Which learner, in words that also describe it: boosting, forest, linear or words (bag of words)."""
+
+    kind: Literal["boosting", "forest", "linear", "words"]
+    trees: int = 60
+    depth: int = 3
+
+    @property
+    def title(self) -> str:
+        return {
+            "boosting": f"gradient-boosted decision trees ({self.trees} trees, depth {self.depth})",
+            "forest": f"random forest ({self.trees} trees, depth up to {self.depth})",
+            "linear": "regularised linear model on standardised features",
+            "words": "TF-IDF bag of words with multinomial logistic regression",
+        }[self.kind]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes one trained version. Same recipe, same seed, same model."""
+
+    task: Task
+    columns: tuple[Column, ...]
+    outputs: tuple[Output, ...]
+    sample: Callable[[np.random.Generator, int], Sample]
+    estimator: Estimator
+    rows: int = 5000
+    seed: int = 20260101
+    threshold: float = 0.5
+    favourable: Literal["high", "low"] = "high"
+    baseline_column: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version and what happened to it in the company's story.
+
+    `fate`: published, deprecated, suspended, rejected, refused, or waiting:<review kind>.
+    `days_ago`: when it was submitted, as demo data.
+    """
+
+    number: str
+    fate: str
+    days_ago: int
+    recipe: Recipe | None
+    changelog: str
+    successor: str = ""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """How often, how much and for what price (micros of the currency per 1 000 calls) one may call."""
+
+    name: str
+    rate_per_second: int
+    burst: int
+    concurrency: int
+    monthly_quota: int
+    approval: str = "automatic"
+    price_micros_per_1000: int = 0
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One registered model: what people read in the catalog, its card texts and its versions."""
+
+    slug: str
+    name: str
+    team: str
+    owner: str
+    domain: str
+    capability: str
+    model_type: str
+    summary: str
+    description: str
+    limitations: str
+    tags: tuple[str, ...]
+    card: dict[str, Any]
+    tiering: dict[str, str]
+    releases: tuple[Release, ...]
+    plans: tuple[DemoPlan, ...]
+    sla: dict[str, Any]
+    affects_people: bool = False
+    credit: bool = False
+    submitted_by: str = ""
+    collaborators: tuple[str, ...] = ()
+
+    @property
+    def submitter(self) -> str:
+        return self.submitted_by or self.owner
+
+
+def standard_plans(*, owner_approval: bool, price: float) -> tuple[DemoPlan, ...]:
+    """A free trial for building, and a paid plan for production. `price` in dollars per 1 000 calls."""
+    approval = "owner" if owner_approval else "automatic"
+    micros = round(price * 1_000_000)
+    return (
+        DemoPlan("Trial", 5, 10, 2, 5_000),
+        DemoPlan("Standard", 50, 100, 8, 500_000, approval, micros),
+    )
+
+
+def standard_sla(availability: float = 99.5, p95_ms: int = 150, rps: int = 50) -> dict[str, Any]:
+    """Availability in percent per month, p95 latency in milliseconds, throughput in requests per second."""
+    return {
+        "availability": availability,
+        "p95_ms": p95_ms,
+        "throughput_rps": rps,
+        "support_hours": "Mon–Fri 08:00–18:00",
+        "response_hours": 4,
+    }
