@@ -2,7 +2,7 @@
 
     {% load present %}
     {{ calls|number }}  12,480        {{ calls|compact }}  12.5k      {{ size|filesize }}  1.5 MB
-    {{ ms|ms }}  240 ms               {{ us|us }}  1.2 s              {{ share|percent }}  99.95 %
+    {{ ms|ms }}  240 ms               {{ us|us }}  1.2 s              {{ share|percent }}  99.95 %   {{ percentage|points }}
     {{ micros|money:"EUR" }}  1.25 EUR                                {{ at|when }}  23 Nov 2026, 12:31 UTC
     {{ count|quantity:"call,calls" }}  1 call
     {{ state|tone }}  good            {{ state|state_label }}  In review      {{ state|state_icon }}  clock
@@ -92,6 +92,14 @@ def percent(value):
     if value in (None, ""):
         return NOTHING
     return f"{100 * float(value):.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+
+
+@register.filter
+def points(value):
+    """A percentage already out of 100, with up to three decimals: 99.95 → 99.95 %."""
+    if value in (None, ""):
+        return NOTHING
+    return f"{float(value):.3f}".rstrip("0").rstrip(".") + "\u00a0%"
 
 
 @register.filter
