@@ -1,0 +1,255 @@
+"""Verbs of governance: assess, check, review, approve, suspend. What was decided is never changed, only added to."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import Contribution, ModelVersion
+from governance import policies, tiering
+from governance.calendar import business_days_after
+from governance.models import Decision, GateResult, Review, TierAssessment
+from governance.permissions import can_assess, can_resume, can_suspend, deciding_roles, why_not_decide
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.lib import signing
+from marketplace.lib.background import enqueue
+from marketplace.lib.canonical import canonical, digest
+from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.lib.guard import require
+from marketplace.lib.nudge import nudge
+from marketplace.lib.transitions import transition
+from marketplace.notices.actions import tell
+
+STATE = ModelVersion.State
+REASON_MIN = 20
+# approved_until by tier, in days (governance.md §2.5: low 24 months, medium and high 12).
+VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
+
+
+@transaction.atomic
+def assess_risk(by, version, answers):
+    """Answer the questionnaire. Returns the TierAssessment. Raises NotAllowed, Invalid (naming the question)."""
+    require(can_assess(by, version), f"{version.model.owner_team} answers while the version is a draft.")
+    found = tiering.assess(answers)
+    assessment = TierAssessment.objects.create(
+        version=version, answers=answers, tier=found.tier, score=found.score, reasons=list(found.reasons),
+        policy=policies.current("tiering"), answered_by=by,
+    )  # fmt: skip
+    version.risk_tier = found.tier
+    version.save(update_fields=["risk_tier"])
+    Contribution.objects.get_or_create(version=version, user=by, kind=Contribution.Kind.ASSESSED)
+    record(by, "version.assess", version, tier=found.tier, score=found.score)
+    return assessment
+
+
+def record_gate(version, gate, verdict, summary, *, severity="block", tool, metrics=None, duration_ms=0):
+    """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult."""
+    return GateResult.objects.create(
+        version=version, gate=gate, verdict=verdict, severity=severity, summary=summary, tool=tool,
+        metrics=metrics or {}, manifest_sha256=version.manifest_sha256, duration_ms=duration_ms,
+    )  # fmt: skip
+
+
+def current_gates(version):
+    """The newest result per gate about the version's present bytes, by gate name."""
+    rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by("gate", "-id")
+    return list(rows.distinct("gate"))
+
+
+@transaction.atomic
+def check(version):
+    """submitted → checking → in review (reviews opened) or changes requested (a gate blocks).
+
+    Stays in checking while a required gate has no result yet. May run twice. Returns the version.
+    """
+    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    system = User.objects.system("gates")
+    if version.state == STATE.SUBMITTED:
+        transition(version, STATE.CHECKING)
+        _check_documentation(version)
+    if version.state != STATE.CHECKING:
+        return version
+    results = current_gates(version)
+    if set(policies.REQUIRED_GATES) - {result.gate for result in results}:
+        return version
+    blocking = [result for result in results if result.blocks]
+    return _send_back(system, version, blocking) if blocking else _open_reviews(system, version)
+
+
+def decide(by, review, outcome, reason, no_conflict):
+    """Decide one review: outcome is a ReviewState of approved, changes_requested or rejected. Returns the Decision.
+
+    Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
+    """
+    try:
+        return _decide(by, review, outcome, reason.strip(), no_conflict)
+    except NotAllowed as refusal:
+        record(by, "review.refused", review, reason=refusal.message)
+        raise
+
+
+@transaction.atomic
+def suspend(by, version, reason):
+    """Stop a version now: the gateway drops it with its next snapshot. One person suffices."""
+    require(can_suspend(by, version), "Security, the manager, model risk or the accountable owner stop a version.")
+    if len(reason.strip()) < REASON_MIN:
+        raise Invalid("Say in a sentence why; consumers will read it.", field="reason")
+    if version.suspended_at:
+        raise RuleError(f"{version} is suspended already.")
+    version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
+    version.save(update_fields=["suspended_at", "suspension_reason"])
+    record(by, "version.suspend", version, reason=reason)
+    nudge("version", version=version.pk)
+    enqueue("hosting.reconcile")
+    return version
+
+
+@transaction.atomic
+def resume(by, version, reason):
+    """Let a suspended version run again."""
+    require(can_resume(by, version), "The governance lead, from outside the owner team, lets a version run again.")
+    if not version.suspended_at:
+        raise RuleError(f"{version} is not suspended.")
+    version.suspended_at, version.suspension_reason = None, ""
+    version.save(update_fields=["suspended_at", "suspension_reason"])
+    record(by, "version.resume", version, reason=reason)
+    nudge("version", version=version.pk)
+    enqueue("hosting.reconcile")
+    return version
+
+
+@transaction.atomic
+def _decide(by, review, outcome, reason, no_conflict):
+    version = ModelVersion.objects.select_for_update().select_related("model__owner_team").get(pk=review.version_id)
+    review = Review.objects.select_for_update().get(pk=review.pk)
+    review.version = version
+    refusal = why_not_decide(by, review)
+    require(not refusal, refusal, ask="the marketplace manager to assign somebody else")
+    _check_decidable(review, outcome, reason, no_conflict)
+    transition(review, outcome, decided_at=timezone.now())
+    decision = Decision.objects.create(
+        review=review, by=by, outcome=outcome, reason=reason, no_conflict=no_conflict,
+        manifest_sha256=version.manifest_sha256, card_sha256=version.card.sha256,
+        evidence=[result.pk for result in current_gates(version)], policy=policies.current("review_matrix"),
+    )  # fmt: skip
+    record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
+    _follow(by, review, outcome, reason)
+    return decision
+
+
+def _check_decidable(review, outcome, reason, no_conflict):
+    version = review.version
+    if version.state != STATE.IN_REVIEW or review.state != Review.State.OPEN:
+        raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
+    if outcome not in (Review.State.APPROVED, Review.State.CHANGES_REQUESTED, Review.State.REJECTED):
+        raise Invalid("Choose a decision: approve, request changes or reject.", field="outcome")
+    if len(reason) < REASON_MIN:
+        raise Invalid(f"Give your reason in at least {REASON_MIN} characters.", field="reason")
+    if not no_conflict:
+        raise Invalid("Declare that you have no conflict of interest, or let somebody else decide.", field="no_conflict")
+    if version.manifest_sha256 != digest(version.manifest) or version.card.sha256 != digest(version.card.data):
+        raise RuleError("The version changed after it was submitted.", remedy="Request changes from its team.")
+    if review.kind == Review.Kind.FINAL:
+        _check_final(review, outcome)
+    elif outcome == Review.State.REJECTED:
+        raise Invalid("Only the final approver rejects.", field="outcome", remedy="Request changes instead.")
+
+
+def _check_final(review, outcome):
+    open_others = review.version.reviews.filter(round=review.round, state=Review.State.OPEN).exclude(pk=review.pk)
+    if outcome == Review.State.APPROVED and open_others.exists():
+        kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
+        raise RuleError(f"The final approval comes last; still open: {kinds}.")
+
+
+def _follow(by, review, outcome, reason):
+    """What one decision means for its version."""
+    version = review.version
+    if outcome == Review.State.REJECTED:
+        _void_open(version)
+        transition(version, STATE.REJECTED)
+        _tell_publishers(version, "was rejected", reason)
+    elif outcome == Review.State.CHANGES_REQUESTED:
+        _void_open(version)
+        transition(version, STATE.CHANGES_REQUESTED)
+        _tell_publishers(version, "needs changes", reason)
+    elif not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists():
+        _approve(by, version, review.round)
+    elif _only_final_is_open(version, review.round):
+        _tell_deciders(version.reviews.get(round=review.round, kind=Review.Kind.FINAL))
+
+
+def _approve(by, version, round_number):
+    people = set(version.reviews.filter(round=round_number).values_list("decision__by", flat=True))
+    needed = policies.min_people(version)
+    if len(people) < needed:
+        raise RuleError(f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}.")
+    now = timezone.now()
+    signature = signing.sign(canonical(version.manifest))
+    transition(
+        version, STATE.APPROVED, approved_at=now, manifest_signature=signature,
+        approved_until=now + timedelta(days=VALID_DAYS[version.risk_tier]),
+    )  # fmt: skip
+    record(by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256)
+    _tell_publishers(version, "is approved", "It will be hosted and published by itself.")
+    enqueue("hosting.reconcile")
+
+
+def _check_documentation(version):
+    found = policies.card_completeness(version)
+    missing = ", ".join(item["label"] for item in found.missing)
+    summary = f"The card is {found.score} % complete; {found.needed} % are needed at {version.risk_tier} risk."
+    record_gate(
+        version, "documentation", "pass" if found.ok else "fail", f"{summary} Missing: {missing}." if missing else summary,
+        tool=f"card/{version.card.schema_version}", metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
+    )  # fmt: skip
+
+
+def _send_back(by, version, blocking):
+    transition(version, STATE.CHANGES_REQUESTED)
+    report = " ".join(f"{result.gate.capitalize()}: {result.summary}" for result in blocking)
+    record(by, "version.gates_failed", version, reason=report, gates=[result.gate for result in blocking])
+    _tell_publishers(version, "did not pass the checks", report)
+    return version
+
+
+def _open_reviews(by, version):
+    round_number = (version.reviews.order_by("-round").values_list("round", flat=True).first() or 0) + 1
+    now = timezone.now()
+    reviews = [
+        Review(version=version, kind=kind, round=round_number, due_at=business_days_after(now, days))
+        for kind, days in policies.required_reviews(version)
+    ]
+    Review.objects.bulk_create(reviews)
+    transition(version, STATE.IN_REVIEW)
+    record(by, "version.reviews_opened", version, kinds=[review.kind for review in reviews], tier=version.risk_tier)
+    for review in reviews:
+        if review.kind != Review.Kind.FINAL:
+            _tell_deciders(review)
+    return version
+
+
+def _only_final_is_open(version, round_number):
+    rest = version.reviews.filter(round=round_number).exclude(state=Review.State.APPROVED)
+    return [review.kind for review in rest] == [Review.Kind.FINAL]
+
+
+def _void_open(version):
+    for review in version.reviews.filter(state=Review.State.OPEN):
+        transition(review, Review.State.VOID, decided_at=timezone.now())
+
+
+def _tell_publishers(version, what, body):
+    team = User.objects.filter(memberships__team=version.model.owner_team, memberships__left_at=None)
+    key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
+    tell(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
+
+
+def _tell_deciders(review):
+    roles = deciding_roles(review.kind, review.version.risk_tier)
+    people = User.objects.filter(grants__role__in=roles, grants__revoked_at=None, is_active=True)
+    tell(
+        people, "review", f"To decide: {review}", url=f"/reviews/{review.pk}/", key=f"review-open:{review.pk}",
+        body=f"Due {review.due_at:%d %B %Y}.",
+    )  # fmt: skip

@@ -1,0 +1,11 @@
+"""Review clocks run in business days (governance.md §2.5)."""
+
+from datetime import timedelta
+
+
+def business_days_after(moment, days):
+    """`moment` moved on by `days` Mondays to Fridays (the organisation's holidays are not known yet)."""
+    while days > 0:
+        moment += timedelta(days=1)
+        days -= moment.weekday() < 5
+    return moment

@@ -1,0 +1,49 @@
+"""The rules in force, as rows: every decision points at the text it was made under."""
+
+from catalog.models import ModelVersion
+from governance import cards, matrix, tiering
+from governance.models import PolicyVersion
+from marketplace.lib.canonical import digest
+
+# Gates of this product that a version of any tier must pass before people look at it (governance.md §3.1: G1–G4, G6).
+REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature")
+TEXTS = {
+    "tiering": lambda: tiering.POLICY,
+    "card_schema": lambda: cards.POLICY,
+    "review_matrix": lambda: matrix.POLICY,
+}
+
+
+def current(kind):
+    """The PolicyVersion row of the rules in force; made when the code brings a new text."""
+    text = TEXTS[kind]()
+    row, _ = PolicyVersion.objects.get_or_create(
+        kind=kind, sha256=digest(text), defaults={"semver": text["semver"], "body": text}
+    )
+    return row
+
+
+def answers_of(version: ModelVersion) -> dict:
+    """The newest risk answers of a version, {} when nobody answered yet."""
+    assessment = version.assessments.first()
+    return assessment.answers if assessment else {}
+
+
+def conditions_of(version: ModelVersion) -> frozenset:
+    """The card's and matrix's conditions that hold for this version: people, personal, credit, generative …"""
+    return tiering.conditions(answers_of(version))
+
+
+def card_completeness(version: ModelVersion):
+    """cards.completeness of the version's card for its tier (low until assessed)."""
+    return cards.completeness(version.card.data, version.risk_tier or "low", conditions_of(version))
+
+
+def required_reviews(version: ModelVersion):
+    """[(Review.Kind value, business days)] for this version."""
+    return matrix.required_reviews(version.risk_tier, conditions_of(version))
+
+
+def min_people(version: ModelVersion) -> int:
+    """How many different people must have approved."""
+    return matrix.MIN_PEOPLE[version.risk_tier]
