@@ -22,7 +22,12 @@ def bootstrap():
 
 def main():
     if sys.version_info < (3, 11):  # noqa: UP036 - this very line is what older versions get to see
-        sys.exit("This needs Python 3.11 or newer; %s is %d.%d. Try: python3.11 manage.py" % (sys.executable, *sys.version_info[:2]))
+        sys.exit(
+            "This needs Python 3.11 or newer; this one is "
+            + sys.version.split()[0]
+            + ". Try: python3.11 manage.py "
+            + " ".join(sys.argv[1:])
+        )
     bootstrap().enter(sys.argv)
     from marketplace.dev.launch import launch
 

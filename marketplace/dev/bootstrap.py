@@ -33,7 +33,10 @@ PIP_WITH_PYTHON_OPTION = (22, 3)
 DIAGNOSES = (
     (r"No space left", "The disk is full. Free some space (about 2 GB are needed) and run the command again."),
     (r"[Pp]ermission denied|Read-only file system", f"{ROOT} cannot be written. Copy the checkout to a folder of yours and run it there."),
-    (r"hashes? mismatch|THESE PACKAGES DO NOT MATCH", "A downloaded package does not match the lock. Run again; if it stays, tell us: do not use it."),
+    (
+        r"hashes? mismatch|THESE PACKAGES DO NOT MATCH",
+        "A downloaded package does not match the lock. Run again; if it stays, tell us: do not use it.",
+    ),
     (
         r"dns error|[Cc]onnect|resolve|timed out|[Tt]imeout|Network|unreachable|Failed to fetch|SSL|certificate",
         "The package index cannot be reached. Check the network, or point pip to your mirror (pip config set global.index-url …).",
@@ -69,7 +72,9 @@ def enter(argv: list[str]) -> None:
 
 def restart_inside(argv: list[str]) -> None:
     # Bytecode is kept even where the shell forbids it: without it every process compiles a thousand files at each start.
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "__PYVENV_LAUNCHER__")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+    }
     os.execve(PYTHON, [str(PYTHON), str(ROOT / "manage.py"), *argv[1:]], environment)
 
 
@@ -126,7 +131,9 @@ def check_place() -> None:
         raise CannotInstall(f"{ROOT} cannot be written by this user. Copy the checkout to a folder of yours and run it there.")
     free = shutil.disk_usage(ROOT).free
     if not PYTHON.exists() and free < SPACE_NEEDED:
-        raise CannotInstall(f"Only {free / 1e9:.1f} GB are free where {ROOT} lies; the libraries need about {SPACE_NEEDED / 1e9:.0f} GB. Free some space.")
+        raise CannotInstall(
+            f"Only {free / 1e9:.1f} GB are free where {ROOT} lies; the libraries need about {SPACE_NEEDED / 1e9:.0f} GB. Free some space."
+        )
 
 
 @contextlib.contextmanager
@@ -274,7 +281,9 @@ def run(argv: Sequence[str], environment: "dict[str, str] | None" = None) -> "su
     """Run quietly; both outputs come back and are kept in `.venv/install.log`."""
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
     try:
-        done = subprocess.run(argv, env=(environment or dict(os.environ)) | quiet, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            argv, env=(environment or dict(os.environ)) | quiet, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
     except OSError as problem:
         return subprocess.CompletedProcess(argv, 127, "", str(problem))
     with contextlib.suppress(OSError), LOG.open("a") as log:

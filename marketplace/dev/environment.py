@@ -21,6 +21,9 @@ def common(run: RunDir) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(run.secret("ray_token")),
         "PYTHONPATH": _python_path(),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # set in some shells; every process would compile a thousand files at each start
+        "MARKETPLACE_BOOTSTRAP": "off",
+        "RAY_AUTH_MODE": "token",
     }
 
 
@@ -42,7 +45,7 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
     return {
         "DEMO_MODE": "1",
         "WEB_PORT": str(ports["web"]),
-        "WEB_URL": f"http://127.0.0.1:{ports['web']}",
+        "PORTAL_URL": f"http://127.0.0.1:{ports['web']}",
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(ports["gateway"]),
         "GATEWAY_URL": f"http://127.0.0.1:{ports['gateway']}",

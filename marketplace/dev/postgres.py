@@ -87,7 +87,7 @@ def _starts(binaries: Path, user: str | None = None, on_child: Callable[[], None
 
 
 def _can_traverse(user: str, folder: Path) -> bool:
-    return subprocess.run(["/bin/sh", "-c", "cd \"$0\"", str(folder)], user=user, capture_output=True, cwd="/", check=False).returncode == 0
+    return subprocess.run(["/bin/sh", "-c", 'cd "$0"', str(folder)], user=user, capture_output=True, cwd="/", check=False).returncode == 0
 
 
 def _copied_binaries() -> Path:

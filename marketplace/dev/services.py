@@ -1,7 +1,6 @@
-"""Only Postgres and Redis, in the foreground, for people who develop:
+"""Only Postgres and Redis, in the foreground, for people who develop.
 
-    .venv/bin/python -m marketplace.dev.services --run-dir /tmp/mine --port 20500 &
-    . /tmp/mine/env
+In one shell `.venv/bin/python -m marketplace.dev.services --run-dir /tmp/mine --port 20500`, in another `. /tmp/mine/env`.
 """
 
 import argparse

@@ -24,6 +24,7 @@ BACKOFF = (0.5, 1, 2, 4, 8, 15, 30)
 HEALTHY_AFTER = 60.0
 LOG_LIMIT = 20 * 1024 * 1024
 TAIL_LINES = 15
+MARK = "MARKETPLACE_LAUNCHED"  # in the environment of every child: the run folder that it belongs to
 
 
 class Stopped(Exception):
@@ -113,6 +114,17 @@ class Supervisor:
             self.tick()
             time.sleep(TICK)
 
+    def wait_until(self, condition: Callable[[], bool], every: float = 1.0) -> None:
+        """Keep supervising until `condition` holds, asking `every` so many seconds."""
+        asked = 0.0
+        while True:
+            if time.monotonic() - asked >= every:
+                if condition():
+                    return
+                asked = time.monotonic()
+            self.tick()
+            time.sleep(TICK)
+
     def run_once(
         self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None, while_running: Callable[[], None] = lambda: None
     ) -> None:
@@ -144,7 +156,7 @@ class Supervisor:
             running.child = subprocess.Popen(
                 [str(part) for part in process.argv],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                env=os.environ | self.environment | process.env, user=process.user, cwd=process.cwd,
+                env=os.environ | self.environment | process.env | {MARK: str(self.run.path)}, user=process.user, cwd=process.cwd,
                 preexec_fn=lambda: _on_child(process),
             )  # fmt: skip
         running.started = time.monotonic()
