@@ -322,3 +322,25 @@ class QuotaPeriod(models.Model):
             models.UniqueConstraint(fields=["subscription", "period_start"], name="quota_once_a_period"),
             models.CheckConstraint(condition=Q(leased__lte=F("quota")), name="quota_never_overrun"),
         ]
+
+
+class QuotaLease(models.Model):
+    """What one gateway process took from a period and how much of it its shipped events spent.
+
+    `granted - spent` goes back to the period when the process ends, or when all that a killed one journalled is settled.
+    """
+
+    period = models.ForeignKey(QuotaPeriod, models.CASCADE, related_name="leases")
+    holder = models.CharField(max_length=120, db_index=True)
+    granted = models.BigIntegerField(default=0)
+    spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")]
+
+
+class StaleHour(models.Model):
+    """An hour with events that its roll-up has not seen; written with the events, deleted with the recomputed rows."""
+
+    hour = models.DateTimeField(primary_key=True)
+    touched_at = models.DateTimeField(default=timezone.now)
