@@ -1,0 +1,324 @@
+"""JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.actions import contributed, list_model, point_alias
+from catalog.models import Artifact, Contribution, ModelCard, ModelVersion
+from catalog.permissions import can_edit, can_edit_version
+from governance import cards, policies
+from governance.models import Review
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.lib.background import enqueue
+from marketplace.lib.canonical import digest
+from marketplace.lib.errors import Invalid, RuleError
+from marketplace.lib.guard import require
+from marketplace.lib.nudge import nudge
+from marketplace.lib.transitions import transition
+from marketplace.notices.actions import tell
+from publishing import evidence, packages, semver
+from publishing import signature as signatures
+from publishing.manifest import build_manifest
+from publishing.permissions import can_deprecate, can_publish, can_submit, can_withdraw
+from publishing.storage import store
+
+STATE = ModelVersion.State
+# Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
+NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
+
+
+@transaction.atomic
+def start_version(by, model, number, changelog=""):
+    """Begin a new version as a draft, with the card of the newest version to start from. Returns the ModelVersion."""
+    require(can_edit(by, model), f"Only members of {model.owner_team} add versions.", ask=str(model.owner_team))
+    parsed = semver.parse(number)
+    if model.versions.filter(number=number).exists():
+        raise Invalid(f"{model} {number} exists already; numbers are never used twice.", field="number")
+    previous = model.versions.newest_first().first()
+    version = ModelVersion.objects.create(
+        model=model, number=number, major=parsed.major, minor=parsed.minor, patch=parsed.patch,
+        changelog=changelog.strip(), created_by=by, sla=dict(previous.sla) if previous else {},
+    )  # fmt: skip
+    ModelCard.objects.create(version=version, data=_card_to_start_from(previous))
+    contributed(version, by, Contribution.Kind.CREATED)
+    record(by, "version.start", version, number=number)
+    return version
+
+
+def upload(by, version, path, filename):
+    """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
+
+    The inspection is static, in a limited child process; what it refuses (packages.Refused) leaves nothing behind.
+    """
+    _require_editable(by, version)
+    try:
+        with packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
+            _keep_package(by, version, found)
+            return found.warnings
+    except packages.Refused as refusal:
+        record(by, "version.upload_refused", version, reason=refusal.message, code=refusal.code, file=filename[:200])
+        raise
+
+
+@transaction.atomic
+def describe_external(by, version, url, signature, example):
+    """Make the version an external endpoint that speaks the Open Inference Protocol at `url`."""
+    _require_editable(by, version)
+    signatures.validate_signature(signature)
+    signatures.validate_example(signature, example)
+    version.artifacts.all().delete()
+    return _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, signature=signature, example=example)
+
+
+@transaction.atomic
+def describe_interface(by, version, signature, example):
+    """Set the signature (names, units, ranges, descriptions) and an example request. Raises Invalid."""
+    _require_editable(by, version)
+    signatures.validate_signature(signature)
+    signatures.validate_example(signature, example)
+    return _save(by, version, signature=signature, example=example)
+
+
+@transaction.atomic
+def promise_sla(by, version, **sla):
+    """Declare availability (percent), p95_ms, rps and support hours."""
+    _require_editable(by, version)
+    return _save(by, version, sla=sla)
+
+
+@transaction.atomic
+def edit_card(by, version, values):
+    """Set card fields (field id → value). Unknown ids are refused; an emptied field is removed. Returns the ModelCard."""
+    _require_editable(by, version)
+    unknown = sorted(set(values) - set(cards.FIELDS_BY_ID))
+    if unknown:
+        raise Invalid(f"The card has no field {unknown[0]}.", field=unknown[0])
+    card = version.card
+    card.data = {key: value for key, value in {**card.data, **values}.items() if value not in ("", None, [], {})}
+    _save_card(card)
+    contributed(version, by, Contribution.Kind.EDITED)
+    record(by, "card.edit", version, fields=sorted(values))
+    return card
+
+
+@transaction.atomic
+def edit_changelog(by, version, changelog):
+    _require_editable(by, version)
+    return _save(by, version, changelog=changelog.strip())
+
+
+@transaction.atomic
+def submit(by, version):
+    """Freeze the version and hand it to governance. Raises NotAllowed, RuleError naming what is still missing."""
+    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    require(can_submit(by, version), f"Only members of {version.model.owner_team} submit it, while it is a draft.")
+    missing = what_is_missing(version)
+    if missing:
+        raise RuleError(f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"])
+    fill_card_from_facts(version)
+    manifest = build_manifest(version)
+    if version.state == STATE.CHANGES_REQUESTED and _nothing_changed(version, manifest):
+        raise RuleError("Nothing changed since changes were requested.", remedy="Act on the reviewers' reasons first.")
+    transition(
+        version, STATE.SUBMITTED, manifest=manifest, manifest_sha256=digest(manifest),
+        submitted_by=by, submitted_at=timezone.now(),
+    )  # fmt: skip
+    contributed(version, by, Contribution.Kind.SUBMITTED)
+    evidence.record_package_gates(version)
+    record(by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256)
+    enqueue("governance.check", version.pk)
+    return version
+
+
+@transaction.atomic
+def withdraw(by, version, reason=""):
+    """Take a version back before it is approved."""
+    require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
+    transition(version, STATE.WITHDRAWN)
+    for review in version.reviews.filter(state=Review.State.OPEN):
+        transition(review, Review.State.VOID, decided_at=timezone.now())
+    record(by, "version.withdraw", version, reason=reason)
+    return version
+
+
+@transaction.atomic
+def publish(by, version):
+    """Make an approved and hosted version visible and callable. Raises RuleError while hosting is not ready."""
+    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    require(can_publish(by, version), f"Only {version.model.owner_team} publishes it.")
+    if not is_hosted(version):
+        raise RuleError(f"{version} is not running yet; it is published as soon as it is.")
+    transition(version, STATE.PUBLISHED, published_at=timezone.now())
+    list_model(by, version.model)
+    if _is_newest_published(version):
+        point_alias(by, version)
+    refresh_tier(version.model)
+    record(by, "version.publish", version)
+    nudge("version", version=version.pk)
+    _tell_users(version, "version.published", f"{version} is published", version.changelog)
+    return version
+
+
+@transaction.atomic
+def deprecate(by, version, *, sunset_at, reason, successor=None):
+    """Announce the end of a version: it answers until `sunset_at`, with warning headers."""
+    require(can_deprecate(by, version), f"{version.model.owner_team} or the marketplace manager deprecates it.")
+    earliest = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"]) - timedelta(minutes=5)
+    if sunset_at < earliest:
+        days = NOTICE_DAYS[version.risk_tier or "low"]
+        raise Invalid(
+            f"At {version.risk_tier} risk consumers get at least {days} days of notice.",
+            field="sunset_at", remedy=f"Choose {earliest:%d %B %Y} or later.",
+        )  # fmt: skip
+    transition(version, STATE.DEPRECATED, deprecated_at=timezone.now(), sunset_at=sunset_at, successor=successor)
+    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
+    nudge("version", version=version.pk)
+    _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
+    return version
+
+
+def publish_what_is_ready():
+    """The sweep: approved versions that hosting has brought up become published. Returns how many."""
+    system = User.objects.system("publisher")
+    ready = [version for version in ModelVersion.objects.filter(state=STATE.APPROVED) if is_hosted(version)]
+    for version in ready:
+        publish(system, version)
+    return len(ready)
+
+
+def is_hosted(version):
+    """True when the version's upstream answered its last end-to-end probe. Hosting writes that row."""
+    upstream = getattr(version, "upstream", None)
+    return bool(upstream and upstream.is_ready)
+
+
+def what_is_missing(version):
+    """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
+    findings = [
+        ("package", _package_problem(version)),
+        ("interface", _interface_problem(version)),
+        ("card", _card_problem(version)),
+        ("risk", _risk_problem(version)),
+        ("plans", "" if version.model.plans.filter(is_offered=True).exists() else "Offer at least one plan."),
+        ("changelog", _changelog_problem(version)),
+    ]
+    return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
+
+
+def fill_card_from_facts(version):
+    """Write what the product knows by itself into the card (source "auto" of the schema)."""
+    card = version.card
+    card.data = {**card.data, **evidence.card_facts(version)}
+    return _save_card(card)
+
+
+def refresh_tier(model):
+    """The listing shows the highest tier among live versions (a projection of governance's answers)."""
+    order = ["", "low", "medium", "high"]
+    tiers = model.versions.filter(state__in=ModelVersion.LIVE).values_list("risk_tier", flat=True)
+    model.risk_tier = max(tiers, key=order.index, default="")
+    model.save(update_fields=["risk_tier"])
+
+
+@transaction.atomic
+def _keep_package(by, version, found):
+    version.artifacts.all().delete()
+    for file in found.files:
+        store(file)
+        Artifact.objects.create(version=version, name=file.name, size=file.size, sha256=file.sha256, uploaded_by=by)
+    signature = signatures.carry_over(version.signature, found.signature)
+    example = found.example or (version.example if signature == version.signature else {})
+    manifest = {"flavor": found.flavor, "entry": found.entry, "graph": found.graph, "opset": found.opset, "producer": found.producer}
+    contributed(version, by, Contribution.Kind.UPLOADED)
+    _save(
+        by, version, kind=found.format, external_url="", signature=signature,
+        example=example or signatures.example_from_signature(signature), manifest=manifest,
+    )  # fmt: skip
+
+
+def _save(by, version, **fields):
+    for name, value in fields.items():
+        setattr(version, name, value)
+    version.save(update_fields=list(fields))
+    contributed(version, by, Contribution.Kind.EDITED)
+    record(by, "version.edit", version, fields=sorted(fields))
+    return version
+
+
+def _save_card(card):
+    card.sha256 = digest(card.data)
+    card.completeness = policies.card_completeness(card.version).score
+    card.save(update_fields=["data", "sha256", "completeness", "edited_at"])
+    return card
+
+
+def _require_editable(by, version):
+    if not version.is_editable and can_edit(by, version.model):
+        raise RuleError(
+            f"{version} is {version.get_state_display().lower()}; it can no longer be edited.",
+            remedy="Start a new version.",
+        )
+    require(can_edit_version(by, version), f"Only members of {version.model.owner_team} edit it.")
+
+
+def _card_to_start_from(previous):
+    if previous is None:
+        return {}
+    auto = {field.id for field in cards.FIELDS if field.source == "auto"}
+    return {key: value for key, value in previous.card.data.items() if key not in auto}
+
+
+def _nothing_changed(version, manifest):
+    last = version.reviews.exclude(decision=None).order_by("-decided_at").first()
+    decision = last.decision if last else None
+    return bool(decision) and decision.manifest_sha256 == digest(manifest) and decision.card_sha256 == version.card.sha256
+
+
+def _is_newest_published(version):
+    alias = version.model.aliases.filter(name="stable").select_related("version").first()
+    key = (version.major, version.minor, version.patch)
+    return alias is None or key > (alias.version.major, alias.version.minor, alias.version.patch)
+
+
+def _tell_users(version, kind, title, body):
+    teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    people = User.objects.filter(memberships__team__in=teams, memberships__left_at=None, is_active=True)
+    tell(people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}")
+
+
+def _package_problem(version):
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        return "" if version.external_url else "Give the endpoint's address."
+    return "" if version.artifacts.exists() else "Upload the package, or name an external endpoint."
+
+
+def _interface_problem(version):
+    if not version.signature:
+        return "The signature is missing."
+    try:
+        signatures.validate_signature(version.signature)
+        signatures.validate_example(version.signature, version.example)
+    except Invalid as problem:
+        return problem.sentence
+    return "" if version.sla else "Declare the service level: availability, p95 latency, requests per second."
+
+
+def _card_problem(version):
+    found = policies.card_completeness(version)
+    missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
+    return f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}." if missing and not found.ok else ""
+
+
+def _risk_problem(version):
+    if not version.risk_tier:
+        return "Answer the risk questionnaire."
+    return "This use is prohibited and cannot be submitted." if version.risk_tier == "prohibited" else ""
+
+
+def _changelog_problem(version):
+    earlier = version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
+    return "Say in the changelog what changed and why." if earlier and len(version.changelog) < 30 else ""
