@@ -1,0 +1,212 @@
+"""Ray Serve as the engine, through its REST interface. One application per version, so that versions do not touch each other.
+
+`PUT /api/serve/applications/` is the whole desired state: what is left out is deleted. Only the reconciler calls
+`apply`, under its lock, with every version that should run.
+"""
+
+import http.client
+import json
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
+from marketplace.lib.canonical import digest
+
+IMPORT_PATH = "hosting.engine.replica:build"
+DEPLOYMENT = "model"
+TIMEOUT_S = 30
+MAX_ONGOING = 16
+MAX_QUEUED = 64
+
+APP_STATES = {
+    "NOT_STARTED": AppState.MISSING,
+    "DEPLOYING": AppState.STARTING,
+    "DEPLOY_FAILED": AppState.FAILED,
+    "RUNNING": AppState.RUNNING,
+    "UNHEALTHY": AppState.UNHEALTHY,
+    "DELETING": AppState.STOPPING,
+}
+REPLICA_STATES = {"RUNNING": "running", "STOPPING": "stopping"}
+
+
+class RayDriver:
+    """Talks to a head's dashboard (`api_url`) and tells the gateway the ingress (`ingress_url`)."""
+
+    kind = "engine"
+
+    def __init__(self, api_url=None, ingress_url=None, token_path=None):
+        from django.conf import settings
+
+        self.api_url = api_url or settings.ENGINE_API_URL
+        self.ingress_url = (ingress_url or settings.ENGINE_URL).rstrip("/")
+        self.token_path = token_path or settings.RAY_AUTH_TOKEN_PATH
+        self._lock = threading.Lock()
+
+    def apply(self, specs):
+        """See Driver.apply. What the engine already has is asked from the engine itself, so that any process may call."""
+        wanted = config(specs, self.ingress_url)
+        with self._lock:
+            details = self._get("/api/serve/applications/")
+            if not _differs(details, wanted):
+                return False
+            self._call("PUT", "/api/serve/applications/", wanted)
+        return True
+
+    def status(self):
+        details = self._get("/api/serve/applications/")
+        return {name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()}
+
+    def logs(self, name, lines=200):
+        """Asked from the node that runs the replica; the replica's own lines, newest replica first when it has several."""
+        app = self.status().get(name)
+        if app is None:
+            return []
+        found = []
+        for replica in sorted(app.replicas, key=lambda replica: replica.started_at or 0):
+            found += self._log_of(replica, lines)
+        return found[-lines:]
+
+    def base_url(self, spec):
+        return self.ingress_url + spec.route
+
+    def _log_of(self, replica, lines):
+        if not (replica.log and replica.node):
+            return []
+        query = urlencode({"node_id": replica.node, "filename": replica.log.lstrip("/"), "lines": lines})
+        try:
+            text = self._call("GET", f"/api/v0/logs/file?{query}")
+        except ValueError:
+            return []
+        return [line for line in text.decode(errors="replace").splitlines() if line]
+
+    def _get(self, path):
+        try:
+            return json.loads(self._call("GET", path) or b"{}")
+        except json.JSONDecodeError:
+            raise EngineUnavailable("The engine's control interface answered with something else.") from None
+
+    def _call(self, method, path, document=None):
+        parts = urlsplit(self.api_url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        try:
+            body = json.dumps(document) if document is not None else None
+            connection.request(method, path, body=body, headers=self._headers())
+            answer = connection.getresponse()
+            content = answer.read()
+        except OSError as away:
+            raise EngineUnavailable(f"The engine's control interface does not answer: {away}") from away
+        finally:
+            connection.close()
+        if answer.status >= 500:
+            raise EngineUnavailable(f"The engine answered {answer.status}: {_line(content)}")
+        if answer.status >= 400:
+            raise ValueError(f"The engine refused ({answer.status}): {_line(content)}")
+        return content
+
+    def _headers(self):
+        token = Path(self.token_path).read_text().strip()
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+def config(specs, ingress_url):
+    """Every application as Ray Serve's declarative configuration."""
+    parts = urlsplit(ingress_url)
+    return {
+        "proxy_location": "HeadOnly" if parts.hostname in ("127.0.0.1", "localhost") else "EveryNode",
+        "http_options": {"host": parts.hostname, "port": parts.port, "keep_alive_timeout_s": 600},
+        "logging_config": {"encoding": "JSON", "log_level": "INFO", "enable_access_log": False},
+        "applications": [_application(spec) for spec in sorted(specs, key=lambda spec: spec.name)],
+    }
+
+
+def _application(spec):
+    return {
+        "name": spec.name,
+        "route_prefix": spec.route,
+        "import_path": IMPORT_PATH,
+        "args": {"manifest": spec.manifest, "signature": spec.signature},
+        "deployments": [_deployment(spec)],
+    }
+
+
+def _deployment(spec):
+    return {
+        "name": DEPLOYMENT,
+        "max_ongoing_requests": MAX_ONGOING,
+        "max_queued_requests": MAX_QUEUED,
+        "health_check_period_s": 2,
+        "health_check_timeout_s": 6,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "graceful_shutdown_timeout_s": 10,
+        "ray_actor_options": {"num_cpus": spec.num_cpus},
+        "autoscaling_config": {
+            "min_replicas": spec.min_replicas,
+            "initial_replicas": max(spec.min_replicas, 1),
+            "max_replicas": spec.max_replicas,
+            "target_ongoing_requests": spec.target_ongoing_requests,
+            "upscale_delay_s": 2,
+            "downscale_delay_s": max(spec.idle_seconds / 2, 5),
+            "downscale_to_zero_delay_s": spec.idle_seconds,
+            "metrics_interval_s": 1,
+            "look_back_period_s": 4,
+        },
+    }
+
+
+def _differs(details, wanted):
+    """True when the engine's own record of what it was told is not `wanted`."""
+    told = {name: app.get("deployed_app_config") for name, app in (details.get("applications") or {}).items()}
+    told = {name: given for name, given in told.items() if given}
+    asked = {app["name"]: app for app in wanted["applications"]}
+    return told.keys() != asked.keys() or any(_mark(told[name]) != _mark(asked[name]) for name in asked)
+
+
+def _mark(application):
+    """A digest of those members that we set, whatever defaults the engine adds to its record."""
+    deployment = application["deployments"][0]
+    autoscaling = deployment.get("autoscaling_config") or {}
+    named = ("min_replicas", "max_replicas", "target_ongoing_requests", "downscale_to_zero_delay_s")
+    return digest(
+        {
+            "route": application["route_prefix"],
+            "args": application["args"],
+            "num_cpus": str(float(deployment["ray_actor_options"]["num_cpus"])),
+            "autoscaling": {name: str(float(autoscaling.get(name) or 0)) for name in named},
+        }
+    )
+
+
+def _seen_app(name, app):
+    deployment = (app.get("deployments") or {}).get(DEPLOYMENT) or {}
+    replicas = tuple(_seen_replica(replica) for replica in deployment.get("replicas") or ())
+    message = " ".join(part for part in (app.get("message"), deployment.get("message")) if part)
+    return SeenApp(
+        name=name,
+        state=APP_STATES.get(app.get("status"), AppState.STARTING),
+        message=message,
+        target=deployment.get("target_num_replicas") or 0,
+        replicas=replicas,
+    )
+
+
+def _seen_replica(replica):
+    return SeenReplica(
+        replica_id=replica["replica_id"],
+        state=REPLICA_STATES.get(replica.get("state"), "starting"),
+        node=replica.get("node_id") or "",
+        pid=replica.get("pid"),
+        started_at=replica.get("start_time_s"),
+        log=replica.get("log_file_path") or "",
+    )
+
+
+def started_at(replica):
+    """When a replica started, as an aware datetime, or None."""
+    return datetime.fromtimestamp(replica.started_at, UTC) if replica.started_at else None
+
+
+def _line(content):
+    return " ".join(content.decode(errors="replace").split())[:300]

@@ -1,0 +1,219 @@
+"""The embedded one-machine Ray head: its command line, its readiness, and its end without orphans.
+
+Everything of one instance carries its temporary folder in the environment (ENGINE_TEMP_DIR), so that `stop` finds all
+of it, also what a killed head left behind. On a cluster (RAY_ADDRESS set) none of this is used.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_TEMP_DIR = 40  # Ray adds up to 66 characters of session and socket name; an AF_UNIX path has 107
+OBJECT_STORE_BYTES = 128 * 2**20
+MARK = "ENGINE_TEMP_DIR"
+
+
+@dataclass(frozen=True)
+class EnginePorts:
+    """Every TCP port that a head listens on, apart from the workers' own (the kernel chooses those).
+
+    `replicas` and `replicas_grpc` are the first ports of ranges of `replica_ports` each.
+    HAProxy's stats and metrics and the replicas listen on all addresses: see hosting.md, trap 2.
+    """
+
+    http: int = 20000
+    dashboard: int = 20001
+    gcs: int = 20002
+    node_manager: int = 20003
+    object_manager: int = 20004
+    agent_http: int = 20005
+    agent_grpc: int = 20006
+    runtime_env_agent: int = 20007
+    metrics: int = 20008
+    haproxy_stats: int = 20009
+    haproxy_metrics: int = 20010
+    autoscaler_metrics: int = 20011
+    dashboard_metrics: int = 20012
+    client: int = 20013
+    replicas: int = 24000
+    replicas_grpc: int = 25000
+    replica_ports: int = 500
+
+    @classmethod
+    def from_base(cls, base, replicas, replica_ports=500):
+        """A block: fourteen single ports from `base`, and two ranges from `replicas`."""
+        singles = [name for name in cls.__dataclass_fields__ if not name.startswith("replica")]
+        numbered = {name: base + offset for offset, name in enumerate(singles)}
+        return cls(**numbered, replicas=replicas, replicas_grpc=replicas + replica_ports, replica_ports=replica_ports)
+
+    def singles(self):
+        return {name: port for name, port in asdict(self).items() if not name.startswith("replica")}
+
+
+def temp_dir(run_dir):
+    """Ray's own folder for this instance: in the run folder when its socket paths fit, otherwise a short one in /tmp."""
+    wanted = Path(run_dir).absolute() / "ray"
+    if len(str(wanted)) <= LONGEST_TEMP_DIR:
+        return wanted
+    short = hashlib.sha256(str(wanted).encode()).hexdigest()[:8]
+    return Path("/tmp") / f"engine-{os.geteuid()}-{short}"  # noqa: S108 - checked to be ours in head_command
+
+
+def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT):
+    """(argv, env) of a head in the foreground: it ends when any part of it dies, and the supervisor starts it again.
+
+    `token_path` holds the access token (made with mode 0600 when missing). `env` is complete, not an addition.
+    Raises PermissionError when somebody else made the temporary folder, FileNotFoundError never.
+    """
+    folder = _own_folder(temp_dir(run_dir))
+    token = Path(token_path or folder / "token")
+    _ensure_token(token)
+    argv = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *("--node-ip-address", "127.0.0.1", "--num-cpus", str(num_cpus), "--num-gpus", "0"),
+        *("--object-store-memory", str(OBJECT_STORE_BYTES), "--temp-dir", str(folder)),
+        *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1", "--include-log-monitor", "false"),
+        *("--disable-usage-stats", "--min-worker-port", "0", "--max-worker-port", "0"),
+        *_port_arguments(ports),
+    ]
+    return argv, _environment(folder, ports, token, artifact_root, public_key, cwd)
+
+
+def _port_arguments(ports):
+    named = {
+        "--port": ports.gcs,
+        "--dashboard-port": ports.dashboard,
+        "--node-manager-port": ports.node_manager,
+        "--object-manager-port": ports.object_manager,
+        "--dashboard-agent-listen-port": ports.agent_http,
+        "--dashboard-agent-grpc-port": ports.agent_grpc,
+        "--runtime-env-agent-port": ports.runtime_env_agent,
+        "--metrics-export-port": ports.metrics,
+        "--ray-client-server-port": ports.client,
+    }
+    return [part for name, port in named.items() for part in (name, str(port))]
+
+
+def _environment(folder, ports, token, artifact_root, public_key, cwd):
+    """Only what the head and the replicas need: no DATABASE_URL, no key of ours reaches a process that loads models."""
+    passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV") if name in os.environ}
+    haproxy = folder / "haproxy"
+    haproxy.mkdir(mode=0o700, exist_ok=True)
+    return passed | {
+        MARK: str(folder),
+        "PYTHONPATH": str(cwd),
+        "PYTHONUNBUFFERED": "1",
+        "ARTIFACT_ROOT": str(artifact_root),
+        "MANIFEST_PUBLIC_KEY": public_key,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.replicas),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.replicas + ports.replica_ports),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.replicas_grpc),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(ports.replicas_grpc + ports.replica_ports),
+        "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
+        "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
+    }
+
+
+def _own_folder(folder):
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to somebody else. Remove it, or choose a shorter run folder.")
+    folder.chmod(0o700)
+    return folder
+
+
+def _ensure_token(path):
+    """Without the token, a head's ports are remote code execution for everybody on the machine: never start without."""
+    if path.exists() and path.read_text().strip():
+        path.chmod(0o600)
+        return
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(secrets.token_hex(32))
+
+
+def is_ready(ports, token_path):
+    """True when the head's REST interface answers: from then on applications can be sent."""
+    request = urllib.request.Request(f"http://127.0.0.1:{ports.dashboard}/api/serve/applications/")
+    request.add_header("Authorization", f"Bearer {Path(token_path).read_text().strip()}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own loopback address
+            return answer.status == 200
+    except (urllib.error.URLError, OSError, TimeoutError):
+        return False
+
+
+def wait_ready(ports, token_path, timeout=120.0, pause=0.5):
+    """Poll until the head is ready; False when it is not after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if is_ready(ports, token_path):
+            return True
+        time.sleep(pause)
+    return False
+
+
+def processes(run_dir):
+    """Pids of everything that belongs to this instance's engine, by the mark in their environment."""
+    mark = f"{MARK}={temp_dir(run_dir)}".encode()
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _has_mark(entry, mark)]
+
+
+def _has_mark(pid, mark):
+    try:
+        return int(pid) != os.getpid() and mark in Path("/proc", pid, "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def stop(run_dir, grace=8.0):
+    """End every process of this instance's engine (SIGTERM, after `grace` seconds SIGKILL) and clear its old sessions.
+
+    Returns the pids that had to be killed. Safe to call when nothing runs.
+    """
+    _signal(processes(run_dir), signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while (left := processes(run_dir)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    killed = left
+    while left:
+        _signal(left, signal.SIGKILL)
+        time.sleep(0.1)
+        left = processes(run_dir)
+    for session in temp_dir(run_dir).glob("session_*"):
+        session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)
+    return killed
+
+
+def _signal(pids, signum):
+    for pid in pids:
+        try:
+            os.kill(pid, signum)
+        except (ProcessLookupError, PermissionError):
+            continue
