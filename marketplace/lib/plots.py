@@ -42,11 +42,11 @@ class Bar:
 
 
 def nice_ceiling(value: Number) -> float:
-    """The next round number (1, 2, 2.5 or 5 times a power of ten) not below `value`; 1 for nothing."""
+    """The next number not below `value` whose quarters are round too; 1 for nothing."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    steps = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10)
     return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
 
 

@@ -38,7 +38,7 @@ def sparkline(values, label="Trend"):
 def line_chart(title, labels, series, unit="", threshold=None, height=HEIGHT):
     """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend."""
     series = _named(series, title)
-    top = plots.nice_ceiling(max([*_flat(series), threshold or 0], default=0))
+    top = _top([*_flat(series), threshold or 0])
     drawn = [_drawn_line(s, top, height, len(series) == 1) for s in series]
     limit = None if threshold is None else {"value": threshold, "y": height * (1 - threshold / top)}
     return _frame(title, labels, series, unit, top, height) | {"drawn": drawn, "limit": limit}
@@ -49,7 +49,7 @@ def stacked_bars(title, labels, series, unit="", height=HEIGHT):
     """Bars whose parts add up, one part per series."""
     series = _named(series, title)
     values = [s["values"] for s in series]
-    top = plots.nice_ceiling(max(plots.totals(values), default=0))
+    top = _top(plots.totals(values))
     layers = plots.stack(values, labels, top, height)
     drawn = [s | {"bars": bars} for s, bars in zip(series, layers, strict=True)]
     return _frame(title, labels, series, unit, top, height) | {"drawn": drawn}
@@ -77,7 +77,8 @@ def _named(series, title):
 
 
 def _drawn_line(series, top, height, filled):
-    area = plots.area_path(series["values"], top, height) if filled else ""
+    whole = filled and None not in series["values"]
+    area = plots.area_path(series["values"], top, height) if whole else ""
     return series | {"line": plots.line_path(series["values"], top, height), "area": area}
 
 
@@ -93,7 +94,7 @@ def _frame(title, labels, series, unit, top, height):
         "label_y": height + 17,
         "series": series,
         "labels": plots.axis_labels(labels),
-        "ticks": [{"y": t.y, "text_y": t.y - 4, "text": compact(t.value)} for t in plots.ticks(top, height)],
+        "ticks": [{"y": t.y, "text_y": t.y + 4, "text": compact(t.value)} for t in plots.ticks(top, height)],
         "summary": f"{_range(_flat(series))} {unit}".strip(),
         "rows": _rows(labels, series),
     }
@@ -103,6 +104,12 @@ def _rows(labels, series):
     """The table behind the drawing: one row per label, one number per series."""
     columns = [s["values"] for s in series]
     return [(label, [column[i] for column in columns]) for i, label in enumerate(labels)]
+
+
+def _top(values):
+    """The top of the vertical axis: at least 4 for whole numbers, so that the grid never splits one call."""
+    least = 4 if all(float(v).is_integer() for v in values) else 0
+    return plots.nice_ceiling(max([*values, least], default=least))
 
 
 def _flat(series):

@@ -22,11 +22,11 @@ register = template.Library()
 
 NOTHING = "–"
 TONES = {
-    "good": "approved published active ready passed pass healthy done completed succeeded resolved low open",
+    "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic",
     "warn": "deprecated degraded paused rotating changes_requested warn warning restarting expiring medium "
     "inconclusive unhealthy attention awaiting_approval",
-    "bad": "rejected failed fail denied revoked suspended retired high prohibited error expired critical blocked",
-    "info": "submitted checking in_review pending starting running queued preview stopping",
+    "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked",
+    "info": "submitted checking in_review pending starting queued preview stopping open",
     "accent": "stable latest live recommended",
 }
 ICONS = {
@@ -37,7 +37,7 @@ ICONS = {
     "accent": "star",
     "neutral": "minus-circle",
 }
-LABELS = {"scaled_to_zero": "Scaled to zero", "in_review": "In review", "ok": "Answered", "na": "Not applicable"}
+LABELS = {"checking": "Being checked", "scaled_to_zero": "Scaled to zero", "in_review": "In review", "ok": "Answered", "na": "Not applicable"}
 TILE_TONES = ("accent", "good", "info")
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 
