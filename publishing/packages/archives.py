@@ -1,5 +1,6 @@
 """Opening a zip or tar.gz without trusting it: every member is checked, counted, and written under a made-up name."""
 
+import gzip
 import hashlib
 import stat
 import struct
@@ -34,7 +35,7 @@ def extract(path, kind, quarantine):
     reader = zips.members if kind == "zip" else tarballs.members
     try:
         return list(_written(reader(path), Path(quarantine), path.stat().st_size))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, struct.error, NotImplementedError, ValueError) as error:
         raise damaged(str(error)) from error
 
 

@@ -37,7 +37,11 @@ def check_kind(path, name):
     if expected is None or kind in ("text", "json"):
         raise Refused(f"{printable(name)} is {KIND_NAMES[kind]} that the marketplace does not take under this name.", "extension", ACCEPTED)
     if expected != kind:
-        raise Refused(f"{printable(name)} is named like {KIND_NAMES[expected]}, but its content is {KIND_NAMES[kind]}.", "name-content", "Give the file the ending of what it is.")
+        raise Refused(
+            f"{printable(name)} is named like {KIND_NAMES[expected]}, but its content is {KIND_NAMES[kind]}.",
+            "name-content",
+            "Give the file the ending of what it is.",
+        )
     return kind
 
 
@@ -69,9 +73,17 @@ def check_member(member):
     if kind not in KIND_NAMES:
         raise refuse_content(member.name, kind)
     if (kind == "onnx") != (suffix == ".onnx"):
-        raise Refused(f"{printable(member.name)} is {KIND_NAMES[kind]}, but its name says otherwise.", "name-content", "Give the file the ending of what it is.")
+        raise Refused(
+            f"{printable(member.name)} is {KIND_NAMES[kind]}, but its name says otherwise.",
+            "name-content",
+            "Give the file the ending of what it is.",
+        )
     if kind != "onnx" and suffix not in TEXT_SUFFIXES:
-        raise Refused(f"The archive holds {printable(member.name)}, a kind of file that no ONNX model needs.", "binary", "Leave it out of the archive.")
+        raise Refused(
+            f"The archive holds {printable(member.name)}, a kind of file that no ONNX model needs.",
+            "binary",
+            "Leave it out of the archive.",
+        )
     if kind != "onnx" and member.size > limits.TEXT_BYTES:
         raise Refused(f"{printable(member.name)} is larger than 8 MiB, too large for text.", "size", "Data does not belong in a package.")
     return kind
@@ -97,7 +109,9 @@ def look_at_bundle(files):
     sidecar = _sidecar(files)
     graph, warnings = read_graph(files[models[0]].path, models[0]), []
     own = columns_from_metadata(graph.metadata)
-    named = {side: columns_from_value(sidecar[key]) for side, key in (("inputs", "columns"), ("outputs", "output_columns")) if key in sidecar}
+    named = {
+        side: columns_from_value(sidecar[key]) for side, key in (("inputs", "columns"), ("outputs", "output_columns")) if key in sidecar
+    }
     signature = signature_of(graph, Hints(named.get("inputs", own.inputs), named.get("outputs", own.outputs)), warnings)
     example = sidecar.get("example") if isinstance(sidecar.get("example"), dict) else None
     return _found("onnx", models[0], _file_data(files), graph, signature, example, warnings)
@@ -134,7 +148,11 @@ def _under_root(members, kinds):
 
 def _entry(files, entry):
     if entry not in files or not entry.endswith(".onnx"):
-        raise Refused(f"MLmodel names {printable(entry)}, which is not an ONNX file in the archive.", "entry", "Save the model again with mlflow.onnx.save_model.")
+        raise Refused(
+            f"MLmodel names {printable(entry)}, which is not an ONNX file in the archive.",
+            "entry",
+            "Save the model again with mlflow.onnx.save_model.",
+        )
     return files[entry]
 
 
@@ -166,7 +184,9 @@ def _example_input(field, values):
 
 
 def _file_data(files):
-    return [{"name": name, "sha256": member.sha256, "size": member.size, "path": str(member.path)} for name, member in sorted(files.items())]
+    return [
+        {"name": name, "sha256": member.sha256, "size": member.size, "path": str(member.path)} for name, member in sorted(files.items())
+    ]
 
 
 def _sha256(path):

@@ -56,7 +56,11 @@ def read_graph(path, name):
     """The Graph of the ONNX file at `path`. Raises Refused with a sentence that names `name`."""
     size = path.stat().st_size
     if size > limits.ONNX_BYTES:
-        raise Refused(f"{printable(name)} is larger than 512 MiB.", "size", "Quantise the model, or host it yourself and register it as an external endpoint.")
+        raise Refused(
+            f"{printable(name)} is larger than 512 MiB.",
+            "size",
+            "Quantise the model, or host it yourself and register it as an external endpoint.",
+        )
     model = _parsed(path, name)
     check_contents(model, name)
     check_operators(model, name)
@@ -90,11 +94,17 @@ def check_contents(model, name):
         raise custom_operator(name, operator, domain)
     if model.functions or model.training_info:
         what = "local functions" if model.functions else "a training graph"
-        raise Refused(f"{printable(name)} contains {what}, which cannot be reviewed as one graph.", "functions", "Inline them: onnx.inliner.inline_local_functions(model).")
+        raise Refused(
+            f"{printable(name)} contains {what}, which cannot be reviewed as one graph.",
+            "functions",
+            "Inline them: onnx.inliner.inline_local_functions(model).",
+        )
     if census.external:
         raise external_data(name, sorted(census.external)[0])
     if census.counts["nodes"] > limits.ONNX_NODES or census.counts["tensors"] > limits.ONNX_TENSORS:
-        raise Refused(f"{printable(name)} has more than 200 000 nodes or 50 000 tensors.", "too-many-nodes", "Simplify the graph, or split the model.")
+        raise Refused(
+            f"{printable(name)} has more than 200 000 nodes or 50 000 tensors.", "too-many-nodes", "Simplify the graph, or split the model."
+        )
 
 
 def check_operators(model, name):
@@ -105,7 +115,11 @@ def check_operators(model, name):
         raise
     except Exception as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise Refused(f"{printable(name)} is not a valid ONNX model: {reason}", "invalid-onnx", "Run onnx.checker.check_model(model, full_check=True) where you export it.") from error
+        raise Refused(
+            f"{printable(name)} is not a valid ONNX model: {reason}",
+            "invalid-onnx",
+            "Run onnx.checker.check_model(model, full_check=True) where you export it.",
+        ) from error
 
 
 class Census:
@@ -190,11 +204,17 @@ def _tensor(value, side):
             SKLEARN,
         )
     if kind != "tensor_type":
-        raise Refused(f"The {side} {printable(value.name)} is not a tensor.", "signature", "Export the model with tensors as inputs and outputs.")
+        raise Refused(
+            f"The {side} {printable(value.name)} is not a tensor.", "signature", "Export the model with tensors as inputs and outputs."
+        )
     tensor = value.type.tensor_type
     if tensor.elem_type not in DATATYPES:
         type_name = TensorProto.DataType.Name(tensor.elem_type)
-        raise Refused(f"The {side} {printable(value.name)} has the type {type_name}, which is not served.", "signature", "Add a Cast to float32 at the edge of the graph.")
+        raise Refused(
+            f"The {side} {printable(value.name)} has the type {type_name}, which is not served.",
+            "signature",
+            "Add a Cast to float32 at the edge of the graph.",
+        )
     return Tensor(value.name, DATATYPES[tensor.elem_type], _shape(tensor, value.name, side))
 
 
@@ -206,7 +226,11 @@ def _shape(tensor, name, side):
         raise Refused(f"The {side} {printable(name)} has no shape with a batch dimension.", "signature", DYNAMIC)
     dims = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in tensor.shape.dim)
     if dims[0] != -1 and side == "input":
-        raise Refused(f"The first dimension of the input {printable(name)} is fixed to {dims[0]}; calls come in batches of any size.", "signature", DYNAMIC)
+        raise Refused(
+            f"The first dimension of the input {printable(name)} is fixed to {dims[0]}; calls come in batches of any size.",
+            "signature",
+            DYNAMIC,
+        )
     return (-1, *dims[1:])
 
 

@@ -23,7 +23,9 @@ def main(path, name, quarantine):
     except Refused as refused:
         reply = {"refused": refused.as_data()}
     except (MemoryError, RecursionError):
-        reply = {"refused": {"message": "The package needs too much memory to inspect.", "code": "limits", "remedy": "Upload a smaller model."}}
+        reply = {
+            "refused": {"message": "The package needs too much memory to inspect.", "code": "limits", "remedy": "Upload a smaller model."}
+        }
     json.dump(reply, sys.stdout)
 
 

@@ -93,7 +93,13 @@ def _ask_child(path, filename, room):
 def _run_child(arguments, room):
     command = [sys.executable, "-B", "-m", "publishing.packages.inspect_child", *arguments]
     child = subprocess.Popen(
-        command, cwd=ROOT, env=_environment(room), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=_environment(room),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         reply, _ = child.communicate(timeout=limits.CHILD_SECONDS)
@@ -108,7 +114,14 @@ def _run_child(arguments, room):
 
 def _environment(room):
     """No secrets, one thread: OpenBLAS would reserve memory for every core."""
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(room), "TMPDIR": str(room), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "HOME": str(room),
+        "TMPDIR": str(room),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def _end(child):

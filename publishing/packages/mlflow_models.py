@@ -42,23 +42,35 @@ def read_yaml(path, name):
     if path.stat().st_size > limits.YAML_BYTES:
         raise Refused(f"{printable(name)} is larger than 1 MiB, too large for YAML.", "size", "Leave out what MLflow did not write.")
     try:
-        return yaml.load(path.read_bytes(), Loader=PlainLoader)  # noqa: S506 -- PlainLoader is a SafeLoader
+        return yaml.load(path.read_bytes(), Loader=PlainLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else "nested too deep"
-        raise Refused(f"{printable(name)} cannot be read as YAML: {reason}.", "mlmodel", "Save the model again with mlflow.onnx.save_model.") from error
+        raise Refused(
+            f"{printable(name)} cannot be read as YAML: {reason}.", "mlmodel", "Save the model again with mlflow.onnx.save_model."
+        ) from error
 
 
 def onnx_entry(mlmodel):
     """The ONNX file's name inside the directory. Raises Refused when the model has no safe ONNX flavour."""
     flavors = mlmodel.get("flavors") if isinstance(mlmodel, dict) else None
     if not isinstance(flavors, dict) or not isinstance(flavors.get("onnx"), dict):
-        raise Refused(f"MLmodel has no ONNX flavour, only: {_names(flavors)}.", "flavor", f"{SKLEARN} Or save it with mlflow.onnx.save_model.")
+        raise Refused(
+            f"MLmodel has no ONNX flavour, only: {_names(flavors)}.", "flavor", f"{SKLEARN} Or save it with mlflow.onnx.save_model."
+        )
     loader = (flavors.get("python_function") or {}).get("loader_module", "mlflow.onnx")
     strange = set(flavors) - {"onnx", "python_function"}
     if strange or loader != "mlflow.onnx":
-        raise Refused(f"MLmodel has a flavour beside ONNX: {_names(strange or [loader])}.", "flavor", "Save only the ONNX flavour: mlflow.onnx.save_model.")
+        raise Refused(
+            f"MLmodel has a flavour beside ONNX: {_names(strange or [loader])}.",
+            "flavor",
+            "Save only the ONNX flavour: mlflow.onnx.save_model.",
+        )
     if flavors["onnx"].get("code"):
-        raise Refused("MLmodel asks for its own code to be loaded. The marketplace never runs uploaded code.", "code", "Save the model without code_paths.")
+        raise Refused(
+            "MLmodel asks for its own code to be loaded. The marketplace never runs uploaded code.",
+            "code",
+            "Save the model without code_paths.",
+        )
     entry = flavors["onnx"].get("data", "model.onnx")
     if not isinstance(entry, str):
         raise Refused("MLmodel does not name its ONNX file.", "mlmodel", "Save the model again with mlflow.onnx.save_model.")
@@ -106,7 +118,11 @@ def json_value(text, name):
 
 
 def _from_rows(rows, names):
-    if not isinstance(rows, list) or not isinstance(names, list) or not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+    if (
+        not isinstance(rows, list)
+        or not isinstance(names, list)
+        or not all(isinstance(row, list) and len(row) == len(names) for row in rows)
+    ):
         return None
     rows = rows[: limits.EXAMPLE_ROWS]
     return {str(name): [row[index] for row in rows] for index, name in enumerate(names)}
@@ -118,7 +134,11 @@ def _listed(values):
 
 def _column(spec):
     if not isinstance(spec.get("name"), str) or spec.get("type") not in COLUMN_TYPES:
-        raise Refused(f"MLmodel declares a column of the type {printable(spec.get('type'))}, which is not served.", "columns", "Use numbers, strings, booleans or datetimes.")
+        raise Refused(
+            f"MLmodel declares a column of the type {printable(spec.get('type'))}, which is not served.",
+            "columns",
+            "Use numbers, strings, booleans or datetimes.",
+        )
     datatype, form = COLUMN_TYPES[spec["type"]]
     return Column(spec["name"], datatype, bool(spec.get("required", True)), form)
 

@@ -164,7 +164,16 @@ def _field(column, tensor, shape, side):
     datatype = column.datatype or tensor.datatype
     if (datatype == "BYTES") != (tensor.datatype == "BYTES") and column.format is None:
         raise mismatch(f"{printable(column.name)} is declared {datatype}, but its tensor is {tensor.datatype}")
-    field = {"name": column.name, "datatype": datatype, "shape": shape, "description": "", "unit": "", "minimum": None, "maximum": None, "enum": None}
+    field = {
+        "name": column.name,
+        "datatype": datatype,
+        "shape": shape,
+        "description": "",
+        "unit": "",
+        "minimum": None,
+        "maximum": None,
+        "enum": None,
+    }
     if side == "input":
         field |= {"required": column.required, "default": None, "format": column.format}
     return field

@@ -7,6 +7,7 @@ import lzma
 import os
 import pickletools
 import re
+import warnings
 import zipfile
 import zlib
 
@@ -40,7 +41,8 @@ INFLATE = {
     "lzma": lambda data: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=64 * 2**20).decompress(data, HEAD),
 }
 
-ACTING_OPCODES = {"GLOBAL", "INST", "STACK_GLOBAL", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD", "EXT1", "EXT2", "EXT4"}
+RUNNING = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
+NAMING = {"GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 CODE_LINE = re.compile(rb"^\s*(import \w|from \w[\w.]* import |def \w+\(|class \w+[(:])", re.MULTILINE)
 
 
@@ -83,15 +85,34 @@ def is_pickle(head):
     """True for protocol 2 and later by its first bytes, for 0 and 1 by reading the opcodes (they are not run)."""
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return True
-    acted = 0
+    stack, named = [], False
     try:
-        for opcode, _, _ in pickletools.genops(io.BytesIO(head)):
-            acted += opcode.name in ACTING_OPCODES
-            if opcode.name in ("REDUCE", "INST", "OBJ", "BUILD"):
+        for opcode in _opcodes(head):
+            _step(stack, opcode)
+            if opcode.name in RUNNING:
                 return True
-    except Exception:  # anything genops cannot read is not a pickle
+            named = named or opcode.name in NAMING
+    except Exception:  # anything genops or the stack cannot follow is not a pickle: prose begins with opcodes too
         return False
-    return acted > 0
+    return named
+
+
+def _opcodes(head):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # genops decodes escapes, also those of files that are no pickles
+        yield from (opcode for opcode, _, _ in pickletools.genops(io.BytesIO(head)))
+
+
+def _step(stack, opcode):
+    """Does to the stack's height what the opcode would do. Raises IndexError or ValueError when it cannot."""
+    before = opcode.stack_before
+    if pickletools.markobject in before:
+        while stack.pop() is not pickletools.markobject:
+            pass
+        before = before[: before.index(pickletools.markobject)]
+    for _ in before:
+        stack.pop()
+    stack.extend(opcode.stack_after)
 
 
 def is_tar(head):

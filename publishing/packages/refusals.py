@@ -2,10 +2,7 @@
 
 from marketplace.lib.errors import Invalid
 
-SKLEARN = (
-    "Convert it where you trained it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), "
-    "then upload the .onnx file."
-)
+SKLEARN = "Convert it where you trained it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), then upload the .onnx file."
 TORCH = "Export it where you trained it: torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)."
 KERAS = "Convert it where you trained it: python -m tf2onnx.convert --saved-model DIR --output model.onnx."
 ACCEPTED = "Upload one .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour."
@@ -43,8 +40,16 @@ CONTENT = {
     "executable": ("is a program", "The marketplace never runs uploaded code.", ACCEPTED),
     "nested": ("is an archive inside the archive", "Archives may not be nested.", "Pack the files themselves, in one archive."),
     "compressed": ("is a compressed file of a kind that is not accepted", "Its content cannot be inspected.", ACCEPTED),
-    "truncated-onnx": ("is an ONNX file that ends too early", "Part of it is missing, as after a broken upload.", "Upload it again; compare its size and SHA-256 first."),
-    "polyglot": ("can be read as two different formats at once", "Such files are used to slip past checks.", "Write the file again with a standard tool."),
+    "truncated-onnx": (
+        "is an ONNX file that ends too early",
+        "Part of it is missing, as after a broken upload.",
+        "Upload it again; compare its size and SHA-256 first.",
+    ),
+    "polyglot": (
+        "can be read as two different formats at once",
+        "Such files are used to slip past checks.",
+        "Write the file again with a standard tool.",
+    ),
     "empty": ("is empty", "There is nothing to publish.", ACCEPTED),
     "binary": ("is of a kind the marketplace does not recognise", "What is not recognised is not accepted.", ACCEPTED),
 }

@@ -73,7 +73,9 @@ def _extended_name(stream, info):
     records = dict(_pax_records(data))
     for key in records:
         if key not in HARMLESS_KEYS and not key.startswith(HARMLESS_PREFIXES):
-            raise Refused(f"The archive uses the tar extension {printable(key)}, which is not accepted.", "tar-extension", "Pack it with tar -czf.")
+            raise Refused(
+                f"The archive uses the tar extension {printable(key)}, which is not accepted.", "tar-extension", "Pack it with tar -czf."
+            )
     if info.type == tarfile.XGLTYPE and "path" in records:
         raise damaged("a global header sets a path")
     return records.get("path")

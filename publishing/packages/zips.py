@@ -45,7 +45,11 @@ def check_declared(infos, archive_bytes):
 
 def check_member(info):
     if info.flag_bits & (ENCRYPTED | STRONG | MASKED):
-        raise Refused(f"The archive member {printable(info.filename)} is encrypted, so it cannot be inspected.", "encrypted", "Pack it without a password.")
+        raise Refused(
+            f"The archive member {printable(info.filename)} is encrypted, so it cannot be inspected.",
+            "encrypted",
+            "Pack it without a password.",
+        )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(f"The archive member {printable(info.filename)} uses an unusual compression.", "compression", REPACK)
     if "\0" in info.orig_filename or (not info.flag_bits & UTF8 and not info.filename.isascii()):

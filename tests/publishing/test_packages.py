@@ -1,0 +1,559 @@
+"""The corpus: good packages pass with the right signature; hostile ones are refused, run nothing and leave nothing."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from publishing.packages import Refused, confinement, inspect, limits
+from publishing.packages.contents import look_into
+from tests.publishing import specimens
+from tests.publishing.specimens import Payload, external_data, mlflow_files, onnx_bytes, tar_link, tar_of, tensor, zip_link, zip_of
+
+
+@pytest.fixture
+def marker(tmp_path):
+    return tmp_path / "executed"
+
+
+@pytest.fixture
+def look(tmp_path):
+    """Looks into bytes in this process, as the child does: fast enough for a whole corpus."""
+
+    def looked(data, name="model.onnx"):
+        quarantine = tmp_path / "quarantine"
+        shutil.rmtree(quarantine, ignore_errors=True)
+        quarantine.mkdir()
+        return look_into(specimens.save(data, tmp_path / "upload"), name, quarantine)
+
+    return looked
+
+
+@pytest.fixture
+def inspected(tmp_path):
+    """Inspects bytes for real, in the limited child."""
+
+    def run(data, name="model.onnx"):
+        quarantine = tmp_path / "quarantine"
+        quarantine.mkdir(exist_ok=True)
+        return inspect(specimens.save(data, tmp_path / "upload"), name, quarantine=quarantine)
+
+    return run
+
+
+# -- pickles in every disguise ------------------------------------------------------------------------------------
+
+WRAPPINGS = {
+    "plain": lambda data: data,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "zlib": zlib.compress,
+    "gzip twice": lambda data: gzip.compress(gzip.compress(data)),
+}
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.pkl", "model.joblib", "model.zip", "model.tar.gz", "model.txt", "model"])
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_is_refused_under_any_name(look, marker, protocol, name):
+    with pytest.raises(Refused) as refused:
+        look(pickle.dumps(Payload(marker), protocol), name)
+    assert refused.value.code == "pickle"
+    assert "skl2onnx" in refused.value.remedy
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS.keys())
+@pytest.mark.parametrize("container", ["bare", "zip", "tar"])
+def test_wrapped_pickle_is_refused(look, marker, wrap, container):
+    data = wrap(pickle.dumps({"weights": [1.0] * 50, "x": Payload(marker)}))
+    if container != "bare":
+        pack = zip_of if container == "zip" else tar_of
+        data = pack({"MLmodel": specimens.mlmodel(), "model.onnx": data})
+    with pytest.raises(Refused) as refused:
+        look(data, {"bare": "model.onnx", "zip": "m.zip", "tar": "m.tar.gz"}[container])
+    assert refused.value.code in ("pickle", "compressed-pickle")
+    assert not marker.exists()
+
+
+def test_joblib_file_is_refused(look, marker, tmp_path):
+    joblib = pytest.importorskip("joblib")
+    joblib.dump({"array": np.arange(9.0), "x": Payload(marker)}, tmp_path / "m", compress=("xz", 3))
+    with pytest.raises(Refused, match="pickle"):
+        look((tmp_path / "m").read_bytes(), "model.joblib")
+    assert not marker.exists()
+
+
+def numpy_file(array):
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+FOREIGN = {
+    "torch": (lambda: zip_of({"archive/data.pkl": b"\x80\x02.", "archive/version": b"3"}), "torch"),
+    "keras": (lambda: zip_of({"config.json": b"{}", "model.weights.h5": b"\x89HDF\r\n\x1a\n"}), "keras"),
+    "h5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "hdf5"),
+    "object array": (lambda: numpy_file(np.array([{}], dtype=object)), "npy-object"),
+    "plain array": (lambda: numpy_file(np.arange(3)), "npy"),
+    "npz": (lambda: zip_of({"a.npy": numpy_file(np.arange(3))}), "npy"),
+    "skops": (lambda: zip_of({"schema.json": b"{}"}), "skops"),
+    "safetensors": (lambda: struct.pack("<Q", 20) + b'{"a":{"dtype":"F32"}}' + bytes(8), "safetensors"),
+    "notebook": (lambda: b'{"cells": [], "nbformat": 4}', "notebook"),
+    "python": (lambda: b"import os\nos.system('id')\n", "code"),
+    "shell": (lambda: b"#!/bin/sh\nid\n", "code"),
+    "elf": (lambda: b"\x7fELF" + bytes(60), "executable"),
+    "empty": (lambda: b"", "empty"),
+    "noise": (lambda: bytes(range(255, 0, -1)) * 9, "binary"),
+    "7z": (lambda: b"7z\xbc\xaf\x27\x1c" + bytes(50), "nested"),
+    "bare tar": (lambda: gzip.decompress(tar_of({"a": b"b"})), "nested"),
+}
+
+
+@pytest.mark.parametrize(("make", "code"), FOREIGN.values(), ids=FOREIGN.keys())
+@pytest.mark.parametrize("name", ["model.onnx", "model.zip"])
+def test_foreign_format_is_refused_by_content(look, make, code, name):
+    with pytest.raises(Refused) as refused:
+        look(make(), name)
+    assert refused.value.code == code
+    assert refused.value.message.startswith("“model.")
+
+
+# -- names and contents ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "code"),
+    [
+        (onnx_bytes(), "model.zip", "name-content"),
+        (onnx_bytes(), "model.bin", "extension"),
+        (onnx_bytes(), "model.onnx.pkl", "extension"),
+        (zip_of({"a.txt": b"x"}), "model.onnx", "name-content"),
+        (zip_of({"a.txt": b"x"}), "model.tar.gz", "name-content"),
+        (tar_of({"a.txt": b"x"}), "model.zip", "name-content"),
+        (b"hello", "model.onnx", "extension"),
+        (b'{"a": 1}', "model.json", "extension"),
+    ],
+)
+def test_name_and_content_must_agree(look, data, name, code):
+    with pytest.raises(Refused) as refused:
+        look(data, name)
+    assert refused.value.code == code
+
+
+# -- archives ----------------------------------------------------------------------------------------------------
+
+
+def good_files(**more):
+    return {"model.onnx": onnx_bytes(), **more}
+
+
+BAD_NAMES = {
+    "../evil.txt": "traversal",
+    "a/../../evil.txt": "traversal",
+    "/etc/evil.txt": "traversal",
+    "C:/evil.txt": "traversal",
+    "a//b.txt": "traversal",
+    "a\\..\\evil.txt": "member-name",
+    "a\x07.txt": "member-name",
+    "a\u202egpj.txt": "member-name",
+    "e\u0301.txt": "member-name",
+    "x" * 201: "member-name",
+    "/".join("abcdefghi"): "depth",
+    "__MACOSX/._model.onnx": "member-name",
+}
+
+
+@pytest.mark.parametrize(("name", "code"), BAD_NAMES.items())
+@pytest.mark.parametrize(("pack", "upload"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
+def test_bad_member_name_is_refused(look, pack, upload, name, code):
+    with pytest.raises(Refused) as refused:
+        look(pack(good_files(**{name: b"x"})), upload)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_tar_member_that_is_no_file_is_refused(look, kind):
+    with pytest.raises(Refused) as refused:
+        look(tar_of([(tar_link("model.onnx", kind), b"")]), "m.tgz")
+    assert refused.value.code == "member-kind"
+
+
+def test_symlink_then_write_is_refused_and_writes_nothing_outside(look, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with pytest.raises(Refused):
+        look(tar_of([(tar_link("dir", tarfile.SYMTYPE, str(outside)), b""), ("dir/evil.txt", b"x")]), "m.tar.gz")
+    assert list(outside.iterdir()) == []
+
+
+def zip_with_flag(flag):
+    data = bytearray(zip_of({"model.onnx": onnx_bytes()}))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        position = data.index(magic) + offset
+        data[position] |= flag
+    return bytes(data)
+
+
+def zip_with_local_name(name):
+    data = zip_of({"model.onnx": onnx_bytes()})
+    return data.replace(b"model.onnx", name, 1)
+
+
+def overlapping_zip():
+    data = bytearray(zip_of([("a.txt", b"x" * 100), ("b.txt", b"x" * 100)]))
+    second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
+    data[second + 42 : second + 46] = bytes(4)
+    return bytes(data)
+
+
+def bad_crc():
+    data = bytearray(zip_of({"model.onnx": onnx_bytes()}, zipfile.ZIP_STORED))
+    data[data.index(b"tests")] ^= 1
+    return bytes(data)
+
+
+ODD_ZIPS = {
+    "symlink": (lambda: zip_of([(zip_link("model.onnx"), b"/etc/passwd")]), "member-kind"),
+    "encrypted": (lambda: zip_with_flag(0x1), "encrypted"),
+    "lzma": (lambda: zip_of(good_files(), zipfile.ZIP_LZMA), "compression"),
+    "empty": (lambda: zip_of({}), "empty"),
+    "data before": (lambda: b"PK\x03\x04" + bytes(60) + zip_of(good_files()), "polyglot"),
+    "data after": (lambda: zip_of(good_files()) + b"more", "polyglot"),
+    "tar appended": (lambda: zip_of(good_files()) + tar_of(good_files()), "polyglot"),
+    "two stories": (lambda: zip_with_local_name(b"other.onnx"), "mismatch"),
+    "overlap": (overlapping_zip, "damaged-archive"),
+    "bad crc": (bad_crc, "damaged-archive"),
+    "cut": (lambda: zip_of(good_files())[:-30], "damaged-archive"),
+    "nested zip": (lambda: zip_of(good_files(**{"more.txt": zip_of(good_files())})), "nested"),
+    "nested tar": (lambda: zip_of(good_files(**{"more.txt": tar_of(good_files())})), "nested"),
+    "two models": (lambda: zip_of({"a.onnx": onnx_bytes(), "b.onnx": onnx_bytes()}), "entry"),
+    "two homes": (lambda: zip_of({"a/MLmodel": b"{}", "b/MLmodel": b"{}"}), "entry"),
+    "stray file": (lambda: zip_of({**mlflow_files(), "stray.txt": b"x"}), "entry"),
+    "python inside": (lambda: zip_of(good_files(**{"code.py": b"import os\n"})), "code"),
+    "too many": (lambda: zip_of({f"{index}.txt": b"" for index in range(limits.ARCHIVE_MEMBERS + 1)}), "members"),
+    "too many files": (lambda: zip_of({f"{index}.txt": b"x" for index in range(limits.VERSION_FILES + 1)}), "members"),
+}
+
+
+@pytest.mark.parametrize(("make", "code"), ODD_ZIPS.values(), ids=ODD_ZIPS.keys())
+def test_odd_zip_is_refused(look, make, code):
+    with pytest.raises(Refused) as refused:
+        look(make(), "m.zip")
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_duplicate_after_casefold_is_refused(look, pack):
+    with pytest.raises(Refused) as refused:
+        look(pack([("README.md", b"x"), ("readme.MD", b"y")]), "m.zip" if pack is zip_of else "m.tgz")
+    assert refused.value.code == "duplicate"
+
+
+def tar_with_trailer(trailer):
+    return gzip.compress(gzip.decompress(tar_of(good_files())) + trailer)
+
+
+def sparse_tar():
+    info = tarfile.TarInfo("model.onnx")
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "999999999"}
+    return tar_of([(info, b"x")])
+
+
+ODD_TARS = {
+    "second archive": (lambda: tar_with_trailer(b"x" * 512), "polyglot"),
+    "zip appended": (lambda: tar_of(good_files()) + zip_of(good_files()), "polyglot"),
+    "trailing noise": (lambda: tar_of(good_files()) + b"noise", "damaged-archive"),
+    "cut": (lambda: tar_of(good_files())[:-40], "damaged-archive"),
+    "sparse": (sparse_tar, "tar-extension"),
+    "no end mark": (lambda: gzip.compress(gzip.decompress(tar_of({"a.txt": b"x"}))[:1024]), "damaged-archive"),
+}
+
+
+@pytest.mark.parametrize(("make", "code"), ODD_TARS.values(), ids=ODD_TARS.keys())
+def test_odd_tar_is_refused(look, make, code):
+    with pytest.raises(Refused) as refused:
+        look(make(), "m.tar.gz")
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(("pack", "name"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
+def test_bomb_is_refused_before_it_unpacks(look, tmp_path, pack, name):
+    with pytest.raises(Refused) as refused:
+        look(pack({"model.onnx": bytes(100 * 2**20)}), name)
+    assert refused.value.code == "bomb"
+    assert sum(file.stat().st_size for file in (tmp_path / "quarantine").iterdir()) <= 65 * 2**20
+
+
+def test_bomb_that_lies_about_its_size_is_refused(look):
+    data = bytearray(zip_of({"model.onnx": bytes(70 * 2**20)}))
+    for magic, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        position = data.index(magic) + offset
+        data[position : position + 4] = struct.pack("<L", 1000)
+    with pytest.raises(Refused):
+        look(bytes(data), "m.zip")
+
+
+# -- ONNX --------------------------------------------------------------------------------------------------------
+
+
+def sequence_output():
+    inner = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    output = helper.make_value_info("Y", helper.make_sequence_type_proto(inner))
+    node = helper.make_node("ZipMap", ["X"], ["Y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return onnx_bytes(nodes=[node], outputs=[output], opset_imports=opsets)
+
+
+def many_nodes():
+    names = ["X", *(f"n{index}" for index in range(limits.ONNX_NODES)), "Y"]
+    return onnx_bytes(nodes=[helper.make_node("Abs", [a], [b]) for a, b in zip(names, names[1:], strict=False)])
+
+
+ODD_MODELS = {
+    "custom operator": (specimens.custom_operator, "custom-operator", "“PyOp” of the domain “ai.onnx.contrib”"),
+    "hidden custom operator": (specimens.hidden_custom_operator, "custom-operator", "“Evil” of the domain “com.evil”"),
+    "external data": (external_data, "external-data", "“../../etc/passwd”"),
+    "external attribute": (specimens.external_attribute, "external-data", "“secrets.bin”"),
+    "local function": (specimens.local_function, "functions", "local functions"),
+    "unknown operator": (lambda: onnx_bytes(nodes=[helper.make_node("Relux", ["X"], ["Y"])]), "invalid-onnx", "No Op registered for Relux"),
+    "wrong types": (lambda: onnx_bytes(outputs=[tensor("Y", TensorProto.INT64)]), "invalid-onnx", "not a valid ONNX model"),
+    "zipmap": (sequence_output, "zipmap", "tensors only"),
+    "fixed batch": (lambda: onnx_bytes(inputs=[tensor("X", shape=(1, 3))]), "signature", "fixed to 1"),
+    "half floats": (
+        lambda: onnx_bytes(inputs=[tensor("X", TensorProto.FLOAT16)], outputs=[tensor("Y", TensorProto.FLOAT16)]),
+        "signature",
+        "FLOAT16",
+    ),
+    "zip appended": (lambda: onnx_bytes() + zip_of({"a": b"b"}), "polyglot", "two different formats"),
+    "pickle appended": (lambda: onnx_bytes() + pickle.dumps([1]), "polyglot", "two different formats"),
+    "too many nodes": (many_nodes, "too-many-nodes", "200 000 nodes"),
+}
+
+
+@pytest.mark.parametrize(("make", "code", "words"), ODD_MODELS.values(), ids=ODD_MODELS.keys())
+def test_odd_model_is_refused(look, make, code, words):
+    with pytest.raises(Refused) as refused:
+        look(make())
+    assert (refused.value.code, words in refused.value.message) == (code, True), refused.value.message
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.99])
+def test_truncated_model_is_refused(look, share):
+    data = onnx_bytes(metadata={"note": "x" * 500})
+    with pytest.raises(Refused) as refused:
+        look(data[: int(len(data) * share)])
+    assert refused.value.code == "truncated-onnx"
+    assert "ends too early" in refused.value.message
+
+
+# -- MLflow ------------------------------------------------------------------------------------------------------
+
+ODD_MLMODELS = {
+    "sklearn flavour": (specimens.mlmodel(flavors={"sklearn": {"pickled_model": "model.pkl"}}), "flavor"),
+    "second flavour": (specimens.mlmodel(flavors={"onnx": {"data": "model.onnx"}, "sklearn": {}}), "flavor"),
+    "own loader": (specimens.mlmodel(flavors={"onnx": {}, "python_function": {"loader_module": "evil"}}), "flavor"),
+    "own code": (specimens.mlmodel(flavors={"onnx": {"data": "model.onnx", "code": "code"}}), "code"),
+    "other entry": (specimens.mlmodel(flavors={"onnx": {"data": "../model.onnx"}}), "entry"),
+    "python object": (b"flavors: !!python/object/apply:os.system ['id']\n", "mlmodel"),
+    "aliases": (b"a: &a [x, x]\nb: [*a, *a]\n", "mlmodel"),
+    "deep": (b"[" * 500 + b"]" * 500, "mlmodel"),
+    "not a table": (b"hello", "flavor"),
+}
+
+
+@pytest.mark.parametrize(("text", "code"), ODD_MLMODELS.values(), ids=ODD_MLMODELS.keys())
+def test_odd_mlmodel_is_refused(look, text, code):
+    with pytest.raises(Refused) as refused:
+        look(zip_of({**mlflow_files(), "model/MLmodel": text}), "m.zip")
+    assert refused.value.code == code
+
+
+def test_mlmodel_that_names_too_few_columns_is_refused(look):
+    files = {
+        **mlflow_files(),
+        "model/model.onnx": onnx_bytes(inputs=[tensor("X", shape=(None, 4))], outputs=[tensor("Y", shape=(None, 4))]),
+    }
+    with pytest.raises(Refused, match="3 input columns are named, but the graph takes 4"):
+        look(zip_of(files), "m.zip")
+
+
+@pytest.mark.parametrize(("pack", "name"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
+def test_mlflow_directory_gives_names_types_and_example(look, pack, name):
+    found = look(pack(mlflow_files()), name)
+    fields = {field["name"]: (field["datatype"], field["required"]) for field in found["signature"]["inputs"]}
+    assert fields == {"income": ("FP64", True), "age": ("INT64", True), "debt": ("FP64", False)}
+    assert found["signature"]["binding"]["inputs"] == [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age", "debt"]}]
+    assert found["example"]["inputs"][0] == {"name": "income", "datatype": "FP64", "shape": [2], "data": [52000.0, 18000.0]}
+    assert (found["format"], found["entry"]) == ("mlflow", "model.onnx")
+    assert [file["name"] for file in found["files"]] == [
+        "MLmodel",
+        "input_example.json",
+        "model.onnx",
+        "python_env.yaml",
+        "requirements.txt",
+    ]
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+def test_tar_made_inside_the_folder_is_accepted(look, format):
+    folder = tarfile.TarInfo("./")
+    folder.type = tarfile.DIRTYPE
+    deep = "./a-folder-with-quite-a-long-name/and-another-one-that-is-long/and-a-third-one-to-pass-a-hundred/readme.md"
+    found = look(tar_of([(folder, b""), ("./model.onnx", onnx_bytes())], format), "m.tgz")
+    assert found["entry"] == "model.onnx"
+    found = look(tar_of([(deep.replace("readme.md", "model.onnx"), onnx_bytes())], format), "m.tgz")
+    assert found["format"] == "onnx"
+
+
+def test_zip_written_as_a_stream_is_accepted(look):
+    class Pipe(io.RawIOBase):
+        data = b""
+
+        def writable(self):
+            return True
+
+        def write(self, chunk):
+            self.data += bytes(chunk)
+            return len(chunk)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in mlflow_files().items():
+            archive.writestr(name, data)
+    assert look(pipe.data, "m.zip")["format"] == "mlflow"
+
+
+# -- signatures --------------------------------------------------------------------------------------------------
+
+
+def test_unnamed_columns_get_placeholders_and_a_warning(look):
+    found = look(onnx_bytes())
+    assert [field["name"] for field in found["signature"]["inputs"]] == ["f0", "f1", "f2"]
+    assert "f0 to f2 stand in" in found["warnings"][0]
+
+
+@pytest.mark.parametrize("text", ['["income", "age", "debt"]', "income, age, debt", '{"X": ["income", "age", "debt"]}'])
+def test_column_names_come_from_the_models_metadata(look, text):
+    found = look(onnx_bytes(metadata={"columns": text}))
+    assert [field["name"] for field in found["signature"]["inputs"]] == ["income", "age", "debt"]
+    assert found["warnings"] == []
+
+
+def test_column_names_come_from_the_manifest_beside_the_model(look):
+    manifest = b'{"columns": ["income", "age", "debt"], "output_columns": {"Y": ["a", "b", "c"]}}'
+    found = look(zip_of(good_files(**{"manifest.json": manifest})), "m.zip")
+    assert [field["name"] for field in found["signature"]["inputs"]] == ["income", "age", "debt"]
+    assert found["signature"]["binding"]["outputs"] == [
+        {"tensor": "Y", "output": "a", "column": 0},
+        {"tensor": "Y", "output": "b", "column": 1},
+        {"tensor": "Y", "output": "c", "column": 2},
+    ]
+
+
+def test_images_stay_tensors(look):
+    shape = (None, 3, 8, 8)
+    found = look(onnx_bytes(inputs=[tensor("X", shape=shape)], outputs=[tensor("Y", shape=shape)]))
+    assert found["signature"]["inputs"][0]["shape"] == [-1, 3, 8, 8]
+    assert found["signature"]["binding"]["inputs"] == [{"tensor": "X", "datatype": "FP32", "columns": None}]
+
+
+def test_sklearn_classifier_has_label_and_probabilities(look):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    X = np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2)
+    fitted = linear_model.LogisticRegression().fit(X, X[:, 0] > 0.5)
+    found = look(skl2onnx.to_onnx(fitted, X[:1], options={"zipmap": False}).SerializeToString())
+    assert [(field["name"], field["shape"]) for field in found["signature"]["outputs"]] == [("label", [-1]), ("probabilities", [-1, 2])]
+    with pytest.raises(Refused) as refused:
+        look(skl2onnx.to_onnx(fitted, X[:1]).SerializeToString())
+    assert refused.value.code == "zipmap"
+    assert "zipmap" in refused.value.remedy
+
+
+# -- the child ---------------------------------------------------------------------------------------------------
+
+REAL = {
+    "renamed pickle": (lambda marker: pickle.dumps(Payload(marker)), "model.onnx", "pickle"),
+    "zip bomb": (lambda _: zip_of({"model.onnx": bytes(100 * 2**20)}), "m.zip", "bomb"),
+    "traversal": (lambda _: tar_of({"../../../evil.txt": b"x", "model.onnx": onnx_bytes()}), "m.tar.gz", "traversal"),
+    "truncated": (lambda _: onnx_bytes()[:-20], "model.onnx", "truncated-onnx"),
+    "custom operator": (lambda _: specimens.custom_operator(), "model.onnx", "custom-operator"),
+    "pickle in MLflow": (
+        lambda marker: zip_of({**mlflow_files(), "model/model.pkl": pickle.dumps(Payload(marker))}),
+        "m.zip",
+        "pickle",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "name", "code"), REAL.values(), ids=REAL.keys())
+def test_hostile_upload_runs_nothing_and_leaves_nothing(inspected, tmp_path, marker, make, name, code):
+    with pytest.raises(Refused) as refused:
+        inspected(make(marker), name)
+    assert refused.value.code == code
+    assert refused.value.status == 422
+    assert not marker.exists()
+    assert list((tmp_path / "quarantine").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["quarantine", "upload"]
+
+
+def test_good_package_is_unpacked_under_made_up_names_until_closed(inspected, tmp_path):
+    with inspected(zip_of(mlflow_files()), "income.zip") as found:
+        assert {file.path.parent for file in found.files} == {found.quarantine}
+        assert all(file.path.name.startswith("member-") for file in found.files)
+        assert found.opset == {"": 17}
+        assert found.producer == "tests"
+    assert list((tmp_path / "quarantine").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("raise SystemExit(3)", "broke off"),
+        ("print('{')", "could not be read"),
+        ("import time; time.sleep(60)", "longer than a minute"),
+        ("while True: pass", "more time or memory"),
+    ],
+)
+def test_child_that_fails_is_a_refusal(inspected, tmp_path, monkeypatch, program, reason):
+    stand_in = tmp_path / "bin" / "publishing" / "packages"
+    stand_in.mkdir(parents=True)
+    (stand_in / "inspect_child.py").write_text(f"import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\n{program}\n")
+    monkeypatch.setattr("publishing.packages.inspection.ROOT", tmp_path / "bin")
+    monkeypatch.setattr(limits, "CHILD_SECONDS", 2 if "sleep" in program else 60)
+    with pytest.raises(Refused, match=reason) as refused:
+        inspected(onnx_bytes())
+    assert refused.value.code == "unfinished"
+    assert list((tmp_path / "quarantine").iterdir()) == []
+
+
+ACTS = {
+    "connect": "import socket; socket.socket()",
+    "start": "import os; os.system('true')",
+    "unpickle": "import pickle; pickle.loads(b'cos\\nsystem\\n.')",
+    "fork": "import os; os.fork()",
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
+def test_confined_process_dies_of_a_forbidden_act(act):
+    child = os.fork()
+    if not child:
+        confinement.forbid_acts()
+        exec(act)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 86
