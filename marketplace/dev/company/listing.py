@@ -81,7 +81,7 @@ class Recipe:
     outputs: tuple[Output, ...]
     sample: Callable[[np.random.Generator, int], Sample]
     estimator: Estimator
-    rows: int = 5000
+    rows: int = 4000
     seed: int = 20260101
     threshold: float = 0.5
     favourable: Literal["high", "low"] = "high"

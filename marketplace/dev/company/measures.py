@@ -15,6 +15,7 @@ from .listing import Recipe, Sample
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 MIN_GROUP = 100
+MIN_OUTCOMES = 30
 
 
 def facts(recipe: Recipe, kept: Sample, held: Sample, answers: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def selection(
     chosen = score >= recipe.threshold if high else score < recipe.threshold
     deserving = target == (1 if high else 0)
     rows = []
-    for group in enough(groups):
+    for group in enough(groups, target):
         inside = groups == group
         rows.append({
             "group": str(group), "n": int(inside.sum()),
@@ -165,13 +166,12 @@ def errors(
         rows.append({
             "group": str(group), "n": int(inside.sum()), "mean_signed_error": rounded(error.mean()),
             "mae": rounded(np.abs(error).mean()),
-            "relative_signed_error": rounded(error.mean() / target[inside].mean()),
-            "relative_mae": rounded(np.abs(error).mean() / target[inside].mean()),
+            "relative_signed_error": rounded(error.mean() / target.mean()),
         })
-    ratio = max(column(rows, "relative_mae")) / min(column(rows, "relative_mae"))
+    ratio = max(column(rows, "mae")) / min(column(rows, "mae"))
     tilt = max(abs(number) for number in column(rows, "relative_signed_error"))
     verdict = worst(graded(tilt, 0.05, 0.10), graded(ratio - 1, 0.25, 0.5))
-    return {"attribute": attribute, "groups": rows, "relative_mae_ratio": rounded(ratio),
+    return {"attribute": attribute, "groups": rows, "mae_ratio": rounded(ratio),
             "largest_relative_signed_error": rounded(tilt), "verdict": verdict}
 
 
@@ -185,10 +185,13 @@ def hits(recipe: Recipe, attribute: str, groups: np.ndarray, target: np.ndarray,
     return {"attribute": attribute, "groups": rows, "accuracy_gap": rounded(gap), "verdict": graded(gap, 0.05, 0.10)}
 
 
-def enough(groups: np.ndarray) -> list[Any]:
-    """Groups with enough rows to say something about."""
+def enough(groups: np.ndarray, outcome: np.ndarray | None = None) -> list[Any]:
+    """Groups with enough rows (and, for a yes/no outcome, enough of both) to say something about."""
     names, counts = np.unique(groups, return_counts=True)
-    return [name for name, count in zip(names, counts, strict=True) if count >= MIN_GROUP]
+    large = [name for name, count in zip(names, counts, strict=True) if count >= MIN_GROUP]
+    if outcome is None:
+        return large
+    return [name for name in large if MIN_OUTCOMES <= outcome[groups == name].sum() <= (groups == name).sum() - MIN_OUTCOMES]
 
 
 def column(rows: list[dict[str, Any]], name: str) -> list[float]:

@@ -215,10 +215,10 @@ def preapproval(rng: np.random.Generator, n: int) -> Sample:
     age, sex = people.ages(rng, n), people.sexes(rng, n)
     income = people.incomes(rng, n, age)
     female = sex == "female"
-    gap_months = np.where(female, people.counts(rng, n, 14, 60), people.counts(rng, n, 3, 60))
-    hours = np.clip(np.where(female, rng.normal(31, 6, n), rng.normal(40, 4, n)), 8, 60).round()
+    gap_months = np.where(female, people.counts(rng, n, 11, 60), people.counts(rng, n, 5, 60))
+    hours = np.clip(np.where(female, rng.normal(34, 6, n), rng.normal(39, 5, n)), 8, 60).round()
     utilisation = np.clip(rng.beta(2, 3, n), 0, 1).round(3)
-    log_odds = 0.9 + 1.1 * np.log(income / 50_000) - 1.6 * utilisation - 0.09 * gap_months + 0.09 * (hours - 36)
+    log_odds = 0.9 + 1.1 * np.log(income / 50_000) - 1.6 * utilisation - 0.06 * gap_months + 0.05 * (hours - 36)
     inputs = {"income": income, "career_gap_months": gap_months, "weekly_hours": hours, "card_utilisation": utilisation}
     return Sample(inputs, people.happens(rng, log_odds), {"sex": sex, "age_band": people.age_band(age)})
 

@@ -24,7 +24,8 @@ def applicants(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         "age": age, "sex": sex, "income": income, "self_employed": self_employed,
         "stated": (income * overstated).round(-2), "stability": stability,
         "documented": (income * np.exp(rng.normal(0, noise, n))).round(-1),
-        "credits": (income * 0.76 * np.exp(rng.normal(0, noise * 0.8, n)) * (1 + 0.1 * (1 - stability))).round(-1),
+        "credits": (income * 0.76 * np.exp(rng.normal(0, noise * 0.45, n)) * (1 + 0.1 * (1 - stability))).round(-1),
+        "recent_credits": (income * 0.76 * np.exp(rng.normal(0, noise, n)) / 12).round(2),
         "months": np.clip(np.round(12 * (0.45 + 0.55 * stability) + rng.normal(0, 0.8, n)), 1, 12),
         "years_in_job": np.clip(rng.exponential(5, n), 0, 40).round(1),
     }
@@ -38,7 +39,7 @@ def income_monthly(rng: np.random.Generator, n: int) -> Sample:
     rows = applicants(rng, n)
     inputs = {
         "stated_income": rows["stated"], "documented_income": rows["documented"],
-        "monthly_credits": (rows["credits"] / 12).round(2), "months_with_salary": rows["months"],
+        "monthly_credits": rows["recent_credits"], "months_with_salary": rows["months"],
         "years_in_job": rows["years_in_job"], "self_employed": rows["self_employed"],
     }
     return Sample(inputs, rows["income"], groups(rows))
@@ -61,7 +62,7 @@ INCOME_1 = Recipe(
     columns=(
         Column("stated_income", "FP32", "Gross annual income as the applicant states it", "USD per year"),
         DOCUMENTED,
-        Column("monthly_credits", "FP32", "Average monthly credits to the salary account", "USD per month"),
+        Column("monthly_credits", "FP32", "Average monthly credits to the salary account over the last quarter", "USD per month"),
         DEPOSITS,
         Column("years_in_job", "FP32", "Time with the present employer or business", "years"),
         Column("self_employed", "BOOL", "Whether the applicant's main income is self-employed"),
@@ -83,7 +84,7 @@ INCOME_2 = Recipe(
         Output("verified_income", "variable", "Gross annual income supported by the evidence", 0, unit="USD per year", minimum=0),
         Output("evidence_gap", "variable", "Expected disagreement between documents and account", 1, unit="USD per year", minimum=0),
     ),
-    sample=income_yearly, estimator=Estimator("forest", 30, 9), rows=8000, seed=2000, baseline_column="stated_income",
+    sample=income_yearly, estimator=Estimator("forest", 30, 10), rows=8000, seed=2000, baseline_column="stated_income",
 )
 
 INCOME_CARD = {
@@ -106,7 +107,7 @@ INCOME_CARD = {
     "factors": ["sex", "age band", "self-employed"],
     "external_validity": "Checked on mortgage applications of one quarter: amounts are as precise as on personal loans.",
     "explain": ("Permutation importance per version and single-row attribution on request", ["documents below stated", "credits below stated", "irregular credits"]),
-    "rationale": "A tree model was chosen because document and account evidence disagree in ways that depend on the kind of employment; a linear model was 30 % worse.",
+    "rationale": "A tree model was chosen because document and account evidence disagree in ways that depend on the kind of employment; a linear model cannot follow that.",
     "basis": "Contract (credit application) and legal duty to assess creditworthiness",
     "restrictions": "Not for marketing. Amounts may be stored with the application for seven years.",
     "threats": ["Forged documents: amounts far from account credits are flagged", "Probing for the largest accepted statement: rate limits per application"],
@@ -127,7 +128,7 @@ INCOME = Listing(
     tiering=dict(people=2, autonomy=1, materiality=2, data=2, regulated=4, generative=0, reversibility=1, complexity=1, reach=2),
     releases=(
         Release("1.4.2", "deprecated", 420, INCOME_1, "Retrained on three years of applications; fewer amounts too low for people in a new job.", "2.0.0"),
-        Release("2.0.0", "published", 75, INCOME_2, "Breaking: yearly credits replace monthly credits, income_stability replaces years_in_job. Adds evidence_gap. Error down by about a third for self-employed applicants."),
+        Release("2.0.0", "published", 75, INCOME_2, "Breaking: yearly credits replace monthly credits, income_stability replaces years_in_job. Adds evidence_gap. Trained on a third more applications."),
     ),
     plans=standard_plans(owner_approval=True, price=4.0), sla=standard_sla(99.5, 120, 50),
 )

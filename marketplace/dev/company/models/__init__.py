@@ -1,0 +1,39 @@
+"""The models of the demo company, in the order in which they are trained and published.
+
+The story's hero comes first, so that the example call works while the rest is still being built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..listing import Listing, Recipe, Release
+from . import credit, customers, insurance, lending, mortgage, wealth
+
+LISTINGS: tuple[Listing, ...] = (
+    *lending.LISTINGS,
+    *mortgage.LISTINGS,
+    *wealth.LISTINGS,
+    *insurance.LISTINGS,
+    *customers.LISTINGS,
+    *credit.LISTINGS,
+)
+
+
+def listing(slug: str) -> Listing:
+    return next(one for one in LISTINGS if one.slug == slug)
+
+
+def releases() -> Iterator[tuple[Listing, Release]]:
+    for one in LISTINGS:
+        for release in one.releases:
+            yield one, release
+
+
+def key(one: Listing, release: Release) -> str:
+    """Names a trained version in the cache, for example `affordability-1.2.0`."""
+    return f"{one.slug}-{release.number}"
+
+
+def recipes() -> list[tuple[str, Recipe]]:
+    return [(key(one, release), release.recipe) for one, release in releases() if release.recipe]
