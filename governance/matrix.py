@@ -1,0 +1,104 @@
+"""Which reviews a version needs, by tier and conditions (governance.md §2.2, §2.5). Pure data and functions.
+
+conditions: names from tiering.conditions (people, personal, regulated, credit, generative).
+"""
+
+from dataclasses import dataclass
+
+ALWAYS = frozenset({"*"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of review: in which tiers it is needed, and how many business days it may take there.
+
+    when: tier → the conditions of which one must hold; ALWAYS; or absent for never.
+    """
+
+    kind: str
+    label: str
+    when: dict
+    days: dict
+    asks: str
+
+    def applies(self, tier, conditions):
+        needed = self.when.get(tier, frozenset())
+        return needed == ALWAYS or bool(needed & conditions)
+
+
+RULES = (
+    Rule(
+        "curation",
+        "Curation",
+        {"low": ALWAYS, "medium": ALWAYS, "high": ALWAYS},
+        {"low": 2, "medium": 2, "high": 2},
+        "Is it documented, clear, and not a duplicate of what exists?",
+    ),
+    Rule(
+        "evaluation",
+        "Independent evaluation",
+        {"low": ALWAYS, "medium": ALWAYS, "high": ALWAYS},
+        {"low": 3, "medium": 5, "high": 10},
+        "Does it do what it says, measured by somebody else than its team?",
+    ),
+    Rule(
+        "fairness",
+        "Fairness",
+        {"low": frozenset({"people"}), "medium": frozenset({"people"}), "high": ALWAYS},
+        {"low": 3, "medium": 5, "high": 7},
+        "Are groups of people treated alike, or is the difference justified?",
+    ),
+    Rule(
+        "security",
+        "Security and safety",
+        {"medium": ALWAYS, "high": ALWAYS},
+        {"medium": 5, "high": 7},
+        "Is the package safe, and is misuse thought of?",
+    ),
+    Rule(
+        "legal",
+        "Legal and compliance",
+        {"medium": frozenset({"personal", "regulated"}), "high": ALWAYS},
+        {"medium": 5, "high": 10},
+        "Is the use lawful, and are its limits written down?",
+    ),
+    Rule(
+        "final",
+        "Final approval",
+        {"low": ALWAYS, "medium": ALWAYS, "high": ALWAYS},
+        {"low": 1, "medium": 2, "high": 5},
+        "All reviews considered: shall the company stand behind it?",
+    ),
+)
+RULES_BY_KIND = {rule.kind: rule for rule in RULES}
+
+# Marketplace roles of which one is needed to decide, by kind; the final one depends on the tier.
+ROLES = {
+    "curation": ("curator",),
+    "evaluation": ("evaluator",),
+    "fairness": ("fairness_reviewer",),
+    "security": ("security_reviewer",),
+    "legal": ("legal_reviewer",),
+}
+FINAL_ROLES = {"low": ("curator",), "medium": ("governance_lead",), "high": ("model_risk_officer",)}
+MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
+
+POLICY = {
+    "schema": "review-matrix/1.0.0",
+    "semver": "1.0.0",
+    "reviews": {rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES},
+    "business_days": {rule.kind: rule.days for rule in RULES},
+    "roles": {kind: list(roles) for kind, roles in ROLES.items()} | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
+    "min_people": MIN_PEOPLE,
+}
+
+
+def required_reviews(tier, conditions=frozenset()):
+    """[(kind, business days)] for a version of this tier, the final approval last. Raises KeyError for other tiers."""
+    MIN_PEOPLE[tier]  # a tier without reviews must not pass as one that needs none
+    return [(rule.kind, rule.days[tier]) for rule in RULES if rule.applies(tier, frozenset(conditions))]
+
+
+def roles_for(kind, tier):
+    """The roles of which one decides this kind of review at this tier."""
+    return FINAL_ROLES[tier] if kind == "final" else ROLES[kind]
