@@ -186,3 +186,13 @@ def item(mapping, key):
 def json_pretty(value):
     """Indented JSON for showing; not for scripts."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def form_of(value):
+    """How a model card's value is laid out: "list", "mapping", "text" or "nothing"."""
+    if value in (None, "", [], {}):
+        return "nothing"
+    if isinstance(value, dict):
+        return "mapping"
+    return "list" if isinstance(value, list | tuple) else "text"
