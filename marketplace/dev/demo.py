@@ -185,7 +185,7 @@ class Demo:
 
     def build_company(self) -> None:
         self.run.remove("company.json")
-        with self.status.step("company", "Demo company") as step:
+        with told(StepFailed), self.status.step("company", "Demo company") as step:
             self.supervisor.run_once("company", lineup.manage("build_company"), while_running=lambda: self.show_company(step))
         self.document |= self.run.read("company.json").get("result") or {}
         self.write_document()
@@ -200,9 +200,9 @@ class Demo:
             self.status.detail(step, text)
 
     def await_models(self) -> None:
-        """Wait until every process is up and no model is still starting."""
+        """Wait until every process is up and no model is still starting. One that does not come up is told and tried again."""
         names = list(self.supervisor.programs)
-        with self.status.step("processes", "All processes"):
+        with told(NotReady), self.status.step("processes", "All processes"):
             self.supervisor.until_ready(*names)
         if "engine" not in names and not os.environ.get("RAY_ADDRESS"):
             return
@@ -225,6 +225,15 @@ class Demo:
     def write_document(self) -> None:
         """`.run/demo.json`, for scripts: addresses, logins and one example call (0600: it holds a key)."""
         self.run.write("demo.json", {"logins": {}, "example": {}, "ready": False} | self.document, mode=0o600)
+
+
+@contextlib.contextmanager
+def told(problem: type[Exception]) -> Iterator[None]:
+    """Tell a problem and go on: the rest of the marketplace works without this part."""
+    try:
+        yield
+    except problem as trouble:
+        say(str(trouble), bad=True)
 
 
 def deployments(url: str) -> tuple[int, int]:

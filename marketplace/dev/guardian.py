@@ -16,12 +16,15 @@ from marketplace.dev import processes
 GRACE = 5.0
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """Run `work` in a forked child under guard; returns its exit code. Signals reach it once, in order to stop cleanly."""
+def guarded(work: Callable[[], int], own_group: bool = True) -> int:
+    """Run `work` in a forked child under guard; returns its exit code.
+
+    With `own_group` Ctrl-C reaches it once, through us; without, it shares the terminal (a debugger can read from it).
+    """
     processes.adopt_orphans()
     child = os.fork()
     if child == 0:
-        _work_in_child(work)
+        _work_in_child(work, own_group)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda number, _frame: _pass_on(child, number))
     code = _wait_for(child)
@@ -29,9 +32,10 @@ def guarded(work: Callable[[], int]) -> int:
     return code
 
 
-def _work_in_child(work: Callable[[], int]) -> None:
+def _work_in_child(work: Callable[[], int], own_group: bool) -> None:
     processes.die_with_parent(signal.SIGTERM)
-    os.setpgrp()  # Ctrl-C goes to the guardian alone, which passes it on once
+    if own_group:
+        os.setpgrp()
     code = 1
     try:
         code = work()

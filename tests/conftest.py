@@ -1,0 +1,102 @@
+"""What every test may ask for: a browser, a worker, the whole stack. Tiers that are not named are left out, and it says so."""
+
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from marketplace.dev import chromium as browser_program
+
+TIERS = ("slow", "soak", "chaos")
+TOGETHER = ("stack", "browser")  # share one started stack: the same xdist worker runs them all
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep tiers out of the default run; keep tests of the stack together."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in TOGETHER):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+    if config.option.markexpr or any("::" in argument for argument in config.args):
+        return
+    kept = [item for item in items if not any(item.get_closest_marker(tier) for tier in TIERS)]
+    if left_out := [item for item in items if item not in kept]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def emptying_passes_the_record():
+    """The audit record refuses TRUNCATE; between transactional tests its triggers rest."""
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+        try:
+            original(self)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SET session_replication_role = origin")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """Argon2 is slow on purpose; tests log in often."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def files_of_this_test(settings, tmp_path):
+    """Uploads and artifacts land in a folder of the test's own."""
+    settings.ARTIFACT_ROOT = str(tmp_path / "artifacts")
+    settings.QUARANTINE_ROOT = str(tmp_path / "quarantine")
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "media")}},
+        "artifacts": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "artifacts")}},
+    }
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running Chromium (Playwright's Browser); the test is skipped, with the reason, where there is none."""
+    program = browser_program.path()
+    if not program:
+        pytest.skip(f"no Chromium here. {browser_program.why_absent()}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(browser_program.ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A fresh browser page with empty cookies, 1280 × 900."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def stack(request, tmp_path_factory, django_db_blocker):
+    """Web, gateway, worker, beat and engine on a database of their own, as `manage.py demo` starts them. See tests/stack.py."""
+    from tests.stack import Stack
+
+    with Stack(Path(tmp_path_factory.mktemp("stack")), django_db_blocker) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def worker(tmp_path_factory, django_db_setup):
+    """A real Celery worker on the test database and the test Redis; its tests need `django_db(transaction=True)`."""
+    from tests.stack import worker_on_test_database
+
+    with worker_on_test_database(tmp_path_factory.mktemp("worker")) as running:
+        yield running

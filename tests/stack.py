@@ -1,0 +1,130 @@
+"""The demo's own processes, started for tests: on a database, a Redis number, ports and a folder of their own."""
+
+import os
+import re
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+from marketplace.dev import environment, lineup
+from marketplace.dev.ports import choose_all
+from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.dev.status import Status
+from marketplace.dev.supervisor import Supervisor
+
+STACK_REDIS = 5
+WORKER_REDIS = 6
+
+
+def on_redis(number):
+    """The test Redis, another database of it: queues of different starts do not mix."""
+    return re.sub(r"/\d+$", f"/{number}", settings.REDIS_URL)
+
+
+def on_database(name):
+    return re.sub(r"/[^/]*$", f"/{name}", settings.DATABASE_URL)
+
+
+class Stack:
+    """`portal` and `gateway` are base URLs; `orm()` lets a test use models on the stack's database; `manage()` runs a command."""
+
+    def __init__(self, folder: Path, blocker, engine=True):
+        self.run = RunDir(folder / "run").prepare()
+        self.blocker = blocker
+        self.engine = engine
+        self.ports = choose_all(lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}) | lineup.engine_worker_ports(
+            lineup.free_worker_ports()
+        )
+        self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        stores = {"DATABASE_URL": on_database(self.database), "REDIS_URL": on_redis(STACK_REDIS)}
+        self.environment = environment.common(self.run) | stores | environment.demo(self.ports)
+        self.supervisor = Supervisor(self.run, Status(self.run), self.environment)
+        self.portal = self.environment["PORTAL_URL"]
+        self.gateway = self.environment["GATEWAY_URL"]
+
+    def __enter__(self):
+        self.make_database()
+        self.manage("migrate", "--no-input", "--verbosity", "0")
+        self.supervisor.start(lineup.web(self.ports["web"]))
+        self.supervisor.start(lineup.gateway(self.ports["gateway"]))
+        self.supervisor.start(lineup.worker())
+        self.supervisor.start(lineup.beat(self.run))
+        if self.engine:
+            self.supervisor.start(lineup.engine(self.run, self.ports))
+        try:
+            self.supervisor.until_ready()
+        except BaseException:
+            self.supervisor.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.supervisor.stop()
+
+    def make_database(self):
+        with psycopg.connect(on_database("postgres"), autocommit=True) as server:
+            server.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+            server.execute(f'CREATE DATABASE "{self.database}"')
+
+    def manage(self, *arguments):
+        """Run a management command on the stack's database; its output. Raises CalledProcessError."""
+        done = subprocess.run(
+            lineup.manage(*arguments), env=os.environ | self.environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{arguments[0]} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+        return done.stdout
+
+    def pid(self, name):
+        """The process id of `web`, `gateway`, `worker`, `beat` or `engine`."""
+        return self.supervisor.programs[name].child.pid
+
+    def tick(self):
+        """Let the supervisor look: call it in a test's waiting loop, so that what died is started again."""
+        self.supervisor.tick()
+
+    def wait_until(self, condition, seconds=30):
+        """Supervise until `condition()` is true; an AssertionError after `seconds`."""
+        import time
+
+        deadline = time.monotonic() + seconds
+        while not (answer := condition()):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+            self.supervisor.tick()
+            time.sleep(0.2)
+        return answer
+
+    @contextmanager
+    def orm(self):
+        """Models on the stack's database, committed at once, with the stack's artifact folder."""
+        tested = connection.settings_dict["NAME"]
+        with self.blocker.unblock():
+            use_database(self.database)
+            try:
+                yield
+            finally:
+                use_database(tested)
+
+
+def use_database(name):
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict["NAME"] = name
+
+
+@contextmanager
+def worker_on_test_database(folder):
+    """A Celery worker whose database is the one of this pytest process."""
+    run = RunDir(folder / "run").prepare()
+    stores = {"DATABASE_URL": on_database(connection.settings_dict["NAME"]), "REDIS_URL": on_redis(WORKER_REDIS)}
+    supervisor = Supervisor(run, Status(run), environment.common(run) | stores)
+    supervisor.start(lineup.worker())
+    try:
+        supervisor.until_ready()
+        yield supervisor
+    finally:
+        supervisor.stop()
