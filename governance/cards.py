@@ -1,0 +1,181 @@
+"""The model card's schema as data, and how complete a card is (governance.md §1.2, §1.3). Pure.
+
+A card is {field id: value}. Values: text for the widgets text, textarea and choice; a list for list; a number for
+number. `{"not_applicable": "reason"}` stands in where the field allows it.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from governance.card_fields import FIELD_ROWS, SECTIONS
+
+LETTERS = {"low": "L", "medium": "M", "high": "H", "prohibited": "H"}
+NEEDED = {"low": 90, "medium": 95, "high": 100, "prohibited": 100}
+NOT_APPLICABLE = "not_applicable"
+REASON_MIN = 20
+PLACEHOLDER = re.compile(
+    r"^\s*(\[?more information needed\]?|todo|tbd|n/?a|none|lorem ipsum.*|\.+|-+|xxx+)\s*\.?\s*$", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class CardField:
+    """One question of the card.
+
+    need     when it is required: tier letters ("MH"), a condition at any tier ("people"), or both together
+             ("M+personal"); separated by spaces, any one suffices; "" is optional.
+    minimum  characters for text, items for lists.
+    source   auto (the product fills it in), import (files may bring it), user.
+    star     without it the card never passes, and a change after publication re-opens review.
+    """
+
+    id: str
+    label: str
+    why: str
+    need: str
+    weight: int
+    widget: str = "textarea"
+    minimum: int = 1
+    source: str = "user"
+    star: bool = False
+    may_not_apply: bool = False
+    choices: tuple = ()
+    self_reported: bool = False
+
+    @property
+    def section(self):
+        return self.id.split(".")[0]
+
+    def is_required(self, tier, conditions=frozenset()):
+        """For a version of this tier under these conditions (names from tiering.conditions)."""
+        return any(_holds(term, LETTERS[tier], conditions) for term in self.terms)
+
+    @cached_property
+    def terms(self):
+        return self.need.split()
+
+    def problem(self, value):
+        """Why this value does not answer the question, or ""."""
+        if isinstance(value, dict) and NOT_APPLICABLE in value:
+            return self._exemption_problem(value[NOT_APPLICABLE])
+        if is_blank(value):
+            return "missing"
+        if self.widget == "list":
+            return self._list_problem(value)
+        if self.widget == "number":
+            return "" if _is_number(value) else "not a number"
+        if self.widget == "choice" and value not in dict(self.choices):
+            return "not one of the choices"
+        if len(_text(value)) < self.minimum:
+            return f"shorter than {self.minimum} characters"
+        return ""
+
+    def _exemption_problem(self, reason):
+        if not self.may_not_apply:
+            return "cannot be marked as not applicable"
+        return "" if len(str(reason).strip()) >= REASON_MIN else f"the reason is shorter than {REASON_MIN} characters"
+
+    def _list_problem(self, value):
+        items = [item for item in (value if isinstance(value, list) else [value]) if not is_blank(item)]
+        return "" if len(items) >= self.minimum else f"fewer than {self.minimum} entries"
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How complete a card is. score and needed in percent; missing: {"id","label","why","problem","source","section"}."""
+
+    score: int
+    needed: int
+    missing: tuple
+    stars_missing: tuple
+    warnings: tuple = ()
+
+    @property
+    def ok(self):
+        """All starred fields are there, and the score reaches what the tier needs."""
+        return not self.stars_missing and self.score >= self.needed
+
+
+FIELDS = tuple(CardField(**row) for row in FIELD_ROWS)
+FIELDS_BY_ID = {field.id: field for field in FIELDS}
+POLICY = {
+    "schema": "card/1.0.0",
+    "semver": "1.0.0",
+    "needed": NEEDED,
+    "fields": [{"id": f.id, "need": f.need, "weight": f.weight, "minimum": f.minimum, "star": f.star} for f in FIELDS],
+}
+
+
+def completeness(card, tier, conditions=frozenset()):
+    """The Completeness of `card` for a version of this tier under these conditions."""
+    required = [field for field in FIELDS if field.is_required(tier, conditions)]
+    problems = {field.id: field.problem(card.get(field.id)) for field in required}
+    total = sum(field.weight for field in required)
+    reached = sum(field.weight for field in required if not problems[field.id])
+    return Completeness(
+        score=100 * reached // total,
+        needed=NEEDED[tier],
+        missing=tuple(_missing(field, problems[field.id]) for field in required if problems[field.id]),
+        stars_missing=tuple(field.id for field in required if field.star and problems[field.id]),
+        warnings=tuple(_repetitions(card)),
+    )
+
+
+def sections(tier=None, conditions=frozenset()):
+    """[(section id, title, introduction, [CardField])] for a form; with a tier only what that tier must answer."""
+    for name, title, introduction in SECTIONS:
+        fields = [f for f in FIELDS if f.section == name and (tier is None or f.is_required(tier, conditions))]
+        if fields:
+            yield name, title, introduction, fields
+
+
+def is_blank(value):
+    """Empty, or a placeholder that people leave standing."""
+    if isinstance(value, str):
+        return not value.strip() or bool(PLACEHOLDER.match(value))
+    if isinstance(value, dict):
+        return all(is_blank(part) for part in value.values())
+    if isinstance(value, list):
+        return all(is_blank(item) for item in value)
+    return value is None
+
+
+def _holds(term, letter, conditions):
+    """Does a term such as "MH", "people" or "M+personal" hold?"""
+    return all(letter in part if set(part) <= set("LMH") else part in conditions for part in term.split("+"))
+
+
+def _missing(field, problem):
+    return {"id": field.id, "label": field.label, "why": field.why, "problem": problem, "source": field.source, "section": field.section}
+
+
+def _repetitions(card):
+    """Long texts that stand in two fields: one of them was not thought about."""
+    seen = {}
+    for name, value in card.items():
+        text = " ".join(value.casefold().split()) if isinstance(value, str) else ""
+        if len(text) >= 40 and text in seen:
+            yield f"{_label(name)} repeats {_label(seen[text])} word for word."
+        seen.setdefault(text, name)
+
+
+def _label(name):
+    return FIELDS_BY_ID[name].label if name in FIELDS_BY_ID else name
+
+
+def _text(value):
+    return value.strip() if isinstance(value, str) else " ".join(_text(part) for part in _parts(value))
+
+
+def _parts(value):
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else [str(value)]
+
+
+def _is_number(value):
+    try:
+        return float(value) >= 0
+    except (TypeError, ValueError):
+        return False
