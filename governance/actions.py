@@ -8,8 +8,9 @@ from django.utils import timezone
 from catalog.models import Contribution, ModelVersion
 from governance import policies, tiering
 from governance.calendar import business_days_after
+from governance.matrix import roles_for
 from governance.models import Decision, GateResult, Review, TierAssessment
-from governance.permissions import can_assess, can_resume, can_suspend, deciding_roles, why_not_decide
+from governance.permissions import can_assess, can_resume, can_suspend, why_not_decide
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.lib import signing
@@ -247,7 +248,7 @@ def _tell_publishers(version, what, body):
 
 
 def _tell_deciders(review):
-    roles = deciding_roles(review.kind, review.version.risk_tier)
+    roles = roles_for(review.kind, review.version.risk_tier)
     people = User.objects.filter(grants__role__in=roles, grants__revoked_at=None, is_active=True)
     tell(
         people, "review", f"To decide: {review}", url=f"/reviews/{review.pk}/", key=f"review-open:{review.pk}",

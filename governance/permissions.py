@@ -8,28 +8,16 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from governance.matrix import roles_for
 from governance.models import Review
 from marketplace.accounts.models import Membership, RoleGrant
 
 COOLING_OFF = timedelta(days=180)
 R = RoleGrant.Role
-DECIDERS = {
-    Review.Kind.CURATION: {R.CURATOR},
-    Review.Kind.EVALUATION: {R.EVALUATOR},
-    Review.Kind.FAIRNESS: {R.FAIRNESS_REVIEWER},
-    Review.Kind.SECURITY: {R.SECURITY_REVIEWER},
-    Review.Kind.LEGAL: {R.LEGAL_REVIEWER},
-}
-FINAL_DECIDERS = {"low": {R.CURATOR}, "medium": {R.GOVERNANCE_LEAD}, "high": {R.MODEL_RISK_OFFICER}}
 REVIEWER_ROLES = (
     R.CURATOR, R.EVALUATOR, R.FAIRNESS_REVIEWER, R.SECURITY_REVIEWER, R.LEGAL_REVIEWER,
     R.GOVERNANCE_LEAD, R.MODEL_RISK_OFFICER,
 )  # fmt: skip
-
-
-def deciding_roles(kind, tier):
-    """The marketplace roles of which one is needed to decide a review of this kind at this tier."""
-    return FINAL_DECIDERS.get(tier, {R.MODEL_RISK_OFFICER}) if kind == Review.Kind.FINAL else DECIDERS[Review.Kind(kind)]
 
 
 def can_review(user):
@@ -50,7 +38,7 @@ def why_not_decide(user, review):
         return "You had a hand in this version, so you cannot judge it."
     if was_on_team(user, version.model.owner_team, since=_since(version)):
         return f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
-    if not user.has_role(*deciding_roles(review.kind, version.risk_tier)):
+    if not user.has_role(*roles_for(review.kind, version.risk_tier)):
         return f"{review.get_kind_display()} needs the role {_roles_text(review)}."
     return _conflict_of_roles(user, review)
 
@@ -94,7 +82,8 @@ def _conflict_of_roles(user, review):
         others = others.exclude(kind__in=[Review.Kind.CURATION, Review.Kind.FINAL])
     other = others.first()
     if other:
-        return f"You already decided the {other.get_kind_display().lower()} review of this version; another person decides this one."
+        kind = other.get_kind_display().lower()
+        return f"You already decided the {kind} review of this version; another person decides this one."
     if review.kind == Review.Kind.EVALUATION and review.version.risk_tier == "high":
         unit = review.version.model.owner_team.business_unit
         if user.teams().filter(business_unit=unit).exists():
@@ -103,5 +92,4 @@ def _conflict_of_roles(user, review):
 
 
 def _roles_text(review):
-    roles = deciding_roles(review.kind, review.version.risk_tier)
-    return " or ".join(sorted(role.label.lower() for role in roles))
+    return " or ".join(R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier))

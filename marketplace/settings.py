@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN_DIR = Path(os.environ.get("MARKETPLACE_RUN_DIR", ROOT / ".run"))
+RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
 
 
 def env_flag(name, default=False):
@@ -216,6 +216,12 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")
 
 SERVING_DRIVER = os.environ.get("SERVING_DRIVER", "hosting.drivers.ray.RayDriver")
+ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:8100")  # the engine's ingress: where the gateway sends calls
+ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # its control interface
+RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
+# External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
+OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
+OUTBOUND_ALLOWS_LOOPBACK = flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -65,13 +65,11 @@ def upload(by, version, path, filename):
 
 
 @transaction.atomic
-def describe_external(by, version, url, signature, example):
-    """Make the version an external endpoint that speaks the Open Inference Protocol at `url`."""
+def name_endpoint(by, version, url):
+    """Make the version an external endpoint at `url` that speaks the Open Inference Protocol; its files go."""
     _require_editable(by, version)
-    signatures.validate_signature(signature)
-    signatures.validate_example(signature, example)
     version.artifacts.all().delete()
-    return _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, signature=signature, example=example)
+    _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
 
 
 @transaction.atomic

@@ -152,3 +152,34 @@ class RoleGrant(models.Model):
 
     def __str__(self):
         return f"{self.user}: {self.get_role_display()}"
+
+
+class DemoLoginSet(models.QuerySet):
+    def for_page(self):
+        return self.select_related("user").prefetch_related(
+            models.Prefetch("user__memberships", Membership.objects.filter(left_at=None).select_related("team"))
+        )
+
+
+class DemoLogin(models.Model):
+    """A demo person who gets a button on the sign-in page (demo mode on this machine only)."""
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="demo_login")
+    role = models.SlugField(unique=True)
+    can = models.CharField(max_length=120, help_text="What this person shows in the demo")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    objects = DemoLoginSet.as_manager()
+
+    class Meta:
+        ordering = ["position"]
+
+    def as_button(self):
+        teams = [membership.team.name for membership in self.user.memberships.all()]
+        return {
+            "username": self.user.username,
+            "display_name": str(self.user),
+            "title": self.user.job_title,
+            "team": teams[0] if teams else "",
+            "can": self.can,
+        }

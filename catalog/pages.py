@@ -1,0 +1,51 @@
+"""The frame of a model's pages. A tab belongs to the app that knows; all of them stand in this frame."""
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from catalog.models import ModelVersion, RegisteredModel
+from catalog.permissions import can_edit
+
+# (URL name, label); the upper apps' tabs are named here, not imported.
+TABS = [
+    ("catalog:model", "Overview"),
+    ("publishing:api_tab", "API"),
+    ("governance:card", "Model card"),
+    ("governance:evidence", "Evidence"),
+    ("catalog:versions", "Versions"),
+    ("consumption:plans", "Plans"),
+    ("consumption:model_usage", "Usage"),
+    ("hosting:deployment", "Deployment"),
+]
+
+
+def open_model(request, slug):
+    """The model as the person may see it, with what its pages show. Raises Http404 for strangers."""
+    return get_object_or_404(RegisteredModel.objects.visible_to(request.user).for_page(), slug=slug)
+
+
+def shown_version(request, model):
+    """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
+    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
+    number = request.GET.get("version")
+    if number:
+        return get_object_or_404(versions, number=number)
+    return model.stable or versions.newest_first().first()
+
+
+def model_frame(request, model, current):
+    """Context of templates/catalog/model_page.html. `current` is the URL name of the tab."""
+    version = shown_version(request, model)
+    pick = f"?version={version.number}" if request.GET.get("version") else ""
+    tabs = [
+        {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current} for name, label in TABS
+    ]
+    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).newest_first()
+    return {
+        "model": model,
+        "version": version,
+        "versions": versions,
+        "tabs": tabs,
+        "can_edit": can_edit(request.user, model),
+        "subscribe_url": reverse("consumption:subscribe", args=[model.slug]),
+    }

@@ -1,0 +1,13 @@
+"""Page routes of the catalog."""
+
+from django.urls import path
+
+from catalog import views
+
+app_name = "catalog"
+urlpatterns = [
+    path("models/", views.models, name="models"),
+    path("models/<slug:slug>/", views.model, name="model"),
+    path("models/<slug:slug>/versions/", views.versions, name="versions"),
+    path("models/<slug:slug>/versions/<str:number>/", views.version, name="version"),
+]

@@ -1,0 +1,71 @@
+"""Pages of the catalog: the list, a model, its versions."""
+
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, redirect, render
+
+from catalog.filters import ModelFilter, chips, facets
+from catalog.models import ModelVersion, RegisteredModel
+from catalog.pages import model_frame, open_model
+from catalog.search import similar_to
+
+PAGE_SIZE = 12
+# The card's fields that decide whether to read on; the whole card has its own tab (governance knows its schema).
+HIGHLIGHTS = [
+    ("intended_use.summary", "Intended use"),
+    ("intended_use.out_of_scope", "Not for"),
+    ("limitations.text", "Known limitations"),
+    ("data.training.description", "Trained on"),
+    ("intended_use.users", "Made for"),
+]
+SORTS = [("", "Best match"), ("-calls_30d", "Most used"), ("name", "Name"), ("-created_at", "Newest")]
+
+
+def models(request):
+    """The catalog: search, filters with counts, sort; everything is in the address."""
+    everything = RegisteredModel.objects.visible_to(request.user).published()
+    found = ModelFilter(request.GET, queryset=everything)
+    page = Paginator(found.qs.for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page_obj": page,
+        "q": request.GET.get("q", ""),
+        "corrected": found.corrected,
+        "facets": facets(everything, found),
+        "chips": chips(found, request.GET),
+        "sorts": SORTS,
+        "sort": request.GET.get("sort", ""),
+        "teams": everything.values("owner_team").distinct().count(),
+        "total": everything.count(),
+    }
+    return render(request, "catalog/_models.html" if request.htmx else "catalog/model_list.html", context)
+
+
+def model(request, slug):
+    """What the model is: summary, the heart of its card, whom to ask, models like it."""
+    entry = open_model(request, slug)
+    context = model_frame(request, entry, "catalog:model")
+    context["sections"] = _highlights(context["version"])
+    context["sla"] = context["version"].sla if context["version"] else {}
+    neighbours = RegisteredModel.objects.visible_to(request.user).published().exclude(pk=entry.pk).for_list()
+    context["similar"] = [like for like, _ in similar_to(neighbours, entry.name, entry.summary, limit=3)]
+    return render(request, "catalog/overview.html", context)
+
+
+def versions(request, slug):
+    """Every version the person may see, newest first, with what changed and why."""
+    entry = open_model(request, slug)
+    return render(request, "catalog/versions.html", model_frame(request, entry, "catalog:versions"))
+
+
+def version(request, slug, number):
+    """One version: the model's page about it, or the publisher's steps while it is a draft."""
+    seen = ModelVersion.objects.visible_to(request.user).select_related("model")
+    found = get_object_or_404(seen, model__slug=slug, number=number)
+    return redirect(f"{found.model.get_absolute_url()}?version={found.number}")
+
+
+def _highlights(version):
+    """The heart of the card as one section of catalog/_card_section.html; [] when nothing is written yet."""
+    card = getattr(version, "card", None)
+    data = card.data if card else {}
+    fields = [{"label": label, "value": data[name]} for name, label in HIGHLIGHTS if data.get(name)]
+    return [{"id": "highlights", "title": "From the model card", "fields": fields}] if fields else []

@@ -1,0 +1,80 @@
+"""Forms of consumption."""
+
+from datetime import timedelta
+
+from django import forms
+
+from consumption.models import Application, Plan, Subscription
+
+
+class ApplicationForm(forms.Form):
+    team = forms.ModelChoiceField(queryset=None, empty_label=None)
+    name = forms.CharField(max_length=80, help_text="The system that will call the model, e.g. Mortgage origination.")
+    environment = forms.ChoiceField(choices=Application.Environment)
+    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    cost_centre = forms.CharField(required=False, max_length=20, help_text="Empty: the team's own.")
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = user.teams()
+
+
+class SubscribeForm(forms.Form):
+    """Plan, application, purpose, version policy. A new application may be named in the same step."""
+
+    plan = forms.ModelChoiceField(queryset=None, widget=forms.RadioSelect, empty_label=None)
+    application = forms.ModelChoiceField(queryset=None, required=False, empty_label="A new application, named below")
+    new_application = forms.CharField(max_length=80, required=False, label="New application")
+    team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
+    purpose = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=10,
+        help_text="What decision or process will use the answers? The owner reads this.",
+    )  # fmt: skip
+    version_policy = forms.ChoiceField(choices=Subscription.Policy, widget=forms.RadioSelect, label="New versions")
+    expected_calls_a_month = forms.IntegerField(required=False, min_value=1, label="Expected calls a month")
+    counterfactual = forms.ChoiceField(
+        required=False, label="Without this model",
+        choices=[("", "Not said"), *Subscription._meta.get_field("counterfactual").choices],
+        help_text="Tells the company what reuse saves.",
+    )  # fmt: skip
+
+    def __init__(self, *args, user, model, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["plan"].queryset = Plan.objects.filter(model=model, is_offered=True)
+        self.fields["application"].queryset = Application.objects.filter(team__in=user.teams()).order_by("name")
+        self.fields["team"].queryset = user.teams()
+
+    def clean(self):
+        data = super().clean()
+        if not data.get("application") and not data.get("new_application"):
+            self.add_error("application", "Choose an application, or name a new one.")
+        if data.get("new_application") and not data.get("application") and not data.get("team"):
+            self.add_error("team", "Say which team the new application belongs to.")
+        return data
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
+    days = forms.TypedChoiceField(
+        label="Lives for", coerce=int, initial=90,
+        choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
+    )  # fmt: skip
+
+    def clean(self):
+        data = super().clean()
+        if "days" in data:
+            data["life"] = timedelta(days=data.pop("days"))
+        return data
+
+
+class DecideForm(forms.Form):
+    decision = forms.ChoiceField(choices=[("approve", "Approve"), ("deny", "Deny")], widget=forms.RadioSelect)
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it.")
+
+
+class PlanForm(forms.ModelForm):
+    class Meta:
+        model = Plan
+        fields = [
+            "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval", "price_micros_per_1000",
+        ]  # fmt: skip

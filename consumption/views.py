@@ -1,0 +1,195 @@
+"""Pages of consumption: getting access, applications and keys, usage."""
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from catalog.pages import model_frame, open_model
+from consumption import actions, usage
+from consumption.forms import ApplicationForm, DecideForm, KeyForm, SubscribeForm
+from consumption.models import ApiKey, Application, Subscription
+from consumption.permissions import can_decide_subscription, can_manage_application, can_see_model_usage
+from marketplace.lib.forms import show, submitted
+
+
+def access(request):
+    """All applications and subscriptions of the person's teams, and the requests that wait for them."""
+    mine = Subscription.objects.held_by(request.user).for_list()
+    waiting = Subscription.objects.filter(model__owner_team__in=request.user.teams(), state="pending").for_list()
+    context = {
+        "applications": Application.objects.filter(team__in=request.user.teams()).for_list(),
+        "subscriptions": mine,
+        "waiting": waiting,
+    }
+    return render(request, "consumption/access.html", context)
+
+
+def new_application(request):
+    form = ApplicationForm(request.POST or None, user=request.user)
+    done, application = submitted(request, form, lambda **data: actions.create_application(request.user, **data))
+    if done:
+        messages.success(request, f"{application} is entered. Now find it a model.")
+        return redirect(application)
+    return show(request, "consumption/application_form.html", form)
+
+
+def application(request, slug):
+    """One application: its subscriptions, their keys, what it used."""
+    found = get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), slug=slug)
+    subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
+    for subscription in subscriptions:
+        subscription.usage_now = usage.this_month(subscription)
+    context = {
+        "application": found,
+        "subscriptions": subscriptions,
+        "can_manage": can_manage_application(request.user, found),
+        "key_form": KeyForm(),
+    }
+    return render(request, "consumption/application.html", context)
+
+
+def plans(request, slug):
+    """What the model's publisher offers."""
+    entry = open_model(request, slug)
+    context = model_frame(request, entry, "consumption:plans")
+    context["plans"] = entry.plans.filter(is_offered=True)
+    context["held"] = Subscription.objects.held_by(request.user).filter(model=entry).open().for_list()
+    return render(request, "consumption/plans_tab.html", context)
+
+
+def subscribe(request, slug):
+    """From a model to the right to call it, in one step."""
+    entry = open_model(request, slug)
+    form = SubscribeForm(request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry))
+    done, subscription = submitted(request, form, lambda **data: _subscribe(request.user, **data))
+    if done:
+        said = "You can make a key now." if subscription.state == Subscription.State.ACTIVE else "The owner was asked."
+        messages.success(request, f"{subscription.application} → {entry}: {said}")
+        return redirect(subscription)
+    context = {"model": entry, "plans": entry.plans.filter(is_offered=True), "version": entry.stable}
+    return show(request, "consumption/subscribe.html", form, **context)
+
+
+def decide(request, pk):
+    """The publisher's answer to a request."""
+    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
+    form = DecideForm(request.POST or None)
+    verbs = {"approve": actions.approve_subscription, "deny": actions.deny_subscription}
+    done, _ = submitted(
+        request, form, lambda decision, reason: verbs[decision](request.user, subscription, reason)
+    )
+    if done:
+        messages.success(request, f"Answered: {subscription}.")
+        return redirect("consumption:access")
+    may = can_decide_subscription(request.user, subscription)
+    return show(request, "consumption/decide.html", form, subscription=subscription, can_decide=may)
+
+
+@never_cache
+@require_POST
+def create_key(request, pk):
+    """One click: a key, shown in this answer only."""
+    subscription = get_object_or_404(Subscription.objects.held_by(request.user).for_list(), pk=pk)
+    form = KeyForm(request.POST)
+    done, made = submitted(request, form, lambda **data: actions.create_key(request.user, subscription, **data))
+    if not done:
+        return show(request, "consumption/key_form.html", form, subscription=subscription)
+    return _show_key(request, *made)
+
+
+@never_cache
+@require_POST
+def rotate_key(request, kid):
+    key = _own_key(request, kid)
+    return _show_key(request, *actions.rotate_key(request.user, key))
+
+
+@require_POST
+def revoke_key(request, kid):
+    key = _own_key(request, kid)
+    actions.revoke_key(request.user, key, request.POST.get("reason", ""))
+    messages.success(request, f"{key} no longer works.")
+    return redirect(key.subscription)
+
+
+@require_POST
+def close_subscription(request, pk):
+    subscription = get_object_or_404(Subscription.objects.held_by(request.user).for_list(), pk=pk)
+    actions.close_subscription(request.user, subscription)
+    messages.success(request, f"{subscription} is closed; its keys no longer work.")
+    return redirect(subscription.application)
+
+
+def my_usage(request):
+    """What the person's teams called: over time, by model, by application."""
+    subscriptions = Subscription.objects.held_by(request.user)
+    window = usage.window(request.GET.get("window"))
+    context = {
+        "window": window,
+        "windows": usage.WINDOWS,
+        **usage.summary(subscriptions, window),
+        "by_model": usage.by(subscriptions, window, "model__name"),
+        "by_application": usage.by(subscriptions, window, "application__name"),
+    }
+    return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
+
+
+def model_usage(request, slug):
+    """How much the model is used; by whom, for those who may know."""
+    entry = open_model(request, slug)
+    subscriptions = Subscription.objects.filter(model=entry)
+    window = usage.window(request.GET.get("window"))
+    shows_teams = can_see_model_usage(request.user, entry)
+    context = model_frame(request, entry, "consumption:model_usage")
+    context |= {
+        "window": window,
+        "windows": usage.WINDOWS,
+        **usage.summary(subscriptions, window),
+        "shows_teams": shows_teams,
+        "by_team": usage.by(subscriptions, window, "application__team__name") if shows_teams else [],
+        "by_version": usage.by_version(subscriptions, window),
+    }
+    template = "consumption/_model_usage.html" if request.htmx else "consumption/model_usage_tab.html"
+    return render(request, template, context)
+
+
+def consumers(request, slug):
+    """Who depends on the model: for its owners and those who oversee."""
+    entry = open_model(request, slug)
+    if not can_see_model_usage(request.user, entry):
+        raise Http404
+    context = model_frame(request, entry, "consumption:model_usage")
+    context["subscriptions"] = Subscription.objects.filter(model=entry).for_list()
+    return render(request, "consumption/consumers.html", context)
+
+
+def _subscribe(by, *, plan, application, new_application, team, **facts):
+    """Name the new application first, when there is one."""
+    application = application or actions.create_application(by, team=team, name=new_application)
+    return actions.subscribe(by, plan=plan, application=application, **facts)
+
+
+def _first_choices(request, entry):
+    policy = Subscription.Policy.AUTO_PATCH if entry.risk_tier == "high" else Subscription.Policy.AUTO_MINOR
+    plan = request.GET.get("plan") or entry.plans.filter(is_offered=True).values_list("pk", flat=True).first()
+    return {"version_policy": policy, "plan": plan}
+
+
+def _own_key(request, kid):
+    keys = ApiKey.objects.filter(subscription__in=Subscription.objects.held_by(request.user))
+    return get_object_or_404(keys.select_related("subscription__application__team", "subscription__model"), kid=kid)
+
+
+def _show_key(request, key, text):
+    subscription = key.subscription
+    context = {
+        "key": key,
+        "text": text,
+        "subscription": subscription,
+        "next_url": subscription.get_absolute_url(),
+        "snippets_url": reverse("publishing:api_tab", args=[subscription.model.slug]),
+    }
+    return render(request, "consumption/key_created.html", context)

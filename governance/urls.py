@@ -1,0 +1,14 @@
+"""Page routes of governance."""
+
+from django.urls import path
+
+from governance import views
+
+app_name = "governance"
+urlpatterns = [
+    path("reviews/", views.queue, name="queue"),
+    path("reviews/<int:pk>/", views.review, name="review"),
+    path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),
+    path("models/<slug:slug>/card/", views.card, name="card"),
+    path("models/<slug:slug>/versions/<str:number>/suspend/", views.suspend, name="suspend"),
+]

@@ -1,0 +1,49 @@
+"""Coming in: the sign-in page's demo buttons."""
+
+from allauth.account.views import LoginView
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from marketplace.accounts.models import DemoLogin, User
+
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignIn(LoginView):
+    """allauth's sign-in, with one button per demo person in demo mode on this machine."""
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        if is_demo(self.request):
+            context["demo_logins"] = [demo.as_button() for demo in DemoLogin.objects.for_page()]
+            context["demo_login_url"] = reverse("accounts:demo_login")
+        return context
+
+
+@login_not_required
+@require_POST
+def demo_login(request):
+    """Come in as a demo person; exists only in demo mode on loopback."""
+    person = User.objects.filter(username=request.POST.get("username"), demo_login__isnull=False, is_active=True).first()
+    if not is_demo(request) or person is None:
+        raise Http404
+    login(request, person, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect(_safe_next(request))
+
+
+def is_demo(request):
+    """Demo mode, and asked from this machine."""
+    return settings.DEMO_MODE and request.META.get("REMOTE_ADDR") in LOOPBACK
+
+
+def _safe_next(request):
+    target = request.POST.get("next", "")
+    return target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else reverse("home")

@@ -1,0 +1,29 @@
+"""How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
+
+from django.shortcuts import render
+
+from marketplace.lib.errors import NotAllowed, RuleError
+
+
+def submitted(request, form, verb):
+    """Run `verb(**cleaned_data)` when the form was posted and is well-formed.
+
+    Returns (done, result). A RuleError lands on its field (or on top of the form) and done is False.
+    """
+    if request.method != "POST" or not form.is_valid():
+        return False, None
+    try:
+        return True, verb(**form.cleaned_data)
+    except NotAllowed:
+        raise
+    except RuleError as problem:
+        form.add_error(problem.field if problem.field in form.fields else None, problem.sentence)
+        return False, None
+
+
+def show(request, template, form, **context):
+    """Render a form page; 422 when what was sent could not be taken."""
+    status = 422 if request.method == "POST" else 200
+    return render(request, template, {"form": form, **context}, status=status)
+
+

@@ -1,0 +1,155 @@
+"""Forms of the journey."""
+
+import json
+
+from django import forms
+
+from catalog.models import ModelVersion, RegisteredModel
+from governance import cards
+from marketplace.accounts.models import User
+
+
+class RegisterForm(forms.ModelForm):
+    """A new catalog entry. `similar_reason` is asked for when models like it exist."""
+
+    tags = forms.CharField(required=False, help_text="Words people will search for, separated by commas.")
+
+    class Meta:
+        model = RegisteredModel
+        fields = [
+            "owner_team", "name", "summary", "description", "limitations", "domain", "capability", "model_type", "tags",
+            "owner", "support_contact", "support_hours", "visibility", "similar_reason",
+        ]  # fmt: skip
+        widgets = {
+            "summary": forms.TextInput(attrs={"maxlength": 200}),
+            "description": forms.Textarea(attrs={"rows": 4}),
+            "limitations": forms.Textarea(attrs={"rows": 3}),
+            "similar_reason": forms.Textarea(attrs={"rows": 2}),
+        }
+        help_texts = {
+            "summary": "One sentence: what it takes, what it gives, for whom.",
+            "owner": "The person who answers for it.",
+            "support_contact": "A mailbox or channel, not a person.",
+            "similar_reason": "Needed when models like this exist: why another one?",
+        }
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        teams = user.teams()
+        self.fields["owner_team"].queryset = teams
+        self.fields["owner"].queryset = User.objects.filter(
+            memberships__team__in=teams, memberships__left_at=None, is_active=True
+        ).distinct()
+        self.fields["owner"].initial = user
+
+    def clean_tags(self):
+        return [tag.strip().lower()[:30] for tag in self.cleaned_data["tags"].split(",") if tag.strip()][:12]
+
+    def clean_summary(self):
+        summary = self.cleaned_data["summary"].strip()
+        if len(summary) < 30:
+            raise forms.ValidationError("Say a little more: at least 30 characters.")
+        return summary
+
+    def validate_unique(self):
+        """The verb checks names: the slug is not the person's choice."""
+
+
+class VersionForm(forms.Form):
+    number = forms.CharField(max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0")
+    changelog = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="What changed, why, and what consumers notice."
+    )
+
+
+class PackageForm(forms.Form):
+    """A file, or the address of an endpoint that is hosted elsewhere."""
+
+    file = forms.FileField(required=False, label="Package", help_text="One .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour.")
+    external_url = forms.URLField(required=False, assume_scheme="https", label="or: external endpoint", help_text="https address that speaks the Open Inference Protocol v2.")
+
+    def clean(self):
+        data = super().clean()
+        if bool(data.get("file")) == bool(data.get("external_url")):
+            raise forms.ValidationError("Give either a file or an address.")
+        return data
+
+
+class InterfaceForm(forms.Form):
+    """Signature and example as JSON, and the promised service level."""
+
+    signature = forms.JSONField(widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"}))
+    example = forms.JSONField(widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}), label="Example request")
+    availability = forms.ChoiceField(choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")], label="Availability")
+    p95_ms = forms.IntegerField(min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds")
+    rps = forms.IntegerField(min_value=1, max_value=100_000, label="Requests a second")
+    support = forms.CharField(max_length=80, label="Support hours", initial="Office hours")
+
+    @classmethod
+    def of(cls, version):
+        """Initial values from a version."""
+        text = {name: json.dumps(getattr(version, name), indent=2, ensure_ascii=False) for name in ("signature", "example")}
+        return {**version.sla, **text}
+
+
+class CardForm(forms.Form):
+    """One section of the card, from the schema."""
+
+    def __init__(self, *args, section, data, **kwargs):
+        fields = [field for field in cards.FIELDS if field.section == section and field.source != "auto"]
+        super().__init__(*args, initial={field.id: _shown(field, data.get(field.id)) for field in fields}, **kwargs)
+        for field in fields:
+            self.fields[field.id] = _card_field(field)
+
+    def clean(self):
+        return {"values": {name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()}}
+
+
+class ChangelogForm(forms.Form):
+    changelog = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), help_text="What changed, why, and what consumers notice.")
+
+
+class DeprecateForm(forms.Form):
+    sunset_at = forms.DateTimeField(label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"}))
+    successor = forms.ModelChoiceField(queryset=None, required=False, empty_label="No successor")
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), min_length=20)
+
+    def __init__(self, *args, version, **kwargs):
+        super().__init__(*args, **kwargs)
+        live = version.model.versions.filter(state=ModelVersion.State.PUBLISHED).exclude(pk=version.pk)
+        self.fields["successor"].queryset = live
+
+
+def _card_field(field):
+    shared = {"label": field.label, "help_text": field.why, "required": False}
+    if field.choices:
+        return forms.ChoiceField(choices=[("", "Choose"), *field.choices], **shared)
+    if field.widget == "number":
+        return forms.FloatField(**shared)
+    if field.widget == "text":
+        return forms.CharField(**shared)
+    if field.widget == "list":
+        shared["help_text"] = f"{field.why} One a line."
+    return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **shared)
+
+
+def _shown(field, value):
+    if isinstance(value, list):
+        return "\n".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+def _typed(field, value):
+    """What was typed, as the card keeps it: lists by line, objects from JSON."""
+    if field.widget == "list" and isinstance(value, str):
+        return [_object_or_text(line.strip()) for line in value.splitlines() if line.strip()]
+    return _object_or_text(value) if isinstance(value, str) else value
+
+
+def _object_or_text(text):
+    if text.startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
