@@ -10,6 +10,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from hosting.drivers import ray_head
 from marketplace.dev import environment, lineup
 from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
@@ -64,6 +65,7 @@ class Stack:
 
     def __exit__(self, *_):
         self.supervisor.stop()
+        ray_head.stop(self.run.path, grace=0)
 
     def make_database(self):
         with psycopg.connect(on_database("postgres"), autocommit=True) as server:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hosting.drivers import ray_head
 from marketplace.dev import environment, lineup
 from marketplace.dev.bootstrap import LOCK, explain_os_error
 from marketplace.dev.guardian import guarded
@@ -92,7 +93,7 @@ def choose_ports(run: RunDir, options: argparse.Namespace) -> dict[str, int]:
     for name in ("web", "gateway"):
         if ports[name] != preferred[name]:
             say(f"Port {preferred[name]} is in use by another program: {name} takes {ports[name]}.")
-    return ports | lineup.engine_worker_ports(last.get("engine_workers_min") or lineup.free_worker_ports())
+    return ports | lineup.replica_ports(last.get("engine_replicas", lineup.RANGES.start))
 
 
 def with_stores(run: RunDir, work: Callable[[dict[str, str]], int]) -> int:
@@ -139,6 +140,7 @@ class Demo:
         finally:
             self.status.finish("stopping")
             self.supervisor.stop()
+            ray_head.stop(self.run.path, grace=0)
             self.run.remove("demo.json")
             self.status.finish("stopped")
         return 0

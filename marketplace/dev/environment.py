@@ -23,7 +23,6 @@ def common(run: RunDir) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "",  # set in some shells; every process would compile a thousand files at each start
         "MARKETPLACE_BOOTSTRAP": "off",
-        "RAY_AUTH_MODE": "token",
     }
 
 
@@ -49,7 +48,7 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(ports["gateway"]),
         "GATEWAY_URL": f"http://127.0.0.1:{ports['gateway']}",
-        "RAY_ADDRESS": os.environ.get("RAY_ADDRESS") or f"127.0.0.1:{ports['engine_gcs']}",
+        "OUTBOUND_ALLOWS_LOOPBACK": "1",
         "ENGINE_URL": os.environ.get("ENGINE_URL") or f"http://127.0.0.1:{ports['engine_http']}",
         "ENGINE_API_URL": os.environ.get("ENGINE_API_URL") or f"http://127.0.0.1:{ports['engine_dashboard']}",
     }

@@ -4,43 +4,34 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
+from hosting.drivers import ray_head
+from hosting.drivers.ray_head import EnginePorts
 from marketplace.dev.ports import NoFreePort, is_free
 from marketplace.dev.processes import Process
 from marketplace.dev.rundir import ROOT, RunDir
 
-PREFERRED_PORTS = {
-    "web": 8000,
-    "gateway": 8001,
-    "postgres": 25432,
-    "redis": 26379,
-    "engine_gcs": 26380,
-    "engine_dashboard": 26265,
-    "engine_http": 26000,
-    "engine_client": 26001,
-    "engine_node": 26002,
-    "engine_objects": 26003,
-    "engine_metrics": 26004,
-    "engine_dashboard_agent": 26005,
-    "engine_dashboard_agent_grpc": 26006,
-    "engine_runtime_env": 26007,
-    "engine_haproxy_stats": 26008,
-    "engine_haproxy_metrics": 26009,
+ENGINE = "engine_"
+PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379} | {
+    f"{ENGINE}{name}": port + 6000 for name, port in EnginePorts().singles().items()
 }
-WORKER_PORTS = 400  # how many consecutive ports the engine's workers may use
+REPLICA_PORTS = 200  # how many models' processes may listen, each with one port of two ranges
+RANGES = range(21000, 32000, 2 * REPLICA_PORTS)
 
 
-def engine_worker_ports(first: int = 27000) -> dict[str, int]:
-    return {"engine_workers_min": first, "engine_workers_max": first + WORKER_PORTS - 1}
+def replica_ports(preferred: int = RANGES.start) -> dict[str, int]:
+    """The start of a block for the engine's replicas that looks unused: both ends and the middle are free."""
+    for first in (preferred, *RANGES):
+        if all(is_free(first + offset) for offset in (0, 1, REPLICA_PORTS, 2 * REPLICA_PORTS - 1)):
+            return {"engine_replicas": first}
+    raise NoFreePort("No free block of ports for the models' processes between 21000 and 32000 on 127.0.0.1.")
 
 
-def free_worker_ports() -> int:
-    """The first port of a block of WORKER_PORTS that looks unused: both ends are free."""
-    for first in range(27000, 32000, WORKER_PORTS):
-        if is_free(first) and is_free(first + WORKER_PORTS - 1):
-            return first
-    raise NoFreePort("No free block of ports for the engine's workers between 27000 and 32000 on 127.0.0.1.")
+def engine_ports(ports: dict[str, int]) -> EnginePorts:
+    """The engine's own record of the ports chosen for it."""
+    singles = {name: ports[f"{ENGINE}{name}"] for name in EnginePorts().singles()}
+    first = ports["engine_replicas"]
+    return EnginePorts(**singles, replicas=first, replicas_grpc=first + REPLICA_PORTS, replica_ports=REPLICA_PORTS - 1)
 
 
 def python(*arguments: str) -> list[str]:
@@ -79,12 +70,22 @@ def beat(run: RunDir) -> Process:
 
 
 def engine(run: RunDir, ports: dict[str, int]) -> Process:
-    """The head of the serving engine; a cluster of one until RAY_ADDRESS names another."""
-    from hosting.drivers.ray_head import head_command
+    """The head of the serving engine, a cluster of one; it gets no secret of ours but its own token."""
+    mine, token = engine_ports(ports), run.secret("ray_token")
+    argv, env = ray_head.head_command(
+        run.path, mine, artifact_root=run.path / "artifacts", public_key=manifest_public_key(run), token_path=token, cwd=ROOT
+    )
+    return Process(
+        "engine", argv, env, inherits=False, ready=lambda: ray_head.is_ready(mine, token), ready_within=120, stop_within=15,
+        before_start=lambda: ray_head.stop(run.path, grace=0), cwd=run.path,
+    )  # fmt: skip
 
-    argv, env = head_command(run.path, ports)
-    ready = answers_http(f"http://127.0.0.1:{ports['engine_dashboard']}/api/version")
-    return Process("engine", argv, env, ready=ready, ready_within=120, stop_within=15, cwd=Path(run.path))
+
+def manifest_public_key(run: RunDir) -> str:
+    """What the engine's loader verifies manifests against: 32 raw bytes as hex."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(run.secret_text("signing_key"))).public_key().public_bytes_raw().hex()
 
 
 def answers_http(url: str) -> Callable[[], bool]:

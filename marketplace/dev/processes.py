@@ -19,7 +19,8 @@ class Process:
     """One long-running program under the supervisor.
 
     `ready` answers whether it serves; `ready_within` and `stop_within` are seconds. `log_says` is a text which its log
-    must hold before it counts as ready (for programs without a port). `on_child` runs in the child before exec.
+    must hold before it counts as ready (for programs without a port). `before_start` runs here before each start,
+    `on_child` in the child before exec. `inherits` False: `env` is the whole environment, not an addition to ours.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Process:
     death_signal: signal.Signals = signal.SIGKILL
     user: str | int | None = None
     cwd: Path | None = None
+    inherits: bool = True
+    before_start: Callable[[], object] | None = None
     on_child: Callable[[], None] | None = None
 
 

@@ -143,6 +143,8 @@ class Supervisor:
             raise StepFailed(f"{name} failed. Its log {once.log} ends with:\n{once.tail()}")
 
     def _spawn(self, running: Running) -> None:
+        if running.process.before_start:
+            running.process.before_start()
         self._popen(running)
         running.state = "starting"
         self._tell(running)
@@ -156,10 +158,14 @@ class Supervisor:
             running.child = subprocess.Popen(
                 [str(part) for part in process.argv],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                env=os.environ | self.environment | process.env | {MARK: str(self.run.path)}, user=process.user, cwd=process.cwd,
+                env=self._environment(process), user=process.user, cwd=process.cwd,
                 preexec_fn=lambda: _on_child(process),
             )  # fmt: skip
         running.started = time.monotonic()
+
+    def _environment(self, process: Process) -> dict[str, str]:
+        inherited = os.environ | self.environment if process.inherits else {}
+        return {**inherited, **process.env, MARK: str(self.run.path)}
 
     # ---- watching
 
