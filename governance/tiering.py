@@ -34,7 +34,9 @@ class Question:
         for option in self.options:
             if option.id == answer:
                 return option
-        raise Invalid(f"Answer the question “{self.label}”.", field=self.id, remedy=f"Choose one of: {', '.join(o.id for o in self.options)}.")
+        raise Invalid(
+            f"Answer the question “{self.label}”.", field=self.id, remedy=f"Choose one of: {', '.join(o.id for o in self.options)}."
+        )
 
 
 QUESTIONS = (
