@@ -1,1 +1,25 @@
-urlpatterns = []
+"""Every page route. /api/v1/ is marketplace.api; /v2/ is the gateway's own process."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import views
+from marketplace.accounts.views import SignIn
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("setup/", views.setup, name="setup"),
+    path("accounts/login/", SignIn.as_view(), name="account_login"),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("marketplace.accounts.urls")),
+    path("", include("marketplace.notices.urls")),
+    path("", include("governance.urls")),
+    path("", include("consumption.urls")),
+    path("", include("hosting.urls")),
+    path("", include("publishing.urls")),
+    path("", include("marketplace.adoption.urls")),
+    path("", include("catalog.urls")),
+    path("api/", include("marketplace.api")),
+    path("admin/", admin.site.urls),
+]

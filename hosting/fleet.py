@@ -1,0 +1,43 @@
+"""What runs, as pages and the API show it."""
+
+from django.db.models import Count, Prefetch, Q
+from django.utils import timezone
+
+from hosting.models import Deployment, HealthSample, Incident, Replica
+
+REPLICAS_SHOWN = 20
+SAMPLES_SHOWN = 60
+
+
+def deployments_of(versions):
+    """Deployments of `versions`, newest version first, with `.live_replicas`, `.past_replicas`, `.samples`, `.open_incidents`."""
+    found = Deployment.objects.filter(version__in=versions).select_related("version__model", "version__upstream")
+    found = list(found.order_by("-version__major", "-version__minor", "-version__patch"))
+    for deployment in found:
+        replicas = list(deployment.replicas.all()[:REPLICAS_SHOWN])
+        deployment.live_replicas = [r for r in replicas if r.state != Replica.State.GONE]
+        deployment.past_replicas = [r for r in replicas if r.state == Replica.State.GONE]
+        deployment.samples = list(HealthSample.objects.filter(version=deployment.version_id)[:SAMPLES_SHOWN])[::-1]
+        deployment.incident_list = list(Incident.objects.filter(version=deployment.version_id)[:10])
+    return found
+
+
+def overview():
+    """The whole fleet: deployments with replica counts, counts by state, open incidents, failures first."""
+    running = Q(replicas__state=Replica.State.RUNNING)
+    deployments = (
+        Deployment.objects.select_related("version__model__owner_team")
+        .annotate(running=Count("replicas", running))
+        .prefetch_related(Prefetch("version__incidents", Incident.objects.filter(closed_at=None), to_attr="open_incidents"))
+    )
+    rows = sorted(deployments, key=lambda row: (row.state == Deployment.State.READY, row.app_name))
+    by_state = {}
+    for row in rows:
+        by_state[row.get_state_display()] = by_state.get(row.get_state_display(), 0) + 1
+    return {
+        "deployments": rows,
+        "by_state": by_state,
+        "replicas": sum(row.running for row in rows),
+        "incidents": Incident.objects.filter(closed_at=None).select_related("version__model"),
+        "at": timezone.now(),
+    }

@@ -1,0 +1,11 @@
+"""Page routes of the runtime."""
+
+from django.urls import path
+
+from hosting import views
+
+app_name = "hosting"
+urlpatterns = [
+    path("models/<slug:slug>/deployment/", views.deployment, name="deployment"),
+    path("operations/", views.operations, name="operations"),
+]

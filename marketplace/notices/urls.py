@@ -1,0 +1,8 @@
+"""Page routes of telling."""
+
+from django.urls import path
+
+from marketplace.notices import views
+
+app_name = "notices"
+urlpatterns = [path("notices/", views.notices, name="notices")]
