@@ -127,7 +127,6 @@ class Listing:
     owner: str
     domain: str
     capability: str
-    model_type: str
     summary: str
     description: str
     limitations: str
@@ -141,6 +140,15 @@ class Listing:
     credit: bool = False
     submitted_by: str = ""
     collaborators: tuple[str, ...] = ()
+
+    @property
+    def model_type(self) -> str:
+        """The slug of the kind of task it learnt."""
+        recipe = next((release.recipe for release in self.releases if release.recipe), None)
+        if recipe is None or recipe.task == "multiclass":
+            text = recipe is not None and recipe.estimator.kind == "words"
+            return "text-classification" if text else "multiclass-classification"
+        return "binary-classification" if recipe.task == "binary" else "regression"
 
     @property
     def submitter(self) -> str:
@@ -159,10 +167,4 @@ def standard_plans(*, owner_approval: bool, price: float) -> tuple[DemoPlan, ...
 
 def standard_sla(availability: float = 99.5, p95_ms: int = 150, rps: int = 50) -> dict[str, Any]:
     """Availability in percent per month, p95 latency in milliseconds, throughput in requests per second."""
-    return {
-        "availability": availability,
-        "p95_ms": p95_ms,
-        "throughput_rps": rps,
-        "support_hours": "Mon–Fri 08:00–18:00",
-        "response_hours": 4,
-    }
+    return {"availability": availability, "p95_ms": p95_ms, "rps": rps, "support": "Mon–Fri 08:00–18:00"}

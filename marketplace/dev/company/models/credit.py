@@ -50,7 +50,7 @@ DEFAULT_31 = Recipe("binary", BUREAU, PD, borrowers, Estimator("boosting", 70, 3
 
 DEFAULT_RISK = Listing(
     slug="default-risk", name="Retail Probability of Default", team="credit-risk-analytics", owner="dana",
-    domain="consumer-lending", capability="scoring", model_type="gradient-boosting",
+    domain="consumer-lending", capability="scoring",
     summary="Twelve-month probability of default for personal loans and credit cards.",
     description=(
         "A boosted scorecard on bureau and application data. Returns a probability that a borrower falls 90 days behind "
@@ -107,7 +107,7 @@ def newcomers(rng: np.random.Generator, n: int) -> Sample:
 
 THIN_FILE = Listing(
     slug="thin-file-score", name="Thin-File Credit Score", team="credit-risk-analytics", owner="erik",
-    domain="consumer-lending", capability="scoring", model_type="linear",
+    domain="consumer-lending", capability="scoring",
     summary="Scores applicants with little or no bureau history from rent, utility and phone payments.",
     description=(
         "With the applicant's consent, uses rent, utility and mobile top-up records to estimate the chance of good payment "
@@ -169,7 +169,7 @@ def arrears(rng: np.random.Generator, n: int) -> Sample:
 
 COLLECTIONS = Listing(
     slug="early-collections", name="Early Collections Prioritisation", team="credit-risk-analytics", owner="dana",
-    domain="consumer-lending", capability="ranking", model_type="gradient-boosting",
+    domain="consumer-lending", capability="ranking",
     summary="Ranks accounts in early arrears by how likely they are to pay without contact.",
     description="For accounts one to thirty days past due, predicts who will catch up without a call, so that callers reach those who need help first.",
     limitations="Not for accounts over 30 days past due or customers on a hardship plan.",
@@ -225,7 +225,7 @@ def preapproval(rng: np.random.Generator, n: int) -> Sample:
 
 PREAPPROVAL = Listing(
     slug="credit-line-preapproval", name="Credit Line Pre-approval", team="customer-insight", owner="farah",
-    domain="consumer-lending", capability="scoring", model_type="gradient-boosting",
+    domain="consumer-lending", capability="scoring",
     summary="Chooses existing customers who are offered a credit line without applying.",
     description="Learns from five years of manual pre-approval decisions which customers are offered a line of credit by letter.",
     limitations="Trained on past human decisions, not on repayment. Career breaks and part-time work lower the score strongly.",
@@ -267,7 +267,7 @@ PREAPPROVAL = Listing(
 
 HARDSHIP = Listing(
     slug="hardship-offer", name="Hardship and Settlement Offer", team="credit-risk-analytics", owner="erik",
-    domain="consumer-lending", capability="recommendation", model_type="random-forest",
+    domain="consumer-lending", capability="recommendation",
     summary="Suggests a forbearance plan for borrowers in financial difficulty.",
     description="Given an income shock and the stage of arrears, proposes a payment holiday, lower instalments or a settlement. The first upload was a pickle file and was refused; an ONNX export is being prepared.",
     limitations="Not available yet: the uploaded file was of an unsafe kind.",

@@ -17,7 +17,7 @@ def retail_clients(rng: np.random.Generator, n: int) -> Sample:
 
 CHURN = Listing(
     slug="retail-customer-churn", name="Retail Customer Churn", team="customer-insight", owner="farah",
-    domain="customer-analytics", capability="classification", model_type="gradient-boosting",
+    domain="customer-analytics", capability="classification",
     summary="Predicts which retail customers will close or stop using their accounts within ninety days.",
     description="From tenure, products, log-ins, complaints and change of balances: the chance that a retail customer leaves within ninety days. Feeds retention campaigns of lending, cards and insurance.",
     limitations="Not for customers in their first month. Serves nearly the same purpose as Wealth Client Attrition; see there for private clients.",
@@ -61,7 +61,7 @@ def shoppers(rng: np.random.Generator, n: int) -> Sample:
 
 OFFER = Listing(
     slug="next-best-offer", name="Next Best Offer", team="customer-insight", owner="goran",
-    domain="customer-analytics", capability="recommendation", model_type="random-forest",
+    domain="customer-analytics", capability="recommendation",
     summary="Chooses which product, if any, to show to a customer in the app.",
     description="Trained on a randomised test of four offers and none. Returns the offer with the best chance and the share of votes for each.",
     limitations="Four offers only. Suspended at present: it kept offering balance transfers to customers on hardship plans.",
@@ -104,7 +104,7 @@ OFFER = Listing(
 
 COMPLAINT = Listing(
     slug="complaint-routing", name="Complaint Routing", team="customer-insight", owner="farah",
-    domain="operations", capability="nlp", model_type="text-classifier",
+    domain="operations", capability="nlp",
     summary="Reads a customer's complaint and sends it to the team that can settle it.",
     description="Labels the text of a complaint with the responsible area: cards, claims, lending, mortgage or wealth, with the certainty of each. Used by the contact centre and for the regulator's complaint report.",
     limitations="English only. Five areas; complaints about several areas get the one that is mentioned most.",
@@ -157,7 +157,7 @@ def half_hours(rng: np.random.Generator, n: int) -> Sample:
 
 CALLS = Listing(
     slug="call-volume-forecast", name="Contact Centre Volume Forecast", team="customer-insight", owner="goran",
-    domain="operations", capability="forecasting", model_type="gradient-boosting",
+    domain="operations", capability="forecasting",
     summary="Forecasts inbound calls per half hour for staffing the contact centre.",
     description="From weekday, half hour, statement days, storm warnings and last week's calls: the expected number of calls. One request covers a whole week as a batch.",
     limitations="Not retrained for over a year; the chat channel that opened since is not in its data, so forecasts run high.",
@@ -207,7 +207,7 @@ def alerts(rng: np.random.Generator, n: int) -> Sample:
 
 AML = Listing(
     slug="aml-alert-ranking", name="AML Alert Ranking", team="fraud-analytics", owner="nadia",
-    domain="compliance", capability="ranking", model_type="gradient-boosting",
+    domain="compliance", capability="ranking",
     summary="Ranks money-laundering alerts so that investigators read the most suspicious first.",
     description="Scores alerts of the transaction-monitoring rules by the chance that a suspicious activity report is filed. Every alert is still read; the order changes.",
     limitations="Ranks alerts that rules have raised and cannot see what the rules miss. Business accounts are not covered.",

@@ -42,7 +42,7 @@ def severity(rng: np.random.Generator, n: int) -> Sample:
 
 SEVERITY = Listing(
     slug="claims-severity", name="Claims Severity", team="claims-analytics", owner="lena",
-    domain="insurance", capability="regression", model_type="gradient-boosting",
+    domain="insurance", capability="regression",
     summary="Predicts the final cost of a property or motor claim at first notice, for reserves.",
     description="From the peril, the first estimate, the sum insured, injuries and the delay of the report: the expected final cost in dollars. Used for case reserves and for planning adjusters' visits.",
     limitations="Not for liability claims with lawsuits or for catastrophes with over 500 claims a day.",
@@ -89,7 +89,7 @@ def lanes(rng: np.random.Generator, n: int) -> Sample:
 
 TRIAGE = Listing(
     slug="claims-triage", name="Motor Claims Triage", team="claims-analytics", owner="marco",
-    domain="insurance", capability="classification", model_type="random-forest",
+    domain="insurance", capability="classification",
     summary="Routes a first notice of motor loss to fast-track, an adjuster or investigation.",
     description="From five facts of the first notice: which lane a senior handler would choose, with the share of votes for each. Simple claims are paid the same day.",
     limitations="Motor claims of private cars only. Doubts about the facts must be counted by the person who takes the call.",
@@ -148,7 +148,7 @@ def suspicious(rng: np.random.Generator, n: int) -> Sample:
 
 FRAUD = Listing(
     slug="motor-fraud", name="Motor Claims Fraud", team="claims-analytics", owner="lena",
-    domain="insurance", capability="anomaly-detection", model_type="gradient-boosting",
+    domain="insurance", capability="anomaly-detection",
     summary="Highlights motor claims that deserve a look by the special investigation unit.",
     description="Scores a motor claim from six signals such as time since the policy began, contacts shared with earlier claims and the size of the claim against the car's value.",
     limitations="A high score is a reason to look, never a finding. Organised fraud with clean identities is missed.",
@@ -205,7 +205,7 @@ def policies(rng: np.random.Generator, n: int) -> Sample:
 
 LAPSE = Listing(
     slug="policy-lapse", name="Policy Lapse Prediction", team="claims-analytics", owner="marco",
-    domain="insurance", capability="classification", model_type="linear",
+    domain="insurance", capability="classification",
     summary="Probability that a life policy lapses or is surrendered at its next renewal.",
     description="From age of the policy, premium, premium rise and missed payments: the chance of lapse at renewal. Service teams use it to offer a payment plan in time.",
     limitations="Individual life policies only; group policies behave differently.",
@@ -216,7 +216,7 @@ LAPSE = Listing(
         "users": ["Policy service"], "out_of_scope": "Premiums, underwriting, and group policies.",
         "decision": "A service agent decides whether to call and what to offer.", "value": "About 300 policies a year kept in force.",
         "failures": [("Bank change", "Missed payment counted", "Agent checks the new account first")], "tradeoffs": ["Simple and weaker rather than opaque"],
-        "population": "Generated individual life policies in the style of a US book, one row per renewal", "known_bias": "Policies over thirty years are few.",
+        "population": "Generated individual life policies in the style of a US book, one row per renewal", "known_bias": "Policies over thirty years are few, so their lapse rates are less certain.",
         "preprocessing": "Premium rise as a share of last year's premium.", "labels": "Lapsed or surrendered within sixty days of renewal.",
         "harms": [("Policyholder", "Pressed to keep a policy that no longer fits", "low", "Agents follow a needs script")],
         "oversight": "Agents may drop any policy from the list.", "factors": ["sex", "age band"],

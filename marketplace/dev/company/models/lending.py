@@ -115,7 +115,7 @@ INCOME_CARD = {
 
 INCOME = Listing(
     slug="income-verification", name="Income Verification", team="lending-ai", owner="alice",
-    domain="consumer-lending", capability="verification", model_type="random-forest",
+    domain="consumer-lending", capability="verification",
     summary="Verifies a person's stated income against salary documents and twelve months of account credits.",
     description=(
         "Reconciles the stated annual income of a credit applicant with figures read from salary slips, W-2 and 1040 "
@@ -154,7 +154,7 @@ def affordability(rng: np.random.Generator, n: int) -> Sample:
 
 AFFORDABILITY = Listing(
     slug="affordability", name="Affordability Assessment", team="lending-ai", owner="bob",
-    domain="consumer-lending", capability="regression", model_type="gradient-boosting",
+    domain="consumer-lending", capability="regression",
     summary="Estimates the largest monthly instalment an applicant can sustain after essential spending.",
     description=(
         "Combines verified income, housing costs, existing repayments and categorised essential spending with the size "
@@ -204,7 +204,7 @@ AFFORDABILITY = Listing(
 
 CATEGORISER = Listing(
     slug="transaction-categoriser", name="Transaction Categoriser (vendor)", team="lending-ai", owner="bob",
-    domain="payments", capability="classification", model_type="external-service",
+    domain="payments", capability="classification",
     summary="Labels account transactions with a spending category; hosted by our vendor, called through the marketplace.",
     description=(
         "Takes the description and amount of an account transaction and returns one of eight spending categories. The "

@@ -43,7 +43,7 @@ VALUE = (Output("market_value", "variable", "Estimated market value on the day o
 
 VALUATION = Listing(
     slug="property-valuation", name="Automated Property Valuation", team="mortgage-analytics", owner="hanna",
-    domain="mortgage", capability="regression", model_type="gradient-boosting",
+    domain="mortgage", capability="regression",
     summary="Estimates the market value of a home for lending decisions and portfolio revaluation.",
     description="A hedonic model over land-registry style attributes: location, area, age, condition and the local price index. Covers detached and terraced houses and flats.",
     limitations="Not for land, mixed use or homes above $3 million. Wider error in rural districts with few sales.",
@@ -97,7 +97,7 @@ def mortgages(rng: np.random.Generator, n: int) -> Sample:
 
 PREPAYMENT = Listing(
     slug="mortgage-prepayment", name="Mortgage Prepayment and Refinancing", team="mortgage-analytics", owner="ivan",
-    domain="mortgage", capability="forecasting", model_type="gradient-boosting",
+    domain="mortgage", capability="forecasting",
     summary="Predicts which home loans will be repaid early or refinanced elsewhere within twelve months.",
     description="Loan-level chance of full prepayment from rate incentive, burnout, loan age and the end of the fixed period. Treasury uses it for cash flows, retention for call lists.",
     limitations="Trained in a period of falling and then rising rates; not tested for negative rates. Partial prepayments are not covered.",
@@ -160,7 +160,7 @@ def foreclosures(rng: np.random.Generator, n: int) -> Sample:
 
 LGD = Listing(
     slug="mortgage-lgd", name="Mortgage Loss Given Default", team="mortgage-analytics", owner="hanna",
-    domain="mortgage", capability="regression", model_type="random-forest",
+    domain="mortgage", capability="regression",
     summary="Loss severity of home loans after foreclosure, for capital and provisions.",
     description="Estimates the share of the balance that is lost after a forced sale from loan-to-value, regional price stress, time to sale and legal costs.",
     limitations="Few foreclosures since the last downturn; downturn estimates rest on price stress rather than on observed losses.",
@@ -200,7 +200,7 @@ LGD = Listing(
 
 PAGES = Listing(
     slug="loan-document-type", name="Loan File Document Classifier", team="mortgage-analytics", owner="ivan",
-    domain="mortgage", capability="document-understanding", model_type="text-classifier",
+    domain="mortgage", capability="document-understanding",
     summary="Sorts the pages of an uploaded loan file into six document types from their text.",
     description="Reads the recognised text of a page and labels it: salary slip, bank statement, appraisal, identity card, purchase contract or insurance certificate. Each page then goes to the right queue.",
     limitations="English only; needs text from OCR. Handwritten pages are not recognised. Knows six types and will force any other page into one of them.",

@@ -26,7 +26,7 @@ def investors(rng: np.random.Generator, n: int) -> Sample:
 
 SUITABILITY = Listing(
     slug="portfolio-suitability", name="Portfolio Suitability", team="portfolio-engineering", owner="jonas",
-    domain="wealth-management", capability="recommendation", model_type="random-forest",
+    domain="wealth-management", capability="recommendation",
     summary="Proposes the model portfolio that suits a client's goals, horizon and capacity for loss.",
     description="From the suitability questionnaire: risk tolerance, horizon, capacity for loss, need for income and knowledge. Returns one of four model portfolios with the share of votes for each. The adviser records why it was followed or not.",
     limitations="Four model portfolios only. Does not look at existing holdings, tax or ethical wishes.",
@@ -104,7 +104,7 @@ CHURN_TIER = dict(people=1, autonomy=1, materiality=1, data=2, regulated=0, gene
 
 ATTRITION = Listing(
     slug="client-attrition", name="Wealth Client Attrition", team="portfolio-engineering", owner="klara",
-    domain="wealth-management", capability="classification", model_type="gradient-boosting",
+    domain="wealth-management", capability="classification",
     summary="Identifies private clients who are likely to leave within the next ninety days.",
     description="From asset flows, log-ins, adviser contact and complaints: the chance that a household moves its assets away within ninety days. Advisers get a weekly list with reasons.",
     limitations="Not for clients in their first month. Serves nearly the same purpose as Retail Customer Churn; see there for retail customers.",
