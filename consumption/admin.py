@@ -1,0 +1,15 @@
+from django.contrib import admin
+
+from consumption.models import ApiKey, Application, Plan, Subscription
+from marketplace.lib.admin import LookOnly
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(LookOnly):
+    list_display = ["kid", "subscription", "state", "expires_at", "last_used_at"]
+    list_select_related = ["subscription__application", "subscription__model"]
+    exclude = ["mac"]
+
+
+for noun in (Application, Plan, Subscription):
+    admin.site.register(noun, LookOnly)

@@ -1,0 +1,12 @@
+from django.contrib import admin
+
+from marketplace.audit.models import AuditEvent
+from marketplace.lib.admin import LookOnly
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(LookOnly):
+    list_display = ["seq", "at", "actor", "action", "object_label"]
+    list_filter = ["action"]
+    search_fields = ["object_label", "reason"]
+    list_select_related = ["actor"]
