@@ -86,6 +86,7 @@ class Replica(models.Model):
         RUNNING = "running", "Running"
         UNHEALTHY = "unhealthy", "Unhealthy"
         GONE = "gone", "Gone"
+        CRASHED = "crashed", "Crashed"
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="replicas")
     replica_id = models.CharField(max_length=120)

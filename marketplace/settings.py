@@ -221,7 +221,7 @@ ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # it
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
-OUTBOUND_ALLOWS_LOOPBACK = flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
+OUTBOUND_ALLOWS_LOOPBACK = env_flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -138,7 +138,7 @@ def _deployment(spec):
         "max_ongoing_requests": MAX_ONGOING,
         "max_queued_requests": MAX_QUEUED,
         "health_check_period_s": 2,
-        "health_check_timeout_s": 6,
+        "health_check_timeout_s": 4,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "ray_actor_options": {"num_cpus": spec.num_cpus},

@@ -43,7 +43,7 @@ class EnginePorts:
     haproxy_metrics: int = 20010
     autoscaler_metrics: int = 20011
     dashboard_metrics: int = 20012
-    client: int = 20013
+    fallback_proxy: int = 20013
     replicas: int = 24000
     replicas_grpc: int = 25000
     replica_ports: int = 500
@@ -98,7 +98,7 @@ def _port_arguments(ports):
         "--dashboard-agent-grpc-port": ports.agent_grpc,
         "--runtime-env-agent-port": ports.runtime_env_agent,
         "--metrics-export-port": ports.metrics,
-        "--ray-client-server-port": ports.client,
+        "--ray-client-server-port": 0,  # no Ray client: nobody drives this head but the REST interface
     }
     return [part for name, port in named.items() for part in (name, str(port))]
 
@@ -136,6 +136,10 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.replicas + ports.replica_ports),
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.replicas_grpc),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(ports.replicas_grpc + ports.replica_ports),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
+        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
     }
@@ -192,7 +196,7 @@ def _has_mark(pid, mark):
         return False
 
 
-def stop(run_dir, grace=8.0):
+def stop(run_dir, grace=3.0):
     """End every process of this instance's engine (SIGTERM, after `grace` seconds SIGKILL) and clear its old sessions.
 
     Returns the pids that had to be killed. Safe to call when nothing runs.

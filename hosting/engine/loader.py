@@ -16,7 +16,7 @@ import onnxruntime
 from hosting.engine import coercion, wire
 from marketplace.lib.canonical import canonical
 
-SERVABLE = {("onnx", "onnx"), ("mlflow", "onnx")}
+SERVABLE = ("onnx", "mlflow")
 
 
 class CannotLoad(Exception):
@@ -46,8 +46,8 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
     signature_hex   Ed25519 signature over its canonical JSON
     """
     _signed(manifest, signature_hex, public_key or os.environ.get("MANIFEST_PUBLIC_KEY", ""))
-    if (manifest.get("format"), manifest.get("flavor", "onnx")) not in SERVABLE:
-        raise CannotLoad(f"Packages of format {manifest.get('format')} are not served by this engine.")
+    if manifest.get("format") not in SERVABLE or not manifest.get("entry", "").endswith(".onnx"):
+        raise CannotLoad(f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none.")
     _bound_memory(manifest)
     session = _session(_verified(_entry(manifest), Path(root or os.environ["ARTIFACT_ROOT"])))
     model = LoadedModel(

@@ -1,0 +1,111 @@
+"""Verbs on what runs: start, stop, scale, roll back. They change the desired state; the reconciler makes it true."""
+
+from django.db import transaction
+
+from catalog.models import ModelVersion
+from hosting import health
+from hosting.models import Deployment, DeploymentState, Upstream
+from hosting.permissions import can_operate
+from marketplace.audit.actions import record
+from marketplace.lib.background import enqueue
+from marketplace.lib.errors import Invalid, RuleError
+from marketplace.lib.guard import require
+from marketplace.lib.transitions import transition
+
+ASK = "the publishing team or an operator"
+MOST_REPLICAS = 8
+S = DeploymentState
+
+
+@transaction.atomic
+def start(by, deployment, reason=""):
+    """Run a stopped or failed deployment again. Raises NotAllowed, RuleError."""
+    require(can_operate(by, deployment), "Only its publishing team and operators start a deployment.", ask=ASK)
+    if deployment.version.suspended_at:
+        raise RuleError(f"{deployment.version} is suspended.", remedy="It runs again when the suspension is lifted.")
+    transition(deployment, S.PENDING, is_stopped_by_owner=False, reason="")
+    record(by, "deployment.start", deployment, reason=reason)
+    enqueue("hosting.reconcile")
+
+
+@transaction.atomic
+def stop(by, deployment, reason):
+    """Stop a deployment until somebody starts it again; its consumers are told. Raises NotAllowed, RuleError."""
+    require(can_operate(by, deployment), "Only its publishing team and operators stop a deployment.", ask=ASK)
+    _require_reason(reason)
+    transition(deployment, S.STOPPING, is_stopped_by_owner=True, reason=reason)
+    Upstream.objects.filter(version=deployment.version_id).update(is_ready=False)
+    event = record(by, "deployment.stop", deployment, reason=reason)
+    health.tell_all(deployment.version, "deployment.stopped", f"{deployment.version} was stopped", reason, f"stop:{event.pk}")
+    enqueue("hosting.reconcile")
+
+
+@transaction.atomic
+def scale(by, deployment, *, minimum, maximum, target_ongoing_requests, reason=""):
+    """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
+
+    minimum 0 lets the version sleep; its first call then waits about ten seconds. Raises NotAllowed, Invalid.
+    """
+    require(can_operate(by, deployment), "Only its publishing team and operators size a deployment.", ask=ASK)
+    _check_size(minimum, maximum, target_ongoing_requests)
+    before = [deployment.min_replicas, deployment.max_replicas, deployment.target_ongoing_requests]
+    deployment.min_replicas, deployment.max_replicas = minimum, maximum
+    deployment.target_ongoing_requests = target_ongoing_requests
+    deployment.save(update_fields=["min_replicas", "max_replicas", "target_ongoing_requests"])
+    record(by, "deployment.scale", deployment, reason=reason, before=before, after=[minimum, maximum, target_ongoing_requests])
+    enqueue("hosting.reconcile")
+
+
+@transaction.atomic
+def roll_back(by, deployment, reason):
+    """Take a version out of service because the one before it is better; who follows versions automatically goes back.
+
+    Returns the version that answers instead. Raises RuleError when there is none, NotAllowed.
+    """
+    require(can_operate(by, deployment), "Only its publishing team and operators roll a version back.", ask=ASK)
+    previous = version_before(deployment.version)
+    if previous is None:
+        raise RuleError(
+            f"No earlier version of {deployment.version.model} is running.", remedy="Start an earlier version, then roll back."
+        )
+    stop(by, deployment, f"Rolled back to {previous.number}. {reason}".strip())
+    record(by, "deployment.roll_back", deployment, reason=reason, to=previous.number)
+    return previous
+
+
+def version_before(version):
+    """The newest earlier version of the same model that is callable and runs; None when there is none."""
+    earlier = ModelVersion.objects.callable().filter(model=version.model, upstream__is_ready=True).newest_first()
+    key = (version.major, version.minor, version.patch)
+    return next((other for other in earlier if (other.major, other.minor, other.patch) < key), None)
+
+
+def set_credential(by, version, text):
+    """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again."""
+    from hosting import credentials
+
+    require(by.is_active and by.is_on(version.model.owner_team), f"Only {version.model.owner_team} sets it.", ask=ASK)
+    upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
+    if upstream is None:
+        raise RuleError(f"{version} is not an external endpoint.")
+    with transaction.atomic():
+        upstream.credential = credentials.seal(text, version.pk) if text else None
+        upstream.save(update_fields=["credential", "updated_at"])
+        record(by, "upstream.credential", version, removed=not text)
+
+
+def _require_reason(reason):
+    if not reason.strip():
+        raise Invalid("Say why: its consumers are told.", field="reason")
+
+
+def _check_size(minimum, maximum, target):
+    if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
+        raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="max_replicas")
+    if not 1 <= target <= 64:
+        raise Invalid("Choose 1 to 64 calls at once for each replica.", field="target_ongoing_requests")
+
+
+def deployment_of(version):
+    """The version's deployment, or None before the reconciler has seen it."""
+    return Deployment.objects.filter(version=version).select_related("version__model").first()

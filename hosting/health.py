@@ -1,0 +1,198 @@
+"""Does a version answer? Probes end to end, what they found, and the incidents that they open and close."""
+
+import http.client
+import json
+import time
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from consumption.models import Subscription
+from hosting import outbound
+from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
+from marketplace.accounts.models import Membership, User
+from marketplace.audit.actions import record
+from marketplace.lib.transitions import StaleState, transition
+from marketplace.notices.actions import tell
+
+TIMEOUT_S = 5
+FAILURES_TO_OPEN = 3
+EVERY = timedelta(seconds=30)
+EVERY_WHEN_FAILING = timedelta(seconds=8)
+KEPT = timedelta(days=35)
+
+
+def answers(base_url, version):
+    """True when `…/ready` says so and the version's own example is answered."""
+    return _ask(base_url, version, outbound.connect_internal)[0]
+
+
+def probe_due(engine=None):
+    """Probe every version whose turn it is. Returns how many were probed. Versions scaled to zero are left asleep."""
+    due = [upstream for upstream in _probed() if _is_due(upstream)]
+    for upstream in due:
+        probe(upstream)
+    return len(due)
+
+
+def _probed():
+    asleep = Deployment.objects.filter(state__in=[DeploymentState.SCALED_TO_ZERO, *NOT_RUNNING]).values("version")
+    return Upstream.objects.exclude(version__in=asleep).exclude(base_url="").select_related("version__model")
+
+
+NOT_RUNNING = (
+    DeploymentState.PENDING,
+    DeploymentState.STARTING,
+    DeploymentState.STOPPING,
+    DeploymentState.STOPPED,
+    DeploymentState.FAILED,
+)
+
+
+def _is_due(upstream):
+    last = upstream.version.health_samples.first()
+    if last is None:
+        return True
+    return timezone.now() - last.at > (EVERY if last.is_ok else EVERY_WHEN_FAILING)
+
+
+def probe(upstream):
+    """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed."""
+    version = upstream.version
+    connect = outbound.connect if upstream.kind == Upstream.Kind.EXTERNAL else outbound.connect_internal
+    is_ok, milliseconds, detail = _ask(upstream.base_url, version, connect)
+    deployment = Deployment.objects.filter(version=version).first()
+    running = deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
+    HealthSample.objects.create(version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300])
+    _tell_gateway(upstream, is_ok)
+    if is_ok:
+        close_incident(version)
+    elif _failing(version):
+        _mark_unhealthy(deployment)
+        _open_incident(version, detail)
+    return is_ok
+
+
+def _tell_gateway(upstream, is_ok):
+    """Ready at once when it answers; not ready after as many failures as open an incident, so that a blip costs no call."""
+    if is_ok != upstream.is_ready and (is_ok or _failing(upstream.version)):
+        Upstream.objects.filter(pk=upstream.pk).update(is_ready=is_ok, updated_at=timezone.now())
+
+
+def _failing(version):
+    last = list(version.health_samples.values_list("is_ok", flat=True)[:FAILURES_TO_OPEN])
+    return len(last) == FAILURES_TO_OPEN and not any(last)
+
+
+def _ask(base_url, version, connect):
+    """(ok, milliseconds of the example or None, detail)."""
+    try:
+        status, _body = _exchange(base_url, "GET", "/ready", None, connect)
+        if status != 200:
+            return False, None, f"ready answered {status}."
+        if not version.example:
+            return True, None, ""
+        started = time.perf_counter()
+        status, body = _exchange(base_url, "POST", "/infer", json.dumps(version.example).encode(), connect)
+        milliseconds = (time.perf_counter() - started) * 1000
+        if status != 200 or b'"outputs"' not in body:
+            return False, milliseconds, f"The version's own example was answered with {status}."
+        return True, milliseconds, ""
+    except (OSError, http.client.HTTPException, outbound.Refused) as wrong:
+        return False, None, f"{type(wrong).__name__}: {wrong}"
+
+
+def _exchange(base_url, method, path, body, connect):
+    parts = urlsplit(base_url)
+    connection = connect(base_url, TIMEOUT_S)
+    try:
+        headers = {"Content-Type": "application/json", "X-Request-Id": "probe"}
+        connection.request(method, parts.path.rstrip("/") + path, body=body, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(1_000_000)
+    finally:
+        connection.close()
+
+
+# --- incidents -----------------------------------------------------------------------------------------------------
+
+
+def _mark_unhealthy(deployment):
+    """The engine says it runs, and yet it does not answer. Reconcile brings it back when it answers again."""
+    if deployment and deployment.state in (DeploymentState.READY, DeploymentState.DEGRADED):
+        with suppress(StaleState):
+            transition(deployment, DeploymentState.UNHEALTHY, reason="It did not answer three probes in a row.")
+
+
+def _open_incident(version, detail):
+    if version.incidents.filter(closed_at=None).exists():
+        return
+    try:
+        with transaction.atomic():
+            incident = Incident.objects.create(version=version, summary=f"{version} does not answer. {detail}"[:300])
+            record(User.objects.system("hosting"), "incident.opened", incident, reason=detail[:300])
+            tell(
+                people_of(version),
+                "incident.opened",
+                f"{version} does not answer",
+                key=f"incident-opened:{incident.pk}",
+                body=detail,
+                url=version.get_absolute_url(),
+            )
+    except IntegrityError:
+        return  # another worker opened it
+
+
+def close_incident(version):
+    """Close the open incident, if there is one, and tell the people who were told of it."""
+    for incident in version.incidents.filter(closed_at=None):
+        with transaction.atomic():
+            if not Incident.objects.filter(pk=incident.pk, closed_at=None).update(closed_at=timezone.now()):
+                continue
+            record(User.objects.system("hosting"), "incident.closed", incident)
+            tell(
+                people_of(version),
+                "incident.closed",
+                f"{version} answers again",
+                key=f"incident-closed:{incident.pk}",
+                url=version.get_absolute_url(),
+            )
+
+
+def people_of(version):
+    """The publisher's people and the leads of the teams that subscribe."""
+    return [*publishers_of(version), *_leads(_subscribing_teams(version))]
+
+
+def publishers_of(version):
+    return [version.model.owner, *_leads([version.model.owner_team_id])]
+
+
+def _subscribing_teams(version):
+    open_states = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
+    return Subscription.objects.filter(model=version.model, state__in=open_states).values_list("application__team", flat=True)
+
+
+def _leads(team_ids):
+    rows = Membership.objects.filter(team__in=list(team_ids), role=Membership.Role.LEAD, left_at=None)
+    return [row.user for row in rows.select_related("user")]
+
+
+def tell_all(version, kind, title, body, key):
+    """Tell publishers and subscribers once per `key`."""
+    tell(people_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+
+
+def tell_publisher(deployment, kind, title, body):
+    """Tell the version's publishers something about its deployment, once per start."""
+    version = deployment.version
+    key = f"{kind}:{deployment.pk}:{deployment.started_at:%s}" if deployment.started_at else f"{kind}:{deployment.pk}"
+    tell(publishers_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+
+
+def forget_old_samples():
+    """Samples older than 35 days: the measured figures look back 30."""
+    HealthSample.objects.filter(at__lt=timezone.now() - KEPT).delete()

@@ -1,0 +1,13 @@
+"""Who may steer what runs. The reconciler needs no permission: it follows the version's state."""
+
+
+def can_operate(user, deployment):
+    """The publishing team and the operators start, stop and size a deployment."""
+    if not user.is_active:
+        return False
+    return user.is_system or user.is_on(deployment.version.model.owner_team) or user.has_role("operator", "admin")
+
+
+def can_read_logs(user, deployment):
+    """What a replica writes may tell about a model's inside: the publishing team and the operators."""
+    return can_operate(user, deployment)

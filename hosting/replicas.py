@@ -1,0 +1,81 @@
+"""What was seen running: replica rows, restarts, and an engine's words made plain."""
+
+import json
+import re
+
+from django.utils import timezone
+
+from hosting.drivers.ray import started_at
+from hosting.models import Replica
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+CANNOT_LOAD = re.compile(r"CannotLoad: (.+)")
+LAST_ERROR = re.compile(r"^\s*(?:[\w.]+(?:Error|Exception)): (.+)$", re.MULTILINE)
+SEEN = {"running": Replica.State.RUNNING, "stopping": Replica.State.UNHEALTHY, "starting": Replica.State.STARTING}
+
+
+def record(deployment, app, counts_restarts=True):
+    """Write down the replicas of one deployment as the engine tells them. Returns how many crashed since the last look.
+
+    A replica that is gone although as many are wanted as before has crashed; one that is gone because fewer are wanted,
+    or because the specification changed, is just gone.
+    """
+    told = {replica.replica_id: replica for replica in app.replicas} if app else {}
+    known = {row.replica_id: row for row in deployment.replicas.filter(ended_at=None)}
+    for replica_id, replica in told.items():
+        _write(deployment, known.get(replica_id), replica)
+    gone = [row for replica_id, row in known.items() if replica_id not in told]
+    surplus = len(known) - (app.target if app else len(known)) if counts_restarts else len(known)
+    crashed = gone[max(surplus, 0) :]
+    _end(gone[: max(surplus, 0)], Replica.State.GONE)
+    _end(crashed, Replica.State.CRASHED)
+    return len(crashed)
+
+
+def _write(deployment, row, replica):
+    state = SEEN.get(replica.state, Replica.State.STARTING)
+    if row is None:
+        fields = {"node": replica.node[:80], "pid": replica.pid, "state": state}
+        if started := started_at(replica):
+            fields["started_at"] = started
+        Replica.objects.get_or_create(deployment=deployment, replica_id=replica.replica_id, defaults=fields)
+    elif (row.state, row.pid) != (state, replica.pid or row.pid):
+        Replica.objects.filter(pk=row.pk).update(state=state, pid=replica.pid or row.pid)
+
+
+def _end(rows, state):
+    if rows:
+        Replica.objects.filter(pk__in=[row.pk for row in rows]).update(state=state, ended_at=timezone.now())
+
+
+def crashes(deployment, window):
+    """Crashes within `window` (timedelta), and not before the last time that somebody started it."""
+    since = timezone.now() - window
+    if deployment.started_at:
+        since = max(since, deployment.started_at)
+    return deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since).count()
+
+
+def down_since(deployment):
+    """When its last replica ended; None when one lives or none ever did."""
+    last = deployment.replicas.order_by("-ended_at").filter(ended_at__isnull=False).first()
+    return last.ended_at if last else None
+
+
+def plain_reason(message):
+    """The sentence inside an engine's traceback that a publisher can act on."""
+    text = ANSI.sub("", message or "")
+    if found := CANNOT_LOAD.findall(text):
+        return found[-1].removesuffix(" from None").strip('"').strip()
+    if found := LAST_ERROR.findall(text):
+        return f"Its process failed at start: {found[-1][:300]}"
+    return text.strip().splitlines()[0][:300] if text.strip() else "The engine could not start it and said no more."
+
+
+def plain_line(line):
+    """A log line as people read it: the message of a JSON line, without colours."""
+    try:
+        entry = json.loads(line)
+        return f"{entry.get('levelname', '')} {entry.get('message', '')}".strip()
+    except (json.JSONDecodeError, AttributeError):
+        return ANSI.sub("", line)

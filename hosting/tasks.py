@@ -1,0 +1,21 @@
+"""Background doors of hosting."""
+
+from celery import shared_task
+
+from hosting import health
+from hosting import reconcile as reconciling
+
+
+@shared_task(name="hosting.reconcile", time_limit=120)
+def reconcile():
+    reconciling.reconcile()
+
+
+@shared_task(name="hosting.probe", time_limit=120)
+def probe():
+    health.probe_due()
+
+
+@shared_task(name="hosting.forget_old_samples", time_limit=300)
+def forget_old_samples():
+    health.forget_old_samples()
