@@ -44,13 +44,14 @@ class EnginePorts:
     autoscaler_metrics: int = 20011
     dashboard_metrics: int = 20012
     fallback_proxy: int = 20013
+    client: int = 20014
     replicas: int = 24000
     replicas_grpc: int = 25000
     replica_ports: int = 500
 
     @classmethod
     def from_base(cls, base, replicas, replica_ports=500):
-        """A block: fourteen single ports from `base`, and two ranges from `replicas`."""
+        """A block: fifteen single ports from `base`, and two ranges from `replicas`."""
         singles = [name for name in cls.__dataclass_fields__ if not name.startswith("replica")]
         numbered = {name: base + offset for offset, name in enumerate(singles)}
         return cls(**numbered, replicas=replicas, replicas_grpc=replicas + replica_ports, replica_ports=replica_ports)
@@ -98,7 +99,7 @@ def _port_arguments(ports):
         "--dashboard-agent-grpc-port": ports.agent_grpc,
         "--runtime-env-agent-port": ports.runtime_env_agent,
         "--metrics-export-port": ports.metrics,
-        "--ray-client-server-port": 0,  # no Ray client: nobody drives this head but the REST interface
+        "--ray-client-server-port": ports.client,  # nobody uses it, but Ray takes a fixed one unless told
     }
     return [part for name, port in named.items() for part in (name, str(port))]
 
