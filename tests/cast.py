@@ -1,0 +1,303 @@
+"""The named cast and the things they make: plain functions that go through the real verbs.
+
+alice publishes (lending), bob is on her team, charlie is nobody, rita curates, otto operates, vera audits, maya consumes
+(mortgage), finn is finance. Reviewers: evan evaluates, fay judges fairness, sam security, lena law; gus leads governance,
+mira is the model risk officer. Each function finds the person or thing again when it is there.
+"""
+
+from onnx import TensorProto, helper
+
+from catalog import actions as catalog
+from catalog.models import Capability, Domain, ModelType
+from consumption import actions as consumption
+from consumption.models import Application, Plan
+from governance import actions as governance
+from governance import cards
+from governance.models import Review
+from hosting.models import Upstream
+from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
+from publishing import actions as publishing
+
+NO_CONFLICT = True
+REASON = "I looked at the evidence and it supports this."
+
+LOW = {
+    "people": "none", "autonomy": "advisory", "materiality": "under_100k", "data": "internal", "regulated": "none",
+    "generative": "no", "reversibility": "easy", "complexity": "linear", "reach": "team",
+}  # fmt: skip
+MEDIUM = LOW | {"people": "indirect", "data": "personal", "autonomy": "approves", "complexity": "tabular"}
+HIGH = MEDIUM | {"people": "direct", "regulated": "eligibility", "reach": "company"}
+ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
+
+
+# ── People ────────────────────────────────────────────────────────────────
+
+
+def unit(name):
+    return BusinessUnit.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
+
+
+def team(name, unit_name, **facts):
+    slug = name.lower().replace(" ", "-")
+    return Team.objects.get_or_create(name=name, defaults={"slug": slug, "business_unit": unit(unit_name), **facts})[0]
+
+
+def lending():
+    return team("Consumer lending AI", "Consumer lending", is_ai_team=True, cost_centre="CL-100")
+
+
+def mortgage():
+    return team("Mortgage origination", "Mortgage", cost_centre="MO-200")
+
+
+def wealth():
+    return team("Wealth advice", "Wealth management", cost_centre="WM-300")
+
+
+def head_office():
+    return team("Model governance", "Head office")
+
+
+def person(username, *teams, roles=(), **facts):
+    user, _ = User.objects.get_or_create(username=username, defaults={"display_name": username.capitalize(), **facts})
+    for one in teams:
+        Membership.objects.get_or_create(user=user, team=one, left_at=None)
+    for role in roles:
+        RoleGrant.objects.get_or_create(user=user, role=role, revoked_at=None, defaults={"granted_by": user})
+    return user
+
+
+def alice():
+    return person("alice", lending())
+
+
+def bob():
+    return person("bob", lending())
+
+
+def charlie():
+    return person("charlie")
+
+
+def maya():
+    return person("maya", mortgage())
+
+
+def rita():
+    return person("rita", head_office(), roles=["curator"])
+
+
+def evan():
+    return person("evan", head_office(), roles=["evaluator"])
+
+
+def fay():
+    return person("fay", head_office(), roles=["fairness_reviewer"])
+
+
+def sam():
+    return person("sam", head_office(), roles=["security_reviewer"])
+
+
+def lena():
+    return person("lena", head_office(), roles=["legal_reviewer"])
+
+
+def gus():
+    return person("gus", head_office(), roles=["governance_lead"])
+
+
+def mira():
+    return person("mira", head_office(), roles=["model_risk_officer"])
+
+
+def otto():
+    return person("otto", roles=["operator"])
+
+
+def vera():
+    return person("vera", roles=["auditor"])
+
+
+def finn():
+    return person("finn", roles=["finance"])
+
+
+def root():
+    """A superuser: an administrator of the machine, with no marketplace right at all."""
+    return person("root", is_superuser=True, is_staff=True)
+
+
+def judge(review):
+    """The member of the cast who decides a review of this kind and tier."""
+    if review.kind == Review.Kind.FINAL:
+        return {"low": rita, "medium": gus, "high": mira}[review.version.risk_tier]()
+    return {"curation": rita, "evaluation": evan, "fairness": fay, "security": sam, "legal": lena}[review.kind]()
+
+
+# ── What they make ────────────────────────────────────────────────────────
+
+
+def term(kind, slug):
+    return kind.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").capitalize()})[0]
+
+
+def vocabulary():
+    """The three words every model needs."""
+    return {
+        "domain": term(Domain, "consumer-lending"),
+        "capability": term(Capability, "scoring"),
+        "model_type": term(ModelType, "regression"),
+    }
+
+
+def listing(**changed):
+    """What a registration form holds."""
+    return {
+        "name": "Income verification",
+        "summary": "Takes account credits and estimates the monthly income of an applicant.",
+        "support_contact": "lending-ai@example.com",
+        "support_hours": "Mon–Fri 9–17 CET",
+        **vocabulary(),
+        **changed,
+    }
+
+
+def model(by=None, owner_team=None, **changed):
+    by = by or alice()
+    return catalog.register(by, owner_team=owner_team or lending(), **listing(**changed))
+
+
+def plan(entry, *, slug="standard", by=None, **terms):
+    terms = {"name": slug.capitalize(), "approval": Plan.Approval.AUTOMATIC, **terms}
+    return consumption.offer_plan(by or member_of(entry.owner_team), entry, slug=slug, **terms)
+
+
+def member_of(one):
+    return User.objects.filter(memberships__team=one, memberships__left_at=None).first()
+
+
+def signature():
+    """income, debt → score, each one number a row."""
+    return {
+        "inputs": [_column("income", "Monthly account credits", "USD"), _column("debt", "Monthly debt service", "USD")],
+        "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1], "description": "Verified income", "unit": "USD"}],
+        "binding": {
+            "inputs": [{"tensor": name, "datatype": "FP32", "columns": [name]} for name in ("income", "debt")],
+            "outputs": [{"tensor": "score", "output": "score", "column": None}],
+        },
+    }
+
+
+def _column(name, description, unit_name):
+    return {"name": name, "datatype": "FP32", "shape": [-1], "required": True, "description": description, "unit": unit_name}
+
+
+def example(rows=2):
+    columns = {"income": [4000.0, 5200.5], "debt": [300.0, 0.0]}
+    inputs = [
+        {"name": name, "datatype": "FP32", "shape": [rows], "data": data[:rows]} for name, data in columns.items()
+    ]
+    return {"inputs": inputs}
+
+
+def tiny_onnx():
+    """The bytes of a real ONNX model: score = income - debt."""
+
+    def tensor(name):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None])
+
+    node = helper.make_node("Sub", ["income", "debt"], ["score"])
+    graph = helper.make_graph([node], "tiny", [tensor("income"), tensor("debt")], [tensor("score")])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests")
+    return made.SerializeToString()
+
+
+def card_values():
+    """An answer to every question of the card that the product does not answer itself."""
+    return {field.id: _card_value(field) for field in cards.FIELDS if field.source != "auto"}
+
+
+def _card_value(field):
+    if field.choices:
+        return field.choices[0][0]
+    if field.widget == "number":
+        return 0.4
+    sentence = f"{field.label}: written for the tests, long enough to say something true about this small model."
+    return [sentence] if field.widget == "list" else sentence
+
+
+SLA = {"availability": "99.5", "p95_ms": 100, "rps": 20, "support": "Office hours"}
+
+
+def draft_version(entry=None, number="1.0.0", *, tier="low", by=None):
+    """A draft with everything that submission asks for. It is an external endpoint: quick; see `upload_tiny` for bytes."""
+    entry = entry or model()
+    by = by or member_of(entry.owner_team)
+    version = publishing.start_version(by, entry, number, changelog="The first version for the tests, with all that is asked.")
+    publishing.describe_external(by, version, "https://models.example.com/income", signature(), example())
+    publishing.promise_sla(by, version, **SLA)
+    governance.assess_risk(by, version, ANSWERS[tier])
+    publishing.edit_card(by, version, card_values())
+    if not entry.plans.exists():
+        plan(entry, by=by)
+    return version
+
+
+def upload_tiny(version, folder, by=None):
+    """Make the tiny ONNX model the package of a draft; the real inspection looks at it."""
+    path = folder / "tiny.onnx"
+    path.write_bytes(tiny_onnx())
+    return publishing.upload(by or member_of(version.model.owner_team), version, path, "tiny.onnx")
+
+
+def submitted_version(entry=None, number="1.0.0", **draft):
+    version = draft_version(entry, number, **draft)
+    return publishing.submit(version.created_by, version)
+
+
+def in_review_version(entry=None, number="1.0.0", **draft):
+    """Through the automatic checks, as the worker would take it."""
+    return governance.check(submitted_version(entry, number, **draft))
+
+
+def approved_version(entry=None, number="1.0.0", **draft):
+    version = in_review_version(entry, number, **draft)
+    decide_all(version)
+    version.refresh_from_db()
+    return version
+
+
+def decide_all(version, *, but=()):
+    """Every open review is approved by its judge, the final one last."""
+    for review in sorted(version.reviews.filter(state="open").exclude(kind__in=but), key=lambda one: one.kind == "final"):
+        approve(review)
+
+
+def approve(review, by=None):
+    return governance.decide(by or judge(review), review, "approved", REASON, NO_CONFLICT)
+
+
+def published_version(entry=None, number="1.0.0", **draft):
+    """Approved, brought up (hosting's row, as its probe writes it), published by the sweep's own verb."""
+    version = approved_version(entry, number, **draft)
+    Upstream.objects.create(version=version, kind="external", base_url="https://models.example.com/income", is_ready=True)
+    return publishing.publish(User.objects.system("publisher"), version)
+
+
+def application(by=None, one=None, name="Loan origination"):
+    by, one = by or maya(), one or mortgage()
+    return Application.objects.filter(team=one, name=name).first() or consumption.create_application(by, team=one, name=name)
+
+
+def subscription(version=None, *, by=None, plan_slug="standard", app=None):
+    version = version or published_version()
+    by = by or maya()
+    return consumption.subscribe(
+        by, application=app or application(), plan=version.model.plans.get(slug=plan_slug), purpose="Verify income of applicants."
+    )
+
+
+def key(of=None, by=None, **choices):
+    """(ApiKey, text)"""
+    return consumption.create_key(by or maya(), of or subscription(), **choices)
