@@ -29,6 +29,7 @@ class RunDir:
         """Make folders (0700 for secrets) and missing secrets. Raises OSError when the place cannot be written."""
         for folder in FOLDERS:
             (self.path / folder).mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o711)  # Postgres may have to pass through as another user
         self.secret("").chmod(0o700)
         for name in SECRETS:
             self._write_secret(name)
