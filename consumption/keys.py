@@ -57,10 +57,14 @@ def parse(raw: bytes) -> str | None:
     return raw[4 : 4 + KID].decode()
 
 
+def find_texts(raw: bytes) -> list[bytes]:
+    """All well-formed keys inside any bytes, such as a query string or a leak report."""
+    return [text for text in _IN_TEXT.findall(raw) if parse(text)]
+
+
 def find(raw: bytes) -> list[str]:
-    """The kids of all well-formed keys inside any bytes, such as a query string or a leak report."""
-    kids = (parse(text) for text in _IN_TEXT.findall(raw))
-    return [kid for kid in kids if kid]
+    """The kids of all well-formed keys inside any bytes."""
+    return [text[4 : 4 + KID].decode() for text in find_texts(raw)]
 
 
 def mac(text: str | bytes, pepper: str | bytes) -> str:

@@ -1,0 +1,327 @@
+"""From journal to statement: ship the spool to Postgres, recompute hours and days, project onto the catalog, check.
+
+Everything may run twice. Events are inserted with ON CONFLICT DO NOTHING on their id; only rows that were really new
+count as spent. Hours and days are recomputed from events, never incremented. Integers only.
+"""
+
+import logging
+import time
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import TruncDay
+from django.utils import timezone
+
+from catalog.models import RegisteredModel
+from consumption import quota, spool
+from consumption.models import ApiKey, QuotaLease, SpoolOffset, StaleHour, UsageDay, UsageHour
+from consumption.spool import Event, SegmentReader
+
+log = logging.getLogger(__name__)
+ROLL_UP_LOCK = 0x6D65746572
+KEEP_SHIPPED_S = 72 * 3600
+KEEP_SHIPPED_BYTES = 1 << 30
+
+INSERT_EVENTS = """
+INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
+    version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
+SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::text[], %s::boolean[])
+ON CONFLICT DO NOTHING
+RETURNING subscription_id, at, units
+"""
+
+
+# Shipping
+
+
+class Shipper:
+    """Copies a spool folder to Postgres, step by step. One at a time per folder; a second one does no harm."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shipped = 0
+        self._readers: dict[Path, SegmentReader] = {}
+
+    def ship(self) -> int:
+        """Copy all that ended since the last time. Returns the number of new events. Raises DatabaseError."""
+        new = sum(self._ship_segment(path) for path in spool.segments(self.folder))
+        self._settle_dead_holders()
+        self.shipped += new
+        return new
+
+    def lag(self) -> int:
+        """Calls that are in the journal and not yet shipped."""
+        return sum(reader.waiting for reader in self._readers.values())
+
+    def _ship_segment(self, path: Path) -> int:
+        reader = self._readers.get(path) or self._open(path)
+        if reader is None:
+            return 0
+        try:
+            return self._ship_reader(reader)
+        except (DatabaseError, InterfaceError, OSError):
+            self._readers.pop(path).close()  # what it had read is read again from the stored position
+            raise
+
+    def _open(self, path: Path) -> SegmentReader | None:
+        offset = SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
+        try:
+            reader = SegmentReader(path, offset or 0)
+        except FileNotFoundError:
+            return None
+        self._readers[path] = reader
+        return reader
+
+    def _ship_reader(self, reader: SegmentReader) -> int:
+        was_abandoned = reader.abandoned()
+        before = reader.position
+        new = 0
+        while True:
+            events = reader.finished()
+            if events or reader.position != before:
+                new += store(reader.holder, events, reader.name, reader.position)
+            if reader.exhausted():
+                break
+        if was_abandoned:
+            new += self._finish(reader)
+        return new
+
+    def _finish(self, reader: SegmentReader) -> int:
+        """The writer is gone: what it had begun is unknown; then the segment is put aside."""
+        new = store(reader.holder, reader.unended(), reader.name, reader.position)
+        del self._readers[reader.path]
+        put_aside(reader)
+        SpoolOffset.objects.filter(spool=reader.name).delete()
+        return new
+
+    def _settle_dead_holders(self) -> None:
+        for holder in spool.dead_holders(self.folder):
+            quota.release([holder])
+            spool.forget_holder(self.folder, holder)
+
+
+@transaction.atomic
+def store(holder: str, events: list[Event], segment: str, position: int) -> int:
+    """Insert events, book their units, mark their hours and move the position, all in one. Returns how many were new."""
+    fresh = _insert(events) if events else []
+    spent: Counter[tuple[int, date]] = Counter()
+    for subscription_id, at, units in fresh:
+        spent[subscription_id, quota.period_start(at)] += units
+    _mark_stale({at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for _, at, _ in fresh})
+    quota.settle(holder, {key: units for key, units in spent.items() if units})
+    _note_last_use(events)
+    SpoolOffset.objects.update_or_create(spool=segment, defaults={"offset": position})
+    return len(fresh)
+
+
+def _insert(events: list[Event]) -> list[tuple[int, datetime, int]]:
+    columns = list(zip(*(_row(event) for event in events), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_EVENTS, [list(column) for column in columns])
+        return cursor.fetchall()
+
+
+def _row(event: Event) -> tuple:
+    return (
+        UUID(bytes=event.event_id), datetime.fromtimestamp(event.at_us // 1_000_000, UTC).replace(
+            microsecond=event.at_us % 1_000_000
+        ),
+        event.subscription_id, event.key_id, event.application_id, event.team_id, event.model_id, event.version_id,
+        event.outcome, event.http_status, event.units, max(0, event.duration_us), event.request_bytes,
+        event.response_bytes, event.environment, False,
+    )  # fmt: skip
+
+
+def _mark_stale(hours: set[datetime]) -> None:
+    """The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events."""
+    StaleHour.objects.bulk_create(
+        [StaleHour(hour=hour, touched_at=timezone.now()) for hour in sorted(hours)],
+        update_conflicts=True, unique_fields=["hour"], update_fields=["touched_at"],
+    )  # fmt: skip
+
+
+def _note_last_use(events: list[Event]) -> None:
+    """Coarse, so that a busy key costs one write a minute."""
+    now = timezone.now()
+    used = {event.key_id for event in events}
+    if used:
+        old = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
+        ApiKey.objects.filter(old, pk__in=used).update(last_used_at=now)
+
+
+def put_aside(reader: SegmentReader) -> None:
+    """Keep a shipped segment for three days, cut to what was used, in case the database is restored from a backup."""
+    shelf = reader.path.parent / "shipped"
+    shelf.mkdir(exist_ok=True)
+    with open(reader.path, "r+b") as file:
+        file.truncate(spool.HEADER + reader.position * spool.SLOT)
+    reader.path.rename(shelf / reader.path.name)
+    reader.close()
+    _clear_shelf(shelf)
+
+
+def _clear_shelf(shelf: Path) -> None:
+    room = KEEP_SHIPPED_BYTES
+    for path in sorted(shelf.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
+        about = path.stat()
+        room -= about.st_size
+        if room < 0 or time.time() - about.st_mtime > KEEP_SHIPPED_S:
+            path.unlink()
+
+
+# Roll-ups
+
+_SUMS = """
+    count(*), count(*) FILTER (WHERE outcome = 'ok'), count(*) FILTER (WHERE outcome = 'client_error'),
+    count(*) FILTER (WHERE outcome = 'upstream_error'), count(*) FILTER (WHERE outcome = 'aborted'),
+    count(*) FILTER (WHERE outcome = 'unknown'), count(*) FILTER (WHERE outcome = 'refused'),
+    sum(units)::bigint, sum(duration_us)::bigint,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok')
+"""
+_COLUMNS = """subscription_id, version_id, calls, ok, client_errors, upstream_errors, aborted, unknown, refused, units,
+    duration_us, p50_us, p95_us, p99_us"""
+_SOURCE = "FROM consumption_usageevent WHERE at >= %s AND at < %s GROUP BY subscription_id, version_id"
+INSERT_HOUR = f"INSERT INTO consumption_usagehour (hour, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
+INSERT_DAY = f"INSERT INTO consumption_usageday (day, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
+
+
+@transaction.atomic
+def roll_up() -> int:
+    """Recompute the hours that got events, and their days, from events. Returns how many hours. One at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ROLL_UP_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute("DELETE FROM consumption_stalehour RETURNING hour")
+        hours = sorted(hour for (hour,) in cursor.fetchall())
+        for hour in hours:
+            _recompute(cursor, UsageHour.objects.filter(hour=hour), INSERT_HOUR, hour, hour, timedelta(hours=1))
+        for day in sorted({hour.astimezone(UTC).date() for hour in hours}):
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            _recompute(cursor, UsageDay.objects.filter(day=day), INSERT_DAY, day, midnight, timedelta(days=1))
+    return len(hours)
+
+
+def _recompute(cursor, old, insert: str, label, start: datetime, length: timedelta) -> None:
+    old.delete()
+    cursor.execute(insert, [label, start, start + length])
+
+
+def mark_all_stale() -> None:
+    """Have everything recomputed, for example after events were loaded by hand."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO consumption_stalehour (hour, touched_at)"
+            " SELECT DISTINCT date_trunc('hour', at), now() FROM consumption_usageevent"
+            " ON CONFLICT (hour) DO UPDATE SET touched_at = now()"
+        )
+
+
+# Projections
+
+
+def project() -> None:
+    """Write calls_30d, calls_14d, consumer_teams and measured_p95_ms onto the catalog's rows; only where they changed."""
+    today = timezone.now().astimezone(UTC).date()
+    month = {row["subscription__model_id"]: row for row in _by_model(today - timedelta(days=29))}
+    daily = _daily(today)
+    for model in RegisteredModel.objects.only("calls_30d", "calls_14d", "consumer_teams", "measured_p95_ms"):
+        row = month.get(model.pk, {})
+        facts = {
+            "calls_30d": row.get("calls_sum") or 0,
+            "calls_14d": [daily.get((model.pk, today - timedelta(days=back)), 0) for back in range(13, -1, -1)],
+            "consumer_teams": row.get("teams") or 0,
+            "measured_p95_ms": _milliseconds(row),
+        }
+        if any(getattr(model, name) != value for name, value in facts.items()):
+            RegisteredModel.objects.filter(pk=model.pk).update(**facts)
+
+
+def _by_model(since: date):
+    """Per model: calls, consuming teams, and the days' p95 weighted by their answered calls."""
+    return (
+        UsageDay.objects.filter(day__gte=since)
+        .values("subscription__model_id")
+        .annotate(
+            calls_sum=Sum("calls"),
+            teams=Count("subscription__application__team_id", distinct=True),
+            answered=Sum("ok", filter=Q(p95_us__isnull=False)),
+            weighted=Sum(F("ok") * F("p95_us"), filter=Q(p95_us__isnull=False)),
+        )
+    )
+
+
+def _daily(today: date) -> dict[tuple[int, date], int]:
+    rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14)).values_list("subscription__model_id", "day")
+    return {(model, day): calls for model, day, calls in rows.annotate(total=Sum("calls"))}
+
+
+def _milliseconds(row: dict) -> int | None:
+    answered = row.get("answered")
+    return -(-row["weighted"] // (answered * 1000)) if answered else None
+
+
+# The check
+
+
+def balance(since: datetime | None = None) -> dict[str, dict[str, int]]:
+    """Calls and units by three ways of counting, and their differences, which must be 0. Waiting hours are left out.
+
+    {"events": {"calls", "units"}, "hours": {…}, "days": {…}, "difference": {"calls", "units"}, "waiting": {"hours"}}
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return _balance(cursor, since or datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def _balance(cursor, since: datetime) -> dict[str, dict[str, int]]:
+    waiting = set(StaleHour.objects.values_list("hour", flat=True))
+    cursor.execute(
+        "SELECT count(*), coalesce(sum(units), 0)::bigint FROM consumption_usageevent e WHERE at >= %s AND NOT EXISTS"
+        " (SELECT 1 FROM consumption_stalehour s WHERE s.hour::date = (e.at AT TIME ZONE 'UTC')::date)",
+        [since],
+    )
+    calls, units = cursor.fetchone()
+    late = {hour.astimezone(UTC).date() for hour in waiting}
+    hours = UsageHour.objects.filter(hour__gte=since).annotate(day=TruncDay("hour", tzinfo=UTC))
+    ways = {
+        "events": {"calls": calls, "units": units},
+        "hours": _sums(hours.exclude(day__date__in=late)),
+        "days": _sums(UsageDay.objects.filter(day__gte=since.date()).exclude(day__in=late)),
+    }
+    ways["difference"] = {
+        name: max(way[name] for way in ways.values()) - min(way[name] for way in ways.values())
+        for name in ("calls", "units")
+    }
+    ways["waiting"] = {"hours": len(waiting)}
+    return ways
+
+
+def _sums(rows) -> dict[str, int]:
+    sums = rows.aggregate(calls=Sum("calls"), units=Sum("units"))
+    return {"calls": sums["calls"] or 0, "units": sums["units"] or 0}
+
+
+def quota_drift() -> list[int]:
+    """Periods whose `used` is not what their events say, by id; empty when all is well."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT q.id FROM consumption_quotaperiod q LEFT JOIN LATERAL (SELECT coalesce(sum(units), 0) AS units"
+            " FROM consumption_usageevent e WHERE e.subscription_id = q.subscription_id AND e.at >= q.period_start"
+            " AND e.at < (q.period_start + interval '1 month') AND NOT e.is_demo) e ON true WHERE q.used <> e.units"
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def outstanding_leases() -> int:
+    """Calls that gateways hold and have not spent."""
+    sums = QuotaLease.objects.aggregate(granted=Sum("granted"), spent=Sum("spent"))
+    return (sums["granted"] or 0) - (sums["spent"] or 0)

@@ -1,0 +1,344 @@
+"""May this call go ahead now? Rate in leases from Redis, quota in leases from Postgres, slots in this process.
+
+The common case takes from what the process already holds and never waits. When something must be fetched, one fetch
+serves all that wait for it, and they look again in a loop. Redis away: local buckets at rate / workers, counted.
+Postgres away: what was leased is spent, then 503. No outage ever refuses with 401, 403 or 429 by itself.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from hosting.gateway import problems
+from hosting.gateway.authenticate import DatabaseAway, Subscriber
+from hosting.gateway.limits import Limits
+from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
+
+# Generic cell rate algorithm. KEYS: the bucket, the epoch of keys. ARGV: microseconds per call, burst, calls wanted.
+# Returns calls granted, calls left in the bucket, microseconds until the next, the epoch.
+GCRA = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local due = tonumber(redis.call('GET', KEYS[1]) or now)
+if due < now then due = now end
+if due > now + interval * burst then due = now + interval * burst end
+local room = math.floor((now + interval * burst - due) / interval + 0.000001)
+local granted = math.min(wanted, room)
+local wait = 0
+if granted > 0 then
+  due = due + granted * interval
+  redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000) + 1000)
+else
+  wait = math.ceil(due + interval - now - interval * burst)
+end
+return {granted, room - granted, wait, redis.call('GET', KEYS[2]) or '0'}
+"""
+GCRA_SHA1 = hashlib.sha1(GCRA.encode(), usedforsecurity=False).hexdigest()
+EPOCH = "gateway:epoch"
+
+TakeQuota = Callable[[int, date, int, int], Awaitable[tuple[int, int]]]
+ReturnQuota = Callable[[int, date, int], Awaitable[None]]
+
+
+class Account:
+    """What one subscription may still do in this process."""
+
+    __slots__ = (
+        "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
+        "tokens", "tokens_until", "room", "denied_until", "filling", "local_due",
+        "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
+        "in_flight", "waiting", "policy_head", "lease",
+    )  # fmt: skip
+
+    def __init__(self, subscription_id: int) -> None:
+        self.subscription_id = subscription_id
+        self.rate = 0
+        self.tokens = self.room = 0
+        self.tokens_until = self.denied_until = self.local_due = 0.0
+        self.filling: asyncio.Future[None] | None = None
+        self.allowance = self.left = 0
+        self.period_ends_us = 0
+        self.period = date.min
+        self.quota: int | None = None
+        self.quota_denied_until = self.quota_used = 0.0
+        self.leasing: asyncio.Future[None] | None = None
+        self.in_flight = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.policy_head = b""
+
+    def adopt(self, subscriber: Subscriber) -> None:
+        """Take over the plan's limits, also when they changed."""
+        terms = (subscriber.rate, subscriber.burst, subscriber.concurrency, subscriber.quota)
+        if self.rate and terms == (self.rate, self.burst, self.concurrency, self.quota):
+            return
+        self.rate, self.burst, self.concurrency, self.quota = terms
+        self.interval = 1.0 / self.rate
+        self.size = max(1, min(64, self.rate // 20, self.burst // 2))
+        self.tokens = 0
+        self.lease = max(1, min(self.quota // 200, self.rate * 5)) if self.quota is not None else 0
+        self.quota_denied_until = 0.0
+        month = b', "month";q=%d;w=2592000' % self.quota if self.quota is not None else b""
+        self.policy_head = b'ratelimit-policy: "rate";q=%d;w=%d%b\r\n' % (
+            self.burst, max(1, round(self.burst * self.interval)), month,
+        )  # fmt: skip
+
+    def limit_head(self, at_us: int) -> bytes:
+        """RateLimit and RateLimit-Policy (IETF draft 10) as header bytes."""
+        rate_left = self.tokens + self.room if self.tokens > 0 or self.room > 0 else 0
+        if self.quota is None:
+            return b'ratelimit: "rate";r=%d;t=1\r\n%b' % (rate_left, self.policy_head)
+        ends = max(0, (self.period_ends_us - at_us) // 1_000_000)
+        return b'ratelimit: "rate";r=%d;t=1, "month";r=%d;t=%d\r\n%b' % (
+            rate_left, self.left + self.allowance, ends, self.policy_head,
+        )  # fmt: skip
+
+
+class Admission:
+    """The gatekeeper of a process."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        redis: Redis,
+        workers: int,
+        take_quota: TakeQuota,
+        return_quota: ReturnQuota,
+        on_epoch: Callable[[int], None],
+    ) -> None:
+        self.limits = limits
+        self.redis = redis
+        self.workers = workers
+        self.accounts: dict[int, Account] = {}
+        self.degraded = 0
+        self.refused = {"rate": 0, "quota": 0, "concurrency": 0}
+        self._take_quota = take_quota
+        self._return_quota = return_quota
+        self._on_epoch = on_epoch
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self, subscriber: Subscriber) -> None:
+        """Give a key record its account."""
+        account = self.accounts.get(subscriber.subscription_id)
+        if account is None:
+            account = self.accounts[subscriber.subscription_id] = Account(subscriber.subscription_id)
+        account.adopt(subscriber)
+        subscriber.account = account
+
+    def take(self, account: Account, now: float, at_us: int) -> bool:
+        """Admit from what is at hand. False: something must be fetched or waited for. Raises Problem."""
+        if now < account.denied_until:
+            raise self._rate_problem(account, account.denied_until - now)
+        if account.tokens <= 0 or now >= account.tokens_until:
+            if self.redis.is_up:
+                return False
+            self._take_locally(account, now)
+        if account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
+            if now < account.quota_denied_until:
+                raise self._quota_problem(account)
+            return False
+        if account.in_flight >= account.concurrency:
+            return False
+        account.tokens -= 1
+        account.in_flight += 1
+        if account.quota is not None:
+            account.allowance -= 1
+            account.quota_used = now
+            if account.allowance * 2 < account.lease and account.leasing is None and now >= account.quota_denied_until:
+                self._spawn(self._lease_early(account, at_us))
+        if account.size >= 8 and account.tokens * 4 < account.size and account.filling is None and self.redis.is_up:
+            self._spawn(self._fill(account))
+        return True
+
+    async def wait(self, account: Account, clock_us: Callable[[], int]) -> None:
+        """Admit, fetching leases and waiting for a slot as needed. Raises Problem."""
+        slot_by = 0.0
+        while not self.take(account, now := time.monotonic(), at_us := clock_us()):
+            if account.tokens <= 0 or now >= account.tokens_until:
+                await self._fill(account)
+            elif account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
+                await self._lease(account, at_us)
+            else:
+                slot_by = slot_by or now + self.limits.slot_wait_s
+                await self._slot(account, slot_by)
+
+    def done(self, account: Account, spent: bool, at_us: int) -> None:
+        """A call is over: free its slot, and take back its unit if it cost none."""
+        account.in_flight -= 1
+        if not spent and account.quota is not None and at_us < account.period_ends_us:
+            account.allowance += 1
+        while account.waiting:
+            waiting = account.waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                break
+
+    async def bring_back(self, idle_only: bool) -> None:
+        """Return leased quota: of subscriptions that are quiet, or all of it before the process ends."""
+        now = time.monotonic()
+        for account in list(self.accounts.values()):
+            quiet = now - account.quota_used > self.limits.quota_idle_s and account.leasing is None
+            if account.allowance > 0 and (quiet or not idle_only):
+                unspent, account.allowance = account.allowance, 0
+                try:
+                    await self._return_quota(account.subscription_id, account.period, unspent)
+                except DatabaseAway:
+                    account.allowance += unspent
+                    return
+
+    # Rate
+
+    async def _fill(self, account: Account) -> None:
+        """One lease of tokens for all that wait."""
+        if account.filling is not None:
+            await asyncio.shield(account.filling)
+            return
+        account.filling = asyncio.get_running_loop().create_future()
+        try:
+            await self._ask_redis(account)
+        finally:
+            account.filling.set_result(None)
+            account.filling = None
+
+    async def _ask_redis(self, account: Account) -> None:
+        try:
+            answer = await self._granted(account)
+        except RedisError as error:
+            self.redis.trip(str(error))
+            return
+        except RedisAway:
+            return  # the next look takes locally: the breaker is open
+        granted, room, wait_us, epoch = answer
+        now = time.monotonic()
+        if granted:
+            left = account.tokens if now < account.tokens_until else 0
+            account.tokens, account.room = left + granted, room
+            account.tokens_until = now + self.limits.lease_life_s
+        else:
+            account.room = 0
+            pause = max(wait_us / 1e6, account.interval * (account.size // 2))
+            if account.tokens <= 0 or now >= account.tokens_until:
+                account.denied_until = now + pause
+        self._on_epoch(int(epoch))
+
+    async def _granted(self, account: Account) -> list[Any]:
+        bucket = f"gateway:rate:{account.subscription_id}"
+        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size)
+        try:
+            return await self.redis.ask(pack("EVALSHA", GCRA_SHA1, *words))
+        except RedisError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            return await self.redis.ask(pack("EVAL", GCRA, *words))
+
+    def _take_locally(self, account: Account, now: float) -> None:
+        """Without Redis: the same algorithm on this process' share of the rate. Raises Problem."""
+        self.degraded += 1
+        interval = account.interval * self.workers
+        burst = max(1, account.burst // self.workers)
+        due = max(account.local_due, now)
+        if due - now > interval * (burst - 1) + 1e-9:
+            raise self._rate_problem(account, due - now - interval * (burst - 1))
+        account.local_due = due + interval
+        account.tokens, account.room, account.tokens_until = 1, 0, now + self.limits.lease_life_s
+
+    # Quota
+
+    async def _lease(self, account: Account, at_us: int) -> None:
+        """One lease of quota for all that wait. Raises Problem when Postgres is away."""
+        if account.leasing is not None:
+            await asyncio.shield(account.leasing)
+            return
+        account.leasing = asyncio.get_running_loop().create_future()
+        try:
+            await self._ask_postgres(account, at_us)
+        except DatabaseAway:
+            raise problems.away("The monthly quota cannot be checked at the moment.") from None
+        finally:
+            account.leasing.set_result(None)
+            account.leasing = None
+
+    async def _lease_early(self, account: Account, at_us: int) -> None:
+        """Fetch before the last unit is spent, so that nobody waits; a failure is told to whoever needs it."""
+        with contextlib.suppress(problems.Problem):
+            await self._lease(account, at_us)
+
+    async def _ask_postgres(self, account: Account, at_us: int) -> None:
+        assert account.quota is not None
+        start, ends_us = period_of(at_us)
+        granted, left = await self._take_quota(account.subscription_id, start, account.quota, account.lease)
+        if start != account.period:
+            account.allowance = 0
+        account.period, account.period_ends_us = start, ends_us
+        account.allowance += granted
+        account.left = left
+        account.quota_used = time.monotonic()
+        if not granted:
+            account.quota_denied_until = time.monotonic() + 1.0
+
+    # Slots
+
+    async def _slot(self, account: Account, by: float) -> None:
+        """Wait for a slot until `by`. Raises Problem."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        account.waiting.append(waiting)
+        try:
+            async with asyncio.timeout(max(0.0, by - time.monotonic())):
+                await waiting
+        except TimeoutError:
+            self.refused["concurrency"] += 1
+            raise problems.Problem(
+                503,
+                "too-many-at-once",
+                "Too many calls at once",
+                f"limited by the plan's concurrency: {account.concurrency} calls at a time. Send fewer in parallel.",
+                [problems.retry_after(1)],
+            ) from None
+
+    # Words
+
+    def _rate_problem(self, account: Account, wait_s: float) -> problems.Problem:
+        self.refused["rate"] += 1
+        head = (b"ratelimit", b'"rate";r=0;t=%d' % max(1, int(wait_s + 0.999)))
+        return problems.Problem(
+            429,
+            "rate-limited",
+            "Too many calls a second",
+            f"limited by the plan's rate: {account.rate} calls a second, {account.burst} at a burst. "
+            f"Try again in {max(0.001, wait_s):.3f} s, or ask for a larger plan.",
+            [problems.retry_after(wait_s), head],
+        )
+
+    def _quota_problem(self, account: Account) -> problems.Problem:
+        self.refused["quota"] += 1
+        resets = datetime.fromtimestamp(account.period_ends_us / 1e6, UTC)
+        seconds = max(1, account.period_ends_us // 1_000_000 - int(time.time()))
+        return problems.Problem(
+            429,
+            "quota-used-up",
+            "The month's quota is used up",
+            f"limited by the subscription's monthly quota: 0 of {_spaced(account.quota or 0)} left, "
+            f"resets {resets.day} {resets:%B} (UTC). Ask for a larger plan.",
+            [problems.retry_after(seconds), (b"ratelimit", b'"month";r=0;t=%d' % seconds)],
+        )
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def period_of(at_us: int) -> tuple[date, int]:
+    """The month (UTC) of a moment: its first day, and when it ends in microseconds since 1970."""
+    day = datetime.fromtimestamp(at_us / 1e6, UTC).date().replace(day=1)
+    after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return day, int(datetime(after.year, after.month, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

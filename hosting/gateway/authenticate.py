@@ -1,0 +1,203 @@
+"""Whose call is it? The ring of key records that this process has seen, and the one way to add to it.
+
+Only `KeyRing` writes records, and it refuses what a later load, a higher epoch or a revocation has overtaken, so no
+request in flight can bring a revoked key back. An outage is never answered with 401: what cannot be checked is 503.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from consumption import keys
+from hosting.gateway import problems
+from hosting.gateway.limits import Limits
+
+if TYPE_CHECKING:
+    from hosting.gateway.admission import Account
+
+
+class DatabaseAway(Exception):
+    """Postgres did not answer in time."""
+
+
+@dataclass(slots=True)
+class Subscriber:
+    """A key with all that its calls need: who pays, what may be called, how much. Only the ring touches the last four."""
+
+    kid: str
+    key_id: int
+    mac: str
+    pepper_version: int
+    is_live: bool
+    expires_at: float
+    epoch: int
+    subscription_id: int
+    subscription_state: str
+    application_id: int
+    team_id: int
+    unit_id: int
+    model_id: int
+    environment: int
+    policy: str
+    pinned_id: int
+    pinned: tuple[int, int, int]
+    rate: int
+    burst: int
+    concurrency: int
+    quota: int | None
+    who: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+    account: "Account | None" = field(default=None, compare=False)
+    sequence: int = field(default=0, compare=False)
+    loaded: float = field(default=0.0, compare=False)
+    used: bool = field(default=True, compare=False)
+
+
+Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
+
+
+class KeyRing:
+    """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account."""
+
+    def __init__(
+        self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None]
+    ) -> None:
+        self.limits = limits
+        self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
+        self.records: dict[bytes, Subscriber] = {}
+        self.database_is_up = True
+        self.stale_answers = 0
+        self.loads = 0
+        self._load = load
+        self._attach = attach
+        self._sequence = 0
+        self._loading: dict[bytes, asyncio.Future[None]] = {}
+        self._unknown: dict[bytes, float] = {}
+        self._overtaken: dict[bytes, int] = {}
+        self._failures: dict[str, tuple[float, int]] = {}
+        self._down_until = 0.0
+
+    def known(self, raw: bytes, now: float, address: str) -> Subscriber | None:
+        """The subscriber of a key, without I/O. None: it has to be loaded first. Raises Problem."""
+        kid = raw[4:12]
+        record = self.records.get(kid)
+        if record is None:
+            return self._not_cached(raw, kid, now, address)
+        age = now - record.loaded
+        if age > self.limits.key_fresh_s:
+            if self.database_is_up or age > self.limits.key_stale_s:
+                return None
+            self.stale_answers += 1
+        digest = hmac.digest(self.peppers.get(record.pepper_version, b""), raw, "sha256").hex()
+        if not hmac.compare_digest(digest, record.mac) or not record.is_live or time.time() > record.expires_at:
+            raise self.failed(address, now)
+        record.used = True
+        return record
+
+    async def fetch(self, raw: bytes) -> None:
+        """Load the record of a well-formed key; one load per kid at a time. Raises Problem (503)."""
+        kid = raw[4:12]
+        running = self._loading.get(kid)
+        if running is None:
+            running = self._loading[kid] = asyncio.ensure_future(self._fetch(kid))
+            running.add_done_callback(lambda _: self._loading.pop(kid, None))
+        try:
+            await asyncio.shield(running)
+        except DatabaseAway:
+            raise problems.away("API keys cannot be checked at the moment.") from None
+
+    async def refresh(self) -> None:
+        """Load again every record that was used since the last time; forget those not used for long."""
+        now = time.monotonic()
+        wanted = [kid.decode() for kid, record in self.records.items() if self._still_wanted(record, now)]
+        await self._reload(wanted)
+        for record in self.records.values():
+            record.used = False
+
+    def revoke(self, kid: bytes) -> None:
+        """Forget a key at once, and refuse any load that began before now."""
+        self._sequence += 1
+        self._overtaken[kid] = self._sequence
+        self.records.pop(kid, None)
+        self._unknown.pop(kid, None)
+        if len(self._overtaken) > self.limits.unknown_keys:
+            del self._overtaken[next(iter(self._overtaken))]
+
+    def failed(self, address: str, now: float) -> problems.Problem:
+        """The answer to a key that is not recognised; the twenty-first in a minute from one address is 429."""
+        since, count = self._failures.get(address, (now, 0))
+        if now - since > 60:
+            since, count = now, 0
+        if len(self._failures) > self.limits.unknown_keys:
+            self._failures.clear()
+        self._failures[address] = (since, count + 1)
+        return problems.too_many_failures() if count >= self.limits.failures_per_minute else problems.not_recognised()
+
+    def _not_cached(self, raw: bytes, kid: bytes, now: float, address: str) -> None:
+        hmac.digest(next(iter(self.peppers.values())), raw, "sha256")  # unknown and wrong keys cost the same
+        if keys.parse(raw) is None or self._unknown.get(kid, 0.0) > now or self._is_guessing(address, now):
+            raise self.failed(address, now)
+
+    def _is_guessing(self, address: str, now: float) -> bool:
+        since, count = self._failures.get(address, (0.0, 0))
+        return count > self.limits.failures_per_minute and now - since < 60
+
+    async def _fetch(self, kid: bytes) -> None:
+        for _ in range(3):
+            await self._reload([kid.decode()])
+            if kid in self.records or kid in self._unknown:
+                return
+        self._remember_unknown([kid], time.monotonic())
+
+    async def _reload(self, kids: list[str]) -> None:
+        if not kids:
+            return
+        now = time.monotonic()
+        if now < self._down_until:
+            raise DatabaseAway
+        self._sequence += 1
+        sequence = self._sequence
+        self.loads += 1
+        try:
+            found = await self._load(kids)
+        except DatabaseAway:
+            self.database_is_up = False
+            self._down_until = time.monotonic() + self.limits.database_probe_s
+            raise
+        self.database_is_up = True
+        for record in found:
+            self._store(record, sequence, now)
+        present = {record.kid for record in found}
+        self._remember_unknown((kid.encode() for kid in kids if kid not in present), now)
+
+    def _store(self, record: Subscriber, sequence: int, began: float) -> None:
+        kid = record.kid.encode()
+        old = self.records.get(kid)
+        if sequence < self._overtaken.get(kid, 0):
+            return
+        if old is not None and (record.epoch < old.epoch or sequence < old.sequence):
+            return
+        record.sequence, record.loaded = sequence, began
+        record.who = (
+            record.subscription_id,
+            record.key_id,
+            record.application_id,
+            record.team_id,
+            record.model_id,
+        )
+        record.used = old.used if old is not None else True
+        self._attach(record)
+        self.records[kid] = record
+        self._unknown.pop(kid, None)
+
+    def _remember_unknown(self, kids: Iterable[bytes], now: float) -> None:
+        for kid in kids:
+            self.records.pop(kid, None)
+            if len(self._unknown) >= self.limits.unknown_keys:
+                self._unknown.clear()
+            self._unknown[kid] = now + self.limits.unknown_key_s
+
+    def _still_wanted(self, record: Subscriber, now: float) -> bool:
+        return record.used or now - record.loaded < self.limits.key_fresh_s

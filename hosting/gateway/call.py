@@ -1,0 +1,359 @@
+"""One inference, from the moment its last request byte is in until the last answer byte is out.
+
+Steps are plain functions. As long as everything needed is at hand (key, lease, slot, connection) a call runs through
+without a task or an await; only what must be waited for moves it to a task.
+"""
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from consumption import spool
+from hosting.gateway import pool, problems, resolve
+from hosting.gateway.admission import Account
+from hosting.gateway.authenticate import Subscriber
+from hosting.gateway.pool import Connection
+from hosting.gateway.resolve import Version
+
+if TYPE_CHECKING:
+    from hosting.gateway.node import Node
+
+log = logging.getLogger(__name__)
+
+CARRIED = {
+    b"content-type": b"content-type: ",
+    b"content-encoding": b"content-encoding: ",
+    b"inference-header-content-length": b"inference-header-content-length: ",
+    b"accept": b"accept: ",
+    b"accept-encoding": b"accept-encoding: ",
+}
+RETURNED = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
+SMALL = 65536
+
+
+class Caller(Protocol):
+    """Who asked: takes the answer in pieces of raw HTTP and tells when it cannot take more."""
+
+    address: str
+    closing: bytes
+
+    def answer(self, data: bytes, last: bool) -> None: ...
+    def refuse(self, problem: problems.Problem, request_id: str, extra: bytes) -> None: ...
+    def break_off(self) -> None: ...
+
+
+class Call:
+    """The state of one inference."""
+
+    __slots__ = (
+        "node", "caller", "raw_key", "slug", "number", "headers", "body", "size",
+        "subscriber", "account", "version", "ticket", "began_ns", "at_us", "connection", "tries",
+        "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "task", "over",
+    )  # fmt: skip
+
+    def __init__(
+        self, node: "Node", caller: Caller, raw_key: bytes, slug: str, number: str,
+        headers: list[tuple[bytes, bytes]], body: list[bytes], size: int,
+    ) -> None:  # fmt: skip
+        self.node = node
+        self.caller = caller
+        self.raw_key = raw_key
+        self.slug = slug
+        self.number = number
+        self.headers = headers
+        self.body = body
+        self.size = size
+        self.subscriber: Subscriber | None = None
+        self.account: Account | None = None
+        self.version: Version | None = None
+        self.ticket: spool.Ticket | None = None
+        self.connection: Connection | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.tries = 0
+        self.status = 0
+        self.error_status = 0
+        self.head = b""
+        self.held = b""
+        self.chunked = False
+        self.sent = False
+        self.over = False
+        self.response_bytes = 0
+        self.began_ns = time.monotonic_ns()
+        self.at_us = 0
+
+    def run(self) -> None:
+        """Go as far as possible now; move to a task if something has to be waited for."""
+        try:
+            if self._prepare():
+                self._forward()
+            else:
+                self.task = asyncio.ensure_future(self._run_patiently())
+        except problems.Problem as problem:
+            self._refuse(problem)
+
+    def leave(self) -> None:
+        """The caller is gone: stop the upstream, record the call as aborted."""
+        if self.over:
+            return
+        if self.connection is not None:
+            self.connection.abandon()
+        if self.task is not None and self.ticket is None:
+            self.task.cancel()
+        self._end(499, spool.ABORTED, 0)
+
+    def slow_down(self) -> None:
+        """The caller cannot take more."""
+        if self.connection is not None:
+            self.connection.pause()
+
+    def speed_up(self) -> None:
+        """The caller can take more again."""
+        if self.connection is not None:
+            self.connection.resume()
+
+    # Steps
+
+    def _prepare(self) -> bool:
+        node = self.node
+        now = time.monotonic()
+        subscriber = self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
+        if subscriber is None:
+            return False
+        self.at_us = at_us = node.clock.now_us()
+        self.version = resolve.version_for(node.snapshot, subscriber, self.slug, self.number, at_us / 1e6)
+        account = subscriber.account
+        assert account is not None
+        if not node.admission.take(account, now, at_us):
+            return False
+        self.account = account
+        return True
+
+    async def _run_patiently(self) -> None:
+        try:
+            node = self.node
+            while self.subscriber is None:
+                await node.keys.fetch(self.raw_key)
+                now = time.monotonic()
+                self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
+            self.at_us = node.clock.now_us()
+            self.version = resolve.version_for(
+                node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6
+            )
+            account = self.subscriber.account
+            assert account is not None
+            await node.admission.wait(account, node.clock.now_us)
+            self.account = account
+            if self.over:
+                node.admission.done(account, False, self.at_us)
+                return
+            self._forward()
+        except problems.Problem as problem:
+            self._refuse(problem)
+        except Exception:
+            log.exception("a call failed inside the gateway")
+            self._refuse(problems.upstream_failed())
+
+    def _forward(self) -> None:
+        """Record the start, then ask the upstream. The record comes first: what is not recorded is not forwarded."""
+        node, version, subscriber = self.node, self.version, self.subscriber
+        assert version is not None and subscriber is not None and version.origin is not None
+        who = subscriber.who
+        try:
+            self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
+        except spool.SpoolFull:
+            raise problems.away("Calls cannot be recorded at the moment.", 5) from None
+        node.counters.in_flight += 1
+        connection = node.pool.take(version.origin)
+        if connection is not None:
+            self._send(connection)
+        else:
+            self.task = asyncio.ensure_future(self._connect())
+
+    async def _connect(self) -> None:
+        version = self.version
+        assert version is not None and version.origin is not None
+        try:
+            for again in (True, False):
+                try:
+                    connection = await self.node.pool.open(version.origin)
+                    break
+                except (OSError, TimeoutError):
+                    if not again:
+                        raise
+                    self.node.counters.retries += 1
+        except (OSError, TimeoutError):
+            self._fail(problems.not_running(version.number), spool.UPSTREAM_ERROR)
+            return
+        if self.over:
+            self.node.pool.give_back(connection)
+        else:
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        version = self.version
+        assert version is not None and self.ticket is not None
+        self.connection = connection
+        self.tries += 1
+        lines = [version.request_head, b"content-length: %d\r\n" % self.size]
+        for name, value in self.headers:
+            prefix = CARRIED.get(name)
+            if prefix is not None:
+                lines += (prefix, value, b"\r\n")
+        lines += (b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n")
+        connection.exchange(self, [b"".join(lines), *self.body], version.first_byte_s)
+
+    # What the upstream says
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        if status < 200 or status > 299:
+            self.error_status = status
+            self.head = next((value for name, value in headers if name == b"content-type"), b"")
+            return
+        assert self.version is not None and self.account is not None and self.ticket is not None
+        self.status = status
+        lines = [problems.status_line(status)]
+        length = None
+        for name, value in headers:
+            if name == b"content-length":
+                length = value
+            elif name in RETURNED:
+                lines += (name, b": ", value, b"\r\n")
+        self.chunked = length is None
+        framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %b\r\n" % length
+        lines += (
+            framing, self.node.date_head, self.version.answer_head, self.account.limit_head(self.at_us),
+            self.caller.closing,
+            b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n",
+        )  # fmt: skip
+        self.head = b"".join(lines)
+
+    def on_data(self, data: bytes) -> None:
+        """Hold the newest piece back: the last one may go out only after the end is recorded."""
+        if self.error_status:
+            self.held = (self.held + data)[:SMALL]
+            return
+        self.response_bytes += len(data)
+        held, self.held = self.held, data
+        if held:
+            self._pass_on(held, False)
+
+    def on_done(self) -> None:
+        self.connection = None
+        if self.error_status:
+            self._translate()
+            return
+        held, self.held = self.held, b""
+        self._end(self.status, spool.OK, 1)
+        self._pass_on(held, True)
+
+    def on_failed(self, why: str, untouched: bool) -> None:
+        self.connection = None
+        version = self.version
+        assert version is not None
+        if untouched and self.tries < 2 and not self.sent:
+            self.node.counters.retries += 1
+            self.task = asyncio.ensure_future(self._connect())
+            return
+        late = why == pool.LATE and not self.status
+        problem = problems.upstream_late(version.first_byte_s) if late else problems.upstream_failed()
+        self._fail(problem, spool.ABORTED if late else spool.UPSTREAM_ERROR)
+
+    def _pass_on(self, data: bytes, last: bool) -> None:
+        if self.chunked:
+            piece = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            data = piece + b"0\r\n\r\n" if last else piece
+        if not self.sent:
+            self.sent = True
+            data = self.head + data
+        self.caller.answer(data, last)
+
+    # How it ends
+
+    def _translate(self) -> None:
+        """An upstream's error in our words; only our own server class may tell what is wrong with an input."""
+        status, version = self.error_status, self.version
+        assert version is not None
+        if status in (400, 404, 413, 422) and not version.is_external and self.head == problems.MEDIA_TYPE and self.held:
+            self._end(status, spool.CLIENT_ERROR, 0)
+            self.caller.refuse(_Quoted(status, self.held), self.request_id, version.answer_head)
+        elif status in (400, 413, 415, 422) and version.is_external:
+            self._fail(problems.refused_input(), spool.CLIENT_ERROR)
+        elif status in (429, 503):
+            self._fail(problems.upstream_busy(), spool.UPSTREAM_ERROR)
+        elif status == 404:
+            self._fail(problems.not_running(version.number), spool.UPSTREAM_ERROR)
+        elif status == 504:
+            self._fail(problems.upstream_late(version.first_byte_s), spool.UPSTREAM_ERROR)
+        else:
+            self._fail(problems.upstream_failed(), spool.UPSTREAM_ERROR)
+
+    def _fail(self, problem: problems.Problem, outcome: int) -> None:
+        if self.over:
+            return
+        self._end(problem.status, outcome, 0)
+        if self.sent:
+            self.caller.break_off()
+        else:
+            extra = self.version.answer_head if self.version is not None else b""
+            self.caller.refuse(problem, self.request_id, extra)
+
+    def _refuse(self, problem: problems.Problem) -> None:
+        if self.over:
+            return
+        if self.ticket is not None:
+            self._fail(problem, spool.UPSTREAM_ERROR)
+            return
+        if self.account is not None:
+            self.node.admission.done(self.account, False, self.at_us)
+        self.over = True
+        self.caller.refuse(problem, self.request_id, b"")
+
+    def _end(self, status: int, outcome: int, units: int) -> None:
+        """Record the end and give back what was held; exactly once."""
+        if self.over:
+            return
+        self.over = True
+        node, ticket, version = self.node, self.ticket, self.version
+        if ticket is None or version is None or self.account is None:
+            return
+        duration_us = (time.monotonic_ns() - self.began_ns) // 1000
+        node.spool.end(ticket, duration_us, self.response_bytes, units, status, outcome)
+        node.admission.done(self.account, units > 0, self.at_us)
+        node.counters.in_flight -= 1
+        node.counters.called(outcome, version.id, duration_us)
+
+    @property
+    def request_id(self) -> str:
+        """The id that the caller is told and that the event carries."""
+        if self.ticket is not None:
+            return self.ticket.event_id.hex()
+        return self.node.spool.new_id(self.node.clock.now_us()).hex()
+
+
+class _Quoted(problems.Problem):
+    """A problem document of our own server class, passed on as it is."""
+
+    def __init__(self, status: int, document: bytes) -> None:
+        super().__init__(status, "", "", "")
+        self._document = document
+
+    def body(self, request_id: str = "") -> bytes:
+        return self._document
+
+
+def key_from(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The key as sent, b"" when there is none or more than one. `Authorization: Bearer` or `X-API-Key`."""
+    found = b""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, text = value.partition(b" ")
+            candidate = text.strip() if scheme.lower() == b"bearer" else b"?"
+        elif name == b"x-api-key":
+            candidate = value.strip()
+        else:
+            continue
+        if found and candidate != found:
+            return b""
+        found = candidate
+    return found

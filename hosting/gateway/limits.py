@@ -1,0 +1,59 @@
+"""Every bound of the gateway in one place: seconds and bytes. `GATEWAY_<NAME>` in the environment overrides one."""
+
+import os
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client, an upstream and a dependency may cost."""
+
+    header_s: float = 10.0
+    body_s: float = 30.0
+    idle_s: float = 15.0
+    write_s: float = 30.0
+    header_bytes: int = 32 * 1024
+    header_count: int = 100
+    url_bytes: int = 4096
+    body_bytes: int = 16 * 1024 * 1024
+    bodies_bytes: int = 512 * 1024 * 1024
+    connections_per_address: int = 64
+    connections: int = 4096
+    pipelined: int = 16
+    failures_per_minute: int = 20
+
+    connect_s: float = 1.0
+    first_byte_s: float = 30.0
+    upstream_idle_s: float = 15.0
+    total_s: float = 300.0
+    keep_upstream_s: float = 4.0
+    response_bytes: int = 32 * 1024 * 1024
+    response_header_bytes: int = 16 * 1024
+    response_header_count: int = 100
+    upstream_concurrency: int = 256
+    slot_wait_s: float = 0.1
+
+    redis_s: float = 0.05
+    redis_probe_s: float = 0.5
+    database_s: float = 2.0
+    database_probe_s: float = 1.0
+    key_fresh_s: float = 5.0
+    key_stale_s: float = 120.0
+    key_refresh_s: float = 1.5
+    keys: int = 50_000
+    unknown_keys: int = 10_000
+    unknown_key_s: float = 10.0
+    snapshot_s: float = 1.5
+    lease_life_s: float = 1.0
+    quota_idle_s: float = 5.0
+    drain_s: float = 30.0
+
+
+def from_environment() -> Limits:
+    """The limits with what the environment says; raises ValueError on nonsense."""
+    told = {}
+    for field in fields(Limits):
+        text = os.environ.get(f"GATEWAY_{field.name.upper()}")
+        if text is not None:
+            told[field.name] = type(field.default)(text)
+    return Limits(**told)

@@ -1,0 +1,256 @@
+"""What one gateway process has, and the timers that keep it fresh."""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+from datetime import date
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from consumption import keys, quota
+from consumption.spool import OUTCOMES, Spool
+from hosting.gateway import limits, metrics, snapshot
+from hosting.gateway.admission import GCRA, Admission
+from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
+from hosting.gateway.pool import Pool
+from hosting.gateway.problems import Problem
+from hosting.gateway.protocol import Doorway
+from hosting.gateway.redis_line import Ear, Redis, pack
+from hosting.gateway.resolve import Snapshot
+
+CHANNEL = "gateway:nudge"
+
+
+class Clock:
+    """Microseconds since 1970 by Postgres' clock, carried on by this machine's monotonic one: a step changes nothing."""
+
+    def __init__(self) -> None:
+        self._offset_us = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+        self.skew_s = 0.0
+
+    def now_us(self) -> int:
+        return time.monotonic_ns() // 1000 + self._offset_us
+
+    def set(self, database_us: int, before_ns: int, after_ns: int) -> None:
+        """Follow Postgres' clock, read between two moments of ours."""
+        self._offset_us = database_us - (before_ns + after_ns) // 2000
+        self.skew_s = time.time() - database_us / 1e6
+
+
+class Node:
+    """The state of a gateway process. Request code reads it; only the loops below write it."""
+
+    def __init__(self, bounds: limits.Limits, *, redis_url: str, spool_dir: Path, run_dir: Path, worker: int, workers: int) -> None:
+        self.log = logging.getLogger("hosting.gateway")
+        self.limits = bounds
+        self.worker = worker
+        self.run_dir = run_dir
+        self.clock = Clock()
+        self.counters = metrics.Counters()
+        self.doorway = Doorway(bounds.connections_per_address, bounds.connections, bounds.bodies_bytes)
+        self.spool = Spool(spool_dir)
+        self.database = snapshot.Database(4, bounds.database_s)
+        script = pack("SCRIPT", "LOAD", GCRA)
+        self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
+        self.ear = Ear(redis_url, CHANNEL, self._heard)
+        self.pool = Pool(bounds)
+        self.admission = Admission(bounds, self.redis, workers, self._take_quota, self._return_quota, self._saw_epoch)
+        self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach)
+        self.snapshot = Snapshot({}, 0.0)
+        self.date_head = b""
+        self.connections: set[Any] = set()
+        self._epoch = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._snapshot_nudge = asyncio.Event()
+        self._key_nudge = asyncio.Event()
+        self._syncing: asyncio.Future[None] | None = None
+
+    @classmethod
+    def from_environment(cls) -> "Node":
+        run_dir = Path(os.environ.get("RUN_DIR", settings.RUN_DIR))
+        return cls(
+            limits.from_environment(),
+            redis_url=settings.REDIS_URL,
+            spool_dir=Path(os.environ.get("SPOOL_DIR", run_dir / "spool")),
+            run_dir=run_dir,
+            worker=int(os.environ.get("GATEWAY_WORKER", "0")),
+            workers=int(os.environ.get("GATEWAY_WORKERS", "1")),
+        )
+
+    async def start(self) -> None:
+        """Connect to what is there; what is not there is looked for by the loops."""
+        await self.redis.start()
+        self.ear.start()
+        try:
+            await self._look_at_clock()
+            await self._look_at_models()
+        except DatabaseAway:
+            self.log.warning("postgres is away at start: not ready until it answers")
+        self._every(self.limits.snapshot_s, self._look_at_models, self._snapshot_nudge)
+        self._every(self.limits.key_refresh_s, self.keys.refresh, self._key_nudge)
+        self._every(30.0, self._look_at_clock)
+        self._every(self.limits.quota_idle_s / 2, self._bring_back_idle)
+        self._every(0.05, self._sync)
+        self._every(0.25, self._tick)
+        self._every(1.0, self._tell)
+        await self._tick()
+
+    async def stop(self) -> None:
+        """Everything is answered: return the leases, close the journal."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            async with asyncio.timeout(5):
+                await self.admission.bring_back(idle_only=False)
+        except TimeoutError:
+            self.log.warning("leases were not returned: they come back when the spool is settled")
+        await self.ear.stop()
+        await self.redis.stop()
+        self.pool.close()
+        self.spool.sync()
+        self.spool.close()
+        self.database.close()
+
+    def is_ready(self) -> bool:
+        """Can calls be answered? There is a snapshot, and what is cached may still be used."""
+        return self.snapshot.made_at > 0
+
+    def new_request_id(self) -> str:
+        return self.spool.new_id(self.clock.now_us()).hex()
+
+    def leaks_key(self, query: bytes) -> bool:
+        """Is there a key in the query string? Then it counts as leaked; if it is a live one, it is revoked."""
+        kids = keys.find(query)
+        if kids:
+            self.log.warning("keys %s were sent in an address and count as leaked", ",".join(kids))
+            self._spawn(self._revoke_leaked(query))
+        return bool(kids)
+
+    # What the loops do
+
+    async def _look_at_models(self) -> None:
+        fresh = await self.database.run(snapshot.snapshot, self.snapshot if self.is_ready() else None)
+        self.snapshot = fresh
+
+    async def _look_at_clock(self) -> None:
+        before = time.monotonic_ns()
+        database_us = await self.database.run(snapshot.database_time_us)
+        self.clock.set(database_us, before, time.monotonic_ns())
+        if abs(self.clock.skew_s) > 2:
+            self.log.warning("this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s)
+
+    async def _bring_back_idle(self) -> None:
+        await self.admission.bring_back(idle_only=True)
+
+    async def _sync(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self.spool.sync)
+
+    async def _tick(self) -> None:
+        now = time.monotonic()
+        self.date_head = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        self.pool.tick(now)
+        for connection in list(self.connections):
+            connection.tick(now)
+
+    async def _tell(self) -> None:
+        document = metrics.text(self.counters, OUTCOMES, self._gauges(), self.worker)
+        metrics.publish(self.run_dir / "metrics", self.worker, document)
+
+    def _gauges(self) -> dict[str, float]:
+        refused = {f"refused_{name}_total": float(count) for name, count in self.admission.refused.items()}
+        return {
+            "in_flight": self.counters.in_flight,
+            "connections": len(self.connections),
+            "connections_turned_away_total": self.doorway.turned_away,
+            "connections_closed_slow_total": self.counters.closed_slow,
+            "requests_refused_framing_total": self.counters.refused_framing,
+            "upstream_connections_idle": self.pool.idle_count(),
+            "upstream_connections_opened_total": self.pool.opened,
+            "upstream_retries_total": self.counters.retries,
+            "degraded_decisions_total": self.admission.degraded,
+            "stale_key_answers_total": self.keys.stale_answers,
+            "key_loads_total": self.keys.loads,
+            "keys": len(self.keys.records),
+            "redis_up": self.redis.is_up,
+            "redis_trips_total": self.redis.trips,
+            "postgres_up": self.keys.database_is_up,
+            "models": len(self.snapshot.models),
+            "clock_skew_seconds": self.clock.skew_s,
+            **refused,
+        }
+
+    # Doors to Postgres
+
+    async def _load_keys(self, kids: list[str]) -> list[Subscriber]:
+        return await self.database.run(snapshot.subscribers, kids)
+
+    async def _take_quota(self, subscription_id: int, start: date, limit: int, wanted: int) -> tuple[int, int]:
+        return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder)
+
+    async def _return_quota(self, subscription_id: int, start: date, unspent: int) -> None:
+        await self.database.run(quota.bring_back, subscription_id, start, self.spool.holder, unspent)
+
+    async def _revoke_leaked(self, query: bytes) -> None:
+        for raw in keys.find_texts(query):
+            try:
+                if self.keys.known(raw, time.monotonic(), "") is None:
+                    await self.keys.fetch(raw)
+                    self.keys.known(raw, time.monotonic(), "")
+                await self.database.run(snapshot.revoke_leaked, raw[4:12].decode())
+                self.keys.revoke(raw[4:12])
+            except (Problem, DatabaseAway):
+                continue
+
+    # Nudges
+
+    def _heard(self, payload: bytes) -> None:
+        """Something changed in Postgres. An empty payload: we may have missed something."""
+        try:
+            message = json.loads(payload) if payload else {}
+        except ValueError:
+            message = {}
+        kind = message.get("kind", "")
+        if kind in ("revoke", "key"):
+            self.keys.revoke(str(message.get("kid", "")).encode())
+        else:
+            self._key_nudge.set()
+            self._snapshot_nudge.set()
+
+    def _saw_epoch(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._key_nudge.set()
+
+    # Loops
+
+    def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]], nudge: asyncio.Event | None = None) -> None:
+        self._spawn(self._repeat(seconds, work, nudge))
+
+    async def _repeat(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]], nudge: asyncio.Event | None) -> None:
+        while True:
+            if nudge is None:
+                await asyncio.sleep(seconds)
+            else:
+                try:
+                    await asyncio.wait_for(nudge.wait(), seconds)
+                except TimeoutError:
+                    pass
+                nudge.clear()
+            try:
+                await work()
+            except DatabaseAway:
+                pass
+            except Exception:
+                self.log.exception("a loop of the gateway failed; it goes on")
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

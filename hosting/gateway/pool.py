@@ -1,0 +1,243 @@
+"""Keep-alive HTTP/1.1 connections to upstreams, and one exchange over one of them.
+
+An exchange is driven by callbacks, not awaits: at tens of microseconds a request, a task per step would be the bill.
+Deadlines are attributes that one ticker looks at; no timer is made per request.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import httptools
+
+from hosting.gateway.addresses import Origin
+from hosting.gateway.limits import Limits
+
+REFUSED, LOST, LATE, MALFORMED, TOO_LARGE, SILENT = "refused", "lost", "late", "malformed", "too_large", "silent"
+
+
+class Sink(Protocol):
+    """Who waits for an answer."""
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
+    def on_data(self, data: bytes) -> None: ...
+    def on_done(self) -> None: ...
+    def on_failed(self, why: str, untouched: bool) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One connection to an upstream; serves one exchange at a time."""
+
+    __slots__ = (
+        "pool", "origin", "transport", "parser", "sink", "headers", "header_bytes", "status", "body_bytes",
+        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "answered", "paused", "closed",
+    )  # fmt: skip
+
+    def __init__(self, pool: "Pool", origin: Origin) -> None:
+        self.pool = pool
+        self.origin = origin
+        self.transport: Any = None
+        self.parser: Any = None
+        self.sink: Sink | None = None
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.header_bytes = 0
+        self.status = 0
+        self.body_bytes = 0
+        self.deadline = 0.0
+        self.last_byte_by = 0.0
+        self.idle_since = 0.0
+        self.keeps = False
+        self.is_reused = False
+        self.answered = False
+        self.paused = False
+        self.closed = False
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def exchange(self, sink: Sink, request: list[bytes], first_byte_s: float) -> None:
+        """Send a whole request; the sink hears the rest."""
+        now = time.monotonic()
+        self.sink = sink
+        self.parser = httptools.HttpResponseParser(self)
+        self.answered = False
+        self.header_bytes = self.body_bytes = 0
+        self.headers = []
+        self.deadline = now + first_byte_s
+        self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
+        self.pool.busy.add(self)
+        if len(request) > 1 and len(request[1]) > 16384:
+            self.transport.writelines(request)
+        else:
+            self.transport.write(b"".join(request))
+
+    def abandon(self) -> None:
+        """The caller has left: hang up, so that the upstream can stop."""
+        self.sink = None
+        self._end()
+        self.transport.abort()
+
+    def pause(self) -> None:
+        """The caller reads slowly: read slowly too."""
+        if not self.paused and not self.closed:
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused and not self.closed:
+            self.paused = False
+            self.transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        sink = self.sink
+        if sink is None:
+            self.transport.abort()  # an idle upstream has nothing to say
+            return
+        self.answered = True
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.fail(MALFORMED)
+        except httptools.HttpParserError:
+            self.fail(MALFORMED)
+        else:
+            if self.sink is sink and not self.status:
+                self.header_bytes += len(data)
+                if self.header_bytes > self.pool.limits.response_header_bytes:
+                    self.fail(MALFORMED)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.pool.forget(self)
+        if self.sink is not None:
+            self.fail(LOST if self.answered else SILENT)
+
+    # Parser callbacks
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.header_bytes += len(name) + len(value)
+        headers = self.headers
+        headers.append((name.lower(), value))
+        limits = self.pool.limits
+        if self.header_bytes > limits.response_header_bytes or len(headers) > limits.response_header_count:
+            self.fail(MALFORMED)
+
+    def on_headers_complete(self) -> None:
+        status = self.parser.get_status_code()
+        if status < 200:
+            return
+        self.status = status
+        self.keeps = self.parser.should_keep_alive()
+        self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
+        if self.sink is not None:
+            self.sink.on_head(status, self.headers)
+
+    def on_body(self, data: bytes) -> None:
+        self.body_bytes += len(data)
+        if self.body_bytes > self.pool.limits.response_bytes:
+            self.fail(TOO_LARGE)
+        elif self.sink is not None:
+            self.sink.on_data(data)
+            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
+
+    def on_message_complete(self) -> None:
+        if self.status < 200:
+            self.headers = []
+            return
+        sink, self.sink = self.sink, None
+        self._end()
+        self.status = 0
+        if self.keeps and not self.paused:
+            self.pool.give_back(self)
+        else:
+            self.transport.close()
+        if sink is not None:
+            sink.on_done()
+
+    def fail(self, why: str) -> None:
+        """End the exchange without an answer and never use the connection again."""
+        sink, self.sink = self.sink, None
+        self._end()
+        self.transport.abort()
+        if sink is not None:
+            sink.on_failed(why, False)
+
+    def _end(self) -> None:
+        self.pool.busy.discard(self)
+
+
+class Pool:
+    """All connections of a process, by origin."""
+
+    def __init__(self, limits: Limits, connect: Callable[..., Any] | None = None) -> None:
+        self.limits = limits
+        self.busy: set[Connection] = set()
+        self.opened = 0
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._tls = ssl.create_default_context()
+        self._connect = connect
+
+    def take(self, origin: Origin) -> Connection | None:
+        """An idle connection, the one used last (its upstream is surely awake); None if there is none."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if not connection.closed and not connection.transport.is_closing():
+                connection.is_reused = True
+                return connection
+        return None
+
+    async def open(self, origin: Origin) -> Connection:
+        """A new connection within the connect deadline. Raises OSError or TimeoutError."""
+        loop = asyncio.get_running_loop()
+        self.opened += 1
+        async with asyncio.timeout(self.limits.connect_s):
+            if self._connect is not None:
+                return await self._connect(lambda: Connection(self, origin), origin, self._tls)
+            _, connection = await loop.create_connection(
+                lambda: Connection(self, origin),
+                origin.host,
+                origin.port,
+                ssl=self._tls if origin.tls else None,
+                server_hostname=origin.host if origin.tls else None,
+            )
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """The exchange is over and the upstream keeps the connection."""
+        connection.idle_since = time.monotonic()
+        idle = self._idle.get(connection.origin)
+        if idle is None:
+            idle = self._idle[connection.origin] = deque()
+        idle.append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self.busy.discard(connection)
+        idle = self._idle.get(connection.origin)
+        if idle and connection in idle:
+            idle.remove(connection)
+
+    def tick(self, now: float) -> None:
+        """Fail what is late, close what was idle long; called a few times a second."""
+        for connection in [c for c in self.busy if now > c.deadline or now > c.last_byte_by]:
+            if not connection.paused or now > connection.last_byte_by:
+                connection.fail(LATE)
+        for idle in self._idle.values():
+            while idle and now - idle[0].idle_since > self.limits.keep_upstream_s:
+                idle.popleft().transport.close()
+
+    def idle_count(self) -> int:
+        """Connections that wait for work."""
+        return sum(len(idle) for idle in self._idle.values())
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for idle in self._idle.values():
+            for connection in list(idle):
+                connection.transport.abort()
+        for connection in list(self.busy):
+            connection.fail(LOST)

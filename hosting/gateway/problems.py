@@ -1,0 +1,231 @@
+"""Answers other than 200: problem+json (RFC 9457) with the member `error` that the protocol's clients read.
+
+The words are the gateway's own; nothing that an upstream said is ever repeated here.
+"""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+
+MEDIA_TYPE = b"application/problem+json"
+BASE = "/docs/problems/"
+
+
+class Problem(Exception):
+    """One refusal: a status, a page in the docs (`slug`), a title and what the caller can do about it."""
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        *,
+        close: bool = False,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.title = title
+        self.detail = detail
+        self.headers = tuple(headers)
+        self.close = close
+
+    def body(self, request_id: str = "") -> bytes:
+        """The JSON document."""
+        members = {
+            "type": BASE + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "error": self.detail,
+        }
+        if request_id:
+            members["request_id"] = request_id
+        return json.dumps(members, ensure_ascii=False).encode()
+
+
+def retry_after(seconds: float) -> tuple[bytes, bytes]:
+    """Whole seconds, at least one."""
+    return b"retry-after", b"%d" % max(1, int(seconds + 0.999))
+
+
+def status_line(status: int) -> bytes:
+    """`HTTP/1.1 200 OK` and its line end."""
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+
+CHALLENGE = (b"www-authenticate", b'Bearer realm="models"')
+
+
+def not_recognised() -> Problem:
+    """401, the same for no key, unknown, wrong, expired and revoked keys."""
+    return Problem(
+        401,
+        "key-not-recognised",
+        "The API key is not recognised",
+        "Send a live API key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.",
+        [CHALLENGE],
+    )
+
+
+def too_many_failures() -> Problem:
+    return Problem(
+        429,
+        "too-many-failed-keys",
+        "Too many failed keys",
+        "Too many keys from this address were not recognised. Wait a minute, then send a live key.",
+        [retry_after(60)],
+    )
+
+
+def key_in_query() -> Problem:
+    return Problem(
+        400,
+        "key-in-address",
+        "An API key was sent in the address",
+        "Addresses end up in logs, so this key counts as leaked and is being revoked. "
+        "Make a new key and send it as 'Authorization: Bearer'.",
+    )
+
+
+def away(what: str, seconds: float = 1) -> Problem:
+    """503: something the gateway needs does not answer."""
+    return Problem(
+        503,
+        "try-again",
+        "The gateway cannot answer now",
+        f"{what} Try again in a moment.",
+        [retry_after(seconds)],
+    )
+
+
+def no_such_model() -> Problem:
+    return Problem(
+        404,
+        "no-such-model",
+        "No such model",
+        "This key's subscription has no model of that name. Check the name and the key's application.",
+    )
+
+
+def no_such_version(text: str) -> Problem:
+    return Problem(404, "no-such-version", "No such version", f"The model has no callable version '{text[:40]}'.")
+
+
+def no_such_route() -> Problem:
+    return Problem(404, "no-such-route", "There is nothing at this address", "See /docs for the routes of the gateway.")
+
+
+def wrong_method(allowed: bytes) -> Problem:
+    return Problem(
+        405,
+        "wrong-method",
+        "The address does not take this method",
+        f"Use {allowed.decode()}.",
+        [(b"allow", allowed)],
+    )
+
+
+def subscription_not_active(state: str) -> Problem:
+    return Problem(
+        403,
+        "subscription-not-active",
+        "The subscription is not active",
+        f"The subscription of this key is {state}. Ask the application's team to resume or renew it.",
+    )
+
+
+def version_gone(model: str, number: str, successor: str) -> Problem:
+    remedy = f"Move to version {successor}." if successor else "Ask the model's team for a replacement."
+    headers = [(b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())]
+    return Problem(
+        410,
+        "version-gone",
+        "The version has been retired",
+        f"Version {number} of {model} is past its sunset. {remedy}",
+        headers if successor else (),
+    )
+
+
+def version_suspended(number: str) -> Problem:
+    return Problem(
+        503,
+        "version-suspended",
+        "The version is suspended",
+        f"Version {number} is suspended by the marketplace. The model's page says why and until when.",
+        [retry_after(60)],
+    )
+
+
+def not_running(number: str) -> Problem:
+    return Problem(
+        503,
+        "not-running",
+        "The version is not running",
+        f"No replica of version {number} is ready. Try again in a moment.",
+        [retry_after(5)],
+    )
+
+
+def bad_framing(detail: str) -> Problem:
+    """400 and the connection is closed: what follows cannot be trusted to be a request."""
+    return Problem(400, "unreadable-request", "The request cannot be read", detail, close=True)
+
+
+def headers_too_large(detail: str) -> Problem:
+    return Problem(431, "headers-too-large", "The request's headers are too large", detail, close=True)
+
+
+def body_too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "request-too-large",
+        "The request is too large",
+        f"A request body may have {limit // (1024 * 1024)} MiB. Send fewer rows at a time.",
+        close=True,
+    )
+
+
+def too_slow(what: str) -> Problem:
+    return Problem(408, "too-slow", "The request came too slowly", f"The {what} did not arrive in time.", close=True)
+
+
+def upstream_failed() -> Problem:
+    return Problem(
+        502,
+        "model-failed",
+        "The model failed",
+        "The model did not give a usable answer. The call is not charged. If it happens again, tell the model's team.",
+    )
+
+
+def upstream_late(seconds: float) -> Problem:
+    return Problem(
+        504,
+        "model-late",
+        "The model did not answer in time",
+        f"The model gave no answer within {seconds:g} seconds. The call is not charged.",
+    )
+
+
+def upstream_busy() -> Problem:
+    return Problem(
+        503,
+        "model-busy",
+        "The model is busy",
+        "All replicas of the model are busy and its queue is full. Try again in a moment.",
+        [retry_after(1)],
+    )
+
+
+def refused_input() -> Problem:
+    return Problem(
+        422,
+        "bad-input",
+        "The model refused the input",
+        "The model's endpoint refused the input. Compare it with the model's signature.",
+    )

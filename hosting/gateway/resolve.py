@@ -1,0 +1,146 @@
+"""Which version answers? From an immutable snapshot of models and versions; no I/O."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hosting.gateway import problems
+from hosting.gateway.addresses import Origin
+from hosting.gateway.authenticate import Subscriber
+
+RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_running"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes."""
+
+    id: int
+    number: str
+    order: tuple[int, int, int]
+    is_deprecated: bool
+    is_suspended: bool
+    is_retired: bool
+    sunset_at: float | None
+    successor: str
+    origin: Origin | None
+    is_external: bool
+    request_head: bytes
+    ready_head: bytes
+    answer_head: bytes
+    platform: str
+    signature: dict[str, Any]
+    first_byte_s: float
+
+    def standing(self, now: float) -> str:
+        """May it be called at `now` (seconds since 1970)?"""
+        if self.is_retired or (self.sunset_at is not None and now >= self.sunset_at):
+            return GONE
+        if self.is_suspended:
+            return SUSPENDED
+        return RUNNING if self.origin else NOT_RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with its live and retired versions, newest first. `teams` and `units`: who may see it; both None: all."""
+
+    id: int
+    slug: str
+    versions: tuple[Version, ...]
+    teams: frozenset[int] | None
+    units: frozenset[int] | None
+    by_number: dict[str, Version]
+
+    def seen_by(self, subscriber: Subscriber) -> bool:
+        """Is the model visible to the team that the key belongs to?"""
+        if self.teams is None and self.units is None:
+            return True
+        return (self.teams is not None and subscriber.team_id in self.teams) or (
+            self.units is not None and subscriber.unit_id in self.units
+        )
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All models at one moment. `resolved` remembers what each policy came to; it dies with the snapshot."""
+
+    models: dict[str, Model]
+    made_at: float
+    fingerprint: int = 0
+    resolved: dict[tuple[int, str, int], Version] = field(default_factory=dict)
+
+
+def model_for(snapshot: Snapshot, subscriber: Subscriber, slug: str) -> Model:
+    """The model by name, if the key's subscription is for it, active, and the team may see it. Raises Problem."""
+    model = snapshot.models.get(slug)
+    if model is None or model.id != subscriber.model_id or not model.seen_by(subscriber):
+        raise problems.no_such_model()
+    if subscriber.subscription_state != "active":
+        raise problems.subscription_not_active(subscriber.subscription_state)
+    return model
+
+
+def version_for(snapshot: Snapshot, subscriber: Subscriber, slug: str, number: str, now: float) -> Version:
+    """The version that answers a call: the named one, or what the subscription's policy comes to. Raises Problem."""
+    model = model_for(snapshot, subscriber, slug)
+    if number:
+        version = model.by_number.get(number)
+        if version is None:
+            raise problems.no_such_version(number)
+    else:
+        version = by_policy(snapshot, model, subscriber, now)
+    standing = version.standing(now)
+    if standing is not RUNNING:
+        raise refusal(model, version, standing)
+    return version
+
+
+def refusal(model: Model, version: Version, standing: str) -> problems.Problem:
+    """Why a version does not answer, in words."""
+    if standing is GONE:
+        return problems.version_gone(model.slug, version.number, version.successor)
+    if standing is SUSPENDED:
+        return problems.version_suspended(version.number)
+    return problems.not_running(version.number)
+
+
+def by_policy(snapshot: Snapshot, model: Model, subscriber: Subscriber, now: float) -> Version:
+    """What an unversioned call means for this subscription. Raises Problem."""
+    key = (model.id, subscriber.policy, subscriber.pinned_id)
+    version = snapshot.resolved.get(key)
+    if version is None or version.standing(now) is not RUNNING:
+        version = snapshot.resolved[key] = _choose(model, subscriber, now)
+    return version
+
+
+def _choose(model: Model, subscriber: Subscriber, now: float) -> Version:
+    pinned = next((version for version in model.versions if version.id == subscriber.pinned_id), None)
+    same = {"pin_exact": 3, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
+    fitting = [
+        version
+        for version in model.versions
+        if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned
+    ]
+    running = [version for version in fitting if version.standing(now) is RUNNING]
+    fresh = [version for version in running if not version.is_deprecated]
+    if fresh or running:
+        return max(fresh or running, key=lambda version: version.order)
+    if pinned is None:
+        raise problems.no_such_version(".".join(map(str, subscriber.pinned)))
+    return pinned
+
+
+def callable_numbers(model: Model, now: float) -> list[str]:
+    """The versions that a key of this model may name, oldest first."""
+    return [version.number for version in reversed(model.versions) if version.standing(now) in (RUNNING, NOT_RUNNING)]
+
+
+def metadata(model: Model, version: Version, now: float) -> bytes:
+    """The protocol's model metadata as JSON."""
+    tensors = {
+        side: [{"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]} for t in version.signature.get(side, [])]
+        for side in ("inputs", "outputs")
+    }
+    document = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform, **tensors}
+    return json.dumps(document).encode()
