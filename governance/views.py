@@ -1,5 +1,7 @@
 """Pages of governance: the queue, a review, a version's evidence."""
 
+from collections import Counter
+
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
@@ -8,7 +10,6 @@ from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
 from governance import actions, cards, policies
 from governance.forms import DecisionForm, ReasonForm
-from governance.matrix import roles_for
 from governance.models import Review
 from governance.permissions import (
     can_resume,
@@ -24,16 +25,15 @@ def queue(request):
     """What waits for a decision, the person's own first, the most urgent on top."""
     if not can_review(request.user) and not request.user.has_role("auditor", "admin"):
         raise Http404
-    roles = request.user.roles()
+    kind = request.GET.get("kind", "")
     reviews = list(Review.objects.visible_to(request.user).open().for_queue())
-    for review in reviews:
-        review.needed_roles = roles_for(review.kind, review.version.risk_tier)
-        review.is_mine = bool(roles & set(review.needed_roles))
-    context = {
-        "mine": [review for review in reviews if review.is_mine],
-        "others": [review for review in reviews if not review.is_mine],
-    }
-    return render(request, "governance/_queue.html" if request.htmx else "governance/queue.html", context)
+    shown = [review for review in reviews if kind in ("", review.kind)]
+    for review in shown:
+        review.why_not = why_not_decide(request.user, review)
+        review.may_decide = not review.why_not
+    shown.sort(key=lambda review: not review.may_decide)
+    context = {"reviews": shown, "tabs": _kinds(reviews, kind)}
+    return render(request, "governance/queue.html", context)
 
 
 def review(request, pk):
@@ -105,9 +105,45 @@ def card_sections(version):
     return sections
 
 
+def _kinds(reviews, current):
+    """The queue's tabs: all, and each kind that waits, with counts."""
+    counts = Counter(review.kind for review in reviews)
+    tabs = [{"label": "All", "url": "?", "current": not current, "count": len(reviews)}]
+    return tabs + [
+        {"label": kind.label, "url": f"?kind={kind}", "current": kind == current, "count": counts[kind]}
+        for kind in Review.Kind
+        if counts[kind] or kind == current
+    ]
+
+
+def _changes(version, previous):
+    """What differs from the last published version: [{"label", "before", "after"}], card fields and signature."""
+    if previous is None:
+        return []
+    before, after = previous.card.data, version.card.data
+    rows = [
+        {"label": field.label, "before": before.get(field.id), "after": after.get(field.id)}
+        for field in cards.FIELDS
+        if before.get(field.id) != after.get(field.id) and field.source != "auto"
+    ]
+    if previous.signature != version.signature:
+        rows.append({"label": "Signature", "before": _names(previous.signature), "after": _names(version.signature)})
+    return rows
+
+
+def _names(signature):
+    sides = (("in", "inputs"), ("out", "outputs"))
+    return "; ".join(f"{word}: {', '.join(f['name'] for f in signature.get(side, []))}" for word, side in sides)
+
+
 def _review_context(user, found):
+    earlier = found.version.model.versions.filter(state__in=ModelVersion.LISTED).exclude(pk=found.version_id)
+    previous = earlier.newest_first().select_related("card").first()
     return {
         "version": found.version,
+        "model": found.version.model,
+        "previous": previous,
+        "changes": _changes(found.version, previous),
         "sections": card_sections(found.version),
         "why_not": why_not_decide(user, found),
         "is_open": found.state == Review.State.OPEN,

@@ -1,13 +1,14 @@
 """A version's API as people and tools read it: the tab, the OpenAPI document, Swagger UI."""
 
+import json
+
 from django.conf import settings
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import path
+from django.urls import path, reverse
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from consumption.models import Subscription
 from publishing import contract
 
 KEY_PLACEHOLDER = "YOUR_API_KEY"
@@ -19,9 +20,16 @@ def api_tab(request, slug):
     context = model_frame(request, entry, "publishing:api_tab")
     version = context["version"]
     if version:
-        context["snippets"] = contract.snippets(**_facts(version), key=KEY_PLACEHOLDER)
-        context["held"] = Subscription.objects.held_by(request.user).filter(model=entry).open().for_list()
-        context["gateway_url"] = settings.GATEWAY_URL
+        where = [entry.slug, version.number]
+        context |= {
+            "signature": version.signature,
+            "example_json": json.dumps(version.example, indent=2, ensure_ascii=False),
+            "snippets": contract.snippets(**_facts(version), key=KEY_PLACEHOLDER),
+            "base_url": f"{settings.GATEWAY_URL}/v2/models/{entry.slug}",
+            "swagger_url": reverse("publishing:docs", args=where),
+            "openapi_url": reverse("publishing:openapi", args=where),
+            "postman_url": reverse("publishing:postman", args=where),
+        }
     return render(request, "publishing/api_tab.html", context)
 
 

@@ -63,50 +63,86 @@ class VersionForm(forms.Form):
 
 
 class PackageForm(forms.Form):
-    """A file, or the address of an endpoint that is hosted elsewhere."""
+    file = forms.FileField(
+        label="Package file",
+        help_text="One .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour.",
+    )
 
-    file = forms.FileField(required=False, label="Package", help_text="One .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour.")
-    external_url = forms.URLField(required=False, assume_scheme="https", label="or: external endpoint", help_text="https address that speaks the Open Inference Protocol v2.")
 
-    def clean(self):
-        data = super().clean()
-        if bool(data.get("file")) == bool(data.get("external_url")):
-            raise forms.ValidationError("Give either a file or an address.")
-        return data
+class ExternalForm(forms.Form):
+    external_url = forms.URLField(
+        assume_scheme="https", label="Address of the endpoint", help_text="https; it speaks the Open Inference Protocol v2."
+    )
 
 
 class InterfaceForm(forms.Form):
-    """Signature and example as JSON, and the promised service level."""
+    """Signature and example as JSON."""
 
     signature = forms.JSONField(widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"}))
-    example = forms.JSONField(widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}), label="Example request")
-    availability = forms.ChoiceField(choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")], label="Availability")
+    example = forms.JSONField(
+        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}), label="Example request"
+    )
+
+    @classmethod
+    def of(cls, version):
+        """Initial values from a version: indented JSON."""
+        return {name: getattr(version, name) for name in ("signature", "example")}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.encoder = Indented
+
+
+class SlaForm(forms.Form):
+    """The service level that is promised."""
+
+    availability = forms.ChoiceField(choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")])
     p95_ms = forms.IntegerField(min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds")
     rps = forms.IntegerField(min_value=1, max_value=100_000, label="Requests a second")
     support = forms.CharField(max_length=80, label="Support hours", initial="Office hours")
 
-    @classmethod
-    def of(cls, version):
-        """Initial values from a version."""
-        text = {name: json.dumps(getattr(version, name), indent=2, ensure_ascii=False) for name in ("signature", "example")}
-        return {**version.sla, **text}
+
+class Indented(json.JSONEncoder):
+    """JSON that people can read in a text area."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs | {"indent": 2, "ensure_ascii": False})
 
 
 class CardForm(forms.Form):
-    """One section of the card, from the schema."""
+    """The whole card, from the schema, without what the product fills in by itself."""
 
-    def __init__(self, *args, section, data, **kwargs):
-        fields = [field for field in cards.FIELDS if field.section == section and field.source != "auto"]
-        super().__init__(*args, initial={field.id: _shown(field, data.get(field.id)) for field in fields}, **kwargs)
-        for field in fields:
+    def __init__(self, *args, data=None, **kwargs):
+        posted = args[0] if args else None
+        asked = [field for field in cards.FIELDS if field.source != "auto"]
+        super().__init__(posted, initial={field.id: _shown(data.get(field.id)) for field in asked}, **kwargs)
+        for field in asked:
             self.fields[field.id] = _card_field(field)
 
     def clean(self):
         return {"values": {name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()}}
 
+    def sections(self, missing):
+        """[{"id", "title", "done", "needed", "fields": [{"field", "missing"}]}] for the page; `missing` holds field ids."""
+        return [section for section in (self._section(one, missing) for one in cards.SECTIONS) if section["fields"]]
+
+    def _section(self, section, missing):
+        names = [field.id for field in cards.FIELDS if field.section == section.id and field.id in self.fields]
+        lacking = [name for name in names if name in missing]
+        needed = [name for name in names if name in missing or self.initial.get(name)]
+        entries = [{"field": self[name], "missing": name in missing} for name in names]
+        return {
+            "id": section.id, "title": section.title, "fields": entries,
+            "needed": len(needed), "done": len(needed) - len(lacking),
+        }  # fmt: skip
+
 
 class ChangelogForm(forms.Form):
-    changelog = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), help_text="What changed, why, and what consumers notice.")
+    changelog = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="What changed, why, and what consumers notice. Needed from the second version on.",
+    )  # fmt: skip
 
 
 class DeprecateForm(forms.Form):
@@ -133,7 +169,7 @@ def _card_field(field):
     return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **shared)
 
 
-def _shown(field, value):
+def _shown(value):
     if isinstance(value, list):
         return "\n".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

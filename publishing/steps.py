@@ -10,22 +10,51 @@ STEPS = [
     ("card", "Model card"),
     ("risk", "Risk"),
     ("plans", "Plans"),
-    ("changelog", "Changelog"),
     ("submit", "Submit"),
 ]
+WHERE = {"changelog": "submit"}
+READY = {
+    "package": "The package is in",
+    "interface": "Signature, example and service level",
+    "card": "The model card is complete",
+    "risk": "The risk questionnaire is answered",
+    "plans": "At least one plan is offered",
+}
 
 
 def of(version, current):
-    """[{"slug", "label", "url", "done", "current", "problem"}] for components/stepper.html."""
-    problems = {item["step"]: item["sentence"] for item in reversed(what_is_missing(version))}
+    """[{"slug", "label", "url", "state": done|current|attention|todo}] for components/stepper.html."""
+    lacking = {item["step"] for item in missing(version)}
     return [
-        {
-            "slug": slug,
-            "label": label,
-            "url": reverse("publishing:step", args=[version.model.slug, version.number, slug]),
-            "done": slug != "submit" and slug not in problems,
-            "current": slug == current,
-            "problem": problems.get(slug, ""),
-        }
+        {"slug": slug, "label": label, "url": _url(version, slug), "state": _state(version, slug, current, lacking)}
         for slug, label in STEPS
     ]
+
+
+def missing(version):
+    """What stands between the draft and submission: [{"step", "sentence", "url"}]; [] once it is submitted."""
+    if not version.is_editable:
+        return []
+    found = what_is_missing(version)
+    return [item | {"url": _url(version, WHERE.get(item["step"], item["step"]))} for item in found]
+
+
+def checklist(version):
+    """Every step with whether it is done: [{"label", "ok", "detail", "url"}] for components/checklist.html."""
+    lacking = {item["step"]: item["sentence"] for item in missing(version)}
+    return [
+        {"label": label, "ok": slug not in lacking, "detail": lacking.get(slug, ""), "url": _url(version, slug)}
+        for slug, label in READY.items()
+    ]
+
+
+def _state(version, slug, current, lacking):
+    if slug == current:
+        return "current"
+    if slug == "submit":
+        return "todo" if version.is_editable else "done"
+    return "todo" if slug in lacking else "done"
+
+
+def _url(version, step):
+    return reverse(f"publishing:{step}", args=[version.model.slug, version.number])

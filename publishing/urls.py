@@ -1,18 +1,23 @@
 """Page routes of the journey."""
 
-from django.urls import path, re_path
+from django.urls import path
 
 from publishing import docs_views, views
 
 app_name = "publishing"
-STEP = r"(?P<step>package|interface|card|risk|plans|changelog|submit)"
+VERSION = "publish/<slug:slug>/<str:number>"
 urlpatterns = [
     path("publish/", views.home, name="home"),
     path("publish/new/", views.register, name="register"),
     path("publish/similar/", views.similar, name="similar"),
     path("publish/<slug:slug>/new/", views.new_version, name="new_version"),
-    re_path(rf"^publish/(?P<slug>[-\w]+)/(?P<number>[^/]+)/{STEP}/$", views.step, name="step"),
-    path("publish/<slug:slug>/<str:number>/withdraw/", views.withdraw, name="withdraw"),
-    path("publish/<slug:slug>/<str:number>/deprecate/", views.deprecate, name="deprecate"),
+    path(f"{VERSION}/package/", views.package, name="package"),
+    path(f"{VERSION}/interface/", views.interface, name="interface"),
+    path(f"{VERSION}/card/", views.card, name="card"),
+    path(f"{VERSION}/risk/", views.risk, name="risk"),
+    path(f"{VERSION}/plans/", views.plans, name="plans"),
+    path(f"{VERSION}/submit/", views.submit, name="submit"),
+    path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
+    path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
     *docs_views.urlpatterns,
 ]

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from catalog import search
@@ -10,27 +11,34 @@ from catalog.actions import register as register_model
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
-from consumption.models import Plan
-from governance import cards, policies
-from governance.actions import assess_risk
+from consumption.models import Subscription
+from governance import policies
+from governance.actions import assess_risk, current_gates
 from governance.forms import QuestionnaireForm
+from governance.models import Decision, Review
 from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
 from publishing import actions, steps
-from publishing.forms import CardForm, ChangelogForm, DeprecateForm, InterfaceForm, PackageForm, RegisterForm, VersionForm
+from publishing.forms import (
+    CardForm,
+    ChangelogForm,
+    DeprecateForm,
+    ExternalForm,
+    InterfaceForm,
+    PackageForm,
+    RegisterForm,
+    SlaForm,
+    VersionForm,
+)
 
 
 def home(request):
-    """The publisher's own models, what each still needs, and what waits."""
-    models = RegisteredModel.objects.filter(owner_team__in=request.user.teams()).for_list().prefetch_related("versions")
-    drafts = _own_versions(request).filter(state__in=ModelVersion.EDITABLE).select_related("model").order_by("-created_at")
-    under_way = _own_versions(request).filter(state__in=["submitted", "checking", "in_review", "approved"])
-    context = {
-        "models": models,
-        "drafts": drafts,
-        "under_way": under_way.select_related("model").prefetch_related("reviews"),
-        "can_register": request.user.teams().exists(),
-    }
+    """The publisher's own models, what each still needs, and who asks for them."""
+    models = list(RegisteredModel.objects.filter(owner_team__in=request.user.teams()).for_list().prefetch_related("versions"))
+    for model in models:
+        model.latest = next(iter(model.versions.all()), None)
+    asked = Subscription.objects.filter(model__in=models, state=Subscription.State.PENDING)
+    context = {"models": models, "tasks": _tasks(models), "requests": asked.for_list()}
     return render(request, "publishing/home.html", context)
 
 
@@ -57,16 +65,7 @@ def new_version(request, slug):
     done, version = submitted(request, form, lambda **data: actions.start_version(request.user, model, **data))
     if done:
         return redirect("publishing:step", model.slug, version.number, "package")
-    return show(request, "publishing/version_form.html", form, model=model)
-
-
-def step(request, slug, number, step):
-    """One step of a version's way to submission."""
-    version = _own_version(request, slug, number)
-    return {
-        "package": _package, "interface": _interface, "card": _card, "risk": _risk, "plans": _plans,
-        "changelog": _changelog, "submit": _submit,
-    }[step](request, version)  # fmt: skip
+    return show(request, "publishing/new_version.html", form, model=model)
 
 
 @require_POST
@@ -91,89 +90,135 @@ def deprecate(request, slug, number):
     return show(request, "publishing/deprecate.html", form, version=version, affected=affected)
 
 
-def _package(request, version):
-    form = PackageForm(request.POST or None, request.FILES or None)
-    done, warnings = submitted(request, form, lambda **data: _take_package(request.user, version, **data))
+def package(request, slug, number):
+    """Upload a package, or name an endpoint that is hosted elsewhere."""
+    version = _own_version(request, slug, number)
+    elsewhere = "external_url" in request.POST
+    form = PackageForm(None if elsewhere else request.POST or None, request.FILES or None)
+    external = ExternalForm(request.POST if elsewhere else None, initial={"external_url": version.external_url})
+    chosen = external if elsewhere else form
+    done, warnings = submitted(request, chosen, lambda **data: _take_package(request.user, version, **data))
     if done:
         for warning in warnings or []:
             messages.warning(request, warning)
         messages.success(request, "The package is in. Check what was read from it.")
         return _next(version, "interface")
-    return _show_step(request, version, "package", form, artifacts=version.artifacts.all())
+    context = {"external_form": external, "artifacts": version.artifacts.all()}
+    return _show_step(request, version, "package", form, **context)
 
 
-def _interface(request, version):
-    form = InterfaceForm(request.POST or None, initial=InterfaceForm.of(version))
-    done, _ = submitted(request, form, lambda **data: _describe(request.user, version, **data))
-    if done:
-        messages.success(request, "Signature, example and service level are kept.")
-        return _next(version, "card")
-    return _show_step(request, version, "interface", form)
-
-
-def _card(request, version):
-    section = request.GET.get("section") or cards.SECTIONS[0].id
-    form = CardForm(request.POST or None, section=section, data=version.card.data)
-    done, _ = submitted(request, form, lambda values: actions.edit_card(request.user, version, values))
+def interface(request, slug, number):
+    """What callers send and get, an example, and the service level that is promised."""
+    version = _own_version(request, slug, number)
+    promising = "sla" in request.POST
+    form = InterfaceForm(None if promising else request.POST or None, initial=InterfaceForm.of(version))
+    sla_form = SlaForm(request.POST if promising else None, initial=version.sla)
+    if promising:
+        done, _ = submitted(request, sla_form, lambda **sla: actions.promise_sla(request.user, version, **sla))
+    else:
+        done, _ = submitted(request, form, lambda **data: actions.describe_interface(request.user, version, **data))
     if done:
         messages.success(request, "Kept.")
-        return redirect(f"{_step_url(version, 'card')}?section={_following_section(section)}")
-    context = {
-        "sections": [s for s in cards.SECTIONS if any(f.section == s.id and f.source != "auto" for f in cards.FIELDS)],
-        "section": next((s for s in cards.SECTIONS if s.id == section), cards.SECTIONS[0]),
-        "completeness": policies.card_completeness(version),
-    }
-    return _show_step(request, version, "card", form, **context)
+        return _next(version, "card" if version.sla else "interface")
+    return _show_step(request, version, "interface", form, sla_form=sla_form, signature=version.signature)
 
 
-def _risk(request, version):
+def card(request, slug, number):
+    """The model card, whole; it saves what is there and shows what is missing."""
+    version = _own_version(request, slug, number)
+    form = CardForm(request.POST or None, data=version.card.data)
+    done, _ = submitted(request, form, lambda values: actions.edit_card(request.user, version, values))
+    if done:
+        messages.success(request, "The card is saved.")
+        return _next(version, "risk" if request.POST.get("next") == "risk" else "card")
+    completeness = policies.card_completeness(version)
+    sections = form.sections({item["id"] for item in completeness.missing})
+    return _show_step(request, version, "card", form, sections=sections, completeness=completeness)
+
+
+def risk(request, slug, number):
+    """The questionnaire and the tier it leads to."""
+    version = _own_version(request, slug, number)
     form = QuestionnaireForm(request.POST or None, answers=policies.answers_of(version))
     done, assessment = submitted(request, form, lambda answers: assess_risk(request.user, version, answers))
     if done:
         messages.success(request, f"Risk tier: {assessment.tier}.")
-        return redirect(_step_url(version, "risk"))
+        return _next(version, "risk")
     return _show_step(request, version, "risk", form, assessment=version.assessments.first())
 
 
-def _plans(request, version):
-    slug = request.GET.get("plan", "standard")
-    plan = Plan.objects.filter(model=version.model, slug=slug).first()
-    form = PlanForm(request.POST or None, instance=plan or Plan(model=version.model, slug=slug, name="Standard"))
-    done, _ = submitted(request, form, lambda **terms: offer_plan(request.user, version.model, slug=slug, **terms))
+def plans(request, slug, number):
+    """What consumers may choose from."""
+    version = _own_version(request, slug, number)
+    offered = version.model.plans.all()
+    form = PlanForm(request.POST or None, initial={"name": "Standard"} if not offered else {})
+    done, _ = submitted(request, form, lambda **terms: _offer(request.user, version.model, **terms))
     if done:
         messages.success(request, "The plan is offered.")
-        return _next(version, "submit")
-    return _show_step(request, version, "plans", form, plans=version.model.plans.all())
+        return _next(version, "plans")
+    return _show_step(request, version, "plans", form, plans=offered)
 
 
-def _changelog(request, version):
+def submit(request, slug, number):
+    """The last look: what is there, what changed, who will judge it."""
+    version = _own_version(request, slug, number)
     form = ChangelogForm(request.POST or None, initial={"changelog": version.changelog})
-    done, _ = submitted(request, form, lambda changelog: actions.edit_changelog(request.user, version, changelog))
-    return _next(version, "submit") if done else _show_step(request, version, "changelog", form)
-
-
-def _submit(request, version):
-    if request.method == "POST":
-        actions.submit(request.user, version)
+    done, _ = submitted(request, form, lambda changelog: _submit(request.user, version, changelog))
+    if done:
         messages.success(request, f"{version} is submitted. The checks run now; reviewers are told when they pass.")
-        return redirect(f"{version.model.get_absolute_url()}?version={version.number}")
-    return _show_step(request, version, "submit", None, required_reviews=_required_reviews(version))
+        return _next(version, "submit")
+    context = {
+        "checklist": steps.checklist(version),
+        "gates": current_gates(version) if version.manifest_sha256 else [],
+        "required_reviews": _required_reviews(version),
+        "reviews": version.reviews.select_related("decision__by"),
+    }
+    return _show_step(request, version, "submit", form, **context)
 
 
 def _show_step(request, version, current, form, **context):
-    context |= {"version": version, "model": version.model, "steps": steps.of(version, current), "step": current}
-    return show(request, f"publishing/step_{current}.html", form, **context)
+    missing = steps.missing(version)
+    context |= {
+        "version": version,
+        "model": version.model,
+        "steps": steps.of(version, current),
+        "missing": missing,
+        "can_submit": version.is_editable and not missing,
+        "decisions": Decision.objects.filter(review__version=version, outcome="changes_requested").select_related("by"),
+    }
+    if version.state == version.State.CHANGES_REQUESTED:
+        context.setdefault("gates", current_gates(version))
+    return show(request, f"publishing/{current}.html", form, **context)
 
 
-def _take_package(by, version, *, file, external_url):
+def _take_package(by, version, *, file=None, external_url=""):
     if file:
         return actions.upload(by, version, file.temporary_file_path(), file.name)
     return actions.name_endpoint(by, version, external_url)
 
 
-def _describe(by, version, *, signature, example, **sla):
-    actions.describe_interface(by, version, signature, example)
-    actions.promise_sla(by, version, **sla)
+def _offer(by, model, *, name, **terms):
+    """A plan is known by its name: the same name changes it."""
+    return offer_plan(by, model, slug=slugify(name)[:30] or "plan", name=name, **terms)
+
+
+def _submit(by, version, changelog):
+    if changelog.strip() != version.changelog:
+        actions.edit_changelog(by, version, changelog)
+    return actions.submit(by, version)
+
+
+def _tasks(models):
+    """What waits for the publisher: drafts to finish, changes to make."""
+    waiting = [model.latest for model in models if model.latest and model.latest.is_editable]
+    return [
+        {
+            "title": f"{'Answer the review of' if version.state == 'changes_requested' else 'Finish'} {version}",
+            "text": version.get_state_display(),
+            "url": _step_url(version, "package" if version.state == "draft" else "submit"),
+        }
+        for version in waiting
+    ]
 
 
 def _register(by, similar, **data):
@@ -192,7 +237,7 @@ def _similar(request, data):
 def _required_reviews(version):
     if version.risk_tier in ("", "prohibited"):
         return []
-    return policies.required_reviews(version)
+    return [{"label": Review.Kind(kind).label, "days": days} for kind, days in policies.required_reviews(version)]
 
 
 def _own_versions(request):
@@ -209,13 +254,8 @@ def _next_number(model):
     return f"{latest.major}.{latest.minor + 1}.0" if latest else "1.0.0"
 
 
-def _following_section(section):
-    ids = [s.id for s in cards.SECTIONS if any(f.section == s.id and f.source != "auto" for f in cards.FIELDS)]
-    return ids[min(ids.index(section) + 1, len(ids) - 1)] if section in ids else ids[0]
-
-
 def _step_url(version, name):
-    return reverse("publishing:step", args=[version.model.slug, version.number, name])
+    return reverse(f"publishing:{name}", args=[version.model.slug, version.number])
 
 
 def _next(version, name):
