@@ -15,8 +15,8 @@ def deployments_of(versions):
     found = list(found.order_by("-version__major", "-version__minor", "-version__patch"))
     for deployment in found:
         replicas = list(deployment.replicas.all()[:REPLICAS_SHOWN])
-        deployment.live_replicas = [r for r in replicas if r.state != Replica.State.GONE]
-        deployment.past_replicas = [r for r in replicas if r.state == Replica.State.GONE]
+        deployment.live_replicas = [r for r in replicas if r.ended_at is None]
+        deployment.past_replicas = [r for r in replicas if r.ended_at is not None]
         deployment.samples = list(HealthSample.objects.filter(version=deployment.version_id)[:SAMPLES_SHOWN])[::-1]
         deployment.incident_list = list(Incident.objects.filter(version=deployment.version_id)[:10])
     return found

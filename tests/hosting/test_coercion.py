@@ -1,0 +1,424 @@
+"""Input coercion: what is taken, what is refused, and in which words. Pure; no Ray, no Django rows."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hosting.engine import coercion, wire
+from hosting.engine.problems import Problem
+
+
+def column(datatype="FP32", name="x", **spec):
+    return {"name": name, "datatype": datatype, "shape": [-1], "required": True, **spec}
+
+
+def signature(*columns, outputs=("y",)):
+    described = [{"name": name, "datatype": "FP32", "shape": [-1]} for name in outputs]
+    return coercion.Signature.of({"inputs": list(columns), "outputs": described})
+
+
+def tensor(data, datatype="FP32", name="x", shape=None):
+    return {"name": name, "datatype": datatype, "shape": shape or [len(data)], "data": data}
+
+
+def read(*tensors, header_length=None, **members):
+    return wire.read(json.dumps({"inputs": list(tensors), **members}).encode(), header_length)
+
+
+def coerce(spec, *tensors, strict=True, **members):
+    return coercion.columns_of(read(*tensors, **members), signature(spec), strict=strict)[0]["x"]
+
+
+def refused(call, status=422):
+    with pytest.raises(Problem) as caught:
+        call()
+    assert caught.value.status == status
+    body = json.loads(caught.value.body("rid"))
+    assert body["error"] == body["detail"]
+    assert body["request_id"] == "rid"
+    return body
+
+
+def binary(raw, datatype="FP32", shape=None, size=None, **more):
+    """A request with one binary tensor, as bytes and header length."""
+    parameters = {"binary_data_size": len(raw) if size is None else size}
+    entry = {"name": "x", "datatype": datatype, "shape": shape or [1], "parameters": parameters, **more}
+    head = json.dumps({"inputs": [entry]}).encode()
+    return head + raw, str(len(head))
+
+
+# --- numbers ---
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "expected"),
+    [
+        ("FP32", [1, 2.5], [1.0, 2.5]),
+        ("FP64", [2**53], [2.0**53]),
+        ("INT64", [1, 2.0, -3], [1, 2, -3]),
+        ("UINT8", [0, 255], [0, 255]),
+        ("BOOL", [True, False], [True, False]),
+        ("BYTES", ["a", "ü", ""], ["a", "ü", ""]),
+    ],
+)
+def test_json_values_are_taken(datatype, data, expected):
+    array = coerce(column(datatype), tensor(data, datatype))
+    assert array.tolist() == expected
+    assert array.dtype == coercion.datatypes.dtype(datatype)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "row", "says"),
+    [
+        ("FP32", [1.0, True], 1, "not a number"),
+        ("FP32", ["1"], 0, "not a number"),
+        ("FP32", [None], 0, "null"),
+        ("FP32", [1.0, 2**53 + 1], 1, "too large to be exact"),
+        ("FP32", [1e39], 0, "finite"),
+        ("FP64", [10**400], 0, "too large to be exact"),
+        ("INT64", [1.5], 0, "not a whole number"),
+        ("INT64", [2**63], 0, "outside INT64"),
+        ("INT64", [1, False], 1, "not a number"),
+        ("INT8", [0, 128], 1, "outside INT8"),
+        ("UINT16", [-1], 0, "outside UINT16"),
+        ("BOOL", [1], 0, "not true or false"),
+        ("BYTES", [1], 0, "not a text"),
+        ("FP32", [[1.0]], 0, "not a number"),
+        ("FP32", [{}], 0, "not a number"),
+    ],
+)
+def test_json_values_are_refused_by_name_and_row(datatype, data, row, says):
+    body = refused(lambda: coerce(column(datatype), tensor(data, datatype)))
+    assert (body["field"], body["row"]) == ("x", row)
+    assert says in body["detail"]
+    assert body["remedy"]
+
+
+def test_nan_and_infinity_literals_are_refused():
+    for literal in ("NaN", "Infinity", "-Infinity", "1e999"):
+        text = f'{{"inputs":[{{"name":"x","datatype":"FP32","shape":[1],"data":[{literal}]}}]}}'
+        refused(lambda text=text: coercion.columns_of(wire.read(text.encode()), signature(column())))
+
+
+def test_range_and_enumeration():
+    bounded = column("INT64", minimum=18, maximum=120)
+    assert coerce(bounded, tensor([18, 120], "INT64")).tolist() == [18, 120]
+    assert refused(lambda: coerce(bounded, tensor([18, 17], "INT64")))["row"] == 1
+    named = column("BYTES", enum=["own", "rent"])
+    assert coerce(named, tensor(["rent"], "BYTES")).tolist() == ["rent"]
+    assert "own, rent" in refused(lambda: coerce(named, tensor(["own", "lease"], "BYTES")))["remedy"]
+
+
+# --- shapes and batches ---
+
+
+def test_a_column_may_be_sent_as_n_or_n_by_1():
+    assert coerce(column(), tensor([1.0, 2.0])).shape == (2,)
+    assert coerce(column(), tensor([1.0, 2.0], shape=[2, 1])).shape == (2,)
+    assert coerce(column(), tensor([[1.0], [2.0]], shape=[2, 1])).tolist() == [1.0, 2.0]
+
+
+def test_a_matrix_keeps_its_shape_flat_or_nested():
+    matrix = column(shape=[-1, 2])
+    for data in ([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0], [3.0, 4.0]]):
+        assert coerce(matrix, tensor(data, shape=[2, 2])).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert "shape" in refused(lambda: coerce(matrix, tensor([1.0, 2.0, 3.0], shape=[1, 3])))["detail"]
+
+
+@pytest.mark.parametrize(
+    ("data", "shape"),
+    [([1.0], [2]), ([1.0, 2.0], [1]), ([1.0, 2.0], [1, 2]), ([[1.0, 2.0]], [2, 1]), ([[1.0], 2.0], [2, 1])],
+)
+def test_shapes_that_do_not_fit_are_refused(data, shape):
+    assert refused(lambda: coerce(column(), tensor(data, shape=shape)))["field"] == "x"
+
+
+@pytest.mark.parametrize("shape", [[], [-1], [1.0], [True], ["1"], "1", None, [1] * 9])
+def test_shapes_that_are_none_are_refused(shape):
+    refused(lambda: read({"name": "x", "datatype": "FP32", "shape": shape, "data": [1.0]}))
+
+
+def test_no_rows_and_too_many():
+    assert "at least one row" in refused(lambda: coerce(column(), {**tensor([]), "shape": [0]}))["detail"]
+    refused(lambda: read(tensor([1.0], shape=[10**9])), 413)
+    many = signature(column())
+    refused(lambda: coercion.columns_of(read(tensor([1.0, 2.0])), many, most_rows=1), 413)
+
+
+def test_every_input_has_the_same_rows():
+    two = signature(column(), column(name="z"))
+    body = refused(lambda: coercion.columns_of(read(tensor([1.0]), tensor([1.0, 2.0], name="z")), two))
+    assert body["field"] == "z"
+    assert "2 rows" in body["detail"]
+
+
+# --- missing, unknown, twice ---
+
+
+def test_missing_inputs():
+    two = signature(column(), column(name="z"))
+    body = refused(lambda: coercion.columns_of(read(tensor([1.0])), two))
+    assert (body["field"], "missing" in body["detail"]) == ("z", True)
+
+
+def test_optional_inputs_are_filled():
+    def filled(**spec):
+        both = signature(column(), column(name="z", required=False, **spec))
+        return coercion.columns_of(read(tensor([1.0, 2.0])), both)[0]["z"]
+
+    assert np.isnan(filled()).all()
+    assert filled(default=7).tolist() == [7.0, 7.0]
+    assert signature(column("BYTES", required=False)).columns["x"].missing == ""
+
+
+def test_null_means_missing_where_the_input_is_optional():
+    assert np.isnan(coerce(column(required=False), tensor([1.0, None]))[1])
+    assert coerce(column(required=False, default=3), tensor([1.0, None])).tolist() == [1.0, 3.0]
+    refused(lambda: coerce(column("INT64", required=False), tensor([None], "INT64")))
+
+
+def test_an_optional_integer_without_default_cannot_be_left_out():
+    both = signature(column(), column("INT64", name="z", required=False))
+    assert refused(lambda: coercion.columns_of(read(tensor([1.0])), both))["field"] == "z"
+
+
+def test_unknown_inputs_are_refused_unless_lenient():
+    body = refused(lambda: coerce(column(), tensor([1.0]), tensor([1.0], name="extra")))
+    assert body["field"] == "extra"
+    assert "x" in body["remedy"]
+    assert coerce(column(), tensor([1.0]), tensor([1.0], name="extra"), strict=False).tolist() == [1.0]
+
+
+def test_an_input_sent_twice_is_refused():
+    assert "twice" in refused(lambda: coerce(column(), tensor([1.0]), tensor([1.0])))["detail"]
+
+
+def test_several_faults_are_told_at_once():
+    three = signature(column(), column(name="y"), column(name="z"))
+    body = refused(lambda: coercion.columns_of(read(tensor(["a"]), tensor([True], name="y")), three))
+    assert [fault["field"] for fault in body["errors"]] == ["x", "y", "z"]
+
+
+# --- dates ---
+
+
+@pytest.mark.parametrize(
+    ("datatype", "form", "given", "expected"),
+    [
+        ("INT64", "date", "1970-01-02", 1),
+        ("FP32", "date", "2026-11-23", 20780.0),
+        ("INT64", "date-time", "1970-01-01T00:01:00Z", 60),
+        ("FP64", "date-time", "1970-01-01T01:00:00.5+01:00", 0.5),
+        ("BYTES", "date", "2026-11-23", "2026-11-23"),
+        ("INT64", "date", 3, 3),
+    ],
+)
+def test_iso_texts_become_dates(datatype, form, given, expected):
+    assert coerce(column(datatype, format=form), tensor([given], "BYTES")).tolist() == [expected]
+
+
+@pytest.mark.parametrize("given", ["23.11.2026", "2026-13-01", "", True, []])
+def test_other_texts_are_no_dates(given):
+    assert refused(lambda: coerce(column("INT64", format="date"), tensor([given], "BYTES")))["row"] == 0
+
+
+# --- the binary tensor extension ---
+
+
+def test_binary_tensors_of_other_widths():
+    raw = struct.pack("<2i", 3, -4)
+    body, length = binary(raw, "INT32", [2])
+    found, rows = coercion.columns_of(wire.read(body, length), signature(column("FP64")))
+    assert (found["x"].tolist(), rows) == ([3.0, -4.0], 2)
+
+
+def test_binary_texts():
+    raw = b"".join(struct.pack("<I", len(text)) + text for text in (b"own", "früh".encode()))
+    body, length = binary(raw, "BYTES", [2])
+    found, _rows = coercion.columns_of(wire.read(body, length), signature(column("BYTES")))
+    assert found["x"].tolist() == ["own", "früh"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "datatype", "shape", "spec"),
+    [
+        (b"\0" * 4, "FP32", [2], "FP32"),
+        (struct.pack("<f", float("nan")), "FP32", [1], "FP32"),
+        (struct.pack("<d", 1e300), "FP64", [1], "FP32"),
+        (struct.pack("<q", 2**60), "INT64", [1], "FP64"),
+        (struct.pack("<f", 1.0), "FP32", [1], "INT64"),
+        (struct.pack("<q", 300), "INT64", [1], "UINT8"),
+        (b"\2", "BOOL", [1], "BOOL"),
+        (b"\1", "BOOL", [1], "FP32"),
+        (b"\xff\xff\xff\xff", "BYTES", [1], "BYTES"),
+        (b"\1\0\0\0\xff", "BYTES", [1], "BYTES"),
+        (b"\1\0", "BYTES", [1], "BYTES"),
+        (struct.pack("<f", 1.0), "FP32", [1], "BYTES"),
+    ],
+)
+def test_binary_values_are_refused(raw, datatype, shape, spec):
+    body, length = binary(raw, datatype, shape)
+    assert refused(lambda: coercion.columns_of(wire.read(body, length), signature(column(spec))))["field"] == "x"
+
+
+def test_nan_in_an_optional_binary_column_is_missing():
+    body, length = binary(struct.pack("<f", float("nan")))
+    found, _rows = coercion.columns_of(wire.read(body, length), signature(column(required=False, default=5)))
+    assert found["x"].tolist() == [5.0]
+
+
+@pytest.mark.parametrize("length", ["", "x", "-1", "0", "999999", "1e3", "١", "9" * 20])
+def test_header_lengths_that_are_none(length):
+    body, _right = binary(struct.pack("<f", 1.0))
+    refused(lambda: wire.read(body, length), 400)
+
+
+def test_bytes_that_belong_to_nobody_are_refused():
+    body, length = binary(struct.pack("<f", 1.0))
+    refused(lambda: wire.read(body + b"more", length), 400)
+    refused(lambda: wire.read(*binary(b"\0" * 4, size=-1)))
+    refused(lambda: wire.read(*binary(b"\0" * 4, size=8)))
+    refused(lambda: wire.read(*binary(b"\0" * 4, data=[1.0])))
+
+
+# --- framing of JSON ---
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[", b"[]", b"1", b"\xff\xfe", b"[" * 100_000, b'{"inputs":1,"inputs":2}', b'{"a":' + b"9" * 5000 + b"}"],
+)
+def test_bodies_that_are_no_request(body):
+    refused(lambda: wire.read(body), 400)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"inputs": []},
+        {"inputs": {}},
+        {"inputs": [1]},
+        {"inputs": [{"name": 1}]},
+        {"inputs": [{"name": "x", "datatype": "FP99", "shape": [1], "data": [1]}]},
+        {"inputs": [{"name": "x", "datatype": [], "shape": [1], "data": [1]}]},
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1]}]},
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": 1.0}]},
+        {"inputs": [tensor([1.0])], "id": 4},
+        {"inputs": [tensor([1.0])], "outputs": "y"},
+        {"inputs": [tensor([1.0])], "outputs": [{"name": "y"}, {"name": "y"}]},
+        {"inputs": [tensor([1.0])], "outputs": [{}]},
+        {"inputs": [tensor([1.0])], "parameters": []},
+        {"inputs": [{**tensor([1.0]), "parameters": {"shared_memory_region": "r"}}]},
+        {"inputs": [tensor([1.0])], "outputs": [{"name": "y", "parameters": {"classification": 2}}]},
+    ],
+)
+def test_requests_that_are_not_in_order(document):
+    refused(lambda: wire.read(json.dumps(document).encode()))
+
+
+# --- outputs ---
+
+
+def test_outputs_are_chosen_and_encoded():
+    two = signature(column(), outputs=("y", "label"))
+    assert coercion.chosen(read(tensor([1.0])), two) == [("y", False), ("label", False)]
+    everything = read(tensor([1.0]), parameters={"binary_data_output": True})
+    assert coercion.chosen(everything, two) == [("y", True), ("label", True)]
+    one = read(tensor([1.0]), outputs=[{"name": "label", "parameters": {"binary_data": True}}])
+    assert coercion.chosen(one, two) == [("label", True)]
+    refused(lambda: coercion.chosen(read(tensor([1.0]), outputs=[{"name": "z"}]), two))
+
+
+def test_answers_are_read_back():
+    arrays = [("y", np.array([1.5, np.nan], np.float32), False), ("b", np.array([1, 2], np.int64), True)]
+    body, length = wire.write({"model_name": "m", "model_version": "1.0.0", "id": "q"}, arrays)
+    head = json.loads(body[:length])
+    assert head["id"] == "q"
+    assert head["outputs"][0] == {"name": "y", "datatype": "FP32", "shape": [2], "data": [1.5, None]}
+    assert head["outputs"][1]["parameters"] == {"binary_data_size": 16}
+    assert np.frombuffer(body[length:], np.int64).tolist() == [1, 2]
+
+
+def test_text_answers_in_both_forms():
+    texts = np.array(["own", "ü"], object)
+    body, _length = wire.write({}, [("t", texts, False)])
+    assert json.loads(body)["outputs"][0]["data"] == ["own", "ü"]
+    body, length = wire.write({}, [("t", texts, True)])
+    assert wire.strings(memoryview(body)[length:], "t") == ["own", "ü"]
+
+
+# --- the graph's binding ---
+
+
+def test_columns_are_stacked_in_the_order_of_the_binding():
+    spec = {"tensor": "X", "datatype": "FP32", "columns": ["b", "a"]}
+    one = coercion.Signature({}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},))
+    made = coercion.bind({"a": np.array([1, 2]), "b": np.array([3.0, 4.0])}, one, {"X": 2})
+    assert made["X"].tolist() == [[3.0, 1.0], [4.0, 2.0]]
+    assert made["X"].dtype == np.float32
+    assert coercion.results_of({"P": np.array([[0.1, 0.9]])}, one)["p"].tolist() == [0.9]
+
+
+@pytest.mark.parametrize(("rank", "shape"), [(1, (2,)), (2, (2, 1))])
+def test_a_single_column_takes_the_rank_of_the_graph(rank, shape):
+    spec = {"tensor": "X", "datatype": "FP32", "columns": ["a"]}
+    one = coercion.Signature({}, {}, (spec,), ())
+    assert coercion.bind({"a": np.array([1.0, 2.0])}, one, {"X": rank})["X"].shape == shape
+
+
+# --- whatever is sent: an answer or a 4xx, never another exception ---
+
+LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUES = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3))
+DATATYPES = st.sampled_from([*coercion.datatypes.NUMPY, "FP7"])
+TENSORS = st.fixed_dictionaries(
+    {"name": st.sampled_from(["x", "z", ""]), "datatype": DATATYPES, "shape": st.lists(st.integers(-1, 3), max_size=3)},
+    optional={"data": st.lists(LEAF, max_size=4) | VALUES, "parameters": VALUES | st.just({"binary_data_size": 4})},
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    tensors=st.lists(TENSORS, min_size=1, max_size=3),
+    outputs=st.none() | VALUES,
+    datatype=DATATYPES.filter(lambda name: name != "FP7"),
+    form=st.sampled_from([None, "date", "date-time"]),
+    required=st.booleans(),
+    tail=st.binary(max_size=8),
+)
+def test_any_request_is_answered_or_refused(tensors, outputs, datatype, form, required, tail):
+    document = {"inputs": tensors} | ({"outputs": outputs} if outputs is not None else {})
+    head = json.dumps(document).encode()
+    spec = signature(column(datatype, required=required, format=form, minimum=0))
+    try:
+        request = wire.read(head + tail, str(len(head)) if tail else None)
+        coercion.chosen(request, spec)
+        found, rows = coercion.columns_of(request, spec)
+    except Problem as problem:
+        assert problem.status in (400, 413, 422)
+        json.loads(problem.body())
+    else:
+        assert len(found["x"]) == rows
+
+
+@settings(max_examples=100, deadline=None)
+@given(body=st.binary(max_size=64), length=st.none() | st.text(max_size=4))
+def test_any_bytes_are_refused(body, length):
+    try:
+        wire.read(body, length)
+    except Problem as problem:
+        assert problem.status in (400, 413, 422)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_json_and_binary_say_the_same(values):
+    by_json = coerce(column(), tensor(values))
+    body, length = binary(np.array(values, "<f4").tobytes(), shape=[len(values)])
+    by_bytes, _rows = coercion.columns_of(wire.read(body, length), signature(column()))
+    assert by_json.tolist() == by_bytes["x"].tolist()

@@ -1,0 +1,294 @@
+"""The reconciler against an engine that says what we tell it, and versions that went through the real verbs."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from governance import actions as governance
+from hosting import actions, health
+from hosting.drivers.base import AppState
+from hosting.models import Deployment, Replica, Upstream
+from hosting.reconcile import LOCK, reconcile
+from marketplace.audit.models import AuditEvent
+from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.notices.models import Notice
+from tests import cast
+from tests.hosting.engines import FakeEngine
+
+pytestmark = pytest.mark.django_db
+S = Deployment.State
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine()
+
+
+@pytest.fixture(autouse=True)
+def data_path(monkeypatch):
+    """Whether the data path answers: the world outside. `data_path.ok = False` makes it fail."""
+
+    class Path:
+        ok = True
+
+    monkeypatch.setattr(health, "answers", lambda url, version: Path.ok)
+    return Path
+
+
+@pytest.fixture
+def version(tmp_path):
+    return hosted(tmp_path)
+
+
+def hosted(folder, entry=None, number="1.0.0"):
+    """An approved ONNX version."""
+    draft = cast.draft_version(entry, number)
+    cast.upload_tiny(draft, folder)
+    draft.refresh_from_db()
+    cast.publishing.submit(draft.created_by, draft)
+    governance.check(draft)
+    cast.decide_all(draft)
+    draft.refresh_from_db()
+    assert draft.state == "approved"
+    return draft
+
+
+def settle(engine, version, pids=(11,)):
+    """Pending → starting → ready."""
+    reconcile(engine)
+    deployment = Deployment.objects.get(version=version)
+    engine.run(deployment.app_name, pids)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def test_an_approved_version_is_brought_up(engine, version):
+    assert reconcile(engine) is True
+    deployment = Deployment.objects.get(version=version)
+    assert deployment.state == S.STARTING
+    assert engine.specs[deployment.app_name].route == f"/v2/models/{version.model.slug}/versions/1.0.0"
+
+    engine.run(deployment.app_name, [11])
+    assert reconcile(engine) is False
+    deployment.refresh_from_db()
+    assert deployment.state == S.READY
+    assert deployment.ready_at is not None
+    assert version.upstream.is_ready
+    assert list(deployment.replicas.values_list("pid", "state")) == [(11, "running")]
+
+
+def test_ready_is_believed_only_when_the_data_path_answers(engine, version, data_path):
+    data_path.ok = False
+    deployment = settle(engine, version)
+    assert deployment.state == S.STARTING
+    assert not Upstream.objects.filter(version=version, is_ready=True).exists()
+
+
+def test_twice_at_once_does_no_harm(engine, version):
+    with psycopg.connect(**_connection_facts()) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        assert reconcile(engine) is False
+        assert engine.applied == 0
+    reconcile(engine)
+    assert engine.applied == 1
+
+
+def _connection_facts():
+    facts = connection.settings_dict
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {name: facts[key] for name, key in names.items() if facts[key]} | {"dbname": facts["NAME"]}
+
+
+def test_a_second_pass_tells_the_engine_nothing(engine, version):
+    settle(engine, version)
+    reconcile(engine)
+    assert engine.applied == 1
+
+
+def test_a_killed_replica_is_a_restart_row(engine, version):
+    deployment = settle(engine, version)
+    engine.run(deployment.app_name, [], target=1)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.RESTARTING
+    assert not Upstream.objects.get(version=version).is_ready
+    engine.run(deployment.app_name, [12])
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert (deployment.state, deployment.restarts) == (S.READY, 1)
+    assert dict(deployment.replicas.values_list("pid", "state")) == {11: "crashed", 12: "running"}
+
+
+def test_scaling_down_is_no_restart(engine, version):
+    deployment = settle(engine, version, pids=(11, 12))
+    engine.run(deployment.app_name, [11])
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.restarts == 0
+    assert Replica.objects.get(pid=12).state == Replica.State.GONE
+
+
+def test_one_of_two_is_degraded(engine, version):
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=2, maximum=3, target_ongoing_requests=4)
+    engine.run(deployment.app_name, [11], target=2)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.DEGRADED
+    assert Upstream.objects.get(version=version).is_ready
+
+
+def test_too_many_restarts_fail_with_a_notice(engine, version):
+    deployment = settle(engine, version)
+    for pid in range(20, 27):
+        engine.run(deployment.app_name, [pid])
+        reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.FAILED
+    assert "5 times" in deployment.reason
+    assert Notice.objects.filter(recipient=cast.alice(), kind="deployment.failed").count() == 1
+    reconcile(engine)
+    assert deployment.app_name not in engine.specs
+
+
+def test_a_version_that_cannot_start_says_why(engine, version):
+    reconcile(engine)
+    deployment = Deployment.objects.get(version=version)
+    trace = "Traceback …\nhosting.engine.loader.CannotLoad: The graph has the inputs ['x']."
+    engine.say(deployment.app_name, AppState.FAILED, trace)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.FAILED
+    assert deployment.reason == "The graph has the inputs ['x'].\nERROR the graph has no output"
+    assert AuditEvent.objects.filter(action="deployment.failed").exists()
+
+
+def test_a_start_that_takes_too_long_fails(engine, version):
+    reconcile(engine)
+    Deployment.objects.update(started_at=timezone.now() - timedelta(minutes=10))
+    reconcile(engine)
+    deployment = Deployment.objects.get(version=version)
+    assert deployment.state == S.FAILED
+    assert "within 4 minutes" in deployment.reason
+
+
+def test_scaled_to_zero_sleeps_and_wakes(engine, version):
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
+    reconcile(engine)
+    engine.run(deployment.app_name, [], target=0)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert (deployment.state, deployment.restarts) == (S.SCALED_TO_ZERO, 0)
+    assert Upstream.objects.get(version=version).is_ready
+    engine.run(deployment.app_name, [30])
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.READY
+
+
+def test_suspension_stops_and_resumption_starts(engine, version):
+    deployment = settle(engine, version)
+    version.suspended_at = timezone.now()
+    version.save()
+    reconcile(engine)
+    assert deployment.app_name not in engine.specs
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.STOPPED
+    assert not Upstream.objects.get(version=version).is_ready
+    version.suspended_at = None
+    version.save()
+    assert settle(engine, version, pids=(40,)).state == S.READY
+
+
+def test_an_engine_that_lost_everything_is_told_everything_again(engine, version):
+    deployment = settle(engine, version)
+    engine.specs, engine.apps = {}, {}
+    reconcile(engine)
+    assert deployment.app_name in engine.specs
+    deployment.refresh_from_db()
+    assert deployment.state == S.RESTARTING
+    engine.run(deployment.app_name, [50])
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.READY
+
+
+def test_an_engine_that_is_away_changes_nothing(engine, version):
+    deployment = settle(engine, version)
+    engine.is_away = True
+    assert reconcile(engine) is True
+    deployment.refresh_from_db()
+    assert deployment.state == S.READY
+
+
+def test_stop_needs_a_reason_and_the_right_person(engine, version):
+    deployment = settle(engine, version)
+    with pytest.raises(NotAllowed):
+        actions.stop(cast.charlie(), deployment, "why not")
+    with pytest.raises(Invalid):
+        actions.stop(cast.alice(), deployment, " ")
+    actions.stop(cast.otto(), deployment, "it answers nonsense")
+    assert not Upstream.objects.get(version=version).is_ready
+    reconcile(engine)
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.STOPPED
+    assert AuditEvent.objects.filter(action="deployment.stop", actor=cast.otto()).count() == 1
+
+
+def test_start_runs_it_again(engine, version):
+    deployment = settle(engine, version)
+    actions.stop(cast.alice(), deployment, "maintenance")
+    reconcile(engine)
+    deployment.refresh_from_db()
+    with pytest.raises(NotAllowed):
+        actions.start(cast.charlie(), deployment)
+    actions.start(cast.bob(), deployment)
+    assert settle(engine, version, pids=(60,)).state == S.READY
+    with pytest.raises(RuleError):
+        actions.start(cast.bob(), Deployment.objects.get(version=version))
+
+
+def test_scale_refuses_what_cannot_be(engine, version):
+    deployment = settle(engine, version)
+    with pytest.raises(Invalid):
+        actions.scale(cast.alice(), deployment, minimum=3, maximum=2, target_ongoing_requests=4)
+    with pytest.raises(Invalid):
+        actions.scale(cast.alice(), deployment, minimum=0, maximum=1, target_ongoing_requests=0)
+    with pytest.raises(NotAllowed):
+        actions.scale(cast.maya(), deployment, minimum=1, maximum=1, target_ongoing_requests=1)
+
+
+def test_roll_back_goes_to_the_version_before(engine, version, tmp_path):
+    settle(engine, version)
+    publisher = cast.User.objects.system("publisher")
+    cast.publishing.publish(publisher, version)
+    newer = hosted(tmp_path, version.model, "1.1.0")
+    deployment = settle(engine, newer, pids=(70,))
+    cast.publishing.publish(publisher, newer)
+    assert actions.roll_back(cast.alice(), deployment, "It drifts.") == version
+    deployment.refresh_from_db()
+    assert deployment.state == S.STOPPING
+    with pytest.raises(RuleError):
+        actions.roll_back(cast.alice(), version.deployment, "nothing before it")
+
+
+def test_an_external_version_gets_an_upstream(engine):
+    version = cast.approved_version()
+    reconcile(engine)
+    assert (version.upstream.kind, version.upstream.is_ready) == ("external", False)
+    assert engine.specs == {}
+
+
+def test_settings_name_a_driver_that_loads():
+    from hosting.drivers.base import driver
+
+    assert settings.SERVING_DRIVER.endswith("RayDriver")
+    assert driver().kind == "engine"
