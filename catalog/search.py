@@ -6,9 +6,8 @@ Finding by meaning joins in with its own issue; `rank` keeps its shape.
 import re
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
-from django.db.models import F
+from django.db.models import F, TextField
 from django.db.models.functions import Cast
-from django.db.models import TextField
 from rapidfuzz import fuzz, process
 
 WORDS = re.compile(r"[a-z0-9]+")
