@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDay
 from django.utils import timezone
+from psycopg import sql
 
 from catalog.models import RegisteredModel
 from consumption import quota, spool
@@ -223,6 +224,20 @@ def mark_all_stale() -> None:
             " SELECT DISTINCT date_trunc('hour', at), now() FROM consumption_usageevent"
             " ON CONFLICT (hour) DO UPDATE SET touched_at = now()"
         )
+
+
+def open_next_month() -> None:
+    """Have a partition ready for the coming month, so that old months can be dropped whole; until then, the default one."""
+    start = quota.next_period(quota.period_start(timezone.now()))
+    name = f"consumption_usageevent_{start:%Y_%m}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [name])
+        if cursor.fetchone()[0] is None:
+            cursor.execute(
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF consumption_usageevent FOR VALUES FROM ({}) TO ({})").format(
+                    sql.Identifier(name), sql.Literal(f"{start} 00:00+00"), sql.Literal(f"{quota.next_period(start)} 00:00+00")
+                )
+            )
 
 
 # Projections

@@ -1,0 +1,244 @@
+"""A real gateway for tests: its own processes, in front of a stub that answers as a model would, or as none should."""
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from consumption import actions as consumption
+from hosting.models import Upstream
+from marketplace.dev.rundir import ROOT
+from tests import cast
+from tests.stack import on_database
+
+ANSWER = json.dumps(
+    {
+        "model_name": "income-verification",
+        "model_version": "1.0.0",
+        "outputs": [{"name": "score", "datatype": "FP32", "shape": [1], "data": [3700.0]}],
+    }
+).encode()
+REQUEST = json.dumps(
+    {
+        "inputs": [
+            {"name": "income", "datatype": "FP32", "shape": [1], "data": [4000.0]},
+            {"name": "debt", "datatype": "FP32", "shape": [1], "data": [300.0]},
+        ]
+    }
+).encode()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stub:
+    """An upstream on a port of its own. `behave` is a function (connection, head, body) that writes what it likes."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.seen = []
+        self.open = 0
+        self.behave = answer_ok
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        self.open += 1
+        buffer = b""
+        try:
+            while True:
+                while b"\r\n\r\n" not in buffer:
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    buffer += data
+                head, _, buffer = buffer.partition(b"\r\n\r\n")
+                length = content_length(head)
+                while len(buffer) < length:
+                    buffer += connection.recv(1 << 20)
+                body, buffer = buffer[:length], buffer[length:]
+                self.seen.append((head, body))
+                if self.behave(connection, head, body) is False:
+                    return
+        except OSError:
+            pass
+        finally:
+            self.open -= 1
+            connection.close()
+
+    def close(self):
+        self.listener.close()
+
+
+def content_length(head):
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.split(b":")[1])
+    return 0
+
+
+def http_answer(body, status=b"200 OK", kind=b"application/json", extra=b""):
+    return b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (status, kind, len(body), extra, body)
+
+
+def answer_ok(connection, head, body):
+    connection.sendall(http_answer(ANSWER))
+
+
+def answer(status, body=b"secret words of the upstream", kind=b"text/plain", extra=b""):
+    return lambda connection, head, sent: connection.sendall(http_answer(body, status, kind, extra))
+
+
+class Gateway:
+    """`python -m hosting.gateway` on the test database. Use as a context manager; `limits` are GATEWAY_… settings."""
+
+    def __init__(self, folder: Path, workers=1, database_url="", redis_url="", **limits):
+        self.folder = Path(folder)
+        self.port = free_port()
+        self.limits = limits
+        self.workers = workers
+        self.database_url = database_url or on_database(connection.settings_dict["NAME"])
+        self.redis_url = redis_url or settings.REDIS_URL
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        env = os.environ | {
+            "GATEWAY_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "GATEWAY_WORKERS": str(self.workers),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "RUN_DIR": str(self.folder),
+            "SPOOL_DIR": str(self.folder / "spool"),
+            **{f"GATEWAY_{name.upper()}": str(value) for name, value in self.limits.items()},
+        }
+        self.log = open(self.folder / "gateway.log", "ab")
+        self.process = subprocess.Popen([sys.executable, "-m", "hosting.gateway"], env=env, cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.wait_ready()
+
+    def wait_ready(self, seconds=30):
+        until(lambda: self.get("/v2/health/ready")[0] == 200, seconds, self.said)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+        self.log.close()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def said(self):
+        return (self.folder / "gateway.log").read_text()[-3000:]
+
+    def children(self):
+        """Pids of the workers and the shipping process, by name."""
+        found = {}
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+                parent = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1]
+                if int(parent) == self.process.pid and b"hosting.gateway" in words:
+                    found[words[3].decode()] = int(entry)
+        return found
+
+    def metrics(self):
+        """Sums over workers by metric name."""
+        sums = {}
+        for path in (self.folder / "metrics").glob("*.prom"):
+            for line in path.read_text().splitlines():
+                name, _, value = line.rpartition(" ")
+                name = name.partition("{")[0]
+                sums[name] = sums.get(name, 0) + float(value)
+        return sums
+
+    def get(self, path, key="", **headers):
+        return self.request("GET", path, key, b"", **headers)
+
+    def infer(self, path, key, body=REQUEST, **headers):
+        return self.request("POST", path, key, body, **headers)
+
+    def request(self, method, path, key="", body=b"", timeout=20, **headers):
+        """(status, headers, body) of one request on a connection of its own; (0, {}, b"") when there is none."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key:
+            sent["Authorization"] = f"Bearer {key}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body or None, sent)
+            answer = connection.getresponse()
+            return answer.status, dict((name.lower(), value) for name, value in answer.getheaders()), answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, {}, b""
+        finally:
+            connection.close()
+
+
+def until(condition, seconds=10, said=lambda: ""):
+    """Poll until true; an AssertionError after `seconds`."""
+    by = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < by, f"not within {seconds} s. {said()}"
+        time.sleep(0.05)
+    return answer
+
+
+def route(version, url):
+    """Send a version's calls to `url`, as the engine would be."""
+    Upstream.objects.update_or_create(version=version, defaults={"kind": "engine", "base_url": url, "is_ready": True})
+
+
+def live_version(entry=None, number="1.0.0", url="", **facts):
+    """A version as the journey leaves it, by its row alone: published and routed to `url`."""
+    entry = entry or cast.model()
+    type(entry).objects.filter(pk=entry.pk).update(state="published")
+    major, minor, patch = map(int, number.split("."))
+    version = ModelVersion.objects.create(
+        model=entry, number=number, major=major, minor=minor, patch=patch, created_by=entry.owner,
+        **{"state": "published", "manifest_signature": "signed", "signature": cast.signature(), "published_at": timezone.now(), **facts},
+    )  # fmt: skip
+    if url:
+        route(version, url)
+    return version
+
+
+def subscriber(version, app="Loan origination", **terms):
+    """(Subscription, text of a key) on a plan of its own with these terms; wide limits by default."""
+    wide = {"rate_per_second": 50_000, "burst": 50_000, "concurrency": 200, "monthly_quota": None}
+    slug = f"plan-{version.model.plans.count()}"
+    plan = cast.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
+    by, team = cast.maya(), cast.mortgage()
+    application = consumption.create_application(by, team=team, name=f"{app} {slug}")
+    subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
+    return subscription, consumption.create_key(by, subscription)[1]
