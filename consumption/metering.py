@@ -313,8 +313,7 @@ def _balance(cursor, since: datetime) -> dict[str, dict[str, int]]:
         "days": _sums(UsageDay.objects.filter(day__gte=since.date()).exclude(day__in=late)),
     }
     ways["difference"] = {
-        name: max(way[name] for way in ways.values()) - min(way[name] for way in ways.values())
-        for name in ("calls", "units")
+        name: max(way[name] for way in ways.values()) - min(way[name] for way in ways.values()) for name in ("calls", "units")
     }
     ways["waiting"] = {"hours": len(waiting)}
     return ways

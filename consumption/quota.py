@@ -49,9 +49,7 @@ def bring_back(subscription_id: int, start: date, holder: str, unspent: int) -> 
     period = QuotaPeriod.objects.select_for_update().filter(subscription_id=subscription_id, period_start=start).first()
     if period is None or unspent <= 0:
         return
-    if QuotaLease.objects.filter(period=period, holder=holder, granted__gte=F("spent") + unspent).update(
-        granted=F("granted") - unspent
-    ):
+    if QuotaLease.objects.filter(period=period, holder=holder, granted__gte=F("spent") + unspent).update(granted=F("granted") - unspent):
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
 
 
@@ -60,9 +58,9 @@ def settle(holder: str, spent: dict[tuple[int, date], int]) -> None:
     """Book shipped units: {(subscription, period start): units}. Call it in the transaction that stores the events."""
     for (subscription_id, start), units in sorted(spent.items()):
         QuotaPeriod.objects.filter(subscription_id=subscription_id, period_start=start).update(used=F("used") + units)
-        QuotaLease.objects.filter(
-            period__subscription_id=subscription_id, period__period_start=start, holder=holder
-        ).update(spent=F("spent") + units)
+        QuotaLease.objects.filter(period__subscription_id=subscription_id, period__period_start=start, holder=holder).update(
+            spent=F("spent") + units
+        )
 
 
 @transaction.atomic

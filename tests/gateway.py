@@ -198,7 +198,7 @@ class Gateway:
         try:
             connection.request(method, path, body or None, sent)
             answer = connection.getresponse()
-            return answer.status, dict((name.lower(), value) for name, value in answer.getheaders()), answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         except (OSError, http.client.HTTPException):
             return 0, {}, b""
         finally:

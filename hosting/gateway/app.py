@@ -100,9 +100,7 @@ async def _metadata(node: Node, scope: dict[str, Any], parts: list[str]) -> Answ
     return 200, resolve.metadata(model, version, now), [(b"x-model-version", version.number.encode())]
 
 
-def _version(
-    node: Node, subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float
-) -> resolve.Version:
+def _version(node: Node, subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float) -> resolve.Version:
     """The version that is asked about; one that does not run at the moment still has metadata."""
     if len(parts) > 3:
         version = model.by_number.get(parts[4])

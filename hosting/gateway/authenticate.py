@@ -61,9 +61,7 @@ Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
 class KeyRing:
     """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account."""
 
-    def __init__(
-        self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None]
-    ) -> None:
+    def __init__(self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None]) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
         self.records: dict[bytes, Subscriber] = {}

@@ -137,9 +137,7 @@ class Call:
                 now = time.monotonic()
                 self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
             self.at_us = node.clock.now_us()
-            self.version = resolve.version_for(
-                node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6
-            )
+            self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
             account = self.subscriber.account
             assert account is not None
             await node.admission.wait(account, node.clock.now_us)

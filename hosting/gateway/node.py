@@ -1,6 +1,7 @@
 """What one gateway process has, and the timers that keep it fresh."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -238,10 +239,8 @@ class Node:
             if nudge is None:
                 await asyncio.sleep(seconds)
             else:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(nudge.wait(), seconds)
-                except TimeoutError:
-                    pass
                 nudge.clear()
             try:
                 await work()

@@ -90,9 +90,7 @@ class _Wire(asyncio.Protocol):
 class Redis:
     """Commands over one pipelined connection."""
 
-    def __init__(
-        self, url: str, *, deadline_s: float = 0.05, probe_s: float = 0.5, at_start: tuple[bytes, ...] = ()
-    ) -> None:
+    def __init__(self, url: str, *, deadline_s: float = 0.05, probe_s: float = 0.5, at_start: tuple[bytes, ...] = ()) -> None:
         self.url = url
         self.at_start = at_start
         self.deadline_s = deadline_s

@@ -118,9 +118,7 @@ def _choose(model: Model, subscriber: Subscriber, now: float) -> Version:
     pinned = next((version for version in model.versions if version.id == subscriber.pinned_id), None)
     same = {"pin_exact": 3, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
     fitting = [
-        version
-        for version in model.versions
-        if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned
+        version for version in model.versions if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned
     ]
     running = [version for version in fitting if version.standing(now) is RUNNING]
     fresh = [version for version in running if not version.is_deprecated]
