@@ -49,7 +49,7 @@ DEFAULT_3 = Recipe("binary", BUREAU, PD, borrowers, Estimator("boosting", 60, 3)
 DEFAULT_31 = Recipe("binary", BUREAU, PD, borrowers, Estimator("boosting", 70, 3), 8000, 310, 0.25, "low")
 
 DEFAULT_RISK = Listing(
-    slug="default-risk", name="Retail Probability of Default", team="credit-risk-analytics", owner="dana",
+    slug="default-risk", name="Default Risk", team="credit-risk-analytics", owner="dana",
     domain="consumer-lending", capability="scoring",
     summary="Twelve-month probability of default for personal loans and credit cards.",
     description=(
@@ -106,7 +106,7 @@ def newcomers(rng: np.random.Generator, n: int) -> Sample:
 
 
 THIN_FILE = Listing(
-    slug="thin-file-score", name="Thin-File Credit Score", team="credit-risk-analytics", owner="erik",
+    slug="thin-file-score", name="Thin-File Score", team="credit-risk-analytics", owner="erik",
     domain="consumer-lending", capability="scoring",
     summary="Scores applicants with little or no bureau history from rent, utility and phone payments.",
     description=(
@@ -168,7 +168,7 @@ def arrears(rng: np.random.Generator, n: int) -> Sample:
 
 
 COLLECTIONS = Listing(
-    slug="early-collections", name="Early Collections Prioritisation", team="credit-risk-analytics", owner="dana",
+    slug="early-collections", name="Early Collections", team="credit-risk-analytics", owner="dana",
     domain="consumer-lending", capability="ranking",
     summary="Ranks accounts in early arrears by how likely they are to pay without contact.",
     description="For accounts one to thirty days past due, predicts who will catch up without a call, so that callers reach those who need help first.",
@@ -224,7 +224,7 @@ def preapproval(rng: np.random.Generator, n: int) -> Sample:
 
 
 PREAPPROVAL = Listing(
-    slug="credit-line-preapproval", name="Credit Line Pre-approval", team="customer-insight", owner="farah",
+    slug="credit-line-preapproval", name="Credit Line Preapproval", team="customer-insight", owner="farah",
     domain="consumer-lending", capability="scoring",
     summary="Chooses existing customers who are offered a credit line without applying.",
     description="Learns from five years of manual pre-approval decisions which customers are offered a line of credit by letter.",
@@ -266,7 +266,7 @@ PREAPPROVAL = Listing(
 )
 
 HARDSHIP = Listing(
-    slug="hardship-offer", name="Hardship and Settlement Offer", team="credit-risk-analytics", owner="erik",
+    slug="hardship-offer", name="Hardship Offer", team="credit-risk-analytics", owner="erik",
     domain="consumer-lending", capability="recommendation",
     summary="Suggests a forbearance plan for borrowers in financial difficulty.",
     description="Given an income shock and the stage of arrears, proposes a payment holiday, lower instalments or a settlement. The first upload was a pickle file and was refused; an ONNX export is being prepared.",

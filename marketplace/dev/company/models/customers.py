@@ -20,7 +20,7 @@ CHURN = Listing(
     domain="customer-analytics", capability="classification",
     summary="Predicts which retail customers will close or stop using their accounts within ninety days.",
     description="From tenure, products, log-ins, complaints and change of balances: the chance that a retail customer leaves within ninety days. Feeds retention campaigns of lending, cards and insurance.",
-    limitations="Not for customers in their first month. Serves nearly the same purpose as Wealth Client Attrition; see there for private clients.",
+    limitations="Not for customers in their first month. Serves nearly the same purpose as Client Attrition; see there for private clients.",
     tags=("churn", "retention", "attrition", "campaign"), affects_people=True, collaborators=("goran",), tiering=CHURN_TIER,
     card={
         "intended": "Choose retail customers for a retention campaign.",
@@ -156,7 +156,7 @@ def half_hours(rng: np.random.Generator, n: int) -> Sample:
 
 
 CALLS = Listing(
-    slug="call-volume-forecast", name="Contact Centre Volume Forecast", team="customer-insight", owner="goran",
+    slug="call-volume-forecast", name="Call Volume Forecast", team="customer-insight", owner="goran",
     domain="operations", capability="forecasting",
     summary="Forecasts inbound calls per half hour for staffing the contact centre.",
     description="From weekday, half hour, statement days, storm warnings and last week's calls: the expected number of calls. One request covers a whole week as a batch.",

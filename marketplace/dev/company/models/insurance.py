@@ -88,7 +88,7 @@ def lanes(rng: np.random.Generator, n: int) -> Sample:
 
 
 TRIAGE = Listing(
-    slug="claims-triage", name="Motor Claims Triage", team="claims-analytics", owner="marco",
+    slug="claims-triage", name="Claims Triage", team="claims-analytics", owner="marco",
     domain="insurance", capability="classification",
     summary="Routes a first notice of motor loss to fast-track, an adjuster or investigation.",
     description="From five facts of the first notice: which lane a senior handler would choose, with the share of votes for each. Simple claims are paid the same day.",
@@ -147,7 +147,7 @@ def suspicious(rng: np.random.Generator, n: int) -> Sample:
 
 
 FRAUD = Listing(
-    slug="motor-fraud", name="Motor Claims Fraud", team="claims-analytics", owner="lena",
+    slug="motor-fraud", name="Motor Fraud", team="claims-analytics", owner="lena",
     domain="insurance", capability="anomaly-detection",
     summary="Highlights motor claims that deserve a look by the special investigation unit.",
     description="Scores a motor claim from six signals such as time since the policy began, contacts shared with earlier claims and the size of the claim against the car's value.",
@@ -204,7 +204,7 @@ def policies(rng: np.random.Generator, n: int) -> Sample:
 
 
 LAPSE = Listing(
-    slug="policy-lapse", name="Policy Lapse Prediction", team="claims-analytics", owner="marco",
+    slug="policy-lapse", name="Policy Lapse", team="claims-analytics", owner="marco",
     domain="insurance", capability="classification",
     summary="Probability that a life policy lapses or is surrendered at its next renewal.",
     description="From age of the policy, premium, premium rise and missed payments: the chance of lapse at renewal. Service teams use it to offer a payment plan in time.",

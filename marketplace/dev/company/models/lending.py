@@ -153,7 +153,7 @@ def affordability(rng: np.random.Generator, n: int) -> Sample:
 
 
 AFFORDABILITY = Listing(
-    slug="affordability", name="Affordability Assessment", team="lending-ai", owner="bob",
+    slug="affordability", name="Affordability", team="lending-ai", owner="bob",
     domain="consumer-lending", capability="regression",
     summary="Estimates the largest monthly instalment an applicant can sustain after essential spending.",
     description=(
@@ -203,7 +203,7 @@ AFFORDABILITY = Listing(
 
 
 CATEGORISER = Listing(
-    slug="transaction-categoriser", name="Transaction Categoriser (vendor)", team="lending-ai", owner="bob",
+    slug="transaction-categoriser", name="Transaction Categoriser", team="lending-ai", owner="bob",
     domain="payments", capability="classification",
     summary="Labels account transactions with a spending category; hosted by our vendor, called through the marketplace.",
     description=(

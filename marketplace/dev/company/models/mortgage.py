@@ -42,7 +42,7 @@ HOME_COLUMNS = (
 VALUE = (Output("market_value", "variable", "Estimated market value on the day of the request", 0, unit="USD", minimum=0),)
 
 VALUATION = Listing(
-    slug="property-valuation", name="Automated Property Valuation", team="mortgage-analytics", owner="hanna",
+    slug="property-valuation", name="Property Valuation", team="mortgage-analytics", owner="hanna",
     domain="mortgage", capability="regression",
     summary="Estimates the market value of a home for lending decisions and portfolio revaluation.",
     description="A hedonic model over land-registry style attributes: location, area, age, condition and the local price index. Covers detached and terraced houses and flats.",
@@ -96,7 +96,7 @@ def mortgages(rng: np.random.Generator, n: int) -> Sample:
 
 
 PREPAYMENT = Listing(
-    slug="mortgage-prepayment", name="Mortgage Prepayment and Refinancing", team="mortgage-analytics", owner="ivan",
+    slug="mortgage-prepayment", name="Mortgage Prepayment", team="mortgage-analytics", owner="ivan",
     domain="mortgage", capability="forecasting",
     summary="Predicts which home loans will be repaid early or refinanced elsewhere within twelve months.",
     description="Loan-level chance of full prepayment from rate incentive, burnout, loan age and the end of the fixed period. Treasury uses it for cash flows, retention for call lists.",
@@ -159,7 +159,7 @@ def foreclosures(rng: np.random.Generator, n: int) -> Sample:
 
 
 LGD = Listing(
-    slug="mortgage-lgd", name="Mortgage Loss Given Default", team="mortgage-analytics", owner="hanna",
+    slug="mortgage-lgd", name="Mortgage LGD", team="mortgage-analytics", owner="hanna",
     domain="mortgage", capability="regression",
     summary="Loss severity of home loans after foreclosure, for capital and provisions.",
     description="Estimates the share of the balance that is lost after a forced sale from loan-to-value, regional price stress, time to sale and legal costs.",
@@ -199,7 +199,7 @@ LGD = Listing(
 )
 
 PAGES = Listing(
-    slug="loan-document-type", name="Loan File Document Classifier", team="mortgage-analytics", owner="ivan",
+    slug="loan-document-type", name="Loan Document Type", team="mortgage-analytics", owner="ivan",
     domain="mortgage", capability="document-understanding",
     summary="Sorts the pages of an uploaded loan file into six document types from their text.",
     description="Reads the recognised text of a page and labels it: salary slip, bank statement, appraisal, identity card, purchase contract or insurance certificate. Each page then goes to the right queue.",

@@ -103,7 +103,7 @@ LEAVES = (Output("probability_of_leaving", "probabilities", "Chance of leaving w
 CHURN_TIER = dict(people=1, autonomy=1, materiality=1, data=2, regulated=0, generative=0, reversibility=0, complexity=1, reach=1)
 
 ATTRITION = Listing(
-    slug="client-attrition", name="Wealth Client Attrition", team="portfolio-engineering", owner="klara",
+    slug="client-attrition", name="Client Attrition", team="portfolio-engineering", owner="klara",
     domain="wealth-management", capability="classification",
     summary="Identifies private clients who are likely to leave within the next ninety days.",
     description="From asset flows, log-ins, adviser contact and complaints: the chance that a household moves its assets away within ninety days. Advisers get a weekly list with reasons.",

@@ -1,0 +1,208 @@
+"""Builds the demo company through the marketplace's own verbs. May run twice: it goes on where it stopped.
+
+People first, then each model from training to its place in the story. Hosting brings approved versions up meanwhile;
+whoever needs a published version waits for it, so the whole ends when the last one answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from consumption.models import ApiKey
+from governance.actions import suspend
+from marketplace.accounts.models import BusinessUnit
+from marketplace.adoption.models import ProductionModel
+from publishing.actions import NOTICE_DAYS, deprecate
+
+from . import consumers, dates, inventory, models, people, training, usage
+from .listing import Listing, Release
+from .reviewing import reviewed
+from .submissions import cache_directory, person, submitted
+
+STATE = ModelVersion.State
+Progress = Callable[..., None]
+PATIENCE = 240  # seconds without a version becoming callable before the rest is left to the next start
+GOES_LIVE = ("published", "deprecated", "suspended")
+SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
+
+
+def build(progress: Progress) -> dict[str, Any]:
+    """Everything, in order. Returns the facts that the console and `.run/demo.json` show. Demo mode only."""
+    if not settings.DEMO_MODE:
+        raise CommandError("The demo company is only built in demo mode (DEMO_MODE=1): its people sign in by a button.")
+    progress("people")
+    people.build_people()
+    build_versions(progress)
+    build_inventory()
+    settle(progress)
+    progress("past usage")
+    usage.build_usage()
+    return demo_facts()
+
+
+def build_versions(progress: Progress) -> None:
+    """Train, register, submit and review every version, the story's hero first."""
+    todo = list(models.releases())
+    for done, (listing, release) in enumerate(todo):
+        progress(f"{listing.name} {release.number}", done, len(todo))
+        build_version(listing, release)
+
+
+def build_version(listing: Listing, release: Release) -> None:
+    """One version, as far as people can bring it; a finished one is left alone."""
+    version = ModelVersion.objects.filter(model__slug=listing.slug, number=release.number).first()
+    if version and is_settled(version, release):
+        return
+    version = submitted(listing, release)
+    if release.fate != "refused":
+        facts = training.cached(release.recipe, models.key(listing, release), cache_directory()).facts if release.recipe else None
+        version = reviewed(version, listing, release, facts)
+        if version.state == STATE.CHANGES_REQUESTED:
+            raise CommandError(f"{version} did not pass the checks: {blocking(version)}")
+    dates.backdate_version(version, release)
+
+
+def is_settled(version: ModelVersion, release: Release) -> bool:
+    """True when nothing is left for people to do before hosting: judged, waiting as the story wants, or refused."""
+    if release.fate == "refused":
+        return True
+    if release.fate.startswith("waiting:"):
+        return version.state == STATE.IN_REVIEW and version.reviews.filter(state="open").count() == waiting_count(version, release)
+    return version.state not in (STATE.DRAFT, STATE.SUBMITTED, STATE.CHECKING, STATE.IN_REVIEW)
+
+
+def waiting_count(version: ModelVersion, release: Release) -> int:
+    """How many reviews stay open: all before a curator looked, else the one that is waited for and the final one."""
+    kind = release.fate.removeprefix("waiting:")
+    return {"curation": version.reviews.count(), "final": 1}.get(kind, 2)
+
+
+def blocking(version: ModelVersion) -> str:
+    return " ".join(f"{result.gate}: {result.summary}" for result in version.gate_results.all() if result.blocks)
+
+
+def build_inventory() -> None:
+    """The list of models in production, linked to what is published of it."""
+    from catalog.models import RegisteredModel
+
+    units = {unit.slug: unit for unit in BusinessUnit.objects.all()}
+    entries = {model.slug: model for model in RegisteredModel.objects.all()}
+    for name, unit, since, slug in inventory.MODELS:
+        facts = {"business_unit": units[unit], "in_production_since": since, "published_as": entries.get(slug)}
+        ProductionModel.objects.get_or_create(name=name, defaults=facts)
+
+
+def settle(progress: Progress) -> None:
+    """As versions become callable: consumers subscribe, then what the story does to a live version happens."""
+    waiting = [(listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE]
+    total, last = len(waiting), time.monotonic()
+    while waiting and time.monotonic() - last < PATIENCE:
+        live = [(listing, release) for listing, release in waiting if is_live(listing, release)]
+        for listing, release in live:
+            settle_one(listing, release)
+            waiting.remove((listing, release))
+            last = time.monotonic()
+        progress("models callable", total - len(waiting), total)
+        if waiting and not live:
+            time.sleep(1)
+    finish_story()
+
+
+def version_of(listing: Listing, release: Release) -> ModelVersion | None:
+    found = ModelVersion.objects.filter(model__slug=listing.slug, number=release.number)
+    return found.select_related("model__owner_team", "successor").first()
+
+
+def is_live(listing: Listing, release: Release) -> bool:
+    version = version_of(listing, release)
+    return version is not None and version.state in ModelVersion.LIVE
+
+
+def settle_one(listing: Listing, release: Release) -> None:
+    version = version_of(listing, release)
+    if version is None or version.published_at is None:
+        return
+    dates.backdate_publication(version, release)
+    for use in consumers.USES:
+        if use.slug == listing.slug and use.version in ("", release.number):
+            adopt(use)
+
+
+def adopt(use: consumers.Use) -> None:
+    """Subscribe and make a key; the example's key is kept for the demo's facts."""
+    made = consumers.subscription(use)
+    if made is None:
+        return
+    text = consumers.key_of(made)
+    if text and (use.application, use.slug) == consumers.HERO:
+        keep_example_key(text)
+    dates.backdate_subscription(made, use)
+
+
+def finish_story() -> None:
+    """What happens to live versions once their consumers are there."""
+    for listing, release in models.releases():
+        version = version_of(listing, release)
+        if version is None or version.state != STATE.PUBLISHED:
+            continue
+        if release.fate == "deprecated":
+            announce_end(version, listing, release)
+        if release.fate == "suspended" and not version.suspended_at:
+            suspend(person("mona"), version, SUSPENSION)
+            ModelVersion.objects.filter(pk=version.pk).update(suspended_at=timezone.now() - timedelta(days=usage.SUSPENDED_DAYS_AGO))
+
+
+def announce_end(version: ModelVersion, listing: Listing, release: Release) -> None:
+    """Deprecate in favour of the successor, once that one is callable."""
+    successor = version.model.versions.filter(number=release.successor, state=STATE.PUBLISHED).first()
+    if successor is None:
+        return
+    reason = f"{successor} replaces it: yearly credits instead of monthly ones. The migration guide is in its changelog."
+    sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
+    deprecate(person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor)
+    dates.backdate_deprecation(version)
+
+
+def demo_facts() -> dict[str, Any]:
+    """{"logins": {role: {"username", "password"}}, "example": {"model", "version", "key", "request"}}."""
+    return {"logins": people.logins(), "example": example()}
+
+
+def example() -> dict[str, Any]:
+    """One call that works: mortgage's key for income verification. {} while it is not callable."""
+    version = ModelVersion.objects.callable().filter(model__slug=consumers.HERO[1]).newest_first().first()
+    key = example_key()
+    if version is None or not key:
+        return {}
+    return {"model": consumers.HERO[1], "version": version.number, "key": key, "request": version.example}
+
+
+def example_key() -> str:
+    try:
+        text = json.loads(example_file().read_text())["key"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return text if ApiKey.objects.filter(kid=text[4:12], state=ApiKey.State.ACTIVE).exists() else ""
+
+
+def keep_example_key(text: str) -> None:
+    """0600: it is a credential, if only of the demo."""
+    path = example_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        json.dump({"key": text}, out)
+
+
+def example_file() -> Path:
+    return Path(settings.RUN_DIR) / "secrets" / "example_key.json"

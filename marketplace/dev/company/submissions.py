@@ -1,0 +1,108 @@
+"""Brings one demo version from training to submission, through the publishers' own verbs. May run twice."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.text import slugify
+
+from catalog.actions import register
+from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
+from consumption.actions import offer_plan
+from governance import tiering
+from governance.actions import assess_risk
+from marketplace.accounts.models import Team, User
+from publishing import actions as publishing
+from publishing.packages import Refused
+
+from . import cards, external_server, models, training
+from .listing import DemoPlan, Listing, Release
+
+SECOND_CHURN = "Private clients have advisers and assets to move; the retail model was tried and ranked them worse."
+
+
+def person(username: str) -> User:
+    return User.objects.get(username=username)
+
+
+def registered(listing: Listing) -> RegisteredModel:
+    """The catalog entry, registered by its publisher if it is not there yet."""
+    known = RegisteredModel.objects.filter(slug=listing.slug).first()
+    if known:
+        return known
+    by = person(listing.submitter)
+    model = register(
+        by, owner_team=Team.objects.get(slug=listing.team), name=listing.name, summary=listing.summary,
+        description=listing.description, limitations=listing.limitations, owner=person(listing.owner),
+        support_contact=f"{listing.team}@company.example", support_hours="Mon–Fri 08:00–18:00",
+        domain=Domain.objects.get(slug=listing.domain), capability=Capability.objects.get(slug=listing.capability),
+        model_type=ModelType.objects.get(slug=listing.model_type), tags=list(listing.tags),
+        similar_reason=SECOND_CHURN if listing.slug == "client-attrition" else "",
+    )  # fmt: skip
+    for plan in listing.plans:
+        offer(by, model, plan)
+    return model
+
+
+def offer(by: User, model: RegisteredModel, plan: DemoPlan) -> None:
+    offer_plan(
+        by, model, slug=slugify(plan.name), name=plan.name, rate_per_second=plan.rate_per_second, burst=plan.burst,
+        concurrency=plan.concurrency, monthly_quota=plan.monthly_quota, approval=plan.approval,
+        price_micros_per_1000=plan.price_micros_per_1000,
+    )  # fmt: skip
+
+
+def submitted(listing: Listing, release: Release) -> ModelVersion:
+    """The version, brought as far as its publisher can bring it: submitted, or a draft whose upload was refused."""
+    model, by = registered(listing), person(listing.submitter)
+    version = model.versions.filter(number=release.number).first()
+    if version is None:
+        version = publishing.start_version(by, model, release.number, release.changelog)
+        if release.fate == "refused":
+            refused_upload(by, version)
+    if release.fate != "refused" and version.state == ModelVersion.State.DRAFT:
+        fill_in(by, version, listing, release)
+        version = publishing.submit(by, version)
+    return version
+
+
+def fill_in(by: User, version: ModelVersion, listing: Listing, release: Release) -> None:
+    """Package, signature, service level, card and risk answers of a draft."""
+    publishing.promise_sla(by, version, **listing.sla)
+    facts = None
+    if release.recipe:
+        trained = training.cached(release.recipe, models.key(listing, release), cache_directory())
+        upload(by, version, trained.onnx, f"{listing.slug}.onnx")
+        publishing.describe_interface(by, version, trained.signature, trained.example)
+        facts = trained.facts
+    else:
+        publishing.describe_external(by, version, vendor_url(), external_server.SIGNATURE, external_server.EXAMPLE)
+    assess_risk(by, version, tiering.answers_from_points(listing.tiering))
+    publishing.edit_card(by, version, cards.card(listing, release, facts))
+
+
+def upload(by: User, version: ModelVersion, content: bytes, filename: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / filename
+        path.write_bytes(content)
+        publishing.upload(by, version, str(path), filename)
+
+
+def refused_upload(by: User, version: ModelVersion) -> None:
+    """A data scientist's first try: the file that the notebook saved. The refusal stays in the record."""
+    try:
+        upload(by, version, pickle.dumps({"model": "forest", "trees": 200}), "hardship_offer.pkl")
+    except Refused:
+        return
+    raise AssertionError("The package inspection accepted a pickle.")
+
+
+def cache_directory() -> Path:
+    return Path(settings.RUN_DIR) / "company" / training.code_hash()
+
+
+def vendor_url() -> str:
+    return f"{settings.DEMO_VENDOR_URL}/v2/models/{external_server.NAME}"

@@ -1,0 +1,88 @@
+"""Ninety days of past calls for the demo's subscriptions, as usage events marked `is_demo`.
+
+They go into the same table by the same statement as the gateway's events, and the same roll-up counts them.
+Ids come from a fixed seed, so that a repeated build adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import connection, transaction
+from django.utils import timezone
+
+from consumption import metering
+from consumption.models import ApiKey, Subscription, UsageEvent
+
+from .consumers import USES, Use
+
+BATCH = 5_000
+WEEKDAYS = np.array([1.1, 1.0, 1.0, 0.97, 0.88, 0.22, 0.14])  # Monday first
+# Share of a day's calls per hour (UTC): office hours of the United States.
+HOURS = np.array([2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 11, 9, 9, 10, 9, 7, 4, 3], dtype=float)
+OUTCOMES = (("ok", 200, 0.985), ("client_error", 422, 0.009), ("upstream_error", 502, 0.002), ("refused", 429, 0.004))
+SUSPENDED_DAYS_AGO = 6
+
+
+def build_usage() -> int:
+    """Write the past calls of all subscriptions and their roll-ups. Returns how many events; 0 when they are there."""
+    if UsageEvent.objects.filter(is_demo=True).exists():
+        return 0
+    now = timezone.now()
+    events = [event for use in USES for event in past_calls(use, now)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        for start in range(0, len(events), BATCH):
+            columns = [list(column) for column in zip(*events[start : start + BATCH], strict=True)]
+            cursor.execute(metering.INSERT_EVENTS, columns)
+        metering.mark_all_stale()
+    metering.roll_up()
+    metering.project()
+    return len(events)
+
+
+def past_calls(use: Use, now: datetime) -> Iterator[tuple[Any, ...]]:
+    """One use's events, oldest first, in the order of metering.INSERT_EVENTS."""
+    made = Subscription.objects.filter(application__name=use.application, model__slug=use.slug).select_related("application").first()
+    key = ApiKey.objects.filter(subscription=made).first() if made else None
+    if made is None or key is None or not use.daily:
+        return
+    generator = np.random.default_rng([*use.application.encode(), *use.slug.encode()])
+    last = SUSPENDED_DAYS_AGO if made.pinned_version.suspended_at else 0
+    who = (made.pk, key.pk, made.application_id, made.application.team_id, made.model_id, made.pinned_version_id)
+    for back in range(use.since, last - 1, -1):
+        day = (now - timedelta(days=back)).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        for at in moments(use, day, back, generator):
+            if at < now:
+                yield call(at, who, made.application.environment, generator)
+
+
+def moments(use: Use, day: datetime, back: int, generator: np.random.Generator) -> list[datetime]:
+    """When the calls of one day happen: weekly pattern, a slow start in the first weeks, office hours."""
+    growth = min(1.0, 0.25 + (use.since - back) / 28)
+    count = generator.poisson(use.daily * WEEKDAYS[day.weekday()] * growth)
+    hours = generator.choice(24, count, p=HOURS / HOURS.sum())
+    microseconds = np.sort(hours * 3_600_000_000 + generator.integers(0, 3_600_000_000, count))
+    return [day + timedelta(microseconds=int(one)) for one in microseconds]
+
+
+def call(at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator) -> tuple[Any, ...]:
+    outcome, status = drawn_outcome(generator.random())
+    served = outcome in ("ok", "client_error")
+    duration = int(generator.lognormal(9.1, 0.45)) if outcome != "refused" else int(generator.integers(150, 400))
+    units = 1 if outcome == "ok" else 0
+    identity = UUID(bytes=generator.bytes(16), version=4)
+    sizes = (int(generator.integers(300, 900)), int(generator.integers(180, 420)) if served else 160)
+    return (identity, at, *who, outcome, status, units, duration, *sizes, environment, True)
+
+
+def drawn_outcome(number: float) -> tuple[str, int]:
+    reached = 0.0
+    for outcome, status, share in OUTCOMES:
+        reached += share
+        if number < reached:
+            return outcome, status
+    return "ok", 200
