@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions
-from consumption.models import ApiKey, Application, Plan, Subscription
+from consumption.models import Application, Plan, Subscription
 from marketplace.accounts.models import Team
 
 from . import models
@@ -103,14 +103,11 @@ def application(name: str) -> Application:
     )
 
 
-def subscription(use: Use) -> Subscription | None:
-    """The subscription with a key, made as its people would; None while its model cannot be subscribed to."""
+def new_subscription(use: Use) -> Subscription | None:
+    """The subscription, made as its people would; None when it is there, or its model cannot be subscribed to yet."""
     model = RegisteredModel.objects.filter(slug=use.slug).first()
-    if model is None:
+    if model is None or Subscription.objects.filter(application__name=use.application, model=model).exists():
         return None
-    known = Subscription.objects.filter(application__name=use.application, model=model).first()
-    if known:
-        return known
     version = start_version(model, use)
     return subscribed(use, model, version) if version else None
 
@@ -133,9 +130,9 @@ def subscribed(use: Use, model: RegisteredModel, version: ModelVersion) -> Subsc
     return made
 
 
-def key_of(made: Subscription) -> str:
-    """A fresh key's text if the subscription has no live key yet, else "" (a key is shown only once)."""
-    if made.state != Subscription.State.ACTIVE or ApiKey.objects.filter(subscription=made, state="active").exists():
+def new_key(made: Subscription) -> str:
+    """A key's text; "" while the subscription waits for its owner."""
+    if made.state != Subscription.State.ACTIVE:
         return ""
     by = person(next(one.by for one in APPLICATIONS if one.name == made.application.name))
     _, text = actions.create_key(by, made, name="Production" if made.application.environment == "prod" else "Test")

@@ -16,7 +16,7 @@ from governance.policies import required_reviews
 from .consumers import Use
 from .listing import Release
 
-DRAFTED, DECIDED, PUBLISHED = timedelta(days=4), timedelta(days=5), timedelta(days=6)
+DRAFTED, DECIDED, HOSTED = timedelta(days=4), timedelta(days=5), timedelta(days=1)
 ANNOUNCED = timedelta(days=28)
 
 
@@ -43,10 +43,10 @@ def backdate_reviews(version: ModelVersion, submitted: datetime) -> None:
         Decision.objects.filter(review=review).update(at=decided or submitted)
 
 
-def backdate_publication(version: ModelVersion, release: Release) -> None:
-    """The day it went live."""
-    published = timezone.now() - timedelta(days=release.days_ago) + PUBLISHED
-    ModelVersion.objects.filter(pk=version.pk).update(published_at=min(published, timezone.now()))
+def backdate_publication(version: ModelVersion) -> None:
+    """It went live a day after its approval; left alone once that is so."""
+    if version.published_at > version.approved_at + 2 * HOSTED:
+        ModelVersion.objects.filter(pk=version.pk).update(published_at=version.approved_at + HOSTED)
 
 
 def backdate_deprecation(version: ModelVersion) -> None:

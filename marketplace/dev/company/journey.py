@@ -133,7 +133,7 @@ def settle_one(listing: Listing, release: Release) -> None:
     version = version_of(listing, release)
     if version is None or version.published_at is None:
         return
-    dates.backdate_publication(version, release)
+    dates.backdate_publication(version)
     for use in consumers.USES:
         if use.slug == listing.slug and use.version in ("", release.number):
             adopt(use)
@@ -141,10 +141,10 @@ def settle_one(listing: Listing, release: Release) -> None:
 
 def adopt(use: consumers.Use) -> None:
     """Subscribe and make a key; the example's key is kept for the demo's facts."""
-    made = consumers.subscription(use)
+    made = consumers.new_subscription(use)
     if made is None:
         return
-    text = consumers.key_of(made)
+    text = consumers.new_key(made)
     if text and (use.application, use.slug) == consumers.HERO:
         keep_example_key(text)
     dates.backdate_subscription(made, use)

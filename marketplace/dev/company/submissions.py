@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 from pathlib import Path
@@ -105,4 +106,5 @@ def cache_directory() -> Path:
 
 
 def vendor_url() -> str:
-    return f"{settings.DEMO_VENDOR_URL}/v2/models/{external_server.NAME}"
+    """Where the demo's vendor answers; the launcher starts it and says where."""
+    return f"{os.environ.get('DEMO_VENDOR_URL', 'http://127.0.0.1:26010')}/v2/models/{external_server.NAME}"
