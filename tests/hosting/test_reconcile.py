@@ -1,6 +1,7 @@
 """The reconciler against an engine that says what we tell it, and versions that went through the real verbs."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -32,11 +33,11 @@ def engine():
 def data_path(monkeypatch):
     """Whether the data path answers: the world outside. `data_path.ok = False` makes it fail."""
 
-    class Path:
+    class World:
         ok = True
 
-    monkeypatch.setattr(health, "answers", lambda url, version: Path.ok)
-    return Path
+    monkeypatch.setattr(health, "answers", lambda url, version: World.ok)
+    return World
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def version(tmp_path):
 
 def hosted(folder, entry=None, number="1.0.0"):
     """An approved ONNX version."""
+    Path(settings.QUARANTINE_ROOT).mkdir(exist_ok=True)
     draft = cast.draft_version(entry, number)
     cast.upload_tiny(draft, folder)
     draft.refresh_from_db()
