@@ -19,6 +19,7 @@ from governance.permissions import (
     why_not_decide,
 )
 from marketplace.lib.forms import show, submitted
+from marketplace.lib.guard import require
 
 
 def queue(request):
@@ -74,7 +75,8 @@ def suspend(request, slug, number):
     """Stop a version, or let it run again."""
     versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
     version = get_object_or_404(versions, model__slug=slug, number=number)
-    verb = actions.resume if version.suspended_at else actions.suspend
+    verb, may = (actions.resume, can_resume) if version.suspended_at else (actions.suspend, can_suspend)
+    require(may(request.user, version), "You may not stop or restart this version.", ask="the governance lead")
     form = ReasonForm(request.POST or None)
     done, _ = submitted(request, form, lambda reason: verb(request.user, version, reason))
     if done:
@@ -97,11 +99,11 @@ def card_sections(version):
     """The filled part of the card: [{"title", "fields": [{"label", "value", "source"}]}]."""
     data = version.card.data
     sections = []
-    for section in cards.SECTIONS:
-        fields = [field for field in cards.FIELDS if field.section == section.id and field.id in data]
+    for section_id, title, _ in cards.SECTIONS:
+        fields = [field for field in cards.FIELDS if field.section == section_id and field.id in data]
         rows = [{"id": field.id, "label": field.label, "value": data[field.id], "source": field.source} for field in fields]
         if rows:
-            sections.append({"id": section.id, "title": section.title, "fields": rows})
+            sections.append({"id": section_id, "title": title, "fields": rows})
     return sections
 
 

@@ -125,15 +125,15 @@ class CardForm(forms.Form):
 
     def sections(self, missing):
         """[{"id", "title", "done", "needed", "fields": [{"field", "missing"}]}] for the page; `missing` holds field ids."""
-        return [section for section in (self._section(one, missing) for one in cards.SECTIONS) if section["fields"]]
+        return [section for section in (self._section(*one, missing) for one in cards.SECTIONS) if section["fields"]]
 
-    def _section(self, section, missing):
-        names = [field.id for field in cards.FIELDS if field.section == section.id and field.id in self.fields]
+    def _section(self, section_id, title, _purpose, missing):
+        names = [field.id for field in cards.FIELDS if field.section == section_id and field.id in self.fields]
         lacking = [name for name in names if name in missing]
         needed = [name for name in names if name in missing or self.initial.get(name)]
         entries = [{"field": self[name], "missing": name in missing} for name in names]
         return {
-            "id": section.id, "title": section.title, "fields": entries,
+            "id": section_id, "title": title, "fields": entries,
             "needed": len(needed), "done": len(needed) - len(lacking),
         }  # fmt: skip
 

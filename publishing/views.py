@@ -18,6 +18,7 @@ from governance.forms import QuestionnaireForm
 from governance.models import Decision, Review
 from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
+from marketplace.lib.guard import require
 from publishing import actions, steps
 from publishing.forms import (
     CardForm,
@@ -30,6 +31,7 @@ from publishing.forms import (
     SlaForm,
     VersionForm,
 )
+from publishing.permissions import can_deprecate
 
 
 def home(request):
@@ -81,6 +83,7 @@ def deprecate(request, slug, number):
     version = get_object_or_404(
         ModelVersion.objects.visible_to(request.user).select_related("model__owner_team"), model__slug=slug, number=number
     )
+    require(can_deprecate(request.user, version), "Its team or the marketplace manager deprecates a version.")
     form = DeprecateForm(request.POST or None, version=version)
     done, _ = submitted(request, form, lambda **data: actions.deprecate(request.user, version, **data))
     if done:
