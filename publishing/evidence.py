@@ -92,7 +92,9 @@ def _signature_words(signature):
 
 
 def _dependencies(version):
-    return "" if version.kind == ModelVersion.Kind.EXTERNAL else "Runtime environment onnx: ONNX Runtime, NumPy (locked)."
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        return "Hosted outside the marketplace: its owner team keeps the dependencies patched."
+    return "Runtime environment onnx: ONNX Runtime, NumPy (locked)."
 
 
 def _sla_words(sla):

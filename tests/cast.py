@@ -67,6 +67,11 @@ def person(username, *teams, roles=(), **facts):
     return user
 
 
+def also(user, *roles):
+    """The same person with more marketplace roles."""
+    return person(user.username, roles=roles)
+
+
 def alice():
     return person("alice", lending())
 
@@ -235,7 +240,8 @@ def draft_version(entry=None, number="1.0.0", *, tier="low", by=None):
     entry = entry or model()
     by = by or member_of(entry.owner_team)
     version = publishing.start_version(by, entry, number, changelog="The first version for the tests, with all that is asked.")
-    publishing.describe_external(by, version, "https://models.example.com/income", signature(), example())
+    publishing.name_endpoint(by, version, "https://models.example.com/income")
+    publishing.describe_interface(by, version, signature(), example())
     publishing.promise_sla(by, version, **SLA)
     governance.assess_risk(by, version, ANSWERS[tier])
     publishing.edit_card(by, version, card_values())
