@@ -181,6 +181,7 @@ class Demo:
         """The slow starters, all at once; nobody waits for them here."""
         self.supervisor.start(lineup.worker())
         self.supervisor.start(lineup.beat(self.run))
+        self.supervisor.start(lineup.vendor(self.ports["vendor"]))
         if self.options.without_engine or os.environ.get("RAY_ADDRESS"):
             return
         self.supervisor.start(lineup.engine(self.run, self.ports))
@@ -212,9 +213,9 @@ class Demo:
             self.supervisor.wait_until(lambda: self.models_settled(step))
 
     def models_settled(self, step: dict[str, Any]) -> bool:
-        ready, wanted = deployments(self.environment["DATABASE_URL"])
-        self.status.detail(step, f"{ready} of {wanted} models answer")
-        return ready >= wanted
+        ready, failed, total = deployments(self.environment["DATABASE_URL"])
+        self.status.detail(step, f"{ready} of {total} model versions answer" + (f", {failed} failed" if failed else ""))
+        return ready + failed >= total
 
     def announce_ready(self) -> None:
         self.status.finish("ready")
@@ -238,17 +239,25 @@ def told(problem: type[Exception]) -> Iterator[None]:
         say(str(trouble), bad=True)
 
 
-def deployments(url: str) -> tuple[int, int]:
-    """(answering, wanted): deployments by state; (0, 0) while the table cannot be read."""
+CALLABLE_VERSIONS = """
+SELECT count(*) FILTER (WHERE kind = 'external' OR state && ARRAY['ready', 'degraded', 'scaled_to_zero']),
+       count(*) FILTER (WHERE state && ARRAY['failed']),
+       count(*)
+FROM (
+    SELECT version.kind, ARRAY(SELECT state::text FROM hosting_deployment WHERE version_id = version.id) AS state
+    FROM catalog_modelversion AS version
+    WHERE version.state IN ('published', 'deprecated') AND version.suspended_at IS NULL
+) AS versions
+"""
+
+
+def deployments(url: str) -> tuple[int, int, int]:
+    """(answering, failed, all): versions that consumers may call. (0, 0, 1) while the tables cannot be read."""
     import psycopg
 
-    query = (
-        "SELECT count(*) FILTER (WHERE state IN ('ready', 'scaled_to_zero', 'failed')), count(*)"
-        " FROM hosting_deployment WHERE state NOT IN ('stopping', 'stopped')"
-    )
     with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=2) as connection:
-        return connection.execute(query).fetchone() or (0, 0)
-    return 0, 1
+        return connection.execute(CALLABLE_VERSIONS).fetchone() or (0, 0, 0)
+    return 0, 0, 1
 
 
 def migrations_digest() -> str:

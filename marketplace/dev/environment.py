@@ -49,6 +49,8 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
         "GATEWAY_PORT": str(ports["gateway"]),
         "GATEWAY_URL": f"http://127.0.0.1:{ports['gateway']}",
         "OUTBOUND_ALLOWS_LOOPBACK": "1",
+        "OUTBOUND_ALLOWED": f"127.0.0.1:{ports['vendor']}",
+        "DEMO_VENDOR_URL": f"http://127.0.0.1:{ports['vendor']}",
         "ENGINE_URL": os.environ.get("ENGINE_URL") or f"http://127.0.0.1:{ports['engine_http']}",
         "ENGINE_API_URL": os.environ.get("ENGINE_API_URL") or f"http://127.0.0.1:{ports['engine_dashboard']}",
     }

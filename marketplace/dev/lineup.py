@@ -12,7 +12,7 @@ from marketplace.dev.processes import Process
 from marketplace.dev.rundir import ROOT, RunDir
 
 ENGINE = "engine_"
-PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379} | {
+PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379, "vendor": 26390} | {
     f"{ENGINE}{name}": port + 6000 for name, port in EnginePorts().singles().items()
 }
 REPLICA_PORTS = 200  # how many models' processes may listen, each with one port of two ranges
@@ -67,6 +67,12 @@ def beat(run: RunDir) -> Process:
         "-m", "celery", "-A", "marketplace", "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(run.path / "data" / "beat")
     )
     return Process("beat", argv, log_says="beat: Starting", cwd=ROOT)
+
+
+def vendor(port: int) -> Process:
+    """The vendor of the demo company's externally hosted model."""
+    argv = python("-m", "marketplace.dev.company.external_server", str(port))
+    return Process("vendor", argv, ready=answers_http(f"http://127.0.0.1:{port}/v2/health/ready"), cwd=ROOT)
 
 
 def engine(run: RunDir, ports: dict[str, int]) -> Process:

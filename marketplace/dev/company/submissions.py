@@ -107,4 +107,4 @@ def cache_directory() -> Path:
 
 def vendor_url() -> str:
     """Where the demo's vendor answers; the launcher starts it and says where."""
-    return f"{os.environ.get('DEMO_VENDOR_URL', 'http://127.0.0.1:26010')}/v2/models/{external_server.NAME}"
+    return f"{os.environ.get('DEMO_VENDOR_URL', 'http://127.0.0.1:26390')}/v2/models/{external_server.NAME}"
