@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hosting.drivers import ray_head
-from marketplace.dev import environment, lineup
+from marketplace.dev import environment, fleet, lineup
 from marketplace.dev.bootstrap import LOCK, explain_os_error
 from marketplace.dev.guardian import guarded
 from marketplace.dev.leftovers import end_leftovers
@@ -213,9 +213,9 @@ class Demo:
             self.supervisor.wait_until(lambda: self.models_settled(step))
 
     def models_settled(self, step: dict[str, Any]) -> bool:
-        ready, failed, total = deployments(self.environment["DATABASE_URL"])
-        self.status.detail(step, f"{ready} of {total} model versions answer" + (f", {failed} failed" if failed else ""))
-        return ready + failed >= total
+        seen = fleet.seen(self.environment)
+        self.status.detail(step, seen.sentence())
+        return seen.is_settled()
 
     def announce_ready(self) -> None:
         self.status.finish("ready")
@@ -237,27 +237,6 @@ def told(problem: type[Exception]) -> Iterator[None]:
         yield
     except problem as trouble:
         say(str(trouble), bad=True)
-
-
-CALLABLE_VERSIONS = """
-SELECT count(*) FILTER (WHERE kind = 'external' OR state && ARRAY['ready', 'degraded', 'scaled_to_zero']),
-       count(*) FILTER (WHERE state && ARRAY['failed']),
-       count(*)
-FROM (
-    SELECT version.kind, ARRAY(SELECT state::text FROM hosting_deployment WHERE version_id = version.id) AS state
-    FROM catalog_modelversion AS version
-    WHERE version.state IN ('published', 'deprecated') AND version.suspended_at IS NULL
-) AS versions
-"""
-
-
-def deployments(url: str) -> tuple[int, int, int]:
-    """(answering, failed, all): versions that consumers may call. (0, 0, 1) while the tables cannot be read."""
-    import psycopg
-
-    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=2) as connection:
-        return connection.execute(CALLABLE_VERSIONS).fetchone() or (0, 0, 0)
-    return 0, 0, 1
 
 
 def migrations_digest() -> str:

@@ -1,0 +1,52 @@
+"""How many of the models that consumers may call answer: by the database's word and by the engine's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hosting.drivers.base import AppState, EngineUnavailable
+from hosting.drivers.ray import RayDriver
+
+CALLABLE = """
+SELECT version.kind, deployment.app_name, deployment.state
+FROM catalog_modelversion AS version
+LEFT JOIN hosting_deployment AS deployment ON deployment.version_id = version.id
+WHERE version.state IN ('published', 'deprecated') AND version.suspended_at IS NULL
+"""
+ANSWERING = ("ready", "degraded", "scaled_to_zero")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Counts of model versions: all that may be called, those that answer, those given up."""
+
+    total: int
+    answering: int
+    failed: int
+
+    def sentence(self) -> str:
+        return f"{self.answering} of {self.total} model versions answer" + (f", {self.failed} failed" if self.failed else "")
+
+    def is_settled(self) -> bool:
+        return self.answering + self.failed >= self.total
+
+
+UNKNOWN = Fleet(total=1, answering=0, failed=0)
+
+
+def seen(environment: Mapping[str, str]) -> Fleet:
+    """The fleet as it is now. After a restart the database still says "ready" while the engine is empty: both must agree."""
+    import psycopg
+
+    try:
+        with psycopg.connect(environment["DATABASE_URL"], connect_timeout=2) as connection:
+            rows = connection.execute(CALLABLE).fetchall()
+        running = running_apps(environment)
+    except (psycopg.Error, EngineUnavailable):
+        return UNKNOWN
+    answering = [row for row in rows if row[2] in ANSWERING and (row[0] == "external" or row[1] in running)]
+    return Fleet(len(rows), len(answering), sum(row[2] == "failed" for row in rows))
+
+
+def running_apps(environment: Mapping[str, str]) -> set[str]:
+    driver = RayDriver(environment["ENGINE_API_URL"], environment["ENGINE_URL"], environment["RAY_AUTH_TOKEN_PATH"])
+    return {name for name, app in driver.status().items() if app.state == AppState.RUNNING}
