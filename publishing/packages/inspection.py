@@ -62,6 +62,8 @@ def inspect(path, filename, *, quarantine=None):
     path = Path(path).resolve()
     if path.stat().st_size > limits.FILE_BYTES:
         raise Refused("The file is larger than 2 GiB.", "size", "Host the model yourself and register it as an external endpoint.")
+    if quarantine:
+        Path(quarantine).mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix="quarantine-", dir=quarantine))
     try:
         return _inspection(_ask_child(path, filename, room), path, room)
