@@ -6,7 +6,7 @@ Protocol, the first dimension -1 is the batch. Problems rise as Invalid; `field`
 
 import re
 from datetime import date, datetime
-from math import prod
+from math import ceil, floor, prod
 
 from marketplace.lib.errors import Invalid
 
@@ -108,6 +108,10 @@ def _check_presence(path, field):
 
 
 def _check_binding(signature, binding):
+    for side in ("inputs", "outputs"):
+        rows = binding.get(side) if isinstance(binding, dict) else None
+        if not isinstance(rows, list) or not all(_is_binding_row(row) for row in rows):
+            raise _invalid(f"binding.{side}", f"The binding of the {side} is not a list of tensors and their columns.")
     inputs = [column for row in binding.get("inputs", []) for column in row.get("columns") or [row.get("tensor")]]
     outputs = [row.get("output") for row in binding.get("outputs", [])]
     for side, bound in (("inputs", inputs), ("outputs", outputs)):
@@ -115,6 +119,11 @@ def _check_binding(signature, binding):
         if sorted(names) != sorted(bound):
             odd = sorted(set(names) ^ set(bound)) or sorted({name for name in bound if bound.count(name) > 1})
             raise _invalid(f"binding.{side}", f"The binding does not name each of the {side} once: {odd[0]}.")
+
+
+def _is_binding_row(row):
+    names = [row.get("tensor"), row.get("output", ""), *(row.get("columns") or [])] if isinstance(row, dict) else [None]
+    return all(isinstance(name, str) for name in names)
 
 
 def _check_graph(binding, graph):
@@ -230,16 +239,18 @@ def example_value(field):
 
 
 def _middle(field):
-    """A number inside the range, as round as the range allows."""
+    """A number inside the range, whole where a whole one lies inside."""
     low, high = field.get("minimum"), field.get("maximum")
-    if low is not None and high is not None:
-        middle = (low + high) / 2
-        whole = round(middle)
-        if field["datatype"] in INTEGER_BITS or (high - low >= 4 and low <= whole <= high):
-            return min(max(whole, -(-low // 1)), high // 1) if field["datatype"] in INTEGER_BITS else float(whole)
-        return middle
-    value = low if low is not None else min(high, 1) if high is not None else 1
-    return int(-(-value // 1)) if field["datatype"] in INTEGER_BITS else float(value)
+    if low is None and high is None:
+        value = 1
+    elif low is None or high is None:
+        value = low if high is None else min(high, 1)
+    else:
+        value = (low + high) / 2
+    whole = ceil(value) if high is None or ceil(value) <= high else floor(value)
+    if field["datatype"] in INTEGER_BITS:
+        return whole
+    return float(whole) if low is None or whole >= low else float(value)
 
 
 # -- keeping what people wrote -------------------------------------------------------------------------------------

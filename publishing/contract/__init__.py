@@ -1,0 +1,74 @@
+"""The contract of one model version, for those who call it: OpenAPI 3.1, a Postman collection, code to copy.
+
+contract = Contract(gateway_url="https://…", model="income-verification", name="Income Verification", number="2.0.0",
+                    signature={…}, example={…}, key="mkc_…")
+contract.openapi(), contract.postman(), contract.snippets()
+"""
+
+import json
+from dataclasses import dataclass
+
+PLACEHOLDER_KEY = "YOUR_API_KEY"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One version as its callers see it, in plain values.
+
+    gateway_url  where the gateway answers, with or without /v2.
+    example      a request body of the Open Inference Protocol, as in the manifest.
+    answer       a recorded answer to it, or None: then one is made up from the signature.
+    key          the caller's key, or "" for a placeholder.
+    """
+
+    gateway_url: str
+    model: str
+    name: str
+    number: str
+    signature: dict
+    example: dict
+    answer: dict | None = None
+    key: str = ""
+    summary: str = ""
+    support: str = ""
+    deprecated: bool = False
+
+    @property
+    def base_url(self):
+        return self.gateway_url.rstrip("/").removesuffix("/v2")
+
+    @property
+    def path(self):
+        """Where this very version answers; without /versions/… the subscription's policy chooses."""
+        return f"/v2/models/{self.model}/versions/{self.number}"
+
+    @property
+    def infer_url(self):
+        return f"{self.base_url}{self.path}/infer"
+
+    @property
+    def shown_key(self):
+        return self.key or PLACEHOLDER_KEY
+
+    def body(self):
+        """The example request as indented JSON text, short lists on one line."""
+        inputs = ",\n    ".join(json.dumps(tensor, ensure_ascii=False) for tensor in self.example["inputs"])
+        return f'{{\n  "inputs": [\n    {inputs}\n  ]\n}}'
+
+    def openapi(self):
+        """The OpenAPI 3.1 document of this version, as a dict."""
+        from .openapi import document
+
+        return document(self)
+
+    def postman(self):
+        """The Postman collection (format 2.1) of this version, as a dict. It never contains the key."""
+        from .postman import collection
+
+        return collection(self)
+
+    def snippets(self):
+        """[Snippet] in curl, Python, Python with tritonclient, JavaScript and Java; each runs unchanged."""
+        from .snippets import snippets
+
+        return snippets(self)

@@ -1,0 +1,158 @@
+"""The OpenAPI 3.1 document of one version: what it takes, what it answers, and how it says no."""
+
+from . import schemas
+
+# status → (title, what the caller does about it, slug of the problem's page)
+PROBLEMS = {
+    "400": ("The request cannot be read", "Send JSON as the protocol says; keep the key out of the address.", "unreadable-request"),
+    "401": ("The API key is not recognised", "Send a live key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.", "key-not-recognised"),
+    "403": ("The subscription is not active", "Ask the model's team, or resume the subscription.", "subscription-not-active"),
+    "404": ("There is no such model for this key", "Check the model and version; subscribe to the model first.", "no-such-model"),
+    "410": ("This version is retired", "Move to its successor; the header Link names it.", "version-gone"),
+    "413": ("The request is too large", "Send fewer rows per call.", "request-too-large"),
+    "422": ("The input does not fit the model's signature", "The members field, row and remedy say what to change.", "bad-input"),
+    "429": ("Too many calls, or the quota is used up", "Wait as long as Retry-After says, or choose a larger plan.", "too-many-calls"),
+    "502": ("The model failed", "Try again; report it if it stays.", "model-failed"),
+    "503": ("The model is busy, suspended or not running", "Try again after Retry-After seconds.", "model-busy"),
+    "504": ("The model did not answer in time", "Try again with fewer rows.", "model-late"),
+}
+RETRYING = {"429", "503"}
+
+
+def document(contract):
+    """The document as a dict, ready for JSON."""
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": _info(contract),
+        "servers": [{"url": contract.base_url, "description": "The inference gateway"}],
+        "security": [{"bearer": []}, {"header": []}],
+        "tags": [{"name": "Inference", "description": "Open Inference Protocol, version 2"}],
+        "paths": {
+            f"{contract.path}/infer": {"post": _infer(contract)},
+            contract.path: {"get": _get(contract, "metadata", "Names, datatypes and shapes", "Metadata")},
+            f"{contract.path}/ready": {"get": _get(contract, "ready", "Whether a replica can answer", "Ready")},
+        },
+        "components": _components(contract),
+    }
+
+
+def _info(contract):
+    info = {
+        "title": contract.name,
+        "version": contract.number,
+        "summary": contract.summary or f"Calls to {contract.name} {contract.number}",
+        "description": "Every call needs a key of a subscription. Answers tell the version in `model_version` and the request in `X-Request-Id`.",
+    }
+    return info | ({"contact": {"name": contract.support}} if contract.support else {})
+
+
+def _infer(contract):
+    return {
+        "operationId": "infer",
+        "summary": "Run the model",
+        "tags": ["Inference"],
+        "deprecated": contract.deprecated,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref("Request"), "examples": {"example": {"value": contract.example}}}},
+        },
+        "responses": {"200": _answer(contract), **_problems(PROBLEMS)},
+    }
+
+
+def _answer(contract):
+    value = contract.answer or schemas.made_up_answer(contract)
+    summary = "A recorded answer" if contract.answer else "The form of an answer; its values are made up"
+    return {
+        "description": "The model's outputs, row by row.",
+        "headers": {
+            "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": {"type": "string"}},
+        },
+        "content": {"application/json": {"schema": _ref("Answer"), "examples": {"example": {"summary": summary, "value": value}}}},
+    }
+
+
+def _get(contract, operation, summary, schema):
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "tags": ["Inference"],
+        "deprecated": contract.deprecated,
+        "responses": {
+            "200": {"description": "Yes.", "content": {"application/json": {"schema": _ref(schema)}}},
+            **_problems(("401", "403", "404", "410", "429", "503")),
+        },
+    }
+
+
+def _problems(statuses):
+    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
+
+
+def _components(contract):
+    return {
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "The key of a subscription: mkc_…"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        },
+        "schemas": {
+            "Request": schemas.request_schema(contract.signature),
+            "Answer": schemas.answer_schema(contract.signature),
+            "Problem": _problem_schema(),
+            "Metadata": _metadata_schema(),
+            "Ready": {"type": "object", "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}}},
+            **_field_schemas("Input", contract.signature["inputs"]),
+            **_field_schemas("Output", contract.signature["outputs"]),
+        },
+        "responses": {f"Problem{status}": _problem_response(status, *words) for status, words in PROBLEMS.items()},
+    }
+
+
+def _field_schemas(side, fields):
+    names = schemas.schema_names(side, fields)
+    return {names[field["name"]]: schemas.tensor_schema(field) for field in fields}
+
+
+def _problem_response(status, title, remedy, slug):
+    value = {"type": f"/docs/problems/{slug}", "title": title, "status": int(status), "detail": remedy, "error": remedy}
+    response = {
+        "description": f"{title}. {remedy}",
+        "content": {"application/problem+json": {"schema": _ref("Problem"), "examples": {"example": {"value": value}}}},
+    }
+    if status in RETRYING:
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+    return response
+
+
+def _problem_schema():
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "RFC 9457, with the member `error` of the Open Inference Protocol.",
+        "required": ["type", "title", "status", "detail", "error"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "error": text,
+            "field": {"type": "string", "description": "The input that is wrong."},
+            "row": {"type": "integer", "description": "Its row, from 0."},
+            "remedy": text,
+            "errors": {"type": "array", "items": {"type": "object"}},
+            "request_id": text,
+        },
+    }
+
+
+def _metadata_schema():
+    tensor = {"type": "object", "properties": {"name": {"type": "string"}, "datatype": {"type": "string"}, "shape": {"type": "array"}}}
+    tensors = {"type": "array", "items": tensor}
+    versions = {"type": "array", "items": {"type": "string"}}
+    names = {"name": {"type": "string"}, "versions": versions, "platform": {"type": "string"}}
+    return {"type": "object", "properties": {**names, "inputs": tensors, "outputs": tensors}}
+
+
+def _ref(name):
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,142 @@
+"""JSON schemas of a version's inputs and outputs, made from its signature (JSON Schema 2020-12)."""
+
+import re
+
+from publishing.signature import INTEGER_BITS, example_value
+
+FLOAT_FORMATS = {"FP32": "float", "FP64": "double"}
+
+
+def schema_name(side, name):
+    """A component name for a field: letters, digits, dot, dash and underscore only."""
+    return f"{side}.{re.sub(r'[^A-Za-z0-9._-]', '_', name)}"
+
+
+def schema_names(side, fields):
+    """field name → component name, unique also where two names differ only in odd characters."""
+    names = {}
+    for field in fields:
+        name = schema_name(side, field["name"])
+        names[field["name"]] = f"{name}_{len(names)}" if name in names.values() else name
+    return names
+
+
+def value_schema(field):
+    """One value of a field: type, range, allowed values; also null where the field may have gaps."""
+    datatype, schema = field["datatype"], {}
+    kind = {"BOOL": "boolean", "BYTES": "string"}.get(datatype, "integer" if datatype in INTEGER_BITS else "number")
+    may_lack = not field.get("required", True)
+    schema["type"] = [kind, "null"] if may_lack else kind
+    form = {"INT32": "int32", "INT64": "int64", **FLOAT_FORMATS}.get(datatype) or field.get("format")
+    schema |= {"format": form} if form else {}
+    for key in ("minimum", "maximum", "default"):
+        if field.get(key) is not None:
+            schema[key] = field[key]
+    if field.get("enum"):
+        schema["enum"] = [*field["enum"], *([None] if may_lack else [])]
+    return schema
+
+
+def tensor_schema(field):
+    """A tensor of the protocol that carries the field."""
+    return {
+        "type": "object",
+        "title": field["name"],
+        "description": description(field),
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"const": field["name"]},
+            "datatype": {"const": field["datatype"]},
+            "shape": shape_schema(field["shape"]),
+            "data": data_schema(field),
+            "parameters": {"type": "object"},
+        },
+    }
+
+
+def shape_schema(shape):
+    """[rows] or [rows, …]; a column may also be sent as [rows, 1]."""
+    sizes = [{"type": "integer", "minimum": 1} if size == -1 else {"const": size} for size in shape]
+    if len(shape) == 1:
+        return {"type": "array", "prefixItems": [*sizes, {"const": 1}], "minItems": 1, "maxItems": 2}
+    return {"type": "array", "prefixItems": sizes, "minItems": len(shape), "maxItems": len(shape)}
+
+
+def data_schema(field):
+    """The values in row-major order: flat, or nested like the shape."""
+    flat = {"type": "array", "items": value_schema(field), "minItems": 1}
+    if len(field["shape"]) == 1:
+        return flat
+    nested = flat
+    for _ in field["shape"][1:]:
+        nested = {"type": "array", "items": nested, "minItems": 1}
+    return {"anyOf": [flat, nested]}
+
+
+def description(field):
+    """What people wrote about the field, with its unit."""
+    unit = f"Unit: {field['unit']}." if field.get("unit") else ""
+    presence = "" if field.get("required", True) else "Optional."
+    return " ".join(part for part in (field.get("description", ""), unit, presence) if part)
+
+
+def request_schema(signature):
+    """The body of a call: each required input once, in any order."""
+    names = schema_names("Input", signature["inputs"])
+    needed = [field["name"] for field in signature["inputs"] if field.get("required", True)]
+    inputs = {
+        "type": "array",
+        "minItems": max(len(needed), 1),
+        "maxItems": len(names),
+        "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]},
+    }
+    if needed:
+        inputs["allOf"] = [_contains(name) for name in needed]
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string", "description": "Echoed in the answer."},
+            "parameters": {"type": "object"},
+            "inputs": inputs,
+            "outputs": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}},
+        },
+    }
+
+
+def answer_schema(signature):
+    """The body of an answer."""
+    names = schema_names("Output", signature["outputs"])
+    return {
+        "type": "object",
+        "required": ["model_name", "model_version", "outputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "model_name": {"type": "string"},
+            "model_version": {"type": "string", "description": "The version that answered."},
+            "outputs": {"type": "array", "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]}},
+        },
+    }
+
+
+def made_up_answer(contract):
+    """An answer with the right names, types and shapes. Its values are made up."""
+    first = next(iter(contract.example["inputs"]), {"shape": [1]})
+    rows = first["shape"][0]
+    return {
+        "model_name": contract.model,
+        "model_version": contract.number,
+        "outputs": [_made_up_tensor(field, rows) for field in contract.signature["outputs"]],
+    }
+
+
+def _made_up_tensor(field, rows):
+    shape = [rows, *(2 if size == -1 else size for size in field["shape"][1:])]
+    count = rows
+    for size in shape[1:]:
+        count *= size
+    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * count}
+
+
+def _contains(name):
+    return {"contains": {"type": "object", "required": ["name"], "properties": {"name": {"const": name}}}}

@@ -1,0 +1,151 @@
+"""What a change of the signature demands of the version number."""
+
+import copy
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from marketplace.lib.errors import Invalid
+from publishing import semver
+from publishing.compatibility import compare
+from tests.publishing.contracts import SIGNATURE, field, given
+
+TABLE = [
+    # inputs
+    ({"a": {}}, {"a": {}}, "patch"),
+    ({"a": {}}, {}, "major"),
+    ({"a": {}}, {"a": {}, "b": {}}, "major"),
+    ({"a": {}}, {"a": {}, "b": {"required": False}}, "minor"),
+    ({"a": {"required": False}}, {"a": {}}, "major"),
+    ({"a": {}}, {"a": {"required": False}}, "minor"),
+    ({"a": {"datatype": "INT32"}}, {"a": {"datatype": "INT64"}}, "minor"),
+    ({"a": {"datatype": "FP32"}}, {"a": {"datatype": "FP64"}}, "minor"),
+    ({"a": {"datatype": "INT32"}}, {"a": {"datatype": "FP64"}}, "minor"),
+    ({"a": {"datatype": "INT64"}}, {"a": {"datatype": "FP64"}}, "major"),
+    ({"a": {"shape": [-1, 3]}}, {"a": {"shape": [-1, 4]}}, "major"),
+    ({"a": {"enum": [1, 2]}}, {"a": {"enum": [1, 2, 3]}}, "minor"),
+    ({"a": {"enum": [1, 2]}}, {"a": {"enum": [1]}}, "major"),
+    ({"a": {"enum": [1, 2]}}, {"a": {}}, "minor"),
+    ({"a": {}}, {"a": {"enum": [1]}}, "major"),
+    ({"a": {"minimum": 0}}, {"a": {"minimum": 1}}, "major"),
+    ({"a": {"minimum": 0}}, {"a": {}}, "minor"),
+    ({"a": {"maximum": 9}}, {"a": {"maximum": 10}}, "minor"),
+    ({"a": {"required": False, "default": 1}}, {"a": {"required": False, "default": 2}}, "major"),
+    ({"a": {"unit": "USD"}}, {"a": {"unit": "EUR"}}, "major"),
+    ({"a": {}}, {"a": {"unit": "EUR", "description": "new words"}}, "patch"),
+    ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "patch"),
+    ({"a": {"shape": [-1, 3]}, "b": {"shape": [-1, 3]}}, {"b": {"shape": [-1, 3]}, "a": {"shape": [-1, 3]}}, "major"),
+]
+
+
+def with_inputs(table):
+    return {"inputs": [given(name, **more) for name, more in table.items()], "outputs": [field("y")]}
+
+
+def with_outputs(table):
+    return {"inputs": [given("x")], "outputs": [field(name, **more) for name, more in table.items()]}
+
+
+@pytest.mark.parametrize(("old", "new", "bump"), TABLE)
+def test_inputs(old, new, bump):
+    assert compare(with_inputs(old), with_inputs(new)).required == bump
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "bump"),
+    [
+        ({"a": {}, "b": {}}, {"a": {}}, "major"),
+        ({"a": {}}, {"a": {}, "b": {}}, "minor"),
+        ({"a": {"datatype": "FP32"}}, {"a": {"datatype": "FP64"}}, "major"),
+        ({"a": {"enum": [1]}}, {"a": {"enum": [1, 2]}}, "major"),
+        ({"a": {"enum": [1, 2]}}, {"a": {"enum": [1]}}, "minor"),
+        ({"a": {"minimum": 0}}, {"a": {"minimum": 1}}, "minor"),
+        ({"a": {"minimum": 1}}, {"a": {"minimum": 0}}, "major"),
+        ({"a": {}}, {"a": {"maximum": 1}}, "minor"),
+        ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "patch"),
+    ],
+)
+def test_outputs(old, new, bump):
+    assert compare(with_outputs(old), with_outputs(new)).required == bump
+
+
+def test_churn_1_1_0_is_not_a_minor_version():
+    """The measured case of governance.md §6.2."""
+    old = with_inputs({"products": {}, "tenure": {}})
+    new = with_inputs({"product_count": {}, "region_risk": {}, "tenure": {}})
+    found = compare(old, new)
+    assert not found.allows("minor")
+    assert found.allows("major")
+    assert "the input products is gone" in found.sentence()
+    assert "the required input region_risk is new" in found.sentence()
+
+
+EDITS = {
+    "datatype": st.sampled_from(["INT32", "INT64", "FP32", "FP64", "BYTES"]),
+    "minimum": st.none() | st.integers(0, 5),
+    "maximum": st.none() | st.integers(6, 9),
+    "enum": st.none() | st.lists(st.integers(0, 3), min_size=1, unique=True),
+    "required": st.booleans(),
+    "unit": st.sampled_from(["", "USD", "EUR"]),
+}
+FIELDS = st.dictionaries(st.sampled_from("abcd"), st.fixed_dictionaries({}, optional=EDITS), min_size=1)
+
+
+@drawn(FIELDS)
+def test_nothing_changed_needs_no_more_than_a_patch(table):
+    signature = with_inputs(table)
+    assert compare(signature, copy.deepcopy(signature)).findings == ()
+
+
+@drawn(FIELDS, FIELDS)
+def test_what_is_taken_away_one_way_is_major_one_way(old, new):
+    there, back = compare(with_inputs(old), with_inputs(new)), compare(with_inputs(new), with_inputs(old))
+    if set(old) - set(new):
+        assert there.required == "major"
+    if there.required == "minor":
+        assert back.required == "major"
+
+
+@drawn(FIELDS, FIELDS, FIELDS)
+def test_two_small_steps_are_not_a_big_one(first, second, third):
+    """If each of two steps is compatible (below major), so is going both at once."""
+    one, two, three = with_inputs(first), with_inputs(second), with_inputs(third)
+    if compare(one, two).allows("minor") and compare(two, three).allows("minor"):
+        assert compare(one, three).allows("minor")
+
+
+def test_findings_come_gravest_first():
+    found = compare(SIGNATURE, {**SIGNATURE, "inputs": [given("new", required=False), *SIGNATURE["inputs"][1:]]})
+    assert [finding.bump for finding in found.findings] == ["major", "minor"]
+
+
+# -- version numbers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["1", "1.0", "1.0.0.0", "01.0.0", "1.0.0-beta", "v1.0.0", "", None, "1.0.0 ", "١.0.0", "1.0.0\n"])
+def test_bad_number_is_refused(text):
+    with pytest.raises(Invalid) as problem:
+        semver.parse(text)
+    assert problem.value.field == "number"
+
+
+NUMBERS = st.builds(semver.Number, *[st.integers(0, 30)] * 3, candidate=st.integers(0, 3))
+
+
+@drawn(NUMBERS)
+def test_number_survives_writing_and_reading(number):
+    assert semver.parse(str(number)) == number
+
+
+@drawn(NUMBERS, st.sampled_from(["major", "minor", "patch"]))
+def test_next_number_is_higher(number, bump):
+    assert number < semver.next_number(number, bump)
+    if not number.candidate:
+        assert semver.bump_between(number, semver.next_number(number, bump)) == bump
+
+
+def test_candidate_comes_before_its_release():
+    assert semver.parse("1.2.0-rc.2") < semver.parse("1.2.0") < semver.parse("1.2.1-rc.1")
+    with pytest.raises(Invalid, match="does not come after"):
+        semver.bump_between(semver.parse("1.2.0"), semver.parse("1.2.0"))

@@ -1,0 +1,159 @@
+"""The version's contract: a valid OpenAPI document, a Postman collection, and code that runs as it is copied."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jsonschema
+import pytest
+
+from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
+
+KEY = "mkc_" + "a" * 46
+COMMANDS = {
+    "curl": ["bash"],
+    "python": [sys.executable],
+    "tritonclient": [sys.executable],
+    "javascript": ["node"],
+    "java": ["java"],
+}
+
+
+@pytest.fixture
+def gateway():
+    """A stub that keeps what it was sent and answers with one number per row."""
+    calls = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            calls.append((self.path, dict(self.headers), self.rfile.read(length)))
+            output = {"name": "income", "datatype": "FP32", "shape": [2], "data": [51000.0, 17250.0]}
+            body = json.dumps({"model_name": "m", "model_version": "2.0.0", "outputs": [output]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", calls
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_snippet_runs_unchanged(gateway, tmp_path, name):
+    url, calls = gateway
+    command = COMMANDS[name]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]})
+    snippet = next(snippet for snippet in made.snippets() if snippet.id == name)
+    (tmp_path / snippet.filename).write_text(snippet.code)
+    ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "51000" in ran.stdout
+    path, headers, body = calls[0]
+    assert path == "/v2/models/income-verification/versions/2.0.0/infer"
+    assert {key.lower(): value for key, value in headers.items()}["authorization"] == f"Bearer {KEY}"
+    if name != "tritonclient":
+        assert json.loads(body) == EXAMPLE
+
+
+def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
+    """Names come from publishers: quotes and dollars stay text."""
+    url, calls = gateway
+    odd = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
+    tensor = {"name": odd, "datatype": "FP64", "shape": [1], "data": [1.5]}
+    made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "inputs": [given(odd)]}, example={"inputs": [tensor]})
+    for snippet in made.snippets():
+        command = COMMANDS[snippet.id]
+        if snippet.id == "tritonclient" or not shutil.which(command[0]):
+            continue
+        (tmp_path / snippet.filename).write_text(snippet.code)
+        ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
+        assert json.loads(calls[-1][2]) == {"inputs": [tensor]}
+    assert not (tmp_path / "broken").exists()
+
+
+def test_snippets_show_a_placeholder_without_a_key():
+    assert all("YOUR_API_KEY" in snippet.code for snippet in contract().snippets())
+
+
+def test_openapi_document_is_valid():
+    validator = pytest.importorskip("openapi_spec_validator")
+    validator.validate(contract().openapi())
+    validator.validate(contract(deprecated=True, support="lending@example.com").openapi())
+
+
+@pytest.fixture
+def request_schema():
+    """The request schema with its references resolved inside the document."""
+    document = contract().openapi()
+    return jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Request", "components": document["components"]})
+
+
+def changed(name, /, **more):
+    return {"inputs": [tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]]}
+
+
+def test_example_fits_the_documents_schema(request_schema):
+    request_schema.validate(EXAMPLE)
+    request_schema.validate({"inputs": [tensor for tensor in EXAMPLE["inputs"] if tensor["name"] != "debt"]})
+    request_schema.validate(changed("pixels", data=[0.5, 0.25, 1.0, 0.0]))
+    request_schema.validate(changed("age", shape=[2, 1]))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": []},
+        {"inputs": EXAMPLE["inputs"][1:]},
+        changed("age", data=[41, 17]),
+        changed("age", data=[41.5, 22]),
+        changed("age", datatype="FP64"),
+        changed("age", shape=[2, 2]),
+        changed("employment", data=["salaried", "other"]),
+        changed("has_account", data=[1, 0]),
+        changed("stated_income", data=[None, 1]),
+        changed("debt", name="dept"),
+    ],
+)
+def test_schema_refuses_what_the_model_refuses(request_schema, body):
+    assert not request_schema.is_valid(body)
+
+
+def test_document_tells_every_error():
+    responses = contract().openapi()["paths"]["/v2/models/income-verification/versions/2.0.0/infer"]["post"]["responses"]
+    assert {"401", "403", "404", "410", "413", "422", "429", "502", "503", "504"} < set(responses)
+
+
+def test_made_up_answer_fits_the_documents_schema():
+    document = contract().openapi()
+    answer = document["paths"]["/v2/models/income-verification/versions/2.0.0/infer"]["post"]["responses"]["200"]
+    value = answer["content"]["application/json"]["examples"]["example"]["value"]
+    jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Answer", "components": document["components"]}).validate(value)
+    assert [output["shape"] for output in value["outputs"]] == [[2], [2], [2, 2]]
+
+
+def test_gateway_address_may_end_in_v2():
+    assert contract(gateway_url="https://gateway.example/v2/").infer_url == contract(gateway_url="https://gateway.example").infer_url
+
+
+def test_postman_collection_has_calls_errors_and_no_key():
+    collection = contract(key=KEY).postman()
+    assert collection["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert KEY not in json.dumps(collection)
+    call = collection["item"][0]["request"]
+    assert call["url"]["raw"] == "{{gateway}}/v2/models/{{model}}/versions/{{version}}/infer"
+    assert json.loads(call["body"]["raw"]) == EXAMPLE
+    assert [item["name"][-3:] for item in collection["item"][3]["item"]] == ["401", "404", "422"]

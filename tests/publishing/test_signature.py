@@ -1,0 +1,116 @@
+"""Signatures and examples: what is wrong is named; what people wrote survives a new upload."""
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from marketplace.lib.errors import Invalid
+from publishing.signature import carry_over, example_from_signature, validate_example, validate_signature, value_problem
+from tests.publishing.contracts import EXAMPLE, GRAPH, SIGNATURE, field, given
+
+
+def with_input(**more):
+    return {"inputs": [given("x", **more)], "outputs": [field("y")]}
+
+
+def test_whole_signature_and_example_pass():
+    validate_signature(SIGNATURE, GRAPH)
+    validate_example(SIGNATURE, EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("signature", "path"),
+    [
+        (None, "signature"),
+        ({"inputs": [], "outputs": [field("y")]}, "inputs"),
+        ({"inputs": [given("x")]}, "outputs"),
+        ({"inputs": [given("x"), given("x")], "outputs": [field("y")]}, "inputs.x"),
+        ({"inputs": [given("")], "outputs": [field("y")]}, "inputs.0"),
+        (with_input(datatype="FP16"), "inputs.x.datatype"),
+        (with_input(shape=[1]), "inputs.x.shape"),
+        (with_input(shape=[-1, 0]), "inputs.x.shape"),
+        (with_input(minimum=5, maximum=4), "inputs.x.minimum"),
+        (with_input(datatype="BYTES", minimum=5), "inputs.x.minimum"),
+        (with_input(enum=["a"]), "inputs.x.enum"),
+        (with_input(enum=[1, 1]), "inputs.x.enum"),
+        (with_input(format="date"), "inputs.x.format"),
+        (with_input(maximum=4, default=5), "inputs.x.default"),
+        (with_input(datatype="INT64", required=False), "inputs.x.default"),
+        ({**SIGNATURE, "binding": {**SIGNATURE["binding"], "inputs": SIGNATURE["binding"]["inputs"][1:]}}, "binding.inputs"),
+        ({**SIGNATURE, "binding": {"inputs": [None], "outputs": []}}, "binding.inputs"),
+    ],
+)
+def test_problem_names_its_field(signature, path):
+    with pytest.raises(Invalid) as problem:
+        validate_signature(signature)
+    assert problem.value.field == path
+
+
+def test_signature_must_fit_the_graph():
+    graph = {**GRAPH, "inputs": [{**GRAPH["inputs"][0], "shape": [-1, 5]}, *GRAPH["inputs"][1:]]}
+    with pytest.raises(Invalid, match="N takes 5 columns; 4 are bound"):
+        validate_signature(SIGNATURE, graph)
+
+
+def changed(name, /, **more):
+    return {"inputs": [tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]]}
+
+
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ({}, "not a request body"),
+        ({"inputs": EXAMPLE["inputs"][1:]}, "lacks the required input stated_income"),
+        (changed("age", name="aeg"), "does not know"),
+        (changed("age", datatype="INT32"), "the signature says INT64"),
+        (changed("age", data=[41]), "1 values for the shape"),
+        (changed("age", data=[41, 17]), "below the minimum 18"),
+        (changed("age", data=[41, 17.5]), "not a value of the type INT64"),
+        (changed("age", data=[41, True]), "not a value of the type INT64"),
+        (changed("age", data=[41, None]), "not a value of the type INT64"),
+        (changed("age", shape=[1], data=[41]), "different numbers of rows"),
+        (changed("stated_income", data=[1, float("nan")]), "not a value of the type FP64"),
+        (changed("employment", data=["salaried", "x"]), "not one of the allowed values"),
+        (changed("since", data=["2019-04-01", "soon"]), "not a date in ISO 8601"),
+        (changed("has_account", data=[1, 0]), "not true or false"),
+        (changed("pixels", shape=[2, 3]), "the signature says"),
+    ],
+)
+def test_example_that_does_not_fit_is_refused(example, words):
+    with pytest.raises(Invalid, match=words):
+        validate_example(SIGNATURE, example)
+
+
+def test_made_example_fits():
+    validate_example(SIGNATURE, example_from_signature(SIGNATURE, rows=3))
+
+
+@drawn(
+    st.sampled_from(["INT32", "INT64", "UINT64", "FP32", "FP64"]),
+    st.tuples(st.integers(-100, 100), st.integers(1, 50)),
+    st.booleans(),
+    st.booleans(),
+)
+def test_made_value_lies_in_the_range(datatype, span, low, high):
+    start = max(span[0], 0) if datatype.startswith("U") else span[0]
+    made = given("x", datatype, minimum=start if low else None, maximum=start + span[1] if high else None)
+    example = example_from_signature({"inputs": [made]})
+    assert value_problem(made, example["inputs"][0]["data"][0]) == ""
+
+
+def test_new_upload_keeps_names_and_details():
+    fresh = {
+        "inputs": [given("f0", "FP32"), given("f1", "FP32")],
+        "outputs": [field("y", "FP32")],
+        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1"]}], "outputs": []},
+    }
+    named = {
+        "inputs": [given("income", "FP32", unit="USD", minimum=0), given("age", "FP32")],
+        "outputs": [field("y", "FP32", description="Accepted income")],
+        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age"]}], "outputs": []},
+    }
+    kept = carry_over(named, fresh)
+    assert kept["inputs"] == named["inputs"]
+    assert kept["outputs"][0]["description"] == "Accepted income"
+    assert kept["binding"]["inputs"][0]["columns"] == ["income", "age"]
+    assert carry_over({}, fresh) == fresh
