@@ -1,0 +1,174 @@
+"""The gateway against an nginx hop, in one run: CPU per request, requests per second per core, added latency.
+
+`.venv/bin/python -m bench.gateway [seconds]`. All duties are on: keys, policies, rate and quota leases, spool, shipping.
+CPU is what the kernel booked on the process that answers (worker), and with the shipping process added.
+The last line is one JSON object: cpu_ratio_to_hop, rps_per_core, added_p50_ms, and what they were made from.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import ground
+
+CONNECTIONS = 16
+ROUNDS = 3
+BODY = b'{"inputs":[{"name":"income","datatype":"FP32","shape":[1],"data":[4000.0]},{"name":"debt","datatype":"FP32","shape":[1],"data":[300.0]}]}'
+WRK_SCRIPT = """
+wrk.method = "POST"
+wrk.body = [[%s]]
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer %s"
+"""
+
+
+@dataclass
+class Door:
+    """Something that answers on a port; `pids`: whose CPU to count."""
+
+    name: str
+    port: int
+    pids: dict[str, int]
+
+
+@dataclass
+class Cost:
+    """Of one round: calls, seconds of wall time, CPU microseconds per call by process."""
+
+    calls: int
+    seconds: float
+    cpu_us: dict[str, float]
+    bad: int
+
+
+def main() -> int:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
+    with ground.ground() as folder:
+        return compare(folder, seconds)
+
+
+def compare(folder: Path, seconds: float) -> int:
+    """Set the doors up, measure them in turn, print."""
+    from tests.gateway import Gateway, free_port, live_version, subscriber
+
+    program = ground.nginx()
+    if not program:
+        print("nginx is not installed here and cannot be: skipped. As root on Debian this installs it by itself.")
+        print(json.dumps({"skipped": "no nginx"}))
+        return 0
+    stub_port, hop_port = free_port(), free_port()
+    with ground.nginx_pair(program, folder, stub_port, hop_port) as (_, hop_pid):
+        version = live_version(url=f"http://127.0.0.1:{stub_port}")
+        _, key = subscriber(version, rate_per_second=1_000_000, burst=1_000_000, concurrency=1000, monthly_quota=10**11)
+        with Gateway(folder / "gateway", workers=1) as gateway:
+            children = gateway.children()
+            path = f"/v2/models/{version.model.slug}/infer"
+            hop = Door("nginx hop", hop_port, {"worker": hop_pid})
+            own = Door("gateway", gateway.port, {"worker": children["0"], "shipping": children["shipping"]})
+            return measure(folder, seconds, hop, own, path, key)
+
+
+def measure(folder: Path, seconds: float, hop: Door, own: Door, path: str, key: str) -> int:
+    """Rounds in turn, so that both doors meet the same minutes of the machine."""
+    drive = Driver(folder, path, key)
+    for door in (hop, own):
+        drive.flat_out(door, 1.0)
+    costs: dict[str, list[Cost]] = {hop.name: [], own.name: []}
+    for _ in range(ROUNDS):
+        for door in (hop, own):
+            costs[door.name].append(drive.flat_out(door, seconds))
+    time.sleep(2)
+    steady = {door.name: [] for door in (hop, own)}
+    for _ in range(ROUNDS):
+        for door in (hop, own):
+            steady[door.name].append(drive.steady(door, max(3.0, seconds / 2), 200))
+    return tell(costs, steady, hop, own)
+
+
+class Driver:
+    """Sends the same request to any door: wrk where there is one, else our own client."""
+
+    def __init__(self, folder: Path, path: str, key: str) -> None:
+        self.path = path
+        self.wrk = ground.wrk()
+        self.script = folder / "wrk.lua"
+        self.script.write_text(WRK_SCRIPT % (BODY.decode(), key))
+        self.request = folder / "request"
+        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Bearer {key}\r\n"
+        self.request.write_bytes(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+
+    def flat_out(self, door: Door, seconds: float) -> Cost:
+        """As many calls as CONNECTIONS connections get through."""
+        before = {name: ground.cpu_seconds(pid) for name, pid in door.pids.items()}
+        calls, took, bad = self._wrk(door, seconds) if self.wrk else self._own(door, seconds)
+        time.sleep(1.0 if "shipping" in door.pids else 0)
+        cpu = {name: (ground.cpu_seconds(pid) - before[name]) / max(1, calls) * 1e6 for name, pid in door.pids.items()}
+        return Cost(calls, took, cpu, bad)
+
+    def steady(self, door: Door, seconds: float, rate: float) -> dict:
+        """A fixed rate, for latency."""
+        return self._client(door, 8, seconds, rate)
+
+    def _wrk(self, door: Door, seconds: float) -> tuple[int, float, int]:
+        url = f"http://127.0.0.1:{door.port}{self.path}"
+        words = [self.wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(self.script), url]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        line = next(line for line in said.splitlines() if "requests in" in line).split()
+        bad = sum(int(line.split()[-1]) for line in said.splitlines() if "Non-2xx" in line)
+        return int(line[0]), float(line[3].rstrip("s,")), bad
+
+    def _own(self, door: Door, seconds: float) -> tuple[int, float, int]:
+        said = self._client(door, CONNECTIONS, seconds, 0)
+        return said["calls"], said["seconds"], said["calls"] - said["statuses"].get("200", 0)
+
+    def _client(self, door: Door, connections: int, seconds: float, rate: float) -> dict:
+        words = [sys.executable, "-m", "bench.load", str(door.port), str(connections), str(seconds), str(rate), str(self.request)]
+        return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door) -> int:
+    """The table and the last line."""
+
+    def cpu(door: Door, process: str) -> float:
+        return statistics.median(cost.cpu_us[process] for cost in costs[door.name])
+
+    def p50(door: Door) -> float:
+        return statistics.median(run["p50_ms"] for run in steady[door.name])
+
+    hop_us, own_us, shipping_us = cpu(hop, "worker"), cpu(own, "worker"), cpu(own, "shipping")
+    best = max(cost.calls / cost.seconds for cost in costs[own.name])
+    bad = sum(cost.bad for runs in costs.values() for cost in runs)
+    facts = {
+        "cpu_ratio_to_hop": round(own_us / hop_us, 2),
+        "rps_per_core": round(1e6 / own_us),
+        "added_p50_ms": round(p50(own) - p50(hop), 3),
+        "cpu_us_hop": round(hop_us, 1),
+        "cpu_us_gateway": round(own_us, 1),
+        "cpu_us_shipping": round(shipping_us, 1),
+        "cpu_ratio_with_shipping": round((own_us + shipping_us) / hop_us, 2),
+        "wall_rps_one_worker": round(best),
+        "not_200": bad,
+    }
+    ground.table(
+        "bench.gateway: one worker, all duties on, against an nginx hop before the same stub",
+        [
+            ("CPU per request, nginx hop", f"{hop_us:7.1f} µs"),
+            ("CPU per request, gateway worker", f"{own_us:7.1f} µs   = {facts['cpu_ratio_to_hop']} × the hop (goal ≤ 4)"),
+            ("CPU per request, shipping", f"{shipping_us:7.1f} µs   together {facts['cpu_ratio_with_shipping']} × the hop"),
+            ("requests a second per core", f"{facts['rps_per_core']:7d}      by CPU time (goal ≥ 6 000)"),
+            ("requests a second, wall clock", f"{facts['wall_rps_one_worker']:7d}      load, stub and gateway share this machine"),
+            ("p50 at 200 a second, hop", f"{p50(hop):7.3f} ms"),
+            ("p50 at 200 a second, gateway", f"{p50(own):7.3f} ms   added {facts['added_p50_ms']} ms (goal ≤ 0.4)"),
+            ("answers other than 200", f"{bad:7d}"),
+        ],
+    )
+    print(json.dumps(facts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
