@@ -57,18 +57,33 @@ class Contract:
 
     def openapi(self):
         """The OpenAPI 3.1 document of this version, as a dict."""
-        from .openapi import document
+        from .openapi_document import document
 
         return document(self)
 
     def postman(self):
         """The Postman collection (format 2.1) of this version, as a dict. It never contains the key."""
-        from .postman import collection
+        from .postman_collection import collection
 
         return collection(self)
 
     def snippets(self):
         """[Snippet] in curl, Python, Python with tritonclient, JavaScript and Java; each runs unchanged."""
-        from .snippets import snippets
+        from .code import snippets
 
         return snippets(self)
+
+
+def openapi(**facts):
+    """Contract(**facts).openapi()"""
+    return Contract(**facts).openapi()
+
+
+def postman(**facts):
+    """Contract(**facts).postman()"""
+    return Contract(**facts).postman()
+
+
+def snippets(**facts):
+    """Contract(**facts).snippets()"""
+    return Contract(**facts).snippets()

@@ -57,7 +57,7 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name):
         pytest.skip(f"{command[0]} is not installed")
     made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]})
     snippet = next(snippet for snippet in made.snippets() if snippet.id == name)
-    (tmp_path / snippet.filename).write_text(snippet.code)
+    (tmp_path / snippet.filename).write_text(snippet.text)
     ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "51000" in ran.stdout
@@ -78,7 +78,7 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
         command = COMMANDS[snippet.id]
         if snippet.id == "tritonclient" or not shutil.which(command[0]):
             continue
-        (tmp_path / snippet.filename).write_text(snippet.code)
+        (tmp_path / snippet.filename).write_text(snippet.text)
         ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
         assert json.loads(calls[-1][2]) == {"inputs": [tensor]}
@@ -86,7 +86,7 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
 
 
 def test_snippets_show_a_placeholder_without_a_key():
-    assert all("YOUR_API_KEY" in snippet.code for snippet in contract().snippets())
+    assert all("YOUR_API_KEY" in snippet.text for snippet in contract().snippets())
 
 
 def test_openapi_document_is_valid():

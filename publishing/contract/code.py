@@ -18,7 +18,7 @@ class Snippet:
     language: str
     filename: str
     needs: str
-    code: str
+    text: str
 
 
 def snippets(contract):
