@@ -1,0 +1,17 @@
+"""Ready-made calls for pages of lower apps: this version, this key."""
+
+from django import template
+from django.conf import settings
+
+from publishing import contract
+
+register = template.Library()
+
+
+@register.simple_tag
+def snippets(version, key):
+    """[{"id", "label", "language", "text"}] that call `version` with `key` through the gateway."""
+    return contract.snippets(
+        gateway_url=settings.GATEWAY_URL, model=version.model.slug, name=version.model.name, number=version.number,
+        signature=version.signature, example=version.example, key=key,
+    )  # fmt: skip
