@@ -75,15 +75,21 @@ class Contract:
 
 
 def openapi(**facts):
-    """Contract(**facts).openapi()"""
-    return Contract(**facts).openapi()
+    """The OpenAPI document of Contract(**facts)."""
+    return contract_of(**facts).openapi()
 
 
 def postman(**facts):
-    """Contract(**facts).postman()"""
-    return Contract(**facts).postman()
+    """The Postman collection of Contract(**facts)."""
+    return contract_of(**facts).postman()
 
 
 def snippets(**facts):
-    """Contract(**facts).snippets()"""
-    return Contract(**facts).snippets()
+    """The snippets of Contract(**facts); [] while there is no example to send."""
+    contract = contract_of(**facts)
+    return contract.snippets() if contract.example["inputs"] else []
+
+
+def contract_of(*, signature, example, **facts):
+    """A Contract; a draft's signature and example may still be empty."""
+    return Contract(signature={"inputs": [], "outputs": []} | signature, example={"inputs": []} | example, **facts)

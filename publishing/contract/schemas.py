@@ -88,7 +88,7 @@ def request_schema(signature):
         "type": "array",
         "minItems": max(len(needed), 1),
         "maxItems": len(names),
-        "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]},
+        "items": _any_of(names.values()),
     }
     if needed:
         inputs["allOf"] = [_contains(name) for name in needed]
@@ -114,7 +114,7 @@ def answer_schema(signature):
             "id": {"type": "string"},
             "model_name": {"type": "string"},
             "model_version": {"type": "string", "description": "The version that answered."},
-            "outputs": {"type": "array", "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]}},
+            "outputs": {"type": "array", "items": _any_of(names.values())},
         },
     }
 
@@ -136,6 +136,10 @@ def _made_up_tensor(field, rows):
     for size in shape[1:]:
         count *= size
     return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * count}
+
+
+def _any_of(names):
+    return {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]} if names else {}
 
 
 def _contains(name):

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jsonschema
 import pytest
 
+import publishing.contract as contract_module
 from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
 
 KEY = "mkc_" + "a" * 46
@@ -93,6 +94,18 @@ def test_openapi_document_is_valid():
     validator = pytest.importorskip("openapi_spec_validator")
     validator.validate(contract().openapi())
     validator.validate(contract(deprecated=True, support="lending@example.com").openapi())
+
+
+def test_openapi_document_is_valid_for_schemathesis():
+    schemathesis = pytest.importorskip("schemathesis")
+    schemathesis.openapi.from_dict(contract().openapi()).validate()
+
+
+def test_draft_without_signature_has_documents_but_no_snippets():
+    facts = {"gateway_url": "http://127.0.0.1:1", "model": "m", "name": "M", "number": "1.0.0", "signature": {}, "example": {}}
+    assert contract_module.snippets(**facts, key="") == []
+    assert contract_module.postman(**facts)["item"]
+    pytest.importorskip("openapi_spec_validator").validate(contract_module.openapi(**facts))
 
 
 @pytest.fixture

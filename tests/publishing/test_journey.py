@@ -92,7 +92,10 @@ def test_a_second_upload_replaces_the_first(tmp_path):
 
 
 HOSTILE = {
-    "a pickle called .onnx": lambda tmp: specimens.onnx_bytes and b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94.",
+    "a pickle called .onnx": lambda tmp: (
+        specimens.onnx_bytes
+        and b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94."
+    ),
     "a custom operator": lambda tmp: specimens.custom_operator(),
     "data outside the file": lambda tmp: specimens.external_data(),
     "half a file": lambda tmp: cast.tiny_onnx()[:-20],
