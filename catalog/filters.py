@@ -14,13 +14,17 @@ class ModelFilter(django_filters.FilterSet):
     """Each choice is "any of"; several choices are "all of". `q` searches and orders by fit."""
 
     q = django_filters.CharFilter(method="search", label="Search")
-    domain = django_filters.ModelMultipleChoiceFilter(queryset=Domain.objects.all(), to_field_name="slug")
-    capability = django_filters.ModelMultipleChoiceFilter(queryset=Capability.objects.all(), to_field_name="slug")
+    domain = django_filters.ModelMultipleChoiceFilter(
+        field_name="domain__slug", queryset=Domain.objects.all(), to_field_name="slug", label="Domain"
+    )
+    capability = django_filters.ModelMultipleChoiceFilter(
+        field_name="capability__slug", queryset=Capability.objects.all(), to_field_name="slug", label="Capability"
+    )
     type = django_filters.ModelMultipleChoiceFilter(
-        field_name="model_type", queryset=ModelType.objects.all(), to_field_name="slug", label="Model type"
+        field_name="model_type__slug", queryset=ModelType.objects.all(), to_field_name="slug", label="Model type"
     )
     unit = django_filters.ModelMultipleChoiceFilter(
-        field_name="owner_team__business_unit", queryset=BusinessUnit.objects.all(), to_field_name="slug",
+        field_name="owner_team__business_unit__slug", queryset=BusinessUnit.objects.all(), to_field_name="slug",
         label="Business unit",
     )  # fmt: skip
     tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")

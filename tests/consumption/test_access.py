@@ -1,0 +1,210 @@
+"""Verbs of consumption: applications, plans, subscriptions."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from consumption import actions
+from consumption.models import Application, Plan, Subscription
+from governance import actions as governance
+from marketplace.audit.models import AuditEvent
+from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.notices.models import Notice
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version():
+    return cast.published_version()
+
+
+@pytest.fixture
+def asked(version):
+    """maya's request for a plan that the owner approves."""
+    cast.plan(version.model, slug="production", approval=Plan.Approval.OWNER)
+    return cast.subscription(version, plan_slug="production")
+
+
+def last_event(action):
+    return AuditEvent.objects.filter(action=action).latest("pk")
+
+
+# ── Applications ──────────────────────────────────────────────────────────
+
+
+def test_an_application_belongs_to_a_team_that_pays():
+    app = cast.application()
+    assert (app.team, app.cost_centre, app.created_by) == (cast.mortgage(), "MO-200", cast.maya())
+    assert last_event("application.create").object_id == str(app.pk)
+
+
+@pytest.mark.parametrize("who", [cast.charlie, cast.alice, cast.rita, cast.root])
+def test_only_members_enter_applications_of_a_team(who):
+    with pytest.raises(NotAllowed):
+        actions.create_application(who(), team=cast.mortgage(), name="Mine")
+
+
+def test_an_application_name_is_used_once_a_team():
+    cast.application()
+    with pytest.raises(Invalid) as refusal:
+        actions.create_application(cast.maya(), team=cast.mortgage(), name="loan ORIGINATION")
+    assert refusal.value.field == "name"
+
+
+def test_applications_are_seen_by_their_team_and_those_who_oversee():
+    cast.application()
+    people = (cast.maya, cast.alice, cast.charlie, cast.rita, cast.vera, cast.finn, cast.root)
+    assert [who().username for who in people if Application.objects.visible_to(who()).exists()] == ["maya", "rita", "vera", "finn"]
+
+
+# ── Plans ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("who", [cast.maya, cast.charlie, cast.rita, cast.root])
+def test_only_the_publisher_offers_plans(who):
+    entry = cast.model()
+    with pytest.raises(NotAllowed):
+        actions.offer_plan(who(), entry, slug="cheap", name="Cheap")
+
+
+def test_offering_again_changes_the_plan_and_says_so():
+    entry = cast.model()
+    cast.plan(entry, rate_per_second=5)
+    cast.plan(entry, rate_per_second=7)
+    assert Plan.objects.get().rate_per_second == 7
+    assert last_event("plan.offer").detail["terms"]["rate_per_second"] == "7"
+
+
+# ── Subscriptions ─────────────────────────────────────────────────────────
+
+
+def test_an_automatic_plan_is_active_at_once(version):
+    subscription = cast.subscription(version)
+    assert (subscription.state, subscription.pinned_version) == ("active", version)
+    assert last_event("subscription.approve").actor.is_system
+    assert Notice.objects.filter(recipient=cast.alice(), kind="subscription").exists()
+
+
+def test_the_owner_approves(asked):
+    assert asked.state == "pending"
+    actions.approve_subscription(cast.alice(), asked, "A good use.")
+    asked.refresh_from_db()
+    assert (asked.state, asked.decided_by, asked.decision_reason) == ("active", cast.alice(), "A good use.")
+    assert last_event("subscription.approve").actor == cast.alice()
+    assert Notice.objects.filter(recipient=cast.maya(), title__contains="yours to call").exists()
+
+
+def test_the_owner_denies_with_a_reason(asked):
+    with pytest.raises(Invalid):
+        actions.deny_subscription(cast.alice(), asked, "no")
+    actions.deny_subscription(cast.alice(), asked, "It is not made for loans to companies.")
+    asked.refresh_from_db()
+    assert asked.state == "denied"
+    assert Notice.objects.get(recipient=cast.maya(), title__contains="not granted").body == "It is not made for loans to companies."
+
+
+@pytest.mark.parametrize("who", [cast.maya, cast.charlie, cast.rita, cast.vera, cast.root])
+def test_nobody_else_decides(asked, who):
+    with pytest.raises(NotAllowed):
+        actions.approve_subscription(who(), asked, "Fine.")
+    with pytest.raises(NotAllowed):
+        actions.deny_subscription(who(), asked, "It is not made for that, sorry.")
+
+
+def test_a_publisher_does_not_approve_their_own_request(version):
+    cast.plan(version.model, slug="production", approval=Plan.Approval.OWNER)
+    app = actions.create_application(cast.alice(), team=cast.lending(), name="Own use")
+    own = cast.subscription(version, by=cast.alice(), app=app, plan_slug="production")
+    with pytest.raises(NotAllowed):
+        actions.approve_subscription(cast.alice(), own, "Fine.")
+    actions.approve_subscription(cast.bob(), own, "Fine.")
+
+
+def test_a_request_is_decided_once(asked):
+    stale = Subscription.objects.get(pk=asked.pk)
+    actions.approve_subscription(cast.alice(), asked, "A good use.")
+    for again in (asked, stale):
+        with pytest.raises(RuleError):
+            actions.deny_subscription(cast.bob(), again, "It is not made for that, sorry.")
+
+
+def test_one_open_subscription_an_application_and_model(version):
+    cast.subscription(version)
+    with pytest.raises(RuleError, match="already has a subscription"):
+        cast.subscription(version)
+
+
+def test_the_database_keeps_it_to_one_as_well(version):
+    first = cast.subscription(version)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Subscription.objects.create(
+            application=first.application, model=first.model, plan=first.plan, pinned_version=version, purpose="x", requested_by=cast.maya()
+        )
+
+
+def test_nobody_subscribes_for_another_team(version):
+    for stranger in (cast.charlie(), cast.alice(), cast.root()):
+        with pytest.raises(NotAllowed):
+            cast.subscription(version, by=stranger, app=cast.application())
+
+
+def test_nobody_subscribes_to_what_they_cannot_see():
+    version = cast.published_version(cast.model(visibility="restricted"))
+    with pytest.raises(NotAllowed, match="cannot see"):
+        cast.subscription(version)
+
+
+def test_a_model_without_a_published_version_takes_nobody():
+    version = cast.draft_version()
+    app = actions.create_application(cast.alice(), team=cast.lending(), name="Own use")
+    with pytest.raises(RuleError, match="no published version"):
+        cast.subscription(version, by=cast.alice(), app=app)
+
+
+def test_a_suspended_version_takes_nobody(version):
+    governance.suspend(cast.sam(), version, "Wrong answers for self-employed people.")
+    with pytest.raises(RuleError, match="takes no new subscriptions"):
+        cast.subscription(version)
+
+
+def test_a_plan_that_is_no_longer_offered_takes_nobody(version):
+    cast.plan(version.model, is_offered=False)
+    with pytest.raises(RuleError, match="no longer offered"):
+        cast.subscription(version)
+
+
+def test_a_version_of_another_model_cannot_be_chosen(version):
+    other = cast.published_version(cast.model(name="Churn forecast"))
+    with pytest.raises(RuleError):
+        actions.subscribe(
+            cast.maya(), application=cast.application(), plan=version.model.plans.get(), purpose="For loans.", version=other
+        )
+
+
+def test_high_risk_takes_patches_only_unless_asked_otherwise():
+    risky = cast.published_version(tier="high")
+    assert cast.subscription(risky).version_policy == Subscription.Policy.AUTO_PATCH
+
+
+def test_closing_ends_the_keys(version):
+    subscription = cast.subscription(version)
+    key, _ = cast.key(subscription)
+    actions.close_subscription(cast.maya(), subscription)
+    key.refresh_from_db()
+    assert (subscription.state, key.state) == ("closed", "revoked")
+    assert last_event("subscription.close").actor == cast.maya()
+
+
+@pytest.mark.parametrize("who", [cast.charlie, cast.alice, cast.rita, cast.root])
+def test_only_its_team_closes_a_subscription(version, who):
+    subscription = cast.subscription(version)
+    with pytest.raises(NotAllowed):
+        actions.close_subscription(who(), subscription)
+
+
+def test_subscriptions_are_seen_by_both_sides_and_those_who_oversee(version):
+    cast.subscription(version)
+    people = (cast.maya, cast.alice, cast.bob, cast.charlie, cast.rita, cast.vera, cast.finn, cast.evan, cast.root)
+    seeing = [who().username for who in people if Subscription.objects.visible_to(who()).exists()]
+    assert seeing == ["maya", "alice", "bob", "rita", "vera", "finn"]
