@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions
@@ -12,6 +13,7 @@ from marketplace.accounts.models import Team
 from . import models
 from .submissions import person
 
+KEY_LIFE = timedelta(days=365)
 HERO = ("Mortgage Origination Platform", "income-verification")
 
 
@@ -135,5 +137,5 @@ def new_key(made: Subscription) -> str:
     if made.state != Subscription.State.ACTIVE:
         return ""
     by = person(next(one.by for one in APPLICATIONS if one.name == made.application.name))
-    _, text = actions.create_key(by, made, name="Production" if made.application.environment == "prod" else "Test")
+    _, text = actions.create_key(by, made, name="Production" if made.application.environment == "prod" else "Test", life=KEY_LIFE)
     return text

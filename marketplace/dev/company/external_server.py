@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "vendor"
     sys_version = ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server asks for
+    def do_GET(self) -> None:
         path = self.path.replace(f"/versions/{VERSION}", "").rstrip("/")
         answers: dict[str, dict[str, Any]] = {
             "/v2": {"name": "vendor", "version": "1", "extensions": []}, "/v2/health/live": {"live": True}, "/v2/health/ready": {"ready": True},
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         }  # fmt: skip
         self.answer(200, answers[path]) if path in answers else self.answer(404, {"error": "Not found."})
 
-    def do_POST(self) -> None:  # noqa: N802 - the name http.server asks for
+    def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         if length > BODY_LIMIT:
             self.close_connection = True

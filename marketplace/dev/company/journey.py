@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -25,14 +26,16 @@ from marketplace.accounts.models import BusinessUnit
 from marketplace.adoption.models import ProductionModel
 from publishing.actions import NOTICE_DAYS, deprecate
 
-from . import consumers, dates, inventory, models, people, training, usage
+from . import clock, consumers, inventory, models, people, usage
 from .listing import Listing, Release
 from .reviewing import reviewed
-from .submissions import cache_directory, person, submitted
+from .submissions import person, submitted, trained
 
 STATE = ModelVersion.State
 Progress = Callable[..., None]
 PATIENCE = 240  # seconds without a version becoming callable before the rest is left to the next start
+HOSTED = timedelta(days=1)
+ANNOUNCED_DAYS_AGO = 28
 GOES_LIVE = ("published", "deprecated", "suspended")
 SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
 
@@ -60,32 +63,17 @@ def build_versions(progress: Progress) -> None:
 
 
 def build_version(listing: Listing, release: Release) -> None:
-    """One version, as far as people can bring it; a finished one is left alone."""
-    version = ModelVersion.objects.filter(model__slug=listing.slug, number=release.number).first()
-    if version and is_settled(version, release):
+    """One version, as far as people bring it, in one transaction; one that is there is left alone."""
+    if ModelVersion.objects.filter(model__slug=listing.slug, number=release.number).exists():
         return
-    version = submitted(listing, release)
-    if release.fate != "refused":
-        facts = training.cached(release.recipe, models.key(listing, release), cache_directory()).facts if release.recipe else None
-        version = reviewed(version, listing, release, facts)
+    made = trained(listing, release)
+    with transaction.atomic(), clock.at(clock.ago(days=release.days_ago)):
+        version = submitted(listing, release, made)
+        if release.fate == "refused":
+            return
+        version = reviewed(version, listing, release, made.facts if made else None)
         if version.state == STATE.CHANGES_REQUESTED:
             raise CommandError(f"{version} did not pass the checks: {blocking(version)}")
-    dates.backdate_version(version, release)
-
-
-def is_settled(version: ModelVersion, release: Release) -> bool:
-    """True when nothing is left for people to do before hosting: judged, waiting as the story wants, or refused."""
-    if release.fate == "refused":
-        return True
-    if release.fate.startswith("waiting:"):
-        return version.state == STATE.IN_REVIEW and version.reviews.filter(state="open").count() == waiting_count(version, release)
-    return version.state not in (STATE.DRAFT, STATE.SUBMITTED, STATE.CHECKING, STATE.IN_REVIEW)
-
-
-def waiting_count(version: ModelVersion, release: Release) -> int:
-    """How many reviews stay open: all before a curator looked, else the one that is waited for and the final one."""
-    kind = release.fate.removeprefix("waiting:")
-    return {"curation": version.reviews.count(), "final": 1}.get(kind, 2)
 
 
 def blocking(version: ModelVersion) -> str:
@@ -133,21 +121,26 @@ def settle_one(listing: Listing, release: Release) -> None:
     version = version_of(listing, release)
     if version is None or version.published_at is None:
         return
-    dates.backdate_publication(version)
+    backdate_publication(version)
     for use in consumers.USES:
         if use.slug == listing.slug and use.version in ("", release.number):
             adopt(use)
 
 
+def backdate_publication(version: ModelVersion) -> None:
+    """It went live a day after its approval; hosting did it just now, in another process. Left alone once that is so."""
+    if version.published_at and version.approved_at and version.published_at > version.approved_at + 2 * HOSTED:
+        ModelVersion.objects.filter(pk=version.pk).update(published_at=version.approved_at + HOSTED)
+
+
+@transaction.atomic
 def adopt(use: consumers.Use) -> None:
     """Subscribe and make a key; the example's key is kept for the demo's facts."""
-    made = consumers.new_subscription(use)
-    if made is None:
-        return
-    text = consumers.new_key(made)
+    with clock.at(clock.ago(days=use.since)):
+        made = consumers.new_subscription(use)
+        text = consumers.new_key(made) if made else ""
     if text and (use.application, use.slug) == consumers.HERO:
         keep_example_key(text)
-    dates.backdate_subscription(made, use)
 
 
 def finish_story() -> None:
@@ -159,8 +152,8 @@ def finish_story() -> None:
         if release.fate == "deprecated":
             announce_end(version, listing, release)
         if release.fate == "suspended" and not version.suspended_at:
-            suspend(person("mona"), version, SUSPENSION)
-            ModelVersion.objects.filter(pk=version.pk).update(suspended_at=timezone.now() - timedelta(days=usage.SUSPENDED_DAYS_AGO))
+            with clock.at(clock.ago(days=usage.SUSPENDED_DAYS_AGO)):
+                suspend(person("mona"), version, SUSPENSION)
 
 
 def announce_end(version: ModelVersion, listing: Listing, release: Release) -> None:
@@ -169,9 +162,9 @@ def announce_end(version: ModelVersion, listing: Listing, release: Release) -> N
     if successor is None:
         return
     reason = f"{successor} replaces it: yearly credits instead of monthly ones. The migration guide is in its changelog."
-    sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
-    deprecate(person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor)
-    dates.backdate_deprecation(version)
+    with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
+        sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
+        deprecate(person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor)
 
 
 def demo_facts() -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import actions as governance
 from governance.models import Review
 
+from . import clock
 from .cards import METRIC_NAMES, number
 from .listing import Listing, Release
 from .submissions import person
@@ -15,6 +19,7 @@ from .submissions import person
 STATE = ModelVersion.State
 APPROVED, REJECTED = Review.State.APPROVED, Review.State.REJECTED
 REVIEWERS = {"curation": "mona", "evaluation": "eva", "fairness": "faye", "security": "sam", "legal": "leo"}
+FIRST_DECISION, NEXT_DECISION, LAST_DECISION = 20, 9, 90  # hours after submission
 FINAL = {"low": "mona", "medium": "rita", "high": "ralf"}
 
 
@@ -23,11 +28,14 @@ def reviewed(version: ModelVersion, listing: Listing, release: Release, facts: d
     version = governance.check(version)
     if version.state != STATE.IN_REVIEW:
         return version
-    for review in version.reviews.filter(state=Review.State.OPEN):
+    submission = timezone.now()
+    for place, review in enumerate(version.reviews.filter(state=Review.State.OPEN)):
         if is_decided(review.kind, release.fate):
             reason = REASONS[review.kind](listing, facts)
-            governance.decide(person(REVIEWERS[review.kind]), review, APPROVED, reason, no_conflict=True)
-    finish(version, listing, release, facts)
+            with clock.at(submission + timedelta(hours=FIRST_DECISION + place * NEXT_DECISION)):
+                governance.decide(person(REVIEWERS[review.kind]), review, APPROVED, reason, no_conflict=True)
+    with clock.at(submission + timedelta(hours=LAST_DECISION)):
+        finish(version, listing, release, facts)
     version.refresh_from_db()
     return version
 

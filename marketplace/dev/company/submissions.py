@@ -21,6 +21,7 @@ from publishing.packages import Refused
 
 from . import cards, external_server, models, training
 from .listing import DemoPlan, Listing, Release
+from .training import Trained
 
 SECOND_CHURN = "Private clients have advisers and assets to move; the retail model was tried and ranked them worse."
 
@@ -56,31 +57,28 @@ def offer(by: User, model: RegisteredModel, plan: DemoPlan) -> None:
     )  # fmt: skip
 
 
-def submitted(listing: Listing, release: Release) -> ModelVersion:
-    """The version, brought as far as its publisher can bring it: submitted, or a draft whose upload was refused."""
+def submitted(listing: Listing, release: Release, made: Trained | None) -> ModelVersion:
+    """The new version, brought as far as its publisher can bring it: submitted, or a draft whose upload was refused."""
     model, by = registered(listing), person(listing.submitter)
-    version = model.versions.filter(number=release.number).first()
-    if version is None:
-        version = publishing.start_version(by, model, release.number, release.changelog)
-        if release.fate == "refused":
-            refused_upload(by, version)
-    if release.fate != "refused" and version.state == ModelVersion.State.DRAFT:
-        fill_in(by, version, listing, release)
-        version = publishing.submit(by, version)
-    return version
+    version = publishing.start_version(by, model, release.number, release.changelog)
+    if release.fate == "refused":
+        refused_upload(by, version)
+        return version
+    fill_in(by, version, listing, made)
+    return publishing.submit(by, version)
 
 
-def fill_in(by: User, version: ModelVersion, listing: Listing, release: Release) -> None:
-    """Package, signature, service level, card and risk answers of a draft."""
+def fill_in(by: User, version: ModelVersion, listing: Listing, made: Trained | None) -> None:
+    """Package (or the vendor's endpoint), signature, service level, card and risk answers of a draft."""
     publishing.promise_sla(by, version, **listing.sla)
-    facts = None
-    if release.recipe:
-        trained = training.cached(release.recipe, models.key(listing, release), cache_directory())
-        upload(by, version, trained.onnx, f"{listing.slug}.onnx")
-        publishing.describe_interface(by, version, trained.signature, trained.example)
-        facts = trained.facts
+    facts = made.facts if made else None
+    release = next(one for one in listing.releases if one.number == version.number)
+    if made:
+        upload(by, version, made.onnx, f"{listing.slug}.onnx")
+        publishing.describe_interface(by, version, made.signature, made.example)
     else:
-        publishing.describe_external(by, version, vendor_url(), external_server.SIGNATURE, external_server.EXAMPLE)
+        publishing.name_endpoint(by, version, vendor_url())
+        publishing.describe_interface(by, version, external_server.SIGNATURE, external_server.EXAMPLE)
     assess_risk(by, version, tiering.answers_from_points(listing.tiering))
     publishing.edit_card(by, version, cards.card(listing, release, facts))
 
@@ -101,8 +99,11 @@ def refused_upload(by: User, version: ModelVersion) -> None:
     raise AssertionError("The package inspection accepted a pickle.")
 
 
-def cache_directory() -> Path:
-    return Path(settings.RUN_DIR) / "company" / training.code_hash()
+def trained(listing: Listing, release: Release) -> Trained | None:
+    """The trained model of a release, from the cache after the first time; None where there is nothing to train."""
+    if release.recipe is None:
+        return None
+    return training.cached(release.recipe, models.key(listing, release), Path(settings.RUN_DIR) / "company" / training.code_hash())
 
 
 def vendor_url() -> str:

@@ -29,11 +29,11 @@ SUSPENDED_DAYS_AGO = 6
 
 
 def build_usage() -> int:
-    """Write the past calls of all subscriptions and their roll-ups. Returns how many events; 0 when they are there."""
-    if UsageEvent.objects.filter(is_demo=True).exists():
-        return 0
+    """Write the past calls of subscriptions that have none yet, and the roll-ups. Returns how many events."""
     now = timezone.now()
     events = [event for use in USES for event in past_calls(use, now)]
+    if not events:
+        return 0
     with transaction.atomic(), connection.cursor() as cursor:
         for start in range(0, len(events), BATCH):
             columns = [list(column) for column in zip(*events[start : start + BATCH], strict=True)]
@@ -48,7 +48,7 @@ def past_calls(use: Use, now: datetime) -> Iterator[tuple[Any, ...]]:
     """One use's events, oldest first, in the order of metering.INSERT_EVENTS."""
     made = Subscription.objects.filter(application__name=use.application, model__slug=use.slug).select_related("application").first()
     key = ApiKey.objects.filter(subscription=made).first() if made else None
-    if made is None or key is None or not use.daily:
+    if made is None or key is None or not use.daily or has_past(made):
         return
     generator = np.random.default_rng([*use.application.encode(), *use.slug.encode()])
     last = SUSPENDED_DAYS_AGO if made.pinned_version.suspended_at else 0
@@ -58,6 +58,10 @@ def past_calls(use: Use, now: datetime) -> Iterator[tuple[Any, ...]]:
         for at in moments(use, day, back, generator):
             if at < now:
                 yield call(at, who, made.application.environment, generator)
+
+
+def has_past(made: Subscription) -> bool:
+    return UsageEvent.objects.filter(subscription_id=made.pk, is_demo=True).exists()
 
 
 def moments(use: Use, day: datetime, back: int, generator: np.random.Generator) -> list[datetime]:
