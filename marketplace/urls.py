@@ -10,6 +10,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("setup/", views.setup, name="setup"),
+    path("docs/problems/", views.problems, name="problems"),
+    path("docs/problems/<slug:slug>", views.problems, name="problem"),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("marketplace.accounts.urls")),

@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Max
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
@@ -16,6 +16,7 @@ from governance.models import Review
 from governance.permissions import can_review
 from marketplace.adoption import insights
 from marketplace.notices.models import Notice
+from marketplace.problem_pages import BY_SLUG, PAGES
 
 SHOWN = 4
 
@@ -71,6 +72,15 @@ def setup_progress():
 def healthz(request):
     """Liveness: the process answers. No database."""
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+def problems(request, slug=None):
+    """What the problem types of the API and the gateway mean; one of them, or all."""
+    if slug and slug not in BY_SLUG:
+        raise Http404
+    pages = [BY_SLUG[slug]] if slug else PAGES
+    return render(request, "docs/problems.html", {"pages": pages, "one": slug})
 
 
 def csrf_failed(request, reason=""):

@@ -1,0 +1,47 @@
+"""What each problem type means and what to do about it: the page behind the `type` of every problem+json answer."""
+
+from typing import NamedTuple
+
+
+class ProblemPage(NamedTuple):
+    """One type of problem; `status` is the usual one."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+PAGES = [
+    ProblemPage("key-not-recognised", 401, "The API key is not recognised", "No key was sent, or it is unknown, expired or revoked; the answer is the same for all of them.", "Send a live key as Authorization: Bearer mkc_… or X-API-Key. Make a new one on your application's page."),
+    ProblemPage("too-many-failed-keys", 429, "Too many failed keys", "More than twenty keys from one address were not recognised within a minute.", "Wait a minute and send a live key."),
+    ProblemPage("key-in-address", 400, "An API key was sent in the address", "Addresses end up in logs, so the key counts as leaked and is revoked.", "Make a new key and send it in a header."),
+    ProblemPage("subscription-not-active", 403, "The subscription is not active", "The key is live, but its subscription waits, is paused or was closed.", "Look at My access, or ask the model's team."),
+    ProblemPage("no-such-model", 404, "No such model", "The key's subscription has no model of that name.", "Check the name and that the key belongs to this model's subscription."),
+    ProblemPage("no-such-version", 404, "No such version", "The model has no callable version of that number.", "Leave the version out: your subscription's policy chooses one."),
+    ProblemPage("no-such-route", 404, "There is nothing at this address", "The gateway routes inference, readiness and metadata only.", "See the API tab of the model."),
+    ProblemPage("wrong-method", 405, "The address does not take this method", "Inference is POST, everything else GET.", "Use the method named in the Allow header."),
+    ProblemPage("version-gone", 410, "The version has been retired", "Its sunset has passed.", "Move to the successor named in the Link header."),
+    ProblemPage("version-suspended", 503, "The version is suspended", "It was stopped for everybody, for the reason shown on its page.", "Wait, or move to another version."),
+    ProblemPage("not-running", 503, "The model is not running", "No replica can answer now.", "Try again after the time in Retry-After; see the Deployment tab."),
+    ProblemPage("model-busy", 503, "The model is busy", "Its queue, or your share of it, is full.", "Try again after the time in Retry-After, with back-off."),
+    ProblemPage("model-late", 504, "The model did not answer in time", "The deadline passed.", "Send fewer rows, or try again."),
+    ProblemPage("model-failed", 502, "The model failed", "It broke while answering; its own words are kept from callers.", "Report the request id to the model's team."),
+    ProblemPage("rate-limited", 429, "The rate limit of the plan is reached", "The detail says which limit bites and when it resets.", "Slow down, or choose a larger plan."),
+    ProblemPage("quota-used", 429, "The quota is used up", "The detail says which quota and when it starts anew.", "Wait for the new period, or choose a larger plan."),
+    ProblemPage("try-again", 503, "The gateway cannot answer now", "Something it needs is away. It never answers an outage with 401 or 403.", "Try again in a moment."),
+    ProblemPage("request-too-large", 413, "The request is too large", "The body is larger than the gateway takes.", "Send fewer rows at a time."),
+    ProblemPage("headers-too-large", 431, "Too many or too large headers", "At most 100 headers and 32 KiB.", "Send fewer."),
+    ProblemPage("too-slow", 408, "The request came too slowly", "Headers or body did not arrive within their deadline.", "Send it in one piece."),
+    ProblemPage("client-left", 499, "The caller left", "The connection closed before the answer was ready.", "Raise your client's time-out."),
+    ProblemPage("unreadable-request", 400, "The request cannot be read", "It is not valid JSON, or its framing contradicts itself.", "Compare it with the example on the API tab."),
+    ProblemPage("unsupported-encoding", 415, "The encoding is not supported", "Compressed requests are not taken.", "Send plain JSON or the binary tensor extension."),
+    ProblemPage("bad-input", 422, "An input does not fit the signature", "The detail names the input, the row and the remedy.", "Compare your request with the signature on the API tab."),
+    ProblemPage("rule", 409, "The rules do not allow this now", "You may do such things, but not this, not now.", "The detail and remedy say what would make it possible."),
+    ProblemPage("invalid", 422, "What was sent cannot be used", "A field is missing or has the wrong form; `field` or `errors` names it.", "Correct it and send again."),
+    ProblemPage("not-allowed", 403, "You may not do this", "The right belongs to somebody else; `ask` says who can help.", "Ask them."),
+    ProblemPage("package-refused", 422, "This package was refused", "It could not be recognised as safe; nothing was executed or kept.", "The remedy says how to convert it."),
+    ProblemPage("not-found", 404, "Not found", "There is no such thing, or you may not see it.", "Check the address."),
+]  # fmt: skip
+BY_SLUG = {page.slug: page for page in PAGES}
