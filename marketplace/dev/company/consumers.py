@@ -64,7 +64,7 @@ BUILD, WITHOUT, BUY = "would_build", "would_do_without", "would_buy"
 USES = (
     Use(*HERO, "Verify stated income of mortgage applicants; replaces the plan to build our own for $200,000.", 120, 62, "2.0.0", counterfactual=BUILD),
     Use("Mortgage Origination Test", "income-verification", "Integration tests of the origination platform.", 8, 66, "2.0.0", "trial"),
-    Use("Loan Origination", "income-verification", "Verify income of loan applicants.", 140, 74, "2.0.0", counterfactual=BUILD),
+    Use("Loan Origination", "income-verification", "Verify income of loan applicants.", 140, 67, "2.0.0", counterfactual=BUILD),
     Use("Adviser Workbench", "income-verification", "Check income in a client's financial plan.", 24, 88, "1.4.2", counterfactual=WITHOUT, policy="pin_exact"),
     Use("Client Onboarding", "income-verification", "Check the source of income at account opening.", 18, 84, "1.4.2", counterfactual=WITHOUT, policy="pin_exact"),
     Use("Loan Origination", "affordability", "Set the maximum instalment.", 60, 85, counterfactual=BUILD),

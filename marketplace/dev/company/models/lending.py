@@ -127,7 +127,7 @@ INCOME = Listing(
     card=INCOME_CARD, affects_people=True, credit=True, collaborators=("bob",),
     tiering=dict(people=2, autonomy=1, materiality=2, data=2, regulated=4, generative=0, reversibility=1, complexity=1, reach=2),
     releases=(
-        Release("1.4.2", "deprecated", 420, INCOME_1, "Retrained on three years of applications; fewer amounts too low for people in a new job.", "2.0.0"),
+        Release("1.4.2", "deprecated", 340, INCOME_1, "Retrained on three years of applications; fewer amounts too low for people in a new job.", "2.0.0"),
         Release("2.0.0", "published", 75, INCOME_2, "Breaking: yearly credits replace monthly credits, income_stability replaces years_in_job. Adds evidence_gap. Trained on a third more applications."),
     ),
     plans=standard_plans(owner_approval=True, price=4.0), sla=standard_sla(99.5, 120, 50),
