@@ -1,0 +1,171 @@
+"""The story the product exists for, once, on real parts: from registration to a metered call (issue 2, done 2)."""
+
+import subprocess
+import time
+
+import pytest
+
+from tests import cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
+PASSWORD = "a-long-demo-password"
+NAME = "Income verification"
+SUMMARY = "Takes account credits and estimates the monthly income of an applicant."
+
+
+@pytest.fixture(scope="module")
+def people(stack):
+    """The cast on the stack's database, with a password each."""
+    with stack.orm():
+        everyone = [one() for one in (cast.alice, cast.bob, cast.charlie, cast.maya, cast.rita, cast.evan)]
+        for person in everyone:
+            person.set_password(PASSWORD)
+            person.save()
+        cast.vocabulary()
+    return stack
+
+
+@pytest.fixture
+def visit(people, chromium):
+    """visit("alice") → a page on which alice is signed in; it fails the test on any console error."""
+    contexts, complaints = [], []
+
+    def sign_in(username):
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type == "error" and complaints.append(f"{page.url}: {message.text}"))
+        page.goto(f"{people.portal}/accounts/login/")
+        page.get_by_label("Username").fill(username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{people.portal}/")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "the server responded with a status of 422" not in text] == []
+
+
+def test_from_registration_to_a_metered_call(people, visit, tmp_path):
+    """Alice publishes, others judge, nobody touches hosting, Maya finds it and runs on it, both teams see the call."""
+    alice = visit("alice")
+    submit_a_model(alice, people.portal, tmp_path)
+    alice_cannot_approve(alice, people)
+    for username in ("rita", "evan", "rita"):
+        approve_from_the_queue(visit(username), people.portal)
+    becomes_callable(people)
+    maya = visit("maya")
+    code = subscribe_and_copy_the_snippet(maya, people.portal)
+    answer = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert '"model_version"' in answer.stdout, answer.stdout + answer.stderr
+    called_at = time.monotonic()
+    shows_one_call(maya, f"{people.portal}/usage/?window=24h")
+    shows_one_call(alice, f"{people.portal}/models/income-verification/usage/?window=24h")
+    assert time.monotonic() - called_at < 15  # the promise is five seconds; pages are looked at one after the other
+    assert "Mortgage origination" in alice.content()
+
+
+def submit_a_model(page, portal, folder):
+    (folder / "income.onnx").write_bytes(cast.tiny_onnx())
+    page.goto(f"{portal}/publish/new/")
+    page.get_by_label("Name", exact=True).fill(NAME)
+    page.get_by_label("Summary").fill(SUMMARY)
+    page.get_by_label("Support contact").fill("lending-ai@example.com")
+    for label in ("Domain", "Capability", "Model type"):
+        page.get_by_label(label, exact=True).select_option(index=1)
+    page.get_by_role("button", name="Register and continue").click()
+    page.get_by_role("button", name="Start this version").click()
+    page.locator("input[type=file]").set_input_files(folder / "income.onnx")
+    page.get_by_role("button", name="Upload and inspect").click()
+    page.get_by_label("95 % answered within").fill("100")
+    page.get_by_label("Requests a second").fill("20")
+    page.get_by_label("Support hours").fill("Office hours")
+    page.get_by_role("button", name="Save the promise").click()
+    fill_the_card(page)
+    answer_the_questionnaire(page)
+    page.goto(page.url.replace("/risk/", "/plans/"))
+    page.get_by_role("button", name="Save the plan").click()
+    page.goto(page.url.replace("/plans/", "/submit/"))
+    page.get_by_role("button", name="Submit version 1.0.0").click()
+    page.get_by_text("is submitted").wait_for()
+
+
+def fill_the_card(page):
+    from governance import cards
+
+    for name, value in cast.card_values().items():
+        field = cards.FIELDS_BY_ID[name]
+        control = page.locator(f"[name='{name}']")
+        if field.choices:
+            control.select_option(value)
+        else:
+            control.fill(value[0] if isinstance(value, list) else str(value))
+    page.get_by_role("button", name="Save and go on").click()
+
+
+def answer_the_questionnaire(page):
+    for question, answer in cast.LOW.items():
+        page.locator(f"input[name={question}][value={answer}]").check()
+    page.get_by_role("button", name="Save and see the tier").click()
+    page.get_by_text("Risk tier: low.").wait_for()
+
+
+def alice_cannot_approve(page, stack):
+    from governance.models import Review
+
+    def opened():
+        with stack.orm():
+            return Review.objects.filter(state="open").values_list("pk", flat=True).first()
+
+    review = stack.wait_until(opened, 60)
+    page.goto(f"{stack.portal}/reviews/{review}/")
+    page.get_by_text("You cannot decide this review.").wait_for()
+    assert page.get_by_role("button", name="Record the decision").count() == 0
+
+
+def approve_from_the_queue(page, portal):
+    page.goto(f"{portal}/reviews/")
+    page.get_by_role("link", name="Review", exact=False).filter(has_text=NAME).last.click()
+    page.get_by_label("Approve").check()
+    page.get_by_label("Reason").fill("The evidence supports this use; limits are stated.")
+    page.get_by_label("I have no conflict of interest").check()
+    page.get_by_role("button", name="Record the decision").click()
+    page.get_by_text("Recorded:").wait_for()
+
+
+def becomes_callable(stack):
+    from catalog.models import ModelVersion
+
+    def published():
+        with stack.orm():
+            return ModelVersion.objects.filter(model__name=NAME, state="published").exists()
+
+    stack.wait_until(published, 150)
+
+
+def subscribe_and_copy_the_snippet(page, portal):
+    page.goto(f"{portal}/models/?q=estimate+income")
+    page.get_by_role("link", name=NAME).first.click()
+    page.get_by_role("link", name="Get access").first.click()
+    page.get_by_label("New application").fill("Mortgage desk")
+    page.get_by_label("Purpose").fill("Check the stated income of mortgage applicants.")
+    page.get_by_role("button", name="Subscribe").click()
+    page.get_by_role("button", name="Create a key").click()
+    page.get_by_text("it cannot be shown again").wait_for()
+    code = page.locator("code[id*=curl]").first.inner_text()
+    assert "mkc_" in code
+    return code
+
+
+def shows_one_call(page, url):
+    """Within five seconds of looking, the figure says 1."""
+    page.goto(url)
+    figure = page.locator("#usage .stat").filter(has_text="Calls").first
+    deadline = time.monotonic() + 8
+    while "1" not in figure.inner_text().split():
+        assert time.monotonic() < deadline, figure.inner_text()
+        page.wait_for_timeout(400)
+        page.reload()
