@@ -189,7 +189,11 @@ _SUMS = """
 """
 _COLUMNS = """subscription_id, version_id, calls, ok, client_errors, upstream_errors, aborted, unknown, refused, units,
     duration_us, p50_us, p95_us, p99_us"""
-_SOURCE = "FROM consumption_usageevent WHERE at >= %s AND at < %s GROUP BY subscription_id, version_id"
+# An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
+_SOURCE = """FROM consumption_usageevent e WHERE at >= %s AND at < %s
+    AND EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = e.subscription_id)
+    AND EXISTS (SELECT 1 FROM catalog_modelversion v WHERE v.id = e.version_id)
+    GROUP BY subscription_id, version_id"""
 INSERT_HOUR = f"INSERT INTO consumption_usagehour (hour, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
 INSERT_DAY = f"INSERT INTO consumption_usageday (day, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
 

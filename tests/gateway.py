@@ -11,16 +11,22 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
+from consumption.models import UsageEvent
 from hosting.models import Upstream
+from marketplace.lib import nudge as nudges
 from marketplace.dev.rundir import ROOT
 from tests import cast
-from tests.stack import on_database
+from tests.stack import on_database, on_redis, use_database
+
+STAGE_REDIS = 7
+QUICK = {"header_s": 1.0, "body_s": 1.5, "idle_s": 2.0, "first_byte_s": 1.0, "upstream_idle_s": 1.0, "connections_per_address": 300}
 
 ANSWER = json.dumps(
     {
@@ -242,3 +248,63 @@ def subscriber(version, app="Loan origination", **terms):
     application = consumption.create_application(by, team=team, name=f"{app} {slug}")
     subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
     return subscription, consumption.create_key(by, subscription)[1]
+
+
+class Stage:
+    """A gateway of two processes, a stub and a database of their own, kept for all gateway tests of a run."""
+
+    def __init__(self, folder, blocker, workers=2):
+        self.blocker = blocker
+        self.database = f"stage_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        self.stub = Stub()
+        self.gateway = Gateway(folder / "gateway", workers, on_database(self.database), on_redis(STAGE_REDIS), **QUICK)
+
+    def __enter__(self):
+        make_database(self.database)
+        self.gateway.start()
+        return self
+
+    def __exit__(self, *_):
+        self.gateway.stop()
+        self.stub.close()
+
+    @contextlib.contextmanager
+    def orm(self):
+        """Models on the stage's database, committed at once; Redis is the stage's too."""
+        tested, tested_redis = connection.settings_dict["NAME"], settings.REDIS_URL
+        with self.blocker.unblock():
+            use_database(self.database)
+            settings.REDIS_URL = self.gateway.redis_url
+            nudges._redis.cache_clear()
+            try:
+                yield self
+            finally:
+                use_database(tested)
+                settings.REDIS_URL = tested_redis
+                nudges._redis.cache_clear()
+
+    def version(self, number="1.0.0", entry=None, url="", **facts):
+        """A live version, of a model of its own unless told, routed to the stub."""
+        Stage.made = getattr(Stage, "made", 0) + 1
+        entry = entry or cast.model(name=f"Model {Stage.made}")
+        return live_version(entry, number, url or self.stub.url, **facts)
+
+    def called(self, subscription):
+        """The usage events of a subscription: (request id, outcome, units)."""
+        rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
+        return [(event.event_id.hex, event.outcome, event.units) for event in rows]
+
+
+def make_database(name):
+    """A database with today's schema, made by a process of its own."""
+    with psycopg.connect(on_database("postgres"), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        server.execute(f'CREATE DATABASE "{name}"')
+    environment = os.environ | {"DATABASE_URL": on_database(name)}
+    words = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
+    subprocess.run(words, env=environment, cwd=ROOT, check=True, capture_output=True)
+
+
+def infer_path(version, number=""):
+    middle = f"/versions/{number}" if number else ""
+    return f"/v2/models/{version.model.slug}{middle}/infer"

@@ -1,0 +1,192 @@
+"""From journal to statement: each call once, sums equal at every level, whatever is interrupted."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from django.db import DatabaseError, connection
+
+from consumption import metering, quota, spool
+from consumption.models import ApiKey, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from tests.gateway import live_version, subscriber
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_events(db):
+    """The event table is not Django's own, so the flush between transactional tests passes it by."""
+    _empty()
+    yield
+    _empty()
+
+
+def _empty():
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consumption_usageevent")
+
+
+@pytest.fixture
+def who(no_events):
+    """Subscription, key, application, team, model and version ids of one subscriber."""
+    version = live_version()
+    subscription, _ = subscriber(version)
+    key = ApiKey.objects.get(subscription=subscription)
+    application = subscription.application
+    return (subscription.pk, key.pk, application.pk, application.team_id, version.model_id, version.pk)
+
+
+def calls(journal, who, count, at_us=None, outcome=spool.OK, units=1):
+    for number in range(count):
+        ticket = journal.start((at_us or now_us()) + number, who, 100, 0)
+        journal.end(ticket, 1000 + number, 200, units, 200, outcome)
+
+
+def now_us():
+    return time.time_ns() // 1000
+
+
+def test_every_finished_call_is_shipped_once(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 30)
+    shipper = metering.Shipper(tmp_path)
+    assert (shipper.ship(), shipper.ship()) == (30, 0)
+    calls(journal, who, 5)
+    assert shipper.ship() == 5 and UsageEvent.objects.count() == 35
+    event = UsageEvent.objects.first()
+    assert (event.subscription_id, event.version_id, event.outcome, event.units, event.environment) == (who[0], who[5], "ok", 1, "prod")
+
+
+def test_a_second_shipper_and_a_lost_position_do_no_harm(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 20)
+    metering.Shipper(tmp_path).ship()
+    SpoolOffset.objects.all().delete()
+    assert metering.Shipper(tmp_path).ship() == 0 and UsageEvent.objects.count() == 20
+
+
+def test_a_running_call_is_shipped_when_it_ends(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    ticket = journal.start(now_us(), who, 1, 0)
+    calls(journal, who, 3)
+    shipper = metering.Shipper(tmp_path)
+    assert shipper.ship() == 3 and shipper.lag() == 1
+    journal.end(ticket, 5, 5, 1, 200, spool.OK)
+    assert shipper.ship() == 1 and SpoolOffset.objects.get().offset == 4
+
+
+def test_a_call_that_never_ended_becomes_unknown_and_costs_nothing(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    journal.start(now_us(), who, 1, 0)
+    journal.close()
+    shipper = metering.Shipper(tmp_path)
+    assert shipper.ship() == 1
+    event = UsageEvent.objects.get()
+    assert (event.outcome, event.units) == ("unknown", 0)
+    assert not list(spool.segments(tmp_path)) and not SpoolOffset.objects.exists()
+    assert len(list((tmp_path / "shipped").iterdir())) == 1, "kept for three days"
+
+
+def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, monkeypatch):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 10)
+    shipper = metering.Shipper(tmp_path)
+    settle = quota.settle
+
+    def break_down(*_):
+        monkeypatch.setattr(quota, "settle", settle)
+        raise DatabaseError("cut in the middle of the transaction")
+
+    monkeypatch.setattr(quota, "settle", break_down)
+    with pytest.raises(DatabaseError):
+        shipper.ship()
+    assert UsageEvent.objects.count() == 0
+    assert shipper.ship() == 10 and UsageEvent.objects.count() == 10
+
+
+def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    month = quota.period_start(datetime.now(UTC))
+    quota.take(who[0], month, 100, 40, journal.holder)
+    calls(journal, who, 25)
+    calls(journal, who, 5, outcome=spool.UPSTREAM_ERROR, units=0)
+    journal.close()
+    metering.Shipper(tmp_path).ship()
+    period = QuotaPeriod.objects.get()
+    assert (period.used, period.leased) == (25, 25) and metering.outstanding_leases() == 0
+    assert metering.quota_drift() == [] and not spool.dead_holders(tmp_path)
+
+
+def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    late_evening = int(datetime(2026, 11, 3, 23, 59, 59, 999_990, tzinfo=UTC).timestamp()) * 1_000_000 + 999_990
+    calls(journal, who, 20, at_us=late_evening)
+    calls(journal, who, 7, outcome=spool.CLIENT_ERROR, units=0)
+    metering.Shipper(tmp_path).ship()
+    assert StaleHour.objects.count() == 3
+    assert metering.roll_up() == 3 and metering.roll_up() == 0
+    assert sorted(UsageHour.objects.values_list("calls", flat=True)) == [7, 10, 10]
+    assert sorted(UsageDay.objects.filter(ok__gt=0).values_list("ok", "units")) == [(10, 10), (10, 10)]
+    assert UsageDay.objects.get(client_errors=7).units == 0
+
+
+def test_rolling_up_again_changes_nothing(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 9)
+    metering.Shipper(tmp_path).ship()
+    metering.roll_up()
+    before = list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us"))
+    metering.mark_all_stale()
+    metering.roll_up()
+    assert list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us")) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_balance_is_zero_and_a_lost_row_shows(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 12)
+    metering.Shipper(tmp_path).ship()
+    assert metering.balance()["waiting"] == {"hours": 1}
+    metering.roll_up()
+    assert metering.balance() == {
+        "events": {"calls": 12, "units": 12},
+        "hours": {"calls": 12, "units": 12},
+        "days": {"calls": 12, "units": 12},
+        "difference": {"calls": 0, "units": 0},
+        "waiting": {"hours": 0},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consumption_usageevent WHERE event_id = (SELECT min(event_id::text)::uuid FROM consumption_usageevent)")
+    assert metering.balance()["difference"] == {"calls": 1, "units": 1}
+
+
+def test_the_catalog_shows_what_was_called(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 11)
+    metering.Shipper(tmp_path).ship()
+    metering.roll_up()
+    metering.project()
+    version = live_version_of(who)
+    assert (version.model.calls_30d, version.model.calls_14d[-1], version.model.consumer_teams) == (11, 11, 1)
+    assert len(version.model.calls_14d) == 14 and version.model.measured_p95_ms == 2
+
+
+def live_version_of(who):
+    from catalog.models import ModelVersion
+
+    return ModelVersion.objects.select_related("model").get(pk=who[5])
+
+
+def test_the_key_shows_when_it_was_last_used(tmp_path, who):
+    calls(spool.Spool(tmp_path), who, 1)
+    metering.Shipper(tmp_path).ship()
+    assert ApiKey.objects.get(pk=who[1]).last_used_at is not None
+
+
+def test_next_months_partition_is_made_once(db):
+    metering.open_next_month()
+    metering.open_next_month()
+    name = f"consumption_usageevent_{quota.next_period(quota.period_start(datetime.now(UTC))):%Y_%m}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [name])
+        assert cursor.fetchone()[0]

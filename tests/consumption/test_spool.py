@@ -1,0 +1,129 @@
+"""The journal on disk: nothing that began is lost, nothing that is torn is read."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from consumption import spool
+from marketplace.dev.rundir import ROOT
+
+WHO = (1, 2, 3, 4, 5, 6)
+NOW_US = 1_700_000_000_000_000
+
+
+def read_all(folder):
+    """All finished events, and the segments' readers."""
+    readers = [spool.SegmentReader(path) for path in spool.segments(folder)]
+    return [event for reader in readers for event in drain(reader)], readers
+
+
+def drain(reader):
+    while True:
+        yield from reader.finished()
+        if reader.exhausted():
+            return
+
+
+def call(journal, number=0, outcome=spool.OK):
+    ticket = journal.start(NOW_US + number, WHO, 153, 0)
+    journal.end(ticket, 900, 147, 1, 200, outcome)
+    return ticket
+
+
+def test_a_finished_call_is_read_back_whole(tmp_path):
+    journal = spool.Spool(tmp_path)
+    ticket = call(journal)
+    events, [reader] = read_all(tmp_path)
+    assert events == [spool.Event(ticket.event_id, NOW_US, *WHO, 153, "prod", 900, 147, 1, 200, "ok")]
+    assert reader.position == 1 and not reader.abandoned()
+
+
+def test_calls_may_finish_in_any_order(tmp_path):
+    journal = spool.Spool(tmp_path)
+    first, second = (journal.start(NOW_US, WHO, 1, 0) for _ in range(2))
+    journal.end(second, 1, 1, 1, 200, spool.OK)
+    [reader] = [spool.SegmentReader(path) for path in spool.segments(tmp_path)]
+    assert [event.event_id for event in reader.finished()] == [second.event_id] and reader.position == 0
+    journal.end(first, 1, 1, 1, 200, spool.OK)
+    assert [event.event_id for event in reader.finished()] == [first.event_id] and reader.position == 2
+
+
+def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path):
+    journal = spool.Spool(tmp_path)
+    call(journal)
+    ticket = journal.start(NOW_US, WHO, 1, 1)
+    journal.close()
+    events, [reader] = read_all(tmp_path)
+    assert len(events) == 1 and reader.abandoned()
+    [unknown] = reader.unended()
+    assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (ticket.event_id, "unknown", 0, "test")
+
+
+@pytest.mark.parametrize("damaged", [7, 40, spool._END_AT + 3, spool._END_AT + 20])
+def test_a_torn_slot_is_never_read_as_a_call(tmp_path, damaged):
+    journal = spool.Spool(tmp_path)
+    call(journal)
+    [path] = spool.segments(tmp_path)
+    with open(path, "r+b") as file:
+        file.seek(spool.HEADER + damaged)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0xFF]))
+    assert read_all(tmp_path)[0] == []
+
+
+def test_a_full_segment_is_followed_by_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "SLOTS", 10)
+    journal = spool.Spool(tmp_path)
+    open_call = journal.start(NOW_US, WHO, 1, 0)
+    for number in range(25):
+        call(journal, number)
+    journal.end(open_call, 1, 1, 1, 200, spool.OK)
+    events, readers = read_all(tmp_path)
+    assert len(events) == 26 and len(readers) == 3
+    assert [reader.abandoned() for reader in readers] == [True, True, False]
+
+
+def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
+    journal = spool.Spool(tmp_path)
+    ids = [journal.new_id(NOW_US + number * 1000).hex() for number in range(100)]
+    assert ids == sorted(ids) and {text[12] for text in ids} == {"7"} and {text[16] for text in ids} <= set("89ab")
+
+
+def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+    def no_room(fd, offset, length):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(spool.SpoolFull):
+        spool.Spool(tmp_path)
+    assert list(spool.segments(tmp_path)) == []
+
+
+def test_sigkill_loses_no_call_that_was_acknowledged(tmp_path):
+    """The child writes a call, then its id to a pipe; it is killed in the middle of that."""
+    program = f"""
+import pathlib, sys
+from consumption import spool
+journal = spool.Spool(pathlib.Path({str(tmp_path)!r}))
+while True:
+    ticket = journal.start({NOW_US}, {WHO}, 1, 0)
+    journal.end(ticket, 1, 1, 1, 200, 0)
+    sys.stdout.write(ticket.event_id.hex() + "\\n"); sys.stdout.flush()
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    acknowledged = [child.stdout.readline().strip() for _ in range(3000)]
+    child.send_signal(signal.SIGKILL)
+    acknowledged += [line.strip() for line in child.stdout if len(line) == 33]
+    child.wait()
+    events, readers = read_all(tmp_path)
+    ids = [event.event_id.hex() for event in events]
+    assert set(acknowledged) <= set(ids) and len(ids) == len(set(ids))
+    assert all(reader.abandoned() for reader in readers)
+    assert len(spool.dead_holders(tmp_path)) == 0, "its segments are still there"
+    for path in spool.segments(tmp_path):
+        path.unlink()
+    assert len(spool.dead_holders(tmp_path)) == 1
