@@ -54,6 +54,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help="the portal's port (default 8000, or a free one)")
     parser.add_argument("--gateway-port", type=int, help="the gateway's port (default 8001, or a free one)")
     parser.add_argument("--without-engine", action="store_true", help="portal and gateway only: no model is served")
+    parser.add_argument("--without-company", action="store_true", help="an empty marketplace")
     return parser.parse_args(argv)
 
 
@@ -152,7 +153,8 @@ class Demo:
         self.migrate()
         self.open_doors()
         self.start_background()
-        self.build_company()
+        if not self.options.without_company:
+            self.build_company()
         self.await_models()
         self.announce_ready()
 

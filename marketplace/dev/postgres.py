@@ -158,6 +158,7 @@ def postgres(run: RunDir, port: int, volatile: bool = False) -> Process:
         ready_within=60,
         stop_signal=signal.SIGINT,  # "fast": ends sessions, keeps data
         death_signal=signal.SIGINT,
+        is_store=True,
         user=place.user,
         cwd=Path("/"),
         on_child=place.on_child,

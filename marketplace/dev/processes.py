@@ -35,6 +35,7 @@ class Process:
     user: str | int | None = None
     cwd: Path | None = None
     inherits: bool = True
+    is_store: bool = False  # stops after everything that uses it
     before_start: Callable[[], object] | None = None
     on_child: Callable[[], None] | None = None
 

@@ -233,11 +233,13 @@ class Supervisor:
     # ---- stopping
 
     def stop(self) -> None:
-        """Stop everything in reverse order of starting; kill what does not listen."""
-        for running in reversed(self.programs.values()):
-            self._end([running])
-            running.state = "stopped"
-            self._tell(running)
+        """Stop everything, the stores last; kill what does not listen."""
+        programs = list(reversed(self.programs.values()))
+        for group in ([one for one in programs if not one.process.is_store], [one for one in programs if one.process.is_store]):
+            self._end(group)
+            for running in group:
+                running.state = "stopped"
+                self._tell(running)
 
     def _end(self, ending: Sequence[Running]) -> None:
         children = processes.children_by_parent()
