@@ -43,6 +43,7 @@ PAGES = [
     ProblemPage("invalid", 422, "What was sent cannot be used", "A field is missing or has the wrong form; `field` or `errors` names it.", "Correct it and send again."),
     ProblemPage("not-allowed", 403, "You may not do this", "The right belongs to somebody else; `ask` says who can help.", "Ask them."),
     ProblemPage("package-refused", 422, "This package was refused", "It could not be recognised as safe; nothing was executed or kept.", "The remedy says how to convert it."),
+    ProblemPage("error", 500, "Something went wrong", "The fault is ours; nothing was changed half-way.", "Try again, and report the request id when it stays."),
     ProblemPage("not-found", 404, "Not found", "There is no such thing, or you may not see it.", "Check the address."),
 ]  # fmt: skip
 BY_SLUG = {page.slug: page for page in PAGES}
