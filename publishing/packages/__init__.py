@@ -6,7 +6,13 @@
 `inspect` raises Refused with a sentence and a remedy; then nothing is left on disk.
 """
 
-from .inspection import Inspection, PackageFile, inspect
-from .refusals import Refused
-
 __all__ = ["Inspection", "PackageFile", "Refused", "inspect"]
+
+
+def __getattr__(name):
+    """Loads the parent's side on first use: the child, which starts in this package, must not load the marketplace."""
+    if name in __all__:
+        from . import inspection
+
+        return getattr(inspection, name)
+    raise AttributeError(name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import limits
-from .refusals import Refused, printable
+from .refusals import Refusal, printable
 
 CHUNK = 256 * 1024
 REPACK = "Pack the files again with a standard tool, for example: zip -r model.zip model/"
@@ -29,7 +29,7 @@ class Member:
 
 
 def extract(path, kind, quarantine):
-    """The members of the archive at `path` ("zip" or "tar-gz"), written into `quarantine`. Raises Refused."""
+    """The members of the archive at `path` ("zip" or "tar-gz"), written into `quarantine`. Raises Refusal."""
     from . import tarballs, zips
 
     reader = zips.members if kind == "zip" else tarballs.members
@@ -85,41 +85,41 @@ class NameBook:
     def add(self, name):
         self.count += 1
         if self.count > limits.ARCHIVE_MEMBERS:
-            raise Refused("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
+            raise Refusal("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
         check_name(name)
         folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
         if folded in self.seen:
-            raise Refused(f"The archive holds {printable(name)} twice (upper and lower case count as the same).", "duplicate", REPACK)
+            raise Refusal(f"The archive holds {printable(name)} twice (upper and lower case count as the same).", "duplicate", REPACK)
         self.seen.add(folded)
 
 
 def check_name(name):
-    """Raises Refused unless `name` is a plain relative path of ordinary characters."""
+    """Raises Refusal unless `name` is a plain relative path of ordinary characters."""
     parts = name.rstrip("/").split("/")
     if "__MACOSX" in parts or parts[-1] == ".DS_Store" or parts[-1].startswith("._"):
-        raise Refused(f"The archive holds {printable(name)}, which macOS adds and no model needs.", "member-name", MAC_REMEDY)
+        raise Refusal(f"The archive holds {printable(name)}, which macOS adds and no model needs.", "member-name", MAC_REMEDY)
     if name.startswith(("/", "\\")) or name[1:2] == ":":
-        raise Refused(f"The archive member {printable(name)} has an absolute path.", "traversal", REPACK)
+        raise Refusal(f"The archive member {printable(name)} has an absolute path.", "traversal", REPACK)
     if ".." in parts or "." in parts or "" in parts:
-        raise Refused(f"The archive member {printable(name)} would be written outside its folder.", "traversal", REPACK)
+        raise Refusal(f"The archive member {printable(name)} would be written outside its folder.", "traversal", REPACK)
     if "\\" in name or not name.isprintable():
-        raise Refused(f"The archive member {printable(name)} has characters that are not allowed in names.", "member-name", REPACK)
+        raise Refusal(f"The archive member {printable(name)} has characters that are not allowed in names.", "member-name", REPACK)
     if len(name.encode("utf-8", "surrogateescape")) > limits.MEMBER_NAME_BYTES or unicodedata.normalize("NFC", name) != name:
-        raise Refused(f"The archive member {printable(name)} has a name that is too long or not in Unicode NFC.", "member-name", REPACK)
+        raise Refusal(f"The archive member {printable(name)} has a name that is too long or not in Unicode NFC.", "member-name", REPACK)
     if len(parts) > limits.ARCHIVE_DEPTH:
-        raise Refused(f"The archive member {printable(name)} lies more than eight folders deep.", "depth", REPACK)
+        raise Refusal(f"The archive member {printable(name)} lies more than eight folders deep.", "depth", REPACK)
 
 
 def damaged(detail):
-    return Refused(f"The archive is damaged or was built by hand: {detail[:120]}.", "damaged-archive", "Pack and upload it again.")
+    return Refusal(f"The archive is damaged or was built by hand: {detail[:120]}.", "damaged-archive", "Pack and upload it again.")
 
 
 def too_big(sentence):
-    return Refused(sentence, "size", "Leave out what the model does not need; training data does not belong in a package.")
+    return Refusal(sentence, "size", "Leave out what the model does not need; training data does not belong in a package.")
 
 
 def bomb():
-    return Refused(
+    return Refusal(
         "The archive unpacks to more than fifty times its own size, like a zip bomb.",
         "bomb",
         "Upload the .onnx file itself, without an archive.",
@@ -127,7 +127,7 @@ def bomb():
 
 
 def not_a_file(name, what):
-    return Refused(
+    return Refusal(
         f"The archive member {printable(name)} is {what}; only ordinary files and folders are accepted.",
         "member-kind",
         "Replace it by a copy of the file it points to.",

@@ -10,7 +10,7 @@ from . import archives, limits, mlflow_models
 from .graphs import read_graph
 from .naming import Hints, columns_from_metadata, columns_from_value, signature_of
 from .recognise import recognise
-from .refusals import ACCEPTED, Refused, printable, refuse_content
+from .refusals import ACCEPTED, Refusal, printable, refuse_content
 
 EXTENSIONS = {".onnx": "onnx", ".zip": "zip", ".tar.gz": "tar-gz", ".tgz": "tar-gz"}
 SINGLE = "model.onnx"
@@ -20,7 +20,7 @@ KIND_NAMES = {"onnx": "an ONNX model", "zip": "a zip archive", "tar-gz": "a tar.
 
 
 def look_into(path, name, quarantine):
-    """Everything the parent wants to know about the upload at `path`, called `name`. Raises Refused."""
+    """Everything the parent wants to know about the upload at `path`, called `name`. Raises Refusal."""
     kind = check_kind(path, name)
     if kind == "onnx":
         return look_at_onnx(path, name)
@@ -35,9 +35,9 @@ def check_kind(path, name):
         raise refuse_content(name, kind)
     expected = next((kind for ending, kind in EXTENSIONS.items() if name.lower().endswith(ending)), None)
     if expected is None or kind in ("text", "json"):
-        raise Refused(f"{printable(name)} is {KIND_NAMES[kind]} that the marketplace does not take under this name.", "extension", ACCEPTED)
+        raise Refusal(f"{printable(name)} is {KIND_NAMES[kind]} that the marketplace does not take under this name.", "extension", ACCEPTED)
     if expected != kind:
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} is named like {KIND_NAMES[expected]}, but its content is {KIND_NAMES[kind]}.",
             "name-content",
             "Give the file the ending of what it is.",
@@ -56,14 +56,14 @@ def look_at_onnx(path, name):
 def look_at_members(members):
     """The files of an archive: every one must be known, and together they must be one model."""
     if len(members) > limits.VERSION_FILES:
-        raise Refused("The archive has more than 200 files.", "members", "Leave out what the model does not need.")
+        raise Refusal("The archive has more than 200 files.", "members", "Leave out what the model does not need.")
     kinds = {member.name: check_member(member) for member in members}
     files = _under_root(members, kinds)
     return look_at_mlflow(files) if "MLmodel" in files else look_at_bundle(files)
 
 
 def check_member(member):
-    """The member's kind. Raises Refused for what is not ONNX or plain text, or is named like something else."""
+    """The member's kind. Raises Refusal for what is not ONNX or plain text, or is named like something else."""
     kind = recognise(member.path)
     suffix = PurePosixPath(member.name).suffix.lower()
     if kind in ("zip", "tar-gz"):
@@ -73,19 +73,19 @@ def check_member(member):
     if kind not in KIND_NAMES:
         raise refuse_content(member.name, kind)
     if (kind == "onnx") != (suffix == ".onnx"):
-        raise Refused(
+        raise Refusal(
             f"{printable(member.name)} is {KIND_NAMES[kind]}, but its name says otherwise.",
             "name-content",
             "Give the file the ending of what it is.",
         )
     if kind != "onnx" and suffix not in TEXT_SUFFIXES:
-        raise Refused(
+        raise Refusal(
             f"The archive holds {printable(member.name)}, a kind of file that no ONNX model needs.",
             "binary",
             "Leave it out of the archive.",
         )
     if kind != "onnx" and member.size > limits.TEXT_BYTES:
-        raise Refused(f"{printable(member.name)} is larger than 8 MiB, too large for text.", "size", "Data does not belong in a package.")
+        raise Refusal(f"{printable(member.name)} is larger than 8 MiB, too large for text.", "size", "Data does not belong in a package.")
     return kind
 
 
@@ -105,7 +105,7 @@ def look_at_bundle(files):
     """An archive of one ONNX file, with manifest.json beside it if the publisher wants to name columns."""
     models = [name for name in files if name.endswith(".onnx")]
     if len(models) != 1:
-        raise Refused(f"The archive holds {len(models)} ONNX files and no MLmodel; a version is exactly one model.", "entry", ACCEPTED)
+        raise Refusal(f"The archive holds {len(models)} ONNX files and no MLmodel; a version is exactly one model.", "entry", ACCEPTED)
     sidecar = _sidecar(files)
     graph, warnings = read_graph(files[models[0]].path, models[0]), []
     own = columns_from_metadata(graph.metadata)
@@ -138,17 +138,17 @@ def _under_root(members, kinds):
     if not homes:
         homes = {str(PurePosixPath(name).parent) for name, kind in kinds.items() if kind == "onnx"}
     if len(homes) != 1:
-        raise Refused(f"The archive holds {len(homes)} models; a version is exactly one.", "entry", ACCEPTED)
+        raise Refusal(f"The archive holds {len(homes)} models; a version is exactly one.", "entry", ACCEPTED)
     home = PurePosixPath(homes.pop())
     outside = [member.name for member in members if not PurePosixPath(member.name).is_relative_to(home)]
     if outside:
-        raise Refused(f"The archive holds {printable(outside[0])} outside the model's folder.", "entry", "Pack only the model's folder.")
+        raise Refusal(f"The archive holds {printable(outside[0])} outside the model's folder.", "entry", "Pack only the model's folder.")
     return {str(PurePosixPath(member.name).relative_to(home)): member for member in members}
 
 
 def _entry(files, entry):
     if entry not in files or not entry.endswith(".onnx"):
-        raise Refused(
+        raise Refusal(
             f"MLmodel names {printable(entry)}, which is not an ONNX file in the archive.",
             "entry",
             "Save the model again with mlflow.onnx.save_model.",
@@ -161,7 +161,7 @@ def _sidecar(files):
         return {}
     value = mlflow_models.json_value(files[SIDECAR].path.read_text("utf-8"), SIDECAR)
     if not isinstance(value, dict):
-        raise Refused("manifest.json is not a JSON object.", "json", 'Write it as {"columns": ["income", "age"]}.')
+        raise Refusal("manifest.json is not a JSON object.", "json", 'Write it as {"columns": ["income", "age"]}.')
     return value
 
 

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto
 
 from . import limits
-from .refusals import SKLEARN, Refused, printable, refuse_content
+from .refusals import SKLEARN, Refusal, printable, refuse_content
 
 # ONNX element type → Open Inference Protocol datatype. Types that are missing here are refused with a remedy.
 DATATYPES = {
@@ -53,10 +53,10 @@ class Graph:
 
 
 def read_graph(path, name):
-    """The Graph of the ONNX file at `path`. Raises Refused with a sentence that names `name`."""
+    """The Graph of the ONNX file at `path`. Raises Refusal with a sentence that names `name`."""
     size = path.stat().st_size
     if size > limits.ONNX_BYTES:
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} is larger than 512 MiB.",
             "size",
             "Quantise the model, or host it yourself and register it as an external endpoint.",
@@ -94,7 +94,7 @@ def check_contents(model, name):
         raise custom_operator(name, operator, domain)
     if model.functions or model.training_info:
         what = "local functions" if model.functions else "a training graph"
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} contains {what}, which cannot be reviewed as one graph.",
             "functions",
             "Inline them: onnx.inliner.inline_local_functions(model).",
@@ -102,7 +102,7 @@ def check_contents(model, name):
     if census.external:
         raise external_data(name, sorted(census.external)[0])
     if census.counts["nodes"] > limits.ONNX_NODES or census.counts["tensors"] > limits.ONNX_TENSORS:
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} has more than 200 000 nodes or 50 000 tensors.", "too-many-nodes", "Simplify the graph, or split the model."
         )
 
@@ -115,7 +115,7 @@ def check_operators(model, name):
         raise
     except Exception as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} is not a valid ONNX model: {reason}",
             "invalid-onnx",
             "Run onnx.checker.check_model(model, full_check=True) where you export it.",
@@ -130,7 +130,7 @@ class Census:
 
     def take(self, graph, depth):
         if depth > limits.ONNX_DEPTH:
-            raise Refused("The ONNX graph nests subgraphs more than 16 deep.", "too-many-nodes", "Simplify the graph.")
+            raise Refusal("The ONNX graph nests subgraphs more than 16 deep.", "too-many-nodes", "Simplify the graph.")
         for tensor in graph.initializer:
             self.take_tensor(tensor)
         for sparse in graph.sparse_initializer:
@@ -171,7 +171,7 @@ def _present(message, field):
 
 def custom_operator(name, operator, domain):
     what = f"the custom operator {printable(operator)} of the domain" if operator else "operators of the domain"
-    return Refused(
+    return Refusal(
         f"{printable(name)} uses {what} {printable(domain)}. Only the standard ONNX operators are served, because custom ones are code.",
         "custom-operator",
         "Export the model with standard operators (domains ai.onnx and ai.onnx.ml), and do other pre-processing in the caller.",
@@ -179,7 +179,7 @@ def custom_operator(name, operator, domain):
 
 
 def external_data(name, location):
-    return Refused(
+    return Refusal(
         f"{printable(name)} keeps weights in another file ({printable(location)}). The marketplace accepts models that are one file.",
         "external-data",
         "Save it as one file: onnx.save(onnx.load('model.onnx'), 'single.onnx', save_as_external_data=False).",
@@ -190,7 +190,7 @@ def _tensors(graph, side):
     constants = {tensor.name for tensor in graph.initializer}
     values = [value for value in getattr(graph, side) if side == "output" or value.name not in constants]
     if not values:
-        raise Refused(f"The ONNX graph has no {side}.", "signature", "Export the model again.")
+        raise Refusal(f"The ONNX graph has no {side}.", "signature", "Export the model again.")
     return [_tensor(value, side) for value in values]
 
 
@@ -198,19 +198,19 @@ def _tensor(value, side):
     """The Tensor of a graph input or output, refusing the kinds that Open Inference cannot carry."""
     kind = value.type.WhichOneof("value")
     if side == "output" and kind in ("sequence_type", "map_type"):
-        raise Refused(
+        raise Refusal(
             f"The output {printable(value.name)} is a list of dictionaries (ZipMap); the inference protocol carries tensors only.",
             "zipmap",
             SKLEARN,
         )
     if kind != "tensor_type":
-        raise Refused(
+        raise Refusal(
             f"The {side} {printable(value.name)} is not a tensor.", "signature", "Export the model with tensors as inputs and outputs."
         )
     tensor = value.type.tensor_type
     if tensor.elem_type not in DATATYPES:
         type_name = TensorProto.DataType.Name(tensor.elem_type)
-        raise Refused(
+        raise Refusal(
             f"The {side} {printable(value.name)} has the type {type_name}, which is not served.",
             "signature",
             "Add a Cast to float32 at the edge of the graph.",
@@ -223,10 +223,10 @@ def _shape(tensor, name, side):
     if not tensor.HasField("shape") or not tensor.shape.dim:
         if side == "output":
             return (-1,)
-        raise Refused(f"The {side} {printable(name)} has no shape with a batch dimension.", "signature", DYNAMIC)
+        raise Refusal(f"The {side} {printable(name)} has no shape with a batch dimension.", "signature", DYNAMIC)
     dims = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in tensor.shape.dim)
     if dims[0] != -1 and side == "input":
-        raise Refused(
+        raise Refusal(
             f"The first dimension of the input {printable(name)} is fixed to {dims[0]}; calls come in batches of any size.",
             "signature",
             DYNAMIC,

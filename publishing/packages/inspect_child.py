@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from . import confinement
-from .refusals import Refused
+from .refusals import Refusal
 
 
 def main(path, name, quarantine):
@@ -20,7 +20,7 @@ def main(path, name, quarantine):
     confinement.forbid_acts()
     try:
         reply = {"found": contents.look_into(path, name, Path(quarantine))}
-    except Refused as refused:
+    except Refusal as refused:
         reply = {"refused": refused.as_data()}
     except (MemoryError, RecursionError):
         reply = {

@@ -10,11 +10,23 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from marketplace.lib.errors import Invalid
+
 from . import limits
-from .refusals import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 TRY_AGAIN = "Check that the file opens where you made it, and upload it again."
+
+
+class Refused(Invalid):
+    """The upload cannot become a version. `code` is stable; the message is for people."""
+
+    slug = "package-refused"
+    title = "This package was refused"
+
+    def __init__(self, message, code, remedy=""):
+        super().__init__(message, field="file", remedy=remedy)
+        self.code = code
 
 
 @dataclass(frozen=True)

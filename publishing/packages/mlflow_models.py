@@ -6,7 +6,7 @@ import yaml
 
 from . import limits
 from .naming import Column
-from .refusals import SKLEARN, Refused, printable
+from .refusals import SKLEARN, Refusal, printable
 
 # MLflow column type → (OIP datatype, format)
 COLUMN_TYPES = {
@@ -38,42 +38,42 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def read_yaml(path, name):
-    """The value in a small YAML file. Raises Refused."""
+    """The value in a small YAML file. Raises Refusal."""
     if path.stat().st_size > limits.YAML_BYTES:
-        raise Refused(f"{printable(name)} is larger than 1 MiB, too large for YAML.", "size", "Leave out what MLflow did not write.")
+        raise Refusal(f"{printable(name)} is larger than 1 MiB, too large for YAML.", "size", "Leave out what MLflow did not write.")
     try:
         return yaml.load(path.read_bytes(), Loader=PlainLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else "nested too deep"
-        raise Refused(
+        raise Refusal(
             f"{printable(name)} cannot be read as YAML: {reason}.", "mlmodel", "Save the model again with mlflow.onnx.save_model."
         ) from error
 
 
 def onnx_entry(mlmodel):
-    """The ONNX file's name inside the directory. Raises Refused when the model has no safe ONNX flavour."""
+    """The ONNX file's name inside the directory. Raises Refusal when the model has no safe ONNX flavour."""
     flavors = mlmodel.get("flavors") if isinstance(mlmodel, dict) else None
     if not isinstance(flavors, dict) or not isinstance(flavors.get("onnx"), dict):
-        raise Refused(
+        raise Refusal(
             f"MLmodel has no ONNX flavour, only: {_names(flavors)}.", "flavor", f"{SKLEARN} Or save it with mlflow.onnx.save_model."
         )
     loader = (flavors.get("python_function") or {}).get("loader_module", "mlflow.onnx")
     strange = set(flavors) - {"onnx", "python_function"}
     if strange or loader != "mlflow.onnx":
-        raise Refused(
+        raise Refusal(
             f"MLmodel has a flavour beside ONNX: {_names(strange or [loader])}.",
             "flavor",
             "Save only the ONNX flavour: mlflow.onnx.save_model.",
         )
     if flavors["onnx"].get("code"):
-        raise Refused(
+        raise Refusal(
             "MLmodel asks for its own code to be loaded. The marketplace never runs uploaded code.",
             "code",
             "Save the model without code_paths.",
         )
     entry = flavors["onnx"].get("data", "model.onnx")
     if not isinstance(entry, str):
-        raise Refused("MLmodel does not name its ONNX file.", "mlmodel", "Save the model again with mlflow.onnx.save_model.")
+        raise Refusal("MLmodel does not name its ONNX file.", "mlmodel", "Save the model again with mlflow.onnx.save_model.")
     return entry
 
 
@@ -85,7 +85,7 @@ def columns(mlmodel, side):
         return {}
     specs = json_value(text, "MLmodel") if isinstance(text, str) else text
     if not isinstance(specs, list) or not all(isinstance(spec, dict) for spec in specs):
-        raise Refused("The signature in MLmodel is not a list of columns.", "mlmodel", "Save the model again with a signature.")
+        raise Refusal("The signature in MLmodel is not a list of columns.", "mlmodel", "Save the model again with a signature.")
     if any(spec.get("type") == "tensor" for spec in specs):
         return {spec["name"]: [Column(spec["name"])] for spec in specs if _names_a_scalar(spec)}
     return {"": [_column(spec) for spec in specs]}
@@ -110,11 +110,11 @@ def example_rows(value, names):
 
 
 def json_value(text, name):
-    """Parsed JSON. Raises Refused."""
+    """Parsed JSON. Raises Refusal."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{printable(name)} holds text that is not valid JSON.", "json", "Save the model again.") from error
+        raise Refusal(f"{printable(name)} holds text that is not valid JSON.", "json", "Save the model again.") from error
 
 
 def _from_rows(rows, names):
@@ -134,7 +134,7 @@ def _listed(values):
 
 def _column(spec):
     if not isinstance(spec.get("name"), str) or spec.get("type") not in COLUMN_TYPES:
-        raise Refused(
+        raise Refusal(
             f"MLmodel declares a column of the type {printable(spec.get('type'))}, which is not served.",
             "columns",
             "Use numbers, strings, booleans or datetimes.",

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 
 from . import limits
-from .refusals import Refused, printable
+from .refusals import Refusal, printable
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Hints:
 
 
 def signature_of(graph, hints, warnings):
-    """The proposed signature with its binding (the format of the packaging standard). Raises Refused, adds warnings."""
+    """The proposed signature with its binding (the format of the packaging standard). Raises Refusal, adds warnings."""
     inputs = [_bound(tensor, columns, "input") for tensor, columns in _named_inputs(graph, hints, warnings)]
     outputs = [_bound(tensor, columns, "output") for tensor, columns in _named_outputs(graph, hints)]
     signature = {
@@ -49,11 +49,11 @@ def columns_from_metadata(metadata):
 
 
 def columns_from_value(value):
-    """{"X": ["a", "b"]} or ["a", "b"] → tensor → [Column]. Raises Refused on other forms."""
+    """{"X": ["a", "b"]} or ["a", "b"] → tensor → [Column]. Raises Refusal on other forms."""
     table = value if isinstance(value, dict) else {"": value}
     for names in table.values():
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            raise Refused("The column names are not a list of names.", "columns", 'Write them as JSON: {"X": ["income", "age"]}.')
+            raise Refusal("The column names are not a list of names.", "columns", 'Write them as JSON: {"X": ["income", "age"]}.')
     return {tensor: [Column(name) for name in names] for tensor, names in table.items()}
 
 
@@ -92,7 +92,7 @@ def _by_tensor_name(tensors, columns):
 
 
 def _spread(tensors, widths, table, side):
-    """tensor name → its columns, checked to fit the widths. Raises Refused when they do not."""
+    """tensor name → its columns, checked to fit the widths. Raises Refusal when they do not."""
     if set(table) == {""}:
         table = _dealt(tensors, widths, table[""], side)
     unknown = sorted(set(table) - {tensor.name for tensor in tensors})
@@ -187,7 +187,7 @@ def _check_unique(fields, side):
 
 
 def mismatch(what):
-    return Refused(
+    return Refusal(
         f"The names and the ONNX graph do not fit together: {what}.",
         "columns",
         "Name exactly the columns that the graph takes, in the order of training.",

@@ -1,6 +1,7 @@
-"""How an upload is refused: a sentence, a code for programs, and what to do instead."""
+"""How an upload is refused: a sentence, a code for programs, and what to do instead.
 
-from marketplace.lib.errors import Invalid
+Like all that runs in the child process, it imports nothing of the marketplace.
+"""
 
 SKLEARN = "Convert it where you trained it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), then upload the .onnx file."
 TORCH = "Export it where you trained it: torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)."
@@ -10,15 +11,12 @@ ACCEPTED = "Upload one .onnx file, or a .zip or .tar.gz of an MLflow model direc
 PICKLE_WHY = "Pickles run code when they are opened, so the marketplace refuses them in every form."
 
 
-class Refused(Invalid):
-    """The upload cannot become a version. `code` is stable; the message is for people."""
-
-    slug = "package-refused"
-    title = "This package was refused"
+class Refusal(Exception):
+    """Why the upload cannot become a version: a sentence, a stable code, a remedy. The parent makes a Refused of it."""
 
     def __init__(self, message, code, remedy=""):
-        super().__init__(message, field="file", remedy=remedy)
-        self.code = code
+        super().__init__(message)
+        self.message, self.code, self.remedy = message, code, remedy
 
     def as_data(self):
         return {"message": self.message, "code": self.code, "remedy": self.remedy}
@@ -58,7 +56,7 @@ CONTENT = {
 def refuse_content(name, kind):
     """The refusal for a file whose content is `kind`."""
     what, why, remedy = CONTENT.get(kind, CONTENT["binary"])
-    return Refused(f"{printable(name)} {what}. {why}", kind, remedy)
+    return Refusal(f"{printable(name)} {what}. {why}", kind, remedy)
 
 
 def printable(name):

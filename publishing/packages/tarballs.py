@@ -4,7 +4,7 @@ import gzip
 import tarfile
 
 from .archives import CHUNK, damaged, not_a_file
-from .refusals import Refused, printable
+from .refusals import Refusal, printable
 
 BLOCK = 512
 HEADER_BYTES = 64 * 1024
@@ -22,7 +22,7 @@ HARMLESS_PREFIXES = ("LIBARCHIVE.", "SCHILY.")
 
 
 def members(path):
-    """Yields (name, chunks) per member; chunks is None for a folder. Raises Refused, or OSError/EOFError on bad gzip."""
+    """Yields (name, chunks) per member; chunks is None for a folder. Raises Refusal, or OSError/EOFError on bad gzip."""
     with gzip.open(path) as stream:
         long_name, count = None, 0
         while block := _block(stream):
@@ -34,7 +34,7 @@ def members(path):
             if info.name not in ("", "."):  # tar -C model . begins with the folder itself
                 yield _member(stream, info)
         if not count:
-            raise Refused("The archive is empty.", "empty")
+            raise Refusal("The archive is empty.", "empty")
         _only_zeros(stream)
 
 
@@ -73,7 +73,7 @@ def _extended_name(stream, info):
     records = dict(_pax_records(data))
     for key in records:
         if key not in HARMLESS_KEYS and not key.startswith(HARMLESS_PREFIXES):
-            raise Refused(
+            raise Refusal(
                 f"The archive uses the tar extension {printable(key)}, which is not accepted.", "tar-extension", "Pack it with tar -czf."
             )
     if info.type == tarfile.XGLTYPE and "path" in records:
@@ -112,4 +112,4 @@ def _only_zeros(stream):
     while chunk := stream.read(CHUNK):
         padding += len(chunk)
         if chunk.strip(b"\0") or padding > 1024 * 1024:
-            raise Refused("The archive has data after its end.", "polyglot", "Pack the files again with tar -czf.")
+            raise Refusal("The archive has data after its end.", "polyglot", "Pack the files again with tar -czf.")

@@ -5,7 +5,7 @@ import zipfile
 
 from . import limits
 from .archives import CHUNK, REPACK, bomb, damaged, mode_kind, not_a_file, too_big
-from .refusals import Refused, printable, refuse_content
+from .refusals import Refusal, printable, refuse_content
 
 LOCAL = struct.Struct("<4s2B4HL2L2H")
 END = 22
@@ -15,7 +15,7 @@ ZIP64_END = 56 + 20
 
 
 def members(path):
-    """Yields (name, chunks) per member; chunks is None for a folder. Raises Refused, or BadZipFile on a bad CRC."""
+    """Yields (name, chunks) per member; chunks is None for a folder. Raises Refusal, or BadZipFile on a bad CRC."""
     with zipfile.ZipFile(path) as archive, open(path, "rb") as raw:
         infos = archive.infolist()
         check_count(infos)
@@ -29,9 +29,9 @@ def members(path):
 
 def check_count(infos):
     if not infos:
-        raise Refused("The archive is empty.", "empty")
+        raise Refusal("The archive is empty.", "empty")
     if len(infos) > limits.ARCHIVE_MEMBERS:
-        raise Refused("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
+        raise Refusal("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
 
 
 def check_declared(infos, archive_bytes):
@@ -45,15 +45,15 @@ def check_declared(infos, archive_bytes):
 
 def check_member(info):
     if info.flag_bits & (ENCRYPTED | STRONG | MASKED):
-        raise Refused(
+        raise Refusal(
             f"The archive member {printable(info.filename)} is encrypted, so it cannot be inspected.",
             "encrypted",
             "Pack it without a password.",
         )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(f"The archive member {printable(info.filename)} uses an unusual compression.", "compression", REPACK)
+        raise Refusal(f"The archive member {printable(info.filename)} uses an unusual compression.", "compression", REPACK)
     if "\0" in info.orig_filename or (not info.flag_bits & UTF8 and not info.filename.isascii()):
-        raise Refused(f"The archive member {printable(info.filename)} has a name that is not UTF-8.", "member-name", REPACK)
+        raise Refusal(f"The archive member {printable(info.filename)} has a name that is not UTF-8.", "member-name", REPACK)
     special = mode_kind(info.external_attr >> 16)
     if special:
         raise not_a_file(info.filename, special)
@@ -89,7 +89,7 @@ def check_end(archive, raw, path):
 
 
 def _member_end(raw, info):
-    """The offset after the member's data (and its descriptor). Raises Refused when local and central header differ."""
+    """The offset after the member's data (and its descriptor). Raises Refusal when local and central header differ."""
     raw.seek(info.header_offset)
     header = raw.read(LOCAL.size)
     if len(header) < LOCAL.size or header[:4] != b"PK\x03\x04":
@@ -100,7 +100,7 @@ def _member_end(raw, info):
     same = (name, flags & ~DESCRIPTOR, method) == (info.orig_filename, info.flag_bits & ~DESCRIPTOR, info.compress_type)
     told = flags & DESCRIPTOR or size == 0xFFFFFFFF or (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     if not same or not told:
-        raise Refused(f"The archive describes {printable(info.filename)} in two different ways.", "mismatch", REPACK)
+        raise Refusal(f"The archive describes {printable(info.filename)} in two different ways.", "mismatch", REPACK)
     end = info.header_offset + LOCAL.size + name_bytes + extra_bytes + info.compress_size
     return end + _descriptor_bytes(raw, end) if flags & DESCRIPTOR else end
 

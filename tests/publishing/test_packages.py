@@ -8,6 +8,8 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -18,6 +20,8 @@ from onnx import TensorProto, helper
 
 from publishing.packages import Refused, confinement, inspect, limits
 from publishing.packages.contents import look_into
+from publishing.packages.inspection import ROOT
+from publishing.packages.refusals import Refusal
 from tests.publishing import specimens
 from tests.publishing.specimens import Payload, external_data, mlflow_files, onnx_bytes, tar_link, tar_of, tensor, zip_link, zip_of
 
@@ -35,7 +39,10 @@ def look(tmp_path):
         quarantine = tmp_path / "quarantine"
         shutil.rmtree(quarantine, ignore_errors=True)
         quarantine.mkdir()
-        return look_into(specimens.save(data, tmp_path / "upload"), name, quarantine)
+        try:
+            return look_into(specimens.save(data, tmp_path / "upload"), name, quarantine)
+        except Refusal as refusal:
+            raise Refused(**refusal.as_data()) from refusal
 
     return looked
 
@@ -539,6 +546,13 @@ def test_child_that_fails_is_a_refusal(inspected, tmp_path, monkeypatch, program
         inspected(onnx_bytes())
     assert refused.value.code == "unfinished"
     assert list((tmp_path / "quarantine").iterdir()) == []
+
+
+def test_child_loads_nothing_of_the_marketplace():
+    """Neither Django nor Celery nor our own code is there for a hostile file to reach."""
+    program = "import sys, publishing.packages.inspect_child, publishing.packages.contents; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"marketplace", "django", "celery", "onnxruntime"} & set(loaded)
 
 
 ACTS = {
