@@ -37,9 +37,7 @@ class Stack:
         self.run = RunDir(folder / "run").prepare()
         self.blocker = blocker
         self.engine = engine
-        self.ports = choose_all(lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}) | lineup.engine_worker_ports(
-            lineup.free_worker_ports()
-        )
+        self.ports = choose_all(lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}) | lineup.replica_ports()
         self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         stores = {"DATABASE_URL": on_database(self.database), "REDIS_URL": on_redis(STACK_REDIS)}
         self.environment = environment.common(self.run) | stores | environment.demo(self.ports)

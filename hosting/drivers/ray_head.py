@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_TEMP_DIR = 40  # Ray adds up to 66 characters of session and socket name; an AF_UNIX path has 107
+# HAProxy's socket is <folder>/h/<56 characters of node id>/admin.sock and may have 97 characters; Ray's own need less.
+LONGEST_FOLDER = 97 - len("/h//admin.sock") - 56
 OBJECT_STORE_BYTES = 128 * 2**20
 MARK = "ENGINE_TEMP_DIR"
 
@@ -61,12 +62,14 @@ class EnginePorts:
 
 
 def temp_dir(run_dir):
-    """Ray's own folder for this instance: in the run folder when its socket paths fit, otherwise a short one in /tmp."""
-    wanted = Path(run_dir).absolute() / "ray"
-    if len(str(wanted)) <= LONGEST_TEMP_DIR:
+    """The engine's folder of this instance: in the run folder when its socket paths fit, otherwise a short one in /tmp.
+
+    It is ours alone (0700), since Ray makes its own folder inside writable for everybody.
+    """
+    wanted = Path(run_dir).absolute() / "engine"
+    if len(str(wanted)) <= LONGEST_FOLDER:
         return wanted
-    short = hashlib.sha256(str(wanted).encode()).hexdigest()[:8]
-    return Path("/tmp") / f"engine-{os.geteuid()}-{short}"
+    return Path("/tmp") / f"mx-{hashlib.sha256(f'{os.geteuid()}:{wanted}'.encode()).hexdigest()[:10]}"
 
 
 def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT):
@@ -81,7 +84,7 @@ def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, 
     argv = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
         *("--node-ip-address", "127.0.0.1", "--num-cpus", str(num_cpus), "--num-gpus", "0"),
-        *("--object-store-memory", str(OBJECT_STORE_BYTES), "--temp-dir", str(folder)),
+        *("--object-store-memory", str(OBJECT_STORE_BYTES), "--temp-dir", str(folder / "r")),
         *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1", "--include-log-monitor", "false"),
         *("--disable-usage-stats", "--min-worker-port", "0", "--max-worker-port", "0"),
         *_port_arguments(ports),
@@ -107,8 +110,7 @@ def _port_arguments(ports):
 def _environment(folder, ports, token, artifact_root, public_key, cwd):
     """Only what the head and the replicas need: no DATABASE_URL, no key of ours reaches a process that loads models."""
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV") if name in os.environ}
-    haproxy = folder / "haproxy"
-    haproxy.mkdir(mode=0o700, exist_ok=True)
+    haproxy = folder / "h"
     return passed | {
         MARK: str(folder),
         "PYTHONPATH": str(cwd),
@@ -211,7 +213,8 @@ def stop(run_dir, grace=3.0):
         _signal(left, signal.SIGKILL)
         time.sleep(0.1)
         left = processes(run_dir)
-    for session in temp_dir(run_dir).glob("session_*"):
+    shutil.rmtree(temp_dir(run_dir) / "h", ignore_errors=True)
+    for session in temp_dir(run_dir).glob("r/session_*"):
         session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)
     return killed
 

@@ -1,0 +1,128 @@
+"""Real versions on the real engine: from approval to an answer, several versions at once, a killed process, a broken package."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
+from catalog.models import RegisteredModel
+from governance import actions as governance
+from hosting.models import Deployment, HealthSample
+from marketplace.lib import signing
+from tests import cast
+
+pytestmark = pytest.mark.stack
+SLUG = "engine-check"
+
+
+@pytest.fixture
+def orm(stack, settings):
+    """The stack's database, its artifact folder and its signing key."""
+    run = stack.run
+    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
+    settings.QUARANTINE_ROOT = str(run.path / "tmp")
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
+    settings.STORAGES = settings.STORAGES | {"artifacts": files}
+    signing._private_key.cache_clear()
+    yield stack.orm
+    signing._private_key.cache_clear()
+
+
+def approve(folder, number, entry=None):
+    """An approved ONNX version of one model. Nobody touches hosting."""
+    entry = entry or RegisteredModel.objects.filter(slug=SLUG).first() or cast.model(name="Engine check")
+    draft = cast.draft_version(entry, number)
+    cast.upload_tiny(draft, folder)
+    draft.refresh_from_db()
+    cast.publishing.submit(draft.created_by, draft)
+    draft.refresh_from_db()
+    if draft.state == "submitted":
+        governance.check(draft)
+    draft.refresh_from_db()
+    cast.decide_all(draft)
+    draft.refresh_from_db()
+    return draft
+
+
+def is_published(version):
+    version.refresh_from_db()
+    return version.state == "published"
+
+
+@pytest.fixture
+def client(stack):
+    with triton.InferenceServerClient(f"127.0.0.1:{stack.ports['engine_http']}") as client:
+        yield client
+
+
+def infer(client, number, income=(4000.0, 5200.0), binary=False):
+    inputs = []
+    for name, values in (("income", income), ("debt", (300.0,) * len(income))):
+        tensor = triton.InferInput(name, [len(values)], "FP32")
+        tensor.set_data_from_numpy(np.array(values, np.float32), binary_data=binary)
+        inputs.append(tensor)
+    outputs = [triton.InferRequestedOutput("score", binary_data=binary)]
+    return client.infer(SLUG, inputs, number, request_id="q1", outputs=outputs).as_numpy("score").tolist()
+
+
+def pids(version):
+    return set(version.deployment.replicas.filter(ended_at=None, state="running").values_list("pid", flat=True))
+
+
+def test_versions_live_side_by_side_and_heal(stack, orm, client, tmp_path):
+    with orm():
+        first = approve(tmp_path, "1.0.0")
+        stack.wait_until(lambda: is_published(first), 120)
+        before = pids(first)
+        second = approve(tmp_path, "1.1.0", first.model)
+        stack.wait_until(lambda: is_published(second), 60)
+        assert pids(first) == before  # deploying the second left the first's process alone
+
+        for number in ("1.0.0", "1.1.0"):
+            assert client.is_model_ready(SLUG, number)
+            assert infer(client, number) == infer(client, number, binary=True) == [3700.0, 4900.0]
+        assert client.get_model_metadata(SLUG, "1.1.0")["versions"] == ["1.1.0"]
+        with pytest.raises(InferenceServerException, match="Input 'income', row 1"):
+            infer(client, "1.0.0", (1.0, float("inf")), binary=True)
+
+        others = pids(second)
+        (victim,) = before
+        os.kill(victim, signal.SIGKILL)
+        killed = time.monotonic()
+        stack.wait_until(lambda: answers(client), 30)
+        assert time.monotonic() - killed < 30
+        stack.wait_until(lambda: healed(first, victim), 30)
+        assert pids(second) == others
+        row = first.deployment.replicas.get(pid=victim)
+        assert (row.state, row.ended_at is not None) == ("crashed", True)
+        stack.wait_until(lambda: HealthSample.objects.filter(version=first, is_ok=True).exists(), 30)
+
+
+def answers(client):
+    try:
+        return infer(client, "1.0.0") == [3700.0, 4900.0]
+    except (InferenceServerException, OSError):
+        return False
+
+
+def healed(version, victim):
+    deployment = Deployment.objects.get(version=version)
+    return deployment.state == "ready" and deployment.restarts == 1 and pids(version) - {victim}
+
+
+def test_a_package_changed_after_approval_does_not_start_and_says_why(stack, orm, tmp_path):
+    with orm():
+        version = approve(tmp_path, "2.0.0")
+        stored = Path(stack.run.path, "artifacts", version.artifacts.get().storage_name)
+        stored.chmod(0o600)
+        content = bytearray(stored.read_bytes())
+        content[-1] ^= 1
+        stored.write_bytes(content)
+        stack.wait_until(lambda: Deployment.objects.filter(version=version, state="failed").exists(), 90)
+        assert "not those that were approved" in Deployment.objects.get(version=version).reason
+        assert not is_published(version)
