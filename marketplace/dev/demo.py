@@ -198,11 +198,9 @@ class Demo:
 
     def show_company(self, step: dict[str, Any]) -> None:
         progress = self.run.read("company.json")
-        text = progress.get("text", "")
-        if progress.get("total"):
-            text += f" ({progress.get('done', 0)} of {progress['total']})"
+        text, done, total = progress.get("text", ""), progress.get("done") or 0, progress.get("total") or 0
         if text and text != "done":
-            self.status.detail(step, text)
+            self.status.detail(step, f"{text} ({done} of {total})" if total else text, done, total)
 
     def await_models(self) -> None:
         """Wait until every process is up and no model is still starting. One that does not come up is told and tried again."""
@@ -216,7 +214,7 @@ class Demo:
 
     def models_settled(self, step: dict[str, Any]) -> bool:
         seen = fleet.seen(self.environment)
-        self.status.detail(step, seen.sentence())
+        self.status.detail(step, seen.sentence(), seen.answering, seen.total)
         return seen.is_settled()
 
     def announce_ready(self) -> None:

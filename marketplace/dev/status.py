@@ -52,10 +52,10 @@ class Status:
         self.write()
         say(f"{'✓' if state == 'done' else '✗'} {record['title']}  {dim(_seconds(record))}{_suffix(record)}", bad=state != "done")
 
-    def detail(self, record: dict[str, Any], text: str) -> None:
-        """Tell how far a running step is."""
+    def detail(self, record: dict[str, Any], text: str, done: int = 0, total: int = 0) -> None:
+        """Tell how far a running step is: `done` of `total`, where that is known."""
         if text != record["detail"]:
-            record["detail"] = text
+            record |= {"detail": text, "done": done, "total": total}
             self.write()
             say(dim(f"  {record['title']}: {text}"))
 
@@ -67,11 +67,20 @@ class Status:
         self.phase = phase
         self.write()
 
+    def setup(self) -> dict[str, Any] | None:
+        """What the page's banner shows while things are being set up: {"text", "done", "total"}; None when all is there."""
+        running = [step for step in self.steps if step["state"] == "running"]
+        if self.phase != "starting" or not running:
+            return None
+        step = running[-1]
+        text = f"{step['title']}: {step['detail']}" if step["detail"] else step["title"]
+        return {"text": text, "done": step.get("done") or 0, "total": step.get("total") or 0}
+
     def write(self) -> None:
         steps = [{key: value for key, value in step.items() if not key.startswith("_")} for step in self.steps]
         document = {
             "pid": os.getpid(), "phase": self.phase, "started_at": self.started_at, "updated_at": _now(),
-            "steps": steps, "processes": self.processes,
+            "setup": self.setup(), "steps": steps, "processes": self.processes,
         }  # fmt: skip
         self.run.write(FILE, document)
 
