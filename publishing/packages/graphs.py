@@ -68,8 +68,8 @@ def read_graph(path, name):
         inputs=_tensors(model.graph, "input"),
         outputs=_tensors(model.graph, "output"),
         opset={item.domain: item.version for item in model.opset_import},
-        producer=f"{model.producer_name} {model.producer_version}".strip()[:100],
-        metadata={item.key: item.value for item in model.metadata_props},
+        producer=f"{_text(model.producer_name)} {_text(model.producer_version)}".strip()[:100],
+        metadata={_text(item.key): _text(item.value) for item in model.metadata_props},
         nodes=len(model.graph.node),
     )
 
@@ -215,7 +215,7 @@ def _tensor(value, side):
             "signature",
             "Add a Cast to float32 at the edge of the graph.",
         )
-    return Tensor(value.name, DATATYPES[tensor.elem_type], _shape(tensor, value.name, side))
+    return Tensor(_text(value.name), DATATYPES[tensor.elem_type], _shape(tensor, value.name, side))
 
 
 def _shape(tensor, name, side):
@@ -232,6 +232,13 @@ def _shape(tensor, name, side):
             DYNAMIC,
         )
     return (-1, *dims[1:])
+
+
+def _text(value):
+    """Protobuf hands out bytes where a text is not UTF-8."""
+    if not isinstance(value, str):
+        raise Refusal("The ONNX file has names that are not UTF-8 text.", "invalid-onnx", "Export the model again with plain names.")
+    return value
 
 
 def _tensor_data(tensor):

@@ -13,9 +13,12 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from publishing.packages import Refused, confinement, inspect, limits
@@ -324,11 +327,6 @@ def sequence_output():
     return onnx_bytes(nodes=[node], outputs=[output], opset_imports=opsets)
 
 
-def many_nodes():
-    names = ["X", *(f"n{index}" for index in range(limits.ONNX_NODES)), "Y"]
-    return onnx_bytes(nodes=[helper.make_node("Abs", [a], [b]) for a, b in zip(names, names[1:], strict=False)])
-
-
 ODD_MODELS = {
     "custom operator": (specimens.custom_operator, "custom-operator", "“PyOp” of the domain “ai.onnx.contrib”"),
     "hidden custom operator": (specimens.hidden_custom_operator, "custom-operator", "“Evil” of the domain “com.evil”"),
@@ -344,9 +342,9 @@ ODD_MODELS = {
         "signature",
         "FLOAT16",
     ),
+    "names not UTF-8": (lambda: onnx_bytes(metadata={"note": "zzzz"}).replace(b"zzzz", b"\xff\xfe\xfd\xfc"), "invalid-onnx", "not UTF-8"),
     "zip appended": (lambda: onnx_bytes() + zip_of({"a": b"b"}), "polyglot", "two different formats"),
     "pickle appended": (lambda: onnx_bytes() + pickle.dumps([1]), "polyglot", "two different formats"),
-    "too many nodes": (many_nodes, "too-many-nodes", "200 000 nodes"),
 }
 
 
@@ -356,6 +354,14 @@ def test_odd_model_is_refused(look, make, code, words):
         look(make())
     assert (refused.value.code, words in refused.value.message) == (code, True), refused.value.message
     assert refused.value.remedy
+
+
+def test_model_with_too_many_nodes_is_refused(look, monkeypatch):
+    monkeypatch.setattr(limits, "ONNX_NODES", 50)
+    names = ["X", *(f"n{index}" for index in range(50)), "Y"]
+    with pytest.raises(Refused) as refused:
+        look(onnx_bytes(nodes=[helper.make_node("Abs", [a], [b]) for a, b in zip(names, names[1:], strict=False)]))
+    assert refused.value.code == "too-many-nodes"
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.99])
@@ -489,6 +495,20 @@ def test_sklearn_classifier_has_label_and_probabilities(look):
         look(skl2onnx.to_onnx(fitted, X[:1]).SerializeToString())
     assert refused.value.code == "zipmap"
     assert "zipmap" in refused.value.remedy
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["m.onnx", "m.zip", "m.tar.gz"]), st.data())
+def test_damaged_package_is_accepted_or_refused_but_never_breaks(look, name, data):
+    """A few bytes changed, cut or doubled anywhere, also inside the gzip: no other exception than Refused."""
+    raw = {"m.onnx": onnx_bytes, "m.zip": lambda: zip_of(mlflow_files()), "m.tar.gz": lambda: gzip.decompress(tar_of(mlflow_files()))}[
+        name
+    ]()
+    start = data.draw(st.integers(0, len(raw) - 1))
+    length = data.draw(st.integers(0, 40))
+    damaged = raw[:start] + data.draw(st.binary(max_size=8)) + raw[start + length :]
+    with suppress(Refused):
+        look(gzip.compress(damaged, 1) if name == "m.tar.gz" else damaged, name)
 
 
 # -- the child ---------------------------------------------------------------------------------------------------
