@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from hosting import health
+from hosting import health, measured
 from hosting import reconcile as reconciling
 
 
@@ -19,3 +19,8 @@ def probe():
 @shared_task(name="hosting.forget_old_samples", time_limit=300)
 def forget_old_samples():
     health.forget_old_samples()
+
+
+@shared_task(name="hosting.project", time_limit=120)
+def project():
+    measured.project()

@@ -1,0 +1,172 @@
+"""What a version really did, against what its publisher promised: availability, latency, throughput, error budget.
+
+Availability counts calls that the version answered (also with "your input is wrong") against those where it failed; what
+was refused by a limit or left by the caller says nothing about the version. Latency is measured by the gateway, over the
+latest answered calls of the window. Demo events count as the calls that they stand for.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Count, F, Max, Q, Sum
+from django.utils import timezone
+
+from catalog.models import RegisteredModel
+from consumption.models import Subscription, UsageHour
+from hosting.models import HealthSample
+
+WINDOW_DAYS = 30
+ENOUGH_CALLS = 200  # below, one failure moves availability by half a percent and p99 is two calls
+SAMPLE = 20_000
+
+LATENCY = """
+SELECT count(*), percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us)
+FROM (SELECT duration_us FROM consumption_usageevent
+      WHERE subscription_id = ANY(%s) AND version_id = %s AND outcome = 'ok' AND at >= %s
+      ORDER BY at DESC LIMIT %s) AS latest
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures of one version over `days`. Percent as Decimal, times in milliseconds, None where there is nothing to say.
+
+    `sampled` answered calls gave the latencies; `probes` are the marketplace's own, every half minute while it runs.
+    """
+
+    days: int
+    answered: int
+    failed: int
+    sampled: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    busiest_hour: int
+    probes: int
+    probes_ok: int
+
+    @property
+    def calls(self):
+        return self.answered + self.failed
+
+    @property
+    def is_enough(self):
+        return self.calls >= ENOUGH_CALLS
+
+    @property
+    def availability(self):
+        return _percent(self.answered, self.calls)
+
+    @property
+    def probe_availability(self):
+        return _percent(self.probes_ok, self.probes)
+
+    @property
+    def busiest_rps(self):
+        """Calls a second, over the busiest hour."""
+        return round(self.busiest_hour / 3600, 2)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One line of the SLA: what was promised, what was measured, and whether it holds."""
+
+    name: str
+    unit: str
+    promised: Decimal
+    measured: Decimal | float | None
+    verdict: str
+
+    KEPT, BROKEN, TOO_LITTLE = "kept", "broken", "not enough traffic"
+
+
+def measured(version, days=WINDOW_DAYS):
+    """The Measured of a version."""
+    since = timezone.now() - timedelta(days=days)
+    hours = UsageHour.objects.filter(version=version, hour__gte=since)
+    sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
+    busiest = hours.values("hour").annotate(total=Sum("calls")).aggregate(most=Max("total"))["most"]
+    probes = HealthSample.objects.filter(version=version, at__gte=since).aggregate(n=Count("pk"), ok=Count("pk", Q(is_ok=True)))
+    sampled, percentiles = _latency(version, since)
+    return Measured(
+        days,
+        (sums["good"] or 0) + (sums["theirs"] or 0),
+        sums["bad"] or 0,
+        sampled,
+        *percentiles,
+        busiest or 0,
+        probes["n"],
+        probes["ok"],
+    )
+
+
+def _latency(version, since):
+    subscriptions = list(Subscription.objects.filter(model=version.model_id).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(LATENCY, [subscriptions, version.pk, since, SAMPLE])
+        sampled, microseconds = cursor.fetchone()
+    return sampled, [value / 1000 for value in microseconds] if sampled else [None] * 3
+
+
+def promises(version, figures):
+    """The version's SLA line by line: [Promise]. Lines that nobody promised are absent."""
+    lines = [
+        _promise("Availability", "%", version.sla.get("availability"), figures.availability, figures, at_least=True),
+        _promise("95 % of answers within", "ms", version.sla.get("p95_ms"), figures.p95_ms, figures, at_least=False),
+    ]
+    return [line for line in lines if line]
+
+
+def _promise(name, unit, promised, value, figures, *, at_least):
+    if promised in (None, ""):
+        return None
+    promised = Decimal(str(promised))
+    if not figures.is_enough or value is None:
+        return Promise(name, unit, promised, value, Promise.TOO_LITTLE)
+    kept = Decimal(str(value)) >= promised if at_least else Decimal(str(value)) <= promised
+    return Promise(name, unit, promised, value, Promise.KEPT if kept else Promise.BROKEN)
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """How many calls may fail in the window under the promised availability, and how many did."""
+
+    allowed: int
+    spent: int
+
+    @property
+    def left(self):
+        return max(self.allowed - self.spent, 0)
+
+    @property
+    def spent_percent(self):
+        return _percent(self.spent, self.allowed) if self.allowed else (Decimal(0) if not self.spent else Decimal(100))
+
+
+def error_budget(version, figures):
+    """The ErrorBudget, or None when no availability is promised."""
+    promised = version.sla.get("availability")
+    if promised in (None, ""):
+        return None
+    return ErrorBudget(int(figures.calls * (100 - Decimal(str(promised))) / 100), figures.failed)
+
+
+def _percent(part, whole):
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.001")) if whole else None
+
+
+def project():
+    """Write measured_availability onto the catalog's rows (None without enough traffic); only where it changed."""
+    since = timezone.now() - timedelta(days=WINDOW_DAYS)
+    rows = UsageHour.objects.filter(hour__gte=since).values("version__model").annotate(
+        answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors")
+    )
+    found = {row["version__model"]: row for row in rows}
+    for model in RegisteredModel.objects.only("measured_availability"):
+        row = found.get(model.pk)
+        calls = row["answered"] + row["failed"] if row else 0
+        value = _percent(row["answered"], calls) if calls >= ENOUGH_CALLS else None
+        if model.measured_availability != value:
+            RegisteredModel.objects.filter(pk=model.pk).update(measured_availability=value)

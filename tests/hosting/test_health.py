@@ -1,0 +1,151 @@
+"""Probes, the incidents that they open and close, and what was measured against what was promised."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from consumption.models import UsageHour
+from hosting import actions, credentials, health, measured, outbound
+from hosting.models import HealthSample, Incident, Upstream
+from marketplace.audit.models import AuditEvent
+from marketplace.lib.errors import NotAllowed
+from marketplace.notices.models import Notice
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def upstream():
+    return Upstream.objects.get(version=cast.published_version())
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """The endpoint's answers: `world.status` for ready and infer; None is a refused connection."""
+
+    class World:
+        status = 200
+
+    def exchange(_url, _method, path, _body, _connect):
+        if World.status is None:
+            raise ConnectionRefusedError("nobody there")
+        return World.status, b'{"outputs": []}' if path == "/infer" else b"{}"
+
+    monkeypatch.setattr(health, "_exchange", exchange)
+    return World
+
+
+def fail_three_times(upstream, world):
+    world.status = None
+    for _ in range(3):
+        health.probe(upstream)
+
+
+def test_a_probe_leaves_a_sample(upstream, world):
+    assert health.probe(upstream)
+    sample = HealthSample.objects.get(version=upstream.version)
+    assert sample.is_ok
+    assert sample.latency_ms is not None
+
+
+def test_three_failures_open_one_incident_and_tell(upstream, world):
+    cast.subscription(upstream.version)
+    cast.mortgage().memberships.update(role="lead")
+    world.status = None
+    health.probe(upstream)
+    health.probe(upstream)
+    assert not Incident.objects.exists()
+    for _ in range(3):
+        health.probe(upstream)
+    incident = Incident.objects.get(version=upstream.version)
+    assert "does not answer" in incident.summary
+    told = set(Notice.objects.filter(kind="incident.opened").values_list("recipient__username", flat=True))
+    assert told == {"alice", "maya"}
+    upstream.refresh_from_db()
+    assert not upstream.is_ready
+    assert AuditEvent.objects.filter(action="incident.opened").count() == 1
+
+
+def test_recovery_closes_it(upstream, world):
+    fail_three_times(upstream, world)
+    upstream.refresh_from_db()
+    world.status = 200
+    health.probe(upstream)
+    incident = Incident.objects.get(version=upstream.version)
+    assert incident.closed_at is not None
+    upstream.refresh_from_db()
+    assert upstream.is_ready
+    assert Notice.objects.filter(kind="incident.closed", recipient=cast.alice()).count() == 1
+
+
+def test_a_blip_costs_no_readiness(upstream, world):
+    health.probe(upstream)
+    world.status = 503
+    health.probe(upstream)
+    upstream.refresh_from_db()
+    assert upstream.is_ready
+    assert not Incident.objects.exists()
+
+
+def test_probes_have_their_turn(upstream, world):
+    assert health.probe_due() == 1
+    assert health.probe_due() == 0
+    HealthSample.objects.update(at=timezone.now() - timedelta(minutes=1))
+    assert health.probe_due() == 1
+
+
+def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkeypatch):
+    upstream.base_url = "https://127.0.0.1/v2"
+    upstream.save()
+    assert not health.probe(upstream)
+    assert "inside the network" in HealthSample.objects.get(version=upstream.version).detail
+    assert outbound.Refused
+
+
+def test_credentials_are_sealed_for_their_version(upstream):
+    with pytest.raises(NotAllowed):
+        actions.set_credential(cast.maya(), upstream.version, "secret-1")
+    actions.set_credential(cast.alice(), upstream.version, "secret-1")
+    upstream.refresh_from_db()
+    assert b"secret-1" not in bytes(upstream.credential)
+    assert credentials.open_sealed(upstream.credential, upstream.version_id) == "secret-1"
+    with pytest.raises(credentials.Unreadable):
+        credentials.open_sealed(upstream.credential, upstream.version_id + 1)
+    assert "secret-1" not in str(list(AuditEvent.objects.values()))
+
+
+def usage(version, ok, upstream_errors=0, client_errors=0):
+    subscription = cast.subscription(version)
+    UsageHour.objects.create(
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+        subscription=subscription, version=version, calls=ok + upstream_errors + client_errors, ok=ok,
+        client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, refused=0, units=ok, duration_us=0,
+    )  # fmt: skip
+
+
+def test_little_traffic_is_said_to_be_little(upstream):
+    version = upstream.version
+    usage(version, 10)
+    figures = measured.measured(version)
+    assert (figures.calls, figures.is_enough) == (10, False)
+    assert {promise.verdict for promise in measured.promises(version, figures)} == {"not enough traffic"}
+    measured.project()
+    version.model.refresh_from_db()
+    assert version.model.measured_availability is None
+
+
+def test_availability_against_the_promise_and_the_budget(upstream):
+    version = upstream.version
+    usage(version, 980, upstream_errors=10, client_errors=10)
+    figures = measured.measured(version)
+    assert figures.availability == Decimal("99.000")
+    promise = measured.promises(version, figures)[0]
+    assert (promise.name, promise.promised, promise.verdict) == ("Availability", Decimal("99.5"), "broken")
+    budget = measured.error_budget(version, figures)
+    assert (budget.allowed, budget.spent, budget.left) == (5, 10, 0)
+    measured.project()
+    version.model.refresh_from_db()
+    assert version.model.measured_availability == Decimal("99.000")
