@@ -9,11 +9,12 @@ from django.utils import timezone
 from consumption.models import QuotaPeriod, UsageDay, UsageHour
 
 COUNTS = ("calls", "ok", "client_errors", "upstream_errors", "aborted", "unknown", "refused", "duration_us")
+# (name, tone of its colour in charts, columns)
 SERIES = [
-    ("Answered", ("ok",)),
-    ("Caller's errors", ("client_errors",)),
-    ("Model's errors", ("upstream_errors", "aborted", "unknown")),
-    ("Refused by a limit", ("refused",)),
+    ("Answered", "1", ("ok",)),
+    ("Caller's errors", "warn", ("client_errors",)),
+    ("Model's errors", "bad", ("upstream_errors", "aborted", "unknown")),
+    ("Refused by a limit", "neutral", ("refused",)),
 ]
 
 
@@ -64,8 +65,8 @@ def summary(subscriptions, window):
     return {
         "labels": [f"{start:%d %b %H:%M}" if window.table is UsageHour else f"{start:%d %b}" for start in starts],
         "series": [
-            {"name": label, "values": [sum((by_start.get(start) or {}).get(name) or 0 for name in names) for start in starts]}
-            for label, names in SERIES
+            {"name": label, "tone": tone, "values": [sum((by_start.get(start) or {}).get(name) or 0 for name in names) for start in starts]}
+            for label, tone, names in SERIES
         ],
         "totals": totals | {"errors": totals["client_errors"] + totals["upstream_errors"] + totals["aborted"]},
         "latency": [_ms((by_start.get(start) or {}).get("p95")) for start in starts],

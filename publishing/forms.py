@@ -37,6 +37,7 @@ class RegisterForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         teams = user.teams()
         self.fields["owner_team"].queryset = teams
+        self.fields["owner_team"].empty_label = None
         self.fields["owner"].queryset = User.objects.filter(
             memberships__team__in=teams, memberships__left_at=None, is_active=True
         ).distinct()
