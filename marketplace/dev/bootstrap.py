@@ -6,6 +6,7 @@ pip's own configuration (index, mirrors, certificates, proxies) is honoured by b
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -29,9 +30,10 @@ DEV_COMMANDS = ("test", "lock")
 SPACE_NEEDED = 2_000_000_000  # bytes: 0.9–1.2 GB of libraries, and room to unpack them
 PIP_WITH_PYTHON_OPTION = (22, 3)
 
+DISK_FULL = "The disk is full. Free some space (about 2 GB are needed) and run the command again."
 # What an installer prints, and what a person can do about it.
 DIAGNOSES = (
-    (r"No space left", "The disk is full. Free some space (about 2 GB are needed) and run the command again."),
+    (r"No space left", DISK_FULL),
     (r"[Pp]ermission denied|Read-only file system", f"{ROOT} cannot be written. Copy the checkout to a folder of yours and run it there."),
     (
         r"hashes? mismatch|THESE PACKAGES DO NOT MATCH",
@@ -80,10 +82,11 @@ def restart_inside(argv: list[str]) -> None:
 
 def explain_os_error(problem: OSError) -> str:
     """A sentence for an operating-system error on the way."""
-    for pattern, sentence in DIAGNOSES:
-        if re.search(pattern, str(problem)):
-            return sentence
-    return f"The environment cannot be made: {problem}."
+    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{problem.filename or ROOT} cannot be written by this user. Use a folder of yours (MARKETPLACE_RUN_DIR moves the data)."
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL
+    return f"The operating system refused: {problem}."
 
 
 # ---- is it there already?

@@ -29,6 +29,7 @@ SETTINGS = {
     "unix_socket_directories": "",  # avoids the 107-byte limit of socket paths
     "max_connections": "200",
     "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_locks_per_transaction": "256",

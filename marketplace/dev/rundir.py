@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("data", "logs", "secrets", "spool", "artifacts", "tmp")
+KEPT = ("lock", "test")
 SECRETS = ("secret_key", "key_pepper", "signing_key", "ray_token", "postgres_password", "redis_password")
 
 
@@ -45,9 +46,9 @@ class RunDir:
         return self.path / "logs" / f"{name}.log"
 
     def wipe(self) -> None:
-        """Remove everything but the lock: the next start begins anew."""
+        """Remove everything but the lock and the folders of test runs: the next start begins anew."""
         for entry in self.path.iterdir() if self.path.exists() else ():
-            if entry.name == "lock":
+            if entry.name in KEPT:
                 continue
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 

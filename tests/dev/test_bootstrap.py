@@ -65,6 +65,18 @@ def test_failures_are_told_in_a_sentence(output, words):
     assert words in bootstrap.diagnose(answer(stderr=output))
 
 
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/there"), "/there cannot be written"),
+        (OSError(30, "Read-only file system", "/there"), "/there cannot be written"),
+        (OSError(28, "No space left on device"), "disk is full"),
+    ],
+)
+def test_refusals_of_the_system_are_told_in_a_sentence(problem, words):
+    assert words in bootstrap.explain_os_error(problem)
+
+
 def test_passwords_of_an_index_are_not_printed():
     assert "secret" not in bootstrap.last_lines(answer(stderr="Looking in indexes: https://me:secret@mirror/simple"))
 
