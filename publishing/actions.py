@@ -1,5 +1,6 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
+import logging
 from datetime import timedelta
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from publishing.manifest import build_manifest
 from publishing.permissions import can_deprecate, can_publish, can_submit, can_withdraw
 from publishing.storage import store
 
+log = logging.getLogger(__name__)
 STATE = ModelVersion.State
 # Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
 NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
@@ -184,7 +186,10 @@ def publish_what_is_ready():
     system = User.objects.system("publisher")
     ready = [version for version in ModelVersion.objects.filter(state=STATE.APPROVED) if is_hosted(version)]
     for version in ready:
-        publish(system, version)
+        try:
+            publish(system, version)
+        except RuleError as refusal:  # another sweep was first
+            log.info("%s", refusal)
     return len(ready)
 
 
