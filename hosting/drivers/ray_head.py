@@ -143,6 +143,7 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
     }

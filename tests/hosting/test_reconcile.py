@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance import actions as governance
 from hosting import actions, health
+from hosting import reconcile as reconciling
 from hosting.drivers.base import AppState
 from hosting.models import Deployment, Replica, Upstream
 from hosting.reconcile import LOCK, reconcile
@@ -96,6 +97,7 @@ def test_twice_at_once_does_no_harm(engine, version):
         other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         assert reconcile(engine) is False
         assert engine.applied == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     reconcile(engine)
     assert engine.applied == 1
 
@@ -176,7 +178,29 @@ def test_a_start_that_takes_too_long_fails(engine, version):
     reconcile(engine)
     deployment = Deployment.objects.get(version=version)
     assert deployment.state == S.FAILED
-    assert "within 4 minutes" in deployment.reason
+    assert "within 5 minutes" in deployment.reason
+
+
+def test_a_few_start_at_a_time(engine, version, monkeypatch, tmp_path):
+    monkeypatch.setattr(reconciling, "STARTS_AT_ONCE", 1)
+    other = hosted(tmp_path, version.model, "1.1.0")
+    reconcile(engine)
+    assert list(engine.specs) == [version.deployment.app_name]
+    engine.run(version.deployment.app_name, [80])
+    reconcile(engine)
+    reconcile(engine)
+    assert set(engine.specs) == {version.deployment.app_name, other.deployment.app_name}
+    assert engine.apps[version.deployment.app_name].running
+
+
+def test_others_that_come_up_are_progress(engine, version):
+    reconcile(engine)
+    long_ago = timezone.now() - timedelta(minutes=10)
+    Deployment.objects.update(started_at=long_ago)
+    other = Deployment(version=cast.approved_version(cast.model(name="Another")), app_name="other", state=S.READY, ready_at=timezone.now())
+    other.save()
+    reconcile(engine)
+    assert Deployment.objects.get(version=version).state == S.STARTING
 
 
 def test_scaled_to_zero_sleeps_and_wakes(engine, version):
