@@ -25,8 +25,8 @@ def can_manage_keys(user, subscription):
 
 
 def can_revoke_key(user, key):
-    """The key's team, and those who stop things: manager and administrator."""
-    return can_manage_keys(user, key.subscription) or user.has_role("curator", "admin", "operator")
+    """The key's team, those who stop things (manager, administrator), and the gateway when a key leaks."""
+    return user.is_system or can_manage_keys(user, key.subscription) or user.has_role("curator", "admin", "operator")
 
 
 def can_see_model_usage(user, model):

@@ -245,7 +245,7 @@ def subscriber(version, app="Loan origination", **terms):
     slug = f"plan-{version.model.plans.count()}"
     plan = cast.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
     by, team = cast.maya(), cast.mortgage()
-    application = consumption.create_application(by, team=team, name=f"{app} {slug}")
+    application = consumption.create_application(by, team=team, name=f"{app} {version.model_id} {slug}")
     subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
     return subscription, consumption.create_key(by, subscription)[1]
 
@@ -296,13 +296,17 @@ class Stage:
 
 
 def make_database(name):
-    """A database with today's schema, made by a process of its own."""
+    """A database with today's schema: a copy of the test database if this run made one, else migrated from nothing."""
+    tested = connection.settings_dict["NAME"]
+    connection.close()
+    connection.close_pool()
+    template = tested if tested != settings.DATABASE_URL.rpartition("/")[2] else "template1"
     with psycopg.connect(on_database("postgres"), autocommit=True) as server:
         server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        server.execute(f'CREATE DATABASE "{name}"')
-    environment = os.environ | {"DATABASE_URL": on_database(name)}
-    words = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
-    subprocess.run(words, env=environment, cwd=ROOT, check=True, capture_output=True)
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    if template == "template1":
+        words = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
+        subprocess.run(words, env=os.environ | {"DATABASE_URL": on_database(name)}, cwd=ROOT, check=True, capture_output=True)
 
 
 def infer_path(version, number=""):

@@ -166,4 +166,5 @@ async def _subscriber(node: Node, scope: dict[str, Any]) -> Subscriber:
     address = scope["client"][0] if scope["client"] else ""
     while (found := node.keys.known(raw, time.monotonic(), address)) is None:
         await node.keys.fetch(raw)
+    await node.await_model(found)
     return found

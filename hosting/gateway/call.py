@@ -118,7 +118,7 @@ class Call:
         node = self.node
         now = time.monotonic()
         subscriber = self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
-        if subscriber is None:
+        if subscriber is None or subscriber.model_id not in node.snapshot.ids:
             return False
         self.at_us = at_us = node.clock.now_us()
         self.version = resolve.version_for(node.snapshot, subscriber, self.slug, self.number, at_us / 1e6)
@@ -136,6 +136,7 @@ class Call:
                 await node.keys.fetch(self.raw_key)
                 now = time.monotonic()
                 self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
+            await node.await_model(self.subscriber)
             self.at_us = node.clock.now_us()
             self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
             account = self.subscriber.account

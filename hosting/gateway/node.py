@@ -20,7 +20,7 @@ from hosting.gateway import limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
 from hosting.gateway.pool import Pool
-from hosting.gateway.problems import Problem
+from hosting.gateway.problems import Problem, away
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.redis_line import Ear, Redis, pack
 from hosting.gateway.resolve import Snapshot
@@ -70,7 +70,7 @@ class Node:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._snapshot_nudge = asyncio.Event()
         self._key_nudge = asyncio.Event()
-        self._syncing: asyncio.Future[None] | None = None
+        self._looking: asyncio.Future[None] | None = None
 
     @classmethod
     def from_environment(cls) -> "Node":
@@ -132,6 +132,21 @@ class Node:
             self.log.warning("keys %s were sent in an address and count as leaked", ",".join(kids))
             self._spawn(self._revoke_leaked(query))
         return bool(kids)
+
+    async def await_model(self, subscriber: Subscriber) -> None:
+        """A key whose model the snapshot does not have yet is newer than the snapshot: look now, once for all that wait."""
+        if subscriber.model_id in self.snapshot.ids:
+            return
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look_at_models())
+            self._looking.add_done_callback(self._looked)
+        try:
+            await asyncio.shield(self._looking)
+        except DatabaseAway:
+            raise away("The model's routes cannot be read at the moment.") from None
+
+    def _looked(self, _: "asyncio.Future[None]") -> None:
+        self._looking = None
 
     # What the loops do
 

@@ -68,6 +68,7 @@ class Snapshot:
     models: dict[str, Model]
     made_at: float
     fingerprint: int = 0
+    ids: frozenset[int] = frozenset()
     resolved: dict[tuple[int, str, int], Version] = field(default_factory=dict)
 
 

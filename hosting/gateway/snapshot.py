@@ -125,7 +125,7 @@ def snapshot(previous: Snapshot | None) -> Snapshot:
     )
     upstreams = {upstream.version_id: upstream for upstream in Upstream.objects.select_related("version__deployment")}
     made = {model.slug: _model(model, upstreams) for model in models}
-    return Snapshot(made, datetime.now(UTC).timestamp(), fingerprint)
+    return Snapshot(made, datetime.now(UTC).timestamp(), fingerprint, frozenset(model.id for model in made.values()))
 
 
 def _nameable() -> Q:

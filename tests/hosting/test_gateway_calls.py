@@ -136,9 +136,7 @@ def test_a_model_that_became_restricted_disappears_for_the_team(gateway, version
 # ── Which version ─────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("policy", "expected"), [("pin_exact", "1.2.0"), ("auto_patch", "1.2.5"), ("auto_minor", "1.4.0")]
-)
+@pytest.mark.parametrize(("policy", "expected"), [("pin_exact", "1.2.0"), ("auto_patch", "1.2.5"), ("auto_minor", "1.4.0")])
 def test_an_unversioned_call_follows_the_subscriptions_policy(gateway, stage, policy, expected):
     first = stage.version("1.2.0")
     for number in ("1.2.5", "1.4.0", "2.0.0"):
