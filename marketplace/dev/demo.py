@@ -191,7 +191,9 @@ class Demo:
     def build_company(self) -> None:
         self.run.remove("company.json")
         with told(StepFailed), self.status.step("company", "Demo company") as step:
-            self.supervisor.run_once("company", lineup.manage("build_company"), while_running=lambda: self.show_company(step))
+            waiting = ["--no-wait"] if self.options.without_engine else []
+            command = lineup.manage("build_company", *waiting)
+            self.supervisor.run_once("company", command, while_running=lambda: self.show_company(step))
         self.document |= self.run.read("company.json").get("result") or {}
         self.write_document()
         show_logins(self.document.get("logins", {}))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def build(progress: Callable[..., None]) -> dict[str, Any]:
+def build(progress: Callable[..., None], wait: bool = True) -> dict[str, Any]:
     """Build or go on building it; see journey.py. Imported late: training needs no Django, the journey does."""
     from .journey import build as journey
 
-    return journey(progress)
+    return journey(progress, wait)
