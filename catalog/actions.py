@@ -3,6 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
+from catalog import search
 from catalog.models import Alias, Contribution, RegisteredModel
 from catalog.permissions import can_edit, can_register
 from marketplace.audit.actions import record
@@ -10,6 +11,7 @@ from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.transitions import transition
 
+SIMILAR_REASON_MIN = 20
 EDITABLE_FIELDS = (
     "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours",
     "domain", "capability", "model_type", "tags", "visibility", "similar_reason",
@@ -29,6 +31,16 @@ def register(by, *, owner_team, name, visible_units=(), visible_teams=(), **fiel
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
     return model
+
+
+def register_after_search(by, *, name, summary, similar_reason="", **fields):
+    """Search before you build: what people enter passes here. Who registers a model like another one says why."""
+    seen = RegisteredModel.objects.visible_to(by).published()
+    similar = search.similar_to(seen, name, summary, limit=3)
+    if similar and len(similar_reason.strip()) < SIMILAR_REASON_MIN:
+        names = ", ".join(model.name for model, _ in similar)
+        raise Invalid(f"Models like this exist already: {names}.", field="similar_reason", remedy="Say why another one is needed.")
+    return register(by, name=name, summary=summary, similar_reason=similar_reason, **fields)
 
 
 @transaction.atomic

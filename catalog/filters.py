@@ -2,39 +2,40 @@
 
 import django_filters
 from django.db.models import Count
+from drf_spectacular.utils import extend_schema_field
 
 from catalog import search
-from catalog.models import Capability, Domain, ModelType, RegisteredModel
+from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit
 
 TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
+
+
+def _any_of(path, kind, label):
+    """Rows whose `path` is any of the given slugs of `kind`; in the schema they are plain strings."""
+    choice = django_filters.ModelMultipleChoiceFilter(
+        field_name=f"{path}__slug", queryset=kind.objects.all(), to_field_name="slug", label=label
+    )
+    return extend_schema_field(str)(choice)
 
 
 class ModelFilter(django_filters.FilterSet):
     """Each choice is "any of"; several choices are "all of". `q` searches and orders by fit."""
 
     q = django_filters.CharFilter(method="search", label="Search")
-    domain = django_filters.ModelMultipleChoiceFilter(
-        field_name="domain__slug", queryset=Domain.objects.all(), to_field_name="slug", label="Domain"
-    )
-    capability = django_filters.ModelMultipleChoiceFilter(
-        field_name="capability__slug", queryset=Capability.objects.all(), to_field_name="slug", label="Capability"
-    )
-    type = django_filters.ModelMultipleChoiceFilter(
-        field_name="model_type__slug", queryset=ModelType.objects.all(), to_field_name="slug", label="Model type"
-    )
-    unit = django_filters.ModelMultipleChoiceFilter(
-        field_name="owner_team__business_unit__slug", queryset=BusinessUnit.objects.all(), to_field_name="slug",
-        label="Business unit",
-    )  # fmt: skip
+    domain = _any_of("domain", Domain, "Domain")
+    capability = _any_of("capability", Capability, "Capability")
+    type = _any_of("model_type", ModelType, "Model type")
+    unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
     tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")
+    state = django_filters.MultipleChoiceFilter(choices=RegisteredModel.State.choices, label="State")
     sort = django_filters.OrderingFilter(
         fields=["name", "calls_30d", "created_at", "consumer_teams", "rating_mean"], label="Sort"
     )
 
     class Meta:
         model = RegisteredModel
-        fields = ["q", "domain", "capability", "type", "unit", "tier", "sort"]
+        fields = ["q", "domain", "capability", "type", "unit", "tier", "state", "sort"]
 
     def search(self, queryset, name, text):
         return search.rank(queryset, text)
@@ -45,6 +46,20 @@ class ModelFilter(django_filters.FilterSet):
         typed = search.content_words(self.data.get("q", ""))
         understood = search.correct(self.queryset, typed) if typed else []
         return " ".join(understood) if understood != typed else ""
+
+
+class VersionFilter(django_filters.FilterSet):
+    """Versions of one model, or in some states."""
+
+    model = django_filters.CharFilter(field_name="model__slug", label="Model")
+    number = django_filters.CharFilter(label="Version number")
+    state = django_filters.MultipleChoiceFilter(choices=ModelVersion.State.choices, label="State")
+    kind = django_filters.MultipleChoiceFilter(choices=ModelVersion.Kind.choices, label="Kind")
+    tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")
+
+    class Meta:
+        model = ModelVersion
+        fields = ["model", "number", "state", "kind", "tier"]
 
 
 FACETS = [

@@ -55,6 +55,12 @@ class Application(models.Model):
         return reverse("consumption:application", args=[self.slug])
 
 
+class PlanSet(models.QuerySet):
+    def visible_to(self, user):
+        """The plans of models that the person may see."""
+        return self.filter(model__in=RegisteredModel.objects.visible_to(user))
+
+
 class Plan(models.Model):
     """What a model's publisher offers: limits, price, and whether the owner must say yes."""
 
@@ -73,6 +79,8 @@ class Plan(models.Model):
     price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0)
     currency = models.CharField(max_length=3, default="USD")
     is_offered = models.BooleanField(default=True)
+
+    objects = PlanSet.as_manager()
 
     class Meta:
         ordering = ["price_micros_per_1000", "monthly_quota"]
@@ -186,6 +194,17 @@ class KeyState(models.TextChoices):
     REVOKED = "revoked", "Revoked"
 
 
+class ApiKeySet(models.QuerySet):
+    def visible_to(self, user):
+        """The keys of one's own teams; all for those who oversee. Publishers see no keys."""
+        if user.has_role(*OVERSEES, "operator"):
+            return self
+        return self.filter(subscription__application__team__in=user.teams())
+
+    def for_list(self):
+        return self.select_related("subscription__application__team", "subscription__model", "created_by")
+
+
 class ApiKey(models.Model):
     """The credential of one subscription. Only its MAC is kept; the text is shown once."""
 
@@ -208,6 +227,8 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="Coarse. Writer: metering")
+
+    objects = ApiKeySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

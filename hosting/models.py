@@ -36,6 +36,12 @@ S = DeploymentState
 RUNNING = {S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO}
 
 
+class DeploymentSet(models.QuerySet):
+    def visible_to(self, user):
+        """The deployments of versions that the person may see."""
+        return self.filter(version__in=ModelVersion.objects.visible_to(user))
+
+
 class Deployment(models.Model):
     """Desired state: this version runs here, with so many replicas. The reconciler makes it true and says how it went."""
 
@@ -64,6 +70,8 @@ class Deployment(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
+
+    objects = DeploymentSet.as_manager()
 
     class Meta:
         ordering = ["app_name"]

@@ -168,7 +168,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["marketplace.accounts.authentication.PortalSession"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -187,6 +187,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENFORCE_NON_BLANK_FIELDS": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ModelState": "catalog.models.ModelState",
+        "VersionState": "catalog.models.VersionState",
+        "VersionKind": "catalog.models.ModelVersion.Kind",
+        "ReviewState": "governance.models.ReviewState",
+        "ReviewKind": "governance.models.Review.Kind",
+        "SubscriptionState": "consumption.models.SubscriptionState",
+        "KeyState": "consumption.models.KeyState",
+        "DeploymentState": "hosting.models.DeploymentState",
+        "ReplicaState": "hosting.models.Replica.State",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL
@@ -209,6 +221,8 @@ CELERY_BEAT_SCHEDULE = {
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
     "hosting-reconcile": {"task": "hosting.reconcile", "schedule": 3, "options": {"expires": 3}},
     "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},
+    "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
+    "hosting-forget": {"task": "hosting.forget_old_samples", "schedule": 86400, "options": {"expires": 3600}},
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
     "consumption-projections": {"task": "consumption.project", "schedule": 30, "options": {"expires": 30}},

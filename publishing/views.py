@@ -7,7 +7,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from catalog import search
-from catalog.actions import register as register_model
+from catalog.actions import register_after_search
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
@@ -16,7 +16,6 @@ from governance import policies
 from governance.actions import assess_risk, current_gates
 from governance.forms import QuestionnaireForm
 from governance.models import Decision, Review
-from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.guard import require
 from publishing import actions, steps
@@ -48,7 +47,7 @@ def register(request):
     """A new model. The moment there is a name and a summary, the models that already do this show beside it."""
     form = RegisterForm(request.POST or None, user=request.user)
     similar = _similar(request, request.POST)
-    done, model = submitted(request, form, lambda **data: _register(request.user, similar, **data))
+    done, model = submitted(request, form, lambda **data: register_after_search(request.user, **data))
     if done:
         messages.success(request, f"{model} is registered. Now its first version.")
         return redirect("publishing:new_version", model.slug)
@@ -222,14 +221,6 @@ def _tasks(models):
         }
         for version in waiting
     ]
-
-
-def _register(by, similar, **data):
-    if similar and len(data["similar_reason"].strip()) < 20:
-        raise Invalid(
-            "Models like this exist already (see beside the form). Say why another one is needed.", field="similar_reason"
-        )
-    return register_model(by, **data)
 
 
 def _similar(request, data):

@@ -183,3 +183,20 @@ class DemoLogin(models.Model):
             "team": teams[0] if teams else "",
             "can": self.can,
         }
+
+
+class IdempotentAnswer(models.Model):
+    """What a POST with an Idempotency-Key was answered, for a day. `status` is empty while the first request is at work."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    request_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.JSONField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+
+    def __str__(self):
+        return self.key

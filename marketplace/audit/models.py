@@ -3,6 +3,14 @@
 from django.conf import settings
 from django.db import models
 
+SEES_THE_RECORD = ("auditor", "curator", "admin")
+
+
+class AuditEventSet(models.QuerySet):
+    def visible_to(self, user):
+        """One's own acts; the whole record for those who oversee."""
+        return self if user.has_role(*SEES_THE_RECORD) else self.filter(actor=user)
+
 
 class AuditEvent(models.Model):
     """One act, written in the act's own transaction. `seq`, `prev_hash`, `hash` are set once, by the sequencer.
@@ -22,6 +30,8 @@ class AuditEvent(models.Model):
     seq = models.BigIntegerField(null=True, unique=True)
     prev_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEventSet.as_manager()
 
     class Meta:
         ordering = ["-id"]

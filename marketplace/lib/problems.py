@@ -1,14 +1,38 @@
 """problem+json (RFC 9457): every error of the REST API has one shape and names the field and the remedy."""
 
+import logging
+
+from django.core.exceptions import PermissionDenied
+from django.db import DataError, IntegrityError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
 
 from marketplace.lib import requestid
 from marketplace.lib.errors import BusinessAnswer
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+
+# What the framework and the database say, as status, slug, title and detail. The detail never quotes the error itself.
+KNOWN = {
+    exceptions.ParseError: (400, "malformed", "The body cannot be read", ""),
+    exceptions.NotAuthenticated: (401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."),
+    exceptions.AuthenticationFailed: (401, "not-signed-in", "Sign in first", ""),
+    exceptions.PermissionDenied: (403, "not-allowed", "You may not do this", ""),
+    PermissionDenied: (403, "not-allowed", "You may not do this", "You lack the right to do this."),
+    exceptions.NotFound: (404, "not-found", "Not found", ""),
+    Http404: (404, "not-found", "Not found", "There is no such thing, or you may not see it."),
+    exceptions.MethodNotAllowed: (405, "method", "Not with this method", ""),
+    exceptions.NotAcceptable: (406, "not-acceptable", "Only JSON is answered", "Accept application/json."),
+    exceptions.UnsupportedMediaType: (415, "media-type", "This media type is not understood", ""),
+    exceptions.Throttled: (429, "too-many", "Too many requests", ""),
+    IntegrityError: (409, "conflict", "It collides with what is there", "Somebody else was first, or it is used elsewhere. Read it again, then retry."),
+    DataError: (422, "invalid", "What was sent cannot be used", "A value has a character or a size that cannot be kept."),
+    OperationalError: (503, "away", "The database is away", "Nothing was done. Try again in a moment."),
+}
+RETRY = {503: "2"}
 
 
 def problem(status, slug, title, detail, **members):
@@ -24,27 +48,54 @@ def problem(status, slug, title, detail, **members):
 
 
 def handle(error, context):
-    """Django REST framework's EXCEPTION_HANDLER."""
+    """Django REST framework's EXCEPTION_HANDLER: every error becomes an answer, none of them tells of the inside."""
+    body = _body(error, context)
+    return Response(body, status=body["status"], headers=_headers(error, body["status"]), content_type=MEDIA_TYPE)
+
+
+def _body(error, context):
     if isinstance(error, BusinessAnswer):
-        body = problem(
-            error.status, error.slug, error.title, error.message,
-            field=error.field, remedy=error.remedy, ask=error.ask,
-        )
-        return Response(body, status=error.status, content_type=MEDIA_TYPE)
-    response = exception_handler(error, context)
-    if response is not None:
-        response.data = _from_framework(error, response)
-        response.content_type = MEDIA_TYPE
-    return response
-
-
-def _from_framework(error, response):
+        members = {"field": error.field, "remedy": error.remedy, "ask": error.ask}
+        return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):
-        return problem(400, "invalid", "What was sent cannot be used", "See errors.", errors=response.data)
-    if isinstance(error, Http404):
-        return problem(404, "not-found", "Not found", "There is no such thing, or you may not see it.")
-    title = getattr(error, "default_detail", "Error")
-    return problem(response.status_code, getattr(error, "default_code", "error"), str(title), str(error))
+        status = 400 if context["request"].method in SAFE_METHODS else 422
+        found = list(field_errors(error.get_full_details()))
+        return problem(status, "invalid", "What was sent cannot be used", _summary(found), errors=found)
+    for kind, (status, slug, title, detail) in KNOWN.items():
+        if isinstance(error, kind):
+            return problem(status, slug, title, detail or str(error))
+    log.exception("the API could not answer", exc_info=error)
+    return problem(500, "error", "Something went wrong here", "It is logged under the request id; nothing was half done.")
+
+
+def field_errors(details, path=""):
+    """Django REST framework's nested error details as [{"field", "message", "code"}], with paths like "items.0.name"."""
+    if isinstance(details, dict) and isinstance(details.get("message"), str):
+        yield {"field": path or None, "message": str(details["message"]), "code": details["code"]}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            yield from field_errors(inner, path if name == "non_field_errors" else _joined(path, name))
+    else:
+        leaves = all(isinstance(item, dict) and set(item) == {"message", "code"} for item in details)
+        for index, inner in enumerate(details):
+            yield from field_errors(inner, path if leaves else _joined(path, index))
+
+
+def _joined(path, name):
+    return f"{path}.{name}" if path else str(name)
+
+
+def _summary(found):
+    return " ".join(f"{error['field']}: {error['message']}" if error["field"] else error["message"] for error in found[:5])
+
+
+def _headers(error, status):
+    headers = {"Retry-After": RETRY[status]} if status in RETRY else {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait) + 1)
+    return headers
 
 
 def page_not_found(request, exception=None):

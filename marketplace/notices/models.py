@@ -4,6 +4,12 @@ from django.conf import settings
 from django.db import models
 
 
+class NoticeSet(models.QuerySet):
+    def visible_to(self, user):
+        """One's own."""
+        return self.filter(recipient=user)
+
+
 class Notice(models.Model):
     """One message to one person. `key` makes telling idempotent: the same occasion is told once."""
 
@@ -15,6 +21,8 @@ class Notice(models.Model):
     key = models.CharField(max_length=120)
     at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeSet.as_manager()
 
     class Meta:
         ordering = ["-at"]

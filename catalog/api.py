@@ -1,0 +1,156 @@
+"""The catalog in the REST API: vocabularies, models, versions to read."""
+
+from django.db.models import DecimalField
+from django.db.models.functions import Cast
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.mixins import ListModelMixin
+
+from catalog import actions
+from catalog.filters import ModelFilter, VersionFilter
+from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
+from marketplace.accounts.models import BusinessUnit, Team, User
+from marketplace.accounts.resources import SLUG, ReadableResource, Resource
+
+
+class TermRow(serializers.Serializer):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class Terms(ListModelMixin, Resource):
+    """A controlled vocabulary; the same for everybody."""
+
+    serializer_class = TermRow
+
+    def get_queryset(self):
+        return self.queryset.all()
+
+
+class Domains(Terms):
+    queryset = Domain.objects.all()
+
+
+class Capabilities(Terms):
+    queryset = Capability.objects.all()
+
+
+class ModelTypes(Terms):
+    queryset = ModelType.objects.all()
+
+
+class ModelRow(serializers.ModelSerializer):
+    """A catalog entry with what its users measured."""
+
+    owner_team = serializers.CharField(source="owner_team.slug")
+    business_unit = serializers.CharField(source="owner_team.business_unit.slug")
+    owner = serializers.CharField(source="owner.username")
+    domain = serializers.CharField(source="domain.slug")
+    capability = serializers.CharField(source="capability.slug")
+    model_type = serializers.CharField(source="model_type.slug")
+    tags = serializers.ListField(child=serializers.CharField())
+    stable_version = serializers.CharField(source="stable.number", default=None, allow_null=True)
+    calls_14d = serializers.ListField(child=serializers.IntegerField())
+
+    class Meta:
+        model = RegisteredModel
+        fields = [
+            "slug", "name", "summary", "description", "limitations", "owner_team", "business_unit", "owner",
+            "support_contact", "support_hours", "domain", "capability", "model_type", "tags", "visibility", "state",
+            "stable_version", "risk_tier", "calls_30d", "calls_14d", "consumer_teams", "rating_mean", "rating_count",
+            "measured_p95_ms", "measured_availability", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class Listing(serializers.ModelSerializer):
+    """What a team says about its model."""
+
+    owner = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.filter(is_active=True, is_system=False), required=False)
+    domain = serializers.SlugRelatedField(slug_field="slug", queryset=Domain.objects.all())
+    capability = serializers.SlugRelatedField(slug_field="slug", queryset=Capability.objects.all())
+    model_type = serializers.SlugRelatedField(slug_field="slug", queryset=ModelType.objects.all())
+    tags = serializers.ListField(child=serializers.CharField(max_length=30), max_length=12, required=False)
+
+    class Meta:
+        model = RegisteredModel
+        fields = [
+            "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours", "domain",
+            "capability", "model_type", "tags", "visibility", "similar_reason",
+        ]  # fmt: skip
+
+
+class Registration(Listing):
+    """A new model of a team."""
+
+    owner_team = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all())
+    visible_units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
+    visible_teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
+
+    class Meta(Listing.Meta):
+        fields = ["owner_team", *Listing.Meta.fields, "visible_units", "visible_teams"]
+
+
+class Models(ReadableResource):
+    """Catalog entries. The list takes the parameters of the catalog's page."""
+
+    queryset = RegisteredModel.objects.for_page()
+    serializer_class = ModelRow
+    filterset_class = ModelFilter
+    lookup_field = "slug"
+    lookup_value_regex = SLUG
+
+    def filter_queryset(self, queryset):
+        """A search comes best fit first; the exact decimal is what a cursor can stand on."""
+        found = super().filter_queryset(queryset)
+        if "score" in found.query.annotations and not isinstance(found.query.order_by[0], str):
+            return found.annotate(fit=Cast("score", DecimalField(max_digits=9, decimal_places=6))).order_by("-fit")
+        return found
+
+    @extend_schema(request=Registration, responses={201: ModelRow})
+    def create(self, request):
+        """Register a model of one of your teams, as a draft."""
+        return self.answer(actions.register_after_search(request.user, **self.given(Registration)), status=201)
+
+    @extend_schema(request=Listing(partial=True), responses=ModelRow)
+    def partial_update(self, request, slug):
+        """Change what the entry says."""
+        model = self.get_object()
+        return self.answer(actions.edit(request.user, model, **self.given(Listing, partial=True)))
+
+
+class VersionRow(serializers.ModelSerializer):
+    """A version and how far it got."""
+
+    model = serializers.CharField(source="model.slug")
+    successor = serializers.CharField(source="successor.number", default=None, allow_null=True)
+    submitted_by = serializers.CharField(source="submitted_by.username", default=None, allow_null=True)
+    is_callable = serializers.BooleanField()
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id", "model", "number", "state", "kind", "risk_tier", "changelog", "is_callable", "suspended_at",
+            "suspension_reason", "created_at", "submitted_by", "submitted_at", "approved_at", "approved_until",
+            "published_at", "deprecated_at", "sunset_at", "successor", "manifest_sha256",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class VersionDetail(VersionRow):
+    """A version with its contract: signature, example, promised service level."""
+
+    class Meta(VersionRow.Meta):
+        fields = [*VersionRow.Meta.fields, "signature", "example", "sla"]
+        read_only_fields = fields
+
+
+class ReadableVersions(ReadableResource):
+    """Versions to read; the apps above add the moves they know."""
+
+    queryset = ModelVersion.objects.select_related("model__owner_team__business_unit", "successor", "submitted_by", "card").newest_first()
+    serializer_class = VersionDetail
+    filterset_class = VersionFilter
+
+    def get_serializer_class(self):
+        return VersionRow if self.action == "list" else VersionDetail

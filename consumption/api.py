@@ -1,0 +1,261 @@
+"""Consumption in the REST API: plans, applications, subscriptions, keys, usage."""
+
+from datetime import timedelta
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.response import Response
+
+from catalog.models import ModelVersion, RegisteredModel
+from consumption import actions
+from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter, UsageFilter
+from consumption.models import ApiKey, Application, Plan, Subscription, UsageHour
+from marketplace.accounts.models import Team
+from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Resource, Visible
+
+
+class PlanRow(serializers.ModelSerializer):
+    """What a model's publisher offers. Prices are in millionths of the currency for 1 000 calls."""
+
+    model = serializers.CharField(source="model.slug")
+
+    class Meta:
+        model = Plan
+        fields = [
+            "id", "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
+            "price_micros_per_1000", "currency", "is_offered",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class PlanOffer(serializers.ModelSerializer):
+    """The same slug again changes the plan."""
+
+    model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
+
+    class Meta:
+        model = Plan
+        fields = [
+            "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
+            "price_micros_per_1000", "is_offered",
+        ]  # fmt: skip
+        validators = []
+        extra_kwargs = {
+            **{name: {"min_value": 1} for name in ("rate_per_second", "burst", "concurrency", "monthly_quota")},
+            "price_micros_per_1000": {"min_value": 0},
+        }
+
+
+class Plans(ReadableResource):
+    queryset = Plan.objects.select_related("model")
+    serializer_class = PlanRow
+    filterset_class = PlanFilter
+
+    @extend_schema(request=PlanOffer, responses={201: PlanRow})
+    def create(self, request):
+        """Offer a plan for a model of your team, or change it."""
+        return self.answer(actions.offer_plan(request.user, **self.given(PlanOffer)), status=201)
+
+
+class ApplicationRow(serializers.ModelSerializer):
+    team = serializers.CharField(source="team.slug")
+    active_subscriptions = serializers.IntegerField()
+
+    class Meta:
+        model = Application
+        fields = ["slug", "name", "team", "description", "environment", "cost_centre", "active_subscriptions", "created_at"]
+        read_only_fields = fields
+
+
+class ApplicationGiven(serializers.ModelSerializer):
+    team = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all())
+
+    class Meta:
+        model = Application
+        fields = ["team", "name", "environment", "description", "cost_centre"]
+        validators = []
+
+
+class Applications(ReadableResource):
+    queryset = Application.objects.for_list()
+    serializer_class = ApplicationRow
+    filterset_class = ApplicationFilter
+    lookup_field = "slug"
+    lookup_value_regex = SLUG
+
+    @extend_schema(request=ApplicationGiven, responses={201: ApplicationRow})
+    def create(self, request):
+        """Enter a system of one of your teams."""
+        return self.answer(actions.create_application(request.user, **self.given(ApplicationGiven)), status=201)
+
+
+class SubscriptionRow(serializers.ModelSerializer):
+    application = serializers.CharField(source="application.slug")
+    team = serializers.CharField(source="application.team.slug")
+    model = serializers.CharField(source="model.slug")
+    plan = serializers.CharField(source="plan.slug")
+    pinned_version = serializers.CharField(source="pinned_version.number")
+    requested_by = serializers.CharField(source="requested_by.username")
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id", "application", "team", "model", "plan", "state", "version_policy", "pinned_version", "purpose",
+            "expected_calls_a_month", "counterfactual", "requested_by", "requested_at", "decided_at", "decision_reason",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class SubscriptionAsked(serializers.ModelSerializer):
+    """`version` is a version's id; without it, the model's stable one."""
+
+    application = Visible(slug_field="slug", queryset=Application.objects.all())
+    plan = Visible(slug_field="id", queryset=Plan.objects.all())
+    version = Visible(slug_field="id", queryset=ModelVersion.objects.all(), required=False)
+    version_policy = serializers.ChoiceField(choices=Subscription.Policy.choices, required=False)
+    purpose = serializers.CharField(min_length=10, max_length=4000)
+    expected_calls_a_month = serializers.IntegerField(min_value=1, max_value=2**53, required=False)
+
+    class Meta:
+        model = Subscription
+        fields = ["application", "plan", "version", "version_policy", "purpose", "expected_calls_a_month", "counterfactual"]
+        validators = []
+
+
+class Subscriptions(ReadableResource):
+    """Of one's own teams, and to one's own models."""
+
+    queryset = Subscription.objects.for_list()
+    serializer_class = SubscriptionRow
+    filterset_class = SubscriptionFilter
+
+    @extend_schema(request=SubscriptionAsked, responses={201: SubscriptionRow})
+    def create(self, request):
+        """Subscribe an application of your team; on an automatic plan it is active at once."""
+        return self.answer(actions.subscribe(request.user, **self.given(SubscriptionAsked)), status=201)
+
+    @extend_schema(request=Reason, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def approve(self, request, pk):
+        """The publisher's yes."""
+        return self.answer(actions.approve_subscription(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=Reason, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def deny(self, request, pk):
+        """The publisher's no, with a reason of at least 20 characters."""
+        return self.answer(actions.deny_subscription(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=Nothing, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def close(self, request, pk):
+        """End the right to call; the keys stop within a second."""
+        subscription = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.close_subscription(request.user, subscription))
+
+
+class KeyRow(serializers.ModelSerializer):
+    """A key without its secret."""
+
+    subscription = serializers.IntegerField(source="subscription_id")
+    application = serializers.CharField(source="subscription.application.slug")
+    model = serializers.CharField(source="subscription.model.slug")
+    created_by = serializers.CharField(source="created_by.username")
+    is_live = serializers.BooleanField()
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "kid", "name", "subscription", "application", "model", "state", "is_live", "created_by", "created_at",
+            "expires_at", "revoked_at", "last_used_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class KeyOnce(KeyRow):
+    """A new key. `text` is in this one answer only; an answer repeated by Idempotency-Key has null there."""
+
+    text = serializers.CharField(allow_null=True)
+
+    class Meta(KeyRow.Meta):
+        fields = [*KeyRow.Meta.fields, "text"]
+        read_only_fields = fields
+
+
+class KeyWanted(serializers.Serializer):
+    subscription = Visible(slug_field="id", queryset=Subscription.objects.all())
+    name = serializers.CharField(max_length=56, default="Key")
+    days = serializers.IntegerField(min_value=1, max_value=365, default=90)
+
+
+class Rotation(serializers.Serializer):
+    overlap_hours = serializers.IntegerField(min_value=0, max_value=168, default=24, help_text="How long the old key still works.")
+
+
+class Keys(ReadableResource):
+    queryset = ApiKey.objects.for_list()
+    serializer_class = KeyRow
+    filterset_class = KeyFilter
+    lookup_field = "kid"
+    lookup_value_regex = "[0-9A-Za-z]{8}"
+
+    @extend_schema(request=KeyWanted, responses={201: KeyOnce})
+    def create(self, request):
+        """Make a key; its text is shown in this answer only."""
+        wanted = self.given(KeyWanted)
+        life = timedelta(days=wanted["days"])
+        return self._shown_once(*actions.create_key(request.user, wanted["subscription"], name=wanted["name"], life=life))
+
+    @extend_schema(request=Rotation, responses={201: KeyOnce})
+    @action(detail=True, methods=["post"])
+    def rotate(self, request, kid):
+        """Replace a key: the new one works at once, the old one for `overlap_hours` longer."""
+        key = self.get_object()
+        overlap = timedelta(hours=self.given(Rotation)["overlap_hours"])
+        return self._shown_once(*actions.rotate_key(request.user, key, overlap))
+
+    @extend_schema(request=OptionalReason, responses=KeyRow)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request, kid):
+        """End a key now, everywhere within a second."""
+        return self.answer(actions.revoke_key(request.user, self.get_object(), **self.given(OptionalReason)))
+
+    def _shown_once(self, key, text):
+        kept = KeyRow(key).data | {"text": None}
+        response = Response(kept | {"text": text}, status=201, headers={"Cache-Control": "no-store"})
+        response.kept_data = kept
+        return response
+
+
+class UsageRow(serializers.ModelSerializer):
+    """One hour of one subscription on one version; durations in microseconds, bytes are never kept."""
+
+    subscription = serializers.IntegerField(source="subscription_id")
+    application = serializers.CharField(source="subscription.application.slug")
+    team = serializers.CharField(source="subscription.application.team.slug")
+    model = serializers.CharField(source="version.model.slug")
+    version = serializers.CharField(source="version.number")
+
+    class Meta:
+        model = UsageHour
+        fields = [
+            "hour", "subscription", "application", "team", "model", "version", "calls", "ok", "client_errors",
+            "upstream_errors", "aborted", "unknown", "refused", "units", "duration_us", "p50_us", "p95_us", "p99_us",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class Usage(ListModelMixin, Resource):
+    """Usage by the hour: of one's own subscriptions, and of one's own models per consuming team. Never a payload."""
+
+    queryset = UsageHour.objects.select_related("subscription__application__team", "version__model").order_by("-hour")
+    serializer_class = UsageRow
+    filterset_class = UsageFilter
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return self.queryset.filter(subscription__in=Subscription.objects.visible_to(self.request.user))

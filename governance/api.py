@@ -1,0 +1,129 @@
+"""Governance in the REST API: risk answers, gates, suspension of a version; the reviews."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from catalog.api import ReadableVersions, VersionDetail
+from governance import actions, tiering
+from governance.filters import ReviewFilter
+from governance.models import Decision, GateResult, Review, TierAssessment
+from marketplace.accounts.resources import ReadableResource, Reason
+
+QUESTIONS = {
+    question.id: serializers.ChoiceField(choices=[(option.id, option.label) for option in question.options], help_text=question.label)
+    for question in tiering.QUESTIONS
+}
+PRACTICES = serializers.ListField(
+    child=serializers.ChoiceField(choices=[(practice.id, practice.label) for practice in tiering.PROHIBITED]),
+    required=False,
+    help_text="Prohibited practices that apply; any of them ends the journey.",
+)
+RiskAnswers = type("RiskAnswers", (serializers.Serializer,), QUESTIONS | {"prohibited": PRACTICES, "__doc__": "The risk questionnaire."})
+
+
+class Assessment(serializers.ModelSerializer):
+    """The newest answers and the tier they lead to."""
+
+    answers = serializers.DictField()
+    reasons = serializers.ListField(child=serializers.CharField())
+    answered_by = serializers.CharField(source="answered_by.username")
+    policy = serializers.CharField(source="policy.semver")
+
+    class Meta:
+        model = TierAssessment
+        fields = ["answers", "tier", "score", "reasons", "policy", "answered_by", "at"]
+        read_only_fields = fields
+
+
+class Gate(serializers.ModelSerializer):
+    """What one automatic check found."""
+
+    class Meta:
+        model = GateResult
+        fields = ["gate", "verdict", "severity", "summary", "tool", "manifest_sha256", "duration_ms", "at"]
+        read_only_fields = fields
+
+
+class GovernedVersions(ReadableVersions):
+    """Versions with what governance asks about them and does to them."""
+
+    @extend_schema(responses=Assessment)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def risk(self, request, pk):
+        """The newest risk assessment; empty fields until somebody answered."""
+        return Response(Assessment(self.get_object().assessments.select_related("answered_by", "policy").first()).data)
+
+    @extend_schema(request=RiskAnswers, responses=Assessment)
+    @risk.mapping.put
+    def answer_risk(self, request, pk):
+        """Answer the questionnaire; the tier follows from the answers alone."""
+        version = self.get_object()
+        return Response(Assessment(actions.assess_risk(request.user, version, dict(self.given(RiskAnswers)))).data)
+
+    @extend_schema(responses=Gate(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def gates(self, request, pk):
+        """The newest result of each automatic check of the version's present bytes."""
+        return Response(Gate(actions.current_gates(self.get_object()), many=True).data)
+
+    @extend_schema(request=Reason, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request, pk):
+        """Stop the version now; its callers are refused within a second."""
+        return self.answer(actions.suspend(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=Reason, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def resume(self, request, pk):
+        """Let a suspended version run again."""
+        return self.answer(actions.resume(request.user, self.get_object(), **self.given(Reason)))
+
+
+class DecisionRow(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.username")
+
+    class Meta:
+        model = Decision
+        fields = ["by", "outcome", "reason", "no_conflict", "manifest_sha256", "card_sha256", "at"]
+        read_only_fields = fields
+
+
+class ReviewRow(serializers.ModelSerializer):
+    """One required judgement; `decision` once there is one."""
+
+    version = serializers.IntegerField(source="version_id")
+    model = serializers.CharField(source="version.model.slug")
+    number = serializers.CharField(source="version.number")
+    risk_tier = serializers.CharField(source="version.risk_tier")
+    decision = DecisionRow(default=None, allow_null=True)
+
+    class Meta:
+        model = Review
+        fields = ["id", "version", "model", "number", "risk_tier", "kind", "round", "state", "opened_at", "due_at", "decided_at", "decision"]
+        read_only_fields = fields
+
+
+class DecisionGiven(serializers.Serializer):
+    """approved, changes_requested, or (final approval only) rejected; with a reason of at least 20 characters."""
+
+    outcome = serializers.ChoiceField(choices=["approved", "changes_requested", "rejected"])
+    reason = serializers.CharField(max_length=4000)
+    no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
+
+
+class Reviews(ReadableResource):
+    """The review queue and what was decided."""
+
+    queryset = Review.objects.for_queue().select_related("decision__by")
+    serializer_class = ReviewRow
+    filterset_class = ReviewFilter
+
+    @extend_schema(request=DecisionGiven, responses=ReviewRow)
+    @action(detail=True, methods=["post"])
+    def decide(self, request, pk):
+        """Decide a review; separation of duties is checked now, and a refusal is recorded."""
+        review = self.get_object()
+        actions.decide(request.user, review, **self.given(DecisionGiven))
+        return self.answer(review)

@@ -1,0 +1,16 @@
+"""What can be chosen in lists of governance."""
+
+import django_filters
+
+from governance.models import Review
+
+
+class ReviewFilter(django_filters.FilterSet):
+    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
+    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+    kind = django_filters.MultipleChoiceFilter(choices=Review.Kind.choices, label="Kind")
+    state = django_filters.MultipleChoiceFilter(choices=Review.State.choices, label="State")
+
+    class Meta:
+        model = Review
+        fields = ["model", "version", "kind", "state"]

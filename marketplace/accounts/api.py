@@ -1,0 +1,45 @@
+"""People in the REST API: who am I, and the teams there are."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
+
+from marketplace.accounts.models import Team
+from marketplace.accounts.resources import SLUG
+
+
+class TeamRow(serializers.ModelSerializer):
+    business_unit = serializers.CharField(source="business_unit.slug")
+
+    class Meta:
+        model = Team
+        fields = ["slug", "name", "business_unit", "is_ai_team"]
+        read_only_fields = fields
+
+
+class Myself(serializers.Serializer):
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    teams = TeamRow(many=True)
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class Me(viewsets.ViewSet):
+    """The person who asks: teams and marketplace roles, as they are now."""
+
+    @extend_schema(responses=Myself, operation_id="me")
+    def list(self, request):
+        user = request.user
+        facts = {"teams": user.teams().select_related("business_unit"), "roles": sorted(user.roles())}
+        return Response(Myself({"username": user.username, "display_name": str(user), **facts}).data)
+
+
+class Teams(ListModelMixin, RetrieveModelMixin, viewsets.GenericViewSet):
+    """Everybody in the company may know which teams there are."""
+
+    queryset = Team.objects.select_related("business_unit")
+    serializer_class = TeamRow
+    lookup_field = "slug"
+    lookup_value_regex = SLUG
+    filterset_fields = ["is_ai_team"]

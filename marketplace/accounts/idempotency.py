@@ -1,0 +1,100 @@
+"""A POST with an Idempotency-Key is done once: the same key brings the same answer for a day.
+
+The answer is kept in the transaction of the act, so that there is never one without the other. A refusal is not kept:
+nothing was done, and the same key may try again. What is shown once (a key's text) is not kept either.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from rest_framework.response import Response
+
+from marketplace.accounts.models import IdempotentAnswer
+from marketplace.lib.errors import BusinessAnswer, Invalid, RuleError
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
+KEPT = timedelta(hours=24)
+CHUNK = 1 << 20
+
+
+class InFlight(RuleError):
+    """The first request with this key is still at work (409)."""
+
+    slug = "in-flight"
+    title = "This is being done already"
+
+
+def once(handler):
+    """`handler`, but a request that carries a key and was answered before gets that answer again."""
+
+    def answer(request, *args, **kwargs):
+        key = request.headers.get(HEADER)
+        if not key:
+            return handler(request, *args, **kwargs)
+        if len(key) > LONGEST:
+            raise Invalid(f"The {HEADER} is longer than {LONGEST} characters.")
+        return _once(handler, request, key, *args, **kwargs)
+
+    return answer
+
+
+def _once(handler, request, key, *args, **kwargs):
+    claim, is_new = _claim(request.user, key, fingerprint(request))
+    if not is_new:
+        return _again(claim)
+    try:
+        return _do(handler, claim, request, *args, **kwargs)
+    except BaseException:
+        claim.delete()
+        raise
+
+
+def _do(handler, claim, request, *args, **kwargs):
+    """The act and its answer in one transaction; what a refused verb recorded about the refusal stays."""
+    with transaction.atomic():
+        try:
+            response = handler(request, *args, **kwargs)
+        except BusinessAnswer as error:
+            refusal = error
+        else:
+            claim.status, claim.body = response.status_code, getattr(response, "kept_data", response.data)
+            claim.save(update_fields=["status", "body"])
+            return response
+    raise refusal
+
+
+def _claim(user, key, sent):
+    """(row, is it new?). Rows older than a day are forgotten first."""
+    IdempotentAnswer.objects.filter(user=user, at__lt=timezone.now() - KEPT).delete()
+    try:
+        with transaction.atomic():
+            return IdempotentAnswer.objects.create(user=user, key=key, request_sha256=sent), True
+    except IntegrityError:
+        claim = IdempotentAnswer.objects.get(user=user, key=key)
+    if claim.request_sha256 != sent:
+        raise Invalid(f"This {HEADER} was used for another request.", remedy="Make a new key for each act.")
+    return claim, False
+
+
+def _again(claim):
+    if claim.status is None:
+        raise InFlight("The first request with this key is still at work.", remedy="Wait a moment and ask again.")
+    return Response(claim.body, status=claim.status, headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"})
+
+
+def fingerprint(request):
+    """Hex SHA-256 over method, address and everything sent, files by content."""
+    found = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    files = request.FILES
+    plain = {name: value for name, value in request.data.items() if name not in files} if hasattr(request.data, "items") else request.data
+    found.update(json.dumps(plain, sort_keys=True, default=str).encode())
+    for name in sorted(files):
+        found.update(f"\n{name} {files[name].name}\n".encode())
+        for chunk in files[name].chunks(CHUNK):
+            found.update(chunk)
+        files[name].seek(0)
+    return found.hexdigest()

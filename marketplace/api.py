@@ -1,0 +1,41 @@
+"""The REST API's addresses: resources at /api/v1/, its OpenAPI document at /api/schema/, Swagger UI at /api/docs/."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from catalog.api import Capabilities, Domains, Models, ModelTypes
+from consumption.api import Applications, Keys, Plans, Subscriptions, Usage
+from governance.api import Reviews
+from hosting.api import Deployments
+from marketplace.accounts.api import Me, Teams
+from marketplace.audit.api import Events
+from marketplace.lib.problems import page_not_found
+from marketplace.notices.api import Notices
+from publishing.api import Versions
+
+router = SimpleRouter()
+router.register("me", Me, basename="me")
+router.register("teams", Teams)
+router.register("domains", Domains)
+router.register("capabilities", Capabilities)
+router.register("model-types", ModelTypes, basename="model-type")
+router.register("models", Models, basename="model")
+router.register("versions", Versions, basename="version")
+router.register("reviews", Reviews)
+router.register("plans", Plans)
+router.register("applications", Applications)
+router.register("subscriptions", Subscriptions)
+router.register("keys", Keys, basename="key")
+router.register("usage", Usage, basename="usage")
+router.register("deployments", Deployments)
+router.register("audit-events", Events, basename="audit-event")
+router.register("notices", Notices)
+
+app_name = "api"
+urlpatterns = [
+    path("v1/", include(router.urls)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"), name="docs"),
+    re_path(r"", page_not_found, name="nowhere"),
+]

@@ -1,0 +1,201 @@
+"""The journey in the REST API: a version from its start to its end."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.response import Response
+
+from catalog.api import VersionDetail
+from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
+from governance.api import GovernedVersions
+from marketplace.accounts.resources import Nothing, OptionalReason, Visible
+from publishing import actions
+
+
+class VersionStart(serializers.Serializer):
+    """A number of three parts, higher than those before."""
+
+    model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
+    number = serializers.CharField(max_length=30)
+    changelog = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
+
+
+class Changelog(serializers.Serializer):
+    changelog = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class ArtifactRow(serializers.ModelSerializer):
+    uploaded_by = serializers.CharField(source="uploaded_by.username")
+
+    class Meta:
+        model = Artifact
+        fields = ["name", "size", "sha256", "media_type", "uploaded_by", "uploaded_at"]
+        read_only_fields = fields
+
+
+class Package(serializers.Serializer):
+    """One .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour."""
+
+    file = serializers.FileField(allow_empty_file=True)
+
+
+class Taken(serializers.Serializer):
+    """What an upload became."""
+
+    warnings = serializers.ListField(child=serializers.CharField())
+    artifacts = ArtifactRow(many=True)
+    signature = serializers.JSONField()
+
+
+class Endpoint(serializers.Serializer):
+    """The https address of an endpoint that speaks the Open Inference Protocol v2."""
+
+    url = serializers.URLField(max_length=200)
+
+
+class Interface(serializers.Serializer):
+    """The signature (inputs, outputs, binding) and an example request body."""
+
+    signature = serializers.JSONField()
+    example = serializers.JSONField()
+
+
+class Promise(serializers.Serializer):
+    """The service level that consumers may rely on."""
+
+    availability = serializers.ChoiceField(choices=["99.0", "99.5", "99.9"])
+    p95_ms = serializers.IntegerField(min_value=1, max_value=60_000)
+    rps = serializers.IntegerField(min_value=1, max_value=100_000)
+    support = serializers.CharField(max_length=80)
+
+
+class Card(serializers.ModelSerializer):
+    """The model card: field id → value. `missing` says what its tier still needs."""
+
+    data = serializers.DictField()
+
+    class Meta:
+        model = ModelCard
+        fields = ["schema_version", "data", "completeness", "sha256", "edited_at"]
+        read_only_fields = fields
+
+
+class CardValues(serializers.Serializer):
+    """Field id → value; an empty value removes the field."""
+
+    values = serializers.DictField(child=serializers.JSONField(allow_null=True))
+
+
+class Missing(serializers.Serializer):
+    """What stands between the draft and submission."""
+
+    step = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class Deprecation(serializers.Serializer):
+    sunset_at = serializers.DateTimeField()
+    reason = serializers.CharField(min_length=20, max_length=4000)
+    successor = Visible(slug_field="id", queryset=ModelVersion.objects.all(), required=False, allow_null=True, default=None)
+
+
+class Versions(GovernedVersions):
+    """Versions of models: read by everybody who may see them, moved by their team."""
+
+    @extend_schema(request=VersionStart, responses={201: VersionDetail})
+    def create(self, request):
+        """Start a new version as a draft."""
+        return self.answer(actions.start_version(request.user, **self.given(VersionStart)), status=201)
+
+    @extend_schema(request=Changelog, responses=VersionDetail)
+    def partial_update(self, request, pk):
+        """Say what changed and why."""
+        return self.answer(actions.edit_changelog(request.user, self.get_object(), **self.given(Changelog)))
+
+    @extend_schema(responses=ArtifactRow(many=True))
+    @action(detail=True, parser_classes=[MultiPartParser], pagination_class=None, filterset_class=None)
+    def artifacts(self, request, pk):
+        """The files of the package."""
+        return Response(ArtifactRow(_files(self.get_object()), many=True).data)
+
+    @extend_schema(request=Package, responses={201: Taken})
+    @artifacts.mapping.post
+    def upload(self, request, pk):
+        """Upload the package. It is inspected, never executed; what is refused leaves nothing behind."""
+        version = self.get_object()
+        file = self.given(Package)["file"]
+        warnings = actions.upload(request.user, version, file.temporary_file_path(), file.name)
+        version.refresh_from_db()
+        taken = {"warnings": warnings, "artifacts": _files(version), "signature": version.signature}
+        return Response(Taken(taken).data, status=201)
+
+    @extend_schema(request=Endpoint, responses=VersionDetail)
+    @action(detail=True, methods=["put"])
+    def endpoint(self, request, pk):
+        """Name an endpoint that is hosted elsewhere, instead of a package."""
+        version = self.get_object()
+        actions.name_endpoint(request.user, version, **self.given(Endpoint))
+        return self.answer(version)
+
+    @extend_schema(request=Interface, responses=VersionDetail)
+    @action(detail=True, methods=["put"])
+    def interface(self, request, pk):
+        """Describe what callers send and get."""
+        return self.answer(actions.describe_interface(request.user, self.get_object(), **self.given(Interface)))
+
+    @extend_schema(request=Promise, responses=VersionDetail)
+    @action(detail=True, methods=["put"])
+    def sla(self, request, pk):
+        """Promise a service level."""
+        return self.answer(actions.promise_sla(request.user, self.get_object(), **self.given(Promise)))
+
+    @extend_schema(responses=Card)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def card(self, request, pk):
+        """The model card."""
+        return Response(Card(self.get_object().card).data)
+
+    @extend_schema(request=CardValues, responses=Card)
+    @card.mapping.patch
+    def edit_card(self, request, pk):
+        """Set some fields of the card."""
+        return Response(Card(actions.edit_card(request.user, self.get_object(), **self.given(CardValues))).data)
+
+    @extend_schema(responses=Missing(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def missing(self, request, pk):
+        """What the draft still needs before it can be submitted."""
+        return Response(Missing(actions.what_is_missing(self.get_object()), many=True).data)
+
+    @extend_schema(request=Nothing, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def submit(self, request, pk):
+        """Freeze the version and hand it to governance."""
+        version = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.submit(request.user, version))
+
+    @extend_schema(request=OptionalReason, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request, pk):
+        """Take it back before it is approved."""
+        return self.answer(actions.withdraw(request.user, self.get_object(), **self.given(OptionalReason)))
+
+    @extend_schema(request=Nothing, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def publish(self, request, pk):
+        """Publish an approved version that is running; otherwise it happens by itself."""
+        version = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.publish(request.user, version))
+
+    @extend_schema(request=Deprecation, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def deprecate(self, request, pk):
+        """Announce the end of a version."""
+        return self.answer(actions.deprecate(request.user, self.get_object(), **self.given(Deprecation)))
+
+
+def _files(version):
+    return version.artifacts.select_related("uploaded_by")
