@@ -75,8 +75,8 @@ def data_schema(field):
 
 def description(field):
     """What people wrote about the field, with its unit."""
-    unit = f"Unit: {field['unit']}." if field.get("unit") else ""
-    presence = "" if field.get("required", True) else "Optional."
+    unit = f"({field['unit']})" if field.get("unit") else ""
+    presence = "" if field.get("required", True) else "– optional"
     return " ".join(part for part in (field.get("description", ""), unit, presence) if part)
 
 
