@@ -37,7 +37,13 @@ ICONS = {
     "accent": "star",
     "neutral": "minus-circle",
 }
-LABELS = {"checking": "Being checked", "scaled_to_zero": "Scaled to zero", "in_review": "In review", "ok": "Answered", "na": "Not applicable"}
+LABELS = {
+    "checking": "Being checked",
+    "scaled_to_zero": "Scaled to zero",
+    "in_review": "In review",
+    "ok": "Answered",
+    "na": "Not applicable",
+}
 TILE_TONES = ("accent", "good", "info")
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 
@@ -87,19 +93,18 @@ def us(value):
 
 
 @register.filter
-def percent(value):
-    """A ratio 0..1 as a percentage with up to two decimals: 0.9995 → 99.95 %."""
-    if value in (None, ""):
-        return NOTHING
-    return f"{100 * float(value):.2f}".rstrip("0").rstrip(".") + "\u00a0%"
+def percent(value, decimals=2):
+    """A ratio 0..1 as a percentage with at most `decimals`: 0.9995 → 99.95 %."""
+    return NOTHING if value in (None, "") else points(100 * float(value), decimals)
 
 
 @register.filter
-def points(value):
-    """A percentage already out of 100, with up to three decimals: 99.95 → 99.95 %."""
+def points(value, decimals=2):
+    """A percentage already out of 100, with at most `decimals`: 99.95 → 99.95 %."""
     if value in (None, ""):
         return NOTHING
-    return f"{float(value):.3f}".rstrip("0").rstrip(".") + "\u00a0%"
+    shown = f"{float(value):.{decimals}f}"
+    return (shown.rstrip("0").rstrip(".") if decimals else shown) + "\u00a0%"
 
 
 @register.filter
