@@ -20,7 +20,7 @@ from marketplace.lib.errors import Invalid, NotAllowed, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
 from marketplace.lib.transitions import transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import settle, tell
 
 STATE = ModelVersion.State
 REASON_MIN = 20
@@ -135,6 +135,7 @@ def _decide(by, review, outcome, reason, no_conflict):
         evidence=[result.pk for result in current_gates(version)], policy=policies.current("review_matrix"),
     )  # fmt: skip
     record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
+    settle(f"review-open:{review.pk}")
     _follow(by, review, outcome, reason)
     return decision
 
@@ -239,6 +240,7 @@ def _only_final_is_open(version, round_number):
 def _void_open(version):
     for review in version.reviews.filter(state=Review.State.OPEN):
         transition(review, Review.State.VOID, decided_at=timezone.now())
+        settle(f"review-open:{review.pk}")
 
 
 def _tell_publishers(version, what, body):

@@ -19,3 +19,8 @@ def mark_read(by, notices=None):
     if notices is not None:
         mine = mine.filter(pk__in=[notice.pk for notice in notices])
     mine.update(read_at=timezone.now())
+
+
+def settle(key):
+    """The occasion is over: nobody needs to act on the notices of `key` any more."""
+    Notice.objects.filter(key=key, read_at=None).update(read_at=timezone.now())
