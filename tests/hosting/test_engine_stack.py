@@ -106,7 +106,7 @@ def test_versions_live_side_by_side_and_heal(stack, orm, client, tmp_path):
 def answers(client):
     try:
         return infer(client, "1.0.0") == [3700.0, 4900.0]
-    except (InferenceServerException, OSError):
+    except Exception:  # the killed process takes the call in flight with it; each client library has its own word for that
         return False
 
 
