@@ -15,6 +15,8 @@ def bootstrap():
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location("bootstrap", os.path.join(ROOT, "marketplace", "dev", "bootstrap.py"))
+    if spec is None or spec.loader is None:
+        sys.exit("marketplace/dev/bootstrap.py is missing: this checkout is not complete.")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

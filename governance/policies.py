@@ -1,5 +1,8 @@
 """The rules in force, as rows: every decision points at the text it was made under."""
 
+from collections.abc import Callable
+from typing import Any
+
 from catalog.models import ModelVersion
 from governance import cards, matrix, tiering
 from governance.models import PolicyVersion
@@ -7,7 +10,7 @@ from marketplace.lib.canonical import digest
 
 # Gates of this product that a version of any tier must pass before people look at it (governance.md §3.1: G1–G4, G6).
 REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature")
-TEXTS = {
+TEXTS: dict[str, Callable[[], dict[str, Any]]] = {
     "tiering": lambda: tiering.POLICY,
     "card_schema": lambda: cards.POLICY,
     "review_matrix": lambda: matrix.POLICY,

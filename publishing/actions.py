@@ -278,7 +278,7 @@ def _card_to_start_from(previous):
 def _nothing_changed(version, manifest):
     last = version.reviews.exclude(decision=None).order_by("-decided_at").first()
     decision = last.decision if last else None
-    return bool(decision) and decision.manifest_sha256 == digest(manifest) and decision.card_sha256 == version.card.sha256
+    return decision is not None and decision.manifest_sha256 == digest(manifest) and decision.card_sha256 == version.card.sha256
 
 
 def _is_newest_published(version):

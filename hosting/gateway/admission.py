@@ -58,7 +58,7 @@ class Account:
 
     def __init__(self, subscription_id: int) -> None:
         self.subscription_id = subscription_id
-        self.rate = 0
+        self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
         self.filling: asyncio.Future[None] | None = None

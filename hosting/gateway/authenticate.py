@@ -76,13 +76,15 @@ class KeyRing:
         self._overtaken: dict[bytes, int] = {}
         self._failures: dict[str, tuple[float, int]] = {}
         self._down_until = 0.0
+        self._looks_due = 0.0
 
     def known(self, raw: bytes, now: float, address: str) -> Subscriber | None:
         """The subscriber of a key, without I/O. None: it has to be loaded first. Raises Problem."""
         kid = raw[4:12]
         record = self.records.get(kid)
         if record is None:
-            return self._not_cached(raw, kid, now, address)
+            self._not_cached(raw, kid, now, address)
+            return None
         age = now - record.loaded
         if age > self.limits.key_fresh_s:
             if self.database_is_up or age > self.limits.key_stale_s:
@@ -135,12 +137,22 @@ class KeyRing:
 
     def _not_cached(self, raw: bytes, kid: bytes, now: float, address: str) -> None:
         hmac.digest(next(iter(self.peppers.values())), raw, "sha256")  # unknown and wrong keys cost the same
-        if keys.parse(raw) is None or self._unknown.get(kid, 0.0) > now or self._is_guessing(address, now):
+        if keys.parse(raw) is None or self._unknown.get(kid, 0.0) > now:
             raise self.failed(address, now)
+        if self._is_guessing(address, now) and not self._may_look(now):
+            raise problems.too_many_failures()
 
     def _is_guessing(self, address: str, now: float) -> bool:
         since, count = self._failures.get(address, (0.0, 0))
         return count > self.limits.failures_per_minute and now - since < 60
+
+    def _may_look(self, now: float) -> bool:
+        """Addresses are shared by many behind a balancer: a guesser slows new keys of its address down, it locks none out."""
+        self._looks_due = max(self._looks_due, now)
+        if self._looks_due - now > 1.0:
+            return False
+        self._looks_due += 1.0 / self.limits.doubtful_looks_per_second
+        return True
 
     async def _fetch(self, kid: bytes) -> None:
         for _ in range(3):

@@ -21,6 +21,7 @@ class Limits:
     connections: int = 4096
     pipelined: int = 16
     failures_per_minute: int = 20
+    doubtful_looks_per_second: int = 20
 
     connect_s: float = 1.0
     first_byte_s: float = 30.0
@@ -51,9 +52,9 @@ class Limits:
 
 def from_environment() -> Limits:
     """The limits with what the environment says; raises ValueError on nonsense."""
-    told = {}
+    defaults, told = Limits(), {}
     for field in fields(Limits):
         text = os.environ.get(f"GATEWAY_{field.name.upper()}")
         if text is not None:
-            told[field.name] = type(field.default)(text)
+            told[field.name] = type(getattr(defaults, field.name))(text)
     return Limits(**told)

@@ -92,7 +92,7 @@ def subscribers(kids: list[str]) -> list[Subscriber]:
         rate=F("subscription__plan__rate_per_second"), burst=F("subscription__plan__burst"),
         concurrency=F("subscription__plan__concurrency"), quota=F("subscription__plan__monthly_quota"),
     )  # fmt: skip
-    return [_subscriber(row) for row in rows]
+    return [_subscriber(dict(row)) for row in rows]
 
 
 def _subscriber(row: dict[str, Any]) -> Subscriber:
@@ -149,7 +149,7 @@ def _fingerprint() -> list[tuple[Any, ...]]:
 
 
 def _model(model: RegisteredModel, upstreams: dict[int, Upstream]) -> Model:
-    versions = tuple(_version(model.slug, version, upstreams.get(version.pk)) for version in model.nameable)
+    versions = tuple(_version(model.slug, version, upstreams.get(version.pk)) for version in model.nameable)  # type: ignore[attr-defined]
     owner = {model.owner_team_id}
     teams = units = None
     if model.visibility == RegisteredModel.Visibility.RESTRICTED:

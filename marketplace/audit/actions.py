@@ -43,7 +43,7 @@ def sequence(batch=5000):
         if not _only_sequencer():
             return 0
         last = AuditEvent.objects.exclude(seq=None).order_by("-seq").first()
-        seq, head = (last.seq, last.hash) if last else (0, "0" * 64)
+        seq, head = (last.seq or 0, last.hash) if last else (0, "0" * 64)
         events = list(AuditEvent.objects.filter(seq=None).order_by("id")[:batch])
         for event in events:
             seq += 1
@@ -61,7 +61,7 @@ def link(prev_hash, seq, content):
 def checkpoint():
     """Sign the chain's head and witness it outside the database. Returns the Checkpoint, or None when nothing is new."""
     last = AuditEvent.objects.exclude(seq=None).order_by("-seq").first()
-    if last is None or Checkpoint.objects.filter(size=last.seq).exists():
+    if last is None or last.seq is None or Checkpoint.objects.filter(size=last.seq).exists():
         return None
     statement = {"size": last.seq, "head": last.hash}
     point = Checkpoint.objects.create(at=timezone.now(), signature=signing.sign(canonical(statement)), **statement)

@@ -136,7 +136,7 @@ def create_cluster(run: RunDir, place: Footing) -> bool:
 
 
 def _initdb(place: Footing, password_file: Path) -> None:
-    argv = [place.binaries / "initdb", "-D", place.data, *INITDB, f"--pwfile={password_file}"]
+    argv = [str(place.binaries / "initdb"), "-D", str(place.data), *INITDB, f"--pwfile={password_file}"]
     done = subprocess.run(
         argv, user=place.user, preexec_fn=place.on_child, capture_output=True, text=True, cwd="/", env=_environment(), check=False
     )

@@ -40,7 +40,15 @@ class Status:
         self.end(record)
 
     def begin(self, name: str, title: str) -> dict[str, Any]:
-        record = {"name": name, "title": title, "state": "running", "started_at": _now(), "ended_at": None, "seconds": None, "detail": ""}
+        record: dict[str, Any] = {
+            "name": name,
+            "title": title,
+            "state": "running",
+            "started_at": _now(),
+            "ended_at": None,
+            "seconds": None,
+            "detail": "",
+        }
         record["_began"] = time.monotonic()
         self.steps.append(record)
         self.write()

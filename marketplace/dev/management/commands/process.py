@@ -26,12 +26,16 @@ class Command(BaseCommand):
         os.execvpe(process.argv[0], list(process.argv), environment)
 
 
+def port(name: str) -> int:
+    return int(os.environ.get(f"{name.upper()}_PORT") or PORTS[name])
+
+
 def chosen(name: str) -> Process:
     """The process `name` as the demo starts it."""
     run = RunDir().prepare()
     lineups = {
-        "web": lambda: lineup.web(int(os.environ.get("WEB_PORT", PORTS["web"])), os.environ.get("WEB_HOST", "127.0.0.1")),
-        "gateway": lambda: lineup.gateway(int(os.environ.get("GATEWAY_PORT", PORTS["gateway"]))),
+        "web": lambda: lineup.web(port("web"), os.environ.get("WEB_HOST", "127.0.0.1")),
+        "gateway": lambda: lineup.gateway(port("gateway")),
         "worker": lineup.worker,
         "beat": lambda: lineup.beat(run),
         "engine": lambda: lineup.engine(run, PORTS),
