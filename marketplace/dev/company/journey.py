@@ -35,7 +35,7 @@ from .submissions import person, submitted, trained
 
 STATE = ModelVersion.State
 Progress = Callable[..., None]
-PATIENCE = 240  # seconds without a version becoming callable before the rest is left to the next start
+PATIENCE = 600  # seconds without a version becoming callable before the rest is left to the next start
 HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
 GOES_LIVE = ("published", "deprecated", "suspended")
@@ -105,22 +105,26 @@ def settle(progress: Progress, patience: float) -> None:
             waiting.remove((listing, release))
             last = time.monotonic()
         progress("models callable", total - len(waiting), total)
-        if not waiting or time.monotonic() - last > patience:
+        if not waiting or time.monotonic() - last > patience or gave_up(waiting, retried):
             break
         if not live:
-            last = time.monotonic() if retry_failed(retried) else last
+            retry_failed(retried)
             time.sleep(1)
     finish_story()
 
 
-def retry_failed(retried: set[int]) -> bool:
+def gave_up(waiting: list[tuple[Listing, Release]], retried: set[int]) -> bool:
+    """True when hosting failed with all that is waited for, a second time too."""
+    failed = Deployment.objects.filter(pk__in=retried, state=Deployment.State.FAILED).count()
+    return failed >= len(waiting)
+
+
+def retry_failed(retried: set[int]) -> None:
     """A busy machine may be too slow for the first start of a model: the operator starts it again, once."""
-    waiting = Deployment.objects.filter(state=Deployment.State.FAILED, version__state=STATE.APPROVED)
-    failed = list(waiting.exclude(pk__in=retried).select_related("version__model"))
-    for deployment in failed:
+    failed = Deployment.objects.filter(state=Deployment.State.FAILED, version__state=STATE.APPROVED)
+    for deployment in failed.exclude(pk__in=retried).select_related("version__model"):
         start(person("otto"), deployment, "Started again while the demo was being built.")
         retried.add(deployment.pk)
-    return bool(failed)
 
 
 def version_of(listing: Listing, release: Release) -> ModelVersion | None:
