@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")
+OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 CLOSING = b"connection: close\r\n"
 ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"content-type"})
 
@@ -204,7 +205,7 @@ class GatewayProtocol(asyncio.Protocol):
         request.keep_alive = request.version == "1.1" and parser.should_keep_alive()
         if request.version == "1.1" and b"host" not in named:
             self._reject(problems.bad_framing("The Host header is missing."))
-        elif b"expect" in named and self.phase == BODY and not self.queue and self.call is None:
+        elif b"expect" in named and not parser.should_upgrade() and self.phase == BODY and not self.queue and self.call is None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
@@ -219,7 +220,7 @@ class GatewayProtocol(asyncio.Protocol):
             self._reject(problems.away("Too many large requests are being received."))
 
     def on_message_complete(self) -> None:
-        if self.failed:
+        if self.failed or self.parser.should_upgrade():
             return
         request = self.request
         if self.call is None and (self.cycle is None or self.cycle.response_complete):
@@ -375,10 +376,17 @@ class GatewayProtocol(asyncio.Protocol):
             self.transport.write_eof()
 
     def _stay_with_http(self, rest: bytes) -> None:
-        """An offer to upgrade is ignored, as the standard allows."""
+        """An offer to upgrade is ignored, as the standard allows: the request is read again without the offer."""
+        if self.failed:
+            return
+        request = self.request
+        if request.method == b"CONNECT":
+            self._reject(problems.wrong_method(b"GET, POST"))
+            return
+        lines = [b"%b: %b\r\n" % header for header in request.headers if header[0] not in OFFERS]
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, request.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
-        if rest and not self.failed:
-            self.data_received(rest)
+        self.data_received(head + rest)
 
     def _pause_reading(self) -> None:
         if not self.reading_paused:
