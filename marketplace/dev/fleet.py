@@ -7,9 +7,10 @@ from hosting.drivers.base import AppState, EngineUnavailable
 from hosting.drivers.ray import RayDriver
 
 CALLABLE = """
-SELECT version.kind, deployment.app_name, deployment.state
+SELECT version.kind, deployment.app_name, deployment.state, upstream.is_ready
 FROM catalog_modelversion AS version
 LEFT JOIN hosting_deployment AS deployment ON deployment.version_id = version.id
+LEFT JOIN hosting_upstream AS upstream ON upstream.version_id = version.id
 WHERE version.state IN ('published', 'deprecated') AND version.suspended_at IS NULL
 """
 ANSWERING = ("ready", "degraded", "scaled_to_zero")
@@ -43,8 +44,8 @@ def seen(environment: Mapping[str, str]) -> Fleet:
         running = running_apps(environment)
     except (psycopg.Error, EngineUnavailable):
         return UNKNOWN
-    answering = [row for row in rows if row[2] in ANSWERING and (row[0] == "external" or row[1] in running)]
-    return Fleet(len(rows), len(answering), sum(row[2] == "failed" for row in rows))
+    answering = [answers_probe if kind == "external" else state in ANSWERING and app in running for kind, app, state, answers_probe in rows]
+    return Fleet(len(rows), sum(map(bool, answering)), sum(state == "failed" for _, _, state, _ in rows))
 
 
 def running_apps(environment: Mapping[str, str]) -> set[str]:
