@@ -24,8 +24,10 @@ from consumption.models import ApiKey
 from governance.actions import suspend
 from hosting.actions import start
 from hosting.models import Deployment
-from marketplace.accounts.models import BusinessUnit
+from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.adoption.models import ProductionModel
+from marketplace.audit.actions import record
+from marketplace.audit.models import AuditEvent
 from publishing.actions import NOTICE_DAYS, deprecate
 
 from . import clock, consumers, inventory, models, people, usage
@@ -38,6 +40,7 @@ Progress = Callable[..., None]
 PATIENCE = 600  # seconds without a version becoming callable before the rest is left to the next start
 HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
+CLOCK_NOTE = "demo.clock"
 GOES_LIVE = ("published", "deprecated", "suspended")
 SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
 
@@ -51,12 +54,22 @@ def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
         raise CommandError("The demo company is only built in demo mode (DEMO_MODE=1): its people sign in by a button.")
     progress("people")
     people.build_people()
+    note_the_clock()
     build_versions(progress)
     build_inventory()
     settle(progress, patience=PATIENCE if wait else 0)
     progress("past usage")
     usage.build_usage()
     return demo_facts()
+
+
+def note_the_clock() -> None:
+    """Tell auditors, once and at the true time, that the acts of the demo carry the story's dates."""
+    if AuditEvent.objects.filter(action=CLOCK_NOTE).exists():
+        return
+    office = Team.objects.get(slug="marketplace-office")
+    reason = "The demo company's past is written under a demo clock: acts recorded by its build carry the story's dates."
+    record(User.objects.system("demo"), CLOCK_NOTE, office, reason=reason)
 
 
 def build_versions(progress: Progress) -> None:
@@ -181,7 +194,7 @@ def announce_end(version: ModelVersion, listing: Listing, release: Release) -> N
     successor = version.model.versions.filter(number=release.successor, state=STATE.PUBLISHED).first()
     if successor is None:
         return
-    reason = f"{successor} replaces it: yearly credits instead of monthly ones. The migration guide is in its changelog."
+    reason = f"{successor} replaces it: yearly credits instead of monthly ones. Its changelog says what to change."
     with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
         sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
         deprecate(person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor)
