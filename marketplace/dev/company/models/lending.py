@@ -123,7 +123,7 @@ INCOME = Listing(
         "2, how far documents and account disagree. Handles salaried and self-employed applicants."
     ),
     limitations="Not for business accounts or cash income. Less precise for self-employed applicants with under six months of credits.",
-    tags=("income", "employment", "underwriting", "salary", "documents", "affordability"),
+    tags=("income", "employment", "underwriting", "salary", "payslips", "documents"),
     card=INCOME_CARD, affects_people=True, credit=True, collaborators=("bob",),
     tiering=dict(people=2, autonomy=1, materiality=2, data=2, regulated=4, generative=0, reversibility=1, complexity=1, reach=2),
     releases=(
