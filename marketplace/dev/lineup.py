@@ -59,7 +59,7 @@ def worker() -> Process:
     argv = python(
         "-m", "celery", "-A", "marketplace", "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"
     )
-    return Process("worker", argv, log_says=" ready.", ready_within=90, stop_within=6, cwd=ROOT)
+    return Process("worker", argv, log_says=" ready.", ready_within=180, stop_within=6, cwd=ROOT)
 
 
 def beat(run: RunDir) -> Process:
@@ -82,7 +82,7 @@ def engine(run: RunDir, ports: dict[str, int]) -> Process:
         run.path, mine, artifact_root=run.path / "artifacts", public_key=manifest_public_key(run), token_path=token, cwd=ROOT
     )
     return Process(
-        "engine", argv, env, inherits=False, ready=lambda: ray_head.is_ready(mine, token), ready_within=120, stop_within=15,
+        "engine", argv, env, inherits=False, ready=lambda: ray_head.is_ready(mine, token), ready_within=300, stop_within=15,
         before_start=lambda: ray_head.stop(run.path, grace=0), cwd=run.path,
     )  # fmt: skip
 

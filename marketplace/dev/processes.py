@@ -28,7 +28,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
     log_says: str = ""
-    ready_within: float = 60.0
+    ready_within: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within: float = 10.0
     death_signal: signal.Signals = signal.SIGKILL
