@@ -224,11 +224,14 @@ def _check_deadline(deployment, app, engine):
 
 
 def fail(deployment, reason, lines=()):
-    """Out of the engine, with the reason; its people are told. The publisher tries again with `start`."""
-    said = "\n".join([reason, *lines])[:4000]
+    """Out of the engine, with the reason; its publishers are told, with its last lines, which only they may see.
+
+    The publisher tries again with `start`.
+    """
     _set_not_ready(deployment)
-    _move(deployment, S.FAILED, reason=said)
+    _move(deployment, S.FAILED, reason=reason[:2000])
     record(User.objects.system("hosting"), "deployment.failed", deployment, reason=reason[:500])
+    said = "\n".join([reason, *lines])[:4000]
     health.tell_publisher(deployment, "deployment.failed", f"{deployment.version} does not run", said)
 
 

@@ -1,11 +1,20 @@
-"""Pages of the runtime: a model's deployment, the fleet."""
+"""Pages of the runtime: a model's deployment, one version's controls, the fleet."""
 
+from django.contrib import messages
 from django.http import Http404
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
+from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from hosting import fleet
+from hosting import actions, fleet, replicas
+from hosting.drivers.base import EngineUnavailable, driver
+from hosting.forms import ReasonForm, SizeForm, StartForm
+from hosting.models import Deployment
+from hosting.permissions import can_operate
+from marketplace.lib.forms import submitted
 
+LOG_LINES = 100
 
 
 def deployment(request, slug):
@@ -13,6 +22,8 @@ def deployment(request, slug):
     entry = open_model(request, slug)
     context = model_frame(request, entry, "hosting:deployment")
     context["deployments"] = fleet.deployments_of(context["versions"])
+    for one in context["deployments"]:
+        one.steer_url = _steer_url(one) if can_operate(request.user, one) else ""
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
@@ -24,3 +35,60 @@ def operations(request):
     return render(request, "hosting/_operations.html" if request.htmx else "hosting/operations.html", fleet.overview())
 
 
+def steer(request, slug, number):
+    """Start, stop, size and roll back one version, and read what its processes write. For its team and operators."""
+    found = _operated(request, slug, number)
+    forms = _forms(request, found)
+    for name, (form, verb, said) in forms.items():
+        if request.POST.get("verb") != name:
+            continue
+        done, _ = submitted(request, form, lambda verb=verb, **data: verb(request.user, found, **data))
+        if done:
+            messages.success(request, said)
+            return redirect(_steer_url(found))
+    context = {
+        "deployment": fleet.deployments_of([found.version_id])[0],
+        "forms": {name: form for name, (form, _verb, _said) in forms.items()},
+        "previous": actions.version_before(found.version),
+        "log_text": "\n".join(_log_lines(found)),
+    }
+    return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _operated(request, slug, number):
+    version = get_object_or_404(ModelVersion.objects.visible_to(request.user), model__slug=slug, number=number)
+    found = get_object_or_404(Deployment.objects.select_related("version__model__owner_team"), version=version)
+    if not can_operate(request.user, found):
+        raise Http404
+    return found
+
+
+def _forms(request, found):
+    """name → (form, verb, what is said when it is done). Only the form that was sent is bound."""
+
+    def bound(name):
+        return request.POST if request.POST.get("verb") == name else None
+
+    size = {
+        "minimum": found.min_replicas,
+        "maximum": found.max_replicas,
+        "target_ongoing_requests": found.target_ongoing_requests,
+    }
+    return {
+        "start": (StartForm(bound("start")), actions.start, "It starts."),
+        "stop": (ReasonForm(bound("stop"), prefix_id="stop"), actions.stop, "It stops. Its consumers were told."),
+        "size": (SizeForm(bound("size"), initial=size), actions.scale, "The new size is being set."),
+        "roll_back": (ReasonForm(bound("roll_back"), prefix_id="back"), actions.roll_back, "Rolled back. Its consumers were told."),
+    }
+
+
+def _log_lines(found):
+    """The last lines of its processes; a sentence when the engine does not answer."""
+    try:
+        return [replicas.plain_line(line) for line in driver().logs(found.app_name, LOG_LINES)]
+    except (EngineUnavailable, ValueError, OSError):
+        return ["The engine does not answer now; what its processes wrote cannot be shown."]
+
+
+def _steer_url(found):
+    return reverse("hosting:steer", args=[found.version.model.slug, found.version.number])

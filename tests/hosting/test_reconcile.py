@@ -168,7 +168,9 @@ def test_a_version_that_cannot_start_says_why(engine, version):
     reconcile(engine)
     deployment.refresh_from_db()
     assert deployment.state == S.FAILED
-    assert deployment.reason == "The graph has the inputs ['x'].\nERROR the graph has no output"
+    assert deployment.reason == "The graph has the inputs ['x']."
+    told = Notice.objects.get(recipient=cast.alice(), kind="deployment.failed")
+    assert told.body == "The graph has the inputs ['x'].\nERROR the graph has no output"
     assert AuditEvent.objects.filter(action="deployment.failed").exists()
 
 

@@ -1,0 +1,220 @@
+"""What the serving engine does when it must: start, wake from zero, scale under load, replace what was killed or hangs.
+
+    .venv/bin/python -m bench.hosting
+
+Starts its own one-machine engine with two small versions and no marketplace around it; stops it. Last line: one JSON object.
+"""
+
+import http.client
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from subprocess import Popen
+
+from bench import ground
+from hosting.drivers import ray_head
+from hosting.drivers.base import AppSpec, AppState
+from hosting.drivers.ray import RayDriver
+from marketplace.dev import lineup
+from marketplace.dev.ports import choose_all
+from tests.hosting import packages
+
+PATIENCE_S = 180
+CALL_TIMEOUT_S = 60
+
+
+@dataclass
+class Engine:
+    """A started head: its driver, its ingress port and the key that packages are signed with."""
+
+    driver: RayDriver
+    port: int
+    keys: packages.Keypair
+    artifacts: Path
+    seconds: dict = field(default_factory=dict)
+
+    def spec(self, model, **sizes):
+        manifest = packages.package(self.artifacts, model=model)
+        route = f"/v2/models/{model}/versions/1.0.0"
+        return AppSpec(name=model, route=route, manifest=manifest, signature=self.keys.sign(manifest), **sizes)
+
+    def app(self, name):
+        return self.driver.status().get(name)
+
+    def until(self, question, what):
+        """Seconds until `question()` is true. Raises TimeoutError."""
+        started = time.monotonic()
+        while not question():
+            if time.monotonic() - started > PATIENCE_S:
+                raise TimeoutError(f"{what}: not within {PATIENCE_S} s")
+            time.sleep(0.25)
+        return time.monotonic() - started
+
+    def running(self, name):
+        app = self.app(name)
+        return len(app.running) if app and app.state == AppState.RUNNING else 0
+
+    def call(self, spec):
+        """(HTTP status or 0, seconds) of one inference on a new connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_TIMEOUT_S)
+        started = time.monotonic()
+        try:
+            connection.request("POST", f"{spec.route}/infer", body=json.dumps(packages.EXAMPLE))
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, time.monotonic() - started
+        except (OSError, http.client.HTTPException):
+            return 0, time.monotonic() - started
+        finally:
+            connection.close()
+
+
+@contextmanager
+def engine(folder):
+    ports = lineup.engine_ports(choose_all(lineup.PREFERRED_PORTS) | lineup.replica_ports())
+    keys, artifacts, token = packages.Keypair(), folder / "artifacts", folder / "token"
+    argv, env = ray_head.head_command(folder, ports, artifact_root=artifacts, public_key=keys.public, token_path=token)
+    started = time.monotonic()
+    log = folder / "engine.log"
+    with log.open("w") as out:
+        Popen(argv, env=env, stdout=out, stderr=out, start_new_session=True)
+    try:
+        if not ray_head.wait_ready(ports, token, PATIENCE_S):
+            raise TimeoutError(f"the engine's head did not start:\n{log.read_text()[-2000:]}")
+        driver = RayDriver(f"http://127.0.0.1:{ports.dashboard}", f"http://127.0.0.1:{ports.http}", token)
+        yield Engine(driver, ports.http, keys, artifacts, {"head": time.monotonic() - started})
+    finally:
+        ray_head.stop(folder)
+
+
+class Load:
+    """Calls from `threads` at once, each `pause` seconds after its last answer. `calls`: (began, seconds, status)."""
+
+    def __init__(self, target, spec, threads, pause=0.0):
+        self.calls, self._stop = [], threading.Event()
+        self._work = lambda: self._call(target, spec, pause)
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, target, spec, pause):
+        while not self._stop.wait(pause):
+            began = time.monotonic()
+            status, seconds = target.call(spec)
+            self.calls.append((began, seconds, status))
+
+    @property
+    def failed(self):
+        return sum(status != 200 for _began, _seconds, status in self.calls)
+
+    @property
+    def gap(self):
+        """The longest time in which no call succeeded."""
+        ends = sorted(began + seconds for began, seconds, status in self.calls if status == 200)
+        return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
+
+
+def measure(target):
+    facts = {"head_start_s": target.seconds["head"]}
+    steady = target.spec("steady")
+    target.driver.apply([steady])
+    facts["first_version_s"] = target.until(lambda: target.running("steady"), "the first version")
+    facts |= waking(target, steady)
+    facts |= scaling(target, steady)
+    facts |= killing(target, steady)
+    facts |= hanging(target, steady)
+    return facts
+
+
+def waking(target, steady):
+    """A version with minimum 0 goes to sleep; its first call wakes it."""
+    sleepy = target.spec("sleepy", min_replicas=0, idle_seconds=8)
+    pids = {replica.pid for replica in target.app("steady").running}
+    target.driver.apply([steady, sleepy])
+    added = target.until(lambda: target.running("sleepy"), "a further version")
+    asleep = target.until(lambda: not target.app("sleepy").replicas and target.app("sleepy").target == 0, "falling asleep")
+    status, cold = target.call(sleepy)
+    untouched = {replica.pid for replica in target.app("steady").running} == pids
+    return {"further_version_s": added, "asleep_s": asleep, "cold_start_s": cold, "cold_status": status, "others_untouched": untouched}
+
+
+def scaling(target, steady):
+    """From one replica to three under load, and back."""
+    wide = replace(steady, max_replicas=3, target_ongoing_requests=2, idle_seconds=10)
+    target.driver.apply([wide])
+    with Load(target, wide, threads=16) as load:
+        up = target.until(lambda: target.running("steady") == 3, "three replicas")
+    down = target.until(lambda: target.running("steady") == 1, "one replica")
+    return {"scale_up_s": up, "scale_up_failed": load.failed, "scale_up_calls": len(load.calls), "scale_down_s": down}
+
+
+def killing(target, steady):
+    """SIGKILL of the only replica, and of one of two, under a call every 10 ms from each of four clients."""
+    alone = _disturb(target, steady, signal.SIGKILL)
+    two = replace(steady, min_replicas=2, max_replicas=2)
+    target.driver.apply([two])
+    target.until(lambda: target.running("steady") == 2, "two replicas")
+    paired = _disturb(target, two, signal.SIGKILL)
+    return {
+        "kill_failed_calls": alone.failed, "kill_gap_s": alone.gap, "kill_calls": len(alone.calls),
+        "kill_of_two_failed_calls": paired.failed, "kill_of_two_gap_s": paired.gap,
+    }  # fmt: skip
+
+
+def hanging(target, steady):
+    """SIGSTOP: a replica that neither works nor dies. The engine's health check has to notice and replace it."""
+    target.driver.apply([steady])
+    target.until(lambda: target.running("steady") == 1, "one replica")
+    load = _disturb(target, steady, signal.SIGSTOP)
+    return {"hang_failed_calls": load.failed, "hang_gap_s": load.gap}
+
+
+def _disturb(target, spec, signum):
+    victim = target.app(spec.name).running[0].pid
+    wanted = spec.min_replicas
+    with Load(target, spec, threads=4, pause=0.01) as load:
+        time.sleep(2)
+        os.kill(victim, signum)
+        target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
+        time.sleep(3)
+    return load
+
+
+def _replaced(target, name, victim, wanted):
+    app = target.app(name)
+    pids = [replica.pid for replica in app.running]
+    return victim not in pids and len(pids) >= wanted
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="bench-hosting-") as name:
+        with engine(Path(name)) as target:
+            facts = measure(target)
+        left = ray_head.processes(name)
+    facts = {key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()}
+    facts["orphans"] = len(left)
+    ground.table(
+        f"bench.hosting: one engine on {os.cpu_count()} processors, load average {os.getloadavg()[0]:.0f}",
+        [(key.replace("_", " "), str(value)) for key, value in facts.items()],
+    )
+    print(json.dumps(facts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What people type about a deployment."""
+
+from django import forms
+
+
+class StartForm(forms.Form):
+    """Nothing to say; starting needs no reason."""
+
+
+class ReasonForm(forms.Form):
+    """Why it is stopped or rolled back. Several stand on one page, so each has ids of its own."""
+
+    reason = forms.CharField(
+        min_length=5, widget=forms.Textarea(attrs={"rows": 2}), help_text="The publisher's team and the consumers read this."
+    )
+
+    def __init__(self, *args, prefix_id, **kwargs):
+        super().__init__(*args, auto_id=f"id_{prefix_id}_%s", **kwargs)
+
+
+class SizeForm(forms.Form):
+    """How many processes, and how busy each may be before another is added."""
+
+    minimum = forms.IntegerField(
+        min_value=0, max_value=8, label="Replicas at least", help_text="0 lets it sleep; the first call then waits about ten seconds."
+    )
+    maximum = forms.IntegerField(min_value=1, max_value=8, label="Replicas at most")
+    target_ongoing_requests = forms.IntegerField(
+        min_value=1, max_value=64, label="Calls at once for each", help_text="More than this on average adds a replica."
+    )
