@@ -1,5 +1,6 @@
 """What every test may ask for: a browser, a worker, the whole stack. Tiers that are not named are left out, and it says so."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ def chromium():
         pytest.skip(f"no Chromium here. {browser_program.why_absent()}")
     from playwright.sync_api import sync_playwright
 
+    # Playwright keeps an event loop in this thread; nothing of Django runs in it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(browser_program.ARGUMENTS))
         yield browser
