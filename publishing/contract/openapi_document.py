@@ -23,7 +23,6 @@ def document(contract):
     """The document as a dict, ready for JSON."""
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": _info(contract),
         "servers": [{"url": contract.base_url, "description": "The inference gateway"}],
         "security": [{"bearer": []}, {"header": []}],
