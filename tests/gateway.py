@@ -20,8 +20,8 @@ from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import UsageEvent
 from hosting.models import Upstream
-from marketplace.lib import nudge as nudges
 from marketplace.dev.rundir import ROOT
+from marketplace.lib import nudge as nudges
 from tests import cast
 from tests.stack import on_database, on_redis, use_database
 
@@ -147,7 +147,7 @@ class Gateway:
             "SPOOL_DIR": str(self.folder / "spool"),
             **{f"GATEWAY_{name.upper()}": str(value) for name, value in self.limits.items()},
         }
-        self.log = open(self.folder / "gateway.log", "ab")
+        self.log = open(self.folder / "gateway.log", "ab")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen([sys.executable, "-m", "hosting.gateway"], env=env, cwd=ROOT, stdout=self.log, stderr=self.log)
         self.wait_ready()
 

@@ -16,13 +16,14 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption.actions import revoke_key
 from consumption.models import ApiKey
 from consumption.spool import ENVIRONMENTS
-from hosting.gateway import addresses
+from hosting.gateway import addresses, limits
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.resolve import Model, Snapshot, Version
 from hosting.models import RUNNING, Upstream
 from marketplace.accounts.models import User
 
 log = logging.getLogger(__name__)
+LIMITS = limits.from_environment()
 Answer = TypeVar("Answer")
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow", "external": "external"}
 
@@ -210,7 +211,7 @@ def _may_answer(version: ModelVersion, upstream: Upstream) -> bool:
 def _first_byte(version: ModelVersion) -> float:
     """Seconds that this version's callers wait for a first byte: declared, at most 300."""
     declared = version.sla.get("timeout_s") if isinstance(version.sla, dict) else None
-    return min(300.0, float(declared)) if isinstance(declared, int | float) and declared > 0 else 30.0
+    return min(300.0, float(declared)) if isinstance(declared, int | float) and declared > 0 else LIMITS.first_byte_s
 
 
 def _answer_head(slug: str, version: ModelVersion) -> bytes:
