@@ -92,7 +92,7 @@ def decide(request, pk):
 @require_POST
 def create_key(request, pk):
     """One click: a key, shown in this answer only."""
-    subscription = get_object_or_404(Subscription.objects.held_by(request.user).for_list(), pk=pk)
+    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
     form = KeyForm(request.POST)
     done, made = submitted(request, form, lambda **data: actions.create_key(request.user, subscription, **data))
     if not done:
@@ -103,13 +103,13 @@ def create_key(request, pk):
 @never_cache
 @require_POST
 def rotate_key(request, kid):
-    key = _own_key(request, kid)
+    key = _open_key(request, kid)
     return _show_key(request, *actions.rotate_key(request.user, key))
 
 
 @require_POST
 def revoke_key(request, kid):
-    key = _own_key(request, kid)
+    key = _open_key(request, kid)
     actions.revoke_key(request.user, key, request.POST.get("reason", ""))
     messages.success(request, f"{key} no longer works.")
     return redirect(key.subscription)
@@ -117,7 +117,7 @@ def revoke_key(request, kid):
 
 @require_POST
 def close_subscription(request, pk):
-    subscription = get_object_or_404(Subscription.objects.held_by(request.user).for_list(), pk=pk)
+    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
     actions.close_subscription(request.user, subscription)
     messages.success(request, f"{subscription} is closed; its keys no longer work.")
     return redirect(subscription.application)
@@ -178,9 +178,9 @@ def _first_choices(request, entry):
     return {"version_policy": policy, "plan": plan}
 
 
-def _own_key(request, kid):
-    keys = ApiKey.objects.filter(subscription__in=Subscription.objects.held_by(request.user))
-    return get_object_or_404(keys.select_related("subscription__application__team", "subscription__model"), kid=kid)
+def _open_key(request, kid):
+    """A key the person may know of; its verb says whether they may touch it."""
+    return get_object_or_404(ApiKey.objects.visible_to(request.user).for_list(), kid=kid)
 
 
 def _show_key(request, key, text):

@@ -2,10 +2,10 @@
 
 
 def can_operate(user, deployment):
-    """The publishing team and the operators start, stop and size a deployment."""
+    """The publishing team, the manager and the operators start, stop and size a deployment (reliability.md §2.3)."""
     if not user.is_active:
         return False
-    return user.is_system or user.is_on(deployment.version.model.owner_team) or user.has_role("operator", "admin")
+    return user.is_system or user.is_on(deployment.version.model.owner_team) or user.has_role("operator", "admin", "curator")
 
 
 def can_read_logs(user, deployment):

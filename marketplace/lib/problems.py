@@ -2,6 +2,7 @@
 
 import logging
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import DataError, IntegrityError, OperationalError
 from django.http import Http404, JsonResponse
@@ -98,6 +99,7 @@ def _headers(error, status):
     return headers
 
 
+@login_not_required
 def page_not_found(request, exception=None):
     """404 for paths under /api/."""
     body = problem(404, "not-found", "Not found", "There is no such address in this API.")

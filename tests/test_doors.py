@@ -1,0 +1,144 @@
+"""Every door × everybody: the answers match the permission table. A route without a row here fails."""
+
+import re
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from consumption.models import Plan
+from governance.models import Review
+from hosting.models import Deployment
+from marketplace.notices.models import Notice
+from tests import cast
+from tests.doors_table import API, BODIES, OPEN, PAGES, PEOPLE, WHERE
+
+
+class World:
+    """One thing of each kind, in the states that doors are about."""
+
+    def __init__(self):
+        self.people = {name: getattr(cast, name)() for name in PEOPLE if name != "anonymous"}
+        self.live = cast.published_version()
+        self.subscription = cast.subscription(self.live)
+        self.key, _ = cast.key(self.subscription)
+        self.deployment = Deployment.objects.create(version=self.live, app_name="live", state="ready")
+        cast.plan(self.live.model, slug="production", approval=Plan.Approval.OWNER)
+        self.pending = cast.subscription(self.live, plan_slug="production", app=cast.application(name="Second system"))
+        self.judged = cast.in_review_version(cast.model(name="Judged model"))
+        self.review = Review.objects.get(version=self.judged, kind="curation")
+        self.draft = cast.draft_version(cast.model(name="Secret draft"))
+        self.application = self.subscription.application
+        self.problem, self.low = "rule", cast.LOW
+        self.notice = Notice.objects.filter(recipient=cast.alice()).first()
+        self.event = self.people["alice"].audit_events.first()
+        self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
+        for name, person in self.people.items():
+            self.clients[name].force_login(person)
+
+    def arguments(self, thing):
+        """`WHERE` says which of the world's things a route is about."""
+        return {name: follow(self, path) for name, path in WHERE[thing].items()} if thing else {}
+
+
+def follow(obj, path):
+    for name in path.split("."):
+        obj = getattr(obj, name)
+    return obj
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Built once, taken back at the end; each visit is taken back at once."""
+    with django_db_blocker.unblock():
+        try:
+            with transaction.atomic():
+                yield World()
+                transaction.set_rollback(True)
+        finally:
+            connection.close()
+
+
+def answers(world, name, thing, method="get"):
+    """{person: status} of knocking at a door, with what one sends there."""
+    address = reverse(name, kwargs=world.arguments(thing))
+    sent = {} if method == "get" else {"data": filled(world, BODIES.get(name, {}))}
+    if name.startswith("api:"):
+        sent["content_type"] = "application/json"
+    found = {}
+    for person, client in world.clients.items():
+        cookies = client.cookies.copy()
+        with transaction.atomic():
+            response = getattr(client, method)(address, **sent)
+            transaction.set_rollback(True)
+        client.cookies, found[person] = cookies, response.status_code
+    return found
+
+
+def filled(world, body):
+    """The body with "@path" replaced by what the world has there."""
+    if isinstance(body, str):
+        return follow(world, body[1:]) if body.startswith("@") else body
+    return {name: filled(world, value) for name, value in body.items()} if isinstance(body, dict) else body
+
+
+def expected(codes):
+    return dict(zip(PEOPLE, codes, strict=True))
+
+
+@pytest.mark.parametrize(("name", "method"), PAGES)
+def test_pages(world, name, method):
+    thing, codes = PAGES[name, method]
+    assert answers(world, name, thing, method) == expected(codes)
+
+
+@pytest.mark.parametrize(("name", "method"), API)
+def test_api(world, name, method):
+    thing, codes = API[name, method]
+    assert answers(world, name, thing, method) == expected(codes)
+
+
+# ── Nothing is missing from the table ─────────────────────────────────────
+
+
+def routes(patterns=None, space=""):
+    """(name, pattern) of every route but the admin's."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLPattern):
+            yield f"{space}{pattern.name}", pattern
+        elif pattern.namespace != "admin":
+            yield from routes(pattern.url_patterns, f"{space}{pattern.namespace}:" if pattern.namespace else space)
+
+
+def methods(pattern):
+    return [method for method in getattr(pattern.callback, "actions", None) or {} if method != "head"]
+
+
+def test_every_page_has_a_row():
+    pages = {name for name, _ in routes() if not (name.startswith("api:") or name in OPEN)}
+    assert pages == {name for name, _ in PAGES}
+
+
+def test_every_move_of_the_api_has_a_row():
+    moves = {(name, method) for name, pattern in routes() if name.startswith("api:") for method in methods(pattern) or ["get"]}
+    assert moves == set(API)
+
+
+def test_every_route_has_a_name():
+    assert [str(pattern.pattern) for name, pattern in routes() if name.endswith("None")] == []
+
+
+def test_only_the_known_few_are_open_to_the_world():
+    """LoginRequiredMiddleware guards all others."""
+    unguarded = {name for name, pattern in routes() if not getattr(pattern.callback, "login_required", True) and not name.startswith("api:")}
+    assert unguarded <= OPEN | {"accounts:demo_login"}
+
+
+def test_the_support_desk_is_for_staff():
+    for person in ("alice", "rita", "vera", "maya", "charlie"):
+        client = Client()
+        assert re.match("/admin/login/", client.get("/admin/").headers["Location"]), person
+
+
+test_the_support_desk_is_for_staff.pytestmark = [pytest.mark.django_db]
