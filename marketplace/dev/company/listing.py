@@ -132,7 +132,7 @@ class Listing:
     limitations: str
     tags: tuple[str, ...]
     card: dict[str, Any]
-    tiering: dict[str, str]
+    tiering: dict[str, int]  # question → points of the answer
     releases: tuple[Release, ...]
     plans: tuple[DemoPlan, ...]
     sla: dict[str, Any]

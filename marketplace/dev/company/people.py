@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -46,7 +46,7 @@ def make_team(team: DemoTeam) -> None:
     Team.objects.get_or_create(slug=team.slug, defaults=facts)
 
 
-def make_person(person: Person, password: str, hired: object) -> None:
+def make_person(person: Person, password: str, hired: datetime) -> None:
     """One hash serves all: the demo's people share one password of this installation."""
     facts = {
         "display_name": person.name, "job_title": person.title, "password": password,
@@ -59,8 +59,8 @@ def make_person(person: Person, password: str, hired: object) -> None:
         role = Membership.Role.LEAD if person.lead else Membership.Role.MEMBER
         Membership.objects.create(user=user, team=Team.objects.get(slug=person.team), role=role, joined_at=hired)
     system = User.objects.system()
-    for role in person.roles:
-        RoleGrant.objects.create(user=user, role=role, granted_by=system, granted_at=hired)
+    for grant in person.roles:
+        RoleGrant.objects.create(user=user, role=grant, granted_by=system, granted_at=hired)
 
 
 def make_vocabulary() -> None:
