@@ -65,7 +65,7 @@ def new_version(request, slug):
     form = VersionForm(request.POST or None, initial={"number": _next_number(model)})
     done, version = submitted(request, form, lambda **data: actions.start_version(request.user, model, **data))
     if done:
-        return redirect("publishing:step", model.slug, version.number, "package")
+        return _next(version, "package")
     return show(request, "publishing/new_version.html", form, model=model)
 
 
