@@ -40,7 +40,7 @@ def model_frame(request, model, current):
     tabs = [
         {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current} for name, label in TABS
     ]
-    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).newest_first()
+    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model").newest_first()
     return {
         "model": model,
         "version": version,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django import forms
 
 from consumption.models import Application, Plan, Subscription
+from marketplace.lib.money import from_micros, to_micros
 
 
 class ApplicationForm(forms.Form):
@@ -19,12 +20,25 @@ class ApplicationForm(forms.Form):
         self.fields["team"].queryset = user.teams()
 
 
+class PlanChoice(forms.ModelChoiceField):
+    """A plan with its terms, so that one can choose without looking elsewhere."""
+
+    def label_from_instance(self, plan):
+        quota = f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
+        price = f"{from_micros(plan.price_micros_per_1000):.2f} {plan.currency} per 1,000 calls"
+        return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
+
+
 class SubscribeForm(forms.Form):
     """Plan, application, purpose, version policy. A new application may be named in the same step."""
 
-    plan = forms.ModelChoiceField(queryset=None, widget=forms.RadioSelect, empty_label=None)
-    application = forms.ModelChoiceField(queryset=None, required=False, empty_label="A new application, named below")
-    new_application = forms.CharField(max_length=80, required=False, label="New application")
+    plan = PlanChoice(queryset=None, widget=forms.RadioSelect, empty_label=None)
+    application = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="A new one, named below", help_text="The system that will call the model."
+    )
+    new_application = forms.CharField(
+        max_length=80, required=False, label="New application", help_text="Only when none of the above is it."
+    )
     team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
     purpose = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), min_length=10,
@@ -73,8 +87,18 @@ class DecideForm(forms.Form):
 
 
 class PlanForm(forms.ModelForm):
+    """A plan's terms; the price is typed in currency and kept in micro-units."""
+
+    price = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=6, initial=0, label="Price per 1,000 calls", help_text="USD; 0 is free."
+    )
+
     class Meta:
         model = Plan
-        fields = [
-            "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval", "price_micros_per_1000",
-        ]  # fmt: skip
+        fields = ["name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval"]
+        labels = {"rate_per_second": "Calls a second", "burst": "Burst", "concurrency": "Calls at the same time"}
+
+    def clean(self):
+        data = super().clean()
+        data["price_micros_per_1000"] = to_micros(data.pop("price", None) or 0)
+        return data

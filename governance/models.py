@@ -1,5 +1,7 @@
 """RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
 
+from itertools import product
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -62,6 +64,14 @@ class ReviewSet(models.QuerySet):
 
     def open(self):
         return self.filter(state=ReviewState.OPEN)
+
+    def for_roles(self, roles):
+        """Open reviews that wait for one of these marketplace roles."""
+        waiting = Q(pk=None)
+        for kind, tier in product(Review.Kind.values, MIN_PEOPLE):
+            if roles & set(roles_for(kind, tier)):
+                waiting |= Q(kind=kind, version__risk_tier=tier)
+        return self.open().filter(waiting)
 
     def for_queue(self):
         return self.select_related("version__model__owner_team__business_unit", "version__submitted_by").order_by("due_at")

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from catalog.models import RegisteredModel
 from consumption.models import Subscription
 from governance.models import Review
-from governance.permissions import can_review
+from governance.permissions import REVIEWER_ROLES
 from marketplace.adoption import insights
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG, PAGES
@@ -28,9 +28,9 @@ def frame(request):
         return {}
     roles = user.roles()
     return {
-        "can_review": can_review(user),
+        "can_review": bool(roles & set(REVIEWER_ROLES)),
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
-        "review_count": Review.objects.visible_to(user).open().count() if roles else 0,
+        "review_count": Review.objects.for_roles(roles).count() if roles else 0,
         "unread_notices": Notice.objects.filter(recipient=user, read_at=None).count(),
     }
 
