@@ -4,9 +4,11 @@ from itertools import product
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion
+from governance.matrix import MIN_PEOPLE, roles_for
 from marketplace.lib.transitions import state_constraint
 
 
