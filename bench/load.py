@@ -1,13 +1,14 @@
 """A load generator of our own, for machines without wrk and for a steady rate: raw HTTP/1.1 on uvloop.
 
 `python -m bench.load <port> <connections> <seconds> <rate or 0> <file with the request>` prints one JSON object:
-{"calls", "seconds", "errors", "statuses": {…}, "p50_ms", "p99_ms", "acknowledged": […] with --ids}.
+{"calls", "seconds", "errors", "skipped", "statuses": {…}, "p50_ms", "p99_ms", "acknowledged": […] with --ids}.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import uvloop
@@ -57,6 +58,7 @@ class Load:
         self.latencies: list[float] = []
         self.statuses: dict[int, int] = {}
         self.errors = 0
+        self.skipped = 0
         self.ids: list[str] = []
 
     async def connect(self) -> Client:
@@ -64,6 +66,8 @@ class Load:
         return client
 
     async def one(self, client: Client) -> Client:
+        if client.transport.is_closing():  # closed while idle: the server's right
+            client = await self._again()
         began = time.perf_counter()
         try:
             status, head = await client.ask(self.request)
@@ -102,7 +106,7 @@ class Load:
 
     async def steady(self, connections: int, seconds: float, rate: float) -> None:
         """Calls start at fixed times, whether or not earlier ones came back (as long as a connection is free)."""
-        free = [await self.connect() for _ in range(connections)]
+        free = deque([await self.connect() for _ in range(connections)])
         running = set()
         began = time.monotonic()
         for number in range(int(seconds * rate)):
@@ -110,13 +114,13 @@ class Load:
             if wait > 0:
                 await asyncio.sleep(wait)
             if not free:
-                self.errors += 1
+                self.skipped += 1
                 continue
 
             async def run(client: Client) -> None:
                 free.append(await self.one(client))
 
-            task = asyncio.create_task(run(free.pop()))
+            task = asyncio.create_task(run(free.popleft()))
             running.add(task)
             task.add_done_callback(running.discard)
         await asyncio.gather(*running)
@@ -128,6 +132,7 @@ class Load:
             "calls": len(self.latencies),
             "seconds": seconds,
             "errors": self.errors,
+            "skipped": self.skipped,
             "statuses": self.statuses,
             "p50_ms": ordered[len(ordered) // 2] * 1e3,
             "p99_ms": ordered[int(len(ordered) * 0.99)] * 1e3,
