@@ -204,7 +204,7 @@ def _check_documentation(version):
     summary = f"The card is {found.score} % complete; {found.needed} % are needed at {version.risk_tier} risk."
     record_gate(
         version, "documentation", "pass" if found.ok else "fail", f"{summary} Missing: {missing}." if missing else summary,
-        tool=f"card/{version.card.schema_version}", metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
+        tool=version.card.schema_version, metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
     )  # fmt: skip
 
 
