@@ -92,12 +92,17 @@ def by_version(subscriptions, window):
     return list(_rows(subscriptions, window).values(label=F("version__number")).annotate(**_sums()).order_by("-calls"))
 
 
-def this_month(subscription):
-    """{"used", "quota", "left"} of the running calendar month (UTC); quota None means none is set."""
+def this_month(subscriptions):
+    """{subscription id: {"used", "quota", "left"}} of the running calendar month (UTC); quota None means none is set."""
     start = timezone.now().date().replace(day=1)
-    used = UsageDay.objects.filter(subscription=subscription, day__gte=start).aggregate(n=Sum("units"))["n"] or 0
-    period = QuotaPeriod.objects.filter(subscription=subscription, period_start=start).first()
-    quota = period.quota if period else subscription.plan.monthly_quota
+    days = UsageDay.objects.filter(subscription__in=subscriptions, day__gte=start).values("subscription_id")
+    used = {row["subscription_id"]: row["units"] for row in days.annotate(units=Sum("units"))}
+    periods = QuotaPeriod.objects.filter(subscription__in=subscriptions, period_start=start)
+    quotas = dict(periods.values_list("subscription_id", "quota"))
+    return {one.pk: _month(used.get(one.pk, 0), quotas.get(one.pk, one.plan.monthly_quota)) for one in subscriptions}
+
+
+def _month(used, quota):
     return {"used": used, "quota": quota, "left": None if quota is None else max(0, quota - used)}
 
 

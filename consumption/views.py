@@ -40,8 +40,9 @@ def application(request, slug):
     """One application: its subscriptions, their keys, what it used."""
     found = get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), slug=slug)
     subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
+    months = usage.this_month(subscriptions)
     for subscription in subscriptions:
-        subscription.usage_now = usage.this_month(subscription)
+        subscription.usage_now = months[subscription.pk]
     context = {
         "application": found,
         "subscriptions": subscriptions,

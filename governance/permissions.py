@@ -3,9 +3,10 @@
 Rules and numbers: governance.md §2.2, §2.3; reliability.md §2.4. Looked up at decision time and over the past.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from governance.matrix import roles_for
@@ -31,16 +32,64 @@ def can_decide(user, review):
 
 def why_not_decide(user, review):
     """The sentence that says why `user` may not decide `review`, or "". Superusers get no exception."""
-    version = review.version
-    if not user.is_active or user.is_system:
-        return "Only an active person decides."
-    if version.contributions.filter(user=user).exists():
-        return "You had a hand in this version, so you cannot judge it."
-    if was_on_team(user, version.model.owner_team, since=_since(version)):
-        return f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
-    if not user.has_role(*roles_for(review.kind, version.risk_tier)):
-        return f"{review.get_kind_display()} needs the role {_roles_text(review)}."
-    return _conflict_of_roles(user, review)
+    return Judge.of(user, [review]).why_not(review)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What separation of duties asks about a person, looked up once for many reviews."""
+
+    user: object
+    roles: set
+    units: set  # ids of the business units of their teams
+    touched: set  # ids of the versions they had a hand in
+    memberships: dict  # team id → when they left it; None while they are on it
+    decided: list  # reviews they decided, of the versions in question
+
+    @classmethod
+    def of(cls, user, reviews):
+        versions = {review.version_id for review in reviews}
+        return cls(
+            user=user,
+            roles=user.roles(),
+            units=set(user.teams().values_list("business_unit_id", flat=True)),
+            touched=set(user.contributions.filter(version__in=versions).values_list("version_id", flat=True)),
+            memberships=dict(user.memberships.order_by(F("left_at").asc(nulls_last=True)).values_list("team_id", "left_at")),
+            decided=list(Review.objects.filter(version__in=versions, decision__by=user).exclude(state=Review.State.VOID)),
+        )
+
+    def why_not(self, review):
+        version = review.version
+        if not self.user.is_active or self.user.is_system:
+            return "Only an active person decides."
+        if version.pk in self.touched:
+            return "You had a hand in this version, so you cannot judge it."
+        if self.was_on(version.model.owner_team, since=_since(version)):
+            return f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
+        if not self.roles & set(roles_for(review.kind, version.risk_tier)):
+            return f"{review.get_kind_display()} needs the role {_roles_text(review)}."
+        return self.conflict_of_roles(review)
+
+    def was_on(self, team, since):
+        """On the team now, or at any moment after `since`."""
+        if team.pk not in self.memberships:
+            return False
+        left = self.memberships[team.pk]
+        return left is None or left >= since
+
+    def conflict_of_roles(self, review):
+        """One person holds one deciding role per version; in the low tier the curator may also give the final yes."""
+        pair = {Review.Kind.CURATION, Review.Kind.FINAL}
+        both_allowed = pair if review.version.risk_tier == "low" and review.kind in pair else set()
+        for other in self.decided:
+            same = (other.version_id, other.round) == (review.version_id, review.round) and other.pk != review.pk
+            if same and other.kind not in both_allowed:
+                kind = other.get_kind_display().lower()
+                return f"You already decided the {kind} review of this version; another person decides this one."
+        unit = review.version.model.owner_team.business_unit
+        if review.kind == Review.Kind.EVALUATION and review.version.risk_tier == "high" and unit.pk in self.units:
+            return f"At high risk the evaluator comes from outside {unit}."
+        return ""
 
 
 def was_on_team(user, team, since):
@@ -72,23 +121,6 @@ def can_see_evidence(user, version):
 
 def _since(version):
     return min(version.created_at, timezone.now() - COOLING_OFF)
-
-
-def _conflict_of_roles(user, review):
-    """One person holds one deciding role per version; in the low tier the curator may also give the final yes."""
-    others = review.version.reviews.filter(decision__by=user, round=review.round).exclude(pk=review.pk)
-    others = others.exclude(state=Review.State.VOID)
-    if review.version.risk_tier == "low" and review.kind in (Review.Kind.CURATION, Review.Kind.FINAL):
-        others = others.exclude(kind__in=[Review.Kind.CURATION, Review.Kind.FINAL])
-    other = others.first()
-    if other:
-        kind = other.get_kind_display().lower()
-        return f"You already decided the {kind} review of this version; another person decides this one."
-    if review.kind == Review.Kind.EVALUATION and review.version.risk_tier == "high":
-        unit = review.version.model.owner_team.business_unit
-        if user.teams().filter(business_unit=unit).exists():
-            return f"At high risk the evaluator comes from outside {unit}."
-    return ""
 
 
 def _roles_text(review):

@@ -12,6 +12,7 @@ from governance import actions, cards, policies
 from governance.forms import DecisionForm, ReasonForm
 from governance.models import Review
 from governance.permissions import (
+    Judge,
     can_resume,
     can_review,
     can_see_evidence,
@@ -29,8 +30,9 @@ def queue(request):
     kind = request.GET.get("kind", "")
     reviews = list(Review.objects.visible_to(request.user).open().for_queue())
     shown = [review for review in reviews if kind in ("", review.kind)]
+    judge = Judge.of(request.user, shown)
     for review in shown:
-        review.why_not = why_not_decide(request.user, review)
+        review.why_not = judge.why_not(review)
         review.may_decide = not review.why_not
     shown.sort(key=lambda review: not review.may_decide)
     context = {"reviews": shown, "tabs": _kinds(reviews, kind)}

@@ -1,0 +1,89 @@
+"""Lists have a query budget: more rows, not more queries."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from catalog.models import RegisteredModel
+from consumption.models import Plan
+from hosting.models import Deployment, Replica
+from marketplace.notices.actions import tell
+from tests import cast
+
+# (route, who asks, the most queries it may take, session and person included)
+LISTS = [
+    ("home", "maya", 40),
+    ("catalog:models", "maya", 30),
+    ("catalog:versions", "alice", 30),
+    ("consumption:access", "maya", 25),
+    ("consumption:access", "alice", 25),
+    ("consumption:application", "maya", 25),
+    ("consumption:usage", "maya", 25),
+    ("consumption:consumers", "alice", 30),
+    ("consumption:model_usage", "alice", 30),
+    ("consumption:plans", "maya", 30),
+    ("governance:queue", "rita", 25),
+    ("hosting:operations", "otto", 25),
+    ("notices:notices", "alice", 20),
+    ("publishing:home", "alice", 30),
+    ("adoption:insights", "vera", 40),
+    ("api:model-list", "maya", 12),
+    ("api:version-list", "alice", 12),
+    ("api:review-list", "rita", 12),
+    ("api:plan-list", "maya", 12),
+    ("api:application-list", "maya", 12),
+    ("api:subscription-list", "alice", 12),
+    ("api:key-list", "maya", 12),
+    ("api:deployment-list", "maya", 12),
+    ("api:audit-event-list", "vera", 12),
+    ("api:notice-list", "alice", 12),
+]
+
+
+@pytest.mark.django_db
+def test_more_rows_do_not_need_more_queries():
+    everything(1)
+    before = {route: count(*route) for route in LISTS}
+    everything(4)
+    after = {route: count(*route) for route in LISTS}
+    grown = {f"{name} as {who}": (before[name, who, most], after[name, who, most]) for name, who, most in LISTS
+             if after[name, who, most] > before[name, who, most] + 1}  # fmt: skip
+    assert grown == {}
+    assert {f"{name} as {who}": after[name, who, most] for name, who, most in LISTS if after[name, who, most] > most} == {}
+
+
+def count(name, who, most):
+    client = Client()
+    client.force_login(getattr(cast, who)())
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(reverse(name, kwargs=ARGUMENTS.get(name)))
+    assert response.status_code == 200, name
+    return len(queries)
+
+
+ARGUMENTS = {
+    "catalog:versions": {"slug": "first"},
+    "consumption:consumers": {"slug": "first"},
+    "consumption:model_usage": {"slug": "first"},
+    "consumption:plans": {"slug": "first"},
+    "consumption:application": {"slug": "loan-origination"},
+}
+NAMES = ["First", "Paper clips", "Sea weather", "Bee counting", "Ladder safety"]
+
+
+def everything(number):
+    """`number` more of each thing that lists show."""
+    start = RegisteredModel.objects.filter(name__in=NAMES).count()
+    for name in NAMES[start : start + number]:
+        live = cast.published_version(cast.model(name=name))
+        cast.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
+        cast.key(cast.subscription(live))
+        cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
+        deployment = Deployment.objects.create(version=live, app_name=name, state="ready")
+        Replica.objects.create(deployment=deployment, replica_id=name, state="running")
+        cast.in_review_version(cast.model(name=f"{name} judged"))
+        cast.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
+        tell([cast.alice()], "review", f"About {name}", key=name)
+        start += 1
