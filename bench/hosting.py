@@ -27,6 +27,11 @@ from marketplace.dev import lineup
 from marketplace.dev.ports import choose_all
 from tests.hosting import packages
 
+EXAMPLE = json.dumps(packages.EXAMPLE)
+# Enough rows to keep a replica busy for some milliseconds: what is answered at once never waits, and nothing scales.
+HEAVY = json.dumps(
+    {"inputs": [{**tensor, "shape": [20_000], "data": tensor["data"] * 10_000} for tensor in packages.EXAMPLE["inputs"]]}
+)
 PATIENCE_S = 240
 CALL_TIMEOUT_S = 60
 STARTS = 4
@@ -63,12 +68,12 @@ class Engine:
         app = self.app(name)
         return len(app.running) if app and app.state == AppState.RUNNING else 0
 
-    def call(self, spec):
+    def call(self, spec, body=EXAMPLE):
         """(HTTP status or 0, seconds) of one inference on a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_TIMEOUT_S)
         started = time.monotonic()
         try:
-            connection.request("POST", f"{spec.route}/infer", body=json.dumps(packages.EXAMPLE))
+            connection.request("POST", f"{spec.route}/infer", body=body)
             answer = connection.getresponse()
             answer.read()
             return answer.status, time.monotonic() - started
@@ -112,9 +117,9 @@ def _started_head(folder, artifacts, public_key, token):
 class Load:
     """Calls from `threads` at once, each `pause` seconds after its last answer. `calls`: (began, seconds, status)."""
 
-    def __init__(self, target, spec, threads, pause=0.0):
+    def __init__(self, target, spec, threads, pause=0.0, body=EXAMPLE):
         self.calls, self._stop = [], threading.Event()
-        self._work = lambda: self._call(target, spec, pause)
+        self._work = lambda: self._call(target, spec, pause, body)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     def __enter__(self):
@@ -127,10 +132,10 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _call(self, target, spec, pause):
+    def _call(self, target, spec, pause, body):
         while not self._stop.wait(pause):
             began = time.monotonic()
-            status, seconds = target.call(spec)
+            status, seconds = target.call(spec, body)
             self.calls.append((began, seconds, status))
 
     @property
@@ -172,7 +177,7 @@ def scaling(target, steady):
     """From one replica to three under load, and back."""
     wide = replace(steady, max_replicas=3, target_ongoing_requests=2, idle_seconds=10)
     target.driver.apply([wide])
-    with Load(target, wide, threads=16) as load:
+    with Load(target, wide, threads=12, body=HEAVY) as load:
         up = target.until(lambda: target.running("steady") == 3, "three replicas")
     down = target.until(lambda: target.running("steady") == 1, "one replica")
     return {"scale_up_s": up, "scale_up_failed": load.failed, "scale_up_calls": len(load.calls), "scale_down_s": down}
