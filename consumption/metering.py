@@ -5,11 +5,11 @@ count as spent. Hours and days are recomputed from events, never incremented. In
 """
 
 import logging
+import struct
 import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Count, F, Q, Sum
@@ -27,15 +27,30 @@ ROLL_UP_LOCK = 0x6D65746572
 KEEP_SHIPPED_S = 72 * 3600
 KEEP_SHIPPED_BYTES = 1 << 30
 
-INSERT_EVENTS = """
-INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
-    version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
-SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[], %s::boolean[])
-ON CONFLICT DO NOTHING
-RETURNING subscription_id, at, units
+STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
+    application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
+    duration_us bigint, response_bytes bigint, units bigint, http_status smallint, outcome smallint);
+TRUNCATE spooled
 """
+# The rows that were new come back summed, so that a batch of thousands costs a few rows.
+INSERT_EVENTS = """
+WITH fresh AS (
+  INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
+      version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
+  SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', subscription_id, key_id, application_id,
+      team_id, model_id, version_id, (%s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
+      request_bytes, response_bytes, (%s::text[])[environment + 1], false
+  FROM spooled
+  ON CONFLICT DO NOTHING
+  RETURNING subscription_id, date_trunc('hour', at, 'UTC') AS hour, units
+)
+SELECT subscription_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2
+"""
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TAIL = b"\xff\xff"
+# One row of COPY in binary: number of fields, then each field's length and value, big-endian.
+_COPY_ROW = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ih" * 2)
 
 
 # Shipping
@@ -112,31 +127,37 @@ def store(holder: str, events: list[Event], segment: str, position: int) -> int:
     """Insert events, book their units, mark their hours and move the position, all in one. Returns how many were new."""
     fresh = _insert(events) if events else []
     spent: Counter[tuple[int, date]] = Counter()
-    for subscription_id, at, units in fresh:
-        spent[subscription_id, quota.period_start(at)] += units
-    _mark_stale({at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for _, at, _ in fresh})
+    for subscription_id, hour, _, units in fresh:
+        spent[subscription_id, quota.period_start(hour)] += units
+    _mark_stale({hour for _, hour, _, _ in fresh})
     quota.settle(holder, {key: units for key, units in spent.items() if units})
     _note_last_use(events)
     SpoolOffset.objects.update_or_create(spool=segment, defaults={"offset": position})
-    return len(fresh)
+    return sum(count for _, _, count, _ in fresh)
 
 
-def _insert(events: list[Event]) -> list[tuple[int, datetime, int]]:
-    columns = list(zip(*(_row(event) for event in events), strict=True))
+def _insert(events: list[Event]) -> list[tuple[int, datetime, int, int]]:
+    """What was new, by subscription and hour: calls and units."""
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_EVENTS, [list(column) for column in columns])
+        cursor.execute(STAGE)
+        with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(_COPY_HEAD + b"".join(map(_row, events)) + _COPY_TAIL)
+        cursor.execute(INSERT_EVENTS, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
         return cursor.fetchall()
 
 
-def _row(event: Event) -> tuple:
-    return (
-        UUID(bytes=event.event_id), datetime.fromtimestamp(event.at_us // 1_000_000, UTC).replace(
-            microsecond=event.at_us % 1_000_000
-        ),
-        event.subscription_id, event.key_id, event.application_id, event.team_id, event.model_id, event.version_id,
-        event.outcome, event.http_status, event.units, max(0, event.duration_us), event.request_bytes,
-        event.response_bytes, event.environment, False,
+def _row(event: Event) -> bytes:
+    (event_id, at_us, subscription, key, application, team, model, version, request_bytes, environment,
+     duration_us, response_bytes, units, http_status, outcome) = event  # fmt: skip
+    return _COPY_ROW.pack(
+        15, 16, event_id, 8, at_us, 8, subscription, 8, key, 8, application, 8, team, 8, model, 8, version,
+        8, request_bytes, 2, ENVIRONMENT_CODES[environment], 8, duration_us, 8, response_bytes, 8, units,
+        2, http_status, 2, OUTCOME_CODES[outcome],
     )  # fmt: skip
+
+
+OUTCOME_CODES = {name: code for code, name in enumerate(spool.OUTCOMES)}
+ENVIRONMENT_CODES = {name: code for code, name in enumerate(spool.ENVIRONMENTS)}
 
 
 def _mark_stale(hours: set[datetime]) -> None:
