@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from governance.matrix import roles_for
 from governance.models import Review
-from marketplace.accounts.models import Membership, RoleGrant
+from marketplace.accounts.models import Membership, RoleGrant, User
 
 COOLING_OFF = timedelta(days=180)
 R = RoleGrant.Role
@@ -39,7 +39,7 @@ def why_not_decide(user, review):
 class Judge:
     """What separation of duties asks about a person, looked up once for many reviews."""
 
-    user: object
+    user: User
     roles: set
     units: set  # ids of the business units of their teams
     touched: set  # ids of the versions they had a hand in
