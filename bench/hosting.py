@@ -118,7 +118,7 @@ class Load:
     """Calls from `threads` at once, each `pause` seconds after its last answer. `calls`: (began, seconds, status)."""
 
     def __init__(self, target, spec, threads, pause=0.0, body=EXAMPLE):
-        self.calls, self._stop = [], threading.Event()
+        self.calls, self._stop, self.recovered = [], threading.Event(), 0.0
         self._work = lambda: self._call(target, spec, pause, body)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
@@ -201,7 +201,7 @@ def hanging(target, steady):
     target.driver.apply([steady])
     target.until(lambda: target.running("steady") == 1, "one replica")
     load = _disturb(target, steady, signal.SIGSTOP)
-    return {"hang_failed_calls": load.failed, "hang_gap_s": load.gap}
+    return {"hang_failed_calls": load.failed, "hang_recovered_s": load.recovered}
 
 
 def _disturb(target, spec, signum):
@@ -210,7 +210,8 @@ def _disturb(target, spec, signum):
     with Load(target, spec, threads=4, pause=0.01) as load:
         time.sleep(2)
         os.kill(victim, signum)
-        target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
+        replaced = target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
+        load.recovered = replaced + target.until(lambda: target.call(spec)[0] == 200, "an answer")
         time.sleep(3)
     return load
 
