@@ -27,6 +27,15 @@ ROLL_UP_LOCK = 0x6D65746572
 KEEP_SHIPPED_S = 72 * 3600
 KEEP_SHIPPED_BYTES = 1 << 30
 
+# For events from elsewhere than a spool (the demo's past): one array per column, in this order.
+INSERT_EVENTS = """
+INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
+    version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
+SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::text[], %s::boolean[])
+ON CONFLICT DO NOTHING
+"""
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
     application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
@@ -34,7 +43,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subsc
 TRUNCATE spooled
 """
 # The rows that were new come back summed, so that a batch of thousands costs a few rows.
-INSERT_EVENTS = """
+INSERT_SPOOLED = """
 WITH fresh AS (
   INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
       version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
@@ -142,7 +151,7 @@ def _insert(events: list[Event]) -> list[tuple[int, datetime, int, int]]:
         cursor.execute(STAGE)
         with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(_COPY_HEAD + b"".join(map(_row, events)) + _COPY_TAIL)
-        cursor.execute(INSERT_EVENTS, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
+        cursor.execute(INSERT_SPOOLED, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
         return cursor.fetchall()
 
 
@@ -211,12 +220,20 @@ _SUMS = """
 _COLUMNS = """subscription_id, version_id, calls, ok, client_errors, upstream_errors, aborted, unknown, refused, units,
     duration_us, p50_us, p95_us, p99_us"""
 # An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
-_SOURCE = """FROM consumption_usageevent e WHERE at >= %s AND at < %s
-    AND EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = e.subscription_id)
-    AND EXISTS (SELECT 1 FROM catalog_modelversion v WHERE v.id = e.version_id)
-    GROUP BY subscription_id, version_id"""
-INSERT_HOUR = f"INSERT INTO consumption_usagehour (hour, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
-INSERT_DAY = f"INSERT INTO consumption_usageday (day, {_COLUMNS}) SELECT %s, subscription_id, version_id, {_SUMS} {_SOURCE}"
+_KNOWN = """EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = e.subscription_id)
+    AND EXISTS (SELECT 1 FROM catalog_modelversion v WHERE v.id = e.version_id)"""
+INSERT_HOURS = f"""
+INSERT INTO consumption_usagehour (hour, {_COLUMNS})
+SELECT date_trunc('hour', at, 'UTC'), subscription_id, version_id, {_SUMS} FROM consumption_usageevent e
+WHERE at >= %s AND at < %s AND date_trunc('hour', at, 'UTC') = ANY(%s) AND {_KNOWN}
+GROUP BY 1, subscription_id, version_id
+"""
+INSERT_DAYS = f"""
+INSERT INTO consumption_usageday (day, {_COLUMNS})
+SELECT (at AT TIME ZONE 'UTC')::date, subscription_id, version_id, {_SUMS} FROM consumption_usageevent e
+WHERE at >= %s AND at < %s AND (at AT TIME ZONE 'UTC')::date = ANY(%s) AND {_KNOWN}
+GROUP BY 1, subscription_id, version_id
+"""
 
 
 @transaction.atomic
@@ -228,17 +245,17 @@ def roll_up() -> int:
             return 0
         cursor.execute("DELETE FROM consumption_stalehour RETURNING hour")
         hours = sorted(hour for (hour,) in cursor.fetchall())
-        for hour in hours:
-            _recompute(cursor, UsageHour.objects.filter(hour=hour), INSERT_HOUR, hour, hour, timedelta(hours=1))
-        for day in sorted({hour.astimezone(UTC).date() for hour in hours}):
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            _recompute(cursor, UsageDay.objects.filter(day=day), INSERT_DAY, day, midnight, timedelta(days=1))
+        if hours:
+            days = sorted({hour.astimezone(UTC).date() for hour in hours})
+            UsageHour.objects.filter(hour__in=hours).delete()
+            cursor.execute(INSERT_HOURS, [hours[0], hours[-1] + timedelta(hours=1), hours])
+            UsageDay.objects.filter(day__in=days).delete()
+            cursor.execute(INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days])
     return len(hours)
 
 
-def _recompute(cursor, old, insert: str, label, start: datetime, length: timedelta) -> None:
-    old.delete()
-    cursor.execute(insert, [label, start, start + length])
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def mark_all_stale() -> None:

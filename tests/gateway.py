@@ -57,7 +57,8 @@ class Stub:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}"
         self.seen = []
         self.open = 0
         self.behave = answer_ok
@@ -122,10 +123,11 @@ def answer(status, body=b"secret words of the upstream", kind=b"text/plain", ext
 class Gateway:
     """`python -m hosting.gateway` on the test database. Use as a context manager; `limits` are GATEWAY_… settings."""
 
-    def __init__(self, folder: Path, workers=1, database_url="", redis_url="", **limits):
+    def __init__(self, folder: Path, workers=1, database_url="", redis_url="", outbound="", **limits):
         self.folder = Path(folder)
         self.port = free_port()
         self.limits = limits
+        self.outbound = outbound
         self.workers = workers
         self.database_url = database_url or on_database(connection.settings_dict["NAME"])
         self.redis_url = redis_url or settings.REDIS_URL
@@ -143,6 +145,8 @@ class Gateway:
             "GATEWAY_WORKERS": str(self.workers),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
+            "OUTBOUND_ALLOWED": self.outbound,
+            "OUTBOUND_ALLOWS_LOOPBACK": "1",
             "RUN_DIR": str(self.folder),
             "SPOOL_DIR": str(self.folder / "spool"),
             **{f"GATEWAY_{name.upper()}": str(value) for name, value in self.limits.items()},
@@ -221,7 +225,8 @@ def until(condition, seconds=10, said=lambda: ""):
 
 
 def route(version, url):
-    """Send a version's calls to `url`, as the engine would be."""
+    """Send a version's calls to `url`, as to the engine."""
+    url = f"{url}/v2/models/{version.model.slug}/versions/{version.number}"
     Upstream.objects.update_or_create(version=version, defaults={"kind": "engine", "base_url": url, "is_ready": True})
 
 
@@ -257,7 +262,7 @@ class Stage:
         self.blocker = blocker
         self.database = f"stage_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.stub = Stub()
-        self.gateway = Gateway(folder / "gateway", workers, on_database(self.database), on_redis(STAGE_REDIS), **QUICK)
+        self.gateway = Gateway(folder / "gateway", workers, on_database(self.database), on_redis(STAGE_REDIS), self.stub.host, **QUICK)
 
     def __enter__(self):
         make_database(self.database)

@@ -1,6 +1,7 @@
 """`python -m hosting.gateway`: opens the port, starts one worker per core and the shipping process, restarts what dies.
 
     GATEWAY_HOST, GATEWAY_PORT, GATEWAY_WORKERS    where, and how many processes answer
+    GATEWAY_ADMIN_PORT                             /metrics, on loopback; off by default
     DATABASE_URL, REDIS_URL, RUN_DIR, SPOOL_DIR    what they stand on
 SIGTERM: finish what was accepted, ship the journal, end. SIGHUP: replace the workers one after the other.
 The parent keeps the listening socket, so no connection is lost while workers change.
@@ -14,6 +15,9 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+from hosting.gateway import admin
 
 log = logging.getLogger("hosting.gateway")
 PR_SET_PDEATHSIG = 1
@@ -167,6 +171,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
     listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
+    admin.serve(Path(os.environ.get("RUN_DIR", ".run")) / "metrics")
     return Parent(listener, workers).run()
 
 

@@ -158,10 +158,14 @@ class Call:
         node, version, subscriber = self.node, self.version, self.subscriber
         assert version is not None and subscriber is not None and version.origin is not None
         who = subscriber.who
+        running = node.running.get(version.id, 0)
+        if running >= node.limits.upstream_concurrency:
+            raise problems.upstream_busy()
         try:
             self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
         except spool.SpoolFull:
             raise problems.away("Calls cannot be recorded at the moment.", 5) from None
+        node.running[version.id] = running + 1
         node.counters.in_flight += 1
         connection = node.pool.take(version.origin)
         if connection is not None:
@@ -320,6 +324,7 @@ class Call:
         node.spool.end(ticket, duration_us, self.response_bytes, units, status, outcome)
         node.admission.done(self.account, units > 0, self.at_us)
         node.counters.in_flight -= 1
+        node.running[version.id] -= 1
         node.counters.called(outcome, version.id, duration_us)
 
     @property

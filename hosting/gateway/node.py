@@ -60,11 +60,12 @@ class Node:
         script = pack("SCRIPT", "LOAD", GCRA)
         self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
         self.ear = Ear(redis_url, CHANNEL, self._heard)
-        self.pool = Pool(bounds)
+        self.pool = Pool(bounds, snapshot.callable_address)
         self.admission = Admission(bounds, self.redis, workers, self._take_quota, self._return_quota, self._saw_epoch)
         self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach)
         self.snapshot = Snapshot({}, 0.0)
         self.date_head = b""
+        self.running: dict[int, int] = {}  # calls that each version is answering
         self.connections: set[Any] = set()
         self._epoch = 0
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -170,15 +170,15 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """All connections of a process, by origin."""
+    """All connections of a process, by origin. `judge` resolves an external host to an address that may be called (OSError)."""
 
-    def __init__(self, limits: Limits, connect: Callable[..., Any] | None = None) -> None:
+    def __init__(self, limits: Limits, judge: Callable[[Origin], str]) -> None:
         self.limits = limits
         self.busy: set[Connection] = set()
         self.opened = 0
         self._idle: dict[Origin, deque[Connection]] = {}
         self._tls = ssl.create_default_context()
-        self._connect = connect
+        self._judge = judge
 
     def take(self, origin: Origin) -> Connection | None:
         """An idle connection, the one used last (its upstream is surely awake); None if there is none."""
@@ -195,11 +195,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         self.opened += 1
         async with asyncio.timeout(self.limits.connect_s):
-            if self._connect is not None:
-                return await self._connect(lambda: Connection(self, origin), origin, self._tls)
+            host = await loop.run_in_executor(None, self._judge, origin) if origin.is_external else origin.host
             _, connection = await loop.create_connection(
                 lambda: Connection(self, origin),
-                origin.host,
+                host,
                 origin.port,
                 ssl=self._tls if origin.tls else None,
                 server_hostname=origin.host if origin.tls else None,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")
+DRAIN_IDLE_S = 2.0
 OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 CLOSING = b"connection: close\r\n"
 ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"content-type"})
@@ -145,7 +146,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.closing = CLOSING
         self.keep_alive = False
         if self.phase == IDLE:
-            self.deadline = min(self.deadline, time.monotonic() + 5.0)
+            self.deadline = min(self.deadline, time.monotonic() + DRAIN_IDLE_S)
 
     def tick(self, now: float) -> None:
         """Called a few times a second: whose time is up?"""
@@ -346,7 +347,7 @@ class GatewayProtocol(asyncio.Protocol):
         else:
             if self.phase == BUSY:
                 self.phase, self.seen = IDLE, 0
-            self.deadline = time.monotonic() + (5.0 if self.draining else self.node.limits.idle_s)
+            self.deadline = time.monotonic() + (DRAIN_IDLE_S if self.draining else self.node.limits.idle_s)
             if self.reading_paused:
                 self.reading_paused = False
                 self.transport.resume_reading()

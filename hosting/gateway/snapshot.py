@@ -16,6 +16,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption.actions import revoke_key
 from consumption.models import ApiKey
 from consumption.spool import ENVIRONMENTS
+from hosting import credentials, outbound
 from hosting.gateway import addresses, limits
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.resolve import Model, Snapshot, Version
@@ -141,12 +142,16 @@ def _fingerprint() -> list[tuple[Any, ...]]:
     """Cheap columns whose change means a new snapshot; signatures of listed versions never change."""
     versions = ModelVersion.objects.filter(_nameable()).order_by("pk").values_list(
         "pk", "state", "suspended_at", "deprecated_at", "sunset_at", "successor_id", "published_at",
-        "upstream__base_url", "upstream__is_ready", "upstream__kind", "deployment__state",
+        "upstream__base_url", "upstream__is_ready", "upstream__kind", "upstream__credential", "deployment__state",
         "model__slug", "model__visibility",
     )  # fmt: skip
     models = RegisteredModel.objects.exclude(visibility="enterprise").order_by("pk")
     seen = models.values_list("pk", "visible_teams", "visible_units").order_by("pk", "visible_teams", "visible_units")
-    return [*versions, *seen]
+    return [*(tuple(map(_hashable, row)) for row in versions), *seen]
+
+
+def _hashable(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _model(model: RegisteredModel, upstreams: dict[int, Upstream]) -> Model:
@@ -161,7 +166,7 @@ def _model(model: RegisteredModel, upstreams: dict[int, Upstream]) -> Model:
 
 
 def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Version:
-    origin, infer, ready = _route(slug, version, upstream)
+    origin, infer, ready = _route(version, upstream)
     return Version(
         id=version.pk,
         number=version.number,
@@ -182,23 +187,42 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
     )
 
 
-def _route(slug: str, version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.Origin | None, bytes, bytes]:
+def _route(version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.Origin | None, bytes, bytes]:
     """Origin and the first lines of an infer and a ready request; no origin when nothing should answer."""
     if upstream is None or not _may_answer(version, upstream):
         return None, b"", b""
+    is_external = upstream.kind == Upstream.Kind.EXTERNAL
     try:
-        origin, prefix = addresses.parse(upstream.base_url)
-    except ValueError:
-        log.error("version %s has an unusable upstream address", version.pk)
+        if is_external:
+            outbound.check_url(upstream.base_url)
+        origin, prefix = addresses.parse(upstream.base_url, is_external)
+        secret = _secret(upstream)
+    except (ValueError, outbound.Refused, credentials.Unreadable) as error:
+        log.error("version %s has an unusable upstream: %s", version.pk, error)
         return None, b"", b""
-    if "/v2/models/" not in prefix:
-        prefix += f"/v2/models/{slug}"
-        if upstream.kind == Upstream.Kind.ENGINE:
-            prefix += f"/versions/{version.number}"
-    host = f"host: {addresses.host_header(origin)}\r\n"
-    infer = f"POST {prefix}/infer HTTP/1.1\r\n{host}"
-    ready = f"GET {prefix}/ready HTTP/1.1\r\n{host}\r\n"
+    fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
+    infer = f"POST {prefix}/infer HTTP/1.1\r\n{fixed}"
+    ready = f"GET {prefix}/ready HTTP/1.1\r\n{fixed}\r\n"
     return origin, infer.encode(), ready.encode()
+
+
+def _secret(upstream: Upstream) -> str:
+    """The header line that an external endpoint wants, opened here and nowhere else. Raises Unreadable, ValueError."""
+    if not upstream.credential:
+        return ""
+    text = credentials.open_sealed(upstream.credential, upstream.version_id)
+    if not text.isprintable():
+        raise ValueError("the stored credential is not one line of text")
+    return f"authorization: {text if ' ' in text else f'Bearer {text}'}\r\n"
+
+
+def callable_address(origin: addresses.Origin) -> str:
+    """The one address of an external host that is connected to, after all of them were judged. Raises OSError."""
+    try:
+        return outbound.resolve(origin.host, origin.port)
+    except outbound.Refused as refusal:
+        log.warning("an external upstream is not called: %s", refusal)
+        raise OSError(str(refusal)) from refusal
 
 
 def _may_answer(version: ModelVersion, upstream: Upstream) -> bool:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 CHANNEL = "gateway:nudge"
+EPOCH = "gateway:epoch"
 
 
 def nudge(kind, **facts):
@@ -19,7 +20,10 @@ def nudge(kind, **facts):
 
 def _publish(message):
     try:
-        _redis().publish(CHANNEL, json.dumps(message))
+        line = _redis().pipeline(transaction=False)
+        line.incr(EPOCH)  # readers that miss the message see the number change
+        line.publish(CHANNEL, json.dumps(message))
+        line.execute()
     except redis.RedisError:
         log.warning("nudge %s not sent: readers will see it at their next look", message["kind"])
 

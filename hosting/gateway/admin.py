@@ -1,0 +1,39 @@
+"""The internal port: `/metrics` of all workers in the Prometheus text format. Loopback unless told otherwise, off by default.
+
+GATEWAY_ADMIN_PORT, GATEWAY_ADMIN_HOST
+"""
+
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from hosting.gateway import metrics
+
+
+def serve(folder: Path) -> None:
+    """Answer on the internal port from a thread of this process, if there is such a port."""
+    port = int(os.environ.get("GATEWAY_ADMIN_PORT", "0"))
+    if port:
+        address = (os.environ.get("GATEWAY_ADMIN_HOST", "127.0.0.1"), port)
+        server = ThreadingHTTPServer(address, _handler(folder))
+        Thread(target=server.serve_forever, name="admin", daemon=True).start()
+
+
+def _handler(folder: Path) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 5
+
+        def do_GET(self) -> None:
+            found = self.path == "/metrics"
+            body = metrics.joined(folder).encode() if found else b"There is only /metrics.\n"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            """Scrapes are not news."""
+
+    return Handler
