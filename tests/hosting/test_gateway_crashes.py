@@ -82,6 +82,7 @@ def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, tmp_
     assert metering.quota_drift() == []
 
 
+@pytest.mark.chaos
 def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version)
@@ -93,6 +94,7 @@ def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, tmp_path
     assert len(check_books(stage, subscription, said)) == len(said["acknowledged"])
 
 
+@pytest.mark.chaos
 def test_a_rolling_reload_fails_no_call(gateway, stage, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version)

@@ -72,7 +72,7 @@ def metric(gateway, name):
     return gateway.metrics().get(f"gateway_{name}", 0)
 
 
-@pytest.mark.parametrize("mode", ["refuse", "hang", "slow", "reset"])
+@pytest.mark.parametrize("mode", ["hang", *(pytest.param(mode, marks=pytest.mark.chaos) for mode in ("refuse", "slow", "reset"))])
 def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, mode):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=5000, burst=5000)
@@ -91,6 +91,7 @@ def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, m
     assert gateway.infer(path, key)[0] == 200
 
 
+@pytest.mark.chaos
 def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=20, burst=20)
@@ -119,6 +120,7 @@ def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(gat
     assert QuotaPeriod.objects.get(subscription=subscription).leased == 25
 
 
+@pytest.mark.chaos
 def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, faulty):
     version = stage.version()
     subscription, key = subscriber(version)
@@ -128,6 +130,7 @@ def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, fau
     until(lambda: gateway.infer(infer_path(version), key)[0] == 401, 5, gateway.said)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
 def test_postgres_away_serves_cached_keys_and_answers_503_to_others(gateway, stage, faulty, mode):
     version = stage.version()
@@ -169,6 +172,7 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
     until(lambda: gateway.infer(path, key)[0] == 200, 6, gateway.said)
 
 
+@pytest.mark.chaos
 def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, faulty):
     version = stage.version()
     subscription, key = subscriber(version)
@@ -189,6 +193,7 @@ def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, f
     assert UsageEvent.objects.filter(subscription_id=subscription.pk).count() == sum(answered) == len(answered)
 
 
+@pytest.mark.chaos
 def test_a_hundred_first_calls_of_one_key_ask_postgres_once(gateway, stage, faulty):
     version = stage.version()
     _, key = subscriber(version)
@@ -207,7 +212,7 @@ def test_a_hundred_first_calls_of_one_key_ask_postgres_once(gateway, stage, faul
     assert metric(gateway, "key_loads_total") - before <= 4, "one load, and the periodic refreshes"
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_two_hundred_revocations_with_calls_in_flight(gateway, stage, faulty):
     version = stage.version()
     path = infer_path(version)

@@ -144,7 +144,7 @@ def test_pipelined_requests_are_answered_in_order(gateway, caller):
     path, key, _ = caller
     said, _ = raw(gateway, request(path, key) * 3 + request(path, "wrong", REQUEST, "Connection: close"))
     statuses = [part[1:4] for part in said.split(b"HTTP/1.1")[1:]]
-    assert statuses == [b"200", b"200", b"200", b"401"]
+    assert statuses[:3] == [b"200"] * 3 and statuses[3] in (b"401", b"429") and len(statuses) == 4
 
 
 def test_an_offer_to_upgrade_is_ignored(gateway, caller):
@@ -177,6 +177,7 @@ def test_injections_in_every_field_are_refused_quietly(gateway, stage, caller):
     assert stage.stub.seen == []
 
 
+@pytest.mark.slow
 def test_two_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage, caller):
     path, key, _ = caller
     source = random.Random(5)
@@ -224,12 +225,10 @@ def test_good_traffic_goes_on_under_a_hundred_slow_sockets(gateway, caller):
 
 def test_an_address_may_have_so_many_connections_and_no_more(gateway, stage, caller):
     path, key, _ = caller
-    many = []
-    for _ in range(700):
-        many.append(socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.3", 0)))
-    said, _ = raw(gateway, request(path, key), address="127.0.0.3", wait=2)
-    assert status_of(said) in (503, 0) and b"Too many connections" in said or said == b""
-    assert gateway.infer(path, key)[0] == 200
+    many = [socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.3", 0)) for _ in range(700)]
+    until(lambda: gateway.metrics()["gateway_connections_turned_away_total"] >= 100, 5, gateway.said)
+    assert gateway.metrics()["gateway_connections"] <= 2 * 300 + 50
+    assert gateway.infer(path, key)[0] == 200, "from another address"
     for client in many:
         client.close()
 
@@ -299,6 +298,7 @@ def test_a_dripping_upstream_is_cut_off(gateway, stage, caller):
     assert outcomes(stage, subscription, 1) == ["upstream_error"]
 
 
+@pytest.mark.slow
 def test_other_models_do_not_notice_a_hundred_hung_calls(gateway, stage, caller):
     path, key, _ = caller
     other = stage.version()
@@ -372,6 +372,7 @@ def test_a_client_that_reads_slowly_makes_the_upstream_wait(gateway, stage, call
     assert received >= len(large)
 
 
+@pytest.mark.slow
 def test_five_hundred_mutated_answers_neither_crash_nor_leak(gateway, stage, caller):
     path, key, _ = caller
     source = random.Random(3)

@@ -85,6 +85,7 @@ def test_a_failed_call_costs_no_quota(gateway, stage):
     until(lambda: QuotaPeriod.objects.get(subscription=subscription).used == 3 or not statuses(gateway, infer_path(version), key, 1), 15)
 
 
+@pytest.mark.slow
 def test_an_idle_process_brings_its_lease_back_so_that_others_can_spend_it(gateway, stage):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=4000)
