@@ -26,6 +26,7 @@ def register(by, *, owner_team, name, visible_units=(), visible_teams=(), **fiel
     if RegisteredModel.objects.filter(owner_team=owner_team, name__iexact=name).exists():
         raise Invalid(f"{owner_team} already has a model called {name}.", field="name", remedy="Choose another name.")
     fields.setdefault("owner", by)
+    _require_owner(owner_team, fields["owner"])
     model = _create_with_free_slug(name, owner_team=owner_team, created_by=by, **fields)
     model.visible_units.set(visible_units)
     model.visible_teams.set(visible_teams)
@@ -50,6 +51,8 @@ def edit(by, model, **fields):
     unknown = fields.keys() - set(EDITABLE_FIELDS)
     if unknown:
         raise TypeError(f"not editable: {sorted(unknown)}")
+    if "owner" in fields:
+        _require_owner(model.owner_team, fields["owner"])
     changed = [name for name, value in fields.items() if getattr(model, name) != value]
     for name in changed:
         setattr(model, name, fields[name])
@@ -76,6 +79,11 @@ def point_alias(by, version, name=Alias.STABLE):
     """Move an alias of the version's model to it."""
     Alias.objects.update_or_create(model=version.model, name=name, defaults={"version": version})
     record(by, "alias.move", version.model, alias=name, to=version.number)
+
+
+def _require_owner(team, owner):
+    if not owner.is_on(team):
+        raise Invalid(f"{owner} is not on {team}.", field="owner", remedy="Choose one of its members.")
 
 
 def _create_with_free_slug(name, *, owner_team, **fields):

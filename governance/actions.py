@@ -31,7 +31,8 @@ VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 @transaction.atomic
 def assess_risk(by, version, answers):
     """Answer the questionnaire. Returns the TierAssessment. Raises NotAllowed, Invalid (naming the question)."""
-    require(can_assess(by, version), f"{version.model.owner_team} answers while the version is a draft.")
+    version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
+    require(can_assess(by, version), f"Only {version.model.owner_team} answers, while the version is a draft.")
     found = tiering.assess(answers)
     assessment = TierAssessment.objects.create(
         version=version, answers=answers, tier=found.tier, score=found.score, reasons=list(found.reasons),

@@ -24,7 +24,7 @@ from marketplace.notices.actions import tell
 from publishing import evidence, packages, semver
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
-from publishing.permissions import can_deprecate, can_publish, can_submit, can_withdraw
+from publishing.permissions import can_deprecate, can_publish, can_withdraw
 from publishing.storage import store
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def upload(by, version, path, filename):
 @transaction.atomic
 def name_endpoint(by, version, url):
     """Make the version an external endpoint at `url` that speaks the Open Inference Protocol; its files go."""
-    _require_editable(by, version)
+    _hold_editable(by, version)
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
 
@@ -77,7 +77,7 @@ def name_endpoint(by, version, url):
 @transaction.atomic
 def describe_interface(by, version, signature, example):
     """Set the signature (names, units, ranges, descriptions) and an example request. Raises Invalid."""
-    _require_editable(by, version)
+    _hold_editable(by, version)
     signatures.validate_signature(signature)
     signatures.validate_example(signature, example)
     return _save(by, version, signature=signature, example=example)
@@ -86,14 +86,14 @@ def describe_interface(by, version, signature, example):
 @transaction.atomic
 def promise_sla(by, version, **sla):
     """Declare availability (percent), p95_ms, rps and support hours."""
-    _require_editable(by, version)
+    _hold_editable(by, version)
     return _save(by, version, sla=sla)
 
 
 @transaction.atomic
 def edit_card(by, version, values):
     """Set card fields (field id → value). Unknown ids are refused; an emptied field is removed. Returns the ModelCard."""
-    _require_editable(by, version)
+    _hold_editable(by, version)
     unknown = sorted(set(values) - set(cards.FIELDS_BY_ID))
     if unknown:
         raise Invalid(f"The card has no field {unknown[0]}.", field=unknown[0])
@@ -107,7 +107,7 @@ def edit_card(by, version, values):
 
 @transaction.atomic
 def edit_changelog(by, version, changelog):
-    _require_editable(by, version)
+    _hold_editable(by, version)
     return _save(by, version, changelog=changelog.strip())
 
 
@@ -115,7 +115,7 @@ def edit_changelog(by, version, changelog):
 def submit(by, version):
     """Freeze the version and hand it to governance. Raises NotAllowed, RuleError naming what is still missing."""
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    require(can_submit(by, version), f"Only members of {version.model.owner_team} submit it, while it is a draft.")
+    _require_editable(by, version)
     missing = what_is_missing(version)
     if missing:
         raise RuleError(f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"])
@@ -229,6 +229,7 @@ def refresh_tier(model):
 
 @transaction.atomic
 def _keep_package(by, version, found):
+    _hold_editable(by, version)
     version.artifacts.all().delete()
     for file in found.files:
         store(file)
@@ -257,6 +258,12 @@ def _save_card(card):
     card.completeness = policies.card_completeness(card.version).score
     card.save(update_fields=["data", "sha256", "completeness", "edited_at"])
     return card
+
+
+def _hold_editable(by, version):
+    """Nobody submits it while it is written; whoever read it before it was submitted is refused."""
+    version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
+    _require_editable(by, version)
 
 
 def _require_editable(by, version):

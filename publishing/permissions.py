@@ -2,11 +2,7 @@
 
 from catalog.permissions import can_edit, can_edit_version
 
-__all__ = ["can_edit_version", "can_publish", "can_submit", "can_withdraw", "can_deprecate"]
-
-
-def can_submit(user, version):
-    return can_edit_version(user, version)
+__all__ = ["can_edit_version", "can_publish", "can_withdraw", "can_deprecate"]
 
 
 def can_withdraw(user, version):

@@ -69,3 +69,13 @@ def test_the_alias_moves_and_leaves_a_trace():
     second = cast.published_version(first.model, "1.1.0")
     assert first.model.aliases.get(name="stable").version == second
     assert [event.detail["to"] for event in AuditEvent.objects.filter(action="alias.move").order_by("pk")] == ["1.0.0", "1.1.0"]
+
+
+def test_the_owner_is_on_the_team():
+    for owner in (cast.charlie(), cast.maya()):
+        with pytest.raises(Invalid) as refusal:
+            cast.model(owner=owner)
+        assert refusal.value.field == "owner"
+    entry = cast.model(owner=cast.bob())
+    with pytest.raises(Invalid):
+        actions.edit(cast.alice(), entry, owner=cast.maya())

@@ -172,6 +172,22 @@ def test_nothing_is_edited_while_others_judge(edit):
         EDITS[edit](cast.alice(), version)
 
 
+@pytest.mark.parametrize("edit", EDITS)
+def test_whoever_read_the_draft_before_it_was_submitted_is_refused(edit):
+    stale = cast.draft_version()
+    actions.submit(cast.alice(), ModelVersion.objects.get(pk=stale.pk))
+    with pytest.raises(RuleError, match="can no longer be edited"):
+        EDITS[edit](cast.bob(), stale)
+
+
+def test_the_tier_cannot_be_lowered_through_a_page_that_was_open_before():
+    stale = cast.draft_version(tier="high")
+    actions.submit(cast.alice(), ModelVersion.objects.get(pk=stale.pk))
+    with pytest.raises(NotAllowed):
+        governance.assess_risk(cast.bob(), stale, cast.LOW)
+    assert ModelVersion.objects.get(pk=stale.pk).risk_tier == "high"
+
+
 def test_unknown_card_fields_are_refused():
     with pytest.raises(Invalid) as refusal:
         actions.edit_card(cast.alice(), cast.draft_version(), {"no.such.field": "x"})
