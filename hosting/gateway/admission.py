@@ -179,17 +179,16 @@ class Admission:
                 break
 
     async def bring_back(self, idle_only: bool) -> None:
-        """Return leased quota: of subscriptions that are quiet, or all of it before the process ends."""
+        """Return leased quota: of subscriptions that are quiet, or all of it before the process ends. Raises DatabaseAway.
+
+        What could not be returned for certain is not spent either: it comes back when the process' journal is settled.
+        """
         now = time.monotonic()
         for account in list(self.accounts.values()):
             quiet = now - account.quota_used > self.limits.quota_idle_s and account.leasing is None
             if account.allowance > 0 and (quiet or not idle_only):
                 unspent, account.allowance = account.allowance, 0
-                try:
-                    await self._return_quota(account.subscription_id, account.period, unspent)
-                except DatabaseAway:
-                    account.allowance += unspent
-                    return
+                await self._return_quota(account.subscription_id, account.period, unspent)
 
     # Rate
 
@@ -250,18 +249,14 @@ class Admission:
     # Quota
 
     async def _lease(self, account: Account, at_us: int) -> None:
-        """One lease of quota for all that wait. Raises Problem when Postgres is away."""
-        if account.leasing is not None:
-            await asyncio.shield(account.leasing)
-            return
-        account.leasing = asyncio.get_running_loop().create_future()
+        """One lease of quota for all that wait; it is taken even if they leave. Raises Problem when Postgres is away."""
+        if account.leasing is None:
+            account.leasing = asyncio.ensure_future(self._ask_postgres(account, at_us))
+            account.leasing.add_done_callback(lambda _: setattr(account, "leasing", None))
         try:
-            await self._ask_postgres(account, at_us)
+            await asyncio.shield(account.leasing)
         except DatabaseAway:
             raise problems.away("The monthly quota cannot be checked at the moment.") from None
-        finally:
-            account.leasing.set_result(None)
-            account.leasing = None
 
     async def _lease_early(self, account: Account, at_us: int) -> None:
         """Fetch before the last unit is spent, so that nobody waits; a failure is told to whoever needs it."""

@@ -91,6 +91,9 @@ class Call:
                 self.task = asyncio.ensure_future(self._run_patiently())
         except problems.Problem as problem:
             self._refuse(problem)
+        except Exception:
+            log.exception("a call failed inside the gateway")
+            self._refuse(problems.upstream_failed())
 
     def leave(self) -> None:
         """The caller is gone: stop the upstream, record the call as aborted."""

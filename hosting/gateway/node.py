@@ -110,7 +110,7 @@ class Node:
         try:
             async with asyncio.timeout(5):
                 await self.admission.bring_back(idle_only=False)
-        except TimeoutError:
+        except (TimeoutError, DatabaseAway):
             self.log.warning("leases were not returned: they come back when the spool is settled")
         await self.ear.stop()
         await self.redis.stop()
@@ -163,7 +163,8 @@ class Node:
             self.log.warning("this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s)
 
     async def _bring_back_idle(self) -> None:
-        await self.admission.bring_back(idle_only=True)
+        if self.keys.database_is_up:
+            await self.admission.bring_back(idle_only=True)
 
     async def _sync(self) -> None:
         loop = asyncio.get_running_loop()
@@ -185,6 +186,7 @@ class Node:
         return {
             "in_flight": self.counters.in_flight,
             "connections": len(self.connections),
+            "body_bytes_held": self.limits.bodies_bytes - self.doorway.room,
             "connections_turned_away_total": self.doorway.turned_away,
             "connections_closed_slow_total": self.counters.closed_slow,
             "requests_refused_framing_total": self.counters.refused_framing,
@@ -212,7 +214,7 @@ class Node:
         return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder)
 
     async def _return_quota(self, subscription_id: int, start: date, unspent: int) -> None:
-        await self.database.run(quota.bring_back, subscription_id, start, self.spool.holder, unspent)
+        await self.database.run_once(quota.bring_back, subscription_id, start, self.spool.holder, unspent)
 
     async def _revoke_leaked(self, query: bytes) -> None:
         for raw in keys.find_texts(query):

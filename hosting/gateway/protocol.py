@@ -48,7 +48,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     __slots__ = (
         "config", "server_state", "app_state", "loop", "node", "transport", "parser", "address", "phase", "deadline",
-        "request", "header_bytes", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
+        "request", "header_bytes", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
         "failed", "reading_paused", "client",
     )  # fmt: skip
 
@@ -66,6 +66,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.deadline = NEVER
         self.request = Request()
         self.header_bytes = 0
+        self.held = 0
         self.seen = 0
         self.queue: deque[Request] = deque()
         self.call: Call | None = None
@@ -94,11 +95,10 @@ class GatewayProtocol(asyncio.Protocol):
         self.server_state.connections.discard(self)
         self.node.doorway.leave(self.address)
         self.failed = True
-        self._free(self.request.size + sum(request.size for request in self.queue))
+        self._release(self.request.size + sum(request.size for request in self.queue))
         self.queue.clear()
         if self.call is not None:
             call, self.call = self.call, None
-            self._free(call.size)
             call.leave()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
@@ -215,15 +215,16 @@ class GatewayProtocol(asyncio.Protocol):
         request = self.request
         request.size += len(data)
         request.body.append(data)
+        has_room = self.node.doorway.hold(len(data))
         if request.size > self.node.limits.body_bytes:
             self._reject(problems.body_too_large(self.node.limits.body_bytes))
-        elif not self.node.doorway.hold(len(data)):
+        elif not has_room:
             self._reject(problems.away("Too many large requests are being received."))
 
     def on_message_complete(self) -> None:
         if self.failed or self.parser.should_upgrade():
             return
-        request = self.request
+        request, self.request = self.request, _NONE
         if self.call is None and (self.cycle is None or self.cycle.response_complete):
             self._start(request)
         elif len(self.queue) < self.node.limits.pipelined:
@@ -236,6 +237,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _start(self, request: Request) -> None:
         self.phase, self.deadline = BUSY, NEVER
+        self.held = request.size
         self.keep_alive = request.keep_alive and not self.draining
         self.closing = b"" if self.keep_alive else CLOSING
         path, _, query = request.url.partition(b"?")
@@ -281,8 +283,6 @@ class GatewayProtocol(asyncio.Protocol):
         self.cycle.body += b"".join(request.body)
         self.cycle.more_body = False
         self.cycle.message_event.set()
-        self._free(request.size)
-        request.size = 0
         task = self.loop.create_task(self.cycle.run_asgi(self.config.loaded_app))
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
@@ -327,16 +327,14 @@ class GatewayProtocol(asyncio.Protocol):
         self.transport.abort()
 
     def _finished(self) -> None:
-        if self.call is not None:
-            self._free(self.call.size)
-            self.call = None
-        self.request = _NONE
+        self.call = None
         self._next()
 
     def _cycle_done(self) -> None:
         self.loop.call_soon(self._next)
 
     def _next(self) -> None:
+        self._release()
         self.server_state.total_requests += 1
         if self.failed or self.transport.is_closing():
             return
@@ -361,7 +359,7 @@ class GatewayProtocol(asyncio.Protocol):
         if self.failed:
             return
         self.failed = True
-        self._free(self.request.size)
+        self._release(self.request.size)
         self.request = _NONE
         self.node.counters.refused_framing += 1
         if self.call is not None or (self.cycle is not None and not self.cycle.response_complete):
@@ -394,7 +392,9 @@ class GatewayProtocol(asyncio.Protocol):
             self.reading_paused = True
             self.transport.pause_reading()
 
-    def _free(self, size: int) -> None:
+    def _release(self, more: int = 0) -> None:
+        """The bodies of the request that was answered, and `more` bytes, are no longer held."""
+        size, self.held = self.held + more, 0
         if size:
             self.node.doorway.free(size)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -50,10 +51,17 @@ class Database:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="orm")
 
     async def run(self, work: Callable[..., Answer], *args: Any) -> Answer:
-        """`work(*args)` in a thread. Raises DatabaseAway when Postgres does not answer in time."""
+        """`work(*args)` in a thread, where it may run twice. Raises DatabaseAway when Postgres does not answer in time."""
+        return await self._run(_patiently, work, args)
+
+    async def run_once(self, work: Callable[..., Answer], *args: Any) -> Answer:
+        """The same for work that must not run twice: after DatabaseAway nobody knows whether it was done."""
+        return await self._run(_strictly, work, args)
+
+    async def _run(self, how: Callable[..., Answer], work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, _patiently, work, args), self.deadline_s)
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, how, work, args), self.deadline_s)
         except (TimeoutError, OperationalError, InterfaceError) as error:
             raise DatabaseAway from error
 
@@ -62,16 +70,19 @@ class Database:
 
 
 def _patiently(work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
-    """A connection that died while idle costs one more try, never an error; all work here may run twice."""
+    """A connection that died while idle costs one more try, never an error."""
+    try:
+        return _strictly(work, args)
+    except (OperationalError, InterfaceError):
+        return _strictly(work, args)
+
+
+def _strictly(work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
     try:
         return work(*args)
     except (OperationalError, InterfaceError):
         connection.close()
-        try:
-            return work(*args)
-        except (OperationalError, InterfaceError):
-            connection.close()
-            raise
+        raise
 
 
 def database_time_us() -> int:
@@ -198,12 +209,18 @@ def _route(version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.
         origin, prefix = addresses.parse(upstream.base_url, is_external)
         secret = _secret(upstream)
     except (ValueError, outbound.Refused, credentials.Unreadable) as error:
-        log.error("version %s has an unusable upstream: %s", version.pk, error)
+        _complain(version.pk, str(error))
         return None, b"", b""
     fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
     infer = f"POST {prefix}/infer HTTP/1.1\r\n{fixed}"
     ready = f"GET {prefix}/ready HTTP/1.1\r\n{fixed}\r\n"
     return origin, infer.encode(), ready.encode()
+
+
+@lru_cache(1000)
+def _complain(version_pk: int, why: str) -> None:
+    """Once for each reason, not at each look."""
+    log.error("version %s has an unusable upstream: %s", version_pk, why)
 
 
 def _secret(upstream: Upstream) -> str:

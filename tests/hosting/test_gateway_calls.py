@@ -12,6 +12,7 @@ from tritonclient.utils import InferenceServerException
 from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import ApiKey, Application, Subscription, UsageHour
+from hosting import credentials
 from hosting.models import Upstream
 from marketplace.lib.nudge import nudge
 from tests import cast
@@ -321,3 +322,32 @@ def test_applications_of_the_test_environment_are_metered_as_such(gateway, stage
     from consumption.models import UsageEvent
 
     assert UsageEvent.objects.get(subscription_id=subscription.pk).environment == "test"
+
+
+# ── External endpoints ────────────────────────────────────────────────────
+
+
+def external(version, url, credential=""):
+    sealed = credentials.seal(credential, version.pk) if credential else None
+    facts = {"kind": "external", "base_url": url, "is_ready": True, "credential": sealed}
+    Upstream.objects.update_or_create(version=version, defaults=facts)
+    nudge("version")
+
+
+def test_an_external_endpoint_gets_its_credential_and_never_the_callers_key(gateway, stage, version):
+    _, key = subscriber(version)
+    external(version, f"{stage.stub.url}/income", "sk-of-the-endpoint")
+    until(
+        lambda: gateway.infer(infer_path(version), key)[0] == 200 and stage.stub.seen[-1][0].startswith(b"POST /income/infer"),
+        5,
+        gateway.said,
+    )
+    head, _ = stage.stub.seen[-1]
+    assert b"authorization: Bearer sk-of-the-endpoint" in head and key.encode() not in head
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "https://169.254.169.254/x", "https://[::ffff:127.0.0.1]/x", "https://10.0.0.1/x"])
+def test_an_address_inside_the_network_is_not_called(gateway, version, url):
+    _, key = subscriber(version)
+    external(version, url)
+    until(lambda: gateway.infer(infer_path(version), key)[0] == 503, 5, gateway.said)
