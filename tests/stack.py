@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection
 
 from hosting.drivers import ray_head
-from marketplace.dev import environment, lineup
+from marketplace import settings as facts
+from marketplace.dev import environment, lineup, postgres, redis
 from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.status import Status
@@ -19,6 +20,7 @@ from marketplace.dev.supervisor import Supervisor
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
+PLACE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
 def on_redis(number):
@@ -31,21 +33,41 @@ def on_database(name):
 
 
 class Stack:
-    """`portal` and `gateway` are base URLs; `orm()` lets a test use models on the stack's database; `manage()` runs a command."""
+    """`portal` and `gateway` are base URLs; `orm()` lets a test use models on the stack's database; `manage()` runs a command.
 
-    def __init__(self, folder: Path, blocker, engine=True):
+    `own_stores`: Postgres and Redis are the stack's too, durable as in the demo, so that a test may kill them.
+    """
+
+    def __init__(self, folder: Path, blocker, engine=True, own_stores=False, workers=0):
         self.run = RunDir(folder / "run").prepare()
         self.blocker = blocker
         self.engine = engine
         self.ports = choose_all(lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}) | lineup.replica_ports()
         self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-        stores = {"DATABASE_URL": on_database(self.database), "REDIS_URL": on_redis(STACK_REDIS)}
+        self.own_stores = own_stores
+        stores = self.store_urls()
         self.environment = environment.common(self.run) | stores | environment.demo(self.ports)
+        if workers:
+            self.environment["GATEWAY_WORKERS"] = str(workers)
         self.supervisor = Supervisor(self.run, Status(self.run), self.environment)
         self.portal = self.environment["PORTAL_URL"]
         self.gateway = self.environment["GATEWAY_URL"]
 
     def __enter__(self):
+        try:
+            self.begin()
+            self.supervisor.until_ready()
+        except BaseException:
+            self.supervisor.stop()
+            raise
+        return self
+
+    def begin(self):
+        """Stores first, then a database with today's schema, then everything that stands on it."""
+        if self.own_stores:
+            self.supervisor.start(postgres.postgres(self.run, self.ports["postgres"]))
+            self.supervisor.start(redis.redis(self.run, self.ports["redis"]))
+            self.supervisor.until_ready()
         self.make_database()
         self.manage("migrate", "--no-input", "--verbosity", "0")
         self.supervisor.start(lineup.web(self.ports["web"]))
@@ -54,19 +76,20 @@ class Stack:
         self.supervisor.start(lineup.beat(self.run))
         if self.engine:
             self.supervisor.start(lineup.engine(self.run, self.ports))
-        try:
-            self.supervisor.until_ready()
-        except BaseException:
-            self.supervisor.stop()
-            raise
-        return self
 
     def __exit__(self, *_):
         self.supervisor.stop()
         ray_head.stop(self.run.path, grace=0)
 
+    def store_urls(self):
+        if self.own_stores:
+            database = postgres.url(self.run, self.ports["postgres"], self.database)
+            return {"DATABASE_URL": database, "REDIS_URL": redis.url(self.run, self.ports["redis"])}
+        return {"DATABASE_URL": on_database(self.database), "REDIS_URL": on_redis(STACK_REDIS)}
+
     def make_database(self):
-        with psycopg.connect(on_database("postgres"), autocommit=True) as server:
+        url = re.sub(r"/[^/]*$", "/postgres", self.environment["DATABASE_URL"])
+        with psycopg.connect(url, autocommit=True) as server:
             server.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
             server.execute(f'CREATE DATABASE "{self.database}"')
 
@@ -101,19 +124,25 @@ class Stack:
     @contextmanager
     def orm(self):
         """Models on the stack's database, committed at once, with the stack's artifact folder."""
-        tested = connection.settings_dict["NAME"]
+        tested = {name: connection.settings_dict[name] for name in PLACE}
         with self.blocker.unblock():
-            use_database(self.database)
+            use_place(facts.database(self.environment["DATABASE_URL"]))
             try:
                 yield
             finally:
-                use_database(tested)
+                use_place(tested)
 
 
 def use_database(name):
+    """Another database of the same server."""
+    use_place({"NAME": name})
+
+
+def use_place(place):
+    """Models speak to this database from now on; `place` is a part of a DATABASES entry."""
     connection.close()
     connection.close_pool()
-    connection.settings_dict["NAME"] = name
+    connection.settings_dict.update({name: place[name] for name in PLACE if name in place})
 
 
 @contextmanager

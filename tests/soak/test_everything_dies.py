@@ -1,0 +1,216 @@
+"""Everything is killed with SIGKILL, again and again, under load; then the client's own log is joined with the books.
+
+    python3 manage.py test -m soak tests/soak -q        SOAK_SECONDS (90), SOAK_RPS (200), SOAK_SEED
+
+The client sees only the gateway and writes down what it was answered. Two subscriptions: one with room, one whose monthly
+quota is about half of what is asked of it. Nothing in the stack is a stub: one small model in two replicas of the engine.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from consumption import metering, spool
+from consumption.models import QuotaPeriod, StaleHour, UsageEvent
+from governance import actions as governance
+from hosting import actions as hosting
+from marketplace.dev.rundir import ROOT
+from marketplace.lib import nudge, signing
+from tests import cast
+from tests.gateway import REQUEST, infer_path, subscriber
+from tests.soak.killing import Killer
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("soak")]
+SECONDS = float(os.environ.get("SOAK_SECONDS", "90"))
+RATE = float(os.environ.get("SOAK_RPS", "200"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
+SHARES = {"wide": 9, "tight": 1}
+TIGHT_QUOTA = max(20, int(SECONDS * RATE / 10 / 2))
+EVERY_S = min(3.0, SECONDS / 10)
+WORKERS = 2
+# What an outage may look like to a caller. 401 and 403 never: nobody's key became wrong.
+ALLOWED = {"wide": {200, 502, 503, 504}, "tight": {200, 429, 502, 503, 504}}
+
+
+@pytest.fixture(scope="module")
+def soaked(tmp_path_factory, django_db_blocker):
+    with Stack(tmp_path_factory.mktemp("soak"), django_db_blocker, own_stores=True, workers=WORKERS) as stack:
+        yield stack
+
+
+@pytest.fixture
+def orm(soaked, settings):
+    """The stack's database, Redis, artifact folder and secrets for the models in this process."""
+    run = soaked.run
+    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
+    settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
+    settings.QUARANTINE_ROOT = str(run.path / "tmp")
+    settings.REDIS_URL = soaked.environment["REDIS_URL"]
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
+    settings.STORAGES = settings.STORAGES | {"artifacts": files}
+    for cached in (signing._private_key, nudge._redis):
+        cached.cache_clear()
+    yield soaked.orm
+    for cached in (signing._private_key, nudge._redis):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def served(soaked, orm, tmp_path):
+    """(the published version, {label: (subscription id, key)}): two replicas answer."""
+    with orm():
+        version = published_on_two_replicas(soaked, tmp_path)
+        terms = {"wide": 10_000_000, "tight": TIGHT_QUOTA}
+        sold = {label: subscriber(version, label, monthly_quota=quota) for label, quota in terms.items()}
+        return version, {label: (subscription.pk, key) for label, (subscription, key) in sold.items()}
+
+
+def published_on_two_replicas(stack, folder):
+    version = cast.draft_version(cast.model(name="Soak check"), "1.0.0")
+    cast.upload_tiny(version, folder)
+    version.refresh_from_db()
+    cast.publishing.submit(version.created_by, version)
+    version.refresh_from_db()
+    if version.state == "submitted":
+        governance.check(version)
+    cast.decide_all(version)
+    stack.wait_until(lambda: state(version) == "published", 180)
+    hosting.scale(version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8)
+    stack.wait_until(lambda: running(version) == 2, 120)
+    return version
+
+
+def state(version):
+    version.refresh_from_db()
+    return version.state
+
+
+def running(version):
+    return version.deployment.replicas.filter(ended_at=None, state="running").count()
+
+
+class Load:
+    """The client process, its log, and what it says at its end."""
+
+    def __init__(self, stack, version, sold, folder, seconds, rate):
+        self.log = folder / "client.log"
+        plan = folder / "requests.json"
+        path = infer_path(version)
+        plan.write_text(json.dumps({"requests": {label: request(path, key) for label, (_, key) in sold.items()}, "shares": SHARES}))
+        words = [sys.executable, "-m", "tests.soak.client", stack.ports["gateway"], seconds, rate, plan, self.log]
+        self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def result(self, stack):
+        """Supervises on, for the client waits for a gateway that is away."""
+        stack.wait_until(lambda: self.process.poll() is not None, 120)
+        return json.loads(self.process.stdout.read())
+
+    def answers(self):
+        """[(label, status, request id)] in the order in which they came."""
+        lines = (line.split() for line in self.log.read_text().splitlines())
+        return [(label, int(status), request_id) for label, status, request_id in lines]
+
+
+def request(path, key):
+    body = REQUEST.decode()
+    return f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, served, tmp_path):
+    version, sold = served
+    load = Load(soaked, version, sold, tmp_path, SECONDS, RATE)
+    killer = Killer(soaked, version.model.slug, SEED)
+    killer.run(SECONDS - EVERY_S, EVERY_S)
+    said = load.result(soaked)
+    began = time.monotonic()
+    with orm():
+        settle(soaked, version, load.answers())
+        counts = join(load.answers(), sold, version)
+        counts |= {"books": metering.balance(), "drift": metering.quota_drift(), "quota": quotas(sold)}
+    report = {
+        "seconds": SECONDS, "rate": RATE, "seed": SEED, "client": said, "kills": killer.fired, "killed": sum(killer.fired.values()),
+        "settled_s": round(time.monotonic() - began, 1), "restarts": restarts(soaked), **counts, "history": killer.history,
+    }  # fmt: skip
+    (tmp_path / "everything-dies.json").write_text(json.dumps(report, indent=1))
+    verdict = json.dumps({name: value for name, value in report.items() if name != "history"})
+    print(f"\n{verdict}\n{tmp_path / 'everything-dies.json'}")
+    assert all(killer.fired.values()), f"a kind was never killed: {verdict}"
+    assert report["lost"] == report["duplicate"] == report["foreign"] == report["misrecorded"] == 0, verdict
+    assert report["unseen"] <= said["lost"] + said["hung"] and said["hung"] == 0, verdict
+    assert report["not_allowed"] == {}, verdict
+    assert report["books"]["difference"] == {"calls": 0, "units": 0} and report["drift"] == [], verdict
+    assert all(used == charged <= limit for used, charged, _, limit in report["quota"].values()), verdict
+    assert all(leased == used for used, _, leased, _ in report["quota"].values()), verdict
+    assert report["quota"]["tight"][0] >= 0.9 * min(TIGHT_QUOTA, said["sent"] / 10), verdict
+    assert report["acknowledged"] >= 0.3 * SECONDS * RATE, verdict
+
+
+def settle(stack, version, answers):
+    """Wait until everything runs again, every journal of a dead process is shipped, and all hours are rolled up."""
+    stack.wait_until(lambda: all(one.state == "ready" for one in stack.supervisor.programs.values()), 120)
+    acknowledged = {request_id for _, status, request_id in answers if status == 200}
+    stack.wait_until(lambda: acknowledged <= stored(acknowledged), 60)
+    stack.wait_until(lambda: len(list(spool.segments(stack.run.path / "spool"))) == WORKERS, 60)
+    stack.wait_until(lambda: not StaleHour.objects.exists(), 60)
+    stack.wait_until(leases_are_back, 60)
+    stack.wait_until(lambda: running(version) == 2, 120)
+
+
+def stored(ids):
+    return {event_id.hex for event_id in UsageEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+
+
+def leases_are_back():
+    return all(period.leased == period.used for period in QuotaPeriod.objects.all())
+
+
+def join(answers, sold, version):
+    """The client's log and the events, put together: how many of each kind of disagreement."""
+    fields = ("event_id", "subscription_id", "outcome", "http_status", "units", "model_id", "version_id")
+    events = [(row[0].hex, *row[1:]) for row in UsageEvent.objects.values_list(*fields)]
+    by_id = {event[0]: event for event in events}
+    ours = {subscription_id: label for label, (subscription_id, _) in sold.items()}
+    seen = {request_id: (label, status) for label, status, request_id in answers}
+    acknowledged = [request_id for _, status, request_id in answers if 200 <= status < 300]
+    foreign = [event for event in events if event[1] not in ours or (event[5], event[6]) != (version.model_id, version.pk)]
+    unseen = [event for event in events if event[0] not in seen]
+    return {
+        "answers": len(answers),
+        "acknowledged": len(acknowledged),
+        "events": len(events),
+        "outcomes": Counter(event[2] for event in events),
+        "lost": len(set(acknowledged) - by_id.keys()),
+        "duplicate": len(events) - len(by_id) + len(acknowledged) - len(set(acknowledged)),
+        "foreign": len(foreign),
+        "misrecorded": sum(not agrees(by_id[one], *seen[one], ours) for one in seen.keys() & by_id.keys()),
+        "unseen": len(unseen),
+        "unseen_outcomes": Counter(event[2] for event in unseen),
+        "not_allowed": Counter(f"{label} {status}" for label, status, _ in answers if status not in ALLOWED[label]),
+    }
+
+
+def agrees(event, label, status, ours):
+    """The event says what the client was told, and charges exactly what was answered."""
+    _, subscription_id, outcome, http_status, units, *_ = event
+    answered = status == 200
+    return ours.get(subscription_id) == label and http_status == status and (outcome == "ok") == answered and units == int(answered)
+
+
+def quotas(sold):
+    """By label: used, units of its events, leased, the limit."""
+    found = {}
+    for label, (subscription_id, _) in sold.items():
+        period = QuotaPeriod.objects.get(subscription_id=subscription_id)
+        charged = sum(UsageEvent.objects.filter(subscription_id=subscription_id).values_list("units", flat=True))
+        found[label] = (period.used, charged, period.leased, period.quota)
+    return found
+
+
+def restarts(stack):
+    return {name: running.restarts for name, running in stack.supervisor.programs.items() if running.restarts}
