@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -230,6 +230,7 @@ def route(version, url):
     Upstream.objects.update_or_create(version=version, defaults={"kind": "engine", "base_url": url, "is_ready": True})
 
 
+@transaction.atomic
 def live_version(entry=None, number="1.0.0", url="", **facts):
     """A version as the journey leaves it, by its row alone: published and routed to `url`."""
     entry = entry or cast.model()

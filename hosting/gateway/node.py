@@ -72,6 +72,7 @@ class Node:
         self._snapshot_nudge = asyncio.Event()
         self._key_nudge = asyncio.Event()
         self._looking: asyncio.Future[None] | None = None
+        self._one_look = asyncio.Lock()
 
     @classmethod
     def from_environment(cls) -> "Node":
@@ -135,16 +136,20 @@ class Node:
         return bool(kids)
 
     async def await_model(self, subscriber: Subscriber) -> None:
-        """A key whose model the snapshot does not have yet is newer than the snapshot: look now, once for all that wait."""
-        if subscriber.model_id in self.snapshot.ids:
-            return
-        if self._looking is None:
-            self._looking = asyncio.ensure_future(self._look_at_models())
-            self._looking.add_done_callback(self._looked)
-        try:
-            await asyncio.shield(self._looking)
-        except DatabaseAway:
-            raise away("The model's routes cannot be read at the moment.") from None
+        """A key whose model the snapshot does not have yet is newer than the snapshot: look now, once for all that wait.
+
+        The look that was joined may have begun too early, so there may be a second one.
+        """
+        for _ in range(2):
+            if subscriber.model_id in self.snapshot.ids:
+                return
+            if self._looking is None:
+                self._looking = asyncio.ensure_future(self._look_at_models())
+                self._looking.add_done_callback(self._looked)
+            try:
+                await asyncio.shield(self._looking)
+            except DatabaseAway:
+                raise away("The model's routes cannot be read at the moment.") from None
 
     def _looked(self, _: "asyncio.Future[None]") -> None:
         self._looking = None
@@ -152,8 +157,8 @@ class Node:
     # What the loops do
 
     async def _look_at_models(self) -> None:
-        fresh = await self.database.run(snapshot.snapshot, self.snapshot if self.is_ready() else None)
-        self.snapshot = fresh
+        async with self._one_look:  # an older look must never replace a newer one
+            self.snapshot = await self.database.run(snapshot.snapshot, self.snapshot if self.is_ready() else None)
 
     async def _look_at_clock(self) -> None:
         before = time.monotonic_ns()
