@@ -32,3 +32,8 @@ def can_revoke_key(user, key):
 def can_see_model_usage(user, model):
     """Per consuming team: the publisher and those who oversee. Counts, never payloads."""
     return user.is_on(model.owner_team) or user.has_role("curator", "auditor", "admin", "finance")
+
+
+def can_reconcile(user):
+    """Whether the statement agrees with the events: finance, and those who oversee or operate. Counts of all teams."""
+    return user.has_role("finance", "auditor", "curator", "admin", "operator")

@@ -270,6 +270,17 @@ def segments(folder: Path) -> Iterator[Path]:
     return iter(sorted(folder.glob("*.spool")))
 
 
+def begun_us(fd: int, slot: int) -> int | None:
+    """When the call of a slot began, in us since 1970; None when the slot is unused (or torn).
+
+    Reads the file instead of mapping it: a map of a file that is cut meanwhile would kill its reader.
+    """
+    raw = os.pread(fd, _SEAL_SIZE + _START_SIZE, HEADER + slot * SLOT)
+    if len(raw) < _SEAL_SIZE + _START_SIZE or not raw[0]:
+        return None
+    return _START.unpack(raw[_SEAL_SIZE:])[1]
+
+
 def dead_holders(folder: Path) -> list[str]:
     """Holders whose process is gone and who left no segment behind."""
     return [path.stem for path in folder.glob("*.alive") if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))]

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -11,7 +12,8 @@ from catalog.pages import model_frame, open_model
 from consumption import actions, usage
 from consumption.forms import ApplicationForm, DecideForm, KeyForm, SubscribeForm
 from consumption.models import ApiKey, Application, Subscription
-from consumption.permissions import can_decide_subscription, can_manage_application, can_see_model_usage
+from consumption.permissions import can_decide_subscription, can_manage_application, can_reconcile, can_see_model_usage
+from consumption.reconciliation import reconciliation
 from marketplace.lib.forms import show, submitted
 
 
@@ -136,6 +138,13 @@ def my_usage(request):
         "by_application": usage.by(subscriptions, window, "application__name"),
     }
     return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
+
+
+def reconciled(request):
+    """Do events, hours and days agree, for each team and month? For finance and those who oversee."""
+    if not can_reconcile(request.user):
+        raise Http404
+    return render(request, "consumption/reconciliation.html", {"reconciliation": reconciliation(), "at": timezone.now()})
 
 
 def model_usage(request, slug):

@@ -11,3 +11,8 @@ def can_operate(user, deployment):
 def can_read_logs(user, deployment):
     """What a replica writes may tell about a model's inside: the publishing team and the operators."""
     return can_operate(user, deployment)
+
+
+def can_see_operations(user):
+    """The whole fleet and what its stores are doing. Not asked of a model: operators, managers, administrators."""
+    return user.is_authenticated and user.has_role("operator", "admin", "curator")

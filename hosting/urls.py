@@ -9,4 +9,5 @@ urlpatterns = [
     path("models/<slug:slug>/deployment/", views.deployment, name="deployment"),
     path("models/<slug:slug>/versions/<str:number>/deployment/", views.steer, name="steer"),
     path("operations/", views.operations, name="operations"),
+    path("metrics", views.metrics, name="metrics"),
 ]

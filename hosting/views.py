@@ -1,20 +1,23 @@
 """Pages of the runtime: a model's deployment, one version's controls, the fleet."""
 
 from django.contrib import messages
-from django.http import Http404
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from hosting import actions, fleet, replicas
+from hosting import actions, exposition, fleet, replicas, scale, watch
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.forms import ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
-from hosting.permissions import can_operate
+from hosting.permissions import can_operate, can_see_operations
 from marketplace.lib.forms import submitted
 
 LOG_LINES = 100
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 def deployment(request, slug):
@@ -24,15 +27,25 @@ def deployment(request, slug):
     context["deployments"] = fleet.deployments_of(context["versions"])
     for one in context["deployments"]:
         one.steer_url = _steer_url(one) if can_operate(request.user, one) else ""
+    context |= _replicas_over_time(request, context["deployments"])
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
 
 def operations(request):
-    """The fleet, for operators: what runs, what does not and why."""
-    if not request.user.has_role("operator", "admin", "curator"):
+    """For operators: what runs, what does not and why, how full it is, what waits."""
+    if not can_see_operations(request.user):
         raise Http404
-    return render(request, "hosting/_operations.html" if request.htmx else "hosting/operations.html", fleet.overview())
+    return render(request, "hosting/_operations.html" if request.htmx else "hosting/operations.html", watch.overview())
+
+
+@login_not_required
+@never_cache
+def metrics(request):
+    """The marketplace's state for Prometheus: to a scraper on this machine, or to an operator who looks."""
+    if not (_is_direct_from_here(request) or can_see_operations(request.user)):
+        raise Http404
+    return HttpResponse(exposition.text(), content_type=exposition.CONTENT_TYPE)
 
 
 def steer(request, slug, number):
@@ -46,13 +59,36 @@ def steer(request, slug, number):
         if done:
             messages.success(request, said)
             return redirect(_steer_url(found))
+    shown = fleet.deployments_of([found.version_id])
     context = {
-        "deployment": fleet.deployments_of([found.version_id])[0],
+        "deployment": shown[0],
+        **_replicas_over_time(request, shown),
         "forms": {name: form for name, (form, _verb, _said) in forms.items()},
         "previous": actions.version_before(found.version),
         "log_text": "\n".join(_log_lines(found)),
     }
     return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _replicas_over_time(request, deployments):
+    """Give each deployment its `.over_time` chart; returns the choice of spans."""
+    span = scale.span(request.GET.get("span"))
+    drawn = scale.charts(deployments, span)
+    for one in deployments:
+        one.over_time = drawn[one.pk]
+    return {"span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS]}
+
+
+def _span_tab(request, span, is_current):
+    query = request.GET.copy()
+    query["span"] = span.slug
+    return {"label": span.label, "url": f"?{query.urlencode()}", "current": is_current}
+
+
+def _is_direct_from_here(request):
+    """From loopback, and not passed on by a proxy on this machine for somebody elsewhere."""
+    passed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
+    return request.META["REMOTE_ADDR"] in LOOPBACK and not passed_on
 
 
 def _operated(request, slug, number):

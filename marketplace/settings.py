@@ -232,6 +232,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")
 SERVING_DRIVER = os.environ.get("SERVING_DRIVER", "hosting.drivers.ray.RayDriver")
 ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:8100")  # the engine's ingress: where the gateway sends calls
 ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # its control interface
+# What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
+# where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
+SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
+GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
+GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []

@@ -30,6 +30,7 @@ def frame(request):
     return {
         "can_review": bool(roles & set(REVIEWER_ROLES)),
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
+        "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
         "unread_notices": Notice.objects.filter(recipient=user, read_at=None).count(),
     }

@@ -37,7 +37,7 @@ OPEN = {
     "healthz", "problems", "problem", "account_login", "account_logout", "account_inactive", "account_signup", "account_reauthenticate",
     "account_email", "account_email_verification_sent", "account_change_password", "account_set_password", "account_reset_password",
     "account_confirm_login_code", "account_confirm_email", "account_reset_password_from_key_done", "account_reset_password_from_key",
-    "account_reset_password_done",
+    "account_reset_password_done", "hosting:metrics",
 }  # fmt: skip
 
 # (name, method): (about what, answers)
@@ -61,6 +61,7 @@ PAGES = {
     ("governance:suspend", "post"): ("version", (302, 403, 403, 302, 302, 403)),
     ("consumption:access", "get"): (None, SIGNED_IN),
     ("consumption:usage", "get"): (None, SIGNED_IN),
+    ("consumption:reconciliation", "get"): (None, (302, 404, 404, 404, 200, 200)),
     ("consumption:new_application", "get"): (None, SIGNED_IN),
     ("consumption:new_application", "post"): (None, (302, 422, 302, 422, 422, 422)),
     ("consumption:application", "get"): ("application", (302, 404, 200, 404, 200, 200)),

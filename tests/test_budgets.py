@@ -24,6 +24,7 @@ LISTS = [
     ("consumption:consumers", "alice", 30),
     ("consumption:model_usage", "alice", 30),
     ("consumption:plans", "maya", 30),
+    ("consumption:reconciliation", "vera", 15),
     ("governance:queue", "rita", 25),
     ("hosting:operations", "otto", 25),
     ("notices:notices", "alice", 20),

@@ -1,0 +1,68 @@
+"""How far the gateway's journal is ahead of Postgres. Read from the files, so it is true with every gateway process dead."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Max
+
+from consumption import spool
+from consumption.models import SpoolOffset
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """`waiting` calls are journalled and not yet in Postgres, running calls included; the oldest began `oldest_s` seconds ago.
+
+    `is_here` False: the journal is not on this machine. `segments`: files still open. `shipped_at`: when the position last moved.
+    """
+
+    is_here: bool
+    segments: int = 0
+    waiting: int = 0
+    oldest_s: float | None = None
+    shipped_at: datetime | None = None
+
+
+def backlog(folder: Path | None = None) -> Backlog:
+    """The Backlog of a spool folder; by default that of settings. Two queries, sixteen small reads a file."""
+    folder = folder or Path(settings.SPOOL_DIR)
+    if not folder.is_dir():
+        return Backlog(is_here=False)
+    positions = dict(SpoolOffset.objects.values_list("spool", "offset"))
+    looked = [_look(path, positions.get(path.stem, 0)) for path in spool.segments(folder)]
+    begun = [at_us for _, at_us in looked if at_us is not None]
+    return Backlog(
+        is_here=True,
+        segments=len(looked),
+        waiting=sum(waiting for waiting, _ in looked),
+        oldest_s=max(0.0, time.time() - min(begun) / 1e6) if begun else None,
+        shipped_at=SpoolOffset.objects.aggregate(at=Max("shipped_at"))["at"],
+    )
+
+
+def _look(path: Path, position: int) -> tuple[int, int | None]:
+    """(calls after `position`, when the first of them began in us) of one segment; nothing when it was put aside meanwhile."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0, None
+    try:
+        return _used(fd, position) - position, spool.begun_us(fd, position)
+    finally:
+        os.close(fd)
+
+
+def _used(fd: int, position: int) -> int:
+    """The first unused slot at or after `position`. Slots are used in order, so halving finds it."""
+    low, high = position, spool.SLOTS
+    while low < high:
+        middle = (low + high) // 2
+        if spool.begun_us(fd, middle) is None:
+            high = middle
+        else:
+            low = middle + 1
+    return low

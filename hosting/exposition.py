@@ -1,0 +1,82 @@
+"""The marketplace's own state as Prometheus metrics. Read from Postgres and Redis at each scrape, so any web process tells the same.
+
+Labels are bounded: the states of a deployment, nothing that a person can name.
+"""
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import Count
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily as Gauge
+
+from consumption.backlog import backlog
+from consumption.models import StaleHour
+from governance.models import Review
+from hosting import watch
+from hosting.models import Deployment, DeploymentState, Incident, Replica
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PARTITION_KEPT_S = 300  # the oldest event is found by reading the whole partition
+
+
+def text():
+    """All metrics in the Prometheus text format, as bytes."""
+    registry = CollectorRegistry()
+    registry.register(Marketplace())
+    return generate_latest(registry)
+
+
+class Marketplace:
+    """The collector: one family per question."""
+
+    def collect(self):
+        yield _deployments()
+        yield Gauge("marketplace_replicas_running", "Processes that serve versions", _replicas_running())
+        yield Gauge("marketplace_incidents_open", "Incidents that are not closed", Incident.objects.filter(closed_at=None).count())
+        yield Gauge("marketplace_reviews_overdue", "Open reviews past their due time", _overdue())
+        yield Gauge("marketplace_audit_events_unsequenced", "Events of the record not chained yet", watch.audit_waiting())
+        yield from _tasks()
+        yield from _usage()
+
+
+def _deployments():
+    counted = dict(Deployment.objects.values_list("state").annotate(n=Count("pk")).order_by())
+    family = Gauge("marketplace_deployments", "Deployments by state", labels=["state"])
+    for state in DeploymentState.values:
+        family.add_metric([state], counted.get(state, 0))
+    return family
+
+
+def _replicas_running():
+    return Replica.objects.filter(state=Replica.State.RUNNING, ended_at=None).count()
+
+
+def _overdue():
+    return Review.objects.open().filter(due_at__lt=timezone.now()).count()
+
+
+def _tasks():
+    """Without Redis there is no length, and `redis_up` says why."""
+    queue = watch.queue()
+    yield Gauge("marketplace_redis_up", "Does Redis answer the portal?", queue is not None)
+    if queue:
+        yield Gauge("marketplace_tasks_waiting", "Background tasks in the broker", queue.waiting)
+        yield Gauge("marketplace_tasks_taken", "Background tasks that a worker has taken and not finished", queue.taken)
+
+
+def _usage():
+    journal = backlog()
+    if journal.is_here:
+        yield Gauge("marketplace_spool_waiting_calls", "Calls in the journal and not in Postgres, running ones included", journal.waiting)
+        yield Gauge("marketplace_spool_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0)
+    yield Gauge("marketplace_usage_stale_hours", "Hours with events that their roll-up has not seen", StaleHour.objects.count())
+    age = cache.get_or_set("hosting:default-partition-age", default_partition_age_s, PARTITION_KEPT_S)
+    yield Gauge("marketplace_usage_default_partition_oldest_seconds", "Age of the oldest event in the default partition", age)
+
+
+def default_partition_age_s():
+    """Seconds; 0 when the default partition is empty."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::bigint FROM consumption_usageevent_default")
+        return cursor.fetchone()[0]

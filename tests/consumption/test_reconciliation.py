@@ -1,0 +1,110 @@
+"""Events = hours = days, per team and month, on a page that says in words where they are not."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.urls import reverse
+from django.utils import timezone
+
+from consumption import metering
+from consumption.models import ApiKey, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.reconciliation import reconciliation
+from tests import cast
+from tests.gateway import live_version, subscriber
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def subscription(db):
+    """One subscription with 12 calls of two days, rolled up."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consumption_usageevent")
+    version = live_version()
+    made, _ = subscriber(version)
+    for days_ago in (0, 1):
+        for _ in range(6):
+            call(made, version, timezone.now() - timedelta(days=days_ago))
+    metering.mark_all_stale()
+    metering.roll_up()
+    return made
+
+
+def call(subscription, version, at, subscription_id=None):
+    key = ApiKey.objects.get(subscription=subscription)
+    return UsageEvent.objects.create(
+        event_id=uuid.uuid4(), at=at, subscription_id=subscription_id or subscription.pk, key_id=key.pk,
+        application_id=subscription.application_id, team_id=subscription.application.team_id, model_id=version.model_id,
+        version_id=version.pk, outcome="ok", http_status=200, units=1, duration_us=900,
+    )  # fmt: skip
+
+
+def page(client):
+    client.force_login(cast.finn())
+    return client.get(reverse("consumption:reconciliation")).content.decode()
+
+
+def test_what_was_rolled_up_agrees(client, subscription):
+    found = reconciliation()
+    assert found.wrong == [] and found.waiting_hours == 0
+    assert {way: (count.calls, count.units) for way, count in found.totals.items()} == dict.fromkeys(("events", "hours", "days"), (12, 12))
+    assert {line.team for line in found.lines} == {str(subscription.application.team)}
+    assert "They agree." in page(client)
+
+
+def test_a_changed_hour_is_told_in_words(client, subscription):
+    row = UsageHour.objects.order_by("hour").last()
+    UsageHour.objects.filter(pk=row.pk).update(calls=F("calls") + 3, units=F("units") - 1)
+    [wrong] = reconciliation().wrong
+    assert wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."] and wrong.difference == 3
+    text = page(client)
+    assert "They do not agree." in text and wrong.differences[0] in text and "Differs" in text
+
+
+def test_a_lost_day_is_told_in_words(client, subscription):
+    UsageDay.objects.order_by("day").last().delete()
+    assert reconciliation().wrong[0].differences == ["Days count 6 calls fewer and 6 units fewer than the events."]
+
+
+def test_a_call_of_nobody_is_seen(client, subscription):
+    version = subscription.model.versions.get()
+    call(subscription, version, timezone.now(), subscription_id=987_654)
+    metering.mark_all_stale()
+    metering.roll_up()
+    [wrong] = reconciliation().wrong
+    assert (wrong.team, wrong.events.calls, wrong.hours.calls, wrong.days.calls) == (None, 1, 0, 0)
+    assert "Nobody that is known" in page(client)
+
+
+def test_days_that_are_being_recomputed_are_left_out_and_told(client, subscription):
+    now = timezone.now()
+    call(subscription, subscription.model.versions.get(), now)
+    StaleHour.objects.create(hour=now.replace(minute=0, second=0, microsecond=0))
+    found = reconciliation()
+    assert found.wrong == [] and found.waiting_hours == 1 and found.totals["events"].calls == 6
+    assert "Calls have just arrived" in page(client)
+
+
+def test_it_is_for_finance_and_those_who_oversee(client, subscription):
+    for person, expected in ((cast.maya(), 404), (cast.alice(), 404), (cast.vera(), 200), (cast.otto(), 200), (cast.finn(), 200)):
+        client.force_login(person)
+        assert client.get(reverse("consumption:reconciliation")).status_code == expected, person
+    text = page(client)
+    assert "Reconciliation</a>" in text, "finance finds it in the navigation"
+    client.force_login(cast.maya())
+    assert "Reconciliation</a>" not in client.get(reverse("consumption:usage")).content.decode()
+
+
+def test_more_teams_do_not_need_more_queries(client, subscription, django_assert_max_num_queries):
+    client.force_login(cast.finn())
+    with django_assert_max_num_queries(12):
+        client.get(reverse("consumption:reconciliation"))
+
+
+def test_nothing_to_compare_is_said(client, db):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consumption_usageevent")
+    assert "No calls to compare" in page(client)
