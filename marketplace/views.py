@@ -33,6 +33,7 @@ def frame(request):
         "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
         "unread_notices": Notice.objects.filter(recipient=user, read_at=None).count(),
+        "demo_mode": settings.DEMO_MODE,
     }
 
 
