@@ -1,5 +1,6 @@
 """One gateway process: uvicorn around the protocol and the application, on a socket that its parent opened."""
 
+import gc
 import logging
 import os
 import socket
@@ -19,6 +20,9 @@ class Server(uvicorn.Server):
         node = self.lifespan.state.get("node")
         if node is not None:
             node.connections = self.server_state.connections
+        gc.collect()
+        gc.freeze()  # Django's modules live for ever: no collection needs to walk them
+        gc.set_threshold(20_000, 20, 50)
         if self.told >= 0:
             os.write(self.told, b"1")
 
