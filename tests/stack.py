@@ -20,6 +20,7 @@ from marketplace.dev.supervisor import Supervisor
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
+PREFERRED = lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}
 PLACE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
@@ -32,6 +33,11 @@ def on_database(name):
     return re.sub(r"/[^/]*$", f"/{name}", settings.DATABASE_URL)
 
 
+def beside_others():
+    """A block of its own: a demo or another stack that is just starting has its ports chosen and does not hold them yet."""
+    return choose_all({name: 28100 + offset for offset, name in enumerate(PREFERRED)}) | lineup.replica_ports(30000)
+
+
 class Stack:
     """`portal` and `gateway` are base URLs; `orm()` lets a test use models on the stack's database; `manage()` runs a command.
 
@@ -42,7 +48,7 @@ class Stack:
         self.run = RunDir(folder / "run").prepare()
         self.blocker = blocker
         self.engine = engine
-        self.ports = choose_all(lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}) | lineup.replica_ports()
+        self.ports = beside_others() if own_stores else choose_all(PREFERRED) | lineup.replica_ports()
         self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.own_stores = own_stores
         stores = self.store_urls()
