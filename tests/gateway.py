@@ -20,6 +20,7 @@ from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import UsageEvent
 from hosting.models import Upstream
+from marketplace.dev.processes import die_with_parent
 from marketplace.dev.rundir import ROOT
 from marketplace.lib import nudge as nudges
 from tests import cast
@@ -152,7 +153,9 @@ class Gateway:
             **{f"GATEWAY_{name.upper()}": str(value) for name, value in self.limits.items()},
         }
         self.log = open(self.folder / "gateway.log", "ab")  # noqa: SIM115 - lives as long as the process
-        self.process = subprocess.Popen([sys.executable, "-m", "hosting.gateway"], env=env, cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hosting.gateway"], env=env, cwd=ROOT, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent
+        )
         self.wait_ready()
 
     def wait_ready(self, seconds=30):
