@@ -1,7 +1,7 @@
 """What runs, as pages and the API show it."""
 
 from django.core.cache import cache
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, F, Prefetch, Q
 from django.utils import timezone
 
 from hosting import measured
@@ -18,7 +18,7 @@ def deployments_of(versions):
     found = Deployment.objects.filter(version__in=versions).select_related("version__model", "version__upstream")
     found = list(found.order_by("-version__major", "-version__minor", "-version__patch"))
     for deployment in found:
-        replicas = list(deployment.replicas.all()[:REPLICAS_SHOWN])
+        replicas = list(deployment.replicas.order_by(F("ended_at").desc(nulls_first=True), "-started_at")[:REPLICAS_SHOWN])
         deployment.live_replicas = [r for r in replicas if r.ended_at is None]
         deployment.past_replicas = [r for r in replicas if r.ended_at is not None]
         deployment.samples = list(HealthSample.objects.filter(version=deployment.version_id)[:SAMPLES_SHOWN])[::-1]

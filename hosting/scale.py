@@ -33,7 +33,7 @@ def span(slug):
 
 
 def charts(deployments, span):
-    """{deployment id: {"title", "labels", "values"}}: the most replicas at once in each step. One query for all."""
+    """{deployment id: {"title", "labels", "series"}}: the most replicas at once in each step. One query for all."""
     edges = span.edges()
     rows = Replica.objects.filter(Q(ended_at=None) | Q(ended_at__gte=edges[0]), deployment__in=deployments)
     lives = {}
@@ -44,7 +44,7 @@ def charts(deployments, span):
         one.pk: {
             "title": f"Replicas of version {one.version.number}, last {span.label.removeprefix('1 ')}",
             "labels": labels,
-            "values": most_at_once(lives.get(one.pk, []), edges),
+            "series": [{"name": "At once", "values": most_at_once(lives.get(one.pk, []), edges)}],
         }
         for one in deployments
     }

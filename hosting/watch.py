@@ -17,7 +17,7 @@ from redis.retry import Retry
 from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
-from hosting.models import HealthSample
+from hosting.models import Deployment, HealthSample
 from marketplace.audit.models import AuditEvent
 
 REDIS_S = 0.5
@@ -26,6 +26,7 @@ KEPT_S = 4  # several operators look at a page that refreshes every five seconds
 MINUTE = timedelta(minutes=1)
 SPOOL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
 QUEUE_LONG = 100
+ANSWERING = (Deployment.State.READY, Deployment.State.SCALED_TO_ZERO)  # the latter starts with the first call
 
 BUSY = """
 SELECT version_id, count(*), sum(duration_us) / 60e6 FROM consumption_usageevent
@@ -47,6 +48,9 @@ def overview():
     _add_load(found["deployments"])
     facts = {
         **found,
+        "ready": sum(row.state in ANSWERING for row in found["deployments"]),
+        "ready_of": f"of {len(found['deployments'])}",
+        "calls_per_s": sum(row.calls_per_s for row in found["deployments"]),
         "gateway": gateways.report(),
         "backlog": backlog(),
         "queue": queue(),

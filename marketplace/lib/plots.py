@@ -5,7 +5,7 @@ distorting its text. Vertical positions are pixels of a fixed height, 0 at the t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Number = int | float
@@ -73,11 +73,22 @@ def line_path(values: Values, top: float, height: float) -> str:
     return "".join(path)
 
 
-def area_path(values: Values, top: float, height: float) -> str:
-    """Like `line_path`, closed along the base; missing values count as 0."""
+def area_path(values: Values, top: float, height: float, line: Callable[[Values, float, float], str] = line_path) -> str:
+    """Like `line`, closed along the base; missing values count as 0."""
     if not values:
         return ""
-    return line_path([v or 0 for v in values], top, height) + f"L100 {height:.2f}L0 {height:.2f}Z"
+    return line([v or 0 for v in values], top, height) + f"L100 {height:.2f}L0 {height:.2f}Z"
+
+
+def step_path(values: Values, top: float, height: float) -> str:
+    """SVG path of a line that stays level over each value's share of the width; a missing value lifts the pen."""
+    path, pen_down, share = [], False, 100 / max(len(values), 1)
+    for i, value in enumerate(values):
+        if value is not None:
+            y = height * (1 - value / top)
+            path.append(f"{'L' if pen_down else 'M'}{share * i:.2f} {y:.2f}L{share * (i + 1):.2f} {y:.2f}")
+        pen_down = value is not None
+    return "".join(path)
 
 
 def axis_labels(labels: Sequence[str], most: int = 4) -> list[Label]:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from consumption import metering, spool
 from consumption.backlog import backlog
 from consumption.models import UsageEvent
-from hosting import gateways, scale, watch
+from hosting import fleet, gateways, scale, watch
 from hosting.models import Deployment, Incident, Replica
 from tests import cast
 
@@ -138,6 +138,7 @@ def test_redis_away_is_an_answer_and_not_an_error(settings):
 def test_all_is_well_says_so(settings, monkeypatch):
     gateway_reports(settings)
     monkeypatch.setattr(watch, "engine_answers", lambda: True)
+    monkeypatch.setattr(watch, "queue", lambda: watch.Queue(0, 1))
     assert "Everything answers, nothing piles up" in page(cast.otto())
 
 
@@ -192,16 +193,29 @@ def test_the_most_at_once_in_each_step():
     assert scale.most_at_once([], at) == [0] * 6
 
 
+def over_time(deployment, slug):
+    return scale.charts([deployment], scale.span(slug))[deployment.pk]["series"][0]["values"]
+
+
+def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):
+    since = timezone.now()
+    Replica.objects.bulk_create(
+        Replica(deployment=deployment, replica_id=f"old{n}", state="gone", started_at=since, ended_at=since) for n in range(30)
+    )
+    [shown] = fleet.deployments_of([deployment.version_id])
+    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(shown.past_replicas) == 18
+
+
 def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_num_queries):
     hours_ago = timezone.now() - timedelta(hours=5, minutes=10)
     Replica.objects.create(
         deployment=deployment, replica_id="c", state="gone", started_at=hours_ago, ended_at=hours_ago + timedelta(minutes=5)
     )
     with django_assert_num_queries(1):
-        [hour] = scale.charts([deployment], scale.span("nonsense")).values()
-    [day] = scale.charts([deployment], scale.span("24h")).values()
-    assert (hour["values"][-1], max(hour["values"]), len(hour["values"])) == (2, 2, 60)
-    assert (day["values"][-1], sum(value == 1 for value in day["values"]), len(day["values"])) == (2, 1, 96)
+        hour = over_time(deployment, "nonsense")
+    day = over_time(deployment, "24h")
+    assert (hour[-1], max(hour), len(hour)) == (2, 2, 60)
+    assert (day[-1], sum(value == 1 for value in day), len(day)) == (2, 1, 96)
     client.force_login(cast.maya())
     address = reverse("hosting:deployment", args=[deployment.version.model.slug])
     assert "Replicas of version 1.0.0, last hour" in client.get(address).content.decode()

@@ -41,3 +41,10 @@ def test_captions_stay_inside_the_drawing(count):
     labels = plots.axis_labels([str(n) for n in range(count)])
     assert all(0 <= label.x <= 100 for label in labels)
     assert len(labels) <= 4
+
+
+def test_a_step_line_stays_level_and_jumps():
+    assert plots.step_path([1, 2], 2, 10) == "M0.00 5.00L50.00 5.00L50.00 0.00L100.00 0.00"
+    assert plots.step_path([1, None, 2], 2, 10) == "M0.00 5.00L33.33 5.00M66.67 0.00L100.00 0.00"
+    assert plots.step_path([], 2, 10) == ""
+    assert plots.area_path([1], 2, 10, plots.step_path) == "M0.00 5.00L100.00 5.00L100 10.00L0 10.00Z"

@@ -35,11 +35,12 @@ def sparkline(values, label="Trend"):
 
 
 @register.inclusion_tag("components/charts/line.html")
-def line_chart(title, labels, series, unit="", threshold=None, height=HEIGHT):
-    """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend."""
+def line_chart(title, labels, series, unit="", threshold=None, height=HEIGHT, steps=False):
+    """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend; `steps` for what jumps."""
     series = _named(series, title)
     top = _top([*_flat(series), threshold or 0])
-    drawn = [_drawn_line(s, top, height, len(series) == 1) for s in series]
+    line = plots.step_path if steps else plots.line_path
+    drawn = [_drawn_line(s, top, height, len(series) == 1, line) for s in series]
     limit = None if threshold is None else {"value": threshold, "y": height * (1 - threshold / top)}
     return _frame(title, labels, series, unit, top, height) | {"drawn": drawn, "limit": limit}
 
@@ -76,10 +77,10 @@ def _named(series, title):
     return [{"tone": str(i % 5 + 1), **s} for i, s in enumerate(series)]
 
 
-def _drawn_line(series, top, height, filled):
+def _drawn_line(series, top, height, filled, line):
     whole = filled and None not in series["values"]
-    area = plots.area_path(series["values"], top, height) if whole else ""
-    return series | {"line": plots.line_path(series["values"], top, height), "area": area}
+    area = plots.area_path(series["values"], top, height, line) if whole else ""
+    return series | {"line": line(series["values"], top, height), "area": area}
 
 
 def _frame(title, labels, series, unit, top, height):
