@@ -12,7 +12,7 @@ import json
 import time
 from typing import Any
 
-from hosting.gateway import problems, resolve
+from hosting.gateway import cross_origin, problems, resolve
 from hosting.gateway.authenticate import Subscriber
 from hosting.gateway.call import key_from
 from hosting.gateway.node import Node
@@ -58,6 +58,7 @@ async def _answer(scope: dict[str, Any], send: Any) -> None:
         (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
+        *node.cross_origin,
     ]
     await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
     await send({"type": "http.response.body", "body": body})
@@ -67,6 +68,8 @@ async def _route(node: Node, scope: dict[str, Any]) -> Answer:
     parts = scope["path"].strip("/").split("/")
     if parts[0] != "v2":
         raise problems.no_such_route()
+    if scope["method"] == "OPTIONS":
+        return 204, b"", cross_origin.on_preflight()
     match parts[1:]:
         case [] | ["health", "live" | "ready"]:
             handler = _server

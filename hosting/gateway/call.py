@@ -228,7 +228,7 @@ class Call:
         self.chunked = length is None
         framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %b\r\n" % length
         lines += (
-            framing, self.node.date_head, self.version.answer_head, self.account.limit_head(self.at_us),
+            framing, self.node.common_head, self.version.answer_head, self.account.limit_head(self.at_us),
             self.caller.closing,
             b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n",
         )  # fmt: skip

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from consumption import keys, quota
 from consumption.spool import OUTCOMES, Spool
-from hosting.gateway import limits, metrics, snapshot
+from hosting.gateway import cross_origin, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
 from hosting.gateway.pool import Pool
@@ -64,7 +64,8 @@ class Node:
         self.admission = Admission(bounds, self.redis, workers, self._take_quota, self._return_quota, self._saw_epoch)
         self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach)
         self.snapshot = Snapshot({}, 0.0)
-        self.date_head = b""
+        self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
+        self.common_head = b""  # the same lines on every answer, made anew with each tick
         self.running: dict[int, int] = {}  # calls that each version is answering
         self.connections: set[Any] = set()
         self._epoch = 0
@@ -177,7 +178,7 @@ class Node:
 
     async def _tick(self) -> None:
         now = time.monotonic()
-        self.date_head = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        self.common_head = f"date: {formatdate(usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
         self.pool.tick(now)
         for connection in list(self.connections):
             connection.tick(now)

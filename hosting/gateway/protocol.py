@@ -258,6 +258,9 @@ class GatewayProtocol(asyncio.Protocol):
         else:
             self.refuse(problems.no_such_route(), "", b"")
             return
+        if request.method == b"OPTIONS":
+            self._ask_app(request, path, b"")
+            return
         if request.method != b"POST":
             self.refuse(problems.wrong_method(b"POST"), "", b"")
             return
@@ -306,7 +309,7 @@ class GatewayProtocol(asyncio.Protocol):
         lines = [
             problems.status_line(problem.status),
             b"content-type: ", problems.MEDIA_TYPE, b"\r\ncontent-length: %d\r\n" % len(body),
-            self.node.date_head, b"x-request-id: ", request_id.encode(), b"\r\n", extra,
+            self.node.common_head, b"x-request-id: ", request_id.encode(), b"\r\n", extra,
         ]  # fmt: skip
         for name, value in problem.headers:
             lines += (name, b": ", value, b"\r\n")

@@ -351,3 +351,12 @@ def test_an_address_inside_the_network_is_not_called(gateway, version, url):
     _, key = subscriber(version)
     external(version, url)
     until(lambda: gateway.infer(infer_path(version), key)[0] == 503, 5, gateway.said)
+
+
+def test_the_portals_pages_may_call_from_the_browser_and_no_others(gateway, version, settings):
+    _, key = subscriber(version)
+    status, headers, _ = gateway.request("OPTIONS", infer_path(version), origin="https://elsewhere.example")
+    assert status == 204 and "authorization" in headers["access-control-allow-headers"].lower()
+    answers = [headers, gateway.infer(infer_path(version), key)[1], gateway.infer(infer_path(version), "mkc_nonsense")[1]]
+    assert {answer["access-control-allow-origin"] for answer in answers} == {settings.PORTAL_URL}
+    assert all("access-control-allow-credentials" not in answer for answer in answers)
