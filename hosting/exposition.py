@@ -1,6 +1,6 @@
 """The marketplace's own state as Prometheus metrics. Read from Postgres and Redis at each scrape, so any web process tells the same.
 
-Labels are bounded: the states of a deployment, nothing that a person can name.
+Labels are bounded: states of a deployment, names of our tasks; nothing that a person can name.
 """
 
 from django.core.cache import cache
@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.core import GaugeMetricFamily as Gauge
 
 from consumption.backlog import backlog
@@ -15,6 +16,7 @@ from consumption.models import StaleHour
 from governance.models import Review
 from hosting import watch
 from hosting.models import Deployment, DeploymentState, Incident, Replica
+from marketplace.lib import broker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PARTITION_KEPT_S = 300  # the oldest event is found by reading the whole partition
@@ -58,11 +60,19 @@ def _overdue():
 
 def _tasks():
     """Without Redis there is no length, and `redis_up` says why."""
-    queue = watch.queue()
+    queue = broker.queue()
     yield Gauge("marketplace_redis_up", "Does Redis answer the portal?", queue is not None)
     if queue:
         yield Gauge("marketplace_tasks_waiting", "Background tasks in the broker", queue.waiting)
         yield Gauge("marketplace_tasks_taken", "Background tasks that a worker has taken and not finished", queue.taken)
+        yield _tasks_ended()
+
+
+def _tasks_ended():
+    family = CounterMetricFamily("marketplace_tasks_ended", "Background tasks that ended, by name and how", labels=["task", "state"])
+    for labels, count in sorted(broker.ended().items()):
+        family.add_metric(labels, count)
+    return family
 
 
 def _usage():

@@ -2,25 +2,21 @@
 
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from datetime import timedelta
 
-import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
 from hosting.models import Deployment, HealthSample
 from marketplace.audit.models import AuditEvent
+from marketplace.lib import broker
 
-REDIS_S = 0.5
 ENGINE_S = 1.0
 KEPT_S = 4  # several operators look at a page that refreshes every five seconds
 MINUTE = timedelta(minutes=1)
@@ -34,14 +30,6 @@ WHERE at >= %s AND NOT is_demo GROUP BY version_id
 """
 
 
-@dataclass(frozen=True)
-class Queue:
-    """Background tasks: waiting in the broker, and taken by a worker."""
-
-    waiting: int
-    taken: int
-
-
 def overview():
     """Everything on the operations page: the fleet, its load, and what waits."""
     found = fleet.overview()
@@ -53,7 +41,7 @@ def overview():
         "calls_per_s": sum(row.calls_per_s for row in found["deployments"]),
         "gateway": gateways.report(),
         "backlog": backlog(),
-        "queue": queue(),
+        "queue": broker.queue(),
         "audit_waiting": audit_waiting(),
         "stale_hours": StaleHour.objects.count(),
         "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
@@ -94,17 +82,6 @@ def load_by_version():
     with connection.cursor() as cursor:
         cursor.execute(BUSY, [timezone.now() - MINUTE])
         return {version: (calls, float(busy)) for version, calls, busy in cursor.fetchall()}
-
-
-def queue():
-    """The Queue; None when Redis does not answer."""
-    try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=Retry(NoBackoff(), 0)
-        ) as broker:
-            return Queue(broker.llen("celery"), broker.hlen("unacked"))
-    except redis.RedisError:
-        return None
 
 
 def audit_waiting():

@@ -4,6 +4,8 @@ import os
 
 from celery import Celery
 
+from marketplace.lib import broker  # noqa: F401 (counts how tasks end)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -14,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from consumption import metering, spool
 from consumption.backlog import backlog
 from consumption.models import UsageEvent
-from hosting import fleet, gateways, scale, watch
+from hosting import fleet, gateways, scale, tasks, watch
 from hosting.models import Deployment, Incident, Replica
+from marketplace.lib import broker
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -131,14 +132,15 @@ def test_a_segment_that_is_full_is_counted_whole(settings, monkeypatch):
 
 def test_redis_away_is_an_answer_and_not_an_error(settings):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    assert watch.queue() is None
+    assert broker.queue() is None and broker.ended() == {}
+    broker.count(tasks.probe, "SUCCESS")
     assert "background work waits for the sweeps" in page(cast.otto())
 
 
 def test_all_is_well_says_so(settings, monkeypatch):
     gateway_reports(settings)
     monkeypatch.setattr(watch, "engine_answers", lambda: True)
-    monkeypatch.setattr(watch, "queue", lambda: watch.Queue(0, 1))
+    monkeypatch.setattr(broker, "queue", lambda: broker.Queue(0, 1))
     assert "Everything answers, nothing piles up" in page(cast.otto())
 
 
@@ -163,6 +165,12 @@ def test_metrics_tell_the_state(deployment, settings):
     assert found["marketplace_audit_events_unsequenced", None] == watch.audit_waiting() > 0
     assert found["marketplace_redis_up", None] == 1 and ("marketplace_tasks_waiting", None) in found
     assert ("marketplace_spool_waiting_calls", None) not in found, "there is no journal on this machine"
+
+
+def test_tasks_are_counted_by_how_they_ended():
+    told = broker.ended().get(("hosting.probe", "FAILURE"), 0)
+    broker.count(tasks.probe, "FAILURE")
+    assert f'marketplace_tasks_ended_total{{state="FAILURE",task="hosting.probe"}} {told + 1}.0' in metrics().content.decode()
 
 
 def test_metrics_are_for_this_machine_and_for_operators():
