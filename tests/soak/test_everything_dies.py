@@ -9,17 +9,21 @@ quota is about half of what is asked of it. Nothing in the stack is a stub: one 
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 
 import pytest
+from django.utils import timezone
 
+from catalog.models import ModelVersion
 from consumption import metering, spool
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
 from governance import actions as governance
 from hosting import actions as hosting
+from hosting.models import HealthSample
 from marketplace.dev.rundir import ROOT
 from marketplace.lib import nudge, signing
 from tests import cast
@@ -35,6 +39,7 @@ SHARES = {"wide": 9, "tight": 1}
 TIGHT_QUOTA = max(20, int(SECONDS * RATE / 10 / 2))
 EVERY_S = min(3.0, SECONDS / 10)
 WORKERS = 2
+SLUG = "soak-check"
 # What an outage may look like to a caller. 401 and 403 never: nobody's key became wrong.
 ALLOWED = {"wide": {200, 502, 503, 504}, "tight": {200, 429, 502, 503, 504}}
 
@@ -73,6 +78,8 @@ def served(soaked, orm, tmp_path):
 
 
 def published_on_two_replicas(stack, folder):
+    if found := ModelVersion.objects.filter(model__slug=SLUG).first():
+        return found
     version = cast.draft_version(cast.model(name="Soak check"), "1.0.0")
     cast.upload_tiny(version, folder)
     version.refresh_from_db()
@@ -83,17 +90,13 @@ def published_on_two_replicas(stack, folder):
     cast.decide_all(version)
     stack.wait_until(lambda: state(version) == "published", 180)
     hosting.scale(version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8)
-    stack.wait_until(lambda: running(version) == 2, 120)
+    stack.wait_until(lambda: len(recorded(version)) == 2, 120)
     return version
 
 
 def state(version):
     version.refresh_from_db()
     return version.state
-
-
-def running(version):
-    return version.deployment.replicas.filter(ended_at=None, state="running").count()
 
 
 class Load:
@@ -131,10 +134,11 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, se
     said = load.result(soaked)
     began = time.monotonic()
     with orm():
-        settle(soaked, version, load.answers())
+        recover(soaked, version, killer)
+        settle(soaked, load.answers())
         counts = join(load.answers(), sold, version)
         afterwards = use_up(soaked, version, sold["tight"][1])
-        settle(soaked, version, load.answers())
+        settle(soaked, load.answers())
         counts |= {"books": metering.balance(), "drift": metering.quota_drift(), "quota": quotas(sold)}
     report = {
         "seconds": SECONDS, "rate": RATE, "seed": SEED, "client": said, "kills": killer.fired, "killed": sum(killer.fired.values()),
@@ -157,15 +161,57 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, se
     assert report["acknowledged"] >= 0.3 * SECONDS * RATE, verdict
 
 
-def settle(stack, version, answers):
-    """Wait until everything runs again, every journal of a dead process is shipped, and all hours are rolled up."""
+def test_no_call_fails_while_the_gateway_is_renewed(soaked, orm, served, tmp_path):
+    """SIGTERM to one worker after the other, then SIGHUP to the parent, which replaces all: nobody outside notices."""
+    version, sold = served
+    killer = Killer(soaked, SLUG, SEED)
+    before = gateway_children(killer)
+    load = Load(soaked, version, sold, tmp_path, 20, RATE / 2)
+    idle(soaked, 2)
+    for name in "01":
+        os.kill(before[name], signal.SIGTERM)
+        soaked.wait_until(lambda name=name: gateway_children(killer)[name] not in (None, before[name]), 40)
+        idle(soaked, 3)
+    os.kill(soaked.pid("gateway"), signal.SIGHUP)
+    soaked.wait_until(lambda: not set(gateway_children(killer).values()) & {*before.values(), None}, 60)
+    said = load.result(soaked)
+    statuses = {label: Counter(status for name, status, _ in load.answers() if name == label) for label in SHARES}
+    verdict = f"{said} {statuses}"
+    assert said["lost"] == said["hung"] == 0, verdict
+    assert set(statuses["wide"]) == {200} and set(statuses["tight"]) <= {200, 429}, verdict
+    with orm():
+        settle(soaked, load.answers())
+
+
+def gateway_children(killer):
+    return {name: killer.gateway_child(name) for name in ("0", "1", "shipping")}
+
+
+def idle(stack, seconds):
+    """Let things run under the supervisor's eye."""
+    by = time.monotonic() + seconds
+    stack.wait_until(lambda: time.monotonic() > by, seconds + 10)
+
+
+def recover(stack, version, killer):
+    """Wait until everything runs again, and until a probe proves that beat, Redis, worker, engine and Postgres work together."""
+    began = timezone.now()
     stack.wait_until(lambda: all(one.state == "ready" for one in stack.supervisor.programs.values()), 120)
+    stack.wait_until(lambda: len(living := set(killer.replicas())) == 2 and living == recorded(version), 120)
+    stack.wait_until(lambda: HealthSample.objects.filter(version=version, at__gt=began).exists(), 60)
+
+
+def settle(stack, answers):
+    """Wait until every journal of a dead process is shipped, every lease is back, and all hours are rolled up."""
     acknowledged = {request_id for _, status, request_id in answers if status == 200}
     stack.wait_until(lambda: acknowledged <= stored(acknowledged), 60)
     stack.wait_until(lambda: len(list(spool.segments(stack.run.path / "spool"))) == WORKERS, 60)
     stack.wait_until(lambda: not StaleHour.objects.exists(), 60)
     stack.wait_until(leases_are_back, 60)
-    stack.wait_until(lambda: running(version) == 2, 120)
+
+
+def recorded(version):
+    return set(version.deployment.replicas.filter(ended_at=None, state="running").values_list("pid", flat=True))
 
 
 def use_up(stack, version, key):
