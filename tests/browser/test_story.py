@@ -1,9 +1,13 @@
 """The story the product exists for, once, on real parts: from registration to a metered call (issue 2, done 2)."""
 
+import re
 import subprocess
 import time
 
+import numpy
 import pytest
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
 
 from tests import cast
 
@@ -66,6 +70,7 @@ def test_from_registration_to_a_metered_call(people, visit, tmp_path):
     shows_one_call(alice, f"{people.portal}/models/income-verification/usage/?window=24h")
     assert time.monotonic() - called_at < 15  # the promise is five seconds; pages are looked at one after the other
     assert "Mortgage origination" in alice.content()
+    speaks_the_protocol(people.gateway, re.search(r"mkc_\w{46}", code).group())
 
 
 def submit_a_model(page, portal, folder):
@@ -169,3 +174,32 @@ def shows_one_call(page, url):
         assert time.monotonic() < deadline, figure.inner_text()
         page.wait_for_timeout(400)
         page.reload()
+
+
+def speaks_the_protocol(gateway, key):
+    """NVIDIA's client, unchanged but for one header: health, metadata, JSON, binary and errors (issue 2, done 3)."""
+    client, headers = triton.InferenceServerClient(gateway.removeprefix("http://")), {"Authorization": f"Bearer {key}"}
+    assert client.is_server_live(headers=headers) and client.is_server_ready(headers=headers)
+    assert client.is_model_ready("income-verification", headers=headers)
+    told = client.get_model_metadata("income-verification", headers=headers)
+    assert told["versions"] == ["1.0.0"] and [one["name"] for one in told["inputs"]] == ["income", "debt"]
+    for binary in (False, True):
+        answer = client.infer("income-verification", columns(binary), outputs=[wanted(binary)], request_id="7", headers=headers)
+        assert answer.as_numpy("score").tolist() == [3700.0, 5200.5]
+        assert answer.get_response()["id"] == "7" and answer.get_response()["model_version"] == "1.0.0"
+    with pytest.raises(InferenceServerException, match="debt.*missing"):
+        client.infer("income-verification", columns(False)[:1], headers=headers)
+    with pytest.raises(InferenceServerException, match="live API key"):
+        client.infer("income-verification", columns(False))
+
+
+def columns(binary):
+    found = []
+    for one in cast.example()["inputs"]:
+        column = triton.InferInput(one["name"], one["shape"], "FP32")
+        found.append(column.set_data_from_numpy(numpy.array(one["data"], numpy.float32), binary_data=binary))
+    return found
+
+
+def wanted(binary):
+    return triton.InferRequestedOutput("score", binary_data=binary)
