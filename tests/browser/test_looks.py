@@ -44,7 +44,7 @@ def test_main_pages(chromium, live_server, client, addresses, scheme, width):
     for username, paths in addresses.items():
         context = signed_in(chromium, live_server, client, username, scheme, width)
         page = context.new_page()
-        page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+        page.on("console", lambda message, kept=faults: message.type == "error" and kept.append(message.text))
         for path in paths:
             assert page.goto(live_server.url + path).status == 200, path
             found = Axe().run(page).response["violations"]
