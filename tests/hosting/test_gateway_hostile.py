@@ -178,7 +178,7 @@ def test_injections_in_every_field_are_refused_quietly(gateway, stage, caller):
 
 
 @pytest.mark.slow
-def test_two_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage, caller):
+def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage, caller):
     path, key, _ = caller
     source = random.Random(5)
     good = request(path, key, REQUEST, "Content-Type: application/json", "Connection: close")
@@ -187,7 +187,7 @@ def test_two_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage
 
     def some(seed):
         mine = random.Random(seed)
-        for _ in range(250):
+        for _ in range(625):
             data = bytearray(good)
             for _ in range(mine.randint(1, 6)):
                 at = mine.randrange(len(data))
