@@ -1,6 +1,6 @@
 """Everything is killed with SIGKILL, again and again, under load; then the client's own log is joined with the books.
 
-    python3 manage.py test -m soak tests/soak -q        SOAK_SECONDS (90), SOAK_RPS (200), SOAK_SEED
+    python3 manage.py test -m soak tests/soak -q        SOAK_SECONDS (90), SOAK_RPS (200), SOAK_SEED (1)
 
 The client sees only the gateway and writes down what it was answered. Two subscriptions: one with room, one whose monthly
 quota is about half of what is asked of it. Nothing in the stack is a stub: one small model in two replicas of the engine.
@@ -28,6 +28,7 @@ from marketplace.dev.rundir import ROOT
 from marketplace.lib import nudge, signing
 from tests import cast
 from tests.gateway import REQUEST, infer_path, subscriber
+from tests.soak.joining import Recorded, join
 from tests.soak.killing import Killer
 from tests.stack import Stack
 
@@ -136,7 +137,7 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, se
     with orm():
         recover(soaked, version, killer)
         settle(soaked, load.answers())
-        counts = join(load.answers(), sold, version)
+        counts = join(load.answers(), events(), labels(sold), (version.model_id, version.pk), ALLOWED)
         afterwards = use_up(soaked, version, sold["tight"][1])
         settle(soaked, load.answers())
         counts |= {"books": metering.balance(), "drift": metering.quota_drift(), "quota": quotas(sold)}
@@ -240,36 +241,13 @@ def leases_are_back():
     return all(period.leased == period.used for period in QuotaPeriod.objects.all())
 
 
-def join(answers, sold, version):
-    """The client's log and the events, put together: how many of each kind of disagreement."""
+def events():
     fields = ("event_id", "subscription_id", "outcome", "http_status", "units", "model_id", "version_id")
-    events = [(row[0].hex, *row[1:]) for row in UsageEvent.objects.values_list(*fields)]
-    by_id = {event[0]: event for event in events}
-    ours = {subscription_id: label for label, (subscription_id, _) in sold.items()}
-    seen = {request_id: (label, status) for label, status, request_id in answers}
-    acknowledged = [request_id for _, status, request_id in answers if 200 <= status < 300]
-    foreign = [event for event in events if event[1] not in ours or (event[5], event[6]) != (version.model_id, version.pk)]
-    unseen = [event for event in events if event[0] not in seen]
-    return {
-        "answers": len(answers),
-        "acknowledged": len(acknowledged),
-        "events": len(events),
-        "outcomes": Counter(event[2] for event in events),
-        "lost": len(set(acknowledged) - by_id.keys()),
-        "duplicate": len(events) - len(by_id) + len(acknowledged) - len(set(acknowledged)),
-        "foreign": len(foreign),
-        "misrecorded": sum(not agrees(by_id[one], *seen[one], ours) for one in seen.keys() & by_id.keys()),
-        "unseen": len(unseen),
-        "unseen_outcomes": Counter(event[2] for event in unseen),
-        "not_allowed": Counter(f"{label} {status}" for label, status, _ in answers if status not in ALLOWED[label]),
-    }
+    return [Recorded(one.hex, *rest, target=(model, version)) for one, *rest, model, version in UsageEvent.objects.values_list(*fields)]
 
 
-def agrees(event, label, status, ours):
-    """The event says what the client was told, and charges exactly what was answered."""
-    _, subscription_id, outcome, http_status, units, *_ = event
-    answered = status == 200
-    return ours.get(subscription_id) == label and http_status == status and (outcome == "ok") == answered and units == int(answered)
+def labels(sold):
+    return {subscription_id: label for label, (subscription_id, _) in sold.items()}
 
 
 def quotas(sold):
