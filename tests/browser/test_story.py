@@ -184,11 +184,11 @@ def speaks_the_protocol(gateway, key):
     told = client.get_model_metadata("income-verification", headers=headers)
     assert told["versions"] == ["1.0.0"] and [one["name"] for one in told["inputs"]] == ["income", "debt"]
     for binary in (False, True):
-        answer = client.infer("income-verification", columns(binary), outputs=[wanted(binary)], request_id="7", headers=headers)
+        answer = client.infer("income-verification", columns(binary), outputs=[wanted(binary)], request_id="7", headers=dict(headers))
         assert answer.as_numpy("score").tolist() == [3700.0, 5200.5]
         assert answer.get_response()["id"] == "7" and answer.get_response()["model_version"] == "1.0.0"
     with pytest.raises(InferenceServerException, match="debt.*missing"):
-        client.infer("income-verification", columns(False)[:1], headers=headers)
+        client.infer("income-verification", columns(False)[:1], headers={"Authorization": f"Bearer {key}"})
     with pytest.raises(InferenceServerException, match="live API key"):
         client.infer("income-verification", columns(False))
 
