@@ -1,6 +1,7 @@
 """The demo's own processes, started for tests: on a database, a Redis number, ports and a folder of their own."""
 
 import os
+import random
 import re
 import subprocess
 from contextlib import contextmanager
@@ -34,8 +35,9 @@ def on_database(name):
 
 
 def beside_others():
-    """A block of its own: a demo or another stack that is just starting has its ports chosen and does not hold them yet."""
-    return choose_all({name: 28100 + offset for offset, name in enumerate(PREFERRED)}) | lineup.replica_ports(30000)
+    """A block of its own, by lot: who is just starting, or was just killed, does not hold the ports that it has chosen."""
+    first = random.randrange(22000, 29000, 50)
+    return choose_all({name: first + offset for offset, name in enumerate(PREFERRED)}) | lineup.replica_ports(first + 1000)
 
 
 class Stack:
