@@ -286,6 +286,11 @@ class Alias(models.Model):
         return f"{self.model}@{self.name}"
 
 
+def stored_as(sha256):
+    """The name of bytes with this digest in the "artifacts" storage."""
+    return f"{sha256[:2]}/{sha256}"
+
+
 class Artifact(models.Model):
     """One stored file of a version. Storage is write-once, named by content."""
 
@@ -307,7 +312,7 @@ class Artifact(models.Model):
     @property
     def storage_name(self):
         """Where the bytes are in the "artifacts" storage."""
-        return f"{self.sha256[:2]}/{self.sha256}"
+        return stored_as(self.sha256)
 
 
 class ModelCard(models.Model):

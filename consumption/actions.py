@@ -91,7 +91,7 @@ def approve_subscription(by, subscription, reason):
     _require_decider(by, subscription)
     _activate(by, subscription, reason)
     tell(
-        _team(subscription.application.team), "subscription", f"{subscription.model} is yours to call",
+        User.objects.on_teams([subscription.application.team]), "subscription", f"{subscription.model} is yours to call",
         body=reason, url=subscription.get_absolute_url(), key=f"subscription-approved:{subscription.pk}",
     )  # fmt: skip
     return subscription
@@ -226,17 +226,13 @@ def _stable_version(model):
 
 def _tell_owners(subscription):
     tell(
-        _team(subscription.model.owner_team), "subscription",
+        User.objects.on_teams([subscription.model.owner_team]), "subscription",
         f"{subscription.application.team} asks to use {subscription.model}"
         if subscription.state == Subscription.State.PENDING
         else f"{subscription.application.team} now uses {subscription.model}",
         body=subscription.purpose, url=subscription.model.get_absolute_url() + "consumers/",
         key=f"subscription-requested:{subscription.pk}",
     )  # fmt: skip
-
-
-def _team(team):
-    return User.objects.filter(memberships__team=team, memberships__left_at=None, is_active=True)
 
 
 def _free_slug(team, name):

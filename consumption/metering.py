@@ -70,14 +70,12 @@ class Shipper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shipped = 0
         self._readers: dict[Path, SegmentReader] = {}
 
     def ship(self) -> int:
         """Copy all that ended since the last time. Returns the number of new events. Raises DatabaseError."""
         new = sum(self._ship_segment(path) for path in spool.segments(self.folder))
         self._settle_dead_holders()
-        self.shipped += new
         return new
 
     def lag(self) -> int:

@@ -245,7 +245,7 @@ def _void_open(version):
 
 
 def _tell_publishers(version, what, body):
-    team = User.objects.filter(memberships__team=version.model.owner_team, memberships__left_at=None)
+    team = User.objects.on_teams([version.model.owner_team])
     key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
     tell(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
 

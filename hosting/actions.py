@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from catalog.models import ModelVersion
-from hosting import health
+from hosting import credentials, health
 from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate
 from marketplace.audit.actions import record
@@ -82,8 +82,6 @@ def version_before(version):
 
 def set_credential(by, version, text):
     """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again."""
-    from hosting import credentials
-
     require(by.is_active and by.is_on(version.model.owner_team), f"Only {version.model.owner_team} sets it.", ask=ASK)
     upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
     if upstream is None:

@@ -296,7 +296,7 @@ def _is_newest_published(version):
 
 def _tell_users(version, kind, title, body):
     teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
-    people = User.objects.filter(memberships__team__in=teams, memberships__left_at=None, is_active=True)
+    people = User.objects.on_teams(teams)
     tell(people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}")
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, stored_as
 from governance.actions import record_gate
 from marketplace.lib.errors import Invalid
 from publishing import signature as signatures
@@ -57,7 +57,7 @@ def _stored_bytes_problem(version):
 def _stored_digest(sha256):
     found = hashlib.sha256()
     try:
-        with read(f"{sha256[:2]}/{sha256}") as stream:
+        with read(stored_as(sha256)) as stream:
             while chunk := stream.read(CHUNK):
                 found.update(chunk)
     except FileNotFoundError:

@@ -38,9 +38,7 @@ class RegisterForm(forms.ModelForm):
         teams = user.teams()
         self.fields["owner_team"].queryset = teams
         self.fields["owner_team"].empty_label = None
-        self.fields["owner"].queryset = User.objects.filter(
-            memberships__team__in=teams, memberships__left_at=None, is_active=True
-        ).distinct()
+        self.fields["owner"].queryset = User.objects.on_teams(teams)
         self.fields["owner"].initial = user
 
     def clean_tags(self):

@@ -1,8 +1,6 @@
 """Who may move a version on its way. The rest of a version's rights are catalog's and governance's."""
 
-from catalog.permissions import can_edit, can_edit_version
-
-__all__ = ["can_edit_version", "can_publish", "can_withdraw", "can_deprecate"]
+from catalog.permissions import can_edit
 
 
 def can_withdraw(user, version):

@@ -3,10 +3,12 @@
 from django.core.files import File
 from django.core.files.storage import storages
 
+from catalog.models import stored_as
+
 
 def store(file):
     """Keep a packages.PackageFile under its digest; the same bytes are kept once. Returns the storage name."""
-    name = f"{file.sha256[:2]}/{file.sha256}"
+    name = stored_as(file.sha256)
     if not storages["artifacts"].exists(name):
         with open(file.path, "rb") as stream:
             storages["artifacts"].save(name, File(stream))

@@ -47,6 +47,10 @@ class People(UserManager):
             user.save(update_fields=["password"])
         return user
 
+    def on_teams(self, teams):
+        """The active people who are on any of `teams` (a queryset or a list) now, each once."""
+        return self.filter(memberships__team__in=teams, memberships__left_at=None, is_active=True).distinct()
+
 
 class User(AbstractUser):
     """A person, or a named system actor. Rights are looked up at call time, never stored in a session or key."""
