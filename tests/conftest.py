@@ -8,9 +8,13 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from marketplace.dev import chromium as browser_program
+from tests import faults
 
-TIERS = ("slow", "soak", "chaos")
 TOGETHER = ("stack", "browser")  # share one started stack: the same xdist worker runs them all
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(faults.Reliability(faults.run_folder()), "reliability")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -20,7 +24,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("stack"))
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    kept = [item for item in items if not any(item.get_closest_marker(tier) for tier in TIERS)]
+    kept = [item for item in items if not any(item.get_closest_marker(tier) for tier in faults.TIERS)]
     if left_out := [item for item in items if item not in kept]:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -43,6 +47,12 @@ def emptying_passes_the_record():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
         yield
+
+
+@pytest.fixture
+def fired():
+    """Counts how often this test's fault happened; if never, the test fails. See tests/faults.py."""
+    return faults.Firings()
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,7 @@ def kill(gateway, name):
     return True
 
 
+@pytest.mark.fault("F9")
 def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=100_000)
@@ -82,6 +83,7 @@ def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, tmp_
     assert metering.quota_drift() == []
 
 
+@pytest.mark.fault("F9")
 @pytest.mark.chaos
 def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, tmp_path):
     version = stage.version()
@@ -94,6 +96,7 @@ def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, tmp_path
     assert len(check_books(stage, subscription, said)) == len(said["acknowledged"])
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.chaos
 def test_a_rolling_reload_fails_no_call(gateway, stage, tmp_path):
     version = stage.version()
@@ -108,6 +111,7 @@ def test_a_rolling_reload_fails_no_call(gateway, stage, tmp_path):
     check_books(stage, subscription, said)
 
 
+@pytest.mark.fault("F9")
 @pytest.mark.soak
 def test_ninety_seconds_of_random_kills(gateway, stage, tmp_path):
     version = stage.version()

@@ -72,6 +72,7 @@ def metric(gateway, name):
     return gateway.metrics().get(f"gateway_{name}", 0)
 
 
+@pytest.mark.fault("F1", "F2")
 @pytest.mark.parametrize("mode", ["hang", *(pytest.param(mode, marks=pytest.mark.chaos) for mode in ("refuse", "slow", "reset"))])
 def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, mode):
     version = stage.version()
@@ -91,6 +92,7 @@ def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, m
     assert gateway.infer(path, key)[0] == 200
 
 
+@pytest.mark.fault("F1")
 @pytest.mark.chaos
 def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty):
     version = stage.version()
@@ -104,6 +106,7 @@ def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty):
     assert set(found) == {200, 429} and found.count(200) <= 1.1 * (20 + 20 * (time.monotonic() - began)) + 1
 
 
+@pytest.mark.fault("F3", "F25")
 def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(gateway, stage, faulty):
     import redis
 
@@ -120,6 +123,7 @@ def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(gat
     assert QuotaPeriod.objects.get(subscription=subscription).leased == 25
 
 
+@pytest.mark.fault("F1", "F24")
 @pytest.mark.chaos
 def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, faulty):
     version = stage.version()
@@ -130,6 +134,7 @@ def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, fau
     until(lambda: gateway.infer(infer_path(version), key)[0] == 401, 5, gateway.said)
 
 
+@pytest.mark.fault("F4")
 @pytest.mark.chaos
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
 def test_postgres_away_serves_cached_keys_and_answers_503_to_others(gateway, stage, faulty, mode):
@@ -158,6 +163,7 @@ def test_postgres_away_serves_cached_keys_and_answers_503_to_others(gateway, sta
     until(lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).count() > 30, 15, gateway.said)
 
 
+@pytest.mark.fault("F4", "F25")
 def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faulty):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=2000)
@@ -172,6 +178,7 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
     until(lambda: gateway.infer(path, key)[0] == 200, 6, gateway.said)
 
 
+@pytest.mark.fault("F28")
 @pytest.mark.chaos
 def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, faulty):
     version = stage.version()
@@ -193,6 +200,7 @@ def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, f
     assert UsageEvent.objects.filter(subscription_id=subscription.pk).count() == sum(answered) == len(answered)
 
 
+@pytest.mark.fault("F23")
 @pytest.mark.chaos
 def test_a_hundred_first_calls_of_one_key_ask_postgres_once(gateway, stage, faulty):
     version = stage.version()

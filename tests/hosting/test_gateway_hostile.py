@@ -61,6 +61,7 @@ def status_of(said):
 # ── Clients ───────────────────────────────────────────────────────────────
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize(
     "lines",
     [
@@ -80,6 +81,7 @@ def test_ambiguous_framing_is_400_and_closes(gateway, stage, caller, lines):
     assert status_of(said) == 400 and closed is not None and closed < 3 and stage.stub.seen == []
 
 
+@pytest.mark.fault("F13")
 def test_a_request_smuggled_behind_another_never_reaches_the_upstream(gateway, stage, caller):
     path, key, _ = caller
     inner = request(path, key)
@@ -87,42 +89,49 @@ def test_a_request_smuggled_behind_another_never_reaches_the_upstream(gateway, s
     assert status_of(said) == 400 and b"\nHTTP/1.1" not in said and stage.stub.seen == []
 
 
+@pytest.mark.fault("F13")
 def test_ten_thousand_headers_are_refused(gateway, caller):
     path, key, _ = caller
     said, closed = raw(gateway, request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(10_000)]))
     assert status_of(said) in (431, 0) and closed is not None
 
 
+@pytest.mark.fault("F13")
 def test_a_hundred_and_one_headers_are_refused_with_words(gateway, caller):
     path, key, _ = caller
     said, _ = raw(gateway, request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(101)]))
     assert status_of(said) == 431 and b"At most 100 headers" in said
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize("start", [b"GET /", b"POST /v2/models/x/infer HTTP/1.1\r\nX: " + b"y" * 500])
 def test_slow_headers_are_closed_in_time(gateway, start):
     said, closed = raw(gateway, start)
     assert closed is not None and 0.5 < closed < 3.5 and status_of(said) in (408, 0)
 
 
+@pytest.mark.fault("F13")
 def test_a_slow_body_is_closed_in_time_and_never_holds_a_replica(gateway, stage, caller):
     path, key, _ = caller
     said, closed = raw(gateway, request(path, key, REQUEST[:20], f"Content-Length: {len(REQUEST)}"), wait=5)
     assert status_of(said) == 408 and closed < 4.5 and stage.stub.seen == []
 
 
+@pytest.mark.fault("F13")
 def test_an_idle_connection_is_closed_in_time(gateway, caller):
     path, key, _ = caller
     said, closed = raw(gateway, request(path, key), wait=6)
     assert status_of(said) == 200 and closed is not None and 1.5 < closed < 5
 
 
+@pytest.mark.fault("F13")
 def test_a_300_mib_body_is_refused_before_it_is_sent(gateway, caller):
     path, key, _ = caller
     said, closed = raw(gateway, request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}"))
     assert status_of(said) == 413 and closed < 3
 
 
+@pytest.mark.fault("F13")
 def test_a_chunked_body_without_end_is_cut_at_the_limit(gateway, stage, caller):
     path, key, _ = caller
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
@@ -131,6 +140,7 @@ def test_a_chunked_body_without_end_is_cut_at_the_limit(gateway, stage, caller):
     assert status_of(said) in (413, 0) and closed is not None and stage.stub.seen == []
 
 
+@pytest.mark.fault("F13")
 def test_a_body_in_six_byte_chunks_is_put_together(gateway, stage, caller):
     path, key, _ = caller
     pieces = [b"%x\r\n%b\r\n" % (len(REQUEST[at : at + 6]), REQUEST[at : at + 6]) for at in range(0, len(REQUEST), 6)]
@@ -177,6 +187,7 @@ def test_injections_in_every_field_are_refused_quietly(gateway, stage, caller):
     assert stage.stub.seen == []
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.slow
 def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage, caller):
     path, key, _ = caller
@@ -210,6 +221,7 @@ def memory(gateway):
     return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.fault("F13")
 def test_good_traffic_goes_on_under_a_hundred_slow_sockets(gateway, caller):
     path, key, _ = caller
     slow = [socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.2", 0)) for _ in range(100)]
@@ -224,6 +236,7 @@ def test_good_traffic_goes_on_under_a_hundred_slow_sockets(gateway, caller):
         client.close()
 
 
+@pytest.mark.fault("F13")
 def test_an_address_may_have_so_many_connections_and_no_more(gateway, stage, caller):
     path, key, _ = caller
     many = [socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.3", 0)) for _ in range(700)]
@@ -234,6 +247,7 @@ def test_an_address_may_have_so_many_connections_and_no_more(gateway, stage, cal
         client.close()
 
 
+@pytest.mark.fault("F13")
 def test_no_body_stays_held_when_its_client_has_gone(gateway, stage, caller):
     path, key, _ = caller
     for body in (REQUEST, b"x" * 300_000):
@@ -253,6 +267,7 @@ def outcomes(stage, subscription, count):
     return sorted(outcome for _, outcome, _ in stage.called(subscription))
 
 
+@pytest.mark.fault("F12")
 @pytest.mark.parametrize(
     ("name", "behave"),
     [
@@ -281,6 +296,7 @@ def test_a_broken_upstream_is_502_in_our_own_words(gateway, stage, caller, name,
     assert gateway.infer(path, key)[0] == 200
 
 
+@pytest.mark.fault("F12")
 def test_a_header_of_the_upstream_cannot_inject_another(gateway, stage, caller):
     path, key, _ = caller
     stage.stub.behave = answer(b"200 OK", ANSWER, b"application/json\r\nset-cookie: a=b", b"content-encoding: x\x0bset-cookie: c\r\n")
@@ -288,6 +304,7 @@ def test_a_header_of_the_upstream_cannot_inject_another(gateway, stage, caller):
     assert "set-cookie" not in headers and status in (200, 502)
 
 
+@pytest.mark.fault("F11")
 def test_a_hanging_upstream_is_504_at_the_deadline_and_is_hung_up_on(gateway, stage, caller):
     path, key, subscription = caller
     stage.stub.behave = lambda c, h, b: time.sleep(3)
@@ -297,6 +314,7 @@ def test_a_hanging_upstream_is_504_at_the_deadline_and_is_hung_up_on(gateway, st
     assert outcomes(stage, subscription, 1) == ["aborted"]
 
 
+@pytest.mark.fault("F11")
 def test_a_dripping_upstream_is_cut_off(gateway, stage, caller):
     path, key, subscription = caller
 
@@ -310,6 +328,7 @@ def test_a_dripping_upstream_is_cut_off(gateway, stage, caller):
     assert outcomes(stage, subscription, 1) == ["upstream_error"]
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.slow
 def test_other_models_do_not_notice_a_hundred_hung_calls(gateway, stage, caller):
     path, key, _ = caller
@@ -384,6 +403,7 @@ def test_a_client_that_reads_slowly_makes_the_upstream_wait(gateway, stage, call
     assert received >= len(large)
 
 
+@pytest.mark.fault("F12")
 @pytest.mark.slow
 def test_five_hundred_mutated_answers_neither_crash_nor_leak(gateway, stage, caller):
     path, key, _ = caller
