@@ -51,7 +51,7 @@ class Account:
 
     __slots__ = (
         "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
-        "tokens", "tokens_until", "room", "denied_until", "filling", "local_due",
+        "tokens", "tokens_until", "room", "denied_until", "filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
         "in_flight", "waiting", "policy_head", "lease",
     )  # fmt: skip
@@ -61,6 +61,7 @@ class Account:
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
+        self.is_local = False  # was the token in hand given without Redis?
         self.filling: asyncio.Future[None] | None = None
         self.allowance = self.left = 0
         self.period_ends_us = 0
@@ -115,12 +116,18 @@ class Admission:
         self.redis = redis
         self.workers = workers
         self.accounts: dict[int, Account] = {}
-        self.degraded = 0
-        self.refused = {"rate": 0, "quota": 0, "concurrency": 0}
+        self.admitted = 0
+        self.admitted_locally = 0
+        self.refused_locally = 0
         self._take_quota = take_quota
         self._return_quota = return_quota
         self._on_epoch = on_epoch
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def degraded(self) -> int:
+        """Decisions that were made without Redis, each call counted once."""
+        return self.admitted_locally + self.refused_locally
 
     def attach(self, subscriber: Subscriber) -> None:
         """Give a key record its account."""
@@ -146,6 +153,10 @@ class Admission:
             return False
         account.tokens -= 1
         account.in_flight += 1
+        if account.is_local:
+            self.admitted_locally += 1
+        else:
+            self.admitted += 1
         if account.quota is not None:
             account.allowance -= 1
             account.quota_used = now
@@ -215,8 +226,8 @@ class Admission:
         granted, room, wait_us, epoch = answer
         now = time.monotonic()
         if granted:
-            left = account.tokens if now < account.tokens_until else 0
-            account.tokens, account.room = left + granted, room
+            left = account.tokens if now < account.tokens_until and not account.is_local else 0
+            account.tokens, account.room, account.is_local = left + granted, room, False
             account.tokens_until = now + self.limits.lease_life_s
         else:
             account.room = 0
@@ -237,13 +248,14 @@ class Admission:
 
     def _take_locally(self, account: Account, now: float) -> None:
         """Without Redis: the same algorithm on this process' share of the rate. Raises Problem."""
-        self.degraded += 1
         interval = account.interval * self.workers
         burst = max(1, account.burst // self.workers)
         due = max(account.local_due, now)
         if due - now > interval * (burst - 1) + 1e-9:
+            self.refused_locally += 1
             raise self._rate_problem(account, due - now - interval * (burst - 1))
         account.local_due = due + interval
+        account.is_local = True
         account.tokens, account.room, account.tokens_until = 1, 0, now + self.limits.lease_life_s
 
     # Quota
@@ -286,7 +298,6 @@ class Admission:
             async with asyncio.timeout(max(0.0, by - time.monotonic())):
                 await waiting
         except TimeoutError:
-            self.refused["concurrency"] += 1
             raise problems.Problem(
                 503,
                 "too-many-at-once",
@@ -298,7 +309,6 @@ class Admission:
     # Words
 
     def _rate_problem(self, account: Account, wait_s: float) -> problems.Problem:
-        self.refused["rate"] += 1
         head = (b"ratelimit", b'"rate";r=0;t=%d' % max(1, int(wait_s + 0.999)))
         return problems.Problem(
             429,
@@ -310,7 +320,6 @@ class Admission:
         )
 
     def _quota_problem(self, account: Account) -> problems.Problem:
-        self.refused["quota"] += 1
         resets = datetime.fromtimestamp(account.period_ends_us / 1e6, UTC)
         seconds = max(1, account.period_ends_us // 1_000_000 - int(time.time()))
         return problems.Problem(

@@ -312,6 +312,8 @@ class Call:
             return
         if self.account is not None:
             self.node.admission.done(self.account, False, self.at_us)
+        if self.version is not None:
+            self.node.counters.refused(problem.slug, self.version.id)
         self.over = True
         self.caller.refuse(problem, self.request_id, b"")
 

@@ -2,16 +2,30 @@
 
 Each worker writes its text to a file in the run folder once a second; whoever is asked joins the files. So one
 question to any process tells about the whole gateway, and the operations page can read the same files.
+
+Every line carries `worker`. Labels are bounded: ids of the snapshot's versions, and the words below.
+    gateway_calls_total{version,outcome}     metered calls, by how they ended
+    gateway_refused_total{version,limit}     calls refused before the model was asked; limit: one of LIMITS
+    gateway_version_in_flight{version}       calls that a version is answering now
+    gateway_decisions_total{decision}        admissions as Envoy's rate limit filter counts them: ok, over_limit, error
+                                             (could not be decided: 503), failure_mode_allowed (admitted without Redis)
 """
 
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 BUCKETS_US = (250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000)
 FRESH_S = 10.0
+LIMITS = {
+    "rate-limited": "rate",
+    "quota-used-up": "quota",
+    "too-many-at-once": "concurrency",
+    "model-busy": "upstream",
+}  # the problem that a caller reads → the limit that bit
 
 
 class Counters:
@@ -20,6 +34,8 @@ class Counters:
     def __init__(self) -> None:
         self.calls: dict[tuple[int, int], int] = {}
         self.answers: dict[int, int] = {}
+        self.refusals: dict[tuple[int, str], int] = {}
+        self.undecided = 0
         self.latency = [0] * (len(BUCKETS_US) + 1)
         self.latency_us = 0
         self.in_flight = 0
@@ -32,6 +48,19 @@ class Counters:
         """Any answer went out."""
         self.answers[status] = self.answers.get(status, 0) + 1
 
+    def refused(self, slug: str, version_id: int) -> None:
+        """A call was not admitted; `slug` is its problem's. Other problems than a limit or an outage are not counted here."""
+        limit = LIMITS.get(slug)
+        if limit is not None:
+            key = (version_id, limit)
+            self.refusals[key] = self.refusals.get(key, 0) + 1
+        elif slug == "try-again":
+            self.undecided += 1
+
+    def over(self, limit: str) -> int:
+        """Calls that this limit refused, of all versions."""
+        return sum(count for (_, name), count in self.refusals.items() if name == limit)
+
     def called(self, outcome: int, version_id: int, duration_us: int) -> None:
         """A metered call ended."""
         key = (version_id, outcome)
@@ -40,15 +69,30 @@ class Counters:
         self.latency_us += duration_us
 
 
-def text(counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], worker: int) -> str:
+class Labelled(NamedTuple):
+    """One number of a family that has a label beside `worker`."""
+
+    name: str
+    label: str
+    value: str | int
+    number: float
+
+
+def text(counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], labelled: Iterable[Labelled], worker: int) -> str:
     """One worker's numbers in the Prometheus text format."""
-    return "\n".join(_lines(counters, outcomes, gauges, worker)) + "\n"
+    return "\n".join(_lines(counters, outcomes, gauges, labelled, worker)) + "\n"
 
 
-def _lines(counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], worker: int) -> Iterator[str]:
+def _lines(
+    counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], labelled: Iterable[Labelled], worker: int
+) -> Iterator[str]:
     tag = f'worker="{worker}"'
     for (version, outcome), count in sorted(counters.calls.items()):
         yield f'gateway_calls_total{{{tag},version="{version}",outcome="{outcomes[outcome]}"}} {count}'
+    for (version, limit), count in sorted(counters.refusals.items()):
+        yield f'gateway_refused_total{{{tag},version="{version}",limit="{limit}"}} {count}'
+    for name, label, value, number in labelled:
+        yield f'gateway_{name}{{{tag},{label}="{value}"}} {number:g}'
     for status, count in sorted(counters.answers.items()):
         yield f'gateway_answers_total{{{tag},status="{status}"}} {count}'
     seen = 0
@@ -58,8 +102,8 @@ def _lines(counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, floa
         yield f'gateway_call_seconds_bucket{{{tag},le="{edge}"}} {seen}'
     yield f"gateway_call_seconds_sum{{{tag}}} {counters.latency_us / 1e6:.6f}"
     yield f"gateway_call_seconds_count{{{tag}}} {seen}"
-    for name, value in gauges.items():
-        yield f"gateway_{name}{{{tag}}} {value:g}"
+    for name, number in gauges.items():
+        yield f"gateway_{name}{{{tag}}} {number:g}"
 
 
 def publish(folder: Path, worker: int, document: str) -> None:

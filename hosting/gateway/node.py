@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import date
 from email.utils import formatdate
 from pathlib import Path
@@ -184,11 +184,11 @@ class Node:
             connection.tick(now)
 
     async def _tell(self) -> None:
-        document = metrics.text(self.counters, OUTCOMES, self._gauges(), self.worker)
+        document = metrics.text(self.counters, OUTCOMES, self._gauges(), self._labelled(), self.worker)
         metrics.publish(self.run_dir / "metrics", self.worker, document)
 
     def _gauges(self) -> dict[str, float]:
-        refused = {f"refused_{name}_total": float(count) for name, count in self.admission.refused.items()}
+        refused = {f"refused_{limit}_total": float(self.counters.over(limit)) for limit in metrics.LIMITS.values()}
         return {
             "in_flight": self.counters.in_flight,
             "connections": len(self.connections),
@@ -210,6 +210,18 @@ class Node:
             "clock_skew_seconds": self.clock.skew_s,
             **refused,
         }
+
+    def _labelled(self) -> Iterator[metrics.Labelled]:
+        for version_id, running in self.running.items():
+            yield metrics.Labelled("version_in_flight", "version", version_id, running)
+        decisions = {
+            "ok": self.admission.admitted,
+            "over_limit": sum(self.counters.refusals.values()),
+            "error": self.counters.undecided,
+            "failure_mode_allowed": self.admission.admitted_locally,
+        }
+        for decision, count in decisions.items():
+            yield metrics.Labelled("decisions_total", "decision", decision, count)
 
     # Doors to Postgres
 
