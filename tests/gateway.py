@@ -196,6 +196,13 @@ class Gateway:
                 sums[name] = sums.get(name, 0) + float(value)
         return sums
 
+    def count(self, name, **labels):
+        """The sum over workers of one metric; with labels, of the lines that carry them."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        lines = [line for path in (self.folder / "metrics").glob("*.prom") for line in path.read_text().splitlines()]
+        chosen = [line for line in lines if line.startswith(f"gateway_{name}{{") and all(label in line for label in wanted)]
+        return sum(float(line.rpartition(" ")[2]) for line in chosen)
+
     def get(self, path, key="", **headers):
         return self.request("GET", path, key, b"", **headers)
 
