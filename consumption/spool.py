@@ -10,6 +10,7 @@ A reader that gets the lock therefore knows that nothing more will come: slots w
 Slots finish out of order; the reader's position is the first slot that is not yet finished.
 """
 
+import contextlib
 import fcntl
 import json
 import mmap
@@ -30,6 +31,7 @@ HEADER = 4096
 SLOT = 128
 SLOTS = 32768
 MAGIC = b"MKSPOOL1"
+MAKING = ".making"
 
 # event id, at (us since 1970), subscription, key, application, team, model, version, request bytes, environment
 _START = struct.Struct("<16sqqqqqqqqB")
@@ -73,19 +75,24 @@ class Segment:
 
     def __init__(self, path: Path, holder: str) -> None:
         self.path = path
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        being_made = path.with_suffix(MAKING)
+        try:
+            self.fd = os.open(being_made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpoolFull(str(error)) from error
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX)
             os.posix_fallocate(self.fd, 0, HEADER + SLOTS * SLOT)
         except OSError as error:
             os.close(self.fd)
-            path.unlink(missing_ok=True)
+            being_made.unlink(missing_ok=True)
             raise SpoolFull(str(error)) from error
         self.view = mmap.mmap(self.fd, HEADER + SLOTS * SLOT)
         about = json.dumps({"holder": holder, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}).encode()
         self.view[: len(MAGIC) + len(about)] = MAGIC + about
         self.used = 0
         self.open_calls = 0
+        being_made.rename(path)  # readers meet a segment only at its full size and locked
 
     def close(self) -> None:
         """Drop the mapping and with it the lock: the reader takes over."""
@@ -117,12 +124,14 @@ class Spool:
         fcntl.flock(self._life, fcntl.LOCK_EX)
         self._full: list[Segment] = []
         self._dirty = False
-        self._segment = self._next_segment()
+        self._segment: Segment | None = None  # begun on a full disk: each call tries again
+        with contextlib.suppress(SpoolFull):
+            self._segment = self._next_segment()
 
     def start(self, at_us: int, who: tuple[int, int, int, int, int, int], request_bytes: int, environment: int) -> Ticket:
         """Record that a call begins. `who` = subscription, key, application, team, model, version. Raises SpoolFull."""
         segment = self._segment
-        if segment.used >= SLOTS:
+        if segment is None or segment.used >= SLOTS:
             segment = self._rotate()
         offset = HEADER + segment.used * SLOT
         event_id = self.new_id(at_us)
@@ -156,20 +165,23 @@ class Spool:
         if not self._dirty:
             return
         self._dirty = False
-        for segment in [*self._full, self._segment]:
+        for segment in self._segments():
             os.fdatasync(segment.fd)
 
     def close(self) -> None:
         """Give up all locks. Calls still open become `unknown`."""
-        for segment in [*self._full, self._segment]:
+        for segment in self._segments():
             segment.close()
         os.close(self._life)
 
+    def _segments(self) -> list[Segment]:
+        return [*self._full, self._segment] if self._segment else list(self._full)
+
     def _rotate(self) -> Segment:
         fresh = self._next_segment()
-        if self._segment.open_calls:
+        if self._segment and self._segment.open_calls:
             self._full.append(self._segment)
-        else:
+        elif self._segment:
             self._segment.close()
         self._segment = fresh
         return fresh
@@ -287,7 +299,9 @@ def dead_holders(folder: Path) -> list[str]:
 
 
 def forget_holder(folder: Path, holder: str) -> None:
-    """Remove the life sign of a settled holder."""
+    """Remove the life sign of a settled holder, and a segment that it was just making."""
+    for path in folder.glob(f"{holder}-*{MAKING}"):
+        path.unlink(missing_ok=True)
     (folder / f"{holder}.alive").unlink(missing_ok=True)
 
 

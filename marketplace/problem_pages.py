@@ -32,6 +32,8 @@ PAGES = [
     ProblemPage("quota-used-up", 429, "The quota is used up", "The detail says which quota and when it starts anew.", "Wait for the new period, or choose a larger plan."),
     ProblemPage("too-many-at-once", 503, "Too many calls at once", "The plan's calls in flight, or the model's, are all taken.", "Try again after the time in Retry-After, or use fewer connections."),
     ProblemPage("try-again", 503, "The gateway cannot answer now", "Something it needs is away. It never answers an outage with 401 or 403.", "Try again in a moment."),
+    ProblemPage("disk-full", 503, "Calls cannot be recorded at the moment", "The gateway's disk is nearly full, and no call is answered that could not be recorded. Calls of test applications stop first, those of production last.", "Try again after the time in Retry-After. Operators see on their page how much room is left; it goes on by itself when there is room."),
+    ProblemPage("no-room", 507, "There is no room to keep it", "The marketplace's disk is nearly full, so an upload was not kept; nothing else was changed.", "Upload it again later, or ask the operators."),
     ProblemPage("request-too-large", 413, "The request is too large", "The body is larger than the gateway takes.", "Send fewer rows at a time."),
     ProblemPage("headers-too-large", 431, "Too many or too large headers", "At most 100 headers and 32 KiB.", "Send fewer."),
     ProblemPage("too-slow", 408, "The request came too slowly", "Headers or body did not arrive within their deadline.", "Send it in one piece."),

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "publishing.room.before_reading",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -127,6 +128,10 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))
 QUARANTINE_ROOT = os.environ.get("QUARANTINE_ROOT", str(RUN_DIR / "quarantine"))
+# What every disk keeps free (marketplace/lib/disk.py): the larger of the first two, but never more than the third.
+DISK_RESERVE_PERCENT = int(os.environ.get("DISK_RESERVE_PERCENT", "5"))
+DISK_RESERVE_MIB = int(os.environ.get("DISK_RESERVE_MIB", "1024"))
+DISK_RESERVE_MOST_MIB = int(os.environ.get("DISK_RESERVE_MOST_MIB", "8192"))
 STATIC_URL = "/static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT", str(RUN_DIR / "static"))
 STATICFILES_DIRS = [ROOT / "static"]

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +22,7 @@ from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
 from marketplace.lib.transitions import transition
 from marketplace.notices.actions import tell
-from publishing import evidence, packages, semver
+from publishing import evidence, packages, room, semver
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
 from publishing.permissions import can_deprecate, can_publish, can_withdraw
@@ -55,10 +56,12 @@ def upload(by, version, path, filename):
     """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
 
     The inspection is static, in a limited child process; what it refuses (packages.Refused) leaves nothing behind.
+    Raises NoRoom when the disk is nearly full.
     """
     _require_editable(by, version)
+    room.require_room(Path(path).stat().st_size)
     try:
-        with packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
+        with room.told(), packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
             _keep_package(by, version, found)
             return found.warnings
     except packages.Refused as refusal:

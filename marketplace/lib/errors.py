@@ -43,3 +43,11 @@ class NotAllowed(BusinessAnswer):
     status = 403
     slug = "not-allowed"
     title = "You may not do this"
+
+
+class NoRoom(BusinessAnswer):
+    """The disk is nearly full: what was sent was not kept, and nothing else was changed (507)."""
+
+    status = 507
+    slug = "no-room"
+    title = "There is no room to keep it"

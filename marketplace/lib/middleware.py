@@ -80,7 +80,7 @@ class BusinessAnswers:
             return None
         back = request.headers.get("Referer", "")
         came_from_here = url_has_allowed_host_and_scheme(back, {request.get_host()})
-        if request.method == "POST" and error.status != 403 and came_from_here and not request.headers.get("HX-Request"):
+        if request.method == "POST" and error.status != 403 and error.status < 500 and came_from_here and not request.headers.get("HX-Request"):
             messages.error(request, error.sentence)
             return HttpResponseRedirect(back)
         return render(request, "refused.html", {"error": error}, status=error.status)

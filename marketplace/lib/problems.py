@@ -10,8 +10,8 @@ from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
-from marketplace.lib import requestid
-from marketplace.lib.errors import BusinessAnswer
+from marketplace.lib import disk, requestid
+from marketplace.lib.errors import BusinessAnswer, NoRoom
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -55,6 +55,8 @@ def handle(error, context):
 
 
 def _body(error, context):
+    if disk.is_full(error):
+        error = NoRoom("The marketplace's disk is full, so this was not kept.", remedy="Send it again later.", ask="the operators")
     if isinstance(error, BusinessAnswer):
         members = {"field": error.field, "remedy": error.remedy, "ask": error.ask}
         return problem(error.status, error.slug, error.title, error.message, **members)

@@ -98,9 +98,30 @@ def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", no_room)
+    journal = spool.Spool(tmp_path)
     with pytest.raises(spool.SpoolFull):
-        spool.Spool(tmp_path)
-    assert list(spool.segments(tmp_path)) == []
+        journal.start(NOW_US, WHO, 1, 0)
+    journal.sync()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".alive"]
+    monkeypatch.undo()
+    assert journal.start(NOW_US, WHO, 1, 0) and len(list(spool.segments(tmp_path))) == 1, "there is room again"
+
+
+def test_a_reader_never_meets_a_segment_that_is_being_made(tmp_path, monkeypatch):
+    """A reader that mapped it empty would take it for used up, and throw away what came later."""
+    met = []
+    allocate = os.posix_fallocate
+
+    def look_then_allocate(*told):
+        met.extend(spool.segments(tmp_path))
+        allocate(*told)
+
+    monkeypatch.setattr(os, "posix_fallocate", look_then_allocate)
+    journal = spool.Spool(tmp_path)
+    [path] = spool.segments(tmp_path)
+    assert met == [] and path.stat().st_size == spool.HEADER + spool.SLOTS * spool.SLOT
+    assert not spool.SegmentReader(path).abandoned()
+    journal.close()
 
 
 def test_sigkill_loses_no_call_that_was_acknowledged(tmp_path):
