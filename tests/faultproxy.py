@@ -6,6 +6,7 @@ cut (a share of the replies is swallowed and the connection dropped), reset (con
 """
 
 import contextlib
+import itertools
 import random
 import socket
 import struct
@@ -29,6 +30,7 @@ class FaultProxy:
         self._listener = None
         self._listen(0)
         self.port = self._listener.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
 
     def _listen(self, port):
         listener = socket.socket()
@@ -51,6 +53,16 @@ class FaultProxy:
             self._listen(self.port)
         elif mode == "reset":
             self.drop_all(reset=True)
+
+    def flap(self, seconds, every=0.5):
+        """Refuse and pass in turns, each for so long; blocks, and passes in the end."""
+        by = time.monotonic() + seconds
+        for mode in itertools.cycle(("refuse", "pass")):
+            if time.monotonic() >= by:
+                break
+            self.set(mode)
+            time.sleep(every)
+        self.set("pass")
 
     def drop_all(self, reset=False):
         """Break every open connection."""

@@ -2,14 +2,18 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from django.conf import settings
@@ -24,9 +28,11 @@ from marketplace.dev.processes import die_with_parent
 from marketplace.dev.rundir import ROOT
 from marketplace.lib import nudge as nudges
 from tests import cast
+from tests.faultproxy import FaultProxy
 from tests.stack import on_database, on_redis, use_database
 
 STAGE_REDIS = 7
+REQUESTS = itertools.count()
 QUICK = {"header_s": 1.0, "body_s": 1.5, "idle_s": 2.0, "first_byte_s": 1.0, "upstream_idle_s": 1.0, "connections_per_address": 300}
 
 ANSWER = json.dumps(
@@ -186,6 +192,15 @@ class Gateway:
                     found[words[3].decode()] = int(entry)
         return found
 
+    def kill(self, name):
+        """SIGKILL a child and wait until another one took its place. Returns whether it was there to be killed."""
+        pid = self.children().get(name)
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self.children().get(name) not in (None, pid), 20, self.said)
+        return True
+
     def metrics(self):
         """Sums over workers by metric name."""
         sums = {}
@@ -223,6 +238,24 @@ class Gateway:
             return 0, {}, b""
         finally:
             connection.close()
+
+
+class Load:
+    """Our load generator as a process of its own; it keeps the ids of all answers that were 200."""
+
+    def __init__(self, gateway, path, key, folder, seconds, rate=150, connections=16):
+        request = folder / f"request-{next(REQUESTS)}"
+        head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
+        request.write_bytes(head.encode() + REQUEST)
+        words = [sys.executable, "-m", "bench.load", gateway.port, connections, seconds, rate, request, "--ids"]
+        self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def is_over(self):
+        return self.process.poll() is not None
+
+    def result(self):
+        """What bench.load says at its end: {"calls", "errors", "statuses", "acknowledged", …}."""
+        return json.loads(self.process.communicate(timeout=240)[0])
 
 
 def until(condition, seconds=10, said=lambda: ""):
@@ -309,6 +342,44 @@ class Stage:
         """The usage events of a subscription: (request id, outcome, units)."""
         rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
         return [(event.event_id.hex, event.outcome, event.units) for event in rows]
+
+
+class Faulty:
+    """A gateway of its own on the stage's database, with fault proxies before its `redis`, its `postgres` and the `upstream`."""
+
+    def __init__(self, stage, folder, workers=1, **limits):
+        self.stage = stage
+        self.redis = proxy_before(stage.gateway.redis_url)
+        self.postgres = proxy_before(settings.DATABASE_URL)
+        self.upstream = proxy_before(stage.stub.url)
+        self.database_url = through(self.postgres, on_database(stage.database))
+        self.redis_url = through(self.redis, stage.gateway.redis_url)
+        self.gateway = Gateway(folder, workers, self.database_url, self.redis_url, self.upstream.host, **QUICK | limits)
+
+    def __enter__(self):
+        self.gateway.start()
+        return self
+
+    def __exit__(self, *_):
+        self.heal()
+        self.gateway.stop()
+        for proxy in (self.redis, self.postgres, self.upstream):
+            proxy.close()
+
+    def heal(self):
+        """All faults end; the gateway is ready within ten seconds."""
+        for proxy in (self.redis, self.postgres, self.upstream):
+            proxy.set("pass")
+        until(lambda: self.gateway.get("/v2/health/ready")[0] == 200, 10, self.gateway.said)
+
+
+def proxy_before(url):
+    parts = urlsplit(url)
+    return FaultProxy(parts.hostname, parts.port)
+
+
+def through(proxy, url):
+    return re.sub(r":\d+/", f":{proxy.port}/", url)
 
 
 def make_database(name):

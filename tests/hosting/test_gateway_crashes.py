@@ -1,19 +1,14 @@
 """kill -9, restarts and reloads under load: the client's own log joined with the events, to the unit."""
 
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 from consumption import metering
 from consumption.models import QuotaPeriod, UsageEvent
-from marketplace.dev.rundir import ROOT
-from tests.gateway import REQUEST, infer_path, subscriber, until
+from tests.gateway import Load, infer_path, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -21,20 +16,6 @@ pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 @pytest.fixture
 def gateway(stage):
     return stage.gateway
-
-
-class Load:
-    """Our load generator as a process of its own; it keeps the ids of all answers that were 200."""
-
-    def __init__(self, gateway, path, key, folder, seconds, rate=150):
-        request = folder / "request"
-        head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
-        request.write_bytes(head.encode() + REQUEST)
-        words = [sys.executable, "-m", "bench.load", str(gateway.port), "16", str(seconds), str(rate), str(request), "--ids"]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-
-    def result(self):
-        return json.loads(self.process.communicate(timeout=240)[0])
 
 
 def check_books(stage, subscription, said):
@@ -55,28 +36,17 @@ def check_books(stage, subscription, said):
     return ids
 
 
-def kill(gateway, name):
-    """SIGKILL a child and wait until another one took its place. Returns whether it was there to be killed."""
-    pid = gateway.children().get(name)
-    if pid is None:
-        return False
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: gateway.children().get(name) not in (None, pid), 20, gateway.said)
-    return True
-
-
 @pytest.mark.fault("F9")
-def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, tmp_path):
+def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, fired, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=100_000)
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=5)
-    kills = 0
     time.sleep(1.0)
     for name in ("0", "1"):
-        kills += kill(gateway, name)
+        fired.add(gateway.kill(name))
         time.sleep(1.0)
     said = load.result()
-    assert kills == 2 and said["statuses"].get("200", 0) > 50, said["statuses"]
+    assert fired.count == 2 and said["statuses"].get("200", 0) > 50, said["statuses"]
     assert set(said["statuses"]) <= {"200", "503"}
     check_books(stage, subscription, said)
     until(lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used, 20, gateway.said)
@@ -90,7 +60,7 @@ def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, tmp_path
     subscription, key = subscriber(version)
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=3)
     time.sleep(1.0)
-    assert kill(gateway, "shipping")
+    assert gateway.kill("shipping")
     said = load.result()
     assert said["errors"] == 0
     assert len(check_books(stage, subscription, said)) == len(said["acknowledged"])
@@ -119,7 +89,7 @@ def test_ninety_seconds_of_random_kills(gateway, stage, tmp_path):
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=90, rate=200)
     source, kills, until_s = random.Random(1), 0, time.monotonic() + 85
     while time.monotonic() < until_s:
-        kills += kill(gateway, source.choice(["0", "1", "0", "1", "shipping"]))
+        kills += gateway.kill(source.choice(["0", "1", "0", "1", "shipping"]))
         time.sleep(3)
     said = load.result()
     assert kills >= 15
