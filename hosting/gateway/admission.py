@@ -1,4 +1,4 @@
-"""May this call go ahead now? Rate in leases from Redis, quota in leases from Postgres, slots in this process.
+"""May this call go ahead now? Rate in leases from Redis, quota in leases from Postgres, slots on the machine's board.
 
 The common case takes from what the process already holds and never waits. When something must be fetched, one fetch
 serves all that wait for it, and they look again in a loop. Redis away: local buckets at rate / workers, counted.
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from hosting.gateway import problems
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.limits import Limits
 from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
+from hosting.gateway.slots import Board, Seats
 
 # Generic cell rate algorithm. KEYS: the bucket, the epoch of keys. ARGV: microseconds per call, burst, calls wanted.
 # Returns calls granted, calls left in the bucket, microseconds until the next, the epoch.
@@ -53,11 +53,12 @@ class Account:
         "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "in_flight", "waiting", "policy_head", "lease",
+        "seats", "policy_head", "lease",
     )  # fmt: skip
 
-    def __init__(self, subscription_id: int) -> None:
+    def __init__(self, subscription_id: int, seats: Seats) -> None:
         self.subscription_id = subscription_id
+        self.seats = seats
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
@@ -69,8 +70,6 @@ class Account:
         self.quota: int | None = None
         self.quota_denied_until = self.quota_used = 0.0
         self.leasing: asyncio.Future[None] | None = None
-        self.in_flight = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
         self.policy_head = b""
 
     def adopt(self, subscriber: Subscriber) -> None:
@@ -108,6 +107,7 @@ class Admission:
         limits: Limits,
         redis: Redis,
         workers: int,
+        board: Board,
         take_quota: TakeQuota,
         return_quota: ReturnQuota,
         on_epoch: Callable[[int], None],
@@ -115,6 +115,8 @@ class Admission:
         self.limits = limits
         self.redis = redis
         self.workers = workers
+        self.board = board
+        self.versions: dict[int, Seats] = {}
         self.accounts: dict[int, Account] = {}
         self.admitted = 0
         self.admitted_locally = 0
@@ -133,11 +135,13 @@ class Admission:
         """Give a key record its account."""
         account = self.accounts.get(subscriber.subscription_id)
         if account is None:
-            account = self.accounts[subscriber.subscription_id] = Account(subscriber.subscription_id)
+            account = self.accounts[subscriber.subscription_id] = Account(
+                subscriber.subscription_id, self.board.of_subscription(subscriber.subscription_id)
+            )
         account.adopt(subscriber)
         subscriber.account = account
 
-    def take(self, account: Account, now: float, at_us: int) -> bool:
+    def take(self, account: Account, version_id: int, now: float, at_us: int) -> bool:
         """Admit from what is at hand. False: something must be fetched or waited for. Raises Problem."""
         if now < account.denied_until:
             raise self._rate_problem(account, account.denied_until - now)
@@ -147,12 +151,11 @@ class Admission:
             self._take_locally(account, now)
         if account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
             if now < account.quota_denied_until:
-                raise self._quota_problem(account)
+                raise self._quota_problem(account, at_us)
             return False
-        if account.in_flight >= account.concurrency:
+        if not self._sit_down(account, version_id):
             return False
         account.tokens -= 1
-        account.in_flight += 1
         if account.is_local:
             self.admitted_locally += 1
         else:
@@ -166,28 +169,24 @@ class Admission:
             self._spawn(self._fill(account))
         return True
 
-    async def wait(self, account: Account, clock_us: Callable[[], int]) -> None:
+    async def wait(self, account: Account, version_id: int, clock_us: Callable[[], int]) -> None:
         """Admit, fetching leases and waiting for a slot as needed. Raises Problem."""
         slot_by = 0.0
-        while not self.take(account, now := time.monotonic(), at_us := clock_us()):
+        while not self.take(account, version_id, now := time.monotonic(), at_us := clock_us()):
             if account.tokens <= 0 or now >= account.tokens_until:
                 await self._fill(account)
             elif account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
                 await self._lease(account, at_us)
             else:
                 slot_by = slot_by or now + self.limits.slot_wait_s
-                await self._slot(account, slot_by)
+                await self._slot(account, version_id, slot_by)
 
-    def done(self, account: Account, spent: bool, at_us: int) -> None:
-        """A call is over: free its slot, and take back its unit if it cost none."""
-        account.in_flight -= 1
+    def done(self, account: Account, version_id: int, spent: bool, at_us: int) -> None:
+        """A call is over: free its slots, and take back its unit if it cost none."""
+        account.seats.leave()
+        self.versions[version_id].leave()
         if not spent and account.quota is not None and at_us < account.period_ends_us:
             account.allowance += 1
-        while account.waiting:
-            waiting = account.waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                break
 
     async def bring_back(self, idle_only: bool) -> None:
         """Return leased quota: of subscriptions that are quiet, or all of it before the process ends. Raises DatabaseAway.
@@ -290,21 +289,32 @@ class Admission:
 
     # Slots
 
-    async def _slot(self, account: Account, by: float) -> None:
+    def _sit_down(self, account: Account, version_id: int) -> bool:
+        """Take a slot of the subscription and one of the version, or neither."""
+        if not account.seats.enter(account.concurrency):
+            return False
+        if self._of_version(version_id).enter(self.limits.upstream_concurrency):
+            return True
+        account.seats.leave()
+        return False
+
+    def _of_version(self, version_id: int) -> Seats:
+        seats = self.versions.get(version_id)
+        if seats is None:
+            seats = self.versions[version_id] = self.board.of_version(version_id)
+        return seats
+
+    async def _slot(self, account: Account, version_id: int, by: float) -> None:
         """Wait for a slot until `by`. Raises Problem."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        account.waiting.append(waiting)
+        own, limit = account.seats, account.concurrency
+        is_own = own.taken() >= limit
         try:
-            async with asyncio.timeout(max(0.0, by - time.monotonic())):
-                await waiting
+            if is_own:
+                await own.wait(limit, by)
+            else:
+                await self._of_version(version_id).wait(self.limits.upstream_concurrency, by)
         except TimeoutError:
-            raise problems.Problem(
-                503,
-                "too-many-at-once",
-                "Too many calls at once",
-                f"limited by the plan's concurrency: {account.concurrency} calls at a time. Send fewer in parallel.",
-                [problems.retry_after(1)],
-            ) from None
+            raise _too_many(limit) if is_own else problems.upstream_busy() from None
 
     # Words
 
@@ -319,9 +329,9 @@ class Admission:
             [problems.retry_after(wait_s), head],
         )
 
-    def _quota_problem(self, account: Account) -> problems.Problem:
+    def _quota_problem(self, account: Account, at_us: int) -> problems.Problem:
         resets = datetime.fromtimestamp(account.period_ends_us / 1e6, UTC)
-        seconds = max(1, account.period_ends_us // 1_000_000 - int(time.time()))
+        seconds = max(1, (account.period_ends_us - at_us) // 1_000_000)
         return problems.Problem(
             429,
             "quota-used-up",
@@ -342,6 +352,16 @@ def period_of(at_us: int) -> tuple[date, int]:
     day = datetime.fromtimestamp(at_us / 1e6, UTC).date().replace(day=1)
     after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
     return day, int(datetime(after.year, after.month, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def _too_many(limit: int) -> problems.Problem:
+    return problems.Problem(
+        503,
+        "too-many-at-once",
+        "Too many calls at once",
+        f"limited by the plan's concurrency: {limit} calls at a time. Send fewer in parallel.",
+        [problems.retry_after(1)],
+    )
 
 
 def _spaced(number: int) -> str:

@@ -59,9 +59,14 @@ Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
 
 
 class KeyRing:
-    """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account."""
+    """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account.
 
-    def __init__(self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None]) -> None:
+    `now_s`: seconds since 1970 by Postgres' clock, which judges expiry; this machine's may be wrong.
+    """
+
+    def __init__(
+        self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None], now_s: Callable[[], float]
+    ) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
         self.records: dict[bytes, Subscriber] = {}
@@ -70,6 +75,7 @@ class KeyRing:
         self.loads = 0
         self._load = load
         self._attach = attach
+        self._now_s = now_s
         self._sequence = 0
         self._loading: dict[bytes, asyncio.Future[None]] = {}
         self._unknown: dict[bytes, float] = {}
@@ -91,7 +97,7 @@ class KeyRing:
                 return None
             self.stale_answers += 1
         digest = hmac.digest(self.peppers.get(record.pepper_version, b""), raw, "sha256").hex()
-        if not hmac.compare_digest(digest, record.mac) or not record.is_live or time.time() > record.expires_at:
+        if not hmac.compare_digest(digest, record.mac) or not record.is_live or self._now_s() > record.expires_at:
             raise self.failed(address, now)
         record.used = True
         return record

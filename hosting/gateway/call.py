@@ -127,7 +127,7 @@ class Call:
         self.version = resolve.version_for(node.snapshot, subscriber, self.slug, self.number, at_us / 1e6)
         account = subscriber.account
         assert account is not None
-        if not node.admission.take(account, now, at_us):
+        if not node.admission.take(account, self.version.id, now, at_us):
             return False
         self.account = account
         return True
@@ -144,10 +144,10 @@ class Call:
             self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
             account = self.subscriber.account
             assert account is not None
-            await node.admission.wait(account, node.clock.now_us)
+            await node.admission.wait(account, self.version.id, node.clock.now_us)
             self.account = account
             if self.over:
-                node.admission.done(account, False, self.at_us)
+                node.admission.done(account, self.version.id, False, self.at_us)
                 return
             self._forward()
         except problems.Problem as problem:
@@ -161,14 +161,12 @@ class Call:
         node, version, subscriber = self.node, self.version, self.subscriber
         assert version is not None and subscriber is not None and version.origin is not None
         who = subscriber.who
-        running = node.running.get(version.id, 0)
-        if running >= node.limits.upstream_concurrency:
-            raise problems.upstream_busy()
+        if subscriber.environment >= node.environments_open:
+            raise problems.disk_full()
         try:
             self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
         except spool.SpoolFull:
-            raise problems.away("Calls cannot be recorded at the moment.", 5) from None
-        node.running[version.id] = running + 1
+            raise problems.disk_full() from None
         node.counters.in_flight += 1
         connection = node.pool.take(version.origin)
         if connection is not None:
@@ -310,10 +308,10 @@ class Call:
         if self.ticket is not None:
             self._fail(problem, spool.UPSTREAM_ERROR)
             return
-        if self.account is not None:
-            self.node.admission.done(self.account, False, self.at_us)
         if self.version is not None:
             self.node.counters.refused(problem.slug, self.version.id)
+            if self.account is not None:
+                self.node.admission.done(self.account, self.version.id, False, self.at_us)
         self.over = True
         self.caller.refuse(problem, self.request_id, b"")
 
@@ -327,9 +325,8 @@ class Call:
             return
         duration_us = (time.monotonic_ns() - self.began_ns) // 1000
         node.spool.end(ticket, duration_us, self.response_bytes, units, status, outcome)
-        node.admission.done(self.account, units > 0, self.at_us)
+        node.admission.done(self.account, version.id, units > 0, self.at_us)
         node.counters.in_flight -= 1
-        node.running[version.id] -= 1
         node.counters.called(outcome, version.id, duration_us)
 
     @property

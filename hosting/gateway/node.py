@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from consumption import keys, quota
-from consumption.spool import OUTCOMES, Spool
+from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
 from hosting.gateway import cross_origin, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
@@ -24,24 +24,37 @@ from hosting.gateway.problems import Problem, away
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.redis_line import Ear, Redis, pack
 from hosting.gateway.resolve import Snapshot
+from hosting.gateway.slots import Board
+from marketplace.lib import disk
 
 CHANNEL = "gateway:nudge"
 
 
 class Clock:
-    """Microseconds since 1970 by Postgres' clock, carried on by this machine's monotonic one: a step changes nothing."""
+    """Microseconds since 1970 by Postgres' clock, carried on by this machine's monotonic one: a step changes nothing.
+
+    Until `is_set` it is this machine's own, good for request ids and nothing else.
+    """
 
     def __init__(self) -> None:
         self._offset_us = time.time_ns() // 1000 - time.monotonic_ns() // 1000
-        self.skew_s = 0.0
+        self.is_set = False
 
     def now_us(self) -> int:
         return time.monotonic_ns() // 1000 + self._offset_us
 
+    def now_s(self) -> float:
+        return self.now_us() / 1e6
+
+    @property
+    def skew_s(self) -> float:
+        """Seconds that this machine's clock is ahead of Postgres'."""
+        return time.time() - self.now_s()
+
     def set(self, database_us: int, before_ns: int, after_ns: int) -> None:
         """Follow Postgres' clock, read between two moments of ours."""
         self._offset_us = database_us - (before_ns + after_ns) // 2000
-        self.skew_s = time.time() - database_us / 1e6
+        self.is_set = True
 
 
 class Node:
@@ -61,12 +74,13 @@ class Node:
         self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
         self.ear = Ear(redis_url, CHANNEL, self._heard)
         self.pool = Pool(bounds, snapshot.callable_address)
-        self.admission = Admission(bounds, self.redis, workers, self._take_quota, self._return_quota, self._saw_epoch)
-        self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach)
+        self.board = Board.from_environment()
+        self.admission = Admission(bounds, self.redis, workers, self.board, self._take_quota, self._return_quota, self._saw_epoch)
+        self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s)
         self.snapshot = Snapshot({}, 0.0)
         self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
         self.common_head = b""  # the same lines on every answer, made anew with each tick
-        self.running: dict[int, int] = {}  # calls that each version is answering
+        self.environments_open = len(ENVIRONMENTS)  # fewer as the disk fills: first the last one, test, then all
         self.connections: set[Any] = set()
         self._epoch = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -102,7 +116,9 @@ class Node:
         self._every(self.limits.quota_idle_s / 2, self._bring_back_idle)
         self._every(0.05, self._sync)
         self._every(0.25, self._tick)
+        self._every(1.0, self._look_at_disk)
         self._every(1.0, self._tell)
+        await self._look_at_disk()
         await self._tick()
 
     async def stop(self) -> None:
@@ -158,6 +174,8 @@ class Node:
     # What the loops do
 
     async def _look_at_models(self) -> None:
+        if not self.clock.is_set:
+            await self._look_at_clock()  # ready means that what is recorded bears Postgres' time
         async with self._one_look:  # an older look must never replace a newer one
             self.snapshot = await self.database.run(snapshot.snapshot, self.snapshot if self.is_ready() else None)
 
@@ -167,6 +185,14 @@ class Node:
         self.clock.set(database_us, before, time.monotonic_ns())
         if abs(self.clock.skew_s) > 2:
             self.log.warning("this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s)
+
+    async def _look_at_disk(self) -> None:
+        self.room = disk.room(self.spool.folder)
+        open_now = 0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
+        if open_now != self.environments_open:
+            answered = ", ".join(ENVIRONMENTS[:open_now]) or "none"
+            self.log.warning("the journal's disk has %d MiB left: calls of these are answered: %s", self.room.free // disk.MIB, answered)
+        self.environments_open = open_now
 
     async def _bring_back_idle(self) -> None:
         if self.keys.database_is_up:
@@ -178,7 +204,7 @@ class Node:
 
     async def _tick(self) -> None:
         now = time.monotonic()
-        self.common_head = f"date: {formatdate(usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
+        self.common_head = f"date: {formatdate(self.clock.now_s(), usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
         self.pool.tick(now)
         for connection in list(self.connections):
             connection.tick(now)
@@ -208,12 +234,14 @@ class Node:
             "postgres_up": self.keys.database_is_up,
             "models": len(self.snapshot.models),
             "clock_skew_seconds": self.clock.skew_s,
+            "disk_free_bytes": self.room.free,
+            "environments_open": self.environments_open,
             **refused,
         }
 
     def _labelled(self) -> Iterator[metrics.Labelled]:
-        for version_id, running in self.running.items():
-            yield metrics.Labelled("version_in_flight", "version", version_id, running)
+        for version_id, seats in self.admission.versions.items():
+            yield metrics.Labelled("version_in_flight", "version", version_id, seats.mine)
         decisions = {
             "ok": self.admission.admitted,
             "over_limit": sum(self.counters.refusals.values()),

@@ -103,6 +103,18 @@ def away(what: str, seconds: float = 1) -> Problem:
     )
 
 
+def disk_full() -> Problem:
+    """503: a call that could not be recorded is not answered. Test applications are stopped before production."""
+    return Problem(
+        503,
+        "disk-full",
+        "Calls cannot be recorded at the moment",
+        "The gateway's disk is nearly full. Calls of test applications stop first, those of production last. "
+        "Try again in a minute; the marketplace's operators see it on their page.",
+        [retry_after(60)],
+    )
+
+
 def no_such_model() -> Problem:
     return Problem(
         404,
