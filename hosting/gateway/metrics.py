@@ -6,6 +6,7 @@ question to any process tells about the whole gateway, and the operations page c
 Every line carries `worker`. Labels are bounded: ids of the snapshot's versions, and the words below.
     gateway_calls_total{version,outcome}     metered calls, by how they ended
     gateway_refused_total{version,limit}     calls refused before the model was asked; limit: one of LIMITS
+    gateway_refused_last_hour{version,limit} the same of the last sixty minutes: what the portal's pages tell
     gateway_version_in_flight{version}       calls that a version is answering now
     gateway_decisions_total{decision}        admissions as Envoy's rate limit filter counts them: ok, over_limit, error
                                              (could not be decided: 503), failure_mode_allowed (admitted without Redis)
@@ -17,6 +18,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000)
 FRESH_S = 10.0
@@ -34,7 +37,9 @@ class Counters:
     def __init__(self) -> None:
         self.calls: dict[tuple[int, int], int] = {}
         self.answers: dict[int, int] = {}
+        self.started_at = time.time()
         self.refusals: dict[tuple[int, str], int] = {}
+        self.refused_lately: LastHour[tuple[int, str]] = LastHour()
         self.undecided = 0
         self.latency = [0] * (len(BUCKETS_US) + 1)
         self.latency_us = 0
@@ -54,6 +59,7 @@ class Counters:
         if limit is not None:
             key = (version_id, limit)
             self.refusals[key] = self.refusals.get(key, 0) + 1
+            self.refused_lately.add(key, time.monotonic())
         elif slug == "try-again":
             self.undecided += 1
 
@@ -91,8 +97,10 @@ def _lines(
         yield f'gateway_calls_total{{{tag},version="{version}",outcome="{outcomes[outcome]}"}} {count}'
     for (version, limit), count in sorted(counters.refusals.items()):
         yield f'gateway_refused_total{{{tag},version="{version}",limit="{limit}"}} {count}'
+    for (version, limit), count in sorted(counters.refused_lately.counts(time.monotonic())):
+        yield f'gateway_refused_last_hour{{{tag},version="{version}",limit="{limit}"}} {count}'
     for name, label, value, number in labelled:
-        yield f'gateway_{name}{{{tag},{label}="{value}"}} {number:g}'
+        yield f'gateway_{name}{{{tag},{label}="{value}"}} {number:.12g}'
     for status, count in sorted(counters.answers.items()):
         yield f'gateway_answers_total{{{tag},status="{status}"}} {count}'
     seen = 0
@@ -103,7 +111,7 @@ def _lines(
     yield f"gateway_call_seconds_sum{{{tag}}} {counters.latency_us / 1e6:.6f}"
     yield f"gateway_call_seconds_count{{{tag}}} {seen}"
     for name, number in gauges.items():
-        yield f"gateway_{name}{{{tag}}} {number:g}"
+        yield f"gateway_{name}{{{tag}}} {number:.12g}"
 
 
 def publish(folder: Path, worker: int, document: str) -> None:

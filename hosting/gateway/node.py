@@ -216,6 +216,7 @@ class Node:
     def _gauges(self) -> dict[str, float]:
         refused = {f"refused_{limit}_total": float(self.counters.over(limit)) for limit in metrics.LIMITS.values()}
         return {
+            "start_time_seconds": self.counters.started_at,
             "in_flight": self.counters.in_flight,
             "connections": len(self.connections),
             "body_bytes_held": self.limits.bodies_bytes - self.doorway.room,
