@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from hosting.gateway import admin
+from hosting.gateway.slots import Columns
 
 log = logging.getLogger("hosting.gateway")
 PR_SET_PDEATHSIG = 1
@@ -28,12 +29,15 @@ DRAIN_WITHIN_S = 40.0
 class Child:
     """One process below the parent; `name` is a worker's number or `shipping`."""
 
-    def __init__(self, name: str, listener: socket.socket | None, workers: int) -> None:
+    def __init__(self, name: str, listener: socket.socket | None, workers: int, columns: Columns) -> None:
         self.name = name
+        self._columns = columns
+        self._column = columns.take() if listener else -1
         self._ready, told = os.pipe()
         os.set_blocking(self._ready, False)
-        fds = [told] + ([listener.fileno()] if listener else [])
+        fds = [told] + ([listener.fileno(), columns.fd] if listener else [])
         env = os.environ | {"GATEWAY_WORKER": name, "GATEWAY_WORKERS": str(workers)}
+        env |= columns.environment(self._column) if listener else {}
         command = [sys.executable, "-m", "hosting.gateway", name, str(listener.fileno() if listener else -1), str(told)]
         self.process = subprocess.Popen(command, env=env, pass_fds=fds)
         self.started = time.monotonic()
@@ -51,15 +55,19 @@ class Child:
             self.process.send_signal(signum)
 
     def close(self) -> None:
+        """The process is gone: its slots are free."""
         os.close(self._ready)
+        if self._column >= 0:
+            self._columns.give_back(self._column)
 
 
 class Parent:
     """Keeps the children alive and ends them in the right order."""
 
-    def __init__(self, listener: socket.socket, workers: int) -> None:
+    def __init__(self, listener: socket.socket, workers: int, folder: Path) -> None:
         self.listener = listener
         self.workers = workers
+        self.columns = Columns(folder, workers)
         self.children: dict[str, Child] = {}
         self.is_ending = False
         self.wants_reload = False
@@ -83,7 +91,7 @@ class Parent:
         return [*map(str, range(self.workers)), "shipping"]
 
     def _start(self, name: str) -> Child:
-        child = Child(name, None if name == "shipping" else self.listener, self.workers)
+        child = Child(name, None if name == "shipping" else self.listener, self.workers, self.columns)
         self.children[name] = child
         return child
 
@@ -171,8 +179,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
     listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
-    admin.serve(Path(os.environ.get("RUN_DIR", ".run")) / "metrics")
-    return Parent(listener, workers).run()
+    run_dir = Path(os.environ.get("RUN_DIR", ".run"))
+    admin.serve(run_dir / "metrics")
+    return Parent(listener, workers, run_dir).run()
 
 
 if __name__ == "__main__":
