@@ -1,10 +1,14 @@
 """Who is let in: slots that all workers share, decisions that are counted, bursts, trusted proxies, networks of keys."""
 
+import json
+import os
+import signal
 import threading
 import time
 
 import pytest
 
+from hosting.gateway import slots
 from tests.gateway import QUICK, Gateway, answer_ok, free_port, infer_path, subscriber, until
 from tests.stack import on_database
 
@@ -73,3 +77,95 @@ def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, tmp_path
         assert gateway.count("version_in_flight", version=quick.pk) == 0
         calls.join()
         until(lambda: gateway.count("version_in_flight", version=slow.pk) == 0, 3, gateway.said)
+
+
+# Slots
+
+
+@pytest.fixture(scope="module")
+def trio(gateway_stage, tmp_path_factory):
+    """A gateway of three workers, with a long wait for slots so that only the limit itself refuses."""
+    with gateway_of(gateway_stage, tmp_path_factory.mktemp("trio"), 3, slot_wait_s=20, first_byte_s=20) as gateway:
+        yield gateway
+
+
+class Watched:
+    """An upstream that knows the largest number of calls it was given at the same time."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, connection, head, body):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            time.sleep(self.seconds)
+        finally:
+            with self.lock:
+                self.now -= 1
+        answer_ok(connection, head, body)
+
+
+def in_flight_by_worker(gateway, version):
+    return [gateway.count("version_in_flight", version=version.pk, worker=worker) for worker in range(3)]
+
+
+def test_three_workers_together_never_pass_the_plans_calls_at_once(stage, trio):
+    version = stage.version()
+    _, key = subscriber(version, concurrency=4)
+    stage.stub.behave = upstream = Watched(0.02)
+    answers = parallel(24, lambda _: [trio.infer(infer_path(version), key)[0] for _ in range(15)])
+    assert {status for found in answers for status in found} == {200}, "a slot freed by another worker is noticed"
+    assert upstream.most == 4
+
+
+def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_path):
+    version = stage.version()
+    _, key = subscriber(version)
+    stage.stub.behave = upstream = Watched(0.3)
+    with gateway_of(stage, tmp_path, 3, upstream_concurrency=5) as gateway:
+        answers = parallel(30, lambda _: gateway.infer(infer_path(version), key))
+        until(lambda: gateway.count("refused_total", version=version.pk, limit="upstream") > 0, 5, gateway.said)
+    assert {status for status, *_ in answers} == {200, 503} and upstream.most == 5
+    refused = next(json.loads(body) for status, _, body in answers if status == 503)
+    assert refused["type"].endswith("/model-busy")
+
+
+@pytest.mark.fault("F9")
+def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
+    version = stage.version()
+    _, key = subscriber(version, concurrency=6)
+    stage.stub.behave = slowly(8)
+    calls = threading.Thread(target=parallel, args=(6, lambda _: trio.infer(infer_path(version), key)))
+    calls.start()
+    held = until(lambda: sum(found := in_flight_by_worker(trio, version)) == 6 and found, 5, trio.said)
+    victim = held.index(max(held))
+    os.kill(trio.children()[str(victim)], signal.SIGKILL)
+    fired.add(int(held[victim]))
+    stage.stub.behave = upstream = Watched(0.4)
+    answers = parallel(int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3))
+    assert [status for status, *_ in answers] == [200] * int(held[victim]) == [200] * upstream.most
+    calls.join()
+
+
+def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
+    columns = slots.Columns(tmp_path, 2)
+    first, second = (slots.Board(columns.fd, columns.take(), columns.count) for _ in range(2))
+    assert first.of_subscription(7).enter(2) and second.of_subscription(7).enter(2)
+    assert not first.of_subscription(7).enter(2) and not second.of_subscription(7).enter(2)
+    assert second.of_version(7).enter(1) and not first.of_version(7).enter(1), "a version is not a subscription"
+    first.of_subscription(7).leave()
+    assert second.of_subscription(7).enter(2) and first.of_subscription(7).taken() == 2
+    columns.give_back(1)
+    assert first.of_subscription(7).taken() == 0 and columns.take() == 1
+
+
+def test_a_full_board_counts_what_is_new_in_each_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr(slots, "ROWS", 2)
+    columns = slots.Columns(tmp_path, 1)
+    board = slots.Board(columns.fd, columns.take(), columns.count)
+    seats = [board.of_subscription(pk) for pk in (1, 2, 3)]
+    assert all(seat.enter(1) for seat in seats) and not any(seat.enter(1) for seat in seats)
