@@ -267,6 +267,12 @@ class ModelVersion(models.Model):
     def is_callable(self):
         return self.state in self.LIVE and self.suspended_at is None
 
+    @property
+    def answers_within_s(self):
+        """Seconds that a caller waits for an answer, as declared and at most 300; None when nothing is declared."""
+        declared = self.sla.get("timeout_s") if isinstance(self.sla, dict) else None
+        return min(300.0, float(declared)) if isinstance(declared, int | float) and declared > 0 else None
+
 
 class Alias(models.Model):
     """A movable pointer to a version. `stable` is what the catalog shows; nobody is routed by it."""
