@@ -26,6 +26,7 @@ PAGES = [
     ProblemPage("version-suspended", 503, "The version is suspended", "It was stopped for everybody, for the reason shown on its page.", "Wait, or move to another version."),
     ProblemPage("not-running", 503, "The model is not running", "No replica can answer now.", "Try again after the time in Retry-After; see the Deployment tab."),
     ProblemPage("model-busy", 503, "The model is busy", "Its queue, or your share of it, is full.", "Try again after the time in Retry-After, with back-off."),
+    ProblemPage("model-failing", 503, "The model is failing", "Its last calls all failed, so it is asked again only now and then; calls in between are refused at once.", "Try again after the time in Retry-After. If it goes on, tell the model's team."),
     ProblemPage("model-late", 504, "The model did not answer in time", "The deadline passed.", "Send fewer rows, or try again."),
     ProblemPage("model-failed", 502, "The model failed", "It broke while answering; its own words are kept from callers.", "Report the request id to the model's team."),
     ProblemPage("rate-limited", 429, "The rate limit of the plan is reached", "The detail says which limit bites and when it resets.", "Slow down, or choose a larger plan."),

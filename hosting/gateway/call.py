@@ -2,6 +2,14 @@
 
 Steps are plain functions. As long as everything needed is at hand (key, lease, slot, connection) a call runs through
 without a task or an await; only what must be waited for moves it to a task.
+
+A call that is lost on the way to the model is sent once more, as long as no byte of an answer has gone out: to any upstream
+when it cannot have taken a byte of the request, and to a version that we host also afterwards, since our server class only
+computes. When a replica dies, the engine's ingress hangs up without a word (seen: within 50 ms, also in the middle of an
+answer) or answers a bare 5xx; calls that come later are held until another replica runs. So the second try follows after
+`retry_pause_s`, on a fresh connection, and waits for what is left of the version's deadline for a first byte. A full queue is
+told by its own words and not asked again. One call, one event, one unit at most, whatever happened in between; `lanes` bounds
+how many are sent again.
 """
 
 import asyncio
@@ -13,6 +21,7 @@ from consumption import spool
 from hosting.gateway import pool, problems, resolve
 from hosting.gateway.admission import Account
 from hosting.gateway.authenticate import Subscriber
+from hosting.gateway.lanes import Lane
 from hosting.gateway.pool import Connection
 from hosting.gateway.resolve import Version
 
@@ -30,6 +39,8 @@ CARRIED = {
 }
 RETURNED = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
 SMALL = 65536
+LEFT_TO_TRY_S = 0.05  # with less than this left of the deadline, a second try could only be late
+QUEUE_IS_FULL = b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
 
 
 class Caller(Protocol):
@@ -48,8 +59,8 @@ class Call:
 
     __slots__ = (
         "node", "caller", "raw_key", "slug", "number", "headers", "body", "size",
-        "subscriber", "account", "version", "ticket", "began_ns", "at_us", "connection", "tries",
-        "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "task", "over",
+        "subscriber", "account", "version", "lane", "ticket", "began_ns", "at_us", "connection", "is_second_try",
+        "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "says_when", "task", "over",
     )  # fmt: skip
 
     def __init__(
@@ -67,12 +78,14 @@ class Call:
         self.subscriber: Subscriber | None = None
         self.account: Account | None = None
         self.version: Version | None = None
+        self.lane: Lane | None = None
         self.ticket: spool.Ticket | None = None
         self.connection: Connection | None = None
         self.task: asyncio.Task[None] | None = None
-        self.tries = 0
+        self.is_second_try = False
         self.status = 0
         self.error_status = 0
+        self.says_when = False
         self.head = b""
         self.held = b""
         self.chunked = False
@@ -163,56 +176,82 @@ class Call:
         who = subscriber.who
         if subscriber.environment >= node.environments_open:
             raise problems.disk_full()
+        lane = node.lanes.of(version.id)
+        if lane.failures and (shut_s := lane.shut_for(time.monotonic())):
+            lane.refused += 1
+            raise problems.upstream_failing(version.number, shut_s)
         try:
             self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
         except spool.SpoolFull:
             raise problems.disk_full() from None
+        self.lane = lane
+        lane.enter(self)
         node.counters.in_flight += 1
         connection = node.pool.take(version.origin)
         if connection is not None:
-            self._send(connection)
+            self._send(connection, version.first_byte_s)
         else:
             self.task = asyncio.ensure_future(self._connect())
 
     async def _connect(self) -> None:
+        """Send on a new connection. One that cannot be had counts as a try."""
         version = self.version
         assert version is not None and version.origin is not None
         try:
-            for again in (True, False):
-                try:
-                    connection = await self.node.pool.open(version.origin)
-                    break
-                except (OSError, TimeoutError):
-                    if not again:
-                        raise
-                    self.node.counters.retries += 1
+            connection = await self.node.pool.open(version.origin)
         except (OSError, TimeoutError):
-            self._fail(problems.not_running(version.number), spool.UPSTREAM_ERROR)
+            if not self._try_again(self.node.limits.retry_pause_s):
+                self._lose(problems.not_running(version.number), spool.UPSTREAM_ERROR)
             return
         if self.over:
             self.node.pool.give_back(connection)
         else:
-            self._send(connection)
+            self._send(connection, self._left_s if self.is_second_try else version.first_byte_s)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: Connection, first_byte_s: float) -> None:
         version = self.version
         assert version is not None and self.ticket is not None
         self.connection = connection
-        self.tries += 1
         lines = [version.request_head, b"content-length: %d\r\n" % self.size]
         for name, value in self.headers:
             prefix = CARRIED.get(name)
             if prefix is not None:
                 lines += (prefix, value, b"\r\n")
         lines += (b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n")
-        connection.exchange(self, [b"".join(lines), *self.body], version.first_byte_s)
+        connection.exchange(self, [b"".join(lines), *self.body], first_byte_s)
+
+    def _try_again(self, pause_s: float) -> bool:
+        """Send the request once more, if that may be; False: the call has failed."""
+        if self.is_second_try or self.sent or self.over or self._left_s < pause_s + LEFT_TO_TRY_S:
+            return False
+        assert self.lane is not None
+        if not self.lane.may_retry(time.monotonic()):
+            return False
+        self.is_second_try = True
+        self.status = self.error_status = self.response_bytes = 0
+        self.head = self.held = b""
+        self.task = asyncio.ensure_future(self._connect_after(pause_s))
+        return True
+
+    async def _connect_after(self, pause_s: float) -> None:
+        await asyncio.sleep(pause_s)
+        if not self.over:
+            await self._connect()
+
+    @property
+    def _left_s(self) -> float:
+        """Seconds left of the version's deadline for a first byte."""
+        assert self.version is not None
+        return self.version.first_byte_s - (time.monotonic_ns() - self.began_ns) / 1e9
 
     # What the upstream says
 
     def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         if status < 200 or status > 299:
             self.error_status = status
-            self.head = next((value for name, value in headers if name == b"content-type"), b"")
+            named = dict(headers)
+            self.head = named.get(b"content-type", b"")
+            self.says_when = b"retry-after" in named
             return
         assert self.version is not None and self.account is not None and self.ticket is not None
         self.status = status
@@ -247,6 +286,8 @@ class Call:
         if self.error_status:
             self._translate()
             return
+        assert self.lane is not None
+        self.lane.worked()
         held, self.held = self.held, b""
         self._end(self.status, spool.OK, 1)
         self._pass_on(held, True)
@@ -255,13 +296,14 @@ class Call:
         self.connection = None
         version = self.version
         assert version is not None
-        if untouched and self.tries < 2 and not self.sent:
-            self.node.counters.retries += 1
-            self.task = asyncio.ensure_future(self._connect())
+        if untouched and self._try_again(0.0):
             return
-        late = why == pool.LATE and not self.status
-        problem = problems.upstream_late(version.first_byte_s) if late else problems.upstream_failed()
-        self._fail(problem, spool.ABORTED if late else spool.UPSTREAM_ERROR)
+        if why in (pool.SILENT, pool.LOST) and not version.is_external and self._try_again(self.node.limits.retry_pause_s):
+            return
+        if why == pool.LATE and not self.status:
+            self._lose(problems.upstream_late(version.first_byte_s), spool.ABORTED, version.is_asleep)
+        else:
+            self._lose(problems.upstream_failed(), spool.UPSTREAM_ERROR, why in (pool.UNREAD, pool.TOO_LARGE))
 
     def _pass_on(self, data: bytes, last: bool) -> None:
         if self.chunked:
@@ -276,9 +318,15 @@ class Call:
 
     def _translate(self) -> None:
         """An upstream's error in our words; only our own server class may tell what is wrong with an input."""
-        status, version = self.error_status, self.version
-        assert version is not None
-        if status in (400, 404, 413, 422) and not version.is_external and self.head == problems.MEDIA_TYPE and self.held:
+        status, version, lane = self.error_status, self.version, self.lane
+        assert version is not None and lane is not None
+        if status < 500 or self._is_servers_own or self._is_queue_full:
+            lane.worked()
+        elif version.is_external or not self._try_again(self.node.limits.retry_pause_s):
+            lane.failed(self, time.monotonic())
+        else:
+            return
+        if status in (400, 404, 413, 422) and self._is_servers_own and self.held:
             self._end(status, spool.CLIENT_ERROR, 0)
             self.caller.refuse(_Quoted(status, self.held), self.request_id, version.answer_head)
         elif status in (400, 413, 415, 422) and version.is_external:
@@ -291,6 +339,23 @@ class Call:
             self._fail(problems.upstream_late(version.first_byte_s), spool.UPSTREAM_ERROR)
         else:
             self._fail(problems.upstream_failed(), spool.UPSTREAM_ERROR)
+
+    @property
+    def _is_queue_full(self) -> bool:
+        """Is the upstream well and has too much to do? More load would not help it."""
+        return self.error_status == 429 or (self.error_status == 503 and (self.says_when or self.held.startswith(QUEUE_IS_FULL)))
+
+    @property
+    def _is_servers_own(self) -> bool:
+        """Did our server class say so, and not what stands before it?"""
+        assert self.version is not None
+        return self.head == problems.MEDIA_TYPE and not self.version.is_external
+
+    def _lose(self, problem: problems.Problem, outcome: int, is_excused: bool = False) -> None:
+        """Fail for a reason that lies with the upstream, and remember it against the upstream unless there is an excuse."""
+        if self.lane is not None and not self.over and not is_excused:
+            self.lane.failed(self, time.monotonic())
+        self._fail(problem, outcome)
 
     def _fail(self, problem: problems.Problem, outcome: int) -> None:
         if self.over:
@@ -321,11 +386,12 @@ class Call:
             return
         self.over = True
         node, ticket, version = self.node, self.ticket, self.version
-        if ticket is None or version is None or self.account is None:
+        if ticket is None or version is None or self.account is None or self.lane is None:
             return
         duration_us = (time.monotonic_ns() - self.began_ns) // 1000
         node.spool.end(ticket, duration_us, self.response_bytes, units, status, outcome)
         node.admission.done(self.account, version.id, units > 0, self.at_us)
+        self.lane.leave(self)
         node.counters.in_flight -= 1
         node.counters.called(outcome, version.id, duration_us)
 

@@ -32,6 +32,11 @@ class Limits:
     response_header_bytes: int = 16 * 1024
     response_header_count: int = 100
     upstream_concurrency: int = 256
+    retry_pause_s: float = 0.2
+    retry_share: float = 0.1
+    retry_floor: int = 10
+    breaker_failures: int = 5
+    breaker_s: float = 2.0
     slot_wait_s: float = 0.1
 
     redis_s: float = 0.05

@@ -8,6 +8,11 @@ Every line carries `worker`. Labels are bounded: ids of the snapshot's versions,
     gateway_refused_total{version,limit}     calls refused before the model was asked; limit: one of LIMITS
     gateway_refused_last_hour{version,limit} the same of the last sixty minutes: what the portal's pages tell
     gateway_version_in_flight{version}       calls that a version is answering now
+    gateway_breaker_open{version}            1 while a version is not asked because its last calls all failed, else 0
+    gateway_breaker_opened_total{version}    how often that began, and began again after a try
+    gateway_breaker_refused_total{version}   calls refused meanwhile
+    gateway_retries_total{version}           lost calls that were sent again
+    gateway_retries_denied_total{version}    lost calls that were not, because the budget of retries was used up
     gateway_decisions_total{decision}        admissions as Envoy's rate limit filter counts them: ok, over_limit, error
                                              (could not be decided: 503), failure_mode_allowed (admitted without Redis)
 """
@@ -47,7 +52,6 @@ class Counters:
         self.connections = 0
         self.closed_slow = 0
         self.refused_framing = 0
-        self.retries = 0
 
     def answered(self, status: int) -> None:
         """Any answer went out."""

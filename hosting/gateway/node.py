@@ -19,6 +19,7 @@ from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
 from hosting.gateway import cross_origin, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
+from hosting.gateway.lanes import Lanes
 from hosting.gateway.pool import Pool
 from hosting.gateway.problems import Problem, away
 from hosting.gateway.protocol import Doorway
@@ -74,6 +75,7 @@ class Node:
         self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
         self.ear = Ear(redis_url, CHANNEL, self._heard)
         self.pool = Pool(bounds, snapshot.callable_address)
+        self.lanes = Lanes(bounds)
         self.board = Board.from_environment()
         self.admission = Admission(bounds, self.redis, workers, self.board, self._take_quota, self._return_quota, self._saw_epoch)
         self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s)
@@ -225,7 +227,8 @@ class Node:
             "requests_refused_framing_total": self.counters.refused_framing,
             "upstream_connections_idle": self.pool.idle_count(),
             "upstream_connections_opened_total": self.pool.opened,
-            "upstream_retries_total": self.counters.retries,
+            "upstream_retries_total": sum(lane.retries for lane in self.lanes),
+            "tasks": len(asyncio.all_tasks()),
             "degraded_decisions_total": self.admission.degraded,
             "stale_key_answers_total": self.keys.stale_answers,
             "key_loads_total": self.keys.loads,
@@ -243,6 +246,9 @@ class Node:
     def _labelled(self) -> Iterator[metrics.Labelled]:
         for version_id, seats in self.admission.versions.items():
             yield metrics.Labelled("version_in_flight", "version", version_id, seats.mine)
+        for lane in self.lanes:
+            for name, number in lane.numbers(time.monotonic()):
+                yield metrics.Labelled(name, "version", lane.version_id, number)
         decisions = {
             "ok": self.admission.admitted,
             "over_limit": sum(self.counters.refusals.values()),

@@ -5,7 +5,9 @@ Deadlines are attributes that one ticker looks at; no timer is made per request.
 """
 
 import asyncio
+import socket
 import ssl
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +18,9 @@ import httptools
 from hosting.gateway.addresses import Origin
 from hosting.gateway.limits import Limits
 
-REFUSED, LOST, LATE, MALFORMED, TOO_LARGE, SILENT = "refused", "lost", "late", "malformed", "too_large", "silent"
+# Why an exchange ended without an answer: hung up before or amid an answer; too late; a caller who does not read; nonsense.
+SILENT, LOST, LATE, UNREAD, MALFORMED, TOO_LARGE = "silent", "lost", "late", "unread", "malformed", "too_large"
+ACKED = slice(120, 128)  # tcpi_bytes_acked in Linux' struct tcp_info (RFC 4898, ThruOctetsAcked)
 
 
 class Sink(Protocol):
@@ -25,7 +29,8 @@ class Sink(Protocol):
     def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
     def on_data(self, data: bytes) -> None: ...
     def on_done(self) -> None: ...
-    def on_failed(self, why: str, untouched: bool) -> None: ...
+    def on_failed(self, why: str, untouched: bool) -> None:
+        """`untouched`: the other side has not taken one byte of the request, so it can be sent again to anybody."""
 
 
 class Connection(asyncio.Protocol):
@@ -33,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "pool", "origin", "transport", "parser", "sink", "headers", "header_bytes", "status", "body_bytes",
-        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "answered", "paused", "closed",
+        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "answered", "paused", "closed",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool", origin: Origin) -> None:
@@ -51,6 +56,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.keeps = False
         self.is_reused = False
+        self.acked = -1
         self.answered = False
         self.paused = False
         self.closed = False
@@ -68,6 +74,8 @@ class Connection(asyncio.Protocol):
         self.headers = []
         self.deadline = now + first_byte_s
         self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
+        if self.is_reused and self.origin.is_external:
+            self.acked = self._acked()
         self.pool.busy.add(self)
         if len(request) > 1 and len(request[1]) > 16384:
             self.transport.writelines(request)
@@ -113,7 +121,10 @@ class Connection(asyncio.Protocol):
         self.closed = True
         self.pool.forget(self)
         if self.sink is not None:
-            self.fail(LOST if self.answered else SILENT)
+            if self.answered:
+                self.fail(LOST)
+            else:
+                self.fail(SILENT, self.acked >= 0 and self.acked == self._acked())
 
     # Parser callbacks
 
@@ -157,13 +168,23 @@ class Connection(asyncio.Protocol):
         if sink is not None:
             sink.on_done()
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str, untouched: bool = False) -> None:
         """End the exchange without an answer and never use the connection again."""
         sink, self.sink = self.sink, None
         self._end()
         self.transport.abort()
         if sink is not None:
-            sink.on_failed(why, False)
+            sink.on_failed(why, untouched)
+
+    def _acked(self) -> int:
+        """Bytes that the other side's TCP has taken so far; -1 when the kernel does not tell."""
+        if not hasattr(socket, "TCP_INFO"):
+            return -1
+        try:
+            told = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, ACKED.stop)
+        except OSError:
+            return -1
+        return int.from_bytes(told[ACKED], sys.byteorder) if len(told) == ACKED.stop else -1
 
     def _end(self) -> None:
         self.pool.busy.discard(self)
@@ -223,8 +244,10 @@ class Pool:
     def tick(self, now: float) -> None:
         """Fail what is late, close what was idle long; called a few times a second."""
         for connection in [c for c in self.busy if now > c.deadline or now > c.last_byte_by]:
-            if not connection.paused or now > connection.last_byte_by:
+            if not connection.paused:
                 connection.fail(LATE)
+            elif now > connection.last_byte_by:
+                connection.fail(UNREAD)
         for idle in self._idle.values():
             while idle and now - idle[0].idle_since > self.limits.keep_upstream_s:
                 idle.popleft().transport.close()

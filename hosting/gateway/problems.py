@@ -234,6 +234,17 @@ def upstream_busy() -> Problem:
     )
 
 
+def upstream_failing(number: str, seconds: float) -> Problem:
+    return Problem(
+        503,
+        "model-failing",
+        "The model is failing",
+        f"The last calls of version {number} all failed at the model, so it is asked again only now and then. Try again "
+        f"in {max(1, round(seconds))} s. If it goes on, tell the model's team; the model's page names it.",
+        [retry_after(seconds)],
+    )
+
+
 def refused_input() -> Problem:
     return Problem(
         422,

@@ -13,7 +13,10 @@ RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_run
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes."""
+    """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes.
+
+    `is_asleep`: it has no replica at the moment and its next call wakes it.
+    """
 
     id: int
     number: str
@@ -31,6 +34,7 @@ class Version:
     platform: str
     signature: dict[str, Any]
     first_byte_s: float
+    is_asleep: bool = False
 
     def standing(self, now: float) -> str:
         """May it be called at `now` (seconds since 1970)?"""

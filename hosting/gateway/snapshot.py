@@ -21,7 +21,7 @@ from hosting import credentials, outbound
 from hosting.gateway import addresses, limits
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.resolve import Model, Snapshot, Version
-from hosting.models import RUNNING, Upstream
+from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
 log = logging.getLogger(__name__)
@@ -195,12 +195,13 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         platform=PLATFORMS.get(version.kind, version.kind),
         signature={side: version.signature.get(side, []) for side in ("inputs", "outputs")},
         first_byte_s=_first_byte(version),
+        is_asleep=upstream is not None and _state(upstream) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
     )
 
 
 def _route(version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.Origin | None, bytes, bytes]:
     """Origin and the first lines of an infer and a ready request; no origin when nothing should answer."""
-    if upstream is None or not _may_answer(version, upstream):
+    if upstream is None or not _may_answer(upstream):
         return None, b"", b""
     is_external = upstream.kind == Upstream.Kind.EXTERNAL
     try:
@@ -242,17 +243,20 @@ def callable_address(origin: addresses.Origin) -> str:
         raise OSError(str(refusal)) from refusal
 
 
-def _may_answer(version: ModelVersion, upstream: Upstream) -> bool:
+def _may_answer(upstream: Upstream) -> bool:
     if upstream.kind == Upstream.Kind.EXTERNAL or upstream.is_ready:
         return True
-    deployment = getattr(version, "deployment", None)
-    return deployment is not None and deployment.state in RUNNING
+    return _state(upstream) in RUNNING
+
+
+def _state(upstream: Upstream) -> str:
+    """Of the version's deployment, "" when the engine has none."""
+    deployment = getattr(upstream.version, "deployment", None)
+    return deployment.state if deployment is not None else ""
 
 
 def _first_byte(version: ModelVersion) -> float:
-    """Seconds that this version's callers wait for a first byte: declared, at most 300."""
-    declared = version.sla.get("timeout_s") if isinstance(version.sla, dict) else None
-    return min(300.0, float(declared)) if isinstance(declared, int | float) and declared > 0 else LIMITS.first_byte_s
+    return version.answers_within_s or LIMITS.first_byte_s
 
 
 def _answer_head(slug: str, version: ModelVersion) -> bytes:
