@@ -1,0 +1,64 @@
+"""Ground for tests of the books that need gateways of their own: a database that lasts the run, and a really small disk."""
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+
+from tests.gateway import QUICK, Gateway, Stage, make_database
+from tests.stack import on_database, on_redis
+
+BOOKS_REDIS = 8
+
+
+class Books(Stage):
+    """A stage without a gateway: each test starts its own, on this database."""
+
+    def __init__(self, folder, blocker):
+        super().__init__(folder, blocker)
+        self.database = f"books_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        self.gateway = self.new_gateway(folder)
+
+    def __enter__(self):
+        make_database(self.database)
+        return self
+
+    def __exit__(self, *_):
+        self.stub.close()
+
+    def new_gateway(self, folder, workers=1, **limits):
+        """A Gateway that is not started yet."""
+        return Gateway(folder, workers, on_database(self.database), on_redis(BOOKS_REDIS), self.stub.host, **QUICK | limits)
+
+
+@pytest.fixture(scope="session")
+def shared_books(tmp_path_factory, django_db_blocker, django_db_setup):
+    with Books(tmp_path_factory.mktemp("books"), django_db_blocker) as books:
+        yield books
+
+
+@pytest.fixture
+def books(shared_books):
+    """The Books, with the models on their database."""
+    with shared_books.orm():
+        yield shared_books
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """mount(mib) makes a folder on a tmpfs of that size. Skipped, with the reason, where one cannot be mounted."""
+    with contextlib.ExitStack() as mounted:
+        yield lambda mib: mounted.enter_context(_tmpfs(tmp_path / f"disk-{mib}", mib))
+
+
+@contextlib.contextmanager
+def _tmpfs(folder, mib):
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
