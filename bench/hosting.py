@@ -45,10 +45,11 @@ class Engine:
     port: int
     keys: packages.Keypair
     artifacts: Path
+    ports: EnginePorts
     seconds: dict = field(default_factory=dict)
 
-    def spec(self, model, **sizes):
-        manifest = packages.package(self.artifacts, model=model)
+    def spec(self, model, content=None, **sizes):
+        manifest = packages.package(self.artifacts, model=model, content=content)
         route = f"/v2/models/{model}/versions/1.0.0"
         return AppSpec(name=model, route=route, manifest=manifest, signature=self.keys.sign(manifest), **sizes)
 
@@ -94,7 +95,7 @@ def engine(folder):
         else:
             raise TimeoutError(f"the engine's head did not start:\n{(folder / 'engine.log').read_text()[-1500:]}")
         driver = RayDriver(f"http://127.0.0.1:{ports.dashboard}", f"http://127.0.0.1:{ports.http}", token)
-        yield Engine(driver, ports.http, keys, artifacts, {"head": seconds})
+        yield Engine(driver, ports.http, keys, artifacts, ports, {"head": seconds})
     finally:
         ray_head.stop(folder)
 

@@ -186,10 +186,11 @@ def tell_all(version, kind, title, body, key):
     tell(people_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
 
 
-def tell_publisher(deployment, kind, title, body):
-    """Tell the version's publishers something about its deployment, once per start."""
+def tell_publisher(deployment, kind, title, body, occasion=""):
+    """Tell the version's publishers something about its deployment, once per `occasion`, by default its last start."""
     version = deployment.version
-    key = f"{kind}:{deployment.pk}:{deployment.started_at:%s}" if deployment.started_at else f"{kind}:{deployment.pk}"
+    occasion = occasion or (f"{deployment.started_at:%s}" if deployment.started_at else "never")
+    key = f"{kind}:{deployment.pk}:{occasion}"
     tell(publishers_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
 
 

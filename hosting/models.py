@@ -103,6 +103,7 @@ class Replica(models.Model):
     state = models.CharField(max_length=10, choices=State)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
+    left_none = models.BooleanField(default=False, help_text="It crashed, and no other one was running")
 
     class Meta:
         ordering = ["-started_at"]

@@ -97,6 +97,7 @@ def spec_of(deployment):
         max_replicas=deployment.max_replicas,
         target_ongoing_requests=deployment.target_ongoing_requests,
         num_cpus=float(version.manifest.get("resources", {}).get("num_cpus", 0.1)),
+        timeout_s=version.answers_within_s or AppSpec.timeout_s,
     )
 
 
@@ -130,18 +131,28 @@ def _given_a_slot(deployments):
 
 def _observe(deployment, app, spec, engine):
     changed = spec is not None and deployment.spec_sha256 not in ("", spec.sha256)
-    restarts = replicas.record(deployment, app, counts_restarts=spec is not None and not changed)
+    restarts = replicas.record(deployment, app, engine.machines(), counts_restarts=spec is not None and not changed)
     if spec is None:
         return _ended(deployment, app)
     if restarts:
         Deployment.objects.filter(pk=deployment.pk).update(restarts=F("restarts") + restarts)
     if app is None or app.state in (AppState.MISSING, AppState.STOPPING):
         return _waiting(deployment)
-    if replicas.crashes(deployment, RESTART_WINDOW) > MOST_RESTARTS:
+    crashed, left_none = replicas.crashes(deployment, RESTART_WINDOW)
+    if left_none > MOST_RESTARTS:
         return fail(deployment, f"Its process ended {MOST_RESTARTS} times in ten minutes.", log_tail(engine, deployment))
+    if restarts and crashed > MOST_RESTARTS:
+        _tell_of_crashes(deployment, log_tail(engine, deployment))
     if app.state == AppState.FAILED:
         return fail(deployment, replicas.plain_reason(app.message), log_tail(engine, deployment))
     _follow(deployment, app, spec, engine)
+
+
+def _tell_of_crashes(deployment, lines):
+    """As long as another replica answers, a version that loses replicas goes on serving; its publishers are told once a day."""
+    said = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
+    title = f"{deployment.version} keeps losing processes"
+    health.tell_publisher(deployment, "deployment.crashing", title, "\n".join([said, *lines])[:4000], timezone.now().date())
 
 
 def _ended(deployment, app):

@@ -14,11 +14,11 @@ LAST_ERROR = re.compile(r"^\s*(?:[\w.]+(?:Error|Exception)): (.+)$", re.MULTILIN
 SEEN = {"running": Replica.State.RUNNING, "stopping": Replica.State.UNHEALTHY, "starting": Replica.State.STARTING}
 
 
-def record(deployment, app, counts_restarts=True):
+def record(deployment, app, machines=(), counts_restarts=True):
     """Write down the replicas of one deployment as the engine tells them. Returns how many crashed since the last look.
 
-    A replica that is gone although as many are wanted as before has crashed; one that is gone because fewer are wanted,
-    or because the specification changed, is just gone.
+    A replica that is gone although as many are wanted as before has crashed. One that is gone because fewer are wanted,
+    because the specification changed, or with its machine (one that is not in `machines`), is just gone.
     """
     told = {replica.replica_id: replica for replica in app.replicas} if app else {}
     known = {row.replica_id: row for row in deployment.replicas.filter(ended_at=None)}
@@ -26,9 +26,10 @@ def record(deployment, app, counts_restarts=True):
         _write(deployment, known.get(replica_id), replica)
     gone = [row for replica_id, row in known.items() if replica_id not in told]
     surplus = len(known) - (app.target if app else len(known)) if counts_restarts else len(known)
-    crashed = gone[max(surplus, 0) :]
-    _end(gone[: max(surplus, 0)], Replica.State.GONE)
-    _end(crashed, Replica.State.CRASHED)
+    crashed = [row for row in gone[max(surplus, 0) :] if row.node in machines]
+    left = [row for replica_id, row in known.items() if row.state == "running" == getattr(told.get(replica_id), "state", "")]
+    _end([row for row in gone if row not in crashed], state=Replica.State.GONE)
+    _end(crashed, state=Replica.State.CRASHED, left_none=not left)
     return len(crashed)
 
 
@@ -43,17 +44,19 @@ def _write(deployment, row, replica):
         Replica.objects.filter(pk=row.pk).update(state=state, pid=replica.pid or row.pid)
 
 
-def _end(rows, state):
+def _end(rows, **facts):
     if rows:
-        Replica.objects.filter(pk__in=[row.pk for row in rows]).update(state=state, ended_at=timezone.now())
+        Replica.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=timezone.now(), **facts)
 
 
 def crashes(deployment, window):
-    """Crashes within `window` (timedelta), and not before the last time that somebody started it."""
+    """(crashes, those of them that left no replica running) within `window` (timedelta), and not before the last time
+    that somebody started it."""
     since = timezone.now() - window
     if deployment.started_at:
         since = max(since, deployment.started_at)
-    return deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since).count()
+    found = deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since)
+    return found.count(), found.filter(left_none=True).count()
 
 
 def down_since(deployment):

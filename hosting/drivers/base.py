@@ -25,7 +25,10 @@ class AppState(StrEnum):
 
 @dataclass(frozen=True)
 class AppSpec:
-    """One version as it should run. `name` is unique in the engine; `route` is its path prefix there."""
+    """One version as it should run. `name` is unique in the engine; `route` is its path prefix there.
+
+    timeout_s   how long its callers wait for an answer: an inference that takes longer is wedged
+    """
 
     name: str
     route: str
@@ -36,6 +39,7 @@ class AppSpec:
     target_ongoing_requests: int = 4
     num_cpus: float = 0.1
     idle_seconds: float = 120.0
+    timeout_s: float = 30.0
 
     @property
     def sha256(self):
@@ -48,6 +52,7 @@ class AppSpec:
                 "replicas": [self.min_replicas, self.max_replicas, self.target_ongoing_requests],
                 "num_cpus": round(self.num_cpus * 1000),
                 "idle": round(self.idle_seconds),
+                "timeout": round(self.timeout_s),
             }
         )
 
@@ -88,6 +93,10 @@ class Driver(Protocol):
 
     def status(self) -> dict[str, SeenApp]:
         """What runs now, by application name."""
+        ...
+
+    def machines(self) -> set[str]:
+        """The machines that were alive at the last `status`, as replicas name them."""
         ...
 
     def logs(self, name: str, lines: int = 200) -> list[str]:

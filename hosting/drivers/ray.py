@@ -19,6 +19,9 @@ DEPLOYMENT = "model"
 TIMEOUT_S = 30
 MAX_ONGOING = 16
 MAX_QUEUED = 64
+# Ray gives a replica up after three failed checks in a row: 1.1 + 3 × (1 + its loop's 0.25) s at most (reliability.md F14: 5 s).
+CHECK_EVERY_S = 1
+CHECK_WITHIN_S = 1
 
 APP_STATES = {
     "NOT_STARTED": AppState.MISSING,
@@ -43,6 +46,7 @@ class RayDriver:
         self.ingress_url = (ingress_url or settings.ENGINE_URL).rstrip("/")
         self.token_path = token_path or settings.RAY_AUTH_TOKEN_PATH
         self._lock = threading.Lock()
+        self._machines = set()
 
     def apply(self, specs):
         """See Driver.apply. What the engine already has is asked from the engine itself, so that any process may call."""
@@ -56,7 +60,12 @@ class RayDriver:
 
     def status(self):
         details = self._get("/api/serve/applications/")
-        return {name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()}
+        seen = {name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()}
+        self._machines = _machines(details, seen)
+        return seen
+
+    def machines(self):
+        return self._machines
 
     def logs(self, name, lines=200):
         """Asked from the node that runs the replica; the replica's own lines, newest replica first when it has several."""
@@ -127,7 +136,7 @@ def _application(spec):
         "name": spec.name,
         "route_prefix": spec.route,
         "import_path": IMPORT_PATH,
-        "args": {"manifest": spec.manifest, "signature": spec.signature},
+        "args": {"manifest": spec.manifest, "signature": spec.signature, "timeout_s": spec.timeout_s},
         "deployments": [_deployment(spec)],
     }
 
@@ -137,8 +146,8 @@ def _deployment(spec):
         "name": DEPLOYMENT,
         "max_ongoing_requests": MAX_ONGOING,
         "max_queued_requests": MAX_QUEUED,
-        "health_check_period_s": 2,
-        "health_check_timeout_s": 4,
+        "health_check_period_s": CHECK_EVERY_S,
+        "health_check_timeout_s": CHECK_WITHIN_S,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "ray_actor_options": {"num_cpus": spec.num_cpus},
@@ -190,6 +199,12 @@ def _seen_app(name, app):
         target=deployment.get("target_num_replicas") or 0,
         replicas=replicas,
     )
+
+
+def _machines(details, seen):
+    """Where the controller, the proxies and the replicas are. A head that was started anew has a new name."""
+    used = {replica.node for app in seen.values() for replica in app.replicas}
+    return used | set(details.get("proxies") or ()) | {(details.get("controller_info") or {}).get("node_id")} - {None}
 
 
 def _seen_replica(replica):

@@ -142,8 +142,12 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
+        "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
+        # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "3",
         "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
     }

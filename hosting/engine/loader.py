@@ -17,6 +17,8 @@ from hosting.engine import coercion, wire
 from marketplace.lib.canonical import canonical
 
 SERVABLE = ("onnx", "mlflow")
+# In a serialised graph: field 4 of a node (op_type), its length, its name. One that loops takes as long as its input says.
+LOOPS = (b"\x22\x04Loop", b"\x22\x04Scan")
 
 
 class CannotLoad(Exception):
@@ -32,6 +34,7 @@ class LoadedModel:
     session: onnxruntime.InferenceSession
     ranks: dict
     warm_ms: float = 0.0
+    has_loops: bool = False
 
     def run(self, columns):
         feeds = coercion.bind(columns, self.signature, self.ranks)
@@ -49,12 +52,14 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
     if manifest.get("format") not in SERVABLE or not manifest.get("entry", "").endswith(".onnx"):
         raise CannotLoad(f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none.")
     _bound_memory(manifest)
-    session = _session(_verified(_entry(manifest), Path(root or os.environ["ARTIFACT_ROOT"])))
+    graph = _verified(_entry(manifest), Path(root or os.environ["ARTIFACT_ROOT"]))
+    session = _session(graph)
     model = LoadedModel(
         manifest=manifest,
         signature=coercion.Signature.of(manifest["signature"]),
         session=session,
         ranks={tensor.name: len(tensor.shape) for tensor in session.get_inputs()},
+        has_loops=any(graph.find(mark) >= 0 for mark in LOOPS),
     )
     _fits_graph(model)
     model.warm_ms = _warm(model)

@@ -8,10 +8,10 @@ from ray import serve
 class ModelReplica:
     """One process of one version. A manifest that cannot be loaded stops the replica with the loader's sentence."""
 
-    def __init__(self, manifest, signature):
+    def __init__(self, manifest, signature, timeout_s):
         from hosting.engine.server import app_from_manifest
 
-        self._model_app = app_from_manifest(manifest, signature)
+        self._model_app = app_from_manifest(manifest, signature, timeout_s)
 
     def __serve_build_asgi_app__(self):
         return self._model_app
@@ -22,5 +22,5 @@ class ModelReplica:
 
 
 def build(args):
-    """Serve application builder. `args`: {"manifest": {...}, "signature": hex}."""
-    return ModelReplica.bind(args["manifest"], args["signature"])
+    """Serve application builder. `args`: {"manifest": {...}, "signature": hex, "timeout_s": seconds of one inference}."""
+    return ModelReplica.bind(args["manifest"], args["signature"], args["timeout_s"])

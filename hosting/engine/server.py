@@ -17,7 +17,8 @@ log = logging.getLogger("hosting.engine")
 
 MOST_BODY_BYTES = 32 * 2**20
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
-WEDGED_AFTER_S = 30.0
+TIMEOUT_S = 30.0  # what the gateway waits for a first byte unless the version declares something else
+GRACE_S = 1.0
 
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow_onnx"}
 
@@ -30,8 +31,9 @@ class ModelApp:
     POST <prefix>/infer    inference, JSON or binary
     """
 
-    def __init__(self, model, *, lenient=False, most_body_bytes=MOST_BODY_BYTES):
+    def __init__(self, model, *, timeout_s=TIMEOUT_S, lenient=False, most_body_bytes=MOST_BODY_BYTES):
         self.model = model
+        self.timeout_s = timeout_s
         self.lenient = lenient
         self.most_body_bytes = most_body_bytes
         self.prefix = f"/v2/models/{model.manifest['model']}/versions/{model.manifest['version']}"
@@ -39,7 +41,7 @@ class ModelApp:
         self._head = {"model_name": model.manifest["model"], "model_version": model.manifest["version"]}
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
         self._ms_per_row = model.warm_ms
-        self._running_since = {}
+        self._began = None
         self.answered = 0
 
     async def __call__(self, scope, receive, send):
@@ -107,21 +109,36 @@ class ModelApp:
         return self.lenient or headers.get(b"x-input-mode") == b"lenient" or request.parameters.get("lenient") is True
 
     async def _run(self, columns, rows):
-        """Short runs on the event loop (a thread costs more than they do), long ones beside it."""
-        token = object()
-        self._running_since[token] = time.monotonic()
+        """Short runs on the event loop (a thread costs more than they do), long ones beside it, one after the other."""
+        if not self.model.has_loops and self._ms_per_row * rows < SLOW_MS:
+            return self._measured_run(columns, rows)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._watched_run, columns, rows)
+
+    def _watched_run(self, columns, rows):
+        self._began = time.monotonic()
         try:
-            if self._ms_per_row * rows < SLOW_MS:
-                return self.model.run(columns)
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self.model.run, columns)
+            return self._measured_run(columns, rows)
         finally:
-            del self._running_since[token]
+            self._began = None
+
+    def _measured_run(self, columns, rows):
+        """Run, and learn: a run that took longer than thought sends the next ones like it to the thread."""
+        began = time.monotonic()
+        results = self.model.run(columns)
+        milliseconds = (time.monotonic() - began) * 1000
+        if milliseconds > SLOW_MS:
+            self._ms_per_row = max(self._ms_per_row, milliseconds / max(rows, 1))
+        return results
 
     def check_health(self):
-        """Raises RuntimeError when a run has not come back for WEDGED_AFTER_S: the engine then replaces the replica."""
-        oldest = min(self._running_since.values(), default=None)
-        if oldest is not None and time.monotonic() - oldest > WEDGED_AFTER_S:
-            raise RuntimeError(f"An inference has been running for more than {WEDGED_AFTER_S:.0f} s.")
+        """Raises RuntimeError when a run goes on although nobody waits for it any more: the engine replaces the replica.
+
+        Only the run itself counts, not the time that a call waited for its turn. A run that blocks the event loop needs
+        no such look: then this is not answered at all.
+        """
+        began = self._began
+        if began is not None and time.monotonic() - began > self.timeout_s + GRACE_S:
+            raise RuntimeError(f"An inference has been running for more than {self.timeout_s:g} s, which is this version's limit.")
 
 
 def metadata(manifest):
@@ -140,9 +157,9 @@ def _described(spec):
     return {"name": spec["name"], "datatype": spec["datatype"], "shape": spec.get("shape") or [-1]}
 
 
-def app_from_manifest(manifest, signature_hex, **where):
+def app_from_manifest(manifest, signature_hex, timeout_s=TIMEOUT_S, **where):
     """Verify, load and wrap: what replicas and tests call. Raises loader.CannotLoad."""
-    return ModelApp(loader.load(manifest, signature_hex, **where))
+    return ModelApp(loader.load(manifest, signature_hex, **where), timeout_s=timeout_s)
 
 
 def _answer_headers(json_length):

@@ -13,6 +13,7 @@ class FakeEngine:
         self.specs = {}
         self.apps = {}
         self.is_away = False
+        self.machine = "n"
         self.applied = 0
 
     def apply(self, specs):
@@ -30,6 +31,13 @@ class FakeEngine:
         self._answer()
         return dict(self.apps)
 
+    def machines(self):
+        return {self.machine}
+
+    def lose_everything(self, machine="m"):
+        """The head was started anew: it knows nothing, and its machine has a new name."""
+        self.specs, self.apps, self.machine = {}, {}, machine
+
     def logs(self, name, lines=200):
         return ['{"levelname": "ERROR", "message": "the graph has no output"}']
 
@@ -37,7 +45,7 @@ class FakeEngine:
         return self.url + spec.route
 
     def run(self, name, pids, target=None, state=AppState.RUNNING):
-        seen = tuple(SeenReplica(f"r{pid}", "running", node="n", pid=pid, started_at=1.7e9) for pid in pids)
+        seen = tuple(SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=1.7e9) for pid in pids)
         self.apps[name] = SeenApp(name, state, target=len(pids) if target is None else target, replicas=seen)
 
     def say(self, name, state, message="", target=1):

@@ -60,6 +60,60 @@ def weighted_sum(weights=(1.0, -1.0, 0.0), bias=0.0):
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
+def looping():
+    """ONNX bytes: Y = income of the first row + its number of turns through a loop, which is that income too. 1e12 never ends."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["turns", "one"], ["more"])],
+        "turn",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("turns", TensorProto.FLOAT, [1]),
+        ],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, []), helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])],
+    )
+    nodes = [
+        *_first_income(),
+        helper.make_node("Loop", ["times", "", "zero"], ["counted"], body=body),
+        helper.make_node("Add", ["X_income", "counted"], ["Y"]),
+    ]
+    return _graph("looping", nodes, zero=np.zeros(1, np.float32), one=np.ones(1, np.float32))
+
+
+def hungry():
+    """ONNX bytes: Y = income, after a tensor of as many MiB as the first row's income was made and looked at."""
+    nodes = [
+        *_first_income(),
+        helper.make_node("Mul", ["times", "mebi"], ["cells"]),
+        helper.make_node("ConstantOfShape", ["cells"], ["wide"]),
+        helper.make_node("ReduceMax", ["wide"], ["peak"], keepdims=0),
+        helper.make_node("Add", ["X_income", "peak"], ["Y"]),
+    ]
+    return _graph("hungry", nodes, mebi=np.array([2**18], np.int64))
+
+
+def _first_income():
+    """Nodes: X → X_income [n, 1], and `times` [1], the first row's as a whole number."""
+    return [
+        helper.make_node("Gather", ["X", "first"], ["X_income"], axis=1),
+        helper.make_node("Gather", ["X_income", "first"], ["one_income"], axis=0),
+        helper.make_node("Reshape", ["one_income", "flat"], ["income"]),
+        helper.make_node("Cast", ["income"], ["times"], to=TensorProto.INT64),
+    ]
+
+
+def _graph(name, nodes, **constants):
+    constants |= {"first": np.zeros(1, np.int64), "flat": np.array([1], np.int64)}
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(FEATURES)])],
+        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, [None, 1])],
+        [numpy_helper.from_array(value, label) for label, value in constants.items()],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
 def store(root, content):
     """Write `content` where the artifacts storage would; its digest."""
     sha256 = hashlib.sha256(content).hexdigest()

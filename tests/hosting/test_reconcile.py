@@ -160,6 +160,54 @@ def test_too_many_restarts_fail_with_a_notice(engine, version):
     assert deployment.app_name not in engine.specs
 
 
+def lose_one_of_two(engine, deployment, times):
+    """Every other process dies, the one beside it lives: each crash is seen by a pass of its own."""
+    for pid in range(20, 20 + times):
+        engine.run(deployment.app_name, [pid, pid + 1])
+        reconcile(engine)
+    deployment.refresh_from_db()
+
+
+def test_a_version_goes_on_serving_while_another_replica_answers(engine, version):
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    lose_one_of_two(engine, deployment, times=21)
+    assert (deployment.state, deployment.restarts) == (S.READY, 20)
+    assert deployment.app_name in engine.specs
+    told = Notice.objects.get(recipient=cast.alice(), kind="deployment.crashing")
+    assert "goes on serving" in told.body
+    assert not Notice.objects.filter(kind="deployment.failed").exists()
+
+
+def test_two_replicas_that_die_together_again_and_again_fail(engine, version):
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    for pid in range(20, 28, 2):
+        engine.run(deployment.app_name, [pid, pid + 1])
+        reconcile(engine)
+    deployment.refresh_from_db()
+    assert deployment.state == S.FAILED
+
+
+def test_replicas_that_go_with_the_engine_did_not_crash(engine, version):
+    deployment = settle(engine, version)
+    for life in range(7):
+        engine.lose_everything(f"machine {life}")
+        reconcile(engine)
+        engine.run(deployment.app_name, [30 + life])
+        reconcile(engine)
+    deployment.refresh_from_db()
+    assert (deployment.state, deployment.restarts) == (S.READY, 0)
+    assert set(deployment.replicas.values_list("state", flat=True)) == {"gone", "running"}
+
+
+def test_a_declared_answer_time_is_the_replicas_limit(engine, version):
+    version.sla = {**version.sla, "timeout_s": 90}
+    version.save()
+    reconcile(engine)
+    assert engine.specs[version.deployment.app_name].timeout_s == 90
+
+
 def test_a_version_that_cannot_start_says_why(engine, version):
     reconcile(engine)
     deployment = Deployment.objects.get(version=version)
@@ -237,7 +285,7 @@ def test_suspension_stops_and_resumption_starts(engine, version):
 
 def test_an_engine_that_lost_everything_is_told_everything_again(engine, version):
     deployment = settle(engine, version)
-    engine.specs, engine.apps = {}, {}
+    engine.lose_everything()
     reconcile(engine)
     assert deployment.app_name in engine.specs
     deployment.refresh_from_db()
