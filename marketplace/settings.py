@@ -242,6 +242,8 @@ ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # it
 SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
+# Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.
+GATEWAY_TRUSTED_PROXIES = [text for text in os.environ.get("GATEWAY_TRUSTED_PROXIES", "").split(",") if text.strip()]
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []

@@ -19,6 +19,7 @@ from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
 from hosting.gateway import cross_origin, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
+from hosting.gateway.callers import Proxies
 from hosting.gateway.lanes import Lanes
 from hosting.gateway.pool import Pool
 from hosting.gateway.problems import Problem, away
@@ -68,6 +69,7 @@ class Node:
         self.run_dir = run_dir
         self.clock = Clock()
         self.counters = metrics.Counters()
+        self.proxies = Proxies(settings.GATEWAY_TRUSTED_PROXIES)
         self.doorway = Doorway(bounds.connections_per_address, bounds.connections, bounds.bodies_bytes)
         self.spool = Spool(spool_dir)
         self.database = snapshot.Database(4, bounds.database_s)
@@ -146,11 +148,11 @@ class Node:
     def new_request_id(self) -> str:
         return self.spool.new_id(self.clock.now_us()).hex()
 
-    def leaks_key(self, query: bytes) -> bool:
+    def leaks_key(self, query: bytes, address: str) -> bool:
         """Is there a key in the query string? Then it counts as leaked; if it is a live one, it is revoked."""
         kids = keys.find(query)
         if kids:
-            self.log.warning("keys %s were sent in an address and count as leaked", ",".join(kids))
+            self.log.warning("keys %s were sent in an address by %s and count as leaked", ",".join(kids), address)
             self._spawn(self._revoke_leaked(query))
         return bool(kids)
 

@@ -49,7 +49,7 @@ class GatewayProtocol(asyncio.Protocol):
     __slots__ = (
         "config", "server_state", "app_state", "loop", "node", "transport", "parser", "address", "phase", "deadline",
         "request", "header_bytes", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
-        "failed", "reading_paused", "client",
+        "failed", "reading_paused", "client", "is_proxied",
     )  # fmt: skip
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
@@ -62,6 +62,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.transport: Any = None
         self.client: tuple[str, int] | None = None
         self.address = ""
+        self.is_proxied = False
         self.phase = IDLE
         self.deadline = NEVER
         self.request = Request()
@@ -85,15 +86,16 @@ class GatewayProtocol(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
         self.address = self.client[0] if self.client else ""
+        self.is_proxied = self.node.proxies.have(self.address)
         self.server_state.connections.add(self)
         self.phase, self.deadline = HEADERS, time.monotonic() + self.node.limits.header_s
-        if not self.node.doorway.enter(self.address):
+        if not self.node.doorway.enter(self._counted_as):
             self.failed = True
             self.refuse(problems.away("Too many connections from this address are open."), "", b"", close=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
-        self.node.doorway.leave(self.address)
+        self.node.doorway.leave(self._counted_as)
         self.failed = True
         self._release(self.request.size + sum(request.size for request in self.queue))
         self.queue.clear()
@@ -240,8 +242,10 @@ class GatewayProtocol(asyncio.Protocol):
         self.held = request.size
         self.keep_alive = request.keep_alive and not self.draining
         self.closing = b"" if self.keep_alive else CLOSING
+        if self.is_proxied and self.client:
+            self.address = self.node.proxies.caller(self.client[0], request.headers)
         path, _, query = request.url.partition(b"?")
-        if query and b"mk" in query and self.node.leaks_key(query):
+        if query and b"mk" in query and self.node.leaks_key(query, self.address):
             self.refuse(problems.key_in_query(), "", b"")
             return
         if path.endswith(b"/infer") and path.startswith(b"/v2/models/"):
@@ -273,7 +277,7 @@ class GatewayProtocol(asyncio.Protocol):
     def _ask_app(self, request: Request, path: bytes, query: bytes) -> None:
         scope: Any = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": request.version,
-            "server": None, "client": self.client, "scheme": "http", "root_path": "",
+            "server": None, "client": (self.address, 0), "scheme": "http", "root_path": "",
             "method": request.method.decode("ascii"), "path": path.decode("latin-1"), "raw_path": path,
             "query_string": query, "headers": request.headers, "state": self.app_state,
         }  # fmt: skip
@@ -289,6 +293,11 @@ class GatewayProtocol(asyncio.Protocol):
         task = self.loop.create_task(self.cycle.run_asgi(self.config.loaded_app))
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
+
+    @property
+    def _counted_as(self) -> str | None:
+        """Whose share of the connections this one is; a proxy's connections are many callers'."""
+        return None if self.is_proxied else self.address
 
     # Answers
 
@@ -421,18 +430,24 @@ class Doorway:
         self.total = 0
         self.turned_away = 0
 
-    def enter(self, address: str) -> bool:
-        """Count a connection in; False when it is one too many (it is counted all the same until it leaves)."""
-        count = self.open.get(address, 0) + 1
-        self.open[address] = count
+    def enter(self, address: str | None) -> bool:
+        """Count a connection in; False when it is one too many (it is counted all the same until it leaves).
+
+        None: the address has no share of its own, only all connections together are bounded.
+        """
+        count = 0
+        if address is not None:
+            count = self.open[address] = self.open.get(address, 0) + 1
         self.total += 1
         if count > self.per_address or self.total > self.in_all:
             self.turned_away += 1
             return False
         return True
 
-    def leave(self, address: str) -> None:
+    def leave(self, address: str | None) -> None:
         self.total -= 1
+        if address is None:
+            return
         count = self.open.get(address, 0) - 1
         if count > 0:
             self.open[address] = count
