@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import TruncDay
+from django.db.models.functions import Now, TruncDay
 from django.utils import timezone
 from psycopg import sql
 
@@ -176,12 +176,11 @@ def _mark_stale(hours: set[datetime]) -> None:
 
 
 def _note_last_use(events: list[Event]) -> None:
-    """Coarse, so that a busy key costs one write a minute."""
-    now = timezone.now()
+    """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
     used = {event.key_id for event in events}
     if used:
-        old = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
-        ApiKey.objects.filter(old, pk__in=used).update(last_used_at=now)
+        old = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+        ApiKey.objects.filter(old, pk__in=used).update(last_used_at=Now())
 
 
 def put_aside(reader: SegmentReader) -> None:

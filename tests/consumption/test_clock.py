@@ -1,0 +1,202 @@
+"""A gateway whose clock is hours off, or steps back in load: Postgres' clock judges, durations are monotonic, the skew is told."""
+
+import asyncio
+import hmac
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+
+from consumption import quota
+from consumption.models import ApiKey, QuotaPeriod, UsageEvent
+from hosting.gateway import admission, limits, node, snapshot
+from hosting.gateway.authenticate import KeyRing
+from hosting.gateway.problems import Problem
+from tests.gateway import Load, infer_path, subscriber, until
+
+pytestmark = pytest.mark.fault("F16")
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+DAY_S = 24 * 3600
+RATE, BURST = 20, 20
+
+
+class Wall:
+    """The machine's clock in the hands of a test; the monotonic one goes on as it is."""
+
+    def __init__(self, monkeypatch):
+        self.step_s = 0.0
+        real, real_ns = time.time, time.time_ns
+        monkeypatch.setattr(time, "time", lambda: real() + self.step_s)
+        monkeypatch.setattr(time, "time_ns", lambda: real_ns() + int(self.step_s * 1e9))
+
+
+@pytest.fixture
+def wall(monkeypatch):
+    return Wall(monkeypatch)
+
+
+# A clock that steps
+
+
+@pytest.mark.parametrize("step_s", [-1.5 * DAY_S, 1.5 * DAY_S, -3])
+def test_a_step_changes_no_time_that_is_recorded_and_is_told(wall, step_s):
+    clock = node.Clock()
+    now = time.monotonic_ns()
+    clock.set(1_000_000_000_000_000, now, now)
+    before = clock.now_us()
+    wall.step_s = step_s
+    assert 0 <= clock.now_us() - before < 1_000_000
+    assert clock.skew_s == pytest.approx(time.time() - 1_000_000_000, abs=1)
+
+
+def test_keys_expire_by_the_clock_of_postgres(wall):
+    now_s = [1000.0]
+    ring = KeyRing(limits.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
+    raw = b"mkc_" + b"k" * 46
+    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False)
+    ring.records[raw[4:12]] = record
+    wall.step_s = 1.5 * DAY_S
+    assert ring.known(raw, time.monotonic(), "") is record
+    now_s[0] = 1002.0
+    wall.step_s = -1.5 * DAY_S
+    with pytest.raises(Problem):
+        ring.known(raw, time.monotonic(), "")
+
+
+def test_a_step_mints_no_tokens_when_redis_is_away(wall):
+    redis = SimpleNamespace(is_up=False)
+    gate = admission.Admission(limits.Limits(), redis, 1, None, None, None, None)
+    account = admission.Account(1, None)
+    account.adopt(SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None))
+    admitted = 0
+    for step_s in [0, -1.5 * DAY_S, 1.5 * DAY_S] * 30:
+        wall.step_s = step_s
+        try:
+            gate._take_locally(account, time.monotonic())
+        except Problem:
+            continue
+        admitted += 1
+    assert admitted <= BURST + RATE
+
+
+def test_nothing_is_answered_before_the_clock_of_postgres_was_read():
+    """Postgres is away when the gateway starts, and comes back when the models' loop looks, long before the clock's loop does."""
+    asked = []
+
+    async def run(work, *args):
+        asked.append(work)
+        return 1_000_000_000_000_000 if work is snapshot.database_time_us else "models"
+
+    late = SimpleNamespace(clock=node.Clock(), database=SimpleNamespace(run=run), _one_look=asyncio.Lock(), is_ready=lambda: False, log=node.logging)
+    late._look_at_clock = lambda: node.Node._look_at_clock(late)
+    asyncio.run(node.Node._look_at_models(late))
+    assert asked == [snapshot.database_time_us, snapshot.snapshot] and late.clock.is_set and late.snapshot == "models"
+
+
+# A clock that is wrong, for real
+
+
+WRONG_CLOCK = """
+import os, sys
+told = {told!r}.get(os.environ.get("GATEWAY_WORKER"))
+if told and "LD_PRELOAD" not in os.environ:
+    os.environ.update(told, LD_PRELOAD={library!r}, FAKETIME_DISABLE_SHM="1")
+    os.execv(sys.executable, sys.orig_argv)
+"""
+# The library's time.sleep fails when the monotonic clock is left alone; a worker's event loop does not use it.
+ONLY_WALL = {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.fixture
+def faketime(monkeypatch, tmp_path):
+    """faketime(name={variable: value}) gives that process of the gateways that start from now on another clock."""
+    if LIBRARY is None:
+        pytest.skip("libfaketime is not installed here (Debian: apt-get install faketime)")
+
+    def wrong(told):
+        folder = tmp_path / "site"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(WRONG_CLOCK.format(told=told, library=str(LIBRARY)))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+
+    return wrong
+
+
+def now():
+    """By Postgres."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def key_that_ends(version, after, **terms):
+    """(subscription, key text) with a key that ends so long from now; it may have ended."""
+    subscription, text = subscriber(version, **terms)
+    ApiKey.objects.filter(subscription=subscription).update(created_at=now() - timedelta(days=90), expires_at=now() + after)
+    return subscription, text
+
+
+@pytest.mark.parametrize(("told", "skew_s"), [("+36h", 1.5 * DAY_S), ("-36h", -1.5 * DAY_S), ("+45d", 45 * DAY_S)])
+def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(books, tmp_path, faketime, fired, told, skew_s):
+    version = books.version()
+    subscription, key = key_that_ends(version, timedelta(hours=1), monthly_quota=10_000)
+    _, ended = key_that_ends(version, -timedelta(hours=1))
+    path = infer_path(version)
+    began = now()
+    faketime({"0": {"FAKETIME": told, **ONLY_WALL}, "shipping": {"FAKETIME": told}})
+    with books.new_gateway(tmp_path / "gateway", workers=2) as gateway:
+        until(lambda: abs(gateway.count("clock_skew_seconds", worker="0") - skew_s) < 60, 20, gateway.said)
+        until(lambda: "off Postgres' clock" in gateway.said() and gateway.count("models", worker="1"), 20, gateway.said)
+        assert abs(gateway.count("clock_skew_seconds", worker="1")) < 60
+        fired.add()
+        for _ in range(20):
+            assert gateway.infer(path, ended)[0] == 401, "a key ends by the clock of Postgres"
+            status, head, _ = gateway.infer(path, key)
+            assert status == 200 and abs(date_of(head) - now()) < timedelta(seconds=30)
+        acknowledged = set(Load(gateway, path, key, tmp_path, seconds=2, rate=100).result()["acknowledged"])
+        rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
+        until(lambda: acknowledged <= {pk.hex for pk in rows.values_list("pk", flat=True)}, 20, gateway.said)
+        answered = [gateway.count("calls_total", worker=name) for name in ("0", "1")]
+        assert all(answered), "both workers answered"
+    ended_at = now() + timedelta(seconds=1)
+    events = list(rows)
+    assert all(began <= event.at <= ended_at and event.duration_us >= 0 for event in events)
+    months = {quota.period_start(event.at) for event in events}
+    periods = QuotaPeriod.objects.filter(subscription=subscription)
+    assert {period.period_start for period in periods} == months and sum(period.used for period in periods) == len(events)
+    assert began <= ApiKey.objects.get(subscription=subscription).last_used_at <= ended_at
+
+
+def date_of(head):
+    return datetime.strptime(head["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+
+
+def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(books, tmp_path, faketime, fired):
+    version = books.version()
+    subscription, key = subscriber(version, rate_per_second=RATE, burst=BURST, monthly_quota=10_000)
+    path = infer_path(version)
+    hand = tmp_path / "clock"
+    hand.write_text("+0\n")
+    faketime({"0": {"FAKETIME_TIMESTAMP_FILE": str(hand), "FAKETIME_NO_CACHE": "1", **ONLY_WALL}})
+    began = now()
+    with books.new_gateway(tmp_path / "gateway") as gateway:
+        until(lambda: gateway.infer(path, key)[0] == 200)
+        seconds = 6
+        load = Load(gateway, path, key, tmp_path, seconds=seconds, rate=100)
+        for told, skew_s in (("-36h", -1.5 * DAY_S), ("+36h", 1.5 * DAY_S), ("-5", -5), ("+0", 0)):
+            hand.write_text(f"{told}\n")
+            until(lambda skew_s=skew_s: abs(gateway.count("clock_skew_seconds") - skew_s) < 2, 5, gateway.said)
+            fired.add()
+        assert not load.is_over(), "all steps happened in load"
+        said = load.result()
+        assert set(said["statuses"]) == {"200", "429"} and not said["errors"]
+        rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
+        until(lambda: set(said["acknowledged"]) <= {pk.hex for pk in rows.values_list("pk", flat=True)}, 20, gateway.said)
+    assert said["statuses"]["200"] <= RATE * (seconds + 1) + BURST, "at most one second's lease more"
+    ended_at = now() + timedelta(seconds=1)
+    assert all(began <= event.at <= ended_at and 0 <= event.duration_us < seconds * 1e6 for event in rows)
+    assert QuotaPeriod.objects.get(subscription=subscription).used == rows.count()
