@@ -1,0 +1,90 @@
+"""A monthly quota through a real gateway: never overrun, and what nobody holds any more can be spent."""
+
+import time
+
+import pytest
+import redis
+
+from consumption.models import QuotaPeriod, UsageEvent
+from tests.gateway import Faulty, Load, infer_path, subscriber, until
+
+pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F25")]
+LIMITS = (1, 10, 100, 2000)
+PROCESSES = 8
+USABLE_WITHIN_S = 60
+
+
+@pytest.fixture(scope="module")
+def eight(gateway_stage, tmp_path_factory):
+    """A gateway of eight processes, each with a share of two cores."""
+    with Faulty(gateway_stage, tmp_path_factory.mktemp("eight"), PROCESSES) as faulty:
+        yield faulty
+
+
+class Race:
+    """Several connections ask for more than the quota while something happens; then one caller asks for what is left."""
+
+    def __init__(self, gateway, stage, limit, folder):
+        version = stage.version()
+        self.gateway, self.limit, self.folder = gateway, limit, folder
+        self.subscription, self.key = subscriber(version, monthly_quota=limit)
+        self.path = infer_path(version)
+
+    def run(self, seconds, happens):
+        """Ask for one and a half times the limit, and `happens(n)` every half second; nothing but 200, 429 and 503 is answered."""
+        load = Load(self.gateway, self.path, self.key, self.folder, seconds, max(40, 1.5 * self.limit / seconds), connections=32)
+        number = 0
+        while not load.is_over():
+            time.sleep(0.5)
+            happens(number)
+            number += 1
+        said = load.result()
+        self.acknowledged = said["statuses"].get("200", 0)
+        assert set(said["statuses"]) <= {"200", "429", "503"}, said["statuses"]
+        assert 1 <= self.acknowledged <= self.limit
+        assert QuotaPeriod.objects.get(subscription=self.subscription).leased <= self.limit
+
+    def use_up(self):
+        """All is quiet: at least 99 % of the limit is charged within a minute, and then not one more."""
+        until(self.is_used_up, USABLE_WITHIN_S, lambda: f"{self.charged()} of {self.limit}. {self.gateway.said()}")
+        found = [self.gateway.infer(self.path, self.key)[0] for _ in range(2 * PROCESSES)]
+        assert found.count(200) + self.acknowledged <= self.limit and set(found) <= {200, 429}, found
+        assert self.charged() <= self.limit
+
+    def is_used_up(self):
+        self.acknowledged += self.gateway.infer(self.path, self.key)[0] == 200
+        assert self.acknowledged <= self.limit
+        return self.charged() >= 0.99 * self.limit
+
+    def charged(self):
+        """Units of the recorded events."""
+        return sum(UsageEvent.objects.filter(subscription_id=self.subscription.pk).values_list("units", flat=True))
+
+
+def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
+    race = Race(stage.gateway, stage, 100, tmp_path)
+    race.run(2, lambda number: number == 2 and fired.add(stage.gateway.kill("0")))
+    race.use_up()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("happening", ["nothing", "redis away", "redis flushed", "a process killed"])
+def test_eight_processes_never_overrun_and_all_of_it_is_usable(eight, stage, fired, tmp_path, happening, limit):
+    server = redis.Redis.from_url(stage.gateway.redis_url)
+
+    def happens(number):
+        if happening == "redis flushed":
+            fired.add(server.flushdb())
+        elif happening == "a process killed" and number == 1:
+            fired.add(eight.gateway.kill(str(limit % PROCESSES)))
+
+    if happening == "nothing":
+        fired.add()
+    elif happening == "redis away":
+        fired.watch(lambda: eight.redis.fired)
+        eight.redis.set("refuse")
+    race = Race(eight.gateway, stage, limit, tmp_path)
+    race.run(3, happens)
+    race.use_up()
+    eight.heal()
