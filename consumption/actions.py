@@ -10,6 +10,7 @@ from django.utils.text import slugify
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import keys
 from consumption.models import ApiKey, Application, Plan, Subscription
+from consumption.networks import parse as parse_networks
 from consumption.permissions import (
     can_create_application,
     can_decide_subscription,
@@ -125,8 +126,11 @@ def close_subscription(by, subscription):
 
 
 @transaction.atomic
-def create_key(by, subscription, *, name="Key", life=KEY_LIFE):
-    """Make a key. Returns (ApiKey, text): the text exists only in this return value. Raises NotAllowed, RuleError."""
+def create_key(by, subscription, *, name="Key", life=KEY_LIFE, networks=()):
+    """Make a key. Returns (ApiKey, text): the text exists only in this return value. Raises NotAllowed, RuleError, Invalid.
+
+    networks  CIDR texts: the key works from these alone; by default from anywhere.
+    """
     require(
         can_manage_keys(by, subscription), f"Only members of {subscription.application.team} make its keys.",
         ask=str(subscription.application.team),
@@ -141,12 +145,12 @@ def create_key(by, subscription, *, name="Key", life=KEY_LIFE):
     live = subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING])
     if live.count() >= LIVE_KEYS_A_SUBSCRIPTION:
         raise RuleError("This subscription has ten live keys already.", remedy="Revoke one that nobody uses.")
-    return _mint(by, subscription, _free_key_name(live, name), life)
+    return _mint(by, subscription, _free_key_name(live, name), life, _usual(networks))
 
 
 @transaction.atomic
 def rotate_key(by, key, overlap=OVERLAP):
-    """Replace a key: a new one at once, the old one for `overlap` longer. Returns (ApiKey, text)."""
+    """Replace a key: a new one at once, from the same networks, the old one for `overlap` longer. Returns (ApiKey, text)."""
     require(can_manage_keys(by, key.subscription), "Only its own team rotates a key.")
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise Invalid("The old key may live on for at most 7 days.", field="overlap")
@@ -154,7 +158,7 @@ def rotate_key(by, key, overlap=OVERLAP):
     transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
     nudge("key", kid=key.kid)
     record(by, "key.rotate", key, ends=end.isoformat())
-    return _mint(by, key.subscription, key.name, KEY_LIFE)
+    return _mint(by, key.subscription, key.name, KEY_LIFE, key.networks)
 
 
 @transaction.atomic
@@ -164,15 +168,35 @@ def revoke_key(by, key, reason=""):
     return _end(by, key, reason)
 
 
-def _mint(by, subscription, name, life):
+@transaction.atomic
+def rehash_key(by, key_id, *, old, mac, pepper_version):
+    """Keep a key's digest under another pepper: `mac` takes the place of `old`, both hex. Nothing happens when `old` is gone.
+
+    Whoever has seen the key's text calls it; the text itself is no argument of any verb.
+    """
+    key = ApiKey.objects.filter(pk=key_id, mac=old).first()
+    if key is not None and ApiKey.objects.filter(pk=key_id, mac=old).update(mac=mac, pepper_version=pepper_version):
+        record(by, "key.rehash", key, pepper_version=pepper_version)
+
+
+def _mint(by, subscription, name, life, networks):
     minted = keys.mint()
     version = settings.KEY_PEPPER_CURRENT
     key = ApiKey.objects.create(
         kid=minted.kid, mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]), pepper_version=version,
         subscription=subscription, name=name, created_by=by, expires_at=timezone.now() + life,
+        networks=networks,
     )  # fmt: skip
-    record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat())
+    record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat(), networks=networks)
     return key, minted.text
+
+
+def _usual(networks):
+    """CIDR texts in their usual form. Raises Invalid."""
+    try:
+        return [str(network) for network in parse_networks(networks)]
+    except ValueError as error:
+        raise Invalid(str(error), field="networks") from None
 
 
 def _end(by, key, reason):

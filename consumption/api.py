@@ -12,6 +12,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions
 from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter, UsageFilter
 from consumption.models import ApiKey, Application, Plan, Subscription, UsageHour
+from consumption.networks import MOST
 from marketplace.accounts.models import Team
 from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Resource, Visible
 
@@ -165,12 +166,13 @@ class KeyRow(serializers.ModelSerializer):
     model = serializers.CharField(source="subscription.model.slug")
     created_by = serializers.CharField(source="created_by.username")
     is_live = serializers.BooleanField()
+    networks = serializers.ListField(child=serializers.CharField(), help_text="What it works from; empty: anywhere.")
 
     class Meta:
         model = ApiKey
         fields = [
             "kid", "name", "subscription", "application", "model", "state", "is_live", "created_by", "created_at",
-            "expires_at", "revoked_at", "last_used_at",
+            "expires_at", "revoked_at", "last_used_at", "networks",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -189,6 +191,10 @@ class KeyWanted(serializers.Serializer):
     subscription = Visible(slug_field="id", queryset=Subscription.objects.all())
     name = serializers.CharField(max_length=56, default="Key")
     days = serializers.IntegerField(min_value=1, max_value=365, default=90)
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=MOST, required=False, default=list,
+        help_text="Networks (10.20.0.0/16) that the key works from; empty: anywhere.",
+    )  # fmt: skip
 
 
 class Rotation(serializers.Serializer):
@@ -206,8 +212,8 @@ class Keys(ReadableResource):
     def create(self, request):
         """Make a key; its text is shown in this answer only."""
         wanted = self.given(KeyWanted)
-        life = timedelta(days=wanted["days"])
-        return self._shown_once(*actions.create_key(request.user, wanted["subscription"], name=wanted["name"], life=life))
+        life = timedelta(days=wanted.pop("days"))
+        return self._shown_once(*actions.create_key(request.user, wanted.pop("subscription"), life=life, **wanted))
 
     @extend_schema(request=Rotation, responses={201: KeyOnce})
     @action(detail=True, methods=["post"])

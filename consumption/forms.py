@@ -73,11 +73,16 @@ class KeyForm(forms.Form):
         label="Lives for", coerce=int, initial=90,
         choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
     )  # fmt: skip
+    networks = forms.CharField(
+        required=False, label="Only from these networks", widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One a line, e.g. 10.20.0.0/16 or 10.20.4.9. Calls from elsewhere are refused. Empty: from anywhere.",
+    )  # fmt: skip
 
     def clean(self):
         data = super().clean()
         if "days" in data:
             data["life"] = timedelta(days=data.pop("days"))
+        data["networks"] = data.get("networks", "").splitlines()
         return data
 
 

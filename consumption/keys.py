@@ -9,7 +9,6 @@ import hmac
 import re
 import secrets
 import zlib
-from collections.abc import Mapping
 from typing import NamedTuple
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -75,11 +74,6 @@ def mac(text: str | bytes, pepper: str | bytes) -> str:
 def verify(text: str | bytes, stored: str, pepper: str | bytes) -> bool:
     """Does this key belong to the stored digest? Constant time."""
     return hmac.compare_digest(mac(text, pepper), stored)
-
-
-def newest(peppers: Mapping[int, str]) -> int:
-    """The version of the pepper that new digests use."""
-    return max(peppers)
 
 
 def _random_text(length: int) -> str:

@@ -227,6 +227,7 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="Coarse. Writer: metering")
+    networks = models.JSONField(default=list, db_default=[], blank=True, help_text="CIDR texts that it works from; none: anywhere")
 
     objects = ApiKeySet.as_manager()
 

@@ -12,7 +12,13 @@ from catalog.pages import model_frame, open_model
 from consumption import actions, usage
 from consumption.forms import ApplicationForm, DecideForm, KeyForm, SubscribeForm
 from consumption.models import ApiKey, Application, Subscription
-from consumption.permissions import can_decide_subscription, can_manage_application, can_reconcile, can_see_model_usage
+from consumption.permissions import (
+    can_decide_subscription,
+    can_manage_application,
+    can_manage_keys,
+    can_reconcile,
+    can_see_model_usage,
+)
 from consumption.reconciliation import reconciliation
 from marketplace.lib.forms import show, submitted
 
@@ -49,7 +55,6 @@ def application(request, slug):
         "application": found,
         "subscriptions": subscriptions,
         "can_manage": can_manage_application(request.user, found),
-        "key_form": KeyForm(),
     }
     return render(request, "consumption/application.html", context)
 
@@ -92,14 +97,14 @@ def decide(request, pk):
 
 
 @never_cache
-@require_POST
 def create_key(request, pk):
-    """One click: a key, shown in this answer only."""
+    """One click, or a form with its terms: a key, shown in this answer only."""
     subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
-    form = KeyForm(request.POST)
+    form = KeyForm(request.POST or None)
     done, made = submitted(request, form, lambda **data: actions.create_key(request.user, subscription, **data))
     if not done:
-        return show(request, "consumption/key_form.html", form, subscription=subscription)
+        may = can_manage_keys(request.user, subscription)
+        return show(request, "consumption/key_form.html", form, subscription=subscription, can_manage=may)
     return _show_key(request, *made)
 
 

@@ -17,6 +17,7 @@ PAGES = [
     ProblemPage("key-not-recognised", 401, "The API key is not recognised", "No key was sent, or it is unknown, expired or revoked; the answer is the same for all of them.", "Send a live key as Authorization: Bearer mkc_… or X-API-Key. Make a new one on your application's page."),
     ProblemPage("too-many-failed-keys", 429, "Too many failed keys", "More than twenty keys from one address were not recognised within a minute.", "Wait a minute and send a live key."),
     ProblemPage("key-in-address", 400, "An API key was sent in the address", "Addresses end up in logs, so the key counts as leaked and is revoked.", "Make a new key and send it in a header."),
+    ProblemPage("address-not-allowed", 403, "The key does not work from this address", "The key was made for some networks only, and the call came from elsewhere.", "Call from one of the networks listed at the key on the application's page, or ask the application's team for a key that works from where you are."),
     ProblemPage("subscription-not-active", 403, "The subscription is not active", "The key is live, but its subscription waits, is paused or was closed.", "Look at My access, or ask the model's team."),
     ProblemPage("no-such-model", 404, "No such model", "The key's subscription has no model of that name.", "Check the name and that the key belongs to this model's subscription."),
     ProblemPage("no-such-version", 404, "No such version", "The model has no callable version of that number.", "Leave the version out: your subscription's policy chooses one."),

@@ -27,8 +27,15 @@ def secret(name, file_name):
 DEBUG = False
 DEMO_MODE = env_flag("DEMO_MODE")
 SECRET_KEY = secret("SECRET_KEY", "secret_key")
-KEY_PEPPERS = {1: secret("KEY_PEPPER", "key_pepper")}
-KEY_PEPPER_CURRENT = 1
+# Peppers by version: KEY_PEPPER is the first, KEY_PEPPER_2 the second. To replace one, say KEY_PEPPER_VERSIONS=1,2 to every
+# process, then KEY_PEPPER_CURRENT=2: each key moves with its next use. Leave 1 out when no ApiKey has pepper_version 1.
+KEY_PEPPERS = {
+    version: secret(f"KEY_PEPPER_{version}", f"key_pepper_{version}") if version > 1 else secret("KEY_PEPPER", "key_pepper")
+    for version in map(int, os.environ.get("KEY_PEPPER_VERSIONS", "1").split(","))
+}
+KEY_PEPPER_CURRENT = int(os.environ.get("KEY_PEPPER_CURRENT", min(KEY_PEPPERS)))
+if KEY_PEPPER_CURRENT not in KEY_PEPPERS:
+    raise ImproperlyConfigured(f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, and there is no pepper of that version.")
 SIGNING_KEY_FILE = os.environ.get("SIGNING_KEY_FILE", str(RUN_DIR / "secrets" / "signing_key"))
 AUDIT_WITNESS_FILE = os.environ.get("AUDIT_WITNESS_FILE", str(RUN_DIR / "audit-witness.jsonl"))
 
@@ -237,6 +244,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")
 SERVING_DRIVER = os.environ.get("SERVING_DRIVER", "hosting.drivers.ray.RayDriver")
 ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:8100")  # the engine's ingress: where the gateway sends calls
 ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # its control interface
+ENGINE_METRICS_URLS = os.environ.get("ENGINE_METRICS_URLS", "").split()  # of its nodes' agents; the portal's /metrics joins what replicas count
 # What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
 SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))

@@ -74,7 +74,7 @@ PAGES = {
     ("consumption:decide", "post"): ("pending", (302, 404, 403, 302, 403, 403)),
     ("consumption:close", "get"): ("subscription", POST_ONLY),
     ("consumption:close", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
-    ("consumption:create_key", "get"): ("subscription", POST_ONLY),
+    ("consumption:create_key", "get"): ("subscription", (302, 404, 200, 200, 200, 200)),
     ("consumption:create_key", "post"): ("subscription", (302, 404, 200, 403, 403, 403)),
     ("consumption:rotate_key", "get"): ("key", POST_ONLY),
     ("consumption:rotate_key", "post"): ("key", (302, 404, 200, 404, 403, 403)),

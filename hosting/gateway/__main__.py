@@ -1,6 +1,7 @@
 """`python -m hosting.gateway`: opens the port, starts one worker per core and the shipping process, restarts what dies.
 
     GATEWAY_HOST, GATEWAY_PORT, GATEWAY_WORKERS    where, and how many processes answer
+    GATEWAY_TRUSTED_PROXIES                        networks of the balancers in front, whose X-Forwarded-For is believed
     GATEWAY_ADMIN_PORT                             /metrics, on loopback; off by default
     DATABASE_URL, REDIS_URL, RUN_DIR, SPOOL_DIR    what they stand on
 SIGTERM: finish what was accepted, ship the journal, end. SIGHUP: replace the workers one after the other.

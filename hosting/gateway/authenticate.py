@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from consumption import keys
+from consumption import keys, networks
+from consumption.networks import Network
 from hosting.gateway import problems
 from hosting.gateway.limits import Limits
 
@@ -25,7 +26,7 @@ class DatabaseAway(Exception):
 
 @dataclass(slots=True)
 class Subscriber:
-    """A key with all that its calls need: who pays, what may be called, how much. Only the ring touches the last four."""
+    """A key with all that its calls need: who pays, what may be called, how much. Only the ring touches the last five."""
 
     kid: str
     key_id: int
@@ -48,24 +49,40 @@ class Subscriber:
     burst: int
     concurrency: int
     quota: int | None
+    networks: tuple[Network, ...] = ()
     who: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     account: "Account | None" = field(default=None, compare=False)
     sequence: int = field(default=0, compare=False)
     loaded: float = field(default=0.0, compare=False)
     used: bool = field(default=True, compare=False)
+    is_strengthened: bool = field(default=False, compare=False)
 
 
 Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
 
 
+def _leave(record: Subscriber, mac: str) -> None:
+    """Peppers are not changed here."""
+
+
 class KeyRing:
     """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account.
 
-    `now_s`: seconds since 1970 by Postgres' clock, which judges expiry; this machine's may be wrong.
+    `now_s`: seconds since 1970 by Postgres' clock, which judges expiry; this machine's may be wrong. Any of `peppers` may
+    stand behind a record; `rehash` is given a record whose key was kept under an older one than `current_pepper`, when
+    the key was good, and its digest under that one. It never sees the key's text.
     """
 
     def __init__(
-        self, limits: Limits, peppers: Mapping[int, str], load: Load, attach: Callable[[Subscriber], None], now_s: Callable[[], float]
+        self,
+        limits: Limits,
+        peppers: Mapping[int, str],
+        load: Load,
+        attach: Callable[[Subscriber], None],
+        now_s: Callable[[], float],
+        *,
+        current_pepper: int = 1,
+        rehash: Callable[[Subscriber, str], None] = _leave,
     ) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
@@ -76,6 +93,8 @@ class KeyRing:
         self._load = load
         self._attach = attach
         self._now_s = now_s
+        self.current_pepper = current_pepper
+        self._rehash = rehash
         self._sequence = 0
         self._loading: dict[bytes, asyncio.Future[None]] = {}
         self._unknown: dict[bytes, float] = {}
@@ -96,11 +115,19 @@ class KeyRing:
             if self.database_is_up or age > self.limits.key_stale_s:
                 return None
             self.stale_answers += 1
-        digest = hmac.digest(self.peppers.get(record.pepper_version, b""), raw, "sha256").hex()
-        if not hmac.compare_digest(digest, record.mac) or not record.is_live or self._now_s() > record.expires_at:
+        if not self._is(record, raw) or not record.is_live or self._now_s() > record.expires_at:
             raise self.failed(address, now)
         record.used = True
+        if record.pepper_version < self.current_pepper:
+            self._strengthen(record, raw)
+        if record.networks and not networks.contain(record.networks, address):
+            raise problems.address_not_allowed(address)
         return record
+
+    def holds(self, raw: bytes) -> bool:
+        """Is it the text of a key that is in the ring, wherever it is used from?"""
+        record = self.records.get(raw[4:12])
+        return record is not None and self._is(record, raw)
 
     async def fetch(self, raw: bytes) -> None:
         """Load the record of a well-formed key; one load per kid at a time. Raises Problem (503)."""
@@ -140,6 +167,19 @@ class KeyRing:
             self._failures.clear()
         self._failures[address] = (since, count + 1)
         return problems.too_many_failures() if count >= self.limits.failures_per_minute else problems.not_recognised()
+
+    def _is(self, record: Subscriber, raw: bytes) -> bool:
+        """Does the key's text belong to the record? Raises Problem (503) when its pepper is not known here."""
+        pepper = self.peppers.get(record.pepper_version)
+        if pepper is None:
+            raise problems.away("This API key cannot be checked here.")
+        return hmac.compare_digest(hmac.digest(pepper, raw, "sha256").hex(), record.mac)
+
+    def _strengthen(self, record: Subscriber, raw: bytes) -> None:
+        """A key that was kept under an older pepper is to be kept under the current one; asked once for each record."""
+        if self.database_is_up and not record.is_strengthened:
+            record.is_strengthened = True
+            self._rehash(record, keys.mac(raw, self.peppers[self.current_pepper]))
 
     def _not_cached(self, raw: bytes, kid: bytes, now: float, address: str) -> None:
         hmac.digest(next(iter(self.peppers.values())), raw, "sha256")  # unknown and wrong keys cost the same

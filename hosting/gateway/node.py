@@ -80,7 +80,10 @@ class Node:
         self.lanes = Lanes(bounds)
         self.board = Board.from_environment()
         self.admission = Admission(bounds, self.redis, workers, self.board, self._take_quota, self._return_quota, self._saw_epoch)
-        self.keys = KeyRing(bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s)
+        self.keys = KeyRing(
+            bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s,
+            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash,
+        )  # fmt: skip
         self.snapshot = Snapshot({}, 0.0)
         self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
         self.common_head = b""  # the same lines on every answer, made anew with each tick
@@ -92,6 +95,7 @@ class Node:
         self._key_nudge = asyncio.Event()
         self._looking: asyncio.Future[None] | None = None
         self._one_look = asyncio.Lock()
+        self._one_rehash = asyncio.Lock()
 
     @classmethod
     def from_environment(cls) -> "Node":
@@ -273,14 +277,21 @@ class Node:
 
     async def _revoke_leaked(self, query: bytes) -> None:
         for raw in keys.find_texts(query):
-            try:
-                if self.keys.known(raw, time.monotonic(), "") is None:
+            with contextlib.suppress(Problem, DatabaseAway):
+                if raw[4:12] not in self.keys.records and self.keys.known(raw, time.monotonic(), "") is None:
                     await self.keys.fetch(raw)
-                    self.keys.known(raw, time.monotonic(), "")
-                await self.database.run(snapshot.revoke_leaked, raw[4:12].decode())
-                self.keys.revoke(raw[4:12])
-            except (Problem, DatabaseAway):
-                continue
+                if self.keys.holds(raw):
+                    await self.database.run(snapshot.revoke_leaked, raw[4:12].decode())
+                    self.keys.revoke(raw[4:12])
+
+    def _rehash(self, record: Subscriber, mac: str) -> None:
+        self._spawn(self._rehash_in_turn(record, mac))
+
+    async def _rehash_in_turn(self, record: Subscriber, mac: str) -> None:
+        """One at a time: on the day after a new pepper every key comes by, and calls need the threads too."""
+        async with self._one_rehash:
+            with contextlib.suppress(DatabaseAway):
+                await self.database.run(snapshot.rehash, record.key_id, record.mac, mac, self.keys.current_pepper)
 
     # Nudges
 

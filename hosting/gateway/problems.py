@@ -151,6 +151,17 @@ def subscription_not_active(state: str) -> Problem:
     )
 
 
+def address_not_allowed(address: str) -> Problem:
+    """403 to the right key in the wrong place. The networks are not told: who stole the key need not know them."""
+    return Problem(
+        403,
+        "address-not-allowed",
+        "The key does not work from this address",
+        f"This key works from some networks only, and {address or 'this address'} is in none of them. Call from there, "
+        "or ask the application's team for a key that works from here.",
+    )
+
+
 def version_gone(model: str, number: str, successor: str) -> Problem:
     remedy = f"Move to version {successor}." if successor else "Ask the model's team for a replacement."
     headers = [(b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())]

@@ -14,7 +14,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Prefetch, Q
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption.actions import revoke_key
+from consumption import networks
+from consumption.actions import rehash_key, revoke_key
 from consumption.models import ApiKey
 from consumption.spool import ENVIRONMENTS
 from hosting import credentials, outbound
@@ -95,7 +96,7 @@ def database_time_us() -> int:
 def subscribers(kids: list[str]) -> list[Subscriber]:
     """The key records of these kids; absent ones are absent."""
     rows = ApiKey.objects.filter(kid__in=kids).values(
-        "kid", "pk", "mac", "pepper_version", "state", "expires_at", "epoch", "subscription_id",
+        "kid", "pk", "mac", "pepper_version", "state", "expires_at", "epoch", "subscription_id", "networks",
         model=F("subscription__model_id"), standing=F("subscription__state"),
         application=F("subscription__application_id"), team=F("subscription__application__team_id"),
         unit=F("subscription__application__team__business_unit_id"),
@@ -117,7 +118,13 @@ def _subscriber(row: dict[str, Any]) -> Subscriber:
         unit_id=row["unit"], model_id=row["model"], environment=ENVIRONMENTS.index(row["environment"]),
         policy=row["policy"], pinned_id=row["pin"], pinned=(row["major"], row["minor"], row["patch"]),
         rate=row["rate"], burst=row["burst"], concurrency=row["concurrency"], quota=row["quota"],
+        networks=networks.parse(row["networks"]),
     )  # fmt: skip
+
+
+def rehash(key_id: int, old: str, mac: str, pepper_version: int) -> None:
+    """Keep a key under the current pepper from now on."""
+    rehash_key(User.objects.system("gateway"), key_id, old=old, mac=mac, pepper_version=pepper_version)
 
 
 def revoke_leaked(kid: str) -> None:

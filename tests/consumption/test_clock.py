@@ -57,7 +57,7 @@ def test_keys_expire_by_the_clock_of_postgres(wall):
     now_s = [1000.0]
     ring = KeyRing(limits.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
     raw = b"mkc_" + b"k" * 46
-    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False)
+    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False, networks=())
     ring.records[raw[4:12]] = record
     wall.step_s = 1.5 * DAY_S
     assert ring.known(raw, time.monotonic(), "") is record

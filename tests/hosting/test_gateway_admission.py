@@ -1,14 +1,16 @@
 """Who is let in: slots that all workers share, decisions that are counted, bursts, trusted proxies, networks of keys."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import threading
 import time
 
 import pytest
 
-from hosting.gateway import slots
+from hosting.gateway import callers, slots
 from tests.gateway import QUICK, Gateway, answer_ok, free_port, infer_path, subscriber, until
 from tests.stack import on_database
 
@@ -169,3 +171,73 @@ def test_a_full_board_counts_what_is_new_in_each_worker(tmp_path, monkeypatch):
     board = slots.Board(columns.fd, columns.take(), columns.count)
     seats = [board.of_subscription(pk) for pk in (1, 2, 3)]
     assert all(seat.enter(1) for seat in seats) and not any(seat.enter(1) for seat in seats)
+
+
+# Addresses
+
+
+PROXY = "10.0.3.7"
+
+
+@pytest.mark.parametrize(
+    ("told", "caller"),
+    [
+        ((), PROXY),
+        (("203.0.113.9",), "203.0.113.9"),
+        (("198.51.100.1, 203.0.113.9",), "203.0.113.9"),
+        (("127.0.0.1, 10.0.3.8, 203.0.113.9, 10.0.3.8",), "203.0.113.9"),
+        (("198.51.100.1", "203.0.113.9, 10.0.3.8"), "203.0.113.9"),
+        (("10.0.3.9, 10.0.3.8",), "10.0.3.9"),
+        (("203.0.113.9, unknown",), PROXY),
+        (("198.51.100.1, nonsense, 10.0.3.8",), "10.0.3.8"),
+        (("203.0.113.9:4711",), "203.0.113.9"),
+        (("[2001:db8::9]:4711",), "2001:db8::9"),
+        (("2001:db8::9",), "2001:db8::9"),
+        (("::ffff:203.0.113.9, ::ffff:10.0.3.8",), "203.0.113.9"),
+        ((", ,",), PROXY),
+        (("\xff\x00\r",), PROXY),
+    ],
+)
+def test_the_caller_is_the_first_address_from_the_right_that_is_no_trusted_proxy(told, caller):
+    proxies = callers.Proxies(["10.0.3.0/24"])
+    assert proxies.have(PROXY) and not proxies.have("203.0.113.9")
+    headers = [(b"host", b"models"), *((b"x-forwarded-for", value.encode("latin-1")) for value in told)]
+    assert proxies.caller(PROXY, headers) == caller
+
+
+def test_a_proxy_that_is_no_network_ends_the_start_with_a_sentence():
+    assert not callers.Proxies([]).have("127.0.0.1")
+    with pytest.raises(ValueError, match="10.0.0.0/8 for all of it"):
+        callers.Proxies(["10.0.3.7/8"])
+
+
+def guesses(gateway, path, address, count=25):
+    return [gateway.infer(path, "nonsense", x_forwarded_for=address())[0] for _ in range(count)]
+
+
+def test_who_is_not_trusted_cannot_escape_by_naming_other_addresses(stage, tmp_path):
+    path = infer_path(stage.version())
+    numbers = iter(range(1, 250))
+    with gateway_of(stage, tmp_path) as gateway:
+        assert guesses(gateway, path, lambda: f"203.0.113.{next(numbers)}")[-1] == 429
+
+
+def test_behind_a_trusted_proxy_each_caller_is_counted_for_itself(stage, tmp_path):
+    path = infer_path(stage.version())
+    forged = iter(range(1, 250))
+    with gateway_of(stage, tmp_path, trusted_proxies="127.0.0.0/8", connections_per_address=4, connections=40) as gateway:
+        found = guesses(gateway, path, lambda: f"198.51.100.{next(forged)}, 203.0.113.9, 127.0.0.2")
+        assert found == [401] * 20 + [429] * 5, "what stands left of the caller's address is the caller's own invention"
+        assert gateway.infer(path, "nonsense", x_forwarded_for="203.0.113.10")[0] == 401
+        with contextlib.ExitStack() as opened:
+            several = [opened.enter_context(socket.create_connection(("127.0.0.1", gateway.port))) for _ in range(30)]
+            assert all(is_live(connection) for connection in several), "a proxy's connections are many callers'"
+            rest = [opened.enter_context(socket.create_connection(("127.0.0.1", gateway.port))) for _ in range(20)]
+            assert not all(is_live(connection) for connection in rest), "all connections together are bounded"
+
+
+def is_live(connection):
+    connection.settimeout(5)
+    with contextlib.suppress(OSError):
+        connection.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: models\r\n\r\n")
+        return connection.recv(4096).startswith(b"HTTP/1.1 200 ")
