@@ -129,6 +129,18 @@ class KeyRing:
         record = self.records.get(raw[4:12])
         return record is not None and self._is(record, raw)
 
+    def standing(self, raw: bytes) -> Subscriber | None:
+        """The subscriber of a key that was good when its call began; None: it has to be loaded. Raises Problem when it has ended."""
+        record = self.records.get(raw[4:12])
+        if record is None:
+            if raw[4:12] in self._unknown:
+                raise problems.not_recognised()
+            return None
+        record.used = True
+        if not record.is_live:
+            raise problems.not_recognised()
+        return record
+
     async def fetch(self, raw: bytes) -> None:
         """Load the record of a well-formed key; one load per kid at a time. Raises Problem (503)."""
         kid = raw[4:12]

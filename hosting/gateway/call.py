@@ -118,6 +118,12 @@ class Call:
             self.task.cancel()
         self._end(499, spool.ABORTED, 0)
 
+    def cut_off(self, problem: problems.Problem) -> None:
+        """The right to an answer has ended while it was made: the caller gets no more of it, the upstream stops."""
+        if self.connection is not None:
+            self.connection.abandon()
+        self._fail(problem, spool.ABORTED)
+
     def slow_down(self) -> None:
         """The caller cannot take more."""
         if self.connection is not None:

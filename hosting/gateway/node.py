@@ -16,7 +16,7 @@ from django.conf import settings
 
 from consumption import keys, quota
 from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
-from hosting.gateway import cross_origin, limits, metrics, snapshot
+from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
 from hosting.gateway.callers import Proxies
@@ -194,6 +194,10 @@ class Node:
         if abs(self.clock.skew_s) > 2:
             self.log.warning("this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s)
 
+    async def _look_at_key(self, raw: bytes) -> None:
+        with contextlib.suppress(Problem):  # Postgres is away: it is looked at again with the next tick
+            await self.keys.fetch(raw)
+
     async def _look_at_disk(self) -> None:
         self.room = disk.room(self.spool.folder)
         open_now = 0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
@@ -214,6 +218,8 @@ class Node:
         now = time.monotonic()
         self.common_head = f"date: {formatdate(self.clock.now_s(), usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
         self.pool.tick(now)
+        for raw in entitlement.recheck(self.pool, self.keys, self.snapshot):
+            self._spawn(self._look_at_key(raw))
         for connection in list(self.connections):
             connection.tick(now)
 
