@@ -1,32 +1,88 @@
 """What runs, as pages and the API show it."""
 
+from dataclasses import dataclass
+
 from django.core.cache import cache
-from django.db.models import Count, F, Prefetch, Q
-from django.utils import timezone
+from django.db.models import Count, F, Max, Prefetch, Q
+from django.utils.text import capfirst
 
+from consumption.models import Subscription
 from hosting import measured
-from hosting.models import Deployment, HealthSample, Incident, Replica
+from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
+from marketplace.audit.models import AuditEvent
 
-REPLICAS_SHOWN = 20
-SAMPLES_SHOWN = 60
+S = DeploymentState
+PAST_SHOWN = 10
+INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
+ENDINGS = ("deployment.failed", "deployment.stop")
+# What needs somebody first; what nobody waits for last.
+ORDER = [
+    S.FAILED, S.UNHEALTHY, S.RESTARTING, S.DEGRADED, S.STARTING, S.PENDING, S.STOPPING, S.READY, S.SCALED_TO_ZERO, S.STOPPED,
+]  # fmt: skip
+
+
+class External:
+    """An external endpoint, with what pages ask of a Deployment: nothing of ours runs, so it only answers or does not."""
+
+    reason = ""
+    ready_at = None
+    running = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
+    live_replicas = past_replicas = ()
+
+    def __init__(self, upstream):
+        self.upstream = upstream
+        self.version = upstream.version
+        self.version_id = upstream.version_id
+        self.pk = f"external-{upstream.pk}"
+        self.state = S.READY if upstream.is_ready else S.UNHEALTHY
+
+    def get_state_display(self):
+        return "Answers" if self.upstream.is_ready else "Does not answer"
 
 
 def deployments_of(versions):
-    """Deployments of `versions`, newest version first, with `.live_replicas`, `.past_replicas`, `.samples`, `.incident_list`,
-    `.figures` (measured.Measured), `.promises` and `.budget`."""
-    found = Deployment.objects.filter(version__in=versions).select_related("version__model", "version__upstream")
-    found = list(found.order_by("-version__major", "-version__minor", "-version__patch"))
-    for deployment in found:
-        replicas = list(deployment.replicas.order_by(F("ended_at").desc(nulls_first=True), "-started_at")[:REPLICAS_SHOWN])
-        deployment.live_replicas = [r for r in replicas if r.ended_at is None]
-        deployment.past_replicas = [r for r in replicas if r.ended_at is not None]
-        deployment.samples = list(HealthSample.objects.filter(version=deployment.version_id)[:SAMPLES_SHOWN])[::-1]
-        deployment.incident_list = list(Incident.objects.filter(version=deployment.version_id)[:10])
-        deployment.figures = figures_of(deployment.version)
-        deployment.promises = measured.promises(deployment.version, deployment.figures)
-        deployment.budget = measured.error_budget(deployment.version, deployment.figures)
-    return found
+    """What runs for `versions`, newest version first: Deployments and Externals.
+
+    Each with `.is_external`, `.live_replicas`, `.past_replicas`, `.incident`, `.incident_list` (each with `.words`), `.last_probe`, `.figures` (measured.Measured),
+    `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
+    """
+    found = [*_deployments(versions), *_externals(versions)]
+    for one in found:
+        one.is_external = isinstance(one, External)
+        one.incident_list = one.version.last_incidents
+        for incident in one.incident_list:
+            incident.words = capfirst(incident.summary.removeprefix(str(one.version)).strip())
+        one.incident = next((incident for incident in one.incident_list if incident.closed_at is None), None)
+        one.last_probe = next(iter(one.version.last_samples), None)
+        one.figures = figures_of(one.version)
+        one.promises = measured.promises(one.version, one.figures)
+        one.budget = measured.error_budget(one.version, one.figures)
+    return sorted(found, key=_number, reverse=True)
+
+
+def _deployments(versions):
+    live = Replica.objects.filter(ended_at=None).order_by("-started_at")
+    past = Replica.objects.filter(ended_at__isnull=False).order_by(F("ended_at").desc())[:PAST_SHOWN]
+    return Deployment.objects.filter(version__in=versions).select_related("version__model").prefetch_related(
+        Prefetch("replicas", live, to_attr="live_replicas"), Prefetch("replicas", past, to_attr="past_replicas"), *_health()
+    )
+
+
+def _externals(versions):
+    rows = Upstream.objects.filter(version__in=versions, kind=Upstream.Kind.EXTERNAL, version__deployment=None)
+    return [External(row) for row in rows.select_related("version__model").prefetch_related(*_health())]
+
+
+def _health():
+    return (
+        Prefetch("version__incidents", Incident.objects.all()[:INCIDENTS_SHOWN], to_attr="last_incidents"),
+        Prefetch("version__health_samples", HealthSample.objects.all()[:1], to_attr="last_samples"),
+    )
+
+
+def _number(one):
+    return one.version.major, one.version.minor, one.version.patch
 
 
 def figures_of(version):
@@ -35,14 +91,24 @@ def figures_of(version):
 
 
 def overview():
-    """The whole fleet: deployments with replica counts, counts by state, open incidents, failures first."""
-    running = Q(replicas__state=Replica.State.RUNNING)
-    deployments = (
-        Deployment.objects.select_related("version__model__owner_team")
-        .annotate(running=Count("replicas", running))
-        .prefetch_related(Prefetch("version__incidents", Incident.objects.filter(closed_at=None), to_attr="open_incidents"))
+    """The whole fleet: Deployments and Externals with replica counts, what needs somebody first; counts by state.
+
+    Each has `.open_incident`, `.since` (when this state began, where that is known) and `.affected` (Affected).
+    """
+    incidents = {incident.version_id: incident for incident in Incident.objects.filter(closed_at=None).select_related("version__model")}
+    deployments = Deployment.objects.select_related("version__model__owner_team").annotate(
+        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING)), last_end=Max("replicas__ended_at")
     )
-    rows = sorted(deployments, key=lambda row: (row.state == Deployment.State.READY, row.app_name))
+    external = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__suspended_at=None, version__deployment=None)
+    external = external.select_related("version__model__owner_team")
+    rows = [*deployments, *(External(row) for row in external)]
+    ended, users = _endings(), affected()
+    for row in rows:
+        row.is_external = isinstance(row, External)
+        row.open_incident = incidents.get(row.version_id)
+        row.since = _since(row, ended)
+        row.affected = users.get(row.version.model_id, NOBODY)
+    rows.sort(key=lambda row: (row.open_incident is None, ORDER.index(row.state), str(row.version)))
     by_state = {}
     for row in rows:
         by_state[row.get_state_display()] = by_state.get(row.get_state_display(), 0) + 1
@@ -50,6 +116,51 @@ def overview():
         "deployments": rows,
         "by_state": by_state,
         "replicas": sum(row.running for row in rows),
-        "incidents": Incident.objects.filter(closed_at=None).select_related("version__model"),
-        "at": timezone.now(),
+        "incidents": sorted(incidents.values(), key=lambda incident: incident.opened_at),
     }
+
+
+def _since(row, ended):
+    """When its state began: told by the incident, by the record, or by what its replicas did."""
+    if row.open_incident:
+        return row.open_incident.opened_at
+    if row.is_external or row.state == S.READY:
+        return row.ready_at
+    if row.state in (S.PENDING, S.STARTING):
+        return row.started_at
+    return ended.get(str(row.pk), row.last_end)
+
+
+def _endings():
+    """{deployment id as text: when it last failed or was stopped} of those that are down now."""
+    down = Deployment.objects.filter(state__in=(S.FAILED, S.STOPPING, S.STOPPED)).values_list("pk", flat=True)
+    rows = AuditEvent.objects.filter(action__in=ENDINGS, object_id__in=[str(pk) for pk in down])
+    return dict(rows.order_by().values_list("object_id").annotate(at=Max("at")))
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Who may call a model: applications with an active subscription, and their teams."""
+
+    applications: int
+    teams: int
+
+    def __str__(self):
+        if not self.applications:
+            return "Nobody subscribes to it."
+        return f"{_of(self.applications, 'application')} of {_of(self.teams, 'team')} may call it."
+
+
+NOBODY = Affected(0, 0)
+
+
+def affected(models=None):
+    """{model id: Affected} of `models`, or of all; those that nobody subscribes to are absent. One query."""
+    active = Subscription.objects.filter(state=Subscription.State.ACTIVE).order_by().values_list("model")
+    active = active if models is None else active.filter(model__in=models)
+    rows = active.annotate(applications=Count("application", distinct=True), teams=Count("application__team", distinct=True))
+    return {model: Affected(applications, teams) for model, applications, teams in rows}
+
+
+def _of(count, noun):
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

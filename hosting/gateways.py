@@ -5,6 +5,7 @@ They leave their counters in a folder of this machine; where the portal runs els
 
 import urllib.request
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,16 +13,62 @@ from prometheus_client.parser import text_string_to_metric_families
 from hosting.gateway import metrics
 
 TIMEOUT_S = 1.0
-LIMITS = {"rate": "Rate", "quota": "Monthly quota", "concurrency": "Calls at once"}
+# limit → (its name, how a sentence goes on that says what it refused)
+LIMITS = {
+    "rate": ("Rate", "by their plan's rate"),
+    "quota": ("Monthly quota", "by their plan's monthly quota"),
+    "concurrency": ("Calls at once", "by their plan's calls at once"),
+    "upstream": ("Model full", "because the model was full"),
+}
+DECISIONS = {
+    "failure_mode_allowed": "admitted without Redis",
+    "error": "answered 503, since nobody could decide",
+}
+SHUT = ("version_shut", "version")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process: its number, when it began, and what it sees."""
+
+    name: str
+    started_at: datetime | None
+    in_flight: int
+    is_redis_up: bool
+    is_postgres_up: bool
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Calls that one limit refused in the last hour."""
+
+    limit: str
+    count: int
+
+    @property
+    def name(self):
+        return LIMITS[self.limit][0]
+
+    @property
+    def words(self):
+        """How a sentence goes on: "12 calls were refused …"."""
+        return LIMITS[self.limit][1]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Counters since the processes began, by name without prefix, summed; `least` has the smallest of each instead."""
+    """Counters since the processes began, by name without prefix, summed; `least` and `most` have the extremes instead.
 
-    processes: int
+    `labelled` is {(name, label): {value of the label: sum}} of families with one label beside the worker's number;
+    `lately` is {version id: {limit: calls refused in the last hour}}.
+    """
+
+    workers: list[Worker] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
     least: dict[str, float] = field(default_factory=dict)
+    most: dict[str, float] = field(default_factory=dict)
+    labelled: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    lately: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def count(self, name):
         """A counter as a whole number; 0 when no process tells it."""
@@ -41,9 +88,42 @@ class Report:
         return self.count("degraded_decisions_total") + self.count("stale_key_answers_total")
 
     @property
+    def degraded_kinds(self):
+        """[(what was decided without the store, how often)], those that happened."""
+        told = self.labelled.get(("decisions_total", "decision"), {})
+        kinds = [(words, int(told.get(name, 0))) for name, words in DECISIONS.items()]
+        kinds.append(("answered with a key that Postgres could not confirm", self.count("stale_key_answers_total")))
+        return [(words, count) for words, count in kinds if count]
+
+    @property
     def refused(self):
         """[(limit, calls it refused)]"""
-        return [(words, self.count(f"refused_{name}_total")) for name, words in LIMITS.items()]
+        return [(words, self.count(f"refused_{name}_total")) for name, (words, _) in LIMITS.items()]
+
+    def refused_lately(self, version_id):
+        """[Refusals] of one version, most first; limits that refused nothing are absent."""
+        found = self.lately.get(version_id, {})
+        return [Refusals(limit, count) for limit, count in sorted(found.items(), key=lambda pair: -pair[1]) if count]
+
+    @property
+    def shed(self):
+        """Calls that were turned away in the last hour because a model was full."""
+        return sum(found.get("upstream", 0) for found in self.lately.values())
+
+    @property
+    def shut_versions(self):
+        """Ids of versions that a process has stopped asking for a while, since they failed call after call."""
+        return {int(version) for version, count in self.labelled.get(SHUT, {}).items() if count}
+
+    @property
+    def since(self):
+        """When the oldest process began to count; None when none says."""
+        return min((worker.started_at for worker in self.workers if worker.started_at), default=None)
+
+    @property
+    def skew_s(self):
+        """The largest difference between a gateway machine's clock and Postgres' clock, seconds."""
+        return max(abs(self.most.get("clock_skew_seconds", 0)), abs(self.least.get("clock_skew_seconds", 0)))
 
     @property
     def is_redis_up(self):
@@ -56,16 +136,53 @@ class Report:
 
 
 def report():
-    """The Report of all processes that wrote in the last seconds; `processes` 0 when none did."""
+    """The Report of all processes that wrote in the last seconds; no workers when none did."""
     samples = [sample for family in text_string_to_metric_families(_text()) for sample in family.samples]
-    workers = {sample.labels["worker"] for sample in samples if "worker" in sample.labels}
-    sums, least = {}, {}
+    by_worker, labelled, lately = {}, {}, {}
     for sample in samples:
-        if sample.labels.keys() == {"worker"}:
-            name = sample.name.removeprefix("gateway_")
-            sums[name] = sums.get(name, 0) + sample.value
-            least[name] = min(least.get(name, sample.value), sample.value)
-    return Report(len(workers), sums, least)
+        name, labels = sample.name.removeprefix("gateway_"), dict(sample.labels)
+        worker = labels.pop("worker", None)
+        if worker is None:
+            continue
+        mine = by_worker.setdefault(worker, {})
+        if not labels:
+            mine[name] = sample.value
+        elif name == "refused_last_hour":
+            limits = lately.setdefault(int(labels["version"]), {})
+            limits[labels["limit"]] = limits.get(labels["limit"], 0) + int(sample.value)
+        elif len(labels) == 1:
+            [(label, value)] = labels.items()
+            found = labelled.setdefault((name, label), {})
+            found[value] = found.get(value, 0) + sample.value
+    told = {name: [mine[name] for mine in by_worker.values() if name in mine] for mine in by_worker.values() for name in mine}
+    return Report(
+        [_worker(name, mine) for name, mine in sorted(by_worker.items())],
+        {name: sum(values) for name, values in told.items()},
+        {name: min(values) for name, values in told.items()},
+        {name: max(values) for name, values in told.items()},
+        labelled,
+        lately,
+    )
+
+
+def last_report():
+    """When a process of the gateway last wrote on this machine; None when none ever did or none writes here."""
+    try:
+        newest = max((path.stat().st_mtime for path in settings.GATEWAY_METRICS_DIR.glob("*.prom")), default=None)
+    except OSError:
+        return None
+    return datetime.fromtimestamp(newest, UTC) if newest else None
+
+
+def _worker(name, told):
+    began = told.get("start_time_seconds")
+    return Worker(
+        name,
+        datetime.fromtimestamp(began, UTC) if began else None,
+        int(told.get("in_flight", 0)),
+        bool(told.get("redis_up", 1)),
+        bool(told.get("postgres_up", 1)),
+    )
 
 
 def _text():

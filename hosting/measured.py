@@ -14,7 +14,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
-from consumption.models import Subscription, UsageHour
+from consumption.models import Subscription, UsageEvent, UsageHour
 from hosting.models import HealthSample
 
 WINDOW_DAYS = 30
@@ -108,6 +108,11 @@ def _latency(version, since):
         cursor.execute(LATENCY, [subscriptions, version.pk, since, SAMPLE])
         sampled, microseconds = cursor.fetchone()
     return sampled, [value / 1000 for value in microseconds] if sampled else [None] * 3
+
+
+def calls_since(version, since):
+    """Calls that reached a version since then, from the events."""
+    return UsageEvent.objects.filter(version_id=version.pk, at__gte=since).count()
 
 
 def promises(version, figures):

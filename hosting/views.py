@@ -1,15 +1,18 @@
 """Pages of the runtime: a model's deployment, one version's controls, the fleet."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from hosting import actions, exposition, fleet, replicas, scale, watch
+from hosting import actions, exposition, fleet, gateways, measured, replicas, scale, watch
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.forms import ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
@@ -17,6 +20,7 @@ from hosting.permissions import can_operate, can_see_operations
 from marketplace.lib.forms import submitted
 
 LOG_LINES = 100
+HOUR = timedelta(hours=1)
 LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -25,9 +29,12 @@ def deployment(request, slug):
     entry = open_model(request, slug)
     context = model_frame(request, entry, "hosting:deployment")
     context["deployments"] = fleet.deployments_of(context["versions"])
-    for one in context["deployments"]:
-        one.steer_url = _steer_url(one) if can_operate(request.user, one) else ""
     context |= _replicas_over_time(request, context["deployments"])
+    may_operate = any(can_operate(request.user, one) for one in context["deployments"][:1])  # all are of one team
+    told = gateways.report() if may_operate else gateways.Report()
+    for one in context["deployments"]:
+        one.steer_url = _steer_url(one) if may_operate and not one.is_external else ""
+        one.refusals = told.refused_lately(one.version_id)
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
@@ -60,8 +67,16 @@ def steer(request, slug, number):
             messages.success(request, said)
             return redirect(_steer_url(found))
     shown = fleet.deployments_of([found.version_id])
+    shown[0].refusals = gateways.report().refused_lately(found.version_id)
+    entry = found.version.model
     context = {
         "deployment": shown[0],
+        "affected": fleet.affected([entry]).get(entry.pk, fleet.NOBODY),
+        "calls_last_hour": measured.calls_since(found.version, timezone.now() - HOUR),
+        "trail": [
+            {"label": entry.name, "url": entry.get_absolute_url()},
+            {"label": "Deployment", "url": reverse("hosting:deployment", args=[entry.slug])},
+        ],
         **_replicas_over_time(request, shown),
         "forms": {name: form for name, (form, _verb, _said) in forms.items()},
         "previous": actions.version_before(found.version),
@@ -71,12 +86,13 @@ def steer(request, slug, number):
 
 
 def _replicas_over_time(request, deployments):
-    """Give each deployment its `.over_time` chart; returns the choice of spans."""
+    """Give each deployment its `.over_time` chart, None where nothing of ours runs; returns the choice of spans."""
     span = scale.span(request.GET.get("span"))
-    drawn = scale.charts(deployments, span)
+    ours = [one for one in deployments if not one.is_external]
+    drawn = scale.charts(ours, span)
     for one in deployments:
-        one.over_time = drawn[one.pk]
-    return {"span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS]}
+        one.over_time = drawn.get(one.pk)
+    return {"span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS] if ours else []}
 
 
 def _span_tab(request, span, is_current):

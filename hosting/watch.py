@@ -14,74 +14,78 @@ from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
 from hosting.models import Deployment, HealthSample
+from hosting.troubles import troubles
 from marketplace.audit.models import AuditEvent
-from marketplace.lib import broker
+from marketplace.lib import broker, disk
 
 ENGINE_S = 1.0
 KEPT_S = 4  # several operators look at a page that refreshes every five seconds
 MINUTE = timedelta(minutes=1)
-SPOOL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
-QUEUE_LONG = 100
 ANSWERING = (Deployment.State.READY, Deployment.State.SCALED_TO_ZERO)  # the latter starts with the first call
 
 BUSY = """
-SELECT version_id, count(*), sum(duration_us) / 60e6 FROM consumption_usageevent
-WHERE at >= %s AND NOT is_demo GROUP BY version_id
+SELECT version_id, count(*), sum(duration_us) / 60e6, count(*) FILTER (WHERE outcome IN ('upstream_error', 'aborted', 'unknown'))
+FROM consumption_usageevent WHERE at >= %s AND NOT is_demo GROUP BY version_id
 """
 
 
 def overview():
-    """Everything on the operations page: the fleet, its load, and what waits."""
+    """Everything on the operations page: the fleet, its load, what waits, and the troubles that follow."""
     found = fleet.overview()
-    _add_load(found["deployments"])
+    rows = found["deployments"]
+    gateway = gateways.report()
+    _add_load(rows, gateway)
     facts = {
         **found,
-        "ready": sum(row.state in ANSWERING for row in found["deployments"]),
-        "ready_of": f"of {len(found['deployments'])}",
-        "calls_per_s": sum(row.calls_per_s for row in found["deployments"]),
-        "gateway": gateways.report(),
+        "ready": sum(row.state in ANSWERING for row in rows),
+        "ready_of": f"of {len(rows)}",
+        "calls_per_s": sum(row.calls_per_s for row in rows),
+        "failed_calls": sum(row.failed_calls for row in rows),
+        "refused_calls": sum(refusal.count for row in rows for refusal in row.refusals),
+        "gateway": gateway,
+        "gateway_last": None if gateway.workers else gateways.last_report(),
         "backlog": backlog(),
         "queue": broker.queue(),
         "audit_waiting": audit_waiting(),
         "stale_hours": StaleHour.objects.count(),
         "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
         "last_probe": HealthSample.objects.aggregate(at=Max("at"))["at"],
+        "is_probed": any(row.state == Deployment.State.READY for row in rows),
+        "disks": disks(),
+        "at": timezone.now(),
     }
-    return facts | {"troubles": list(troubles(facts))}
+    return facts | {"troubles": troubles(facts)}
 
 
-def troubles(facts):
-    """Sentences about what needs somebody, worst first."""
-    gateway, journal, tasks = facts["gateway"], facts["backlog"], facts["queue"]
-    if not gateway.processes:
-        yield "The gateway is not reachable: none of its processes has reported in the last ten seconds. Look at its log."
-    if not facts["engine_answers"]:
-        yield "The engine's control interface does not answer. Models may be serving all the same; nothing can be started or sized."
-    if not gateway.is_postgres_up:
-        yield "The gateway cannot reach Postgres. Known keys work for two minutes; usage waits in the journal."
-    if not gateway.is_redis_up or tasks is None:
-        yield "Redis does not answer. Rates are kept by each gateway process alone; background work waits for the sweeps."
-    if journal.oldest_s and journal.oldest_s > SPOOL_LATE_S:
-        yield "Usage piles up in the journal: its oldest call is more than a minute old. Is the gateway's shipping process alive?"
-    if tasks and tasks.waiting > QUEUE_LONG:
-        yield "Background tasks pile up. Are the workers alive?"
+def disks():
+    """[(what lies there, disk.Room)] of this machine, each disk once."""
+    folders = {"journal": settings.SPOOL_DIR, "artifacts": settings.ARTIFACT_ROOT}
+    found = {}
+    for name, folder in folders.items():
+        room = disk.room(folder)
+        names, _ = found.get((room.free // disk.MIB, room.reserve), ([], None))
+        found[room.free // disk.MIB, room.reserve] = [*names, name], room
+    return [(" and the ".join(names), room) for names, room in found.values()]
 
 
-def _add_load(deployments):
-    """Give each row `.calls_per_s`, `.busy` (calls at once) of the last minute and `.full_percent` of what runs."""
+def _add_load(rows, gateway):
+    """Give each row its last minute, `.calls_per_s`, `.busy` (calls at once), `.failed_calls`, `.full_percent` of what runs,
+    and `.refusals` of the last hour."""
     load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
-    for row in deployments:
-        calls, row.busy = load.get(row.version_id, (0, 0.0))
+    for row in rows:
+        calls, row.busy, row.failed_calls = load.get(row.version_id, (0, 0.0, 0))
         row.calls_per_s = calls / 60
         places = row.running * row.target_ongoing_requests
         row.full_percent = 100 * row.busy / places if places else None
+        row.refusals = gateway.refused_lately(row.version_id)
 
 
 def load_by_version():
-    """{version id: (calls, mean number of calls at once)} of the last minute, from the events that were shipped."""
+    """{version id: (calls, mean number of calls at once, calls that the version failed)} of the last minute, from the events
+    that were shipped."""
     with connection.cursor() as cursor:
         cursor.execute(BUSY, [timezone.now() - MINUTE])
-        return {version: (calls, float(busy)) for version, calls, busy in cursor.fetchall()}
+        return {version: (calls, float(busy), failed) for version, calls, busy, failed in cursor.fetchall()}
 
 
 def audit_waiting():

@@ -27,6 +27,7 @@ LISTS = [
     ("consumption:reconciliation", "vera", 15),
     ("governance:queue", "rita", 25),
     ("hosting:operations", "otto", 25),
+    ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
     ("publishing:home", "alice", 30),
     ("adoption:insights", "vera", 40),
@@ -69,6 +70,7 @@ ARGUMENTS = {
     "consumption:consumers": {"slug": "first"},
     "consumption:model_usage": {"slug": "first"},
     "consumption:plans": {"slug": "first"},
+    "hosting:deployment": {"slug": "first"},
     "consumption:application": {"slug": "loan-origination"},
 }
 NAMES = ["First", "Paper clips", "Sea weather", "Bee counting", "Ladder safety"]

@@ -1,5 +1,6 @@
 """What operators see: load, what piles up, each store being away in words; metrics; replicas over time."""
 
+import os
 import time
 import uuid
 from datetime import timedelta
@@ -15,8 +16,9 @@ from consumption import metering, spool
 from consumption.backlog import backlog
 from consumption.models import UsageEvent
 from hosting import fleet, gateways, scale, tasks, watch
-from hosting.models import Deployment, Incident, Replica
-from marketplace.lib import broker
+from hosting.models import Deployment, HealthSample, Incident, Replica, Upstream
+from marketplace.audit.actions import record
+from marketplace.lib import broker, disk
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,11 @@ gateway_stale_key_answers_total{{worker="{0}"}} 0
 gateway_redis_up{{worker="{0}"}} {2}
 gateway_postgres_up{{worker="{0}"}} 1
 gateway_refused_rate_total{{worker="{0}"}} 10
+gateway_start_time_seconds{{worker="{0}"}} {3}
+gateway_clock_skew_seconds{{worker="{0}"}} 0.01
+gateway_decisions_total{{worker="{0}",decision="failure_mode_allowed"}} 3
+gateway_refused_last_hour{{worker="{0}",version="{4}",limit="rate"}} 6
+gateway_version_shut{{worker="{0}",version="{4}"}} {5}
 """
 CALL = (1, 2, 3, 4, 5, 6)  # subscription, key, application, team, model, version
 
@@ -53,9 +60,10 @@ def deployment():
     return made
 
 
-def gateway_reports(settings, *, in_flight=2, redis_up=1):
+def gateway_reports(settings, *, in_flight=2, redis_up=1, began=1.7e9, version=7, shut=0):
     for worker in (0, 1):
-        (settings.GATEWAY_METRICS_DIR / f"{worker}.prom").write_text(WORKER.format(worker, in_flight, redis_up if worker else 1))
+        told = WORKER.format(worker, in_flight, redis_up if worker else 1, began + worker, version, shut * worker)
+        (settings.GATEWAY_METRICS_DIR / f"{worker}.prom").write_text(told)
 
 
 def page(person):
@@ -74,25 +82,32 @@ def event(version, seconds_ago=10, duration_us=1_000_000):
 def test_the_processes_of_the_gateway_are_summed(settings):
     gateway_reports(settings, redis_up=0)
     told = gateways.report()
-    assert (told.processes, told.in_flight, told.degraded) == (2, 4, 8)
-    assert dict(told.refused) == {"Rate": 20, "Monthly quota": 0, "Calls at once": 0}
+    assert (len(told.workers), told.in_flight, told.degraded) == (2, 4, 8)
+    assert dict(told.refused) == {"Rate": 20, "Monthly quota": 0, "Calls at once": 0, "Model full": 0}
+    assert [(refusal.count, refusal.words) for refusal in told.refused_lately(7)] == [(12, "by their plan's rate")]
+    assert told.refused_lately(8) == [] and told.since.timestamp() == 1.7e9
     assert (told.is_redis_up, told.is_postgres_up) == (False, True), "one process that misses it is enough"
 
 
 def test_a_gateway_that_fell_silent_is_not_reachable_in_words(settings):
-    assert gateways.report().processes == 0
+    gateway_reports(settings)
+    for path in settings.GATEWAY_METRICS_DIR.iterdir():
+        os.utime(path, (time.time() - 600, time.time() - 600))
+    assert gateways.report().workers == []
+    [trouble] = [one for one in watch.overview()["troubles"] if "not reachable" in one.what]
+    assert (trouble.tone, round((timezone.now() - trouble.since).total_seconds(), -1)) == ("bad", 600)
     assert "The gateway is not reachable" in page(cast.otto())
 
 
 def test_an_address_that_does_not_answer_is_no_crash(settings):
     settings.GATEWAY_METRICS_URL = "http://127.0.0.1:9/metrics"
-    assert gateways.report().processes == 0
+    assert gateways.report().workers == []
 
 
 def test_degraded_decisions_are_shown(settings):
     gateway_reports(settings, redis_up=0)
     text = page(cast.otto())
-    assert "8 made without Redis or Postgres" in text and "Redis does not answer" in text and "2 answering" in text
+    assert "6 calls admitted without Redis" in text and "Redis does not answer" in text and "No. 1 for " in text and ", without Redis" in text
 
 
 def test_saturation_is_calls_at_once_over_places(deployment):
@@ -142,6 +157,101 @@ def test_all_is_well_says_so(settings, monkeypatch):
     monkeypatch.setattr(watch, "engine_answers", lambda: True)
     monkeypatch.setattr(broker, "queue", lambda: broker.Queue(0, 1))
     assert "Everything answers, nothing piles up" in page(cast.otto())
+
+
+# ── What needs somebody ───────────────────────────────────────────────────
+
+
+def whats():
+    return [one.what for one in watch.overview()["troubles"]]
+
+
+@pytest.fixture
+def calm(settings, monkeypatch):
+    """Everything around the versions is well."""
+    gateway_reports(settings)
+    monkeypatch.setattr(watch, "engine_answers", lambda: True)
+    monkeypatch.setattr(broker, "queue", lambda: broker.Queue(0, 1))
+    assert whats() == []
+
+
+def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
+    cast.subscription(deployment.version)
+    began = timezone.now() - timedelta(minutes=38)
+    Incident.objects.create(version=deployment.version, summary=f"{deployment.version} does not answer. Refused.", opened_at=began)
+    Deployment.objects.filter(pk=deployment.pk).update(state="unhealthy")
+    [trouble] = watch.overview()["troubles"]
+    assert (trouble.tone, trouble.since, trouble.affected) == ("bad", began, "1 application of 1 team may call it.")
+    assert trouble.what == f"{deployment.version} does not answer. Refused." and "Stop and start it" in trouble.remedy
+    text = page(cast.otto())
+    assert "for 38 min" in text and "1 thing needs somebody" in text
+    assert reverse("hosting:steer", args=[deployment.version.model.slug, "1.0.0"]) in text
+
+
+def test_a_version_that_failed_says_since_when(calm, deployment):
+    Deployment.objects.filter(pk=deployment.pk).update(state="failed", reason="It has no output.")
+    deployment.refresh_from_db()
+    event = record(cast.otto(), "deployment.failed", deployment)
+    [trouble] = watch.overview()["troubles"]
+    assert (trouble.what, trouble.since) == (f"{deployment.version} does not run. It has no output.", event.at)
+    assert trouble.affected == "Nobody subscribes to it."
+
+
+def test_calls_that_fail_come_before_what_only_lags(settings, deployment):
+    gateway_reports(settings, redis_up=0)
+    Deployment.objects.filter(pk=deployment.pk).update(state="failed")
+    told = [one.tone for one in watch.overview()["troubles"]]
+    assert told[0] == "bad" and told == sorted(told), "bad sorts before warn"
+    assert {"bad", "warn"} == set(told)
+
+
+def test_a_full_version_that_may_not_grow(calm, deployment):
+    Deployment.objects.filter(pk=deployment.pk).update(max_replicas=2, target_ongoing_requests=1)
+    for _ in range(118):
+        event(deployment.version)
+    cache.clear()
+    assert whats() == [f"{deployment.version} is 98 % full and may not grow: 2 of 2 replicas run."]
+    Deployment.objects.filter(pk=deployment.pk).update(max_replicas=3)
+    assert whats() == []
+
+
+def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
+    gateway_reports(settings, version=deployment.version_id, shut=1)
+    assert whats() == [f"{deployment.version} fails call after call: the gateway pauses before it asks again."]
+
+
+def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deployment):
+    at = timezone.now() - timedelta(minutes=10)
+    HealthSample.objects.create(version=deployment.version, is_ok=True, at=at)
+    [trouble] = watch.overview()["troubles"]
+    assert (trouble.what, trouble.since) == ("No model is being probed: background work stands still.", at)
+    Deployment.objects.filter(pk=deployment.pk).update(state="scaled_to_zero")
+    assert whats() == [], "what sleeps is not probed"
+
+
+@pytest.mark.parametrize(("free", "tone", "said"), [(900, "warn", "uploads follow"), (700, "warn", "production calls follow"), (400, "bad", "refused until")])
+def test_a_disk_that_fills_says_what_stops(calm, monkeypatch, free, tone, said):
+    monkeypatch.setattr(disk, "room", lambda folder: disk.Room(free * disk.MIB, 1000 * disk.MIB))
+    [trouble] = watch.overview()["troubles"]
+    assert trouble.tone == tone and said in trouble.affected and "journal and the artifacts" in trouble.what
+
+
+def test_clocks_that_disagree_are_told(settings, calm):
+    path = settings.GATEWAY_METRICS_DIR / "0.prom"
+    path.write_text(path.read_text().replace("clock_skew_seconds{worker=\"0\"} 0.01", "clock_skew_seconds{worker=\"0\"} -7.5"))
+    assert whats() == ["A gateway machine's clock is 7.5 s off Postgres' clock."]
+
+
+def test_an_external_endpoint_is_part_of_the_fleet(calm):
+    version = cast.published_version()
+    assert version.upstream.kind == "external"
+    [row] = watch.overview()["deployments"]
+    assert (row.is_external, row.get_state_display()) == (True, "Answers")
+    Upstream.objects.update(is_ready=False)
+    Incident.objects.create(version=version, summary=f"{version} does not answer.")
+    [trouble] = watch.overview()["troubles"]
+    assert trouble.remedy.startswith("Ask who hosts it") and version.model.support_contact in trouble.remedy
+    assert "Does not answer" in page(cast.otto())
 
 
 # ── Metrics ───────────────────────────────────────────────────────────────
@@ -211,7 +321,7 @@ def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):
         Replica(deployment=deployment, replica_id=f"old{n}", state="gone", started_at=since, ended_at=since) for n in range(30)
     )
     [shown] = fleet.deployments_of([deployment.version_id])
-    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(shown.past_replicas) == 18
+    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(shown.past_replicas) == fleet.PAST_SHOWN
 
 
 def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_num_queries):

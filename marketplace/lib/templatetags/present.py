@@ -4,6 +4,7 @@
     {{ calls|number }}  12,480        {{ calls|compact }}  12.5k      {{ size|filesize }}  1.5 MB
     {{ ms|ms }}  240 ms               {{ us|us }}  1.2 s              {{ share|percent }}  99.95 %   {{ percentage|points }}
     {{ micros|money:"EUR" }}  1.25 EUR                                {{ at|when }}  23 Nov 2026, 12:31 UTC
+    {{ at|lasting }}  38 min
     {{ count|quantity:"call,calls" }}  1 call
     {{ state|tone }}  good            {{ state|state_label }}  In review      {{ state|state_icon }}  clock
 
@@ -134,6 +135,18 @@ def day(value):
         return NOTHING
     local = timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), local.strftime("%-d %b %Y"))
+
+
+@register.filter
+def lasting(value):
+    """How long something has lasted that began at `value`, in its largest unit: 12 s, 38 min, 5 h, 3 days."""
+    if not value:
+        return NOTHING
+    seconds = max(0, int((timezone.now() - value).total_seconds()))
+    for size, unit in ((2 * 86400, "days"), (2 * 3600, "h"), (2 * 60, "min")):
+        if seconds >= size:
+            return f"{seconds // (size // 2)} {unit}"
+    return f"{seconds} s"
 
 
 @register.filter

@@ -1,0 +1,145 @@
+"""What needs somebody: what is wrong, since when, who is affected, what to do. Worst first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from hosting.models import DeploymentState
+
+S = DeploymentState
+SPOOL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
+QUEUE_LONG = 100
+PROBE_LATE = timedelta(minutes=3)  # each version that runs is probed every half minute
+SKEW_S = 2  # the gateway's own warning
+FULL_PERCENT = 90
+GIB = 1 << 30
+EVERYBODY = "Every consumer of every model."
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that needs somebody. `tone` is bad (calls fail) or warn; `since` None where nobody knows."""
+
+    tone: str
+    what: str
+    affected: str
+    remedy: str
+    since: datetime | None = None
+    url: str = ""
+    link: str = ""
+
+
+def troubles(facts):
+    """[Trouble] of watch.overview()'s facts: where calls fail first, then the oldest."""
+    found = [*_stores(facts), *_background(facts), *_disks(facts), *_versions(facts)]
+    latest = timezone.now()
+    return sorted(found, key=lambda one: (one.tone != "bad", one.since or latest))
+
+
+def _stores(facts):
+    gateway = facts["gateway"]
+    if not gateway.workers:
+        yield Trouble(
+            "bad", "The gateway is not reachable: none of its processes has reported in the last ten seconds.", EVERYBODY,
+            "Read gateway.log. If it runs on another machine, give this portal its address: GATEWAY_METRICS_URL.", facts["gateway_last"],
+        )  # fmt: skip
+    if not gateway.is_postgres_up:
+        yield Trouble(
+            "bad", "The gateway cannot reach Postgres.",
+            "Known keys work for two minutes more, then no call does. Usage waits in the journal; none is lost.",
+            "This page reached it: look at the gateway machine's network, then at Postgres' connections.",
+        )  # fmt: skip
+    if not gateway.is_redis_up or facts["queue"] is None:
+        yield Trouble(
+            "warn", "Redis does not answer.",
+            "No call fails. Each gateway process keeps its share of every rate alone; background work waits for the sweeps.",
+            "Read redis.log and start it again. Nothing in it needs to be restored.",
+        )  # fmt: skip
+    if gateway.skew_s > SKEW_S:
+        yield Trouble(
+            "warn", f"A gateway machine's clock is {gateway.skew_s:.1f} s off Postgres' clock.",
+            "Nobody yet: keys and quotas are judged by Postgres' clock. Its log lines carry wrong times.",
+            "Look at the machine's time synchronisation.",
+        )  # fmt: skip
+
+
+def _background(facts):
+    journal, tasks, probed = facts["backlog"], facts["queue"], facts["last_probe"]
+    if not facts["engine_answers"]:
+        yield Trouble(
+            "warn", "The engine's control interface does not answer.",
+            "Models may be serving all the same; nothing can be started, sized or restarted.",
+            "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
+        )  # fmt: skip
+    if journal.oldest_s and journal.oldest_s > SPOOL_LATE_S:
+        yield Trouble(
+            "warn", "Usage piles up in the journal: its oldest call is more than a minute old.",
+            "No call is lost; figures and statements lag behind.",
+            "Is the gateway's shipping process alive? Read gateway.log.",
+            timezone.now() - timedelta(seconds=journal.oldest_s),
+        )  # fmt: skip
+    if probed and timezone.now() - probed > PROBE_LATE and facts["is_probed"]:
+        yield Trouble(
+            "warn", "No model is being probed: background work stands still.",
+            "Failures are not noticed, nothing is restarted, no notice goes out.",
+            "Read worker.log and beat.log.", probed,
+        )  # fmt: skip
+    if tasks and tasks.waiting > QUEUE_LONG:
+        yield Trouble(
+            "warn", f"Background tasks pile up: {tasks.waiting} wait.", "Checks, notices and restarts are late.",
+            "Are the workers alive? Read worker.log; start more of them.",
+        )  # fmt: skip
+    if facts["audit_waiting"] > QUEUE_LONG:
+        yield Trouble(
+            "warn", f"{facts['audit_waiting']} events of the record are not chained yet.", "Nobody; the record's proof lags behind.",
+            "Read worker.log: the task is called audit.sequence.",
+        )  # fmt: skip
+
+
+def _disks(facts):
+    """What stops as a disk fills; the order is that of lib.disk."""
+    for name, room in facts["disks"]:
+        if not room.stops_sandbox:
+            continue
+        what = f"The disk of the {name} has {room.free / GIB:.1f} GiB left; {room.reserve / GIB:.1f} are kept free."
+        if room.stops_calls:
+            yield Trouble("bad", what, f"{EVERYBODY} Calls are refused until there is room.", "Free space now.")
+        elif room.stops_uploads:
+            yield Trouble("warn", what, "Sandbox calls and uploads are refused; production calls follow.", "Free space.")
+        else:
+            yield Trouble("warn", what, "Sandbox calls are refused; uploads follow.", "Free space.")
+
+
+def _versions(facts):
+    shut = facts["gateway"].shut_versions
+    for row in facts["deployments"]:
+        if row.open_incident:
+            yield _of(row, "bad", row.open_incident.summary, _remedy(row), "Logs and controls")
+        elif row.state == S.FAILED:
+            yield _of(row, "bad", f"{row.version} does not run. {row.reason}", "Read why, mend it, start it again.", "Logs and controls")
+        elif row.state in (S.UNHEALTHY, S.RESTARTING):
+            yield _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}. {row.reason}", _remedy(row), "Logs and controls")
+        elif row.state == S.DEGRADED:
+            what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas. {row.reason}"
+            yield _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", "Logs and controls")
+        elif row.version_id in shut:
+            yield _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
+        elif row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
+            what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
+            yield _of(row, "warn", what, "Allow it more replicas.", "Size it")
+
+
+def _remedy(row):
+    if row.is_external:
+        return f"Ask who hosts it; its owner is {row.version.model.owner_team}, {row.version.model.support_contact}."
+    return "Read what its processes wrote. Stop and start it, or roll back to the version before."
+
+
+def _of(row, tone, what, remedy, link):
+    if row.is_external:
+        url, link = reverse("hosting:deployment", args=[row.version.model.slug]), "Its deployment"
+    else:
+        url = reverse("hosting:steer", args=[row.version.model.slug, row.version.number])
+    return Trouble(tone, what.strip(), str(row.affected), remedy, row.since, url, link)
