@@ -116,11 +116,15 @@ class Shipper:
         return new
 
     def _finish(self, reader: SegmentReader) -> int:
-        """The writer is gone: what it had begun is unknown; then the segment is put aside."""
-        new = store(reader.holder, reader.unended(), reader.name, reader.position)
+        """The writer is gone: what it had begun is unknown; then the segment is put aside.
+
+        Its position is forgotten first: killed in between, a shipper copies it once more, and nothing of it is new.
+        """
+        with transaction.atomic():
+            new = store(reader.holder, reader.unended(), reader.name, reader.position)
+            SpoolOffset.objects.filter(spool=reader.name).delete()
         del self._readers[reader.path]
         put_aside(reader)
-        SpoolOffset.objects.filter(spool=reader.name).delete()
         return new
 
     def _settle_dead_holders(self) -> None:
