@@ -1,6 +1,7 @@
 """The marketplace's own state as Prometheus metrics. Read from Postgres and Redis at each scrape, so any web process tells the same.
 
-Labels are bounded: states of a deployment, names of our tasks; nothing that a person can name.
+What the replicas of hosted versions count (`model_…`) is joined to it, so that this one address tells all that the portal
+knows of the engine. Labels are bounded: states of a deployment, names of our tasks, versions and replicas that run.
 """
 
 from django.core.cache import cache
@@ -15,6 +16,7 @@ from consumption.backlog import backlog
 from consumption.models import StaleHour
 from governance.models import Review
 from hosting import watch
+from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, Incident, Replica
 from marketplace.lib import broker
 
@@ -40,6 +42,17 @@ class Marketplace:
         yield Gauge("marketplace_audit_events_unsequenced", "Events of the record not chained yet", watch.audit_waiting())
         yield from _tasks()
         yield from _usage()
+        yield from _engine()
+
+
+def _engine():
+    """Without the engine's agent there are no figures, and `engine_metrics_up` says why."""
+    try:
+        figures, is_up = driver().figures(), True
+    except EngineUnavailable:
+        figures, is_up = [], False
+    yield Gauge("marketplace_engine_metrics_up", "Do the engine's agents answer the portal?", is_up)
+    yield from figures
 
 
 def _deployments():

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from consumption.models import Subscription
 from hosting import outbound
+from hosting.drivers.base import driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
 from marketplace.accounts.models import Membership, User
 from marketplace.audit.actions import record
@@ -115,6 +116,27 @@ def _exchange(base_url, method, path, body, connect):
         return answer.status, answer.read(1_000_000)
     finally:
         connection.close()
+
+
+def tell_of_memory(engine=None):
+    """Tell publishers whose models refused calls for lack of memory, once for each process. Raises EngineUnavailable."""
+    starved = {}
+    for family in (engine or driver()).figures():
+        for sample in family.samples:
+            if sample.name == "model_out_of_memory_total" and sample.value:
+                starved.setdefault(sample.labels["application"], []).append((sample.labels["replica"], int(sample.value)))
+    for deployment in Deployment.objects.filter(app_name__in=starved).select_related("version__model"):
+        for replica, count in starved[deployment.app_name]:
+            _tell_of_memory(deployment, replica, count)
+
+
+def _tell_of_memory(deployment, replica, count):
+    declared = deployment.version.manifest.get("resources", {}).get("memory_mb", 512)
+    body = (
+        f"Out of memory: {count} of its calls needed more than a version that declares {declared} MB gets, and were refused. "
+        "Other calls and other models are not touched. Tell callers to send fewer rows, or publish a smaller model."
+    )
+    tell_publisher(deployment, "deployment.memory", f"{deployment.version} ran out of memory", body, replica)
 
 
 # --- incidents -----------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """Background doors of hosting."""
 
+from contextlib import suppress
+
 from celery import shared_task
 
 from hosting import health, measured
 from hosting import reconcile as reconciling
+from hosting.drivers.base import EngineUnavailable
 
 
 @shared_task(name="hosting.reconcile", time_limit=120)
@@ -24,3 +27,5 @@ def forget_old_samples():
 @shared_task(name="hosting.project", time_limit=120)
 def project():
     measured.project()
+    with suppress(EngineUnavailable):
+        health.tell_of_memory()

@@ -30,6 +30,7 @@ PAGES = [
     ProblemPage("model-failing", 503, "The model is failing", "Its last calls all failed, so it is asked again only now and then; calls in between are refused at once.", "Try again after the time in Retry-After. If it goes on, tell the model's team."),
     ProblemPage("model-late", 504, "The model did not answer in time", "The deadline passed.", "Send fewer rows, or try again."),
     ProblemPage("model-failed", 502, "The model failed", "It broke while answering; its own words are kept from callers.", "Report the request id to the model's team."),
+    ProblemPage("out-of-memory", 500, "The model ran out of memory", "One request needs more memory than the version declared; other calls are answered.", "Send fewer rows, or report the request id to the model's team."),
     ProblemPage("rate-limited", 429, "The rate limit of the plan is reached", "The detail says which limit bites and when it resets.", "Slow down, or choose a larger plan."),
     ProblemPage("quota-used-up", 429, "The quota is used up", "The detail says which quota and when it starts anew.", "Wait for the new period, or choose a larger plan."),
     ProblemPage("too-many-at-once", 503, "Too many calls at once", "The plan's calls in flight, or the model's, are all taken.", "Try again after the time in Retry-After, or use fewer connections."),

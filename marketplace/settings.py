@@ -6,6 +6,8 @@ from urllib.parse import unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
 
+from marketplace.lib import logs
+
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
 
@@ -120,6 +122,7 @@ def database(url):
         "HOST": parts.hostname,
         "PORT": parts.port or 5432,
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # the pool looks before it lends: after a restart of Postgres nobody gets a dead connection
         "OPTIONS": {
             "connect_timeout": 5,
             "pool": {"min_size": 0, "max_size": int(os.environ.get("DB_POOL", "6")), "timeout": 5},
@@ -256,11 +259,4 @@ RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secre
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
 OUTBOUND_ALLOWS_LOOPBACK = env_flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "marketplace.lib.requestid.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-}
+LOGGING = logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO"))

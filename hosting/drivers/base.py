@@ -103,6 +103,13 @@ class Driver(Protocol):
         """The last lines that the replicas of one version wrote, oldest first."""
         ...
 
+    def figures(self) -> list:
+        """What the replicas count, as prometheus_client's Metrics named `model_…`; [] when nobody was told where to ask.
+
+        Each sample has the labels `application` (AppSpec.name) and `replica`.
+        """
+        ...
+
     def base_url(self, spec: AppSpec) -> str:
         """Where the gateway sends this version's calls."""
         ...

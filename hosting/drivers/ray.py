@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from hosting.drivers import ray_metrics
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
 from marketplace.lib.canonical import digest
 
@@ -39,12 +40,13 @@ class RayDriver:
 
     kind = "engine"
 
-    def __init__(self, api_url=None, ingress_url=None, token_path=None):
+    def __init__(self, api_url=None, ingress_url=None, token_path=None, metrics_urls=None):
         from django.conf import settings
 
         self.api_url = api_url or settings.ENGINE_API_URL
         self.ingress_url = (ingress_url or settings.ENGINE_URL).rstrip("/")
         self.token_path = token_path or settings.RAY_AUTH_TOKEN_PATH
+        self.metrics_urls = settings.ENGINE_METRICS_URLS if metrics_urls is None else metrics_urls
         self._lock = threading.Lock()
         self._machines = set()
 
@@ -76,6 +78,12 @@ class RayDriver:
         for replica in sorted(app.replicas, key=lambda replica: replica.started_at or 0):
             found += self._log_of(replica, lines)
         return found[-lines:]
+
+    def figures(self):
+        try:
+            return ray_metrics.families(self.metrics_urls)
+        except (OSError, ValueError) as away:
+            raise EngineUnavailable(f"The engine's metrics cannot be read: {away}") from away
 
     def base_url(self, spec):
         return self.ingress_url + spec.route

@@ -17,6 +17,7 @@ from hosting.engine import coercion, wire
 from marketplace.lib.canonical import canonical
 
 SERVABLE = ("onnx", "mlflow")
+NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation", "Cannot allocate memory")
 # In a serialised graph: field 4 of a node (op_type), its length, its name. One that loops takes as long as its input says.
 LOOPS = (b"\x22\x04Loop", b"\x22\x04Scan")
 
@@ -53,7 +54,7 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
         raise CannotLoad(f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none.")
     _bound_memory(manifest)
     graph = _verified(_entry(manifest), Path(root or os.environ["ARTIFACT_ROOT"]))
-    session = _session(graph)
+    session = _session(graph, manifest)
     model = LoadedModel(
         manifest=manifest,
         signature=coercion.Signature.of(manifest["signature"]),
@@ -99,7 +100,7 @@ def _verified(entry, root):
     return mapped
 
 
-def _session(mapped):
+def _session(mapped, manifest):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -107,7 +108,26 @@ def _session(mapped):
     try:
         return onnxruntime.InferenceSession(bytes(mapped), options, providers=["CPUExecutionProvider"])
     except Exception as wrong:  # onnxruntime raises many kinds
-        raise CannotLoad(f"ONNX Runtime cannot load the graph: {str(wrong)[:300]}") from None
+        raise _because(wrong, manifest, "The graph", f"ONNX Runtime cannot load the graph: {str(wrong)[:300]}") from None
+
+
+def is_lack_of_memory(wrong):
+    """True for what Python, C++ and ONNX Runtime's allocator say when there is no more memory."""
+    return isinstance(wrong, MemoryError) or any(words in str(wrong) for words in NO_MEMORY)
+
+
+def memory_mb(manifest):
+    """What the package declares that it needs."""
+    return manifest.get("resources", {}).get("memory_mb", 512)
+
+
+def _because(wrong, manifest, what, otherwise):
+    if not is_lack_of_memory(wrong):
+        return CannotLoad(otherwise)
+    return CannotLoad(
+        f"Out of memory: {what} needs more than a version that declares {memory_mb(manifest)} MB gets. "
+        "Make the model smaller, or host it yourself and register it as an external endpoint."
+    )
 
 
 def _bound_memory(manifest):
@@ -119,7 +139,7 @@ def _bound_memory(manifest):
     if os.environ.get("REPLICA_LIMIT_MEMORY", "1") == "0":
         return
     reserved = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limit = reserved + (2 * manifest.get("resources", {}).get("memory_mb", 512) + 1024) * 2**20
+    limit = reserved + (2 * memory_mb(manifest) + 1024) * 2**20
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
@@ -146,5 +166,5 @@ def _warm(model):
         started = time.perf_counter()
         model.run(columns)
     except Exception as wrong:
-        raise CannotLoad(f"The version's own example fails: {str(wrong)[:300]}") from None
+        raise _because(wrong, model.manifest, "its own example", f"The version's own example fails: {str(wrong)[:300]}") from None
     return (time.perf_counter() - started) * 1000

@@ -23,6 +23,22 @@ GRACE_S = 1.0
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow_onnx"}
 
 
+class Figures:
+    """What a replica counts. This one tells nobody; `hosting.engine.figures` tells Ray."""
+
+    def answered(self, status, seconds):
+        """An inference was answered."""
+
+    def took(self, rows):
+        """A request of so many rows was run."""
+
+    def at_once(self, calls):
+        """So many inferences wait or run now; told about once a second."""
+
+    def ran_out_of_memory(self):
+        """An inference was refused because it needs more memory than there is."""
+
+
 class ModelApp:
     """ASGI application that answers for one version.
 
@@ -31,8 +47,9 @@ class ModelApp:
     POST <prefix>/infer    inference, JSON or binary
     """
 
-    def __init__(self, model, *, timeout_s=TIMEOUT_S, lenient=False, most_body_bytes=MOST_BODY_BYTES):
+    def __init__(self, model, *, timeout_s=TIMEOUT_S, figures=None, lenient=False, most_body_bytes=MOST_BODY_BYTES):
         self.model = model
+        self.figures = figures or Figures()
         self.timeout_s = timeout_s
         self.lenient = lenient
         self.most_body_bytes = most_body_bytes
@@ -42,7 +59,7 @@ class ModelApp:
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
         self._ms_per_row = model.warm_ms
         self._began = None
-        self.answered = 0
+        self._at_once = 0
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
@@ -50,6 +67,7 @@ class ModelApp:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:80]
+        self._at_once += 1
         try:
             status, extra, body = await self._answer(scope, headers, receive)
         except Problem as problem:
@@ -57,10 +75,14 @@ class ModelApp:
         except Exception:
             log.exception("inference failed", extra={"request_id": request_id})
             status, extra, body = _broken(request_id)
+        finally:
+            self._at_once -= 1
         await _send(send, status, extra, body)
-        self.answered += 1
+        seconds = time.perf_counter() - started
+        if scope["method"] == "POST":
+            self.figures.answered(status, seconds)
         if status >= 400 or log.isEnabledFor(logging.DEBUG):
-            _logged(self._head, status, started, request_id)
+            _logged(self._head, status, seconds, request_id)
 
     async def _answer(self, scope, headers, receive):
         path = scope["path"].removeprefix(self.prefix).rstrip("/")
@@ -123,8 +145,15 @@ class ModelApp:
 
     def _measured_run(self, columns, rows):
         """Run, and learn: a run that took longer than thought sends the next ones like it to the thread."""
+        self.figures.took(rows)
         began = time.monotonic()
-        results = self.model.run(columns)
+        try:
+            results = self.model.run(columns)
+        except Exception as wrong:
+            if loader.is_lack_of_memory(wrong):
+                self.figures.ran_out_of_memory()
+                raise _out_of_memory(self.model.manifest) from wrong
+            raise
         milliseconds = (time.monotonic() - began) * 1000
         if milliseconds > SLOW_MS:
             self._ms_per_row = max(self._ms_per_row, milliseconds / max(rows, 1))
@@ -136,6 +165,7 @@ class ModelApp:
         Only the run itself counts, not the time that a call waited for its turn. A run that blocks the event loop needs
         no such look: then this is not answered at all.
         """
+        self.figures.at_once(self._at_once)
         began = self._began
         if began is not None and time.monotonic() - began > self.timeout_s + GRACE_S:
             raise RuntimeError(f"An inference has been running for more than {self.timeout_s:g} s, which is this version's limit.")
@@ -157,9 +187,9 @@ def _described(spec):
     return {"name": spec["name"], "datatype": spec["datatype"], "shape": spec.get("shape") or [-1]}
 
 
-def app_from_manifest(manifest, signature_hex, timeout_s=TIMEOUT_S, **where):
+def app_from_manifest(manifest, signature_hex, *, timeout_s=TIMEOUT_S, figures=None, **where):
     """Verify, load and wrap: what replicas and tests call. Raises loader.CannotLoad."""
-    return ModelApp(loader.load(manifest, signature_hex, **where), timeout_s=timeout_s)
+    return ModelApp(loader.load(manifest, signature_hex, **where), timeout_s=timeout_s, figures=figures)
 
 
 def _answer_headers(json_length):
@@ -184,8 +214,17 @@ def _broken(request_id):
     return 500, [(b"content-type", MEDIA_TYPE.encode())], problem.body(request_id)
 
 
-def _logged(head, status, started, request_id):
-    line = {**head, "status": status, "ms": round((time.perf_counter() - started) * 1000, 2), "request_id": request_id}
+def _out_of_memory(manifest):
+    """500: this request alone needs too much; the replica goes on answering others."""
+    fault = Fault(
+        f"This request needs more memory than a version that declares {loader.memory_mb(manifest)} MB gets.",
+        remedy="Send fewer rows, or tell its publisher the request id.",
+    )
+    return Problem(500, "out-of-memory", "The model ran out of memory", [fault])
+
+
+def _logged(head, status, seconds, request_id):
+    line = {**head, "status": status, "ms": round(seconds * 1000, 2), "request_id": request_id}
     log.info(json.dumps(line))
 
 

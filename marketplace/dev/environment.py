@@ -53,4 +53,5 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
         "DEMO_VENDOR_URL": f"http://127.0.0.1:{ports['vendor']}",
         "ENGINE_URL": os.environ.get("ENGINE_URL") or f"http://127.0.0.1:{ports['engine_http']}",
         "ENGINE_API_URL": os.environ.get("ENGINE_API_URL") or f"http://127.0.0.1:{ports['engine_dashboard']}",
+        "ENGINE_METRICS_URLS": os.environ.get("ENGINE_METRICS_URLS") or f"http://127.0.0.1:{ports['engine_metrics']}/metrics",
     }

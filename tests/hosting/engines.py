@@ -15,6 +15,7 @@ class FakeEngine:
         self.is_away = False
         self.machine = "n"
         self.applied = 0
+        self.counted = []
 
     def apply(self, specs):
         self._answer()
@@ -40,6 +41,10 @@ class FakeEngine:
 
     def logs(self, name, lines=200):
         return ['{"levelname": "ERROR", "message": "the graph has no output"}']
+
+    def figures(self):
+        self._answer()
+        return self.counted
 
     def base_url(self, spec):
         return self.url + spec.route

@@ -3,16 +3,21 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from consumption.models import UsageHour
-from hosting import actions, credentials, health, measured, outbound
-from hosting.models import HealthSample, Incident, Upstream
+from hosting import actions, credentials, health, measured, outbound, tasks
+from hosting.drivers import ray_metrics
+from hosting.models import Deployment, HealthSample, Incident, Upstream
 from marketplace.audit.models import AuditEvent
 from marketplace.lib.errors import NotAllowed
 from marketplace.notices.models import Notice
 from tests import cast
+from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +100,54 @@ def test_probes_have_their_turn(upstream, world):
     assert health.probe_due() == 0
     HealthSample.objects.update(at=timezone.now() - timedelta(minutes=1))
     assert health.probe_due() == 1
+
+
+@pytest.mark.fault("F5")
+@pytest.mark.django_db(transaction=True)
+def test_tasks_do_not_notice_that_postgres_was_restarted(fired):
+    """Each connection that waits in the pool is cut on the server's side; the next task must not fail on one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    connection.close()  # back into the pool
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as server:
+        fired.add(server.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone()[0])
+    tasks.probe()
+    tasks.reconcile()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone()[0] != pid
+
+
+def test_a_model_that_ran_out_of_memory_is_told_once_for_each_process(upstream):
+    version = upstream.version
+    deployment = Deployment.objects.create(version=version, app_name="thirsty", state="ready")
+    engine = FakeEngine()
+    engine.counted = ray_metrics.read(MEMORY)
+    for _ in range(2):
+        health.tell_of_memory(engine)
+    told = Notice.objects.filter(kind="deployment.memory", recipient=cast.alice())
+    assert told.get().body.startswith("Out of memory: 3 of its calls needed more than a version that declares 512 MB gets")
+    assert str(deployment.pk) in told.get().key
+    engine.counted = ray_metrics.read(MEMORY.replace("r1", "r2"))
+    health.tell_of_memory(engine)
+    assert told.count() == 2
+
+
+MEMORY = """# HELP ray_model_out_of_memory_total Inferences refused because they need too much memory
+# TYPE ray_model_out_of_memory_total counter
+ray_model_out_of_memory_total{Component="core_worker",WorkerId="a",application="thirsty",deployment="model",replica="r1"} 3.0
+ray_model_out_of_memory_total{Component="core_worker",WorkerId="b",application="sober",deployment="model",replica="r9"} 0.0
+# HELP ray_raylet_heartbeats Something of Ray's own
+# TYPE ray_raylet_heartbeats gauge
+ray_raylet_heartbeats{Component="raylet"} 1.0
+"""
+
+
+def test_figures_of_replicas_keep_the_names_that_mean_something():
+    families = {family.name: family for family in ray_metrics.read(MEMORY)}
+    assert set(families) == {"model_out_of_memory"}
+    assert families["model_out_of_memory"].samples[0].labels == {"application": "thirsty", "replica": "r1"}
 
 
 def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkeypatch):

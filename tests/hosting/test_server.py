@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from hosting.engine import server
+from marketplace.dev.rundir import ROOT
 from tests.hosting import packages
 
 
@@ -76,6 +79,63 @@ def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
     for _ in range(2):
         assert asyncio.run(infer(app, asked(1.0)))[0] == 200
     assert [name.startswith("infer") for name in seen] == [False, True]
+
+
+class Heard(server.Figures):
+    def __init__(self):
+        self.statuses, self.rows, self.starved, self.calls = [], [], 0, []
+
+    def answered(self, status, seconds):
+        self.statuses.append(status)
+
+    def took(self, rows):
+        self.rows.append(rows)
+
+    def at_once(self, calls):
+        self.calls.append(calls)
+
+    def ran_out_of_memory(self):
+        self.starved += 1
+
+
+def test_a_call_that_needs_too_much_memory_is_refused_alone(serve):
+    """The limit is set as a replica sets it, in a process of its own: it cannot be taken back."""
+    app = serve(packages.hungry(), figures=Heard())
+    plenty = app.model.run
+
+    def run(columns):
+        if columns["income"][0] > 1000:
+            raise RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 1572864000")
+        return plenty(columns)
+
+    app.model.run = run
+    status, problem = asyncio.run(infer(app, asked(4000.0)))
+    assert (status, problem["type"]) == (500, "/docs/problems/out-of-memory")
+    assert "declares 512 MB" in problem["detail"] and problem["request_id"] == "r-1"
+    assert asyncio.run(infer(app, asked(1.0)))[0] == 200
+    app.check_health()
+    heard = app.figures
+    assert (heard.statuses, heard.rows, heard.starved, heard.calls) == ([500, 200], [2, 2], 1, [0])
+
+
+def test_the_allocators_own_words_are_known(tmp_path):
+    """What ONNX Runtime says under the limit that the loader sets, in a process of its own."""
+    script = f"""
+import asyncio, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from hosting.engine import server
+from tests.hosting import packages, test_server
+root, keys = Path({str(tmp_path)!r}), packages.Keypair()
+manifest = packages.package(root, content=packages.hungry())
+app = server.app_from_manifest(manifest, keys.sign(manifest), root=root, public_key=keys.public)
+print([asyncio.run(test_server.infer(app, test_server.asked(mib)))[0] for mib in (10.0, 30_000.0, 10.0)])
+example = packages.package(root, content=packages.hungry(), example=test_server.json.loads(test_server.asked(30_000.0)))
+server.app_from_manifest(example, keys.sign(example), root=root, public_key=keys.public)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[200, 500, 200]"
+    assert "CannotLoad: Out of memory: its own example needs more than a version that declares 512 MB gets." in done.stderr
 
 
 def test_only_a_run_past_its_limit_is_wedged(serve):

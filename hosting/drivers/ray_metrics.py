@@ -1,0 +1,35 @@
+"""What the replicas count (`hosting.engine.figures`), as Ray's agents tell it: ours out of some thousand lines of Ray's own."""
+
+import urllib.request
+
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+PREFIX = "ray_model_"
+LINES = (PREFIX, f"# HELP {PREFIX}", f"# TYPE {PREFIX}")
+LABELS = ("application", "replica", "status", "le")
+TIMEOUT_S = 3
+
+
+def families(urls):
+    """The families of all agents as prometheus_client's Metrics, named `model_…`. Raises OSError, ValueError."""
+    found = {}
+    for url in urls:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            for family in read(answer.read().decode()):
+                found.setdefault(family.name, family).samples.extend([] if found[family.name] is family else family.samples)
+    return list(found.values())
+
+
+def read(text):
+    """One agent's text → [Metric], with those labels that mean something outside Ray."""
+    ours = "\n".join(line for line in text.splitlines() if line.startswith(LINES)) + "\n"
+    return [_renamed(family) for family in text_string_to_metric_families(ours)]
+
+
+def _renamed(family):
+    ours = Metric(family.name.removeprefix("ray_"), family.documentation, family.type)
+    for sample in family.samples:
+        labels = {name: sample.labels[name] for name in LABELS if name in sample.labels}
+        ours.add_sample(sample.name.removeprefix("ray_"), labels, sample.value)
+    return ours
