@@ -24,7 +24,7 @@ DECISIONS = {
     "failure_mode_allowed": "admitted without Redis",
     "error": "answered 503, since nobody could decide",
 }
-SHUT = ("version_shut", "version")
+SHUT = ("breaker_open", "version")
 
 
 @dataclass(frozen=True)

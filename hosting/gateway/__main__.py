@@ -10,6 +10,7 @@ The parent keeps the listening socket, so no connection is lost while workers ch
 
 import ctypes
 import logging
+import logging.config
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from hosting.gateway import admin
 from hosting.gateway.slots import Columns
+from marketplace.lib import logs
 
 log = logging.getLogger("hosting.gateway")
 PR_SET_PDEATHSIG = 1
@@ -177,7 +179,7 @@ def main() -> int:
     if len(sys.argv) == 4:
         be_child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
         return 0
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.config.dictConfig(logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")))
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
     listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
     run_dir = Path(os.environ.get("RUN_DIR", ".run"))

@@ -61,6 +61,7 @@ class Call:
         "node", "caller", "raw_key", "slug", "number", "headers", "body", "size",
         "subscriber", "account", "version", "lane", "ticket", "began_ns", "at_us", "connection", "is_second_try",
         "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "says_when", "task", "over",
+        "made_id",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +92,7 @@ class Call:
         self.chunked = False
         self.sent = False
         self.over = False
+        self.made_id = ""
         self.response_bytes = 0
         self.began_ns = time.monotonic_ns()
         self.at_us = 0
@@ -105,7 +107,7 @@ class Call:
         except problems.Problem as problem:
             self._refuse(problem)
         except Exception:
-            log.exception("a call failed inside the gateway")
+            log.exception("a call failed inside the gateway", extra={"request_id": self.request_id})
             self._refuse(problems.upstream_failed())
 
     def leave(self) -> None:
@@ -172,7 +174,7 @@ class Call:
         except problems.Problem as problem:
             self._refuse(problem)
         except Exception:
-            log.exception("a call failed inside the gateway")
+            log.exception("a call failed inside the gateway", extra={"request_id": self.request_id})
             self._refuse(problems.upstream_failed())
 
     def _forward(self) -> None:
@@ -367,6 +369,9 @@ class Call:
         if self.over:
             return
         self._end(problem.status, outcome, 0)
+        if problem.status >= 500 and self.version is not None:
+            words = ("%s %s was answered with %s %s", self.slug, self.version.number, problem.status, problem.slug)
+            log.warning(*words, extra={"request_id": self.request_id})
         if self.sent:
             self.caller.break_off()
         else:
@@ -406,7 +411,9 @@ class Call:
         """The id that the caller is told and that the event carries."""
         if self.ticket is not None:
             return self.ticket.event_id.hex()
-        return self.node.spool.new_id(self.node.clock.now_us()).hex()
+        if not self.made_id:
+            self.made_id = self.node.spool.new_id(self.node.clock.now_us()).hex()
+        return self.made_id
 
 
 class _Quoted(problems.Problem):

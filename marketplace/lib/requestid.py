@@ -1,4 +1,4 @@
-"""One id per request, in every log line, audit row and answer."""
+"""One id per request, in every log line, audit row and answer, and in the background work that it caused."""
 
 import logging
 import re
@@ -22,8 +22,9 @@ def begin(offered=""):
 
 
 class RequestIdFilter(logging.Filter):
-    """Adds `request_id` to each log record."""
+    """Adds `request_id` to each log record that does not name its own (`extra={"request_id": …}`)."""
 
     def filter(self, record):
-        record.request_id = current() or "-"
+        if not hasattr(record, "request_id"):
+            record.request_id = current() or "-"
         return True

@@ -35,7 +35,7 @@ gateway_start_time_seconds{{worker="{0}"}} {3}
 gateway_clock_skew_seconds{{worker="{0}"}} 0.01
 gateway_decisions_total{{worker="{0}",decision="failure_mode_allowed"}} 3
 gateway_refused_last_hour{{worker="{0}",version="{4}",limit="rate"}} 6
-gateway_version_shut{{worker="{0}",version="{4}"}} {5}
+gateway_breaker_open{{worker="{0}",version="{4}"}} {5}
 """
 CALL = (1, 2, 3, 4, 5, 6)  # subscription, key, application, team, model, version
 
