@@ -10,7 +10,13 @@ import time
 
 import pytest
 
+from consumption import actions as consumption
+from consumption import keys
+from consumption.models import ApiKey
 from hosting.gateway import callers, slots
+from marketplace.audit.models import AuditEvent
+from marketplace.problem_pages import BY_SLUG
+from tests import cast
 from tests.gateway import QUICK, Gateway, answer_ok, free_port, infer_path, subscriber, until
 from tests.stack import on_database
 
@@ -241,3 +247,82 @@ def is_live(connection):
     with contextlib.suppress(OSError):
         connection.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: models\r\n\r\n")
         return connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+# Networks of keys
+
+
+def key_from(version, networks):
+    """A key of a wide plan that works from these networks only."""
+    subscription, _ = subscriber(version)
+    return consumption.create_key(cast.maya(), subscription, networks=networks)[1]
+
+
+def test_a_key_for_some_networks_is_refused_elsewhere_and_told_why(stage, tmp_path):
+    version = stage.version()
+    path, key = infer_path(version), key_from(version, ["203.0.113.0/24"])
+    with gateway_of(stage, tmp_path, trusted_proxies="127.0.0.1") as gateway:
+        assert gateway.infer(path, key, x_forwarded_for="203.0.113.9")[0] == 200
+        assert gateway.get(f"/v2/models/{version.model.slug}", key, x_forwarded_for="203.0.113.9")[0] == 200
+        status, _, body = gateway.infer(path, key, x_forwarded_for="203.0.113.9, 198.51.100.1")
+        problem = json.loads(body)
+        assert status == 403 and problem["type"].endswith("/address-not-allowed")
+        assert "198.51.100.1" in problem["detail"] and "203.0.113" not in problem["detail"] and "ask the application's team" in problem["detail"]
+        assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 403
+        assert gateway.infer(path, same_kid(key), x_forwarded_for="198.51.100.1")[0] == 401, "a wrong key is not told"
+    assert "address-not-allowed" in BY_SLUG
+
+
+def test_without_a_trusted_proxy_no_header_brings_a_key_into_its_network(stage):
+    version = stage.version()
+    inside, outside = key_from(version, ["127.0.0.0/8"]), key_from(version, ["203.0.113.0/24"])
+    assert stage.gateway.infer(infer_path(version), inside)[0] == 200
+    assert stage.gateway.infer(infer_path(version), outside, x_forwarded_for="203.0.113.9")[0] == 403
+
+
+def test_a_key_for_some_networks_that_leaks_elsewhere_is_revoked_all_the_same(stage):
+    version = stage.version()
+    key = key_from(version, ["203.0.113.0/24"])
+    assert stage.gateway.infer(f"{infer_path(version)}?key={key}", "")[0] == 400
+    until(lambda: ApiKey.objects.get(kid=key[4:12]).state == "revoked", 5, stage.gateway.said)
+
+
+# Peppers
+
+SECOND = "another pepper of at least thirty-two characters"
+
+
+def same_kid(text):
+    """Another well-formed key of the same kid."""
+    head = text[: -keys.CRC - 1] + ("a" if text[-keys.CRC - 1] != "a" else "b")
+    return head + keys.checksum(head.encode())
+
+
+def test_a_key_moves_to_the_current_pepper_with_its_next_good_use(stage, tmp_path, monkeypatch):
+    version = stage.version()
+    subscription, text = subscriber(version)
+    key = ApiKey.objects.get(kid=text[4:12])
+    monkeypatch.setenv("KEY_PEPPER_VERSIONS", "1,2")
+    monkeypatch.setenv("KEY_PEPPER_2", SECOND)
+    monkeypatch.setenv("KEY_PEPPER_CURRENT", "2")
+    with gateway_of(stage, tmp_path, 3) as gateway:
+        assert gateway.infer(infer_path(version), same_kid(text))[0] == 401
+        time.sleep(0.5)
+        key.refresh_from_db()
+        assert key.pepper_version == 1, "a wrong key moves nothing"
+        answers = parallel(12, lambda _: gateway.infer(infer_path(version), text)[0])
+        assert answers == [200] * 12
+        until(lambda: ApiKey.objects.get(pk=key.pk).pepper_version == 2, 5, gateway.said)
+        key.refresh_from_db()
+        assert keys.verify(text, key.mac, SECOND)
+        time.sleep(2)
+        assert {gateway.infer(infer_path(version), text)[0] for _ in range(12)} == {200}
+        assert AuditEvent.objects.filter(action="key.rehash", object_id=str(key.pk)).count() == 1
+        assert text[12:] not in (tmp_path / "gateway.log").read_text()
+
+
+def test_a_gateway_that_lacks_a_keys_pepper_says_503_not_401(stage):
+    subscription, text = subscriber(version := stage.version())
+    ApiKey.objects.filter(kid=text[4:12]).update(pepper_version=2)
+    status, headers, _ = stage.gateway.infer(infer_path(version), text)
+    assert status == 503 and "retry-after" in headers
