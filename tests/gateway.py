@@ -32,7 +32,7 @@ from tests.faultproxy import FaultProxy
 from tests.stack import on_database, on_redis, use_database
 
 STAGE_REDIS = 7
-REQUESTS = itertools.count()
+LOADS = itertools.count()
 QUICK = {"header_s": 1.0, "body_s": 1.5, "idle_s": 2.0, "first_byte_s": 1.0, "upstream_idle_s": 1.0, "connections_per_address": 300}
 
 ANSWER = json.dumps(
@@ -244,18 +244,21 @@ class Load:
     """Our load generator as a process of its own; it keeps the ids of all answers that were 200."""
 
     def __init__(self, gateway, path, key, folder, seconds, rate=150, connections=16):
-        request = folder / f"request-{next(REQUESTS)}"
+        number = next(LOADS)
+        request, self.said = folder / f"request-{number}", folder / f"said-{number}.json"
         head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
         request.write_bytes(head.encode() + REQUEST)
         words = [sys.executable, "-m", "bench.load", gateway.port, connections, seconds, rate, request, "--ids"]
-        self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        with self.said.open("w") as said:  # a pipe would fill up with ids
+            self.process = subprocess.Popen([str(word) for word in words], stdout=said, cwd=ROOT)
 
     def is_over(self):
         return self.process.poll() is not None
 
     def result(self):
         """What bench.load says at its end: {"calls", "errors", "statuses", "acknowledged", …}."""
-        return json.loads(self.process.communicate(timeout=240)[0])
+        self.process.wait(timeout=240)
+        return json.loads(self.said.read_text())
 
 
 def until(condition, seconds=10, said=lambda: ""):
@@ -352,6 +355,7 @@ class Faulty:
         self.redis = proxy_before(stage.gateway.redis_url)
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.upstream = proxy_before(stage.stub.url)
+        self.proxies = {"redis": self.redis, "postgres": self.postgres, "upstream": self.upstream}
         self.database_url = through(self.postgres, on_database(stage.database))
         self.redis_url = through(self.redis, stage.gateway.redis_url)
         self.gateway = Gateway(folder, workers, self.database_url, self.redis_url, self.upstream.host, **QUICK | limits)
@@ -361,15 +365,18 @@ class Faulty:
         return self
 
     def __exit__(self, *_):
-        self.heal()
+        self.end_faults()
         self.gateway.stop()
-        for proxy in (self.redis, self.postgres, self.upstream):
+        for proxy in self.proxies.values():
             proxy.close()
+
+    def end_faults(self):
+        for proxy in self.proxies.values():
+            proxy.set("pass")
 
     def heal(self):
         """All faults end; the gateway is ready within ten seconds."""
-        for proxy in (self.redis, self.postgres, self.upstream):
-            proxy.set("pass")
+        self.end_faults()
         until(lambda: self.gateway.get("/v2/health/ready")[0] == 200, 10, self.gateway.said)
 
 
