@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from hosting.gateway import metrics
+from hosting.gateway import metrics, scrape
 
 
 def serve(folder: Path) -> None:
@@ -26,7 +26,7 @@ def _handler(folder: Path) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             found = self.path == "/metrics"
-            body = metrics.joined(folder).encode() if found else b"There is only /metrics.\n"
+            body = scrape.document(metrics.joined(folder)).encode() if found else b"There is only /metrics.\n"
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

@@ -48,6 +48,7 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(ports["gateway"]),
         "GATEWAY_URL": f"http://127.0.0.1:{ports['gateway']}",
+        "GATEWAY_ADMIN_PORT": str(ports["gateway_admin"]),
         "OUTBOUND_ALLOWS_LOOPBACK": "1",
         "OUTBOUND_ALLOWED": f"127.0.0.1:{ports['vendor']}",
         "DEMO_VENDOR_URL": f"http://127.0.0.1:{ports['vendor']}",

@@ -12,7 +12,7 @@ from marketplace.dev.processes import Process
 from marketplace.dev.rundir import ROOT, RunDir
 
 ENGINE = "engine_"
-PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379, "vendor": 26390} | {
+PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379, "vendor": 26390, "gateway_admin": 26391} | {
     f"{ENGINE}{name}": port + 6000 for name, port in EnginePorts().singles().items()
 }
 REPLICA_PORTS = 200  # how many models' processes may listen, each with one port of two ranges

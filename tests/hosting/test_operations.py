@@ -20,6 +20,7 @@ from hosting.models import Deployment, HealthSample, Incident, Replica, Upstream
 from marketplace.audit.actions import record
 from marketplace.lib import broker, disk
 from tests import cast
+from tests.hosting.prometheus import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -265,6 +266,7 @@ def test_metrics_tell_the_state(deployment, settings):
     Incident.objects.create(version=deployment.version, summary="Three probes failed.")
     answer = metrics()
     assert answer.status_code == 200 and answer["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert faults(answer.content.decode()) == []
     found = {
         (sample.name, sample.labels.get("state")): sample.value
         for family in text_string_to_metric_families(answer.content.decode())
