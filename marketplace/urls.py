@@ -25,3 +25,5 @@ urlpatterns = [
     path("api/", include("marketplace.api")),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "marketplace.views.broken"

@@ -1,13 +1,16 @@
 """The frame of every page, home, and the answers to what goes wrong."""
 
 import json
+import sys
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import InterfaceError, OperationalError
 from django.db.models import Max
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 
 from catalog.models import RegisteredModel
@@ -87,6 +90,14 @@ def problems(request, slug=None):
 
 def csrf_failed(request, reason=""):
     return render(request, "csrf_failed.html", status=403)
+
+
+@login_not_required
+def broken(request):
+    """What nobody caught: 503 when the database is away or all its connections are taken, else 500. Asks the database nothing."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
+    return HttpResponse(render_to_string("500.html"), status=500)
 
 
 def _for_you(user, models, held):

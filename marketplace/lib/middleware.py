@@ -55,7 +55,7 @@ def security_headers(get_response):
         response.headers.setdefault("Content-Security-Policy", POLICY.format(connect=connect))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.user.is_authenticated if hasattr(request, "user") else False:
+        if response.status_code < 500 and hasattr(request, "user") and request.user.is_authenticated:  # a 503 has no database to ask
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
