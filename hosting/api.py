@@ -1,14 +1,19 @@
-"""The runtime in the REST API: what runs, and the wishes of those who may steer it; the reconciler acts."""
+"""The runtime in the REST API: what runs and how it is, and the wishes of those who may steer it; the reconciler acts."""
 
 from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.response import Response
 
-from hosting import actions
-from hosting.filters import DeploymentFilter
-from hosting.models import Deployment, Replica
-from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason
+from catalog.models import ModelVersion
+from hosting import actions, fleet, measured
+from hosting.filters import DeploymentFilter, HealthSampleFilter, IncidentFilter
+from hosting.models import Deployment, HealthSample, Incident, Replica
+from hosting.permissions import can_read_logs
+from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Resource
+from marketplace.lib.guard import require
 
 
 class ReplicaRow(serializers.ModelSerializer):
@@ -32,7 +37,7 @@ class DeploymentRow(serializers.ModelSerializer):
         model = Deployment
         fields = [
             "id", "version", "model", "number", "environment", "driver", "state", "reason", "min_replicas", "max_replicas",
-            "restarts", "created_at", "started_at", "ready_at", "replicas",
+            "target_ongoing_requests", "restarts", "created_at", "started_at", "ready_at", "replicas",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -43,6 +48,12 @@ class Size(serializers.Serializer):
     minimum = serializers.IntegerField(min_value=0, max_value=actions.MOST_REPLICAS)
     maximum = serializers.IntegerField(min_value=1, max_value=actions.MOST_REPLICAS)
     target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=64)
+
+
+class LogLines(serializers.Serializer):
+    """What the processes of a version wrote last, oldest line first."""
+
+    lines = serializers.ListField(child=serializers.CharField())
 
 
 class Deployments(ReadableResource):
@@ -83,3 +94,111 @@ class Deployments(ReadableResource):
         deployment = self.get_object()
         actions.roll_back(request.user, deployment, **self.given(Reason))
         return self.answer(deployment)
+
+    @extend_schema(responses=LogLines)
+    @action(detail=True)
+    def logs(self, request, pk):
+        """The last lines of its processes: for its publishing team and operators."""
+        deployment = self.get_object()
+        require(can_read_logs(request.user, deployment), "Only its publishing team and operators read its logs.", ask=actions.ASK)
+        return Response(LogLines({"lines": fleet.last_lines(deployment)}).data)
+
+
+class IncidentRow(serializers.ModelSerializer):
+    """A time in which a version did not answer; `closed_at` null means that it still does not."""
+
+    version = serializers.IntegerField(source="version_id")
+    model = serializers.CharField(source="version.model.slug")
+    number = serializers.CharField(source="version.number")
+
+    class Meta:
+        model = Incident
+        fields = ["id", "version", "model", "number", "opened_at", "closed_at", "summary"]
+        read_only_fields = fields
+
+
+class Incidents(ReadableResource):
+    """Incidents of the versions that one may see, newest first; opened by three failed probes, closed by recovery."""
+
+    queryset = Incident.objects.select_related("version__model").order_by("-opened_at")
+    serializer_class = IncidentRow
+    filterset_class = IncidentFilter
+
+
+class HealthSampleRow(serializers.ModelSerializer):
+    """One probe, end to end with the version's own example; `latency_ms` of the example, null when it was not answered."""
+
+    version = serializers.IntegerField(source="version_id")
+    model = serializers.CharField(source="version.model.slug")
+    number = serializers.CharField(source="version.number")
+
+    class Meta:
+        model = HealthSample
+        fields = ["id", "version", "model", "number", "at", "is_ok", "latency_ms", "replicas", "detail"]
+        read_only_fields = fields
+
+
+class HealthSamples(ListModelMixin, Resource):
+    """The marketplace's own probes of the versions that one may see, newest first; kept for 35 days."""
+
+    queryset = HealthSample.objects.select_related("version__model").order_by("-at")
+    serializer_class = HealthSampleRow
+    filterset_class = HealthSampleFilter
+
+
+class PromiseRow(serializers.Serializer):
+    """One line of the SLA and what became of it: kept, broken, or not enough traffic."""
+
+    name = serializers.CharField()
+    unit = serializers.CharField()
+    promised = serializers.DecimalField(max_digits=12, decimal_places=3)
+    measured = serializers.FloatField(allow_null=True)
+    verdict = serializers.CharField()
+
+
+class BudgetRow(serializers.Serializer):
+    """Calls that may fail under the promised availability, and how many did."""
+
+    allowed = serializers.IntegerField()
+    spent = serializers.IntegerField()
+    left = serializers.IntegerField()
+
+
+class ServiceLevelRow(serializers.Serializer):
+    """What a version did over `days`, against what was promised; null where there is nothing to say.
+
+    `availability` in percent, `p50_ms` and the like from the latest `sampled` answered calls, `busiest_hour` in calls;
+    below 200 calls `is_enough` is false and no promise is judged. At most half a minute old.
+    """
+
+    version = serializers.IntegerField(source="version.pk")
+    model = serializers.CharField(source="version.model.slug")
+    number = serializers.CharField(source="version.number")
+    days = serializers.IntegerField(source="figures.days")
+    calls = serializers.IntegerField(source="figures.calls")
+    failed = serializers.IntegerField(source="figures.failed")
+    is_enough = serializers.BooleanField(source="figures.is_enough")
+    availability = serializers.DecimalField(source="figures.availability", max_digits=6, decimal_places=3, allow_null=True)
+    sampled = serializers.IntegerField(source="figures.sampled")
+    p50_ms = serializers.FloatField(source="figures.p50_ms", allow_null=True)
+    p95_ms = serializers.FloatField(source="figures.p95_ms", allow_null=True)
+    p99_ms = serializers.FloatField(source="figures.p99_ms", allow_null=True)
+    busiest_hour = serializers.IntegerField(source="figures.busiest_hour")
+    probes = serializers.IntegerField(source="figures.probes")
+    probes_ok = serializers.IntegerField(source="figures.probes_ok")
+    promises = PromiseRow(many=True)
+    error_budget = BudgetRow(source="budget", allow_null=True)
+
+
+class ServiceLevels(Resource):
+    """Promised and measured, by version id."""
+
+    queryset = ModelVersion.objects.select_related("model")
+    serializer_class = ServiceLevelRow
+
+    def retrieve(self, request, pk):
+        """The measured figures of one version beside its SLA."""
+        version = self.get_object()
+        figures = fleet.figures_of(version)
+        promises, budget = measured.promises(version, figures), measured.error_budget(version, figures)
+        return Response(ServiceLevelRow({"version": version, "figures": figures, "promises": promises, "budget": budget}).data)

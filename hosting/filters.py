@@ -2,7 +2,7 @@
 
 import django_filters
 
-from hosting.models import Deployment
+from hosting.models import Deployment, HealthSample, Incident
 
 
 class DeploymentFilter(django_filters.FilterSet):
@@ -13,3 +13,24 @@ class DeploymentFilter(django_filters.FilterSet):
     class Meta:
         model = Deployment
         fields = ["model", "version", "state"]
+
+
+class IncidentFilter(django_filters.FilterSet):
+    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
+    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+    is_open = django_filters.BooleanFilter(field_name="closed_at", lookup_expr="isnull", label="Not closed yet")
+    since = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive")
+
+    class Meta:
+        model = Incident
+        fields = ["model", "version", "is_open", "since"]
+
+
+class HealthSampleFilter(django_filters.FilterSet):
+    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
+    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From (UTC), inclusive")
+
+    class Meta:
+        model = HealthSample
+        fields = ["model", "version", "is_ok", "since"]

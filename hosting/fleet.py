@@ -7,7 +7,8 @@ from django.db.models import Count, F, Max, Prefetch, Q
 from django.utils.text import capfirst
 
 from consumption.models import Subscription
-from hosting import measured
+from hosting import measured, replicas
+from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
 from marketplace.audit.models import AuditEvent
 
@@ -15,6 +16,7 @@ S = DeploymentState
 PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
+LOG_LINES = 100
 ENDINGS = ("deployment.failed", "deployment.stop")
 # What needs somebody first; what nobody waits for last.
 ORDER = [
@@ -88,6 +90,14 @@ def _number(one):
 def figures_of(version):
     """The version's measured figures, at most half a minute old: pages refresh every five seconds."""
     return cache.get_or_set(f"hosting:measured:{version.pk}", lambda: measured.measured(version), FIGURES_KEPT_S)
+
+
+def last_lines(deployment):
+    """The last lines that its processes wrote, oldest first; a sentence when the engine does not answer."""
+    try:
+        return [replicas.plain_line(line) for line in driver().logs(deployment.app_name, LOG_LINES)]
+    except (EngineUnavailable, ValueError, OSError):
+        return ["The engine does not answer now; what its processes wrote cannot be shown."]
 
 
 def overview():

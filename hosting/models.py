@@ -36,9 +36,9 @@ S = DeploymentState
 RUNNING = {S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO}
 
 
-class DeploymentSet(models.QuerySet):
+class OfVersions(models.QuerySet):
     def visible_to(self, user):
-        """The deployments of versions that the person may see."""
+        """Those of versions that the person may see."""
         return self.filter(version__in=ModelVersion.objects.visible_to(user))
 
 
@@ -71,7 +71,7 @@ class Deployment(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
 
-    objects = DeploymentSet.as_manager()
+    objects = OfVersions.as_manager()
 
     class Meta:
         ordering = ["app_name"]
@@ -138,6 +138,8 @@ class HealthSample(models.Model):
     replicas = models.PositiveSmallIntegerField(default=0)
     detail = models.CharField(max_length=300, blank=True)
 
+    objects = OfVersions.as_manager()
+
     class Meta:
         ordering = ["-at"]
         indexes = [models.Index(fields=["version", "-at"])]
@@ -150,6 +152,8 @@ class Incident(models.Model):
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     summary = models.CharField(max_length=300)
+
+    objects = OfVersions.as_manager()
 
     class Meta:
         ordering = ["-opened_at"]

@@ -12,14 +12,12 @@ from django.views.decorators.cache import never_cache
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from hosting import actions, exposition, fleet, gateways, measured, replicas, scale, watch
-from hosting.drivers.base import EngineUnavailable, driver
+from hosting import actions, exposition, fleet, gateways, measured, scale, watch
 from hosting.forms import ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
 from hosting.permissions import can_operate, can_see_operations
 from marketplace.lib.forms import submitted
 
-LOG_LINES = 100
 HOUR = timedelta(hours=1)
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -80,7 +78,7 @@ def steer(request, slug, number):
         **_replicas_over_time(request, shown),
         "forms": {name: form for name, (form, _verb, _said) in forms.items()},
         "previous": actions.version_before(found.version),
-        "log_text": "\n".join(_log_lines(found)),
+        "log_text": "\n".join(fleet.last_lines(found)),
     }
     return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
 
@@ -132,14 +130,6 @@ def _forms(request, found):
         "size": (SizeForm(bound("size"), initial=size), actions.scale, "The new size is being set."),
         "roll_back": (ReasonForm(bound("roll_back"), prefix_id="back"), actions.roll_back, "Rolled back. Its consumers were told."),
     }
-
-
-def _log_lines(found):
-    """The last lines of its processes; a sentence when the engine does not answer."""
-    try:
-        return [replicas.plain_line(line) for line in driver().logs(found.app_name, LOG_LINES)]
-    except (EngineUnavailable, ValueError, OSError):
-        return ["The engine does not answer now; what its processes wrote cannot be shown."]
 
 
 def _steer_url(found):

@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 from catalog.api import Capabilities, Domains, Models, ModelTypes
 from consumption.api import Applications, Keys, Plans, Subscriptions, Usage
 from governance.api import Reviews
-from hosting.api import Deployments
+from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.audit.api import Events
 from marketplace.lib.problems import page_not_found
@@ -29,6 +29,9 @@ router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")
 router.register("usage", Usage, basename="usage")
 router.register("deployments", Deployments)
+router.register("incidents", Incidents)
+router.register("health-samples", HealthSamples, basename="health-sample")
+router.register("service-levels", ServiceLevels, basename="service-level")
 router.register("audit-events", Events, basename="audit-event")
 router.register("notices", Notices)
 

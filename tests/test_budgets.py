@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from catalog.models import RegisteredModel
 from consumption.models import Plan
-from hosting.models import Deployment, Replica
+from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import tell
 from tests import cast
 
@@ -39,6 +39,8 @@ LISTS = [
     ("api:subscription-list", "alice", 12),
     ("api:key-list", "maya", 12),
     ("api:deployment-list", "maya", 12),
+    ("api:incident-list", "maya", 12),
+    ("api:health-sample-list", "maya", 12),
     ("api:audit-event-list", "vera", 12),
     ("api:notice-list", "alice", 12),
 ]
@@ -86,6 +88,8 @@ def everything(number):
         cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
         deployment = Deployment.objects.create(version=live, app_name=name, state="ready")
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
+        Incident.objects.create(version=live, summary=f"{live} does not answer.")
+        HealthSample.objects.create(version=live, is_ok=False)
         cast.in_review_version(cast.model(name=f"{name} judged"))
         cast.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         tell([cast.alice()], "review", f"About {name}", key=name)

@@ -9,7 +9,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from consumption.models import Plan
 from governance.models import Review
-from hosting.models import Deployment
+from hosting.models import Deployment, Incident
 from marketplace.notices.models import Notice
 from tests import cast
 from tests.doors_table import API, BODIES, OPEN, PAGES, PEOPLE, WHERE
@@ -24,6 +24,7 @@ class World:
         self.subscription = cast.subscription(self.live)
         self.key, _ = cast.key(self.subscription)
         self.deployment = Deployment.objects.create(version=self.live, app_name="live", state="ready")
+        self.incident = Incident.objects.create(version=self.live, summary="It does not answer.")
         cast.plan(self.live.model, slug="production", approval=Plan.Approval.OWNER)
         self.pending = cast.subscription(self.live, plan_slug="production", app=cast.application(name="Second system"))
         self.judged = cast.in_review_version(cast.model(name="Judged model"))

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from hosting import health, views
+from hosting import fleet, health
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.reconcile import reconcile
 from tests import cast
@@ -25,7 +25,7 @@ def deployment(monkeypatch):
     version.kind = "onnx"
     version.save(update_fields=["kind"])
     engine = FakeEngine()
-    monkeypatch.setattr(views, "driver", lambda: engine)
+    monkeypatch.setattr(fleet, "driver", lambda: engine)
     reconcile(engine)
     made = Deployment.objects.get(version=version)
     engine.run(made.app_name, [77])
