@@ -2,7 +2,9 @@
 
 `.venv/bin/python -m bench.gateway [seconds]`. All duties are on: keys, policies, rate and quota leases, spool, shipping.
 CPU is what the kernel booked on the process that answers (worker), and with the shipping process added.
-The last line is one JSON object: cpu_ratio_to_hop, rps_per_core, added_p50_ms, and what they were made from.
+Peers that `python -m bench.peers` has installed are measured after it, one at a time, before the same stub.
+The last line is one JSON object: cpu_ratio_to_hop, rps_per_core, added_p50_ms, and what they were made from;
+`peers` is {name: CPU microseconds per request}.
 """
 
 import json
@@ -13,10 +15,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ground
+from bench import ground, peers
 
 CONNECTIONS = 16
 ROUNDS = 3
+PEER_WARM_S = 4.0
 BODY = b'{"inputs":[{"name":"income","datatype":"FP32","shape":[1],"data":[4000.0]},{"name":"debt","datatype":"FP32","shape":[1],"data":[300.0]}]}'
 WRK_SCRIPT = """
 wrk.method = "POST"
@@ -69,12 +72,13 @@ def compare(folder: Path, seconds: float) -> int:
             path = f"/v2/models/{version.model.slug}/infer"
             hop = Door("nginx hop", hop_port, {"worker": hop_pid})
             own = Door("gateway", gateway.port, {"worker": children["0"], "shipping": children["shipping"]})
-            return measure(folder, seconds, hop, own, path, key)
+            drive = Driver(folder, path, key)
+            costs, steady = measure(drive, seconds, hop, own)
+        return tell(costs, steady, hop, own, beside(drive, folder, seconds, stub_port, path, key))
 
 
-def measure(folder: Path, seconds: float, hop: Door, own: Door, path: str, key: str) -> int:
-    """Rounds in turn, so that both doors meet the same minutes of the machine."""
-    drive = Driver(folder, path, key)
+def measure(drive: "Driver", seconds: float, hop: Door, own: Door) -> tuple[dict[str, list[Cost]], dict[str, list[dict]]]:
+    """Rounds in turn, so that both doors meet the same minutes of the machine: costs flat out, latencies at a fixed rate."""
     for door in (hop, own):
         drive.flat_out(door, 1.0)
     costs: dict[str, list[Cost]] = {hop.name: [], own.name: []}
@@ -82,11 +86,30 @@ def measure(folder: Path, seconds: float, hop: Door, own: Door, path: str, key: 
         for door in (hop, own):
             costs[door.name].append(drive.flat_out(door, seconds))
     time.sleep(2)
-    steady = {door.name: [] for door in (hop, own)}
+    steady: dict[str, list[dict]] = {door.name: [] for door in (hop, own)}
     for _ in range(ROUNDS):
         for door in (hop, own):
             steady[door.name].append(drive.steady(door, max(3.0, seconds / 2), 200))
-    return tell(costs, steady, hop, own)
+    return costs, steady
+
+
+def beside(drive: "Driver", folder: Path, seconds: float, stub_port: int, path: str, key: str) -> dict[str, float]:
+    """{name: CPU microseconds per call} of the peers that are installed; what fails calls is not compared."""
+    found = {}
+    for peer in peers.installed():
+        try:
+            with peers.running(peer, folder, stub_port, path, key) as (port, pid):
+                door = Door(peer.name, port, {"worker": pid})
+                drive.flat_out(door, PEER_WARM_S)
+                costs = [drive.flat_out(door, seconds) for _ in range(ROUNDS)]
+        except TimeoutError as reason:
+            print(f"{peer.name} does not start here: {reason}")
+            continue
+        if any(cost.bad for cost in costs):
+            print(f"{peer.name} answered calls with other than 200: not compared.")
+            continue
+        found[peer.name] = round(statistics.median(cost.cpu_us["worker"] for cost in costs), 1)
+    return found
 
 
 class Driver:
@@ -130,7 +153,7 @@ class Driver:
         return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
-def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door) -> int:
+def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door, others: dict[str, float]) -> int:
     """The table and the last line."""
 
     def cpu(door: Door, process: str) -> float:
@@ -152,6 +175,7 @@ def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door,
         "cpu_ratio_with_shipping": round((own_us + shipping_us) / hop_us, 2),
         "wall_rps_one_worker": round(best),
         "not_200": bad,
+        "peers": others,
     }
     ground.table(
         "bench.gateway: one worker, all duties on, against an nginx hop before the same stub",
@@ -164,6 +188,11 @@ def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door,
             ("p50 at 200 a second, hop", f"{p50(hop):7.3f} ms"),
             ("p50 at 200 a second, gateway", f"{p50(own):7.3f} ms   added {facts['added_p50_ms']} ms (goal ≤ 0.4)"),
             ("answers other than 200", f"{bad:7d}"),
+            *(
+                (f"CPU per request, {peer.name}", f"{others[peer.name]:7.0f} µs   = {others[peer.name] / own_us:.0f} × ours (goal ≥ {peer.goal})")
+                for peer in peers.PEERS
+                if peer.name in others
+            ),
         ],
     )
     print(json.dumps(facts))
