@@ -6,11 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.signals import connection_created
 from django.db.models import F, Prefetch, Q
 
 from catalog.models import ModelVersion, RegisteredModel
@@ -31,8 +32,11 @@ Answer = TypeVar("Answer")
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow", "external": "external"}
 
 
-def tame_connections() -> None:
-    """Gateway processes keep one plain connection a thread, with deadlines in the server and in the kernel."""
+def tame_connections(silence_s: float = 30.0) -> None:
+    """Gateway processes keep one plain connection a thread, with deadlines in the server, in the kernel and here.
+
+    `silence_s`: a statement without an answer for so long is an OperationalError; a server or a proxy that hangs closes nothing.
+    """
     database = settings.DATABASES["default"]
     options = database.setdefault("OPTIONS", {})
     options.pop("pool", None)
@@ -42,6 +46,12 @@ def tame_connections() -> None:
     options["target_session_attrs"] = "read-write"
     database["CONN_MAX_AGE"] = None
     database["CONN_HEALTH_CHECKS"] = False
+    connection_created.connect(partial(_wait_at_most, silence_s), dispatch_uid="silence", weak=False)
+
+
+def _wait_at_most(seconds: float, connection: Any, **_: Any) -> None:
+    raw = connection.connection
+    raw.wait = partial(raw.wait, timeout=seconds)
 
 
 class Database:

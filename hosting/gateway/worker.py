@@ -34,7 +34,7 @@ def run(listener: socket.socket, told: int = -1) -> None:
     from hosting.gateway import limits, snapshot
     from hosting.gateway.protocol import GatewayProtocol
 
-    snapshot.tame_connections()
+    snapshot.tame_connections(silence_s=2.5)  # a little more than the statement's own time
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     bounds = limits.from_environment()
     protocol: Any = GatewayProtocol
