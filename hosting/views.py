@@ -33,6 +33,7 @@ def deployment(request, slug):
     for one in context["deployments"]:
         one.steer_url = _steer_url(one) if may_operate and not one.is_external else ""
         one.refusals = told.refused_lately(one.version_id)
+        one.is_shut = one.version_id in told.shut_versions
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
@@ -65,7 +66,9 @@ def steer(request, slug, number):
             messages.success(request, said)
             return redirect(_steer_url(found))
     shown = fleet.deployments_of([found.version_id])
-    shown[0].refusals = gateways.report().refused_lately(found.version_id)
+    told = gateways.report()
+    shown[0].refusals = told.refused_lately(found.version_id)
+    shown[0].is_shut = found.version_id in told.shut_versions
     entry = found.version.model
     context = {
         "deployment": shown[0],

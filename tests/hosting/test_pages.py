@@ -111,12 +111,14 @@ def test_a_suspended_version_says_why_it_is_stopped(client, deployment):
 def test_the_publisher_reads_what_limits_refused(client, deployment, settings, tmp_path):
     settings.GATEWAY_METRICS_DIR = tmp_path
     lines = [f'gateway_refused_last_hour{{worker="0",version="{deployment.version_id}",limit="{limit}"}} {count}' for limit, count in (("rate", 12), ("upstream", 1))]
+    lines.append(f'gateway_breaker_open{{worker="0",version="{deployment.version_id}"}} 1')
     (tmp_path / "0.prom").write_text("\n".join(lines) + "\n")
     url = reverse("hosting:deployment", args=[deployment.version.model.slug])
     client.force_login(cast.alice())
     text = client.get(url).content.decode()
     assert "12 calls were refused in the last hour by their plan&#x27;s rate." in text and "A larger plan" in text
     assert "1 call was refused in the last hour because the model was full. Allow more replicas." in text
+    assert "Its last calls all failed." in text
     client.force_login(cast.maya())
     assert "in the last hour" not in client.get(url).content.decode()
 
