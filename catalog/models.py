@@ -124,7 +124,7 @@ class RegisteredModel(models.Model):
     consumer_teams = models.PositiveIntegerField(default=0, help_text="Teams that called in 30 days. Writer: consumption")
     rating_mean = models.DecimalField(max_digits=3, decimal_places=2, null=True, help_text="Writer: consumption")
     rating_count = models.PositiveIntegerField(default=0, help_text="Writer: consumption")
-    measured_p95_ms = models.PositiveIntegerField(null=True, help_text="30 days. Writer: consumption")
+    measured_p95_ms = models.PositiveIntegerField(null=True, help_text="30 days. Writer: hosting")
     measured_availability = models.DecimalField(
         max_digits=6, decimal_places=3, null=True, help_text="Percent, 30 days. Writer: hosting"
     )

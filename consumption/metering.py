@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Count, Sum
 from django.db.models.functions import Now, TruncDay
 from django.utils import timezone
 from psycopg import sql
@@ -287,44 +288,30 @@ def open_next_month() -> None:
 
 
 def project() -> None:
-    """Write calls_30d, calls_14d, consumer_teams and measured_p95_ms onto the catalog's rows; only where they changed."""
+    """Write calls_30d, calls_14d and consumer_teams onto the catalog's rows; only where they changed."""
     today = timezone.now().astimezone(UTC).date()
     month = {row["subscription__model_id"]: row for row in _by_model(today - timedelta(days=29))}
     daily = _daily(today)
-    for model in RegisteredModel.objects.only("calls_30d", "calls_14d", "consumer_teams", "measured_p95_ms"):
+    for model in RegisteredModel.objects.only("calls_30d", "calls_14d", "consumer_teams"):
         row = month.get(model.pk, {})
         facts = {
             "calls_30d": row.get("calls_sum") or 0,
             "calls_14d": [daily.get((model.pk, today - timedelta(days=back)), 0) for back in range(13, -1, -1)],
             "consumer_teams": row.get("teams") or 0,
-            "measured_p95_ms": _milliseconds(row),
         }
         if any(getattr(model, name) != value for name, value in facts.items()):
             RegisteredModel.objects.filter(pk=model.pk).update(**facts)
 
 
 def _by_model(since: date):
-    """Per model: calls, consuming teams, and the days' p95 weighted by their answered calls."""
-    return (
-        UsageDay.objects.filter(day__gte=since)
-        .values("subscription__model_id")
-        .annotate(
-            calls_sum=Sum("calls"),
-            teams=Count("subscription__application__team_id", distinct=True),
-            answered=Sum("ok", filter=Q(p95_us__isnull=False)),
-            weighted=Sum(F("ok") * F("p95_us"), filter=Q(p95_us__isnull=False)),
-        )
-    )
+    """Per model: calls and consuming teams."""
+    days = UsageDay.objects.filter(day__gte=since).values("subscription__model_id")
+    return days.annotate(calls_sum=Sum("calls"), teams=Count("subscription__application__team_id", distinct=True))
 
 
 def _daily(today: date) -> dict[tuple[int, date], int]:
     rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14)).values_list("subscription__model_id", "day")
     return {(model, day): calls for model, day, calls in rows.annotate(total=Sum("calls"))}
-
-
-def _milliseconds(row: dict) -> int | None:
-    answered = row.get("answered")
-    return -(-row["weighted"] // (answered * 1000)) if answered else None
 
 
 # The check

@@ -5,9 +5,10 @@ was refused by a limit or left by the caller says nothing about the version. Lat
 latest answered calls of the window. Demo events count as the calls that they stand for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from math import ceil
 
 from django.db import connection
 from django.db.models import Count, F, Max, Q, Sum
@@ -20,12 +21,16 @@ from hosting.models import HealthSample
 WINDOW_DAYS = 30
 ENOUGH_CALLS = 200  # below, one failure moves availability by half a percent and p99 is two calls
 SAMPLE = 20_000
+CALLED_LATELY = timedelta(hours=2)  # latencies of a model that nobody calls do not change: they are not read again
 
+# Per subscription the index (subscription_id, at) is read backwards and left after the sample: bounded for any traffic.
 LATENCY = """
 SELECT count(*), percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us)
-FROM (SELECT duration_us FROM consumption_usageevent
-      WHERE subscription_id = ANY(%s) AND version_id = %s AND outcome = 'ok' AND at >= %s
-      ORDER BY at DESC LIMIT %s) AS latest
+FROM (SELECT duration_us FROM unnest(%(subscriptions)s::bigint[]) AS given (id), LATERAL (
+        SELECT duration_us, at FROM consumption_usageevent
+        WHERE subscription_id = given.id AND (%(version)s::bigint IS NULL OR version_id = %(version)s::bigint)
+        AND outcome = 'ok' AND at >= %(since)s ORDER BY at DESC LIMIT %(most)s) AS one
+      ORDER BY at DESC LIMIT %(most)s) AS latest
 """
 
 
@@ -79,7 +84,7 @@ class Promise:
     measured: Decimal | float | None
     verdict: str
 
-    KEPT, BROKEN, TOO_LITTLE = "kept", "broken", "not enough traffic"
+    KEPT, BROKEN, TOO_LITTLE, UNTRIED = "kept", "broken", "not enough traffic", "never asked for so many"
 
 
 def measured(version, days=WINDOW_DAYS):
@@ -89,7 +94,7 @@ def measured(version, days=WINDOW_DAYS):
     sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
     busiest = hours.values("hour").annotate(total=Sum("calls")).aggregate(most=Max("total"))["most"]
     probes = HealthSample.objects.filter(version=version, at__gte=since).aggregate(n=Count("pk"), ok=Count("pk", Q(is_ok=True)))
-    sampled, percentiles = _latency(version, since)
+    sampled, percentiles = _latency(version.model_id, since, version.pk)
     return Measured(
         days,
         (sums["good"] or 0) + (sums["theirs"] or 0),
@@ -102,10 +107,11 @@ def measured(version, days=WINDOW_DAYS):
     )
 
 
-def _latency(version, since):
-    subscriptions = list(Subscription.objects.filter(model=version.model_id).values_list("pk", flat=True))
+def _latency(model_pk, since, version_pk=None):
+    """(answered calls looked at, [p50, p95, p99] in milliseconds) of one version, or of all of a model's."""
+    subscriptions = list(Subscription.objects.filter(model=model_pk).values_list("pk", flat=True))
     with connection.cursor() as cursor:
-        cursor.execute(LATENCY, [subscriptions, version.pk, since, SAMPLE])
+        cursor.execute(LATENCY, {"subscriptions": subscriptions, "version": version_pk, "since": since, "most": SAMPLE})
         sampled, microseconds = cursor.fetchone()
     return sampled, [value / 1000 for value in microseconds] if sampled else [None] * 3
 
@@ -120,6 +126,7 @@ def promises(version, figures):
     lines = [
         _promise("Availability", "%", version.sla.get("availability"), figures.availability, figures, at_least=True),
         _promise("95 % of answers within", "ms", version.sla.get("p95_ms"), figures.p95_ms, figures, at_least=False),
+        _throughput(version.sla.get("rps"), figures),
     ]
     return [line for line in lines if line]
 
@@ -132,6 +139,12 @@ def _promise(name, unit, promised, value, figures, *, at_least):
         return Promise(name, unit, promised, value, Promise.TOO_LITTLE)
     kept = Decimal(str(value)) >= promised if at_least else Decimal(str(value)) <= promised
     return Promise(name, unit, promised, value, Promise.KEPT if kept else Promise.BROKEN)
+
+
+def _throughput(promised, figures):
+    """So many calls a second are kept when an hour had them and the version answered; nobody can break it by calling less."""
+    line = _promise("Calls a second", "/s", promised, figures.busiest_rps, figures, at_least=True)
+    return replace(line, verdict=Promise.UNTRIED) if line and line.verdict == Promise.BROKEN else line
 
 
 @dataclass(frozen=True)
@@ -163,15 +176,25 @@ def _percent(part, whole):
 
 
 def project():
-    """Write measured_availability onto the catalog's rows (None without enough traffic); only where it changed."""
+    """Write measured_availability and measured_p95_ms onto the catalog's rows (None without enough traffic); only where they
+    changed."""
     since = timezone.now() - timedelta(days=WINDOW_DAYS)
     rows = UsageHour.objects.filter(hour__gte=since).values("version__model").annotate(
-        answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors")
+        answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
     )
     found = {row["version__model"]: row for row in rows}
-    for model in RegisteredModel.objects.only("measured_availability"):
-        row = found.get(model.pk)
-        calls = row["answered"] + row["failed"] if row else 0
-        value = _percent(row["answered"], calls) if calls >= ENOUGH_CALLS else None
-        if model.measured_availability != value:
-            RegisteredModel.objects.filter(pk=model.pk).update(measured_availability=value)
+    for model in RegisteredModel.objects.only("measured_availability", "measured_p95_ms"):
+        facts = _facts(model, found.get(model.pk), since)
+        if any(getattr(model, name) != value for name, value in facts.items()):
+            RegisteredModel.objects.filter(pk=model.pk).update(**facts)
+
+
+def _facts(model, row, since):
+    calls = row["answered"] + row["failed"] if row else 0
+    if calls < ENOUGH_CALLS:
+        return {"measured_availability": None, "measured_p95_ms": None}
+    p95 = model.measured_p95_ms
+    if p95 is None or row["last"] > timezone.now() - CALLED_LATELY:
+        _sampled, (_p50, milliseconds, _p99) = _latency(model.pk, since)
+        p95 = None if milliseconds is None else ceil(milliseconds)
+    return {"measured_availability": _percent(row["answered"], calls), "measured_p95_ms": p95}

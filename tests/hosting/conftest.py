@@ -2,6 +2,7 @@
 
 import pytest
 
+from marketplace.lib import nudge, signing
 from tests.gateway import Stage
 
 
@@ -21,3 +22,23 @@ def stage(gateway_stage):
     gateway_stage.stub.seen.clear()
     with gateway_stage.orm():
         yield gateway_stage
+
+
+@pytest.fixture
+def stack_orm(stack, settings):
+    """Models on the stack's database, with its artifact folder, its secrets, its Redis and its engine's addresses."""
+    run = stack.run
+    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
+    settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
+    settings.QUARANTINE_ROOT = str(run.path / "tmp")
+    settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))
+    for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
+        setattr(settings, name, stack.environment[name])
+    settings.ENGINE_METRICS_URLS = stack.environment["ENGINE_METRICS_URLS"].split()
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
+    settings.STORAGES = settings.STORAGES | {"artifacts": files}
+    for cached in (signing._private_key, nudge._redis):
+        cached.cache_clear()
+    yield stack.orm
+    for cached in (signing._private_key, nudge._redis):
+        cached.cache_clear()

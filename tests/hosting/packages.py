@@ -31,6 +31,22 @@ EXAMPLE = {
     ]
 }
 
+# income and debt → score, bound one to one: what the tests' versions of the marketplace have too.
+PLAIN = {
+    "inputs": [{"name": name, "datatype": "FP32", "shape": [-1], "required": True} for name in ("income", "debt")],
+    "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1]}],
+    "binding": {
+        "inputs": [{"tensor": name, "datatype": "FP32", "columns": [name]} for name in ("income", "debt")],
+        "outputs": [{"tensor": "score", "output": "score", "column": None}],
+    },
+}
+
+
+def plain_request(income=10.0):
+    """A request of one row, as PLAIN wants it."""
+    columns = {"income": income, "debt": 1.0}
+    return {"inputs": [{"name": name, "datatype": "FP32", "shape": [1], "data": [value]} for name, value in columns.items()]}
+
 
 class Keypair:
     """A throw-away signing key. `public` is hex, as MANIFEST_PUBLIC_KEY."""
@@ -61,7 +77,7 @@ def weighted_sum(weights=(1.0, -1.0, 0.0), bias=0.0):
 
 
 def looping():
-    """ONNX bytes: Y = income of the first row + its number of turns through a loop, which is that income too. 1e12 never ends."""
+    """ONNX bytes, PLAIN: score = income of each row + turns through a loop, as many as the first row's income. 1e12 never ends."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["turns", "one"], ["more"])],
         "turn",
@@ -73,44 +89,36 @@ def looping():
         [helper.make_tensor_value_info("on", TensorProto.BOOL, []), helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])],
     )
     nodes = [
-        *_first_income(),
+        helper.make_node("Gather", ["income", "first"], ["turns_wanted"]),
+        helper.make_node("Cast", ["turns_wanted"], ["times"], to=TensorProto.INT64),
         helper.make_node("Loop", ["times", "", "zero"], ["counted"], body=body),
-        helper.make_node("Add", ["X_income", "counted"], ["Y"]),
+        helper.make_node("Add", ["income", "counted"], ["reached"]),
+        helper.make_node("Add", ["reached", "nothing"], ["score"]),
     ]
-    return _graph("looping", nodes, zero=np.zeros(1, np.float32), one=np.ones(1, np.float32))
+    return _plain("looping", nodes, zero=np.zeros(1, np.float32), one=np.ones(1, np.float32))
 
 
 def hungry():
-    """ONNX bytes: Y = income, after a tensor of as many MiB as the first row's income was made and looked at."""
+    """ONNX bytes, PLAIN: score = income, after a tensor of as many KiB as the first row's income was made and looked at."""
     nodes = [
-        *_first_income(),
-        helper.make_node("Mul", ["times", "mebi"], ["cells"]),
+        helper.make_node("Gather", ["income", "first"], ["kibibytes"]),
+        helper.make_node("Cast", ["kibibytes"], ["wanted"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["wanted", "cells_of_one"], ["cells"]),
         helper.make_node("ConstantOfShape", ["cells"], ["wide"]),
         helper.make_node("ReduceMax", ["wide"], ["peak"], keepdims=0),
-        helper.make_node("Add", ["X_income", "peak"], ["Y"]),
+        helper.make_node("Add", ["income", "peak"], ["reached"]),
+        helper.make_node("Add", ["reached", "nothing"], ["score"]),
     ]
-    return _graph("hungry", nodes, mebi=np.array([2**18], np.int64))
+    return _plain("hungry", nodes, cells_of_one=np.array([256], np.int64))
 
 
-def _first_income():
-    """Nodes: X → X_income [n, 1], and `times` [1], the first row's as a whole number."""
-    return [
-        helper.make_node("Gather", ["X", "first"], ["X_income"], axis=1),
-        helper.make_node("Gather", ["X_income", "first"], ["one_income"], axis=0),
-        helper.make_node("Reshape", ["one_income", "flat"], ["income"]),
-        helper.make_node("Cast", ["income"], ["times"], to=TensorProto.INT64),
-    ]
-
-
-def _graph(name, nodes, **constants):
-    constants |= {"first": np.zeros(1, np.int64), "flat": np.array([1], np.int64)}
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(FEATURES)])],
-        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, [None, 1])],
-        [numpy_helper.from_array(value, label) for label, value in constants.items()],
-    )
+def _plain(name, nodes, **constants):
+    """A graph of income and debt, each one number a row; debt counts for nothing."""
+    named = {side: helper.make_tensor_value_info(side, TensorProto.FLOAT, [None]) for side in ("income", "debt", "score")}
+    nodes = [helper.make_node("Mul", ["debt", "none"], ["nothing"]), *nodes]
+    constants |= {"first": np.zeros(1, np.int64), "none": np.zeros(1, np.float32)}
+    tensors = [numpy_helper.from_array(value, label) for label, value in constants.items()]
+    graph = helper.make_graph(nodes, name, [named["income"], named["debt"]], [named["score"]], tensors)
     return onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 

@@ -11,47 +11,18 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from catalog.models import RegisteredModel
-from governance import actions as governance
 from hosting.models import Deployment, HealthSample
-from marketplace.lib import signing
 from tests import cast
+from tests.hosting.live import approve, is_published, pids
 
 pytestmark = pytest.mark.stack
 SLUG = "engine-check"
 
 
-@pytest.fixture
-def orm(stack, settings):
-    """The stack's database, its artifact folder and its signing key."""
-    run = stack.run
-    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
-    settings.QUARANTINE_ROOT = str(run.path / "tmp")
-    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
-    settings.STORAGES = settings.STORAGES | {"artifacts": files}
-    signing._private_key.cache_clear()
-    yield stack.orm
-    signing._private_key.cache_clear()
-
-
-def approve(folder, number, entry=None):
-    """An approved ONNX version of one model. Nobody touches hosting."""
-    entry = entry or RegisteredModel.objects.filter(slug=SLUG).first() or cast.model(name="Engine check")
-    draft = cast.draft_version(entry, number)
-    cast.upload_tiny(draft, folder)
-    draft.refresh_from_db()
-    cast.publishing.submit(draft.created_by, draft)
-    draft.refresh_from_db()
-    if draft.state == "submitted":
-        governance.check(draft)
-    draft.refresh_from_db()
-    cast.decide_all(draft)
-    draft.refresh_from_db()
-    return draft
-
-
-def is_published(version):
-    version.refresh_from_db()
-    return version.state == "published"
+def version_of(folder, number):
+    """A further approved version of one model."""
+    entry = RegisteredModel.objects.filter(slug=SLUG).first() or cast.model(name="Engine check")
+    return approve(folder, entry, number)
 
 
 @pytest.fixture
@@ -70,16 +41,12 @@ def infer(client, number, income=(4000.0, 5200.0), binary=False):
     return client.infer(SLUG, inputs, number, request_id="q1", outputs=outputs).as_numpy("score").tolist()
 
 
-def pids(version):
-    return set(version.deployment.replicas.filter(ended_at=None, state="running").values_list("pid", flat=True))
-
-
-def test_versions_live_side_by_side_and_heal(stack, orm, client, tmp_path):
-    with orm():
-        first = approve(tmp_path, "1.0.0")
+def test_versions_live_side_by_side_and_heal(stack, stack_orm, client, tmp_path):
+    with stack_orm():
+        first = version_of(tmp_path, "1.0.0")
         stack.wait_until(lambda: is_published(first), 120)
         before = pids(first)
-        second = approve(tmp_path, "1.1.0", first.model)
+        second = version_of(tmp_path, "1.1.0")
         stack.wait_until(lambda: is_published(second), 60)
         assert pids(first) == before  # deploying the second left the first's process alone
 
@@ -115,9 +82,9 @@ def healed(version, victim):
     return deployment.state == "ready" and deployment.restarts == 1 and pids(version) - {victim}
 
 
-def test_a_package_changed_after_approval_does_not_start_and_says_why(stack, orm, tmp_path):
-    with orm():
-        version = approve(tmp_path, "2.0.0")
+def test_a_package_changed_after_approval_does_not_start_and_says_why(stack, stack_orm, tmp_path):
+    with stack_orm():
+        version = version_of(tmp_path, "2.0.0")
         stored = Path(stack.run.path, "artifacts", version.artifacts.get().storage_name)
         stored.chmod(0o600)
         content = bytearray(stored.read_bytes())

@@ -1,5 +1,6 @@
 """Probes, the incidents that they open and close, and what was measured against what was promised."""
 
+import uuid
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from consumption.models import UsageHour
+from consumption.models import UsageEvent, UsageHour
 from hosting import actions, credentials, health, measured, outbound, tasks
 from hosting.drivers import ray_metrics
 from hosting.models import Deployment, HealthSample, Incident, Upstream
@@ -177,6 +178,54 @@ def usage(version, ok, upstream_errors=0, client_errors=0):
         subscription=subscription, version=version, calls=ok + upstream_errors + client_errors, ok=ok,
         client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, refused=0, units=ok, duration_us=0,
     )  # fmt: skip
+    return subscription
+
+
+def answered(subscription, version, milliseconds, count, days_ago):
+    """Events of answered calls, each of which took so long."""
+    at = timezone.now() - timedelta(days=days_ago)
+    UsageEvent.objects.bulk_create(
+        UsageEvent(
+            event_id=uuid.uuid4(), at=at + timedelta(milliseconds=number), subscription_id=subscription.pk, key_id=1, application_id=1,
+            team_id=1, model_id=version.model_id, version_id=version.pk, outcome="ok", http_status=200, units=1,
+            duration_us=milliseconds * 1000,
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
+def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
+    """A day of many quick calls and one of few slow ones: a tenth of all calls is slow, and so is p95. The mean of the two
+    days' p95, weighted by their calls, would say 100 ms."""
+    version = upstream.version
+    subscription = usage(version, 1100)
+    answered(subscription, version, 10, 1000, days_ago=2)
+    answered(subscription, version, 1000, 100, days_ago=1)
+    figures = measured.measured(version)
+    assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (1100, 10, 1000, 1000)
+    measured.project()
+    version.model.refresh_from_db()
+    assert version.model.measured_p95_ms == 1000
+
+
+def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
+    monkeypatch.setattr(measured, "SAMPLE", 50)
+    version = upstream.version
+    subscription = usage(version, 1100)
+    answered(subscription, version, 900, 100, days_ago=2)
+    answered(subscription, version, 10, 60, days_ago=1)
+    answered(subscription, version, 700, 60, days_ago=31)
+    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (50, 10)
+
+
+def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream):
+    version = upstream.version
+    version.sla = {"rps": 1}
+    usage(version, 3000)
+    (line,) = measured.promises(version, measured.measured(version))
+    assert (line.name, line.promised, line.measured, line.verdict) == ("Calls a second", 1, 0.83, "never asked for so many")
+    version.sla = {"rps": "0.5"}
+    assert measured.promises(version, measured.measured(version))[0].verdict == "kept"
 
 
 def test_little_traffic_is_said_to_be_little(upstream):
