@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from governance.models import Review
+from hosting.models import Deployment, Incident, Replica
 from tests import cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,8 +25,13 @@ def addresses():
     cast.in_review_version(entry, "1.1.0")
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
     review = Review.objects.open().first()
+    live = held.pinned_version
+    deployment = Deployment.objects.create(version=live, app_name="live", state="unhealthy", reason="It did not answer.")
+    Replica.objects.create(deployment=deployment, replica_id="a", state="running")
+    Incident.objects.create(version=live, summary=f"{live} does not answer. ready answered 503.")
+    runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
     return {
-        "alice": ["/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
+        "alice": [*runtime, "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
         "maya": [model, f"{model}api/", f"{model}evidence/", f"{model}usage/", "/usage/", "/access/", held.application.get_absolute_url()],
         "rita": ["/reviews/", f"/reviews/{review.pk}/", "/operations/", "/insights/"],
     }
