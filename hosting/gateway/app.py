@@ -165,7 +165,7 @@ class _Question:
 
 
 async def _subscriber(node: Node, scope: dict[str, Any]) -> Subscriber:
-    raw = key_from(scope["headers"])
+    raw = key_from(dict(scope["headers"]))
     address = scope["client"][0] if scope["client"] else ""
     while (found := node.keys.known(raw, time.monotonic(), address)) is None:
         await node.keys.fetch(raw)

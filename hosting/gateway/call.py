@@ -59,14 +59,14 @@ class Call:
 
     __slots__ = (
         "node", "caller", "raw_key", "slug", "number", "headers", "body", "size",
-        "subscriber", "account", "version", "lane", "ticket", "began_ns", "at_us", "connection", "is_second_try",
+        "subscriber", "account", "version", "lane", "ticket", "event_id", "began_ns", "at_us", "connection", "is_second_try",
         "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "says_when", "task", "over",
         "made_id",
     )  # fmt: skip
 
     def __init__(
         self, node: "Node", caller: Caller, raw_key: bytes, slug: str, number: str,
-        headers: list[tuple[bytes, bytes]], body: list[bytes], size: int,
+        headers: dict[bytes, bytes], body: list[bytes], size: int,
     ) -> None:  # fmt: skip
         self.node = node
         self.caller = caller
@@ -81,6 +81,7 @@ class Call:
         self.version: Version | None = None
         self.lane: Lane | None = None
         self.ticket: spool.Ticket | None = None
+        self.event_id = b""
         self.connection: Connection | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_second_try = False
@@ -192,6 +193,7 @@ class Call:
             self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
         except spool.SpoolFull:
             raise problems.disk_full() from None
+        self.event_id = self.ticket.event_id.hex().encode()
         self.lane = lane
         lane.enter(self)
         node.counters.in_flight += 1
@@ -221,12 +223,15 @@ class Call:
         assert version is not None and self.ticket is not None
         self.connection = connection
         lines = [version.request_head, b"content-length: %d\r\n" % self.size]
-        for name, value in self.headers:
+        for name, value in self.headers.items():
             prefix = CARRIED.get(name)
             if prefix is not None:
                 lines += (prefix, value, b"\r\n")
-        lines += (b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n")
-        connection.exchange(self, [b"".join(lines), *self.body], first_byte_s)
+        lines += (b"x-request-id: ", self.event_id, b"\r\n\r\n")
+        if self.size < SMALL:
+            connection.exchange(self, [b"".join(lines + self.body)], first_byte_s)
+        else:
+            connection.exchange(self, [b"".join(lines), *self.body], first_byte_s)
 
     def _try_again(self, pause_s: float) -> bool:
         """Send the request once more, if that may be; False: the call has failed."""
@@ -275,7 +280,7 @@ class Call:
         lines += (
             framing, self.node.common_head, self.version.answer_head, self.account.limit_head(self.at_us),
             self.caller.closing,
-            b"x-request-id: ", self.ticket.event_id.hex().encode(), b"\r\n\r\n",
+            b"x-request-id: ", self.event_id, b"\r\n\r\n",
         )  # fmt: skip
         self.head = b"".join(lines)
 
@@ -295,7 +300,8 @@ class Call:
             self._translate()
             return
         assert self.lane is not None
-        self.lane.worked()
+        if self.lane.failures:
+            self.lane.worked()
         held, self.held = self.held, b""
         self._end(self.status, spool.OK, 1)
         self._pass_on(held, True)
@@ -409,8 +415,8 @@ class Call:
     @property
     def request_id(self) -> str:
         """The id that the caller is told and that the event carries."""
-        if self.ticket is not None:
-            return self.ticket.event_id.hex()
+        if self.event_id:
+            return self.event_id.decode()
         if not self.made_id:
             self.made_id = self.node.spool.new_id(self.node.clock.now_us()).hex()
         return self.made_id
@@ -427,18 +433,11 @@ class _Quoted(problems.Problem):
         return self._document
 
 
-def key_from(headers: list[tuple[bytes, bytes]]) -> bytes:
+def key_from(headers: dict[bytes, bytes]) -> bytes:
     """The key as sent, b"" when there is none or more than one. `Authorization: Bearer` or `X-API-Key`."""
-    found = b""
-    for name, value in headers:
-        if name == b"authorization":
-            scheme, _, text = value.partition(b" ")
-            candidate = text.strip() if scheme.lower() == b"bearer" else b"?"
-        elif name == b"x-api-key":
-            candidate = value.strip()
-        else:
-            continue
-        if found and candidate != found:
-            return b""
-        found = candidate
-    return found
+    authorization, plain = headers.get(b"authorization"), headers.get(b"x-api-key")
+    if authorization is None:
+        return plain.strip() if plain is not None else b""
+    scheme, _, text = authorization.partition(b" ")
+    key = text.strip() if scheme.lower() == b"bearer" else b"?"
+    return key if plain is None or plain.strip() == key else b""

@@ -37,8 +37,8 @@ class Connection(asyncio.Protocol):
     """One connection to an upstream; serves one exchange at a time."""
 
     __slots__ = (
-        "pool", "origin", "transport", "parser", "sink", "headers", "header_bytes", "status", "body_bytes",
-        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "answered", "paused", "closed",
+        "pool", "origin", "transport", "parser", "sink", "headers", "head_bytes", "status", "body_bytes",
+        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "paused", "closed",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool", origin: Origin) -> None:
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self.parser: Any = None
         self.sink: Sink | None = None
         self.headers: list[tuple[bytes, bytes]] = []
-        self.header_bytes = 0
+        self.head_bytes = 0  # received before the status was known, and what came with it
         self.status = 0
         self.body_bytes = 0
         self.deadline = 0.0
@@ -57,30 +57,28 @@ class Connection(asyncio.Protocol):
         self.keeps = False
         self.is_reused = False
         self.acked = -1
-        self.answered = False
         self.paused = False
         self.closed = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self.parser = httptools.HttpResponseParser(self)
 
     def exchange(self, sink: Sink, request: list[bytes], first_byte_s: float) -> None:
         """Send a whole request; the sink hears the rest."""
         now = time.monotonic()
         self.sink = sink
-        self.parser = httptools.HttpResponseParser(self)
-        self.answered = False
-        self.header_bytes = self.body_bytes = 0
+        self.head_bytes = self.body_bytes = 0
         self.headers = []
         self.deadline = now + first_byte_s
         self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
         if self.is_reused and self.origin.is_external:
             self.acked = self._acked()
         self.pool.busy.add(self)
-        if len(request) > 1 and len(request[1]) > 16384:
+        if len(request) > 1:
             self.transport.writelines(request)
         else:
-            self.transport.write(b"".join(request))
+            self.transport.write(request[0])
 
     def abandon(self) -> None:
         """The caller has left: hang up, so that the upstream can stop."""
@@ -104,47 +102,55 @@ class Connection(asyncio.Protocol):
         if sink is None:
             self.transport.abort()  # an idle upstream has nothing to say
             return
-        self.answered = True
+        if not self.status:
+            self.head_bytes += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.fail(MALFORMED)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
             self.fail(MALFORMED)
         else:
-            if self.sink is sink and not self.status:
-                self.header_bytes += len(data)
-                if self.header_bytes > self.pool.limits.response_header_bytes:
-                    self.fail(MALFORMED)
+            if self.sink is sink:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """More of the answer is to come."""
+        if self.status:
+            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
+        elif self.head_bytes > self.pool.limits.response_header_bytes:
+            self.fail(MALFORMED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self.pool.forget(self)
         if self.sink is not None:
-            if self.answered:
+            if self.head_bytes:
                 self.fail(LOST)
             else:
                 self.fail(SILENT, self.acked >= 0 and self.acked == self._acked())
 
     # Parser callbacks
 
+    def on_message_begin(self) -> None:
+        if self.sink is None:
+            self.transport.abort()  # more than was asked for
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.header_bytes += len(name) + len(value)
-        headers = self.headers
-        headers.append((name.lower(), value))
-        limits = self.pool.limits
-        if self.header_bytes > limits.response_header_bytes or len(headers) > limits.response_header_count:
-            self.fail(MALFORMED)
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
-        if status < 200:
+        if status < 200 or self.sink is None:
+            return
+        limits = self.pool.limits
+        if len(self.headers) > limits.response_header_count or (
+            self.head_bytes > limits.response_header_bytes
+            and sum(len(name) + len(value) for name, value in self.headers) > limits.response_header_bytes
+        ):
+            self.fail(MALFORMED)
             return
         self.status = status
         self.keeps = self.parser.should_keep_alive()
-        self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
-        if self.sink is not None:
-            self.sink.on_head(status, self.headers)
+        self.sink.on_head(status, self.headers)
 
     def on_body(self, data: bytes) -> None:
         self.body_bytes += len(data)
@@ -152,21 +158,21 @@ class Connection(asyncio.Protocol):
             self.fail(TOO_LARGE)
         elif self.sink is not None:
             self.sink.on_data(data)
-            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
 
     def on_message_complete(self) -> None:
         if self.status < 200:
             self.headers = []
             return
         sink, self.sink = self.sink, None
+        if sink is None:
+            return
         self._end()
         self.status = 0
         if self.keeps and not self.paused:
             self.pool.give_back(self)
         else:
             self.transport.close()
-        if sink is not None:
-            sink.on_done()
+        sink.on_done()
 
     def fail(self, why: str, untouched: bool = False) -> None:
         """End the exchange without an answer and never use the connection again."""

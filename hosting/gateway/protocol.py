@@ -8,6 +8,7 @@ Deadlines are one attribute per connection that a ticker looks at twice a second
 import asyncio
 import time
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")
+TO_BE_SET = -1.0  # a request that comes in one piece needs no deadlines for its parts
 DRAIN_IDLE_S = 2.0
 OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 CLOSING = b"connection: close\r\n"
@@ -31,12 +33,13 @@ ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorizat
 class Request:
     """One complete request."""
 
-    __slots__ = ("method", "url", "headers", "body", "size", "keep_alive", "version")
+    __slots__ = ("method", "url", "headers", "named", "body", "size", "keep_alive", "version")
 
     def __init__(self) -> None:
         self.method = b""
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
+        self.named: dict[bytes, bytes] = {}
         self.body: list[bytes] = []
         self.size = 0
         self.keep_alive = True
@@ -48,7 +51,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     __slots__ = (
         "config", "server_state", "app_state", "loop", "node", "transport", "parser", "address", "phase", "deadline",
-        "request", "header_bytes", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
+        "request", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
         "failed", "reading_paused", "client", "is_proxied",
     )  # fmt: skip
 
@@ -66,7 +69,6 @@ class GatewayProtocol(asyncio.Protocol):
         self.phase = IDLE
         self.deadline = NEVER
         self.request = Request()
-        self.header_bytes = 0
         self.held = 0
         self.seen = 0
         self.queue: deque[Request] = deque()
@@ -112,16 +114,18 @@ class GatewayProtocol(asyncio.Protocol):
         if self.failed:
             return
         if self.phase == IDLE:
-            self.phase, self.deadline = HEADERS, time.monotonic() + self.node.limits.header_s
-        if self.phase == HEADERS:
-            self.seen += len(data)
+            self.phase, self.deadline = HEADERS, TO_BE_SET
+        self.seen += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._stay_with_http(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._reject(problems.bad_framing("It is not a well-formed HTTP/1.1 request."))
-        if self.phase == HEADERS and self.seen > self.node.limits.header_bytes + self.node.limits.url_bytes:
+        limits = self.node.limits
+        if self.deadline < 0:
+            self.deadline = time.monotonic() + (limits.header_s if self.phase == HEADERS else limits.body_s)
+        if not self.request.method and self.seen > limits.header_bytes + limits.url_bytes:
             self._reject(problems.headers_too_large("Send fewer or shorter headers."))
 
     def eof_received(self) -> None:
@@ -168,29 +172,28 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.request = Request()
-        self.header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self.request.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.header_bytes += len(name) + len(value)
         self.request.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.failed:
             return
         request, limits = self.request, self.node.limits
-        self.phase, self.seen = BODY, 0
-        self.deadline = time.monotonic() + limits.body_s
+        seen, self.seen = self.seen, 0
+        self.phase, self.deadline = BODY, TO_BE_SET
         headers = request.headers
-        if len(headers) > limits.header_count or self.header_bytes > limits.header_bytes:
+        may_be_large = not 0 < seen <= limits.header_bytes  # 0: it came behind another request, in one piece
+        if len(headers) > limits.header_count or (may_be_large and size_of(headers) > limits.header_bytes):
             self._reject(problems.headers_too_large(f"At most {limits.header_count} headers are read."))
             return
         if len(request.url) > limits.url_bytes:
             self._reject(problems.headers_too_large("The address is too long."))
             return
-        named = dict(headers)
+        named = request.named = dict(headers)
         if len(named) != len(headers) and self._is_ambiguous(headers):
             self._reject(problems.bad_framing("A header that may be sent once was sent twice."))
             return
@@ -227,10 +230,12 @@ class GatewayProtocol(asyncio.Protocol):
         if self.failed or self.parser.should_upgrade():
             return
         request, self.request = self.request, _NONE
+        self.seen = 0
         if self.call is None and (self.cycle is None or self.cycle.response_complete):
             self._start(request)
         elif len(self.queue) < self.node.limits.pipelined:
             self.queue.append(request)
+            self.phase, self.deadline = BUSY, NEVER
             self._pause_reading()
         else:
             self._reject(problems.bad_framing("Too many requests were sent without waiting for answers."))
@@ -248,20 +253,13 @@ class GatewayProtocol(asyncio.Protocol):
         if query and b"mk" in query and self.node.leaks_key(query, self.address):
             self.refuse(problems.key_in_query(), "", b"")
             return
-        if path.endswith(b"/infer") and path.startswith(b"/v2/models/"):
-            self._infer(request, path)
+        target = target_of(path)
+        if target is not None:
+            self._infer(request, path, *target)
         else:
             self._ask_app(request, path, query)
 
-    def _infer(self, request: Request, path: bytes) -> None:
-        parts = path.split(b"/")
-        if len(parts) == 5:
-            number = ""
-        elif len(parts) == 7 and parts[4] == b"versions":
-            number = parts[5].decode("latin-1")
-        else:
-            self.refuse(problems.no_such_route(), "", b"")
-            return
+    def _infer(self, request: Request, path: bytes, slug: str, number: str) -> None:
         if request.method == b"OPTIONS":
             self._ask_app(request, path, b"")
             return
@@ -269,8 +267,7 @@ class GatewayProtocol(asyncio.Protocol):
             self.refuse(problems.wrong_method(b"POST"), "", b"")
             return
         self.call = Call(
-            self.node, self, key_from(request.headers), parts[3].decode("latin-1"), number,
-            request.headers, request.body, request.size,
+            self.node, self, key_from(request.named), slug, number, request.named, request.body, request.size,
         )  # fmt: skip
         self.call.run()
 
@@ -309,7 +306,8 @@ class GatewayProtocol(asyncio.Protocol):
             call = self.call
             if call is not None:
                 self.node.counters.answered(call.status)
-            self._finished()
+            self.call = None
+            self._next()
 
     def refuse(self, problem: problems.Problem, request_id: str, extra: bytes, *, close: bool = False) -> None:
         """Answer with a problem document."""
@@ -331,16 +329,13 @@ class GatewayProtocol(asyncio.Protocol):
         if close:
             self._linger()
         else:
-            self._finished()
+            self.call = None
+            self._next()
 
     def break_off(self) -> None:
         """The answer began and cannot be completed: a cut connection is the only honest sign left."""
         self.call = None
         self.transport.abort()
-
-    def _finished(self) -> None:
-        self.call = None
-        self._next()
 
     def _cycle_done(self) -> None:
         self.loop.call_soon(self._next)
@@ -417,6 +412,23 @@ class GatewayProtocol(asyncio.Protocol):
 
 
 _NONE = Request()
+_NONE.method = b"-"  # nothing is awaited of it
+
+
+def size_of(headers: list[tuple[bytes, bytes]]) -> int:
+    """Bytes of their names and values."""
+    return sum(len(name) + len(value) for name, value in headers)
+
+
+@lru_cache(1024)
+def target_of(path: bytes) -> tuple[str, str] | None:
+    """The model and the version ("" when the path names none) of an inference; None when it is not the path of one."""
+    match path.split(b"/"):
+        case [b"", b"v2", b"models", slug, b"infer"]:
+            return slug.decode("latin-1"), ""
+        case [b"", b"v2", b"models", slug, b"versions", number, b"infer"]:
+            return slug.decode("latin-1"), number.decode("latin-1")
+    return None
 
 
 class Doorway:

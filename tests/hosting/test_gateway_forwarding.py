@@ -275,6 +275,28 @@ def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_
     fired.add(len(closed))
 
 
+@pytest.mark.fault("F12")
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", b"HTTP/1.1 200 OK\r\nx-a: ", b"\0"])
+def test_what_an_upstream_says_unasked_reaches_nobody(gateway, stage, external, fired, more):
+    _, key = subscriber(external)
+    stage.stub.behave = lambda connection, head, body: connection.sendall(http_answer(ANSWER) + more)
+    assert [gateway.infer(infer_path(external), key)[::2] for _ in range(10)] == [(200, ANSWER)] * 10
+    fired.add(len(stage.stub.seen))
+
+
+def test_headers_behind_a_running_call_are_bounded_too(gateway, stage, version):
+    _, key = subscriber(version)
+    stage.stub.behave = lambda *_: time.sleep(0.9)
+    head = f"POST {infer_path(version)} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client, pytest.raises(OSError):
+        client.sendall(head.encode() + REQUEST)
+        until(lambda: stage.stub.seen, 5)
+        client.sendall(b"POST /v2/models/x/infer HTTP/1.1\r\nHost: g\r\n")
+        for number in range(2000):
+            client.sendall(b"X-%d: %b\r\n" % (number, b"y" * 500))
+            time.sleep(0.0005)
+
+
 class Asker:
     """The pool's side of one exchange."""
 
