@@ -36,8 +36,8 @@ class DeploymentRow(serializers.ModelSerializer):
     class Meta:
         model = Deployment
         fields = [
-            "id", "version", "model", "number", "environment", "driver", "state", "reason", "min_replicas", "max_replicas",
-            "target_ongoing_requests", "restarts", "created_at", "started_at", "ready_at", "replicas",
+            "id", "version", "model", "number", "environment", "driver", "state", "state_since", "reason", "min_replicas",
+            "max_replicas", "target_ongoing_requests", "restarts", "created_at", "started_at", "ready_at", "replicas",
         ]  # fmt: skip
         read_only_fields = fields
 

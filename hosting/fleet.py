@@ -3,21 +3,19 @@
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db.models import Count, F, Max, Prefetch, Q
+from django.db.models import Count, F, Prefetch, Q
 from django.utils.text import capfirst
 
 from consumption.models import Subscription
 from hosting import measured, replicas
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
-from marketplace.audit.models import AuditEvent
 
 S = DeploymentState
 PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
 LOG_LINES = 100
-ENDINGS = ("deployment.failed", "deployment.stop")
 # What needs somebody first; what nobody waits for last.
 ORDER = [
     S.FAILED, S.UNHEALTHY, S.RESTARTING, S.DEGRADED, S.STARTING, S.PENDING, S.STOPPING, S.READY, S.SCALED_TO_ZERO, S.STOPPED,
@@ -38,6 +36,7 @@ class External:
         self.version_id = upstream.version_id
         self.pk = f"external-{upstream.pk}"
         self.state = S.READY if upstream.is_ready else S.UNHEALTHY
+        self.state_since = upstream.updated_at
 
     def get_state_display(self):
         return "Answers" if self.upstream.is_ready else "Does not answer"
@@ -103,20 +102,20 @@ def last_lines(deployment):
 def overview():
     """The whole fleet: Deployments and Externals with replica counts, what needs somebody first; counts by state.
 
-    Each has `.open_incident`, `.since` (when this state began, where that is known) and `.affected` (Affected).
+    Each has `.open_incident`, `.since` (when this state or its incident began) and `.affected` (Affected).
     """
     incidents = {incident.version_id: incident for incident in Incident.objects.filter(closed_at=None).select_related("version__model")}
     deployments = Deployment.objects.select_related("version__model__owner_team").annotate(
-        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING)), last_end=Max("replicas__ended_at")
+        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING))
     )
     external = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__suspended_at=None, version__deployment=None)
     external = external.select_related("version__model__owner_team")
     rows = [*deployments, *(External(row) for row in external)]
-    ended, users = _endings(), affected()
+    users = affected()
     for row in rows:
         row.is_external = isinstance(row, External)
         row.open_incident = incidents.get(row.version_id)
-        row.since = _since(row, ended)
+        row.since = row.open_incident.opened_at if row.open_incident else row.state_since
         row.affected = users.get(row.version.model_id, NOBODY)
     rows.sort(key=lambda row: (row.open_incident is None, ORDER.index(row.state), str(row.version)))
     by_state = {}
@@ -128,24 +127,6 @@ def overview():
         "replicas": sum(row.running for row in rows),
         "incidents": sorted(incidents.values(), key=lambda incident: incident.opened_at),
     }
-
-
-def _since(row, ended):
-    """When its state began: told by the incident, by the record, or by what its replicas did."""
-    if row.open_incident:
-        return row.open_incident.opened_at
-    if row.is_external or row.state == S.READY:
-        return row.ready_at
-    if row.state in (S.PENDING, S.STARTING):
-        return row.started_at
-    return ended.get(str(row.pk), row.last_end)
-
-
-def _endings():
-    """{deployment id as text: when it last failed or was stopped} of those that are down now."""
-    down = Deployment.objects.filter(state__in=(S.FAILED, S.STOPPING, S.STOPPED)).values_list("pk", flat=True)
-    rows = AuditEvent.objects.filter(action__in=ENDINGS, object_id__in=[str(pk) for pk in down])
-    return dict(rows.order_by().values_list("object_id").annotate(at=Max("at")))
 
 
 @dataclass(frozen=True)

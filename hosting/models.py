@@ -65,6 +65,7 @@ class Deployment(models.Model):
     target_ongoing_requests = models.PositiveSmallIntegerField(default=4)
     is_stopped_by_owner = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=DeploymentState, default=DeploymentState.PENDING)
+    state_since = models.DateTimeField(default=timezone.now)
     reason = models.TextField(blank=True, help_text="What a publisher can act on")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ Meta can name them; the model says `State = VersionState`.
 """
 
 from django.db import models
+from django.utils import timezone
 
 from marketplace.lib.errors import RuleError
 
@@ -17,6 +18,8 @@ class StaleState(RuleError):
 def transition(obj, to, **fields):
     """Move `obj.state` to `to` and set `fields`, in one conditional UPDATE on the old state.
 
+    A model with `state_since` is told when.
+
     Raises RuleError when MOVES does not allow the move, StaleState when another writer was first.
     """
     moves = obj.MOVES.get(obj.state, frozenset())
@@ -25,6 +28,8 @@ def transition(obj, to, **fields):
             f"{obj} is {obj.get_state_display().lower()}; it cannot become {obj.State(to).label.lower()}.",
             field="state",
         )
+    if hasattr(obj, "state_since"):
+        fields["state_since"] = timezone.now()
     updated = type(obj)._base_manager.filter(pk=obj.pk, state=obj.state).update(state=to, **fields)
     if updated == 0:
         raise StaleState(f"{obj} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
