@@ -12,12 +12,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.core import GaugeMetricFamily as Gauge
 
-from consumption.backlog import backlog
-from consumption.models import StaleHour
 from governance.models import Review
 from hosting import watch
 from hosting.drivers.base import EngineUnavailable, driver
-from hosting.models import Deployment, DeploymentState, Incident, Replica
+from hosting.models import Deployment, DeploymentState
 from marketplace.lib import broker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,14 +33,32 @@ class Marketplace:
     """The collector: one family per question."""
 
     def collect(self):
+        facts = watch.overview()
+        yield _troubles(facts["troubles"])
         yield _deployments()
-        yield Gauge("marketplace_replicas_running", "Processes that serve versions", _replicas_running())
-        yield Gauge("marketplace_incidents_open", "Incidents that are not closed", Incident.objects.filter(closed_at=None).count())
+        yield Gauge("marketplace_replicas_running", "Processes that serve versions", facts["replicas"])
+        yield Gauge("marketplace_incidents_open", "Incidents that are not closed", len(facts["incidents"]))
         yield Gauge("marketplace_reviews_overdue", "Open reviews past their due time", _overdue())
-        yield Gauge("marketplace_audit_events_unsequenced", "Events of the record not chained yet", watch.audit_waiting())
-        yield from _tasks()
-        yield from _usage()
+        yield Gauge("marketplace_audit_events_unsequenced", "Events of the record not chained yet", facts["audit_waiting"])
+        yield _disks(facts["disks"])
+        yield from _tasks(facts["queue"])
+        yield from _usage(facts["backlog"], facts["stale_hours"])
         yield from _engine()
+
+
+def _troubles(found):
+    """What the operations page says needs somebody: one alarm that knows all that the page knows."""
+    family = Gauge("marketplace_troubles", "What needs somebody: bad means that calls fail", labels=["tone"])
+    for tone in ("bad", "warn"):
+        family.add_metric([tone], sum(trouble.tone == tone for trouble in found))
+    return family
+
+
+def _disks(found):
+    family = Gauge("marketplace_disk_free_bytes", "Room on the portal machine's disks, by what lies there", labels=["holds"])
+    for holds, room in found:
+        family.add_metric([holds], room.free)
+    return family
 
 
 def _engine():
@@ -63,17 +79,12 @@ def _deployments():
     return family
 
 
-def _replicas_running():
-    return Replica.objects.filter(state=Replica.State.RUNNING, ended_at=None).count()
-
-
 def _overdue():
     return Review.objects.open().filter(due_at__lt=timezone.now()).count()
 
 
-def _tasks():
+def _tasks(queue):
     """Without Redis there is no length, and `redis_up` says why."""
-    queue = broker.queue()
     yield Gauge("marketplace_redis_up", "Does Redis answer the portal?", queue is not None)
     if queue:
         yield Gauge("marketplace_tasks_waiting", "Background tasks in the broker", queue.waiting)
@@ -88,12 +99,11 @@ def _tasks_ended():
     return family
 
 
-def _usage():
-    journal = backlog()
+def _usage(journal, stale_hours):
     if journal.is_here:
         yield Gauge("marketplace_spool_waiting_calls", "Calls in the journal and not in Postgres, running ones included", journal.waiting)
         yield Gauge("marketplace_spool_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0)
-    yield Gauge("marketplace_usage_stale_hours", "Hours with events that their roll-up has not seen", StaleHour.objects.count())
+    yield Gauge("marketplace_usage_stale_hours", "Hours with events that their roll-up has not seen", stale_hours)
     age = cache.get_or_set("hosting:default-partition-age", default_partition_age_s, PARTITION_KEPT_S)
     yield Gauge("marketplace_usage_default_partition_oldest_seconds", "Age of the oldest event in the default partition", age)
 
