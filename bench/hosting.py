@@ -2,7 +2,10 @@
 
     .venv/bin/python -m bench.hosting
 
-Starts its own one-machine engine with two small versions and no marketplace around it; stops it. Last line: one JSON object.
+Starts its own one-machine engine with a few small versions, asked directly except where the gateway is named; stops it.
+Last line: one JSON object. `kills_success_percent` is of calls through the gateway while one of two replicas is killed twenty
+times; `hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own
+limit of WEDGE_LIMIT_S; `ingress_back_s` is from the kill of HAProxy until a call is answered.
 """
 
 import http.client
@@ -10,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -35,6 +37,11 @@ HEAVY = json.dumps(
 PATIENCE_S = 240
 CALL_TIMEOUT_S = 60
 STARTS = 4
+KILLS = 20
+RATE = 100
+WEDGE_LIMIT_S = 3
+LOOPING = {"content": packages.looping(), "signature": packages.PLAIN, "example": packages.plain_request()}
+ENDLESS = json.dumps(packages.plain_request(1e12))
 
 
 @dataclass
@@ -48,8 +55,8 @@ class Engine:
     ports: EnginePorts
     seconds: dict = field(default_factory=dict)
 
-    def spec(self, model, content=None, **sizes):
-        manifest = packages.package(self.artifacts, model=model, content=content)
+    def spec(self, model, package=None, **sizes):
+        manifest = packages.package(self.artifacts, model=model, **(package or {}))
         route = f"/v2/models/{model}/versions/1.0.0"
         return AppSpec(name=model, route=route, manifest=manifest, signature=self.keys.sign(manifest), **sizes)
 
@@ -119,7 +126,7 @@ class Load:
     """Calls from `threads` at once, each `pause` seconds after its last answer. `calls`: (began, seconds, status)."""
 
     def __init__(self, target, spec, threads, pause=0.0, body=EXAMPLE):
-        self.calls, self._stop, self.recovered = [], threading.Event(), 0.0
+        self.calls, self._stop, self.replaced, self.recovered = [], threading.Event(), 0.0, 0.0
         self._work = lambda: self._call(target, spec, pause, body)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
@@ -140,6 +147,10 @@ class Load:
             self.calls.append((began, seconds, status))
 
     @property
+    def success_percent(self):
+        return 100 * (1 - self.failed / len(self.calls))
+
+    @property
     def failed(self):
         return sum(status != 200 for _began, _seconds, status in self.calls)
 
@@ -150,7 +161,7 @@ class Load:
         return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
 
 
-def measure(target):
+def measure(target, folder):
     facts = {"head_start_s": target.seconds["head"]}
     steady = target.spec("steady")
     target.driver.apply([steady])
@@ -159,6 +170,9 @@ def measure(target):
     facts |= scaling(target, steady)
     facts |= killing(target, steady)
     facts |= hanging(target, steady)
+    facts |= wedging(target, steady)
+    facts |= losing_the_ingress(target, steady, folder)
+    facts |= killing_behind_the_gateway(target, steady, folder)
     return facts
 
 
@@ -202,7 +216,75 @@ def hanging(target, steady):
     target.driver.apply([steady])
     target.until(lambda: target.running("steady") == 1, "one replica")
     load = _disturb(target, steady, signal.SIGSTOP)
-    return {"hang_failed_calls": load.failed, "hang_recovered_s": load.recovered}
+    return {"hang_failed_calls": load.failed, "hang_replaced_s": load.replaced, "hang_recovered_s": load.recovered}
+
+
+def wedging(target, steady):
+    """One inference that never comes back, beside a version that goes on."""
+    endless = target.spec("endless", LOOPING, timeout_s=WEDGE_LIMIT_S)
+    target.driver.apply([steady, endless])
+    target.until(lambda: target.running("endless") == 1, "a version that loops")
+    victim, others = target.app("endless").running[0].pid, {replica.pid for replica in target.app("steady").running}
+    wedge = threading.Thread(target=target.call, args=(endless, ENDLESS), daemon=True)
+    wedge.start()
+    replaced = target.until(lambda: _replaced(target, "endless", victim, 1), "the replacement")
+    untouched = {replica.pid for replica in target.app("steady").running} == others
+    return {"wedge_replaced_s": replaced - WEDGE_LIMIT_S, "wedge_others_untouched": untouched}
+
+
+def losing_the_ingress(target, steady, folder):
+    """SIGKILL of HAProxy, through which every version is reached."""
+    with Load(target, steady, threads=2, pause=0.05) as load:
+        time.sleep(1)
+        for pid in ray_head.processes(folder):
+            if "bin/haproxy" in _words(pid):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        back = 0.2 + target.until(lambda: target.call(steady)[0] == 200, "an answer")
+    return {"ingress_back_s": back, "ingress_failed_calls": load.failed}
+
+
+def killing_behind_the_gateway(target, steady, folder):
+    """One of two replicas is killed, again and again, each time both answer; the gateway asks once more when one was lost."""
+    target.driver.apply([replace(steady, min_replicas=2, max_replicas=2)])
+    with gateway_before(target, steady, folder) as front, Load(front, steady, threads=20, pause=20 / RATE) as load:
+        for kill in range(KILLS):
+            target.until(lambda: target.running("steady") == 2, "two replicas")
+            os.kill(target.app("steady").running[kill % 2].pid, signal.SIGKILL)
+            target.until(lambda: target.running("steady") < 2, "a look at the loss")
+        target.until(lambda: target.running("steady") == 2, "two replicas")
+    return {"kills": KILLS, "kills_success_percent": load.success_percent, "kills_calls": len(load.calls), "kills_gap_s": load.gap}
+
+
+class Front:
+    """The gateway, called with a key."""
+
+    def __init__(self, gateway, path, key):
+        self._gateway, self._path, self._key = gateway, path, key
+
+    def call(self, _spec, body=EXAMPLE):
+        began = time.monotonic()
+        status, _headers, _answer = self._gateway.infer(self._path, self._key, body.encode())
+        return status, time.monotonic() - began
+
+
+@contextmanager
+def gateway_before(target, spec, folder):
+    """A gateway of two processes before the engine, and a subscriber of the version."""
+    from tests import cast
+    from tests.gateway import Gateway, infer_path, live_version, subscriber
+
+    version = live_version(cast.model(name=spec.name.title()), url=f"http://127.0.0.1:{target.port}")
+    _subscription, key = subscriber(version)
+    with Gateway(folder / "gateway", workers=2) as gateway:
+        yield Front(gateway, infer_path(version), key)
+
+
+def _words(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _disturb(target, spec, signum):
@@ -211,8 +293,8 @@ def _disturb(target, spec, signum):
     with Load(target, spec, threads=4, pause=0.01) as load:
         time.sleep(2)
         os.kill(victim, signum)
-        replaced = target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
-        load.recovered = replaced + target.until(lambda: target.call(spec)[0] == 200, "an answer")
+        load.replaced = target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
+        load.recovered = load.replaced + target.until(lambda: target.call(spec)[0] == 200, "an answer")
         time.sleep(3)
     return load
 
@@ -224,10 +306,10 @@ def _replaced(target, name, victim, wanted):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="bench-hosting-") as name:
-        with engine(Path(name)) as target:
-            facts = measure(target)
-        left = ray_head.processes(name)
+    with ground.ground() as folder:
+        with engine(folder) as target:
+            facts = measure(target, folder)
+        left = ray_head.processes(folder)
     facts = {key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()}
     facts["orphans"] = len(left)
     ground.table(

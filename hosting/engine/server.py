@@ -45,6 +45,10 @@ class ModelApp:
     GET  <prefix>          metadata
     GET  <prefix>/ready    200 when the model is loaded and answers
     POST <prefix>/infer    inference, JSON or binary
+
+    Calls are not gathered into batches: a graph may look at its rows together, and a call costs far more than a run. Measured
+    with 32 rows in one run instead of one each, at 420 µs of processor time a call: boosted trees, forests and dense networks
+    up to 2 048 wide gain at most 1.1 times; only a dense network of 4 096 × 4 096 gains (6 times).
     """
 
     def __init__(self, model, *, timeout_s=TIMEOUT_S, figures=None, lenient=False, most_body_bytes=MOST_BODY_BYTES):

@@ -4,6 +4,7 @@ import pytest
 
 from marketplace.lib import nudge, signing
 from tests.gateway import Stage
+from tests.hosting.live import Fleet
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,10 @@ def stack_orm(stack, settings):
     yield stack.orm
     for cached in (signing._private_key, nudge._redis):
         cached.cache_clear()
+
+
+@pytest.fixture
+def fleet(stack, stack_orm, tmp_path):
+    """A live.Fleet, with models on the stack's database."""
+    with stack_orm():
+        yield Fleet(stack, tmp_path)

@@ -9,12 +9,17 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from catalog.models import ModelVersion, RegisteredModel
 from governance import actions as governance
+from hosting import actions, watch
 from hosting.drivers import ray_head
 from hosting.models import Deployment
 from tests import cast
 from tests.gateway import infer_path, subscriber
 from tests.hosting import packages
+
+STEADY, LOOPING, HUNGRY = "Steady check", "Looping check", "Hungry check"
+TIMEOUT_S = 2  # what callers of the looping version wait for, as declared
 
 
 def approve(folder, entry, number="1.0.0", content=None, **sla):
@@ -50,23 +55,85 @@ def deployment(version):
     return Deployment.objects.get(version=version)
 
 
-def engine_pids(stack, words):
-    """Pids of the engine's processes whose command line holds `words`."""
-    found = []
-    for pid in ray_head.processes(stack.run.path):
-        with suppress(OSError):
-            if words in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"):
-                found.append(pid)
-    return found
-
-
-def replica_pids(stack, version):
-    """Of the processes that serve a version now, whatever the portal knows of them."""
-    return set(engine_pids(stack, f"ray::ServeReplica:{version.deployment.app_name}:"))
-
-
 def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
+
+
+class Fleet:
+    """Three small published versions on the stack, `steady`, `looping` and `hungry`, made by the first test that needs them."""
+
+    def __init__(self, stack, folder):
+        self.stack = stack
+        self.versions = {
+            STEADY: self._version(folder, STEADY, cast.tiny_onnx()),
+            LOOPING: self._version(folder, LOOPING, packages.looping(), timeout_s=TIMEOUT_S),
+            HUNGRY: self._version(folder, HUNGRY, packages.hungry()),
+        }
+        for version in self.versions.values():
+            stack.wait_until(lambda version=version: is_published(version), 180)
+            self.size(version, 1)
+        self.steady, self.looping, self.hungry = self.versions.values()
+
+    def _version(self, folder, name, content, **sla):
+        entry = RegisteredModel.objects.filter(name=name).first() or cast.model(name=name)
+        return ModelVersion.objects.filter(model=entry).first() or approve(folder, entry, content=content, **sla)
+
+    def caller(self, version):
+        return Caller(self.stack, version)
+
+    def engine_pids(self, words):
+        """Pids of the engine's processes whose command line holds `words`."""
+        found = []
+        for pid in ray_head.processes(self.stack.run.path):
+            with suppress(OSError):
+                if words in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"):
+                    found.append(pid)
+        return found
+
+    def replica_pids(self, version):
+        """Of the processes that serve a version now, whatever the portal knows of them."""
+        return set(self.engine_pids(f"ray::ServeReplica:{version.deployment.app_name}:"))
+
+    def pids(self, *versions):
+        return {version.pk: self.replica_pids(version) for version in versions}
+
+    def only_pid(self, version):
+        """Of its one replica, when the portal has seen it too."""
+        return self.stack.wait_until(lambda: self._only_pid(version), 60)
+
+    def _only_pid(self, version):
+        found = self.replica_pids(version)
+        return next(iter(found)) if len(found) == 1 and found == pids(version) else None
+
+    def until_ready(self, version, replicas=1, seconds=120):
+        """Seconds until the portal says so."""
+        began = time.monotonic()
+        self.stack.wait_until(lambda: self._is_ready(version, replicas), seconds)
+        return time.monotonic() - began
+
+    def _is_ready(self, version, replicas):
+        return deployment(version).state == "ready" and len(self.replica_pids(version)) == replicas == len(pids(version))
+
+    def size(self, version, replicas):
+        """Exactly so many replicas: none is added for a queue of calls that a fault has made."""
+        self.bound(version, replicas, replicas, 8)
+        self.until_ready(version, replicas)
+
+    def bound(self, version, minimum, maximum, at_once):
+        """Between so many replicas, each with so many calls at once; nothing is said twice."""
+        one = deployment(version)
+        if (one.min_replicas, one.max_replicas, one.target_ongoing_requests) != (minimum, maximum, at_once):
+            actions.scale(version.created_by, one, minimum=minimum, maximum=maximum, target_ongoing_requests=at_once)
+
+    def seconds_until(self, condition, seconds=120):
+        began = time.monotonic()
+        self.stack.wait_until(condition, seconds)
+        return time.monotonic() - began
+
+    def troubles(self):
+        """What the operations page says now."""
+        watch.cache.clear()
+        return " ".join(str(trouble) for trouble in watch.overview()["troubles"])
 
 
 class Caller:
@@ -78,9 +145,9 @@ class Caller:
         self.number = version.number
         self.subscription, self.key = subscriber(version, app)
 
-    def call(self, income=10.0, timeout=60):
-        """(status, headers, document) of one inference; status 0 when there was no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+    def call(self, income=10.0, address="127.0.0.1"):
+        """(status, headers, document) of one inference, sent from `address`; status 0 when there was no answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(address, 0))
         try:
             headers = {"Authorization": f"Bearer {self.key}"}
             connection.request("POST", self.path, json.dumps(packages.plain_request(income)), headers)
@@ -91,17 +158,18 @@ class Caller:
         finally:
             connection.close()
 
-    def works(self):
-        """True when the right version gives the right answer."""
-        status, headers, document = self.call()
-        return status == 200 and headers["x-model-version"] == self.number and document["outputs"][0]["data"] == [9.0]
+    def works(self, income=10.0, score=9.0):
+        """True when the right version gives the right answer; by default the tiny model's."""
+        status, headers, document = self.call(income)
+        return status == 200 and (headers["x-model-version"], document["outputs"][0]["data"]) == (self.number, [score])
 
 
 class Load:
     """So many calls a second from some threads, as long as the block lasts. `calls`: (began, seconds, status, is right)."""
 
-    def __init__(self, caller, rate=100, threads=20):
+    def __init__(self, caller, rate=100, threads=20, income=10.0, score=9.0):
         self.calls = []
+        self._income, self._right = income, (caller.number, [score])
         self._caller, self._pause, self._over = caller, threads / rate, threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number / rate,), daemon=True) for number in range(threads)]
 
@@ -119,8 +187,8 @@ class Load:
         due = time.monotonic() + offset
         while not self._over.wait(max(0.0, due - time.monotonic())):
             began = time.monotonic()
-            status, headers, document = self._caller.call()
-            is_right = status != 200 or (headers.get("x-model-version"), document["outputs"][0]["data"]) == (self._caller.number, [9.0])
+            status, headers, document = self._caller.call(self._income)
+            is_right = status != 200 or (headers.get("x-model-version"), document["outputs"][0]["data"]) == self._right
             self.calls.append((began, time.monotonic() - began, status, is_right))
             due = max(due + self._pause, time.monotonic())
 

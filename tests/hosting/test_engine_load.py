@@ -1,0 +1,103 @@
+"""More calls than a version can take, and none at all, on the real engine through the real gateway.
+
+    python3 manage.py test -m slow tests/hosting/test_engine_load.py -q
+"""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hosting import measured, scale
+from hosting.drivers.base import driver
+from hosting.drivers.ray import MAX_ONGOING, MAX_QUEUED
+from hosting.exposition import Marketplace
+from marketplace.notices.models import Notice
+from tests.hosting import live
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+EXCESS = 40
+LONG = 60_000.0  # turns: about 0.15 s of work
+MOST = 3
+
+
+def at_once(caller, count, income):
+    """(status, headers, document) of `count` calls that are sent in the same moment."""
+    together = threading.Barrier(count)
+
+    def call(number):
+        together.wait()
+        return caller.call(income, address=f"127.0.0.{2 + number % 8}")
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+def test_a_full_queue_refuses_exactly_the_excess_and_says_when(fleet):
+    """What a replica runs and what waits for it is answered; whoever is too much is told at once, in words, when to come again."""
+    caller = fleet.caller(fleet.looping)
+    fleet.until_ready(fleet.looping)
+    answers = at_once(caller, MAX_ONGOING + MAX_QUEUED + EXCESS, LONG)
+    statuses = Counter(status for status, _headers, _document in answers)
+    print(dict(statuses))
+    assert statuses == {200: MAX_ONGOING + MAX_QUEUED, 503: EXCESS}
+    for status, headers, problem in answers:
+        if status == 503:
+            assert int(headers["retry-after"]) >= 1
+            assert (problem["type"], problem["status"]) == ("/docs/problems/model-busy", 503)
+    assert caller.call(1.0)[0] == 200
+
+
+def test_replicas_follow_the_load_down_to_none_and_back(fleet):
+    """1 → most → 0 → the first call wakes it; every step is on the Deployment tab, and nobody is told of a crash."""
+    version = fleet.looping
+    crashed = live.deployment(version).replicas.filter(state="crashed").count()
+    fleet.bound(version, 0, MOST, 1)
+    with live.Load(fleet.caller(version), rate=50, threads=6, income=LONG, score=2 * LONG) as load:
+        up = fleet.seconds_until(lambda: len(live.pids(version)) == MOST, 90)
+    asleep = fleet.seconds_until(lambda: live.deployment(version).state == "scaled_to_zero", 300)
+    caller = fleet.caller(version)
+    woken = time.monotonic()
+    assert caller.works(1.0, 2.0), "the first call of a sleeping version is held, not failed"
+    cold = time.monotonic() - woken
+    awake = fleet.until_ready(version)
+    print(f"up {up:.1f} s, asleep {asleep:.1f} s, cold start {cold:.1f} s, ready {awake:.1f} s, load {dict(load.statuses)}")
+    assert not load.wrong
+    one = live.deployment(version)
+    (chart,) = scale.charts([one], scale.span("1h")).values()
+    values = chart["series"][0]["values"]
+    assert max(values) == MOST
+    assert one.replicas.filter(state="crashed").count() == crashed
+    assert not Notice.objects.filter(kind="deployment.failed").exists()
+    fleet.size(version, 1)
+
+
+def test_what_replicas_count_reaches_the_portals_metrics(fleet):
+    """Three answers and a refusal: each figure of the server class arrives under the version's name."""
+    caller, name = fleet.caller(fleet.looping), live.deployment(fleet.looping).app_name
+    before = figures(name)
+    for income in (1.0, 1.0, 20_000.0):
+        assert caller.call(income)[0] == 200
+    status, headers, _problem = caller.call("nonsense")
+    assert status == 422
+    fleet.stack.wait_until(lambda: figures(name)["model_requests_total", "422"] > before["model_requests_total", "422"], 60)
+    after = figures(name)
+    risen = {key: after[key] - before[key] for key in after}
+    assert risen["model_requests_total", "200"] >= 3
+    assert risen["model_request_seconds_count", None] == sum(risen["model_requests_total", status] for status in ("200", "422"))
+    assert risen["model_batch_rows_sum", None] >= 3
+    assert ("model_in_flight", None) in after
+    assert headers["x-request-id"] in "\n".join(driver().logs(name)), "what a replica logs is found by the caller's request id"
+    fleet.stack.wait_until(lambda: measured.calls_since(fleet.looping, live.deployment(fleet.looping).created_at) >= 4, 30)
+
+
+def figures(application):
+    """{(sample, status): sum over replicas} of what the portal tells of one version."""
+    found = Counter()
+    for family in Marketplace().collect():
+        for sample in family.samples:
+            if sample.labels.get("application") == application and "le" not in sample.labels:
+                found[sample.name, sample.labels.get("status")] += sample.value
+    return found
