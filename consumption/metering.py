@@ -21,10 +21,11 @@ from psycopg import sql
 from catalog.models import RegisteredModel
 from consumption import quota, spool
 from consumption.models import ApiKey, QuotaLease, SpoolOffset, StaleHour, UsageDay, UsageHour
-from consumption.spool import Event, SegmentReader
+from consumption.spool import SegmentReader
 
 log = logging.getLogger(__name__)
 ROLL_UP_LOCK = 0x6D65746572
+NOTE_EVERY_S = 60
 KEEP_SHIPPED_S = 72 * 3600
 KEEP_SHIPPED_BYTES = 1 << 30
 
@@ -40,8 +41,7 @@ ON CONFLICT DO NOTHING
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
     application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
-    duration_us bigint, response_bytes bigint, units bigint, http_status smallint, outcome smallint);
-TRUNCATE spooled
+    duration_us bigint, response_bytes bigint, units bigint, http_status smallint, outcome smallint) ON COMMIT DELETE ROWS
 """
 # The rows that were new come back summed, so that a batch of thousands costs a few rows.
 INSERT_SPOOLED = """
@@ -53,14 +53,23 @@ WITH fresh AS (
       request_bytes, response_bytes, (%s::text[])[environment + 1], false
   FROM spooled
   ON CONFLICT DO NOTHING
-  RETURNING subscription_id, date_trunc('hour', at, 'UTC') AS hour, units
+  RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
 )
-SELECT subscription_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2
+SELECT subscription_id, key_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2, 3
+"""
+MOVE_POSITION = """
+INSERT INTO consumption_spooloffset (spool, "offset", shipped_at) VALUES (%s, %s, now())
+ON CONFLICT (spool) DO UPDATE SET "offset" = excluded."offset", shipped_at = excluded.shipped_at
+"""
+# The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events.
+MARK_STALE = """
+INSERT INTO consumption_stalehour (hour, touched_at) SELECT hour, now() FROM unnest(%s::timestamptz[]) AS hour ORDER BY hour
+ON CONFLICT (hour) DO UPDATE SET touched_at = consumption_stalehour.touched_at
 """
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TAIL = b"\xff\xff"
 # One row of COPY in binary: number of fields, then each field's length and value, big-endian.
-_COPY_ROW = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ih" * 2)
+_pack_row = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ih" * 2).pack
 
 
 # Shipping
@@ -71,7 +80,8 @@ class Shipper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._readers: dict[Path, SegmentReader] = {}
+        self._readers: dict[Path, SegmentReader[bytes]] = {}
+        self._noted: dict[int, float] = {}  # when the last use of a key was written down, by the monotonic clock
 
     def ship(self) -> int:
         """Copy all that ended since the last time. Returns the number of new events. Raises DatabaseError."""
@@ -93,40 +103,52 @@ class Shipper:
             self._readers.pop(path).close()  # what it had read is read again from the stored position
             raise
 
-    def _open(self, path: Path) -> SegmentReader | None:
+    def _open(self, path: Path) -> SegmentReader[bytes] | None:
         offset = SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
         try:
-            reader = SegmentReader(path, offset or 0)
+            reader = SegmentReader(path, offset or 0, copied)
         except FileNotFoundError:
             return None
         self._readers[path] = reader
         return reader
 
-    def _ship_reader(self, reader: SegmentReader) -> int:
+    def _ship_reader(self, reader: SegmentReader[bytes]) -> int:
         was_abandoned = reader.abandoned()
         before = reader.position
         new = 0
         while True:
-            events = reader.finished()
-            if events or reader.position != before:
-                new += store(reader.holder, events, reader.name, reader.position)
+            rows = reader.finished()
+            if rows or reader.position != before:
+                new += self._store(reader, rows)
             if reader.exhausted():
                 break
         if was_abandoned:
             new += self._finish(reader)
         return new
 
-    def _finish(self, reader: SegmentReader) -> int:
+    def _finish(self, reader: SegmentReader[bytes]) -> int:
         """The writer is gone: what it had begun is unknown; then the segment is put aside.
 
         Its position is forgotten first: killed in between, a shipper copies it once more, and nothing of it is new.
         """
         with transaction.atomic():
-            new = store(reader.holder, reader.unended(), reader.name, reader.position)
+            new = self._store(reader, reader.unended())
             SpoolOffset.objects.filter(spool=reader.name).delete()
         del self._readers[reader.path]
         put_aside(reader)
         return new
+
+    def _store(self, reader: SegmentReader[bytes], rows: list[bytes]) -> int:
+        fresh = store(reader.holder, rows, reader.name, reader.position)
+        self._note_last_use({key for _, key, _, _, _ in fresh})
+        return sum(count for _, _, _, count, _ in fresh)
+
+    def _note_last_use(self, keys: set[int]) -> None:
+        """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
+        now = time.monotonic()
+        if late := [key for key in keys if now - self._noted.get(key, -NOTE_EVERY_S) >= NOTE_EVERY_S]:
+            ApiKey.objects.filter(pk__in=late).update(last_used_at=Now())
+            self._noted.update(dict.fromkeys(late, now))
 
     def _settle_dead_holders(self) -> None:
         for holder in spool.dead_holders(self.folder):
@@ -135,60 +157,43 @@ class Shipper:
 
 
 @transaction.atomic
-def store(holder: str, events: list[Event], segment: str, position: int) -> int:
-    """Insert events, book their units, mark their hours and move the position, all in one. Returns how many were new."""
-    fresh = _insert(events) if events else []
-    spent: Counter[tuple[int, date]] = Counter()
-    for subscription_id, hour, _, units in fresh:
-        spent[subscription_id, quota.period_start(hour)] += units
-    _mark_stale({hour for _, hour, _, _ in fresh})
-    quota.settle(holder, {key: units for key, units in spent.items() if units})
-    _note_last_use(events)
-    SpoolOffset.objects.update_or_create(spool=segment, defaults={"offset": position})
-    return sum(count for _, _, count, _ in fresh)
+def store(holder: str, rows: list[bytes], segment: str, position: int) -> list[tuple[int, int, datetime, int, int]]:
+    """Insert `copied` calls, book their units, mark their hours and move the position, all in one.
 
-
-def _insert(events: list[Event]) -> list[tuple[int, datetime, int, int]]:
-    """What was new, by subscription and hour: calls and units."""
+    Returns what was new, summed: subscription, key, hour, calls, units.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(STAGE)
-        with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(_COPY_HEAD + b"".join(map(_row, events)) + _COPY_TAIL)
-        cursor.execute(INSERT_SPOOLED, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
-        return cursor.fetchall()
+        fresh = _insert(cursor, rows) if rows else []
+        if hours := sorted({hour for _, _, hour, _, _ in fresh}):
+            cursor.execute(MARK_STALE, [hours])
+        cursor.execute(MOVE_POSITION, [segment, position])
+    spent: Counter[tuple[int, date]] = Counter()
+    for subscription_id, _, hour, _, units in fresh:
+        spent[subscription_id, quota.period_start(hour)] += units
+    quota.settle(holder, {key: units for key, units in spent.items() if units})
+    return fresh
 
 
-def _row(event: Event) -> bytes:
-    (event_id, at_us, subscription, key, application, team, model, version, request_bytes, environment,
-     duration_us, response_bytes, units, http_status, outcome) = event  # fmt: skip
-    return _COPY_ROW.pack(
+def _insert(cursor: CursorWrapper, rows: list[bytes]) -> list[tuple[int, int, datetime, int, int]]:
+    cursor.execute(STAGE)
+    with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(_COPY_HEAD + b"".join(rows) + _COPY_TAIL)
+    cursor.execute(INSERT_SPOOLED, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
+    return cursor.fetchall()
+
+
+def copied(
+    event_id: bytes, at_us: int, subscription: int, key: int, application: int, team: int, model: int, version: int,
+    request_bytes: int, environment: int, duration_us: int, response_bytes: int, units: int, http_status: int, outcome: int,
+) -> bytes:  # fmt: skip
+    """The fields of a spool.Event as one row of COPY."""
+    return _pack_row(
         15, 16, event_id, 8, at_us, 8, subscription, 8, key, 8, application, 8, team, 8, model, 8, version,
-        8, request_bytes, 2, ENVIRONMENT_CODES[environment], 8, duration_us, 8, response_bytes, 8, units,
-        2, http_status, 2, OUTCOME_CODES[outcome],
+        8, request_bytes, 2, environment, 8, duration_us, 8, response_bytes, 8, units, 2, http_status, 2, outcome,
     )  # fmt: skip
 
 
-OUTCOME_CODES = {name: code for code, name in enumerate(spool.OUTCOMES)}
-ENVIRONMENT_CODES = {name: code for code, name in enumerate(spool.ENVIRONMENTS)}
-
-
-def _mark_stale(hours: set[datetime]) -> None:
-    """The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events."""
-    StaleHour.objects.bulk_create(
-        [StaleHour(hour=hour, touched_at=timezone.now()) for hour in sorted(hours)],
-        update_conflicts=True, unique_fields=["hour"], update_fields=["touched_at"],
-    )  # fmt: skip
-
-
-def _note_last_use(events: list[Event]) -> None:
-    """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
-    used = {event.key_id for event in events}
-    if used:
-        old = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
-        ApiKey.objects.filter(old, pk__in=used).update(last_used_at=Now())
-
-
-def put_aside(reader: SegmentReader) -> None:
+def put_aside(reader: SegmentReader[bytes]) -> None:
     """Keep a shipped segment for three days, cut to what was used, in case the database is restored from a backup."""
     shelf = reader.path.parent / "shipped"
     shelf.mkdir(exist_ok=True)
@@ -239,13 +244,16 @@ GROUP BY 1, subscription_id, version_id
 
 
 @transaction.atomic
-def roll_up() -> int:
-    """Recompute the hours that got events, and their days, from events. Returns how many hours. One at a time."""
+def roll_up(stale_s: float = 0) -> int:
+    """Recompute the hours that got events, and their days, from events; only those that wait for `stale_s` seconds or more.
+
+    Returns how many hours. One at a time: a second one leaves at once.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ROLL_UP_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute("DELETE FROM consumption_stalehour RETURNING hour")
+        cursor.execute("DELETE FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' RETURNING hour", [stale_s])
         hours = sorted(hour for (hour,) in cursor.fetchall())
         if hours:
             days = sorted({hour.astimezone(UTC).date() for hour in hours})
@@ -265,8 +273,8 @@ def mark_all_stale() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO consumption_stalehour (hour, touched_at)"
-            " SELECT DISTINCT date_trunc('hour', at), now() FROM consumption_usageevent"
-            " ON CONFLICT (hour) DO UPDATE SET touched_at = now()"
+            " SELECT DISTINCT date_trunc('hour', at, 'UTC'), 'epoch'::timestamptz FROM consumption_usageevent"
+            " ON CONFLICT (hour) DO UPDATE SET touched_at = excluded.touched_at"
         )
 
 

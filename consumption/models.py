@@ -362,7 +362,10 @@ class QuotaLease(models.Model):
 
 
 class StaleHour(models.Model):
-    """An hour with events that its roll-up has not seen; written with the events, deleted with the recomputed rows."""
+    """An hour with events that its roll-up has not seen; written with the events, deleted with the recomputed rows.
+
+    `touched_at` is when the first of them came.
+    """
 
     hour = models.DateTimeField(primary_key=True)
     touched_at = models.DateTimeField(default=timezone.now)

@@ -53,7 +53,7 @@ def bring_back(subscription_id: int, start: date, holder: str, unspent: int) -> 
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle(holder: str, spent: dict[tuple[int, date], int]) -> None:
     """Book shipped units: {(subscription, period start): units}. Call it in the transaction that stores the events."""
     for (subscription_id, start), units in sorted(spent.items()):

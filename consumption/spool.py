@@ -18,9 +18,9 @@ import os
 import random
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 OUTCOMES = ("ok", "client_error", "upstream_error", "aborted", "unknown", "refused")
@@ -41,7 +41,11 @@ _SEAL = struct.Struct("<BI")  # marker, CRC32 of the part
 _END_AT = 96
 _START_SIZE, _END_SIZE = _START.size, _END.size
 _SEAL_SIZE = _SEAL.size
+_unpack_seal, _unpack_start, _unpack_end = _SEAL.unpack_from, _START.unpack, _END.unpack
 assert _SEAL_SIZE + _START_SIZE <= _END_AT and _END_AT + _SEAL_SIZE + _END_SIZE <= SLOT
+
+
+Made = TypeVar("Made")
 
 
 class SpoolFull(Exception):
@@ -49,7 +53,7 @@ class SpoolFull(Exception):
 
 
 class Event(NamedTuple):
-    """One call as it goes to Postgres. Times in microseconds, sizes in bytes."""
+    """One call. Times in microseconds, sizes in bytes; `environment` and `outcome` are places in ENVIRONMENTS and OUTCOMES."""
 
     event_id: bytes
     at_us: int
@@ -60,12 +64,12 @@ class Event(NamedTuple):
     model_id: int
     version_id: int
     request_bytes: int
-    environment: str
+    environment: int
     duration_us: int
     response_bytes: int
     units: int
     http_status: int
-    outcome: str
+    outcome: int
 
 
 class Segment:
@@ -191,13 +195,14 @@ class Spool:
         return Segment(self.folder / f"{self.holder}-{self._number:06d}.spool", self.holder)
 
 
-class SegmentReader:
-    """The reading side of one segment."""
+class SegmentReader(Generic[Made]):
+    """The reading side of one segment. `make` gets the fields of an Event, one by one, for each call that is handed out."""
 
-    def __init__(self, path: Path, position: int = 0) -> None:
+    def __init__(self, path: Path, position: int = 0, make: Callable[..., Made] = Event) -> None:  # type: ignore[assignment]
         self.path = path
         self.name = path.stem
         self.holder = path.stem.rsplit("-", 1)[0]
+        self._make = make
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._view = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ) if os.fstat(self._fd).st_size else b""
         self._limit = max(0, (len(self._view) - HEADER) // SLOT)
@@ -214,17 +219,12 @@ class SegmentReader:
         """Calls that have begun and not ended."""
         return len(self._open)
 
-    def finished(self, limit: int = 20_000) -> list[Event]:
+    def finished(self, limit: int = 20_000) -> list[Made]:
         """The calls that ended since the last look, at most `limit` new slots."""
         looked, self._open = self._open, []
-        found = [event for slot in looked if (event := self._look(slot))]
-        stop = min(self._limit, self._next + limit)
-        while self._next < stop and self._view[HEADER + self._next * SLOT]:
-            slot = self._next
-            self._next += 1
-            event = self._look(slot)
-            if event:
-                found.append(event)
+        used = self._used(limit)
+        found = [*self._ended(looked), *self._ended(range(self._next, used))]
+        self._next = used
         return found
 
     def abandoned(self) -> bool:
@@ -235,11 +235,11 @@ class SegmentReader:
             return False
         return True
 
-    def unended(self) -> list[Event]:
+    def unended(self) -> list[Made]:
         """The begun calls as `unknown` events of zero units; only for an abandoned segment."""
         starts = (self._start(slot) for slot in self._open)
         self._open = []
-        return [Event(*start, 0, 0, 0, 0, "unknown") for start in starts if start]
+        return [self._make(*start, 0, 0, 0, 0, UNKNOWN) for start in starts if start]
 
     def exhausted(self) -> bool:
         """Has every used slot been looked at?"""
@@ -251,30 +251,33 @@ class SegmentReader:
             self._view.close()
         os.close(self._fd)
 
-    def _look(self, slot: int) -> Event | None:
-        start = self._start(slot)
-        end = self._end(slot)
-        if start is None or end is None:
-            self._open.append(slot)
-            return None
-        *rest, outcome = end
-        return Event(*start, *rest, OUTCOMES[outcome])
+    def _used(self, limit: int) -> int:
+        """The first slot from the next one on that is unused, or `limit` further. Slots are used in order."""
+        stop = min(self._limit, self._next + limit)
+        markers = self._view[HEADER + self._next * SLOT : HEADER + stop * SLOT : SLOT]
+        unused = markers.find(0)
+        return stop if unused < 0 else self._next + unused
 
-    def _start(self, slot: int) -> tuple | None:
-        part = self._sealed(HEADER + slot * SLOT, _START_SIZE)
-        if part is None:
-            return None
-        *fields, environment = _START.unpack(part)
-        return (*fields, ENVIRONMENTS[environment])
+    def _ended(self, slots: Iterable[int]) -> Iterator[Made]:
+        """What was made of those that have an end; the others are open. In one piece, because every call passes here."""
+        view, make, still_open = self._view, self._make, self._open.append
+        for slot in slots:
+            at = HEADER + slot * SLOT
+            end_at = at + _END_AT
+            marker, start_crc = _unpack_seal(view, at)
+            end_marker, end_crc = _unpack_seal(view, end_at)
+            start = view[at + _SEAL_SIZE : at + _SEAL_SIZE + _START_SIZE]
+            end = view[end_at + _SEAL_SIZE : end_at + _SEAL_SIZE + _END_SIZE]
+            if marker and end_marker and crc32(start) == start_crc and crc32(end) == end_crc:
+                yield make(*_unpack_start(start), *_unpack_end(end))
+            else:
+                still_open(slot)
 
-    def _end(self, slot: int) -> tuple | None:
-        part = self._sealed(HEADER + slot * SLOT + _END_AT, _END_SIZE)
-        return None if part is None else _END.unpack(part)
-
-    def _sealed(self, offset: int, size: int) -> bytes | None:
-        marker, crc = _SEAL.unpack_from(self._view, offset)
-        part = self._view[offset + _SEAL_SIZE : offset + _SEAL_SIZE + size]
-        return part if marker and crc32(part) == crc else None
+    def _start(self, slot: int) -> tuple[Any, ...] | None:
+        at = HEADER + slot * SLOT
+        marker, crc = _unpack_seal(self._view, at)
+        part = self._view[at + _SEAL_SIZE : at + _SEAL_SIZE + _START_SIZE]
+        return _unpack_start(part) if marker and crc32(part) == crc else None
 
 
 def segments(folder: Path) -> Iterator[Path]:

@@ -47,11 +47,10 @@ def torn_slots(folder):
 
 
 def torn(reader):
-    used = 0
-    while used < reader._limit and reader._view[spool.HEADER + used * spool.SLOT]:
-        used += 1
-    ends = [slot for slot in range(used) if reader._view[spool.HEADER + slot * spool.SLOT + spool._END_AT]]
-    bad = sum(reader._start(slot) is None for slot in range(used)) + sum(reader._end(slot) is None for slot in ends)
+    used, view = reader._used(spool.SLOTS), reader._view
+    whole = len(reader.finished(spool.SLOTS))
+    ends = sum(bool(view[spool.HEADER + slot * spool.SLOT + spool._END_AT]) for slot in range(used))
+    bad = sum(reader._start(slot) is None for slot in range(used)) + ends - whole
     reader.close()
     return bad
 

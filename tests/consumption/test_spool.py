@@ -37,7 +37,7 @@ def test_a_finished_call_is_read_back_whole(tmp_path):
     journal = spool.Spool(tmp_path)
     ticket = call(journal)
     events, [reader] = read_all(tmp_path)
-    assert events == [spool.Event(ticket.event_id, NOW_US, *WHO, 153, "prod", 900, 147, 1, 200, "ok")]
+    assert events == [spool.Event(ticket.event_id, NOW_US, *WHO, 153, 0, 900, 147, 1, 200, spool.OK)]
     assert reader.position == 1 and not reader.abandoned()
 
 
@@ -59,7 +59,7 @@ def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path)
     events, [reader] = read_all(tmp_path)
     assert len(events) == 1 and reader.abandoned()
     [unknown] = reader.unended()
-    assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (ticket.event_id, "unknown", 0, "test")
+    assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (ticket.event_id, spool.UNKNOWN, 0, 1)
 
 
 @pytest.mark.parametrize("damaged", [7, 40, spool._END_AT + 3, spool._END_AT + 20])
