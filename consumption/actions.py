@@ -169,6 +169,22 @@ def revoke_key(by, key, reason=""):
 
 
 @transaction.atomic
+def revoke_named(by, kids, reason):
+    """End the live keys of these kids and tell their teams. Returns them; other kids are passed over."""
+    return [_end_loudly(by, key, reason) for key in _not_revoked(kids)]
+
+
+@transaction.atomic
+def revoke_leaked(by, leaked, reason):
+    """End the live keys whose texts stand in `leaked` (bytes) and tell their teams. Returns them.
+
+    An invented text that has the kid of a live key ends nothing.
+    """
+    texts = {text[4 : 4 + keys.KID].decode(): text for text in keys.find_texts(leaked)}
+    return [_end_loudly(by, key, reason) for key in _not_revoked(texts) if _is_text_of(key, texts[key.kid])]
+
+
+@transaction.atomic
 def rehash_key(by, key_id, *, old, mac, pepper_version):
     """Keep a key's digest under another pepper: `mac` takes the place of `old`, both hex. Nothing happens when `old` is gone.
 
@@ -189,6 +205,24 @@ def _mint(by, subscription, name, life, networks):
     )  # fmt: skip
     record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat(), networks=networks)
     return key, minted.text
+
+
+def _not_revoked(kids):
+    return ApiKey.objects.exclude(state=ApiKey.State.REVOKED).filter(kid__in=kids).select_related("subscription__application__team")
+
+
+def _is_text_of(key, text):
+    return keys.verify(text, key.mac, settings.KEY_PEPPERS.get(key.pepper_version, ""))
+
+
+def _end_loudly(by, key, reason):
+    """Revoke for a reason that its team has to know of."""
+    revoke_key(by, key, reason)
+    tell(
+        User.objects.on_teams([key.subscription.application.team]), "subscription", f"{key} was revoked: make a new one",
+        body=reason, url=key.subscription.get_absolute_url(), key=f"key-revoked:{key.pk}",
+    )  # fmt: skip
+    return key
 
 
 def _usual(networks):

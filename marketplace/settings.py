@@ -251,6 +251,7 @@ ENGINE_METRICS_URLS = os.environ.get("ENGINE_METRICS_URLS", "").split()  # of it
 # What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
 SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
+TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/tombstones.py
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 # Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.

@@ -99,6 +99,7 @@ class KeyRing:
         self._loading: dict[bytes, asyncio.Future[None]] = {}
         self._unknown: dict[bytes, float] = {}
         self._overtaken: dict[bytes, int] = {}
+        self._buried: dict[bytes, frozenset[str]] = {}
         self._failures: dict[str, tuple[float, int]] = {}
         self._down_until = 0.0
         self._looks_due = 0.0
@@ -106,6 +107,8 @@ class KeyRing:
     def known(self, raw: bytes, now: float, address: str) -> Subscriber | None:
         """The subscriber of a key, without I/O. None: it has to be loaded first. Raises Problem."""
         kid = raw[4:12]
+        if kid in self._buried and self._is_buried(raw):
+            raise self.failed(address, now)
         record = self.records.get(kid)
         if record is None:
             self._not_cached(raw, kid, now, address)
@@ -132,6 +135,8 @@ class KeyRing:
     def standing(self, raw: bytes) -> Subscriber | None:
         """The subscriber of a key that was good when its call began; None: it has to be loaded. Raises Problem when it has ended."""
         record = self.records.get(raw[4:12])
+        if raw[4:12] in self._buried and self._is_buried(raw):
+            raise problems.not_recognised()
         if record is None:
             if raw[4:12] in self._unknown:
                 raise problems.not_recognised()
@@ -170,6 +175,11 @@ class KeyRing:
         if len(self._overtaken) > self.limits.unknown_keys:
             del self._overtaken[next(iter(self._overtaken))]
 
+    def bury(self, kid: bytes, macs: Iterable[str]) -> None:
+        """Refuse a key from now on, whatever Postgres says: the text that has one of these digests; none: any text of that kid."""
+        before, fresh = self._buried.get(kid), frozenset(macs)
+        self._buried[kid] = fresh if before is None else before | fresh if before and fresh else frozenset()
+
     def failed(self, address: str, now: float) -> problems.Problem:
         """The answer to a key that is not recognised; the twenty-first in a minute from one address is 429."""
         since, count = self._failures.get(address, (now, 0))
@@ -186,6 +196,10 @@ class KeyRing:
         if pepper is None:
             raise problems.away("This API key cannot be checked here.")
         return hmac.compare_digest(hmac.digest(pepper, raw, "sha256").hex(), record.mac)
+
+    def _is_buried(self, raw: bytes) -> bool:
+        macs = self._buried[raw[4:12]]
+        return not macs or any(keys.mac(raw, pepper) in macs for pepper in self.peppers.values())
 
     def _strengthen(self, record: Subscriber, raw: bytes) -> None:
         """A key that was kept under an older pepper is to be kept under the current one; asked once for each record."""

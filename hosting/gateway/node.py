@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from consumption import keys, quota
+from consumption import keys, quota, tombstones
 from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
@@ -24,7 +24,7 @@ from hosting.gateway.lanes import Lanes
 from hosting.gateway.pool import Pool
 from hosting.gateway.problems import Problem, away
 from hosting.gateway.protocol import Doorway
-from hosting.gateway.redis_line import Ear, Redis, pack
+from hosting.gateway.redis_line import Ear, Redis, RedisAway, RedisError, pack
 from hosting.gateway.resolve import Snapshot
 from hosting.gateway.slots import Board
 from marketplace.lib import disk
@@ -90,6 +90,8 @@ class Node:
         self.environments_open = len(ENVIRONMENTS)  # fewer as the disk fills: first the last one, test, then all
         self.connections: set[Any] = set()
         self._epoch = 0
+        self._tombstones_seen = (0, 0)
+        self._ask_for_tombstones_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._snapshot_nudge = asyncio.Event()
         self._key_nudge = asyncio.Event()
@@ -113,6 +115,7 @@ class Node:
         """Connect to what is there; what is not there is looked for by the loops."""
         await self.redis.start()
         self.ear.start()
+        await self._look_at_tombstones()
         try:
             await self._look_at_clock()
             await self._look_at_models()
@@ -125,6 +128,7 @@ class Node:
         self._every(0.05, self._sync)
         self._every(0.25, self._tick)
         self._every(1.0, self._look_at_disk)
+        self._every(0.5, self._look_at_tombstones)
         self._every(1.0, self._tell)
         await self._look_at_disk()
         await self._tick()
@@ -197,6 +201,22 @@ class Node:
     async def _look_at_key(self, raw: bytes) -> None:
         with contextlib.suppress(Problem):  # Postgres is away: it is looked at again with the next tick
             await self.keys.fetch(raw)
+
+    async def _look_at_tombstones(self) -> None:
+        """The file that the emergency command writes on this machine; and what was told to Redis while nobody listened."""
+        with contextlib.suppress(FileNotFoundError):
+            facts = os.stat(settings.TOMBSTONES_FILE)
+            if (facts.st_size, facts.st_mtime_ns) != self._tombstones_seen:
+                self._tombstones_seen = (facts.st_size, facts.st_mtime_ns)
+                self._bury(tombstones.from_file(settings.TOMBSTONES_FILE))
+        if time.monotonic() >= self._ask_for_tombstones_at:
+            with contextlib.suppress(RedisAway, RedisError):
+                self._bury(tombstones.read(await self.redis.ask(pack("HVALS", tombstones.KEY))))
+                self._ask_for_tombstones_at = time.monotonic() + 5.0
+
+    def _bury(self, found: list[tombstones.Tombstone]) -> None:
+        for tombstone in found:
+            self.keys.bury(tombstone.kid.encode(), tombstone.macs)
 
     async def _look_at_disk(self) -> None:
         self.room = disk.room(self.spool.folder)
@@ -308,7 +328,9 @@ class Node:
         except ValueError:
             message = {}
         kind = message.get("kind", "")
-        if kind in ("revoke", "key"):
+        if kind == "tombstone":
+            self._bury(tombstones.read([payload]))
+        elif kind in ("revoke", "key"):
             self.keys.revoke(str(message.get("kid", "")).encode())
         else:
             self._key_nudge.set()

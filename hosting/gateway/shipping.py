@@ -1,7 +1,7 @@
 """The process beside the workers that copies the spool to Postgres and keeps the newest hours rolled up.
 
-It also settles the journals of workers that were killed. When it is killed itself, its parent starts another one,
-which goes on from the position in Postgres.
+It also settles the journals of workers that were killed, and enters in Postgres the keys that were revoked while Postgres
+was away. When it is killed itself, its parent starts another one, which goes on from the position in Postgres.
 """
 
 import logging
@@ -10,12 +10,17 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from consumption.tombstones import Tombstone
 
 log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
 ROLL_UP_EVERY_S = 2.0
+TOMBSTONES_EVERY_S = 5.0
 SHARE = 4  # a roll-up may take a fifth of the time, not more
 
 
@@ -28,6 +33,8 @@ class Shipping:
         self.shipper = Shipper(folder)
         self.is_ending = False
         self._roll_up_at = 0.0
+        self._tombstones_at = 0.0
+        self._entered: set[Tombstone] = set()
 
     def run(self) -> None:
         """Until SIGTERM; then once more, so that nothing of a graceful stop is left for later."""
@@ -43,7 +50,7 @@ class Shipping:
         """Ship, then roll up if it is time. Postgres being away is no news here: the spool waits."""
         from django.db import DatabaseError, InterfaceError, connection
 
-        from consumption import metering
+        from consumption import metering, tombstones
 
         try:
             self.shipper.ship()
@@ -52,6 +59,9 @@ class Shipping:
                 metering.roll_up()
                 took = time.monotonic() - began
                 self._roll_up_at = time.monotonic() + max(ROLL_UP_EVERY_S, SHARE * took)
+            if time.monotonic() >= self._tombstones_at:
+                tombstones.enter(self._entered)
+                self._tombstones_at = time.monotonic() + TOMBSTONES_EVERY_S
         except (DatabaseError, InterfaceError) as error:
             log.warning("usage waits in the spool: %s", str(error).strip().splitlines()[0] if str(error) else "no database")
             connection.close()
