@@ -177,7 +177,7 @@ class Gateway:
         self.stop()
 
     def said(self):
-        return (self.folder / "gateway.log").read_text()[-3000:]
+        return (self.folder / "gateway.log").read_text()[-1500:]
 
     def children(self):
         """Pids of the workers and the shipping process, by name."""
