@@ -4,7 +4,8 @@
 pip's and npm's own settings); `rm -r .peers` removes them. What cannot be installed is said and skipped.
 
 What they do for a call is less than what ours does, so the ratio flatters them: LiteLLM checks one master key and passes the
-request through, without a database; Express-Gateway counts a rate in memory and proxies, without a key.
+request through, without a database; Express-Gateway only proxies, since its key and rate policies on emulated Redis were
+measured to answer one call in seconds.
 """
 
 import json
@@ -140,11 +141,10 @@ def _start_express(where: Where) -> tuple[list[str], dict[str, str]]:
         "http": {"port": where.port, "hostname": "127.0.0.1"},
         "apiEndpoints": {"bench": {"host": "*", "paths": "/*"}},
         "serviceEndpoints": {"stub": {"url": f"http://127.0.0.1:{where.stub}"}},
-        "policies": ["proxy", "rate-limit"],
-        "pipelines": {"bench": {"apiEndpoints": ["bench"], "policies": [
-            {"rate-limit": [{"action": {"max": 10**9, "windowMs": 60_000}}]},
-            {"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]},
-        ]}},
+        "policies": ["proxy"],
+        "pipelines": {"bench": {
+            "apiEndpoints": ["bench"], "policies": [{"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]}],
+        }},
     }  # fmt: skip
     system = {"db": {"redis": {"emulate": True, "namespace": "EG"}}, "crypto": {"cipherKey": "bench", "algorithm": "aes256", "saltRounds": 10}}
     (where.folder / "gateway.config.yml").write_text(json.dumps(gateway))
