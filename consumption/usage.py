@@ -14,7 +14,6 @@ SERIES = [
     ("Answered", "1", ("ok",)),
     ("Caller's errors", "warn", ("client_errors",)),
     ("Model's errors", "bad", ("upstream_errors", "aborted", "unknown")),
-    ("Refused by a limit", "neutral", ("refused",)),
 ]
 
 

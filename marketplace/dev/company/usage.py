@@ -24,7 +24,7 @@ BATCH = 5_000
 WEEKDAYS = np.array([1.1, 1.0, 1.0, 0.97, 0.88, 0.22, 0.14])  # Monday first
 # Share of a day's calls per hour (UTC): office hours of the United States.
 HOURS = np.array([2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 11, 9, 9, 10, 9, 7, 4, 3], dtype=float)
-OUTCOMES = (("ok", 200, 0.985), ("client_error", 422, 0.009), ("upstream_error", 502, 0.002), ("refused", 429, 0.004))
+OUTCOMES = (("ok", 200, 0.989), ("client_error", 422, 0.009), ("upstream_error", 502, 0.002))  # what a limit refuses is no event
 SUSPENDED_DAYS_AGO = 6
 
 
@@ -76,7 +76,7 @@ def moments(use: Use, day: datetime, back: int, generator: np.random.Generator) 
 def call(at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator) -> tuple[Any, ...]:
     outcome, status = drawn_outcome(generator.random())
     served = outcome in ("ok", "client_error")
-    duration = int(generator.lognormal(9.1, 0.45)) if outcome != "refused" else int(generator.integers(150, 400))
+    duration = int(generator.lognormal(9.1, 0.45))
     units = 1 if outcome == "ok" else 0
     identity = UUID(bytes=generator.bytes(16), version=4)
     sizes = (int(generator.integers(300, 900)), int(generator.integers(180, 420)) if served else 160)
