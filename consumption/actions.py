@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import keys
+from consumption import keys, revocations
 from consumption.models import ApiKey, Application, Plan, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
@@ -237,6 +237,7 @@ def _end(by, key, reason):
     transition(key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1)
     record(by, "key.revoke", key, reason=reason)
     nudge("revoke", kid=key.kid, epoch=key.epoch)
+    revocations.note(key.kid)
     return key
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Sum
@@ -26,8 +27,6 @@ from consumption.spool import SegmentReader
 log = logging.getLogger(__name__)
 ROLL_UP_LOCK = 0x6D65746572
 NOTE_EVERY_S = 60
-KEEP_SHIPPED_S = 72 * 3600
-KEEP_SHIPPED_BYTES = 1 << 30
 
 # For events from elsewhere than a spool (the demo's past): one array per column, in this order.
 INSERT_EVENTS = """
@@ -194,7 +193,7 @@ def copied(
 
 
 def put_aside(reader: SegmentReader[bytes]) -> None:
-    """Keep a shipped segment for three days, cut to what was used, in case the database is restored from a backup."""
+    """Keep a shipped segment a while, cut to what was used: it is shipped again when the database is restored from a backup."""
     shelf = reader.path.parent / "shipped"
     shelf.mkdir(exist_ok=True)
     with open(reader.path, "r+b") as file:
@@ -205,11 +204,11 @@ def put_aside(reader: SegmentReader[bytes]) -> None:
 
 
 def _clear_shelf(shelf: Path) -> None:
-    room = KEEP_SHIPPED_BYTES
+    room = settings.SPOOL_KEEP_MIB << 20
     for path in sorted(shelf.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
         about = path.stat()
         room -= about.st_size
-        if room < 0 or time.time() - about.st_mtime > KEEP_SHIPPED_S:
+        if room < 0 or time.time() - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
             path.unlink()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from consumption.models import QuotaLease, QuotaPeriod
@@ -73,6 +73,33 @@ def release(holders: Iterable[str]) -> int:
         lease.delete()
         returned += unspent
     return returned
+
+
+# Of each subscription and month: the units of its events, where the plan has a quota or a period is there already.
+RECOUNT = """
+WITH counted AS (
+  SELECT e.subscription_id, date_trunc('month', e.at, 'UTC') AT TIME ZONE 'UTC' AS month, sum(e.units)::bigint AS units
+  FROM consumption_usageevent e WHERE NOT e.is_demo GROUP BY 1, 2
+)
+INSERT INTO consumption_quotaperiod (subscription_id, period_start, quota, leased, used)
+SELECT c.subscription_id, c.month::date, greatest(coalesce(plan.monthly_quota, 0), c.units), c.units, c.units
+FROM counted c
+JOIN consumption_subscription s ON s.id = c.subscription_id
+JOIN consumption_plan plan ON plan.id = s.plan_id
+WHERE plan.monthly_quota IS NOT NULL
+   OR EXISTS (SELECT 1 FROM consumption_quotaperiod q WHERE q.subscription_id = c.subscription_id AND q.period_start = c.month::date)
+ON CONFLICT (subscription_id, period_start) DO UPDATE
+SET quota = greatest(consumption_quotaperiod.quota, excluded.used), leased = excluded.used, used = excluded.used
+"""
+
+
+@transaction.atomic
+def recount() -> None:
+    """Set every period to what its events say, with nothing leased. Only while no gateway runs: it ends all leases."""
+    QuotaLease.objects.all().delete()
+    QuotaPeriod.objects.update(leased=0, used=0)
+    with connection.cursor() as cursor:
+        cursor.execute(RECOUNT)
 
 
 def _locked(subscription_id: int, start: date, quota: int) -> QuotaPeriod:

@@ -251,6 +251,10 @@ ENGINE_METRICS_URLS = os.environ.get("ENGINE_METRICS_URLS", "").split()  # of it
 # What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
 SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
+# Shipped segments stay this long, but not more than so much of them: a restore ships again what its backup did not have.
+SPOOL_KEEP_HOURS = int(os.environ.get("SPOOL_KEEP_HOURS", "72"))
+SPOOL_KEEP_MIB = int(os.environ.get("SPOOL_KEEP_MIB", "1024"))
+REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocations.py
 TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/tombstones.py
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
 ROLL_UP_EVERY_S = 2.0
 TOMBSTONES_EVERY_S = 5.0
-SHARE = 4  # a roll-up may take a fifth of the time, not more
+SHARE = 9  # a roll-up may take a tenth of the time, not more: a busy hour is recomputed whole each time
 
 
 class Shipping:
