@@ -1,0 +1,42 @@
+"""After the database was restored from a backup, and before anything is served: what it forgot comes back from the journals.
+
+Usage from the segments that were kept after shipping, revocations from their file. Nothing else may run meanwhile.
+"""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from consumption import metering, quota, revocations, spool, tombstones
+from consumption.actions import revoke_named
+from consumption.models import SpoolOffset
+from marketplace.accounts.models import User
+
+REASON = "Revoked before the database was restored from a backup that did not know it yet."
+
+
+def replay(folder=None):
+    """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises DatabaseError, OSError."""
+    folder = Path(folder or settings.SPOOL_DIR)
+    keys = revoke_again()
+    events = ship_again(folder)
+    quota.recount()
+    metering.roll_up()
+    return {"events": events, "keys": keys}
+
+
+def revoke_again():
+    """Revoke what was revoked after the backup; by the system user `restore`. Returns the keys."""
+    kids = revocations.noted()
+    tombstones.enter(set())
+    return revoke_named(User.objects.system("restore"), kids, REASON)
+
+
+def ship_again(folder):
+    """Ship what the shelf holds and what was still waiting; events that are there already stay as they are. Returns the new ones."""
+    for path in [*folder.glob("shipped/*.spool")]:
+        path.rename(folder / path.name)
+    new = metering.Shipper(folder).ship()
+    waiting = [path.stem for path in spool.segments(folder)]
+    SpoolOffset.objects.exclude(spool__in=waiting).delete()
+    return new
