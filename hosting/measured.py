@@ -1,7 +1,7 @@
 """What a version really did, against what its publisher promised: availability, latency, throughput, error budget.
 
-Availability counts calls that the version answered (also with "your input is wrong") against those where it failed; what
-was refused by a limit or left by the caller says nothing about the version. Latency is measured by the gateway, over the
+Availability counts calls that the version answered (also with "your input is wrong") against those where it failed or was
+late; what was refused by a limit or left by the caller says nothing about the version. Latency is measured by the gateway, over the
 latest answered calls of the window. Demo events count as the calls that they stand for.
 """
 
@@ -98,13 +98,19 @@ def measured(version, days=WINDOW_DAYS):
     return Measured(
         days,
         (sums["good"] or 0) + (sums["theirs"] or 0),
-        sums["bad"] or 0,
+        (sums["bad"] or 0) + _late(version_id=version.pk, at__gte=since).count(),
         sampled,
         *percentiles,
         busiest or 0,
         probes["n"],
         probes["ok"],
     )
+
+
+def _late(**chosen):
+    """Calls that waited for an answer until their deadline. They are booked as broken off, for nobody knows whose fault it was;
+    here the promise is the publisher's."""
+    return UsageEvent.objects.filter(http_status=504, **chosen)
 
 
 def _latency(model_pk, since, version_pk=None):
@@ -183,6 +189,9 @@ def project():
         answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
     )
     found = {row["version__model"]: row for row in rows}
+    for late in _late(at__gte=since).values("model_id").annotate(calls=Count("pk")).order_by():
+        if late["model_id"] in found:
+            found[late["model_id"]]["failed"] += late["calls"]
     for model in RegisteredModel.objects.only("measured_availability", "measured_p95_ms"):
         facts = _facts(model, found.get(model.pk), since)
         if any(getattr(model, name) != value for name, value in facts.items()):

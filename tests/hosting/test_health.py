@@ -181,13 +181,13 @@ def usage(version, ok, upstream_errors=0, client_errors=0):
     return subscription
 
 
-def answered(subscription, version, milliseconds, count, days_ago):
-    """Events of answered calls, each of which took so long."""
+def called(subscription, version, milliseconds, count, days_ago, outcome="ok", status=200):
+    """Events of calls, each of which took so long."""
     at = timezone.now() - timedelta(days=days_ago)
     UsageEvent.objects.bulk_create(
         UsageEvent(
             event_id=uuid.uuid4(), at=at + timedelta(milliseconds=number), subscription_id=subscription.pk, key_id=1, application_id=1,
-            team_id=1, model_id=version.model_id, version_id=version.pk, outcome="ok", http_status=200, units=1,
+            team_id=1, model_id=version.model_id, version_id=version.pk, outcome=outcome, http_status=status, units=1,
             duration_us=milliseconds * 1000,
         )
         for number in range(count)
@@ -199,8 +199,8 @@ def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
     days' p95, weighted by their calls, would say 100 ms."""
     version = upstream.version
     subscription = usage(version, 1100)
-    answered(subscription, version, 10, 1000, days_ago=2)
-    answered(subscription, version, 1000, 100, days_ago=1)
+    called(subscription, version, 10, 1000, days_ago=2)
+    called(subscription, version, 1000, 100, days_ago=1)
     figures = measured.measured(version)
     assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (1100, 10, 1000, 1000)
     measured.project()
@@ -212,10 +212,23 @@ def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
     monkeypatch.setattr(measured, "SAMPLE", 50)
     version = upstream.version
     subscription = usage(version, 1100)
-    answered(subscription, version, 900, 100, days_ago=2)
-    answered(subscription, version, 10, 60, days_ago=1)
-    answered(subscription, version, 700, 60, days_ago=31)
+    called(subscription, version, 900, 100, days_ago=2)
+    called(subscription, version, 10, 60, days_ago=1)
+    called(subscription, version, 700, 60, days_ago=31)
     assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (50, 10)
+
+
+def test_calls_that_came_too_late_count_against_the_version(upstream):
+    """Booked as broken off, like those that their caller left (499); but a version that hangs is not available."""
+    version = upstream.version
+    subscription = usage(version, 990)
+    called(subscription, version, 30_000, 10, days_ago=1, outcome="aborted", status=504)
+    called(subscription, version, 500, 40, days_ago=1, outcome="aborted", status=499)
+    figures = measured.measured(version)
+    assert (figures.failed, figures.availability) == (10, Decimal("99.000"))
+    measured.project()
+    version.model.refresh_from_db()
+    assert version.model.measured_availability == Decimal("99.000")
 
 
 def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream):
