@@ -149,7 +149,7 @@ class _Question:
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._told = 0
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         self._told = status
 
     def on_data(self, data: bytes) -> None:

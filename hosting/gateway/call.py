@@ -37,7 +37,7 @@ CARRIED = {
     b"accept": b"accept: ",
     b"accept-encoding": b"accept-encoding: ",
 }
-RETURNED = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
+RETURNED = tuple((name, name + b": ") for name in (b"content-type", b"content-encoding", b"inference-header-content-length"))
 SMALL = 65536
 LEFT_TO_TRY_S = 0.05  # with less than this left of the deadline, a second try could only be late
 QUEUE_IS_FULL = b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
@@ -259,22 +259,19 @@ class Call:
 
     # What the upstream says
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         if status < 200 or status > 299:
             self.error_status = status
-            named = dict(headers)
-            self.head = named.get(b"content-type", b"")
-            self.says_when = b"retry-after" in named
+            self.head = headers.get(b"content-type", b"")
+            self.says_when = b"retry-after" in headers
             return
         assert self.version is not None and self.account is not None and self.ticket is not None
         self.status = status
         lines = [problems.status_line(status)]
-        length = None
-        for name, value in headers:
-            if name == b"content-length":
-                length = value
-            elif name in RETURNED:
-                lines += (name, b": ", value, b"\r\n")
+        for name, prefix in RETURNED:
+            if name in headers:
+                lines += (prefix, headers[name], b"\r\n")
+        length = headers.get(b"content-length")
         self.chunked = length is None
         framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %b\r\n" % length
         lines += (
@@ -389,6 +386,9 @@ class Call:
             return
         if self.ticket is not None:
             self._fail(problem, spool.UPSTREAM_ERROR)
+            return
+        if problem.after_s:
+            asyncio.get_running_loop().call_later(problem.after_s, self._refuse, problem.at_once())
             return
         if self.version is not None:
             self.node.counters.refused(problem.slug, self.version.id)

@@ -26,7 +26,9 @@ ACKED = slice(120, 128)  # tcpi_bytes_acked in Linux' struct tcp_info (RFC 4898,
 class Sink(Protocol):
     """Who waits for an answer."""
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None: ...
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Names are in lower case."""
+
     def on_data(self, data: bytes) -> None: ...
     def on_done(self) -> None: ...
     def on_failed(self, why: str, untouched: bool) -> None:
@@ -37,7 +39,7 @@ class Connection(asyncio.Protocol):
     """One connection to an upstream; serves one exchange at a time."""
 
     __slots__ = (
-        "pool", "origin", "transport", "parser", "sink", "headers", "head_bytes", "status", "body_bytes",
+        "pool", "origin", "transport", "parser", "on_header", "sink", "headers", "head_bytes", "status", "body_bytes",
         "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "paused", "closed",
     )  # fmt: skip
 
@@ -47,7 +49,8 @@ class Connection(asyncio.Protocol):
         self.transport: Any = None
         self.parser: Any = None
         self.sink: Sink | None = None
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: dict[bytes, bytes] = {}
+        self.on_header = self.headers.setdefault  # called by the parser for every header: no frame of ours for each
         self.head_bytes = 0  # received before the status was known, and what came with it
         self.status = 0
         self.body_bytes = 0
@@ -69,7 +72,7 @@ class Connection(asyncio.Protocol):
         now = time.monotonic()
         self.sink = sink
         self.head_bytes = self.body_bytes = 0
-        self.headers = []
+        self.headers.clear()
         self.deadline = now + first_byte_s
         self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
         if self.is_reused and self.origin.is_external:
@@ -134,23 +137,20 @@ class Connection(asyncio.Protocol):
         if self.sink is None:
             self.transport.abort()  # more than was asked for
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
         if status < 200 or self.sink is None:
             return
-        limits = self.pool.limits
-        if len(self.headers) > limits.response_header_count or (
+        headers, limits = self.headers, self.pool.limits
+        if len(headers) > limits.response_header_count or (
             self.head_bytes > limits.response_header_bytes
-            and sum(len(name) + len(value) for name, value in self.headers) > limits.response_header_bytes
+            and sum(len(name) + len(value) for name, value in headers.items()) > limits.response_header_bytes
         ):
             self.fail(MALFORMED)
             return
         self.status = status
         self.keeps = self.parser.should_keep_alive()
-        self.sink.on_head(status, self.headers)
+        self.sink.on_head(status, {name.lower(): value for name, value in headers.items()})
 
     def on_body(self, data: bytes) -> None:
         self.body_bytes += len(data)
@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self.status < 200:
-            self.headers = []
+            self.headers.clear()
             return
         sink, self.sink = self.sink, None
         if sink is None:
