@@ -19,6 +19,7 @@ LIMITS = {
     "quota": ("Monthly quota", "by their plan's monthly quota"),
     "concurrency": ("Calls at once", "by their plan's calls at once"),
     "upstream": ("Model full", "because the model was full"),
+    "load": ("Gateway busy", "because the gateway was too busy"),
 }
 DECISIONS = {
     "failure_mode_allowed": "admitted without Redis",
@@ -107,8 +108,8 @@ class Report:
 
     @property
     def shed(self):
-        """Calls that were turned away in the last hour because a model was full."""
-        return sum(found.get("upstream", 0) for found in self.lately.values())
+        """Calls that were turned away in the last hour because the gateway itself was too busy."""
+        return sum(found.get("load", 0) for found in self.lately.values())
 
     @property
     def shut_versions(self):

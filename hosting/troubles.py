@@ -57,6 +57,12 @@ def _stores(facts):
             "No call fails. Each gateway process keeps its share of every rate alone; background work waits for the sweeps.",
             "Read redis.log and start it again. Nothing in it needs to be restored.",
         )  # fmt: skip
+    if gateway.shed:
+        yield Trouble(
+            "warn", f"{gateway.shed} calls were turned away in the last hour because the gateway was too busy.",
+            "Callers of every model got 503 with Retry-After, those of test keys first.",
+            "Give it more processes (GATEWAY_WORKERS) or another machine.",
+        )  # fmt: skip
     if gateway.skew_s > SKEW_S:
         yield Trouble(
             "warn", f"A gateway machine's clock is {gateway.skew_s:.1f} s off Postgres' clock.",
