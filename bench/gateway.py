@@ -3,6 +3,7 @@
 `.venv/bin/python -m bench.gateway [seconds]`. All duties are on: keys, policies, rate and quota leases, spool, shipping.
 CPU is what the kernel booked on the process that answers (worker), and with the shipping process added.
 Peers that `python -m bench.peers` has installed are measured after it, one at a time, before the same stub.
+Ratios and differences are of neighbouring rounds, and of those the median; the table shows the least and the most too.
 The last line is one JSON object: cpu_ratio_to_hop, rps_per_core, added_p50_ms, and what they were made from;
 `peers` is {name: CPU microseconds per request}.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 from bench import ground, peers
 
 CONNECTIONS = 16
-ROUNDS = 3
+ROUNDS = 5
 PEER_WARM_S = 4.0
 FEWEST_CALLS = 100  # below, a clock tick of the kernel is too large a part of the sum
 BODY = b'{"inputs":[{"name":"income","datatype":"FP32","shape":[1],"data":[4000.0]},{"name":"debt","datatype":"FP32","shape":[1],"data":[300.0]}]}'
@@ -50,7 +51,7 @@ class Cost:
 
 
 def main() -> int:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
     with ground.ground() as folder:
         return compare(folder, seconds)
 
@@ -157,19 +158,24 @@ class Driver:
 def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door, others: dict[str, float]) -> int:
     """The table and the last line."""
 
-    def cpu(door: Door, process: str) -> float:
-        return statistics.median(cost.cpu_us[process] for cost in costs[door.name])
+    def cpu(door: Door, process: str) -> list[float]:
+        return [cost.cpu_us[process] for cost in costs[door.name]]
 
-    def p50(door: Door) -> float:
-        return statistics.median(run["p50_ms"] for run in steady[door.name])
+    def p50(door: Door) -> list[float]:
+        return [run["p50_ms"] for run in steady[door.name]]
 
-    hop_us, own_us, shipping_us = cpu(hop, "worker"), cpu(own, "worker"), cpu(own, "shipping")
+    median = statistics.median
+    hop_us, own_us, shipping_us = median(cpu(hop, "worker")), median(cpu(own, "worker")), median(cpu(own, "shipping"))
+    ratios = [ours / theirs for ours, theirs in zip(cpu(own, "worker"), cpu(hop, "worker"), strict=True)]
+    added = [ours - theirs for ours, theirs in zip(p50(own), p50(hop), strict=True)]
     best = max(cost.calls / cost.seconds for cost in costs[own.name])
     bad = sum(cost.bad for runs in costs.values() for cost in runs)
     facts = {
-        "cpu_ratio_to_hop": round(own_us / hop_us, 2),
+        "cpu_ratio_to_hop": round(median(ratios), 2),
         "rps_per_core": round(1e6 / own_us),
-        "added_p50_ms": round(p50(own) - p50(hop), 3),
+        "added_p50_ms": round(median(added), 3),
+        "cpu_ratio_to_hop_spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        "added_p50_ms_spread": [round(min(added), 3), round(max(added), 3)],
         "cpu_us_hop": round(hop_us, 1),
         "cpu_us_gateway": round(own_us, 1),
         "cpu_us_shipping": round(shipping_us, 1),
@@ -181,13 +187,15 @@ def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door,
     ground.table(
         "bench.gateway: one worker, all duties on, against an nginx hop before the same stub",
         [
-            ("CPU per request, nginx hop", f"{hop_us:7.1f} µs"),
-            ("CPU per request, gateway worker", f"{own_us:7.1f} µs   = {facts['cpu_ratio_to_hop']} × the hop (goal ≤ 4)"),
-            ("CPU per request, shipping", f"{shipping_us:7.1f} µs   together {facts['cpu_ratio_with_shipping']} × the hop"),
+            ("CPU per request, nginx hop", f"{hop_us:7.1f} µs   {spread(cpu(hop, 'worker'), 1)}"),
+            ("CPU per request, gateway worker", f"{own_us:7.1f} µs   {spread(cpu(own, 'worker'), 1)}"),
+            ("CPU ratio of the gateway to the hop", f"{facts['cpu_ratio_to_hop']:7.2f} ×    {spread(ratios, 2)}   goal ≤ 4"),
+            ("CPU per request, shipping", f"{shipping_us:7.1f} µs   {spread(cpu(own, 'shipping'), 1)}   together {facts['cpu_ratio_with_shipping']} × the hop"),
             ("requests a second per core", f"{facts['rps_per_core']:7d}      by CPU time (goal ≥ 6 000)"),
             ("requests a second, wall clock", f"{facts['wall_rps_one_worker']:7d}      load, stub and gateway share this machine"),
-            ("p50 at 200 a second, hop", f"{p50(hop):7.3f} ms"),
-            ("p50 at 200 a second, gateway", f"{p50(own):7.3f} ms   added {facts['added_p50_ms']} ms (goal ≤ 0.4)"),
+            ("p50 at 200 a second, hop", f"{median(p50(hop)):7.3f} ms   {spread(p50(hop), 3)}"),
+            ("p50 at 200 a second, gateway", f"{median(p50(own)):7.3f} ms   {spread(p50(own), 3)}"),
+            ("p50 added by the gateway", f"{facts['added_p50_ms']:7.3f} ms   {spread(added, 3)}   goal ≤ 0.4"),
             ("answers other than 200", f"{bad:7d}"),
             *(
                 (f"CPU per request, {peer.name}", f"{others[peer.name]:7.0f} µs   = {others[peer.name] / own_us:.0f} × ours (goal ≥ {peer.goal})")
@@ -198,6 +206,11 @@ def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door,
     )
     print(json.dumps(facts))
     return 0
+
+
+def spread(values: list[float], digits: int) -> str:
+    """The least and the most of all rounds."""
+    return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
 
 
 if __name__ == "__main__":
