@@ -17,6 +17,7 @@ log = logging.getLogger("hosting.engine")
 
 MOST_BODY_BYTES = 32 * 2**20
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
+LARGE_BYTES = 256 * 1024  # about ten milliseconds of reading
 TIMEOUT_S = 30.0  # what the gateway waits for a first byte unless the version declares something else
 GRACE_S = 1.0
 
@@ -121,11 +122,25 @@ class ModelApp:
         if headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
             fault = Fault("Compressed bodies are not taken.", remedy="Send the body uncompressed.")
             raise Problem(415, "unsupported-encoding", "The body's encoding is not taken", [fault])
+        if len(body) > LARGE_BYTES:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._infer_beside, headers, body)
+        request, chosen, columns, rows = self._read(headers, body)
+        return self._written(request, chosen, await self._run(columns, rows))
+
+    def _infer_beside(self, headers, body):
+        """A large request as a whole in the thread: a queue of them would keep the event loop from answering health checks."""
+        request, chosen, columns, rows = self._read(headers, body)
+        return self._written(request, chosen, self._watched_run(columns, rows))
+
+    def _read(self, headers, body):
+        """(RawRequest, chosen outputs, {input name: array}, number of rows). Raises Problem."""
         length = headers.get(b"inference-header-content-length")
         request = wire.read(body, length.decode("latin-1") if length is not None else None)
         chosen = coercion.chosen(request, self.model.signature)
         columns, rows = coercion.columns_of(request, self.model.signature, strict=not self._is_lenient(headers, request))
-        results = await self._run(columns, rows)
+        return request, chosen, columns, rows
+
+    def _written(self, request, chosen, results):
         head = self._head if request.id is None else {**self._head, "id": request.id}
         answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen])
         return 200, _answer_headers(json_length), answer

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hosting.engine import server
+from hosting.engine import server, wire
 from marketplace.dev.rundir import ROOT
 from tests import cast
 from tests.hosting import packages
@@ -84,6 +84,22 @@ def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
     assert [name.startswith("infer") for name in seen] == [False, True]
 
 
+def test_a_large_request_is_read_beside_the_event_loop(serve, monkeypatch):
+    """A queue of them would otherwise keep health checks waiting, and their replica would be taken for wedged."""
+    app, read, seen = serve(cast.tiny_onnx()), wire.read, []
+    monkeypatch.setattr(wire, "read", lambda *sent: seen.append(threading.current_thread().name) or read(*sent))
+    rows = 20_000
+    inputs = [{"name": name, "datatype": "FP32", "shape": [rows], "data": [1.5] * (rows - 1) + [7.0]} for name in ("income", "debt")]
+    large = json.dumps({"id": "l", "inputs": inputs}).encode()
+    assert len(large) < server.LARGE_BYTES
+    large += b" " * server.LARGE_BYTES
+    status, answer = asyncio.run(infer(app, large))
+    assert (status, answer["id"], answer["outputs"][0]["shape"], answer["outputs"][0]["data"][-1]) == (200, "l", [rows], 0.0)
+    assert asyncio.run(infer(app, asked(1.0)))[0] == 200
+    assert asyncio.run(infer(app, large[:-1] + b"x"))[0] == 400
+    assert [name.startswith("infer") for name in seen] == [True, False, True]
+
+
 class Heard(server.Figures):
     def __init__(self):
         self.statuses, self.rows, self.starved, self.calls = [], [], 0, []
@@ -128,7 +144,7 @@ sys.path.insert(0, {str(ROOT)!r})
 import django
 django.setup()
 from pathlib import Path
-from hosting.engine import server
+from hosting.engine import server, wire
 from tests.hosting import packages, test_server
 root, keys = Path({str(tmp_path)!r}), packages.Keypair()
 manifest = test_server.plain_package(root, packages.hungry())
