@@ -34,14 +34,15 @@ def record(deployment, app, machines=(), counts_restarts=True):
 
 
 def _write(deployment, row, replica):
-    state = SEEN.get(replica.state, Replica.State.STARTING)
+    """An engine knows machine and process of a replica only some time after it has begun to start it."""
+    fields = {"state": SEEN.get(replica.state, Replica.State.STARTING)}
+    fields |= {name: value for name, value in (("node", replica.node[:80]), ("pid", replica.pid)) if value}
     if row is None:
-        fields = {"node": replica.node[:80], "pid": replica.pid, "state": state}
         if started := started_at(replica):
             fields["started_at"] = started
         Replica.objects.get_or_create(deployment=deployment, replica_id=replica.replica_id, defaults=fields)
-    elif (row.state, row.pid) != (state, replica.pid or row.pid):
-        Replica.objects.filter(pk=row.pk).update(state=state, pid=replica.pid or row.pid)
+    elif any(getattr(row, name) != value for name, value in fields.items()):
+        Replica.objects.filter(pk=row.pk).update(**fields)
 
 
 def _end(rows, **facts):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from governance import actions as governance
 from hosting import actions, health
 from hosting import reconcile as reconciling
-from hosting.drivers.base import AppState
+from hosting.drivers.base import AppState, SeenApp, SeenReplica
 from hosting.models import Deployment, Replica, Upstream
 from hosting.reconcile import LOCK, reconcile
 from marketplace.audit.models import AuditEvent
@@ -177,6 +177,18 @@ def test_a_version_goes_on_serving_while_another_replica_answers(engine, version
     told = Notice.objects.get(recipient=cast.alice(), kind="deployment.crashing")
     assert "goes on serving" in told.body
     assert not Notice.objects.filter(kind="deployment.failed").exists()
+
+
+def test_a_replica_first_seen_before_it_has_a_machine_can_crash(engine, version):
+    reconcile(engine)
+    name = Deployment.objects.get(version=version).app_name
+    engine.apps[name] = SeenApp(name, AppState.STARTING, target=1, replicas=(SeenReplica("r11", "starting"),))
+    reconcile(engine)
+    engine.run(name, [11])
+    reconcile(engine)
+    engine.run(name, [12])
+    reconcile(engine)
+    assert dict(Replica.objects.values_list("pid", "state")) == {11: "crashed", 12: "running"}
 
 
 def test_two_replicas_that_die_together_again_and_again_fail(engine, version):
