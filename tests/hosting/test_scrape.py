@@ -1,5 +1,6 @@
 """The gateway's figures for Prometheus, and the one id of a call in every place that tells of it."""
 
+import json
 import re
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hosting import gateways
 from hosting.gateway import admin, metrics, recent, scrape
-from tests.gateway import answer, answer_ok, free_port, infer_path, subscriber, until
+from tests.gateway import Gateway, answer, answer_ok, free_port, infer_path, subscriber, until
 from tests.hosting.prometheus import faults
 
 LINES = """gateway_calls_total{worker="0",version="7",outcome="ok"} 5
@@ -88,3 +89,15 @@ class TestARealGateway:
         heads = [head.decode().lower() for head, _ in stage.stub.seen]
         assert any(f"x-request-id: {number}" in head for head in heads), "the engine writes the same id"
         stage.stub.behave = answer_ok
+
+    def test_every_line_is_json_when_a_log_store_reads_them(self, stage, tmp_path, monkeypatch):
+        monkeypatch.setenv("LOG_FORMAT", "json")
+        version = stage.version()
+        _, key = subscriber(version)
+        stage.stub.behave = answer(b"500 Oops")
+        with Gateway(tmp_path, 1, stage.gateway.database_url, stage.gateway.redis_url, stage.stub.host) as gateway:
+            _, headers, _ = until(lambda: (found := gateway.infer(infer_path(version), key))[0] == 502 and found, 5)
+        stage.stub.behave = answer_ok
+        lines = [json.loads(line) for line in (tmp_path / "gateway.log").read_text().splitlines()]
+        [line] = [line for line in lines if line["request_id"] == headers["x-request-id"]]
+        assert (line["level"], line["logger"]) == ("WARNING", "hosting.gateway.call") and "model-failed" in line["message"]
