@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from consumption.spool import ENVIRONMENTS
 from hosting.gateway import problems
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.limits import Limits
+from hosting.gateway.pressure import Pressure
 from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
 from hosting.gateway.slots import Board, Seats
 
@@ -41,6 +43,7 @@ return {granted, room - granted, wait, redis.call('GET', KEYS[2]) or '0'}
 """
 GCRA_SHA1 = hashlib.sha1(GCRA.encode(), usedforsecurity=False).hexdigest()
 EPOCH = "gateway:epoch"
+TEST = ENVIRONMENTS.index("test")
 
 TakeQuota = Callable[[int, date, int, int], Awaitable[tuple[int, int]]]
 ReturnQuota = Callable[[int, date, int], Awaitable[None]]
@@ -53,12 +56,13 @@ class Account:
         "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "seats", "policy_head", "lease",
+        "seats", "policy_head", "lease", "is_test",
     )  # fmt: skip
 
     def __init__(self, subscription_id: int, seats: Seats) -> None:
         self.subscription_id = subscription_id
         self.seats = seats
+        self.is_test = False
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
@@ -74,6 +78,7 @@ class Account:
 
     def adopt(self, subscriber: Subscriber) -> None:
         """Take over the plan's limits, also when they changed."""
+        self.is_test = subscriber.environment == TEST
         terms = (subscriber.rate, subscriber.burst, subscriber.concurrency, subscriber.quota)
         if self.rate and terms == (self.rate, self.burst, self.concurrency, self.quota):
             return
@@ -108,6 +113,7 @@ class Admission:
         redis: Redis,
         workers: int,
         board: Board,
+        pressure: Pressure,
         take_quota: TakeQuota,
         return_quota: ReturnQuota,
         on_epoch: Callable[[int], None],
@@ -116,6 +122,7 @@ class Admission:
         self.redis = redis
         self.workers = workers
         self.board = board
+        self.pressure = pressure
         self.versions: dict[int, Seats] = {}
         self.accounts: dict[int, Account] = {}
         self.admitted = 0
@@ -153,6 +160,8 @@ class Admission:
             if now < account.quota_denied_until:
                 raise self._quota_problem(account, at_us)
             return False
+        if self.pressure.sheds(account.is_test):
+            raise problems.gateway_busy(self.pressure.turn_away())
         if not self._sit_down(account, version_id):
             return False
         account.tokens -= 1

@@ -388,7 +388,7 @@ class Call:
             self._fail(problem, spool.UPSTREAM_ERROR)
             return
         if problem.after_s:
-            asyncio.get_running_loop().call_later(problem.after_s, self._refuse, problem.at_once())
+            asyncio.get_running_loop().call_later(problem.after_s, self._refuse_late, problem)
             return
         if self.version is not None:
             self.node.counters.refused(problem.slug, self.version.id)
@@ -396,6 +396,11 @@ class Call:
                 self.node.admission.done(self.account, self.version.id, False, self.at_us)
         self.over = True
         self.caller.refuse(problem, self.request_id, b"")
+
+    def _refuse_late(self, problem: problems.Problem) -> None:
+        self.node.pressure.told()
+        problem.after_s = 0.0
+        self._refuse(problem)
 
     def _end(self, status: int, outcome: int, units: int) -> None:
         """Record the end and give back what was held; exactly once."""

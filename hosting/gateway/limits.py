@@ -38,6 +38,10 @@ class Limits:
     breaker_failures: int = 5
     breaker_s: float = 2.0
     slot_wait_s: float = 0.1
+    in_flight: int = 2048
+    busy_lag_s: float = 0.1
+    shed_wait_s: float = 0.25
+    shed_told_a_second: int = 1000
 
     redis_s: float = 0.05
     redis_probe_s: float = 0.5

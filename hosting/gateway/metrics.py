@@ -33,6 +33,7 @@ LIMITS = {
     "quota-used-up": "quota",
     "too-many-at-once": "concurrency",
     "model-busy": "upstream",
+    "gateway-busy": "load",
 }  # the problem that a caller reads → the limit that bit
 
 

@@ -22,6 +22,7 @@ from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
 from hosting.gateway.callers import Proxies
 from hosting.gateway.lanes import Lanes
 from hosting.gateway.pool import Pool
+from hosting.gateway.pressure import Pressure
 from hosting.gateway.problems import Problem, away
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.redis_line import Ear, Redis, RedisAway, RedisError, pack
@@ -79,7 +80,10 @@ class Node:
         self.pool = Pool(bounds, snapshot.callable_address)
         self.lanes = Lanes(bounds)
         self.board = Board.from_environment()
-        self.admission = Admission(bounds, self.redis, workers, self.board, self._take_quota, self._return_quota, self._saw_epoch)
+        self.pressure = Pressure(bounds, self.counters)
+        self.admission = Admission(
+            bounds, self.redis, workers, self.board, self.pressure, self._take_quota, self._return_quota, self._saw_epoch
+        )
         self.keys = KeyRing(
             bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s,
             current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash,
@@ -130,6 +134,7 @@ class Node:
         self._every(1.0, self._look_at_disk)
         self._every(0.5, self._look_at_tombstones)
         self._every(1.0, self._tell)
+        self._spawn(self.pressure.watch())
         await self._look_at_disk()
         await self._tick()
 
@@ -253,6 +258,8 @@ class Node:
             "start_time_seconds": self.counters.started_at,
             "in_flight": self.counters.in_flight,
             "connections": len(self.connections),
+            "lag_seconds": self.pressure.lag_s,
+            "turned_away_waiting": self.pressure.waiting,
             "body_bytes_held": self.limits.bodies_bytes - self.doorway.room,
             "connections_turned_away_total": self.doorway.turned_away,
             "connections_closed_slow_total": self.counters.closed_slow,
@@ -283,7 +290,7 @@ class Node:
                 yield metrics.Labelled(name, "version", lane.version_id, number)
         decisions = {
             "ok": self.admission.admitted,
-            "over_limit": sum(self.counters.refusals.values()),
+            "over_limit": sum(self.counters.refusals.values()) - self.counters.over("load"),
             "error": self.counters.undecided,
             "failure_mode_allowed": self.admission.admitted_locally,
         }

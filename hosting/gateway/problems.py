@@ -23,6 +23,7 @@ class Problem(Exception):
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
         close: bool = False,
+        after_s: float = 0.0,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -31,6 +32,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = tuple(headers)
         self.close = close
+        self.after_s = after_s  # how long a caller waits for it
 
     def body(self, request_id: str = "") -> bytes:
         """The JSON document."""
@@ -112,6 +114,19 @@ def disk_full() -> Problem:
         "The gateway's disk is nearly full. Calls of test applications stop first, those of production last. "
         "Try again in a minute; the marketplace's operators see it on their page.",
         [retry_after(60)],
+    )
+
+
+def gateway_busy(after_s: float) -> Problem:
+    """503 because of all callers together, where 429 is a caller's own limit."""
+    return Problem(
+        503,
+        "gateway-busy",
+        "The gateway is busy",
+        "The gateway gets more calls than it can answer, so it turns some away: those of test applications first. "
+        "This is no limit of your plan. Try again in a few seconds, with back-off.",
+        [retry_after(2)],
+        after_s=after_s,
     )
 
 

@@ -57,7 +57,7 @@ def test_keys_expire_by_the_clock_of_postgres(wall):
     now_s = [1000.0]
     ring = KeyRing(limits.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
     raw = b"mkc_" + b"k" * 46
-    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False, networks=())
+    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False, networks=(), proof=b"")
     ring.records[raw[4:12]] = record
     wall.step_s = 1.5 * DAY_S
     assert ring.known(raw, time.monotonic(), "") is record
@@ -69,9 +69,9 @@ def test_keys_expire_by_the_clock_of_postgres(wall):
 
 def test_a_step_mints_no_tokens_when_redis_is_away(wall):
     redis = SimpleNamespace(is_up=False)
-    gate = admission.Admission(limits.Limits(), redis, 1, None, None, None, None)
+    gate = admission.Admission(limits.Limits(), redis, 1, None, None, None, None, None)
     account = admission.Account(1, None)
-    account.adopt(SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None))
+    account.adopt(SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None, environment=0))
     admitted = 0
     for step_s in [0, -1.5 * DAY_S, 1.5 * DAY_S] * 30:
         wall.step_s = step_s

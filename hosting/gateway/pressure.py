@@ -1,0 +1,59 @@
+"""How busy this process is, and which calls it turns away when it is too busy to answer all.
+
+Its measure is the lag of the event loop: how much later than asked a timer is served, smoothed over a few looks. So long
+each step of each call waits. Above `busy_lag_s` calls of test applications are turned away, above twice as much all: for as
+long as it lasts, which with callers who come back is a part of the time. The calls in flight are bounded as well, for those
+of test applications at three quarters. Health is never asked here.
+
+Being turned away is told late: a client that asks again at once costs a third of an answer each time, and a thousand
+of them would leave nothing for answers. Those who wait for it are told at `shed_told_a_second`, none before `shed_wait_s`.
+"""
+
+import asyncio
+import random
+import time
+
+from hosting.gateway.limits import Limits
+from hosting.gateway.metrics import Counters
+
+LOOK_S = 0.05
+SMOOTH = 1 / 3
+MOST = 3.0  # times busy_lag_s: a single stall, however long, turns nobody away
+
+
+class Pressure:
+    """`waiting`: calls that are turned away and not told yet."""
+
+    def __init__(self, limits: Limits, counters: Counters) -> None:
+        self.limits = limits
+        self.counters = counters
+        self.lag_s = 0.0
+        self.waiting = 0
+        self._test_room = limits.in_flight * 3 // 4
+
+    async def watch(self) -> None:
+        """For as long as the process lives."""
+        while True:
+            due = time.monotonic() + LOOK_S
+            await asyncio.sleep(LOOK_S)
+            self.look(time.monotonic() - due)
+
+    def look(self, lag_s: float) -> None:
+        """Judge anew, with the newest lag."""
+        self.lag_s += SMOOTH * (min(lag_s, MOST * self.limits.busy_lag_s) - self.lag_s)
+
+    def sheds(self, is_test: bool) -> bool:
+        """Is this call to be turned away?"""
+        busy, in_flight = self.limits.busy_lag_s, self.counters.in_flight
+        if is_test:
+            return self.lag_s > busy or in_flight >= self._test_room
+        return self.lag_s > 2 * busy or in_flight >= self.limits.in_flight
+
+    def turn_away(self) -> float:
+        """One more waits to be told: for how many seconds, not the same for all, so that they do not come back together."""
+        self.waiting += 1
+        return max(self.limits.shed_wait_s, self.waiting / self.limits.shed_told_a_second) * random.uniform(0.75, 1.25)
+
+    def told(self) -> None:
+        """One was told, or has left meanwhile."""
+        self.waiting -= 1

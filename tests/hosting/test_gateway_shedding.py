@@ -1,0 +1,169 @@
+"""More calls than a process can answer: who is turned away, and that the rest is answered as fast as before."""
+
+import heapq
+import json
+import time
+
+import pytest
+
+from consumption import actions as consumption
+from hosting.gateway.limits import Limits
+from hosting.gateway.metrics import Counters
+from hosting.gateway.pressure import LOOK_S, Pressure
+from marketplace.problem_pages import BY_SLUG
+from tests import cast
+from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
+from tests.stack import on_database
+
+pytestmark = [pytest.mark.xdist_group("gateway_stage")]
+LAG_S = Limits().busy_lag_s
+
+
+def pressure(lag_s=0.0, in_flight=0):
+    """Pressure after a second of this lag."""
+    counters = Counters()
+    counters.in_flight = in_flight
+    made = Pressure(Limits(), counters)
+    for _ in range(20):
+        made.look(lag_s)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "test", "production"),
+    [(0, False, False), (0.9 * LAG_S, False, False), (1.5 * LAG_S, True, False), (2.5 * LAG_S, True, True), (60, True, True)],
+)
+def test_calls_of_test_applications_are_turned_away_first(lag_s, test, production):
+    made = pressure(lag_s)
+    assert (made.sheds(True), made.sheds(False)) == (test, production)
+
+
+def test_one_stall_however_long_turns_nobody_away():
+    made = pressure()
+    made.look(30.0)
+    assert not made.sheds(True)
+
+
+@pytest.mark.parametrize(("in_flight", "test", "production"), [(1535, False, False), (1536, True, False), (2047, True, False), (2048, True, True)])
+def test_calls_in_flight_are_bounded_for_test_applications_earlier(in_flight, test, production):
+    made = pressure(in_flight=in_flight)
+    assert (made.sheds(True), made.sheds(False)) == (test, production)
+
+
+class Worker:
+    """A process that answers one after the other, and clients that ask again as soon as they are answered. Virtual time.
+
+    An answer costs 200 µs of it, turning away 60 µs; the lag is how long what has arrived waits.
+    """
+
+    ANSWER_S, REFUSAL_S = 200e-6, 60e-6
+
+    def __init__(self):
+        self.pressure = Pressure(Limits(), Counters())
+        self.now = 0.0
+        self.waiting = []
+
+    def run(self, clients, seconds):
+        """Answers a second, while so many clients ask."""
+        arrivals = [(self.now, number) for number in range(clients)]
+        end, answered, look_at = self.now + seconds, 0, self.now + LOOK_S
+        while self.now < end:
+            arrived, number = heapq.heappop(arrivals)
+            self.now = max(self.now, arrived)
+            while self.waiting and self.waiting[0] <= self.now:
+                heapq.heappop(self.waiting)
+                self.pressure.told()
+            while self.now >= look_at:
+                self.pressure.look(self.now - min(arrived, self.now))
+                look_at += LOOK_S
+            if self.pressure.sheds(False):
+                self.now += self.REFUSAL_S
+                heapq.heappush(self.waiting, told := self.now + self.pressure.turn_away())
+                heapq.heappush(arrivals, (told, number))
+            else:
+                self.now += self.ANSWER_S
+                answered += 1
+                heapq.heappush(arrivals, (self.now, number))
+        return answered / seconds
+
+
+@pytest.mark.fault("F21")
+@pytest.mark.parametrize("clients", [50, 500, 1000, Limits().connections])
+def test_a_tenfold_burst_and_more_leaves_four_fifths_of_the_capacity(clients):
+    worker = Worker()
+    capacity = worker.run(50, 5)
+    assert worker.run(clients, 60) >= 0.8 * capacity
+    worker.run(50, 10)
+    assert not worker.pressure.sheds(True) and not worker.pressure.waiting, "back to normal within ten seconds"
+    assert worker.run(50, 5) == pytest.approx(capacity, rel=0.02)
+
+
+def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
+    """A bound of no calls at all turns away everything, so the words can be read at leisure."""
+    version = stage.version()
+    _, key = subscriber(version)
+    gateway = Gateway(
+        tmp_path, 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host, **QUICK, in_flight=0, shed_wait_s=1
+    )
+    with gateway:
+        began = time.monotonic()
+        status, headers, body = gateway.infer(infer_path(version), key)
+        assert time.monotonic() - began >= 0.5, "told late, so that asking again at once does not pay"
+        problem = json.loads(body)
+        assert status == 503 and problem["type"].endswith("/gateway-busy") and "no limit of your plan" in problem["detail"]
+        assert headers["retry-after"] == "2" and "gateway-busy" in BY_SLUG
+        assert gateway.get("/v2/health/ready")[0] == gateway.get("/v2/health/live")[0] == 200
+        assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
+        until(lambda: gateway.count("refused_total", version=version.pk, limit="load") == 1, 3, gateway.said)
+        assert stage.stub.seen == []
+
+
+def key_of_a_test_application(version):
+    by, team = cast.maya(), cast.mortgage()
+    plan = cast.plan(version.model, slug="for-tests", by=version.model.owner, rate_per_second=50_000, burst=50_000, concurrency=200)
+    application = consumption.create_application(by, team=team, name=f"Trying {version.model_id}", environment="test")
+    subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
+    return consumption.create_key(by, subscription)[1]
+
+
+def rate(load):
+    """Answers a second."""
+    said = load.result()
+    return said["statuses"]["200"] / said["seconds"]
+
+
+def share_answered(said):
+    return said["statuses"].get("200", 0) / said["calls"]
+
+
+@pytest.mark.chaos
+@pytest.mark.fault("F21")
+def test_a_real_burst(stage, tmp_path, fired):
+    """One worker at its capacity, then ten times the connections, half of them of a test application, then as before.
+
+    The bound on the lag is lowered: the clients of this test cannot make so many connections wait as production can.
+    """
+    version = stage.version()
+    _, key = subscriber(version)
+    gateway = Gateway(
+        tmp_path / "gateway", 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host,
+        **QUICK | {"connections_per_address": 2000}, busy_lag_s=0.02, upstream_concurrency=2000,
+    )  # fmt: skip
+    with gateway:
+        until(lambda: gateway.infer(infer_path(version), key)[0] == 200)
+        usual = rate(Load(gateway, infer_path(version), key, tmp_path, 6, rate=0, connections=16))
+        health = []
+        burst = [
+            Load(gateway, infer_path(version), key, tmp_path, 20, rate=0, connections=160),
+            Load(gateway, infer_path(version), key_of_a_test_application(version), tmp_path, 20, rate=0, connections=160),
+        ]
+        while not burst[0].is_over():
+            health.append(gateway.get("/v2/health/ready")[0])
+            time.sleep(0.1)
+        production, test = (load.result() for load in burst)
+        fired.add(test["statuses"].get("503", 0))
+        assert set(health) == {200}
+        assert (production["statuses"]["200"] + test["statuses"].get("200", 0)) / 20 >= 0.8 * usual, (usual, production, test)
+        assert share_answered(production) > share_answered(test)
+        until(lambda: gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.02, 10, gateway.said)
+        assert {gateway.infer(infer_path(version), key)[0] for _ in range(50)} == {200}
