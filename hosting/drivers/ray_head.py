@@ -73,7 +73,7 @@ def temp_dir(run_dir):
 
 
 def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT):
-    """(argv, env) of a head in the foreground: it ends when any part of it dies, and the supervisor starts it again.
+    """(argv, env) of a head in the foreground: it ends when a part that holds state dies, and the supervisor starts it again.
 
     `token_path` holds the access token (made with mode 0600 when missing). `env` is complete, not an addition.
     Raises PermissionError when somebody else made the temporary folder, FileNotFoundError never.
@@ -82,7 +82,7 @@ def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, 
     token = Path(token_path or folder / "token")
     _ensure_token(token)
     argv = [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *(sys.executable, "-m", "hosting.drivers.head", "--head"),
         *("--node-ip-address", "127.0.0.1", "--num-cpus", str(num_cpus), "--num-gpus", "0"),
         *("--object-store-memory", str(OBJECT_STORE_BYTES), "--temp-dir", str(folder / "r")),
         *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1", "--include-log-monitor", "false"),
@@ -193,7 +193,12 @@ def wait_ready(ports, token_path, timeout=120.0, pause=0.5):
 
 def processes(run_dir):
     """Pids of everything that belongs to this instance's engine, by the mark in their environment."""
-    mark = f"{MARK}={temp_dir(run_dir)}".encode()
+    return marked(temp_dir(run_dir))
+
+
+def marked(folder):
+    """Pids of everything but this process that carries the engine's folder in its environment."""
+    mark = f"{MARK}={folder}".encode()
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _has_mark(entry, mark)]
 
 
@@ -209,18 +214,24 @@ def stop(run_dir, grace=3.0):
 
     Returns the pids that had to be killed. Safe to call when nothing runs.
     """
-    _signal(processes(run_dir), signal.SIGTERM)
+    killed = end(temp_dir(run_dir), grace)
+    shutil.rmtree(temp_dir(run_dir) / "h", ignore_errors=True)
+    for session in temp_dir(run_dir).glob("r/session_*"):
+        session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)
+    return killed
+
+
+def end(folder, grace):
+    """End what carries the folder's mark; see `stop`."""
+    _signal(marked(folder), signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while (left := processes(run_dir)) and time.monotonic() < deadline:
+    while (left := marked(folder)) and time.monotonic() < deadline:
         time.sleep(0.2)
     killed = left
     while left:
         _signal(left, signal.SIGKILL)
         time.sleep(0.1)
-        left = processes(run_dir)
-    shutil.rmtree(temp_dir(run_dir) / "h", ignore_errors=True)
-    for session in temp_dir(run_dir).glob("r/session_*"):
-        session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)
+        left = marked(folder)
     return killed
 
 

@@ -32,6 +32,7 @@ def stack_orm(stack, settings):
     settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
     settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
     settings.QUARANTINE_ROOT = str(run.path / "tmp")
+    settings.SPOOL_DIR, settings.GATEWAY_METRICS_DIR = run.path / "spool", run.path / "metrics"
     settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))
     for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
         setattr(settings, name, stack.environment[name])
