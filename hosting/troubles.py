@@ -14,6 +14,8 @@ QUEUE_LONG = 100
 PROBE_LATE = timedelta(minutes=3)  # each version that runs is probed every half minute
 SKEW_S = 2  # the gateway's own warning
 FULL_PERCENT = 90
+MANY = 3
+BROKEN = (S.UNHEALTHY, S.RESTARTING)
 GIB = 1 << 30
 EVERYBODY = "Every consumer of every model."
 
@@ -33,7 +35,11 @@ class Trouble:
 
 def troubles(facts):
     """[Trouble] of watch.overview()'s facts: where calls fail first, then the oldest."""
-    found = [*_stores(facts), *_background(facts), *_disks(facts), *_versions(facts)]
+    hosted = list(_versions(facts))
+    down = [row for row, _ in hosted if not row.is_external and (row.open_incident or row.state in BROKEN)]
+    if len(down) >= MANY:
+        hosted = [(row, trouble) for row, trouble in hosted if row not in down] + [(None, _together(down, facts))]
+    found = [*_stores(facts), *_background(facts), *_disks(facts), *(trouble for _, trouble in hosted)]
     latest = timezone.now()
     return sorted(found, key=lambda one: (one.tone != "bad", one.since or latest))
 
@@ -118,23 +124,36 @@ def _disks(facts):
             yield Trouble("warn", what, "Sandbox calls are refused; uploads follow.", "Free space.")
 
 
+def _together(down, facts):
+    """Several hosted versions at once have their cause in common: one trouble, not one for each."""
+    named = ", ".join(str(row.version) for row in down[:MANY])
+    rest = f" and {len(down) - MANY} more" if len(down) > MANY else ""
+    if facts["engine_answers"]:
+        remedy = "What they have in common is the engine: read engine.log. Each one's own lines are on its Deployment tab."
+    else:
+        remedy = "The engine does not answer either: read engine.log. The supervisor restarts it, and all is deployed again by itself."
+    since = min((row.since for row in down if row.since), default=None)
+    return Trouble("bad", f"{len(down)} hosted versions do not answer: {named}{rest}.", "The consumers of all of them.", remedy, since)
+
+
 def _versions(facts):
+    """(row, Trouble) of each version that needs somebody."""
     shut = facts["gateway"].shut_versions
     for row in facts["deployments"]:
         if row.open_incident:
-            yield _of(row, "bad", row.open_incident.summary, _remedy(row), "Logs and controls")
+            yield row, _of(row, "bad", row.open_incident.summary, _remedy(row), "Logs and controls")
         elif row.state == S.FAILED:
-            yield _of(row, "bad", f"{row.version} does not run. {row.reason}", "Read why, mend it, start it again.", "Logs and controls")
-        elif row.state in (S.UNHEALTHY, S.RESTARTING):
-            yield _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}. {row.reason}", _remedy(row), "Logs and controls")
+            yield row, _of(row, "bad", f"{row.version} does not run. {row.reason}", "Read why, mend it, start it again.", "Logs and controls")
+        elif row.state in BROKEN:
+            yield row, _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}. {row.reason}", _remedy(row), "Logs and controls")
         elif row.state == S.DEGRADED:
             what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas. {row.reason}"
-            yield _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", "Logs and controls")
+            yield row, _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", "Logs and controls")
         elif row.version_id in shut:
-            yield _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
+            yield row, _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
         elif row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
             what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
-            yield _of(row, "warn", what, "Allow it more replicas.", "Size it")
+            yield row, _of(row, "warn", what, "Allow it more replicas.", "Size it")
 
 
 def _remedy(row):
@@ -144,6 +163,8 @@ def _remedy(row):
 
 
 def _of(row, tone, what, remedy, link):
+    """Of one version; nobody's calls fail where nobody subscribes, so that it can wait for the morning."""
+    tone = tone if row.affected.applications else "warn"
     if row.is_external:
         url, link = reverse("hosting:deployment", args=[row.version.model.slug]), "Its deployment"
     else:

@@ -195,11 +195,29 @@ def test_a_version_that_failed_says_since_when(calm, deployment):
     transition(Deployment.objects.get(pk=deployment.pk), Deployment.State.FAILED, reason="It has no output.")
     [trouble] = watch.overview()["troubles"]
     assert trouble.what == f"{deployment.version} does not run. It has no output." and trouble.since >= before
-    assert trouble.affected == "Nobody subscribes to it."
+    assert (trouble.affected, trouble.tone) == ("Nobody subscribes to it.", "warn")
+    cast.subscription(deployment.version)
+    [trouble] = watch.overview()["troubles"]
+    assert trouble.tone == "bad"
+
+
+def test_many_at_once_are_one_trouble(calm, monkeypatch):
+    for number, name in enumerate(["Paper clips", "Sea weather", "Bee counting", "Ladder safety"]):
+        version = cast.published_version(cast.model(name=name))
+        Deployment.objects.create(version=version, app_name=f"app{number}", state="unhealthy")
+        Incident.objects.create(version=version, summary=f"{version} does not answer.", opened_at=timezone.now() - timedelta(minutes=number))
+    [trouble] = watch.overview()["troubles"]
+    assert trouble.what.startswith("4 hosted versions do not answer: ") and trouble.what.endswith(" and 1 more.")
+    assert 170 < (timezone.now() - trouble.since).total_seconds() < 190 and "read engine.log" in trouble.remedy
+    monkeypatch.setattr(watch, "engine_answers", lambda: False)
+    cache.clear()
+    remedies = [one.remedy for one in watch.overview()["troubles"]]
+    assert any(remedy.startswith("The engine does not answer either") for remedy in remedies)
 
 
 def test_calls_that_fail_come_before_what_only_lags(settings, deployment):
     gateway_reports(settings, redis_up=0)
+    cast.subscription(deployment.version)
     Deployment.objects.filter(pk=deployment.pk).update(state="failed")
     told = [one.tone for one in watch.overview()["troubles"]]
     assert told[0] == "bad" and told == sorted(told), "bad sorts before warn"
@@ -283,7 +301,7 @@ def test_metrics_tell_the_state(deployment, settings):
     assert found["marketplace_audit_events_unsequenced", None] == watch.audit_waiting() > 0
     assert found["marketplace_redis_up", None] == 1 and ("marketplace_tasks_waiting", None) in found
     assert ("marketplace_spool_waiting_calls", None) not in found, "there is no journal on this machine"
-    assert 'marketplace_troubles{tone="bad"} 2.0' in answer.content.decode(), "the incident, and the gateway that is away"
+    assert 'marketplace_troubles{tone="bad"} 1.0' in answer.content.decode(), "the gateway that is away"
     assert 'marketplace_disk_free_bytes{holds="' in answer.content.decode()
 
 
