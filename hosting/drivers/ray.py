@@ -186,12 +186,14 @@ def _mark(application):
     deployment = application["deployments"][0]
     autoscaling = deployment.get("autoscaling_config") or {}
     named = ("min_replicas", "max_replicas", "target_ongoing_requests", "downscale_to_zero_delay_s")
+    checks = ("health_check_period_s", "health_check_timeout_s")
     return digest(
         {
             "route": application["route_prefix"],
             "args": application["args"],
             "num_cpus": str(float(deployment["ray_actor_options"]["num_cpus"])),
             "autoscaling": {name: str(float(autoscaling.get(name) or 0)) for name in named},
+            "checks": [str(float(deployment.get(name) or 0)) for name in checks],
         }
     )
 

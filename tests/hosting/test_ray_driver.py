@@ -1,0 +1,51 @@
+"""What is sent to Ray Serve, and when nothing needs to be."""
+
+import copy
+
+import pytest
+
+from hosting.drivers import ray
+from hosting.drivers.base import AppSpec
+
+SPEC = AppSpec(name="income-check-1-0-0", route="/v2/models/income-check/versions/1.0.0", manifest={"model": "income-check"}, signature="ab")
+URL = "http://127.0.0.1:26000"
+
+
+def told(config):
+    """What the engine says that it was told: the same, with numbers as it writes them and defaults of its own."""
+    applications = copy.deepcopy(config["applications"])
+    for application in applications:
+        deployment = application["deployments"][0]
+        deployment["health_check_period_s"] = float(deployment["health_check_period_s"])
+        deployment["autoscaling_config"]["smoothing_factor"] = 1.0
+    return {"applications": {application["name"]: {"deployed_app_config": application} for application in applications}}
+
+
+def test_what_the_engine_has_is_not_sent_again():
+    wanted = ray.config([SPEC], URL)
+    assert not ray._differs(told(wanted), wanted)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [(("health_check_timeout_s",), 30), (("autoscaling_config", "max_replicas"), 9), (("ray_actor_options", "num_cpus"), 2)],
+)
+def test_a_difference_in_what_we_set_is_sent(where, value):
+    """Also of how often replicas are looked at: an engine that runs on gets it with the next release of the portal."""
+    wanted = ray.config([SPEC], URL)
+    has = told(wanted)
+    part = has["applications"][SPEC.name]["deployed_app_config"]["deployments"][0]
+    for name in where[:-1]:
+        part = part[name]
+    part[where[-1]] = value
+    assert ray._differs(has, wanted)
+
+
+def test_a_version_that_is_there_and_not_wanted_is_a_difference():
+    assert ray._differs(told(ray.config([SPEC], URL)), ray.config([], URL))
+
+
+def test_a_wedged_replica_is_given_up_within_five_seconds():
+    """Ray gives up after three failed checks, one of which may just have succeeded; its loop adds a quarter of a second to each."""
+    (deployment,) = ray.config([SPEC], URL)["applications"][0]["deployments"]
+    assert 1.1 * deployment["health_check_period_s"] + 3 * (deployment["health_check_timeout_s"] + 0.25) <= 5
