@@ -6,6 +6,8 @@ Deadlines are one attribute per connection that a ticker looks at twice a second
 """
 
 import asyncio
+import socket
+import struct
 import time
 from collections import deque
 from functools import lru_cache
@@ -25,6 +27,7 @@ IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")
 TO_BE_SET = -1.0  # a request that comes in one piece needs no deadlines for its parts
 DRAIN_IDLE_S = 2.0
+RESET = struct.pack("ii", 1, 0)  # else the kernel keeps megabytes for minutes for somebody who does not read them
 OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 CLOSING = b"connection: close\r\n"
 ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"content-type"})
@@ -166,6 +169,7 @@ class GatewayProtocol(asyncio.Protocol):
             self.transport.close()
         else:
             self.node.counters.closed_slow += 1
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.transport.abort()
 
     # Parser callbacks
