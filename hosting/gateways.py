@@ -37,6 +37,8 @@ class Worker:
     in_flight: int
     is_redis_up: bool
     is_postgres_up: bool
+    redis_away_since: datetime | None
+    postgres_away_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,15 @@ class Report:
         return min((worker.started_at for worker in self.workers if worker.started_at), default=None)
 
     @property
+    def redis_away_since(self):
+        """When the first of the processes that miss Redis began to; None when none does, or none says."""
+        return min((worker.redis_away_since for worker in self.workers if worker.redis_away_since), default=None)
+
+    @property
+    def postgres_away_since(self):
+        return min((worker.postgres_away_since for worker in self.workers if worker.postgres_away_since), default=None)
+
+    @property
     def skew_s(self):
         """The largest difference between a gateway machine's clock and Postgres' clock, seconds."""
         return max(abs(self.most.get("clock_skew_seconds", 0)), abs(self.least.get("clock_skew_seconds", 0)))
@@ -176,14 +187,20 @@ def last_report():
 
 
 def _worker(name, told):
-    began = told.get("start_time_seconds")
     return Worker(
         name,
-        datetime.fromtimestamp(began, UTC) if began else None,
+        _moment(told.get("start_time_seconds")),
         int(told.get("in_flight", 0)),
         bool(told.get("redis_up", 1)),
         bool(told.get("postgres_up", 1)),
+        _moment(told.get("redis_away_since_seconds")),
+        _moment(told.get("postgres_away_since_seconds")),
     )
+
+
+def _moment(seconds):
+    """Seconds since 1970 as a datetime; None for none."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _text():

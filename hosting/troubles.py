@@ -55,13 +55,13 @@ def _stores(facts):
         yield Trouble(
             "bad", "The gateway cannot reach Postgres.",
             "Known keys work for two minutes more, then no call does. Usage waits in the journal; none is lost.",
-            "This page reached it: look at the gateway machine's network, then at Postgres' connections.",
+            "This page reached it: look at the gateway machine's network, then at Postgres' connections.", gateway.postgres_away_since,
         )  # fmt: skip
     if not gateway.is_redis_up or facts["queue"] is None:
         yield Trouble(
             "warn", "Redis does not answer.",
             "No call fails. Each gateway process keeps its share of every rate alone; background work waits for the sweeps.",
-            "Read redis.log and start it again. Nothing in it needs to be restored.",
+            "Read redis.log and start it again. Nothing in it needs to be restored.", gateway.redis_away_since,
         )  # fmt: skip
     if gateway.shed:
         yield Trouble(

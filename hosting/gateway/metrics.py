@@ -47,12 +47,20 @@ class Counters:
         self.refusals: dict[tuple[int, str], int] = {}
         self.refused_lately: LastHour[tuple[int, str]] = LastHour()
         self.undecided = 0
+        self.away: dict[str, float] = {}
         self.latency = [0] * (len(BUCKETS_US) + 1)
         self.latency_us = 0
         self.in_flight = 0
         self.connections = 0
         self.closed_slow = 0
         self.refused_framing = 0
+
+    def away_since(self, store: str, is_up: float) -> float:
+        """When a store that does not answer now was first seen so, seconds since 1970; 0 while it answers."""
+        if is_up:
+            self.away.pop(store, None)
+            return 0.0
+        return self.away.setdefault(store, time.time())
 
     def answered(self, status: int) -> None:
         """Any answer went out."""

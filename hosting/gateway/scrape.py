@@ -41,6 +41,8 @@ WORDS = {
     "redis_up": "Does Redis answer this process?",
     "redis_trips_total": "How often Redis was given up",
     "postgres_up": "Does Postgres answer this process?",
+    "redis_away_since_seconds": "Since when Redis does not answer this process, seconds since 1970; 0 while it does",
+    "postgres_away_since_seconds": "Since when Postgres does not answer this process, seconds since 1970; 0 while it does",
     "clock_skew_seconds": "This machine's clock minus Postgres' clock",
     "disk_free_bytes": "Room on the journal's disk",
     "environments_open": "Kinds of calls that are taken as the disk fills: 2 all, 1 production only, 0 none",

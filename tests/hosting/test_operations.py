@@ -16,6 +16,7 @@ from consumption import metering, spool
 from consumption.backlog import backlog
 from consumption.models import UsageEvent
 from hosting import fleet, gateways, scale, tasks, watch
+from hosting.gateway import metrics as metrics_of_gateway
 from hosting.models import Deployment, HealthSample, Incident, Replica, Upstream
 from marketplace.lib import broker, disk
 from marketplace.lib.transitions import transition
@@ -187,6 +188,23 @@ def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
     text = page(cast.otto())
     assert "for 38 min" in text and "1 thing needs somebody" in text
     assert reverse("hosting:steer", args=[deployment.version.model.slug, "1.0.0"]) in text
+
+
+def test_a_store_that_is_away_says_since_when(settings, calm):
+    path = settings.GATEWAY_METRICS_DIR / "1.prom"
+    path.write_text(path.read_text().replace('redis_up{worker="1"} 1', 'redis_up{worker="1"} 0') + 'gateway_redis_away_since_seconds{worker="1"} 1.7e9\n')
+    [trouble] = watch.overview()["troubles"]
+    assert (trouble.what, trouble.since.timestamp()) == ("Redis does not answer.", 1.7e9)
+
+
+def test_a_store_that_answers_again_is_away_no_more(monkeypatch):
+    counters, now = metrics_of_gateway.Counters(), [50.0]
+    monkeypatch.setattr(metrics_of_gateway.time, "time", lambda: now[0])
+    assert counters.away_since("redis", True) == 0
+    assert counters.away_since("redis", False) == 50
+    now[0] = 60.0
+    assert (counters.away_since("redis", False), counters.away_since("postgres", False)) == (50, 60)
+    assert (counters.away_since("redis", True), counters.away_since("redis", False)) == (0, 60)
 
 
 def test_a_version_that_failed_says_since_when(calm, deployment):
