@@ -1,9 +1,11 @@
 """What runs, as pages and the API show it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.core.cache import cache
 from django.db.models import Count, F, Prefetch, Q
+from django.utils import timezone
 from django.utils.text import capfirst
 
 from consumption.models import Subscription
@@ -16,6 +18,7 @@ PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
 LOG_LINES = 100
+HOUR = timedelta(hours=1)
 # What needs somebody first; what nobody waits for last.
 ORDER = [
     S.FAILED, S.UNHEALTHY, S.RESTARTING, S.DEGRADED, S.STARTING, S.PENDING, S.STOPPING, S.READY, S.SCALED_TO_ZERO, S.STOPPED,
@@ -27,7 +30,7 @@ class External:
 
     reason = ""
     ready_at = None
-    running = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
+    running = crashed = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
     live_replicas = past_replicas = ()
 
     def __init__(self, upstream):
@@ -102,11 +105,12 @@ def last_lines(deployment):
 def overview():
     """The whole fleet: Deployments and Externals with replica counts, what needs somebody first; counts by state.
 
-    Each has `.open_incident`, `.since` (when this state or its incident began) and `.affected` (Affected).
+    Each has `.running` and `.crashed` (in the last hour) replicas, `.open_incident`, `.since` (when this state or its incident began) and `.affected` (Affected).
     """
     incidents = {incident.version_id: incident for incident in Incident.objects.filter(closed_at=None).select_related("version__model")}
     deployments = Deployment.objects.select_related("version__model__owner_team").annotate(
-        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING))
+        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING)),
+        crashed=Count("replicas", Q(replicas__state=Replica.State.CRASHED, replicas__ended_at__gte=timezone.now() - HOUR)),
     )
     external = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__suspended_at=None, version__deployment=None)
     external = external.select_related("version__model__owner_team")

@@ -15,6 +15,7 @@ PROBE_LATE = timedelta(minutes=3)  # each version that runs is probed every half
 SKEW_S = 2  # the gateway's own warning
 FULL_PERCENT = 90
 MANY = 3
+CRASHES = 5  # within an hour; one or two are what restarts are for
 BROKEN = (S.UNHEALTHY, S.RESTARTING)
 GIB = 1 << 30
 EVERYBODY = "Every consumer of every model."
@@ -149,6 +150,9 @@ def _versions(facts):
         elif row.state == S.DEGRADED:
             what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas. {row.reason}"
             yield row, _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", "Logs and controls")
+        elif row.crashed >= CRASHES:
+            what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
+            yield row, _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?", "Logs and controls")
         elif row.version_id in shut:
             yield row, _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
         elif row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:

@@ -252,6 +252,18 @@ def test_a_full_version_that_may_not_grow(calm, deployment):
     assert whats() == []
 
 
+def test_a_version_that_keeps_losing_processes(calm, deployment):
+    now = timezone.now()
+    for number in range(6):
+        ended = now - timedelta(minutes=11 * number + 1)
+        Replica.objects.create(deployment=deployment, replica_id=number, state="crashed", started_at=ended, ended_at=ended)
+    assert whats() == [f"{deployment.version} lost 6 processes in the last hour; others took over."]
+    Replica.objects.filter(replica_id__in=["0", "1"]).update(ended_at=now - timedelta(hours=2))
+    assert whats() == []
+    [row] = watch.overview()["deployments"]
+    assert (row.running, row.crashed) == (2, 4)
+
+
 def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
     gateway_reports(settings, version=deployment.version_id, shut=1)
     assert whats() == [f"{deployment.version} fails call after call: the gateway pauses before it asks again."]
