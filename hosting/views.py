@@ -69,11 +69,12 @@ def steer(request, slug, number):
     told = gateways.report()
     shown[0].refusals = told.refused_lately(found.version_id)
     shown[0].is_shut = found.version_id in told.shut_versions
-    entry = found.version.model
+    entry, since = found.version.model, (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0)
     context = {
         "deployment": shown[0],
         "affected": fleet.affected([entry]).get(entry.pk, fleet.NOBODY),
-        "calls_last_hour": measured.calls_since(found.version, timezone.now() - HOUR),
+        "calls": measured.calls_since(found.version, since),
+        "since": since,
         "trail": [
             {"label": entry.name, "url": entry.get_absolute_url()},
             {"label": "Deployment", "url": reverse("hosting:deployment", args=[entry.slug])},

@@ -127,7 +127,7 @@ def test_the_controls_say_who_is_affected(client, deployment):
     cast.subscription(deployment.version)
     client.force_login(cast.alice())
     text = client.get(address(deployment)).content.decode()
-    assert "1 application of 1 team may call it. 0 calls in the last hour." in text
+    assert "1 application of 1 team may call it. 0 calls since " in text
     assert "Takes effect without a restart" in text and "its consumers are told" in text
 
 
