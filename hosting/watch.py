@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 ANSWERING = (Deployment.State.READY, Deployment.State.SCALED_TO_ZERO)  # the latter starts with the first call
 
 BUSY = """
-SELECT version_id, count(*), sum(duration_us) / 60e6, count(*) FILTER (WHERE outcome IN ('upstream_error', 'aborted', 'unknown'))
+SELECT version_id, count(*), sum(duration_us) / 60e6, count(*) FILTER (WHERE outcome IN ('upstream_error', 'unknown') OR http_status = 504)
 FROM consumption_usageevent WHERE at >= %s AND NOT is_demo GROUP BY version_id
 """
 

@@ -74,10 +74,10 @@ def page(person):
     return client.get(reverse("hosting:operations")).content.decode()
 
 
-def event(version, seconds_ago=10, duration_us=1_000_000):
+def event(version, seconds_ago=10, duration_us=1_000_000, outcome="ok", http_status=200):
     UsageEvent.objects.create(
         event_id=uuid.uuid4(), at=timezone.now() - timedelta(seconds=seconds_ago), subscription_id=1, key_id=1, application_id=1, team_id=1,
-        model_id=version.model_id, version_id=version.pk, outcome="ok", http_status=200, units=1, duration_us=duration_us,
+        model_id=version.model_id, version_id=version.pk, outcome=outcome, http_status=http_status, units=1, duration_us=duration_us,
     )  # fmt: skip
 
 
@@ -118,6 +118,13 @@ def test_saturation_is_calls_at_once_over_places(deployment):
     event(deployment.version, seconds_ago=90)
     [row] = watch.overview()["deployments"]
     assert (row.running, round(row.calls_per_s, 3), round(row.busy, 3), round(row.full_percent, 3)) == (2, 2.0, 2.0, 25.0)
+
+
+def test_calls_that_the_version_failed_are_told_from_those_that_callers_spoilt_or_left(deployment):
+    for outcome, status in (("upstream_error", 502), ("aborted", 504), ("unknown", 0), ("aborted", 499), ("client_error", 422), ("ok", 200)):
+        event(deployment.version, outcome=outcome, http_status=status)
+    [row] = watch.overview()["deployments"]
+    assert row.failed_calls == 3
 
 
 def test_the_journal_tells_what_is_not_in_postgres(settings):
