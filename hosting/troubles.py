@@ -15,6 +15,7 @@ PROBE_LATE = timedelta(minutes=3)  # each version that runs is probed every half
 SKEW_S = 2  # the gateway's own warning
 FULL_PERCENT = 90
 MANY = 3
+FAILED_CALLS, FAILED_PERCENT = 10, 5  # in a minute: enough to be no accident
 CRASHES = 5  # within an hour; one or two are what restarts are for
 BROKEN = (S.UNHEALTHY, S.RESTARTING)
 GIB = 1 << 30
@@ -155,6 +156,9 @@ def _versions(facts):
             yield row, _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?", "Logs and controls")
         elif row.version_id in shut:
             yield row, _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
+        elif row.failed_calls >= FAILED_CALLS and row.failed_calls * 100 >= row.calls * FAILED_PERCENT:
+            what = f"{row.version} failed {row.failed_calls} of {row.calls} calls in the last minute, though it answers the probes."
+            yield row, _of(row, "bad", what, _remedy(row), "Logs and controls")
         elif row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
             what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
             yield row, _of(row, "warn", what, "Allow it more replicas.", "Size it")

@@ -69,12 +69,12 @@ def disks():
 
 
 def _add_load(rows, gateway):
-    """Give each row its last minute, `.calls_per_s`, `.busy` (calls at once), `.failed_calls`, `.full_percent` of what runs,
+    """Give each row its last minute, `.calls`, `.calls_per_s`, `.busy` (calls at once), `.failed_calls`, `.full_percent` of what runs,
     and `.refusals` of the last hour."""
     load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
     for row in rows:
-        calls, row.busy, row.failed_calls = load.get(row.version_id, (0, 0.0, 0))
-        row.calls_per_s = calls / 60
+        row.calls, row.busy, row.failed_calls = load.get(row.version_id, (0, 0.0, 0))
+        row.calls_per_s = row.calls / 60
         places = row.running * row.target_ongoing_requests
         row.full_percent = 100 * row.busy / places if places else None
         row.refusals = gateway.refused_lately(row.version_id)

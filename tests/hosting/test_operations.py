@@ -259,6 +259,19 @@ def test_a_full_version_that_may_not_grow(calm, deployment):
     assert whats() == []
 
 
+def test_a_version_that_fails_calls_though_its_probes_are_well(calm, deployment):
+    cast.subscription(deployment.version)
+    for number in range(100):
+        event(deployment.version, outcome="upstream_error" if number < 10 else "ok", http_status=502 if number < 10 else 200)
+    cache.clear()
+    [trouble] = watch.overview()["troubles"]
+    assert trouble.what == f"{deployment.version} failed 10 of 100 calls in the last minute, though it answers the probes."
+    assert trouble.tone == "bad"
+    UsageEvent.objects.filter(outcome="upstream_error").update(at=timezone.now() - timedelta(minutes=2))
+    cache.clear()
+    assert whats() == []
+
+
 def test_a_version_that_keeps_losing_processes(calm, deployment):
     now = timezone.now()
     for number in range(6):
