@@ -35,7 +35,6 @@ class Callers:
         self.port, self.path = port, path
         self.log = {}
         self.pause = {}
-        self.is_over = False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -44,8 +43,7 @@ class Callers:
         return self
 
     def __exit__(self, *_):
-        self.is_over = True
-        time.sleep(2 * WATCHING_S)
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
 
@@ -54,11 +52,19 @@ class Callers:
         for _ in range(2):
             asyncio.run_coroutine_threadsafe(self._call(key), self.loop)
 
+    async def _end(self):
+        calling = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in calling:
+            task.cancel()
+        await asyncio.wait(calling)
+
     async def _call(self, key):
         head = f"POST {self.path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
-        while not self.is_over:
+        while True:
             transport, client = await self.loop.create_connection(Client, "127.0.0.1", self.port)
             for _ in range(4):
+                if transport.is_closing():
+                    break
                 began = time.monotonic()
                 try:
                     status, _ = await client.ask(head.encode() + REQUEST)
