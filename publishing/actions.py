@@ -88,7 +88,7 @@ def describe_interface(by, version, signature, example):
 
 @transaction.atomic
 def promise_sla(by, version, **sla):
-    """Declare availability (percent), p95_ms, rps and support hours."""
+    """Declare availability (percent), p95_ms, rps, support hours and, if it is not 30, timeout_s: what callers wait at most."""
     _hold_editable(by, version)
     return _save(by, version, sla=sla)
 

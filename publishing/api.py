@@ -68,6 +68,7 @@ class Promise(serializers.Serializer):
     p95_ms = serializers.IntegerField(min_value=1, max_value=60_000)
     rps = serializers.IntegerField(min_value=1, max_value=100_000)
     support = serializers.CharField(max_length=80)
+    timeout_s = serializers.IntegerField(min_value=1, max_value=300, required=False, help_text="Longest answer; 30 unless given")
 
 
 class Card(serializers.ModelSerializer):

@@ -100,6 +100,10 @@ class SlaForm(forms.Form):
     p95_ms = forms.IntegerField(min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds")
     rps = forms.IntegerField(min_value=1, max_value=100_000, label="Requests a second")
     support = forms.CharField(max_length=80, label="Support hours", initial="Office hours")
+    timeout_s = forms.IntegerField(
+        min_value=1, max_value=300, required=False, label="Longest answer",
+        help_text="seconds; 30 unless you say otherwise. A call that takes longer is ended, and the process that hangs on it is replaced",
+    )  # fmt: skip
 
 
 class Indented(json.JSONEncoder):

@@ -15,6 +15,7 @@ from marketplace.lib.canonical import digest
 from marketplace.lib.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from publishing import actions
+from publishing.forms import SlaForm
 from tests import cast
 from tests.publishing import specimens
 
@@ -383,6 +384,20 @@ def test_the_team_or_the_manager_deprecates(who):
 def test_others_do_not_deprecate(who):
     with pytest.raises(NotAllowed):
         deprecate(who(), cast.published_version())
+
+
+@pytest.mark.parametrize(("typed", "waits"), [("90", 90.0), ("", None), ("301", "refused")])
+def test_a_publisher_says_how_long_callers_wait(typed, waits):
+    """Read by the gateway as the deadline of a call, and by the replica as the limit of one inference."""
+    form = SlaForm({**cast.SLA, "timeout_s": typed})
+    if waits == "refused":
+        assert "timeout_s" in form.errors
+        return
+    assert form.is_valid()
+    version = cast.draft_version()
+    actions.promise_sla(version.created_by, version, **form.cleaned_data)
+    version.refresh_from_db()
+    assert version.answers_within_s == waits
 
 
 @pytest.mark.parametrize(("tier", "days"), [("low", 89), ("medium", 119), ("high", 179)])
