@@ -19,7 +19,7 @@ from tests.gateway import infer_path, subscriber
 from tests.hosting import packages
 
 STEADY, LOOPING, HUNGRY = "Steady check", "Looping check", "Hungry check"
-TIMEOUT_S = 2  # what callers of the looping version wait for, as declared
+TIMEOUT_S = 10  # what callers of the looping version wait for, as declared
 
 
 def approve(folder, entry, number="1.0.0", content=None, **sla):
