@@ -41,7 +41,6 @@ ROWS = {
     "F28": "Replies of Postgres are cut after the statement was sent",
 }
 WITHOUT_TEST = {
-    "F27": "Operators back up Postgres with their own tools; the spool is kept beside it, and shipping it twice is the test of F28.",
     **dict.fromkeys(("F6", "F8", "F21"), "Its test is being written."),
 }
 

@@ -18,14 +18,13 @@ from marketplace.dev.leftovers import end_leftovers
 from marketplace.dev.ports import NoFreePort, choose_all
 from marketplace.dev.postgres import PostgresUnavailable
 from marketplace.dev.redis import RedisUnavailable
-from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.dev.rundir import MIGRATED, ROOT, RunDir
 from marketplace.dev.services import start_stores
 from marketplace.dev.status import Status, bold, dim, say
 from marketplace.dev.supervisor import NotReady, StepFailed, Stopped, Supervisor
 
 PROBLEMS = (NotReady, StepFailed, NoFreePort, PostgresUnavailable, RedisUnavailable)
 SPACE_NEEDED = 1_000_000_000  # bytes, for databases, packages and logs
-MIGRATED = "migrated.json"
 
 
 def main(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""What manage.py does once the environment is there: the two commands, or Django's own with the stores they need."""
+"""What manage.py does once the environment is there: the launcher's own commands, or Django's own with the stores they need."""
 
 import os
 import sys
@@ -18,6 +18,10 @@ def launch(argv: list[str]) -> int:
         return main(argv[2:])
     if command == "test":
         from marketplace.dev.testing import main
+
+        return main(argv[2:])
+    if command == "restore":
+        from marketplace.dev.restore import main
 
         return main(argv[2:])
     return django(argv, command)

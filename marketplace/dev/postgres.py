@@ -33,9 +33,11 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_locks_per_transaction": "256",
+    "archive_mode": "on",
+    "archive_timeout": "300",  # what a backup may lack of the database: five minutes (reliability.md F27)
 }
 # Tests throw their databases away: durability would only cost time.
-VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "archive_mode": "off"}
 
 
 class PostgresUnavailable(RuntimeError):
@@ -149,7 +151,7 @@ def postgres(run: RunDir, port: int, volatile: bool = False) -> Process:
     place = footing(run)
     create_cluster(run, place)
     _clear_stale_pid(place.data)
-    settings = SETTINGS | (VOLATILE if volatile else {})
+    settings = SETTINGS | {"archive_command": archive_command(run)} | (VOLATILE if volatile else {})
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Process(
         name="postgres",
@@ -164,6 +166,17 @@ def postgres(run: RunDir, port: int, volatile: bool = False) -> Process:
         cwd=Path("/"),
         on_child=place.on_child,
     )
+
+
+def archive_link(run: RunDir) -> Path:
+    """The folder of finished log; a link that `manage.py backup` makes. Without it nothing is kept."""
+    return run.path / "data" / "wal-archive"
+
+
+def archive_command(run: RunDir) -> str:
+    """For sh, per finished piece of log: copied under another name first, so that half a file is never taken for a whole one."""
+    folder = archive_link(run)
+    return f'test ! -e "{folder}" || test -f "{folder}/%f" || {{ cp "%p" "{folder}/.%f" && mv "{folder}/.%f" "{folder}/%f"; }}'
 
 
 def _environment() -> dict[str, str]:

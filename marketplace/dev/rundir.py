@@ -11,6 +11,7 @@ from typing import Any, TextIO
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("data", "logs", "secrets", "spool", "artifacts", "tmp")
 KEPT = ("lock", "test")
+MIGRATED = "migrated.json"  # what the tables were last brought up to date with
 SECRETS = ("secret_key", "key_pepper", "signing_key", "ray_token", "postgres_password", "redis_password")
 
 

@@ -1,0 +1,52 @@
+"""`manage.py restore <folder>`: the database of a backup in the place of this installation's, then what the journals know."""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+from marketplace.dev import backup, environment, lineup
+from marketplace.dev.demo import PROBLEMS, with_stores
+from marketplace.dev.guardian import guarded
+from marketplace.dev.rundir import RunDir
+from marketplace.dev.status import say
+
+
+def main(argv: list[str]) -> int:
+    """Replace the stopped installation's database by a backup; returns an exit code."""
+    parser = argparse.ArgumentParser(prog="manage.py restore", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="what manage.py backup made")
+    options = parser.parse_args(argv)
+    run = RunDir()
+    if not run.lock():
+        say(f"{run.path} is in use: stop the demo first (Ctrl-C in its window).", bad=True)
+        return 1
+    return guarded(lambda: restore(run, options.folder))
+
+
+def restore(run: RunDir, folder: Path) -> int:
+    """Returns an exit code; nothing is changed when the backup does not fit."""
+    run.prepare()
+    try:
+        aside = backup.put_back(run, folder)
+    except (backup.CannotBackUp, *PROBLEMS) as problem:
+        say(str(problem), bad=True)
+        return 1
+    if aside:
+        say(f"The data that was there is kept at {aside}: remove it when all is well.")
+    return with_stores(run, lambda variables: catch_up(run, variables))
+
+
+def catch_up(run: RunDir, variables: dict[str, str]) -> int:
+    """Play the log, bring the tables to today's schema, replay the journals, verify the record."""
+    told = os.environ | environment.common(run) | variables
+    try:
+        backup.await_recovery(variables["DATABASE_URL"])
+    except backup.CannotBackUp as problem:
+        say(str(problem), bad=True)
+        return 1
+    for words in (("migrate", "--no-input", "--verbosity", "0"), ("replay",), ("audit_verify",)):
+        if subprocess.run(lineup.manage(*words), env=told, check=False).returncode:
+            return 1
+    say("Restored. Start it as usual.")
+    return 0

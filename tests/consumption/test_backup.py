@@ -1,0 +1,279 @@
+"""The drill: load, backup, more load, a revocation and a change, the database is destroyed, restore. Nothing that was told is lost."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.utils import timezone
+
+from consumption import actions as consumption
+from consumption import metering, quota, replay, revocations, spool
+from consumption.models import ApiKey, QuotaLease, QuotaPeriod, Subscription, UsageDay, UsageEvent
+from consumption.reconciliation import reconciliation
+from marketplace import settings as facts
+from marketplace.audit import actions as audit
+from marketplace.dev import backup, environment, lineup, postgres
+from marketplace.dev.ports import choose_all
+from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.dev.services import start_stores
+from marketplace.dev.status import Status
+from marketplace.dev.supervisor import Supervisor
+from tests import cast
+from tests.gateway import QUICK, Gateway, Load, Stub, infer_path, live_version, subscriber, until
+from tests.stack import PLACE, beside_others, use_place
+
+pytestmark = pytest.mark.fault("F27")
+
+
+# What a restored database forgot
+
+
+@pytest.fixture
+def revoked_file(settings, tmp_path):
+    settings.REVOCATIONS_FILE = tmp_path / "revocations.jsonl"
+    settings.TOMBSTONES_FILE = tmp_path / "revoked-keys.jsonl"
+    return settings.REVOCATIONS_FILE
+
+
+def test_a_revocation_is_noted_when_it_is_committed_and_not_before(db, revoked_file, django_capture_on_commit_callbacks):
+    subscription, _ = subscriber(live_version())
+    key = ApiKey.objects.get(subscription=subscription)
+    with django_capture_on_commit_callbacks() as later:
+        consumption.revoke_key(cast.maya(), key, "Left the company.")
+    assert revocations.noted() == []
+    for work in later:
+        work()
+    with open(revoked_file, "ab") as file:
+        file.write(b'{"kid": "half a li')
+    assert revocations.noted() == [key.kid]
+
+
+def test_a_key_that_the_restored_database_shows_as_live_is_revoked_again(db, revoked_file):
+    subscription, _ = subscriber(live_version())
+    key = ApiKey.objects.get(subscription=subscription)
+    revoked_file.write_text(f'{{"kid": "{key.kid}"}}\n{{"kid": "unknown1"}}\n')
+    assert replay.revoke_again() == [key] and replay.revoke_again() == []
+    key.refresh_from_db()
+    assert key.state == "revoked" and key.revoked_by.username == "system:restore"
+
+
+@pytest.mark.django_db
+def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_file):
+    """The database is set back to before the first call, as a restore does it; leases and periods are gone too."""
+    version = live_version()
+    subscription, _ = subscriber(version, monthly_quota=1000)
+    key = ApiKey.objects.get(subscription=subscription)
+    journal = spool.Spool(tmp_path / "spool")
+    who = (subscription.pk, key.pk, subscription.application_id, subscription.application.team_id, version.model_id, version.pk)
+    at_us = spool.time.time_ns() // 1000
+    for number in range(30):
+        ticket = journal.start(at_us + number, who, 1, 0)
+        if number < 28:
+            journal.end(ticket, 1, 1, 1, 200, spool.OK)
+    journal.close()
+    metering.Shipper(tmp_path / "spool").ship()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consumption_usageevent")
+    quota.take(subscription.pk, quota.period_start(timezone.now()), 1000, 50, "a holder that nobody remembers")
+    assert replay.replay(tmp_path / "spool") == {"events": 30, "keys": []}
+    assert replay.replay(tmp_path / "spool") == {"events": 0, "keys": []}, "it may run twice"
+    period = QuotaPeriod.objects.get()
+    assert (period.used, period.leased, period.quota) == (28, 28, 1000) and not QuotaLease.objects.exists()
+    assert reconciliation().wrong == [] and metering.quota_drift() == []
+    assert UsageDay.objects.aggregate(calls=Sum("calls"))["calls"] == 30
+    assert len(list((tmp_path / "spool" / "shipped").iterdir())) == 1, "kept for the next restore"
+
+
+@pytest.mark.django_db
+def test_a_quota_that_was_used_up_after_the_backup_stays_used_up(tmp_path, revoked_file):
+    version = live_version()
+    subscription, _ = subscriber(version, monthly_quota=10)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id, version_id,"
+            " outcome, http_status, units, duration_us) SELECT gen_random_uuid(), now(), %s, 1, 1, 1, 1, %s, 'ok', 200, 1, 1"
+            " FROM generate_series(1, 10)",
+            [subscription.pk, version.pk],
+        )
+    quota.recount()
+    assert quota.take(subscription.pk, quota.period_start(timezone.now()), 10, 1, "somebody").granted == 0
+
+
+# What does not fit is refused, and nothing is changed
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunDir(tmp_path / "run").prepare()
+
+
+def test_a_folder_without_a_backup_is_refused(run, tmp_path):
+    with pytest.raises(backup.CannotBackUp, match="holds no whole backup"):
+        backup.put_back(run, tmp_path)
+
+
+def test_other_secrets_are_refused(run, tmp_path):
+    folder = tmp_path / "backup"
+    (folder / "base").mkdir(parents=True)
+    (folder / "base" / "PG_VERSION").write_text("18")
+    RunDir(folder).write(backup.ABOUT, {"postgres": "18", "secrets": backup.digests(run) | {"key_pepper": "another"}})
+    with pytest.raises(backup.CannotBackUp, match="key_pepper.*vault"):
+        backup.put_back(run, folder)
+    assert not (run.path / "data" / "postgres").exists()
+
+
+def test_a_base_whose_bytes_changed_is_refused(run, tmp_path):
+    base = tmp_path / "backup" / "base"
+    base.mkdir(parents=True)
+    (base / "PG_VERSION").write_text("18")
+    files = [{"Path": "PG_VERSION", "Checksum": backup._sha256(base / "PG_VERSION")}, {"Encoded-Path": b"1259".hex(), "Checksum": "00"}]
+    (base / "backup_manifest").write_text(json.dumps({"Files": files[:1]}))
+    backup.verify(base)
+    (base / "backup_manifest").write_text(json.dumps({"Files": files}))
+    with pytest.raises(backup.CannotBackUp, match="cannot be trusted"):
+        backup.verify(base)
+    (base / "PG_VERSION").write_text("81")
+    with pytest.raises(backup.CannotBackUp, match="PG_VERSION"):
+        backup.verify(base)
+
+
+def test_a_postgres_of_ones_own_is_left_to_its_own_tools(run, tmp_path):
+    with pytest.raises(backup.CannotBackUp, match=r"own tools.*manage.py replay"):
+        backup.back_up(run, tmp_path / "backup", settings.DATABASE_URL)
+
+
+# The drill
+
+
+class Installation:
+    """Postgres and Redis of the launcher in a run folder of their own, with a gateway over them."""
+
+    def __init__(self, folder, blocker):
+        self.run = RunDir(folder / "run").prepare()
+        self.blocker = blocker
+        ports = beside_others()
+        self.ports = choose_all({name: ports[name] for name in ("postgres", "redis")})
+        self.stub = Stub()
+        self.supervisor = None
+
+    def start(self):
+        self.supervisor = Supervisor(self.run, Status(self.run))
+        start_stores(self.supervisor, self.run, self.ports)
+        self.stores = environment.stores(self.run, self.ports)
+
+    def gateway(self):
+        return Gateway(self.run.path, 1, self.stores["DATABASE_URL"], self.stores["REDIS_URL"], self.stub.host, **QUICK)
+
+    def manage(self, *words, stores=True):
+        """The output of a management command as an operator calls it."""
+        told = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        told |= environment.common(self.run) | (self.stores if stores else {})
+        done = subprocess.run(lineup.manage(*map(str, words)), env=told, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def destroy_database(self):
+        """The power goes, and the disk of the database with it."""
+        child = self.supervisor.programs["postgres"].child
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        self.supervisor.stop()
+        shutil.rmtree(self.run.path / "data" / "postgres")
+
+    def bring_log(self):
+        """Postgres does this by itself after five minutes."""
+        backup._await_archived(self.stores["DATABASE_URL"])
+
+    @contextmanager
+    def orm(self):
+        tested = {name: connection.settings_dict[name] for name in PLACE}
+        with self.blocker.unblock():
+            use_place(facts.database(self.stores["DATABASE_URL"]))
+            try:
+                yield
+            finally:
+                use_place(tested)
+
+
+@pytest.fixture
+def installation(tmp_path, django_db_blocker, monkeypatch, settings):
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("REDIS_URL")
+    made = Installation(tmp_path, django_db_blocker)
+    for name, value in environment.common(made.run).items():
+        monkeypatch.setenv(name, value)
+    settings.REVOCATIONS_FILE = made.run.path / "revocations.jsonl"
+    settings.AUDIT_WITNESS_FILE = str(made.run.path / "audit-witness.jsonl")
+    settings.SIGNING_KEY_FILE = str(made.run.secret("signing_key"))
+    settings.KEY_PEPPERS = {1: made.run.secret_text("key_pepper")}
+    made.start()
+    yield made
+    made.supervisor.stop()
+    made.stub.close()
+
+
+def loaded(gateway, path, key, folder):
+    """Ids that the client was told."""
+    said = Load(gateway, path, key, folder, seconds=2, rate=150).result()
+    assert set(said["statuses"]) == {"200"} and not said["errors"]
+    return set(said["acknowledged"])
+
+
+@pytest.mark.slow
+def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_path, fired):
+    folder = tmp_path / "backup"
+    installation.manage("migrate", "--no-input", "--verbosity", "0")
+    with installation.orm():
+        version = live_version(url=installation.stub.url)
+        subscription, key = subscriber(version, monthly_quota=100_000)
+        changed, _ = subscriber(version)
+        _, lost_key = subscriber(version)
+        path = infer_path(version)
+        gateway = installation.gateway()
+        with gateway:
+            acknowledged = loaded(gateway, path, key, tmp_path)
+            audit.sequence()
+            audit.checkpoint()
+            assert "Not in it: the secrets" in installation.manage("backup", folder)
+
+            acknowledged |= loaded(gateway, path, key, tmp_path)
+            consumption.close_subscription(cast.maya(), changed)
+            audit.sequence()
+            audit.checkpoint()
+            installation.bring_log()
+
+            acknowledged |= loaded(gateway, path, key, tmp_path)
+            consumption.revoke_key(cast.maya(), ApiKey.objects.get(kid=lost_key[4:12]), "Leaked after the last log was brought.")
+            rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
+            until(lambda: rows.count() >= len(acknowledged), 20, gateway.said)
+            os.kill(gateway.process.pid, signal.SIGKILL)
+            gateway.process.wait()
+    installation.destroy_database()
+    fired.add()
+
+    said = installation.manage("restore", folder, stores=False)
+    came_back = int(re.search(r"came back: (\d+)\. Keys revoked again: 1\.\nIntact:", said)[1])
+    assert 0 < came_back < len(acknowledged), "some were in the log that was brought, some only in the journal"
+    installation.start()
+    with installation.orm():
+        ids = [pk.hex for pk in rows.values_list("pk", flat=True)]
+        assert acknowledged <= set(ids) and len(ids) == len(set(ids)) == len(acknowledged)
+        assert QuotaPeriod.objects.get(subscription=subscription).used == len(acknowledged) and metering.quota_drift() == []
+        assert metering.balance()["difference"] == {"calls": 0, "units": 0} and reconciliation().wrong == []
+        assert Subscription.objects.get(pk=changed.pk).state == "closed"
+        assert ApiKey.objects.get(kid=lost_key[4:12]).state == "revoked"
+        with psycopg.connect(installation.stores["DATABASE_URL"]) as server:
+            assert server.execute("SHOW archive_mode").fetchone() == ("on",) and postgres.archive_link(installation.run).is_symlink()
+        gateway = installation.gateway()
+        with gateway:
+            assert gateway.infer(path, lost_key)[0] == 401 and gateway.infer(path, key)[0] == 200
+        installation.manage("backup", folder)
