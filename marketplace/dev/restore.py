@@ -8,6 +8,7 @@ from pathlib import Path
 from marketplace.dev import backup, environment, lineup
 from marketplace.dev.demo import PROBLEMS, with_stores
 from marketplace.dev.guardian import guarded
+from marketplace.dev.leftovers import end_leftovers
 from marketplace.dev.rundir import RunDir
 from marketplace.dev.status import say
 
@@ -17,6 +18,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="manage.py restore", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="what manage.py backup made")
     options = parser.parse_args(argv)
+    if os.environ.get("DATABASE_URL"):
+        say("DATABASE_URL names a Postgres of yours: restore it with its own tools, then run: manage.py replay", bad=True)
+        return 1
     run = RunDir()
     if not run.lock():
         say(f"{run.path} is in use: stop the demo first (Ctrl-C in its window).", bad=True)
@@ -27,6 +31,7 @@ def main(argv: list[str]) -> int:
 def restore(run: RunDir, folder: Path) -> int:
     """Returns an exit code; nothing is changed when the backup does not fit."""
     run.prepare()
+    end_leftovers(run)  # a Postgres that outlived its launcher would write into data that moves
     try:
         aside = backup.put_back(run, folder)
     except (backup.CannotBackUp, *PROBLEMS) as problem:
