@@ -21,7 +21,8 @@ from bench import ground, peers
 CONNECTIONS = 16
 ROUNDS = 5
 PEER_WARM_S = 4.0
-FEWEST_CALLS = 100  # below, a clock tick of the kernel is too large a part of the sum
+PEER_S = 6.0
+LEAST_CPU_US = 500_000  # of a round; below, the kernel's tick of 10 ms is too large a part
 BODY = b'{"inputs":[{"name":"income","datatype":"FP32","shape":[1],"data":[4000.0]},{"name":"debt","datatype":"FP32","shape":[1],"data":[300.0]}]}'
 WRK_SCRIPT = """
 wrk.method = "POST"
@@ -76,7 +77,7 @@ def compare(folder: Path, seconds: float) -> int:
             own = Door("gateway", gateway.port, {"worker": children["0"], "shipping": children["shipping"]})
             drive = Driver(folder, path, key)
             costs, steady = measure(drive, seconds, hop, own)
-        return tell(costs, steady, hop, own, beside(drive, folder, seconds, stub_port, path, key))
+        return tell(costs, steady, hop, own, beside(folder, seconds, stub_port, path, key))
 
 
 def measure(drive: "Driver", seconds: float, hop: Door, own: Door) -> tuple[dict[str, list[Cost]], dict[str, list[dict]]]:
@@ -95,20 +96,22 @@ def measure(drive: "Driver", seconds: float, hop: Door, own: Door) -> tuple[dict
     return costs, steady
 
 
-def beside(drive: "Driver", folder: Path, seconds: float, stub_port: int, path: str, key: str) -> dict[str, float]:
+def beside(folder: Path, seconds: float, stub_port: int, path: str, key: str) -> dict[str, float]:
     """{name: CPU microseconds per call} of the peers that are installed; what fails calls, or hardly answers any, is not compared."""
     found = {}
     for peer in peers.installed():
         try:
-            with peers.running(peer, folder, stub_port, path, key) as (port, pid):
+            with peers.running(peer, folder, stub_port, path, key) as (port, pid, its_key):
+                drive = Driver(folder, path, its_key)
                 door = Door(peer.name, port, {"worker": pid})
                 drive.flat_out(door, PEER_WARM_S)
-                costs = [drive.flat_out(door, seconds) for _ in range(ROUNDS)]
+                costs = [drive.flat_out(door, max(seconds, PEER_S)) for _ in range(ROUNDS)]
         except TimeoutError as reason:
             print(f"{peer.name} does not start here: {reason}")
             continue
-        if any(cost.bad or cost.calls < FEWEST_CALLS for cost in costs):
-            print(f"{peer.name} did not answer {FEWEST_CALLS} calls a round, or not all with 200: not compared.")
+        if any(cost.bad or cost.cpu_us["worker"] * cost.calls < LEAST_CPU_US for cost in costs):
+            told = ", ".join(f"{cost.calls} calls, {cost.bad} of them bad" for cost in costs)
+            print(f"{peer.name} did not answer as it should, so it is not compared: {told}.")
             continue
         found[peer.name] = round(statistics.median(cost.cpu_us["worker"] for cost in costs), 1)
     return found

@@ -4,8 +4,8 @@
 pip's and npm's own settings); `rm -r .peers` removes them. What cannot be installed is said and skipped.
 
 What they do for a call is less than what ours does, so the ratio flatters them: LiteLLM checks one master key and passes the
-request through, without a database; Express-Gateway only proxies, since its key and rate policies on emulated Redis were
-measured to answer one call in seconds.
+request through, without a database; Express-Gateway checks a key, counts a rate in the benchmark's Redis and proxies. Neither
+has quotas, versions, or a record of the call that survives a kill.
 """
 
 import json
@@ -14,12 +14,12 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from marketplace.dev.ports import choose
 from marketplace.dev.processes import die_with_parent
@@ -43,13 +43,19 @@ class Where:
 
 @dataclass(frozen=True)
 class Peer:
-    """A gateway that others wrote. `start` writes its configuration and returns its command and environment."""
+    """A gateway that others wrote.
+
+    `start` writes its configuration and returns its command and environment; `enrol` tells the running one of its caller's
+    key, where that key must be its own.
+    """
 
     name: str
     goal: int  # ours shall take so many times less CPU (gateway.md §3)
     program: Path
     install: Callable[[], None]
     start: Callable[[Where], tuple[list[str], dict[str, str]]]
+    enrol: Callable[[Where], None] | None = None
+    key: str = ""
 
     @property
     def is_installed(self) -> bool:
@@ -62,9 +68,9 @@ def installed() -> list[Peer]:
 
 
 @contextmanager
-def running(peer: Peer, folder: Path, stub: int, path: str, key: str) -> Iterator[tuple[int, int]]:
-    """(port, pid) of a peer that answers; it is gone afterwards. Raises TimeoutError when it does not come up."""
-    where = Where(folder / peer.name.replace(" ", "-").lower(), choose(PORT), stub, path, key)
+def running(peer: Peer, folder: Path, stub: int, path: str, key: str) -> Iterator[tuple[int, int, str]]:
+    """(port, pid, the caller's key) of a peer that answers; it is gone afterwards. Raises TimeoutError when it does not come up."""
+    where = Where(folder / peer.name.replace(" ", "-").lower(), choose(PORT), stub, path, peer.key or key)
     where.folder.mkdir()
     command, env = peer.start(where)
     with (where.folder / "log").open("wb") as log:
@@ -72,8 +78,10 @@ def running(peer: Peer, folder: Path, stub: int, path: str, key: str) -> Iterato
             command, env=_clean() | env, cwd=where.folder, stdout=log, stderr=log, preexec_fn=die_with_parent
         )  # fmt: skip
     try:
-        _wait(process, where)
-        yield where.port, process.pid
+        if peer.enrol:
+            _until(lambda: _enrolled(peer, where), process, where)
+        _until(lambda: _answers(where), process, where)
+        yield where.port, process.pid, where.key
     finally:
         process.terminate()
         try:
@@ -89,12 +97,21 @@ def _clean() -> dict[str, str]:
     return {name: os.environ[name] for name in keep if name in os.environ}
 
 
-def _wait(process: subprocess.Popen[bytes], where: Where) -> None:
+def _until(done: Callable[[], bool], process: subprocess.Popen[bytes], where: Where) -> None:
     by = time.monotonic() + READY_S
-    while not _answers(where):
+    while not done():
         if process.poll() is not None or time.monotonic() > by:
             raise TimeoutError((where.folder / "log").read_text()[-1500:])
         time.sleep(0.3)
+
+
+def _enrolled(peer: Peer, where: Where) -> bool:
+    try:
+        if peer.enrol:
+            peer.enrol(where)
+    except OSError:  # an HTTPError is one too
+        return False
+    return True
 
 
 def _answers(where: Where) -> bool:
@@ -103,7 +120,7 @@ def _answers(where: Where) -> bool:
     try:
         with urllib.request.urlopen(call, timeout=5) as answer:
             return answer.status == 200
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 
@@ -137,16 +154,24 @@ def _install_express() -> None:
 
 
 def _start_express(where: Where) -> tuple[list[str], dict[str, str]]:
+    redis = urlsplit(os.environ["REDIS_URL"])
+    limit = {"max": 10**9, "windowMs": 60_000, "delayAfter": 0, "delayMs": 0}
     gateway = {
         "http": {"port": where.port, "hostname": "127.0.0.1"},
+        "admin": {"port": _admin_port(where), "hostname": "127.0.0.1"},
         "apiEndpoints": {"bench": {"host": "*", "paths": "/*"}},
         "serviceEndpoints": {"stub": {"url": f"http://127.0.0.1:{where.stub}"}},
-        "policies": ["proxy"],
+        "policies": ["key-auth", "rate-limit", "proxy"],
         "pipelines": {"bench": {
-            "apiEndpoints": ["bench"], "policies": [{"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]}],
+            "apiEndpoints": ["bench"], "policies": [
+                {"key-auth": [{"action": {"apiKeyHeaderScheme": "Bearer"}}]},
+                {"rate-limit": [{"action": limit}]},
+                {"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]},
+            ],
         }},
     }  # fmt: skip
-    system = {"db": {"redis": {"emulate": True, "namespace": "EG"}}, "crypto": {"cipherKey": "bench", "algorithm": "aes256", "saltRounds": 10}}
+    store = {"host": redis.hostname, "port": redis.port, "password": redis.password, "namespace": "EG"}
+    system = {"db": {"redis": store}, "crypto": {"cipherKey": "bench", "algorithm": "aes256", "saltRounds": 10}}
     (where.folder / "gateway.config.yml").write_text(json.dumps(gateway))
     (where.folder / "system.config.yml").write_text(json.dumps(system))
     shutil.copytree(EXPRESS.program / "lib/config/models", where.folder / "models")
@@ -154,8 +179,24 @@ def _start_express(where: Where) -> tuple[list[str], dict[str, str]]:
     return [shutil.which("node") or "node", "-e", code], {"LOG_LEVEL": "error", "EG_DISABLE_CONFIG_WATCH": "true", "NODE_ENV": "production"}
 
 
+def _admin_port(where: Where) -> int:
+    return where.port + 1
+
+
+def _enrol_express(where: Where) -> None:
+    """A user, and the key of `Peer.key`, which is <id>:<secret>. Raises OSError as long as it is not up."""
+    number, _, secret = where.key.partition(":")
+    user = {"username": number, "firstname": "Bench", "lastname": "Mark"}
+    for path, body in (
+        ("/users", user),
+        ("/credentials", {"consumerId": number, "type": "key-auth", "credential": {"keyId": number, "keySecret": secret}}),
+    ):
+        call = urllib.request.Request(f"http://127.0.0.1:{_admin_port(where)}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        urllib.request.urlopen(call, timeout=5).close()
+
+
 LITELLM = Peer("LiteLLM", 50, HOME / "litellm/bin/litellm", _install_litellm, _start_litellm)
-EXPRESS = Peer("Express-Gateway", 10, HOME / "express/node_modules/express-gateway", _install_express, _start_express)
+EXPRESS = Peer("Express-Gateway", 10, HOME / "express/node_modules/express-gateway", _install_express, _start_express, _enrol_express, "bench:benchmark-secret")
 PEERS = (EXPRESS, LITELLM)
 
 

@@ -32,8 +32,8 @@ def test_a_peer_runs_without_our_stores_and_is_gone_afterwards(tmp_path, monkeyp
     monkeypatch.setenv("DATABASE_URL", "postgres://secret")
     seen = []
     monkeypatch.setattr(peers, "_clean", lambda clean=peers._clean: seen.append(clean()) or clean())
-    with peers.running(peer(), tmp_path, 1, "/v2/x", "key") as (_port, pid):
-        assert Path(f"/proc/{pid}").exists()
+    with peers.running(peer(), tmp_path, 1, "/v2/x", "key") as (_port, pid, key):
+        assert Path(f"/proc/{pid}").exists() and key == "key"
     assert not Path(f"/proc/{pid}").exists()
     assert "DATABASE_URL" not in seen[0] and "PATH" in seen[0]
 
