@@ -224,12 +224,12 @@ class Gateway:
     def infer(self, path, key, body=REQUEST, **headers):
         return self.request("POST", path, key, body, **headers)
 
-    def request(self, method, path, key="", body=b"", timeout=20, **headers):
-        """(status, headers, body) of one request on a connection of its own; (0, {}, b"") when there is none."""
+    def request(self, method, path, key="", body=b"", timeout=20, address="127.0.0.1", **headers):
+        """(status, headers, body) of one request on a connection of its own from `address`; (0, {}, b"") when there is none."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if key:
             sent["Authorization"] = f"Bearer {key}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout, source_address=(address, 0))
         try:
             connection.request(method, path, body or None, sent)
             answer = connection.getresponse()
