@@ -26,6 +26,7 @@ from consumption.spool import SegmentReader
 
 log = logging.getLogger(__name__)
 ROLL_UP_LOCK = 0x6D65746572
+MONTH_LOCK = 0x6D6F6E7468
 NOTE_EVERY_S = 60
 
 # For events from elsewhere than a spool (the demo's past): one array per column, in this order.
@@ -277,18 +278,21 @@ def mark_all_stale() -> None:
         )
 
 
+@transaction.atomic
 def open_next_month() -> None:
     """Have a partition ready for the coming month, so that old months can be dropped whole; until then, the default one."""
     start = quota.next_period(quota.period_start(timezone.now()))
     name = f"consumption_usageevent_{start:%Y_%m}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s)", [name])
-        if cursor.fetchone()[0] is None:
-            cursor.execute(
-                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF consumption_usageevent FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name), sql.Literal(f"{start} 00:00+00"), sql.Literal(f"{quota.next_period(start)} 00:00+00")
-                )
+        if cursor.fetchone()[0] is not None:
+            return
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK])  # IF NOT EXISTS alone fails when two ask at once
+        cursor.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF consumption_usageevent FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(name), sql.Literal(f"{start} 00:00+00"), sql.Literal(f"{quota.next_period(start)} 00:00+00")
             )
+        )
 
 
 # Projections

@@ -41,7 +41,7 @@ ROWS = {
     "F28": "Replies of Postgres are cut after the statement was sent",
 }
 WITHOUT_TEST = {
-    **dict.fromkeys(("F6", "F8", "F21"), "Its test is being written."),
+    **dict.fromkeys(("F6", "F21"), "Its test is being written."),
 }
 
 
