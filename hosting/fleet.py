@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.cache import cache
-from django.db.models import Count, F, Prefetch, Q
+from django.db.models import Count, Prefetch, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 
@@ -18,7 +18,7 @@ PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
 LOG_LINES = 100
-HOUR = timedelta(hours=1)
+HOUR, WEEK = timedelta(hours=1), timedelta(days=7)  # how far back rows are looked at that come without end
 # What needs somebody first; what nobody waits for last.
 ORDER = [
     S.FAILED, S.UNHEALTHY, S.RESTARTING, S.DEGRADED, S.STARTING, S.PENDING, S.STOPPING, S.READY, S.SCALED_TO_ZERO, S.STOPPED,
@@ -67,7 +67,7 @@ def deployments_of(versions):
 
 def _deployments(versions):
     live = Replica.objects.filter(ended_at=None).order_by("-started_at")
-    past = Replica.objects.filter(ended_at__isnull=False).order_by(F("ended_at").desc())[:PAST_SHOWN]
+    past = Replica.objects.filter(ended_at__gte=timezone.now() - WEEK).order_by("-ended_at")[:PAST_SHOWN]
     return Deployment.objects.filter(version__in=versions).select_related("version__model").prefetch_related(
         Prefetch("replicas", live, to_attr="live_replicas"), Prefetch("replicas", past, to_attr="past_replicas"), *_health()
     )
@@ -81,7 +81,7 @@ def _externals(versions):
 def _health():
     return (
         Prefetch("version__incidents", Incident.objects.all()[:INCIDENTS_SHOWN], to_attr="last_incidents"),
-        Prefetch("version__health_samples", HealthSample.objects.all()[:1], to_attr="last_samples"),
+        Prefetch("version__health_samples", HealthSample.objects.filter(at__gte=timezone.now() - HOUR)[:1], to_attr="last_samples"),
     )
 
 

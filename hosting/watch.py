@@ -7,13 +7,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Max
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
-from hosting.models import Deployment, HealthSample
+from hosting.models import Deployment, HealthSample, Upstream
 from hosting.troubles import troubles
 from marketplace.audit.models import AuditEvent
 from marketplace.lib import broker, disk
@@ -49,12 +49,18 @@ def overview():
         "audit_waiting": audit_waiting(),
         "stale_hours": StaleHour.objects.count(),
         "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
-        "last_probe": HealthSample.objects.aggregate(at=Max("at"))["at"],
+        "last_probe": last_probe(),
         "is_probed": any(row.state == Deployment.State.READY for row in rows),
         "disks": disks(),
         "at": timezone.now(),
     }
     return facts | {"troubles": troubles(facts)}
+
+
+def last_probe():
+    """When a version was last probed; None when none ever was. One look into the index for each, not a month of samples."""
+    newest = HealthSample.objects.filter(version=OuterRef("version")).order_by("-at").values("at")[:1]
+    return max(filter(None, Upstream.objects.values_list(Subquery(newest), flat=True)), default=None)
 
 
 def disks():
