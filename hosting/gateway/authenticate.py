@@ -6,6 +6,7 @@ request in flight can bring a revoked key back. An outage is never answered with
 
 import asyncio
 import hmac
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ class Subscriber:
     proof: bytes = field(default=b"", compare=False)
 
 
+log = logging.getLogger(__name__)
+BATCH = 500
 Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
 
 
@@ -102,7 +105,9 @@ class KeyRing:
         self.current_pepper = current_pepper
         self._rehash = rehash
         self._sequence = 0
-        self._loading: dict[bytes, asyncio.Future[None]] = {}
+        self._loading: dict[bytes, asyncio.Future[bool]] = {}
+        self._wanted: list[bytes] = []
+        self._loader: asyncio.Task[None] | None = None
         self._unknown: dict[bytes, float] = {}
         self._overtaken: dict[bytes, int] = {}
         self._buried: dict[bytes, frozenset[str]] = {}
@@ -153,16 +158,20 @@ class KeyRing:
         return record
 
     async def fetch(self, raw: bytes) -> None:
-        """Load the record of a well-formed key; one load per kid at a time. Raises Problem (503)."""
+        """Load the record of a well-formed key. Raises Problem (503).
+
+        All that is asked for while a load runs is in the next one: however many keys are new at once, Postgres is asked a
+        few questions, one at a time.
+        """
         kid = raw[4:12]
-        running = self._loading.get(kid)
-        if running is None:
-            running = self._loading[kid] = asyncio.ensure_future(self._fetch(kid))
-            running.add_done_callback(lambda _: self._loading.pop(kid, None))
-        try:
-            await asyncio.shield(running)
-        except DatabaseAway:
-            raise problems.away("API keys cannot be checked at the moment.") from None
+        waiting = self._loading.get(kid)
+        if waiting is None:
+            waiting = self._loading[kid] = asyncio.get_running_loop().create_future()
+            self._wanted.append(kid)
+            if self._loader is None:
+                self._loader = asyncio.ensure_future(self._load_wanted())
+        if not await asyncio.shield(waiting):
+            raise problems.away("API keys cannot be checked at the moment.")
 
     async def refresh(self) -> None:
         """Load again every record that was used since the last time; forget those not used for long."""
@@ -238,12 +247,28 @@ class KeyRing:
         self._looks_due += 1.0 / self.limits.doubtful_looks_per_second
         return True
 
-    async def _fetch(self, kid: bytes) -> None:
+    async def _load_wanted(self) -> None:
+        """Load in turn what is asked for, and say whether it could be."""
+        while self._wanted:
+            kids, self._wanted = self._wanted[:BATCH], self._wanted[BATCH:]
+            was_loaded = False
+            try:
+                await self._fetch(kids)
+                was_loaded = True
+            except DatabaseAway:
+                pass
+            except Exception:
+                log.exception("keys could not be loaded")
+            for kid in kids:
+                self._loading.pop(kid).set_result(was_loaded)
+        self._loader = None
+
+    async def _fetch(self, kids: list[bytes]) -> None:
+        """Each is in the ring afterwards, or known to be no key. Raises DatabaseAway."""
         for _ in range(3):
-            await self._reload([kid.decode()])
-            if kid in self.records or kid in self._unknown:
-                return
-        self._remember_unknown([kid], time.monotonic())
+            await self._reload([kid.decode() for kid in kids])
+            kids = [kid for kid in kids if kid not in self.records and kid not in self._unknown]
+        self._remember_unknown(kids, time.monotonic())
 
     async def _reload(self, kids: list[str]) -> None:
         if not kids:

@@ -1,0 +1,174 @@
+"""Many keys that a process has not seen, or one that all ask for at once: Postgres is asked little, and nobody is refused."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from bench.load import Client
+from consumption import keys
+from consumption.models import ApiKey
+from hosting.gateway.authenticate import BATCH, DatabaseAway, KeyRing
+from hosting.gateway.limits import Limits
+from hosting.gateway.problems import Problem
+from tests import cast
+from tests.gateway import REQUEST, infer_path, subscriber, until
+
+pytestmark = [pytest.mark.xdist_group("gateway_stage")]
+PEPPER = "a pepper for the keys of this test"
+
+
+class Postgres:
+    """Counts what it is asked, and how much at once; answers after a while."""
+
+    def __init__(self, seconds=0.005):
+        self.seconds = seconds
+        self.asked = []
+        self.now = self.most = 0
+        self.is_away = False
+
+    async def load(self, kids):
+        self.asked.append(list(kids))
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.seconds)
+        self.now -= 1
+        if self.is_away:
+            raise DatabaseAway
+        return [record(kid) for kid in kids if kid in TEXTS]
+
+
+TEXTS = {}
+
+
+def texts(count):
+    """So many keys that Postgres knows."""
+    for minted in (keys.mint() for _ in range(count)):
+        TEXTS[minted.kid] = minted.text
+    return [TEXTS[kid].encode() for kid in list(TEXTS)[-count:]]
+
+
+def record(kid):
+    facts = dict(application_id=1, team_id=1, model_id=1, subscription_id=1, key_id=1, epoch=0, networks=(), proof=b"")
+    return SimpleNamespace(kid=kid, mac=keys.mac(TEXTS[kid], PEPPER), pepper_version=1, is_live=True, expires_at=2e9, **facts)
+
+
+def ring(postgres):
+    return KeyRing(Limits(), {1: PEPPER}, postgres.load, lambda record: None, time.time)
+
+
+async def first_call(ring, raw):
+    """As a call does it: look, load, look again. The status of a problem, else 200."""
+    try:
+        while ring.known(raw, time.monotonic(), "192.0.2.1") is None:
+            await ring.fetch(raw)
+    except Problem as problem:
+        return problem.status
+    return 200
+
+
+def calls(ring, raws):
+    """How the first calls of all these keys, at the same moment, end."""
+
+    async def all_at_once():
+        return Counter(await asyncio.gather(*(first_call(ring, raw) for raw in raws)))
+
+    return asyncio.run(all_at_once())
+
+
+@pytest.mark.fault("F23")
+def test_a_thousand_first_calls_of_one_key_ask_postgres_once():
+    postgres = Postgres()
+    assert calls(ring(postgres), texts(1) * 1000) == {200: 1000}
+    assert len(postgres.asked) == 1
+
+
+@pytest.mark.fault("F23")
+def test_five_thousand_cold_keys_ask_a_few_questions_one_at_a_time():
+    postgres = Postgres()
+    assert calls(ring(postgres), texts(5000)) == {200: 5000}
+    assert len(postgres.asked) <= 5000 / BATCH + 1 and postgres.most == 1
+    assert sorted(kid for kids in postgres.asked for kid in kids) == sorted(list(TEXTS)[-5000:]), "each key once"
+
+
+@pytest.mark.fault("F23")
+def test_a_hundred_thousand_random_keys_ask_nothing():
+    source, postgres = random.Random(23), Postgres()
+    alphabet = keys.ALPHABET
+    guessed = ("mkc_" + "".join(source.choices(alphabet, k=46)) for _ in range(100_000))
+    one = ring(postgres)
+    found = Counter()
+    for raw in guessed:
+        try:
+            found[one.known(raw.encode(), time.monotonic(), "192.0.2.1")] += 1
+        except Problem as problem:
+            found[problem.status] += 1
+    assert set(found) == {401, 429} and postgres.asked == [] and not one.records
+
+
+def test_cold_keys_while_postgres_is_away_are_answered_503_and_loaded_when_it_is_back():
+    postgres = Postgres()
+    postgres.is_away = True
+    one, raws = ring(postgres), texts(300)
+    assert calls(one, raws) == {503: 300} and len(postgres.asked) == 1
+    postgres.is_away, one._down_until = False, 0.0
+    assert calls(one, raws) == {200: 300}
+
+
+def test_keys_that_exist_and_keys_that_do_not_may_come_together():
+    raws = texts(10) + [keys.mint().text.encode() for _ in range(10)]
+    assert calls(ring(Postgres()), raws) == {200: 10, 401: 10}
+
+
+def test_a_fault_in_one_load_stops_no_later_one():
+    postgres, raw = Postgres(), texts(1)
+    one = ring(postgres)
+    load, one._load = one._load, None
+    assert calls(one, raw) == {503: 1}
+    one._load = load
+    assert calls(one, raw) == {200: 1}
+
+
+@pytest.mark.chaos
+@pytest.mark.fault("F23")
+def test_five_thousand_cold_keys_at_a_real_gateway(stage):
+    version = stage.version()
+    subscription, _ = subscriber(version)
+    minted = [keys.mint() for _ in range(5000)]
+    until_then = timezone.now() + timedelta(days=1)
+    ApiKey.objects.bulk_create(
+        ApiKey(
+            kid=one.kid, mac=keys.mac(one.text, settings.KEY_PEPPERS[1]), subscription=subscription, name=one.kid, created_by=cast.maya(),
+            expires_at=until_then,
+        )
+        for one in minted
+    )  # fmt: skip
+    gateway = stage.gateway
+    time.sleep(1.2)
+    before = gateway.count("key_loads_total")
+    found = asyncio.run(flood(gateway.port, infer_path(version), [one.text for one in minted]))
+    assert found == {200: 5000}
+    until(lambda: gateway.count("keys") >= 5000, 5, gateway.said)
+    assert gateway.count("key_loads_total") - before < 1500, "far fewer questions than keys"
+
+
+async def flood(port, path, texts, connections=200):
+    """Each key once, over this many connections. Statuses."""
+    waiting, found = list(texts), Counter()
+
+    async def worker():
+        _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+        while waiting:
+            head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {waiting.pop()}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
+            status, _ = await client.ask(head.encode() + REQUEST)
+            found[status] += 1
+        client.transport.close()
+
+    await asyncio.gather(*(worker() for _ in range(connections)))
+    return found
