@@ -3,8 +3,11 @@
 worker.py      one process: uvicorn, the protocol below, the node
 protocol.py    sockets: framing, sizes, deadlines; hands whole requests on
 app.py         what is answered at which path
-call.py        one inference from first to last byte
+call.py        one inference from first to last byte, and what is sent again when a replica dies
 authenticate.py, resolve.py, admission.py, pool.py     its steps
+lanes.py       what is known of each version's upstream: is it worth asking, how many lost calls may be sent again
+entitlement.py long answers whose key, subscription or version has ended are cut off
+slots.py, pressure.py    calls in flight over all workers; a process that is too busy
 snapshot.py    the one window to the ORM
-node.py        what a process has: keys, snapshot, leases, pool, spool, counters
+node.py        what a process has: keys, snapshot, leases, pool, lanes, spool, counters, and the loops that keep them fresh
 """
