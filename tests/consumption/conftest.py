@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from marketplace.dev import environment
+from tests.consumption.installation import Installation
 from tests.gateway import QUICK, Gateway, Stage, make_database
 from tests.stack import on_database, on_redis
 
@@ -43,6 +45,23 @@ def books(shared_books):
     """The Books, with the models on their database."""
     with shared_books.orm():
         yield shared_books
+
+
+@pytest.fixture
+def installation(tmp_path, django_db_blocker, monkeypatch, settings):
+    """Stores of the launcher's own; this process uses their secrets and files too."""
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("REDIS_URL")
+    made = Installation(tmp_path, django_db_blocker)
+    for name, value in environment.common(made.run).items():
+        monkeypatch.setenv(name, value)
+    settings.REVOCATIONS_FILE = made.run.path / "revocations.jsonl"
+    settings.AUDIT_WITNESS_FILE = str(made.run.path / "audit-witness.jsonl")
+    settings.SIGNING_KEY_FILE = str(made.run.secret("signing_key"))
+    settings.KEY_PEPPERS = {1: made.run.secret_text("key_pepper")}
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -19,17 +16,11 @@ from consumption import actions as consumption
 from consumption import metering, quota, replay, revocations, spool
 from consumption.models import ApiKey, QuotaLease, QuotaPeriod, Subscription, UsageDay, UsageEvent
 from consumption.reconciliation import reconciliation
-from marketplace import settings as facts
 from marketplace.audit import actions as audit
-from marketplace.dev import backup, environment, lineup, postgres
-from marketplace.dev.ports import choose_all
-from marketplace.dev.rundir import ROOT, RunDir
-from marketplace.dev.services import start_stores
-from marketplace.dev.status import Status
-from marketplace.dev.supervisor import Supervisor
+from marketplace.dev import backup, postgres
+from marketplace.dev.rundir import RunDir
 from tests import cast
-from tests.gateway import QUICK, Gateway, Load, Stub, infer_path, live_version, subscriber, until
-from tests.stack import PLACE, beside_others, use_place
+from tests.gateway import Load, infer_path, live_version, subscriber, until
 
 pytestmark = pytest.mark.fault("F27")
 
@@ -154,73 +145,6 @@ def test_a_postgres_of_ones_own_is_left_to_its_own_tools(run, tmp_path):
 # The drill
 
 
-class Installation:
-    """Postgres and Redis of the launcher in a run folder of their own, with a gateway over them."""
-
-    def __init__(self, folder, blocker):
-        self.run = RunDir(folder / "run").prepare()
-        self.blocker = blocker
-        ports = beside_others()
-        self.ports = choose_all({name: ports[name] for name in ("postgres", "redis")})
-        self.stub = Stub()
-        self.supervisor = None
-
-    def start(self):
-        self.supervisor = Supervisor(self.run, Status(self.run))
-        start_stores(self.supervisor, self.run, self.ports)
-        self.stores = environment.stores(self.run, self.ports)
-
-    def gateway(self):
-        return Gateway(self.run.path, 1, self.stores["DATABASE_URL"], self.stores["REDIS_URL"], self.stub.host, **QUICK)
-
-    def manage(self, *words, stores=True):
-        """The output of a management command as an operator calls it."""
-        told = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        told |= environment.common(self.run) | (self.stores if stores else {})
-        done = subprocess.run(lineup.manage(*map(str, words)), env=told, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def destroy_database(self):
-        """The power goes, and the disk of the database with it."""
-        child = self.supervisor.programs["postgres"].child
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        self.supervisor.stop()
-        shutil.rmtree(self.run.path / "data" / "postgres")
-
-    def bring_log(self):
-        """Postgres does this by itself after five minutes."""
-        backup._await_archived(self.stores["DATABASE_URL"])
-
-    @contextmanager
-    def orm(self):
-        tested = {name: connection.settings_dict[name] for name in PLACE}
-        with self.blocker.unblock():
-            use_place(facts.database(self.stores["DATABASE_URL"]))
-            try:
-                yield
-            finally:
-                use_place(tested)
-
-
-@pytest.fixture
-def installation(tmp_path, django_db_blocker, monkeypatch, settings):
-    monkeypatch.delenv("DATABASE_URL")
-    monkeypatch.delenv("REDIS_URL")
-    made = Installation(tmp_path, django_db_blocker)
-    for name, value in environment.common(made.run).items():
-        monkeypatch.setenv(name, value)
-    settings.REVOCATIONS_FILE = made.run.path / "revocations.jsonl"
-    settings.AUDIT_WITNESS_FILE = str(made.run.path / "audit-witness.jsonl")
-    settings.SIGNING_KEY_FILE = str(made.run.secret("signing_key"))
-    settings.KEY_PEPPERS = {1: made.run.secret_text("key_pepper")}
-    made.start()
-    yield made
-    made.supervisor.stop()
-    made.stub.close()
-
-
 def loaded(gateway, path, key, folder):
     """Ids that the client was told."""
     said = Load(gateway, path, key, folder, seconds=2, rate=150).result()
@@ -249,7 +173,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
             consumption.close_subscription(cast.maya(), changed)
             audit.sequence()
             audit.checkpoint()
-            installation.bring_log()
+            backup._await_archived(installation.stores["DATABASE_URL"])  # Postgres does it by itself after five minutes
 
             acknowledged |= loaded(gateway, path, key, tmp_path)
             consumption.revoke_key(cast.maya(), ApiKey.objects.get(kid=lost_key[4:12]), "Leaked after the last log was brought.")

@@ -1,0 +1,78 @@
+"""Postgres and Redis as the launcher runs them, durable, in a run folder of their own; a gateway over them."""
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+
+from django.db import connection
+
+from marketplace import settings as facts
+from marketplace.dev import environment, lineup
+from marketplace.dev.ports import choose_all
+from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.dev.services import start_stores
+from marketplace.dev.status import Status
+from marketplace.dev.supervisor import Supervisor
+from tests.gateway import QUICK, Gateway, Stub
+from tests.stack import PLACE, beside_others, use_place
+
+
+class Installation:
+    """`start` begins the stores, `gateway` makes a Gateway, `orm` lets a test use models on its database."""
+
+    def __init__(self, folder, blocker):
+        self.run = RunDir(folder / "run").prepare()
+        self.blocker = blocker
+        ports = beside_others()
+        self.ports = choose_all({name: ports[name] for name in ("postgres", "redis")})
+        self.stub = Stub()
+        self.supervisor = None
+
+    def start(self):
+        self.supervisor = Supervisor(self.run, Status(self.run))
+        start_stores(self.supervisor, self.run, self.ports)
+        self.stores = environment.stores(self.run, self.ports)
+
+    def stop(self):
+        self.supervisor.stop()
+        self.stub.close()
+
+    def gateway(self):
+        return Gateway(self.run.path, 1, self.stores["DATABASE_URL"], self.stores["REDIS_URL"], self.stub.host, **QUICK)
+
+    def manage(self, *words, stores=True):
+        """The output of a management command as an operator calls it."""
+        told = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        told |= environment.common(self.run) | (self.stores if stores else {})
+        done = subprocess.run(lineup.manage(*map(str, words)), env=told, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def restart_postgres(self, how):
+        """End it with a signal (INT: sessions are cut, data is kept; KILL: as if the power went) and start it again."""
+        running = self.supervisor.programs["postgres"]
+        running.child.send_signal(how)
+        running.child.wait()
+        running.failures = 0  # no growing pause between restarts
+        self.supervisor.tick()
+        self.supervisor.until_ready("postgres")
+
+    def destroy_database(self):
+        """The power goes, and the disk of the database with it."""
+        child = self.supervisor.programs["postgres"].child
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        self.supervisor.stop()
+        shutil.rmtree(self.run.path / "data" / "postgres")
+
+    @contextmanager
+    def orm(self):
+        tested = {name: connection.settings_dict[name] for name in PLACE}
+        with self.blocker.unblock():
+            use_place(facts.database(self.stores["DATABASE_URL"]))
+            try:
+                yield
+            finally:
+                use_place(tested)
