@@ -2,12 +2,16 @@
 
 import threading
 import time
+from contextlib import closing
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
+from hosting.gateway import snapshot
 from tests import cast
 from tests.gateway import Faulty, infer_path, subscriber, until
 
@@ -147,6 +151,18 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
     assert set(found) == {200, 503} and 1 <= found.count(200) <= leased
     faulty.postgres.set("pass")
     until(lambda: gateway.infer(path, key)[0] == 200, 6, gateway.said)
+
+
+@pytest.mark.fault("F4")
+def test_a_statement_that_is_never_answered_ends_by_itself(gateway, faulty, fired):
+    """A server or a proxy that hangs closes nothing: without a limit of our own, shipping waited for ever."""
+    with closing(psycopg.connect(faulty.database_url, autocommit=True)) as raw:
+        snapshot._wait_at_most(0.3, SimpleNamespace(connection=raw))
+        assert raw.execute("SELECT 7").fetchone() == (7,)
+        fired.watch(lambda: faulty.postgres.fired)
+        faulty.postgres.set("hang")
+        with pytest.raises(psycopg.OperationalError):
+            raw.execute("SELECT 7")
 
 
 @pytest.mark.fault("F28")
