@@ -22,7 +22,8 @@ def families(urls):
 
 
 def read(text):
-    """One agent's text → [Metric], with those labels that mean something outside Ray."""
+    """One agent's text → [Metric], with those labels that mean something outside Ray; without the sums of histograms, which
+    Ray only guesses."""
     ours = "\n".join(line for line in text.splitlines() if line.startswith(LINES)) + "\n"
     return [_renamed(family) for family in text_string_to_metric_families(ours)]
 
@@ -30,6 +31,8 @@ def read(text):
 def _renamed(family):
     ours = Metric(family.name.removeprefix("ray_"), family.documentation, family.type)
     for sample in family.samples:
+        if family.type == "histogram" and sample.name.endswith("_sum"):
+            continue
         labels = {name: sample.labels[name] for name in LABELS if name in sample.labels}
         ours.add_sample(sample.name.removeprefix("ray_"), labels, sample.value)
     return ours

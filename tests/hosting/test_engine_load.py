@@ -94,7 +94,8 @@ def test_what_replicas_count_reaches_the_portals_metrics(fleet):
     risen = {key: after[key] - before[key] for key in after}
     assert risen["model_requests_total", "200"] >= 3
     assert risen["model_request_seconds_count", None] == sum(risen["model_requests_total", status] for status in ("200", "422"))
-    assert risen["model_batch_rows_sum", None] >= 3
+    assert risen["model_rows_total", None] >= risen["model_batch_rows_count", None] >= 3
+    assert risen["model_request_seconds_spent_total", None] > 0
     assert ("model_in_flight", None) in after
     assert headers["x-request-id"] in "\n".join(driver().logs(name)), "what a replica logs is found by the caller's request id"
     fleet.stack.wait_until(lambda: measured.calls_since(fleet.looping, live.deployment(fleet.looping).created_at) >= 4, 30)

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
 
 from consumption.models import UsageEvent, UsageHour
 from hosting import actions, credentials, health, measured, outbound, tasks
@@ -149,6 +150,27 @@ def test_figures_of_replicas_keep_the_names_that_mean_something():
     families = {family.name: family for family in ray_metrics.read(MEMORY)}
     assert set(families) == {"model_out_of_memory"}
     assert families["model_out_of_memory"].samples[0].labels == {"application": "thirsty", "replica": "r1"}
+
+
+def test_sums_that_ray_only_guesses_are_left_out():
+    """One row in the bucket up to 1 is told as half a row."""
+    text = """# HELP ray_model_batch_rows Rows in one request
+# TYPE ray_model_batch_rows histogram
+ray_model_batch_rows_bucket{application="a",le="1.0",replica="r"} 1.0
+ray_model_batch_rows_bucket{application="a",le="+Inf",replica="r"} 1.0
+ray_model_batch_rows_count{application="a",replica="r"} 1.0
+ray_model_batch_rows_sum{application="a",replica="r"} 0.5
+"""
+    (family,) = ray_metrics.read(text)
+    assert [sample.name for sample in family.samples] == ["model_batch_rows_bucket", "model_batch_rows_bucket", "model_batch_rows_count"]
+
+    class Told:
+        def collect(self):
+            return [family]
+
+    registry = CollectorRegistry()
+    registry.register(Told())
+    assert b'model_batch_rows_bucket{application="a",le="1.0",replica="r"} 1.0' in generate_latest(registry)
 
 
 def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkeypatch):
