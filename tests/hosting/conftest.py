@@ -1,9 +1,11 @@
 """The gateway's stage: started once, shared by its test files."""
 
 import pytest
+from django.db import transaction
 
+from hosting.models import Upstream
 from marketplace.lib import nudge, signing
-from tests.gateway import Stage
+from tests.gateway import QUICK, Gateway, Stage
 from tests.hosting.live import Fleet
 
 
@@ -23,6 +25,24 @@ def stage(gateway_stage):
     gateway_stage.stub.seen.clear()
     with gateway_stage.orm():
         yield gateway_stage
+
+
+@pytest.fixture(scope="session")
+def lone(gateway_stage, tmp_path_factory):
+    """A gateway of one process on the stage's database: what it has learnt of an upstream is in one place."""
+    stage = gateway_stage.gateway
+    folder = tmp_path_factory.mktemp("lone")
+    with Gateway(folder, 1, stage.database_url, stage.redis_url, gateway_stage.stub.host, **QUICK, breaker_s=1.0) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def external(stage):
+    """A version that somebody else hosts, at the stub. Made in one transaction: no snapshot sees it hosted by us."""
+    with transaction.atomic():
+        version = stage.version()
+        Upstream.objects.filter(version=version).update(kind="external", base_url=f"{stage.stub.url}/income")
+    return version
 
 
 @pytest.fixture
