@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hosting.engine import coercion, loader, wire
 from hosting.engine.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
 
-log = logging.getLogger("hosting.engine")
+log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
 
 MOST_BODY_BYTES = 32 * 2**20
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
