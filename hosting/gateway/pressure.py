@@ -1,7 +1,8 @@
 """How busy this process is, and which calls it turns away when it is too busy to answer all.
 
-Its measure is the lag of the event loop: how much later than asked a timer is served, smoothed over a few looks. So long
-each step of each call waits. Above `busy_lag_s` calls of test applications are turned away, above twice as much all: for as
+Its measure is the lag of the event loop: how much later than asked a timer is served, as far as the process' own work
+explains it, smoothed over a few looks. So long each step of each call waits. (What other programs take from the machine makes
+a timer late too, but turning calls away would not help against them.) Above `busy_lag_s` calls of test applications are turned away, above twice as much all: for as
 long as it lasts, which with callers who come back is a part of the time. The calls in flight are bounded as well, for those
 of test applications at three quarters. Health is never asked here.
 
@@ -34,9 +35,9 @@ class Pressure:
     async def watch(self) -> None:
         """For as long as the process lives."""
         while True:
-            due = time.monotonic() + LOOK_S
+            due, worked_s = time.monotonic() + LOOK_S, time.thread_time()
             await asyncio.sleep(LOOK_S)
-            self.look(time.monotonic() - due)
+            self.look(min(time.monotonic() - due, time.thread_time() - worked_s))
 
     def look(self, lag_s: float) -> None:
         """Judge anew, with the newest lag."""

@@ -1,5 +1,6 @@
 """More calls than a process can answer: who is turned away, and that the rest is answered as fast as before."""
 
+import asyncio
 import heapq
 import json
 import time
@@ -42,6 +43,32 @@ def test_one_stall_however_long_turns_nobody_away():
     made = pressure()
     made.look(30.0)
     assert not made.sheds(True)
+
+
+def blocked(work):
+    """Pressure of a loop that does little else than `work` for a second of it."""
+
+    async def live():
+        made = pressure()
+        watch = asyncio.ensure_future(made.watch())
+        for _ in range(6):
+            work()
+            await asyncio.sleep(0.001)
+        watch.cancel()
+        return made
+
+    return asyncio.run(live())
+
+
+def burn():
+    until_s = time.thread_time() + 0.3
+    while time.thread_time() < until_s:
+        pass
+
+
+def test_only_the_process_own_work_counts_not_what_others_take_from_the_machine():
+    assert blocked(burn).sheds(False)
+    assert not blocked(lambda: time.sleep(0.3)).sheds(True)
 
 
 @pytest.mark.parametrize(("in_flight", "test", "production"), [(1535, False, False), (1536, True, False), (2047, True, False), (2048, True, True)])
