@@ -51,18 +51,6 @@ def _look(path: Path, position: int) -> tuple[int, int | None]:
     except FileNotFoundError:
         return 0, None
     try:
-        return _used(fd, position) - position, spool.begun_us(fd, position)
+        return spool.first_unused(fd, position) - position, spool.begun_us(fd, position)
     finally:
         os.close(fd)
-
-
-def _used(fd: int, position: int) -> int:
-    """The first unused slot at or after `position`. Slots are used in order, so halving finds it."""
-    low, high = position, spool.SLOTS
-    while low < high:
-        middle = (low + high) // 2
-        if spool.begun_us(fd, middle) is None:
-            high = middle
-        else:
-            low = middle + 1
-    return low

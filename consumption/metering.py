@@ -4,7 +4,9 @@ Everything may run twice. Events are inserted with ON CONFLICT DO NOTHING on the
 count as spent. Hours and days are recomputed from events, never incremented. Integers only.
 """
 
+import contextlib
 import logging
+import os
 import struct
 import time
 from collections import Counter
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 ROLL_UP_LOCK = 0x6D65746572
 MONTH_LOCK = 0x6D6F6E7468
 NOTE_EVERY_S = 60
+CUT_AFTER_S = 60
 
 # For events from elsewhere than a spool (the demo's past): one array per column, in this order.
 INSERT_EVENTS = """
@@ -85,7 +88,10 @@ class Shipper:
 
     def ship(self) -> int:
         """Copy all that ended since the last time. Returns the number of new events. Raises DatabaseError."""
-        new = sum(self._ship_segment(path) for path in spool.segments(self.folder))
+        paths = list(spool.segments(self.folder))
+        new = sum(self._ship_segment(path) for path in paths)
+        for path in self._readers.keys() - set(paths):
+            self._readers.pop(path).close()  # another shipper put it aside
         self._settle_dead_holders()
         return new
 
@@ -100,7 +106,8 @@ class Shipper:
         try:
             return self._ship_reader(reader)
         except (DatabaseError, InterfaceError, OSError):
-            self._readers.pop(path).close()  # what it had read is read again from the stored position
+            if unfinished := self._readers.pop(path, None):
+                unfinished.close()  # what it had read is read again from the stored position
             raise
 
     def _open(self, path: Path) -> SegmentReader[bytes] | None:
@@ -153,6 +160,7 @@ class Shipper:
     def _settle_dead_holders(self) -> None:
         for holder in spool.dead_holders(self.folder):
             quota.release([holder])
+            SpoolOffset.objects.filter(spool__startswith=f"{holder}-").delete()  # one that a second shipper wrote last
             spool.forget_holder(self.folder, holder)
 
 
@@ -194,22 +202,26 @@ def copied(
 
 
 def put_aside(reader: SegmentReader[bytes]) -> None:
-    """Keep a shipped segment a while, cut to what was used: it is shipped again when the database is restored from a backup."""
+    """Keep a shipped segment a while: it is shipped again when the database is restored from a backup."""
     shelf = reader.path.parent / "shipped"
     shelf.mkdir(exist_ok=True)
-    with open(reader.path, "r+b") as file:
-        file.truncate(spool.HEADER + reader.position * spool.SLOT)
-    reader.path.rename(shelf / reader.path.name)
+    with contextlib.suppress(FileNotFoundError):  # another shipper was first
+        reader.path.rename(shelf / reader.path.name)
     reader.close()
     _clear_shelf(shelf)
 
 
 def _clear_shelf(shelf: Path) -> None:
-    room = settings.SPOOL_KEEP_MIB << 20
+    """Cut what a second shipper, as during a reload, can no longer be reading; drop what is old or too much."""
+    room, now = settings.SPOOL_KEEP_MIB << 20, time.time()
     for path in sorted(shelf.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
         about = path.stat()
+        if about.st_size == spool.SIZE and now - about.st_ctime > CUT_AFTER_S:
+            spool.cut(path)
+            os.utime(path, (about.st_atime, about.st_mtime))
+            about = path.stat()
         room -= about.st_size
-        if room < 0 or time.time() - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
+        if room < 0 or now - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
             path.unlink()
 
 

@@ -83,8 +83,10 @@ def _be_child(work: Callable[[], object], points: Points, tell: int) -> None:
         said = str(points.passed)
     except BaseException:
         code, said = FAILED, traceback.format_exc()
-    os.write(tell, said.encode()[:60_000])
-    os._exit(code)
+    try:
+        os.write(tell, said.encode()[:60_000])
+    finally:
+        os._exit(code)  # whatever happens: this is a copy of pytest
 
 
 def kill_after(work: Callable[[], object], seconds: float) -> bool:

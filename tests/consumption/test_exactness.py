@@ -1,5 +1,6 @@
 """Events, hours, days and statements agree to the unit, whatever is doubled, late, killed, or torn between two statements."""
 
+import os
 import random
 from collections import Counter
 from datetime import UTC, datetime
@@ -242,8 +243,9 @@ def test_two_roll_ups_and_two_shippers_at_once_double_nothing(clean, tmp_path):
     journal.close()
     children = [crash.start(lambda: ship_and_roll_up(tmp_path)) for _ in range(4)]
     for child, told in children:
-        crash.os.close(told)
-        crash.os.waitpid(child, 0)
+        with os.fdopen(told) as said:
+            assert said.read().isdigit()
+        os.waitpid(child, 0)
     ship_and_roll_up(tmp_path)
     assert UsageEvent.objects.count() == 22 and QuotaPeriod.objects.get().used == 8, "the rest is June's"
     assert_exact([who[0]])

@@ -87,6 +87,47 @@ def test_a_call_that_never_ended_becomes_unknown_and_costs_nothing(tmp_path, who
     assert len(list((tmp_path / "shipped").iterdir())) == 1, "kept for three days"
 
 
+def test_a_shelf_keeps_what_was_used_and_no_more_than_it_may(tmp_path, who, settings, monkeypatch):
+    """A whole segment is cut only when no second shipper can have it mapped any more: reading past the end would kill it."""
+    for _ in range(3):
+        journal = spool.Spool(tmp_path)
+        calls(journal, who, 7)
+        journal.close()
+    shelf = tmp_path / "shipped"
+    metering.Shipper(tmp_path).ship()
+    assert [path.stat().st_size for path in shelf.iterdir()] == [spool.SIZE] * 3
+    monkeypatch.setattr(metering, "CUT_AFTER_S", -1)
+    metering._clear_shelf(shelf)
+    assert [path.stat().st_size for path in shelf.iterdir()] == [spool.HEADER + 7 * spool.SLOT] * 3
+    assert len(spool.SegmentReader(next(shelf.iterdir())).finished()) == 7
+    settings.SPOOL_KEEP_HOURS = 0
+    monkeypatch.setattr(time, "time", lambda: spool.os.stat(tmp_path).st_mtime + 3600)
+    metering._clear_shelf(shelf)
+    assert not any(shelf.iterdir())
+
+
+def test_a_second_shipper_lets_go_of_what_the_first_put_aside(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 7)
+    first, second = metering.Shipper(tmp_path), metering.Shipper(tmp_path)
+    assert second.ship() == 7
+    journal.close()
+    assert first.ship() == 0 and not any(spool.segments(tmp_path))
+    assert second.ship() == 0 and not second._readers and not SpoolOffset.objects.exists()
+
+
+def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 7)
+    first, second = metering.Shipper(tmp_path), metering.Shipper(tmp_path)
+    [path] = spool.segments(tmp_path)
+    reader = second._open(path)
+    journal.close()
+    assert first.ship() == 7
+    assert second._ship_reader(reader) == 0 and not second._readers, "it came between the look at the folder and the move"
+    assert [kept.name for kept in (tmp_path / "shipped").iterdir()] == [path.name]
+
+
 def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, monkeypatch):
     journal = spool.Spool(tmp_path)
     calls(journal, who, 10)
