@@ -153,12 +153,6 @@ def key_of_a_test_application(version):
     return consumption.create_key(by, subscription)[1]
 
 
-def rate(load):
-    """Answers a second."""
-    said = load.result()
-    return said["statuses"]["200"] / said["seconds"]
-
-
 def share_answered(said):
     return said["statuses"].get("200", 0) / said["calls"]
 
@@ -166,31 +160,29 @@ def share_answered(said):
 @pytest.mark.chaos
 @pytest.mark.fault("F21")
 def test_a_real_burst(stage, tmp_path, fired):
-    """One worker at its capacity, then ten times the connections, half of them of a test application, then as before.
+    """Ten times the connections that keep one worker busy, half of them of a test application; then as before.
 
-    The bound on the lag is lowered: the clients of this test cannot make so many connections wait as production can.
+    The bound on the lag is lowered, for the clients and the model of this test share two cores with the gateway. For the same
+    reason how much is answered is judged in virtual time above, not here.
     """
     version = stage.version()
     _, key = subscriber(version)
     gateway = Gateway(
         tmp_path / "gateway", 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host,
-        **QUICK | {"connections_per_address": 2000}, busy_lag_s=0.02, upstream_concurrency=2000,
+        **QUICK | {"connections_per_address": 2000}, busy_lag_s=0.01, upstream_concurrency=2000,
     )  # fmt: skip
+    path, health = infer_path(version), []
     with gateway:
-        until(lambda: gateway.infer(infer_path(version), key)[0] == 200)
-        usual = rate(Load(gateway, infer_path(version), key, tmp_path, 6, rate=0, connections=16))
-        health = []
-        burst = [
-            Load(gateway, infer_path(version), key, tmp_path, 20, rate=0, connections=160),
-            Load(gateway, infer_path(version), key_of_a_test_application(version), tmp_path, 20, rate=0, connections=160),
-        ]
-        while not burst[0].is_over():
+        until(lambda: gateway.infer(path, key)[0] == 200)
+        trying = Load(gateway, path, key_of_a_test_application(version), tmp_path, 12, rate=0, connections=160)
+        production = Load(gateway, path, key, tmp_path, 12, rate=0, connections=160)
+        while not production.is_over():
             health.append(gateway.get("/v2/health/ready")[0])
             time.sleep(0.1)
-        production, test = (load.result() for load in burst)
-        fired.add(test["statuses"].get("503", 0))
-        assert set(health) == {200}
-        assert (production["statuses"]["200"] + test["statuses"].get("200", 0)) / 20 >= 0.8 * usual, (usual, production, test)
-        assert share_answered(production) > share_answered(test)
-        until(lambda: gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.02, 10, gateway.said)
-        assert {gateway.infer(infer_path(version), key)[0] for _ in range(50)} == {200}
+        served, tried = production.result(), trying.result()
+        fired.add(tried["statuses"].get("503", 0))
+        assert set(health) == {200} and len(health) > 10
+        assert not served["errors"] + tried["errors"] and set(served["statuses"]) | set(tried["statuses"]) <= {"200", "503"}
+        assert share_answered(served) > share_answered(tried), "test applications are turned away first"
+        until(lambda: gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.01, 10, gateway.said)
+        assert {gateway.infer(path, key)[0] for _ in range(50)} == {200}
