@@ -65,7 +65,7 @@ class Fleet:
     def __init__(self, stack, folder):
         self.stack = stack
         self.versions = {
-            STEADY: self._version(folder, STEADY, cast.tiny_onnx()),
+            STEADY: self._version(folder, STEADY, packages.difference()),
             LOOPING: self._version(folder, LOOPING, packages.looping(), timeout_s=TIMEOUT_S),
             HUNGRY: self._version(folder, HUNGRY, packages.hungry()),
         }

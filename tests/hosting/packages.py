@@ -76,6 +76,11 @@ def weighted_sum(weights=(1.0, -1.0, 0.0), bias=0.0):
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
+def difference():
+    """ONNX bytes, PLAIN: score = income - debt. Not the bytes of cast.tiny_onnx, which a test spoils in the common store."""
+    return _plain("difference", [helper.make_node("Sub", ["income", "debt"], ["score"])])
+
+
 def looping():
     """ONNX bytes, PLAIN: score = income of each row + turns through a loop, as many as the first row's income. 1e12 never ends."""
     body = helper.make_graph(
