@@ -6,7 +6,7 @@ by the newest base; at its next start it plays the log to the end. What the data
 (consumption.replay). A folder holds:
 
     base/                 Postgres' files, compared with its own manifest at backup and at restore
-    wal/                  its log since then; what is older than the base is removed with the next backup
+    wal/                  its log since then, packed; what is older than the base is removed with the next backup
     artifacts/, media/    packages and uploads; the same bytes once
     audit-witness.jsonl   the checkpoints of the record at that time
     backup.json           when, of what version, and digests of the secrets that belong to it
@@ -158,7 +158,7 @@ def _take_base(place: Footing, folder: Path, url: str) -> None:
     shutil.rmtree(folder / "base", ignore_errors=True)
     fresh.rename(folder / "base")
     first = _first_log(folder / "base")
-    _run(place, "pg_archivecleanup", str(folder / "wal"), first)
+    _run(place, "pg_archivecleanup", "-x", ".gz", str(folder / "wal"), first)
 
 
 def _first_log(base: Path) -> str:
@@ -169,7 +169,8 @@ def _first_log(base: Path) -> str:
 def _await_archived(url: str) -> None:
     """Have the log of this moment brought to the folder, and see that it came: nobody wants to learn otherwise at a restore."""
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        name = _answer(connection, "SELECT pg_walfile_name(pg_switch_wal())")
+        name = _answer(connection, "SELECT pg_walfile_name(pg_create_restore_point('backup'))")  # else nothing may be there to switch
+        connection.execute("SELECT pg_switch_wal()")
         by = time.monotonic() + ARCHIVED_WITHIN_S
         while (_answer(connection, "SELECT last_archived_wal FROM pg_stat_archiver") or "") < name:
             if time.monotonic() > by:
@@ -184,8 +185,8 @@ def _answer(connection: "psycopg.Connection[Any]", question: str) -> Any:
 
 def _restore_command(wal: Path, aside: Path | None) -> str:
     """The archive first; then what the data that was replaced still has of its log."""
-    folders = [wal, *([aside / "pg_wal"] if aside else [])]
-    return " || ".join(f'cp "{folder}/%f" "%p" 2>/dev/null' for folder in folders)
+    from_aside = f' || cp "{aside}/pg_wal/%f" "%p"' if aside else ""
+    return f'gzip -dc "{wal}/%f.gz" > "%p"{from_aside}'
 
 
 def _require_same_secrets(run: RunDir, about: dict[str, Any], folder: Path) -> None:

@@ -174,9 +174,10 @@ def archive_link(run: RunDir) -> Path:
 
 
 def archive_command(run: RunDir) -> str:
-    """For sh, per finished piece of log: copied under another name first, so that half a file is never taken for a whole one."""
+    """For sh, per finished piece of log, which is mostly empty: packed under another name first, so that half is never taken for whole."""
     folder = archive_link(run)
-    return f'test ! -e "{folder}" || test -f "{folder}/%f" || {{ cp "%p" "{folder}/.%f" && mv "{folder}/.%f" "{folder}/%f"; }}'
+    pack = f'gzip -1 < "%p" > "{folder}/.%f" && mv "{folder}/.%f" "{folder}/%f.gz"'
+    return f'test ! -e "{folder}" || test -f "{folder}/%f.gz" || {{ {pack}; }}'
 
 
 def _environment() -> dict[str, str]:
