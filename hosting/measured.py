@@ -23,13 +23,13 @@ ENOUGH_CALLS = 200  # below, one failure moves availability by half a percent an
 SAMPLE = 20_000
 CALLED_LATELY = timedelta(hours=2)  # latencies of a model that nobody calls do not change: they are not read again
 
-# Per subscription the index (subscription_id, at) is read backwards and left after the sample: bounded for any traffic.
+# Per subscription the index (subscription_id, at) is read; `since` is no earlier than the sample needs (_sample_since).
 LATENCY = """
 SELECT count(*), percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us)
 FROM (SELECT duration_us FROM unnest(%(subscriptions)s::bigint[]) AS given (id), LATERAL (
         SELECT duration_us, at FROM consumption_usageevent
         WHERE subscription_id = given.id AND (%(version)s::bigint IS NULL OR version_id = %(version)s::bigint)
-        AND outcome = 'ok' AND at >= %(since)s ORDER BY at DESC LIMIT %(most)s) AS one
+        AND outcome = 'ok' AND at >= %(since)s) AS one
       ORDER BY at DESC LIMIT %(most)s) AS latest
 """
 
@@ -94,7 +94,7 @@ def measured(version, days=WINDOW_DAYS):
     sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
     busiest = hours.values("hour").annotate(total=Sum("calls")).aggregate(most=Max("total"))["most"]
     probes = HealthSample.objects.filter(version=version, at__gte=since).aggregate(n=Count("pk"), ok=Count("pk", Q(is_ok=True)))
-    sampled, percentiles = _latency(version.model_id, since, version.pk)
+    sampled, percentiles = _latency(version.model_id, _sample_since(hours, since), version.pk)
     return Measured(
         days,
         (sums["good"] or 0) + (sums["theirs"] or 0),
@@ -111,6 +111,16 @@ def _late(**chosen):
     """Calls that waited for an answer until their deadline. They are booked as broken off, for nobody knows whose fault it was;
     here the promise is the publisher's."""
     return UsageEvent.objects.filter(http_status=504, **chosen)
+
+
+def _sample_since(hours, since):
+    """The start of the hour from which on there are SAMPLE answered calls, so that the events before it need not be read."""
+    seen = 0
+    for hour, answered in hours.values_list("hour").annotate(Sum("ok")).order_by("-hour"):
+        seen += answered
+        if seen >= SAMPLE:
+            return hour
+    return since
 
 
 def _latency(model_pk, since, version_pk=None):
@@ -204,6 +214,7 @@ def _facts(model, row, since):
         return {"measured_availability": None, "measured_p95_ms": None}
     p95 = model.measured_p95_ms
     if p95 is None or row["last"] > timezone.now() - CALLED_LATELY:
-        _sampled, (_p50, milliseconds, _p99) = _latency(model.pk, since)
+        hours = UsageHour.objects.filter(version__model=model, hour__gte=since)
+        _sampled, (_p50, milliseconds, _p99) = _latency(model.pk, _sample_since(hours, since))
         p95 = None if milliseconds is None else ceil(milliseconds)
     return {"measured_availability": _percent(row["answered"], calls), "measured_p95_ms": p95}

@@ -193,10 +193,10 @@ def test_credentials_are_sealed_for_their_version(upstream):
     assert "secret-1" not in str(list(AuditEvent.objects.values()))
 
 
-def usage(version, ok, upstream_errors=0, client_errors=0):
-    subscription = cast.subscription(version)
+def usage(version, ok, upstream_errors=0, client_errors=0, days_ago=0, subscription=None):
+    subscription = subscription or cast.subscription(version)
     UsageHour.objects.create(
-        hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days_ago),
         subscription=subscription, version=version, calls=ok + upstream_errors + client_errors, ok=ok,
         client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, refused=0, units=ok, duration_us=0,
     )  # fmt: skip
@@ -233,11 +233,14 @@ def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
 def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
     monkeypatch.setattr(measured, "SAMPLE", 50)
     version = upstream.version
-    subscription = usage(version, 1100)
+    subscription = usage(version, 100, days_ago=2)
+    usage(version, 60, days_ago=1, subscription=subscription)
     called(subscription, version, 900, 100, days_ago=2)
     called(subscription, version, 10, 60, days_ago=1)
     called(subscription, version, 700, 60, days_ago=31)
     assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (50, 10)
+    monkeypatch.setattr(measured, "SAMPLE", 150)
+    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (150, 900), "the window is 30 days"
 
 
 def test_calls_that_came_too_late_count_against_the_version(upstream):
