@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from hosting.gateway import admin
+from hosting.gateway.callers import Proxies
 from hosting.gateway.slots import Columns
 from marketplace.lib import logs
 
@@ -160,6 +161,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def check_proxies(text: str) -> None:
+    """Ends the program with a sentence when a trusted proxy is no network."""
+    try:
+        Proxies(text.split(","))
+    except ValueError as error:
+        sys.exit(f"GATEWAY_TRUSTED_PROXIES cannot be used: {error}")
+
+
 def be_child(name: str, fd: int, told: int) -> None:
     """Run one child; it ends gracefully when the parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -180,6 +189,7 @@ def main() -> int:
         be_child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
         return 0
     logging.config.dictConfig(logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")))
+    check_proxies(os.environ.get("GATEWAY_TRUSTED_PROXIES", ""))
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
     listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
     run_dir = Path(os.environ.get("RUN_DIR", ".run"))

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +17,7 @@ from consumption import keys
 from consumption.models import ApiKey
 from hosting.gateway import callers, slots
 from marketplace.audit.models import AuditEvent
+from marketplace.dev.rundir import ROOT
 from marketplace.problem_pages import BY_SLUG
 from tests import cast
 from tests.gateway import QUICK, Gateway, answer_ok, free_port, infer_path, subscriber, until
@@ -215,6 +218,12 @@ def test_a_proxy_that_is_no_network_ends_the_start_with_a_sentence():
     assert not callers.Proxies([]).have("127.0.0.1")
     with pytest.raises(ValueError, match="10.0.0.0/8 for all of it"):
         callers.Proxies(["10.0.3.7/8"])
+
+
+def test_a_gateway_does_not_start_with_a_proxy_that_is_no_network():
+    words = [sys.executable, "-m", "hosting.gateway"]
+    done = subprocess.run(words, env=os.environ | {"GATEWAY_TRUSTED_PROXIES": "10.0.3.0/24,balancer"}, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "GATEWAY_TRUSTED_PROXIES cannot be used: balancer is not a network" in done.stderr
 
 
 def guesses(gateway, path, address, count=25):
