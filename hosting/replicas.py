@@ -25,7 +25,8 @@ def record(deployment, app, machines=(), counts_restarts=True):
     for replica_id, replica in told.items():
         _write(deployment, known.get(replica_id), replica)
     gone = [row for replica_id, row in known.items() if replica_id not in told]
-    surplus = len(known) - (app.target if app else len(known)) if counts_restarts else len(known)
+    begun = sum(row.state != Replica.State.STARTING for row in known.values())  # the others are there to take a place
+    surplus = begun - (app.target if app else begun) if counts_restarts else len(known)
     crashed = [row for row in gone[max(surplus, 0) :] if row.node in machines]
     left = [row for replica_id, row in known.items() if row.state == "running" == getattr(told.get(replica_id), "state", "")]
     _end([row for row in gone if row not in crashed], state=Replica.State.GONE)

@@ -191,6 +191,22 @@ def test_a_replica_first_seen_before_it_has_a_machine_can_crash(engine, version)
     assert dict(Replica.objects.values_list("pid", "state")) == {11: "crashed", 12: "running"}
 
 
+def test_a_dead_replica_that_is_still_listed_beside_its_successor_crashed(engine, version):
+    """For some moments an engine tells three of two: the one that ends, the one that lives, the one that is to come."""
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    engine.run(deployment.app_name, [11, 12])
+    reconcile(engine)
+    dying, living, coming = (SeenReplica(f"r{pid}", state, node="n", pid=pid) for pid, state in ((11, "stopping"), (12, "running"), (13, "starting")))
+    engine.apps[deployment.app_name] = SeenApp(deployment.app_name, AppState.RUNNING, target=2, replicas=(dying, living, coming))
+    reconcile(engine)
+    engine.run(deployment.app_name, [12, 13])
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert dict(deployment.replicas.values_list("pid", "state")) == {11: "crashed", 12: "running", 13: "running"}
+    assert deployment.restarts == 1
+
+
 def test_two_replicas_that_die_together_again_and_again_fail(engine, version):
     deployment = settle(engine, version)
     actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
