@@ -1,6 +1,5 @@
 """What every test may ask for: a browser, a worker, the whole stack. Tiers that are not named are left out, and it says so."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -72,17 +71,19 @@ def files_of_this_test(settings, tmp_path):
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A running Chromium (Playwright's Browser); the test is skipped, with the reason, where there is none."""
+    """A running Chromium (Playwright's Browser); the test is skipped, with the reason, where there is none.
+
+    Playwright keeps an event loop in this thread, beside which no test can run one of its own: hence one for each module.
+    """
     program = browser_program.path()
     if not program:
         pytest.skip(f"no Chromium here. {browser_program.why_absent()}")
     from playwright.sync_api import sync_playwright
 
-    # Playwright keeps an event loop in this thread; nothing of Django runs in it.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # nothing of Django runs in that loop
         browser = playwright.chromium.launch(executable_path=program, args=list(browser_program.ARGUMENTS))
         yield browser
         browser.close()
