@@ -158,7 +158,7 @@ class KeyRing:
         return record
 
     async def fetch(self, raw: bytes) -> None:
-        """Load the record of a well-formed key. Raises Problem (503).
+        """Load the record of a well-formed key, or find that Postgres is away and an old one may do. Raises Problem (503).
 
         All that is asked for while a load runs is in the next one: however many keys are new at once, Postgres is asked a
         few questions, one at a time.
@@ -170,7 +170,7 @@ class KeyRing:
             self._wanted.append(kid)
             if self._loader is None:
                 self._loader = asyncio.ensure_future(self._load_wanted())
-        if not await asyncio.shield(waiting):
+        if not await asyncio.shield(waiting) and not self._may_do(kid):
             raise problems.away("API keys cannot be checked at the moment.")
 
     async def refresh(self) -> None:
@@ -217,6 +217,11 @@ class KeyRing:
             return False
         record.proof = proof
         return True
+
+    def _may_do(self, kid: bytes) -> bool:
+        """Is there a record that may be used while Postgres is away? (F4: up to 120 s)"""
+        record = self.records.get(kid)
+        return record is not None and not self.database_is_up and time.monotonic() - record.loaded <= self.limits.key_stale_s
 
     def _is_buried(self, raw: bytes) -> bool:
         macs = self._buried[raw[4:12]]

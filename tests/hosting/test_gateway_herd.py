@@ -121,6 +121,17 @@ def test_cold_keys_while_postgres_is_away_are_answered_503_and_loaded_when_it_is
     assert calls(one, raws) == {200: 300}
 
 
+@pytest.mark.parametrize(("age_s", "status"), [(60, 200), (121, 503)])
+def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young_enough(age_s, status):
+    postgres = Postgres()
+    one, raws = ring(postgres), texts(1)
+    assert calls(one, raws) == {200: 1}
+    one.records[raws[0][4:12]].loaded -= age_s
+    postgres.is_away = True
+    assert one.database_is_up and calls(one, raws) == {status: 1}
+    assert len(postgres.asked) == 2
+
+
 def test_keys_that_exist_and_keys_that_do_not_may_come_together():
     raws = texts(10) + [keys.mint().text.encode() for _ in range(10)]
     assert calls(ring(Postgres()), raws) == {200: 10, 401: 10}
