@@ -105,6 +105,12 @@ def _background(facts):
             "warn", f"Background tasks pile up: {tasks.waiting} wait.", "Checks, notices and restarts are late.",
             "Are the workers alive? Read worker.log; start more of them.",
         )  # fmt: skip
+    if facts["not_archived_since"]:
+        yield Trouble(
+            "warn", "Postgres cannot bring its log to the backup.",
+            "Nobody yet: a restore would lose what changed since then, and the log that waits fills Postgres' disk.",
+            "Is the backup's disk full or away? Read postgres.log.", facts["not_archived_since"],
+        )  # fmt: skip
     if facts["audit_waiting"] > QUEUE_LONG:
         yield Trouble(
             "warn", f"{facts['audit_waiting']} events of the record are not chained yet.", "Nobody; the record's proof lags behind.",

@@ -28,6 +28,10 @@ SELECT version_id, count(*), sum(duration_us) / 60e6, count(*) FILTER (WHERE out
 FROM consumption_usageevent WHERE at >= %s AND NOT is_demo GROUP BY version_id
 """
 
+ARCHIVED = """
+SELECT coalesce(last_archived_time, stats_reset) FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
+"""
+
 
 def overview():
     """Everything on the operations page: the fleet, its load, what waits, and the troubles that follow."""
@@ -52,6 +56,7 @@ def overview():
         "last_probe": last_probe(),
         "is_probed": any(row.state == Deployment.State.READY for row in rows),
         "disks": disks(),
+        "not_archived_since": not_archived_since(),
         "at": timezone.now(),
     }
     return facts | {"troubles": troubles(facts)}
@@ -97,6 +102,13 @@ def load_by_version():
 def audit_waiting():
     """Events of the record that are not chained yet."""
     return AuditEvent.objects.filter(seq=None).count()
+
+
+def not_archived_since():
+    """Since when Postgres has not brought its log to the backup, though it tried; None while it can, or keeps none."""
+    with connection.cursor() as cursor:
+        cursor.execute(ARCHIVED)
+        return next(iter(cursor.fetchone() or ()), None)
 
 
 def engine_answers():

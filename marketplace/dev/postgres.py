@@ -177,7 +177,7 @@ def archive_command(run: RunDir) -> str:
     """For sh, per finished piece of log, which is mostly empty: packed under another name first, so that half is never taken for whole."""
     folder = archive_link(run)
     pack = f'gzip -1 < "%p" > "{folder}/.%f" && mv "{folder}/.%f" "{folder}/%f.gz"'
-    return f'test ! -e "{folder}" || test -f "{folder}/%f.gz" || {{ {pack}; }}'
+    return f'test ! -L "{folder}" || test -f "{folder}/%f.gz" || {{ {pack}; }}'
 
 
 def _environment() -> dict[str, str]:

@@ -142,3 +142,20 @@ def test_without_redis_the_sentence_names_a_way_out(monkeypatch):
     monkeypatch.setattr(redis.shutil, "which", lambda name: None)
     with pytest.raises(redis.RedisUnavailable, match="REDIS_URL"):
         redis.program()
+
+
+def test_log_is_kept_back_while_the_backup_is_away(tmp_path):
+    run = RunDir(tmp_path / "run").prepare()
+    (tmp_path / "piece").write_bytes(b"log")
+    command = postgres.archive_command(run).replace("%p", "piece").replace("%f", "000000010000000000000001")
+
+    def archive():
+        return subprocess.run(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL).returncode
+
+    assert archive() == 0, "no backup was ever made: nothing is kept"
+    link, disk = postgres.archive_link(run), tmp_path / "disk"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(disk)
+    assert archive() != 0, "its disk is away: Postgres is to keep the piece and try again"
+    disk.mkdir()
+    assert archive() == 0 and [path.name for path in disk.iterdir()] == ["000000010000000000000001.gz"]

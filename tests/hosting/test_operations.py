@@ -214,6 +214,14 @@ def test_a_store_that_answers_again_is_away_no_more(monkeypatch):
     assert (counters.away_since("redis", True), counters.away_since("redis", False)) == (0, 60)
 
 
+def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
+    assert watch.not_archived_since() is None
+    since = timezone.now() - timedelta(hours=2)
+    monkeypatch.setattr(watch, "not_archived_since", lambda: since)
+    [trouble] = watch.overview()["troubles"]
+    assert (trouble.what, trouble.since) == ("Postgres cannot bring its log to the backup.", since)
+
+
 def test_a_version_that_failed_says_since_when(calm, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(state_since=timezone.now() - timedelta(days=3))
     before = timezone.now()
