@@ -13,6 +13,8 @@ import struct
 import threading
 import time
 
+from marketplace.dev.ports import FALLBACK, choose
+
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -28,8 +30,8 @@ class FaultProxy:
         self.random = random.Random(11)
         self._pairs = set()
         self._listener = None
-        self._listen(0)
-        self.port = self._listener.getsockname()[1]
+        self.port = choose(random.choice(FALLBACK))  # to listen on again after a refusal: no outgoing connection takes it meanwhile
+        self._listen(self.port)
         self.host = f"127.0.0.1:{self.port}"
 
     def _listen(self, port):

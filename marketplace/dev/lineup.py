@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hosting.drivers import ray_head
 from hosting.drivers.ray_head import EnginePorts
-from marketplace.dev.ports import NoFreePort, is_free
+from marketplace.dev.ports import NoFreePort, take
 from marketplace.dev.processes import Process
 from marketplace.dev.rundir import ROOT, RunDir
 
@@ -22,7 +22,7 @@ RANGES = range(21000, 32000, 2 * REPLICA_PORTS)
 def replica_ports(preferred: int = RANGES.start) -> dict[str, int]:
     """The start of a block for the engine's replicas that looks unused: both ends and the middle are free."""
     for first in (preferred, *RANGES):
-        if all(is_free(first + offset) for offset in (0, 1, REPLICA_PORTS, 2 * REPLICA_PORTS - 1)):
+        if all(take(first + offset) for offset in (0, 1, REPLICA_PORTS, 2 * REPLICA_PORTS - 1)):
             return {"engine_replicas": first}
     raise NoFreePort("No free block of ports for the models' processes between 21000 and 32000 on 127.0.0.1.")
 

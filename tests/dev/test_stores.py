@@ -14,7 +14,7 @@ import redis as redis_client
 from marketplace.dev import environment, postgres, redis
 from marketplace.dev.leftovers import end_leftovers
 from marketplace.dev.ports import choose, choose_all
-from marketplace.dev.rundir import RunDir
+from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.services import start_stores
 from marketplace.dev.status import Status
 from marketplace.dev.supervisor import Supervisor
@@ -159,3 +159,12 @@ def test_log_is_kept_back_while_the_backup_is_away(tmp_path):
     assert archive() != 0, "its disk is away: Postgres is to keep the piece and try again"
     disk.mkdir()
     assert archive() == 0 and [path.name for path in disk.iterdir()] == ["000000010000000000000001.gz"]
+
+
+def test_two_that_start_in_the_same_instant_choose_different_ports():
+    ask = f"from marketplace.dev.ports import choose; print(choose({choose(29632)}), flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", ask], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    try:
+        assert int(other.stdout.readline()) != choose(29632), "though nobody listens there yet"
+    finally:
+        other.communicate("\n")
