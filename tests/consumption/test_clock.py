@@ -142,7 +142,14 @@ def key_that_ends(version, after, **terms):
     return subscription, text
 
 
-@pytest.mark.parametrize(("told", "skew_s"), [("+36h", 1.5 * DAY_S), ("-36h", -1.5 * DAY_S), ("+45d", 45 * DAY_S)])
+@pytest.mark.parametrize(
+    ("told", "skew_s"),
+    [
+        ("+36h", 1.5 * DAY_S),
+        pytest.param("-36h", -1.5 * DAY_S, marks=pytest.mark.slow),
+        pytest.param("+45d", 45 * DAY_S, marks=pytest.mark.slow),
+    ],
+)
 def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(books, tmp_path, faketime, fired, told, skew_s):
     version = books.version()
     subscription, key = key_that_ends(version, timedelta(hours=1), monthly_quota=10_000)
@@ -187,6 +194,7 @@ def date_of(head):
     return datetime.strptime(head["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(books, tmp_path, faketime, fired):
     version = books.version()
     subscription, key = subscriber(version, rate_per_second=RATE, burst=BURST, monthly_quota=10_000)

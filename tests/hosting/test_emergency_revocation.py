@@ -144,7 +144,7 @@ def kill_workers(gateway):
 
 
 @pytest.mark.fault("F4")
-@pytest.mark.parametrize("mode", ["refuse", "hang"])
+@pytest.mark.parametrize("mode", ["refuse", pytest.param("hang", marks=pytest.mark.slow)])
 def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, leaked, other, fired, mode):
     fired.watch(lambda: faulty.postgres.fired)
     faulty.postgres.set(mode)

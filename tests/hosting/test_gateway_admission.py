@@ -133,6 +133,7 @@ def test_three_workers_together_never_pass_the_plans_calls_at_once(stage, trio):
     assert upstream.most == 4
 
 
+@pytest.mark.slow
 def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version)
@@ -307,6 +308,7 @@ def same_kid(text):
     return head + keys.checksum(head.encode())
 
 
+@pytest.mark.slow
 def test_a_key_moves_to_the_current_pepper_with_its_next_good_use(stage, tmp_path, monkeypatch):
     version = stage.version()
     subscription, text = subscriber(version)

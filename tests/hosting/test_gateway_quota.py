@@ -62,6 +62,7 @@ class Race:
         return sum(UsageEvent.objects.filter(subscription_id=self.subscription.pk).values_list("units", flat=True))
 
 
+@pytest.mark.slow
 def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
     race = Race(stage.gateway, stage, 1000, tmp_path)  # leases of 5
     fired.add(stage.gateway.kill("0"))
