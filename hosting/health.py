@@ -23,6 +23,8 @@ TIMEOUT_S = 5
 FAILURES_TO_OPEN = 3
 EVERY = timedelta(seconds=30)
 EVERY_WHEN_FAILING = timedelta(seconds=8)
+UNPROBED = 3 * EVERY
+UP_WITHIN = timedelta(minutes=3)
 KEPT = timedelta(days=35)
 
 
@@ -84,8 +86,15 @@ def _tell_gateway(upstream, is_ok):
 
 
 def _failing(version):
+    """Three failures in a row. After a time without probes (it slept, or the whole marketplace was stopped) it may take a while to come up."""
     last = list(version.health_samples.values_list("is_ok", flat=True)[:FAILURES_TO_OPEN])
-    return len(last) == FAILURES_TO_OPEN and not any(last)
+    if len(last) < FAILURES_TO_OPEN or any(last):
+        return False
+    answered = version.health_samples.filter(is_ok=True).values_list("at", flat=True).first()
+    if answered is None:
+        return True
+    failed = version.health_samples.filter(at__gt=answered).values_list("at", flat=True).last()
+    return failed - answered < UNPROBED or timezone.now() - failed > UP_WITHIN
 
 
 def _ask(base_url, version, connect):

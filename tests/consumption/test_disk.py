@@ -217,6 +217,7 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(books,
         assert torn_slots(folder / "spool") == 0
 
 
+@pytest.mark.slow
 def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(books, small_disk, monkeypatch, fired):
     """The reserve is off, so that it meets the end of the disk itself."""
     monkeypatch.setenv("DISK_RESERVE_MIB", "0")

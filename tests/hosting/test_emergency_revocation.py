@@ -143,8 +143,9 @@ def kill_workers(gateway):
     until(lambda: gateway.get("/v2/health/live")[0] == 200, 20, gateway.said)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F4")
-@pytest.mark.parametrize("mode", ["refuse", pytest.param("hang", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", ["refuse", "hang"])
 def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, leaked, other, fired, mode):
     fired.watch(lambda: faulty.postgres.fired)
     faulty.postgres.set(mode)
@@ -182,6 +183,7 @@ def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, leaked, oth
     assert code == 0 and "1 of those named are not live keys" in said
 
 
+@pytest.mark.slow
 def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(faulty, gateway, fired, tmp_path):
     fired.watch(lambda: min(faulty.postgres.fired, faulty.redis.fired))
     faulty.postgres.set("refuse")

@@ -88,6 +88,17 @@ def test_recovery_closes_it(upstream, world):
     assert Notice.objects.filter(kind="incident.closed", recipient=cast.alice()).count() == 1
 
 
+def test_after_a_restart_of_everything_a_version_has_time_to_come_up(upstream, world):
+    health.probe(upstream)
+    HealthSample.objects.update(at=timezone.now() - timedelta(hours=2))
+    fail_three_times(upstream, world)
+    upstream.refresh_from_db()
+    assert upstream.is_ready and not Incident.objects.exists()
+    HealthSample.objects.filter(is_ok=False).update(at=timezone.now() - health.UP_WITHIN)
+    health.probe(upstream)
+    assert Incident.objects.filter(version=upstream.version).count() == 1
+
+
 def test_a_blip_costs_no_readiness(upstream, world):
     health.probe(upstream)
     world.status = 503
