@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.hosting
 
-Starts its own one-machine engine with a few small versions, asked directly except where the gateway is named; stops it.
-Last line: one JSON object. `kills_success_percent` is of calls through the gateway while one of two replicas is killed twenty
-times; `hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own
+Starts its own one-machine engine with a few small versions; stops it. What kills and hangs cost is counted by callers of the
+gateway, as consumers are; `direct_…` is the same asked past it, at the engine.
+Last line: one JSON object. `kills_success_percent` is of calls while one of two replicas is killed twenty times; `hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own
 limit of WEDGE_LIMIT_S; `ingress_back_s` is from the kill of HAProxy until a call is answered.
 """
 
@@ -168,12 +168,12 @@ def measure(target, folder):
     facts["first_version_s"] = target.until(lambda: target.running("steady"), "the first version")
     facts |= waking(target, steady)
     facts |= scaling(target, steady)
-    facts |= killing(target, steady)
-    facts |= hanging(target, steady)
+    with gateway_before(target, steady, folder) as front:
+        facts |= killing(target, front, steady)
+        facts |= hanging(target, front, steady)
+        facts |= killing_often(target, front, steady)
     facts |= wedging(target, steady)
-    facts |= losing_the_ingress(target, steady, folder)
-    facts |= killing_behind_the_gateway(target, steady, folder)
-    return facts
+    return facts | losing_the_ingress(target, steady, folder)
 
 
 def waking(target, steady):
@@ -198,25 +198,43 @@ def scaling(target, steady):
     return {"scale_up_s": up, "scale_up_failed": load.failed, "scale_up_calls": len(load.calls), "scale_down_s": down}
 
 
-def killing(target, steady):
+def killing(target, front, steady):
     """SIGKILL of the only replica, and of one of two, under a call every 10 ms from each of four clients."""
-    alone = _disturb(target, steady, signal.SIGKILL)
+    loads = []
+    for asked in (front, target):
+        target.driver.apply([steady])  # the load test left it room to grow
+        target.until(lambda: target.running("steady") == 1, "one replica")
+        loads.append(_disturb(target, asked, steady, signal.SIGKILL))
+    alone, direct = loads
     two = replace(steady, min_replicas=2, max_replicas=2)
     target.driver.apply([two])
     target.until(lambda: target.running("steady") == 2, "two replicas")
-    paired = _disturb(target, two, signal.SIGKILL)
+    paired = _disturb(target, front, two, signal.SIGKILL)
     return {
         "kill_failed_calls": alone.failed, "kill_gap_s": alone.gap, "kill_calls": len(alone.calls),
         "kill_of_two_failed_calls": paired.failed, "kill_of_two_gap_s": paired.gap,
+        "direct_kill_failed_calls": direct.failed, "direct_kill_gap_s": direct.gap,
     }  # fmt: skip
 
 
-def hanging(target, steady):
+def hanging(target, front, steady):
     """SIGSTOP: a replica that neither works nor dies. The engine's health check has to notice and replace it."""
     target.driver.apply([steady])
     target.until(lambda: target.running("steady") == 1, "one replica")
-    load = _disturb(target, steady, signal.SIGSTOP)
+    load = _disturb(target, front, steady, signal.SIGSTOP)
     return {"hang_failed_calls": load.failed, "hang_replaced_s": load.replaced, "hang_recovered_s": load.recovered}
+
+
+def killing_often(target, front, steady):
+    """One of two replicas is killed, again and again, each time both answer; the gateway asks once more when one was lost."""
+    target.driver.apply([replace(steady, min_replicas=2, max_replicas=2)])
+    with Load(front, steady, threads=20, pause=20 / RATE) as load:
+        for kill in range(KILLS):
+            target.until(lambda: target.running("steady") == 2, "two replicas")
+            os.kill(target.app("steady").running[kill % 2].pid, signal.SIGKILL)
+            target.until(lambda: target.running("steady") < 2, "a look at the loss")
+        target.until(lambda: target.running("steady") == 2, "two replicas")
+    return {"kills": KILLS, "kills_success_percent": load.success_percent, "kills_calls": len(load.calls), "kills_gap_s": load.gap}
 
 
 def wedging(target, steady):
@@ -242,18 +260,6 @@ def losing_the_ingress(target, steady, folder):
         time.sleep(0.2)
         back = 0.2 + target.until(lambda: target.call(steady)[0] == 200, "an answer")
     return {"ingress_back_s": back, "ingress_failed_calls": load.failed}
-
-
-def killing_behind_the_gateway(target, steady, folder):
-    """One of two replicas is killed, again and again, each time both answer; the gateway asks once more when one was lost."""
-    target.driver.apply([replace(steady, min_replicas=2, max_replicas=2)])
-    with gateway_before(target, steady, folder) as front, Load(front, steady, threads=20, pause=20 / RATE) as load:
-        for kill in range(KILLS):
-            target.until(lambda: target.running("steady") == 2, "two replicas")
-            os.kill(target.app("steady").running[kill % 2].pid, signal.SIGKILL)
-            target.until(lambda: target.running("steady") < 2, "a look at the loss")
-        target.until(lambda: target.running("steady") == 2, "two replicas")
-    return {"kills": KILLS, "kills_success_percent": load.success_percent, "kills_calls": len(load.calls), "kills_gap_s": load.gap}
 
 
 class Front:
@@ -287,14 +293,15 @@ def _words(pid):
         return ""
 
 
-def _disturb(target, spec, signum):
+def _disturb(target, asked, spec, signum):
+    """The Load that calls `asked` (the target or the gateway) while the version's first replica gets the signal."""
     victim = target.app(spec.name).running[0].pid
     wanted = spec.min_replicas
-    with Load(target, spec, threads=4, pause=0.01) as load:
+    with Load(asked, spec, threads=4, pause=0.01) as load:
         time.sleep(2)
         os.kill(victim, signum)
         load.replaced = target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
-        load.recovered = load.replaced + target.until(lambda: target.call(spec)[0] == 200, "an answer")
+        load.recovered = load.replaced + target.until(lambda: asked.call(spec)[0] == 200, "an answer")
         time.sleep(3)
     return load
 
