@@ -49,5 +49,7 @@ def seen(environment: Mapping[str, str]) -> Fleet:
 
 
 def running_apps(environment: Mapping[str, str]) -> set[str]:
-    driver = RayDriver(environment["ENGINE_API_URL"], environment["ENGINE_URL"], environment["RAY_AUTH_TOKEN_PATH"])
+    """Names of the engine's applications that run. Asked by the launcher, which has no Django settings. Raises EngineUnavailable."""
+    token = environment["RAY_AUTH_TOKEN_PATH"]
+    driver = RayDriver(environment["ENGINE_API_URL"], environment["ENGINE_URL"], token, metrics_urls=())
     return {name for name, app in driver.status().items() if app.state == AppState.RUNNING}

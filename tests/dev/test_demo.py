@@ -96,3 +96,18 @@ def test_second_start_keeps_the_data_and_fresh_does_not(outside):
     until_ready(outside, anew)
     stop(anew)
     assert marks()[1] != first[1]
+
+
+def test_the_launcher_asks_the_engine_without_django_settings():
+    """The launcher's own process has no secrets: a driver that reads settings there ends the demo when all seems ready."""
+    ask = """
+from hosting.drivers.base import EngineUnavailable
+from marketplace.dev.fleet import running_apps
+try:
+    running_apps({"ENGINE_API_URL": "http://127.0.0.1:9", "ENGINE_URL": "http://127.0.0.1:9", "RAY_AUTH_TOKEN_PATH": "/dev/null"})
+except EngineUnavailable:
+    print("unavailable")
+"""
+    bare = {"PATH": os.environ["PATH"]}
+    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, env=bare, capture_output=True, text=True)
+    assert told.stdout.strip() == "unavailable", told.stderr

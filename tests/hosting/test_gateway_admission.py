@@ -146,6 +146,7 @@ def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_p
     assert refused["type"].endswith("/model-busy")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F9")
 def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
     version = stage.version()
