@@ -49,7 +49,7 @@ class Column:
             required=spec.get("required", True),
             minimum=spec.get("minimum"),
             maximum=spec.get("maximum"),
-            enum=frozenset(enum) if enum else None,
+            enum=_enumeration(enum, spec["datatype"]) if enum else None,
             default=spec.get("default"),
             format=spec.get("format"),
         )
@@ -66,6 +66,11 @@ class Column:
         if self.datatype in datatypes.FLOATS:
             return float("nan")
         return "" if self.datatype == "BYTES" else None
+
+
+def _enumeration(values, datatype):
+    """The allowed values as elements of that datatype come out: 0.1 is another number as FP32."""
+    return frozenset(np.array(values, datatypes.dtype(datatype)).tolist() if datatype in datatypes.FLOATS else values)
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,8 @@ def _filled(column, rows):
 
 def _shape_fits(column, tensor):
     shape, declared = tensor.shape, column.shape
+    if 0 in shape:
+        raise _Refused(f"has no elements: its shape is {shape}.", remedy="Send sizes from 1.")
     if len(declared) == 1 and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
         return
     same = len(shape) == len(declared) and all(d in (-1, s) for s, d in zip(shape[1:], declared[1:], strict=True))
@@ -321,6 +328,8 @@ def _from_texts(column, tensor, flat):
     _count(prod(tensor.shape), len(flat), "elements")
     if column.format:
         flat = [_parsed_date(column, value, row) for row, value in enumerate(flat)]
+        if column.datatype != "BYTES":
+            return (_floats if column.datatype in datatypes.FLOATS else _integers)(column, flat, set(map(type, flat)))
     elif column.datatype != "BYTES":
         raise _Refused(f"is BYTES (texts); the model takes {column.datatype}.", remedy="Send numbers.")
     else:
@@ -336,6 +345,16 @@ def _texts(flat):
             raise _Refused(f"{_shown(value)} is not a text.", row, "Send texts in quotes.")
         if len(value) > wire.LONGEST_STRING:
             raise _Refused("is a text longer than 64 KiB.", row, "Send a shorter text.")
+        if not _is_unicode(value):
+            raise _Refused("has half of a surrogate pair, which is no character.", row, "Send Unicode text.")
+
+
+def _is_unicode(text):
+    """JSON can spell code units that are no characters, and runtimes refuse them."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _parsed_date(column, value, row):
@@ -343,8 +362,8 @@ def _parsed_date(column, value, row):
     numbers. A number stays a number: it is in that unit already."""
     if isinstance(value, int | float) and type(value) is not bool and column.datatype != "BYTES":
         return value if column.datatype in datatypes.FLOATS else _whole(value, row)
-    if type(value) is str and value == "" and not column.required:
-        return value if column.datatype == "BYTES" else column.missing
+    if type(value) is str and value == "" and not column.required and column.missing is not None:
+        return value if column.datatype == "BYTES" else _parsed_date(column, column.missing, row)
     parsed = _iso(column, value, row)
     if column.datatype == "BYTES":
         return parsed.isoformat()

@@ -116,6 +116,22 @@ def test_range_and_enumeration():
 # --- shapes and batches ---
 
 
+@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
+def test_an_enumeration_of_fractions_is_met_in_every_width(datatype):
+    spec = column(datatype, enum=[0.1, 0.25])
+    assert len(coerce(spec, tensor([0.1, 0.25], datatype))) == 2
+    assert refused(lambda: coerce(spec, tensor([0.2], datatype)))["row"] == 0
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    assert refused(lambda: coerce(column("BYTES"), tensor(["a", "\ud800"], "BYTES")))["row"] == 1
+
+
+@pytest.mark.parametrize(("datatype", "shape"), [("INT64", [3, 0]), ("FP32", [100_000, 0])])
+def test_rows_without_elements_are_refused(datatype, shape):
+    refused(lambda: coerce(column(datatype, shape=[-1, -1]), tensor([], datatype, shape=shape)))
+
+
 def test_a_column_may_be_sent_as_n_or_n_by_1():
     assert coerce(column(), tensor([1.0, 2.0])).shape == (2,)
     assert coerce(column(), tensor([1.0, 2.0], shape=[2, 1])).shape == (2,)
@@ -224,6 +240,26 @@ def test_iso_texts_become_dates(datatype, form, given, expected):
 @pytest.mark.parametrize("given", ["23.11.2026", "2026-13-01", "", True, []])
 def test_other_texts_are_no_dates(given):
     assert refused(lambda: coerce(column("INT64", format="date"), tensor([given], "BYTES")))["row"] == 0
+
+
+@pytest.mark.parametrize(
+    ("datatype", "form", "given"),
+    [
+        ("INT64", "date", 10**30),
+        ("INT32", "date-time", "9999-12-31T23:59:59Z"),
+        ("UINT8", "date", "1969-12-31"),
+        ("FP64", "date-time", 10**400),
+    ],
+)
+def test_dates_beyond_their_datatype_are_refused(datatype, form, given):
+    assert refused(lambda: coerce(column(datatype, format=form), tensor([given], "BYTES")))["row"] == 0
+
+
+def test_an_empty_date_is_missing():
+    optional = {"format": "date", "required": False}
+    assert coerce(column("INT64", default="1970-01-02", **optional), tensor([""], "BYTES")).tolist() == [1]
+    assert np.isnan(coerce(column("FP32", **optional), tensor([""], "BYTES"))).all()
+    assert refused(lambda: coerce(column("INT64", **optional), tensor([""], "BYTES")))["row"] == 0
 
 
 # --- the binary tensor extension ---
