@@ -3,7 +3,8 @@
 One writer process owns a *holder* name and a row of segment files, preallocated and memory-mapped. Every call takes
 one slot of 128 bytes: the first part is written before the upstream is asked, the second part before the last byte of
 the answer goes out. Each part has its own CRC32, so a slot that was torn by SIGKILL or a full disk reads as
-"not there". Stores into a mapped file survive the death of the process; `sync` bounds what a power cut can take.
+"not there". Stores into a mapped file survive the death of the process; `sync` bounds what a power cut can take: the last
+of a segment that is used up, too, is on the disk before its lock is given up.
 
 A writer keeps an exclusive lock on its segments and on `<holder>.alive`; the kernel drops the locks with the process.
 A reader that gets the lock therefore knows that nothing more will come: slots without an end are `unknown`, zero units.
@@ -17,6 +18,7 @@ import mmap
 import os
 import random
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -125,10 +127,11 @@ class Spool:
         self.holder = holder or new_holder()
         self._number = 0
         self._random = random.Random(os.urandom(32)).getrandbits
-        self._life = os.open(folder / f"{self.holder}.alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._life, fcntl.LOCK_EX)
-        self._full: list[Segment] = []
-        self._dirty = False
+        self._life = _sign_of_life(folder / f"{self.holder}.alive")
+        self._full: list[Segment] = []  # used up, with calls that still run
+        self._over: list[Segment] = []  # used up and without running calls: closed by the next `sync`
+        self._dirty = self._has_new_name = False
+        self._syncing = threading.Lock()
         self._segment: Segment | None = None  # begun on a full disk: each call tries again
         with contextlib.suppress(SpoolFull):
             self._segment = self._next_segment()
@@ -154,10 +157,10 @@ class Spool:
         offset = ticket.offset + _END_AT
         segment.view[offset : offset + _SEAL_SIZE + _END_SIZE] = _SEAL.pack(1, crc32(part)) + part
         segment.open_calls -= 1
-        self._dirty = True
         if not segment.open_calls and segment is not self._segment:
             self._full.remove(segment)
-            segment.close()
+            self._over.append(segment)
+        self._dirty = True
 
     def new_id(self, at_us: int) -> bytes:
         """A UUID version 7: sortable by time, unique without asking anybody."""
@@ -166,17 +169,25 @@ class Spool:
         return value.to_bytes(16, "big")
 
     def sync(self) -> None:
-        """Push what was written to the disk; meant for a thread, every 50 ms."""
-        if not self._dirty:
-            return
-        self._dirty = False
-        for segment in self._segments():
-            os.fdatasync(segment.fd)
+        """Push what was written to the disk, and give up the segments that are over; meant for a thread, every 50 ms. Raises OSError."""
+        with self._syncing:
+            if not self._dirty:
+                return
+            self._dirty = False
+            over = [self._over.pop() for _ in range(len(self._over))]
+            try:
+                for segment in [*self._segments(), *over]:
+                    os.fdatasync(segment.fd)
+                self._sync_names()
+            finally:
+                for segment in over:
+                    segment.close()
 
     def close(self) -> None:
         """Give up all locks. Calls still open become `unknown`."""
-        for segment in self._segments():
-            segment.close()
+        with self._syncing:
+            for segment in [*self._segments(), *self._over]:
+                segment.close()
         os.close(self._life)
 
     def _segments(self) -> list[Segment]:
@@ -187,13 +198,25 @@ class Spool:
         if self._segment and self._segment.open_calls:
             self._full.append(self._segment)
         elif self._segment:
-            self._segment.close()
+            self._over.append(self._segment)
         self._segment = fresh
         return fresh
 
     def _next_segment(self) -> Segment:
         self._number += 1
-        return Segment(self.folder / f"{self.holder}-{self._number:06d}.spool", self.holder)
+        segment = Segment(self.folder / f"{self.holder}-{self._number:06d}.spool", self.holder)
+        self._has_new_name = True
+        return segment
+
+    def _sync_names(self) -> None:
+        """A file whose name a power cut took is lost whole."""
+        if self._has_new_name:
+            self._has_new_name = False
+            folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 class SegmentReader(Generic[Made]):
@@ -287,14 +310,15 @@ def segments(folder: Path) -> Iterator[Path]:
 
 
 def begun_us(fd: int, slot: int) -> int | None:
-    """When the call of a slot began, in us since 1970; None when the slot is unused (or torn).
+    """When the call of a slot began, in us since 1970; None when the slot is unused or torn.
 
     Reads the file instead of mapping it: a map of a file that is cut meanwhile would kill its reader.
     """
     raw = os.pread(fd, _SEAL_SIZE + _START_SIZE, HEADER + slot * SLOT)
-    if len(raw) < _SEAL_SIZE + _START_SIZE or not raw[0]:
+    part = raw[_SEAL_SIZE:]
+    if len(part) < _START_SIZE or _unpack_seal(raw) != (1, crc32(part)):
         return None
-    return _START.unpack(raw[_SEAL_SIZE:])[1]
+    return _START.unpack(part)[1]
 
 
 def first_unused(fd: int, position: int = 0) -> int:
@@ -302,7 +326,7 @@ def first_unused(fd: int, position: int = 0) -> int:
     low, high = position, SLOTS
     while low < high:
         middle = (low + high) // 2
-        if begun_us(fd, middle) is None:
+        if os.pread(fd, 1, HEADER + middle * SLOT) in (b"", b"\0"):
             high = middle
         else:
             low = middle + 1
@@ -338,6 +362,15 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def _sign_of_life(path: Path) -> int:
+    """A new file that nobody ever sees unlocked: it would be taken for a dead process'."""
+    being_made = path.with_suffix(MAKING)
+    fd = os.open(being_made, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    being_made.rename(path)
+    return fd
 
 
 def _unlocked(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """The journal on disk: nothing that began is lost, nothing that is torn is read."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -84,7 +85,78 @@ def test_a_full_segment_is_followed_by_another(tmp_path, monkeypatch):
     journal.end(open_call, 1, 1, 1, 200, spool.OK)
     events, readers = read_all(tmp_path)
     assert len(events) == 26 and len(readers) == 3
+    assert [reader.abandoned() for reader in readers] == [False] * 3
+    journal.sync()
     assert [reader.abandoned() for reader in readers] == [True, True, False]
+
+
+def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_path, monkeypatch):
+    """What the disk has is what fdatasync pushed: also of segments that were used up in between, and their names."""
+    monkeypatch.setattr(spool, "SLOTS", 10)
+    on_disk, names = {}, set()
+    push, push_name = os.fdatasync, os.fsync
+
+    def fdatasync(fd):
+        push(fd)
+        on_disk[os.readlink(f"/proc/self/fd/{fd}")] = os.pread(fd, spool.SIZE, 0)
+
+    def fsync(fd):
+        push_name(fd)
+        names.update(os.listdir(fd))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal = spool.Spool(tmp_path / "journal")
+    long_call = journal.start(NOW_US, WHO, 1, 0)
+    written = {call(journal, number).event_id for number in range(35)}
+    journal.end(long_call, 1, 1, 1, 200, spool.OK)
+    journal.sync()
+    rest = tmp_path / "after the power cut"
+    rest.mkdir()
+    for path, raw in on_disk.items():
+        if os.path.basename(path) in names:
+            (rest / os.path.basename(path)).write_bytes(raw)
+    assert {event.event_id for event in read_all(rest)[0]} == written | {long_call.event_id}
+
+
+def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(tmp_path):
+    journal = spool.Spool(tmp_path)
+    whole = [call(journal, number).event_id for number in range(3)]
+    call(journal, 3)
+    journal.close()
+    [path] = spool.segments(tmp_path)
+    os.truncate(path, spool.HEADER + 3 * spool.SLOT + spool.SLOT // 2)
+    events, [reader] = read_all(tmp_path)
+    assert [event.event_id for event in events] == whole and reader.abandoned() and reader.unended() == []
+
+
+@pytest.mark.parametrize("filled", [b"\0", b"\xff", b"\1"])
+def test_a_slot_filled_with_one_byte_is_no_call(tmp_path, filled):
+    journal = spool.Spool(tmp_path)
+    call(journal)
+    [path] = spool.segments(tmp_path)
+    with open(path, "r+b") as file:
+        file.seek(spool.HEADER + spool.SLOT)
+        file.write(filled * spool.SLOT)
+        assert spool.begun_us(file.fileno(), 0) == NOW_US and spool.begun_us(file.fileno(), 1) is None
+    journal.close()
+    events, [reader] = read_all(tmp_path)
+    assert len(events) == 1 and reader.abandoned() and reader.unended() == []
+
+
+def test_a_process_that_starts_is_never_taken_for_a_dead_one(tmp_path, monkeypatch):
+    """Its sign of life was created first and locked then: who looked in between gave its leases back and forgot it."""
+    taken_for_dead = []
+    lock = fcntl.flock
+
+    def look_then_lock(fd, how):
+        if how == fcntl.LOCK_EX:
+            taken_for_dead.extend(spool.dead_holders(tmp_path))
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", look_then_lock)
+    journal = spool.Spool(tmp_path)
+    assert taken_for_dead == [] and (tmp_path / f"{journal.holder}.alive").exists()
 
 
 def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
