@@ -330,6 +330,28 @@ class UsageDay(UsageBucket):
         constraints = [models.UniqueConstraint(fields=["day", "subscription", "version"], name="usageday_once")]
 
 
+class RefusedHourSet(models.QuerySet):
+    def visible_to(self, user):
+        """Of the subscriptions that the person may see."""
+        return self.filter(subscription__in=Subscription.objects.visible_to(user))
+
+
+class RefusedHour(models.Model):
+    """Calls of one subscription that one limit turned away in one hour, before a model was asked. Writer: refusals.Ledger."""
+
+    hour = models.DateTimeField(db_index=True)
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
+    limit = models.CharField(max_length=12, help_text="A name of consumption.refusals.LIMITS")
+    calls = models.BigIntegerField()
+    last_at = models.DateTimeField()
+    told = models.JSONField(default=dict, help_text="calls by gateway process: what each has told so far is not added again")
+
+    objects = RefusedHourSet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
+
+
 class QuotaPeriod(models.Model):
     """One subscription's quota in one calendar month: what gateways have leased never passes the quota."""
 

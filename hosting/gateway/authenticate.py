@@ -74,12 +74,17 @@ def _leave(record: Subscriber, mac: str) -> None:
     """Peppers are not changed here."""
 
 
+def _forget(record: Subscriber, limit: str) -> None:
+    """Nobody counts what is turned away."""
+
+
 class KeyRing:
     """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account.
 
     `now_s`: seconds since 1970 by Postgres' clock, which judges expiry; this machine's may be wrong. Any of `peppers` may
     stand behind a record; `rehash` is given a record whose key was kept under an older one than `current_pepper`, when
-    the key was good, and its digest under that one. It never sees the key's text.
+    the key was good, and its digest under that one. It never sees the key's text. `turned_away` is given the record of
+    a key whose text was good, but which has ended ("key") or was used from elsewhere than it may be ("network").
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class KeyRing:
         *,
         current_pepper: int = 1,
         rehash: Callable[[Subscriber, str], None] = _leave,
+        turned_away: Callable[[Subscriber, str], None] = _forget,
     ) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
@@ -104,6 +110,7 @@ class KeyRing:
         self._now_s = now_s
         self.current_pepper = current_pepper
         self._rehash = rehash
+        self._turned_away = turned_away
         self._sequence = 0
         self._loading: dict[bytes, asyncio.Future[bool]] = {}
         self._wanted: list[bytes] = []
@@ -129,12 +136,16 @@ class KeyRing:
             if self.database_is_up or age > self.limits.key_stale_s:
                 return None
             self.stale_answers += 1
-        if not self._is(record, raw) or not record.is_live or self._now_s() > record.expires_at:
+        if not self._is(record, raw):
+            raise self.failed(address, now)
+        if not record.is_live or self._now_s() > record.expires_at:
+            self._turned_away(record, "key")
             raise self.failed(address, now)
         record.used = True
         if record.pepper_version < self.current_pepper:
             self._strengthen(record, raw)
         if record.networks and not networks.contain(record.networks, address):
+            self._turned_away(record, "network")
             raise problems.address_not_allowed(address)
         return record
 

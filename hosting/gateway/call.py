@@ -390,8 +390,8 @@ class Call:
         if problem.after_s:
             asyncio.get_running_loop().call_later(problem.after_s, self._refuse_late, problem)
             return
-        if self.version is not None:
-            self.node.counters.refused(problem.slug, self.version.id)
+        if self.version is not None and self.subscriber is not None:
+            self.node.counters.refused(problem.slug, self.version.id, self.subscriber.subscription_id, self.at_us // 1_000_000)
             if self.account is not None:
                 self.node.admission.done(self.account, self.version.id, False, self.at_us)
         self.over = True

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from consumption.tally import Tally
 from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000)
@@ -46,6 +47,7 @@ class Counters:
         self.started_at = time.time()
         self.refusals: dict[tuple[int, str], int] = {}
         self.refused_lately: LastHour[tuple[int, str]] = LastHour()
+        self.tally = Tally()
         self.undecided = 0
         self.away: dict[str, float] = {}
         self.latency = [0] * (len(BUCKETS_US) + 1)
@@ -66,13 +68,14 @@ class Counters:
         """Any answer went out."""
         self.answers[status] = self.answers.get(status, 0) + 1
 
-    def refused(self, slug: str, version_id: int) -> None:
+    def refused(self, slug: str, version_id: int, subscription_id: int, at_s: int) -> None:
         """A call was not admitted; `slug` is its problem's. Other problems than a limit or an outage are not counted here."""
         limit = LIMITS.get(slug)
         if limit is not None:
             key = (version_id, limit)
             self.refusals[key] = self.refusals.get(key, 0) + 1
             self.refused_lately.add(key, time.monotonic())
+            self.tally.add(subscription_id, limit, at_s)
         elif slug == "try-again":
             self.undecided += 1
 

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from consumption import keys, quota, tombstones
 from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
+from consumption.tally import FOLDER
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
@@ -86,7 +87,7 @@ class Node:
         )
         self.keys = KeyRing(
             bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s,
-            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash,
+            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash, turned_away=self._turned_away,
         )  # fmt: skip
         self.snapshot = Snapshot({}, 0.0)
         self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
@@ -150,6 +151,7 @@ class Node:
         await self.ear.stop()
         await self.redis.stop()
         self.pool.close()
+        self._tell_refusals()
         self.spool.sync()
         self.spool.close()
         self.database.close()
@@ -251,6 +253,11 @@ class Node:
     async def _tell(self) -> None:
         document = metrics.text(self.counters, OUTCOMES, self._gauges(), self._labelled(), self.worker)
         metrics.publish(self.run_dir / "metrics", self.worker, document)
+        self._tell_refusals()
+
+    def _tell_refusals(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the next second tries again
+            self.counters.tally.tell(self.spool.folder / FOLDER, self.spool.holder)
 
     def _gauges(self) -> dict[str, float]:
         refused = {f"refused_{limit}_total": float(self.counters.over(limit)) for limit in metrics.LIMITS.values()}
@@ -318,6 +325,9 @@ class Node:
                 if self.keys.holds(raw):
                     await self.database.run(snapshot.revoke_leaked, raw[4:12].decode())
                     self.keys.revoke(raw[4:12])
+
+    def _turned_away(self, record: Subscriber, limit: str) -> None:
+        self.counters.tally.add(record.subscription_id, limit, int(self.clock.now_s()))
 
     def _rehash(self, record: Subscriber, mac: str) -> None:
         self._spawn(self._rehash_in_turn(record, mac))

@@ -29,8 +29,11 @@ class Shipping:
 
     def __init__(self, folder: Path) -> None:
         from consumption.metering import Shipper
+        from consumption.refusals import Ledger
+        from consumption.tally import FOLDER
 
         self.shipper = Shipper(folder)
+        self.refusals = Ledger(folder / FOLDER)
         self.is_ending = False
         self._roll_up_at = 0.0
         self._tombstones_at = 0.0
@@ -54,6 +57,7 @@ class Shipping:
 
         try:
             self.shipper.ship()
+            self.refusals.book()
             if time.monotonic() >= self._roll_up_at:
                 began = time.monotonic()
                 metering.roll_up()
