@@ -4,6 +4,7 @@
     GET /v2/health/live, /v2/health/ready         no key needed
     GET /v2/models/{model}[/versions/{v}]         metadata, from the snapshot
     GET /v2/models/{model}[/versions/{v}]/ready   asks the upstream
+    GET /docs/…, /models/…                        sent on to the portal
 Everything else of the protocol (repository control, shared memory, trace, logging) does not exist here.
 """
 
@@ -11,6 +12,9 @@ import asyncio
 import json
 import time
 from typing import Any
+from urllib.parse import unquote
+
+from django.conf import settings
 
 from hosting.gateway import cross_origin, problems, resolve
 from hosting.gateway.authenticate import Subscriber
@@ -54,18 +58,16 @@ async def _answer(scope: dict[str, Any], send: Any) -> None:
     except problems.Problem as problem:
         status, body, headers, kind = problem.status, problem.body(request_id), list(problem.headers), problems.MEDIA_TYPE
     node.counters.answered(status)
-    fixed = [
-        (b"content-type", kind),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode()),
-        *node.cross_origin,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    framing = [] if status == 204 else [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    fixed = [(b"x-request-id", request_id.encode()), *node.cross_origin]
+    await send({"type": "http.response.start", "status": status, "headers": [*framing, *fixed, *headers]})
     await send({"type": "http.response.body", "body": body})
 
 
 async def _route(node: Node, scope: dict[str, Any]) -> Answer:
-    parts = scope["path"].strip("/").split("/")
+    parts = [unquote(part) for part in scope["path"].strip("/").split("/")]
+    if parts[0] in ("docs", "models"):
+        return _at_the_portal(scope)
     if parts[0] != "v2":
         raise problems.no_such_route()
     if scope["method"] == "OPTIONS":
@@ -77,11 +79,18 @@ async def _route(node: Node, scope: dict[str, Any]) -> Answer:
             handler = _metadata
         case ["models", _, "ready"] | ["models", _, "versions", _, "ready"]:
             handler = _ready
+        case ["models", _, "infer"] | ["models", _, "versions", _, "infer"]:
+            raise problems.wrong_method(b"POST")
         case _:
             raise problems.no_such_route()
-    if scope["method"] != "GET":
-        raise problems.wrong_method(b"GET")
+    if scope["method"] not in ("GET", "HEAD"):
+        raise problems.wrong_method(b"GET, HEAD")
     return await handler(node, scope, parts)
+
+
+def _at_the_portal(scope: dict[str, Any]) -> Answer:
+    """The types of problems and the links of old versions are paths of the portal, which need not be on this port."""
+    return 302, b"{}", [(b"location", settings.PORTAL_URL.encode() + scope["raw_path"])]
 
 
 async def _server(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer:

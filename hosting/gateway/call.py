@@ -39,6 +39,8 @@ CARRIED = {
 }
 RETURNED = tuple((name, name + b": ") for name in (b"content-type", b"content-encoding", b"inference-header-content-length"))
 SMALL = 65536
+CHUNKED = b"transfer-encoding: chunked\r\n"
+BODILESS = (204, 205)  # no answer to an inference, and framed unlike one
 LEFT_TO_TRY_S = 0.05  # with less than this left of the deadline, a second try could only be late
 QUEUE_IS_FULL = b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
 
@@ -48,6 +50,7 @@ class Caller(Protocol):
 
     address: str
     closing: bytes
+    takes_chunks: bool
 
     def answer(self, data: bytes, last: bool) -> None: ...
     def refuse(self, problem: problems.Problem, request_id: str, extra: bytes) -> None: ...
@@ -260,7 +263,7 @@ class Call:
     # What the upstream says
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        if status < 200 or status > 299:
+        if status < 200 or status > 299 or status in BODILESS:
             self.error_status = status
             self.head = headers.get(b"content-type", b"")
             self.says_when = b"retry-after" in headers
@@ -272,8 +275,8 @@ class Call:
             if name in headers:
                 lines += (prefix, headers[name], b"\r\n")
         length = headers.get(b"content-length")
-        self.chunked = length is None
-        framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %b\r\n" % length
+        self.chunked = length is None and self.caller.takes_chunks
+        framing = b"content-length: %b\r\n" % length if length is not None else CHUNKED if self.chunked else b""
         lines += (
             framing, self.node.common_head, self.version.answer_head, self.account.limit_head(self.at_us),
             self.caller.closing,
@@ -337,7 +340,7 @@ class Call:
             lane.failed(self, time.monotonic())
         else:
             return
-        if status in (400, 404, 413, 422) and self._is_servers_own and self.held:
+        if status in (400, 404, 413, 415, 422) and self._is_servers_own and self.held:
             self._end(status, spool.CLIENT_ERROR, 0)
             self.caller.refuse(_Quoted(status, self.held), self.request_id, version.answer_head)
         elif status in (400, 413, 415, 422) and version.is_external:

@@ -91,6 +91,7 @@ def key_in_query() -> Problem:
         "An API key was sent in the address",
         "Addresses end up in logs, so this key counts as leaked and is being revoked. "
         "Make a new key and send it as 'Authorization: Bearer'.",
+        close=True,
     )
 
 
@@ -144,7 +145,7 @@ def no_such_version(text: str) -> Problem:
 
 
 def no_such_route() -> Problem:
-    return Problem(404, "no-such-route", "There is nothing at this address", "See /docs for the routes of the gateway.")
+    return Problem(404, "no-such-route", "There is nothing at this address", "The gateway has inference, readiness and metadata only. See the API tab of the model.")
 
 
 def wrong_method(allowed: bytes) -> Problem:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -55,7 +56,7 @@ class GatewayProtocol(asyncio.Protocol):
     __slots__ = (
         "config", "server_state", "app_state", "loop", "node", "transport", "parser", "address", "phase", "deadline",
         "request", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
-        "failed", "reading_paused", "client", "is_proxied",
+        "failed", "reading_paused", "client", "is_proxied", "takes_chunks",
     )  # fmt: skip
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
@@ -80,6 +81,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.flow: FlowControl | None = None
         self.keep_alive = True
         self.closing = b""
+        self.takes_chunks = True
         self.draining = False
         self.failed = False
         self.reading_paused = False
@@ -215,7 +217,9 @@ class GatewayProtocol(asyncio.Protocol):
         request.keep_alive = request.version == "1.1" and parser.should_keep_alive()
         if request.version == "1.1" and b"host" not in named:
             self._reject(problems.bad_framing("The Host header is missing."))
-        elif b"expect" in named and not parser.should_upgrade() and self.phase == BODY and not self.queue and self.call is None:
+        elif request.version not in ("1.1", "1.0"):
+            self._reject(problems.bad_framing("Speak HTTP/1.1."))
+        elif request.version == "1.1" and b"expect" in named and not parser.should_upgrade() and self.phase == BODY and not self.queue and self.call is None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
@@ -253,7 +257,10 @@ class GatewayProtocol(asyncio.Protocol):
         self.closing = b"" if self.keep_alive else CLOSING
         if self.is_proxied and self.client:
             self.address = self.node.proxies.caller(self.client[0], request.headers)
+        self.takes_chunks = request.version == "1.1"
         path, _, query = request.url.partition(b"?")
+        if not path.startswith(b"/"):
+            path = path_of(path)
         if query and b"mk" in query and self.node.leaks_key(query, self.address):
             self.refuse(problems.key_in_query(), "", b"")
             return
@@ -264,11 +271,8 @@ class GatewayProtocol(asyncio.Protocol):
             self._ask_app(request, path, query)
 
     def _infer(self, request: Request, path: bytes, slug: str, number: str) -> None:
-        if request.method == b"OPTIONS":
-            self._ask_app(request, path, b"")
-            return
         if request.method != b"POST":
-            self.refuse(problems.wrong_method(b"POST"), "", b"")
+            self._ask_app(request, path, b"")
             return
         self.call = Call(
             self.node, self, key_from(request.named), slug, number, request.named, request.body, request.size,
@@ -424,14 +428,20 @@ def size_of(headers: list[tuple[bytes, bytes]]) -> int:
     return sum(len(name) + len(value) for name, value in headers)
 
 
+def path_of(target: bytes) -> bytes:
+    """The path of a target in absolute form, `http://host/path` (RFC 9112, 3.2.2); any other target as it is."""
+    scheme, mark, rest = target.partition(b"://")
+    return b"/" + rest.partition(b"/")[2] if mark and scheme.lower() in (b"http", b"https") else target
+
+
 @lru_cache(1024)
 def target_of(path: bytes) -> tuple[str, str] | None:
     """The model and the version ("" when the path names none) of an inference; None when it is not the path of one."""
     match path.split(b"/"):
         case [b"", b"v2", b"models", slug, b"infer"]:
-            return slug.decode("latin-1"), ""
+            return unquote(slug.decode("latin-1")), ""
         case [b"", b"v2", b"models", slug, b"versions", number, b"infer"]:
-            return slug.decode("latin-1"), number.decode("latin-1")
+            return unquote(slug.decode("latin-1")), unquote(number.decode("latin-1"))
     return None
 
 

@@ -228,7 +228,7 @@ def test_the_rest_of_the_protocol_does_not_exist(gateway, version, path):
 def test_the_wrong_method_is_told_the_right_one(gateway, version):
     _, key = subscriber(version)
     assert gateway.get(infer_path(version), key)[::2][0] == 405
-    assert gateway.request("POST", "/v2/health/live")[1]["allow"] == "GET"
+    assert gateway.request("POST", "/v2/health/live")[1]["allow"] == "GET, HEAD"
 
 
 def test_only_known_headers_and_the_body_reach_the_upstream(gateway, stage, version):
