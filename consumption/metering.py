@@ -159,7 +159,7 @@ class Shipper:
 
     def _settle_dead_holders(self) -> None:
         for holder in spool.dead_holders(self.folder):
-            quota.release([holder])
+            quota.release(holder)
             SpoolOffset.objects.filter(spool__startswith=f"{holder}-").delete()  # one that a second shipper wrote last
             spool.forget_holder(self.folder, holder)
 

@@ -353,7 +353,11 @@ class RefusedHour(models.Model):
 
 
 class QuotaPeriod(models.Model):
-    """One subscription's quota in one calendar month: what gateways have leased never passes the quota."""
+    """One subscription's quota in one calendar month: what gateways have leased never passes the quota.
+
+    `leased` counts what gateways took and did not bring back, and calls of a time without a quota. `quota` is the plan's when it
+    was last asked for, but never less than `leased`. Of a plan without a quota the period only counts.
+    """
 
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="quota_periods")
     period_start = models.DateField()

@@ -1,10 +1,11 @@
 """Monthly quotas, given out in leases by Postgres so that any number of gateway processes never overrun one.
 
 `QuotaPeriod.leased` counts all that was ever taken and not brought back; it never passes the quota. A process spends
-its lease by itself. What is settled (`used`, `QuotaLease.spent`) is written by metering, from events.
+its lease by itself. What is settled (`used`, `QuotaLease.spent`) is written by metering, from events. Calls that no lease
+stood for, because the plan had no quota then, count as leased when they are settled: a quota that comes later in the month
+finds them. Whoever changes a lease holds the lock of its period.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -53,29 +54,61 @@ def bring_back(subscription_id: int, start: date, holder: str, unspent: int) -> 
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
 
 
+# Locks the periods in one order for all.
+OPEN_PERIODS = """
+INSERT INTO consumption_quotaperiod (subscription_id, period_start, quota, leased, used)
+SELECT subscription.id, spent.start, 0, 0, 0
+FROM unnest(%s::bigint[], %s::date[]) AS spent (subscription_id, start)
+JOIN consumption_subscription subscription ON subscription.id = spent.subscription_id
+ORDER BY 1, 2
+ON CONFLICT (subscription_id, period_start) DO UPDATE SET used = consumption_quotaperiod.used
+"""
+BOOK = """
+WITH booked AS (
+  SELECT period.id AS period_id, lease.id AS lease_id, spent.units,
+    spent.units - least(spent.units, greatest(0, coalesce(lease.granted - lease.spent, 0))) AS unleased
+  FROM unnest(%s::bigint[], %s::date[], %s::bigint[]) AS spent (subscription_id, start, units)
+  JOIN consumption_quotaperiod period ON period.subscription_id = spent.subscription_id AND period.period_start = spent.start
+  LEFT JOIN consumption_quotalease lease ON lease.period_id = period.id AND lease.holder = %s
+), settled AS (
+  UPDATE consumption_quotalease lease SET granted = lease.granted + booked.unleased, spent = lease.spent + booked.units
+  FROM booked WHERE lease.id = booked.lease_id
+)
+UPDATE consumption_quotaperiod period
+SET used = used + booked.units, leased = leased + booked.unleased, quota = greatest(quota, leased + booked.unleased)
+FROM booked WHERE period.id = booked.period_id
+"""
+
+
 @transaction.atomic(savepoint=False)
 def settle(holder: str, spent: dict[tuple[int, date], int]) -> None:
-    """Book shipped units: {(subscription, period start): units}. Call it in the transaction that stores the events."""
-    for (subscription_id, start), units in sorted(spent.items()):
-        QuotaPeriod.objects.filter(subscription_id=subscription_id, period_start=start).update(used=F("used") + units)
-        QuotaLease.objects.filter(period__subscription_id=subscription_id, period__period_start=start, holder=holder).update(
-            spent=F("spent") + units
-        )
+    """Book shipped units: {(subscription, period start): units}. Call it in the transaction that stores the events.
+
+    Subscriptions that nobody knows are passed over.
+    """
+    if not spent:
+        return
+    subscriptions, starts = zip(*spent, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_PERIODS, [list(subscriptions), list(starts)])
+        cursor.execute(BOOK, [list(subscriptions), list(starts), list(spent.values()), holder])
 
 
 @transaction.atomic
-def release(holders: Iterable[str]) -> int:
-    """Give back the unspent part of dead holders whose every event is settled. Returns how many calls came back."""
+def release(holder: str) -> int:
+    """Give back what a dead holder did not spend, once its every event is settled. Returns how many calls came back."""
     returned = 0
-    for lease in QuotaLease.objects.select_for_update().filter(holder__in=list(holders)).order_by("period_id"):
-        unspent = max(0, lease.granted - lease.spent)
-        QuotaPeriod.objects.filter(pk=lease.period_id).update(leased=F("leased") - unspent)
-        lease.delete()
-        returned += unspent
+    leases = QuotaLease.objects.filter(holder=holder)
+    for period in QuotaPeriod.objects.select_for_update().filter(pk__in=leases.values("period")).order_by("subscription_id", "period_start"):
+        for lease in leases.filter(period=period):  # none when somebody was first
+            unspent = max(0, lease.granted - lease.spent)
+            QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
+            lease.delete()
+            returned += unspent
     return returned
 
 
-# Of each subscription and month: the units of its events, where the plan has a quota or a period is there already.
+# Of each subscription and month: the units of its events.
 RECOUNT = """
 WITH counted AS (
   SELECT e.subscription_id, date_trunc('month', e.at, 'UTC') AT TIME ZONE 'UTC' AS month, sum(e.units)::bigint AS units
@@ -86,8 +119,6 @@ SELECT c.subscription_id, c.month::date, greatest(coalesce(plan.monthly_quota, 0
 FROM counted c
 JOIN consumption_subscription s ON s.id = c.subscription_id
 JOIN consumption_plan plan ON plan.id = s.plan_id
-WHERE plan.monthly_quota IS NOT NULL
-   OR EXISTS (SELECT 1 FROM consumption_quotaperiod q WHERE q.subscription_id = c.subscription_id AND q.period_start = c.month::date)
 ON CONFLICT (subscription_id, period_start) DO UPDATE
 SET quota = greatest(consumption_quotaperiod.quota, excluded.used), leased = excluded.used, used = excluded.used
 """

@@ -6,7 +6,8 @@ from datetime import timedelta
 from django.db.models import F, Max, Sum
 from django.utils import timezone
 
-from consumption.models import QuotaPeriod, UsageDay, UsageHour
+from consumption.models import UsageDay, UsageHour
+from consumption.quota import period_start
 
 COUNTS = ("calls", "ok", "client_errors", "upstream_errors", "aborted", "unknown", "refused", "duration_us")
 # (name, tone of its colour in charts, columns)
@@ -93,12 +94,9 @@ def by_version(subscriptions, window):
 
 def this_month(subscriptions):
     """{subscription id: {"used", "quota", "left"}} of the running calendar month (UTC); quota None means none is set."""
-    start = timezone.now().date().replace(day=1)
-    days = UsageDay.objects.filter(subscription__in=subscriptions, day__gte=start).values("subscription_id")
+    days = UsageDay.objects.filter(subscription__in=subscriptions, day__gte=period_start(timezone.now())).values("subscription_id")
     used = {row["subscription_id"]: row["units"] for row in days.annotate(units=Sum("units"))}
-    periods = QuotaPeriod.objects.filter(subscription__in=subscriptions, period_start=start)
-    quotas = dict(periods.values_list("subscription_id", "quota"))
-    return {one.pk: _month(used.get(one.pk, 0), quotas.get(one.pk, one.plan.monthly_quota)) for one in subscriptions}
+    return {one.pk: _month(used.get(one.pk, 0), one.plan.monthly_quota) for one in subscriptions}
 
 
 def _month(used, quota):

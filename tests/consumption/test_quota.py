@@ -67,9 +67,9 @@ def test_nobody_brings_back_more_than_was_granted(subscription):
 def test_a_dead_process_leaves_only_what_its_events_spent(subscription):
     quota.take(subscription.pk, MONTH, 100, 20, "dead")
     quota.settle("dead", {(subscription.pk, MONTH): 12})
-    assert quota.release(["dead"]) == 8
+    assert quota.release("dead") == 8
     assert (period().leased, period().used) == (12, 12)
-    assert quota.release(["dead"]) == 0
+    assert quota.release("dead") == 0
 
 
 def test_a_changed_plan_is_followed_but_never_below_what_is_leased(subscription):
@@ -77,6 +77,47 @@ def test_a_changed_plan_is_followed_but_never_below_what_is_leased(subscription)
     assert quota.take(subscription.pk, MONTH, 20, 1, "one") == (1, 13)
     assert quota.take(subscription.pk, MONTH, 5, 1, "one") == (0, 0)
     assert period().quota == 7
+
+
+def test_calls_of_a_time_without_a_quota_count_when_one_comes(subscription):
+    """The plan had a quota, then none, then one again; a process held a lease of the first time."""
+    quota.take(subscription.pk, MONTH, 100, 10, "one")
+    quota.settle("one", {(subscription.pk, MONTH): 25})
+    quota.settle("two", {(subscription.pk, MONTH): 5})
+    assert (period().used, period().leased) == (30, 30)
+    quota.bring_back(subscription.pk, MONTH, "one", 10)
+    assert period().leased == 30, "its lease stood for ten of the calls"
+    assert quota.take(subscription.pk, MONTH, 40, 40, "two") == (10, 0)
+    assert (quota.release("one"), quota.release("two")) == (0, 10)
+
+
+def test_a_first_quota_in_the_middle_of_a_month_finds_what_was_called_before(subscription):
+    quota.settle("one", {(subscription.pk, MONTH): 30, (subscription.pk, date(2026, 10, 1)): 500})
+    assert quota.take(subscription.pk, MONTH, 20, 5, "one").granted == 0
+    assert quota.take(subscription.pk, MONTH, 40, 20, "one") == (10, 0)
+
+
+def test_a_lease_that_was_brought_back_before_its_calls_were_shipped_is_charged_for_them(subscription):
+    quota.take(subscription.pk, MONTH, 10, 10, "one")
+    quota.bring_back(subscription.pk, MONTH, "one", 7)
+    quota.bring_back(subscription.pk, MONTH, "one", 3)
+    quota.settle("one", {(subscription.pk, MONTH): 3})
+    assert (period().used, period().leased) == (3, 3), "it said twice what it did not spend; the calls say otherwise"
+
+
+def test_a_lease_of_last_month_ends_with_its_process_and_never_counts_in_this_month(subscription):
+    quota.take(subscription.pk, date(2026, 10, 1), 10, 8, "one")
+    quota.take(subscription.pk, MONTH, 10, 4, "one")
+    quota.settle("one", {(subscription.pk, date(2026, 10, 1)): 5})
+    assert quota.release("one") == 3 + 4
+    periods = dict(QuotaPeriod.objects.values_list("period_start", "leased"))
+    assert periods == {date(2026, 10, 1): 5, MONTH: 0}
+
+
+def test_calls_of_a_subscription_that_nobody_knows_are_passed_over(subscription):
+    quota.settle("one", {(subscription.pk + 1, MONTH): 5, (subscription.pk, MONTH): 1})
+    connection.check_constraints()
+    assert period().used == 1
 
 
 def test_periods_are_calendar_months():
@@ -162,7 +203,7 @@ def test_any_order_of_takes_returns_and_deaths_keeps_the_books(subscription):
             quota.bring_back(subscription.pk, MONTH, name, have)
             held[name] = 0
         elif act == "die":
-            assert quota.release([name]) == held.pop(name, 0)
+            assert quota.release(name) == held.pop(name, 0)
         row = QuotaPeriod.objects.filter(subscription=subscription).first()
         if row:
             assert row.leased == sum(held.values()) + sum(spent.values()) <= 60 and row.used == sum(spent.values())
