@@ -43,7 +43,7 @@ PAGES = [
     ProblemPage("too-slow", 408, "The request came too slowly", "Headers or body did not arrive within their deadline.", "Send it in one piece."),
     ProblemPage("client-left", 499, "The caller left", "The connection closed before the answer was ready.", "Raise your client's time-out."),
     ProblemPage("unreadable-request", 400, "The request cannot be read", "It is not valid JSON, or its framing contradicts itself.", "Compare it with the example on the API tab."),
-    ProblemPage("unsupported-encoding", 415, "The encoding is not supported", "Compressed requests are not taken.", "Send plain JSON or the binary tensor extension."),
+    ProblemPage("unsupported-encoding", 415, "The encoding is not supported", "Hosted models take gzip and deflate.", "Send the body compressed with one of them, or plain."),
     ProblemPage("bad-input", 422, "An input does not fit the signature", "The detail names the input, the row and the remedy.", "Compare your request with the signature on the API tab."),
     ProblemPage("rule", 409, "The rules do not allow this now", "You may do such things, but not this, not now.", "The detail and remedy say what would make it possible."),
     ProblemPage("invalid", 422, "What was sent cannot be used", "A field is missing or has the wrong form; `field` or `errors` names it.", "Correct it and send again."),

@@ -10,7 +10,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from hosting.engine import coercion, loader, wire
+from hosting.engine import coercion, compression, loader, wire
 from hosting.engine.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
 
 log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
@@ -119,21 +119,21 @@ class ModelApp:
         return too_large(f"The body is larger than {self.most_body_bytes} bytes.", "Send fewer rows per request.")
 
     async def _infer(self, headers, body):
-        if headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
-            fault = Fault("Compressed bodies are not taken.", remedy="Send the body uncompressed.")
-            raise Problem(415, "unsupported-encoding", "The body's encoding is not taken", [fault])
-        if len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BYTES or headers.get(b"content-encoding", b"") not in compression.PLAIN:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._infer_beside, headers, body)
         request, chosen, columns, rows = self._read(headers, body)
         return self._written(request, chosen, await self._run(columns, rows))
 
     def _infer_beside(self, headers, body):
-        """A large request as a whole in the thread: a queue of them would keep the event loop from answering health checks."""
+        """A large or compressed request as a whole in the thread: a queue of them would keep the event loop from answering health checks."""
         request, chosen, columns, rows = self._read(headers, body)
         return self._written(request, chosen, self._watched_run(columns, rows))
 
     def _read(self, headers, body):
         """(RawRequest, chosen outputs, {input name: array}, number of rows). Raises Problem."""
+        encoding = headers.get(b"content-encoding", b"")
+        if encoding not in compression.PLAIN:
+            body = compression.inflated(body, encoding, self.most_body_bytes)
         length = headers.get(b"inference-header-content-length")
         request = wire.read(body, length.decode("latin-1") if length is not None else None)
         chosen = coercion.chosen(request, self.model.signature)
