@@ -54,7 +54,7 @@ class Account:
 
     __slots__ = (
         "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
-        "tokens", "tokens_until", "room", "denied_until", "filling", "local_due", "is_local",
+        "tokens", "tokens_until", "room", "denied_until", "filling", "short", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
         "seats", "policy_head", "lease", "is_test",
     )  # fmt: skip
@@ -68,6 +68,7 @@ class Account:
         self.tokens_until = self.denied_until = self.local_due = 0.0
         self.is_local = False  # was the token in hand given without Redis?
         self.filling: asyncio.Future[None] | None = None
+        self.short = 0  # calls that wait for the lease that is being filled
         self.allowance = self.left = 0
         self.period_ends_us = 0
         self.period = date.min
@@ -178,8 +179,11 @@ class Admission:
             self._spawn(self._fill(account))
         return True
 
-    async def wait(self, account: Account, version_id: int, clock_us: Callable[[], int]) -> None:
-        """Admit, fetching leases and waiting for a slot as needed. Raises Problem."""
+    async def wait(self, account: Account, version_id: int, clock_us: Callable[[], int]) -> int:
+        """Admit, fetching leases and waiting for a slot as needed. Returns when, by `clock_us`: whose month the unit is of.
+
+        Raises Problem.
+        """
         slot_by = 0.0
         while not self.take(account, version_id, now := time.monotonic(), at_us := clock_us()):
             if account.tokens <= 0 or now >= account.tokens_until:
@@ -189,12 +193,13 @@ class Admission:
             else:
                 slot_by = slot_by or now + self.limits.slot_wait_s
                 await self._slot(account, version_id, slot_by)
+        return at_us
 
     def done(self, account: Account, version_id: int, spent: bool, at_us: int) -> None:
-        """A call is over: free its slots, and take back its unit if it cost none."""
+        """A call that was admitted at `at_us` is over: free its slots, and take back its unit if it cost none and the month still runs."""
         account.seats.leave()
         self.versions[version_id].leave()
-        if not spent and account.quota is not None and at_us < account.period_ends_us:
+        if not spent and account.quota is not None and period_of(at_us)[0] == account.period:
             account.allowance += 1
 
     async def bring_back(self, idle_only: bool) -> None:
@@ -212,9 +217,13 @@ class Admission:
     # Rate
 
     async def _fill(self, account: Account) -> None:
-        """One lease of tokens for all that wait."""
+        """One lease of tokens for all that wait. Whom it leaves short are asked for with the next one: none wakes twice in vain."""
         if account.filling is not None:
-            await asyncio.shield(account.filling)
+            account.short += 1
+            try:
+                await asyncio.shield(account.filling)
+            finally:
+                account.short -= 1
             return
         account.filling = asyncio.get_running_loop().create_future()
         try:
@@ -246,7 +255,7 @@ class Admission:
 
     async def _granted(self, account: Account) -> list[Any]:
         bucket = f"gateway:rate:{account.subscription_id}"
-        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size)
+        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size + account.short)
         try:
             return await self.redis.ask(pack("EVALSHA", GCRA_SHA1, *words))
         except RedisError as error:

@@ -169,7 +169,7 @@ class Call:
             self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
             account = self.subscriber.account
             assert account is not None
-            await node.admission.wait(account, self.version.id, node.clock.now_us)
+            self.at_us = await node.admission.wait(account, self.version.id, node.clock.now_us)
             self.account = account
             if self.over:
                 node.admission.done(account, self.version.id, False, self.at_us)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,6 +83,55 @@ def test_a_step_mints_no_tokens_when_redis_is_away(wall):
             continue
         admitted += 1
     assert admitted <= BURST + RATE
+
+
+# The month turns
+
+
+MIDNIGHT_US = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def gate_with(left):
+    """Admission with `left` units of each month in Postgres, which gives one at a time."""
+
+    async def take_quota(subscription_id, start, limit, wanted):
+        granted = min(1, left.get(start, 0))
+        left[start] = left.get(start, 0) - granted
+        return granted, left[start]
+
+    seat = SimpleNamespace(enter=lambda limit: True, leave=lambda: None)
+    board = SimpleNamespace(of_subscription=lambda _: seat, of_version=lambda _: seat)
+    pressure = SimpleNamespace(sheds=lambda is_test: False)
+    gate = admission.Admission(limits.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None)
+    account = admission.Account(1, seat)
+    account.adopt(SimpleNamespace(rate=1000, burst=1000, concurrency=1000, quota=100, environment=0))
+    return gate, account
+
+
+def test_a_unit_of_last_month_is_no_unit_of_this_month():
+    """A call of before midnight fails after midnight, when the process has a lease of the new month already."""
+
+    async def run():
+        gate, account = gate_with({date(2026, 11, 1): 1, date(2026, 12, 1): 1})
+        began = await gate.wait(account, 1, lambda: MIDNIGHT_US - 1)
+        assert await gate.wait(account, 1, lambda: MIDNIGHT_US) == MIDNIGHT_US and account.allowance == 0
+        gate.done(account, 1, False, began)
+        assert account.allowance == 0
+        gate.done(account, 1, False, MIDNIGHT_US)
+        assert account.allowance == 1
+
+    asyncio.run(run())
+
+
+def test_a_call_that_waits_over_midnight_is_recorded_in_the_month_that_pays_for_it():
+    async def run():
+        left = {date(2026, 11, 1): 1, date(2026, 12, 1): 1}
+        gate, account = gate_with(left)
+        clock = iter([MIDNIGHT_US - 1, MIDNIGHT_US + 7, MIDNIGHT_US + 8])
+        assert await gate.wait(account, 1, clock.__next__) == MIDNIGHT_US + 8
+        assert account.period == date(2026, 12, 1) and set(left.values()) == {0}
+
+    asyncio.run(run())
 
 
 def test_nothing_is_answered_before_the_clock_of_postgres_was_read():
