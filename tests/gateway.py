@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
+from consumption import keys
 from consumption.models import UsageEvent
 from hosting.models import Upstream
 from marketplace.dev.ports import FALLBACK, choose
@@ -247,8 +249,7 @@ class Load:
     def __init__(self, gateway, path, key, folder, seconds, rate=150, connections=16):
         number = next(LOADS)
         request, self.said = folder / f"request-{number}", folder / f"said-{number}.json"
-        head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
-        request.write_bytes(head.encode() + REQUEST)
+        request.write_bytes(raw_request(path, key))
         words = [sys.executable, "-m", "bench.load", gateway.port, connections, seconds, rate, request, "--ids"]
         with self.said.open("w") as said:  # a pipe would fill up with ids
             self.process = subprocess.Popen([str(word) for word in words], stdout=said, cwd=ROOT)
@@ -260,6 +261,37 @@ class Load:
         """What bench.load says at its end: {"calls", "errors", "statuses", "acknowledged", …}."""
         self.process.wait(timeout=240)
         return json.loads(self.said.read_text())
+
+
+def raw_request(path, key, body=REQUEST, *lines):
+    """The bytes of one inference. `lines` are more headers; when they frame the body, no Content-Length is added."""
+    head = [f"POST {path} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {key}", *lines]
+    if not any("content-length" in line.lower() or "transfer-encoding" in line.lower() for line in lines):
+        head.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def parallel(count, work):
+    """Run `work(n)` in `count` threads at once; their results in the order of n. What one raises is raised here."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+@contextlib.contextmanager
+def meanwhile(count, work):
+    """`work(n)` goes on in `count` threads beside the block; a list of what has come back so far, whole after the block."""
+    found = []
+    with ThreadPoolExecutor(count) as pool:
+        futures = [pool.submit(lambda number: found.append(work(number)), number) for number in range(count)]
+        yield found
+    for future in futures:
+        future.result()
+
+
+def same_kid(text):
+    """Another well-formed key of the same kid."""
+    head = text[: -keys.CRC - 1] + ("a" if text[-keys.CRC - 1] != "a" else "b")
+    return head + keys.checksum(head.encode())
 
 
 def until(condition, seconds=10, said=lambda: ""):
@@ -306,11 +338,16 @@ def subscriber(version, app="Loan origination", **terms):
 class Stage:
     """A gateway of two processes, a stub and a database of their own, kept for all gateway tests of a run."""
 
-    def __init__(self, folder, blocker, workers=2):
+    def __init__(self, folder, blocker, name="stage", redis=STAGE_REDIS):
         self.blocker = blocker
-        self.database = f"stage_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        self.database = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        self.redis_url = on_redis(redis)
         self.stub = Stub()
-        self.gateway = Gateway(folder / "gateway", workers, on_database(self.database), on_redis(STAGE_REDIS), self.stub.host, **QUICK)
+        self.gateway = self.new_gateway(folder / "gateway", 2)
+
+    def new_gateway(self, folder, workers=1, redis_url="", **limits):
+        """Another Gateway of this database, Redis and stub, not started yet."""
+        return Gateway(folder, workers, on_database(self.database), redis_url or self.redis_url, self.stub.host, **QUICK | limits)
 
     def __enter__(self):
         make_database(self.database)
@@ -327,7 +364,7 @@ class Stage:
         tested, tested_redis = connection.settings_dict["NAME"], settings.REDIS_URL
         with self.blocker.unblock():
             use_database(self.database)
-            settings.REDIS_URL = self.gateway.redis_url
+            settings.REDIS_URL = self.redis_url
             nudges._redis.cache_clear()
             try:
                 yield self
@@ -353,12 +390,12 @@ class Faulty:
 
     def __init__(self, stage, folder, workers=1, **limits):
         self.stage = stage
-        self.redis = proxy_before(stage.gateway.redis_url)
+        self.redis = proxy_before(stage.redis_url)
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.upstream = proxy_before(stage.stub.url)
         self.proxies = {"redis": self.redis, "postgres": self.postgres, "upstream": self.upstream}
         self.database_url = through(self.postgres, on_database(stage.database))
-        self.redis_url = through(self.redis, stage.gateway.redis_url)
+        self.redis_url = through(self.redis, stage.redis_url)
         self.gateway = Gateway(folder, workers, self.database_url, self.redis_url, self.upstream.host, **QUICK | limits)
 
     def __enter__(self):

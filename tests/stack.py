@@ -4,6 +4,7 @@ import os
 import random
 import re
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.status import Status
 from marketplace.dev.supervisor import Supervisor
+from marketplace.lib import nudge, signing
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
@@ -120,8 +122,6 @@ class Stack:
 
     def wait_until(self, condition, seconds=30):
         """Supervise until `condition()` is true; an AssertionError after `seconds`."""
-        import time
-
         deadline = time.monotonic() + seconds
         while not (answer := condition()):
             assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
@@ -139,6 +139,33 @@ class Stack:
                 yield
             finally:
                 use_place(tested)
+
+
+@contextmanager
+def in_its_place(stack, settings):
+    """This process has the stack's artifacts, secrets, Redis and engine, as the stack's own have. `settings` is pytest-django's."""
+    run, environment = stack.run, stack.environment
+    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
+    settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
+    settings.QUARANTINE_ROOT = str(run.path / "tmp")
+    settings.SPOOL_DIR, settings.GATEWAY_METRICS_DIR = run.path / "spool", run.path / "metrics"
+    settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))
+    for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
+        setattr(settings, name, environment[name])
+    settings.ENGINE_METRICS_URLS = environment["ENGINE_METRICS_URLS"].split()
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
+    settings.STORAGES = settings.STORAGES | {"artifacts": files}
+    try:
+        forget_connections()
+        yield
+    finally:
+        forget_connections()
+
+
+def forget_connections():
+    """What was opened with other settings: the signing key and the Redis of nudges."""
+    for cached in (signing._private_key, nudge._redis):
+        cached.cache_clear()
 
 
 def use_database(name):

@@ -1,26 +1,19 @@
 """Ground for tests of the books that need gateways of their own: a database that lasts the run, and a really small disk."""
 
 import contextlib
-import os
 import subprocess
 
 import pytest
 
 from marketplace.dev import environment
 from tests.consumption.installation import Installation
-from tests.gateway import QUICK, Gateway, Stage, make_database
-from tests.stack import on_database, on_redis
+from tests.gateway import Stage, make_database
 
 BOOKS_REDIS = 8
 
 
 class Books(Stage):
-    """A stage without a gateway: each test starts its own, on this database."""
-
-    def __init__(self, folder, blocker):
-        super().__init__(folder, blocker)
-        self.database = f"books_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-        self.gateway = self.new_gateway(folder)
+    """A stage whose own gateway is not started: each test starts one as it needs it, on this database."""
 
     def __enter__(self):
         make_database(self.database)
@@ -29,14 +22,10 @@ class Books(Stage):
     def __exit__(self, *_):
         self.stub.close()
 
-    def new_gateway(self, folder, workers=1, **limits):
-        """A Gateway that is not started yet."""
-        return Gateway(folder, workers, on_database(self.database), on_redis(BOOKS_REDIS), self.stub.host, **QUICK | limits)
-
 
 @pytest.fixture(scope="session")
 def shared_books(tmp_path_factory, django_db_blocker, django_db_setup):
-    with Books(tmp_path_factory.mktemp("books"), django_db_blocker) as books:
+    with Books(tmp_path_factory.mktemp("books"), django_db_blocker, "books", BOOKS_REDIS) as books:
         yield books
 
 

@@ -4,9 +4,9 @@ import pytest
 from django.db import transaction
 
 from hosting.models import Upstream
-from marketplace.lib import nudge, signing
-from tests.gateway import QUICK, Gateway, Stage
+from tests.gateway import Stage, answer_ok
 from tests.hosting.live import Fleet
+from tests.stack import in_its_place
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,6 @@ def gateway_stage(tmp_path_factory, django_db_blocker, django_db_setup):
 @pytest.fixture
 def stage(gateway_stage):
     """The stage, with the models on its database and the stub well-behaved."""
-    from tests.gateway import answer_ok
-
     gateway_stage.stub.behave = answer_ok
     gateway_stage.stub.seen.clear()
     with gateway_stage.orm():
@@ -30,10 +28,20 @@ def stage(gateway_stage):
 @pytest.fixture(scope="session")
 def lone(gateway_stage, tmp_path_factory):
     """A gateway of one process on the stage's database: what it has learnt of an upstream is in one place."""
-    stage = gateway_stage.gateway
-    folder = tmp_path_factory.mktemp("lone")
-    with Gateway(folder, 1, stage.database_url, stage.redis_url, gateway_stage.stub.host, **QUICK, breaker_s=1.0) as gateway:
+    with gateway_stage.new_gateway(tmp_path_factory.mktemp("lone"), breaker_s=1.0) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def gateway(stage):
+    """The one that a test calls: the stage's, unless its file says another."""
+    return stage.gateway
+
+
+@pytest.fixture
+def version(stage):
+    """A live version that is hosted by us, at the stub."""
+    return stage.version()
 
 
 @pytest.fixture
@@ -48,22 +56,8 @@ def external(stage):
 @pytest.fixture
 def stack_orm(stack, settings):
     """Models on the stack's database, with its artifact folder, its secrets, its Redis and its engine's addresses."""
-    run = stack.run
-    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
-    settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
-    settings.QUARANTINE_ROOT = str(run.path / "tmp")
-    settings.SPOOL_DIR, settings.GATEWAY_METRICS_DIR = run.path / "spool", run.path / "metrics"
-    settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))
-    for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
-        setattr(settings, name, stack.environment[name])
-    settings.ENGINE_METRICS_URLS = stack.environment["ENGINE_METRICS_URLS"].split()
-    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
-    settings.STORAGES = settings.STORAGES | {"artifacts": files}
-    for cached in (signing._private_key, nudge._redis):
-        cached.cache_clear()
-    yield stack.orm
-    for cached in (signing._private_key, nudge._redis):
-        cached.cache_clear()
+    with in_its_place(stack, settings):
+        yield stack.orm
 
 
 @pytest.fixture

@@ -16,15 +16,9 @@ from marketplace.audit.models import AuditEvent
 from marketplace.dev.rundir import ROOT
 from marketplace.notices.models import Notice
 from tests import cast
-from tests.gateway import Faulty, infer_path, subscriber, until
+from tests.gateway import Faulty, infer_path, same_kid, subscriber, until
 
 REASON = "Found in a public repository."
-
-
-def same_kid(text):
-    """Another well-formed key of the same kid."""
-    head = text[: -keys.CRC - 1] + ("a" if text[-keys.CRC - 1] != "a" else "b")
-    return head + keys.checksum(head.encode())
 
 
 # While Postgres answers

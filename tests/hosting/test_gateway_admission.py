@@ -20,32 +20,9 @@ from marketplace.audit.models import AuditEvent
 from marketplace.dev.rundir import ROOT
 from marketplace.problem_pages import BY_SLUG
 from tests import cast
-from tests.gateway import QUICK, Gateway, answer_ok, free_port, infer_path, subscriber, until
-from tests.stack import on_database
+from tests.gateway import answer_ok, free_port, infer_path, meanwhile, parallel, same_kid, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
-
-
-def gateway_of(stage, folder, workers=1, redis_url="", **limits):
-    """A gateway of its own on the stage's stores."""
-    return Gateway(
-        folder, workers, on_database(stage.database), redis_url or stage.gateway.redis_url, stage.stub.host, **{**QUICK, **limits}
-    )
-
-
-def parallel(count, work):
-    """Run `work(n)` in `count` threads; their results."""
-    results = [None] * count
-
-    def run(number):
-        results[number] = work(number)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def slowly(seconds):
@@ -64,7 +41,7 @@ def slowly(seconds):
 def test_without_redis_each_decision_is_counted_once_and_as_what_it_was(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=1, burst=10)
-    with gateway_of(stage, tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0") as gateway:
+    with stage.new_gateway(tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0") as gateway:
         answers = [gateway.infer(infer_path(version), key)[0] for _ in range(30)]
         until(lambda: gateway.count("degraded_decisions_total") == 30, 5, gateway.said)
         assert gateway.count("redis_up") == 0 and set(answers) == {200, 429}
@@ -77,16 +54,14 @@ def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, tmp_path
     quick, slow = stage.version(), stage.version()
     _, hasty = subscriber(quick, rate_per_second=1, burst=2)
     _, patient = subscriber(slow)
-    with gateway_of(stage, tmp_path) as gateway:
+    with stage.new_gateway(tmp_path) as gateway:
         answers = [gateway.infer(infer_path(quick), hasty)[0] for _ in range(6)]
         until(lambda: gateway.count("refused_total", version=quick.pk, limit="rate") == answers.count(429) > 0, 5, gateway.said)
         assert gateway.count("decisions_total", decision="ok") == answers.count(200)
         stage.stub.behave = slowly(2.5)
-        calls = threading.Thread(target=parallel, args=(3, lambda _: gateway.infer(infer_path(slow), patient)))
-        calls.start()
-        until(lambda: gateway.count("version_in_flight", version=slow.pk) == 3, 3, gateway.said)
-        assert gateway.count("version_in_flight", version=quick.pk) == 0
-        calls.join()
+        with meanwhile(3, lambda _: gateway.infer(infer_path(slow), patient)):
+            until(lambda: gateway.count("version_in_flight", version=slow.pk) == 3, 3, gateway.said)
+            assert gateway.count("version_in_flight", version=quick.pk) == 0
         until(lambda: gateway.count("version_in_flight", version=slow.pk) == 0, 3, gateway.said)
 
 
@@ -96,7 +71,7 @@ def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, tmp_path
 @pytest.fixture(scope="module")
 def trio(gateway_stage, tmp_path_factory):
     """A gateway of three workers, with a long wait for slots so that only the limit itself refuses."""
-    with gateway_of(gateway_stage, tmp_path_factory.mktemp("trio"), 3, slot_wait_s=20, first_byte_s=20) as gateway:
+    with gateway_stage.new_gateway(tmp_path_factory.mktemp("trio"), 3, slot_wait_s=20, first_byte_s=20) as gateway:
         yield gateway
 
 
@@ -138,7 +113,7 @@ def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_p
     version = stage.version()
     _, key = subscriber(version)
     stage.stub.behave = upstream = Watched(0.3)
-    with gateway_of(stage, tmp_path, 3, upstream_concurrency=5) as gateway:
+    with stage.new_gateway(tmp_path, 3, upstream_concurrency=5) as gateway:
         answers = sum(parallel(30, lambda _: [gateway.infer(infer_path(version), key) for _ in range(5)]), [])
         until(lambda: gateway.count("refused_total", version=version.pk, limit="upstream") > 0, 5, gateway.said)
     assert {status for status, *_ in answers} == {200, 503} and upstream.most == 5
@@ -152,16 +127,14 @@ def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
     version = stage.version()
     _, key = subscriber(version, concurrency=6)
     stage.stub.behave = slowly(8)
-    calls = threading.Thread(target=parallel, args=(6, lambda _: trio.infer(infer_path(version), key)))
-    calls.start()
-    held = until(lambda: sum(found := in_flight_by_worker(trio, version)) == 6 and found, 5, trio.said)
-    victim = held.index(max(held))
-    os.kill(trio.children()[str(victim)], signal.SIGKILL)
-    fired.add(int(held[victim]))
-    stage.stub.behave = upstream = Watched(0.4)
-    answers = parallel(int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3))
-    assert [status for status, *_ in answers] == [200] * int(held[victim]) == [200] * upstream.most
-    calls.join()
+    with meanwhile(6, lambda _: trio.infer(infer_path(version), key)):
+        held = until(lambda: sum(found := in_flight_by_worker(trio, version)) == 6 and found, 5, trio.said)
+        victim = held.index(max(held))
+        os.kill(trio.children()[str(victim)], signal.SIGKILL)
+        fired.add(int(held[victim]))
+        stage.stub.behave = upstream = Watched(0.4)
+        answers = parallel(int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3))
+        assert [status for status, *_ in answers] == [200] * int(held[victim]) == [200] * upstream.most
 
 
 def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
@@ -235,14 +208,14 @@ def guesses(gateway, path, address, count=25):
 def test_who_is_not_trusted_cannot_escape_by_naming_other_addresses(stage, tmp_path):
     path = infer_path(stage.version())
     numbers = iter(range(1, 250))
-    with gateway_of(stage, tmp_path) as gateway:
+    with stage.new_gateway(tmp_path) as gateway:
         assert guesses(gateway, path, lambda: f"203.0.113.{next(numbers)}")[-1] == 429
 
 
 def test_behind_a_trusted_proxy_each_caller_is_counted_for_itself(stage, tmp_path):
     path = infer_path(stage.version())
     forged = iter(range(1, 250))
-    with gateway_of(stage, tmp_path, trusted_proxies="127.0.0.0/8", connections_per_address=4, connections=40) as gateway:
+    with stage.new_gateway(tmp_path, trusted_proxies="127.0.0.0/8", connections_per_address=4, connections=40) as gateway:
         found = guesses(gateway, path, lambda: f"198.51.100.{next(forged)}, 203.0.113.9, 127.0.0.2")
         assert found == [401] * 20 + [429] * 5, "what stands left of the caller's address is the caller's own invention"
         assert gateway.infer(path, "nonsense", x_forwarded_for="203.0.113.10")[0] == 401
@@ -272,7 +245,7 @@ def key_from(version, networks):
 def test_a_key_for_some_networks_is_refused_elsewhere_and_told_why(stage, tmp_path):
     version = stage.version()
     path, key = infer_path(version), key_from(version, ["203.0.113.0/24"])
-    with gateway_of(stage, tmp_path, trusted_proxies="127.0.0.1") as gateway:
+    with stage.new_gateway(tmp_path, trusted_proxies="127.0.0.1") as gateway:
         assert gateway.infer(path, key, x_forwarded_for="203.0.113.9")[0] == 200
         assert gateway.get(f"/v2/models/{version.model.slug}", key, x_forwarded_for="203.0.113.9")[0] == 200
         status, _, body = gateway.infer(path, key, x_forwarded_for="203.0.113.9, 198.51.100.1")
@@ -303,12 +276,6 @@ def test_a_key_for_some_networks_that_leaks_elsewhere_is_revoked_all_the_same(st
 SECOND = "another pepper of at least thirty-two characters"
 
 
-def same_kid(text):
-    """Another well-formed key of the same kid."""
-    head = text[: -keys.CRC - 1] + ("a" if text[-keys.CRC - 1] != "a" else "b")
-    return head + keys.checksum(head.encode())
-
-
 @pytest.mark.slow
 def test_a_key_moves_to_the_current_pepper_with_its_next_good_use(stage, tmp_path, monkeypatch):
     version = stage.version()
@@ -317,7 +284,7 @@ def test_a_key_moves_to_the_current_pepper_with_its_next_good_use(stage, tmp_pat
     monkeypatch.setenv("KEY_PEPPER_VERSIONS", "1,2")
     monkeypatch.setenv("KEY_PEPPER_2", SECOND)
     monkeypatch.setenv("KEY_PEPPER_CURRENT", "2")
-    with gateway_of(stage, tmp_path, 3) as gateway:
+    with stage.new_gateway(tmp_path, 3) as gateway:
         assert gateway.infer(infer_path(version), same_kid(text))[0] == 401
         time.sleep(0.5)
         key.refresh_from_db()

@@ -9,7 +9,7 @@ import pytest
 
 from hosting.models import Deployment, DeploymentState
 from marketplace.lib.nudge import nudge
-from tests.gateway import answer_ok, free_port, infer_path, route, subscriber, until
+from tests.gateway import answer_ok, free_port, infer_path, meanwhile, route, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, call_in_threads, hang_up, leave_after
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -18,11 +18,6 @@ pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 @pytest.fixture
 def gateway(lone, stage):
     return lone
-
-
-@pytest.fixture
-def version(stage):
-    return stage.version()
 
 
 def trip(gateway, version, key):
@@ -90,15 +85,10 @@ def test_while_it_is_open_nothing_is_asked_and_then_exactly_one_call_tries(gatew
 
     stage.stub.behave = answer_when_told
     time.sleep(1.1)
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(gateway.infer(infer_path(external), key)[0])) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    until(lambda: len(found) == 19, 5)
-    assert len(stage.stub.seen) == asked + 1 and set(found) == {503}
-    goes_on.set()
-    for thread in threads:
-        thread.join()
+    with meanwhile(20, lambda _: gateway.infer(infer_path(external), key)[0]) as found:
+        until(lambda: len(found) == 19, 5)
+        assert len(stage.stub.seen) == asked + 1 and set(found) == {503}
+        goes_on.set()
     assert found[-1] == 200
     assert [gateway.infer(infer_path(external), key)[0] for _ in range(5)] == [200] * 5
 
@@ -160,14 +150,11 @@ def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behi
         return answer_ok(connection, head, body)
 
     stage.stub.behave = hang_for_one
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(gateway.infer(infer_path(version), key)[0])) for _ in range(100)]
-    for thread in threads:
-        thread.start()
-    until(lambda: len(stage.stub.seen) >= 100, 10)
     others = []
-    while any(thread.is_alive() for thread in threads):
-        others.append(gateway.infer(infer_path(other), other_key)[0])
+    with meanwhile(100, lambda _: gateway.infer(infer_path(version), key)[0]) as found:
+        until(lambda: len(stage.stub.seen) >= 100, 10)
+        while len(found) < 100:
+            others.append(gateway.infer(infer_path(other), other_key)[0])
     assert set(others) == {200} and len(others) > 10
     assert Counter(found) == {504: 100}
     assert gateway.infer(infer_path(version), key)[0] == 503, "five in a row are enough"

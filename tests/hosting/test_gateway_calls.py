@@ -11,7 +11,7 @@ from tritonclient.utils import InferenceServerException
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
-from consumption.models import ApiKey, Application, Subscription, UsageHour
+from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
 from hosting.models import Upstream
 from marketplace.lib.nudge import nudge
@@ -19,16 +19,6 @@ from tests import cast
 from tests.gateway import ANSWER, REQUEST, answer, http_answer, infer_path, live_version, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
-
-
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
-@pytest.fixture
-def version(stage):
-    return stage.version()
 
 
 def told(body):
@@ -319,9 +309,6 @@ def test_applications_of_the_test_environment_are_metered_as_such(gateway, stage
     Application.objects.filter(pk=subscription.application_id).update(environment="test")
     gateway.infer(infer_path(version), key)
     until(lambda: stage.called(subscription), 5, gateway.said)
-    assert type(subscription).objects.filter(pk=subscription.pk).exists()
-    from consumption.models import UsageEvent
-
     assert UsageEvent.objects.get(subscription_id=subscription.pk).environment == "test"
 
 

@@ -15,11 +15,6 @@ KILLS, KILL_S, CONNECTIONS = 50, 3.0, 16
 RELOADS, RELOAD_S = 20, 14
 
 
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
 def check_books(stage, subscription, said):
     """Lost 0, duplicate 0, foreign 0; sums equal at every level; nothing charged that was not answered or in flight."""
     acknowledged = said["acknowledged"]

@@ -1,19 +1,19 @@
 """Redis, Postgres or the upstream misbehave: only 200 or 503, never 401 or 403; counted, and over when the fault is over."""
 
-import threading
 import time
 from contextlib import closing
 from types import SimpleNamespace
 
 import psycopg
 import pytest
+import redis
 
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import snapshot
 from tests import cast
-from tests.gateway import Faulty, infer_path, subscriber, until
+from tests.gateway import Faulty, infer_path, parallel, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -81,8 +81,6 @@ def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty, fired
 
 @pytest.mark.fault("F3", "F25")
 def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(gateway, stage, faulty, fired):
-    import redis
-
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=25)
     server = redis.Redis.from_url(stage.gateway.redis_url)
@@ -195,12 +193,6 @@ def test_a_hundred_first_calls_of_one_key_ask_postgres_once(gateway, stage, faul
     gateway.infer(infer_path(version), warm)
     time.sleep(1.2)
     before = metric(gateway, "key_loads_total")
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(gateway.infer(infer_path(version), key)[0])) for _ in range(100)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [200] * 100
+    assert parallel(100, lambda _: gateway.infer(infer_path(version), key)[0]) == [200] * 100
     time.sleep(1.2)
     assert metric(gateway, "key_loads_total") - before <= 4, "one load, and the periodic refreshes"

@@ -19,7 +19,7 @@ from hosting.gateway.limits import Limits
 from hosting.gateway.pool import SILENT, Pool
 from marketplace.lib.nudge import nudge
 from tests import cast
-from tests.gateway import ANSWER, QUICK, REQUEST, http_answer, infer_path, subscriber, until
+from tests.gateway import ANSWER, QUICK, REQUEST, http_answer, infer_path, raw_request, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, Losing, call_in_threads, closing_after, drip, hang_up, id_of
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -28,11 +28,6 @@ pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 @pytest.fixture
 def gateway(lone, stage):
     return lone
-
-
-@pytest.fixture
-def version(stage):
-    return stage.version()
 
 
 # ── Sent again ────────────────────────────────────────────────────────────
@@ -164,9 +159,8 @@ def test_what_an_upstream_says_unasked_reaches_nobody(gateway, stage, external, 
 def test_headers_behind_a_running_call_are_bounded_too(gateway, stage, version):
     _, key = subscriber(version)
     stage.stub.behave = lambda *_: time.sleep(0.9)
-    head = f"POST {infer_path(version)} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client, pytest.raises(OSError):
-        client.sendall(head.encode() + REQUEST)
+        client.sendall(raw_request(infer_path(version), key))
         until(lambda: stage.stub.seen, 5)
         client.sendall(b"POST /v2/models/x/infer HTTP/1.1\r\nHost: g\r\n")
         for number in range(2000):
@@ -251,9 +245,8 @@ def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(gateway, st
     received = []
 
     def listen():
-        head = f"POST {infer_path(version)} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as client:
-            client.sendall(head.encode() + REQUEST)
+            client.sendall(raw_request(infer_path(version), key))
             while data := client.recv(65536):
                 received.append(data)
 

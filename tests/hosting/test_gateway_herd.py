@@ -18,7 +18,7 @@ from hosting.gateway.authenticate import DatabaseAway, KeyRing
 from hosting.gateway.limits import Limits
 from hosting.gateway.problems import Problem
 from tests import cast
-from tests.gateway import REQUEST, infer_path, subscriber, until
+from tests.gateway import infer_path, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 PEPPER = "a pepper for the keys of this test"
@@ -176,8 +176,7 @@ async def flood(port, path, texts, connections=200):
     async def worker():
         _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
         while waiting:
-            head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {waiting.pop()}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
-            status, _ = await client.ask(head.encode() + REQUEST)
+            status, _ = await client.ask(raw_request(path, waiting.pop()))
             found[status] += 1
         client.transport.close()
 

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, subscriber, until
+from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, parallel, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
-
-
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
 
 
 @pytest.fixture
@@ -47,13 +42,6 @@ def raw(gateway, data, wait=4.0, address="127.0.0.1"):
         return said, time.monotonic() - began
 
 
-def request(path, key, body=REQUEST, *lines):
-    head = [f"POST {path} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {key}", *lines]
-    if not any("content-length" in line.lower() or "transfer-encoding" in line.lower() for line in lines):
-        head.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
-
-
 def status_of(said):
     return int(said[9:12]) if said.startswith(b"HTTP/1.1 ") else 0
 
@@ -77,29 +65,29 @@ def status_of(said):
 )
 def test_ambiguous_framing_is_400_and_closes(gateway, stage, caller, lines):
     path, key, _ = caller
-    said, closed = raw(gateway, request(path, key, b"0\r\n\r\n", *lines))
+    said, closed = raw(gateway, raw_request(path, key, b"0\r\n\r\n", *lines))
     assert status_of(said) == 400 and closed is not None and closed < 3 and stage.stub.seen == []
 
 
 @pytest.mark.fault("F13")
 def test_a_request_smuggled_behind_another_never_reaches_the_upstream(gateway, stage, caller):
     path, key, _ = caller
-    inner = request(path, key)
-    said, _ = raw(gateway, request(path, key, b"0\r\n\r\n" + inner, "Transfer-Encoding: chunked", "Content-Length: 4"))
+    inner = raw_request(path, key)
+    said, _ = raw(gateway, raw_request(path, key, b"0\r\n\r\n" + inner, "Transfer-Encoding: chunked", "Content-Length: 4"))
     assert status_of(said) == 400 and b"\nHTTP/1.1" not in said and stage.stub.seen == []
 
 
 @pytest.mark.fault("F13")
 def test_ten_thousand_headers_are_refused(gateway, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(10_000)]))
+    said, closed = raw(gateway, raw_request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(10_000)]))
     assert status_of(said) in (431, 0) and closed is not None
 
 
 @pytest.mark.fault("F13")
 def test_a_hundred_and_one_headers_are_refused_with_words(gateway, caller):
     path, key, _ = caller
-    said, _ = raw(gateway, request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(101)]))
+    said, _ = raw(gateway, raw_request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(101)]))
     assert status_of(said) == 431 and b"At most 100 headers" in said
 
 
@@ -113,21 +101,21 @@ def test_slow_headers_are_closed_in_time(gateway, start):
 @pytest.mark.fault("F13")
 def test_a_slow_body_is_closed_in_time_and_never_holds_a_replica(gateway, stage, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, request(path, key, REQUEST[:20], f"Content-Length: {len(REQUEST)}"), wait=5)
+    said, closed = raw(gateway, raw_request(path, key, REQUEST[:20], f"Content-Length: {len(REQUEST)}"), wait=5)
     assert status_of(said) == 408 and closed < 4.5 and stage.stub.seen == []
 
 
 @pytest.mark.fault("F13")
 def test_an_idle_connection_is_closed_in_time(gateway, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, request(path, key), wait=6)
+    said, closed = raw(gateway, raw_request(path, key), wait=6)
     assert status_of(said) == 200 and closed is not None and 1.5 < closed < 5
 
 
 @pytest.mark.fault("F13")
 def test_a_300_mib_body_is_refused_before_it_is_sent(gateway, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}"))
+    said, closed = raw(gateway, raw_request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}"))
     assert status_of(said) == 413 and closed < 3
 
 
@@ -135,7 +123,7 @@ def test_a_300_mib_body_is_refused_before_it_is_sent(gateway, caller):
 def test_a_chunked_body_without_end_is_cut_at_the_limit(gateway, stage, caller):
     path, key, _ = caller
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    pieces = [request(path, key, b"", "Transfer-Encoding: chunked"), *[chunk] * 300]
+    pieces = [raw_request(path, key, b"", "Transfer-Encoding: chunked"), *[chunk] * 300]
     said, closed = raw(gateway, pieces, wait=10)
     assert status_of(said) in (413, 0) and closed is not None and stage.stub.seen == []
 
@@ -144,7 +132,7 @@ def test_a_chunked_body_without_end_is_cut_at_the_limit(gateway, stage, caller):
 def test_a_body_in_six_byte_chunks_is_put_together(gateway, stage, caller):
     path, key, _ = caller
     pieces = [b"%x\r\n%b\r\n" % (len(REQUEST[at : at + 6]), REQUEST[at : at + 6]) for at in range(0, len(REQUEST), 6)]
-    said, _ = raw(gateway, request(path, key, b"".join(pieces) + b"0\r\n\r\n", "Transfer-Encoding: chunked", "Connection: close"))
+    said, _ = raw(gateway, raw_request(path, key, b"".join(pieces) + b"0\r\n\r\n", "Transfer-Encoding: chunked", "Connection: close"))
     assert status_of(said) == 200
     head, body = stage.stub.seen[-1]
     assert body == REQUEST and b"content-length: %d" % len(REQUEST) in head and b"chunked" not in head
@@ -152,21 +140,21 @@ def test_a_body_in_six_byte_chunks_is_put_together(gateway, stage, caller):
 
 def test_pipelined_requests_are_answered_in_order(gateway, caller):
     path, key, _ = caller
-    said, _ = raw(gateway, request(path, key) * 3 + request(path, "wrong", REQUEST, "Connection: close"))
+    said, _ = raw(gateway, raw_request(path, key) * 3 + raw_request(path, "wrong", REQUEST, "Connection: close"))
     statuses = [part[1:4] for part in said.split(b"HTTP/1.1")[1:]]
     assert statuses[:3] == [b"200"] * 3 and statuses[3] in (b"401", b"429") and len(statuses) == 4
 
 
 def test_an_offer_to_upgrade_is_ignored(gateway, caller):
     path, key, _ = caller
-    said, _ = raw(gateway, request(path, key, REQUEST, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"))
+    said, _ = raw(gateway, raw_request(path, key, REQUEST, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"))
     assert status_of(said) == 200
 
 
 def test_expect_continue_is_answered_before_the_body(gateway, caller):
     path, key, _ = caller
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
-        client.sendall(request(path, key, b"", f"Content-Length: {len(REQUEST)}", "Expect: 100-continue", "Connection: close"))
+        client.sendall(raw_request(path, key, b"", f"Content-Length: {len(REQUEST)}", "Expect: 100-continue", "Connection: close"))
         assert client.recv(100).startswith(b"HTTP/1.1 100 ")
         client.sendall(REQUEST)
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
@@ -192,7 +180,7 @@ def test_injections_in_every_field_are_refused_quietly(gateway, stage, caller):
 def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stage, caller):
     path, key, _ = caller
     source = random.Random(5)
-    good = request(path, key, REQUEST, "Content-Type: application/json", "Connection: close")
+    good = raw_request(path, key, REQUEST, "Content-Type: application/json", "Connection: close")
     seen = set()
 
     def some(seed, count):
@@ -204,21 +192,13 @@ def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stag
                 data[at : at + mine.randint(0, 3)] = bytes(mine.randrange(256) for _ in range(mine.randint(0, 4)))
             seen.add(status_of(raw(gateway, bytes(data), wait=0.3)[0]))
 
-    together(8, lambda: some(source.random(), 125))
+    parallel(8, lambda _: some(source.random(), 125))
     warm = memory(gateway)
-    together(8, lambda: some(source.random(), 500))
+    parallel(8, lambda _: some(source.random(), 500))
     assert not [status for status in seen if status >= 500], seen
     assert 200 in seen and 400 in seen
     assert memory(gateway) - warm < 8 * 1024 * 1024, "flat over the last four thousand"
     assert gateway.infer(path, key)[0] == 200
-
-
-def together(count, work):
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def memory(gateway):
@@ -258,9 +238,9 @@ def test_no_body_stays_held_when_its_client_has_gone(gateway, stage, caller):
     for body in (REQUEST, b"x" * 300_000):
         gateway.infer(path, key, body=body)
         gateway.infer(path, "wrong", body=body)
-        raw(gateway, request(path, key, body[:-1], f"Content-Length: {len(body)}"), wait=0.1)
+        raw(gateway, raw_request(path, key, body[:-1], f"Content-Length: {len(body)}"), wait=0.1)
     stage.stub.behave = lambda connection, head, body: time.sleep(0.3)
-    raw(gateway, request(path, key, b"x" * 300_000), wait=0.1)
+    raw(gateway, raw_request(path, key, b"x" * 300_000), wait=0.1)
     until(lambda: gateway.metrics().get("gateway_body_bytes_held") == 0, 8, gateway.said)
 
 
@@ -333,30 +313,6 @@ def test_a_dripping_upstream_is_cut_off(gateway, stage, caller):
     assert outcomes(stage, subscription, 1) == ["upstream_error"]
 
 
-@pytest.mark.fault("F11")
-@pytest.mark.slow
-def test_other_models_do_not_notice_a_hundred_hung_calls(gateway, stage, caller):
-    path, key, _ = caller
-    other = stage.version()
-    _, other_key = subscriber(other)
-
-    def sometimes(connection, head, body):
-        if path.split("/")[3].encode() in head:
-            time.sleep(2)
-        else:
-            answer_ok(connection, head, body)
-
-    stage.stub.behave = sometimes
-    threads = [threading.Thread(target=gateway.infer, args=(path, key)) for _ in range(60)]
-    for thread in threads:
-        thread.start()
-    began = time.monotonic()
-    assert {gateway.infer(infer_path(other), other_key)[0] for _ in range(20)} == {200}
-    assert time.monotonic() - began < 4
-    for thread in threads:
-        thread.join()
-
-
 def test_a_caller_who_leaves_stops_the_upstream_and_is_recorded(gateway, stage, caller):
     path, key, subscription = caller
     gone = threading.Event()
@@ -369,7 +325,7 @@ def test_a_caller_who_leaves_stops_the_upstream_and_is_recorded(gateway, stage, 
 
     stage.stub.behave = watch
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(request(path, key))
+        client.sendall(raw_request(path, key))
         until(lambda: stage.stub.seen, 5)
     assert gone.wait(3)
     assert outcomes(stage, subscription, 1) == ["aborted"]
@@ -399,7 +355,7 @@ def test_a_client_that_reads_slowly_makes_the_upstream_wait(gateway, stage, call
     stage.stub.behave = answer(b"200 OK", large)
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        client.sendall(request(path, key))
+        client.sendall(raw_request(path, key))
         time.sleep(1.0)
         assert memory(gateway) - before < 16 * 1024 * 1024
         received = 0

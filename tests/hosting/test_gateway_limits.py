@@ -2,36 +2,15 @@
 
 import json
 import re
-import threading
 import time
 
 import pytest
 
 from consumption import keys
 from consumption.models import QuotaPeriod
-from tests.gateway import answer_ok, infer_path, subscriber, until
+from tests.gateway import answer_ok, infer_path, parallel, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
-
-
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
-def parallel(count, work):
-    """Run `work(n)` in `count` threads; their results."""
-    results = [None] * count
-
-    def run(number):
-        results[number] = work(number)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def statuses(gateway, path, key, calls):

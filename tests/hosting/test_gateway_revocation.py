@@ -12,7 +12,7 @@ from bench.load import Client
 from consumption import actions as consumption
 from consumption.models import ApiKey
 from tests import cast
-from tests.gateway import REQUEST, Faulty, answer_ok, infer_path, subscriber, until
+from tests.gateway import Faulty, answer_ok, infer_path, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F24"), pytest.mark.chaos]
 RACES, AT_ONCE = 200, 20
@@ -59,7 +59,7 @@ class Callers:
         await asyncio.wait(calling)
 
     async def _call(self, key):
-        head = f"POST {self.path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
+        request = raw_request(self.path, key)
         while True:
             transport, client = await self.loop.create_connection(Client, "127.0.0.1", self.port)
             for _ in range(4):
@@ -67,7 +67,7 @@ class Callers:
                     break
                 began = time.monotonic()
                 try:
-                    status, _ = await client.ask(head.encode() + REQUEST)
+                    status, _ = await client.ask(request)
                 except OSError:
                     break
                 self.log[key].append(Seen(began, time.monotonic(), status))

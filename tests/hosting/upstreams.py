@@ -3,11 +3,10 @@
 import contextlib
 import socket
 import struct
-import threading
 import time
 from collections import Counter
 
-from tests.gateway import ANSWER, REQUEST, answer, answer_ok, content_length, http_answer, infer_path, until
+from tests.gateway import ANSWER, answer, answer_ok, content_length, http_answer, infer_path, parallel, raw_request, until
 
 RESET = struct.pack("ii", 1, 0)
 QUEUE_IS_FULL = b"Request dropped due to backpressure (num_queued_requests=64, max_queued_requests=64)."
@@ -83,18 +82,9 @@ def closing_after(k, closed):
 
 
 def call_in_threads(gateway, path, key, threads, each):
-    found = []
-
-    def work():
-        for _ in range(each):
-            found.append(gateway.infer(path, key)[0])
-
-    running = [threading.Thread(target=work) for _ in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    return Counter(found)
+    """How many of each status."""
+    found = parallel(threads, lambda _: Counter(gateway.infer(path, key)[0] for _ in range(each)))
+    return sum(found, Counter())
 
 
 def drip(connection, head, body):
@@ -109,7 +99,6 @@ def drip(connection, head, body):
 
 def leave_after(gateway, version, key, condition):
     """Call on a connection of its own, and go when the condition holds."""
-    head = f"POST {infer_path(version)} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(REQUEST)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(head.encode() + REQUEST)
+        client.sendall(raw_request(infer_path(version), key))
         until(condition, 5, gateway.said)

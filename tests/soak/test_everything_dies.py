@@ -28,13 +28,12 @@ from hosting import actions as hosting
 from hosting.models import HealthSample
 from marketplace.dev import lineup
 from marketplace.dev.rundir import ROOT
-from marketplace.lib import nudge, signing
 from tests import cast
-from tests.gateway import REQUEST, infer_path, subscriber
+from tests.gateway import REQUEST, infer_path, raw_request, subscriber
 from tests.soak.growth import Growth
 from tests.soak.joining import Recorded, join
 from tests.soak.killing import Killer
-from tests.stack import Stack
+from tests.stack import Stack, in_its_place
 
 pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("soak")]
 SECONDS = float(os.environ.get("SOAK_SECONDS", "90"))
@@ -68,18 +67,8 @@ def start_twins(stack):
 @pytest.fixture
 def orm(soaked, settings):
     """The stack's database, Redis, artifact folder and secrets for the models in this process."""
-    run = soaked.run
-    settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
-    settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
-    settings.QUARANTINE_ROOT = str(run.path / "tmp")
-    settings.REDIS_URL = soaked.environment["REDIS_URL"]
-    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
-    settings.STORAGES = settings.STORAGES | {"artifacts": files}
-    for cached in (signing._private_key, nudge._redis):
-        cached.cache_clear()
-    yield soaked.orm
-    for cached in (signing._private_key, nudge._redis):
-        cached.cache_clear()
+    with in_its_place(soaked, settings):
+        yield soaked.orm
 
 
 @pytest.fixture
@@ -121,7 +110,7 @@ class Load:
         self.log = folder / "client.log"
         plan = folder / "requests.json"
         path = infer_path(version)
-        plan.write_text(json.dumps({"requests": {label: request(path, key) for label, (_, key) in sold.items()}, "shares": SHARES}))
+        plan.write_text(json.dumps({"requests": {label: raw_request(path, key).decode() for label, (_, key) in sold.items()}, "shares": SHARES}))
         words = [sys.executable, "-m", "tests.soak.client", stack.ports["gateway"], seconds, rate, plan, self.log]
         self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
@@ -134,11 +123,6 @@ class Load:
         """[(label, status, request id)] in the order in which they came."""
         lines = (line.split() for line in self.log.read_text().splitlines())
         return [(label, int(status), request_id) for label, status, request_id in lines]
-
-
-def request(path, key):
-    body = REQUEST.decode()
-    return f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 
 
 @pytest.mark.fault("F3", "F5", "F7", "F8", "F9", "F14", "F26")
