@@ -13,21 +13,23 @@ import numpy as np
 from hosting.engine import datatypes, wire
 from hosting.engine.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
 
-EPOCH = date(1970, 1, 1)
 MOST_ROWS = 100_000
 
 
 class _Refused(Exception):
-    """One input does not fit; the others are still looked at."""
+    """One input does not fit; the others are still looked at. `at` counts elements, not rows."""
 
-    def __init__(self, detail, row=None, remedy=""):
+    def __init__(self, detail, at=None, remedy=""):
         super().__init__(detail)
-        self.detail, self.row, self.remedy = detail, row, remedy
+        self.detail, self.at, self.remedy = detail, at, remedy
 
 
 @dataclass(frozen=True)
 class Column:
-    """One input of the signature, as the contract declares it, with what is looked up per request worked out once."""
+    """One input of the signature, as the contract declares it, with what is looked up per request worked out once.
+
+    format   of BYTES only: "date" or "date-time"; the model gets ISO 8601 texts in one spelling, times without zone as UTC
+    """
 
     name: str
     datatype: str
@@ -41,7 +43,8 @@ class Column:
 
     @classmethod
     def of(cls, spec):
-        enum = spec.get("enum")
+        known = _spelling(spec.get("format"))
+        enum, default = spec.get("enum"), spec.get("default")
         return cls(
             name=spec["name"],
             datatype=spec["datatype"],
@@ -49,8 +52,8 @@ class Column:
             required=spec.get("required", True),
             minimum=spec.get("minimum"),
             maximum=spec.get("maximum"),
-            enum=_enumeration(enum, spec["datatype"]) if enum else None,
-            default=spec.get("default"),
+            enum=_enumeration(map(known, enum), spec["datatype"]) if enum else None,
+            default=default if default is None else known(default),
             format=spec.get("format"),
         )
 
@@ -70,7 +73,7 @@ class Column:
 
 def _enumeration(values, datatype):
     """The allowed values as elements of that datatype come out: 0.1 is another number as FP32."""
-    return frozenset(np.array(values, datatypes.dtype(datatype)).tolist() if datatype in datatypes.FLOATS else values)
+    return frozenset(np.array(list(values), datatypes.dtype(datatype)).tolist() if datatype in datatypes.FLOATS else values)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
         try:
             found[column.name] = _column(column, given.get(column.name), rows)
         except _Refused as no:
-            faults.append(Fault(no.detail, column.name, no.row, no.remedy))
+            row = None if no.at is None else given[column.name].row(no.at)
+            faults.append(Fault(no.detail, column.name, row, no.remedy))
     if faults:
         raise bad_input(*faults[:MOST_FAULTS_TOLD])
     return found, rows
@@ -168,7 +172,7 @@ def _column(column, tensor, rows):
     _shape_fits(column, tensor)
     elements = _binary(column, tensor) if tensor.binary else _listed(column, tensor)
     array = elements.reshape(rows, *tensor.shape[1:]) if len(column.shape) > 1 else elements
-    _allowed(column, elements, prod(tensor.shape[1:]) or 1)
+    _allowed(column, elements)
     return array
 
 
@@ -177,8 +181,7 @@ def _filled(column, rows):
         raise _Refused("is missing.", remedy=_sample(column))
     if column.missing is None:
         raise _Refused("is missing and has no default.", remedy=_sample(column))
-    value = _parsed_date(column, column.missing, None) if column.format and column.default is not None else column.missing
-    return np.full((rows, *(max(size, 1) for size in column.shape[1:])), value, dtype=column.dtype)
+    return np.full((rows, *(max(size, 1) for size in column.shape[1:])), column.missing, dtype=column.dtype)
 
 
 def _shape_fits(column, tensor):
@@ -198,7 +201,7 @@ def _shape_fits(column, tensor):
 
 def _binary(column, tensor):
     if tensor.datatype == "BYTES":
-        return _from_texts(column, tensor, wire.strings(tensor.data, tensor.name))
+        return _from_texts(column, tensor, wire.strings(tensor))
     if column.datatype == "BYTES":
         raise _Refused(f"is {tensor.datatype}; the model takes BYTES (texts).", remedy="Send texts.")
     _count(prod(tensor.shape) * datatypes.item_size(tensor.datatype), len(tensor.data), "bytes")
@@ -224,15 +227,15 @@ def _converted(column, sent, datatype):
     if datatype in datatypes.FLOATS:
         raise _Refused(f"is {datatype}; the model takes {column.datatype}.", remedy="Send whole numbers.")
     limits = np.iinfo(column.dtype)
-    for row in np.flatnonzero((sent < limits.min) | (sent > limits.max))[:1]:
-        raise _Refused(f"{sent[row]} is outside {column.datatype}.", int(row), f"Send {limits.min} to {limits.max}.")
+    for at in np.flatnonzero((sent < limits.min) | (sent > limits.max))[:1]:
+        raise _Refused(f"{sent[at]} is outside {column.datatype}.", int(at), f"Send {limits.min} to {limits.max}.")
     return sent.astype(column.dtype)
 
 
 def _to_float(column, sent, datatype):
     if datatype in datatypes.INTEGERS:
-        for row in np.flatnonzero(_beyond_exact(sent))[:1]:
-            raise _Refused(f"{sent[row]} is too large to be exact as a float.", int(row), "Send at most 2^53.")
+        for at in np.flatnonzero(_beyond_exact(sent))[:1]:
+            raise _Refused(f"{sent[at]} is too large to be exact as a float.", int(at), "Send at most 2^53.")
     with np.errstate(over="ignore"):
         return sent.astype(column.dtype)
 
@@ -252,7 +255,7 @@ def _listed(column, tensor):
     if type(None) in kinds:
         flat = _without_nulls(column, flat)
         kinds = set(map(type, flat))
-    if column.datatype == "BYTES" or column.format:
+    if column.datatype == "BYTES":
         return _from_texts(column, tensor, flat)
     if column.datatype == "BOOL":
         _only(kinds, {bool}, flat, "is not true or false.", "Send true or false.")
@@ -267,9 +270,10 @@ def _flat(data, shape):
         if not data or not isinstance(data[0], list):
             break
         size = shape[depth + 1]
-        for row, inner in enumerate(data):
+        for index, inner in enumerate(data):
             if not isinstance(inner, list) or len(inner) != size:
-                raise _Refused(f"is nested unlike its shape {shape}.", row, "Send the data flat, or nested by shape.")
+                at = index * prod(shape[depth + 1 :])
+                raise _Refused(f"is nested unlike its shape {shape}.", at, "Send the data flat, or nested by shape.")
         data = [value for inner in data for value in inner]
     return data
 
@@ -283,8 +287,8 @@ def _without_nulls(column, flat):
 def _only(kinds, allowed, flat, detail, remedy):
     if kinds <= allowed:
         return
-    row = next(index for index, value in enumerate(flat) if type(value) not in allowed)
-    raise _Refused(f"{_shown(flat[row])} {detail}", row, remedy)
+    at = next(index for index, value in enumerate(flat) if type(value) not in allowed)
+    raise _Refused(f"{_shown(flat[at])} {detail}", at, remedy)
 
 
 def _shown(value):
@@ -294,30 +298,28 @@ def _shown(value):
 
 def _floats(column, flat, kinds):
     if int in kinds:
-        for row, value in enumerate(flat):
+        for at, value in enumerate(flat):
             if type(value) is int and not -datatypes.WHOLE_IN_FLOAT <= value <= datatypes.WHOLE_IN_FLOAT:
-                raise _Refused(f"{_shown(value)} is too large to be exact as a float.", row, "Send at most 2^53.")
+                raise _Refused(f"{_shown(value)} is too large to be exact as a float.", at, "Send at most 2^53.")
     with np.errstate(over="ignore"):
         return np.array(flat, dtype=np.float64).astype(column.dtype, copy=False)
 
 
 def _integers(column, flat, kinds):
     if float in kinds:
-        flat = [_whole(value, row) for row, value in enumerate(flat)]
+        flat = [_whole(value, at) for at, value in enumerate(flat)]
     limits = np.iinfo(column.dtype)
     if min(flat) < limits.min or max(flat) > limits.max:
-        row = next(index for index, value in enumerate(flat) if not limits.min <= value <= limits.max)
-        raise _Refused(
-            f"{_shown(flat[row])} is outside {column.datatype}.", row, f"Send {limits.min} to {limits.max}."
-        )
+        at = next(index for index, value in enumerate(flat) if not limits.min <= value <= limits.max)
+        raise _Refused(f"{_shown(flat[at])} is outside {column.datatype}.", at, f"Send {limits.min} to {limits.max}.")
     return np.array(flat, dtype=column.dtype)
 
 
-def _whole(value, row):
+def _whole(value, at):
     if type(value) is int:
         return value
     if not (isfinite(value) and value.is_integer() and abs(value) <= datatypes.WHOLE_IN_FLOAT):
-        raise _Refused(f"{value} is not a whole number.", row, "Send a whole number.")
+        raise _Refused(f"{value} is not a whole number.", at, "Send a whole number.")
     return int(value)
 
 
@@ -325,28 +327,25 @@ def _whole(value, row):
 
 
 def _from_texts(column, tensor, flat):
-    _count(prod(tensor.shape), len(flat), "elements")
-    if column.format:
-        flat = [_parsed_date(column, value, row) for row, value in enumerate(flat)]
-        if column.datatype != "BYTES":
-            return (_floats if column.datatype in datatypes.FLOATS else _integers)(column, flat, set(map(type, flat)))
-    elif column.datatype != "BYTES":
+    if column.datatype != "BYTES":
         raise _Refused(f"is BYTES (texts); the model takes {column.datatype}.", remedy="Send numbers.")
-    else:
-        _texts(flat)
+    _count(prod(tensor.shape), len(flat), "elements")
+    _texts(flat)
+    if column.format:
+        flat = [_dated(column, value, at) for at, value in enumerate(flat)]
     array = np.empty(len(flat), dtype=column.dtype)
     array[:] = flat
     return array
 
 
 def _texts(flat):
-    for row, value in enumerate(flat):
+    for at, value in enumerate(flat):
         if type(value) is not str:
-            raise _Refused(f"{_shown(value)} is not a text.", row, "Send texts in quotes.")
+            raise _Refused(f"{_shown(value)} is not a text.", at, "Send texts in quotes.")
         if len(value) > wire.LONGEST_STRING:
-            raise _Refused("is a text longer than 64 KiB.", row, "Send a shorter text.")
+            raise _Refused("is a text longer than 64 KiB.", at, "Send a shorter text.")
         if not _is_unicode(value):
-            raise _Refused("has half of a surrogate pair, which is no character.", row, "Send Unicode text.")
+            raise _Refused("has half of a surrogate pair, which is no character.", at, "Send Unicode text.")
 
 
 def _is_unicode(text):
@@ -357,63 +356,59 @@ def _is_unicode(text):
         return False
 
 
-def _parsed_date(column, value, row):
-    """ISO text → what the model takes: an ISO text for BYTES; days (date) or seconds (date-time) since 1970 UTC for
-    numbers. A number stays a number: it is in that unit already."""
-    if isinstance(value, int | float) and type(value) is not bool and column.datatype != "BYTES":
-        return value if column.datatype in datatypes.FLOATS else _whole(value, row)
-    if type(value) is str and value == "" and not column.required and column.missing is not None:
-        return value if column.datatype == "BYTES" else _parsed_date(column, column.missing, row)
-    parsed = _iso(column, value, row)
-    if column.datatype == "BYTES":
-        return parsed.isoformat()
-    if column.format == "date":
-        return (parsed - EPOCH).days
-    seconds = parsed.timestamp()
-    return seconds if column.datatype in datatypes.FLOATS else int(seconds // 1)
-
-
-def _iso(column, value, row):
+def _dated(column, value, at):
+    """An ISO 8601 text in the spelling that the model gets; an empty one is missing."""
+    if value == "" and not column.required:
+        return column.missing
     try:
-        if column.format == "date":
-            return date.fromisoformat(value)
-        parsed = datetime.fromisoformat(value)
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (TypeError, ValueError):
+        return _spelling(column.format)(value)
+    except ValueError:
         sample = "2026-11-23" if column.format == "date" else "2026-11-23T12:00:00Z"
-        raise _Refused(f"{_shown(value)} is not an ISO 8601 {column.format}.", row, f"Send for example {sample}.") from None
+        raise _Refused(f"{_shown(value)} is not an ISO 8601 {column.format}.", at, f"Send for example {sample}.") from None
+
+
+def _spelling(form):
+    """What makes one spelling of the many that ISO 8601 allows; it raises ValueError for another text."""
+    return {"date": _date, "date-time": _date_time}.get(form, lambda value: value)
+
+
+def _date(value):
+    return date.fromisoformat(value).isoformat()
+
+
+def _date_time(value):
+    parsed = datetime.fromisoformat(value)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).isoformat()
 
 
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-def _allowed(column, elements, per_row):
-    """Finite, in range, in the enumeration. `per_row` elements make a row."""
+def _allowed(column, elements):
+    """Finite, in range, in the enumeration."""
     if column.datatype in datatypes.FLOATS:
-        _finite(column, elements, per_row)
+        _finite(column, elements)
     if column.minimum is not None or column.maximum is not None:
-        _in_range(column, elements, per_row)
+        _in_range(column, elements)
     if column.enum is not None:
-        _in_enum(column, elements, per_row)
+        _in_enum(column, elements)
 
 
-def _finite(column, elements, per_row):
+def _finite(column, elements):
     unfit = ~np.isfinite(elements) if column.required else np.isinf(elements)
     for at in np.flatnonzero(unfit)[:1]:
-        raise _Refused(
-            "is not a finite number in this datatype.", int(at) // per_row, f"Send a finite {column.datatype}."
-        )
+        raise _Refused("is not a finite number in this datatype.", int(at), f"Send a finite {column.datatype}.")
     if not column.required and column.default is not None:
         elements[np.isnan(elements)] = column.default
 
 
-def _in_range(column, elements, per_row):
+def _in_range(column, elements):
     if column.datatype == "BYTES":
         return
     low = elements < column.minimum if column.minimum is not None else np.zeros(len(elements), bool)
     high = elements > column.maximum if column.maximum is not None else np.zeros(len(elements), bool)
     for at in np.flatnonzero(low | high)[:1]:
-        raise _Refused(f"{elements[at]} is out of range.", int(at) // per_row, _range(column))
+        raise _Refused(f"{elements[at]} is out of range.", int(at), _range(column))
 
 
 def _range(column):
@@ -422,11 +417,11 @@ def _range(column):
     return f"Send at least {column.minimum}." if column.maximum is None else f"Send {column.minimum} to {column.maximum}."
 
 
-def _in_enum(column, elements, per_row):
+def _in_enum(column, elements):
     for at, value in enumerate(elements.tolist()):
         if value not in column.enum and not (not column.required and _is_missing(column, value)):
             allowed = ", ".join(map(str, sorted(column.enum, key=str)[:20]))
-            raise _Refused(f"{_shown(value)} is not an allowed value.", at // per_row, f"Send one of: {allowed}.")
+            raise _Refused(f"{_shown(value)} is not an allowed value.", at, f"Send one of: {allowed}.")
 
 
 def _is_missing(column, value):

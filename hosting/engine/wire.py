@@ -25,6 +25,10 @@ class RawTensor:
     data: object
     binary: bool = False
 
+    def row(self, at):
+        """The row that holds element `at`, both counted from 0 in row-major order."""
+        return at // (prod(self.shape[1:]) or 1)
+
 
 @dataclass(slots=True)
 class WantedOutput:
@@ -78,7 +82,7 @@ def _json(head):
     try:
         document = json.loads(head, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except RecursionError:
-        raise unreadable("The JSON is nested too deeply.") from None
+        raise unreadable("The JSON is nested too deeply.", "Send data flat, or nested by shape.") from None
     except (ValueError, UnicodeDecodeError) as wrong:
         raise unreadable(f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request.") from None
     if not isinstance(document, dict):
@@ -111,7 +115,7 @@ def _parameters(owner, what):
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise bad_input(Fault(f"{what} has `parameters` that are not an object."))
+        raise bad_input(Fault(f"{what} has `parameters` that are not an object.", remedy="Send an object, or leave it out."))
     refused = UNSUPPORTED & parameters.keys()
     if refused:
         raise bad_input(Fault(f"{what} asks for {sorted(refused)[0]}, which is not offered.", remedy="Leave it out."))
@@ -189,22 +193,25 @@ def _outputs(document):
 
 def _wanted(entry):
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise bad_input(Fault("An output that is asked for has no name."))
+        raise bad_input(Fault("An output that is asked for has no name.", remedy="Ask for each output by its name."))
     binary = _parameters(entry, f"Output '{entry['name'][:200]}'").get("binary_data")
     return WantedOutput(entry["name"], binary if isinstance(binary, bool) else None)
 
 
-def strings(raw, name):
-    """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str."""
-    found, offset, end = [], 0, len(raw)
-    while offset < end:
-        if offset + 4 > end:
-            raise bad_input(Fault("ends inside a length.", name, len(found)))
+def strings(tensor):
+    """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str. Raises Problem 422."""
+    raw, found, offset = tensor.data, [], 0
+    while offset < len(raw):
+        row = tensor.row(len(found))
+        if offset + 4 > len(raw):
+            remedy = "Send each text as its length in 4 bytes, little-endian, and its bytes."
+            raise bad_input(Fault("ends inside a length.", tensor.name, row, remedy))
         (length,) = struct.unpack_from("<I", raw, offset)
         offset += 4
-        if length > LONGEST_STRING or offset + length > end:
-            raise bad_input(Fault("has a text longer than the bytes sent or than 64 KiB.", name, len(found)))
-        found.append(_text(raw[offset : offset + length], name, len(found)))
+        if length > LONGEST_STRING or offset + length > len(raw):
+            fault = f"has a text of {length} bytes; {len(raw) - offset} are left, and 64 KiB are allowed."
+            raise bad_input(Fault(fault, tensor.name, row, "Make each text's length and bytes agree."))
+        found.append(_text(raw[offset : offset + length], tensor.name, row))
         offset += length
     return found
 

@@ -37,8 +37,8 @@ def asked(income):
     return json.dumps(packages.plain_request(income)).encode()
 
 
-async def infer(app, body):
-    """(status, document) of one inference."""
+async def infer(app, body, path="", **headers):
+    """(status, document) of one inference, at another address when `path` says so."""
     sent = []
 
     async def receive():
@@ -47,9 +47,23 @@ async def infer(app, body):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": f"{app.prefix}/infer", "headers": [(b"x-request-id", b"r-1")]}
+    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"x_request_id": "r-1", **headers}.items()]
+    scope = {"type": "http", "method": "POST", "path": path or f"{app.prefix}/infer", "headers": told}
     await app(scope, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@pytest.mark.parametrize("path", ["/infer", "/v2/models/income-check/versions/1.0.1/infer", "{0}/versions/1.0.0/infer", "{0}0/infer", "{0}/infer/x"])
+def test_a_call_for_another_version_gets_no_answer_from_this_one(serve, path):
+    """Ports are used again: an ingress that has not heard yet may send here what was meant for the version before."""
+    app = serve(cast.tiny_onnx())
+    assert asyncio.run(infer(app, asked(10.0), path.format(app.prefix)))[0] == 404
+
+
+def test_a_length_beyond_all_bounds_is_refused(serve):
+    app = serve(cast.tiny_onnx())
+    for length in (str(server.MOST_BODY_BYTES + 1), "9" * 5000):
+        assert asyncio.run(infer(app, asked(10.0), content_length=length))[0] == 413
 
 
 def test_a_graph_that_loops_leaves_the_event_loop_free(serve):
