@@ -10,9 +10,10 @@ from rest_framework.response import Response
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions
-from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter, UsageFilter
-from consumption.models import ApiKey, Application, Plan, Subscription, UsageHour
+from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, RefusalFilter, SubscriptionFilter, UsageFilter
+from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
 from consumption.networks import MOST
+from consumption.refusals import LIMITS
 from marketplace.accounts.models import Team
 from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Resource, Visible
 
@@ -265,3 +266,31 @@ class Usage(ListModelMixin, Resource):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
         return self.queryset.filter(subscription__in=Subscription.objects.visible_to(self.request.user))
+
+
+class RefusalRow(serializers.ModelSerializer):
+    """Calls of one subscription that one limit turned away in one hour, before a model was asked; `last_at` is the last of them."""
+
+    subscription = serializers.IntegerField(source="subscription_id")
+    application = serializers.CharField(source="subscription.application.slug")
+    team = serializers.CharField(source="subscription.application.team.slug")
+    model = serializers.CharField(source="subscription.model.slug")
+    plan = serializers.CharField(source="subscription.plan.slug")
+    limit = serializers.ChoiceField(choices=[(slug, limit.name) for slug, limit in LIMITS.items()])
+    remedy = serializers.SerializerMethodField(help_text="What the caller's team can do.")
+
+    class Meta:
+        model = RefusedHour
+        fields = ["hour", "subscription", "application", "team", "model", "plan", "limit", "calls", "last_at", "remedy"]
+        read_only_fields = fields
+
+    def get_remedy(self, row) -> str:
+        return LIMITS[row.limit].remedy
+
+
+class Refusals(ListModelMixin, Resource):
+    """Refused calls by the hour and limit, newest first: of one's own subscriptions, and of those to one's own models."""
+
+    queryset = RefusedHour.objects.select_related("subscription__application__team", "subscription__model", "subscription__plan").order_by("-hour")
+    serializer_class = RefusalRow
+    filterset_class = RefusalFilter

@@ -2,7 +2,8 @@
 
 import django_filters
 
-from consumption.models import ApiKey, Application, Plan, Subscription, UsageHour
+from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
+from consumption.refusals import LIMITS
 
 
 class PlanFilter(django_filters.FilterSet):
@@ -50,3 +51,16 @@ class UsageFilter(django_filters.FilterSet):
     class Meta:
         model = UsageHour
         fields = ["subscription", "application", "model", "since", "until"]
+
+
+class RefusalFilter(django_filters.FilterSet):
+    subscription = django_filters.NumberFilter(field_name="subscription_id", label="Subscription id")
+    application = django_filters.CharFilter(field_name="subscription__application__slug", label="Application")
+    model = django_filters.CharFilter(field_name="subscription__model__slug", label="Model")
+    limit = django_filters.MultipleChoiceFilter(choices=[(slug, limit.name) for slug, limit in LIMITS.items()], label="Limit")
+    since = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
+    until = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
+
+    class Meta:
+        model = RefusedHour
+        fields = ["subscription", "application", "model", "limit", "since", "until"]

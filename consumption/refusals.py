@@ -25,41 +25,44 @@ KEPT = timedelta(days=100)  # the pages look back 90 days
 
 @dataclass(frozen=True)
 class Limit:
-    """What may turn a call away: its name, how a sentence about others goes on, and what the caller's team can do."""
+    """What may turn a call away: its name, how a sentence about others goes on, what the caller's team can do and where.
+
+    `leads_to`: the plans, the subscription's keys, or the model's owner; "" where waiting is all there is.
+    """
 
     name: str
     words: str
     remedy: str
-    leads_to_plans: bool = False
+    leads_to: str = ""
 
 
 LIMITS = {
     "rate": Limit(
         "Rate", "by their plan's rate",
-        "Spread the calls over time, or send several rows in one call. If that is not enough, ask for a larger plan.", True,
+        "Spread the calls over time, or send several rows in one call. If that is not enough, ask for a larger plan.", "plans",
     ),
     "quota": Limit(
         "Monthly quota", "by their plan's monthly quota",
-        "Nothing is answered until the next month begins (UTC). Ask for a larger plan.", True,
+        "No call is answered before the next month begins (UTC). Ask for a larger plan.", "plans",
     ),
     "concurrency": Limit(
-        "Calls at once", "by their plan's calls at once", "Send fewer calls in parallel, or ask for a larger plan.", True,
+        "Calls at once", "by their plan's calls at once", "Send fewer calls in parallel, or ask for a larger plan.", "plans",
     ),
     "upstream": Limit(
         "Model full", "because the model was full",
-        "Wait as long as Retry-After says and send it again. If it lasts, ask the model's team for more replicas.",
+        "Send it again after the seconds in Retry-After. If it lasts, ask for more replicas.", "owner",
     ),
     "load": Limit(
         "Gateway busy", "because the gateway was too busy",
-        "Wait as long as Retry-After says and send it again. The operators see it too.",
+        "Send it again after the seconds in Retry-After. The operators are told too.",
     ),
     "key": Limit(
-        "Key that has ended", "because their key was revoked or has expired",
-        "Something still uses a revoked or expired key. Create a key and put it in the old one's place.",
+        "Ended key", "because their key was revoked or has expired",
+        "Something still uses a key that was revoked or has expired. Create a key and use it instead.", "keys",
     ),
     "network": Limit(
-        "Caller's address", "because their key does not work from there",
-        "The key works from some networks only. Call from one of them, or create a key for the other network too.",
+        "Caller's network", "because their key does not work from there",
+        "The key works from some networks only. Call from one of them, or create a key for the other one.", "keys",
     ),
 }  # fmt: skip
 

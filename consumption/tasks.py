@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consumption import metering
+from consumption import metering, quota_notices
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -15,6 +15,7 @@ def roll_up():
 
 @shared_task(name="consumption.project")
 def project():
-    """Refresh the figures of the catalog, and make room for next month's events."""
+    """Refresh the figures of the catalog, make room for next month's events, tell whose quota is nearly used."""
     metering.open_next_month()
     metering.project()
+    quota_notices.tell_of_quotas()

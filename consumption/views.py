@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from catalog.pages import model_frame, open_model
-from consumption import actions, usage
+from consumption import actions, refusals, usage
 from consumption.forms import ApplicationForm, DecideForm, KeyForm, SubscribeForm
 from consumption.models import ApiKey, Application, Subscription
 from consumption.permissions import (
@@ -49,8 +49,10 @@ def application(request, slug):
     found = get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), slug=slug)
     subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
     months = usage.this_month(subscriptions)
+    refused = refusals.of(subscriptions, timezone.now() - usage.DAY)
     for subscription in subscriptions:
         subscription.usage_now = months[subscription.pk]
+        subscription.refused_today = [row for row in refused if row.subscription == subscription]
     context = {
         "application": found,
         "subscriptions": subscriptions,
@@ -141,6 +143,7 @@ def my_usage(request):
         **usage.summary(subscriptions, window),
         "by_model": usage.by(subscriptions, window, "model__name"),
         "by_application": usage.by(subscriptions, window, "application__name"),
+        "refused": refusals.of(subscriptions, refusals.beginning(window)),
     }
     return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
 
@@ -166,6 +169,7 @@ def model_usage(request, slug):
         "shows_teams": shows_teams,
         "by_team": usage.by(subscriptions, window, "application__team__name") if shows_teams else [],
         "by_version": usage.by_version(subscriptions, window),
+        "refused": refusals.of(subscriptions, refusals.beginning(window)) if shows_teams else [],
     }
     template = "consumption/_model_usage.html" if request.htmx else "consumption/model_usage_tab.html"
     return render(request, template, context)

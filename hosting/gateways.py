@@ -10,17 +10,10 @@ from datetime import UTC, datetime
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from consumption.refusals import LIMITS
 from hosting.gateway import metrics
 
 TIMEOUT_S = 1.0
-# limit → (its name, how a sentence goes on that says what it refused)
-LIMITS = {
-    "rate": ("Rate", "by their plan's rate"),
-    "quota": ("Monthly quota", "by their plan's monthly quota"),
-    "concurrency": ("Calls at once", "by their plan's calls at once"),
-    "upstream": ("Model full", "because the model was full"),
-    "load": ("Gateway busy", "because the gateway was too busy"),
-}
 DECISIONS = {
     "failure_mode_allowed": "admitted without Redis",
     "error": "answered 503, since nobody could decide",
@@ -50,12 +43,12 @@ class Refusals:
 
     @property
     def name(self):
-        return LIMITS[self.limit][0]
+        return LIMITS[self.limit].name
 
     @property
     def words(self):
         """How a sentence goes on: "12 calls were refused …"."""
-        return LIMITS[self.limit][1]
+        return LIMITS[self.limit].words
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ class Report:
     @property
     def refused(self):
         """[(limit, calls it refused)]"""
-        return [(words, self.count(f"refused_{name}_total")) for name, (words, _) in LIMITS.items()]
+        return [(LIMITS[limit].name, self.count(f"refused_{limit}_total")) for limit in metrics.LIMITS.values()]
 
     def refused_lately(self, version_id):
         """[Refusals] of one version, most first; limits that refused nothing are absent."""

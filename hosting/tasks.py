@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from celery import shared_task
 
+from consumption import refusals
 from hosting import health, measured
 from hosting import reconcile as reconciling
 from hosting.drivers.base import EngineUnavailable
@@ -22,6 +23,7 @@ def probe():
 @shared_task(name="hosting.forget_old_samples", time_limit=300)
 def forget_old_samples():
     health.forget_old_samples()
+    refusals.forget_old()
 
 
 @shared_task(name="hosting.project", time_limit=120)

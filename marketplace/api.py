@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
-from consumption.api import Applications, Keys, Plans, Subscriptions, Usage
+from consumption.api import Applications, Keys, Plans, Refusals, Subscriptions, Usage
 from governance.api import Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
@@ -28,6 +28,7 @@ router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")
 router.register("usage", Usage, basename="usage")
+router.register("refusals", Refusals, basename="refusal")
 router.register("deployments", Deployments)
 router.register("incidents", Incidents)
 router.register("health-samples", HealthSamples, basename="health-sample")

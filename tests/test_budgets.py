@@ -5,9 +5,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.models import RegisteredModel
-from consumption.models import Plan
+from consumption.models import Plan, RefusedHour
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import tell
 from tests import cast
@@ -38,6 +39,7 @@ LISTS = [
     ("api:application-list", "maya", 12),
     ("api:subscription-list", "alice", 12),
     ("api:key-list", "maya", 12),
+    ("api:refusal-list", "maya", 12),
     ("api:deployment-list", "maya", 12),
     ("api:incident-list", "maya", 12),
     ("api:health-sample-list", "maya", 12),
@@ -84,7 +86,10 @@ def everything(number):
     for name in NAMES[start : start + number]:
         live = cast.published_version(cast.model(name=name))
         cast.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
-        cast.key(cast.subscription(live))
+        held = cast.subscription(live)
+        cast.key(held)
+        now = timezone.now()
+        RefusedHour.objects.create(hour=now.replace(minute=0, second=0, microsecond=0), subscription=held, limit="rate", calls=1, last_at=now)
         cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
         deployment = Deployment.objects.create(version=live, app_name=name, state="ready")
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
