@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Sum
 from django.db.models.functions import Now, TruncDay
@@ -23,7 +23,7 @@ from psycopg import sql
 
 from catalog.models import RegisteredModel
 from consumption import quota, spool
-from consumption.models import ApiKey, QuotaLease, SpoolOffset, StaleHour, UsageDay, UsageHour
+from consumption.models import ApiKey, SpoolOffset, StaleHour, UsageDay, UsageHour
 from consumption.spool import SegmentReader
 
 log = logging.getLogger(__name__)
@@ -31,20 +31,12 @@ ROLL_UP_LOCK = 0x6D65746572
 MONTH_LOCK = 0x6D6F6E7468
 NOTE_EVERY_S = 60
 CUT_AFTER_S = 60
+HOURS_AT_ONCE = 24  # so many busy hours are summed well within the minute that the shipping process gives a statement
 
-# For events from elsewhere than a spool (the demo's past): one array per column, in this order.
-INSERT_EVENTS = """
-INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
-    version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
-SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[], %s::boolean[])
-ON CONFLICT DO NOTHING
-"""
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
     application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
-    duration_us bigint, response_bytes bigint, units bigint, http_status smallint, outcome smallint) ON COMMIT DELETE ROWS
+    duration_us bigint, response_bytes bigint, units bigint, http_status int, outcome smallint) ON COMMIT DELETE ROWS
 """
 # The rows that were new come back summed, so that a batch of thousands costs a few rows.
 INSERT_SPOOLED = """
@@ -53,7 +45,7 @@ WITH fresh AS (
       version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
   SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', subscription_id, key_id, application_id,
       team_id, model_id, version_id, (%s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
-      request_bytes, response_bytes, (%s::text[])[environment + 1], false
+      request_bytes, response_bytes, (%s::text[])[environment + 1], %s
   FROM spooled
   ON CONFLICT DO NOTHING
   RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
@@ -64,15 +56,16 @@ MOVE_POSITION = """
 INSERT INTO consumption_spooloffset (spool, "offset", shipped_at) VALUES (%s, %s, now())
 ON CONFLICT (spool) DO UPDATE SET "offset" = excluded."offset", shipped_at = excluded.shipped_at
 """
-# The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events.
+# The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events. Newest first, as
+# the roll-up takes them: in two orders they would wait for each other.
 MARK_STALE = """
-INSERT INTO consumption_stalehour (hour, touched_at) SELECT hour, now() FROM unnest(%s::timestamptz[]) AS hour ORDER BY hour
+INSERT INTO consumption_stalehour (hour, touched_at) SELECT hour, now() FROM unnest(%s::timestamptz[]) AS hour ORDER BY hour DESC
 ON CONFLICT (hour) DO UPDATE SET touched_at = consumption_stalehour.touched_at
 """
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TAIL = b"\xff\xff"
 # One row of COPY in binary: number of fields, then each field's length and value, big-endian.
-_pack_row = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ih" * 2).pack
+_pack_row = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ii" + "ih").pack
 
 
 # Shipping
@@ -87,17 +80,27 @@ class Shipper:
         self._noted: dict[int, float] = {}  # when the last use of a key was written down, by the monotonic clock
 
     def ship(self) -> int:
-        """Copy all that ended since the last time. Returns the number of new events. Raises DatabaseError."""
+        """Copy all that ended since the last time. Returns the number of new events.
+
+        Raises DatabaseError or OSError: at once when Postgres is away; of a segment that cannot be read or that Postgres refuses,
+        when all others were shipped.
+        """
+        new, refused = 0, None
         paths = list(spool.segments(self.folder))
-        new = sum(self._ship_segment(path) for path in paths)
+        for path in paths:
+            try:
+                new += self._ship_segment(path)
+            except (OperationalError, InterfaceError):
+                raise
+            except (DatabaseError, OSError) as error:
+                log.error("%s cannot be shipped and holds up no other: %s", path.name, error)
+                refused = refused or error
         for path in self._readers.keys() - set(paths):
             self._readers.pop(path).close()  # another shipper put it aside
         self._settle_dead_holders()
+        if refused:
+            raise refused
         return new
-
-    def lag(self) -> int:
-        """Calls that are in the journal and not yet shipped."""
-        return sum(reader.waiting for reader in self._readers.values())
 
     def _ship_segment(self, path: Path) -> int:
         reader = self._readers.get(path) or self._open(path)
@@ -171,7 +174,7 @@ def store(holder: str, rows: list[bytes], segment: str, position: int) -> list[t
     Returns what was new, summed: subscription, key, hour, calls, units.
     """
     with connection.cursor() as cursor:
-        fresh = _insert(cursor, rows) if rows else []
+        fresh = insert(cursor, rows) if rows else []
         if hours := sorted({hour for _, _, hour, _, _ in fresh}):
             cursor.execute(MARK_STALE, [hours])
         cursor.execute(MOVE_POSITION, [segment, position])
@@ -182,11 +185,12 @@ def store(holder: str, rows: list[bytes], segment: str, position: int) -> list[t
     return fresh
 
 
-def _insert(cursor: CursorWrapper, rows: list[bytes]) -> list[tuple[int, int, datetime, int, int]]:
+def insert(cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False) -> list[tuple[int, int, datetime, int, int]]:
+    """Insert `copied` calls that are not there yet. Returns what was new, as `store` does; nothing is booked."""
     cursor.execute(STAGE)
     with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_COPY_HEAD + b"".join(rows) + _COPY_TAIL)
-    cursor.execute(INSERT_SPOOLED, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS)])
+    cursor.execute(INSERT_SPOOLED, [list(spool.OUTCOMES), list(spool.ENVIRONMENTS), is_demo])
     return cursor.fetchall()
 
 
@@ -197,7 +201,7 @@ def copied(
     """The fields of a spool.Event as one row of COPY."""
     return _pack_row(
         15, 16, event_id, 8, at_us, 8, subscription, 8, key, 8, application, 8, team, 8, model, 8, version,
-        8, request_bytes, 2, environment, 8, duration_us, 8, response_bytes, 8, units, 2, http_status, 2, outcome,
+        8, request_bytes, 2, environment, 8, duration_us, 8, response_bytes, 8, units, 4, http_status, 2, outcome,
     )  # fmt: skip
 
 
@@ -214,15 +218,23 @@ def put_aside(reader: SegmentReader[bytes]) -> None:
 def _clear_shelf(shelf: Path) -> None:
     """Cut what a second shipper, as during a reload, can no longer be reading; drop what is old or too much."""
     room, now = settings.SPOOL_KEEP_MIB << 20, time.time()
-    for path in sorted(shelf.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
-        about = path.stat()
-        if about.st_size == spool.SIZE and now - about.st_ctime > CUT_AFTER_S:
-            spool.cut(path)
-            os.utime(path, (about.st_atime, about.st_mtime))
+    for path in sorted(shelf.iterdir(), key=_written_at, reverse=True):
+        with contextlib.suppress(FileNotFoundError):  # another shipper dropped it
             about = path.stat()
-        room -= about.st_size
-        if room < 0 or now - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
-            path.unlink()
+            if about.st_size == spool.SIZE and now - about.st_ctime > CUT_AFTER_S:
+                spool.cut(path)
+                os.utime(path, (about.st_atime, about.st_mtime))
+                about = path.stat()
+            room -= about.st_size
+            if room < 0 or now - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
+                path.unlink()
+
+
+def _written_at(path: Path) -> float:
+    """Seconds since 1970; 0 when the file is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 # Roll-ups
@@ -241,6 +253,12 @@ _COLUMNS = """subscription_id, version_id, calls, ok, client_errors, upstream_er
 # An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
 _KNOWN = """EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = e.subscription_id)
     AND EXISTS (SELECT 1 FROM catalog_modelversion v WHERE v.id = e.version_id)"""
+# Newest first: today's figures do not wait until a year has been recomputed.
+TAKE_STALE = """
+DELETE FROM consumption_stalehour WHERE hour IN (
+  SELECT hour FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' ORDER BY hour DESC LIMIT %s FOR UPDATE
+) RETURNING hour
+"""
 INSERT_HOURS = f"""
 INSERT INTO consumption_usagehour (hour, {_COLUMNS})
 SELECT date_trunc('hour', at, 'UTC'), subscription_id, version_id, {_SUMS} FROM consumption_usageevent e
@@ -257,7 +275,7 @@ GROUP BY 1, subscription_id, version_id
 
 @transaction.atomic
 def roll_up(stale_s: float = 0) -> int:
-    """Recompute the hours that got events, and their days, from events; only those that wait for `stale_s` seconds or more.
+    """Recompute hours that got events, and their days, from events: at most HOURS_AT_ONCE of those that wait for `stale_s` seconds.
 
     Returns how many hours. One at a time: a second one leaves at once.
     """
@@ -265,7 +283,7 @@ def roll_up(stale_s: float = 0) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ROLL_UP_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute("DELETE FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' RETURNING hour", [stale_s])
+        cursor.execute(TAKE_STALE, [stale_s, HOURS_AT_ONCE])
         hours = sorted(hour for (hour,) in cursor.fetchall())
         if hours:
             days = sorted({hour.astimezone(UTC).date() for hour in hours})
@@ -274,6 +292,12 @@ def roll_up(stale_s: float = 0) -> int:
             UsageDay.objects.filter(day__in=days).delete()
             cursor.execute(INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days])
     return len(hours)
+
+
+def roll_up_all(stale_s: float = 0) -> None:
+    """`roll_up` until no hour waits."""
+    while roll_up(stale_s):
+        pass
 
 
 def _midnight(day: date) -> datetime:
@@ -285,24 +309,28 @@ def mark_all_stale() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO consumption_stalehour (hour, touched_at)"
-            " SELECT DISTINCT date_trunc('hour', at, 'UTC'), 'epoch'::timestamptz FROM consumption_usageevent"
+            " SELECT DISTINCT date_trunc('hour', at, 'UTC') AS hour, 'epoch'::timestamptz FROM consumption_usageevent ORDER BY hour DESC"
             " ON CONFLICT (hour) DO UPDATE SET touched_at = excluded.touched_at"
         )
 
 
 @transaction.atomic
 def open_next_month() -> None:
-    """Have a partition ready for the coming month, so that old months can be dropped whole; until then, the default one."""
+    """Have a partition ready for the coming month, so that old months can be dropped whole.
+
+    All else lies in the default one; a month of which it has calls already stays there.
+    """
     start = quota.next_period(quota.period_start(timezone.now()))
     name = f"consumption_usageevent_{start:%Y_%m}"
+    month = [f"{start} 00:00+00", f"{quota.next_period(start)} 00:00+00"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [name])
-        if cursor.fetchone()[0] is not None:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL OR EXISTS (SELECT FROM consumption_usageevent_default WHERE at >= %s AND at < %s)", [name, *month])
+        if cursor.fetchone()[0]:
             return
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK])  # IF NOT EXISTS alone fails when two ask at once
         cursor.execute(
             sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF consumption_usageevent FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(name), sql.Literal(f"{start} 00:00+00"), sql.Literal(f"{quota.next_period(start)} 00:00+00")
+                sql.Identifier(name), *map(sql.Literal, month)
             )
         )
 
@@ -386,9 +414,3 @@ def quota_drift() -> list[int]:
             " AND e.at < (q.period_start + interval '1 month') AND NOT e.is_demo) e ON true WHERE q.used <> e.units"
         )
         return [pk for (pk,) in cursor.fetchall()]
-
-
-def outstanding_leases() -> int:
-    """Calls that gateways hold and have not spent."""
-    sums = QuotaLease.objects.aggregate(granted=Sum("granted"), spent=Sum("spent"))
-    return (sums["granted"] or 0) - (sums["spent"] or 0)

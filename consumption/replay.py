@@ -21,7 +21,7 @@ def replay(folder=None):
     keys = revoke_again()
     events = ship_again(folder)
     quota.recount()
-    metering.roll_up()
+    metering.roll_up_all()
     return {"events": events, "keys": keys}
 
 

@@ -10,7 +10,7 @@ MISSED_S = 60  # an hour that waits longer has nobody: the shipping process reco
 @shared_task(name="consumption.roll_up")
 def roll_up():
     """Recompute the hours and days that got events and that no shipping process saw to."""
-    metering.roll_up(stale_s=MISSED_S)
+    metering.roll_up_all(stale_s=MISSED_S)
 
 
 @shared_task(name="consumption.project")

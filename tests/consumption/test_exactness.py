@@ -118,7 +118,7 @@ class Plan:
 
 def ship_and_roll_up(folder):
     metering.Shipper(folder).ship()
-    metering.roll_up()
+    metering.roll_up_all()
 
 
 @pytest.mark.slow

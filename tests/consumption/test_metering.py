@@ -1,13 +1,14 @@
 """From journal to statement: each call once, sums equal at every level, whatever is interrupted."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 
 from consumption import metering, quota, spool
-from consumption.models import ApiKey, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import ApiKey, QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.reconciliation import reconciliation
 from tests.gateway import live_version, subscriber
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +71,7 @@ def test_a_running_call_is_shipped_when_it_ends(tmp_path, who):
     ticket = journal.start(now_us(), who, 1, 0)
     calls(journal, who, 3)
     shipper = metering.Shipper(tmp_path)
-    assert shipper.ship() == 3 and shipper.lag() == 1
+    assert shipper.ship() == 3 and SpoolOffset.objects.get().offset == 0
     journal.end(ticket, 5, 5, 1, 200, spool.OK)
     assert shipper.ship() == 1 and SpoolOffset.objects.get().offset == 4
 
@@ -145,6 +146,31 @@ def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, mon
     assert shipper.ship() == 10 and UsageEvent.objects.count() == 10
 
 
+def test_a_segment_that_cannot_be_shipped_holds_up_no_other(tmp_path, who):
+    """One that Postgres refuses (an outcome that nobody knows), one that cannot be opened, and between them a good one."""
+    refused, good = spool.Spool(tmp_path, "a"), spool.Spool(tmp_path, "b")
+    calls(refused, who, 1, outcome=99)
+    calls(good, who, 7)
+    (tmp_path / "c-000001.spool").mkdir()
+    for journal in (refused, good):
+        journal.close()
+    shipper = metering.Shipper(tmp_path)
+    for _ in range(2):
+        with pytest.raises(DatabaseError):
+            shipper.ship()
+        assert UsageEvent.objects.count() == 7
+    assert sorted(path.name for path in spool.segments(tmp_path)) == ["a-000001.spool", "c-000001.spool"]
+    assert not (tmp_path / "b.alive").exists(), "the good one is settled"
+
+
+def test_a_shelf_that_two_clear_at_once(tmp_path, monkeypatch):
+    (tmp_path / "kept").write_bytes(b"")
+    listed = [tmp_path / "kept", tmp_path / "dropped by the other one"]
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda _: iter(listed))
+    metering._clear_shelf(tmp_path)
+    assert listed[0].exists()
+
+
 def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_path, who):
     journal = spool.Spool(tmp_path)
     month = quota.period_start(datetime.now(UTC))
@@ -154,7 +180,7 @@ def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_p
     journal.close()
     metering.Shipper(tmp_path).ship()
     period = QuotaPeriod.objects.get()
-    assert (period.used, period.leased) == (25, 25) and metering.outstanding_leases() == 0
+    assert (period.used, period.leased) == (25, 25) and not QuotaLease.objects.exists()
     assert metering.quota_drift() == [] and not spool.dead_holders(tmp_path)
 
 
@@ -169,6 +195,31 @@ def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
     assert sorted(UsageHour.objects.values_list("calls", flat=True)) == [7, 10, 10]
     assert sorted(UsageDay.objects.filter(ok__gt=0).values_list("ok", "units")) == [(10, 10), (10, 10)]
     assert UsageDay.objects.get(client_errors=7).units == 0
+
+
+def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
+    journal = spool.Spool(tmp_path)
+    hours = metering.HOURS_AT_ONCE + 6
+    for back in range(hours):
+        calls(journal, who, 2, at_us=now_us() - back * 3_600_000_000)
+    metering.Shipper(tmp_path).ship()
+    assert metering.roll_up() == metering.HOURS_AT_ONCE
+    assert UsageHour.objects.order_by("hour").first().hour > StaleHour.objects.latest("hour").hour
+    metering.roll_up_all()
+    assert list(UsageHour.objects.values_list("calls", flat=True)) == [2] * hours and not StaleHour.objects.exists()
+    assert reconciliation().wrong == []
+
+
+@pytest.mark.parametrize("back", [timedelta(days=400), timedelta(days=32), -timedelta(days=32)], ids=["400 days ago", "last month", "next month"])
+def test_an_event_of_any_time_has_a_place_and_a_late_one_is_added_to_its_closed_hour(tmp_path, who, back):
+    journal = spool.Spool(tmp_path)
+    at_us = now_us() - back // timedelta(microseconds=1)
+    for late in (3, 4):
+        calls(journal, who, late, at_us=at_us)
+        metering.Shipper(tmp_path).ship()
+        metering.roll_up_all()
+    assert UsageHour.objects.get().calls == UsageDay.objects.get().calls == QuotaPeriod.objects.get().used == 7
+    assert reconciliation(months=24).wrong == []
 
 
 def test_rolling_up_again_changes_nothing(tmp_path, who):
@@ -222,6 +273,18 @@ def test_the_key_shows_when_it_was_last_used(tmp_path, who):
     calls(spool.Spool(tmp_path), who, 1)
     metering.Shipper(tmp_path).ship()
     assert ApiKey.objects.get(pk=who[1]).last_used_at is not None
+
+
+def test_a_month_that_has_calls_in_the_default_partition_stays_there(tmp_path, who):
+    """A partition cannot be made for it any more; what else the task does goes on."""
+    month = quota.next_period(quota.period_start(datetime.now(UTC)))
+    journal = spool.Spool(tmp_path)
+    calls(journal, who, 2, at_us=int(datetime(month.year, month.month, 1, tzinfo=UTC).timestamp()) * 1_000_000)
+    metering.Shipper(tmp_path).ship()
+    metering.open_next_month()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM consumption_usageevent_default")
+        assert cursor.fetchone() == (2,)
 
 
 def test_next_months_partition_is_made_once(db):

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption import metering
+from consumption import metering, spool
 from consumption.models import ApiKey, Subscription, UsageEvent
 
 from .consumers import USES, Use
 
-BATCH = 5_000
 WEEKDAYS = np.array([1.1, 1.0, 1.0, 0.97, 0.88, 0.22, 0.14])  # Monday first
 # Share of a day's calls per hour (UTC): office hours of the United States.
 HOURS = np.array([2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 11, 9, 9, 10, 9, 7, 4, 3], dtype=float)
-OUTCOMES = (("ok", 200, 0.989), ("client_error", 422, 0.009), ("upstream_error", 502, 0.002))  # what a limit refuses is no event
+# What a limit refuses is no event.
+OUTCOMES = ((spool.OK, 200, 0.989), (spool.CLIENT_ERROR, 422, 0.009), (spool.UPSTREAM_ERROR, 502, 0.002))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SUSPENDED_DAYS_AGO = 6
 
 
@@ -35,17 +35,15 @@ def build_usage() -> int:
     if not events:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        for start in range(0, len(events), BATCH):
-            columns = [list(column) for column in zip(*events[start : start + BATCH], strict=True)]
-            cursor.execute(metering.INSERT_EVENTS, columns)
+        metering.insert(cursor, events, is_demo=True)
         metering.mark_all_stale()
-    metering.roll_up()
+    metering.roll_up_all()
     metering.project()
     return len(events)
 
 
-def past_calls(use: Use, now: datetime) -> Iterator[tuple[Any, ...]]:
-    """One use's events, oldest first, in the order of metering.INSERT_EVENTS."""
+def past_calls(use: Use, now: datetime) -> Iterator[bytes]:
+    """One use's events, oldest first, each as metering.copied makes it."""
     made = Subscription.objects.filter(application__name=use.application, model__slug=use.slug).select_related("application").first()
     key = ApiKey.objects.filter(subscription=made).first() if made else None
     if made is None or key is None or not use.daily or has_past(made):
@@ -73,20 +71,22 @@ def moments(use: Use, day: datetime, back: int, generator: np.random.Generator) 
     return [day + timedelta(microseconds=int(one)) for one in microseconds]
 
 
-def call(at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator) -> tuple[Any, ...]:
+def call(at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator) -> bytes:
     outcome, status = drawn_outcome(generator.random())
-    served = outcome in ("ok", "client_error")
-    duration = int(generator.lognormal(9.1, 0.45))
-    units = 1 if outcome == "ok" else 0
+    served = outcome != spool.UPSTREAM_ERROR
+    duration_us = int(generator.lognormal(9.1, 0.45))
     identity = UUID(bytes=generator.bytes(16), version=4)
-    sizes = (int(generator.integers(300, 900)), int(generator.integers(180, 420)) if served else 160)
-    return (identity, at, *who, outcome, status, units, duration, *sizes, environment, True)
+    request_bytes, response_bytes = int(generator.integers(300, 900)), int(generator.integers(180, 420)) if served else 160
+    return metering.copied(
+        identity.bytes, (at - EPOCH) // timedelta(microseconds=1), *who, request_bytes, spool.ENVIRONMENTS.index(environment),
+        duration_us, response_bytes, int(outcome == spool.OK), status, outcome,
+    )  # fmt: skip
 
 
-def drawn_outcome(number: float) -> tuple[str, int]:
+def drawn_outcome(number: float) -> tuple[int, int]:
     reached = 0.0
     for outcome, status, share in OUTCOMES:
         reached += share
         if number < reached:
             return outcome, status
-    return "ok", 200
+    return spool.OK, 200
