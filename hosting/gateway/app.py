@@ -109,7 +109,7 @@ async def _metadata(node: Node, scope: dict[str, Any], parts: list[str]) -> Answ
     now = node.clock.now_us() / 1e6
     model = resolve.model_for(node.snapshot, subscriber, parts[2])
     version = _version(node, subscriber, model, parts, now)
-    return 200, resolve.metadata(model, version, now), [(b"x-model-version", version.number.encode())]
+    return 200, resolve.metadata(model, version, now), _told_of(version)
 
 
 def _version(node: Node, subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float) -> resolve.Version:
@@ -133,7 +133,12 @@ async def _ready(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer:
     if not await _upstream_is_ready(node, version):
         raise problems.not_running(version.number)
     body = json.dumps({"name": parts[2], "version": version.number, "ready": True}).encode()
-    return 200, body, [(b"x-model-version", version.number.encode())]
+    return 200, body, _told_of(version)
+
+
+def _told_of(version: resolve.Version) -> list[tuple[bytes, bytes]]:
+    """Its number and whether it is on its way out, as with every answer of the version."""
+    return [(name, value) for line in version.answer_head.splitlines() for name, _, value in [line.partition(b": ")]]
 
 
 async def _upstream_is_ready(node: Node, version: resolve.Version) -> bool:

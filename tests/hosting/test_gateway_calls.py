@@ -1,7 +1,9 @@
 """One call through a real gateway: who may, which version answers, what the caller is told."""
 
 import json
+import re
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import numpy as np
 import pytest
@@ -156,9 +158,12 @@ def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage
         ModelVersion.objects.filter(pk=version.pk),
         state="deprecated", deprecated_at=timezone.now(), sunset_at=sunset, successor=successor,
     )  # fmt: skip
-    headers = until(lambda: (found := gateway.infer(infer_path(version), key)[1]).get("deprecation") and found, 5, gateway.said)
-    assert headers["deprecation"].startswith("@") and headers["sunset"].endswith("GMT")
-    assert 'rel="successor-version"' in headers["link"] and 'rel="sunset"' in headers["link"]
+    until(lambda: "deprecation" in gateway.infer(infer_path(version), key)[1], 5, gateway.said)
+    model = f"/v2/models/{version.model.slug}"
+    for status, headers, _ in (gateway.infer(infer_path(version), key), gateway.get(model, key), gateway.get(f"{model}/ready", key)):
+        assert status == 200 and re.fullmatch(r"@\d+", headers["deprecation"])
+        assert parsedate_to_datetime(headers["sunset"]).timestamp() >= int(headers["deprecation"][1:])
+        assert f'<{model}/versions/2.0.0>; rel="successor-version"' in headers["link"] and 'rel="sunset"' in headers["link"]
 
 
 def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, version):

@@ -15,11 +15,6 @@ LIVE = b"GET /v2/health/live HTTP/1.1\r\nHost: g\r\n\r\n"
 
 
 @pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
-@pytest.fixture
 def caller(stage):
     """(path, key) of a subscriber to a version behind the stub."""
     version = stage.version()
