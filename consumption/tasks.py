@@ -7,13 +7,13 @@ from consumption import metering, quota_notices
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
 
-@shared_task(name="consumption.roll_up")
+@shared_task(name="consumption.roll_up", statement_s=240)
 def roll_up():
     """Recompute the hours and days that got events and that no shipping process saw to."""
     metering.roll_up_all(stale_s=MISSED_S)
 
 
-@shared_task(name="consumption.project")
+@shared_task(name="consumption.project", statement_s=60)
 def project():
     """Refresh the figures of the catalog, make room for next month's events, tell whose quota is nearly used."""
     metering.open_next_month()

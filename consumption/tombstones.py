@@ -17,15 +17,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 
 from consumption import keys
 from consumption.actions import revoke_named
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
+from marketplace.lib import redis
 from marketplace.lib.errors import RuleError
 from marketplace.lib.nudge import CHANNEL
 
@@ -95,8 +94,8 @@ def from_file(path: Path) -> list[Tombstone]:
 
 
 def to_redis(tombstones: Iterable[Tombstone]) -> None:
-    """Tell all gateways at once, and those that start later. Raises redis.RedisError."""
-    with _redis() as line:
+    """Tell all gateways at once, and those that start later. Raises RedisError."""
+    with redis.connection(1.0) as line:
         pipe = line.pipeline(transaction=False)
         for tombstone in tombstones:
             pipe.hset(KEY, tombstone.kid, write(tombstone))
@@ -116,13 +115,9 @@ def enter(known: set[Tombstone]) -> None:
 
 
 def _from_redis() -> list[Tombstone]:
-    with contextlib.suppress(redis.RedisError), _redis() as line:
+    with contextlib.suppress(RedisError), redis.connection(1.0) as line:
         return read(line.hvals(KEY))
     return []
-
-
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def _enter(tombstone: Tombstone) -> None:

@@ -20,13 +20,13 @@ def probe():
     health.probe_due()
 
 
-@shared_task(name="hosting.forget_old_samples", time_limit=300)
+@shared_task(name="hosting.forget_old_samples", time_limit=300, statement_s=240)
 def forget_old_samples():
     health.forget_old_samples()
     refusals.forget_old()
 
 
-@shared_task(name="hosting.project", time_limit=120)
+@shared_task(name="hosting.project", time_limit=120, statement_s=60)
 def project():
     measured.project()
     with suppress(EngineUnavailable):

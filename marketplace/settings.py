@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace.lib import logs
+from marketplace.lib import logs, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
@@ -78,6 +78,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "marketplace.lib.middleware.request_id",
+    "marketplace.lib.middleware.patience",
     "marketplace.lib.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -115,7 +116,7 @@ def database(url):
     """A Django DATABASES entry from postgres://user:password@host:port/name."""
     parts = urlparse(url)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "marketplace.lib.postgres",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -124,8 +125,16 @@ def database(url):
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,  # the pool looks before it lends: after a restart of Postgres nobody gets a dead connection
         "OPTIONS": {
-            "connect_timeout": 5,
-            "pool": {"min_size": 0, "max_size": int(os.environ.get("DB_POOL", "6")), "timeout": 5},
+            **postgres.NETWORK,
+            "options": postgres.AT_SERVER,
+            "target_session_attrs": "read-write",  # after a failover the old primary is no use
+            "pool": {
+                "min_size": 0,
+                "max_size": int(os.environ.get("DB_POOL", "6")),
+                "timeout": postgres.POOL_S,
+                "reconnect_timeout": postgres.POOL_S,  # then the next who asks tries anew, not a timer that doubles
+                "connection_class": postgres.Connection,
+            },
         },
     }
 

@@ -30,7 +30,6 @@ from hosting.models import Upstream
 from marketplace.dev.ports import FALLBACK, choose
 from marketplace.dev.processes import die_with_parent
 from marketplace.dev.rundir import ROOT
-from marketplace.lib import nudge as nudges
 from tests import cast
 from tests.faultproxy import FaultProxy
 from tests.stack import on_database, on_redis, use_database
@@ -365,13 +364,11 @@ class Stage:
         with self.blocker.unblock():
             use_database(self.database)
             settings.REDIS_URL = self.redis_url
-            nudges._redis.cache_clear()
             try:
                 yield self
             finally:
                 use_database(tested)
                 settings.REDIS_URL = tested_redis
-                nudges._redis.cache_clear()
 
     def version(self, number="1.0.0", entry=None, url="", **facts):
         """A live version, of a model of its own unless told, routed to the stub."""

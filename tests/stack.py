@@ -19,7 +19,7 @@ from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.status import Status
 from marketplace.dev.supervisor import Supervisor
-from marketplace.lib import nudge, signing
+from marketplace.lib import signing
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
@@ -156,16 +156,10 @@ def in_its_place(stack, settings):
     files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
     settings.STORAGES = settings.STORAGES | {"artifacts": files}
     try:
-        forget_connections()
+        signing._private_key.cache_clear()
         yield
     finally:
-        forget_connections()
-
-
-def forget_connections():
-    """What was opened with other settings: the signing key and the Redis of nudges."""
-    for cached in (signing._private_key, nudge._redis):
-        cached.cache_clear()
+        signing._private_key.cache_clear()
 
 
 def use_database(name):

@@ -4,14 +4,20 @@ A task carries the id of the request that caused it; what the clock started is n
 """
 
 import logging
+from functools import lru_cache
 
 from celery import current_app
 from celery.signals import task_prerun
 from django.db import transaction
+from kombu import pools
 
-from marketplace.lib import requestid
+from marketplace.lib import postgres, redis, requestid
 
 log = logging.getLogger(__name__)
+# kombu tries again for seconds, and its own settings are a worker's, which waits for tasks.
+ONE_SHORT_TRY = {"socket_timeout": redis.TIMEOUT_S, "socket_connect_timeout": redis.TIMEOUT_S, "max_retries": 0}
+STATEMENT_S = 20.0  # a task that needs longer for one statement says so: @shared_task(statement_s=240)
+LEFT_S = 5.0  # of its time limit, to end properly
 
 
 def enqueue(name, *args):
@@ -24,13 +30,30 @@ def enqueue(name, *args):
 
 
 def _send(name, args, cause):
+    if redis.is_away():
+        log.warning("nudge %s%s not sent, Redis is away: the sweep will find it", name, args)
+        return
     try:
-        current_app.send_task(name, args=args, headers={"request_id": cause}, retry=False, ignore_result=True)
+        with pools.producers[_line()].acquire(block=True, timeout=redis.TIMEOUT_S) as producer:
+            current_app.send_task(name, args=args, headers={"request_id": cause}, retry=False, ignore_result=True, producer=producer)
     except Exception:  # the broker being away must never undo a committed act
+        redis.missed()
         log.warning("nudge %s%s not sent: the sweep will find it", name, args, exc_info=True)
+
+
+@lru_cache
+def _line():
+    return current_app.connection_for_write(transport_options=ONE_SHORT_TRY)
 
 
 @task_prerun.connect
 def carry_on(task=None, **_):
     """Lines, events and further tasks of this run have the id of the request that caused it."""
     requestid.begin(getattr(task.request, "request_id", "") or task.request.id)
+
+
+@task_prerun.connect
+def be_patient(task=None, **_):
+    """A task waits for Postgres for as long as it may run, and for one answer for `statement_s`."""
+    limit = task.time_limit or task.app.conf.task_time_limit
+    postgres.begin(getattr(task, "statement_s", STATEMENT_S), limit - LEFT_S)

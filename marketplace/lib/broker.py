@@ -3,15 +3,14 @@
 The counts live in Redis only: flushed with it, they begin again at 0, as Prometheus expects of a counter.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-import redis
 from celery.signals import task_postrun
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 
-TIMEOUT_S = 0.5
+from marketplace.lib import redis
+
 ENDED = "tasks:ended"
 
 
@@ -26,18 +25,16 @@ class Queue:
 def queue():
     """The Queue; None when Redis does not answer."""
     try:
-        with _connection() as broker:
-            return Queue(broker.llen("celery"), broker.hlen("unacked"))
-    except redis.RedisError:
+        return redis.ask(lambda broker: Queue(broker.llen("celery"), broker.hlen("unacked")))
+    except RedisError:
         return None
 
 
 def ended():
     """{(task name, state in Celery's words): count}; empty when Redis does not answer."""
     try:
-        with _connection() as broker:
-            told = broker.hgetall(ENDED)
-    except redis.RedisError:
+        told = redis.ask(lambda broker: broker.hgetall(ENDED))
+    except RedisError:
         return {}
     return {tuple(name.decode().split(" ")): int(count) for name, count in told.items()}
 
@@ -45,13 +42,5 @@ def ended():
 @task_postrun.connect
 def count(sender=None, state=None, **_):
     """Count one task that ended; never the reason why a task fails."""
-    try:
-        with _connection() as broker:
-            broker.hincrby(ENDED, f"{sender.name} {state}", 1)
-    except redis.RedisError:
-        pass
-
-
-def _connection():
-    """One short question, no retries: whoever asks has something better to do than to wait."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0))
+    with suppress(RedisError):
+        redis.ask(lambda broker: broker.hincrby(ENDED, f"{sender.name} {state}", 1))

@@ -1,11 +1,11 @@
-"""The portal's middleware: request ids, security headers, business answers as pages."""
+"""The portal's middleware: request ids, patience with Postgres, security headers, business answers as pages."""
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from marketplace.lib import requestid
+from marketplace.lib import postgres, requestid
 from marketplace.lib.errors import BusinessAnswer
 
 # No inline script or style anywhere, so no nonce is needed (reliability.md §2.7).
@@ -42,6 +42,16 @@ def request_id(get_response):
         response = get_response(request)
         response["X-Request-Id"] = request.request_id
         return response
+
+    return middleware
+
+
+def patience(get_response):
+    """A request waits five seconds for an answer of Postgres, and ten for all of them; then it is 503."""
+
+    def middleware(request):
+        with postgres.patient(each=5.0, in_all=10.0):
+            return get_response(request)
 
     return middleware
 

@@ -2,13 +2,11 @@
 
 import json
 import logging
-from functools import lru_cache
 
-import redis
-from django.conf import settings
 from django.db import transaction
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import Redis, RedisError
+
+from marketplace.lib import redis
 
 log = logging.getLogger(__name__)
 CHANNEL = "gateway:nudge"
@@ -22,14 +20,13 @@ def nudge(kind, **facts):
 
 def _publish(message):
     try:
-        line = _redis().pipeline(transaction=False)
-        line.incr(EPOCH)  # readers that miss the message see the number change
-        line.publish(CHANNEL, json.dumps(message))
-        line.execute()
-    except redis.RedisError:
+        redis.ask(lambda connection: _send(connection, message))
+    except RedisError:
         log.warning("nudge %s not sent: readers will see it at their next look", message["kind"])
 
 
-@lru_cache
-def _redis():
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0))
+def _send(connection: Redis, message):
+    line = connection.pipeline(transaction=False)
+    line.incr(EPOCH)  # readers that miss the message see the number change
+    line.publish(CHANNEL, json.dumps(message))
+    line.execute()

@@ -8,16 +8,16 @@ Exit 0 when every gateway knows or will know; 1 when nothing could be reached, o
 
 import re
 import sys
-from threading import Thread
 
-import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
+from redis import RedisError
 
 from consumption import keys, tombstones
 from consumption.actions import revoke_leaked, revoke_named
 from marketplace.accounts.models import User
+from marketplace.lib import postgres
 
 KID = re.compile(r"(?:mk[csp]_)?([0-9A-Za-z]{8})…?")
 POSTGRES_S = 5.0
@@ -36,13 +36,14 @@ class Command(BaseCommand):
         texts = keys.find_texts(leaked)
         if not kids and not texts:
             raise CommandError("There is no key in this. A key is 50 characters and begins with mkc_, mks_ or mkp_.")
-        answer = in_time(lambda: _revoke(kids, leaked, reason))
-        if answer is None:
+        try:
+            ended = _revoke(kids, leaked, reason)
+        except (DatabaseError, InterfaceError):
             self._bury([tombstones.for_kid(kid, reason) for kid in kids] + [tombstones.for_text(text, reason) for text in texts])
             return
-        for key in answer:
+        for key in ended:
             self.stdout.write(f"{key} no longer works.")
-        rest = len({*kids, *keys.find(leaked)}) - len(answer)
+        rest = len({*kids, *keys.find(leaked)}) - len(ended)
         if rest:
             self.stdout.write(f"{rest} of those named are not live keys: unknown, mistyped or ended before. Nothing to do for them.")
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
     def _told(self, words, tell, buried):
         try:
             tell(buried)
-        except (redis.RedisError, OSError) as error:
+        except (RedisError, OSError) as error:
             self.stdout.write(f"- NOT {words.partition(':')[0]}: {error}")
             return False
         self.stdout.write(f"- {words}")
@@ -80,23 +81,7 @@ def _given(words):
 
 
 def _revoke(kids, leaked, reason):
-    by = User.objects.system("emergency")
-    return [*revoke_named(by, kids, reason), *revoke_leaked(by, leaked, reason)]
-
-
-def in_time(work):
-    """What `work` returns; None when Postgres does not answer within POSTGRES_S, not even with an error."""
-    answers = []
-
-    def run():
-        try:
-            answers.append(work())
-        except (DatabaseError, InterfaceError):
-            answers.append(None)
-        finally:
-            connection.close()
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(POSTGRES_S)
-    return answers[0] if answers else None
+    """The keys that ended. Raises DatabaseError, InterfaceError when Postgres does not answer."""
+    with postgres.patient(POSTGRES_S, POSTGRES_S):
+        by = User.objects.system("emergency")
+        return [*revoke_named(by, kids, reason), *revoke_leaked(by, leaked, reason)]
