@@ -1,4 +1,4 @@
-"""From journal to statement: ship the spool to Postgres, recompute hours and days, project onto the catalog, check.
+"""From journal to statement: ship the spool to Postgres, recompute hours and days, project onto the catalog.
 
 Everything may run twice. Events are inserted with ON CONFLICT DO NOTHING on their id; only rows that were really new
 count as spent. Hours and days are recomputed from events, never incremented. Integers only.
@@ -17,13 +17,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Sum
-from django.db.models.functions import Now, TruncDay
+from django.db.models.functions import Now
 from django.utils import timezone
 from psycopg import sql
 
 from catalog.models import RegisteredModel
 from consumption import quota, spool
-from consumption.models import ApiKey, SpoolOffset, StaleHour, UsageDay, UsageHour
+from consumption.models import ApiKey, SpoolOffset, UsageDay, UsageHour
 from consumption.spool import SegmentReader
 
 log = logging.getLogger(__name__)
@@ -363,54 +363,3 @@ def _by_model(since: date):
 def _daily(today: date) -> dict[tuple[int, date], int]:
     rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14)).values_list("subscription__model_id", "day")
     return {(model, day): calls for model, day, calls in rows.annotate(total=Sum("calls"))}
-
-
-# The check
-
-
-def balance(since: datetime | None = None) -> dict[str, dict[str, int]]:
-    """Calls and units by three ways of counting, and their differences, which must be 0. Waiting hours are left out.
-
-    {"events": {"calls", "units"}, "hours": {…}, "days": {…}, "difference": {"calls", "units"}, "waiting": {"hours"}}
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _balance(cursor, since or datetime(1970, 1, 1, tzinfo=UTC))
-
-
-def _balance(cursor, since: datetime) -> dict[str, dict[str, int]]:
-    waiting = set(StaleHour.objects.values_list("hour", flat=True))
-    cursor.execute(
-        "SELECT count(*), coalesce(sum(units), 0)::bigint FROM consumption_usageevent e WHERE at >= %s AND NOT EXISTS"
-        " (SELECT 1 FROM consumption_stalehour s WHERE s.hour::date = (e.at AT TIME ZONE 'UTC')::date)",
-        [since],
-    )
-    calls, units = cursor.fetchone()
-    late = {hour.astimezone(UTC).date() for hour in waiting}
-    hours = UsageHour.objects.filter(hour__gte=since).annotate(day=TruncDay("hour", tzinfo=UTC))
-    ways = {
-        "events": {"calls": calls, "units": units},
-        "hours": _sums(hours.exclude(day__date__in=late)),
-        "days": _sums(UsageDay.objects.filter(day__gte=since.date()).exclude(day__in=late)),
-    }
-    ways["difference"] = {
-        name: max(way[name] for way in ways.values()) - min(way[name] for way in ways.values()) for name in ("calls", "units")
-    }
-    ways["waiting"] = {"hours": len(waiting)}
-    return ways
-
-
-def _sums(rows) -> dict[str, int]:
-    sums = rows.aggregate(calls=Sum("calls"), units=Sum("units"))
-    return {"calls": sums["calls"] or 0, "units": sums["units"] or 0}
-
-
-def quota_drift() -> list[int]:
-    """Periods whose `used` is not what their events say, by id; empty when all is well."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT q.id FROM consumption_quotaperiod q LEFT JOIN LATERAL (SELECT coalesce(sum(units), 0) AS units"
-            " FROM consumption_usageevent e WHERE e.subscription_id = q.subscription_id AND e.at >= q.period_start"
-            " AND e.at < (q.period_start + interval '1 month') AND NOT e.is_demo) e ON true WHERE q.used <> e.units"
-        )
-        return [pk for (pk,) in cursor.fetchall()]

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from marketplace.dev import environment
+from tests.consumption.books import empty
 from tests.consumption.installation import Installation
 from tests.gateway import Stage, make_database
 
@@ -34,6 +35,14 @@ def books(shared_books):
     """The Books, with the models on their database."""
     with shared_books.orm():
         yield shared_books
+
+
+@pytest.fixture
+def clean(books):
+    """The books with nothing in them; subscriptions of other tests may stay."""
+    empty()
+    yield books
+    empty()
 
 
 @pytest.fixture

@@ -6,69 +6,17 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from consumption import metering, quota, spool
-from consumption.models import ApiKey, QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
-from consumption.reconciliation import reconciliation
+from consumption.models import QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
 from tests.consumption import crash
+from tests.consumption.books import OF_DAYS, assert_exact, empty, rows, who_of
 from tests.gateway import subscriber
 
 MILLION = 1_000_000
 DOUBLED, LATE = 0.05, 0.02
 KILLS = 20
-GROUPED = """
-SELECT {team}, {model}, {version}, {day}, {calls}, {units}::bigint FROM {table} WHERE {mine} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-"""
-OF_EVENTS = GROUPED.format(
-    team="team_id", model="model_id", version="version_id", day="(at AT TIME ZONE 'UTC')::date", calls="count(*)", units="sum(units)",
-    table="consumption_usageevent", mine="subscription_id = ANY(%s)",
-)  # fmt: skip
-OF_BUCKETS = GROUPED.format(
-    team="application.team_id", model="subscription.model_id", version="bucket.version_id", day="{day}", calls="sum(calls)::bigint",
-    units="sum(units)", mine="bucket.subscription_id = ANY(%s)",
-    table="{table} bucket JOIN consumption_subscription subscription ON subscription.id = bucket.subscription_id"
-    " JOIN consumption_application application ON application.id = subscription.application_id",
-)  # fmt: skip
-OF_HOURS = OF_BUCKETS.format(table="consumption_usagehour", day="(bucket.hour AT TIME ZONE 'UTC')::date")
-OF_DAYS = OF_BUCKETS.format(table="consumption_usageday", day="bucket.day")
-
-
-@pytest.fixture
-def clean(books):
-    """The books with nothing in them; subscriptions of other tests may stay."""
-    empty()
-    yield books
-    empty()
-
-
-def empty():
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM consumption_usageevent")
-    for table in (UsageHour, UsageDay, StaleHour, SpoolOffset, QuotaLease, QuotaPeriod):
-        table.objects.all().delete()
-
-
-def who_of(subscription, version):
-    key = ApiKey.objects.get(subscription=subscription)
-    application = subscription.application
-    return (subscription.pk, key.pk, application.pk, application.team_id, version.model_id, version.pk)
-
-
-def sums(statement, subscriptions):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [subscriptions])
-        return cursor.fetchall()
-
-
-def assert_exact(subscriptions):
-    """The difference is 0 at each level: per team, model, version and day; per month; and against what the quota counted."""
-    events = sums(OF_EVENTS, subscriptions)
-    assert events and events == sums(OF_HOURS, subscriptions) == sums(OF_DAYS, subscriptions)
-    assert metering.balance()["difference"] == {"calls": 0, "units": 0} and not StaleHour.objects.exists()
-    assert reconciliation().wrong == []
-    assert metering.quota_drift() == []
 
 
 # One million events
@@ -146,8 +94,7 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
             metering.mark_all_stale()  # all is shipped: the rest of the kills is the roll-up's
     crash.run(lambda: ship_and_roll_up(tmp_path))
     subscriptions = [who[0] for who in people]
-    rows = sums(OF_DAYS, subscriptions)
-    assert sum(calls for *_, calls, _ in rows) == MILLION
+    assert sum(calls for *_, calls, _ in rows(OF_DAYS, subscriptions)) == MILLION
     counted = {(row.subscription_id, row.version_id, row.day): row.calls for row in UsageDay.objects.filter(subscription__in=subscriptions)}
     assert counted == plan.expected
     used = {(row.subscription_id, row.period_start): row.used for row in QuotaPeriod.objects.filter(subscription__in=subscriptions)}
