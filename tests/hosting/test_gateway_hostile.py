@@ -366,7 +366,8 @@ def test_a_client_that_reads_slowly_makes_the_upstream_wait(gateway, stage, call
 
 @pytest.mark.fault("F12")
 @pytest.mark.slow
-def test_five_hundred_mutated_answers_neither_crash_nor_leak(gateway, stage, caller):
+def test_a_thousand_mutated_answers_neither_crash_nor_leak(gateway, stage, caller):
+    """As many as reach the gateway: while five in a row are no answer, it does not ask."""
     path, key, _ = caller
     source = random.Random(3)
     good = http_answer(ANSWER, extra=b"x-internal: secret words\r\n")
@@ -378,19 +379,17 @@ def test_five_hundred_mutated_answers_neither_crash_nor_leak(gateway, stage, cal
         connection.sendall(bytes(data))
         return False
 
+    whole = gateway.infer(path, key)[1].keys() | {"transfer-encoding", "content-encoding", "connection", "retry-after"}
     stage.stub.behave = mutate
     before = memory(gateway)
 
     def some(_):
-        for _ in range(60):
-            status, headers, _ = gateway.infer(path, key)
-            assert status in (0, 200, 502, 503, 504, 422, 404, 400, 413) or 200 <= status < 300, status
-            assert "x-internal" not in headers
+        while len(stage.stub.seen) < 1000:
+            status, headers, body = gateway.infer(path, key)
+            assert status in (0, 404, 502, 503, 504) or 200 <= status < 300, status
+            assert headers.keys() <= whole and (status < 400 or b"secret" not in body)
 
-    threads = [threading.Thread(target=some, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    parallel(8, some)
     stage.stub.behave = answer_ok
-    assert gateway.infer(path, key)[0] == 200 and memory(gateway) - before < 64 * 1024 * 1024
+    until(lambda: gateway.infer(path, key)[0] == 200, 5, gateway.said)
+    assert memory(gateway) - before < 64 * 1024 * 1024
