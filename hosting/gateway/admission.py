@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from consumption.spool import ENVIRONMENTS
@@ -54,7 +55,7 @@ class Account:
 
     __slots__ = (
         "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
-        "tokens", "tokens_until", "room", "denied_until", "filling", "short", "local_due", "is_local",
+        "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
         "seats", "policy_head", "lease", "is_test",
     )  # fmt: skip
@@ -67,8 +68,8 @@ class Account:
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
         self.is_local = False  # was the token in hand given without Redis?
-        self.filling: asyncio.Future[None] | None = None
-        self.short = 0  # calls that wait for the lease that is being filled
+        self.line: list[asyncio.Future[None]] = []  # calls that wait for a token
+        self.is_filling = False
         self.allowance = self.left = 0
         self.period_ends_us = 0
         self.period = date.min
@@ -175,8 +176,8 @@ class Admission:
             account.quota_used = now
             if account.allowance * 2 < account.lease and account.leasing is None and now >= account.quota_denied_until:
                 self._spawn(self._lease_early(account, at_us))
-        if account.size >= 8 and account.tokens * 4 < account.size and account.filling is None and self.redis.is_up:
-            self._spawn(self._fill(account))
+        if account.size >= 8 and account.tokens * 4 < account.size and not account.is_filling and self.redis.is_up:
+            self._fill(account)
         return True
 
     async def wait(self, account: Account, version_id: int, clock_us: Callable[[], int]) -> int:
@@ -187,7 +188,7 @@ class Admission:
         slot_by = 0.0
         while not self.take(account, version_id, now := time.monotonic(), at_us := clock_us()):
             if account.tokens <= 0 or now >= account.tokens_until:
-                await self._fill(account)
+                await self._token(account)
             elif account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
                 await self._lease(account, at_us)
             else:
@@ -216,21 +217,30 @@ class Admission:
 
     # Rate
 
-    async def _fill(self, account: Account) -> None:
-        """One lease of tokens for all that wait. Whom it leaves short are asked for with the next one: none wakes twice in vain."""
-        if account.filling is not None:
-            account.short += 1
-            try:
-                await asyncio.shield(account.filling)
-            finally:
-                account.short -= 1
-            return
-        account.filling = asyncio.get_running_loop().create_future()
-        try:
-            await self._ask_redis(account)
-        finally:
-            account.filling.set_result(None)
-            account.filling = None
+    async def _token(self, account: Account) -> None:
+        """Until a lease came or was denied; the caller looks again."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        account.line.append(waiting)
+        if not account.is_filling:
+            self._fill(account)
+        await waiting
+
+    def _fill(self, account: Account) -> None:
+        """One lease of tokens for all that wait when it is asked for."""
+        account.is_filling = True
+        self._spawn(self._ask_redis(account)).add_done_callback(partial(self._filled, account))
+
+    @staticmethod
+    def _filled(account: Account, asking: asyncio.Task[None]) -> None:
+        line, account.line, account.is_filling = account.line, [], False
+        error = asking.exception() if line else None
+        for waiting in line:
+            if waiting.done():
+                continue
+            if error:
+                waiting.set_exception(error)
+            else:
+                waiting.set_result(None)
 
     async def _ask_redis(self, account: Account) -> None:
         try:
@@ -255,7 +265,7 @@ class Admission:
 
     async def _granted(self, account: Account) -> list[Any]:
         bucket = f"gateway:rate:{account.subscription_id}"
-        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size + account.short)
+        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size + len(account.line))
         try:
             return await self.redis.ask(pack("EVALSHA", GCRA_SHA1, *words))
         except RedisError as error:
@@ -359,10 +369,11 @@ class Admission:
             [problems.retry_after(seconds), (b"ratelimit", b'"month";r=0;t=%d' % seconds)],
         )
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def period_of(at_us: int) -> tuple[date, int]:

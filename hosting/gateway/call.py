@@ -107,7 +107,7 @@ class Call:
             if self._prepare():
                 self._forward()
             else:
-                self.task = asyncio.ensure_future(self._run_patiently())
+                self.task = asyncio.create_task(self._run_patiently())
         except problems.Problem as problem:
             self._refuse(problem)
         except Exception:
@@ -160,13 +160,9 @@ class Call:
     async def _run_patiently(self) -> None:
         try:
             node = self.node
-            while self.subscriber is None:
-                await node.keys.fetch(self.raw_key)
-                now = time.monotonic()
-                self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
-            await node.await_model(self.subscriber)
-            self.at_us = node.clock.now_us()
-            self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
+            if self.version is None:
+                await self._identify()
+            assert self.subscriber is not None and self.version is not None
             account = self.subscriber.account
             assert account is not None
             self.at_us = await node.admission.wait(account, self.version.id, node.clock.now_us)
@@ -180,6 +176,16 @@ class Call:
         except Exception:
             log.exception("a call failed inside the gateway", extra={"request_id": self.request_id})
             self._refuse(problems.upstream_failed())
+
+    async def _identify(self) -> None:
+        """What `_prepare` needs, loaded: whose call it is, and for which version."""
+        node = self.node
+        while self.subscriber is None:
+            await node.keys.fetch(self.raw_key)
+            self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
+        await node.await_model(self.subscriber)
+        self.at_us = node.clock.now_us()
+        self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
 
     def _forward(self) -> None:
         """Record the start, then ask the upstream. The record comes first: what is not recorded is not forwarded."""
@@ -204,7 +210,7 @@ class Call:
         if connection is not None:
             self._send(connection, version.first_byte_s)
         else:
-            self.task = asyncio.ensure_future(self._connect())
+            self.task = asyncio.create_task(self._connect())
 
     async def _connect(self) -> None:
         """Send on a new connection. One that cannot be had counts as a try."""
@@ -246,7 +252,7 @@ class Call:
         self.is_second_try = True
         self.status = self.error_status = self.response_bytes = 0
         self.head = self.held = b""
-        self.task = asyncio.ensure_future(self._connect_after(pause_s))
+        self.task = asyncio.create_task(self._connect_after(pause_s))
         return True
 
     async def _connect_after(self, pause_s: float) -> None:

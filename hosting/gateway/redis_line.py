@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 log = logging.getLogger(__name__)
+READ_S = 0.002  # more than no time: the loop reads its sockets in between
 
 
 class RedisAway(Exception):
@@ -127,11 +128,15 @@ class Redis:
         assert self._wire is not None
         self._wire.transport.write(command)
         if self._overdue is None:
-            self._overdue = loop.call_later(self.deadline_s, self._check, reply)
+            self._overdue = loop.call_later(self.deadline_s, self._check_soon, reply)
         value = await reply
         if isinstance(value, RedisError):
             raise value
         return value
+
+    def _check_soon(self, oldest: "asyncio.Future[Any]") -> None:
+        """Timers come before sockets: a reply that lies unread because this process was busy is read first."""
+        self._overdue = asyncio.get_running_loop().call_later(READ_S, self._check, oldest)
 
     def _check(self, oldest: "asyncio.Future[Any]") -> None:
         """One timer for the oldest command watches over all: replies come in order."""
@@ -140,7 +145,7 @@ class Redis:
             self.trip("no answer in time")
         elif self._waiting:
             loop = asyncio.get_running_loop()
-            self._overdue = loop.call_later(self.deadline_s, self._check, self._waiting[-1])
+            self._overdue = loop.call_later(self.deadline_s, self._check_soon, self._waiting[-1])
 
     def _reply(self, value: Any) -> None:
         if self._waiting:

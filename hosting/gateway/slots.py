@@ -42,7 +42,7 @@ class Seats:
 
     def __init__(self, board: "Board", row: int) -> None:
         self.mine = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[tuple[float, asyncio.Future[None]]] = deque()  # until when, first the one that waits longest
         self._board = board
         self._cell, self._row = board.place(row)
         self._look: asyncio.TimerHandle | None = None
@@ -75,24 +75,32 @@ class Seats:
         """Until a slot seems to be free; the caller tries again. TimeoutError after `by` (monotonic)."""
         if self.taken() < limit:
             return
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(waiting)
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[None] = loop.create_future()
+        if self.waiting and by < self.waiting[0][0]:  # woken, and overtaken by a newcomer
+            self.waiting.appendleft((by, waiting))
+        else:
+            self.waiting.append((by, waiting))
         self._limit = limit
         if self._look is None:
-            self._look = asyncio.get_running_loop().call_later(POLL_S, self._look_again)
-        async with asyncio.timeout(max(0.0, by - time.monotonic())):
-            await waiting
+            self._look = loop.call_later(POLL_S, self._look_again)
+        await waiting
 
     def _look_again(self) -> None:
-        """Another worker may have freed a slot. One timer, however many wait."""
+        """Another worker may have freed a slot, and somebody's time may be up. One timer, however many wait."""
         self._look = None
         self._wake(max(0, self._limit - self.taken()))
+        now = time.monotonic()
+        while self.waiting and self.waiting[0][0] < now:
+            _, waiting = self.waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(TimeoutError())
         if self.waiting:
             self._look = asyncio.get_running_loop().call_later(POLL_S, self._look_again)
 
     def _wake(self, count: int) -> None:
-        while self.waiting and (count or self.waiting[0].done()):
-            waiting = self.waiting.popleft()
+        while self.waiting and (count or self.waiting[0][1].done()):
+            _, waiting = self.waiting.popleft()
             if not waiting.done():
                 waiting.set_result(None)
                 count -= 1
