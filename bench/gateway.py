@@ -63,9 +63,11 @@ def compare(folder: Path, seconds: float) -> int:
 
     program = ground.nginx()
     if not program:
-        print("nginx is not installed here and cannot be: skipped. As root on Debian this installs it by itself.")
+        print("There is no nginx here to compare with. Install it (Debian: apt-get install nginx-light) or run this as root on Debian.")
         print(json.dumps({"skipped": "no nginx"}))
-        return 0
+        return 1
+    if not ground.wrk():
+        print("There is no wrk here (Debian: apt-get install wrk): our own client asks, and takes more of the machine.")
     stub_port, hop_port = free_port(), free_port()
     with ground.nginx_pair(program, folder, stub_port, hop_port) as (_, hop_pid):
         version = live_version(url=f"http://127.0.0.1:{stub_port}")

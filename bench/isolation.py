@@ -34,7 +34,7 @@ def compare(folder: Path, seconds: float) -> int:
     stub_port = free_port()
     program = ground.nginx()
     if not program:
-        print("nginx is not installed here and cannot be: the stub is Python and shares its time with the measurement.")
+        print("There is no nginx here (Debian: apt-get install nginx-light): the stub is Python and shares its time with the measurement.")
         return measure(folder, seconds, Stub().url, cast, Gateway, live_version, subscriber)
     with ground.nginx_pair(program, folder, stub_port, free_port()):
         return measure(folder, seconds, f"http://127.0.0.1:{stub_port}", cast, Gateway, live_version, subscriber)
