@@ -12,12 +12,14 @@ TIMEOUT_S = 3
 
 
 def families(urls):
-    """The families of all agents as prometheus_client's Metrics, named `model_…`. Raises OSError, ValueError."""
+    """The families of all agents as prometheus_client's Metrics, named `model_…`. Raises OSError, ValueError, http.client.HTTPException."""
     found = {}
     for url in urls:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             for family in read(answer.read().decode()):
-                found.setdefault(family.name, family).samples.extend([] if found[family.name] is family else family.samples)
+                known = found.setdefault(family.name, family)
+                if known is not family:
+                    known.samples.extend(family.samples)
     return list(found.values())
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hosting.engine import coercion, wire
 from marketplace.lib.canonical import canonical
@@ -68,9 +70,6 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
 
 
 def _signed(manifest, signature_hex, public_key):
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     if not public_key:
         raise CannotLoad("The engine was started without the platform's public key (MANIFEST_PUBLIC_KEY).")
     try:

@@ -1,4 +1,7 @@
-"""The server class as a Ray Serve deployment. `build` is what the driver's import_path names."""
+"""The server class as a Ray Serve deployment. `build` is what the driver's import_path names.
+
+Ray's controller imports this module too, and is spared the runtimes: only a replica loads them.
+"""
 
 from ray import serve
 

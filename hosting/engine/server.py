@@ -20,6 +20,7 @@ SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by ru
 LARGE_BYTES = 256 * 1024  # about ten milliseconds of reading
 TIMEOUT_S = 30.0  # what the gateway waits for a first byte unless the version declares something else
 GRACE_S = 1.0
+FORGETS = 0.9  # what is left of the longest time of a row after each further run
 LONGEST_LENGTH = 20  # digits of a content-length
 
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow_onnx"}
@@ -167,7 +168,8 @@ class ModelApp:
             self._began = None
 
     def _measured_run(self, columns, rows):
-        """Run, and learn: a run that took longer than thought sends the next ones like it to the thread."""
+        """Run, and learn: a run that took longer than thought sends the next ones like it to the thread, until some twenty
+        quick ones have shown that it was the machine that was slow."""
         self.figures.took(rows)
         began = time.monotonic()
         try:
@@ -177,9 +179,8 @@ class ModelApp:
                 self.figures.ran_out_of_memory()
                 raise _out_of_memory(self.model.manifest) from wrong
             raise
-        milliseconds = (time.monotonic() - began) * 1000
-        if milliseconds > SLOW_MS:
-            self._ms_per_row = max(self._ms_per_row, milliseconds / max(rows, 1))
+        took_ms = (time.monotonic() - began) * 1000 / max(rows, 1)
+        self._ms_per_row = max(took_ms, FORGETS * self._ms_per_row)
         return results
 
     def check_health(self):

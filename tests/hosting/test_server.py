@@ -97,6 +97,11 @@ def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
         assert asyncio.run(infer(app, asked(1.0)))[0] == 200
     assert [name.startswith("infer") for name in seen] == [False, True]
 
+    app.model.run = lambda columns: seen.append(threading.current_thread().name) or quick(columns)
+    for _ in range(50):
+        assert asyncio.run(infer(app, asked(1.0)))[0] == 200
+    assert not seen[-1].startswith("infer"), "it was the machine that was slow, not the model"
+
 
 def test_a_large_request_is_read_beside_the_event_loop(serve, monkeypatch):
     """A queue of them would otherwise keep health checks waiting, and their replica would be taken for wedged."""
