@@ -118,7 +118,7 @@ def disk_full() -> Problem:
     )
 
 
-def gateway_busy(after_s: float) -> Problem:
+def gateway_busy(after_s: float = 0.0) -> Problem:
     """503 because of all callers together, where 429 is a caller's own limit."""
     return Problem(
         503,
@@ -128,6 +128,19 @@ def gateway_busy(after_s: float) -> Problem:
         "This is no limit of your plan. Try again in a few seconds, with back-off.",
         [retry_after(2)],
         after_s=after_s,
+    )
+
+
+def too_many_connections(limit: int) -> Problem:
+    """429, the caller's own doing; the connection is closed."""
+    return Problem(
+        429,
+        "too-many-connections",
+        "Too many connections",
+        f"Your address has more than {limit} connections open at once, so this one is closed. Keep fewer of them open and send "
+        "one call after the other over each.",
+        [retry_after(1)],
+        close=True,
     )
 
 

@@ -96,9 +96,11 @@ class GatewayProtocol(asyncio.Protocol):
         self.is_proxied = self.node.proxies.have(self.address)
         self.server_state.connections.add(self)
         self.phase, self.deadline = HEADERS, time.monotonic() + self.node.limits.header_s
-        if not self.node.doorway.enter(self._counted_as):
+        try:
+            self.node.doorway.enter(self._counted_as)
+        except problems.Problem as problem:
             self.failed = True
-            self.refuse(problems.away("Too many connections from this address are open."), "", b"", close=True)
+            self.refuse(problem, "", b"", close=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
@@ -232,7 +234,7 @@ class GatewayProtocol(asyncio.Protocol):
         if request.size > self.node.limits.body_bytes:
             self._reject(problems.body_too_large(self.node.limits.body_bytes))
         elif not has_room:
-            self._reject(problems.away("Too many large requests are being received."))
+            self._reject(problems.gateway_busy())
 
     def on_message_complete(self) -> None:
         if self.failed or self.parser.should_upgrade():
@@ -456,8 +458,8 @@ class Doorway:
         self.total = 0
         self.turned_away = 0
 
-    def enter(self, address: str | None) -> bool:
-        """Count a connection in; False when it is one too many (it is counted all the same until it leaves).
+    def enter(self, address: str | None) -> None:
+        """Count a connection in; raises Problem when it is one too many (it is counted all the same until it leaves).
 
         None: the address has no share of its own, only all connections together are bounded.
         """
@@ -467,8 +469,7 @@ class Doorway:
         self.total += 1
         if count > self.per_address or self.total > self.in_all:
             self.turned_away += 1
-            return False
-        return True
+            raise problems.too_many_connections(self.per_address) if count > self.per_address else problems.gateway_busy()
 
     def leave(self, address: str | None) -> None:
         self.total -= 1

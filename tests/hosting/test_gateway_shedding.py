@@ -1,8 +1,10 @@
 """More calls than a process can answer: who is turned away, and that the rest is answered as fast as before."""
 
 import asyncio
+import contextlib
 import heapq
 import json
+import socket
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +16,8 @@ from hosting.gateway.admission import Account, Admission
 from hosting.gateway.limits import Limits
 from hosting.gateway.metrics import Counters
 from hosting.gateway.pressure import LOOK_S, Pressure
+from hosting.gateway.problems import Problem
+from hosting.gateway.protocol import Doorway
 from hosting.gateway.slots import Board
 from marketplace.problem_pages import BY_SLUG
 from tests import cast
@@ -147,6 +151,34 @@ def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
         assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
         until(lambda: gateway.count("refused_total", version=version.pk, limit="load") == 1, 3, gateway.said)
         assert stage.stub.seen == []
+
+
+def refusal_of(doorway, address):
+    """The problem that a new connection gets, by its slug; None when it is let in."""
+    try:
+        doorway.enter(address)
+    except Problem as problem:
+        return problem.status, problem.slug
+    return None
+
+
+def test_too_many_connections_are_the_callers_own_doing_as_long_as_they_are_one_addresss():
+    doorway = Doorway(per_address=2, in_all=4, bytes_held=0)
+    assert [refusal_of(doorway, "192.0.2.1") for _ in range(3)] == [None, None, (429, "too-many-connections")]
+    assert [refusal_of(doorway, address) for address in ("192.0.2.2", None)] == [None, (503, "gateway-busy")]
+
+
+def test_who_opens_too_many_connections_reads_so(stage, tmp_path):
+    """Two hundred at once used to read "try again": that something of the gateway was away."""
+    gateway = stage.new_gateway(tmp_path, connections_per_address=4)
+    with gateway, contextlib.ExitStack() as opened:
+        for _ in range(4):
+            opened.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
+        status, headers, body = gateway.infer("/v2/models/any/infer", "", b"x" * 700_000)
+    assert (status, headers["retry-after"], headers["connection"]) == (429, "1", "close")
+    problem = json.loads(body)
+    assert problem["type"].endswith("/too-many-connections") and "more than 4 connections" in problem["detail"]
+    assert "too-many-connections" in BY_SLUG
 
 
 def key_of_a_test_application(version):
