@@ -4,7 +4,6 @@ Reads files from ARTIFACT_ROOT ("<sha256[:2]>/<sha256>") and the platform's publ
 """
 
 import hashlib
-import mmap
 import os
 import resource
 import time
@@ -55,7 +54,7 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
     if manifest.get("format") not in SERVABLE or not manifest.get("entry", "").endswith(".onnx"):
         raise CannotLoad(f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none.")
     _bound_memory(manifest)
-    graph = _verified(_entry(manifest), Path(root or os.environ["ARTIFACT_ROOT"]))
+    graph = _verified(manifest, Path(root or os.environ["ARTIFACT_ROOT"]))
     session = _session(graph, manifest)
     model = LoadedModel(
         manifest=manifest,
@@ -86,26 +85,26 @@ def _entry(manifest):
     raise CannotLoad(f"The manifest names {manifest['entry']} as its model, and does not list that file.")
 
 
-def _verified(entry, root):
-    """The mapped bytes of a stored file, after their digest was found right: what is hashed is what is loaded."""
-    path = root / entry["sha256"][:2] / entry["sha256"]
+def _verified(manifest, root):
+    """The graph's bytes, read once: what is hashed is what is loaded, whoever writes to the stored file meanwhile."""
+    entry = _entry(manifest)
     try:
-        with open(path, "rb") as stored:
-            mapped = mmap.mmap(stored.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
-        raise CannotLoad(f"The stored file of {entry['name']} cannot be read.") from None
-    if len(mapped) != entry["size"] or hashlib.sha256(mapped).hexdigest() != entry["sha256"]:
+        with open(root / entry["sha256"][:2] / entry["sha256"], "rb") as stored:
+            graph = stored.read(entry["size"] + 1)
+    except (OSError, MemoryError) as wrong:
+        raise _because(wrong, manifest, "The graph", f"The stored file of {entry['name']} cannot be read.") from None
+    if len(graph) != entry["size"] or hashlib.sha256(graph).hexdigest() != entry["sha256"]:
         raise CannotLoad(f"The stored bytes of {entry['name']} are not those that were approved (digest differs).")
-    return mapped
+    return graph
 
 
-def _session(mapped, manifest):
+def _session(graph, manifest):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(bytes(mapped), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as wrong:  # onnxruntime raises many kinds
         raise _because(wrong, manifest, "The graph", f"ONNX Runtime cannot load the graph: {str(wrong)[:300]}") from None
 
