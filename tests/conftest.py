@@ -8,8 +8,7 @@ from django.test import TransactionTestCase
 
 from marketplace.dev import chromium as browser_program
 from tests import faults
-
-TOGETHER = ("stack", "browser")  # share one started stack: the same xdist worker runs them all
+from tests.distribution import Distribution
 
 
 def pytest_configure(config):
@@ -17,16 +16,17 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep tiers out of the default run; keep tests of the stack together."""
-    for item in items:
-        if any(item.get_closest_marker(name) for name in TOGETHER):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+    """Keep tiers out of the default run."""
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
     kept = [item for item in items if not any(item.get_closest_marker(tier) for tier in faults.TIERS)]
     if left_out := [item for item in items if item not in kept]:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Distribution(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
