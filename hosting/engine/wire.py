@@ -83,8 +83,12 @@ def _json(head):
         document = json.loads(head, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except RecursionError:
         raise unreadable("The JSON is nested too deeply.", "Send data flat, or nested by shape.") from None
-    except (ValueError, UnicodeDecodeError) as wrong:
+    except json.JSONDecodeError as wrong:
         raise unreadable(f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request.") from None
+    except UnicodeDecodeError:
+        raise unreadable("The body is not UTF-8 text.", "Encode JSON as UTF-8.") from None
+    except ValueError:  # Python's own bound on the digits of an integer
+        raise unreadable("The body has a number of thousands of digits.", "Send numbers that fit their datatype.") from None
     if not isinstance(document, dict):
         raise unreadable("The body is not a JSON object.", 'Send {"inputs": [...]}.')
     return document
@@ -199,9 +203,12 @@ def _wanted(entry):
 
 
 def strings(tensor):
-    """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str. Raises Problem 422."""
-    raw, found, offset = tensor.data, [], 0
+    """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str, at most as many as
+    its shape needs. Raises Problem 422."""
+    raw, wanted, found, offset = tensor.data, prod(tensor.shape), [], 0
     while offset < len(raw):
+        if len(found) == wanted:
+            raise bad_input(Fault(f"has more texts than the {wanted} of its shape.", tensor.name, remedy="Make shape and data agree."))
         row = tensor.row(len(found))
         if offset + 4 > len(raw):
             remedy = "Send each text as its length in 4 bytes, little-endian, and its bytes."

@@ -325,6 +325,8 @@ def test_binary_texts():
         (b"\1\0\0\0\xff", "BYTES", [1], "BYTES"),
         (b"\1\0", "BYTES", [1], "BYTES"),
         (struct.pack("<f", 1.0), "FP32", [1], "BYTES"),
+        (b"\0" * 12, "BYTES", [2], "BYTES"),
+        (b"\0" * 4, "BYTES", [2], "BYTES"),
     ],
 )
 def test_binary_values_are_refused(raw, datatype, shape, spec):
@@ -356,11 +358,23 @@ def test_bytes_that_belong_to_nobody_are_refused():
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"[", b"[]", b"1", b"\xff\xfe", b"[" * 100_000, b'{"inputs":1,"inputs":2}', b'{"a":' + b"9" * 5000 + b"}"],
+    ("body", "says"),
+    [
+        (b"", "is not JSON"),
+        (b"[", "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b"1", "is not a JSON object"),
+        (b"\xff\xfe", "is not"),
+        (b'{"id":"\xff"}', "is not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"inputs":1,"inputs":2}', "twice"),
+        (b'{"a":' + b"9" * 5000 + b"}", "thousands of digits"),
+    ],
 )
-def test_bodies_that_are_no_request(body):
-    refused(lambda: wire.read(body), 400)
+def test_bodies_that_are_no_request(body, says):
+    problem = refused(lambda: wire.read(body), 400)
+    assert says in problem["detail"]
+    assert problem["remedy"]
 
 
 @pytest.mark.parametrize(
