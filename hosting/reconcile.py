@@ -9,7 +9,7 @@ import os
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
@@ -73,11 +73,25 @@ def _adopt():
     for version in hosted.filter(deployment=None).order_by("pk"):
         Deployment.objects.get_or_create(version=version, defaults={"app_name": app_name(version)})
     wanted = Q(version__in=hosted.values("pk"), is_stopped_by_owner=False)
-    for deployment in Deployment.objects.filter(wanted, state__in=(S.STOPPED, S.STOPPING)):
+    deployments = Deployment.objects.select_related("version__model")
+    for deployment in deployments.filter(wanted, state__in=(S.STOPPED, S.STOPPING)):
         _move(deployment, S.PENDING, reason="")
-    for deployment in Deployment.objects.filter(~wanted).exclude(state__in=(S.STOPPED, S.STOPPING)):
-        _move(deployment, S.STOPPING)
-        Upstream.objects.filter(version=deployment.version_id).update(is_ready=False)
+    for deployment in deployments.filter(~wanted).exclude(state__in=(S.STOPPED, S.STOPPING)):
+        _release(deployment)
+
+
+@transaction.atomic
+def _release(deployment):
+    """Its version is not to run any more; a suspension is told to all whom it stops."""
+    _move(deployment, S.STOPPING)
+    _set_not_ready(deployment)
+    _tell_if_suspended(deployment.version)
+
+
+def _tell_if_suspended(version):
+    if version.suspended_at:
+        title, occasion = f"{version} is suspended: calls are refused", f"suspended:{version.pk}:{version.suspended_at:%s}"
+        health.tell_all(version, "version.suspended", title, version.suspension_reason, occasion)
 
 
 def app_name(version):
@@ -188,8 +202,8 @@ def _follow(deployment, app, spec, engine):
 
 def _state_of(deployment, app):
     running, was_up = len(app.running), deployment.state in UP
-    if app.state == AppState.RUNNING and app.target == 0 and not app.replicas and deployment.min_replicas == 0:
-        return S.SCALED_TO_ZERO
+    if app.state == AppState.RUNNING and app.target == 0 and running == 0 and deployment.min_replicas == 0:
+        return S.SCALED_TO_ZERO  # also while the last replica is still on its way out
     if running == 0:
         return S.RESTARTING if was_up and deployment.state != S.SCALED_TO_ZERO else deployment.state
     if app.state == AppState.UNHEALTHY or running < deployment.min_replicas:
@@ -269,4 +283,8 @@ def _settle_external():
         Upstream.objects.get_or_create(
             version=version, defaults={"kind": Upstream.Kind.EXTERNAL, "base_url": version.external_url.rstrip("/")}
         )
-    Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, is_ready=True).exclude(version__in=wanted).update(is_ready=False)
+    unwanted = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, is_ready=True).exclude(version__in=wanted)
+    for upstream in unwanted.select_related("version__model"):
+        with transaction.atomic():
+            Upstream.objects.filter(pk=upstream.pk).update(is_ready=False)
+            _tell_if_suspended(upstream.version)

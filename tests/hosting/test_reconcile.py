@@ -296,6 +296,32 @@ def test_scaled_to_zero_sleeps_and_wakes(engine, version):
     assert deployment.state == S.READY
 
 
+def test_a_replica_on_its_way_out_is_no_restart(engine, version):
+    """Seen on a demo: for the seconds in which the last replica ended the page said Restarting, and the route stayed not ready."""
+    deployment = settle(engine, version)
+    actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
+    reconcile(engine)
+    leaving = SeenReplica("r11", "stopping", node=engine.machine)
+    engine.apps[deployment.app_name] = SeenApp(deployment.app_name, AppState.RUNNING, target=0, replicas=(leaving,))
+    reconcile(engine)
+    deployment.refresh_from_db()
+    assert (deployment.state, Upstream.objects.get(version=version).is_ready) == (S.SCALED_TO_ZERO, True)
+
+
+def test_a_suspension_is_told_once_to_publishers_and_consumers(engine, version):
+    settle(engine, version)
+    cast.publishing.publish_what_is_ready()
+    cast.subscription(version)
+    cast.mortgage().memberships.update(role="lead")
+    version.suspended_at, version.suspension_reason = timezone.now(), "It prices leased cars wrongly."
+    version.save()
+    for _ in range(3):
+        reconcile(engine)
+    told = Notice.objects.filter(kind="version.suspended")
+    assert set(told.values_list("recipient__username", flat=True)) == {"alice", "maya"} and told.count() == 2
+    assert told[0].body == "It prices leased cars wrongly."
+
+
 def test_suspension_stops_and_resumption_starts(engine, version):
     deployment = settle(engine, version)
     version.suspended_at = timezone.now()
