@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -111,8 +112,25 @@ def _ask(base_url, version, connect):
         if status != 200 or b'"outputs"' not in body:
             return False, milliseconds, f"The version's own example was answered with {status}."
         return True, milliseconds, ""
-    except (OSError, http.client.HTTPException, outbound.Refused) as wrong:
-        return False, None, f"{type(wrong).__name__}: {wrong}"
+    except outbound.Refused as refusal:
+        return False, None, str(refusal)
+    except (OSError, http.client.HTTPException) as wrong:
+        return False, None, _plainly(wrong)
+
+
+def _plainly(wrong):
+    """Why a connection failed, for people who read no Python."""
+    if isinstance(wrong, TimeoutError):
+        return f"It said nothing for {TIMEOUT_S} seconds."
+    if isinstance(wrong, ConnectionRefusedError):
+        return "Nothing listens at its address."
+    if isinstance(wrong, ConnectionError | http.client.RemoteDisconnected):
+        return "It broke the connection off."
+    if isinstance(wrong, ssl.SSLError):
+        return "Its TLS certificate is not accepted."
+    if isinstance(wrong, http.client.HTTPException):
+        return "It did not answer in HTTP."
+    return f"It cannot be reached: {wrong.strerror or wrong}."
 
 
 def _exchange(base_url, method, path, body, connect):

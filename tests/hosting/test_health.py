@@ -1,8 +1,10 @@
 """Probes, the incidents that they open and close, and what was measured against what was promised."""
 
+import http.client
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -56,6 +58,21 @@ def test_a_probe_leaves_a_sample(upstream, world):
     sample = HealthSample.objects.get(version=upstream.version)
     assert sample.is_ok
     assert sample.latency_ms is not None
+
+
+def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
+    said = {
+        ConnectionRefusedError(111, "Connection refused"): "Nothing listens at its address.",
+        TimeoutError("timed out"): "It said nothing for 5 seconds.",
+        http.client.RemoteDisconnected("x"): "It broke the connection off.",
+        http.client.BadStatusLine("x"): "It did not answer in HTTP.",
+        OSError(113, "No route to host"): "It cannot be reached: No route to host.",
+        outbound.Refused("The host models.example is not found."): "The host models.example is not found.",
+    }
+    for wrong, words in said.items():
+        monkeypatch.setattr(health, "_exchange", Mock(side_effect=wrong))
+        health.probe(upstream)
+        assert upstream.version.health_samples.first().detail == words
 
 
 def test_three_failures_open_one_incident_and_tell(upstream, world):
