@@ -25,12 +25,17 @@ class ReplicaRow(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class DeploymentRow(serializers.ModelSerializer):
-    """What should run for a version, and what does: `replicas` are those that have not ended."""
+class OfVersion(serializers.Serializer):
+    """Which version a row is about: its id, its model's slug and its number."""
 
-    version = serializers.IntegerField(source="version_id")
+    version = serializers.IntegerField(source="version.pk")
     model = serializers.CharField(source="version.model.slug")
     number = serializers.CharField(source="version.number")
+
+
+class DeploymentRow(OfVersion, serializers.ModelSerializer):
+    """What should run for a version, and what does: `replicas` are those that have not ended."""
+
     replicas = ReplicaRow(source="live_replicas", many=True)
 
     class Meta:
@@ -51,9 +56,9 @@ class Size(serializers.Serializer):
 
 
 class LogLines(serializers.Serializer):
-    """What the processes of a version wrote last, oldest line first."""
+    """What the processes of a version wrote last, oldest line first; null while the engine does not answer."""
 
-    lines = serializers.ListField(child=serializers.CharField())
+    lines = serializers.ListField(child=serializers.CharField(), allow_null=True)
 
 
 class Deployments(ReadableResource):
@@ -104,12 +109,9 @@ class Deployments(ReadableResource):
         return Response(LogLines({"lines": fleet.last_lines(deployment)}).data)
 
 
-class IncidentRow(serializers.ModelSerializer):
+class IncidentRow(OfVersion, serializers.ModelSerializer):
     """A time in which a version did not answer; `closed_at` null means that it still does not."""
 
-    version = serializers.IntegerField(source="version_id")
-    model = serializers.CharField(source="version.model.slug")
-    number = serializers.CharField(source="version.number")
 
     class Meta:
         model = Incident
@@ -125,12 +127,9 @@ class Incidents(ReadableResource):
     filterset_class = IncidentFilter
 
 
-class HealthSampleRow(serializers.ModelSerializer):
+class HealthSampleRow(OfVersion, serializers.ModelSerializer):
     """One probe, end to end with the version's own example; `latency_ms` of the example, null when it was not answered."""
 
-    version = serializers.IntegerField(source="version_id")
-    model = serializers.CharField(source="version.model.slug")
-    number = serializers.CharField(source="version.number")
 
     class Meta:
         model = HealthSample
@@ -164,16 +163,13 @@ class BudgetRow(serializers.Serializer):
     left = serializers.IntegerField()
 
 
-class ServiceLevelRow(serializers.Serializer):
+class ServiceLevelRow(OfVersion):
     """What a version did over `days`, against what was promised; null where there is nothing to say.
 
     `availability` in percent, `p50_ms` and the like from the latest `sampled` answered calls, `busiest_hour` in calls;
     below 200 calls `is_enough` is false and no promise is judged. At most half a minute old.
     """
 
-    version = serializers.IntegerField(source="version.pk")
-    model = serializers.CharField(source="version.model.slug")
-    number = serializers.CharField(source="version.number")
     days = serializers.IntegerField(source="figures.days")
     calls = serializers.IntegerField(source="figures.calls")
     failed = serializers.IntegerField(source="figures.failed")

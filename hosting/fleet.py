@@ -48,12 +48,13 @@ class External:
 def deployments_of(versions):
     """What runs for `versions`, newest version first: Deployments and Externals.
 
-    Each with `.is_external`, `.live_replicas`, `.past_replicas`, `.incident`, `.incident_list` (each with `.words`), `.last_probe`, `.figures` (measured.Measured),
-    `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
+    Each with `.is_external`, `.live_replicas`, `.running` (how many of them), `.past_replicas`, `.incident`, `.incident_list` (each with
+    `.words`), `.last_probe`, `.figures` (measured.Measured), `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
     """
     found = [*_deployments(versions), *_externals(versions)]
     for one in found:
         one.is_external = isinstance(one, External)
+        one.running = sum(replica.state == Replica.State.RUNNING for replica in one.live_replicas)
         one.incident_list = one.version.last_incidents
         for incident in one.incident_list:
             incident.words = capfirst(incident.summary.removeprefix(str(one.version)).strip())
@@ -95,11 +96,11 @@ def figures_of(version):
 
 
 def last_lines(deployment):
-    """The last lines that its processes wrote, oldest first; a sentence when the engine does not answer."""
+    """The last lines that its processes wrote, oldest first; None when the engine does not answer."""
     try:
         return [replicas.plain_line(line) for line in driver().logs(deployment.app_name, LOG_LINES)]
     except (EngineUnavailable, ValueError, OSError):
-        return ["The engine does not answer now; what its processes wrote cannot be shown."]
+        return None
 
 
 def overview():

@@ -66,7 +66,7 @@ def steer(request, slug, number):
             messages.success(request, said)
             return redirect(_steer_url(found))
     shown = fleet.deployments_of([found.version_id])
-    told = gateways.report()
+    told, lines = gateways.report(), fleet.last_lines(found)
     shown[0].refusals = told.refused_lately(found.version_id)
     shown[0].is_shut = found.version_id in told.shut_versions
     entry, since = found.version.model, (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0)
@@ -82,7 +82,8 @@ def steer(request, slug, number):
         **_replicas_over_time(request, shown),
         "forms": {name: form for name, (form, _verb, _said) in forms.items()},
         "previous": actions.version_before(found.version),
-        "log_text": "\n".join(fleet.last_lines(found)),
+        "log_lines": lines,
+        "log_text": "\n".join(lines or ()),
     }
     return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
 
