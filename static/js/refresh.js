@@ -1,11 +1,20 @@
-// Parts that refresh by themselves never take the reader's place: not while hidden, not under the focus,
-// and what was unfolded stays unfolded.
+// Parts that refresh by themselves never take the reader's place: they wait while the page is hidden, while the keyboard is in
+// them or text in them is selected, and say so in their last line; what was unfolded stays unfolded.
 const isTimer = (event) => event.detail.elt.getAttribute("hx-trigger")?.startsWith("every");
-const inUse = (part) => part.contains(document.activeElement) || part.matches(":has(details.confirm[open])");
+const isSelected = (part) => { const chosen = getSelection(); return !chosen.isCollapsed && chosen.containsNode(part, true); };
+const inUse = (part) => part.matches(":has(:focus-visible, details.confirm[open])") || isSelected(part);
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (isTimer(event) && (document.hidden || inUse(event.detail.elt))) event.preventDefault();
 });
+
+const tell = () => {
+  for (const line of document.querySelectorAll(".refreshed")) {
+    const waits = inUse(line.parentElement);
+    if (line.classList.toggle("waits", waits) !== (line.textContent === line.dataset.waits)) line.textContent = waits ? line.dataset.waits : line.dataset.goes;
+  }
+};
+for (const name of ["focusin", "focusout", "keyup", "toggle", "selectionchange"]) document.addEventListener(name, () => requestAnimationFrame(tell), true);
 
 const unfolded = (part) => [...part.querySelectorAll("details")].map((fold) => fold.open);
 const remembered = new Map();
