@@ -42,9 +42,9 @@ def charts(deployments, span):
     labels = [f"{edge:%H:%M} UTC" for edge in edges[1:]]
     return {
         one.pk: {
-            "title": f"Replicas of version {one.version.number}, last {span.label.removeprefix('1 ')}",
+            "title": f"Version {one.version.number}, last {span.label.removeprefix('1 ')}: running at once",
             "labels": labels,
-            "series": [{"name": "At once", "values": most_at_once(lives.get(one.pk, []), edges)}],
+            "series": [{"name": "Running", "values": most_at_once(lives.get(one.pk, []), edges)}],
         }
         for one in deployments
     }

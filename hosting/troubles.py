@@ -24,7 +24,7 @@ EVERYBODY = "Every consumer of every model."
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that needs somebody. `tone` is bad (calls fail) or warn; `since` None where nobody knows."""
+    """One thing that needs somebody. `tone` is bad (calls fail) or warn; `since` None where nobody knows; `why` as far as known."""
 
     tone: str
     what: str
@@ -33,17 +33,18 @@ class Trouble:
     since: datetime | None = None
     url: str = ""
     link: str = ""
+    why: str = ""
 
 
 def troubles(facts):
-    """[Trouble] of watch.overview()'s facts: where calls fail first, then the oldest."""
+    """[Trouble] of watch.overview()'s facts: where calls fail first, of those what everybody feels, then the oldest."""
     hosted = list(_versions(facts))
     down = [row for row, _ in hosted if not row.is_external and (row.open_incident or row.state in BROKEN)]
     if len(down) >= MANY:
         hosted = [(row, trouble) for row, trouble in hosted if row not in down] + [(None, _together(down, facts))]
     found = [*_stores(facts), *_background(facts), *_disks(facts), *(trouble for _, trouble in hosted)]
     latest = timezone.now()
-    return sorted(found, key=lambda one: (one.tone != "bad", one.since or latest))
+    return sorted(found, key=lambda one: (one.tone != "bad", not one.affected.startswith(EVERYBODY), one.since or latest))
 
 
 def _stores(facts):
@@ -149,14 +150,17 @@ def _versions(facts):
     shut = facts["gateway"].shut_versions
     for row in facts["deployments"]:
         if row.open_incident:
-            yield row, _of(row, "bad", row.open_incident.summary, _remedy(row), "Logs and controls")
+            said = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
+            yield row, _of(row, "bad", f"{row.version} does not answer.", _remedy(row), "Logs and controls", said)
         elif row.state == S.FAILED:
-            yield row, _of(row, "bad", f"{row.version} does not run. {row.reason}", "Read why, mend it, start it again.", "Logs and controls")
+            yield row, _of(row, "bad", f"{row.version} does not run.", "Mend it and start it again.", "Logs and controls", row.reason)
         elif row.state in BROKEN:
-            yield row, _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}. {row.reason}", _remedy(row), "Logs and controls")
+            what = f"{row.version} is {row.get_state_display().lower()}."
+            yield row, _of(row, "bad", what, _remedy(row), "Logs and controls", row.reason)
         elif row.state == S.DEGRADED:
-            what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas. {row.reason}"
-            yield row, _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", "Logs and controls")
+            what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas."
+            remedy = "It heals by itself; if it does not within a minute, read its logs."
+            yield row, _of(row, "warn", what, remedy, "Logs and controls", row.reason)
         elif row.crashed >= CRASHES:
             what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
             yield row, _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?", "Logs and controls")
@@ -176,11 +180,11 @@ def _remedy(row):
     return "Read what its processes wrote. Stop and start it, or roll back to the version before."
 
 
-def _of(row, tone, what, remedy, link):
+def _of(row, tone, what, remedy, link, why=""):
     """Of one version; nobody's calls fail where nobody subscribes, so that it can wait for the morning."""
     tone = tone if row.affected.applications else "warn"
     if row.is_external:
         url, link = reverse("hosting:deployment", args=[row.version.model.slug]), "Its deployment"
     else:
         url = reverse("hosting:steer", args=[row.version.model.slug, row.version.number])
-    return Trouble(tone, what.strip(), str(row.affected), remedy, row.since, url, link)
+    return Trouble(tone, what, str(row.affected), remedy, row.since, url, link, why)

@@ -42,7 +42,7 @@ def overview():
     facts = {
         **found,
         "ready": sum(row.state in ANSWERING for row in rows),
-        "ready_of": f"of {len(rows)}",
+        "ready_of": f"of {sum(row.state != Deployment.State.STOPPED for row in rows)} that should",
         "calls_per_s": sum(row.calls_per_s for row in rows),
         "failed_calls": sum(row.failed_calls for row in rows),
         "refused_calls": sum(refusal.count for row in rows for refusal in row.refusals),

@@ -39,7 +39,7 @@ def test_the_consumer_reads_which_limit_how_many_when_last_and_what_to_do():
     assert "ask for a larger plan" in shown and f"/models/{subscription.model.slug}/plans/" in shown
     assert subscription.model.support_contact in shown and "4 calls" in shown and "Ended key" in shown
     shown = page(cast.maya(), subscription.application.get_absolute_url())
-    assert "Rate: 312 calls were refused in the last 24 hours" in shown
+    assert "Calls were refused in the last 24 hours" in shown and "<strong>Rate</strong>: 312 calls" in shown
 
 
 def test_the_window_is_the_pages():

@@ -191,7 +191,7 @@ def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(state="unhealthy")
     [trouble] = watch.overview()["troubles"]
     assert (trouble.tone, trouble.since, trouble.affected) == ("bad", began, "1 application of 1 team may call it.")
-    assert trouble.what == f"{deployment.version} does not answer. Refused." and "Stop and start it" in trouble.remedy
+    assert (trouble.what, trouble.why) == (f"{deployment.version} does not answer.", "Refused.") and "Stop and start it" in trouble.remedy
     text = page(cast.otto())
     assert "for 38 min" in text and "1 thing needs somebody" in text
     assert reverse("hosting:steer", args=[deployment.version.model.slug, "1.0.0"]) in text
@@ -227,7 +227,7 @@ def test_a_version_that_failed_says_since_when(calm, deployment):
     before = timezone.now()
     transition(Deployment.objects.get(pk=deployment.pk), Deployment.State.FAILED, reason="It has no output.")
     [trouble] = watch.overview()["troubles"]
-    assert trouble.what == f"{deployment.version} does not run. It has no output." and trouble.since >= before
+    assert (trouble.what, trouble.why) == (f"{deployment.version} does not run.", "It has no output.") and trouble.since >= before
     assert (trouble.affected, trouble.tone) == ("Nobody subscribes to it.", "warn")
     cast.subscription(deployment.version)
     [trouble] = watch.overview()["troubles"]
@@ -422,5 +422,5 @@ def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_n
     assert (day[-1], sum(value == 1 for value in day), len(day)) == (2, 1, 96)
     client.force_login(cast.maya())
     address = reverse("hosting:deployment", args=[deployment.version.model.slug])
-    assert "Replicas of version 1.0.0, last hour" in client.get(address).content.decode()
-    assert "Replicas of version 1.0.0, last 24 hours" in client.get(address, {"span": "24h"}).content.decode()
+    assert "Version 1.0.0, last hour: running at once" in client.get(address).content.decode()
+    assert "Version 1.0.0, last 24 hours: running at once" in client.get(address, {"span": "24h"}).content.decode()

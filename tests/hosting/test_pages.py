@@ -105,7 +105,7 @@ def test_a_suspended_version_says_why_it_is_stopped(client, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(state="stopped")
     client.force_login(cast.alice())
     text = client.get(reverse("hosting:deployment", args=[deployment.version.model.slug])).content.decode()
-    assert "It is kept stopped until the suspension is lifted" in text
+    assert "Calls are refused until the suspension is lifted" in text
 
 
 def test_the_publisher_reads_what_limits_refused(client, deployment, settings, tmp_path):
