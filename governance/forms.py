@@ -50,4 +50,6 @@ def _described(option):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), min_length=20)
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, help_text="A sentence that the publishing team and the consumers read."
+    )

@@ -84,7 +84,8 @@ def suspend(request, slug, number):
     if done:
         messages.success(request, f"{version} {'runs again' if verb is actions.resume else 'is suspended'}.")
         return redirect(version.model.get_absolute_url())
-    return show(request, "governance/suspend.html", form, version=version, resuming=bool(version.suspended_at))
+    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    return show(request, "governance/suspend.html", form, version=version, resuming=bool(version.suspended_at), trail=trail)
 
 
 def evidence_of(version):

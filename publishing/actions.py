@@ -170,18 +170,22 @@ def publish(by, version):
 def deprecate(by, version, *, sunset_at, reason, successor=None):
     """Announce the end of a version: it answers until `sunset_at`, with warning headers."""
     require(can_deprecate(by, version), f"{version.model.owner_team} or the marketplace manager deprecates it.")
-    earliest = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"]) - timedelta(minutes=5)
-    if sunset_at < earliest:
-        days = NOTICE_DAYS[version.risk_tier or "low"]
+    days = NOTICE_DAYS[version.risk_tier or "low"]
+    if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
         raise Invalid(
-            f"At {version.risk_tier} risk consumers get at least {days} days of notice.",
-            field="sunset_at", remedy=f"Choose {earliest:%d %B %Y} or later.",
+            f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
+            field="sunset_at", remedy=f"Choose {first_end(version):%-d %B %Y} or later.",
         )  # fmt: skip
     transition(version, STATE.DEPRECATED, deprecated_at=timezone.now(), sunset_at=sunset_at, successor=successor)
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
     nudge("version", version=version.pk)
     _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
     return version
+
+
+def first_end(version):
+    """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
+    return (timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"] + 1)).date()
 
 
 def publish_what_is_ready():

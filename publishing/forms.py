@@ -7,6 +7,7 @@ from django import forms
 from catalog.models import ModelVersion, RegisteredModel
 from governance import cards
 from marketplace.accounts.models import User
+from publishing.actions import first_end
 
 
 class RegisterForm(forms.ModelForm):
@@ -151,12 +152,17 @@ class ChangelogForm(forms.Form):
 class DeprecateForm(forms.Form):
     sunset_at = forms.DateTimeField(label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"}))
     successor = forms.ModelChoiceField(queryset=None, required=False, empty_label="No successor")
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), min_length=20)
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, help_text="Consumers read it: why it ends, and what moving takes."
+    )
 
     def __init__(self, *args, version, **kwargs):
         super().__init__(*args, **kwargs)
         live = version.model.versions.filter(state=ModelVersion.State.PUBLISHED).exclude(pk=version.pk)
         self.fields["successor"].queryset = live
+        first = first_end(version)
+        self.fields["sunset_at"].help_text = f"{first:%-d %B %Y} or later (UTC): consumers need the time to move."
+        self.fields["sunset_at"].widget.attrs["min"] = f"{first:%Y-%m-%d}"
 
 
 def _card_field(field):

@@ -89,7 +89,8 @@ def deprecate(request, slug, number):
         messages.success(request, f"{version} is deprecated; its consumers were told.")
         return redirect(version)
     affected = version.model.subscriptions.filter(state__in=["active", "paused"]).select_related("application__team")
-    return show(request, "publishing/deprecate.html", form, version=version, affected=affected)
+    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    return show(request, "publishing/deprecate.html", form, version=version, affected=affected, trail=trail)
 
 
 def package(request, slug, number):
