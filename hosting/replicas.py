@@ -5,7 +5,6 @@ import re
 
 from django.utils import timezone
 
-from hosting.drivers.ray import started_at
 from hosting.models import Replica
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,8 +38,8 @@ def _write(deployment, row, replica):
     fields = {"state": SEEN.get(replica.state, Replica.State.STARTING)}
     fields |= {name: value for name, value in (("node", replica.node[:80]), ("pid", replica.pid)) if value}
     if row is None:
-        if started := started_at(replica):
-            fields["started_at"] = started
+        if replica.started_at:
+            fields["started_at"] = replica.started_at
         Replica.objects.get_or_create(deployment=deployment, replica_id=replica.replica_id, defaults=fields)
     elif any(getattr(row, name) != value for name, value in fields.items()):
         Replica.objects.filter(pk=row.pk).update(**fields)

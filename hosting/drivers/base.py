@@ -1,9 +1,12 @@
 """What the marketplace asks of a serving engine. Drivers are chosen in settings (SERVING_DRIVER), as storage backends are."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
 from typing import Protocol
+
+from django.conf import settings
 
 from marketplace.lib.canonical import digest
 
@@ -65,7 +68,7 @@ class SeenReplica:
     state: str
     node: str = ""
     pid: int | None = None
-    started_at: float | None = None
+    started_at: datetime | None = None
     log: str = ""
 
 
@@ -117,7 +120,5 @@ class Driver(Protocol):
 
 def driver(dotted=None):
     """The configured driver, made anew. `dotted` replaces the setting."""
-    from django.conf import settings
-
     module, _, name = (dotted or settings.SERVING_DRIVER).rpartition(".")
     return getattr(import_module(module), name)()

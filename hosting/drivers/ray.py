@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
+
 from hosting.drivers import ray_metrics
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
-from marketplace.lib.canonical import digest
 
 IMPORT_PATH = "hosting.engine.replica:build"
 DEPLOYMENT = "model"
@@ -23,6 +24,7 @@ MAX_QUEUED = 64
 # Ray gives a replica up after three failed checks in a row: 0.77 + 3 × (1 + its loop's 0.25) s at most (reliability.md F14: 5 s).
 CHECK_EVERY_S = 0.7
 CHECK_WITHIN_S = 1
+NEVER = datetime.fromtimestamp(0, UTC)
 
 APP_STATES = {
     "NOT_STARTED": AppState.MISSING,
@@ -41,8 +43,6 @@ class RayDriver:
     kind = "engine"
 
     def __init__(self, api_url=None, ingress_url=None, token_path=None, metrics_urls=None):
-        from django.conf import settings
-
         self.api_url = api_url or settings.ENGINE_API_URL
         self.ingress_url = (ingress_url or settings.ENGINE_URL).rstrip("/")
         self.token_path = token_path or settings.RAY_AUTH_TOKEN_PATH
@@ -70,19 +70,19 @@ class RayDriver:
         return self._machines
 
     def logs(self, name, lines=200):
-        """Asked from the node that runs the replica; the replica's own lines, newest replica first when it has several."""
+        """See Driver.logs. Asked from the node of each replica; what the newest one wrote comes last."""
         app = self.status().get(name)
         if app is None:
             return []
         found = []
-        for replica in sorted(app.replicas, key=lambda replica: replica.started_at or 0):
+        for replica in sorted(app.replicas, key=lambda replica: replica.started_at or NEVER):
             found += self._log_of(replica, lines)
         return found[-lines:]
 
     def figures(self):
         try:
             return ray_metrics.families(self.metrics_urls)
-        except (OSError, ValueError) as away:
+        except (OSError, ValueError, http.client.HTTPException) as away:
             raise EngineUnavailable(f"The engine's metrics cannot be read: {away}") from away
 
     def base_url(self, spec):
@@ -113,7 +113,7 @@ class RayDriver:
             connection.request(method, path, body=body, headers=self._headers())
             answer = connection.getresponse()
             content = answer.read()
-        except OSError as away:
+        except (OSError, http.client.HTTPException) as away:  # the latter when it dies in the middle of an answer
             raise EngineUnavailable(f"The engine's control interface does not answer: {away}") from away
         finally:
             connection.close()
@@ -174,28 +174,20 @@ def _deployment(spec):
 
 
 def _differs(details, wanted):
-    """True when the engine's own record of what it was told is not `wanted`."""
+    """True when the engine's own record of what it was told lacks something of `wanted`, or holds an application too many."""
     told = {name: app.get("deployed_app_config") for name, app in (details.get("applications") or {}).items()}
     told = {name: given for name, given in told.items() if given}
     asked = {app["name"]: app for app in wanted["applications"]}
-    return told.keys() != asked.keys() or any(_mark(told[name]) != _mark(asked[name]) for name in asked)
+    return told.keys() != asked.keys() or not all(_holds(told[name], asked[name]) for name in asked)
 
 
-def _mark(application):
-    """A digest of those members that we set, whatever defaults the engine adds to its record."""
-    deployment = application["deployments"][0]
-    autoscaling = deployment.get("autoscaling_config") or {}
-    named = ("min_replicas", "max_replicas", "target_ongoing_requests", "downscale_to_zero_delay_s")
-    checks = ("health_check_period_s", "health_check_timeout_s")
-    return digest(
-        {
-            "route": application["route_prefix"],
-            "args": application["args"],
-            "num_cpus": str(float(deployment["ray_actor_options"]["num_cpus"])),
-            "autoscaling": {name: str(float(autoscaling.get(name) or 0)) for name in named},
-            "checks": [str(float(deployment.get(name) or 0)) for name in checks],
-        }
-    )
+def _holds(told, asked):
+    """True when `told` has every member that we set, whatever defaults the engine adds. 2 and 2.0 are the same."""
+    if isinstance(asked, dict):
+        return isinstance(told, dict) and all(name in told and _holds(told[name], value) for name, value in asked.items())
+    if isinstance(asked, list):
+        return isinstance(told, list) and len(told) == len(asked) and all(map(_holds, told, asked))
+    return told == asked
 
 
 def _seen_app(name, app):
@@ -223,14 +215,9 @@ def _seen_replica(replica):
         state=REPLICA_STATES.get(replica.get("state"), "starting"),
         node=replica.get("node_id") or "",
         pid=replica.get("pid"),
-        started_at=replica.get("start_time_s"),
+        started_at=datetime.fromtimestamp(started, UTC) if (started := replica.get("start_time_s")) else None,
         log=replica.get("log_file_path") or "",
     )
-
-
-def started_at(replica):
-    """When a replica started, as an aware datetime, or None."""
-    return datetime.fromtimestamp(replica.started_at, UTC) if replica.started_at else None
 
 
 def _line(content):

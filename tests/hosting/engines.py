@@ -1,6 +1,10 @@
 """A serving engine for tests: it says what the test tells it, and remembers what it was told."""
 
+from datetime import UTC, datetime
+
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
+
+STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class FakeEngine:
@@ -50,7 +54,7 @@ class FakeEngine:
         return self.url + spec.route
 
     def run(self, name, pids, target=None, state=AppState.RUNNING):
-        seen = tuple(SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=1.7e9) for pid in pids)
+        seen = tuple(SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=STARTED) for pid in pids)
         self.apps[name] = SeenApp(name, state, target=len(pids) if target is None else target, replicas=seen)
 
     def say(self, name, state, message="", target=1):

@@ -1,11 +1,13 @@
 """What is sent to Ray Serve, and when nothing needs to be."""
 
 import copy
+import socket
+import threading
 
 import pytest
 
 from hosting.drivers import ray
-from hosting.drivers.base import AppSpec
+from hosting.drivers.base import AppSpec, EngineUnavailable
 
 SPEC = AppSpec(name="income-check-1-0-0", route="/v2/models/income-check/versions/1.0.0", manifest={"model": "income-check"}, signature="ab")
 URL = "http://127.0.0.1:26000"
@@ -28,7 +30,13 @@ def test_what_the_engine_has_is_not_sent_again():
 
 @pytest.mark.parametrize(
     ("where", "value"),
-    [(("health_check_timeout_s",), 30), (("autoscaling_config", "max_replicas"), 9), (("ray_actor_options", "num_cpus"), 2)],
+    [
+        (("health_check_timeout_s",), 30),
+        (("max_queued_requests",), 1),
+        (("autoscaling_config", "max_replicas"), 9),
+        (("autoscaling_config", "upscale_delay_s"), 30),
+        (("ray_actor_options", "num_cpus"), 2),
+    ],
 )
 def test_a_difference_in_what_we_set_is_sent(where, value):
     """Also of how often replicas are looked at: an engine that runs on gets it with the next release of the portal."""
@@ -49,3 +57,23 @@ def test_a_wedged_replica_is_given_up_within_five_seconds():
     """Ray gives up after three failed checks, one of which may just have succeeded; its loop adds a quarter of a second to each."""
     (deployment,) = ray.config([SPEC], URL)["applications"][0]["deployments"]
     assert 1.1 * deployment["health_check_period_s"] + 3 * (deployment["health_check_timeout_s"] + 0.25) <= 5
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"HTTP/1.1 200 OK\r\n\r\n<html>"])
+def test_a_control_interface_that_dies_in_the_middle_of_an_answer_is_away(tmp_path, answer):
+    token = tmp_path / "token"
+    token.write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=answer_once, args=(server, answer))
+        answering.start()
+        engine = ray.RayDriver(f"http://127.0.0.1:{server.getsockname()[1]}", URL, token, [])
+        with pytest.raises(EngineUnavailable):
+            engine.status()
+        answering.join()
+
+
+def answer_once(server, answer):
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(answer)
