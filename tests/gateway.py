@@ -323,13 +323,13 @@ def live_version(entry=None, number="1.0.0", url="", **facts):
     return version
 
 
-def subscriber(version, app="Loan origination", **terms):
+def subscriber(version, app="Loan origination", environment="prod", **terms):
     """(Subscription, text of a key) on a plan of its own with these terms; wide limits by default."""
     wide = {"rate_per_second": 50_000, "burst": 50_000, "concurrency": 200, "monthly_quota": None}
     slug = f"plan-{version.model.plans.count()}"
     plan = cast.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
     by, team = cast.maya(), cast.mortgage()
-    application = consumption.create_application(by, team=team, name=f"{app} {version.model_id} {slug}")
+    application = consumption.create_application(by, team=team, name=f"{app} {version.model_id} {slug}", environment=environment)
     subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
     return subscription, consumption.create_key(by, subscription)[1]
 

@@ -163,7 +163,7 @@ class Admission:
                 raise self._quota_problem(account, at_us)
             return False
         if self.pressure.sheds(account.is_test):
-            raise problems.gateway_busy(self.pressure.turn_away())
+            raise problems.gateway_busy(self.limits.shed_wait_s)
         if not self._sit_down(account, version_id):
             return False
         account.tokens -= 1

@@ -391,25 +391,24 @@ class Call:
             self.caller.refuse(problem, self.request_id, extra)
 
     def _refuse(self, problem: problems.Problem) -> None:
+        """Before the upstream was asked, if it was not; who is refused often hears it late (see pressure)."""
         if self.over:
             return
         if self.ticket is not None:
             self._fail(problem, spool.UPSTREAM_ERROR)
             return
-        if problem.after_s:
-            asyncio.get_running_loop().call_later(problem.after_s, self._refuse_late, problem)
-            return
-        if self.version is not None and self.subscriber is not None:
-            self.node.counters.refused(problem.slug, self.version.id, self.subscriber.subscription_id, self.at_us // 1_000_000)
-            if self.account is not None:
-                self.node.admission.done(self.account, self.version.id, False, self.at_us)
         self.over = True
-        self.caller.refuse(problem, self.request_id, b"")
+        self.body.clear()
+        node = self.node
+        if self.version is not None and self.subscriber is not None:
+            node.counters.refused(problem.slug, self.version.id, self.subscriber.subscription_id, self.at_us // 1_000_000)
+            if self.account is not None:
+                node.admission.done(self.account, self.version.id, False, self.at_us)
+        asyncio.get_running_loop().call_later(node.pressure.put_off(problem.after_s), self._tell, problem)
 
-    def _refuse_late(self, problem: problems.Problem) -> None:
+    def _tell(self, problem: problems.Problem) -> None:
         self.node.pressure.told()
-        problem.after_s = 0.0
-        self._refuse(problem)
+        self.caller.refuse(problem, self.request_id, b"")
 
     def _end(self, status: int, outcome: int, units: int) -> None:
         """Record the end and give back what was held; exactly once."""

@@ -41,7 +41,7 @@ class Limits:
     in_flight: int = 2048
     busy_lag_s: float = 0.1
     shed_wait_s: float = 0.25
-    shed_told_a_second: int = 1000
+    refusals_a_second: int = 1000
 
     redis_s: float = 0.05
     redis_probe_s: float = 0.5

@@ -1,13 +1,14 @@
-"""How busy this process is, and which calls it turns away when it is too busy to answer all.
+"""How busy this process is, which calls it turns away when it is too busy to answer all, and how soon a refusal is told.
 
 Its measure is the lag of the event loop: how much later than asked a timer is served, as far as the process' own work
-explains it, smoothed over a few looks. So long each step of each call waits. (What other programs take from the machine makes
-a timer late too, but turning calls away would not help against them.) Above `busy_lag_s` calls of test applications are turned away, above twice as much all: for as
-long as it lasts, which with callers who come back is a part of the time. The calls in flight are bounded as well, for those
-of test applications at three quarters. Health is never asked here.
+explains it, smoothed over a few looks. So long each step of each call waits. (What other programs take from the machine
+makes a timer late too, but turning calls away would not help against them.) Above `busy_lag_s` calls of test applications
+are turned away, above twice as much all: for as long as it lasts, which with callers who come back is a part of the time.
+The calls in flight are bounded as well, for those of test applications at three quarters. Health is never asked here.
 
-Being turned away is told late: a client that asks again at once costs a third of an answer each time, and a thousand
-of them would leave nothing for answers. Those who wait for it are told at `shed_told_a_second`, none before `shed_wait_s`.
+A refusal of any kind costs about as much as an answer, so a client that asks again at once, on hundreds of connections,
+would leave nothing for answers. Therefore refusals are told at `refusals_a_second` at most, the others wait their turn;
+who is turned away because of the load waits `shed_wait_s` in any case.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ MOST = 3.0  # times busy_lag_s: a single stall, however long, turns nobody away
 
 
 class Pressure:
-    """`waiting`: calls that are turned away and not told yet."""
+    """`waiting`: calls that are refused and not told yet."""
 
     def __init__(self, limits: Limits, counters: Counters) -> None:
         self.limits = limits
@@ -50,10 +51,10 @@ class Pressure:
             return self.lag_s > busy or in_flight >= self._test_room
         return self.lag_s > 2 * busy or in_flight >= self.limits.in_flight
 
-    def turn_away(self) -> float:
-        """One more waits to be told: for how many seconds, not the same for all, so that they do not come back together."""
+    def put_off(self, least_s: float = 0.0) -> float:
+        """One more refusal waits to be told: for how many seconds, not the same for all, so that they do not come back together."""
         self.waiting += 1
-        return max(self.limits.shed_wait_s, self.waiting / self.limits.shed_told_a_second) * random.uniform(0.75, 1.25)
+        return max(least_s, self.waiting / self.limits.refusals_a_second) * random.uniform(0.75, 1.25)
 
     def told(self) -> None:
         """One was told, or has left meanwhile."""

@@ -32,7 +32,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = tuple(headers)
         self.close = close
-        self.after_s = after_s  # how long a caller waits for it
+        self.after_s = after_s  # a caller hears it so much later, or more
 
     def body(self, request_id: str = "") -> bytes:
         """The JSON document."""

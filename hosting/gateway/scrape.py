@@ -13,7 +13,7 @@ WORDS = {
     "refused_upstream_total": "Calls refused because the model was full",
     "refused_load_total": "Calls refused because the process was too busy",
     "lag_seconds": "How late the process' loop serves a timer, smoothed",
-    "turned_away_waiting": "Calls turned away that are told so late, so that they do not ask again at once",
+    "turned_away_waiting": "Calls refused that are not told yet, so that who asks again at once leaves room for answers",
     "decisions_total": "Admissions: ok, over_limit, error (undecided, 503), failure_mode_allowed (without Redis)",
     "degraded_decisions_total": "Decisions made without Redis",
     "stale_key_answers_total": "Keys used that Postgres could not confirm in time",

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumption import actions as consumption
 from hosting.gateway.admission import Account, Admission
 from hosting.gateway.limits import Limits
 from hosting.gateway.metrics import Counters
@@ -20,7 +19,6 @@ from hosting.gateway.problems import Problem
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.slots import Board
 from marketplace.problem_pages import BY_SLUG
-from tests import cast
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database
 
@@ -113,7 +111,7 @@ class Worker:
                 look_at += LOOK_S
             if self.pressure.sheds(False):
                 self.now += self.REFUSAL_S
-                heapq.heappush(self.waiting, told := self.now + self.pressure.turn_away())
+                heapq.heappush(self.waiting, told := self.now + self.pressure.put_off(Limits().shed_wait_s))
                 heapq.heappush(arrivals, (told, number))
             else:
                 self.now += self.ANSWER_S
@@ -181,14 +179,6 @@ def test_who_opens_too_many_connections_reads_so(stage, tmp_path):
     assert "too-many-connections" in BY_SLUG
 
 
-def key_of_a_test_application(version):
-    by, team = cast.maya(), cast.mortgage()
-    plan = cast.plan(version.model, slug="for-tests", by=version.model.owner, rate_per_second=50_000, burst=50_000, concurrency=200)
-    application = consumption.create_application(by, team=team, name=f"Trying {version.model_id}", environment="test")
-    subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
-    return consumption.create_key(by, subscription)[1]
-
-
 def share_answered(said):
     return said["statuses"].get("200", 0) / said["calls"]
 
@@ -203,6 +193,7 @@ def test_a_real_burst(stage, tmp_path, fired):
     """
     version = stage.version()
     _, key = subscriber(version)
+    _, trying_key = subscriber(version, environment="test")
     gateway = Gateway(
         tmp_path / "gateway", 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host,
         **QUICK | {"connections_per_address": 2000}, busy_lag_s=0.01, upstream_concurrency=2000,
@@ -210,7 +201,7 @@ def test_a_real_burst(stage, tmp_path, fired):
     path, health = infer_path(version), []
     with gateway:
         until(lambda: gateway.infer(path, key)[0] == 200)
-        trying = Load(gateway, path, key_of_a_test_application(version), tmp_path, 12, rate=0, connections=160)
+        trying = Load(gateway, path, trying_key, tmp_path, 12, rate=0, connections=160)
         production = Load(gateway, path, key, tmp_path, 12, rate=0, connections=160)
         while not production.is_over():
             health.append(gateway.get("/v2/health/ready")[0])
