@@ -9,6 +9,7 @@ from marketplace.accounts.views import SignIn
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
     path("setup/", views.setup, name="setup"),
     path("docs/problems/", views.problems, name="problems"),
     path("docs/problems/<slug:slug>", views.problems, name="problem"),

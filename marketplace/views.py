@@ -6,22 +6,27 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Max
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
+from redis import RedisError
 
 from catalog.models import RegisteredModel
 from consumption.models import Subscription
 from governance.models import Review
 from governance.permissions import REVIEWER_ROLES
 from marketplace.adoption import insights
+from marketplace.lib import postgres, redis
+from marketplace.lib import problems as answers
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG, PAGES
 
 SHOWN = 4
+FORM = "application/x-www-form-urlencoded"
 
 
 def frame(request):
@@ -80,6 +85,32 @@ def healthz(request):
 
 
 @login_not_required
+@never_cache
+def readyz(request):
+    """Readiness, for a balancer: {"postgres", "redis"}; 503 while Postgres does not answer. Pages work without Redis."""
+    found = {"postgres": _postgres_answers(), "redis": _redis_answers()}
+    status = 200 if found["postgres"] else 503
+    headers = {} if found["postgres"] else {"Retry-After": str(answers.RETRY_AFTER_S)}
+    return JsonResponse({name: "up" if is_up else "away" for name, is_up in found.items()}, status=status, headers=headers)
+
+
+def _postgres_answers():
+    try:
+        with postgres.patient(each=postgres.POOL_S, in_all=postgres.POOL_S), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        return False
+    return True
+
+
+def _redis_answers():
+    try:
+        return redis.ask(lambda line: line.ping())
+    except RedisError:
+        return False
+
+
+@login_not_required
 def problems(request, slug=None):
     """What the problem types of the API and the gateway mean; one of them, or all."""
     if slug and slug not in BY_SLUG:
@@ -94,10 +125,27 @@ def csrf_failed(request, reason=""):
 
 @login_not_required
 def broken(request):
-    """What nobody caught: 503 when the database is away or all its connections are taken, else 500. Asks the database nothing."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
-        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
-    return HttpResponse(render_to_string("500.html"), status=500)
+    """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""
+    error = sys.exc_info()[1]
+    if request.path.startswith("/api/"):
+        return answers.broken(error)
+    if not answers.is_away(error):
+        return HttpResponse(render_to_string("500.html"), status=500)
+    frame_facts = {"request_id": request.request_id, "COOKIES": request.COOKIES}  # no more: its user would be looked up
+    context = {"request": frame_facts, "typed": _typed(request), "again": request.get_full_path(), "was_sent": request.method == "POST"}
+    headers = {"Retry-After": str(answers.RETRY_AFTER_S), "Cache-Control": "no-store"}
+    return HttpResponse(render_to_string("503.html", context), status=503, headers=headers)
+
+
+def _typed(request):
+    """[(name, value)] of the form that was sent, to be sent again; nothing for files, which browsers do not send twice, and passwords."""
+    if request.method != "POST" or request.content_type != FORM:
+        return []
+    try:
+        typed = [(name, value) for name, values in request.POST.lists() for value in values]
+    except (RequestDataTooBig, TooManyFieldsSent, UnreadablePostError):
+        return []
+    return [] if any("password" in name for name, _ in typed) else typed
 
 
 def _for_you(user, models, held):

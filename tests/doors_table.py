@@ -33,9 +33,9 @@ REDIRECTS = (302, 302, 302, 302, 302, 302)
 POST_ONLY = (302, 405, 405, 405, 405, 405)
 LONG = "A reason that is long enough to be one."
 
-# allauth's own pages, and the liveness check: guarded by themselves.
+# allauth's own pages, and the checks of a balancer: guarded by themselves.
 OPEN = {
-    "healthz", "problems", "problem", "account_login", "account_logout", "account_inactive", "account_signup", "account_reauthenticate",
+    "healthz", "readyz", "problems", "problem", "account_login", "account_logout", "account_inactive", "account_signup", "account_reauthenticate",
     "account_email", "account_email_verification_sent", "account_change_password", "account_set_password", "account_reset_password",
     "account_confirm_login_code", "account_confirm_email", "account_reset_password_from_key_done", "account_reset_password_from_key",
     "account_reset_password_done", "hosting:metrics",

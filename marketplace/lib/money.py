@@ -1,4 +1,4 @@
-"""Money is integer micro-units in the database and Decimal in code; rounded once, per statement line."""
+"""Money is integer micro-units in the database and Decimal in code."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -13,8 +13,3 @@ def to_micros(amount):
 def from_micros(micros):
     """int micro-units → Decimal currency units, exact."""
     return Decimal(micros) / MICROS
-
-
-def line_amount(micros):
-    """int micro-units → Decimal with two places, half even: the one rounding, at a statement line."""
-    return from_micros(micros).quantize(Decimal("0.01"), ROUND_HALF_EVEN)

@@ -4,7 +4,7 @@ import logging
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 # What the framework and the database say, as status, slug, title and detail. The detail never quotes the error itself.
+AWAY = (503, "away", "The marketplace cannot reach its records", "Try again in a moment; with the same Idempotency-Key nothing is done twice.")
+READ_ONLY = "25006"  # what a Postgres answers that was the primary until a moment ago
 KNOWN = {
     exceptions.ParseError: (400, "malformed", "The body cannot be read", ""),
     exceptions.NotAuthenticated: (401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."),
@@ -31,9 +33,15 @@ KNOWN = {
     exceptions.Throttled: (429, "too-many", "Too many requests", ""),
     IntegrityError: (409, "conflict", "It collides with what is there", "Somebody else was first, or it is used elsewhere. Read it again, then retry."),
     DataError: (422, "invalid", "What was sent cannot be used", "A value has a character or a size that cannot be kept."),
-    OperationalError: (503, "away", "The database is away", "Nothing was done. Try again in a moment."),
 }
-RETRY = {503: "2"}
+RETRY_AFTER_S = 5
+
+
+def is_away(error):
+    """Did Postgres not answer, or not in time, or only to say that it is no primary any more?"""
+    if isinstance(error, InternalError):
+        return getattr(error.__cause__, "sqlstate", "") == READ_ONLY
+    return isinstance(error, (OperationalError, InterfaceError))
 
 
 def problem(status, slug, title, detail, **members):
@@ -64,6 +72,8 @@ def _body(error, context):
         status = 400 if context["request"].method in SAFE_METHODS else 422
         found = list(field_errors(error.get_full_details()))
         return problem(status, "invalid", "What was sent cannot be used", _summary(found), errors=found)
+    if is_away(error):
+        return problem(*AWAY)
     for kind, (status, slug, title, detail) in KNOWN.items():
         if isinstance(error, kind):
             return problem(status, slug, title, detail or str(error))
@@ -93,12 +103,18 @@ def _summary(found):
 
 
 def _headers(error, status):
-    headers = {"Retry-After": RETRY[status]} if status in RETRY else {}
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header
     if getattr(error, "wait", None):
         headers["Retry-After"] = str(int(error.wait) + 1)
     return headers
+
+
+def broken(error):
+    """The answer to what broke under /api/ before a resource was reached, such as in the middleware."""
+    body = _body(error, {})
+    return JsonResponse(body, status=body["status"], headers=_headers(error, body["status"]), content_type=MEDIA_TYPE)
 
 
 @login_not_required

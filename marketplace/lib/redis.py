@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 from django.conf import settings
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 _away_until: dict[str, float] = {}
 
 
-def ask(question: Callable[[redis.Redis], Answer]) -> Answer:
+def ask(question: Callable[[Any], Answer]) -> Answer:
     """What `question(connection)` returns. Raises redis.RedisError."""
     if is_away():
         raise redis.ConnectionError("Redis did not answer a moment ago.")

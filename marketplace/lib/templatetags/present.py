@@ -11,7 +11,6 @@
 None and "" are written as an en dash, so a page never says "None".
 """
 
-import json
 from datetime import datetime
 
 from django import template
@@ -198,12 +197,6 @@ def initials(name):
 def item(mapping, key):
     """mapping[key] in a template; "" when absent."""
     return mapping.get(key, "") if mapping else ""
-
-
-@register.filter
-def json_pretty(value):
-    """Indented JSON for showing; not for scripts."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 @register.filter

@@ -1,0 +1,100 @@
+"""A real portal for tests: its own process on the test's database, with fault proxies before its Postgres and its Redis."""
+
+import http.client
+import json
+import os
+import subprocess
+from urllib.parse import urlencode
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from marketplace.dev import lineup
+from marketplace.dev.processes import die_with_parent
+from marketplace.dev.rundir import ROOT
+from tests.gateway import free_port, proxy_before, through, until
+from tests.stack import on_database
+
+NAME = "portal under test"  # of its sessions in Postgres
+CSRF = "c" * 32
+
+
+class Portal:
+    """`python -m granian` as the demo starts it. Use as a context manager; `environment` adds to its own."""
+
+    def __init__(self, folder, database_url="", redis_url="", threads=8, **environment):
+        self.folder = folder
+        self.patience_s = 15  # a request that takes longer hangs: the portal's own patience is ten
+        self.port = free_port()
+        self.postgres = proxy_before(settings.DATABASE_URL)
+        self.redis = proxy_before(settings.REDIS_URL)
+        self.process = lineup.web(self.port)
+        self.argv = [*self.process.argv]
+        self.argv[self.argv.index("--blocking-threads") + 1] = str(threads)
+        self.environment = os.environ | environment | {
+            "DATABASE_URL": through(self.postgres, database_url or on_database(connection.settings_dict["NAME"])),
+            "REDIS_URL": through(self.redis, redis_url or settings.REDIS_URL),
+            "RUN_DIR": str(folder),
+            "PGAPPNAME": NAME,
+        }  # fmt: skip
+
+    def __enter__(self):
+        with (self.folder / "portal.log").open("wb") as log:
+            self.child = subprocess.Popen(self.argv, env=self.environment, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent)
+        until(self.process.ready, 60, self.said)
+        return self
+
+    def __exit__(self, *_):
+        self.end_faults()
+        self.child.terminate()
+        self.child.wait(20)
+        self.postgres.close()
+        self.redis.close()
+        until(lambda: sessions() == 0, 10, self.said)
+
+    def said(self):
+        return (self.folder / "portal.log").read_text()[-1500:]
+
+    def end_faults(self):
+        self.postgres.set("pass")
+        self.redis.set("pass")
+
+    def heal(self):
+        """All faults end; the portal is ready within five seconds (F4, F5)."""
+        self.end_faults()
+        until(lambda: self.get("/readyz")[0] == 200, 5, self.said)
+
+    def get(self, path, cookie=""):
+        return self.request("GET", path, cookie)
+
+    def post(self, path, cookie, **typed):
+        return self.request("POST", path, cookie, urlencode(typed), "application/x-www-form-urlencoded")
+
+    def post_json(self, path, cookie, **facts):
+        return self.request("POST", path, cookie, json.dumps(facts), "application/json")
+
+    def request(self, method, path, cookie="", body=None, kind=""):
+        """(status, headers, body) of one request on a connection of its own. Raises TimeoutError after `patience_s`."""
+        headers = {"Cookie": f"sessionid={cookie}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
+        try:
+            line.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+            answer = line.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        finally:
+            line.close()
+
+
+def sessions():
+    """How many the portal has: the test database cannot be dropped before they end."""
+    with psycopg.connect(on_database("postgres")) as server:
+        return server.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME]).fetchone()[0]
+
+
+def session(person):
+    """The cookie of somebody who signed in."""
+    browser = Client()
+    browser.force_login(person)
+    return browser.cookies["sessionid"].value
