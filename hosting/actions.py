@@ -4,7 +4,7 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from hosting import credentials, health
-from hosting.models import Deployment, DeploymentState, Upstream
+from hosting.models import DeploymentState, Upstream
 from hosting.permissions import can_operate
 from marketplace.audit.actions import record
 from marketplace.lib.background import enqueue
@@ -14,6 +14,7 @@ from marketplace.lib.transitions import transition
 
 ASK = "the publishing team or an operator"
 MOST_REPLICAS = 8
+MOST_AT_ONCE = 64  # calls in one replica; beyond that more processes answer sooner
 S = DeploymentState
 
 
@@ -100,10 +101,5 @@ def _require_reason(reason):
 def _check_size(minimum, maximum, target):
     if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
         raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="max_replicas")
-    if not 1 <= target <= 64:
-        raise Invalid("Choose 1 to 64 calls at once for each replica.", field="target_ongoing_requests")
-
-
-def deployment_of(version):
-    """The version's deployment, or None before the reconciler has seen it."""
-    return Deployment.objects.filter(version=version).select_related("version__model").first()
+    if not 1 <= target <= MOST_AT_ONCE:
+        raise Invalid(f"Choose 1 to {MOST_AT_ONCE} calls at once for each replica.", field="target_ongoing_requests")

@@ -52,7 +52,7 @@ class Size(serializers.Serializer):
 
     minimum = serializers.IntegerField(min_value=0, max_value=actions.MOST_REPLICAS)
     maximum = serializers.IntegerField(min_value=1, max_value=actions.MOST_REPLICAS)
-    target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=64)
+    target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=actions.MOST_AT_ONCE)
 
 
 class LogLines(serializers.Serializer):
@@ -72,33 +72,25 @@ class Deployments(ReadableResource):
     @action(detail=True, methods=["post"])
     def start(self, request, pk):
         """Run a stopped or failed deployment again."""
-        deployment = self.get_object()
-        actions.start(request.user, deployment, **self.given(OptionalReason))
-        return self.answer(deployment)
+        return self._steered(actions.start, OptionalReason)
 
     @extend_schema(request=Reason, responses=DeploymentRow)
     @action(detail=True, methods=["post"])
     def stop(self, request, pk):
         """Stop it until somebody starts it again; its consumers are told."""
-        deployment = self.get_object()
-        actions.stop(request.user, deployment, **self.given(Reason))
-        return self.answer(deployment)
+        return self._steered(actions.stop, Reason)
 
     @extend_schema(request=Size, responses=DeploymentRow)
     @action(detail=True, methods=["put"])
     def size(self, request, pk):
         """Set how many replicas there may be."""
-        deployment = self.get_object()
-        actions.scale(request.user, deployment, **self.given(Size))
-        return self.answer(deployment)
+        return self._steered(actions.scale, Size)
 
     @extend_schema(request=Reason, responses=DeploymentRow)
     @action(detail=True, methods=["post"])
     def roll_back(self, request, pk):
         """Take it out of service because the version before it is better."""
-        deployment = self.get_object()
-        actions.roll_back(request.user, deployment, **self.given(Reason))
-        return self.answer(deployment)
+        return self._steered(actions.roll_back, Reason)
 
     @extend_schema(responses=LogLines)
     @action(detail=True)
@@ -107,6 +99,11 @@ class Deployments(ReadableResource):
         deployment = self.get_object()
         require(can_read_logs(request.user, deployment), "Only its publishing team and operators read its logs.", ask=actions.ASK)
         return Response(LogLines({"lines": fleet.last_lines(deployment)}).data)
+
+    def _steered(self, verb, serializer_class):
+        deployment = self.get_object()
+        verb(self.request.user, deployment, **self.given(serializer_class))
+        return self.answer(deployment)
 
 
 class IncidentRow(OfVersion, serializers.ModelSerializer):

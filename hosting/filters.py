@@ -5,9 +5,14 @@ import django_filters
 from hosting.models import Deployment, HealthSample, Incident
 
 
-class DeploymentFilter(django_filters.FilterSet):
+class OfVersionFilter(django_filters.FilterSet):
+    """Lists whose rows are about a version can be narrowed to it, or to its model."""
+
     model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
     version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+
+
+class DeploymentFilter(OfVersionFilter):
     state = django_filters.MultipleChoiceFilter(choices=Deployment.State.choices, label="State")
 
     class Meta:
@@ -15,9 +20,7 @@ class DeploymentFilter(django_filters.FilterSet):
         fields = ["model", "version", "state"]
 
 
-class IncidentFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
-    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+class IncidentFilter(OfVersionFilter):
     is_open = django_filters.BooleanFilter(field_name="closed_at", lookup_expr="isnull", label="Not closed yet")
     since = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive")
 
@@ -26,9 +29,7 @@ class IncidentFilter(django_filters.FilterSet):
         fields = ["model", "version", "is_open", "since"]
 
 
-class HealthSampleFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
-    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+class HealthSampleFilter(OfVersionFilter):
     since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From (UTC), inclusive")
 
     class Meta:

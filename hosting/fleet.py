@@ -1,5 +1,6 @@
 """What runs, as pages and the API show it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -123,12 +124,9 @@ def overview():
         row.since = row.open_incident.opened_at if row.open_incident else row.state_since
         row.affected = users.get(row.version.model_id, NOBODY)
     rows.sort(key=lambda row: (row.open_incident is None, ORDER.index(row.state), str(row.version)))
-    by_state = {}
-    for row in rows:
-        by_state[row.get_state_display()] = by_state.get(row.get_state_display(), 0) + 1
     return {
         "deployments": rows,
-        "by_state": by_state,
+        "by_state": dict(Counter(row.get_state_display() for row in rows)),
         "replicas": sum(row.running for row in rows),
         "incidents": sorted(incidents.values(), key=lambda incident: incident.opened_at),
     }

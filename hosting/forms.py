@@ -2,6 +2,8 @@
 
 from django import forms
 
+from hosting.actions import MOST_AT_ONCE, MOST_REPLICAS
+
 
 class StartForm(forms.Form):
     """Nothing to say; starting needs no reason."""
@@ -22,9 +24,10 @@ class SizeForm(forms.Form):
     """How many processes, and how busy each may be before another is added."""
 
     minimum = forms.IntegerField(
-        min_value=0, max_value=8, label="Replicas at least", help_text="0 lets it sleep; the first call then waits about ten seconds."
-    )
-    maximum = forms.IntegerField(min_value=1, max_value=8, label="Replicas at most")
+        min_value=0, max_value=MOST_REPLICAS, label="Replicas at least",
+        help_text="0 lets it sleep; the first call then waits about ten seconds.",
+    )  # fmt: skip
+    maximum = forms.IntegerField(min_value=1, max_value=MOST_REPLICAS, label="Replicas at most")
     target_ongoing_requests = forms.IntegerField(
-        min_value=1, max_value=64, label="Calls at once for each", help_text="More than this on average adds a replica."
+        min_value=1, max_value=MOST_AT_ONCE, label="Calls at once for each", help_text="More than this on average adds a replica."
     )

@@ -142,9 +142,8 @@ class Report:
 
 def report():
     """The Report of all processes that wrote in the last seconds; no workers when none did."""
-    samples = [sample for family in text_string_to_metric_families(_text()) for sample in family.samples]
     by_worker, labelled, lately = {}, {}, {}
-    for sample in samples:
+    for sample in (sample for family in text_string_to_metric_families(_text()) for sample in family.samples):
         name, labels = sample.name.removeprefix("gateway_"), dict(sample.labels)
         worker = labels.pop("worker", None)
         if worker is None:
@@ -153,21 +152,26 @@ def report():
         if not labels:
             mine[name] = sample.value
         elif name == "refused_last_hour":
-            limits = lately.setdefault(int(labels["version"]), {})
-            limits[labels["limit"]] = limits.get(labels["limit"], 0) + int(sample.value)
+            _add(lately, int(labels["version"]), labels["limit"], int(sample.value))
         elif len(labels) == 1:
             [(label, value)] = labels.items()
-            found = labelled.setdefault((name, label), {})
-            found[value] = found.get(value, 0) + sample.value
-    told = {name: [mine[name] for mine in by_worker.values() if name in mine] for mine in by_worker.values() for name in mine}
-    return Report(
-        [_worker(name, mine) for name, mine in sorted(by_worker.items())],
-        {name: sum(values) for name, values in told.items()},
-        {name: min(values) for name, values in told.items()},
-        {name: max(values) for name, values in told.items()},
-        labelled,
-        lately,
-    )
+            _add(labelled, (name, label), value, sample.value)
+    workers = [_worker(name, mine) for name, mine in sorted(by_worker.items())]
+    return Report(workers, *_extremes(by_worker.values()), labelled, lately)
+
+
+def _add(table, row, column, count):
+    found = table.setdefault(row, {})
+    found[column] = found.get(column, 0) + count
+
+
+def _extremes(told):
+    """Of what several processes tell, by name: the sums, the least and the most."""
+    values = {}
+    for mine in told:
+        for name, value in mine.items():
+            values.setdefault(name, []).append(value)
+    return [{name: of(found) for name, found in values.items()} for of in (sum, min, max)]
 
 
 def last_report():

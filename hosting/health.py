@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from consumption.models import Subscription
@@ -27,6 +28,8 @@ EVERY_WHEN_FAILING = timedelta(seconds=8)
 UNPROBED = 3 * EVERY
 UP_WITHIN = timedelta(minutes=3)
 KEPT = timedelta(days=35)
+S = DeploymentState
+SILENT = (S.SCALED_TO_ZERO, S.PENDING, S.STARTING, S.STOPPING, S.STOPPED, S.FAILED)  # nothing answers, and nothing has to
 
 
 def answers(base_url, version):
@@ -34,7 +37,7 @@ def answers(base_url, version):
     return _ask(base_url, version, outbound.connect_internal)[0]
 
 
-def probe_due(engine=None):
+def probe_due():
     """Probe every version whose turn it is. Returns how many were probed. Versions scaled to zero are left asleep."""
     due = [upstream for upstream in _probed() if _is_due(upstream)]
     for upstream in due:
@@ -43,47 +46,39 @@ def probe_due(engine=None):
 
 
 def _probed():
-    asleep = Deployment.objects.filter(state__in=[DeploymentState.SCALED_TO_ZERO, *NOT_RUNNING]).values("version")
-    return Upstream.objects.exclude(version__in=asleep).exclude(base_url="").select_related("version__model")
-
-
-NOT_RUNNING = (
-    DeploymentState.PENDING,
-    DeploymentState.STARTING,
-    DeploymentState.STOPPING,
-    DeploymentState.STOPPED,
-    DeploymentState.FAILED,
-)
+    """Upstreams of what should answer, with `.last_at` and `.last_ok` of their newest sample (None: never probed)."""
+    silent = Deployment.objects.filter(state__in=SILENT).values("version")
+    newest = HealthSample.objects.filter(version=OuterRef("version")).order_by("-at")
+    found = Upstream.objects.exclude(version__in=silent).exclude(base_url="").select_related("version__model")
+    return found.annotate(last_at=Subquery(newest.values("at")[:1]), last_ok=Subquery(newest.values("is_ok")[:1]))
 
 
 def _is_due(upstream):
-    last = upstream.version.health_samples.first()
-    if last is None:
-        return True
-    return timezone.now() - last.at > (EVERY if last.is_ok else EVERY_WHEN_FAILING)
+    return upstream.last_at is None or timezone.now() - upstream.last_at > (EVERY if upstream.last_ok else EVERY_WHEN_FAILING)
 
 
 def probe(upstream):
-    """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed."""
+    """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
     connect = outbound.connect if upstream.kind == Upstream.Kind.EXTERNAL else outbound.connect_internal
     is_ok, milliseconds, detail = _ask(upstream.base_url, version, connect)
     deployment = Deployment.objects.filter(version=version).first()
     running = deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
     HealthSample.objects.create(version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300])
-    _tell_gateway(upstream, is_ok)
     if is_ok:
+        _tell_gateway(upstream, True)
         close_incident(version)
     elif _failing(version):
+        _tell_gateway(upstream, False)
         _mark_unhealthy(deployment)
         _open_incident(version, detail)
     return is_ok
 
 
-def _tell_gateway(upstream, is_ok):
+def _tell_gateway(upstream, is_ready):
     """Ready at once when it answers; not ready after as many failures as open an incident, so that a blip costs no call."""
-    if is_ok != upstream.is_ready and (is_ok or _failing(upstream.version)):
-        Upstream.objects.filter(pk=upstream.pk).update(is_ready=is_ok, updated_at=timezone.now())
+    if is_ready != upstream.is_ready:
+        Upstream.objects.filter(pk=upstream.pk).update(is_ready=is_ready, updated_at=timezone.now())
 
 
 def _failing(version):
@@ -171,9 +166,9 @@ def _tell_of_memory(deployment, replica, count):
 
 def _mark_unhealthy(deployment):
     """The engine says it runs, and yet it does not answer. Reconcile brings it back when it answers again."""
-    if deployment and deployment.state in (DeploymentState.READY, DeploymentState.DEGRADED):
+    if deployment and deployment.state in (S.READY, S.DEGRADED):
         with suppress(StaleState):
-            transition(deployment, DeploymentState.UNHEALTHY, reason="It did not answer three probes in a row.")
+            transition(deployment, S.UNHEALTHY, reason="It did not answer three probes in a row.")
 
 
 def _open_incident(version, detail):

@@ -65,10 +65,6 @@ class Measured:
         return _percent(self.answered, self.calls)
 
     @property
-    def probe_availability(self):
-        return _percent(self.probes_ok, self.probes)
-
-    @property
     def busiest_rps(self):
         """Calls a second, over the busiest hour."""
         return round(self.busiest_hour / 3600, 2)

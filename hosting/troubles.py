@@ -149,29 +149,39 @@ def _versions(facts):
     """(row, Trouble) of each version that needs somebody."""
     shut = facts["gateway"].shut_versions
     for row in facts["deployments"]:
-        if row.open_incident:
-            said = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
-            yield row, _of(row, "bad", f"{row.version} does not answer.", _remedy(row), "Logs and controls", said)
-        elif row.state == S.FAILED:
-            yield row, _of(row, "bad", f"{row.version} does not run.", "Mend it and start it again.", "Logs and controls", row.reason)
-        elif row.state in BROKEN:
-            what = f"{row.version} is {row.get_state_display().lower()}."
-            yield row, _of(row, "bad", what, _remedy(row), "Logs and controls", row.reason)
-        elif row.state == S.DEGRADED:
-            what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas."
-            remedy = "It heals by itself; if it does not within a minute, read its logs."
-            yield row, _of(row, "warn", what, remedy, "Logs and controls", row.reason)
-        elif row.crashed >= CRASHES:
-            what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
-            yield row, _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?", "Logs and controls")
-        elif row.version_id in shut:
-            yield row, _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row), "Logs")
-        elif row.failed_calls >= FAILED_CALLS and row.failed_calls * 100 >= row.calls * FAILED_PERCENT:
-            what = f"{row.version} failed {row.failed_calls} of {row.calls} calls in the last minute, though it answers the probes."
-            yield row, _of(row, "bad", what, _remedy(row), "Logs and controls")
-        elif row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
-            what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
-            yield row, _of(row, "warn", what, "Allow it more replicas.", "Size it")
+        if trouble := _of_state(row) or _of_calls(row, row.version_id in shut):
+            yield row, trouble
+
+
+def _of_state(row):
+    """The Trouble that its incident or state tells, or None."""
+    if row.open_incident:
+        said = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
+        return _of(row, "bad", f"{row.version} does not answer.", _remedy(row), why=said)
+    if row.state == S.FAILED:
+        return _of(row, "bad", f"{row.version} does not run.", "Mend it and start it again.", why=row.reason)
+    if row.state in BROKEN:
+        return _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}.", _remedy(row), why=row.reason)
+    if row.state == S.DEGRADED:
+        what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas."
+        return _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", why=row.reason)
+    return None
+
+
+def _of_calls(row, is_shut):
+    """The Trouble of a version that seems well and yet loses processes or fails or refuses calls, or None."""
+    if row.crashed >= CRASHES:
+        what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
+        return _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?")
+    if is_shut:
+        return _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row))
+    if row.failed_calls >= FAILED_CALLS and row.failed_calls * 100 >= row.calls * FAILED_PERCENT:
+        what = f"{row.version} failed {row.failed_calls} of {row.calls} calls in the last minute, though it answers the probes."
+        return _of(row, "bad", what, _remedy(row))
+    if row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
+        what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
+        return _of(row, "warn", what, "Allow it more replicas.", link="Size it")
+    return None
 
 
 def _remedy(row):
@@ -180,7 +190,7 @@ def _remedy(row):
     return "Read what its processes wrote. Stop and start it, or roll back to the version before."
 
 
-def _of(row, tone, what, remedy, link, why=""):
+def _of(row, tone, what, remedy, *, link="Logs and controls", why=""):
     """Of one version; nobody's calls fail where nobody subscribes, so that it can wait for the morning."""
     tone = tone if row.affected.applications else "warn"
     if row.is_external:

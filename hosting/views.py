@@ -30,10 +30,9 @@ def deployment(request, slug):
     context |= _replicas_over_time(request, context["deployments"])
     may_operate = any(can_operate(request.user, one) for one in context["deployments"][:1])  # all are of one team
     told = gateways.report() if may_operate else gateways.Report()
+    _add_gateways_view(context["deployments"], told)
     for one in context["deployments"]:
         one.steer_url = _steer_url(one) if may_operate and not one.is_external else ""
-        one.refusals = told.refused_lately(one.version_id)
-        one.is_shut = one.version_id in told.shut_versions
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
@@ -66,9 +65,8 @@ def steer(request, slug, number):
             messages.success(request, said)
             return redirect(_steer_url(found))
     shown = fleet.deployments_of([found.version_id])
-    told, lines = gateways.report(), fleet.last_lines(found)
-    shown[0].refusals = told.refused_lately(found.version_id)
-    shown[0].is_shut = found.version_id in told.shut_versions
+    _add_gateways_view(shown, gateways.report())
+    lines = fleet.last_lines(found)
     entry, since = found.version.model, (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0)
     context = {
         "deployment": shown[0],
@@ -86,6 +84,13 @@ def steer(request, slug, number):
         "log_text": "\n".join(lines or ()),
     }
     return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _add_gateways_view(deployments, told):
+    """Give each what the gateways.Report tells of it: `.refusals` of the last hour, `.is_shut` while it is given a pause."""
+    for one in deployments:
+        one.refusals = told.refused_lately(one.version_id)
+        one.is_shut = one.version_id in told.shut_versions
 
 
 def _replicas_over_time(request, deployments):
