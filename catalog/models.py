@@ -315,11 +315,6 @@ class Artifact(models.Model):
     def __str__(self):
         return self.name
 
-    @property
-    def storage_name(self):
-        """Where the bytes are in the "artifacts" storage."""
-        return stored_as(self.sha256)
-
 
 class ModelCard(models.Model):
     """The structured documentation of one version, by the schema of governance.cards. `data` maps field id → value."""

@@ -14,10 +14,3 @@ def can_edit(user, model):
 def can_edit_version(user, version):
     """The owner team, while nobody judges the version."""
     return version.is_editable and can_edit(user, version.model)
-
-
-def can_download_artifact(user, version):
-    """The owner team, and reviewers while the version is before them."""
-    if can_edit(user, version.model):
-        return True
-    return version.state in version.UNDER_REVIEW and user.has_role("evaluator", "security_reviewer")

@@ -26,10 +26,6 @@ def can_review(user):
     return user.has_role(*REVIEWER_ROLES)
 
 
-def can_decide(user, review):
-    return not why_not_decide(user, review)
-
-
 def why_not_decide(user, review):
     """The sentence that says why `user` may not decide `review`, or "". Superusers get no exception."""
     return Judge.of(user, [review]).why_not(review)

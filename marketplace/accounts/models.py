@@ -74,20 +74,12 @@ class User(AbstractUser):
     def get_short_name(self):
         return self.username
 
-    @property
-    def initials(self):
-        words = str(self).split()
-        return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
-
     def teams(self):
         """The teams this person is on now."""
         return Team.objects.filter(memberships__user=self, memberships__left_at=None)
 
     def team_ids(self):
         return set(self.memberships.filter(left_at=None).values_list("team_id", flat=True))
-
-    def leads(self, team):
-        return self.memberships.filter(team=team, role=Membership.Role.LEAD, left_at=None).exists()
 
     def is_on(self, team):
         return self.memberships.filter(team=team, left_at=None).exists()

@@ -83,16 +83,6 @@ class RunDir:
         self._lock = handle
         return True
 
-    def is_locked(self) -> bool:
-        """True when a live instance holds the folder."""
-        probe = RunDir(self.path)
-        if not (self.path / "lock").exists():
-            return False
-        free = probe.lock()
-        if probe._lock:
-            probe._lock.close()
-        return not free
-
     def _write_secret(self, name: str) -> None:
         """32 random bytes as hex; also what an Ed25519 private key is."""
         path = self.secret(name)

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from governance import cards as card_schema
 from governance import matrix, tiering
-from marketplace.accounts.models import Team, User
+from marketplace.accounts.models import User
 from marketplace.dev.company import cards, clock, consumers, external_server, inventory, models, organisation, training
 from marketplace.dev.company.people import build_people
 from publishing.signature import validate_example, validate_signature
@@ -158,7 +158,7 @@ def test_people_are_written_once(settings, tmp_path):
     build_people()
     build_people()
     assert User.objects.filter(is_system=False).count() == len(organisation.PEOPLE)
-    assert User.objects.get(username="alice").leads(Team.objects.get(slug="lending-ai"))
+    assert User.objects.get(username="alice").memberships.filter(team__slug="lending-ai", role="lead").exists()
     assert not User.objects.get(username="charlie").teams().exists()
     assert User.objects.get(username="vera").has_role("auditor")
 

@@ -10,7 +10,7 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from catalog.models import RegisteredModel
+from catalog.models import RegisteredModel, stored_as
 from hosting.models import Deployment, HealthSample
 from tests import cast
 from tests.hosting.live import approve, is_published, pids
@@ -85,7 +85,7 @@ def healed(version, victim):
 def test_a_package_changed_after_approval_does_not_start_and_says_why(stack, stack_orm, tmp_path):
     with stack_orm():
         version = version_of(tmp_path, "2.0.0")
-        stored = Path(stack.run.path, "artifacts", version.artifacts.get().storage_name)
+        stored = Path(stack.run.path, "artifacts", stored_as(version.artifacts.get().sha256))
         stored.chmod(0o600)
         content = bytearray(stored.read_bytes())
         content[-1] ^= 1

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from catalog.models import Artifact, ModelVersion
+from catalog.models import Artifact, ModelVersion, stored_as
 from governance import actions as governance
 from hosting.models import Upstream
 from marketplace.accounts.models import User
@@ -73,7 +73,7 @@ def test_an_upload_becomes_the_package(tmp_path):
     version.refresh_from_db()
     kept = version.artifacts.get()
     assert (version.kind, version.external_url, kept.uploaded_by) == ("onnx", "", cast.bob())
-    assert storages["artifacts"].open(kept.storage_name).read() == cast.tiny_onnx()
+    assert storages["artifacts"].open(stored_as(kept.sha256)).read() == cast.tiny_onnx()
     assert [column["name"] for column in version.signature["inputs"]] == ["income", "debt"]
     assert version.contributions.filter(user=cast.bob(), kind="uploaded").exists()
 

@@ -11,7 +11,6 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -210,14 +209,3 @@ def write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     temporary.write_bytes(content)
     temporary.replace(path)
-
-
-def train_all(
-    recipes: Iterable[tuple[str, Recipe]], directory: Path, progress: Callable[[str], None] = lambda _: None
-) -> dict[str, Trained]:
-    """All of them, by key, one after the other; `progress` hears each key as it starts."""
-    done = {}
-    for key, recipe in recipes:
-        progress(key)
-        done[key] = cached(recipe, key, directory / code_hash())
-    return done

@@ -194,12 +194,6 @@ def initials(name):
 
 
 @register.filter
-def item(mapping, key):
-    """mapping[key] in a template; "" when absent."""
-    return mapping.get(key, "") if mapping else ""
-
-
-@register.filter
 def form_of(value):
     """How a model card's value is laid out: "list", "mapping", "text" or "nothing"."""
     if value in (None, "", [], {}):
