@@ -1,8 +1,10 @@
 """Ray's head in the foreground, for a supervisor: python -m hosting.drivers.head <arguments of `ray start`>
 
-`ray start --block` gives everything up when any of its parts dies. Here only the death of one that holds state (the head's
-store, the raylet) ends the head, so that it is started anew; the dashboard, which serves the control interface and no call, is
-started again by itself, with its own command line. Nobody misses the other parts.
+`ray start --block` gives everything up when any of its parts dies. Here the death of the raylet, whose children the replicas are,
+ends the head, so that it is started anew. The head's store (GCS) and the dashboard, which is the control interface, are started
+again by themselves, with their own command lines, while replicas go on answering: the store reads back what it wrote down
+(RAY_gcs_storage). A store that does not stay up ends the head too. Nobody misses the other parts; for the ingress see
+`hosting.drivers.ingress`.
 """
 
 import os
@@ -10,19 +12,24 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from hosting.drivers import ray_head
+from hosting.drivers.ingress import Ingress
 
-STATEFUL = ("/gcs/gcs_server", "/raylet/raylet")
+RAYLET = "/raylet/raylet"
+STORE = "/gcs/gcs_server"
 DASHBOARD = "/dashboard/dashboard.py"
-LOOK_EVERY_S = 0.5
-PAUSE_S = 1.0  # before the dashboard is started again; doubled each time, up to half a minute
+LOOK_EVERY_S = 0.1
+PAUSE_S = 1.0  # before a part that died soon after its start is started again; doubled each time, up to half a minute
 LONGEST_PAUSE_S = 30.0
+WELL_AFTER_S = 60.0
+MOST_EARLY_DEATHS = 3  # of a store that cannot read back what it wrote down
 
 
 def main(arguments):
-    """Start, watch, and end with everything. Exit code 1 when a part that holds state died."""
+    """Start, watch, and end with everything. Exit code 1 when a part died without which there is no head."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = os.environ[ray_head.MARK]
     grace = 0.0
@@ -40,55 +47,64 @@ class Head:
     """The parts of one started head."""
 
     def __init__(self, folder):
-        self.stateful = {words: found(folder, words) for words in STATEFUL}
-        self.dashboard = Part(found(folder, DASHBOARD))
+        self.raylet = found(folder, RAYLET)
+        self.store = Part("The head's store", found(folder, STORE))
+        self.dashboard = Part("The dashboard", found(folder, DASHBOARD))
+        self.ingress = Ingress(Path(folder, ray_head.INGRESS))
 
     def watch(self):
-        """Until a part that holds state dies."""
-        pause = PAUSE_S
-        while not (dead := [words for words, pid in self.stateful.items() if not is_alive(pid)]):
+        """Until the raylet dies, or the store cannot be kept up."""
+        while is_alive(self.raylet) and self.store.early_deaths < MOST_EARLY_DEATHS:
+            for part in (self.ingress, self.store, self.dashboard):
+                with suppress(OSError):  # a full disk, no more processes: the replicas answer all the same, and the next look tries again
+                    part.look()
             time.sleep(LOOK_EVERY_S)
-            if not is_alive(self.dashboard.pid):
-                print(f"The dashboard ended; it is started again in {pause:g} s.", flush=True)
-                time.sleep(pause)
-                self.dashboard.start_again()
-                pause = min(2 * pause, LONGEST_PAUSE_S)
-        print(f"{' and '.join(dead)} ended, and the head with it.", flush=True)
+        print("The head ends: its raylet died, or its store does not stay up.", flush=True)
 
 
 class Part:
-    """A process of the head, with what is needed to start its like."""
+    """A process of the head, with what is needed to start its like. `early_deaths` in a row, each soon after a start."""
 
-    def __init__(self, pid):
+    def __init__(self, name, pid):
+        self.name = name
         self.pid = pid
-        self._argv = _entries(pid, "cmdline")
-        self._env = dict(entry.split("=", 1) for entry in _entries(pid, "environ") if "=" in entry)
+        self.early_deaths = 0
+        self._argv = ray_head.entries(pid, "cmdline")
+        self._env = dict(entry.split("=", 1) for entry in ray_head.entries(pid, "environ") if "=" in entry)
+        self._well_at = 0.0
+        self._due = None
 
-    def start_again(self):
+    def look(self):
+        """Start it again when it has died: at once when it was well, otherwise after a pause."""
+        if is_alive(self.pid):
+            return
+        now = time.monotonic()
+        if self._due is None:
+            self.early_deaths = self.early_deaths + 1 if now < self._well_at else 0
+            pause = min(PAUSE_S * 2 ** (self.early_deaths - 1), LONGEST_PAUSE_S) if self.early_deaths else 0
+            self._due = now + pause
+            print(f"{self.name} ended; it is started again in {pause:g} s.", flush=True)
+        if now >= self._due:
+            self._start()
+
+    def _start(self):
         nothing = subprocess.DEVNULL  # it writes a log file of its own
         started = subprocess.Popen(self._argv, env=self._env, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
-        self.pid = started.pid
+        self.pid, self._due = started.pid, None
+        self._well_at = time.monotonic() + WELL_AFTER_S
 
 
 def found(folder, words):
     """The pid of this head's process whose command line holds `words`. Raises LookupError."""
     for pid in ray_head.marked(folder):
-        if words in " ".join(_entries(pid, "cmdline")[:4]):
+        if words in " ".join(ray_head.entries(pid, "cmdline")[:4]):
             return pid
     raise LookupError(f"Ray's head has no {words}.")
 
 
 def is_alive(pid):
     """False too for one that ended and was not waited for: it has no command line any more."""
-    return bool(_entries(pid, "cmdline"))
-
-
-def _entries(pid, name):
-    try:
-        text = Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace").rstrip("\0")
-    except OSError:
-        return []
-    return text.split("\0") if text else []
+    return bool(ray_head.entries(pid, "cmdline"))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FOLDER = 97 - len("/h//admin.sock") - 56
 OBJECT_STORE_BYTES = 128 * 2**20
 MARK = "ENGINE_TEMP_DIR"
+INGRESS, INGRESS_PROGRAM, STORE = "h", "haproxy", "gcs"  # inside the engine's folder
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def temp_dir(run_dir):
 
 
 def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT):
-    """(argv, env) of a head in the foreground: it ends when a part that holds state dies, and the supervisor starts it again.
+    """(argv, env) of a head in the foreground: it ends when it cannot mend itself, and the supervisor starts it again.
 
     `token_path` holds the access token (made with mode 0600 when missing). `env` is complete, not an addition.
     Raises PermissionError when somebody else made the temporary folder, FileNotFoundError never.
@@ -81,6 +82,7 @@ def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, 
     folder = _own_folder(temp_dir(run_dir))
     token = Path(token_path or folder / "token")
     _ensure_token(token)
+    _write_ingress_program(folder)
     argv = [
         *(sys.executable, "-m", "hosting.drivers.head", "--head"),
         *("--node-ip-address", "127.0.0.1", "--num-cpus", str(num_cpus), "--num-gpus", "0"),
@@ -110,7 +112,7 @@ def _port_arguments(ports):
 def _environment(folder, ports, token, artifact_root, public_key, cwd):
     """Only what the head and the replicas need: no DATABASE_URL, no key of ours reaches a process that loads models."""
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV") if name in os.environ}
-    haproxy = folder / "h"
+    haproxy = folder / INGRESS
     return passed | {
         MARK: str(folder),
         "PYTHONPATH": str(cwd),
@@ -124,7 +126,12 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_storage": "rocksdb",  # what a killed store reads back when the head starts it again
+        "RAY_gcs_storage_path": str(folder / STORE),
+        "RAY_process_group_cleanup_enabled": "1",  # an HAProxy does not outlive the process that tells it its routes
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / INGRESS_PROGRAM),
+        "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # see hosting.drivers.ingress
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # we log refusals only; a thousand of them are too long to wait for
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
@@ -171,6 +178,12 @@ def _ensure_token(path):
         out.write(secrets.token_hex(32))
 
 
+def _write_ingress_program(folder):
+    """What Ray takes for HAProxy: one program, without arguments of ours."""
+    with open(os.open(folder / INGRESS_PROGRAM, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700), "w") as out:
+        out.write(f'#!/bin/sh\nexec "{sys.executable}" -m hosting.drivers.ingress "$@"\n')
+
+
 def is_ready(ports, token_path):
     """True when the head's REST interface answers: from then on applications can be sent."""
     request = urllib.request.Request(f"http://127.0.0.1:{ports.dashboard}/api/serve/applications/")
@@ -199,24 +212,27 @@ def processes(run_dir):
 
 def marked(folder):
     """Pids of everything but this process that carries the engine's folder in its environment."""
-    mark = f"{MARK}={folder}".encode()
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _has_mark(entry, mark)]
+    mark, own = f"{MARK}={folder}", os.getpid()
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != own and mark in entries(pid, "environ")]
 
 
-def _has_mark(pid, mark):
+def entries(pid, name):
+    """/proc/<pid>/<name> of a process ("cmdline", "environ") as a list of texts; [] when it is gone or somebody else's."""
     try:
-        return int(pid) != os.getpid() and mark in Path("/proc", pid, "environ").read_bytes().split(b"\0")
+        text = Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace").rstrip("\0")
     except OSError:
-        return False
+        return []
+    return text.split("\0") if text else []
 
 
 def stop(run_dir, grace=3.0):
-    """End every process of this instance's engine (SIGTERM, after `grace` seconds SIGKILL) and clear its old sessions.
+    """End every process of this instance's engine (SIGTERM, after `grace` seconds SIGKILL) and clear what it wrote for itself.
 
     Returns the pids that had to be killed. Safe to call when nothing runs.
     """
     killed = end(temp_dir(run_dir), grace)
-    shutil.rmtree(temp_dir(run_dir) / "h", ignore_errors=True)
+    for own in (INGRESS, STORE):
+        shutil.rmtree(temp_dir(run_dir) / own, ignore_errors=True)
     for session in temp_dir(run_dir).glob("r/session_*"):
         session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)
     return killed
