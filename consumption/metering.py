@@ -207,7 +207,7 @@ def copied(
 
 def put_aside(reader: SegmentReader[bytes]) -> None:
     """Keep a shipped segment a while: it is shipped again when the database is restored from a backup."""
-    shelf = reader.path.parent / "shipped"
+    shelf = reader.path.parent / spool.SHELF
     shelf.mkdir(exist_ok=True)
     with contextlib.suppress(FileNotFoundError):  # another shipper was first
         reader.path.rename(shelf / reader.path.name)
@@ -216,18 +216,26 @@ def put_aside(reader: SegmentReader[bytes]) -> None:
 
 
 def _clear_shelf(shelf: Path) -> None:
-    """Cut what a second shipper, as during a reload, can no longer be reading; drop what is old or too much."""
+    """Drop what is old or too much; that calls are kept for less time than they should be is told to the log."""
     room, now = settings.SPOOL_KEEP_MIB << 20, time.time()
     for path in sorted(shelf.iterdir(), key=_written_at, reverse=True):
         with contextlib.suppress(FileNotFoundError):  # another shipper dropped it
-            about = path.stat()
-            if about.st_size == spool.SIZE and now - about.st_ctime > CUT_AFTER_S:
-                spool.cut(path)
-                os.utime(path, (about.st_atime, about.st_mtime))
-                about = path.stat()
+            about = _cut_to_its_use(path, now)
             room -= about.st_size
-            if room < 0 or now - about.st_mtime > settings.SPOOL_KEEP_HOURS * 3600:
+            kept_h = (now - about.st_mtime) / 3600
+            if room < 0 and kept_h < settings.SPOOL_KEEP_HOURS:
+                log.warning("shipped calls are kept for %.1f of %d hours: SPOOL_KEEP_MIB is too small", kept_h, settings.SPOOL_KEEP_HOURS)
+            if room < 0 or kept_h > settings.SPOOL_KEEP_HOURS:
                 path.unlink()
+
+
+def _cut_to_its_use(path: Path, now: float) -> os.stat_result:
+    """Cut a segment when no second shipper, as during a reload, can be reading it any more. Returns what it is then."""
+    about = path.stat()
+    if about.st_size == spool.SIZE and now - about.st_ctime > CUT_AFTER_S:
+        spool.cut(path)
+        os.utime(path, (about.st_atime, about.st_mtime))
+    return path.stat()
 
 
 def _written_at(path: Path) -> float:

@@ -34,7 +34,7 @@ def revoke_again():
 
 def ship_again(folder):
     """Ship what the shelf holds and what was still waiting; events that are there already stay as they are. Returns the new ones."""
-    for path in [*folder.glob("shipped/*.spool")]:
+    for path in [*folder.glob(f"{spool.SHELF}/*.spool")]:
         path.rename(folder / path.name)
     new = metering.Shipper(folder).ship()
     waiting = [path.stem for path in spool.segments(folder)]

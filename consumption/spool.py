@@ -35,6 +35,7 @@ SLOTS = 32768
 SIZE = HEADER + SLOTS * SLOT
 MAGIC = b"MKSPOOL1"
 MAKING = ".making"
+SHELF = "shipped"  # the folder of segments that are in Postgres, inside the journal's
 
 # event id, at (us since 1970), subscription, key, application, team, model, version, request bytes, environment
 _START = struct.Struct("<16sqqqqqqqqB")

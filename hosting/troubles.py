@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -94,6 +95,12 @@ def _background(facts):
             "No call is lost; figures and statements lag behind.",
             "Is the gateway's shipping process alive? Read gateway.log.",
             timezone.now() - timedelta(seconds=journal.oldest_s),
+        )  # fmt: skip
+    if journal.shelf and journal.shelf.keeps_s is not None:
+        yield Trouble(
+            "warn", f"Recorded calls are kept for {journal.shelf.keeps_s / 3600:.1f} hours for a restore, not {settings.SPOOL_KEEP_HOURS}.",
+            "Nobody yet: after a restore of an older backup, calls before that time are missing from figures and statements.",
+            f"There are more calls than the journal's shelf has room for: set SPOOL_KEEP_MIB to {journal.shelf.mib_needed} or more.",
         )  # fmt: skip
     if probed and timezone.now() - probed > PROBE_LATE and facts["is_probed"]:
         yield Trouble(

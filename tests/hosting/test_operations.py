@@ -145,6 +145,29 @@ def test_the_journal_tells_what_is_not_in_postgres(settings):
     journal.close()
 
 
+def test_a_shelf_that_is_too_small_is_told_before_it_falls_short(settings, caplog):
+    """Three segments of 4 MiB within six hours, where 72 hours should have room."""
+    shelf = settings.SPOOL_DIR / spool.SHELF
+    now = time.time()
+    for hours_ago in (6, 3, 1):
+        journal = spool.Spool(settings.SPOOL_DIR)
+        for number in range(9):
+            journal.end(journal.start(number, CALL, 1, 0), 5, 5, 1, 200, spool.OK)
+        journal.close()
+        [path] = spool.segments(settings.SPOOL_DIR)
+        shelf.mkdir(exist_ok=True)
+        path.rename(shelf / path.name)
+        os.utime(shelf / path.name, (now, now - hours_ago * 3600))
+    settings.SPOOL_KEEP_MIB = 1024
+    assert backlog().shelf.keeps_s is None and "for a restore" not in page(cast.otto())
+    settings.SPOOL_KEEP_MIB = 18
+    assert 8.9 < backlog().shelf.keeps_s / 3600 < 9.1 and backlog().shelf.mib_needed == 145
+    assert "kept for 9.0 hours for a restore, not 72" in page(cast.otto()) and "SPOOL_KEEP_MIB to 145" in page(cast.otto())
+    settings.SPOOL_KEEP_MIB = 8
+    metering._clear_shelf(shelf)
+    assert len(list(shelf.iterdir())) == 1 and "SPOOL_KEEP_MIB is too small" in caplog.text
+
+
 def test_a_segment_that_is_full_is_counted_whole(settings, monkeypatch):
     monkeypatch.setattr(spool, "SLOTS", 16)
     journal = spool.Spool(settings.SPOOL_DIR)
