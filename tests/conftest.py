@@ -99,12 +99,22 @@ def page(chromium):
 
 
 @pytest.fixture(scope="session")
-def stack(request, tmp_path_factory, django_db_blocker):
-    """Web, gateway, worker, beat and engine on a database of their own, as `manage.py demo` starts them. See tests/stack.py."""
+def started_stack(tmp_path_factory, django_db_blocker):
     from tests.stack import Stack
 
     with Stack(Path(tmp_path_factory.mktemp("stack")), django_db_blocker) as running:
         yield running
+
+
+@pytest.fixture
+def stack(request, started_stack):
+    """Web, gateway, worker, beat and engine on a database of their own, as `manage.py demo` starts them. See tests/stack.py.
+
+    Ended after the last test that asks for it: an engine that nobody calls slows down all tests that follow.
+    """
+    yield started_stack
+    if request.node is [item for item in request.session.items if "stack" in item.fixturenames][-1]:
+        started_stack.stop()
 
 
 @pytest.fixture(scope="session")

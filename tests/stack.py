@@ -88,6 +88,9 @@ class Stack:
             self.supervisor.start(lineup.engine(self.run, self.ports))
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         self.supervisor.stop()
         ray_head.stop(self.run.path, grace=0)
 

@@ -17,7 +17,7 @@ NAME = "Income verification"
 SUMMARY = "Takes account credits and estimates the monthly income of an applicant."
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def people(stack):
     """The cast on the stack's database, with a password each."""
     with stack.orm():

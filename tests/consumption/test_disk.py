@@ -237,7 +237,10 @@ def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(bo
     assert UsageEvent.objects.filter(subscription_id__in=subscriptions).count() == 1
 
 
-@pytest.mark.parametrize(("times", "prod_status"), [(1.5, 200), (3, 503)], ids=["test calls stop", "all calls stop"])
+@pytest.mark.parametrize(
+    ("times", "prod_status"),
+    [pytest.param(1.5, 200, id="test calls stop", marks=pytest.mark.slow), pytest.param(3, 503, id="all calls stop")],
+)
 def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, times, prod_status):
     """The same without a disk of one's own: the reserve is set above what is free."""
     monkeypatch.setenv("DISK_RESERVE_MIB", str(int(disk.room(tmp_path).free / MIB * times)))

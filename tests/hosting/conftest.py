@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from hosting.models import Upstream
-from tests.gateway import Stage, answer_ok
+from tests.gateway import Faulty, Stage, answer_ok
 from tests.hosting.live import Fleet
 from tests.stack import in_its_place
 
@@ -30,6 +30,20 @@ def lone(gateway_stage, tmp_path_factory):
     """A gateway of one process on the stage's database: what it has learnt of an upstream is in one place."""
     with gateway_stage.new_gateway(tmp_path_factory.mktemp("lone"), breaker_s=1.0) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+def pair(gateway_stage, tmp_path_factory):
+    """A gateway of two processes whose stores and upstream may fail, and which does not slow down who sends wrong keys."""
+    with Faulty(gateway_stage, tmp_path_factory.mktemp("pair"), 2, failures_per_minute=100_000) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def faulty(pair, stage):
+    """The pair, all well; and all well again afterwards."""
+    yield pair
+    pair.heal()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.dev.rundir import ROOT
 from marketplace.notices.models import Notice
 from tests import cast
-from tests.gateway import Faulty, infer_path, same_kid, subscriber, until
+from tests.gateway import infer_path, same_kid, subscriber, until
 
 REASON = "Found in a public repository."
 
@@ -66,16 +66,9 @@ def test_what_names_no_key_is_refused_with_what_a_key_looks_like(words, complain
 # While it does not
 
 
-@pytest.fixture(scope="module")
-def faulty(gateway_stage, tmp_path_factory):
-    with Faulty(gateway_stage, tmp_path_factory.mktemp("emergency"), workers=2, failures_per_minute=100_000) as faulty:
-        yield faulty
-
-
 @pytest.fixture
-def gateway(faulty, stage):
-    yield faulty.gateway
-    faulty.heal()
+def gateway(faulty):
+    return faulty.gateway
 
 
 def command(faulty, *words, leaked=b""):
@@ -100,9 +93,9 @@ class Tenant:
         self.key = subscriber(self.version)[1]
         self.kid = self.key[4:12]
 
-    def warm(self):
-        """Let both workers know the key."""
-        until(lambda: self.answers() == {200} and all(self._calls(worker) for worker in (0, 1)), 10, self.gateway.said)
+    def is_warm(self):
+        """Does each of the two workers know the key?"""
+        return self.answers() == {200} and all(self._calls(worker) for worker in (0, 1))
 
     def answers(self):
         return {self.gateway.infer(infer_path(self.version), self.key)[0] for _ in range(12)}
@@ -115,17 +108,11 @@ class Tenant:
 
 
 @pytest.fixture
-def leaked(gateway, stage):
-    tenant = Tenant(gateway, stage)
-    tenant.warm()
-    return tenant
-
-
-@pytest.fixture
-def other(gateway, stage):
-    tenant = Tenant(gateway, stage)
-    tenant.warm()
-    return tenant
+def tenants(gateway, stage):
+    """Two that both workers know: one whose key leaks, and another."""
+    both = Tenant(gateway, stage), Tenant(gateway, stage)
+    until(lambda: {tenant.is_warm() for tenant in both} == {True}, 10, gateway.said)
+    return both
 
 
 def kill_workers(gateway):
@@ -140,7 +127,8 @@ def kill_workers(gateway):
 @pytest.mark.slow
 @pytest.mark.fault("F4")
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
-def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, leaked, other, fired, mode):
+def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, tenants, fired, mode):
+    leaked, other = tenants
     fired.watch(lambda: faulty.postgres.fired)
     faulty.postgres.set(mode)
     faulty.postgres.drop_all()
@@ -159,7 +147,8 @@ def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, leaked, ot
 
 
 @pytest.mark.fault("F1", "F4")
-def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, leaked, other, fired):
+def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fired):
+    leaked, other = tenants
     fired.watch(lambda: min(faulty.postgres.fired, faulty.redis.fired))
     faulty.postgres.set("refuse")
     faulty.redis.set("refuse")

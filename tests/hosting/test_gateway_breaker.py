@@ -35,7 +35,7 @@ def is_open(gateway, version):
 
 
 @pytest.mark.fault("F11", "F12")
-@pytest.mark.parametrize("how", ["hangs up", "resets", "the ingress says 500", pytest.param("is late", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["hangs up", "the ingress says 500", *(pytest.param(how, marks=pytest.mark.slow) for how in ("resets", "is late"))])
 @pytest.mark.parametrize("kind", ["version", pytest.param("external", marks=pytest.mark.slow)])
 def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(gateway, stage, request, fired, how, kind):
     version = request.getfixturevalue(kind)

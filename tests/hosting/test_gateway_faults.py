@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import snapshot
 from tests import cast
-from tests.gateway import Faulty, infer_path, parallel, subscriber, until
+from tests.gateway import Faulty, infer_path, parallel, proxy_before, subscriber, through, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -152,13 +153,14 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
 
 
 @pytest.mark.fault("F4")
-def test_a_statement_that_is_never_answered_ends_by_itself(gateway, faulty, fired):
+def test_a_statement_that_is_never_answered_ends_by_itself(fired):
     """A server or a proxy that hangs closes nothing: without a limit of our own, shipping waited for ever."""
-    with closing(psycopg.connect(faulty.database_url, autocommit=True)) as raw:
+    proxy = proxy_before(settings.DATABASE_URL)
+    with closing(proxy), closing(psycopg.connect(through(proxy, settings.DATABASE_URL), autocommit=True)) as raw:
         snapshot._wait_at_most(0.3, SimpleNamespace(connection=raw))
         assert raw.execute("SELECT 7").fetchone() == (7,)
-        fired.watch(lambda: faulty.postgres.fired)
-        faulty.postgres.set("hang")
+        fired.watch(lambda: proxy.fired)
+        proxy.set("hang")
         with pytest.raises(psycopg.OperationalError):
             raw.execute("SELECT 7")
 
