@@ -132,7 +132,7 @@ class GatewayProtocol(asyncio.Protocol):
         limits = self.node.limits
         if self.deadline < 0:
             self.deadline = time.monotonic() + (limits.header_s if self.phase == HEADERS else limits.body_s)
-        if not self.request.method and self.seen > limits.header_bytes + limits.url_bytes:
+        if self.seen > limits.header_bytes + limits.url_bytes and (self.phase == BODY or not self.request.method):
             self._reject(problems.headers_too_large("Send fewer or shorter headers."))
 
     def eof_received(self) -> None:
@@ -185,7 +185,8 @@ class GatewayProtocol(asyncio.Protocol):
         self.request.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.request.headers.append((name.lower(), value))
+        if self.phase != BODY:  # else a trailer, which is never merged into the headers (RFC 9110, 6.5.1)
+            self.request.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.failed:
@@ -227,6 +228,7 @@ class GatewayProtocol(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         if self.failed:
             return
+        self.seen = 0
         request = self.request
         request.size += len(data)
         request.body.append(data)
@@ -402,6 +404,7 @@ class GatewayProtocol(asyncio.Protocol):
         lines = [b"%b: %b\r\n" % header for header in request.headers if header[0] not in OFFERS]
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, request.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
+        self.phase = HEADERS
         self.data_received(head + rest)
 
     def _pause_reading(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.gateway import ANSWER, REQUEST, answer, infer_path, subscriber
+from tests.gateway import ANSWER, REQUEST, answer, infer_path, raw_request, subscriber
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -69,6 +69,23 @@ def test_a_target_in_absolute_form_is_a_path(gateway, caller):
     found = asked(gateway, ("POST", infer(f"http://elsewhere{path}", key)), ("POST", infer(f"http://elsewhere{path}?mk={key}", key)))
     assert [status for status, *_ in found] == [200, 400]
     assert asked(gateway, ("GET", LIVE.replace(b"/v2", b"http://g:1/v2")))[0][0] == 200
+
+
+def test_a_trailer_is_no_header(gateway, caller):
+    path, key = caller
+    head = f"GET {path.removesuffix('/infer')} HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    found = asked(gateway, ("GET", f"{head}0\r\nAuthorization: Bearer {key}\r\n\r\n".encode()), ("GET", LIVE))
+    assert [status for status, *_ in found] == [401, 200]
+
+
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("more", [b"X-Y: y\r\n", b"y"], ids=["many", "long"])
+def test_trailers_are_bounded_as_headers_are(gateway, caller, more):
+    path, key = caller
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+        client.sendall(raw_request(path, key, b"2\r\n{}\r\n0\r\nX: ", "Transfer-Encoding: chunked"))
+        client.sendall(more * (1_000_000 // len(more)))
+        assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_quoted_letter_is_that_letter(gateway, caller):
