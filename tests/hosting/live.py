@@ -6,8 +6,6 @@ import os
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
-from pathlib import Path
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import actions as governance
@@ -83,12 +81,7 @@ class Fleet:
 
     def engine_pids(self, words):
         """Pids of the engine's processes whose command line holds `words`."""
-        found = []
-        for pid in ray_head.processes(self.stack.run.path):
-            with suppress(OSError):
-                if words in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"):
-                    found.append(pid)
-        return found
+        return [pid for pid in ray_head.processes(self.stack.run.path) if words in " ".join(ray_head.entries(pid, "cmdline"))]
 
     def replica_pids(self, version):
         """Of the processes that serve a version now, whatever the portal knows of them."""
