@@ -123,14 +123,15 @@ class Shipper:
         return reader
 
     def _ship_reader(self, reader: SegmentReader[bytes]) -> int:
+        """What is there now; what comes meanwhile waits for the next time, or each handful would be a transaction."""
         was_abandoned = reader.abandoned()
-        before = reader.position
+        before, begun = reader.position, reader.begun()
         new = 0
         while True:
             rows = reader.finished()
             if rows or reader.position != before:
                 new += self._store(reader, rows)
-            if reader.exhausted():
+            if reader.seen >= begun:
                 break
         if was_abandoned:
             new += self._finish(reader)

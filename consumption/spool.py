@@ -266,9 +266,14 @@ class SegmentReader(Generic[Made]):
         self._open = []
         return [self._make(*start, 0, 0, 0, 0, UNKNOWN) for start in starts if start]
 
-    def exhausted(self) -> bool:
-        """Has every used slot been looked at?"""
-        return self._next >= self._limit or not self._view[HEADER + self._next * SLOT]
+    @property
+    def seen(self) -> int:
+        """Number of slots that were looked at."""
+        return self._next
+
+    def begun(self) -> int:
+        """Number of slots that are used at this moment."""
+        return self._used(SLOTS)
 
     def close(self) -> None:
         """Forget the file."""

@@ -24,7 +24,7 @@ def read_all(folder):
 def drain(reader):
     while True:
         yield from reader.finished()
-        if reader.exhausted():
+        if reader.seen == reader.begun():
             return
 
 
