@@ -98,7 +98,7 @@ def _ask(base_url, version, connect):
     try:
         status, _body = _exchange(base_url, "GET", "/ready", None, connect)
         if status != 200:
-            return False, None, f"ready answered {status}."
+            return False, None, f"Asked whether it is ready, it answered {status}."
         if not version.example:
             return True, None, ""
         started = time.perf_counter()

@@ -257,6 +257,15 @@ def test_a_version_that_failed_says_since_when(calm, deployment):
     assert trouble.tone == "bad"
 
 
+def test_what_everybody_feels_comes_first(deployment, settings, tmp_path):
+    settings.GATEWAY_METRICS_DIR = tmp_path  # no process of the gateway reports
+    cast.subscription(deployment.version)
+    long_ago = timezone.now() - timedelta(days=2)
+    Incident.objects.create(version=deployment.version, summary=f"{deployment.version} does not answer.", opened_at=long_ago)
+    first, second = (one for one in watch.overview()["troubles"] if one.tone == "bad")
+    assert "gateway is not reachable" in first.what and second.what == f"{deployment.version} does not answer."
+
+
 def test_many_at_once_are_one_trouble(calm, monkeypatch):
     for number, name in enumerate(["Paper clips", "Sea weather", "Bee counting", "Ladder safety"]):
         version = cast.published_version(cast.model(name=name))
