@@ -14,6 +14,7 @@ class Limits:
     write_s: float = 30.0
     header_bytes: int = 32 * 1024
     header_count: int = 100
+    carried_bytes: int = 8 * 1024  # of the headers that a model gets: an engine's ingress refuses more than about 15 KiB
     url_bytes: int = 4096
     body_bytes: int = 16 * 1024 * 1024
     bodies_bytes: int = 512 * 1024 * 1024

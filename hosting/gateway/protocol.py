@@ -19,7 +19,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hosting.gateway import problems
-from hosting.gateway.call import Call, key_from
+from hosting.gateway.call import CARRIED, Call, key_from
 
 if TYPE_CHECKING:
     from hosting.gateway.node import Node
@@ -195,7 +195,7 @@ class GatewayProtocol(asyncio.Protocol):
         seen, self.seen = self.seen, 0
         self.phase, self.deadline = BODY, TO_BE_SET
         headers = request.headers
-        may_be_large = not 0 < seen <= limits.header_bytes  # 0: it came behind another request, in one piece
+        may_be_large = not 0 < seen <= limits.carried_bytes  # 0: it came behind another request, in one piece
         if len(headers) > limits.header_count or (may_be_large and size_of(headers) > limits.header_bytes):
             self._reject(problems.headers_too_large(f"At most {limits.header_count} headers are read."))
             return
@@ -203,6 +203,9 @@ class GatewayProtocol(asyncio.Protocol):
             self._reject(problems.headers_too_large("The address is too long."))
             return
         named = request.named = dict(headers)
+        if may_be_large and sum(len(named.get(name, b"")) for name in CARRIED) > limits.carried_bytes:
+            self._reject(problems.headers_too_large(f"What describes body and answer may have {limits.carried_bytes // 1024} KiB."))
+            return
         if len(named) != len(headers) and self._is_ambiguous(headers):
             self._reject(problems.bad_framing("A header that may be sent once was sent twice."))
             return

@@ -71,6 +71,16 @@ def test_a_target_in_absolute_form_is_a_path(gateway, caller):
     assert asked(gateway, ("GET", LIVE.replace(b"/v2", b"http://g:1/v2")))[0][0] == 200
 
 
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("name", ["Accept", "Content-Type", "Inference-Header-Content-Length"])
+def test_headers_that_would_choke_the_engine_are_refused_before_they_are_recorded(gateway, stage, caller, name):
+    """An ingress answered 400 to 17 KB of them, and that counted as a failure of the model."""
+    path, key = caller
+    ((status, _, body),) = asked(gateway, ("POST", infer(path, key, f"{name}: {'a' * 9000}")))
+    assert status == 431 and b"8 KiB" in body and stage.stub.seen == []
+    assert asked(gateway, ("POST", infer(path, key, f"X-Other: {'a' * 20_000}", f"{name}: {'a' * 7000}")))[0][0] == 200
+
+
 def test_a_trailer_is_no_header(gateway, caller):
     path, key = caller
     head = f"GET {path.removesuffix('/infer')} HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
