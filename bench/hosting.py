@@ -4,8 +4,9 @@
 
 Starts its own one-machine engine with a few small versions; stops it. What kills and hangs cost is counted by callers of the
 gateway, as consumers are; `direct_…` is the same asked past it, at the engine.
-Last line: one JSON object. `kills_success_percent` is of calls while one of two replicas is killed twenty times; `hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own
-limit of WEDGE_LIMIT_S; `ingress_back_s` is from the kill of HAProxy until a call is answered.
+Last line: one JSON object. `kills_success_percent` is of calls while one of two replicas is killed twenty times;
+`hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own limit of
+WEDGE_LIMIT_S; `ingress_back_s` is from the kill of HAProxy until a call is answered.
 """
 
 import http.client
@@ -198,18 +199,21 @@ def scaling(target, steady):
     return {"scale_up_s": up, "scale_up_failed": load.failed, "scale_up_calls": len(load.calls), "scale_down_s": down}
 
 
+def in_replicas(target, version, count):
+    """The version's spec with exactly so many replicas, which run."""
+    exact = replace(version, min_replicas=count, max_replicas=count)
+    target.driver.apply([exact])
+    target.until(lambda: target.running(version.name) == count, f"{count} replicas of {version.name}")
+    return exact
+
+
 def killing(target, front, steady):
     """SIGKILL of the only replica, and of one of two, under a call every 10 ms from each of four clients."""
     loads = []
     for asked in (front, target):
-        target.driver.apply([steady])  # the load test left it room to grow
-        target.until(lambda: target.running("steady") == 1, "one replica")
-        loads.append(_disturb(target, asked, steady, signal.SIGKILL))
+        loads.append(_disturb(target, asked, in_replicas(target, steady, 1), signal.SIGKILL))
     alone, direct = loads
-    two = replace(steady, min_replicas=2, max_replicas=2)
-    target.driver.apply([two])
-    target.until(lambda: target.running("steady") == 2, "two replicas")
-    paired = _disturb(target, front, two, signal.SIGKILL)
+    paired = _disturb(target, front, in_replicas(target, steady, 2), signal.SIGKILL)
     return {
         "kill_failed_calls": alone.failed, "kill_gap_s": alone.gap, "kill_calls": len(alone.calls),
         "kill_of_two_failed_calls": paired.failed, "kill_of_two_gap_s": paired.gap,
@@ -219,15 +223,13 @@ def killing(target, front, steady):
 
 def hanging(target, front, steady):
     """SIGSTOP: a replica that neither works nor dies. The engine's health check has to notice and replace it."""
-    target.driver.apply([steady])
-    target.until(lambda: target.running("steady") == 1, "one replica")
-    load = _disturb(target, front, steady, signal.SIGSTOP)
+    load = _disturb(target, front, in_replicas(target, steady, 1), signal.SIGSTOP)
     return {"hang_failed_calls": load.failed, "hang_replaced_s": load.replaced, "hang_recovered_s": load.recovered}
 
 
 def killing_often(target, front, steady):
     """One of two replicas is killed, again and again, each time both answer; the gateway asks once more when one was lost."""
-    target.driver.apply([replace(steady, min_replicas=2, max_replicas=2)])
+    in_replicas(target, steady, 2)
     with Load(front, steady, threads=20, pause=20 / RATE) as load:
         for kill in range(KILLS):
             target.until(lambda: target.running("steady") == 2, "two replicas")
