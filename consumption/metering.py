@@ -350,23 +350,24 @@ def open_next_month() -> None:
 def project() -> None:
     """Write calls_30d, calls_14d and consumer_teams onto the catalog's rows; only where they changed."""
     today = timezone.now().astimezone(UTC).date()
-    month = {row["subscription__model_id"]: row for row in _by_model(today - timedelta(days=29))}
+    month = _by_model(today - timedelta(days=29))
     daily = _daily(today)
     for model in RegisteredModel.objects.only("calls_30d", "calls_14d", "consumer_teams"):
-        row = month.get(model.pk, {})
+        calls, teams = month.get(model.pk, (0, 0))
         facts = {
-            "calls_30d": row.get("calls_sum") or 0,
+            "calls_30d": calls,
             "calls_14d": [daily.get((model.pk, today - timedelta(days=back)), 0) for back in range(13, -1, -1)],
-            "consumer_teams": row.get("teams") or 0,
+            "consumer_teams": teams,
         }
         if any(getattr(model, name) != value for name, value in facts.items()):
             RegisteredModel.objects.filter(pk=model.pk).update(**facts)
 
 
-def _by_model(since: date):
-    """Per model: calls and consuming teams."""
-    days = UsageDay.objects.filter(day__gte=since).values("subscription__model_id")
-    return days.annotate(calls_sum=Sum("calls"), teams=Count("subscription__application__team_id", distinct=True))
+def _by_model(since: date) -> dict[int, tuple[int, int]]:
+    """{model id: (calls, teams that called)}."""
+    rows = UsageDay.objects.filter(day__gte=since).values_list("subscription__model_id")
+    summed = rows.annotate(total=Sum("calls"), teams=Count("subscription__application__team_id", distinct=True))
+    return {model: (calls, teams) for model, calls, teams in summed}
 
 
 def _daily(today: date) -> dict[tuple[int, date], int]:

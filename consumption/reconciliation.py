@@ -62,12 +62,12 @@ class Line:
     days: Count
 
     @property
-    def differences(self):
+    def differences(self) -> list[str]:
         """Sentences, one for each way of counting that departs from the events; empty when all agree."""
         return [said for way in ("hours", "days") if (said := _difference(way.capitalize(), getattr(self, way), self.events))]
 
     @property
-    def difference(self):
+    def difference(self) -> int:
         """The largest departure from the events, of calls or units."""
         ways = (self.hours, self.days)
         return max(max(abs(way.calls - self.events.calls), abs(way.units - self.events.units)) for way in ways)
@@ -82,11 +82,11 @@ class Reconciliation:
     waiting_hours: int
 
     @property
-    def wrong(self):
+    def wrong(self) -> list[Line]:
         return [line for line in self.lines if line.difference]
 
     @property
-    def totals(self):
+    def totals(self) -> dict[str, Count]:
         """{way: Count} over all lines."""
         return {
             way: Count(sum(getattr(line, way).calls for line in self.lines), sum(getattr(line, way).units for line in self.lines))
@@ -94,7 +94,7 @@ class Reconciliation:
         }
 
 
-def reconciliation(months=MONTHS):
+def reconciliation(months: int = MONTHS) -> Reconciliation:
     """The Reconciliation of this month and the `months` - 1 before it."""
     since = _months_ago(months - 1)
     waiting = StaleHour.objects.filter(hour__date__gte=since).count()
@@ -103,24 +103,24 @@ def reconciliation(months=MONTHS):
         return Reconciliation(since, [_line(*row) for row in cursor.fetchall()], waiting)
 
 
-def _line(team, month, *counts):
+def _line(team: str | None, month: date, *counts: int) -> Line:
     return Line(team, month, *(Count(*counts[at : at + 2]) for at in (0, 2, 4)))
 
 
-def _months_ago(count):
+def _months_ago(count: int) -> date:
     first = period_start(timezone.now())
     year, month = divmod(first.year * 12 + first.month - 1 - count, 12)
     return date(year, month + 1, 1)
 
 
-def _difference(way, counted, events):
+def _difference(way: str, counted: Count, events: Count) -> str:
     """A sentence about one way of counting; empty when it agrees with the events."""
     parts = [_more(getattr(counted, name) - getattr(events, name), name) for name in ("calls", "units")]
     said = " and ".join(part for part in parts if part)
     return f"{way} count {said} than the events." if said else ""
 
 
-def _more(difference, name):
+def _more(difference: int, name: str) -> str:
     if not difference:
         return ""
     word = name.removesuffix("s") if abs(difference) == 1 else name

@@ -4,18 +4,19 @@ Usage from the segments that were kept after shipping, revocations from their fi
 """
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from consumption import metering, quota, revocations, spool, tombstones
 from consumption.actions import revoke_named
-from consumption.models import SpoolOffset
+from consumption.models import ApiKey, SpoolOffset
 from marketplace.accounts.models import User
 
 REASON = "Revoked before the database was restored from a backup that did not know it yet."
 
 
-def replay(folder=None):
+def replay(folder: Path | None = None) -> dict[str, Any]:
     """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises DatabaseError, OSError."""
     folder = Path(folder or settings.SPOOL_DIR)
     keys = revoke_again()
@@ -25,14 +26,14 @@ def replay(folder=None):
     return {"events": events, "keys": keys}
 
 
-def revoke_again():
+def revoke_again() -> list[ApiKey]:
     """Revoke what was revoked after the backup; by the system user `restore`. Returns the keys."""
     kids = revocations.noted()
     tombstones.enter(set())
     return revoke_named(User.objects.system("restore"), kids, REASON)
 
 
-def ship_again(folder):
+def ship_again(folder: Path) -> int:
     """Ship what the shelf holds and what was still waiting; events that are there already stay as they are. Returns the new ones."""
     for path in [*folder.glob(f"{spool.SHELF}/*.spool")]:
         path.rename(folder / path.name)

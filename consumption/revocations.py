@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 
-def note(kid):
+def note(kid: str) -> None:
     """Append the kid when the transaction is committed. A disk that refuses it is told to the log; the revocation stands."""
     transaction.on_commit(lambda: _append({"kid": kid, "at": timezone.now().isoformat()}), robust=True)
 
 
-def noted(path=None):
+def noted(path: Path | None = None) -> list[str]:
     """The kids of all whole lines, oldest first."""
     try:
         lines = Path(path or settings.REVOCATIONS_FILE).read_bytes().split(b"\n")[:-1]
@@ -26,7 +26,7 @@ def noted(path=None):
     return [json.loads(line)["kid"] for line in lines]
 
 
-def _append(line):
+def _append(line: dict[str, str]) -> None:
     fd = os.open(settings.REVOCATIONS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(fd, json.dumps(line).encode() + b"\n")

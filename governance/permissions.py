@@ -3,15 +3,17 @@
 Rules and numbers: governance.md §2.2, §2.3; reliability.md §2.4. Looked up at decision time and over the past.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
 
+from catalog.models import ModelVersion
 from governance.matrix import roles_for
 from governance.models import Review
-from marketplace.accounts.models import Membership, RoleGrant, User
+from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
 R = RoleGrant.Role
@@ -21,12 +23,12 @@ REVIEWER_ROLES = (
 )  # fmt: skip
 
 
-def can_review(user):
+def can_review(user: User) -> bool:
     """May open the queue at all."""
     return user.has_role(*REVIEWER_ROLES)
 
 
-def why_not_decide(user, review):
+def why_not_decide(user: User, review: Review) -> str:
     """The sentence that says why `user` may not decide `review`, or "". Superusers get no exception."""
     return Judge.of(user, [review]).why_not(review)
 
@@ -36,14 +38,14 @@ class Judge:
     """What separation of duties asks about a person, looked up once for many reviews."""
 
     user: User
-    roles: set
-    units: set  # ids of the business units of their teams
-    touched: set  # ids of the versions they had a hand in
-    memberships: dict  # team id → when they left it; None while they are on it
-    decided: list  # reviews they decided, of the versions in question
+    roles: set[str]
+    units: set[int]  # ids of the business units of their teams
+    touched: set[int]  # ids of the versions they had a hand in
+    memberships: dict[int, datetime | None]  # team id → when they left it; None while they are on it
+    decided: list[Review]  # reviews they decided, of the versions in question
 
     @classmethod
-    def of(cls, user, reviews):
+    def of(cls, user: User, reviews: Iterable[Review]) -> "Judge":
         versions = {review.version_id for review in reviews}
         return cls(
             user=user,
@@ -54,7 +56,7 @@ class Judge:
             decided=list(Review.objects.filter(version__in=versions, decision__by=user).exclude(state=Review.State.VOID)),
         )
 
-    def why_not(self, review):
+    def why_not(self, review: Review) -> str:
         version = review.version
         if not self.user.is_active or self.user.is_system:
             return "Only an active person decides."
@@ -66,14 +68,14 @@ class Judge:
             return f"{review.get_kind_display()} needs the role {_roles_text(review)}."
         return self.conflict_of_roles(review)
 
-    def was_on(self, team, since):
+    def was_on(self, team: Team, since: datetime) -> bool:
         """On the team now, or at any moment after `since`."""
         if team.pk not in self.memberships:
             return False
         left = self.memberships[team.pk]
         return left is None or left >= since
 
-    def conflict_of_roles(self, review):
+    def conflict_of_roles(self, review: Review) -> str:
         """One person holds one deciding role per version; in the low tier the curator may also give the final yes."""
         pair = {Review.Kind.CURATION, Review.Kind.FINAL}
         both_allowed = pair if review.version.risk_tier == "low" and review.kind in pair else set()
@@ -88,36 +90,36 @@ class Judge:
         return ""
 
 
-def was_on_team(user, team, since):
+def was_on_team(user: User, team: Team, since: datetime) -> bool:
     """On the team now, or at any moment after `since`."""
     return Membership.objects.filter(Q(left_at=None) | Q(left_at__gte=since), user=user, team=team).exists()
 
 
-def can_assess(user, version):
+def can_assess(user: User, version: ModelVersion) -> bool:
     """The questionnaire is answered by the owner team while the version is theirs to edit."""
     return version.is_editable and user.is_active and user.is_on(version.model.owner_team)
 
 
-def can_suspend(user, version):
+def can_suspend(user: User, version: ModelVersion) -> bool:
     """One person suffices to stop: security, manager, model risk, lead, or the accountable owner."""
     if version.model.owner_id == user.pk:
         return user.is_active
     return user.has_role(R.SECURITY_REVIEWER, R.CURATOR, R.MODEL_RISK_OFFICER, R.GOVERNANCE_LEAD)
 
 
-def can_resume(user, version):
+def can_resume(user: User, version: ModelVersion) -> bool:
     """Those who stop may not alone start again: the governance lead does, never the owner team."""
     return user.has_role(R.GOVERNANCE_LEAD) and not was_on_team(user, version.model.owner_team, _since(version))
 
 
-def can_see_evidence(user, version):
+def can_see_evidence(user: User, version: ModelVersion) -> bool:
     """Review notes: the owner team, reviewers and those who oversee."""
     return user.is_on(version.model.owner_team) or can_review(user) or user.has_role("auditor", "admin")
 
 
-def _since(version):
+def _since(version: ModelVersion) -> datetime:
     return min(version.created_at, timezone.now() - COOLING_OFF)
 
 
-def _roles_text(review):
+def _roles_text(review: Review) -> str:
     return " or ".join(R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier))

@@ -17,7 +17,7 @@ TEXTS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def current(kind):
+def current(kind: str) -> PolicyVersion:
     """The PolicyVersion row of the rules in force; made when the code brings a new text."""
     text = TEXTS[kind]()
     row, _ = PolicyVersion.objects.get_or_create(
@@ -26,23 +26,23 @@ def current(kind):
     return row
 
 
-def answers_of(version: ModelVersion) -> dict:
+def answers_of(version: ModelVersion) -> dict[str, Any]:
     """The newest risk answers of a version, {} when nobody answered yet."""
     assessment = version.assessments.first()
     return assessment.answers if assessment else {}
 
 
-def conditions_of(version: ModelVersion) -> frozenset:
+def conditions_of(version: ModelVersion) -> frozenset[str]:
     """The card's and matrix's conditions that hold for this version: people, personal, credit, generative …"""
     return tiering.conditions(answers_of(version))
 
 
-def card_completeness(version: ModelVersion):
+def card_completeness(version: ModelVersion) -> cards.Completeness:
     """cards.completeness of the version's card for its tier (low until assessed)."""
     return cards.completeness(version.card.data, version.risk_tier or "low", conditions_of(version))
 
 
-def required_reviews(version: ModelVersion):
+def required_reviews(version: ModelVersion) -> list[tuple[str, int]]:
     """[(Review.Kind value, business days)] for this version."""
     return matrix.required_reviews(version.risk_tier, conditions_of(version))
 

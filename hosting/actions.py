@@ -4,8 +4,9 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from hosting import credentials, health
-from hosting.models import DeploymentState, Upstream
+from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate
+from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.lib.background import enqueue
 from marketplace.lib.errors import Invalid, RuleError
@@ -19,7 +20,7 @@ S = DeploymentState
 
 
 @transaction.atomic
-def start(by, deployment, reason=""):
+def start(by: User, deployment: Deployment, reason: str = "") -> None:
     """Run a stopped or failed deployment again. Raises NotAllowed, RuleError."""
     require(can_operate(by, deployment), "Only its publishing team and operators start a deployment.", ask=ASK)
     if deployment.version.suspended_at:
@@ -30,7 +31,7 @@ def start(by, deployment, reason=""):
 
 
 @transaction.atomic
-def stop(by, deployment, reason):
+def stop(by: User, deployment: Deployment, reason: str) -> None:
     """Stop a deployment until somebody starts it again; its consumers are told. Raises NotAllowed, RuleError."""
     require(can_operate(by, deployment), "Only its publishing team and operators stop a deployment.", ask=ASK)
     _require_reason(reason)
@@ -42,7 +43,9 @@ def stop(by, deployment, reason):
 
 
 @transaction.atomic
-def scale(by, deployment, *, minimum, maximum, target_ongoing_requests, reason=""):
+def scale(
+    by: User, deployment: Deployment, *, minimum: int, maximum: int, target_ongoing_requests: int, reason: str = ""
+) -> None:
     """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
 
     minimum 0 lets the version sleep; its first call then waits about ten seconds. Raises NotAllowed, Invalid.
@@ -58,7 +61,7 @@ def scale(by, deployment, *, minimum, maximum, target_ongoing_requests, reason="
 
 
 @transaction.atomic
-def roll_back(by, deployment, reason):
+def roll_back(by: User, deployment: Deployment, reason: str) -> ModelVersion:
     """Take a version out of service because the one before it is better; who follows versions automatically goes back.
 
     Returns the version that answers instead. Raises RuleError when there is none, NotAllowed.
@@ -74,14 +77,14 @@ def roll_back(by, deployment, reason):
     return previous
 
 
-def version_before(version):
+def version_before(version: ModelVersion) -> ModelVersion | None:
     """The newest earlier version of the same model that is callable and runs; None when there is none."""
     earlier = ModelVersion.objects.callable().filter(model=version.model, upstream__is_ready=True).newest_first()
     key = (version.major, version.minor, version.patch)
     return next((other for other in earlier if (other.major, other.minor, other.patch) < key), None)
 
 
-def set_credential(by, version, text):
+def set_credential(by: User, version: ModelVersion, text: str) -> None:
     """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again."""
     require(by.is_active and by.is_on(version.model.owner_team), f"Only {version.model.owner_team} sets it.", ask=ASK)
     upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
@@ -93,12 +96,12 @@ def set_credential(by, version, text):
         record(by, "upstream.credential", version, removed=not text)
 
 
-def _require_reason(reason):
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise Invalid("Say why: its consumers are told.", field="reason")
 
 
-def _check_size(minimum, maximum, target):
+def _check_size(minimum: int, maximum: int, target: int) -> None:
     if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
         raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="max_replicas")
     if not 1 <= target <= MOST_AT_ONCE:

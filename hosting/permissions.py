@@ -1,18 +1,21 @@
 """Who may steer what runs. The reconciler needs no permission: it follows the version's state."""
 
+from hosting.models import Deployment
+from marketplace.accounts.models import User
 
-def can_operate(user, deployment):
+
+def can_operate(user: User, deployment: Deployment) -> bool:
     """The publishing team, the manager and the operators start, stop and size a deployment (reliability.md §2.3)."""
     if not user.is_active:
         return False
     return user.is_system or user.is_on(deployment.version.model.owner_team) or user.has_role("operator", "admin", "curator")
 
 
-def can_read_logs(user, deployment):
+def can_read_logs(user: User, deployment: Deployment) -> bool:
     """What a replica writes may tell about a model's inside: the publishing team and the operators."""
     return can_operate(user, deployment)
 
 
-def can_see_operations(user):
+def can_see_operations(user: User) -> bool:
     """The whole fleet and what its stores are doing. Not asked of a model: operators, managers, administrators."""
     return user.is_authenticated and user.has_role("operator", "admin", "curator")

@@ -14,12 +14,12 @@ class BusinessAnswer(Exception):
     slug = "rule"
     title = "The rules do not allow this now"
 
-    def __init__(self, message, *, field=None, remedy="", ask=""):
+    def __init__(self, message: str, *, field: str | None = None, remedy: str = "", ask: str = "") -> None:
         super().__init__(message)
         self.message, self.field, self.remedy, self.ask = message, field, remedy, ask
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """The message with its remedy and who can help, as one text."""
         parts = [self.message, self.remedy, f"Ask {self.ask}." if self.ask else ""]
         return " ".join(part for part in parts if part)

@@ -3,7 +3,7 @@
 from marketplace.lib.errors import NotAllowed
 
 
-def require(allowed, reason, ask=""):
+def require(allowed: bool, reason: str, ask: str = "") -> None:
     """Raise NotAllowed(reason) unless `allowed`. `ask` names who can help."""
     if not allowed:
         raise NotAllowed(reason, ask=ask)

@@ -5,17 +5,21 @@ into the database too. The states are a module-level class (`class VersionState(
 Meta can name them; the model says `State = VersionState`.
 """
 
+from typing import Any, TypeVar
+
 from django.db import models
 from django.utils import timezone
 
 from marketplace.lib.errors import RuleError
+
+Stateful = TypeVar("Stateful", bound=Any)
 
 
 class StaleState(RuleError):
     """Somebody else moved the object first (409)."""
 
 
-def transition(obj, to, **fields):
+def transition(obj: Stateful, to: str, **fields: Any) -> Stateful:
     """Move `obj.state` to `to` and set `fields`, in one conditional UPDATE on the old state.
 
     A model with `state_since` is told when.
@@ -39,6 +43,6 @@ def transition(obj, to, **fields):
     return obj
 
 
-def state_constraint(states, name):
+def state_constraint(states: type[models.TextChoices], name: str) -> models.CheckConstraint:
     """A database check that `state` is one of `states`."""
     return models.CheckConstraint(condition=models.Q(state__in=[state.value for state in states]), name=name)
