@@ -4,6 +4,7 @@ The gateway's processes count them into files (tally.py). `Ledger` adds to an ho
 before, so files may be booked twice, and a process that starts anew begins at nothing as Prometheus' counters do.
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -69,11 +70,13 @@ LIMITS = {
 
 # Booking
 
+# In one order for all, so that two gateways' machines never wait for each other.
 BOOK = """
 INSERT INTO consumption_refusedhour AS r (hour, subscription_id, "limit", calls, last_at, told)
 SELECT to_timestamp(%(hour)s), new.subscription, new."limit", new.calls, to_timestamp(new.last_s), jsonb_build_object(%(holder)s::text, new.calls)
 FROM unnest(%(subscriptions)s::bigint[], %(limits)s::text[], %(calls)s::bigint[], %(last)s::bigint[]) AS new (subscription, "limit", calls, last_s)
 WHERE EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = new.subscription)
+ORDER BY 2, 3
 ON CONFLICT (hour, subscription_id, "limit") DO UPDATE
 SET calls = r.calls + greatest(excluded.calls - coalesce((r.told ->> %(holder)s)::bigint, 0), 0),
     last_at = greatest(r.last_at, excluded.last_at),
@@ -90,12 +93,14 @@ class Ledger:
 
     def book(self) -> None:
         """Book what changed since the last time, and remove files of hours that are over. Raises DatabaseError, OSError."""
-        found = {path: path.stat().st_mtime_ns for path in self.folder.glob("*.json")}
-        for path, changed in found.items():
-            if self._booked.get(path) != changed:
-                _book(path)
-            elif _is_settled(path):
-                path.unlink(missing_ok=True)
+        found = {}
+        for path in self.folder.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # another one that books, as during a reload, removed it
+                found[path] = path.stat().st_mtime_ns
+                if self._booked.get(path) != found[path]:
+                    _book(path)
+                elif _is_settled(path):
+                    path.unlink()
         self._booked = found
 
 
