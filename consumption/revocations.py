@@ -5,6 +5,7 @@ A line of JSON {"kid", "at"} in REVOCATIONS_FILE, through to the disk when the r
 
 import json
 import os
+import re
 from pathlib import Path
 
 from django.conf import settings
@@ -12,18 +13,23 @@ from django.db import transaction
 from django.utils import timezone
 
 
+KID = re.compile(rb'\{"kid": "([0-9A-Za-z]{8})"')
+
+
 def note(kid: str) -> None:
     """Append the kid when the transaction is committed. A disk that refuses it is told to the log; the revocation stands."""
     transaction.on_commit(lambda: _append({"kid": kid, "at": timezone.now().isoformat()}), robust=True)
 
 
-def noted(path: Path | None = None) -> list[str]:
-    """The kids of all whole lines, oldest first."""
+def noted() -> list[str]:
+    """The kids of all that was written whole, oldest first. Raises OSError.
+
+    A line that a full disk or a power cut broke off, and the next one is joined to, hides no other.
+    """
     try:
-        lines = Path(path or settings.REVOCATIONS_FILE).read_bytes().split(b"\n")[:-1]
+        return [kid.decode() for kid in KID.findall(Path(settings.REVOCATIONS_FILE).read_bytes())]
     except FileNotFoundError:
         return []
-    return [json.loads(line)["kid"] for line in lines]
 
 
 def _append(line: dict[str, str]) -> None:

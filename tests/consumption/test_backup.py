@@ -43,9 +43,14 @@ def test_a_revocation_is_noted_when_it_is_committed_and_not_before(db, revoked_f
     assert revocations.noted() == []
     for work in later:
         work()
-    with open(revoked_file, "ab") as file:
-        file.write(b'{"kid": "half a li')
     assert revocations.noted() == [key.kid]
+
+
+def test_a_line_that_broke_off_hides_no_other_revocation(db, revoked_file, django_capture_on_commit_callbacks):
+    revoked_file.write_bytes(b'{"kid": "first001", "at": "2026-11-23T10:00:00+00:00"}\n{"kid": "half')
+    with django_capture_on_commit_callbacks(execute=True):
+        revocations.note("third003")
+    assert revocations.noted() == ["first001", "third003"]
 
 
 def test_a_key_that_the_restored_database_shows_as_live_is_revoked_again(db, revoked_file):
