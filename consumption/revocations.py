@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-
 KID = re.compile(rb'\{"kid": "([0-9A-Za-z]{8})"')
 
 
