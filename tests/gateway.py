@@ -32,7 +32,7 @@ from marketplace.dev.processes import die_with_parent
 from marketplace.dev.rundir import ROOT
 from tests import cast
 from tests.faultproxy import FaultProxy
-from tests.stack import on_database, on_redis, use_database
+from tests.stack import models_on, on_database, on_redis
 
 STAGE_REDIS = 7
 LOADS = itertools.count()
@@ -360,15 +360,13 @@ class Stage:
     @contextlib.contextmanager
     def orm(self):
         """Models on the stage's database, committed at once; Redis is the stage's too."""
-        tested, tested_redis = connection.settings_dict["NAME"], settings.REDIS_URL
-        with self.blocker.unblock():
-            use_database(self.database)
+        tested = settings.REDIS_URL
+        with models_on(on_database(self.database), self.blocker):
             settings.REDIS_URL = self.redis_url
             try:
                 yield self
             finally:
-                use_database(tested)
-                settings.REDIS_URL = tested_redis
+                settings.REDIS_URL = tested
 
     def version(self, number="1.0.0", entry=None, url="", **facts):
         """A live version, of a model of its own unless told, routed to the stub."""

@@ -132,16 +132,9 @@ class Stack:
             time.sleep(0.2)
         return answer
 
-    @contextmanager
     def orm(self):
-        """Models on the stack's database, committed at once, with the stack's artifact folder."""
-        tested = {name: connection.settings_dict[name] for name in PLACE}
-        with self.blocker.unblock():
-            use_place(facts.database(self.environment["DATABASE_URL"]))
-            try:
-                yield
-            finally:
-                use_place(tested)
+        """Models on the stack's database; in_its_place gives them its artifacts and secrets."""
+        return models_on(self.environment["DATABASE_URL"], self.blocker)
 
 
 @contextmanager
@@ -165,16 +158,22 @@ def in_its_place(stack, settings):
         signing._private_key.cache_clear()
 
 
-def use_database(name):
-    """Another database of the same server."""
-    use_place({"NAME": name})
+@contextmanager
+def models_on(database_url, blocker):
+    """Models on this database, what they write is committed at once. `blocker` is pytest-django's."""
+    tested = {name: connection.settings_dict[name] for name in PLACE}
+    with blocker.unblock():
+        _move(facts.database(database_url))
+        try:
+            yield
+        finally:
+            _move(tested)
 
 
-def use_place(place):
-    """Models speak to this database from now on; `place` is a part of a DATABASES entry."""
+def _move(place):
     connection.close()
     connection.close_pool()
-    connection.settings_dict.update({name: place[name] for name in PLACE if name in place})
+    connection.settings_dict.update({name: place[name] for name in PLACE})
 
 
 @contextmanager

@@ -4,11 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from contextlib import contextmanager
 
-from django.db import connection
-
-from marketplace import settings as facts
 from marketplace.dev import environment, lineup
 from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
@@ -16,7 +12,7 @@ from marketplace.dev.services import start_stores
 from marketplace.dev.status import Status
 from marketplace.dev.supervisor import Supervisor
 from tests.gateway import QUICK, Gateway, Stub
-from tests.stack import PLACE, beside_others, use_place
+from tests.stack import beside_others, models_on
 
 
 class Installation:
@@ -67,12 +63,5 @@ class Installation:
         self.supervisor.stop()
         shutil.rmtree(self.run.path / "data" / "postgres")
 
-    @contextmanager
     def orm(self):
-        tested = {name: connection.settings_dict[name] for name in PLACE}
-        with self.blocker.unblock():
-            use_place(facts.database(self.stores["DATABASE_URL"]))
-            try:
-                yield
-            finally:
-                use_place(tested)
+        return models_on(self.stores["DATABASE_URL"], self.blocker)
