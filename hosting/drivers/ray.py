@@ -40,8 +40,6 @@ REPLICA_STATES = {"RUNNING": "running", "STOPPING": "stopping"}
 class RayDriver:
     """Talks to a head's dashboard (`api_url`) and tells the gateway the ingress (`ingress_url`)."""
 
-    kind = "engine"
-
     def __init__(self, api_url=None, ingress_url=None, token_path=None, metrics_urls=None):
         self.api_url = api_url or settings.ENGINE_API_URL
         self.ingress_url = (ingress_url or settings.ENGINE_URL).rstrip("/")

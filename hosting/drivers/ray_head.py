@@ -51,14 +51,8 @@ class EnginePorts:
     replicas_grpc: int = 25000
     replica_ports: int = 500
 
-    @classmethod
-    def from_base(cls, base, replicas, replica_ports=500):
-        """A block: fifteen single ports from `base`, and two ranges from `replicas`."""
-        singles = [name for name in cls.__dataclass_fields__ if not name.startswith("replica")]
-        numbered = {name: base + offset for offset, name in enumerate(singles)}
-        return cls(**numbered, replicas=replicas, replicas_grpc=replicas + replica_ports, replica_ports=replica_ports)
-
     def singles(self):
+        """{name: port} of those that are no range."""
         return {name: port for name, port in asdict(self).items() if not name.startswith("replica")}
 
 

@@ -23,7 +23,7 @@ GRACE_S = 1.0
 FORGETS = 0.9  # what is left of the longest time of a row after each further run
 LONGEST_LENGTH = 20  # digits of a content-length
 
-PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow_onnx"}
+PLATFORMS = {"onnx": "onnx_onnxv1"}
 
 
 class Figures:
@@ -57,12 +57,10 @@ class ModelApp:
     up to 2 048 wide gain at most 1.1 times; only a dense network of 4 096 × 4 096 gains (6 times).
     """
 
-    def __init__(self, model, *, timeout_s=TIMEOUT_S, figures=None, lenient=False, most_body_bytes=MOST_BODY_BYTES):
+    def __init__(self, model, *, timeout_s=TIMEOUT_S, figures=None):
         self.model = model
         self.figures = figures or Figures()
         self.timeout_s = timeout_s
-        self.lenient = lenient
-        self.most_body_bytes = most_body_bytes
         self.prefix = f"/v2/models/{model.manifest['model']}/versions/{model.manifest['version']}"
         self._metadata = json.dumps(metadata(model.manifest)).encode()
         self._head = {"model_name": model.manifest["model"], "model_version": model.manifest["version"]}
@@ -106,8 +104,8 @@ class ModelApp:
     async def _body(self, headers, receive):
         """The request's bytes. Raises Problem 413 before reading more than the bound."""
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and (len(declared) > LONGEST_LENGTH or int(declared) > self.most_body_bytes):
-            raise self._body_too_large()
+        if declared.isdigit() and (len(declared) > LONGEST_LENGTH or int(declared) > MOST_BODY_BYTES):
+            raise _body_too_large()
         chunks, size = [], 0
         while True:
             message = await receive()
@@ -115,13 +113,10 @@ class ModelApp:
                 raise Problem(499, "client-left", "The caller left before the request was complete")
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
-            if size > self.most_body_bytes:
-                raise self._body_too_large()
+            if size > MOST_BODY_BYTES:
+                raise _body_too_large()
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _body_too_large(self):
-        return too_large(f"The body is larger than {self.most_body_bytes} bytes.", "Send fewer rows per request.")
 
     async def _infer(self, headers, body):
         if len(body) > LARGE_BYTES or headers.get(b"content-encoding", b"") not in compression.PLAIN:
@@ -138,21 +133,17 @@ class ModelApp:
         """(RawRequest, chosen outputs, {input name: array}, number of rows). Raises Problem."""
         encoding = headers.get(b"content-encoding", b"")
         if encoding not in compression.PLAIN:
-            body = compression.inflated(body, encoding, self.most_body_bytes)
+            body = compression.inflated(body, encoding, MOST_BODY_BYTES)
         length = headers.get(b"inference-header-content-length")
         request = wire.read(body, length.decode("latin-1") if length is not None else None)
         chosen = coercion.chosen(request, self.model.signature)
-        columns, rows = coercion.columns_of(request, self.model.signature, strict=not self._is_lenient(headers, request))
+        columns, rows = coercion.columns_of(request, self.model.signature, strict=not _is_lenient(headers, request))
         return request, chosen, columns, rows
 
     def _written(self, request, chosen, results):
         head = self._head if request.id is None else {**self._head, "id": request.id}
         answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen])
         return 200, _answer_headers(json_length), answer
-
-    def _is_lenient(self, headers, request):
-        """Unknown inputs are ignored when the subscription (header) or the request says so."""
-        return self.lenient or headers.get(b"x-input-mode") == b"lenient" or request.parameters.get("lenient") is True
 
     async def _run(self, columns, rows):
         """Short runs on the event loop (a thread costs more than they do), long ones beside it, one after the other."""
@@ -214,6 +205,15 @@ def _described(spec):
 def app_from_manifest(manifest, signature_hex, *, timeout_s=TIMEOUT_S, figures=None, **where):
     """Verify, load and wrap: what replicas and tests call. Raises loader.CannotLoad."""
     return ModelApp(loader.load(manifest, signature_hex, **where), timeout_s=timeout_s, figures=figures)
+
+
+def _is_lenient(headers, request):
+    """Unknown inputs are ignored when the subscription (header) or the request says so."""
+    return headers.get(b"x-input-mode") == b"lenient" or request.parameters.get("lenient") is True
+
+
+def _body_too_large():
+    return too_large(f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request.")
 
 
 def _answer_headers(json_length):

@@ -10,8 +10,6 @@ STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 class FakeEngine:
     """`run(name, pids)` makes an application run; `say(name, state, message)` sets what the engine claims."""
 
-    kind = "engine"
-
     def __init__(self, url="http://127.0.0.1:1"):
         self.url = url
         self.specs = {}
