@@ -16,9 +16,15 @@ from marketplace.accounts.models import User
 REASON = "Revoked before the database was restored from a backup that did not know it yet."
 
 
+class StillServing(RuntimeError):
+    """A gateway runs: it holds leases that the recount would end, and its quotas would be overrun."""
+
+
 def replay(folder: Path | None = None) -> dict[str, Any]:
-    """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises DatabaseError, OSError."""
+    """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises StillServing, DatabaseError, OSError."""
     folder = Path(folder or settings.SPOOL_DIR)
+    if living := spool.living_holders(folder):
+        raise StillServing(f"The gateway still runs here (processes: {len(living)}): stop it, then run this again. Nothing was changed.")
     keys = revoke_again()
     events = ship_again(folder)
     quota.recount()

@@ -350,6 +350,11 @@ def dead_holders(folder: Path) -> list[str]:
     return [path.stem for path in folder.glob("*.alive") if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))]
 
 
+def living_holders(folder: Path) -> list[str]:
+    """Holders whose process is at work on this machine."""
+    return [path.stem for path in folder.glob("*.alive") if not _unlocked(path)]
+
+
 def forget_holder(folder: Path, holder: str) -> None:
     """Remove the life sign of a settled holder, and a segment that it was just making."""
     for path in folder.glob(f"{holder}-*{MAKING}"):

@@ -8,6 +8,7 @@ import signal
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
@@ -87,6 +88,16 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     assert_agree()
     assert UsageDay.objects.aggregate(calls=Sum("calls"))["calls"] == 30
     assert len(list((tmp_path / "spool" / "shipped").iterdir())) == 1, "kept for the next restore"
+
+
+def test_replay_refuses_while_a_gateway_runs(db, tmp_path, settings, revoked_file):
+    """It would end leases that the gateway goes on spending."""
+    settings.SPOOL_DIR = tmp_path
+    journal = spool.Spool(tmp_path)
+    with pytest.raises(CommandError, match="still runs here .processes: 1.: stop it"):
+        call_command("replay")
+    journal.close()
+    call_command("replay")
 
 
 @pytest.mark.django_db

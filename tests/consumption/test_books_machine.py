@@ -169,8 +169,8 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.has_backup)
     @rule()
     def restore(self):
-        for number in range(2):
-            self.writer_dies(number)
+        for writer in self.writers:
+            writer.close()
         for shipper in self.shippers:
             for reader in shipper._readers.values():
                 reader.close()
@@ -181,6 +181,7 @@ class Books(RuleBasedStateMachine):
                 cursor.execute(f"INSERT INTO {table} SELECT * FROM backup_{table}")
         replay.replay(self.journals)
         assert UsageEvent.objects.count() == len(self.calls), "what was shipped after the backup, and what waited"
+        self.writers = [self.new_writer(), self.new_writer()]
 
     # What is always true
 
