@@ -35,7 +35,7 @@ from tests.faultproxy import FaultProxy
 from tests.stack import models_on, on_database, on_redis
 
 STAGE_REDIS = 7
-LOADS = itertools.count()
+LOADS, MODELS = itertools.count(), itertools.count(1)
 QUICK = {"header_s": 1.0, "body_s": 1.5, "idle_s": 2.0, "first_byte_s": 1.0, "upstream_idle_s": 1.0, "connections_per_address": 300}
 
 ANSWER = json.dumps(
@@ -370,8 +370,7 @@ class Stage:
 
     def version(self, number="1.0.0", entry=None, url="", **facts):
         """A live version, of a model of its own unless told, routed to the stub."""
-        Stage.made = getattr(Stage, "made", 0) + 1
-        entry = entry or cast.model(name=f"Model {Stage.made}")
+        entry = entry or cast.model(name=f"Model {next(MODELS)}")
         return live_version(entry, number, url or self.stub.url, **facts)
 
     def called(self, subscription):

@@ -62,8 +62,15 @@ def test_a_failed_call_costs_no_quota(gateway, stage):
     stage.stub.behave = lambda connection, head, body: False
     assert statuses(gateway, infer_path(version), key, 5) == [502] * 5
     stage.stub.behave = answer_ok
-    until(lambda: 429 in (found := statuses(gateway, infer_path(version), key, 4)) or 200 in found, 10)
-    until(lambda: QuotaPeriod.objects.get(subscription=subscription).used == 3 or not statuses(gateway, infer_path(version), key, 1), 15)
+    answered = []
+
+    def all_are_used():
+        answered.extend(statuses(gateway, infer_path(version), key, 1))
+        return answered.count(200) == 3
+
+    until(all_are_used, 15, gateway.said)
+    assert statuses(gateway, infer_path(version), key, 6) == [429] * 6
+    until(lambda: QuotaPeriod.objects.get(subscription=subscription).used == 3, 5, gateway.said)
 
 
 @pytest.mark.fault("F25")
