@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from hosting.gateway import admin
+from hosting.gateway import admin, limits
 from hosting.gateway.callers import Proxies
 from hosting.gateway.slots import Columns
 from marketplace.lib import logs
@@ -54,9 +54,10 @@ class Child:
         except BlockingIOError:
             return False
 
-    def end(self, signum: int = signal.SIGTERM) -> None:
+    def end(self) -> None:
+        """Have it finish what it does."""
         if self.process.poll() is None:
-            self.process.send_signal(signum)
+            self.process.terminate()
 
     def close(self) -> None:
         """The process is gone: its slots are free."""
@@ -113,7 +114,9 @@ class Parent:
         for name in self._names():
             old = self.children[name]
             fresh = self._start(name)
-            self._wait_ready(fresh)
+            if not self._gets_ready(fresh):
+                log.error("a new gateway process %s does not get ready: the old one stays", name)
+                self.children[name], old = old, fresh
             old.end()
             leaving.append(old)
         for old in leaving:
@@ -128,10 +131,11 @@ class Parent:
         shipping.end()
         self._wait_gone(shipping)
 
-    def _wait_ready(self, child: Child) -> None:
+    def _gets_ready(self, child: Child) -> bool:
         by = time.monotonic() + READY_WITHIN_S
-        while not child.is_ready() and child.process.poll() is None and time.monotonic() < by:
+        while not (is_ready := child.is_ready()) and child.process.poll() is None and time.monotonic() < by:
             time.sleep(0.05)
+        return is_ready
 
     def _wait_gone(self, child: Child) -> None:
         try:
@@ -169,6 +173,14 @@ def check_proxies(text: str) -> None:
         sys.exit(f"GATEWAY_TRUSTED_PROXIES cannot be used: {error}")
 
 
+def check_limits() -> None:
+    """Ends the program with a sentence when a limit is no number; its children would only die of it again and again."""
+    try:
+        limits.from_environment()
+    except ValueError as error:
+        sys.exit(f"A limit of the gateway cannot be used: {error}.")
+
+
 def be_child(name: str, fd: int, told: int) -> None:
     """Run one child; it ends gracefully when the parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -190,6 +202,7 @@ def main() -> int:
         return 0
     logging.config.dictConfig(logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")))
     check_proxies(os.environ.get("GATEWAY_TRUSTED_PROXIES", ""))
+    check_limits()
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
     listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
     run_dir = Path(os.environ.get("RUN_DIR", ".run"))

@@ -4,6 +4,7 @@ GATEWAY_ADMIN_PORT, GATEWAY_ADMIN_HOST
 """
 
 import os
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,11 +13,14 @@ from hosting.gateway import metrics, scrape
 
 
 def serve(folder: Path) -> None:
-    """Answer on the internal port from a thread of this process, if there is such a port."""
+    """Answer on the internal port from a thread of this process, if there is such a port; ends the program when it is taken."""
     port = int(os.environ.get("GATEWAY_ADMIN_PORT", "0"))
     if port:
-        address = (os.environ.get("GATEWAY_ADMIN_HOST", "127.0.0.1"), port)
-        server = ThreadingHTTPServer(address, _handler(folder))
+        host = os.environ.get("GATEWAY_ADMIN_HOST", "127.0.0.1")
+        try:
+            server = ThreadingHTTPServer((host, port), _handler(folder))
+        except OSError as error:
+            sys.exit(f"The gateway's metrics cannot be served at {host}:{port}: {error.strerror}. Set GATEWAY_ADMIN_PORT to a free port.")
         Thread(target=server.serve_forever, name="admin", daemon=True).start()
 
 

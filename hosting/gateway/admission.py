@@ -54,7 +54,7 @@ class Account:
     """What one subscription may still do in this process."""
 
     __slots__ = (
-        "subscription_id", "rate", "burst", "concurrency", "quota", "rate_words", "size", "interval",
+        "subscription_id", "rate", "burst", "concurrency", "quota", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
         "seats", "policy_head", "lease", "is_test",

@@ -28,7 +28,7 @@ class DatabaseAway(Exception):
 
 @dataclass(slots=True)
 class Subscriber:
-    """A key with all that its calls need: who pays, what may be called, how much. Only the ring touches the last six.
+    """A key with all that its calls need: who pays, what may be called, how much. Only the ring touches the last seven.
 
     `proof`: digest of the text that was found good since the record was loaded, so that only its first call pays for the
     HMAC. It stays in this process, and 190 random bits cannot be found from it.
@@ -185,8 +185,10 @@ class KeyRing:
             raise problems.away("API keys cannot be checked at the moment.")
 
     async def refresh(self) -> None:
-        """Load again every record that was used since the last time; forget those not used for long."""
+        """Load again every record that was used since the last time; forget those that are too old to be of use (F4: 120 s)."""
         now = time.monotonic()
+        for kid in [kid for kid, record in self.records.items() if now - record.loaded > self.limits.key_stale_s]:
+            del self.records[kid]
         wanted = [kid.decode() for kid, record in self.records.items() if self._still_wanted(record, now)]
         await self._reload(wanted)
         for record in self.records.values():

@@ -218,7 +218,7 @@ class Call:
         assert version is not None and version.origin is not None
         try:
             connection = await self.node.pool.open(version.origin)
-        except (OSError, TimeoutError):
+        except (OSError, ValueError):  # ValueError: a host name that TLS cannot take
             if not self._try_again(self.node.limits.retry_pause_s):
                 self._lose(problems.not_running(version.number), spool.UPSTREAM_ERROR)
             return

@@ -21,7 +21,10 @@ MOST_SAVED = 100.0
 class Lane:
     """One version's upstream as this process sees it. Times are monotonic seconds; `probe` is the call that tries."""
 
-    __slots__ = ("version_id", "limits", "failures", "shut_until", "probe", "saved", "saved_at", "retries", "retries_denied", "shuts", "refused")  # fmt: skip
+    __slots__ = (
+        "version_id", "limits", "failures", "shut_until", "probe", "saved", "saved_at",
+        "retries", "retries_denied", "shuts", "refused",
+    )  # fmt: skip
 
     def __init__(self, version_id: int, limits: Limits) -> None:
         self.version_id = version_id

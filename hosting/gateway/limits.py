@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ class Limits:
     key_fresh_s: float = 5.0
     key_stale_s: float = 120.0
     key_refresh_s: float = 1.5
-    keys: int = 50_000
     unknown_keys: int = 10_000
     unknown_key_s: float = 10.0
     snapshot_s: float = 1.5
@@ -61,10 +61,17 @@ class Limits:
 
 
 def from_environment() -> Limits:
-    """The limits with what the environment says; raises ValueError on nonsense."""
+    """The limits with what the environment says. Raises ValueError, with the name, when that is no number."""
     defaults, told = Limits(), {}
     for field in fields(Limits):
-        text = os.environ.get(f"GATEWAY_{field.name.upper()}")
-        if text is not None:
-            told[field.name] = type(getattr(defaults, field.name))(text)
+        name = f"GATEWAY_{field.name.upper()}"
+        if name in os.environ:
+            told[field.name] = _number(name, os.environ[name], type(getattr(defaults, field.name)))
     return Limits(**told)
+
+
+def _number(name: str, text: str, kind: type[int | float]) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}") from None

@@ -53,7 +53,6 @@ class Counters:
         self.latency = [0] * (len(BUCKETS_US) + 1)
         self.latency_us = 0
         self.in_flight = 0
-        self.connections = 0
         self.closed_slow = 0
         self.refused_framing = 0
 

@@ -2,7 +2,7 @@
 
 No ASGI server has deadlines for headers and bodies, so this class does. A request's body is collected before
 anything else happens: a client that drips bytes holds a bounded buffer here, never a slot, a lease or a replica.
-Deadlines are one attribute per connection that a ticker looks at twice a second.
+Deadlines are one attribute per connection that a ticker looks at four times a second.
 """
 
 import asyncio

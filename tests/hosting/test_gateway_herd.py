@@ -132,6 +132,14 @@ def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young
     assert len(postgres.asked) == 2
 
 
+def test_keys_that_nobody_uses_any_more_are_forgotten():
+    one, raws = ring(Postgres()), texts(2)
+    assert calls(one, raws) == {200: 2}
+    one.records[raws[0][4:12]].loaded -= Limits().key_stale_s + 1
+    asyncio.run(one.refresh())
+    assert list(one.records) == [raws[1][4:12]] and calls(one, raws) == {200: 2}
+
+
 def test_keys_that_exist_and_keys_that_do_not_may_come_together():
     raws = texts(10) + [keys.mint().text.encode() for _ in range(10)]
     assert calls(ring(Postgres()), raws) == {200: 10, 401: 10}
