@@ -9,6 +9,7 @@ from hosting.gateway.addresses import Origin
 from hosting.gateway.authenticate import Subscriber
 
 RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_running"
+COLD_START_S = 10  # from no replica to a small model's first answer: 3 to 11 s on two processors (bench.hosting, cold_start_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,12 @@ def callable_numbers(model: Model, now: float) -> list[str]:
 
 
 def metadata(model: Model, version: Version, now: float) -> bytes:
-    """The protocol's model metadata as JSON."""
+    """The protocol's model metadata as JSON; of a version that its next call wakes, how many seconds that call may wait."""
     tensors = {
         side: [{"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]} for t in version.signature.get(side, [])]
         for side in ("inputs", "outputs")
     }
-    document = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform, **tensors}
+    document: dict[str, Any] = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform, **tensors}
+    if version.is_asleep:
+        document["parameters"] = {"cold_start_s": COLD_START_S}
     return json.dumps(document).encode()

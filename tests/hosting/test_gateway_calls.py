@@ -15,7 +15,7 @@ from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
-from hosting.models import Upstream
+from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.lib.nudge import nudge
 from tests import cast
 from tests.gateway import ANSWER, REQUEST, answer, http_answer, infer_path, live_version, subscriber, until
@@ -204,6 +204,16 @@ def test_metadata_tells_the_signature_and_the_versions_of_the_key(gateway, stage
     )
     assert document["versions"] == ["1.0.0", "1.1.0"] and document["name"] == version.model.slug
     assert document["inputs"][0] == {"name": "income", "datatype": "FP32", "shape": [-1]}
+
+
+def test_metadata_tells_that_the_first_call_waits_for_a_cold_start(gateway, stage, version):
+    Deployment.objects.create(version=version, app_name=f"cold-{version.pk}", state=DeploymentState.SCALED_TO_ZERO)
+    nudge("version")
+    _, key = subscriber(version)
+    path = f"/v2/models/{version.model.slug}"
+    until(lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 10}, 5, gateway.said)
+    change(Deployment.objects.filter(version=version), state=DeploymentState.READY)
+    until(lambda: "parameters" not in json.loads(gateway.get(path, key)[2]), 5, gateway.said)
 
 
 def test_ready_asks_the_upstream(gateway, stage, version):
