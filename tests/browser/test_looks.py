@@ -2,7 +2,10 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 
+from consumption.models import RefusedHour
+from consumption.refusals import LIMITS
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from tests import cast
@@ -28,9 +31,12 @@ def addresses():
     deployment = Deployment.objects.create(version=live, app_name="live", state="unhealthy", reason="It did not answer.")
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
     Incident.objects.create(version=live, summary=f"{live} does not answer. ready answered 503.")
+    for limit in LIMITS:
+        RefusedHour.objects.create(hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now())
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
+    ends = [f"/publish/{entry.slug}/{live.number}/deprecate/", f"{model}versions/{live.number}/suspend/"]
     return {
-        "alice": [*runtime, "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
+        "alice": [*runtime, *ends, f"{model}usage/", "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
         "maya": [model, f"{model}api/", f"{model}evidence/", f"{model}usage/", "/usage/", "/access/", held.application.get_absolute_url()],
         "rita": ["/reviews/", f"/reviews/{review.pk}/", "/operations/", "/insights/"],
     }
