@@ -47,14 +47,14 @@ class Head:
     """The parts of one started head."""
 
     def __init__(self, folder):
-        self.raylet = found(folder, RAYLET)
+        self.raylet = Part("The raylet", found(folder, RAYLET))
         self.store = Part("The head's store", found(folder, STORE))
         self.dashboard = Part("The dashboard", found(folder, DASHBOARD))
         self.ingress = Ingress(Path(folder, ray_head.INGRESS))
 
     def watch(self):
         """Until the raylet dies, or the store cannot be kept up."""
-        while is_alive(self.raylet) and self.store.early_deaths < MOST_EARLY_DEATHS:
+        while self.raylet.is_alive and self.store.early_deaths < MOST_EARLY_DEATHS:
             for part in (self.ingress, self.store, self.dashboard):
                 with suppress(OSError):  # a full disk, no more processes: the replicas answer all the same, and the next look tries again
                     part.look()
@@ -67,16 +67,21 @@ class Part:
 
     def __init__(self, name, pid):
         self.name = name
-        self.pid = pid
+        self._pid, self._began = pid, began(pid)
         self.early_deaths = 0
         self._argv = ray_head.entries(pid, "cmdline")
         self._env = dict(entry.split("=", 1) for entry in ray_head.entries(pid, "environ") if "=" in entry)
         self._well_at = 0.0
         self._due = None
 
+    @property
+    def is_alive(self):
+        """False too when its number is another process' by now."""
+        return self._began is not None and began(self._pid) == self._began
+
     def look(self):
         """Start it again when it has died: at once when it was well, otherwise after a pause."""
-        if is_alive(self.pid):
+        if self.is_alive:
             return
         now = time.monotonic()
         if self._due is None:
@@ -90,7 +95,7 @@ class Part:
     def _start(self):
         nothing = subprocess.DEVNULL  # it writes a log file of its own
         started = subprocess.Popen(self._argv, env=self._env, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
-        self.pid, self._due = started.pid, None
+        self._pid, self._began, self._due = started.pid, began(started.pid), None
         self._well_at = time.monotonic() + WELL_AFTER_S
 
 
@@ -102,9 +107,13 @@ def found(folder, words):
     raise LookupError(f"Ray's head has no {words}.")
 
 
-def is_alive(pid):
-    """False too for one that ended and was not waited for: it has no command line any more."""
-    return bool(ray_head.entries(pid, "cmdline"))
+def began(pid):
+    """When a process began, in clock ticks since the machine's start; None for one that ended, waited for or not."""
+    try:
+        state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else int(others[18])
 
 
 if __name__ == "__main__":
