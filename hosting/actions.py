@@ -103,6 +103,6 @@ def _require_reason(reason: str) -> None:
 
 def _check_size(minimum: int, maximum: int, target: int) -> None:
     if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
-        raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="max_replicas")
+        raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="maximum")
     if not 1 <= target <= MOST_AT_ONCE:
         raise Invalid(f"Choose 1 to {MOST_AT_ONCE} calls at once for each replica.", field="target_ongoing_requests")

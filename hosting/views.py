@@ -63,7 +63,7 @@ def steer(request, slug, number):
         done, _ = submitted(request, form, lambda verb=verb, **data: verb(request.user, found, **data))
         if done:
             messages.success(request, said)
-            return redirect(_steer_url(found))
+            return redirect(f"{_steer_url(found)}#main")  # where it is said; else the browser stays at the form
     shown = fleet.deployments_of([found.version_id])
     _add_gateways_view(shown, gateways.report())
     lines = fleet.last_lines(found)

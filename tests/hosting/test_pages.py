@@ -68,7 +68,9 @@ def test_stop_and_start_from_the_page(client, deployment):
 def test_size_from_the_page(client, deployment):
     client.force_login(cast.alice())
     size = {"verb": "size", "minimum": 3, "maximum": 2, "target_ongoing_requests": 4}
-    assert client.post(address(deployment), size).status_code == 422
+    refused = client.post(address(deployment), size)
+    assert refused.status_code == 422 and "smaller number first" in refused.context["forms"]["size"].errors["maximum"][0]
+    assert 'action="#size"' in refused.content.decode()  # the browser stays at the form that says so
     assert client.post(address(deployment), size | {"minimum": 0}).status_code == 302
     deployment.refresh_from_db()
     assert (deployment.min_replicas, deployment.max_replicas) == (0, 2)
