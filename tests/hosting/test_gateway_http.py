@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import random
 import socket
-from contextlib import closing
+import time
+from itertools import pairwise
 
 import pytest
 
@@ -21,22 +23,79 @@ def caller(stage):
     return infer_path(version), subscriber(version)[1]
 
 
+class Line:
+    """A connection whose answers http.client reads one after the other, although it closes what it has read."""
+
+    def __init__(self, client):
+        self.file = client.makefile("rb")
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def makefile(self, _mode):
+        return self
+
+    def close(self):
+        pass
+
+    def answer(self, method):
+        """(status, {name: value}, body) of the next answer."""
+        answer = http.client.HTTPResponse(self, method=method)
+        answer.begin()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
 def asked(gateway, *requests):
     """[(status, {name: value}, body)] of requests (method, bytes) sent one after the other on one connection."""
     found = []
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+        line = Line(client)
         for method, data in requests:
             client.sendall(data)
-            answer = http.client.HTTPResponse(client, method=method)
-            answer.begin()
-            with closing(answer):
-                found.append((answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()))
+            found.append(line.answer(method))
+    return found
+
+
+def sent_together(gateway, requests, source):
+    """The statuses of requests (method, bytes) sent without waiting for answers, cut anywhere; nothing follows the last answer."""
+    data = b"".join(data for _, data in requests)
+    cuts = sorted([0, *source.sample(range(1, len(data)), 5), len(data)])
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+        line = Line(client)
+        for at, end in pairwise(cuts):
+            client.sendall(data[at:end])
+            time.sleep(0.001)
+        found = [line.answer(method)[0] for method, _ in requests]
+        client.shutdown(socket.SHUT_WR)
+        assert line.read() == b""
     return found
 
 
 def infer(target, key, *lines, version="1.1", body=REQUEST):
     head = [f"POST {target} HTTP/{version}", "Host: g", f"Authorization: Bearer {key}", f"Content-Length: {len(body)}", *lines]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def test_requests_sent_together_are_answered_in_order_and_each_once(gateway, caller):
+    path, key = caller
+    chunks = b"%x\r\n%b\r\n0\r\n" % (len(REQUEST), REQUEST)
+    known = [
+        ("POST", infer(path, key), 200),
+        ("POST", infer(f"http://elsewhere{path}", key), 200),
+        ("POST", infer(path.replace("/infer", "/versions/9.9.9/infer"), key), 404),
+        ("POST", infer(path, key, "Connection: Upgrade", "Upgrade: websocket"), 200),
+        ("POST", raw_request(path, key, chunks + b"\r\n", "Transfer-Encoding: chunked"), 200),
+        ("POST", raw_request(path, key, chunks + b"X-Sum: 1\r\n\r\n", "Transfer-Encoding: chunked"), 200),
+        ("HEAD", f"HEAD {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode(), 405),
+        ("PUT", f"PUT {path} HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\n\r\nhello".encode(), 405),
+        ("OPTIONS", f"OPTIONS {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode(), 204),
+        ("GET", b"GET /v2/nothing HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc", 404),
+        ("GET", LIVE, 200),
+    ]
+    source = random.Random(3)
+    for _ in range(60):
+        chosen = source.choices(known, k=source.randint(2, 14))
+        assert sent_together(gateway, [(method, data) for method, data, _ in chosen], source) == [status for *_, status in chosen]
 
 
 @pytest.mark.parametrize("path", ["/v2/health/live", "/v2/models/x/infer", "/v2/models/x/versions/1.0.0/infer", "/v2/nothing"])
