@@ -1,11 +1,15 @@
 """Verbs of the catalog: register a model, keep its entry, move its alias."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from catalog import search
-from catalog.models import Alias, Contribution, RegisteredModel
+from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_register
+from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
@@ -19,7 +23,9 @@ EDITABLE_FIELDS = (
 
 
 @transaction.atomic
-def register(by, *, owner_team, name, visible_units=(), visible_teams=(), **fields):
+def register(
+    by: User, *, owner_team: Team, name: str, visible_units: Iterable[BusinessUnit] = (), visible_teams: Iterable[Team] = (), **fields: Any
+) -> RegisteredModel:
     """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid."""
     require(can_register(by, owner_team), f"Only members of {owner_team} register its models.", ask=f"{owner_team}")
     name = name.strip()
@@ -34,7 +40,7 @@ def register(by, *, owner_team, name, visible_units=(), visible_teams=(), **fiel
     return model
 
 
-def register_after_search(by, *, name, summary, similar_reason="", **fields):
+def register_after_search(by: User, *, name: str, summary: str, similar_reason: str = "", **fields: Any) -> RegisteredModel:
     """Search before you build: what people enter passes here. Who registers a model like another one says why."""
     seen = RegisteredModel.objects.visible_to(by).published()
     similar = search.similar_to(seen, name, summary, limit=3)
@@ -45,7 +51,7 @@ def register_after_search(by, *, name, summary, similar_reason="", **fields):
 
 
 @transaction.atomic
-def edit(by, model, **fields):
+def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
     """Change what the entry says. Unknown fields are a programming error (TypeError)."""
     require(can_edit(by, model), f"Only members of {model.owner_team} edit this entry.", ask=str(model.owner_team))
     unknown = fields.keys() - set(EDITABLE_FIELDS)
@@ -62,12 +68,12 @@ def edit(by, model, **fields):
     return model
 
 
-def contributed(version, user, kind):
+def contributed(version: ModelVersion, user: User, kind: str) -> None:
     """Remember that `user` had a hand in `version`: they will not judge it."""
     Contribution.objects.get_or_create(version=version, user=user, kind=kind)
 
 
-def list_model(by, model):
+def list_model(by: User, model: RegisteredModel) -> RegisteredModel:
     """Make the entry visible in the catalog; called when its first version is published."""
     if model.state == RegisteredModel.State.PUBLISHED:
         return model
@@ -75,18 +81,18 @@ def list_model(by, model):
     return transition(model, RegisteredModel.State.PUBLISHED)
 
 
-def point_alias(by, version, name=Alias.STABLE):
+def point_alias(by: User, version: ModelVersion, name: str = Alias.STABLE) -> None:
     """Move an alias of the version's model to it."""
     Alias.objects.update_or_create(model=version.model, name=name, defaults={"version": version})
     record(by, "alias.move", version.model, alias=name, to=version.number)
 
 
-def _require_owner(team, owner):
+def _require_owner(team: Team, owner: User) -> None:
     if not owner.is_on(team):
         raise Invalid(f"{owner} is not on {team}.", field="owner", remedy="Choose one of its members.")
 
 
-def _create_with_free_slug(name, *, owner_team, **fields):
+def _create_with_free_slug(name: str, *, owner_team: Team, **fields: Any) -> RegisteredModel:
     """The plain slug, else with the unit's, else counted: silently, because "already taken" would give away a hidden model."""
     base = slugify(name)[:60]
     if not base:

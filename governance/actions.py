@@ -1,6 +1,7 @@
 """Verbs of governance: assess, check, review, approve, suspend. What was decided is never changed, only added to."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,7 +30,7 @@ VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 
 
 @transaction.atomic
-def assess_risk(by, version, answers):
+def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> TierAssessment:
     """Answer the questionnaire. Returns the TierAssessment. Raises NotAllowed, Invalid (naming the question)."""
     version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
     require(can_assess(by, version), f"Only {version.model.owner_team} answers, while the version is a draft.")
@@ -45,7 +46,10 @@ def assess_risk(by, version, answers):
     return assessment
 
 
-def record_gate(version, gate, verdict, summary, *, severity="block", tool, metrics=None, duration_ms=0):
+def record_gate(
+    version: ModelVersion, gate: str, verdict: str, summary: str, *, severity: str = "block", tool: str,
+    metrics: dict[str, Any] | None = None, duration_ms: int = 0,
+) -> GateResult:  # fmt: skip
     """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult."""
     return GateResult.objects.create(
         version=version, gate=gate, verdict=verdict, severity=severity, summary=summary, tool=tool,
@@ -53,14 +57,14 @@ def record_gate(version, gate, verdict, summary, *, severity="block", tool, metr
     )  # fmt: skip
 
 
-def current_gates(version):
+def current_gates(version: ModelVersion) -> list[GateResult]:
     """The newest result per gate about the version's present bytes, by gate name."""
     rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by("gate", "-id")
     return list(rows.distinct("gate"))
 
 
 @transaction.atomic
-def check(version):
+def check(version: ModelVersion) -> ModelVersion:
     """submitted → checking → in review (reviews opened) or changes requested (a gate blocks).
 
     Stays in checking while a required gate has no result yet. May run twice. Returns the version.
@@ -79,7 +83,7 @@ def check(version):
     return _send_back(system, version, blocking) if blocking else _open_reviews(system, version)
 
 
-def decide(by, review, outcome, reason, no_conflict):
+def decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
     """Decide one review: outcome is a ReviewState of approved, changes_requested or rejected. Returns the Decision.
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
@@ -92,7 +96,7 @@ def decide(by, review, outcome, reason, no_conflict):
 
 
 @transaction.atomic
-def suspend(by, version, reason):
+def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     """Stop a version now: the gateway drops it with its next snapshot. One person suffices."""
     require(can_suspend(by, version), "Security, the manager, model risk or the accountable owner stop a version.")
     if len(reason.strip()) < REASON_MIN:
@@ -108,7 +112,7 @@ def suspend(by, version, reason):
 
 
 @transaction.atomic
-def resume(by, version, reason):
+def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     """Let a suspended version run again."""
     require(can_resume(by, version), "The governance lead, from outside the owner team, lets a version run again.")
     if not version.suspended_at:
@@ -122,7 +126,7 @@ def resume(by, version, reason):
 
 
 @transaction.atomic
-def _decide(by, review, outcome, reason, no_conflict):
+def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
     version = ModelVersion.objects.select_for_update().select_related("model__owner_team").get(pk=review.version_id)
     review = Review.objects.select_for_update().get(pk=review.pk)
     review.version = version
@@ -141,7 +145,7 @@ def _decide(by, review, outcome, reason, no_conflict):
     return decision
 
 
-def _check_decidable(review, outcome, reason, no_conflict):
+def _check_decidable(review: Review, outcome: str, reason: str, no_conflict: bool) -> None:
     version = review.version
     if version.state != STATE.IN_REVIEW or review.state != Review.State.OPEN:
         raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
@@ -159,22 +163,22 @@ def _check_decidable(review, outcome, reason, no_conflict):
         raise Invalid("Only the final approver rejects.", field="outcome", remedy="Request changes instead.")
 
 
-def _check_final(review, outcome):
+def _check_final(review: Review, outcome: str) -> None:
     open_others = review.version.reviews.filter(round=review.round, state=Review.State.OPEN).exclude(pk=review.pk)
     if outcome == Review.State.APPROVED and open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
         raise RuleError(f"The final approval comes last; still open: {kinds}.")
 
 
-def _follow(by, review, outcome, reason):
+def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
     """What one decision means for its version."""
     version = review.version
     if outcome == Review.State.REJECTED:
-        _void_open(version)
+        void_reviews(version)
         transition(version, STATE.REJECTED)
         _tell_publishers(version, "was rejected", reason)
     elif outcome == Review.State.CHANGES_REQUESTED:
-        _void_open(version)
+        void_reviews(version)
         transition(version, STATE.CHANGES_REQUESTED)
         _tell_publishers(version, "needs changes", reason)
     elif not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists():
@@ -183,7 +187,7 @@ def _follow(by, review, outcome, reason):
         _tell_deciders(version.reviews.get(round=review.round, kind=Review.Kind.FINAL))
 
 
-def _approve(by, version, round_number):
+def _approve(by: User, version: ModelVersion, round_number: int) -> None:
     people = set(version.reviews.filter(round=round_number).values_list("decision__by", flat=True))
     needed = policies.min_people(version)
     if len(people) < needed:
@@ -199,7 +203,7 @@ def _approve(by, version, round_number):
     enqueue("hosting.reconcile")
 
 
-def _check_documentation(version):
+def _check_documentation(version: ModelVersion) -> None:
     found = policies.card_completeness(version)
     missing = ", ".join(item["label"] for item in found.missing)
     summary = f"The card is {found.score} % complete; {found.needed} % are needed at {version.risk_tier} risk."
@@ -209,7 +213,7 @@ def _check_documentation(version):
     )  # fmt: skip
 
 
-def _send_back(by, version, blocking):
+def _send_back(by: User, version: ModelVersion, blocking: list[GateResult]) -> ModelVersion:
     transition(version, STATE.CHANGES_REQUESTED)
     report = " ".join(f"{result.gate.capitalize()}: {result.summary}" for result in blocking)
     record(by, "version.gates_failed", version, reason=report, gates=[result.gate for result in blocking])
@@ -217,7 +221,7 @@ def _send_back(by, version, blocking):
     return version
 
 
-def _open_reviews(by, version):
+def _open_reviews(by: User, version: ModelVersion) -> ModelVersion:
     round_number = (version.reviews.order_by("-round").values_list("round", flat=True).first() or 0) + 1
     now = timezone.now()
     reviews = [
@@ -233,27 +237,27 @@ def _open_reviews(by, version):
     return version
 
 
-def _only_final_is_open(version, round_number):
+def _only_final_is_open(version: ModelVersion, round_number: int) -> bool:
     rest = version.reviews.filter(round=round_number).exclude(state=Review.State.APPROVED)
     return [review.kind for review in rest] == [Review.Kind.FINAL]
 
 
-def _void_open(version):
+def void_reviews(version: ModelVersion) -> None:
+    """Nobody needs to decide the version's open reviews any more."""
     for review in version.reviews.filter(state=Review.State.OPEN):
         transition(review, Review.State.VOID, decided_at=timezone.now())
         settle(f"review-open:{review.pk}")
 
 
-def _tell_publishers(version, what, body):
+def _tell_publishers(version: ModelVersion, what: str, body: str) -> None:
     team = User.objects.on_teams([version.model.owner_team])
     key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
     tell(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
 
 
-def _tell_deciders(review):
+def _tell_deciders(review: Review) -> None:
     roles = roles_for(review.kind, review.version.risk_tier)
-    people = User.objects.filter(grants__role__in=roles, grants__revoked_at=None, is_active=True)
     tell(
-        people, "review", f"To decide: {review}", url=f"/reviews/{review.pk}/", key=f"review-open:{review.pk}",
+        User.objects.holding(*roles), "review", f"To decide: {review}", url=f"/reviews/{review.pk}/", key=f"review-open:{review.pk}",
         body=f"Due {review.due_at:%d %B %Y}.",
     )  # fmt: skip

@@ -1,18 +1,19 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
 import logging
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from catalog.actions import contributed, list_model, point_alias
-from catalog.models import Artifact, Contribution, ModelCard, ModelVersion
+from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
 from governance import cards, policies
-from governance.models import Review
+from governance.actions import void_reviews
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.lib.background import enqueue
@@ -35,7 +36,7 @@ NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
 
 @transaction.atomic
-def start_version(by, model, number, changelog=""):
+def start_version(by: User, model: RegisteredModel, number: str, changelog: str = "") -> ModelVersion:
     """Begin a new version as a draft, with the card of the newest version to start from. Returns the ModelVersion."""
     require(can_edit(by, model), f"Only members of {model.owner_team} add versions.", ask=str(model.owner_team))
     parsed = semver.parse(number)
@@ -52,7 +53,7 @@ def start_version(by, model, number, changelog=""):
     return version
 
 
-def upload(by, version, path, filename):
+def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> list[str]:
     """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
 
     The inspection is static, in a limited child process; what it refuses (packages.Refused) leaves nothing behind.
@@ -70,7 +71,7 @@ def upload(by, version, path, filename):
 
 
 @transaction.atomic
-def name_endpoint(by, version, url):
+def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
     """Make the version an external endpoint at `url` that speaks the Open Inference Protocol; its files go."""
     _hold_editable(by, version)
     version.artifacts.all().delete()
@@ -78,7 +79,7 @@ def name_endpoint(by, version, url):
 
 
 @transaction.atomic
-def describe_interface(by, version, signature, example):
+def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any], example: dict[str, Any]) -> ModelVersion:
     """Set the signature (names, units, ranges, descriptions) and an example request. Raises Invalid."""
     _hold_editable(by, version)
     signatures.validate_signature(signature)
@@ -87,14 +88,14 @@ def describe_interface(by, version, signature, example):
 
 
 @transaction.atomic
-def promise_sla(by, version, **sla):
+def promise_sla(by: User, version: ModelVersion, **sla: Any) -> ModelVersion:
     """Declare availability (percent), p95_ms, rps, support hours and, if it is not 30, timeout_s: what callers wait at most."""
     _hold_editable(by, version)
     return _save(by, version, sla=sla)
 
 
 @transaction.atomic
-def edit_card(by, version, values):
+def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelCard:
     """Set card fields (field id → value). Unknown ids are refused; an emptied field is removed. Returns the ModelCard."""
     _hold_editable(by, version)
     unknown = sorted(set(values) - set(cards.FIELDS_BY_ID))
@@ -109,13 +110,14 @@ def edit_card(by, version, values):
 
 
 @transaction.atomic
-def edit_changelog(by, version, changelog):
+def edit_changelog(by: User, version: ModelVersion, changelog: str) -> ModelVersion:
+    """Say what changed and why. Returns the ModelVersion."""
     _hold_editable(by, version)
     return _save(by, version, changelog=changelog.strip())
 
 
 @transaction.atomic
-def submit(by, version):
+def submit(by: User, version: ModelVersion) -> ModelVersion:
     """Freeze the version and hand it to governance. Raises NotAllowed, RuleError naming what is still missing."""
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     _require_editable(by, version)
@@ -138,18 +140,17 @@ def submit(by, version):
 
 
 @transaction.atomic
-def withdraw(by, version, reason=""):
+def withdraw(by: User, version: ModelVersion, reason: str = "") -> ModelVersion:
     """Take a version back before it is approved."""
     require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
     transition(version, STATE.WITHDRAWN)
-    for review in version.reviews.filter(state=Review.State.OPEN):
-        transition(review, Review.State.VOID, decided_at=timezone.now())
+    void_reviews(version)
     record(by, "version.withdraw", version, reason=reason)
     return version
 
 
 @transaction.atomic
-def publish(by, version):
+def publish(by: User, version: ModelVersion) -> ModelVersion:
     """Make an approved and hosted version visible and callable. Raises RuleError while hosting is not ready."""
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     require(can_publish(by, version), f"Only {version.model.owner_team} publishes it.")
@@ -167,7 +168,7 @@ def publish(by, version):
 
 
 @transaction.atomic
-def deprecate(by, version, *, sunset_at, reason, successor=None):
+def deprecate(by: User, version: ModelVersion, *, sunset_at: datetime, reason: str, successor: ModelVersion | None = None) -> ModelVersion:
     """Announce the end of a version: it answers until `sunset_at`, with warning headers."""
     require(can_deprecate(by, version), f"{version.model.owner_team} or the marketplace manager deprecates it.")
     days = NOTICE_DAYS[version.risk_tier or "low"]
@@ -183,12 +184,12 @@ def deprecate(by, version, *, sunset_at, reason, successor=None):
     return version
 
 
-def first_end(version):
+def first_end(version: ModelVersion) -> date:
     """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
     return (timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"] + 1)).date()
 
 
-def publish_what_is_ready():
+def publish_what_is_ready() -> int:
     """The sweep: approved versions that hosting has brought up become published. Returns how many."""
     system = User.objects.system("publisher")
     ready = [version for version in ModelVersion.objects.filter(state=STATE.APPROVED) if is_hosted(version)]
@@ -200,13 +201,13 @@ def publish_what_is_ready():
     return len(ready)
 
 
-def is_hosted(version):
+def is_hosted(version: ModelVersion) -> bool:
     """True when the version's upstream answered its last end-to-end probe. Hosting writes that row."""
     upstream = getattr(version, "upstream", None)
     return bool(upstream and upstream.is_ready)
 
 
-def what_is_missing(version):
+def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
     """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
     findings = [
         ("package", _package_problem(version)),
@@ -219,14 +220,14 @@ def what_is_missing(version):
     return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
 
 
-def fill_card_from_facts(version):
+def fill_card_from_facts(version: ModelVersion) -> ModelCard:
     """Write what the product knows by itself into the card (source "auto" of the schema)."""
     card = version.card
     card.data = {**card.data, **evidence.card_facts(version)}
     return _save_card(card)
 
 
-def refresh_tier(model):
+def refresh_tier(model: RegisteredModel) -> None:
     """The listing shows the highest tier among live versions (a projection of governance's answers)."""
     order = ["", "low", "medium", "high"]
     tiers = model.versions.filter(state__in=ModelVersion.LIVE).values_list("risk_tier", flat=True)
@@ -235,7 +236,7 @@ def refresh_tier(model):
 
 
 @transaction.atomic
-def _keep_package(by, version, found):
+def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -> None:
     _hold_editable(by, version)
     version.artifacts.all().delete()
     for file in found.files:
@@ -251,7 +252,7 @@ def _keep_package(by, version, found):
     )  # fmt: skip
 
 
-def _save(by, version, **fields):
+def _save(by: User, version: ModelVersion, **fields: Any) -> ModelVersion:
     for name, value in fields.items():
         setattr(version, name, value)
     version.save(update_fields=list(fields))
@@ -260,20 +261,20 @@ def _save(by, version, **fields):
     return version
 
 
-def _save_card(card):
+def _save_card(card: ModelCard) -> ModelCard:
     card.sha256 = digest(card.data)
     card.completeness = policies.card_completeness(card.version).score
     card.save(update_fields=["data", "sha256", "completeness", "edited_at"])
     return card
 
 
-def _hold_editable(by, version):
+def _hold_editable(by: User, version: ModelVersion) -> None:
     """Nobody submits it while it is written; whoever read it before it was submitted is refused."""
     version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
     _require_editable(by, version)
 
 
-def _require_editable(by, version):
+def _require_editable(by: User, version: ModelVersion) -> None:
     if not version.is_editable and can_edit(by, version.model):
         raise RuleError(
             f"{version} is {version.get_state_display().lower()}; it can no longer be edited.",
@@ -282,38 +283,38 @@ def _require_editable(by, version):
     require(can_edit_version(by, version), f"Only members of {version.model.owner_team} edit it.")
 
 
-def _card_to_start_from(previous):
+def _card_to_start_from(previous: ModelVersion | None) -> dict[str, Any]:
     if previous is None:
         return {}
     auto = {field.id for field in cards.FIELDS if field.source == "auto"}
     return {key: value for key, value in previous.card.data.items() if key not in auto}
 
 
-def _nothing_changed(version, manifest):
+def _nothing_changed(version: ModelVersion, manifest: dict[str, Any]) -> bool:
     last = version.reviews.exclude(decision=None).order_by("-decided_at").first()
     decision = last.decision if last else None
     return decision is not None and decision.manifest_sha256 == digest(manifest) and decision.card_sha256 == version.card.sha256
 
 
-def _is_newest_published(version):
+def _is_newest_published(version: ModelVersion) -> bool:
     alias = version.model.aliases.filter(name="stable").select_related("version").first()
     key = (version.major, version.minor, version.patch)
     return alias is None or key > (alias.version.major, alias.version.minor, alias.version.patch)
 
 
-def _tell_users(version, kind, title, body):
+def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
     teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
     people = User.objects.on_teams(teams)
     tell(people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}")
 
 
-def _package_problem(version):
+def _package_problem(version: ModelVersion) -> str:
     if version.kind == ModelVersion.Kind.EXTERNAL:
         return "" if version.external_url else "Give the endpoint's address."
     return "" if version.artifacts.exists() else "Upload the package, or name an external endpoint."
 
 
-def _interface_problem(version):
+def _interface_problem(version: ModelVersion) -> str:
     if not version.signature:
         return "The signature is missing."
     try:
@@ -324,18 +325,18 @@ def _interface_problem(version):
     return "" if version.sla else "Declare the service level: availability, p95 latency, requests per second."
 
 
-def _card_problem(version):
+def _card_problem(version: ModelVersion) -> str:
     found = policies.card_completeness(version)
     missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
     return f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}." if missing and not found.ok else ""
 
 
-def _risk_problem(version):
+def _risk_problem(version: ModelVersion) -> str:
     if not version.risk_tier:
         return "Answer the risk questionnaire."
     return "This use is prohibited and cannot be submitted." if version.risk_tier == "prohibited" else ""
 
 
-def _changelog_problem(version):
+def _changelog_problem(version: ModelVersion) -> str:
     earlier = version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
     return "Say in the changelog what changed and why." if earlier and len(version.changelog) < 30 else ""

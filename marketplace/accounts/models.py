@@ -51,6 +51,10 @@ class People(UserManager):
         """The active people who are on any of `teams` (a queryset or a list) now, each once."""
         return self.filter(memberships__team__in=teams, memberships__left_at=None, is_active=True).distinct()
 
+    def holding(self, *roles):
+        """The active people who hold any of these marketplace roles now, each once."""
+        return self.filter(grants__role__in=roles, grants__revoked_at=None, is_active=True).distinct()
+
 
 class User(AbstractUser):
     """A person, or a named system actor. Rights are looked up at call time, never stored in a session or key."""

@@ -2,11 +2,13 @@
 
 import json
 import os
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.lib import requestid, signing
 from marketplace.lib.background import enqueue
@@ -17,7 +19,7 @@ SEQUENCER_LOCK = 7_310_001
 WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "statement.")
 
 
-def record(by, action, obj, reason="", **detail):
+def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> AuditEvent:
     """Append one event in the caller's transaction: if this row fails, the act fails.
 
     `detail` holds plain JSON values, no secrets and no floats.
@@ -37,7 +39,7 @@ def record(by, action, obj, reason="", **detail):
     return event
 
 
-def sequence(batch=5000):
+def sequence(batch: int = 5000) -> int:
     """Give gap-free numbers and hashes to what was appended. Returns how many were chained. Safe to run twice at once."""
     with transaction.atomic():
         if not _only_sequencer():
@@ -53,13 +55,13 @@ def sequence(batch=5000):
     return len(events)
 
 
-def link(prev_hash, seq, content):
+def link(prev_hash: str, seq: int, content: dict[str, Any]) -> str:
     """The chain's formula: SHA-256 over prev_hash, seq and the canonical content (reliability.md §2.9). Hex."""
     return digest([prev_hash, seq, content])
 
 
 @transaction.atomic
-def checkpoint():
+def checkpoint() -> Checkpoint | None:
     """Sign the chain's head and witness it outside the database. Returns the Checkpoint, or None when nothing is new.
 
     Two at once: the second walks away, the next round signs.
@@ -75,7 +77,7 @@ def checkpoint():
     return point
 
 
-def _witness(line):
+def _witness(line: dict[str, Any]) -> None:
     path = settings.AUDIT_WITNESS_FILE
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
@@ -83,7 +85,7 @@ def _witness(line):
         os.fsync(file.fileno())
 
 
-def _only_sequencer():
+def _only_sequencer() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
         return cursor.fetchone()[0]

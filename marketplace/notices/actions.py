@@ -1,11 +1,14 @@
 """Verbs of telling."""
 
+from collections.abc import Iterable
+
 from django.utils import timezone
 
+from marketplace.accounts.models import User
 from marketplace.notices.models import Notice
 
 
-def tell(people, kind, title, *, key, body="", url=""):
+def tell(people: Iterable[User], kind: str, title: str, *, key: str, body: str = "", url: str = "") -> None:
     """Tell each of `people` once per `key` (the occasion: "review-opened:41"). In the caller's transaction."""
     Notice.objects.bulk_create(
         [Notice(recipient=person, kind=kind, title=title[:200], body=body, url=url, key=key) for person in set(people)],
@@ -13,7 +16,7 @@ def tell(people, kind, title, *, key, body="", url=""):
     )
 
 
-def mark_read(by, notices=None):
+def mark_read(by: User, notices: Iterable[Notice] | None = None) -> None:
     """Mark the person's own notices (all, or those given) as read."""
     mine = Notice.objects.filter(recipient=by, read_at=None)
     if notices is not None:
@@ -21,6 +24,6 @@ def mark_read(by, notices=None):
     mine.update(read_at=timezone.now())
 
 
-def settle(key):
+def settle(key: str) -> None:
     """The occasion is over: nobody needs to act on the notices of `key` any more."""
     Notice.objects.filter(key=key, read_at=None).update(read_at=timezone.now())

@@ -300,6 +300,7 @@ def test_the_team_withdraws_before_approval(make):
     version = actions.withdraw(cast.bob(), make(), "We found a better one.")
     assert version.state == "withdrawn" and not version.reviews.filter(state="open").exists()
     assert events("version.withdraw").get().reason == "We found a better one."
+    assert not Notice.objects.filter(key__startswith="review-open", read_at=None).exists(), "nobody is asked to decide it any more"
 
 
 @pytest.mark.parametrize("who", STRANGERS)
