@@ -15,9 +15,9 @@ from tests import cast
 from tests.gateway import Faulty, answer_ok, infer_path, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F24"), pytest.mark.chaos]
-RACES, AT_ONCE = 200, 20
-WATCH_S = 20
-HURRIED_S, WATCHING_S = 0.05, 1.0
+RACES, AT_ONCE = 500, 20
+WATCH_S = 60
+HURRIED_S, WATCHING_S = 0.05, 2.5
 
 
 class Seen(NamedTuple):
@@ -126,5 +126,5 @@ def test_nothing_that_began_too_long_after_its_revocation_is_answered(four, stag
     assert max(late) <= within_s, f"{sum(one > within_s for one in late)} calls, the last {max(late):.2f} s after the revoke"
     assert {seen.status for log in callers.log.values() for seen in log} <= {200, 401, 429}
     assert fired.count >= RACES / 3, "calls were in flight when their key was revoked"
-    assert min(log[-1].began - revoked[key] for key, log in callers.log.items()) > WATCH_S - 5, "watched until the end"
+    assert min(log[-1].began - revoked[key] for key, log in callers.log.items()) > WATCH_S - 10, "watched until the end"
     assert not ApiKey.objects.filter(kid__in=[key[4:12] for key in revoked]).exclude(state="revoked").exists()
