@@ -162,55 +162,57 @@ class Driver:
 
 def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door, others: dict[str, float]) -> int:
     """The table and the last line."""
-
-    def cpu(door: Door, process: str) -> list[float]:
-        return [cost.cpu_us[process] for cost in costs[door.name]]
-
-    def p50(door: Door) -> list[float]:
-        return [run["p50_ms"] for run in steady[door.name]]
-
+    hop_us, own_us, shipping_us = _cpu(costs, hop, "worker"), _cpu(costs, own, "worker"), _cpu(costs, own, "shipping")
+    hop_p50, own_p50 = ([run["p50_ms"] for run in steady[door.name]] for door in (hop, own))
+    ratios = [ours / theirs for ours, theirs in zip(own_us, hop_us, strict=True)]
+    added = [ours - theirs for ours, theirs in zip(own_p50, hop_p50, strict=True)]
     median = statistics.median
-    hop_us, own_us, shipping_us = median(cpu(hop, "worker")), median(cpu(own, "worker")), median(cpu(own, "shipping"))
-    ratios = [ours / theirs for ours, theirs in zip(cpu(own, "worker"), cpu(hop, "worker"), strict=True)]
-    added = [ours - theirs for ours, theirs in zip(p50(own), p50(hop), strict=True)]
-    best = max(cost.calls / cost.seconds for cost in costs[own.name])
-    bad = sum(cost.bad for runs in costs.values() for cost in runs)
+    together = round((median(own_us) + median(shipping_us)) / median(hop_us), 2)
     facts = {
         "cpu_ratio_to_hop": round(median(ratios), 2),
-        "rps_per_core": round(1e6 / own_us),
+        "rps_per_core": round(1e6 / median(own_us)),
         "added_p50_ms": round(median(added), 3),
         "cpu_ratio_to_hop_spread": [round(min(ratios), 2), round(max(ratios), 2)],
         "added_p50_ms_spread": [round(min(added), 3), round(max(added), 3)],
-        "cpu_us_hop": round(hop_us, 1),
-        "cpu_us_gateway": round(own_us, 1),
-        "cpu_us_shipping": round(shipping_us, 1),
-        "cpu_ratio_with_shipping": round((own_us + shipping_us) / hop_us, 2),
-        "wall_rps_one_worker": round(best),
-        "not_200": bad,
+        "cpu_us_hop": round(median(hop_us), 1),
+        "cpu_us_gateway": round(median(own_us), 1),
+        "cpu_us_shipping": round(median(shipping_us), 1),
+        "cpu_ratio_with_shipping": together,
+        "wall_rps_one_worker": round(max(cost.calls / cost.seconds for cost in costs[own.name])),
+        "not_200": sum(cost.bad for runs in costs.values() for cost in runs),
         "peers": others,
     }
     ground.table(
         "bench.gateway: one worker, all duties on, against an nginx hop before the same stub",
         [
-            ("CPU per request, nginx hop", f"{hop_us:7.1f} µs   {spread(cpu(hop, 'worker'), 1)}"),
-            ("CPU per request, gateway worker", f"{own_us:7.1f} µs   {spread(cpu(own, 'worker'), 1)}"),
-            ("CPU ratio of the gateway to the hop", f"{facts['cpu_ratio_to_hop']:7.2f} ×    {spread(ratios, 2)}   goal ≤ 4"),
-            ("CPU per request, shipping", f"{shipping_us:7.1f} µs   {spread(cpu(own, 'shipping'), 1)}   together {facts['cpu_ratio_with_shipping']} × the hop"),
+            _measured("CPU per request, nginx hop", hop_us, "µs", 1),
+            _measured("CPU per request, gateway worker", own_us, "µs", 1),
+            _measured("CPU ratio of the gateway to the hop", ratios, "× ", 2, "goal ≤ 4"),
+            _measured("CPU per request, shipping", shipping_us, "µs", 1, f"together {together} × the hop"),
             ("requests a second per core", f"{facts['rps_per_core']:7d}      by CPU time (goal ≥ 6 000)"),
             ("requests a second, wall clock", f"{facts['wall_rps_one_worker']:7d}      load, stub and gateway share this machine"),
-            ("p50 at 200 a second, hop", f"{median(p50(hop)):7.3f} ms   {spread(p50(hop), 3)}"),
-            ("p50 at 200 a second, gateway", f"{median(p50(own)):7.3f} ms   {spread(p50(own), 3)}"),
-            ("p50 added by the gateway", f"{facts['added_p50_ms']:7.3f} ms   {spread(added, 3)}   goal ≤ 0.4"),
-            ("answers other than 200", f"{bad:7d}"),
-            *(
-                (f"CPU per request, {peer.name}", f"{others[peer.name]:7.0f} µs   = {others[peer.name] / own_us:.0f} × ours (goal ≥ {peer.goal})")
-                for peer in peers.PEERS
-                if peer.name in others
-            ),
+            _measured("p50 at 200 a second, hop", hop_p50, "ms", 3),
+            _measured("p50 at 200 a second, gateway", own_p50, "ms", 3),
+            _measured("p50 added by the gateway", added, "ms", 3, "goal ≤ 0.4"),
+            ("answers other than 200", f"{facts['not_200']:7d}"),
+            *(_beside(peer, others[peer.name], median(own_us)) for peer in peers.PEERS if peer.name in others),
         ],
     )
     print(json.dumps(facts))
     return 0
+
+
+def _cpu(costs: dict[str, list[Cost]], door: Door, process: str) -> list[float]:
+    return [cost.cpu_us[process] for cost in costs[door.name]]
+
+
+def _measured(name: str, values: list[float], unit: str, digits: int, said: str = "") -> tuple[str, str]:
+    """A row: the median of all rounds, the least and the most."""
+    return name, f"{statistics.median(values):7.{digits}f} {unit}   {spread(values, digits)}   {said}"
+
+
+def _beside(peer: peers.Peer, cpu_us: float, own_us: float) -> tuple[str, str]:
+    return f"CPU per request, {peer.name}", f"{cpu_us:7.0f} µs   = {cpu_us / own_us:.1f} × ours (goal ≥ {peer.goal})"
 
 
 def spread(values: list[float], digits: int) -> str:

@@ -176,7 +176,7 @@ class Admission:
             account.quota_used = now
             if account.allowance * 2 < account.lease and account.leasing is None and now >= account.quota_denied_until:
                 self._spawn(self._lease_early(account, at_us))
-        if account.size >= 8 and account.tokens * 4 < account.size and not account.is_filling and self.redis.is_up:
+        if account.size >= 8 and account.tokens * 2 < account.size and not account.is_filling and self.redis.is_up:
             self._fill(account)
         return True
 
@@ -233,7 +233,7 @@ class Admission:
     @staticmethod
     def _filled(account: Account, asking: asyncio.Task[None]) -> None:
         line, account.line, account.is_filling = account.line, [], False
-        error = asking.exception() if line else None
+        error = asking.exception() if line and not asking.cancelled() else None
         for waiting in line:
             if waiting.done():
                 continue

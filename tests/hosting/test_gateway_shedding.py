@@ -189,7 +189,7 @@ def test_a_real_burst(stage, tmp_path, fired):
     """Ten times the connections that keep one worker busy, half of them of a test application; then as before.
 
     The bound on the lag is lowered, for the clients and the model of this test share two cores with the gateway. For the same
-    reason how much is answered is judged in virtual time above, not here.
+    reason how much is answered is judged in virtual time above and, on a real gateway with a core for itself, by bench.burst.
     """
     version = stage.version()
     _, key = subscriber(version)
