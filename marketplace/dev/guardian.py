@@ -8,7 +8,9 @@ supervisor a SIGTERM, and it stops everything in order.
 
 import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable
 
 from marketplace.dev import processes
@@ -44,8 +46,6 @@ def _work_in_child(work: Callable[[], int], own_group: bool) -> None:
         if leaving.code and not isinstance(leaving.code, int):
             print(leaving.code, flush=True)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         _flush()
@@ -53,8 +53,6 @@ def _work_in_child(work: Callable[[], int], own_group: bool) -> None:
 
 
 def _flush() -> None:
-    import sys
-
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

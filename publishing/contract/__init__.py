@@ -8,6 +8,8 @@ contract.openapi(), contract.postman(), contract.snippets()
 import json
 from dataclasses import dataclass
 
+from publishing.contract import code, openapi_document, postman_collection
+
 PLACEHOLDER_KEY = "YOUR_API_KEY"
 
 
@@ -57,21 +59,15 @@ class Contract:
 
     def openapi(self):
         """The OpenAPI 3.1 document of this version, as a dict."""
-        from .openapi_document import document
-
-        return document(self)
+        return openapi_document.document(self)
 
     def postman(self):
         """The Postman collection (format 2.1) of this version, as a dict. It never contains the key."""
-        from .postman_collection import collection
-
-        return collection(self)
+        return postman_collection.collection(self)
 
     def snippets(self):
         """[Snippet] in curl, Python, Python with tritonclient, JavaScript and Java; each runs unchanged."""
-        from .code import snippets
-
-        return snippets(self)
+        return code.snippets(self)
 
 
 def openapi(**facts):

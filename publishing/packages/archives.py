@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import stat
 import struct
 import unicodedata
 import zipfile
@@ -10,11 +9,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import limits
-from .refusals import Refusal, printable
+from . import limits, tarballs, zips
+from .refusals import REPACK, Refusal, bomb, damaged, printable, too_big
 
-CHUNK = 256 * 1024
-REPACK = "Pack the files again with a standard tool, for example: zip -r model.zip model/"
 MAC_REMEDY = "Leave out what macOS adds: zip -r model.zip model/ -x '*.DS_Store' -x '__MACOSX/*'"
 
 
@@ -30,8 +27,6 @@ class Member:
 
 def extract(path, kind, quarantine):
     """The members of the archive at `path` ("zip" or "tar-gz"), written into `quarantine`. Raises Refusal."""
-    from . import tarballs, zips
-
     reader = zips.members if kind == "zip" else tarballs.members
     try:
         return list(_written(reader(path), Path(quarantine), path.stat().st_size))
@@ -108,34 +103,3 @@ def check_name(name):
         raise Refusal(f"The archive member {printable(name)} has a name that is too long or not in Unicode NFC.", "member-name", REPACK)
     if len(parts) > limits.ARCHIVE_DEPTH:
         raise Refusal(f"The archive member {printable(name)} lies more than eight folders deep.", "depth", REPACK)
-
-
-def damaged(detail):
-    return Refusal(f"The archive is damaged or was built by hand: {detail[:120]}.", "damaged-archive", "Pack and upload it again.")
-
-
-def too_big(sentence):
-    return Refusal(sentence, "size", "Leave out what the model does not need; training data does not belong in a package.")
-
-
-def bomb():
-    return Refusal(
-        "The archive unpacks to more than fifty times its own size, like a zip bomb.",
-        "bomb",
-        "Upload the .onnx file itself, without an archive.",
-    )
-
-
-def not_a_file(name, what):
-    return Refusal(
-        f"The archive member {printable(name)} is {what}; only ordinary files and folders are accepted.",
-        "member-kind",
-        "Replace it by a copy of the file it points to.",
-    )
-
-
-def mode_kind(mode):
-    """What a Unix mode says a member is, or "" for files and folders."""
-    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-    kind = stat.S_IFMT(mode)
-    return "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else kinds.get(kind, "a special file")

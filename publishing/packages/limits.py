@@ -2,6 +2,7 @@
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
+CHUNK = 256 * KIB  # what is read at once
 FILE_BYTES = 2 * GIB
 VERSION_BYTES = 5 * GIB
 VERSION_FILES = 200

@@ -7,6 +7,7 @@ SKLEARN = "Convert it where you trained it: skl2onnx.to_onnx(model, X[:1], optio
 TORCH = "Export it where you trained it: torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)."
 KERAS = "Convert it where you trained it: python -m tf2onnx.convert --saved-model DIR --output model.onnx."
 ACCEPTED = "Upload one .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour."
+REPACK = "Pack the files again with a standard tool, for example: zip -r model.zip model/"
 
 PICKLE_WHY = "Pickles run code when they are opened, so the marketplace refuses them in every form."
 
@@ -63,3 +64,27 @@ def printable(name):
     """An uploader's file name, safe and short enough to show in a sentence."""
     shown = "".join(char if char.isprintable() else "?" for char in str(name))
     return f"“{shown[:80]}…”" if len(shown) > 80 else f"“{shown}”"
+
+
+def damaged(detail):
+    return Refusal(f"The archive is damaged or was built by hand: {detail[:120]}.", "damaged-archive", "Pack and upload it again.")
+
+
+def too_big(sentence):
+    return Refusal(sentence, "size", "Leave out what the model does not need; training data does not belong in a package.")
+
+
+def bomb():
+    return Refusal(
+        "The archive unpacks to more than fifty times its own size, like a zip bomb.",
+        "bomb",
+        "Upload the .onnx file itself, without an archive.",
+    )
+
+
+def not_a_file(name, what):
+    return Refusal(
+        f"The archive member {printable(name)} is {what}; only ordinary files and folders are accepted.",
+        "member-kind",
+        "Replace it by a copy of the file it points to.",
+    )

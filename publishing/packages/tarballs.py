@@ -3,8 +3,8 @@
 import gzip
 import tarfile
 
-from .archives import CHUNK, damaged, not_a_file
-from .refusals import Refusal, printable
+from . import limits
+from .refusals import Refusal, damaged, not_a_file, printable
 
 BLOCK = 512
 HEADER_BYTES = 64 * 1024
@@ -98,7 +98,7 @@ def _chunks(stream, size):
     """Yields the member's `size` bytes and skips the padding to the next block."""
     left = size
     while left:
-        chunk = stream.read(min(CHUNK, left))
+        chunk = stream.read(min(limits.CHUNK, left))
         if not chunk:
             raise damaged("a member ends too early")
         left -= len(chunk)
@@ -109,7 +109,7 @@ def _chunks(stream, size):
 def _only_zeros(stream):
     """After the end mark only padding may follow: anything else is a second archive."""
     padding = 0
-    while chunk := stream.read(CHUNK):
+    while chunk := stream.read(limits.CHUNK):
         padding += len(chunk)
         if chunk.strip(b"\0") or padding > 1024 * 1024:
             raise Refusal("The archive has data after its end.", "polyglot", "Pack the files again with tar -czf.")

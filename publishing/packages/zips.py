@@ -1,11 +1,11 @@
 """Reading zip archives strictly: the two directories must tell the same story and leave no byte unexplained."""
 
+import stat
 import struct
 import zipfile
 
 from . import limits
-from .archives import CHUNK, REPACK, bomb, damaged, mode_kind, not_a_file, too_big
-from .refusals import Refusal, printable, refuse_content
+from .refusals import REPACK, Refusal, bomb, damaged, not_a_file, printable, refuse_content, too_big
 
 LOCAL = struct.Struct("<4s2B4HL2L2H")
 END = 22
@@ -54,7 +54,7 @@ def check_member(info):
         raise Refusal(f"The archive member {printable(info.filename)} uses an unusual compression.", "compression", REPACK)
     if "\0" in info.orig_filename or (not info.flag_bits & UTF8 and not info.filename.isascii()):
         raise Refusal(f"The archive member {printable(info.filename)} has a name that is not UTF-8.", "member-name", REPACK)
-    special = mode_kind(info.external_attr >> 16)
+    special = _mode_kind(info.external_attr >> 16)
     if special:
         raise not_a_file(info.filename, special)
     if info.is_dir() and info.file_size:
@@ -118,8 +118,15 @@ def _descriptor_bytes(raw, end):
 def _chunks(archive, info):
     counted = 0
     with archive.open(info) as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(limits.CHUNK):
             counted += len(chunk)
             yield chunk
     if counted != info.file_size:
         raise damaged("a member is shorter than declared")
+
+
+def _mode_kind(mode):
+    """What a Unix mode says a member is, or "" for files and folders."""
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    kind = stat.S_IFMT(mode)
+    return "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else kinds.get(kind, "a special file")
