@@ -36,7 +36,7 @@ UNKNOWN = Fleet(total=1, answering=0, failed=0)
 
 def seen(environment: Mapping[str, str]) -> Fleet:
     """The fleet as it is now. After a restart the database still says "ready" while the engine is empty: both must agree."""
-    import psycopg
+    import psycopg  # here: the guardian, which has imported this module, stays small
 
     try:
         with psycopg.connect(environment["DATABASE_URL"], connect_timeout=2) as connection:

@@ -89,7 +89,7 @@ def engine(run: RunDir, ports: dict[str, int]) -> Process:
 
 def manifest_public_key(run: RunDir) -> str:
     """What the engine's loader verifies manifests against: 32 raw bytes as hex."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # here, as psycopg in postgres.py
 
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(run.secret_text("signing_key"))).public_key().public_bytes_raw().hex()
 

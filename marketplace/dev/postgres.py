@@ -202,7 +202,7 @@ def url(run: RunDir, port: int, database: str = DATABASE) -> str:
 
 def accepts(run: RunDir, port: int) -> bool:
     """True when a session can be opened; makes the application's database on the way."""
-    import psycopg
+    import psycopg  # here: the guardian, which has imported this module, stays small
 
     try:
         with psycopg.connect(url(run, port, "postgres"), connect_timeout=2, autocommit=True) as connection:
