@@ -322,8 +322,10 @@ class Call:
             return
         if why == pool.LATE and not self.status:
             self._lose(problems.upstream_late(version.first_byte_s), spool.ABORTED, version.is_asleep)
+        elif why == pool.UNREAD:
+            self._fail(problems.upstream_failed(), spool.ABORTED)
         else:
-            self._lose(problems.upstream_failed(), spool.UPSTREAM_ERROR, why in (pool.UNREAD, pool.TOO_LARGE))
+            self._lose(problems.upstream_failed(), spool.UPSTREAM_ERROR, why == pool.TOO_LARGE)
 
     def _pass_on(self, data: bytes, last: bool) -> None:
         if self.chunked:

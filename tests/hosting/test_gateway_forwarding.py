@@ -19,7 +19,7 @@ from hosting.gateway.limits import Limits
 from hosting.gateway.pool import SILENT, Pool
 from marketplace.lib.nudge import nudge
 from tests import cast
-from tests.gateway import ANSWER, QUICK, REQUEST, http_answer, infer_path, raw_request, subscriber, until
+from tests.gateway import ANSWER, QUICK, REQUEST, Gateway, http_answer, infer_path, raw_request, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, Losing, call_in_threads, closing_after, drip, hang_up, id_of
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -28,6 +28,20 @@ pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 @pytest.fixture
 def gateway(lone, stage):
     return lone
+
+
+@pytest.mark.fault("F13")
+def test_a_caller_who_reads_too_slowly_is_no_failure_of_the_model(stage, version, tmp_path):
+    """It took a byte in time again and again, and the call's time ran out: the model's availability has nothing to do with that."""
+    subscription, key = subscriber(version)
+    stage.stub.behave = lambda connection, head, body: connection.sendall(http_answer(b"x" * 24_000_000))
+    shared = stage.gateway.database_url, stage.gateway.redis_url, stage.stub.host
+    with Gateway(tmp_path, 1, *shared, **QUICK | {"total_s": 1.5}) as gateway, socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        caller.connect(("127.0.0.1", gateway.port))
+        caller.sendall(raw_request(infer_path(version), key))
+        ((_, outcome, units),) = until(lambda: caller.recv(4096) and stage.called(subscription), 15, gateway.said)
+    assert (outcome, units) == ("aborted", 0)
 
 
 # ── Sent again ────────────────────────────────────────────────────────────
