@@ -25,7 +25,7 @@ DRIFT = """
 SELECT subscription_id, month, used, units FROM
   (SELECT subscription_id, period_start AS month, used FROM consumption_quotaperiod) period
   FULL JOIN (
-    SELECT subscription_id, date_trunc('month', at, 'UTC')::date AS month, sum(units)::bigint AS units
+    SELECT subscription_id, (date_trunc('month', at, 'UTC') AT TIME ZONE 'UTC')::date AS month, sum(units)::bigint AS units
     FROM consumption_usageevent WHERE NOT is_demo GROUP BY 1, 2
   ) event USING (subscription_id, month)
 WHERE coalesce(used, 0) <> coalesce(units, 0)
