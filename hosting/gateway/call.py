@@ -410,7 +410,7 @@ class Call:
 
     def _tell(self, problem: problems.Problem) -> None:
         self.node.pressure.told()
-        self.caller.refuse(problem, self.request_id, b"")
+        self.caller.refuse(problem, self.request_id, self.version.answer_head if self.version is not None else b"")
 
     def _end(self, status: int, outcome: int, units: int) -> None:
         """Record the end and give back what was held; exactly once."""

@@ -26,6 +26,7 @@ def test_the_rate_limit_says_itself_and_when_to_come_back(gateway, stage):
     assert status == 429 and "limited by the plan's rate: 2 calls a second, 5 at a burst" in json.loads(body)["detail"]
     assert int(headers["retry-after"]) >= 1 and headers["ratelimit"].startswith('"rate";r=0')
     assert answers[0][1]["ratelimit-policy"] == '"rate";q=5;w=2'
+    assert headers["x-model-version"] == "1.0.0", "also what is refused tells of the version, and whether it ends"
 
 
 def test_the_rate_is_shared_by_all_processes_and_exact(gateway, stage):
