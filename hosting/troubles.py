@@ -43,7 +43,7 @@ def troubles(facts):
     down = [row for row, _ in hosted if not row.is_external and (row.open_incident or row.state in BROKEN)]
     if len(down) >= MANY:
         hosted = [(row, trouble) for row, trouble in hosted if row not in down] + [(None, _together(down, facts))]
-    found = [*_stores(facts), *_background(facts), *_disks(facts), *(trouble for _, trouble in hosted)]
+    found = [*_stores(facts), *_journal(facts), *_background(facts), *_disks(facts), *(trouble for _, trouble in hosted)]
     latest = timezone.now()
     return sorted(found, key=lambda one: (one.tone != "bad", not one.affected.startswith(EVERYBODY), one.since or latest))
 
@@ -81,14 +81,8 @@ def _stores(facts):
         )  # fmt: skip
 
 
-def _background(facts):
-    journal, tasks, probed = facts["backlog"], facts["queue"], facts["last_probe"]
-    if not facts["engine_answers"]:
-        yield Trouble(
-            "warn", "The engine's control interface does not answer.",
-            "Models may be serving all the same; nothing can be started, sized or restarted.",
-            "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
-        )  # fmt: skip
+def _journal(facts):
+    journal = facts["backlog"]
     if journal.oldest_s and journal.oldest_s > SPOOL_LATE_S:
         yield Trouble(
             "warn", "Usage piles up in the journal: its oldest call is more than a minute old.",
@@ -101,6 +95,16 @@ def _background(facts):
             "warn", f"Recorded calls are kept for {journal.shelf.keeps_s / 3600:.1f} hours for a restore, not {settings.SPOOL_KEEP_HOURS}.",
             "Nobody yet: after a restore of an older backup, calls before that time are missing from figures and statements.",
             f"There are more calls than the journal's shelf has room for: set SPOOL_KEEP_MIB to {journal.shelf.mib_needed} or more.",
+        )  # fmt: skip
+
+
+def _background(facts):
+    tasks, probed = facts["queue"], facts["last_probe"]
+    if not facts["engine_answers"]:
+        yield Trouble(
+            "warn", "The engine's control interface does not answer.",
+            "Models may be serving all the same; nothing can be started, sized or restarted.",
+            "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
         )  # fmt: skip
     if probed and timezone.now() - probed > PROBE_LATE and facts["is_probed"]:
         yield Trouble(
