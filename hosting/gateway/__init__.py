@@ -8,7 +8,7 @@ call.py        one inference from first to last byte, and what is sent again whe
 authenticate.py, resolve.py, admission.py, pool.py     its steps
 lanes.py       what is known of each version's upstream: is it worth asking, how many lost calls may be sent again
 entitlement.py long answers whose key, subscription or version has ended are cut off
-slots.py, pressure.py    calls in flight over all workers; a process that is too busy
+slots.py, pressure.py, turns.py    calls in flight over all workers; a process that is too busy; whose call is next
 limits.py      every bound, in seconds and bytes; problems.py every refusal, in words
 redis_line.py, addresses.py, callers.py, cross_origin.py     how Redis is asked; whose address is whose; what browsers may do
 metrics.py, recent.py, scrape.py, admin.py               what is counted, and how Prometheus reads it

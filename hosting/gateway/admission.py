@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, date, datetime
 from functools import partial
@@ -21,6 +22,7 @@ from hosting.gateway.limits import Limits
 from hosting.gateway.pressure import Pressure
 from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
 from hosting.gateway.slots import Board, Seats
+from hosting.gateway.turns import Beginner, Turns
 
 # Generic cell rate algorithm. KEYS: the bucket, the epoch of keys. ARGV: microseconds per call, burst, calls wanted.
 # Returns calls granted, calls left in the bucket, microseconds until the next, the epoch.
@@ -57,13 +59,15 @@ class Account:
         "subscription_id", "rate", "burst", "concurrency", "quota", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "seats", "policy_head", "lease", "is_test",
+        "seats", "policy_head", "lease", "is_test", "begun", "turns",
     )  # fmt: skip
 
     def __init__(self, subscription_id: int, seats: Seats) -> None:
         self.subscription_id = subscription_id
         self.seats = seats
         self.is_test = False
+        self.begun = 0  # calls in this pass of the loop
+        self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
@@ -125,6 +129,7 @@ class Admission:
         self.workers = workers
         self.board = board
         self.pressure = pressure
+        self.turns = Turns(limits)
         self.versions: dict[int, Seats] = {}
         self.accounts: dict[int, Account] = {}
         self.admitted = 0

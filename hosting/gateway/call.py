@@ -104,15 +104,23 @@ class Call:
     def run(self) -> None:
         """Go as far as possible now; move to a task if something has to be waited for."""
         try:
-            if self._prepare():
-                self._forward()
-            else:
+            account = self._known_account()
+            if account is None:
                 self.task = asyncio.create_task(self._run_patiently())
-        except problems.Problem as problem:
-            self._refuse(problem)
-        except Exception:
-            log.exception("a call failed inside the gateway", extra={"request_id": self.request_id})
-            self._refuse(problems.upstream_failed())
+            elif self.node.admission.turns.may_begin(account, self):
+                self._admit(account)
+        except Exception as error:
+            self._refuse(self._as_problem(error))
+
+    def begin(self, account: Account) -> None:
+        """It is this call's turn."""
+        if self.over:
+            return
+        self.at_us = self.node.clock.now_us()
+        try:
+            self._admit(account)
+        except Exception as error:
+            self._refuse(self._as_problem(error))
 
     def leave(self) -> None:
         """The caller is gone: stop the upstream, record the call as aborted."""
@@ -142,20 +150,23 @@ class Call:
 
     # Steps
 
-    def _prepare(self) -> bool:
+    def _known_account(self) -> Account | None:
+        """Whose call it is, if that and the version are at hand."""
         node = self.node
-        now = time.monotonic()
-        subscriber = self.subscriber = node.keys.known(self.raw_key, now, self.caller.address)
+        subscriber = self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
         if subscriber is None or subscriber.model_id not in node.snapshot.ids:
-            return False
+            return None
         self.at_us = at_us = node.clock.now_us()
         self.version = resolve.version_for(node.snapshot, subscriber, self.slug, self.number, at_us / 1e6)
-        account = subscriber.account
-        assert account is not None
-        if not node.admission.take(account, self.version.id, now, at_us):
-            return False
-        self.account = account
-        return True
+        return subscriber.account
+
+    def _admit(self, account: Account) -> None:
+        assert self.version is not None
+        if self.node.admission.take(account, self.version.id, time.monotonic(), self.at_us):
+            self.account = account
+            self._forward()
+        else:
+            self.task = asyncio.create_task(self._run_patiently())
 
     async def _run_patiently(self) -> None:
         try:
@@ -171,14 +182,18 @@ class Call:
                 node.admission.done(account, self.version.id, False, self.at_us)
                 return
             self._forward()
-        except problems.Problem as problem:
-            self._refuse(problem)
-        except Exception:
-            log.exception("a call failed inside the gateway", extra={"request_id": self.request_id})
-            self._refuse(problems.upstream_failed())
+        except Exception as error:
+            self._refuse(self._as_problem(error))
+
+    def _as_problem(self, error: Exception) -> problems.Problem:
+        """What the caller is told of it; a fault of ours is told to the log."""
+        if isinstance(error, problems.Problem):
+            return error
+        log.error("a call failed inside the gateway", exc_info=error, extra={"request_id": self.request_id})
+        return problems.upstream_failed()
 
     async def _identify(self) -> None:
-        """What `_prepare` needs, loaded: whose call it is, and for which version."""
+        """What `_known_account` asks, loaded: whose call it is, and for which version."""
         node = self.node
         while self.subscriber is None:
             await node.keys.fetch(self.raw_key)

@@ -18,6 +18,7 @@ from hosting.gateway.pressure import LOOK_S, Pressure
 from hosting.gateway.problems import Problem
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.slots import Board
+from hosting.gateway.turns import CALLS, Turns
 from marketplace.problem_pages import BY_SLUG
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database
@@ -251,3 +252,56 @@ def test_a_thousand_calls_that_wait_for_a_lease_look_again_once_or_twice():
 
     assert asyncio.run(burst()) == 1000
     assert looks <= 3000 and len(redis.asked) <= 3
+
+
+class Asked:
+    """A call that writes down when it begins."""
+
+    def __init__(self, name, order):
+        self.name, self.order = name, order
+
+    def begin(self, account):
+        self.order.append(self.name)
+
+
+def account_of(is_test=False):
+    account = Account(1, Board().of_subscription(1))
+    account.is_test = is_test
+    return account
+
+
+def begun(crowd, limits=None):
+    """The order in which a crowd's calls, and then one of another subscription, begin; and the passes that it takes."""
+
+    async def live():
+        turns, greedy, modest, order, passes = Turns(limits or Limits()), account_of(), account_of(), [], 0
+        for account, name in [*((greedy, number) for number in range(crowd)), (modest, "modest")]:
+            call = Asked(name, order)
+            if turns.may_begin(account, call):
+                call.begin(account)
+        while len(order) <= crowd:
+            await asyncio.sleep(0)
+            passes += 1
+        return order, passes
+
+    return asyncio.run(live())
+
+
+def test_a_crowd_of_one_subscription_lets_another_begin_in_the_same_pass():
+    order, passes = begun(500)
+    assert order.index("modest") == CALLS and sorted(order[:CALLS] + order[CALLS + 1 :]) == list(range(500))
+    assert passes <= 500 // CALLS + 2
+
+
+@pytest.mark.parametrize(("is_test", "waited_s", "is_turned_away"), [(True, 1.5 * LAG_S, True), (False, 1.5 * LAG_S, False), (False, 2.5 * LAG_S, True)])
+def test_whose_line_is_too_long_is_turned_away_and_nobody_else(is_test, waited_s, is_turned_away):
+    async def live():
+        turns, greedy = Turns(Limits()), account_of(is_test)
+        for _ in range(CALLS + 1):
+            turns.may_begin(greedy, Asked("", []))
+        greedy.turns[0] = (time.monotonic() - waited_s, greedy.turns[0][1])
+        assert turns.may_begin(account_of(is_test), Asked("", []))
+        turns.may_begin(greedy, Asked("", []))
+
+    with pytest.raises(Problem, match="gets more calls") if is_turned_away else contextlib.nullcontext():
+        asyncio.run(live())
