@@ -132,7 +132,7 @@ class GatewayProtocol(asyncio.Protocol):
         limits = self.node.limits
         if self.deadline < 0:
             self.deadline = time.monotonic() + (limits.header_s if self.phase == HEADERS else limits.body_s)
-        if self.seen > limits.header_bytes + limits.url_bytes and (self.phase == BODY or not self.request.method):
+        if self.seen > limits.header_bytes + limits.url_bytes:
             self._reject(problems.headers_too_large("Send fewer or shorter headers."))
 
     def eof_received(self) -> None:
@@ -185,7 +185,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.request.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase != BODY:  # else a trailer, which is never merged into the headers (RFC 9110, 6.5.1)
+        if not self.request.method:  # else a trailer, which is never merged into the headers (RFC 9110, 6.5.1)
             self.request.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -407,7 +407,6 @@ class GatewayProtocol(asyncio.Protocol):
         lines = [b"%b: %b\r\n" % header for header in request.headers if header[0] not in OFFERS]
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, request.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
-        self.phase = HEADERS
         self.data_received(head + rest)
 
     def _pause_reading(self) -> None:

@@ -143,8 +143,11 @@ def test_headers_that_would_choke_the_engine_are_refused_before_they_are_recorde
 def test_a_trailer_is_no_header(gateway, caller):
     path, key = caller
     head = f"GET {path.removesuffix('/infer')} HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
-    found = asked(gateway, ("GET", f"{head}0\r\nAuthorization: Bearer {key}\r\n\r\n".encode()), ("GET", LIVE))
+    trailer = f"0\r\nAuthorization: Bearer {key}\r\n\r\n"
+    found = asked(gateway, ("GET", f"{head}{trailer}".encode()), ("GET", LIVE))
     assert [status for status, *_ in found] == [401, 200]
+    behind_others = asked(gateway, ("POST", infer(path, key) * 2 + head.encode()), ("POST", b""), ("GET", trailer.encode()))
+    assert [status for status, *_ in behind_others] == [200, 200, 401]
 
 
 @pytest.mark.fault("F13")
