@@ -66,7 +66,7 @@ class Account:
         self.subscription_id = subscription_id
         self.seats = seats
         self.is_test = False
-        self.begun = 0  # calls in this pass of the loop
+        self.begun = 0  # calls since a pass of the loop was full
         self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0

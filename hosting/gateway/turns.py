@@ -25,22 +25,20 @@ class Beginner(Protocol):
 
 
 class Turns:
-    """The subscriptions that began a call in this pass, and their lines."""
+    """The subscriptions that have begun all their calls of a pass, and how it goes on with their lines."""
 
     def __init__(self, limits: Limits) -> None:
         self._longest_s = {True: limits.busy_lag_s, False: 2 * limits.busy_lag_s}  # of test applications, and of others
         self._wait_s = limits.shed_wait_s
-        self._active: list[Account] = []
+        self._full: list[Account] = []
         self._is_due = False
 
     def may_begin(self, account: "Account", call: Beginner) -> bool:
         """May it begin now? If not, its `begin` is called when it is its turn. Raises Problem when the line is too long."""
         if account.begun < CALLS:
             account.begun += 1
-            if account.begun == 1:
-                self._active.append(account)
-                if not self._is_due:
-                    self._call_next()
+            if account.begun == CALLS:
+                self._end_pass(account)
             return True
         now = time.monotonic()
         if account.turns and now - account.turns[0][0] > self._longest_s[account.is_test]:
@@ -48,18 +46,17 @@ class Turns:
         account.turns.append((now, call))
         return False
 
-    def _call_next(self) -> None:
-        self._is_due = True
-        asyncio.get_running_loop().call_soon(self._next_pass)
+    def _end_pass(self, account: "Account") -> None:
+        self._full.append(account)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._next_pass)
 
     def _next_pass(self) -> None:
-        active, self._active = self._active, []
-        for account in active:
+        full, self._full, self._is_due = self._full, [], False
+        for account in full:
             account.begun = min(CALLS, len(account.turns))
-            if account.begun:
-                self._active.append(account)
+            if account.begun == CALLS:
+                self._end_pass(account)
             for _ in range(account.begun):
                 account.turns.popleft()[1].begin(account)
-        self._is_due = False
-        if self._active:
-            self._call_next()
