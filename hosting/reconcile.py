@@ -126,6 +126,7 @@ def _engine_pass(engine):
         seen = engine.status()
     except EngineUnavailable as away:
         log.warning("engine unavailable: %s", away)
+        _stop_the_clock()
         return True
     for deployment in deployments:
         try:
@@ -133,6 +134,11 @@ def _engine_pass(engine):
         except StaleState:
             continue  # somebody's verb was first; the next pass sees its result
     return any(deployment.state in (S.PENDING, S.STARTING, S.RESTARTING, S.STOPPING) for deployment in deployments)
+
+
+def _stop_the_clock():
+    """Nothing can come up while the engine is away: that time does not count against what is being started."""
+    Deployment.objects.filter(state=S.STARTING).update(started_at=timezone.now())
 
 
 def _given_a_slot(deployments):

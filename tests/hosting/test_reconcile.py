@@ -271,6 +271,17 @@ def test_a_few_start_at_a_time(engine, version, monkeypatch, tmp_path):
     assert engine.apps[version.deployment.app_name].running
 
 
+def test_an_engine_that_was_away_is_not_held_against_what_it_starts(engine, version):
+    """Seen on a demo: stopped for an hour while a version was starting, the first look afterwards declared it failed."""
+    reconcile(engine)
+    Deployment.objects.update(started_at=timezone.now() - timedelta(hours=1))
+    engine.is_away = True
+    reconcile(engine)
+    engine.is_away = False
+    reconcile(engine)
+    assert Deployment.objects.get(version=version).state == S.STARTING
+
+
 def test_others_that_come_up_are_progress(engine, version):
     reconcile(engine)
     long_ago = timezone.now() - timedelta(minutes=10)
