@@ -75,7 +75,7 @@ def _signed(manifest, signature_hex, public_key):
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(signature_hex or ""), canonical(manifest))
     except (InvalidSignature, ValueError):
-        raise CannotLoad("The manifest is not signed by the platform: it was changed after its approval.") from None
+        raise CannotLoad("The manifest is not signed by the platform: it was changed after its approval. Submit it as a new version.") from None
 
 
 def _entry(manifest):
@@ -94,7 +94,8 @@ def _verified(manifest, root):
     except (OSError, MemoryError) as wrong:
         raise _because(wrong, manifest, "The graph", f"The stored file of {entry['name']} cannot be read.") from None
     if len(graph) != entry["size"] or hashlib.sha256(graph).hexdigest() != entry["sha256"]:
-        raise CannotLoad(f"The stored bytes of {entry['name']} are not those that were approved (digest differs).")
+        said = f"The stored bytes of {entry['name']} are not those that were approved (digest differs), so that they were not loaded."
+        raise CannotLoad(f"{said} Ask the operators to restore them from the backup, then start it again.")
     return graph
 
 
