@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
     """One connection to an upstream; serves one exchange at a time."""
 
     __slots__ = (
-        "pool", "origin", "transport", "parser", "on_header", "sink", "headers", "head_bytes", "status", "body_bytes",
+        "pool", "origin", "transport", "parser", "on_header", "sink", "headers", "head_bytes", "loose_bytes", "status", "body_bytes",
         "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "paused", "closed",
     )  # fmt: skip
 
@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self.headers: dict[bytes, bytes] = {}
         self.on_header = self.headers.setdefault  # called by the parser for every header: no frame of ours for each
         self.head_bytes = 0  # received before the status was known, and what came with it
+        self.loose_bytes = 0
         self.status = 0
         self.body_bytes = 0
         self.deadline = 0.0
@@ -71,7 +72,7 @@ class Connection(asyncio.Protocol):
         """Send a whole request; the sink hears the rest."""
         now = time.monotonic()
         self.sink = sink
-        self.head_bytes = self.body_bytes = 0
+        self.head_bytes = self.loose_bytes = self.body_bytes = 0
         self.headers.clear()
         self.deadline = now + first_byte_s
         self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
@@ -105,7 +106,8 @@ class Connection(asyncio.Protocol):
         if sink is None:
             self.transport.abort()  # an idle upstream has nothing to say
             return
-        if not self.status:
+        has_head, body_bytes = self.status, self.body_bytes
+        if not has_head:
             self.head_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -113,14 +115,15 @@ class Connection(asyncio.Protocol):
             self.fail(MALFORMED)
         else:
             if self.sink is sink:
-                self._go_on()
+                self._go_on(len(data) if has_head and self.body_bytes == body_bytes else 0)
 
-    def _go_on(self) -> None:
-        """More of the answer is to come."""
-        if self.status:
-            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
-        elif self.head_bytes > self.pool.limits.response_header_bytes:
+    def _go_on(self, loose: int) -> None:
+        """More of the answer is to come. `loose`: bytes of a read behind the head that brought none of the body: trailers, perhaps."""
+        self.loose_bytes = self.loose_bytes + loose if loose else 0
+        if max(self.loose_bytes, 0 if self.status else self.head_bytes) > self.pool.limits.response_header_bytes:
             self.fail(MALFORMED)
+        elif self.status:
+            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

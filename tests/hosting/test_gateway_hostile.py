@@ -13,6 +13,7 @@ import pytest
 from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, parallel, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
+TRAILED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
 
 
 @pytest.fixture
@@ -263,6 +264,8 @@ def outcomes(stage, subscription, count):
         ("truncated", lambda c, h, b: (c.sendall(http_answer(ANSWER)[:-20]), False)[1]),
         ("half a head", lambda c, h, b: (c.sendall(b"HTTP/1.1 200 OK\r\ncontent-le"), False)[1]),
         ("both framings", lambda c, h, b: c.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}")),
+        ("many trailers", lambda c, h, b: c.sendall(TRAILED + b"x: y\r\n" * 100_000 + b"\r\n")),
+        ("a long trailer", lambda c, h, b: c.sendall(TRAILED + b"x: " + b"y" * 500_000 + b"\r\n\r\n")),
         ("many headers", answer(b"200 OK", ANSWER, extra=b"".join(b"x-%d: 1\r\n" % n for n in range(500)))),
         ("long head", answer(b"200 OK", ANSWER, extra=b"x: " + b"y" * 70_000 + b"\r\n")),
         ("too large", lambda c, h, b: c.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n" + b"x" * 100)),
