@@ -22,7 +22,7 @@ from hosting.gateway.limits import Limits
 from hosting.gateway.pressure import Pressure
 from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
 from hosting.gateway.slots import Board, Seats
-from hosting.gateway.turns import Beginner, Turns
+from hosting.gateway.turns import CALLS, CALLS_OF_TEST, Beginner, Turns
 
 # Generic cell rate algorithm. KEYS: the bucket, the epoch of keys. ARGV: microseconds per call, burst, calls wanted.
 # Returns calls granted, calls left in the bucket, microseconds until the next, the epoch.
@@ -59,13 +59,14 @@ class Account:
         "subscription_id", "rate", "burst", "concurrency", "quota", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "seats", "policy_head", "lease", "is_test", "begun", "turns",
+        "seats", "policy_head", "lease", "is_test", "begun", "in_a_pass", "turns",
     )  # fmt: skip
 
     def __init__(self, subscription_id: int, seats: Seats) -> None:
         self.subscription_id = subscription_id
         self.seats = seats
         self.is_test = False
+        self.in_a_pass = CALLS
         self.begun = 0  # calls since a pass of the loop was full
         self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn
         self.rate = self.burst = self.concurrency = 0
@@ -85,6 +86,8 @@ class Account:
     def adopt(self, subscriber: Subscriber) -> None:
         """Take over the plan's limits, also when they changed."""
         self.is_test = subscriber.environment == TEST
+        if not self.rate:  # once: a pass that has begun is counted to its end
+            self.in_a_pass = CALLS_OF_TEST if self.is_test else CALLS
         terms = (subscriber.rate, subscriber.burst, subscriber.concurrency, subscriber.quota)
         if self.rate and terms == (self.rate, self.burst, self.concurrency, self.quota):
             return
