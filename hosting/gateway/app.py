@@ -142,6 +142,15 @@ def _told_of(version: resolve.Version) -> list[tuple[bytes, bytes]]:
 
 
 async def _upstream_is_ready(node: Node, version: resolve.Version) -> bool:
+    """One question for all who ask at the same time: the plan's limits do not count it, so a flood must not reach the engine."""
+    asked = node.ready_questions.get(version.id)
+    if asked is None:
+        asked = node.ready_questions[version.id] = asyncio.create_task(_ask_upstream(node, version))
+        asked.add_done_callback(lambda _: node.ready_questions.pop(version.id, None))
+    return await asyncio.shield(asked)
+
+
+async def _ask_upstream(node: Node, version: resolve.Version) -> bool:
     assert version.origin is not None
     question = _Question()
     connection: Connection | None = None

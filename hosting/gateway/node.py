@@ -80,6 +80,7 @@ class Node:
         self.ear = Ear(redis_url, CHANNEL, self._heard)
         self.pool = Pool(bounds, snapshot.callable_address)
         self.lanes = Lanes(bounds)
+        self.ready_questions: dict[int, asyncio.Task[bool]] = {}  # by version
         self.board = Board.from_environment()
         self.pressure = Pressure(bounds, self.counters)
         self.admission = Admission(

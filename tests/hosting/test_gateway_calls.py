@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
@@ -18,7 +19,7 @@ from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.lib.nudge import nudge
 from tests import cast
-from tests.gateway import ANSWER, REQUEST, answer, http_answer, infer_path, live_version, subscriber, until
+from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, live_version, parallel, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -221,6 +222,21 @@ def test_ready_asks_the_upstream(gateway, stage, version):
     assert gateway.get(f"/v2/models/{version.model.slug}/ready", key)[0] == 200
     stage.stub.behave = answer(b"503 Service Unavailable")
     assert gateway.get(f"/v2/models/{version.model.slug}/versions/1.0.0/ready", key)[0] == 503
+
+
+def test_a_flood_of_looks_at_readiness_does_not_reach_the_engine(gateway, stage, version):
+    _, key = subscriber(version)
+    path = f"/v2/models/{version.model.slug}/ready"
+    assert gateway.get(path, key)[0] == 200
+    stage.stub.seen.clear()
+
+    def slowly(connection, head, body):
+        time.sleep(1)
+        answer_ok(connection, head, body)
+
+    stage.stub.behave = slowly
+    assert parallel(40, lambda _: gateway.get(path, key)[0]) == [200] * 40
+    assert len(stage.stub.seen) < 10
 
 
 @pytest.mark.parametrize(
