@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from django.db import transaction
 
 from hosting.models import Deployment, DeploymentState
 from marketplace.lib.nudge import nudge
@@ -122,10 +123,11 @@ def test_it_does_not_open_when_callers_leave(gateway, stage, version):
     assert gateway.infer(infer_path(version), key)[0] == 200
 
 
-def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage, version):
-    Deployment.objects.create(version=version, app_name=f"asleep-{version.pk}", state=DeploymentState.SCALED_TO_ZERO)
+def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
+    with transaction.atomic():  # no snapshot sees it awake
+        version = stage.version()
+        Deployment.objects.create(version=version, app_name=f"asleep-{version.pk}", state=DeploymentState.SCALED_TO_ZERO)
     _, key = subscriber(version)
-    time.sleep(2)  # the next snapshot, if one was taken in between
     stage.stub.behave = lambda *_: time.sleep(1.5)
     assert call_in_threads(gateway, infer_path(version), key, 8, 1) == {504: 8}
     stage.stub.behave = answer_ok

@@ -252,26 +252,36 @@ def pause(subscription, version):
     nudge("subscription", subscription=subscription.pk)
 
 
-@pytest.mark.parametrize("end", [revoke, suspend, pause])
-def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(gateway, stage, version, end):
+class Listener:
+    """Asks for a stream that never ends, and keeps what it is sent until it is cut."""
+
+    def __init__(self, gateway, version, key):
+        self.port, self.request = gateway.port, raw_request(infer_path(version), key)
+        self.received = []
+        self.thread = threading.Thread(target=self._listen)
+        self.thread.start()
+
+    def _listen(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(self.request)
+            while data := client.recv(65536):
+                self.received.append(data)
+
+    def is_cut_within(self, seconds):
+        self.thread.join(seconds)
+        return not self.thread.is_alive()
+
+
+@pytest.mark.parametrize(("end", "goes_on_s"), [(revoke, 2.5), (suspend, 0), (pause, 0)])
+def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(gateway, stage, version, end, goes_on_s):
     subscription, key = subscriber(version)
     stage.stub.behave = drip
-    received = []
-
-    def listen():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as client:
-            client.sendall(raw_request(infer_path(version), key))
-            while data := client.recv(65536):
-                received.append(data)
-
-    thread = threading.Thread(target=listen)
-    thread.start()
-    time.sleep(2.5)
-    assert thread.is_alive() and len(received) > 10, "a stream whose right lasts goes on"
+    listener = Listener(gateway, version, key)
+    until(lambda: len(listener.received) > 10, 5, gateway.said)
+    assert not listener.is_cut_within(goes_on_s), "a stream whose right lasts goes on"
     end(subscription, version)
-    thread.join(5)
-    assert not thread.is_alive()
-    assert not b"".join(received).endswith(b"0\r\n\r\n"), "it does not look complete"
+    assert listener.is_cut_within(5)
+    assert not b"".join(listener.received).endswith(b"0\r\n\r\n"), "it does not look complete"
     until(lambda: stage.called(subscription), 5, gateway.said)
     assert [row[1:] for row in stage.called(subscription)] == [("aborted", 0)]
     until(lambda: stage.stub.open == 0 or gateway.count("in_flight") == 0, 5)
