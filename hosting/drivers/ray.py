@@ -34,7 +34,8 @@ APP_STATES = {
     "UNHEALTHY": AppState.UNHEALTHY,
     "DELETING": AppState.STOPPING,
 }
-REPLICA_STATES = {"RUNNING": "running", "STOPPING": "stopping"}
+# RECOVERING: it answers, and a controller that was started again has not asked it yet.
+REPLICA_STATES = {"RUNNING": "running", "RECOVERING": "running", "STOPPING": "stopping"}
 
 
 class RayDriver:

@@ -49,6 +49,12 @@ def test_a_difference_in_what_we_set_is_sent(where, value):
     assert ray._differs(has, wanted)
 
 
+def test_replicas_run_on_while_a_new_controller_gets_to_know_them():
+    replicas = [{"replica_id": state, "state": state, "pid": 7} for state in ("RUNNING", "RECOVERING", "STARTING", "STOPPING")]
+    app = ray._seen_app("check", {"status": "DEPLOYING", "deployments": {ray.DEPLOYMENT: {"replicas": replicas, "target_num_replicas": 2}}})
+    assert [replica.replica_id for replica in app.running] == ["RUNNING", "RECOVERING"]
+
+
 def test_a_version_that_is_there_and_not_wanted_is_a_difference():
     assert ray._differs(told(ray.config([SPEC], URL)), ray.config([], URL))
 
