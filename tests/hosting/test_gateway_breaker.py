@@ -135,8 +135,8 @@ def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
 
 
 @pytest.mark.fault("F11")
-def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(gateway, stage, version, fired):
-    other = stage.version()
+def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(gateway, stage, fired):
+    version, other = stage.version(sla={"timeout_s": 2}), stage.version()  # all have begun before the first five end
     _, key = subscriber(version)
     _, other_key = subscriber(other)
     worker = gateway.children()["0"]
