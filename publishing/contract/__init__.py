@@ -46,7 +46,8 @@ class Contract:
 
     @property
     def infer_url(self):
-        return f"{self.base_url}{self.path}/infer"
+        """What code to copy calls: it names no version, so that the subscription's policy chooses."""
+        return f"{self.base_url}/v2/models/{self.model}/infer"
 
     @property
     def shown_key(self):

@@ -93,7 +93,6 @@ for name, datatype, shape, values in [
 result = client.infer(
     {contract.model!r},
     inputs,
-    model_version={contract.number!r},
     headers={{"Authorization": {f"Bearer {contract.shown_key}"!r}}},
 )
 for output in {[field["name"] for field in contract.signature["outputs"]]!r}:

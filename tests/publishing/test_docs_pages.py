@@ -23,7 +23,7 @@ def page(client, user, name, version):
 
 def test_api_tab_shows_code_for_this_version(client, version):
     text = page(client, cast.maya(), "publishing:api_tab", version).content.decode()
-    assert f"/v2/models/{version.model.slug}/versions/1.0.0/infer" in text
+    assert f"/v2/models/{version.model.slug}/infer" in text
     assert "tritonclient" in text
     assert "YOUR_API_KEY" in text
 
