@@ -24,7 +24,6 @@ from catalog.models import ModelVersion
 from consumption import spool
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
 from consumption.reconciliation import reconciliation
-from governance import actions as governance
 from hosting import actions as hosting
 from hosting.models import HealthSample
 from marketplace.dev import lineup
@@ -32,6 +31,7 @@ from marketplace.dev.rundir import ROOT
 from tests import cast
 from tests.consumption.books import quota_drift
 from tests.gateway import REQUEST, infer_path, raw_request, subscriber
+from tests.hosting.live import approve, is_published, pids
 from tests.soak.growth import Growth
 from tests.soak.joining import Recorded, join
 from tests.soak.killing import Killer
@@ -86,23 +86,11 @@ def served(soaked, orm, tmp_path):
 def published_on_two_replicas(stack, folder):
     if found := ModelVersion.objects.filter(model__slug=SLUG).first():
         return found
-    version = cast.draft_version(cast.model(name="Soak check"), "1.0.0")
-    cast.upload_tiny(version, folder)
-    version.refresh_from_db()
-    cast.publishing.submit(version.created_by, version)
-    version.refresh_from_db()
-    if version.state == "submitted":
-        governance.check(version)
-    cast.decide_all(version)
-    stack.wait_until(lambda: state(version) == "published", 180)
+    version = approve(folder, cast.model(name="Soak check"))
+    stack.wait_until(lambda: is_published(version), 180)
     hosting.scale(version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8)
-    stack.wait_until(lambda: len(recorded(version)) == 2, 120)
+    stack.wait_until(lambda: len(pids(version)) == 2, 120)
     return version
-
-
-def state(version):
-    version.refresh_from_db()
-    return version.state
 
 
 class Load:
@@ -202,7 +190,7 @@ def recover(stack, version, killer):
     """Wait until everything runs again, and until a probe proves that beat, Redis, worker, engine and Postgres work together."""
     began = timezone.now()
     stack.wait_until(lambda: all(one.state == "ready" for one in stack.supervisor.programs.values()), 120)
-    stack.wait_until(lambda: len(living := set(killer.replicas())) == 2 and living == recorded(version), 120)
+    stack.wait_until(lambda: len(living := set(killer.replicas())) == 2 and living == pids(version), 120)
     stack.wait_until(lambda: HealthSample.objects.filter(version=version, at__gt=began).exists(), 60)
 
 
@@ -213,10 +201,6 @@ def settle(stack, answers):
     stack.wait_until(lambda: len(list(spool.segments(stack.run.path / "spool"))) == WORKERS, 60)
     stack.wait_until(lambda: not StaleHour.objects.exists(), 60)
     stack.wait_until(leases_are_back, 60)
-
-
-def recorded(version):
-    return set(version.deployment.replicas.filter(ended_at=None, state="running").values_list("pid", flat=True))
 
 
 def use_up(stack, version, subscription_id, key):
