@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import keys, revocations
-from consumption.models import ApiKey, Application, Plan, Subscription
+from consumption.models import ApiKey, Application, LeakReport, Plan, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
     can_create_application,
@@ -17,6 +17,7 @@ from consumption.permissions import (
     can_manage_application,
     can_manage_keys,
     can_offer_plan,
+    can_report_leak,
     can_revoke_key,
 )
 from marketplace.accounts.models import User
@@ -24,7 +25,7 @@ from marketplace.audit.actions import record
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
-from marketplace.lib.transitions import transition
+from marketplace.lib.transitions import StaleState, transition
 from marketplace.notices.actions import tell
 
 KEY_LIFE = timedelta(days=90)
@@ -32,6 +33,8 @@ KEY_LIFE_MAX = timedelta(days=365)
 OVERLAP = timedelta(hours=24)
 OVERLAP_MAX = timedelta(days=7)
 LIVE_KEYS_A_SUBSCRIPTION = 10
+REPORTS_AN_HOUR = 20
+SECURITY = ("security_reviewer", "operator")
 
 
 @transaction.atomic
@@ -180,8 +183,52 @@ def revoke_leaked(by, leaked, reason):
 
     An invented text that has the kid of a live key ends nothing.
     """
-    texts = {text[4 : 4 + keys.KID].decode(): text for text in keys.find_texts(leaked)}
-    return [_end_loudly(by, key, reason) for key in _not_revoked(texts) if _is_text_of(key, texts[key.kid])]
+    texts = keys.find_texts(leaked)
+    return [_end_loudly(by, key, reason) for key in _not_revoked(keys.find(leaked)) if any(_is_text_of(key, text) for text in texts)]
+
+
+@transaction.atomic
+def report_leak(by, text, *, found_at="", source="", delivery=None):
+    """End the live keys that stand in `text` (bytes); their teams and the people of security are told.
+
+    by        who tells: a person, or the system user of a scanner, whose name is `source`.
+    delivery  the scanner's id; one that came before does nothing.
+    found_at  where the keys were found, in the teller's words.
+    Returns nothing: who reports a key does not learn whether it was live. Raises NotAllowed, RuleError, Invalid.
+    """
+    require(can_report_leak(by), "Only active people report leaked keys.")
+    if not keys.find(text):
+        raise Invalid(
+            "There is no key in this. A key has 50 characters and begins with mkc_, mks_ or mkp_.", field="text",
+            remedy="Paste it whole. If you have a part only, ask its team or the operators to revoke it.",
+        )  # fmt: skip
+    report = _first_report(by, source, delivery)
+    if report is None:
+        return
+    record(by, "key.leak_report", report, source=source, keys=len(set(keys.find(text))))
+    where = f" Found at: {found_at.strip()}" if found_at.strip() else ""
+    revoke_leaked(User.objects.system("leaks"), text, f"Reported as leaked by {source or by}.{where}")
+
+
+@transaction.atomic
+def change_networks(by, key, networks):
+    """Have a key work from these networks alone (CIDR texts; none: from anywhere), at every gateway within a second. Returns the key.
+
+    Raises NotAllowed, RuleError, Invalid, StaleState.
+    """
+    require(
+        can_manage_keys(by, key.subscription), "Only its own team changes where a key works from.",
+        ask=str(key.subscription.application.team),
+    )  # fmt: skip
+    if not key.is_live:
+        raise RuleError(f"{key} has ended.", remedy="Make a new key with the networks it needs.")
+    before, after = key.networks, _usual(networks)
+    if not ApiKey.objects.filter(pk=key.pk, epoch=key.epoch).update(networks=after, epoch=key.epoch + 1):
+        raise StaleState(f"{key} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+    key.networks, key.epoch = after, key.epoch + 1
+    record(by, "key.networks", key, before=before, after=after)
+    nudge("key", kid=key.kid)
+    return key
 
 
 @transaction.atomic
@@ -215,9 +262,28 @@ def _is_text_of(key, text):
     return keys.verify(text, key.mac, settings.KEY_PEPPERS.get(key.pepper_version, ""))
 
 
+def _first_report(by, source, delivery):
+    """The LeakReport; None when this delivery came before. Raises RuleError when a person reports too often."""
+    if delivery is not None:
+        report, is_new = LeakReport.objects.get_or_create(source=source, delivery=delivery, defaults={"reporter": by})
+        return report if is_new else None
+    User.objects.select_for_update().get(pk=by.pk)  # one of their reports at a time is counted
+    if LeakReport.objects.filter(reporter=by, at__gt=timezone.now() - timedelta(hours=1)).count() >= REPORTS_AN_HOUR:
+        raise RuleError(
+            f"You have reported {REPORTS_AN_HOUR} times within an hour.",
+            remedy="Put all keys into one text, or wait.", ask="the operators to end them for you",
+        )  # fmt: skip
+    return LeakReport.objects.create(source="", reporter=by)
+
+
 def _end_loudly(by, key, reason):
-    """Revoke for a reason that its team has to know of."""
+    """Revoke for a reason that its team, and whoever looks after security, have to know of."""
     revoke_key(by, key, reason)
+    application = key.subscription.application
+    tell(
+        User.objects.holding(*SECURITY), "security", f"{key} of {application} ({application.team}) was revoked",
+        body=reason, key=f"key-ended:{key.pk}",
+    )  # fmt: skip
     tell(
         User.objects.on_teams([key.subscription.application.team]), "subscription", f"{key} was revoked: make a new one",
         body=reason, url=key.subscription.get_absolute_url(), key=f"key-revoked:{key.pk}",

@@ -188,14 +188,20 @@ class KeyOnce(KeyRow):
         read_only_fields = fields
 
 
+def _networks(**more):
+    said = "Networks (10.20.0.0/16) that the key works from; empty: anywhere."
+    return serializers.ListField(child=serializers.CharField(max_length=60), max_length=MOST, help_text=said, **more)
+
+
+class Networks(serializers.Serializer):
+    networks = _networks()
+
+
 class KeyWanted(serializers.Serializer):
     subscription = Visible(slug_field="id", queryset=Subscription.objects.all())
     name = serializers.CharField(max_length=56, default="Key")
     days = serializers.IntegerField(min_value=1, max_value=365, default=90)
-    networks = serializers.ListField(
-        child=serializers.CharField(max_length=60), max_length=MOST, required=False, default=list,
-        help_text="Networks (10.20.0.0/16) that the key works from; empty: anywhere.",
-    )  # fmt: skip
+    networks = _networks(required=False, default=list)
 
 
 class Rotation(serializers.Serializer):
@@ -229,6 +235,12 @@ class Keys(ReadableResource):
     def revoke(self, request, kid):
         """End a key now, everywhere within a second."""
         return self.answer(actions.revoke_key(request.user, self.get_object(), **self.given(OptionalReason)))
+
+    @extend_schema(request=Networks, responses=KeyRow)
+    @action(detail=True, methods=["put"])
+    def networks(self, request, kid):
+        """Say from where a key works; every gateway follows within a second."""
+        return self.answer(actions.change_networks(request.user, self.get_object(), **self.given(Networks)))
 
     def _shown_once(self, key, text):
         kept = KeyRow(key).data | {"text": None}

@@ -67,23 +67,47 @@ class SubscribeForm(forms.Form):
         return data
 
 
-class KeyForm(forms.Form):
-    name = forms.CharField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
-    days = forms.TypedChoiceField(
-        label="Lives for", coerce=int, initial=90,
-        choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
-    )  # fmt: skip
+class NetworksForm(forms.Form):
+    """From where a key works: one network a line."""
+
     networks = forms.CharField(
         required=False, label="Only from these networks", widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line, e.g. 10.20.0.0/16 or 10.20.4.9. Calls from elsewhere are refused. Empty: from anywhere.",
     )  # fmt: skip
 
+    def clean_networks(self):
+        return self.cleaned_data["networks"].splitlines()
+
+
+class KeyForm(NetworksForm):
+    field_order = ["name", "days", "networks"]
+
+    name = forms.CharField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
+    days = forms.TypedChoiceField(
+        label="Lives for", coerce=int, initial=90,
+        choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
+    )  # fmt: skip
     def clean(self):
         data = super().clean()
         if "days" in data:
             data["life"] = timedelta(days=data.pop("days"))
-        data["networks"] = data.get("networks", "").splitlines()
         return data
+
+
+class LeakForm(forms.Form):
+    """A key that was found where keys must not be."""
+
+    text = forms.CharField(
+        label="The key, or a text with keys in it", max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
+        help_text="It is not kept and goes into no log.",
+    )  # fmt: skip
+    found_at = forms.CharField(
+        label="Where you found it", max_length=200, required=False, help_text="For the key's team, e.g. the repository or the chat."
+    )
+
+    def clean_text(self):
+        return self.cleaned_data["text"].encode()
 
 
 class DecideForm(forms.Form):

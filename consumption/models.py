@@ -249,6 +249,22 @@ class ApiKey(models.Model):
         return self.state in (KeyState.ACTIVE, KeyState.ROTATING) and self.expires_at > timezone.now()
 
 
+class LeakReport(models.Model):
+    """Somebody told of leaked keys: a person, or a scanner, whose delivery counts once. What they sent is not kept."""
+
+    source = models.CharField(max_length=40, help_text="The scanner's name; empty: a person")
+    delivery = models.CharField(max_length=100, null=True, help_text="The scanner's id for it")
+    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "delivery"], name="leak_delivery_once")]
+        indexes = [models.Index(fields=["reporter", "at"], name="leak_reports_of_person")]
+
+    def __str__(self):
+        return f"Leak report {self.pk}"
+
+
 class Outcome(models.TextChoices):
     OK = "ok", "Answered"
     CLIENT_ERROR = "client_error", "Caller's error"

@@ -29,6 +29,11 @@ def can_revoke_key(user, key):
     return user.is_system or can_manage_keys(user, key.subscription) or user.has_role("curator", "admin", "operator")
 
 
+def can_report_leak(user):
+    """Everybody: who finds a key need not know whose it is."""
+    return user.is_active
+
+
 def can_see_model_usage(user, model):
     """Per consuming team: the publisher and those who oversee. Counts, never payloads."""
     return user.is_on(model.owner_team) or user.has_role("curator", "auditor", "admin", "finance")

@@ -1,16 +1,21 @@
 """Pages of consumption: getting access, applications and keys, usage."""
 
+from contextlib import suppress
+
+from django.conf import settings
 from django.contrib import messages
-from django.http import Http404
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from catalog.pages import model_frame, open_model
-from consumption import actions, refusals, usage
-from consumption.forms import ApplicationForm, DecideForm, KeyForm, SubscribeForm
+from consumption import actions, keys, refusals, scanners, usage
+from consumption.forms import ApplicationForm, DecideForm, KeyForm, LeakForm, NetworksForm, SubscribeForm
 from consumption.models import ApiKey, Application, Subscription
 from consumption.permissions import (
     can_decide_subscription,
@@ -20,7 +25,13 @@ from consumption.permissions import (
     can_see_model_usage,
 )
 from consumption.reconciliation import reconciliation
+from marketplace.accounts.models import User
+from marketplace.lib import webhooks
+from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
+from marketplace.lib.problems import refused
+
+LARGEST_REPORT = 1 << 20  # bytes
 
 
 def access(request):
@@ -115,6 +126,56 @@ def create_key(request, pk):
 def rotate_key(request, kid):
     key = _open_key(request, kid)
     return _show_key(request, *actions.rotate_key(request.user, key))
+
+
+def key_networks(request, kid):
+    """From where a key works."""
+    key = _open_key(request, kid)
+    form = NetworksForm(request.POST or None, initial={"networks": "\n".join(key.networks)})
+    done, _ = submitted(request, form, lambda networks: actions.change_networks(request.user, key, networks))
+    if done:
+        where = f"only from {', '.join(key.networks)}" if key.networks else "from anywhere"
+        messages.success(request, f"{key} works {where} now.")
+        return redirect(key.subscription)
+    may = can_manage_keys(request.user, key.subscription)
+    return show(request, "consumption/key_networks.html", form, key=key, subscription=key.subscription, can_manage=may)
+
+
+@never_cache
+def leaked_key(request):
+    """Whoever finds a key ends it here. The answer is the same for live keys and others."""
+    form = LeakForm(request.POST or None)
+    done, _ = submitted(request, form, lambda **data: actions.report_leak(request.user, **data))
+    if done:
+        messages.success(request, "Thank you. If a key in it still worked, it has ended, and its team was told.")
+        return redirect("consumption:leaked_key")
+    return show(request, "consumption/leaked_key.html", form)
+
+
+@csrf_exempt
+@login_not_required
+@require_POST
+def leaked_keys(request):
+    """The same for scanners, which sign what they send (docs/leaked-keys/). Any text; 202 says that it came, never what was in it."""
+    if int(request.headers.get("Content-Length") or 0) > LARGEST_REPORT:
+        return refused(413, "request-too-large", "The report is too large", "At most 1 MiB. Send several.")
+    if request.content_type == "multipart/form-data":  # a form's parts are not what was signed
+        return refused(415, "media-type", "This media type is not understood", "Send text or JSON.")
+    delivery = webhooks.opened(settings.LEAK_REPORT_SECRETS, request.headers, request.body)
+    if delivery is None:
+        return refused(401, "not-signed", "The signature is not recognised", "No secret that is known here signed this within the last five minutes.")
+    by = User.objects.system(f"scanner:{delivery.sender}")
+    with suppress(Invalid):  # no key in it: nothing to say either
+        actions.report_leak(by, request.body, source=delivery.sender, delivery=delivery.id)
+    return JsonResponse({"status": "received"}, status=202, headers={"Cache-Control": "no-store"})
+
+
+@login_not_required
+def key_pattern(request):
+    """How scanners recognise keys, and how they report them."""
+    url = settings.PORTAL_URL + reverse("consumption:leaked_keys")
+    context = {"pattern": keys.PATTERN, "checksum": scanners.CHECKSUM, "shell": scanners.REPORT % url}
+    return render(request, "docs/leaked_keys.html", context)
 
 
 @require_POST

@@ -53,6 +53,7 @@ PAGES = [
     ProblemPage("away", 503, "The marketplace cannot reach its records", "Its database is away, slow or fully taken.", "Try again after the time in Retry-After; with the same Idempotency-Key nothing is done twice."),
     ProblemPage("in-flight", 409, "This is being done already", "A request with the same Idempotency-Key is still at work.", "Wait a moment and ask again with the same key."),
     ProblemPage("conflict", 409, "It collides with what is there", "Somebody else was first, or what you change is used elsewhere.", "Read it again, then retry."),
+    ProblemPage("not-signed", 401, "The signature is not recognised", "A report of leaked keys was signed with no secret that is known here, or more than five minutes ago.", "Sign id.timestamp.body as /docs/leaked-keys/ says, with a clock that is right."),
     ProblemPage("malformed", 400, "The body cannot be read", "It is not valid JSON; the detail says where.", "Correct it and send again."),
     ProblemPage("not-signed-in", 401, "Sign in first", "The API answers to people who are signed in.", "Sign in on the portal and send the session's cookie."),
     ProblemPage("method", 405, "Not with this method", "The address takes other methods, named in the Allow header.", "Use one of them; /api/docs/ lists them."),

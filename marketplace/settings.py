@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace.lib import logs, postgres
+from marketplace.lib import logs, postgres, webhooks
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
@@ -16,11 +16,13 @@ def env_flag(name, default=False):
     return os.environ.get(name, str(int(default))).lower() in ("1", "true", "yes", "on")
 
 
-def secret(name, file_name):
-    """A secret from the environment (NAME), from a file (NAME_FILE), or from the run folder."""
+def secret(name, file_name, default=None):
+    """A secret from the environment (NAME), from a file (NAME_FILE), or from the run folder; else `default`, if it may be absent."""
     if name in os.environ:
         return os.environ[name]
     path = Path(os.environ.get(f"{name}_FILE", RUN_DIR / "secrets" / file_name))
+    if not path.exists() and default is not None:
+        return default
     if not path.exists():
         raise ImproperlyConfigured(f"{name} is missing: set {name} or {name}_FILE, or start with manage.py demo.")
     return path.read_text().strip()
@@ -38,6 +40,8 @@ KEY_PEPPERS = {
 KEY_PEPPER_CURRENT = int(os.environ.get("KEY_PEPPER_CURRENT", min(KEY_PEPPERS)))
 if KEY_PEPPER_CURRENT not in KEY_PEPPERS:
     raise ImproperlyConfigured(f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, and there is no pepper of that version.")
+# Scanners that may report leaked keys: "name:whsec_…,name:whsec_…", several for one name while it rotates.
+LEAK_REPORT_SECRETS = webhooks.secrets(secret("LEAK_REPORT_SECRETS", "leak_report_secrets", default=""))
 SIGNING_KEY_FILE = os.environ.get("SIGNING_KEY_FILE", str(RUN_DIR / "secrets" / "signing_key"))
 AUDIT_WITNESS_FILE = os.environ.get("AUDIT_WITNESS_FILE", str(RUN_DIR / "audit-witness.jsonl"))
 

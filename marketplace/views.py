@@ -26,6 +26,7 @@ from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG, PAGES
 
 SHOWN = 4
+PROGRAMS = ("/api/", "/security/leaked-keys")  # they read problem+json
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -127,7 +128,7 @@ def csrf_failed(request, reason=""):
 def broken(request):
     """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""
     error = sys.exc_info()[1]
-    if request.path.startswith("/api/"):
+    if request.path.startswith(PROGRAMS):
         return answers.broken(error)
     if not answers.is_away(error):
         return HttpResponse(render_to_string("500.html"), status=500)

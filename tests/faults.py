@@ -31,6 +31,7 @@ ROWS = {
     "F14": "A replica is killed, runs out of memory, or is wedged",
     "F15": "The disk is full",
     "F16": "A clock is wrong or steps back",
+    "F17": "A message from another system comes twice, late, out of order or altered",
     "F21": "A burst of ten times the usual",
     "F22": "A noisy tenant",
     "F23": "A thundering herd of cold keys",

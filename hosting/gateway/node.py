@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from redis import RedisError as RedisLibraryError
 
 from consumption import keys, quota, tombstones
 from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
@@ -32,6 +33,7 @@ from hosting.gateway.slots import Board
 from marketplace.lib import disk
 
 CHANNEL = "gateway:nudge"
+STRANGERS_BURIED = 100
 
 
 class Clock:
@@ -96,6 +98,7 @@ class Node:
         self.environments_open = len(ENVIRONMENTS)  # fewer as the disk fills: first the last one, test, then all
         self.connections: set[Any] = set()
         self._epoch = 0
+        self._strangers_buried = 0
         self._tombstones_seen = (0, 0)
         self._ask_for_tombstones_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -320,12 +323,29 @@ class Node:
 
     async def _revoke_leaked(self, query: bytes) -> None:
         for raw in keys.find_texts(query):
-            with contextlib.suppress(Problem, DatabaseAway):
+            try:
                 if raw[4:12] not in self.keys.records and self.keys.known(raw, time.monotonic(), "") is None:
                     await self.keys.fetch(raw)
                 if self.keys.holds(raw):
-                    await self.database.run(snapshot.revoke_leaked, raw[4:12].decode())
+                    await self.database.run(snapshot.end_leaked, raw)
                     self.keys.revoke(raw[4:12])
+            except (Problem, DatabaseAway):
+                if not self.keys.database_is_up:
+                    await self._bury_leaked(raw)
+
+    async def _bury_leaked(self, raw: bytes) -> None:
+        """Postgres is away: a key that we know ends here at once, another when Postgres can tell that it is one; both on every gateway."""
+        if not self.keys.holds(raw):
+            self._strangers_buried += 1
+            if self._strangers_buried > STRANGERS_BURIED:
+                return  # invented texts must not fill the disk
+        grave = [tombstones.for_text(raw, snapshot.LEAKED)]
+        self._bury(grave)
+        for tell in (tombstones.to_file, tombstones.to_redis):
+            try:
+                await asyncio.to_thread(tell, grave)
+            except (OSError, RedisLibraryError):
+                self.log.warning("%s could not be told of a leaked key", tell.__name__)
 
     def _turned_away(self, record: Subscriber, limit: str) -> None:
         self.counters.tally.add(record.subscription_id, limit, int(self.clock.now_s()))

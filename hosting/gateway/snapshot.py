@@ -16,7 +16,7 @@ from django.db.models import F, Prefetch, Q
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import networks
-from consumption.actions import rehash_key, revoke_key
+from consumption.actions import rehash_key, revoke_leaked
 from consumption.models import ApiKey
 from consumption.spool import ENVIRONMENTS
 from hosting import credentials, outbound
@@ -29,6 +29,7 @@ from marketplace.accounts.models import User
 log = logging.getLogger(__name__)
 LIMITS = limits.from_environment()
 Answer = TypeVar("Answer")
+LEAKED = "The key was sent in an address, where logs keep it."
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow", "external": "external"}
 
 
@@ -137,11 +138,9 @@ def rehash(key_id: int, old: str, mac: str, pepper_version: int) -> None:
     rehash_key(User.objects.system("gateway"), key_id, old=old, mac=mac, pepper_version=pepper_version)
 
 
-def revoke_leaked(kid: str) -> None:
-    """End a live key that was seen where keys must not be."""
-    key = ApiKey.objects.filter(kid=kid).exclude(state=ApiKey.State.REVOKED).first()
-    if key is not None:
-        revoke_key(User.objects.system("gateway"), key, "The key was sent in an address, where logs keep it.")
+def end_leaked(text: bytes) -> None:
+    """End a live key that was seen where keys must not be; its team and security are told."""
+    revoke_leaked(User.objects.system("gateway"), text, LEAKED)
 
 
 def snapshot(previous: Snapshot | None) -> Snapshot:

@@ -111,6 +111,11 @@ def _headers(error, status):
     return headers
 
 
+def refused(status, slug, title, detail):
+    """A problem as a whole answer, for doors outside the REST API."""
+    return JsonResponse(problem(status, slug, title, detail), status=status, content_type=MEDIA_TYPE)
+
+
 def broken(error):
     """The answer to what broke under /api/ before a resource was reached, such as in the middleware."""
     body = _body(error, {})

@@ -10,7 +10,8 @@ from consumption import actions, keys, networks
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid
+from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.lib.transitions import StaleState
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,66 @@ def test_a_key_works_from_anywhere_unless_told_otherwise(subscription):
 def test_a_rotated_key_works_from_where_the_old_one_did(subscription):
     key, _ = cast.key(subscription, networks=OFFICE)
     assert actions.rotate_key(cast.maya(), key)[0].networks == OFFICE
+
+
+def test_the_networks_of_a_key_can_be_changed_and_the_record_tells_both(maya, subscription):
+    key, _ = cast.key(subscription, networks=["192.0.2.7"])
+    url = reverse("consumption:key_networks", args=[key.kid])
+    assert "192.0.2.7/32</textarea>" in maya.get(url).content.decode()
+    done = maya.post(url, {"networks": "10.20.0.0/16\r\n192.0.2.7\r\n"}, follow=True).content.decode()
+    assert "works only from 10.20.0.0/16, 192.0.2.7/32 now" in done
+    before = key.epoch
+    key.refresh_from_db()
+    assert key.networks == ["10.20.0.0/16", "192.0.2.7/32"] and key.epoch > before
+    event = AuditEvent.objects.get(action="key.networks")
+    assert event.detail == {"before": ["192.0.2.7/32"], "after": ["10.20.0.0/16", "192.0.2.7/32"]}
+    assert "works from anywhere now" in maya.post(url, {"networks": ""}, follow=True).content.decode()
+
+
+def test_a_network_that_is_none_changes_nothing_and_what_was_typed_stays(maya, subscription):
+    key, _ = cast.key(subscription, networks=["192.0.2.7"])
+    answer = maya.post(reverse("consumption:key_networks", args=[key.kid]), {"networks": "10.20.0.1/16"})
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "10.20.0.1/16</textarea>" in page and "Write 10.20.0.0/16 for all of it" in page
+    key.refresh_from_db()
+    assert key.networks == ["192.0.2.7/32"]
+
+
+@pytest.mark.parametrize("who", [cast.charlie, cast.alice, cast.rita, cast.otto, cast.root])
+def test_only_its_team_changes_the_networks_of_a_key(subscription, who):
+    key, _ = cast.key(subscription)
+    with pytest.raises(NotAllowed, match="Only its own team"):
+        actions.change_networks(who(), key, OFFICE)
+
+
+def test_a_key_that_has_ended_gets_no_networks(maya, subscription):
+    key, _ = cast.key(subscription)
+    actions.revoke_key(cast.maya(), key)
+    with pytest.raises(RuleError, match="has ended"):
+        actions.change_networks(cast.maya(), key, OFFICE)
+    assert "has ended" in maya.get(reverse("consumption:key_networks", args=[key.kid])).content.decode()
+
+
+def test_of_two_who_change_a_key_the_second_looks_again(subscription):
+    key, _ = cast.key(subscription)
+    other = ApiKey.objects.get(pk=key.pk)
+    actions.change_networks(cast.maya(), key, OFFICE)
+    with pytest.raises(StaleState):
+        actions.change_networks(cast.maya(), other, [])
+    key.refresh_from_db()
+    assert key.networks == OFFICE
+
+
+def test_the_api_changes_networks(maya, subscription):
+    key, _ = cast.key(subscription)
+
+    def put(**facts):
+        return maya.put(f"/api/v1/keys/{key.kid}/networks/", json.dumps(facts), content_type="application/json")
+
+    assert put(networks=["192.0.2.7"]).json()["networks"] == ["192.0.2.7/32"]
+    assert put().status_code == 422
+    refused = put(networks=["10.20.0.1/16"])
+    assert refused.status_code == 422 and refused.json()["field"] == "networks" and "10.20.0.0/16" in refused.json()["detail"]
 
 
 def test_the_form_takes_one_network_a_line_and_the_page_tells_them(maya, subscription):
