@@ -68,7 +68,7 @@ class Account:
         self.is_test = False
         self.in_a_pass = CALLS
         self.begun = 0  # calls since a pass of the loop was full
-        self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn
+        self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn, in CPU seconds of the loop
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0

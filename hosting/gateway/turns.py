@@ -2,7 +2,8 @@
 
 The loop serves sockets as they become ready. Without turns a tenant with five hundred connections has every call of the
 others wait for hundreds of its own; with them it waits for itself. Nothing is lost by it: a pass that has work left
-is followed by the next one at once. Who waits longer than the lag that the process may have is turned away (pressure.py).
+is followed by the next one at once. Whose line waits for more of the process' own work than its lag may be (pressure.py)
+is turned away.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Turns:
             if account.begun == account.in_a_pass:
                 self._end_pass(account)
             return True
-        now = time.monotonic()
+        now = time.thread_time()  # what other programs take from the machine is no reason to turn anybody away
         if account.turns and now - account.turns[0][0] > self._longest_s[account.is_test]:
             raise problems.gateway_busy(self._wait_s)
         account.turns.append((now, call))
