@@ -116,7 +116,6 @@ def test_foreign_format_is_refused_by_content(look, make, code, name):
         (b"hello", "model.onnx", "extension"),
         (b'{"a": 1}', "model.json", "extension"),
     ],
-    ids=lambda one: "bytes" if isinstance(one, bytes) else one,  # a gzip's hold the time, and each worker would collect another test
 )
 def test_name_and_content_must_agree(look, data, name, code):
     with pytest.raises(Refused) as refused:
