@@ -398,6 +398,8 @@ class QuotaLease(models.Model):
     holder = models.CharField(max_length=120, db_index=True)
     granted = models.BigIntegerField(default=0)
     spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
+    last_ask = models.BigIntegerField(default=0, help_text="The holder's number of the last change: one that comes again is answered, not done")
+    last_granted = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")]

@@ -4,6 +4,8 @@
 its lease by itself. What is settled (`used`, `QuotaLease.spent`) is written by metering, from events. Calls that no lease
 stood for, because the plan had no quota then, count as leased when they are settled: a quota that comes later in the month
 finds them. Whoever changes a lease holds the lock of its period.
+
+A holder numbers what it asks for (`ask`), and asks again with the same number when no reply came: it gets the same answer.
 """
 
 from datetime import UTC, date, datetime
@@ -33,24 +35,30 @@ def next_period(start: date) -> date:
 
 
 @transaction.atomic
-def take(subscription_id: int, start: date, quota: int, wanted: int, holder: str) -> Lease:
-    """Lease up to `wanted` calls of the period to `holder`. Grants 0 when nothing is left."""
+def take(subscription_id: int, start: date, quota: int, wanted: int, holder: str, ask: int = 0) -> Lease:
+    """Lease up to `wanted` calls of the period to `holder`. Grants 0 when nothing is left. `ask` 0: it will not be asked again."""
     period = _locked(subscription_id, start, quota)
+    known = QuotaLease.objects.filter(period=period, holder=holder).first()
+    if known and ask and known.last_ask == ask:
+        return Lease(known.last_granted, period.quota - period.leased)
     granted = max(0, min(wanted, period.quota - period.leased))
     if granted:
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") + granted)
-        lease, _ = QuotaLease.objects.get_or_create(period=period, holder=holder)
-        QuotaLease.objects.filter(pk=lease.pk).update(granted=F("granted") + granted)
+        lease = known or QuotaLease.objects.create(period=period, holder=holder)
+        QuotaLease.objects.filter(pk=lease.pk).update(granted=F("granted") + granted, last_ask=ask, last_granted=granted)
     return Lease(granted, period.quota - period.leased - granted)
 
 
 @transaction.atomic
-def bring_back(subscription_id: int, start: date, holder: str, unspent: int) -> None:
-    """A living process returns what it will not spend."""
+def bring_back(subscription_id: int, start: date, holder: str, unspent: int, ask: int = 0) -> None:
+    """A living process returns what it will not spend. `ask` as in `take`."""
     period = QuotaPeriod.objects.select_for_update().filter(subscription_id=subscription_id, period_start=start).first()
     if period is None or unspent <= 0:
         return
-    if QuotaLease.objects.filter(period=period, holder=holder, granted__gte=F("spent") + unspent).update(granted=F("granted") - unspent):
+    lease = QuotaLease.objects.filter(period=period, holder=holder, granted__gte=F("spent") + unspent)
+    if ask:
+        lease = lease.exclude(last_ask=ask)
+    if lease.update(granted=F("granted") - unspent, last_ask=ask, last_granted=0):
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import count
 from typing import Any
 
 from consumption.spool import ENVIRONMENTS
@@ -48,8 +49,10 @@ GCRA_SHA1 = hashlib.sha1(GCRA.encode(), usedforsecurity=False).hexdigest()
 EPOCH = "gateway:epoch"
 TEST = ENVIRONMENTS.index("test")
 
-TakeQuota = Callable[[int, date, int, int], Awaitable[tuple[int, int]]]
-ReturnQuota = Callable[[int, date, int], Awaitable[None]]
+# The subscription, the month's first day, calls (quota and wanted; unspent), and the number of the question: one that got no
+# answer is asked again under the same number and done once.
+TakeQuota = Callable[[int, date, int, int, int], Awaitable[tuple[int, int]]]
+ReturnQuota = Callable[[int, date, int, int], Awaitable[None]]
 
 
 class Account:
@@ -59,7 +62,7 @@ class Account:
         "subscription_id", "rate", "burst", "concurrency", "quota", "size", "interval",
         "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
         "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "seats", "policy_head", "lease", "is_test", "begun", "in_a_pass", "turns",
+        "seats", "policy_head", "lease", "is_test", "begun", "in_a_pass", "turns", "unanswered",
     )  # fmt: skip
 
     def __init__(self, subscription_id: int, seats: Seats) -> None:
@@ -81,6 +84,7 @@ class Account:
         self.quota: int | None = None
         self.quota_denied_until = self.quota_used = 0.0
         self.leasing: asyncio.Future[None] | None = None
+        self.unanswered = 0  # the number of the lease that was asked for and of which nothing was heard
         self.policy_head = b""
 
     def adopt(self, subscriber: Subscriber) -> None:
@@ -141,6 +145,7 @@ class Admission:
         self._take_quota = take_quota
         self._return_quota = return_quota
         self._on_epoch = on_epoch
+        self._asks = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -218,10 +223,10 @@ class Admission:
         """
         now = time.monotonic()
         for account in list(self.accounts.values()):
-            quiet = now - account.quota_used > self.limits.quota_idle_s and account.leasing is None
+            quiet = now - account.quota_used > self.limits.quota_idle_s and account.leasing is None and not account.unanswered
             if account.allowance > 0 and (quiet or not idle_only):
                 unspent, account.allowance = account.allowance, 0
-                await self._return_quota(account.subscription_id, account.period, unspent)
+                await self._return_quota(account.subscription_id, account.period, unspent, next(self._asks))
 
     # Rate
 
@@ -313,7 +318,9 @@ class Admission:
     async def _ask_postgres(self, account: Account, at_us: int) -> None:
         assert account.quota is not None
         start, ends_us = period_of(at_us)
-        granted, left = await self._take_quota(account.subscription_id, start, account.quota, account.lease)
+        account.unanswered = account.unanswered or next(self._asks)
+        granted, left = await self._take_quota(account.subscription_id, start, account.quota, account.lease, account.unanswered)
+        account.unanswered = 0
         if start != account.period:
             account.allowance = 0
         account.period, account.period_ends_us = start, ends_us

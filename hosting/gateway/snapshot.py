@@ -64,16 +64,9 @@ class Database:
 
     async def run(self, work: Callable[..., Answer], *args: Any) -> Answer:
         """`work(*args)` in a thread, where it may run twice. Raises DatabaseAway when Postgres does not answer in time."""
-        return await self._run(_patiently, work, args)
-
-    async def run_once(self, work: Callable[..., Answer], *args: Any) -> Answer:
-        """The same for work that must not run twice: after DatabaseAway nobody knows whether it was done."""
-        return await self._run(_strictly, work, args)
-
-    async def _run(self, how: Callable[..., Answer], work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, how, work, args), self.deadline_s)
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, _patiently, work, args), self.deadline_s)
         except (TimeoutError, OperationalError, InterfaceError) as error:
             raise DatabaseAway from error
 

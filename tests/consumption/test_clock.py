@@ -94,7 +94,7 @@ MIDNIGHT_US = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp()) * 1_000_000
 def gate_with(left):
     """Admission with `left` units of each month in Postgres, which gives one at a time."""
 
-    async def take_quota(subscription_id, start, limit, wanted):
+    async def take_quota(subscription_id, start, limit, wanted, ask):
         granted = min(1, left.get(start, 0))
         left[start] = left.get(start, 0) - granted
         return granted, left[start]

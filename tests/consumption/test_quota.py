@@ -64,6 +64,15 @@ def test_nobody_brings_back_more_than_was_granted(subscription):
     assert period().leased == 2
 
 
+def test_what_is_asked_again_after_a_lost_reply_is_done_once(subscription):
+    assert quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1) == quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1) == (4, 6)
+    assert quota.take(subscription.pk, MONTH, 10, 4, "two", ask=1) == (4, 2), "each holder has numbers of its own"
+    for _ in range(2):
+        quota.bring_back(subscription.pk, MONTH, "one", 2, ask=2)
+    assert period().leased == 6
+    assert quota.take(subscription.pk, MONTH, 10, 9, "one", ask=3) == (4, 0)
+
+
 def test_a_dead_process_leaves_only_what_its_events_spent(subscription):
     quota.take(subscription.pk, MONTH, 100, 20, "dead")
     quota.settle("dead", {(subscription.pk, MONTH): 12})

@@ -78,7 +78,7 @@ def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("happening", ["nothing", "redis away", "redis flushed", "a process killed"])
+@pytest.mark.parametrize("happening", ["nothing", "redis away", "redis flushed", "a process killed", "postgres replies cut"])
 def test_eight_processes_never_overrun_and_all_of_it_is_usable(faulty, stage, fired, tmp_path, happening, limit):
     server = redis.Redis.from_url(stage.gateway.redis_url)
 
@@ -93,6 +93,10 @@ def test_eight_processes_never_overrun_and_all_of_it_is_usable(faulty, stage, fi
     elif happening == "redis away":
         fired.watch(lambda: faulty.redis.fired)
         faulty.redis.set("refuse")
+    elif happening == "postgres replies cut":
+        fired.watch(lambda: faulty.postgres.fired)
+        faulty.postgres.set("cut")
     race = Race(faulty.gateway, stage, limit, tmp_path)
     race.run(3, happens)
+    faulty.postgres.set("pass")
     race.use_up()
