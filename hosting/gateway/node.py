@@ -315,11 +315,11 @@ class Node:
     async def _load_keys(self, kids: list[str]) -> list[Subscriber]:
         return await self.database.run(snapshot.subscribers, kids)
 
-    async def _take_quota(self, subscription_id: int, start: date, limit: int, wanted: int) -> tuple[int, int]:
-        return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder)
+    async def _take_quota(self, subscription_id: int, start: date, limit: int, wanted: int, ask: int) -> tuple[int, int]:
+        return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder, ask)
 
-    async def _return_quota(self, subscription_id: int, start: date, unspent: int) -> None:
-        await self.database.run_once(quota.bring_back, subscription_id, start, self.spool.holder, unspent)
+    async def _return_quota(self, subscription_id: int, start: date, unspent: int, ask: int) -> None:
+        await self.database.run(quota.bring_back, subscription_id, start, self.spool.holder, unspent, ask)
 
     async def _revoke_leaked(self, query: bytes) -> None:
         for raw in keys.find_texts(query):
@@ -329,7 +329,9 @@ class Node:
                 if self.keys.holds(raw):
                     await self.database.run(snapshot.end_leaked, raw)
                     self.keys.revoke(raw[4:12])
-            except (Problem, DatabaseAway):
+            except DatabaseAway:
+                await self._bury_leaked(raw)
+            except Problem:  # it is no key; or Postgres is away, and nobody can tell
                 if not self.keys.database_is_up:
                     await self._bury_leaked(raw)
 
