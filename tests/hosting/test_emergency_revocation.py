@@ -146,6 +146,20 @@ def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, tenants, f
     until(lambda: other.answers() == {200}, 5, gateway.said)
 
 
+@pytest.mark.fault("F4")
+def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_ended(gateway, faulty, tenants, fired):
+    leaked, other = tenants
+    fired.watch(lambda: faulty.postgres.fired)
+    faulty.postgres.set("refuse")
+    for key in (leaked.key, same_kid(other.key)):
+        assert gateway.infer(f"{infer_path(leaked.version)}?api_key={key}", "")[0] == 400
+    until(lambda: leaked.answers() == {401}, 5, gateway.said)
+    assert other.answers() == {200}
+    faulty.heal()
+    until(lambda: leaked.state() == "revoked", 20, gateway.said)
+    assert other.state() == "active" and Notice.objects.filter(recipient=cast.maya(), title__contains=leaked.kid).count() == 1
+
+
 @pytest.mark.fault("F1", "F4")
 def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fired):
     leaked, other = tenants
