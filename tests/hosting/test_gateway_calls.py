@@ -159,9 +159,10 @@ def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage
         ModelVersion.objects.filter(pk=version.pk),
         state="deprecated", deprecated_at=timezone.now(), sunset_at=sunset, successor=successor,
     )  # fmt: skip
-    until(lambda: "deprecation" in gateway.infer(infer_path(version), key)[1], 5, gateway.said)
     model = f"/v2/models/{version.model.slug}"
-    for status, headers, _ in (gateway.infer(infer_path(version), key), gateway.get(model, key), gateway.get(f"{model}/ready", key)):
+    asks = [lambda: gateway.infer(infer_path(version), key), lambda: gateway.get(model, key), lambda: gateway.get(f"{model}/ready", key)]
+    for ask in asks:
+        status, headers, _ = until(lambda ask=ask: "deprecation" in (answer := ask())[1] and answer, 5, gateway.said)
         assert status == 200 and re.fullmatch(r"@\d+", headers["deprecation"])
         assert parsedate_to_datetime(headers["sunset"]).timestamp() >= int(headers["deprecation"][1:])
         assert f'<{model}/versions/2.0.0>; rel="successor-version"' in headers["link"] and 'rel="sunset"' in headers["link"]
