@@ -216,15 +216,18 @@ class Admission:
         if not spent and account.quota is not None and period_of(at_us)[0] == account.period:
             account.allowance += 1
 
-    async def bring_back(self, idle_only: bool) -> None:
+    async def bring_back(self, idle_only: bool, at_us: int) -> None:
         """Return leased quota: of subscriptions that are quiet, or all of it before the process ends. Raises DatabaseAway.
 
         What could not be returned for certain is not spent either: it comes back when the process' journal is settled.
         """
         now = time.monotonic()
         for account in list(self.accounts.values()):
-            quiet = now - account.quota_used > self.limits.quota_idle_s and account.leasing is None and not account.unanswered
-            if account.allowance > 0 and (quiet or not idle_only):
+            if idle_only and (now - account.quota_used <= self.limits.quota_idle_s or account.leasing is not None):
+                continue
+            if account.unanswered:
+                await self._asking(account, at_us, 0)
+            if account.allowance > 0:
                 unspent, account.allowance = account.allowance, 0
                 await self._return_quota(account.subscription_id, account.period, unspent, next(self._asks))
 
@@ -302,11 +305,8 @@ class Admission:
 
     async def _lease(self, account: Account, at_us: int) -> None:
         """One lease of quota for all that wait; it is taken even if they leave. Raises Problem when Postgres is away."""
-        if account.leasing is None:
-            account.leasing = asyncio.ensure_future(self._ask_postgres(account, at_us))
-            account.leasing.add_done_callback(lambda _: setattr(account, "leasing", None))
         try:
-            await asyncio.shield(account.leasing)
+            await asyncio.shield(self._asking(account, at_us, account.lease))
         except DatabaseAway:
             raise problems.away("The monthly quota cannot be checked at the moment.") from None
 
@@ -315,11 +315,19 @@ class Admission:
         with contextlib.suppress(problems.Problem):
             await self._lease(account, at_us)
 
-    async def _ask_postgres(self, account: Account, at_us: int) -> None:
+    def _asking(self, account: Account, at_us: int, wanted: int) -> asyncio.Future[None]:
+        """The one question that is under way. Fails with DatabaseAway."""
+        if account.leasing is None:
+            account.leasing = asyncio.ensure_future(self._ask_postgres(account, at_us, wanted))
+            account.leasing.add_done_callback(lambda _: setattr(account, "leasing", None))
+        return account.leasing
+
+    async def _ask_postgres(self, account: Account, at_us: int, wanted: int) -> None:
+        """`wanted` 0: only to hear what was granted when no reply came."""
         assert account.quota is not None
         start, ends_us = period_of(at_us)
         account.unanswered = account.unanswered or next(self._asks)
-        granted, left = await self._take_quota(account.subscription_id, start, account.quota, account.lease, account.unanswered)
+        granted, left = await self._take_quota(account.subscription_id, start, account.quota, wanted, account.unanswered)
         account.unanswered = 0
         if start != account.period:
             account.allowance = 0
@@ -327,7 +335,7 @@ class Admission:
         account.allowance += granted
         account.left = left
         account.quota_used = time.monotonic()
-        if not granted:
+        if wanted and not granted:
             account.quota_denied_until = time.monotonic() + 1.0
 
     # Slots

@@ -149,7 +149,7 @@ class Node:
             task.cancel()
         try:
             async with asyncio.timeout(5):
-                await self.admission.bring_back(idle_only=False)
+                await self.admission.bring_back(idle_only=False, at_us=self.clock.now_us())
         except (TimeoutError, DatabaseAway):
             self.log.warning("leases were not returned: they come back when the spool is settled")
         await self.ear.stop()
@@ -239,7 +239,7 @@ class Node:
 
     async def _bring_back_idle(self) -> None:
         if self.keys.database_is_up:
-            await self.admission.bring_back(idle_only=True)
+            await self.admission.bring_back(idle_only=True, at_us=self.clock.now_us())
 
     async def _sync(self) -> None:
         loop = asyncio.get_running_loop()

@@ -59,7 +59,7 @@ class Race:
         assert self.charged() <= self.limit
 
     def is_used_up(self):
-        self.acknowledged += self.gateway.infer(self.path, self.key)[0] == 200
+        self.acknowledged += [self.gateway.infer(self.path, self.key)[0] for _ in range(20)].count(200)
         assert self.acknowledged <= self.limit
         return self.charged() == self.limit
 
