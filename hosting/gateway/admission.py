@@ -48,6 +48,9 @@ return {granted, room - granted, wait, redis.call('GET', KEYS[2]) or '0'}
 GCRA_SHA1 = hashlib.sha1(GCRA.encode(), usedforsecurity=False).hexdigest()
 EPOCH = "gateway:epoch"
 TEST = ENVIRONMENTS.index("test")
+# At most so many tokens of a rate in one lease. With 64 a process that answers 20 000 a second asks Redis for each 3 ms of it,
+# which cost every call 8 of 47 µs (bench.burst).
+LARGEST_LEASE = 256
 
 # The subscription, the month's first day, calls (quota and wanted; unspent), and the number of the question: one that got no
 # answer is asked again under the same number and done once.
@@ -97,7 +100,7 @@ class Account:
             return
         self.rate, self.burst, self.concurrency, self.quota = terms
         self.interval = 1.0 / self.rate
-        self.size = max(1, min(64, self.rate // 20, self.burst // 2))
+        self.size = max(1, min(LARGEST_LEASE, self.rate // 20, self.burst // 2))
         self.tokens = 0
         self.lease = max(1, min(self.quota // 200, self.rate * 5)) if self.quota is not None else 0
         self.quota_denied_until = 0.0
@@ -246,10 +249,14 @@ class Admission:
         account.is_filling = True
         self._spawn(self._ask_redis(account)).add_done_callback(partial(self._filled, account))
 
-    @staticmethod
-    def _filled(account: Account, asking: asyncio.Task[None]) -> None:
-        line, account.line, account.is_filling = account.line, [], False
-        error = asking.exception() if line and not asking.cancelled() else None
+    def _filled(self, account: Account, asking: asyncio.Task[None]) -> None:
+        """Wake as many as there are tokens, and ask again for the others; all, when there are none or nobody knows."""
+        account.is_filling = False
+        error = asking.exception() if account.line and not asking.cancelled() else None
+        count = account.tokens if account.tokens > 0 and self.redis.is_up and not error else len(account.line)
+        line, account.line = account.line[:count], account.line[count:]
+        if account.line:
+            self._fill(account)
         for waiting in line:
             if waiting.done():
                 continue
