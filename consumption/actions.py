@@ -197,7 +197,8 @@ def report_leak(by, text, *, found_at="", source="", delivery=None):
     Returns nothing: who reports a key does not learn whether it was live. Raises NotAllowed, RuleError, Invalid.
     """
     require(can_report_leak(by), "Only active people report leaked keys.")
-    if not keys.find(text):
+    kids = keys.find(text)
+    if not kids:
         raise Invalid(
             "There is no key in this. A key has 50 characters and begins with mkc_, mks_ or mkp_.", field="text",
             remedy="Paste it whole. If you have a part only, ask its team or the operators to revoke it.",
@@ -205,7 +206,7 @@ def report_leak(by, text, *, found_at="", source="", delivery=None):
     report = _first_report(by, source, delivery)
     if report is None:
         return
-    record(by, "key.leak_report", report, source=source, keys=len(set(keys.find(text))))
+    record(by, "key.leak_report", report, source=source, keys=len(set(kids)))
     where = f" Found at: {found_at.strip()}" if found_at.strip() else ""
     revoke_leaked(User.objects.system("leaks"), text, f"Reported as leaked by {source or by}.{where}")
 
@@ -285,7 +286,7 @@ def _end_loudly(by, key, reason):
         body=reason, key=f"key-ended:{key.pk}",
     )  # fmt: skip
     tell(
-        User.objects.on_teams([key.subscription.application.team]), "subscription", f"{key} was revoked: make a new one",
+        User.objects.on_teams([application.team]), "subscription", f"{key} was revoked: make a new one",
         body=reason, url=key.subscription.get_absolute_url(), key=f"key-revoked:{key.pk}",
     )  # fmt: skip
     return key

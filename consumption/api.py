@@ -249,12 +249,17 @@ class Keys(ReadableResource):
         return response
 
 
-class UsageRow(serializers.ModelSerializer):
-    """One hour of one subscription on one version; durations in microseconds, bytes are never kept."""
+class OfSubscription(serializers.ModelSerializer):
+    """Whose a row is."""
 
     subscription = serializers.IntegerField(source="subscription_id")
     application = serializers.CharField(source="subscription.application.slug")
     team = serializers.CharField(source="subscription.application.team.slug")
+
+
+class UsageRow(OfSubscription):
+    """One hour of one subscription on one version; durations in microseconds, bytes are never kept."""
+
     model = serializers.CharField(source="version.model.slug")
     version = serializers.CharField(source="version.number")
 
@@ -274,18 +279,10 @@ class Usage(ListModelMixin, Resource):
     serializer_class = UsageRow
     filterset_class = UsageFilter
 
-    def get_queryset(self):
-        if getattr(self, "swagger_fake_view", False):
-            return self.queryset.none()
-        return self.queryset.filter(subscription__in=Subscription.objects.visible_to(self.request.user))
 
-
-class RefusalRow(serializers.ModelSerializer):
+class RefusalRow(OfSubscription):
     """Calls of one subscription that one limit turned away in one hour, before a model was asked; `last_at` is the last of them."""
 
-    subscription = serializers.IntegerField(source="subscription_id")
-    application = serializers.CharField(source="subscription.application.slug")
-    team = serializers.CharField(source="subscription.application.team.slug")
     model = serializers.CharField(source="subscription.model.slug")
     plan = serializers.CharField(source="subscription.plan.slug")
     limit = serializers.ChoiceField(choices=[(slug, limit.name) for slug, limit in LIMITS.items()])

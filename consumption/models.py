@@ -310,6 +310,12 @@ class SpoolOffset(models.Model):
     shipped_at = models.DateTimeField(auto_now=True)
 
 
+class OfSubscriptionSet(models.QuerySet):
+    def visible_to(self, user):
+        """Of the subscriptions that the person may see."""
+        return self.filter(subscription__in=Subscription.objects.visible_to(user))
+
+
 class UsageBucket(models.Model):
     """Usage of one subscription on one version in one period, recomputed from events. Integers only."""
 
@@ -327,6 +333,8 @@ class UsageBucket(models.Model):
     p50_us = models.BigIntegerField(null=True)
     p95_us = models.BigIntegerField(null=True)
     p99_us = models.BigIntegerField(null=True)
+
+    objects = OfSubscriptionSet.as_manager()
 
     class Meta:
         abstract = True
@@ -346,12 +354,6 @@ class UsageDay(UsageBucket):
         constraints = [models.UniqueConstraint(fields=["day", "subscription", "version"], name="usageday_once")]
 
 
-class RefusedHourSet(models.QuerySet):
-    def visible_to(self, user):
-        """Of the subscriptions that the person may see."""
-        return self.filter(subscription__in=Subscription.objects.visible_to(user))
-
-
 class RefusedHour(models.Model):
     """Calls of one subscription that one limit turned away in one hour, before a model was asked. Writer: refusals.Ledger."""
 
@@ -362,7 +364,7 @@ class RefusedHour(models.Model):
     last_at = models.DateTimeField()
     told = models.JSONField(default=dict, help_text="calls by gateway process: what each has told so far is not added again")
 
-    objects = RefusedHourSet.as_manager()
+    objects = OfSubscriptionSet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
