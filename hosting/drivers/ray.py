@@ -16,7 +16,7 @@ from django.conf import settings
 from hosting.drivers import ray_metrics
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
 
-IMPORT_PATH = "hosting.engine.replica:build"
+IMPORT_PATH = "hosting.model_server.replica:build"
 DEPLOYMENT = "model"
 TIMEOUT_S = 30
 MAX_ONGOING = 16

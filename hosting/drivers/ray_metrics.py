@@ -1,4 +1,4 @@
-"""What the replicas count (`hosting.engine.figures`), as Ray's agents tell it: ours out of some thousand lines of Ray's own."""
+"""What the replicas count (`hosting.model_server.figures`), as Ray's agents tell it: ours out of some thousand lines of Ray's own."""
 
 import urllib.request
 

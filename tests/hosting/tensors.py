@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from hosting.engine import coercion, wire
-from hosting.engine.problems import Problem
+from hosting.model_server import coercion, wire
+from hosting.model_server.problems import Problem
 
 
 def column(datatype="FP32", name="x", **spec):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosting.engine import coercion, wire
-from hosting.engine.problems import Problem
+from hosting.model_server import coercion, wire
+from hosting.model_server.problems import Problem
 from tests.hosting.tensors import binary, coerce, column, read, refused, signature, tensor
 
 # --- numbers ---

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from hosting.engine import compression, server
-from hosting.engine.problems import Problem
+from hosting.model_server import compression, server
+from hosting.model_server.problems import Problem
 from tests.hosting import packages
 
 BODY = b'{"inputs": []}'

@@ -17,7 +17,7 @@ import uvicorn
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from hosting.engine import datatypes, server
+from hosting.model_server import datatypes, server
 from tests.gateway import free_port, infer_path, subscriber, until
 from tests.hosting import packages
 

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from hosting.engine import coercion, loader, wire
-from hosting.engine.loader import CannotLoad
+from hosting.model_server import coercion, loader, wire
+from hosting.model_server.loader import CannotLoad
 from marketplace.lib.canonical import canonical
 from tests.hosting import packages
 

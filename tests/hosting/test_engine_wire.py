@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from hosting.engine import coercion, wire
+from hosting.model_server import coercion, wire
 from tests.hosting.tensors import binary, column, read, refused, signature, tensor
 
 

@@ -239,7 +239,7 @@ def test_a_declared_answer_time_is_the_replicas_limit(engine, version):
 def test_a_version_that_cannot_start_says_why(engine, version):
     reconcile(engine)
     deployment = Deployment.objects.get(version=version)
-    trace = "Traceback …\nhosting.engine.loader.CannotLoad: The graph has the inputs ['x']."
+    trace = "Traceback …\nhosting.model_server.loader.CannotLoad: The graph has the inputs ['x']."
     engine.say(deployment.app_name, AppState.FAILED, trace)
     reconcile(engine)
     deployment.refresh_from_db()

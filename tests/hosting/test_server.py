@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hosting.engine import server, wire
+from hosting.model_server import server, wire
 from marketplace.dev.rundir import ROOT
 from tests import cast
 from tests.hosting import packages
@@ -163,7 +163,7 @@ sys.path.insert(0, {str(ROOT)!r})
 import django
 django.setup()
 from pathlib import Path
-from hosting.engine import server, wire
+from hosting.model_server import server, wire
 from tests.hosting import packages, test_server
 root, keys = Path({str(tmp_path)!r}), packages.Keypair()
 manifest = test_server.plain_package(root, packages.hungry())

@@ -7,7 +7,7 @@ from marketplace.problem_pages import BY_SLUG
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = re.compile(r'(?:Problem\(\s*\d{3},\s*|problem\(\s*\d{3},\s*|slug = )"([a-z-]+)"')
-SOURCES = ["hosting/gateway", "hosting/engine", "marketplace/lib", "publishing/packages"]
+SOURCES = ["hosting/gateway", "hosting/model_server", "marketplace/lib", "publishing/packages"]
 
 
 def slugs_in_code():

@@ -14,7 +14,7 @@ import onnxruntime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hosting.engine import coercion, wire
+from hosting.model_server import coercion, wire
 from marketplace.lib.canonical import canonical
 
 SERVABLE = ("onnx", "mlflow")

@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from hosting.engine import datatypes
-from hosting.engine.problems import Fault, bad_input, too_large, unreadable
+from hosting.model_server import datatypes
+from hosting.model_server.problems import Fault, bad_input, too_large, unreadable
 
 UNSUPPORTED = frozenset({"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"})
 MOST_ELEMENTS = 8_000_000

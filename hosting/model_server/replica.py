@@ -12,8 +12,8 @@ class ModelReplica:
     """One process of one version. A manifest that cannot be loaded stops the replica with the loader's sentence."""
 
     def __init__(self, manifest, signature, timeout_s):
-        from hosting.engine.figures import RayFigures
-        from hosting.engine.server import app_from_manifest
+        from hosting.model_server.figures import RayFigures
+        from hosting.model_server.server import app_from_manifest
 
         self._model_app = app_from_manifest(manifest, signature, timeout_s=timeout_s, figures=RayFigures())
 

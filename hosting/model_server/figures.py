@@ -6,7 +6,7 @@ Ray tells the sum of a histogram by the middle of each bucket.
 
 from ray.serve import metrics
 
-from hosting.engine.server import Figures
+from hosting.model_server.server import Figures
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 5, 10, 20, 50, 100, 1_000, 10_000, 100_000)

@@ -10,8 +10,8 @@ from math import isfinite, prod
 
 import numpy as np
 
-from hosting.engine import datatypes, wire
-from hosting.engine.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
+from hosting.model_server import datatypes, wire
+from hosting.model_server.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
 
 MOST_ROWS = 100_000
 

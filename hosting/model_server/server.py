@@ -1,7 +1,7 @@
 """The one server class: an ASGI application around a LoadedModel, speaking Open Inference Protocol v2.
 
 `ModelApp` is plain ASGI and needs no Ray (tests and the one-process driver run it under uvicorn);
-`hosting.engine.replica` wraps it as a Serve deployment.
+`hosting.model_server.replica` wraps it as a Serve deployment.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from hosting.engine import coercion, compression, loader, wire
-from hosting.engine.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
+from hosting.model_server import coercion, compression, loader, wire
+from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
 
 log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
 
@@ -27,7 +27,7 @@ PLATFORMS = {"onnx": "onnx_onnxv1"}
 
 
 class Figures:
-    """What a replica counts. This one tells nobody; `hosting.engine.figures` tells Ray."""
+    """What a replica counts. This one tells nobody; `hosting.model_server.figures` tells Ray."""
 
     def answered(self, status, seconds):
         """An inference was answered."""

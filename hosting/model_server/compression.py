@@ -2,7 +2,7 @@
 
 import zlib
 
-from hosting.engine.problems import Fault, Problem, too_large, unreadable
+from hosting.model_server.problems import Fault, Problem, too_large, unreadable
 
 PLAIN = (b"", b"identity")
 TAKEN = (b"gzip", b"deflate")
