@@ -153,7 +153,9 @@ class _Company:
         _all(Contribution(version=version, user=owner, kind="created") for version, owner in zip(self.newest, owners, strict=True))
         _all(ModelCard(version=version, data=self._card(), completeness=90) for version in (*self.newest, *self.old[1]))
         waiting = [version for version in self.newest if version.state == "in_review"]
-        _all(Review(version=version, kind=kind, due_at=self.now + timedelta(days=3)) for version in waiting for kind in ("curation", "final"))
+        _all(
+            Review(version=version, kind=kind, due_at=self.now + timedelta(days=3)) for version in waiting for kind in ("curation", "final")
+        )
         sizes = {"standard": 20, "large": 200}
         plans = _all(
             Plan(model=model, slug=slug, name=slug.capitalize(), rate_per_second=rate, burst=2 * rate, monthly_quota=rate * 50_000)
@@ -166,7 +168,7 @@ class _Company:
         from hosting.models import Deployment, HealthSample, Replica, Upstream
 
         live = [version for version in self.newest if version.state in LIVE]
-        gone = [version for version in (*self.old[0][::2], *self.old[1][::2])]
+        gone = [*self.old[0][::2], *self.old[1][::2]]
         hosted = [version for version in live if version.kind == "onnx"]
         _all(
             Upstream(version=version, kind="engine" if version.kind == "onnx" else "external", is_ready=is_live,
@@ -193,7 +195,9 @@ class _Company:
         from consumption.models import ApiKey, Application, QuotaPeriod, Subscription
 
         applications = _all(
-            Application(name=f"Application {n}", slug=f"application-{n}", team=self._of_teams(n), created_by=self.users[n % len(self.users)])
+            Application(
+                name=f"Application {n}", slug=f"application-{n}", team=self._of_teams(n), created_by=self.users[n % len(self.users)]
+            )
             for n in range(max(len(self.teams), keys // 10))
         )
         live = [version for version in self.newest if version.state in LIVE]
@@ -205,7 +209,8 @@ class _Company:
         )  # fmt: skip
         later = self.now + timedelta(days=80)
         _all(
-            ApiKey(kid=f"{one.pk:08d}", mac=f"{one.pk:064x}", subscription=one, created_by=one.requested_by, expires_at=later) for one in held
+            ApiKey(kid=f"{one.pk:08d}", mac=f"{one.pk:064x}", subscription=one, created_by=one.requested_by, expires_at=later)
+            for one in held
         )
         month = quota.period_start(self.now)
         _all(QuotaPeriod(subscription=one, period_start=month, quota=1_000_000, leased=5_000, used=4_000) for one in held)
@@ -230,7 +235,9 @@ class _Company:
         )  # fmt: skip
         Checkpoint.objects.create(size=len(events), head=events[-1].hash, signature="made", at=self.now)
         _all(
-            Notice(recipient=user, kind="version.published", title="A version is published", key=f"told-{n}", read_at=self.now if n else None)
+            Notice(
+                recipient=user, kind="version.published", title="A version is published", key=f"told-{n}", read_at=self.now if n else None
+            )
             for user in self.users
             for n in range(5)
         )
@@ -305,7 +312,7 @@ def main() -> None:
 
         django.setup()
     made = make(listings)
-    print(f"{made.listings} listings in {made.seconds:.0f} s; sign in as person0 (publishes), person1 (consumes), person2 (operates), person3 (audits)")
+    print(f"{made.listings} listings in {made.seconds:.0f} s; person0 publishes, person1 consumes, person2 operates, person3 audits")
     print(os.environ["DATABASE_URL"])
 
 
