@@ -29,7 +29,7 @@ def stores(folder: Path) -> Iterator[None]:
     supervisor = Supervisor(run, Status(run))
     try:
         start_stores(supervisor, run, ports, volatile=False)
-        os.environ |= environment.common(run) | environment.stores(run, ports)
+        os.environ |= environment.common(run) | environment.stores_as_superuser(run, ports)
         yield
     finally:
         supervisor.stop()

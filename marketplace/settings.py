@@ -1,6 +1,7 @@
 """All settings, from the environment, with defaults that are safe on one machine. Missing secrets fail loudly."""
 
 import os
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -42,6 +43,8 @@ if KEY_PEPPER_CURRENT not in KEY_PEPPERS:
     raise ImproperlyConfigured(f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, and there is no pepper of that version.")
 # Scanners that may report leaked keys: "name:whsec_…,name:whsec_…", several for one name while it rotates.
 LEAK_REPORT_SECRETS = webhooks.secrets(secret("LEAK_REPORT_SECRETS", "leak_report_secrets", default=""))
+# Rows of the record carry a digest under this key (marketplace/audit); AUDIT_KEY_OLD lists earlier ones, to be believed but not used.
+AUDIT_KEYS = [secret("AUDIT_KEY", "audit_key"), *filter(None, os.environ.get("AUDIT_KEY_OLD", "").split(","))]
 SIGNING_KEY_FILE = os.environ.get("SIGNING_KEY_FILE", str(RUN_DIR / "secrets" / "signing_key"))
 AUDIT_WITNESS_FILE = os.environ.get("AUDIT_WITNESS_FILE", str(RUN_DIR / "audit-witness.jsonl"))
 
@@ -143,8 +146,11 @@ def database(url):
     }
 
 
-DATABASES = {"default": database(os.environ.get("DATABASE_URL", "postgres://marketplace@127.0.0.1:5432/marketplace"))}
+# Two roles (docs/operations-roles.md): `migrate` signs in as the owner of the tables, everything else as the application.
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
+DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", DATABASE_URL)
+_ROLE_URL = DATABASE_OWNER_URL if sys.argv[1:2] == ["migrate"] else DATABASE_URL
+DATABASES = {"default": database(_ROLE_URL or "postgres://marketplace@127.0.0.1:5432/marketplace")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

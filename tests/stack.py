@@ -20,6 +20,7 @@ from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.status import Status
 from marketplace.dev.supervisor import Supervisor
 from marketplace.lib import signing
+from marketplace.lib.postgres import roles
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
@@ -95,16 +96,23 @@ class Stack:
         ray_head.stop(self.run.path, grace=0)
 
     def store_urls(self):
-        if self.own_stores:
-            database = postgres.url(self.run, self.ports["postgres"], self.database)
-            return {"DATABASE_URL": database, "REDIS_URL": redis.url(self.run, self.ports["redis"])}
-        return {"DATABASE_URL": on_database(self.database), "REDIS_URL": on_redis(STACK_REDIS)}
+        """The processes sign in as the application, `migrate` as the owner: roles of this stack's own, as in production."""
+        server = postgres.url(self.run, self.ports["postgres"], self.database) if self.own_stores else on_database(self.database)
+        place = server.rpartition("@")[2]
+        names = {name: f"{self.database}_{name}" for name in ("owner", "app")}
+        return {
+            "DATABASE_ADMIN_URL": server,
+            "DATABASE_OWNER_URL": f"postgresql://{names['owner']}:{self.run.secret_text('postgres_owner_password')}@{place}",
+            "DATABASE_URL": f"postgresql://{names['app']}:{self.run.secret_text('postgres_app_password')}@{place}",
+            "REDIS_URL": redis.url(self.run, self.ports["redis"]) if self.own_stores else on_redis(STACK_REDIS),
+        }
 
     def make_database(self):
-        url = re.sub(r"/[^/]*$", "/postgres", self.environment["DATABASE_URL"])
-        with psycopg.connect(url, autocommit=True) as server:
-            server.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
-            server.execute(f'CREATE DATABASE "{self.database}"')
+        urls = [self.environment[f"DATABASE_{name}URL"] for name in ("ADMIN_", "OWNER_", "")]
+        server = re.sub(r"/[^/]*$", "/postgres", urls[0])
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+        roles.ensure(server, *urls[1:])
 
     def manage(self, *arguments):
         """Run a management command on the stack's database; its output. Raises CalledProcessError."""
@@ -143,6 +151,7 @@ def in_its_place(stack, settings):
     run, environment = stack.run, stack.environment
     settings.SIGNING_KEY_FILE = str(run.secret("signing_key"))
     settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
+    settings.AUDIT_KEYS = [run.secret_text("audit_key")]
     settings.QUARANTINE_ROOT = str(run.path / "tmp")
     settings.SPOOL_DIR, settings.GATEWAY_METRICS_DIR = run.path / "spool", run.path / "metrics"
     settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_migrate
 
 
 class AuditConfig(AppConfig):
@@ -7,6 +8,8 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self):
+        from marketplace.audit.grants import grant_to_application
         from marketplace.audit.signals import record_login
 
         user_logged_in.connect(record_login, dispatch_uid="audit.login")
+        post_migrate.connect(grant_to_application, sender=self, dispatch_uid="audit.grants")

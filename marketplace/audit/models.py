@@ -1,7 +1,13 @@
 """RECORD: append-only, hash-chained events. Acts append plain rows; one sequencer chains them."""
 
+import hashlib
+import hmac
+from uuid import uuid4
+
 from django.conf import settings
 from django.db import models
+
+from marketplace.lib.canonical import canonical
 
 SEES_THE_RECORD = ("auditor", "curator", "admin")
 
@@ -15,7 +21,8 @@ class AuditEventSet(models.QuerySet):
 class AuditEvent(models.Model):
     """One act, written in the act's own transaction. `seq`, `prev_hash`, `hash` are set once, by the sequencer.
 
-    The database refuses UPDATE (except that one), DELETE and TRUNCATE by trigger.
+    The database refuses UPDATE (except that one), DELETE and TRUNCATE by trigger, and the application's role has no right
+    to them (grants.py). `mac` shows that a process with the audit key wrote the row: whoever inserts one by hand has no key.
     """
 
     at = models.DateTimeField(db_index=True)
@@ -27,6 +34,8 @@ class AuditEvent(models.Model):
     reason = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)
+    nonce = models.UUIDField(default=uuid4, unique=True, editable=False)
+    mac = models.CharField(max_length=64, blank=True, help_text="The writer's keyed digest; blank before release 0.2")
     seq = models.BigIntegerField(null=True, unique=True)
     prev_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64, blank=True)
@@ -45,8 +54,12 @@ class AuditEvent(models.Model):
 
     def content(self):
         """What the hash covers: every column but the three of the chain. Plain JSON values."""
+        writer = {"nonce": str(self.nonce), "mac": self.mac} if self.mac else {}
+        return {"id": self.pk, **self.act(), **writer}
+
+    def act(self):
+        """Who did what to what, when and why. Plain JSON values."""
         return {
-            "id": self.pk,
             "at": self.at.isoformat(),
             "actor": self.actor_id,
             "action": self.action,
@@ -57,6 +70,17 @@ class AuditEvent(models.Model):
             "detail": self.detail,
             "request_id": self.request_id,
         }
+
+    def seal(self):
+        """Set the writer's digest: HMAC-SHA256 (hex) under the current audit key, over the act and the row's own nonce."""
+        self.mac = self._mac(settings.AUDIT_KEYS[0])
+
+    def is_sealed(self):
+        """True when a process that has, or had, an audit key wrote this row as it is."""
+        return any(hmac.compare_digest(self.mac, self._mac(key)) for key in settings.AUDIT_KEYS)
+
+    def _mac(self, key):
+        return hmac.new(key.encode(), canonical([str(self.nonce), self.act()]), hashlib.sha256).hexdigest()
 
 
 class Checkpoint(models.Model):

@@ -12,24 +12,37 @@ from marketplace.lib.canonical import canonical
 
 
 def find_faults(witness_file=None, limit=20):
-    """Walk the whole chain and every witnessed checkpoint. Returns a list of sentences; empty means intact."""
+    """Walk the whole chain, what waits for it, and every witnessed checkpoint. Returns a list of sentences; empty means intact."""
     faults, heads = _walk(limit)
+    faults += _unsealed_waiting(limit)
     faults += _check_witnesses(heads, Path(witness_file or settings.AUDIT_WITNESS_FILE))
     return faults[:limit]
 
 
 def _walk(limit):
-    faults, heads, expected, head = [], {}, 1, "0" * 64
+    faults, heads, expected, head, sealed = [], {}, 1, "0" * 64, False
     for event in AuditEvent.objects.exclude(seq=None).order_by("seq").iterator(2000):
         if event.seq != expected:
             faults.append(f"seq {expected} is missing: the next row has seq {event.seq}.")
         if event.prev_hash != head or event.hash != link(event.prev_hash, event.seq, event.content()):
             faults.append(f"seq {event.seq} ({event.action}) does not match its hash.")
-        expected, head = event.seq + 1, event.hash
+        elif (sealed or event.mac) and not event.is_sealed():  # rows from before there were seals begin the chain
+            faults.append(f"seq {event.seq} ({event.action}) was not written by the marketplace: its seal is wrong.")
+        expected, head, sealed = event.seq + 1, event.hash, sealed or bool(event.mac)
         heads[event.seq] = event.hash
         if len(faults) >= limit:
             break
     return faults, heads
+
+
+def _unsealed_waiting(limit):
+    """Rows that nobody has chained yet are as old as a few seconds: each has its seal."""
+    waiting = AuditEvent.objects.filter(seq=None).order_by("pk")[:10_000]
+    return [
+        f"row {event.pk} ({event.action}) was not written by the marketplace: its seal is wrong."
+        for event in waiting
+        if not event.is_sealed()
+    ][:limit]
 
 
 def _check_witnesses(heads, path):

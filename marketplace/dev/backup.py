@@ -34,7 +34,7 @@ from marketplace.dev.rundir import MIGRATED, SECRETS, RunDir
 
 ABOUT = "backup.json"
 COPIED = ("artifacts", "media")
-BELONG = ("key_pepper", "signing_key", "secret_key", "postgres_password")  # without these the data cannot be used
+BELONG = ("key_pepper", "signing_key", "audit_key", "secret_key", "postgres_password")  # without these the data cannot be used
 ARCHIVED_WITHIN_S = 30.0
 RECOVERY = """
 # Written by manage.py restore.

@@ -17,6 +17,7 @@ def common(run: RunDir) -> dict[str, str]:
         "SPOOL_DIR": str(run.path / "spool"),
         "SECRET_KEY_FILE": str(run.secret("secret_key")),
         "KEY_PEPPER_FILE": str(run.secret("key_pepper")),
+        "AUDIT_KEY_FILE": str(run.secret("audit_key")),
         "SIGNING_KEY_FILE": str(run.secret("signing_key")),
         "RAY_AUTH_TOKEN_PATH": str(run.secret("ray_token")),
         "PYTHONPATH": _python_path(),
@@ -32,11 +33,19 @@ def _python_path() -> str:
 
 
 def stores(run: RunDir, ports: dict[str, int]) -> dict[str, str]:
-    """DATABASE_URL and REDIS_URL: the caller's own where set, otherwise the embedded servers."""
-    return {
-        "DATABASE_URL": os.environ.get("DATABASE_URL") or postgres.url(run, ports["postgres"]),
-        "REDIS_URL": os.environ.get("REDIS_URL") or redis.url(run, ports["redis"]),
-    }
+    """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL: the caller's own where set, otherwise the embedded servers."""
+    if application := os.environ.get("DATABASE_URL"):
+        databases = {"DATABASE_URL": application, "DATABASE_OWNER_URL": os.environ.get("DATABASE_OWNER_URL") or application}
+    else:
+        roles = {"DATABASE_URL": postgres.APPLICATION, "DATABASE_OWNER_URL": postgres.OWNER}
+        databases = {name: postgres.url(run, ports["postgres"], role=role) for name, role in roles.items()}
+    return databases | {"REDIS_URL": os.environ.get("REDIS_URL") or redis.url(run, ports["redis"])}
+
+
+def stores_as_superuser(run: RunDir, ports: dict[str, int]) -> dict[str, str]:
+    """The same for tests and benches, which make databases of their own and empty them."""
+    superuser = os.environ.get("DATABASE_URL") or postgres.url(run, ports["postgres"])
+    return stores(run, ports) | {"DATABASE_URL": superuser, "DATABASE_OWNER_URL": superuser}
 
 
 def demo(ports: dict[str, int]) -> dict[str, str]:

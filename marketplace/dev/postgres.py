@@ -19,10 +19,13 @@ from pathlib import Path
 from marketplace.dev.processes import Process, enter_user_namespace
 from marketplace.dev.rundir import RunDir
 
-ROLE = DATABASE = "marketplace"
+DATABASE = "marketplace"
+# Three roles, each with a secret of its own: the cluster's superuser (launcher, backup, restore), and marketplace.lib.postgres.roles.
+SUPERUSER, OWNER, APPLICATION = "marketplace", "marketplace_owner", "marketplace_app"
+PASSWORDS = {SUPERUSER: "postgres_password", OWNER: "postgres_owner_password", APPLICATION: "postgres_app_password"}
 INITDB = (
     "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8",
-    "--auth=scram-sha-256", f"--username={ROLE}",
+    "--auth=scram-sha-256", f"--username={SUPERUSER}",
 )  # fmt: skip
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -196,18 +199,35 @@ def _clear_stale_pid(data: Path) -> None:
         pid_file.unlink(missing_ok=True)
 
 
-def url(run: RunDir, port: int, database: str = DATABASE) -> str:
-    return f"postgresql://{ROLE}:{run.secret_text('postgres_password')}@127.0.0.1:{port}/{database}"
+def url(run: RunDir, port: int, database: str = DATABASE, role: str = SUPERUSER) -> str:
+    return f"postgresql://{role}:{run.secret_text(PASSWORDS[role])}@127.0.0.1:{port}/{database}"
+
+
+def as_superuser(run: RunDir, address: str) -> str:
+    """`address` with the superuser's name and password; as it is when its server is not the launcher's."""
+    scheme, _, where = address.partition("://")
+    server = where.rpartition("@")[2]
+    is_ours = where.startswith((f"{APPLICATION}:", f"{OWNER}:"))
+    return f"{scheme}://{SUPERUSER}:{run.secret_text(PASSWORDS[SUPERUSER])}@{server}" if is_ours else address
+
+
+def ensure_roles(run: RunDir, port: int, database: str = DATABASE) -> None:
+    """Make `database`, its owner and the application's role, with the passwords of this run folder. Raises psycopg.Error."""
+    from marketplace.lib.postgres import roles  # here, as psycopg below
+
+    urls = (url(run, port, database, role) for role in (OWNER, APPLICATION))
+    roles.ensure(url(run, port, "postgres"), *urls)
 
 
 def accepts(run: RunDir, port: int) -> bool:
-    """True when a session can be opened; makes the application's database on the way."""
+    """True when a session can be opened; makes the database and the roles on the way, unless it still plays its log."""
     import psycopg  # here: the guardian, which has imported this module, stays small
 
     try:
         with psycopg.connect(url(run, port, "postgres"), connect_timeout=2, autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            answer = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+        if answer and not answer[0]:
+            ensure_roles(run, port)
     except psycopg.Error:
         return False
     return True

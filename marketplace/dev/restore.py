@@ -4,8 +4,9 @@ import argparse
 import os
 import subprocess
 from pathlib import Path
+from urllib.parse import urlparse
 
-from marketplace.dev import backup, environment, lineup
+from marketplace.dev import backup, environment, lineup, postgres
 from marketplace.dev.demo import PROBLEMS, with_stores
 from marketplace.dev.guardian import guarded
 from marketplace.dev.leftovers import end_leftovers
@@ -46,7 +47,9 @@ def catch_up(run: RunDir, variables: dict[str, str]) -> int:
     """Play the log, bring the tables to today's schema, replay the journals, verify the record."""
     told = os.environ | environment.common(run) | variables
     try:
-        backup.await_recovery(variables["DATABASE_URL"])
+        server = postgres.as_superuser(run, variables["DATABASE_URL"])
+        backup.await_recovery(server)
+        postgres.ensure_roles(run, urlparse(server).port or 5432)
     except backup.CannotBackUp as problem:
         say(str(problem), bad=True)
         return 1

@@ -61,7 +61,7 @@ def run_suite(run: RunDir, ports: dict[str, int], argv: list[str]) -> int:
     supervisor.listen_to_signals()
     try:
         start_stores(supervisor, run, ports, volatile=True)
-        variables = environment.common(run) | environment.stores(run, ports)
+        variables = environment.common(run) | environment.stores_as_superuser(run, ports)
         say(dim(f"Postgres and Redis for the tests: {time.monotonic() - began:.1f} s"))
         return explained(pytest(supervisor, variables, argv), argv)
     except Stopped:

@@ -97,7 +97,10 @@ def test_an_emptied_record_is_found_by_its_witness(chained):
 def test_a_record_rewritten_from_the_start_is_found_by_its_witness(chained):
     tamper(f"UPDATE {TABLE} SET reason = 'another story' WHERE seq = 1")
     rechain()
-    assert find_faults() == ["Witnessed head at seq 6 is not in the record: it was rewritten or cut off."]
+    assert find_faults() == [
+        "seq 1 (model.edit) was not written by the marketplace: its seal is wrong.",
+        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off.",
+    ]
 
 
 def test_a_forged_witness_is_found(chained, witness):

@@ -57,6 +57,7 @@ def installation(tmp_path, django_db_blocker, monkeypatch, settings):
     settings.AUDIT_WITNESS_FILE = str(made.run.path / "audit-witness.jsonl")
     settings.SIGNING_KEY_FILE = str(made.run.secret("signing_key"))
     settings.KEY_PEPPERS = {1: made.run.secret_text("key_pepper")}
+    settings.AUDIT_KEYS = [made.run.secret_text("audit_key")]
     made.start()
     yield made
     made.stop()

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from marketplace.dev import environment, lineup
+from marketplace.dev import environment, lineup, postgres
 from marketplace.dev.ports import choose_all
 from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.dev.services import start_stores
@@ -30,6 +30,9 @@ class Installation:
         self.supervisor = Supervisor(self.run, Status(self.run))
         start_stores(self.supervisor, self.run, self.ports)
         self.stores = environment.stores(self.run, self.ports)
+
+    def superuser(self):
+        return postgres.url(self.run, self.ports["postgres"])
 
     def stop(self):
         self.supervisor.stop()

@@ -189,7 +189,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
             consumption.close_subscription(cast.maya(), changed)
             audit.sequence()
             audit.checkpoint()
-            backup._await_archived(installation.stores["DATABASE_URL"])  # Postgres does it by itself after five minutes
+            backup._await_archived(installation.superuser())  # Postgres does it by itself after five minutes
 
             acknowledged |= loaded(gateway, path, key, tmp_path)
             consumption.revoke_key(cast.maya(), ApiKey.objects.get(kid=lost_key[4:12]), "Leaked after the last log was brought.")
@@ -211,7 +211,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
         assert_agree()
         assert Subscription.objects.get(pk=changed.pk).state == "closed"
         assert ApiKey.objects.get(kid=lost_key[4:12]).state == "revoked"
-        with psycopg.connect(installation.stores["DATABASE_URL"]) as server:
+        with psycopg.connect(installation.superuser()) as server:
             assert server.execute("SHOW archive_mode").fetchone() == ("on",) and postgres.archive_link(installation.run).is_symlink()
         gateway = installation.gateway()
         with gateway:

@@ -42,18 +42,18 @@ def kill_and_await(supervisor, name):
 
 def test_postgres_keeps_committed_rows_through_kill(stores):
     supervisor, urls = stores
-    with psycopg.connect(urls["DATABASE_URL"]) as connection:
+    with psycopg.connect(urls["DATABASE_OWNER_URL"]) as connection:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept SELECT generate_series(1, 500)")
     kill_and_await(supervisor, "postgres")
-    with psycopg.connect(urls["DATABASE_URL"]) as connection:
+    with psycopg.connect(urls["DATABASE_OWNER_URL"]) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (500,)
 
 
 def test_postgres_asks_for_the_password(stores):
     _, urls = stores
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(urls["DATABASE_URL"].replace("marketplace:", "marketplace:x"))
+        psycopg.connect(urls["DATABASE_URL"].replace("marketplace_app:", "marketplace_app:x"))
 
 
 def test_redis_keeps_its_queue_through_kill(stores):

@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from marketplace.dev import postgres
 from marketplace.dev.backup import CannotBackUp, back_up
 from marketplace.dev.rundir import RunDir
 
@@ -16,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         try:
-            about = back_up(RunDir(), folder, settings.DATABASE_URL)
+            about = back_up(RunDir(), folder, postgres.as_superuser(RunDir(), settings.DATABASE_URL))
         except CannotBackUp as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(f"Backed up to {folder} at {about['made_at']}. Not in it: the secrets. Keep {RunDir().secret('')} in your vault.")
