@@ -82,7 +82,7 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
 def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any], example: dict[str, Any]) -> ModelVersion:
     """Set the signature (names, units, ranges, descriptions) and an example request. Raises Invalid."""
     _hold_editable(by, version)
-    signatures.validate_signature(signature)
+    signatures.validate_signature(signature, version.manifest.get("graph"))
     signatures.validate_example(signature, example)
     return _save(by, version, signature=signature, example=example)
 
@@ -318,7 +318,7 @@ def _interface_problem(version: ModelVersion) -> str:
     if not version.signature:
         return "The signature is missing."
     try:
-        signatures.validate_signature(version.signature)
+        signatures.validate_signature(version.signature, version.manifest.get("graph"))
         signatures.validate_example(version.signature, version.example)
     except Invalid as problem:
         return problem.sentence

@@ -67,7 +67,7 @@ def _stored_digest(sha256):
 
 def _signature_problem(version):
     try:
-        signatures.validate_signature(version.signature)
+        signatures.validate_signature(version.signature, version.manifest.get("graph"))
         signatures.validate_example(version.signature, version.example)
     except Invalid as problem:
         return problem.sentence

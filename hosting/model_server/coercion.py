@@ -6,14 +6,14 @@ A signature input of shape [-1] is a column of n rows; it is sent as [n] or [n,1
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from math import isfinite, prod
+from functools import cached_property
+from math import ceil, floor, isfinite, prod
 
 import numpy as np
 
 from hosting.model_server import datatypes, wire
+from hosting.model_server.limits import LONGEST_STRING, MOST_ROWS
 from hosting.model_server.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
-
-MOST_ROWS = 100_000
 
 
 class _Refused(Exception):
@@ -29,6 +29,7 @@ class Column:
     """One input of the signature, as the contract declares it, with what is looked up per request worked out once.
 
     format   of BYTES only: "date" or "date-time"; the model gets ISO 8601 texts in one spelling, times without zone as UTC
+    carrier  datatype of the graph's tensor that the values go into; "" for the column's own
     """
 
     name: str
@@ -40,26 +41,36 @@ class Column:
     enum: frozenset | None = None
     default: object = None
     format: str | None = None
+    carrier: str = ""
 
     @classmethod
-    def of(cls, spec):
+    def of(cls, spec, carrier=""):
         known = _spelling(spec.get("format"))
         enum, default = spec.get("enum"), spec.get("default")
+        whole = spec["datatype"] in datatypes.INTEGERS
         return cls(
             name=spec["name"],
             datatype=spec["datatype"],
             shape=tuple(spec.get("shape") or [-1]),
             required=spec.get("required", True),
-            minimum=spec.get("minimum"),
-            maximum=spec.get("maximum"),
+            minimum=_bound_of(spec.get("minimum"), ceil if whole else _as_float),
+            maximum=_bound_of(spec.get("maximum"), floor if whole else _as_float),
             enum=_enumeration(map(known, enum), spec["datatype"]) if enum else None,
             default=default if default is None else known(default),
             format=spec.get("format"),
+            carrier=carrier or spec["datatype"],
         )
 
-    @property
+    @cached_property
     def dtype(self):
         return datatypes.dtype(self.datatype)
+
+    @cached_property
+    def carried(self):
+        """(lowest, highest) value that the graph's tensor takes without loss; None where every allowed value is one."""
+        exact = datatypes.exact_in(self.carrier or self.datatype, self.datatype)
+        inside = exact and None not in (self.minimum, self.maximum) and exact[0] <= self.minimum and self.maximum <= exact[1]
+        return None if inside else exact
 
     @property
     def missing(self):
@@ -69,6 +80,16 @@ class Column:
         if self.datatype in datatypes.FLOATS:
             return float("nan")
         return "" if self.datatype == "BYTES" else None
+
+
+def _bound_of(value, exact):
+    """A limit as elements are compared with it: whole for integers, so that large ones are not rounded on the way."""
+    return None if value is None else exact(value)
+
+
+def _as_float(value):
+    """numpy refuses to compare floats with an integer that it cannot hold; small ones stay as they were written."""
+    return value if abs(value) <= datatypes.EXACT["FP16"] else float(value)
 
 
 def _enumeration(values, datatype):
@@ -88,15 +109,23 @@ class Signature:
 
     @classmethod
     def of(cls, signature):
-        columns = {spec["name"]: Column.of(spec) for spec in signature["inputs"]}
-        binding = signature.get("binding") or {}
+        inputs, outputs = binding_of(signature)
+        carriers = {name: row["datatype"] for row in inputs for name in row.get("columns") or [row["tensor"]]}
+        columns = {spec["name"]: Column.of(spec, carriers.get(spec["name"], "")) for spec in signature["inputs"]}
         return cls(
             columns=columns,
             outputs={spec["name"]: tuple(spec.get("shape") or [-1]) for spec in signature["outputs"]},
-            binding_inputs=tuple(binding.get("inputs") or [_straight(spec) for spec in signature["inputs"]]),
-            binding_outputs=tuple(binding.get("outputs") or [_named(spec) for spec in signature["outputs"]]),
+            binding_inputs=tuple(inputs),
+            binding_outputs=tuple(outputs),
             names=frozenset(columns),
         )
+
+
+def binding_of(signature):
+    """([row of each graph input], [row of each output]): what the signature says, or name to name where it says nothing."""
+    binding = signature.get("binding") or {}
+    inputs = binding.get("inputs") or [_straight(spec) for spec in signature["inputs"]]
+    return inputs, binding.get("outputs") or [_named(spec) for spec in signature["outputs"]]
 
 
 def _straight(spec):
@@ -173,6 +202,8 @@ def _column(column, tensor, rows):
     elements = _binary(column, tensor) if tensor.binary else _listed(column, tensor)
     array = elements.reshape(rows, *tensor.shape[1:]) if len(column.shape) > 1 else elements
     _allowed(column, elements)
+    if column.carried:
+        _carried(column, elements)
     return array
 
 
@@ -342,10 +373,12 @@ def _texts(flat):
     for at, value in enumerate(flat):
         if type(value) is not str:
             raise _Refused(f"{_shown(value)} is not a text.", at, "Send texts in quotes.")
-        if len(value) > wire.LONGEST_STRING:
+        if len(value) > LONGEST_STRING:
             raise _Refused("is a text longer than 64 KiB.", at, "Send a shorter text.")
         if not _is_unicode(value):
             raise _Refused("has half of a surrogate pair, which is no character.", at, "Send Unicode text.")
+        if "\0" in value:
+            raise _Refused("has the character U+0000, which texts do not carry.", at, "Leave it out.")
 
 
 def _is_unicode(text):
@@ -426,6 +459,17 @@ def _in_enum(column, elements):
 
 def _is_missing(column, value):
     return value != value or value == column.missing  # NaN is the only value unlike itself
+
+
+def _carried(column, elements):
+    """The graph's own datatype is narrower than the column's: a value that would be lost there is refused."""
+    low, high = column.carried
+    lost = (elements < low) | (elements > high)
+    if column.datatype in datatypes.FLOATS:
+        lost |= (elements != 0) & (np.abs(elements) < datatypes.smallest(column.carrier))
+    for at in np.flatnonzero(lost)[:1]:
+        detail = f"{elements[at]} is lost in {column.carrier}, in which the model computes."
+        raise _Refused(detail, int(at), f"Send 0, or {low} to {high}.")
 
 
 # --- to and from the graph -----------------------------------------------------------------------------------------

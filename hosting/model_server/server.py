@@ -11,11 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from hosting.model_server import coercion, compression, loader, wire
+from hosting.model_server.limits import MOST_BODY_BYTES
 from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
 
 log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
 
-MOST_BODY_BYTES = 32 * 2**20
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
 LARGE_BYTES = 256 * 1024  # about ten milliseconds of reading
 TIMEOUT_S = 30.0  # what the gateway waits for a first byte unless the version declares something else

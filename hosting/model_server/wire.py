@@ -8,11 +8,10 @@ from math import prod
 import numpy as np
 
 from hosting.model_server import datatypes
+from hosting.model_server.limits import LONGEST_STRING, MOST_DIMENSIONS, MOST_ELEMENTS
 from hosting.model_server.problems import Fault, bad_input, too_large, unreadable
 
 UNSUPPORTED = frozenset({"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"})
-MOST_ELEMENTS = 8_000_000
-LONGEST_STRING = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -167,7 +166,7 @@ def _datatype(entry, name):
 
 def _shape(entry, name):
     shape = entry.get("shape")
-    if not isinstance(shape, list) or not shape or len(shape) > 8:
+    if not isinstance(shape, list) or not shape or len(shape) > MOST_DIMENSIONS:
         raise bad_input(Fault("has no shape.", name, remedy="Send a list such as [1]: rows first."))
     if any(type(size) is not int or size < 0 for size in shape):
         raise bad_input(Fault("has a shape that is not whole numbers from 0.", name, remedy="Send for example [1]."))

@@ -2,7 +2,8 @@
 
 import re
 
-from publishing.signature import INTEGER_BITS, example_value
+from hosting.model_server.datatypes import INTEGERS
+from publishing.signature import example_value
 
 FLOAT_FORMATS = {"FP32": "float", "FP64": "double"}
 
@@ -24,7 +25,7 @@ def schema_names(side, fields):
 def value_schema(field):
     """One value of a field: type, range, allowed values; also null where the field may have gaps."""
     datatype, schema = field["datatype"], {}
-    kind = {"BOOL": "boolean", "BYTES": "string"}.get(datatype, "integer" if datatype in INTEGER_BITS else "number")
+    kind = {"BOOL": "boolean", "BYTES": "string"}.get(datatype, "integer" if datatype in INTEGERS else "number")
     may_lack = not field.get("required", True)
     schema["type"] = [kind, "null"] if may_lack else kind
     form = {"INT32": "int32", "INT64": "int64", **FLOAT_FORMATS}.get(datatype) or field.get("format")
