@@ -20,6 +20,8 @@ EDITABLE_FIELDS = (
     "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours",
     "domain", "capability", "model_type", "tags", "visibility", "similar_reason",
 )  # fmt: skip
+# What reviewers rely on (docs/amendments.md); from the first submission on these change by an amendment.
+REVIEWED_FIELDS = ("name", "summary", "description", "limitations", "domain", "capability", "model_type", "similar_reason")
 
 
 @transaction.atomic
@@ -52,20 +54,48 @@ def register_after_search(by: User, *, name: str, summary: str, similar_reason: 
 
 @transaction.atomic
 def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
-    """Change what the entry says. Unknown fields are a programming error (TypeError)."""
+    """Change what the entry says. Unknown fields are a programming error (TypeError).
+
+    Raises NotAllowed, Invalid, and RuleError for a fact that reviewers relied on: that takes an amendment.
+    """
     require(can_edit(by, model), f"Only members of {model.owner_team} edit this entry.", ask=str(model.owner_team))
     unknown = fields.keys() - set(EDITABLE_FIELDS)
     if unknown:
         raise TypeError(f"not editable: {sorted(unknown)}")
     if "owner" in fields:
         _require_owner(model.owner_team, fields["owner"])
-    changed = [name for name, value in fields.items() if getattr(model, name) != value]
+    _require_unreviewed(model, changed_fields(model, fields))
+    return _change(by, model, "model.edit", fields)
+
+
+def amend(by: User, model: RegisteredModel, **facts: Any) -> RegisteredModel:
+    """Enter facts whose change was reviewed. Governance calls this when the last reviewer has approved; it checks who may."""
+    return _change(by, model, "model.amend", facts)
+
+
+def changed_fields(model: RegisteredModel, fields: dict[str, Any]) -> list[str]:
+    """The names of those `fields` whose value differs from what the entry says now."""
+    return [name for name, value in fields.items() if getattr(model, name) != value]
+
+
+def _change(by: User, model: RegisteredModel, action: str, fields: dict[str, Any]) -> RegisteredModel:
+    changed = changed_fields(model, fields)
     for name in changed:
         setattr(model, name, fields[name])
     if changed:
         model.save(update_fields=changed)
-        record(by, "model.edit", model, fields=changed)
+        record(by, action, model, fields=changed)
     return model
+
+
+def _require_unreviewed(model: RegisteredModel, changed: list[str]) -> None:
+    reviewed = [name for name in changed if name in REVIEWED_FIELDS]
+    if reviewed and model.was_submitted():
+        raise RuleError(
+            f"Reviewers rely on what {model} says of its {reviewed[0].replace('_', ' ')}: it changes by an amendment, which is reviewed.",
+            field=reviewed[0],
+            remedy=f"Propose one on the page of the entry, /publish/{model.slug}/entry/, or with POST /api/v1/amendments/.",
+        )
 
 
 def contributed(version: ModelVersion, user: User, kind: str) -> None:

@@ -141,6 +141,10 @@ class RegisteredModel(models.Model):
     def get_absolute_url(self):
         return reverse("catalog:model", args=[self.slug])
 
+    def was_submitted(self):
+        """True when a version of it is being judged, was approved, or is used: others rely on what the entry says."""
+        return self.versions.exclude(state__in=ModelVersion.NOT_RELIED_ON).exists()
+
     @property
     def stable(self):
         """The version that `stable` points to, from the prefetch of for_list(); None before publication."""
@@ -199,6 +203,7 @@ class ModelVersion(models.Model):
     }
     EDITABLE = (S.DRAFT, S.CHANGES_REQUESTED)
     UNDER_REVIEW = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.CHANGES_REQUESTED, S.APPROVED)
+    NOT_RELIED_ON = (S.DRAFT, S.CHANGES_REQUESTED, S.WITHDRAWN, S.REJECTED)
     LIVE = (S.PUBLISHED, S.DEPRECATED)
     LISTED = (S.PUBLISHED, S.DEPRECATED, S.RETIRED)
 

@@ -5,11 +5,13 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from catalog.api import ReadableVersions, VersionDetail
+from catalog.actions import REVIEWED_FIELDS
+from catalog.api import Listing, ReadableVersions, VersionDetail
+from catalog.models import RegisteredModel
 from governance import actions, tiering
-from governance.filters import ReviewFilter
-from governance.models import Decision, GateResult, Review, TierAssessment
-from marketplace.accounts.resources import ReadableResource, Reason
+from governance.filters import AmendmentFilter, ReviewFilter
+from governance.models import Amendment, AmendmentDecision, Decision, GateResult, Review, TierAssessment
+from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Visible
 
 QUESTIONS = {
     question.id: serializers.ChoiceField(choices=[(option.id, option.label) for option in question.options], help_text=question.label)
@@ -127,3 +129,94 @@ class Reviews(ReadableResource):
         review = self.get_object()
         actions.decide(request.user, review, **self.given(DecisionGiven))
         return self.answer(review)
+
+
+class AmendmentDecisionRow(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.username")
+
+    class Meta:
+        model = AmendmentDecision
+        fields = ["kind", "by", "outcome", "reason", "at"]
+        read_only_fields = fields
+
+
+class Change(serializers.Serializer):
+    """What one field says before and after; domain, capability and model_type by their slug."""
+
+    before = serializers.CharField(allow_blank=True)
+    after = serializers.CharField(allow_blank=True)
+
+
+class AmendmentRow(serializers.ModelSerializer):
+    """A change of facts that reviewers relied on, and who agreed to it."""
+
+    model = serializers.CharField(source="model.slug")
+    changes = serializers.DictField(child=Change())
+    proposed_by = serializers.CharField(source="proposed_by.username")
+    decisions = AmendmentDecisionRow(many=True)
+
+    class Meta:
+        model = Amendment
+        fields = ["id", "model", "changes", "weight", "reason", "tier", "state", "proposed_by", "proposed_at", "due_at", "decided_at", "decisions"]
+        read_only_fields = fields
+
+
+class Facts(Listing):
+    """The new values; what is left out stays."""
+
+    class Meta(Listing.Meta):
+        fields = list(REVIEWED_FIELDS)
+
+    owner = tags = None
+
+    def get_fields(self):
+        """None is required; `partial` would not reach a serializer inside another one."""
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
+
+class AmendmentProposed(serializers.Serializer):
+    """spelling: nothing but typing errors, one curator agrees. facts: everything else."""
+
+    model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
+    facts = Facts()
+    reason = serializers.CharField(max_length=4000)
+    weight = serializers.ChoiceField(choices=Amendment.Weight.choices, default=Amendment.Weight.FACTS)
+
+
+class AmendmentDecided(serializers.Serializer):
+    """approved or refused, with a reason of at least 20 characters."""
+
+    outcome = serializers.ChoiceField(choices=["approved", "refused"])
+    reason = serializers.CharField(max_length=4000)
+    no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
+
+
+class Amendments(ReadableResource):
+    """Changes of what published entries say; the entry shows the approved text until they are approved."""
+
+    queryset = Amendment.objects.for_page()
+    serializer_class = AmendmentRow
+    filterset_class = AmendmentFilter
+
+    @extend_schema(request=AmendmentProposed, responses={201: AmendmentRow})
+    def create(self, request):
+        """Propose new facts for one of your models."""
+        return self.answer(actions.propose_amendment(request.user, **self.given(AmendmentProposed)), status=201)
+
+    @extend_schema(request=AmendmentDecided, responses=AmendmentRow)
+    @action(detail=True, methods=["post"])
+    def decide(self, request, pk):
+        """Approve or refuse; separation of duties is checked now, and a refusal is recorded."""
+        amendment = self.get_object()
+        actions.decide_amendment(request.user, amendment, **self.given(AmendmentDecided))
+        return self.answer(amendment)
+
+    @extend_schema(request=Nothing, responses=AmendmentRow)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request, pk):
+        """Take it back before it is decided."""
+        self.given(Nothing)
+        return self.answer(actions.withdraw_amendment(request.user, self.get_object()))

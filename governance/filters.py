@@ -2,7 +2,7 @@
 
 import django_filters
 
-from governance.models import Review
+from governance.models import Amendment, Review
 
 
 class ReviewFilter(django_filters.FilterSet):
@@ -14,3 +14,12 @@ class ReviewFilter(django_filters.FilterSet):
     class Meta:
         model = Review
         fields = ["model", "version", "kind", "state"]
+
+
+class AmendmentFilter(django_filters.FilterSet):
+    model = django_filters.CharFilter(field_name="model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=Amendment.State.choices, label="State")
+
+    class Meta:
+        model = Amendment
+        fields = ["model", "state"]

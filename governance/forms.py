@@ -26,6 +26,15 @@ class DecisionForm(forms.Form):
             self.fields["outcome"].choices = self.fields["outcome"].choices[:2]
 
 
+class AmendmentDecisionForm(forms.Form):
+    outcome = forms.ChoiceField(label="Decision", widget=forms.RadioSelect, choices=[("approved", "Approve"), ("refused", "Refuse")])
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 4}), max_length=4000,
+        help_text="At least 20 characters. The publisher reads it, and it stays on the record.",
+    )  # fmt: skip
+    no_conflict = forms.BooleanField(label="I have no conflict of interest with this model or its team", required=False)
+
+
 class QuestionnaireForm(forms.Form):
     """The risk questions as radio buttons, from the policy's text. cleaned_data is {"answers": {id: answer}}."""
 

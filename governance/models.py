@@ -5,9 +5,10 @@ from itertools import product
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
-from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion
+from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
 from governance.matrix import MIN_PEOPLE, roles_for
 from marketplace.lib.transitions import state_constraint
 
@@ -179,3 +180,79 @@ class GateResult(models.Model):
         return self.severity == self.Severity.BLOCK and not passed
 
 
+class AmendmentState(models.TextChoices):
+    OPEN = "open", "Being reviewed"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class AmendmentSet(models.QuerySet):
+    def visible_to(self, user):
+        """Approved ones of models the person may see; the others for the owner team and those who judge or oversee."""
+        seen = self.filter(model__in=RegisteredModel.objects.visible_to(user))
+        if user.has_role(*REVIEWS, *SEES_EVERYTHING):
+            return seen
+        return seen.filter(Q(state=AmendmentState.APPROVED) | Q(model__owner_team__in=user.teams()))
+
+    def open(self):
+        return self.filter(state=AmendmentState.OPEN)
+
+    def for_page(self):
+        return self.select_related("model__owner_team__business_unit", "proposed_by").prefetch_related("decisions__by")
+
+
+class Amendment(models.Model):
+    """A change of facts that reviewers relied on. The entry says what was approved until every needed person agreed."""
+
+    class Weight(models.TextChoices):
+        SPELLING = "spelling", "Spelling only"
+        FACTS = "facts", "Facts"
+
+    State = AmendmentState
+    MOVES = {AmendmentState.OPEN: {AmendmentState.APPROVED, AmendmentState.REFUSED, AmendmentState.WITHDRAWN}}
+
+    model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="amendments")
+    changes = models.JSONField(help_text="field → {before, after}; choices by their slug")
+    weight = models.CharField(max_length=10, choices=Weight)
+    reason = models.TextField()
+    tier = models.CharField(max_length=12, help_text="The model's risk tier when it was proposed; decides who is needed")
+    state = models.CharField(max_length=10, choices=AmendmentState, default=AmendmentState.OPEN)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AmendmentSet.as_manager()
+
+    class Meta:
+        ordering = ["-proposed_at", "-id"]
+        constraints = [state_constraint(AmendmentState, "amendment_state")]
+
+    def __str__(self):
+        return f"Amendment of {self.model.name}"
+
+    def get_absolute_url(self):
+        return reverse("governance:amendment", args=[self.pk])
+
+    def rows(self):
+        """[{"field", "label", "before", "after"}] for pages."""
+        return [{"field": name, "label": name.replace("_", " ").capitalize(), **change} for name, change in self.changes.items()]
+
+
+class AmendmentDecision(models.Model):
+    """What one person decided about an amendment, in one kind of review, and why. Immutable."""
+
+    amendment = models.ForeignKey(Amendment, models.PROTECT, related_name="decisions")
+    kind = models.CharField(max_length=12, choices=Review.Kind)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    outcome = models.CharField(max_length=10, choices=AmendmentState)
+    reason = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["amendment", "kind"], name="amendment_decided_once_a_kind")]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} of {self.amendment}"

@@ -11,8 +11,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from governance.amendments import needed_kinds
 from governance.matrix import roles_for
-from governance.models import Review
+from governance.models import Amendment, Review
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
@@ -123,3 +124,31 @@ def _since(version: ModelVersion) -> datetime:
 
 def _roles_text(review: Review) -> str:
     return " or ".join(R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier))
+
+
+def undecided_kinds(amendment: Amendment) -> list[str]:
+    """The kinds of review that an amendment still needs."""
+    decided = {decision.kind for decision in amendment.decisions.all()}
+    return [kind for kind in needed_kinds(amendment.weight, amendment.tier) if kind not in decided]
+
+
+def kind_to_decide(user: User, amendment: Amendment) -> str:
+    """The first undecided kind of review that a role of `user` decides, or ""."""
+    roles = user.roles()
+    return next((kind for kind in undecided_kinds(amendment) if roles & set(roles_for(kind, amendment.tier))), "")
+
+
+def reasons_against_amendment(user: User, amendment: Amendment) -> str:
+    """The sentence that says why `user` may not decide `amendment`, or "". The same separation of duties as for a version."""
+    if not user.is_active or user.is_system:
+        return "Only an active person decides."
+    if amendment.proposed_by_id == user.pk:
+        return "You proposed this amendment, so another person decides it."
+    if was_on_team(user, amendment.model.owner_team, min(amendment.proposed_at, timezone.now() - COOLING_OFF)):
+        return f"You are, or lately were, on {amendment.model.owner_team}, so you cannot judge its work."
+    if any(decision.by_id == user.pk for decision in amendment.decisions.all()):
+        return "You already decided about this amendment; another person gives the other yes."
+    if not kind_to_decide(user, amendment):
+        kinds = [roles_for(kind, amendment.tier) for kind in undecided_kinds(amendment)]
+        return f"This needs the role {' or '.join(R(role).label.lower() for roles in kinds for role in roles)}." if kinds else "It is decided."
+    return ""

@@ -5,18 +5,21 @@ from collections import Counter
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
+from catalog.permissions import can_edit
 from governance import actions, cards, policies
-from governance.forms import DecisionForm, ReasonForm
-from governance.models import Review
+from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm
+from governance.models import Amendment, Review
 from governance.permissions import (
     Judge,
     can_resume,
     can_review,
     can_see_evidence,
     can_suspend,
+    reasons_against_amendment,
     why_not_decide,
 )
 from marketplace.lib.forms import show, submitted
@@ -35,7 +38,8 @@ def queue(request):
         review.why_not = judge.why_not(review)
         review.may_decide = not review.why_not
     shown.sort(key=lambda review: not review.may_decide)
-    context = {"reviews": shown, "tabs": _kinds(reviews, kind)}
+    amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
+    context = {"reviews": shown, "tabs": _kinds(reviews, kind), "amendments": [] if kind else _queued(request.user, amendments)}
     return render(request, "governance/queue.html", context)
 
 
@@ -51,10 +55,37 @@ def review(request, pk):
     return show(request, "governance/review.html", form, review=found, **_review_context(request.user, found))
 
 
+def amendment(request, pk):
+    """What an entry shall say instead, why, who agreed; and the decision form for those who may."""
+    found = get_object_or_404(Amendment.objects.visible_to(request.user).for_page(), pk=pk)
+    form = AmendmentDecisionForm(request.POST or None)
+    done, _ = submitted(request, form, lambda **data: actions.decide_amendment(request.user, found, **data))
+    if done:
+        messages.success(request, f"Recorded: {found}.")
+        return redirect(found)
+    context = {
+        "amendment": found,
+        "reasons_against": reasons_against_amendment(request.user, found),
+        "is_open": found.state == Amendment.State.OPEN,
+        "may_withdraw": can_edit(request.user, found.model),
+        "trail": [{"label": found.model.name, "url": found.model.get_absolute_url()}],
+    }
+    return show(request, "governance/amendment.html", form, **context)
+
+
+@require_POST
+def withdraw_amendment(request, pk):
+    found = get_object_or_404(Amendment.objects.visible_to(request.user), pk=pk)
+    actions.withdraw_amendment(request.user, found)
+    messages.success(request, f"{found} is withdrawn.")
+    return redirect(found.model)
+
+
 def evidence(request, slug):
     """Tier with reasons, checks, reviews and decisions of the shown version."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "governance:evidence")
+    context["amendments"] = Amendment.objects.visible_to(request.user).filter(model=entry).for_page()
     if context["version"]:
         context |= evidence_of(context["version"])
         context["shows_reasons"] = can_see_evidence(request.user, context["version"])
@@ -108,6 +139,12 @@ def card_sections(version):
         if rows:
             sections.append({"id": section_id, "title": title, "fields": rows})
     return sections
+
+
+def _queued(user, amendments):
+    """[(Amendment, why this person may not decide it or "")], those that they may decide first."""
+    rows = [(amendment, reasons_against_amendment(user, amendment)) for amendment in amendments]
+    return sorted(rows, key=lambda row: bool(row[1]))
 
 
 def _kinds(reviews, current):

@@ -8,6 +8,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -20,6 +21,10 @@ METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::25
 
 class Refused(Exception):
     """Why an address is not called, in a sentence for the person who entered it."""
+
+
+class NotFound(Refused):
+    """No address belongs to the name, now."""
 
 
 def connect(url, timeout):
@@ -58,6 +63,21 @@ def check_url(url):
     return parts
 
 
+def judge(url, within_s=3.0):
+    """Refuse an address when it is entered, by the rule that every connection to it will use. Raises Refused.
+
+    A name that is not found, or not within `within_s` seconds, may be known tomorrow: the connection judges it then.
+    """
+    parts = check_url(url)
+    names = ThreadPoolExecutor(1, thread_name_prefix="names")  # getaddrinfo knows no deadline
+    try:
+        names.submit(resolve, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)).result(within_s)
+    except (NotFound, TimeoutError, OSError):
+        return
+    finally:
+        names.shutdown(wait=False)
+
+
 def is_listed(host, port):
     """True when an administrator allows this internal host and port (OUTBOUND_ALLOWED, "host:port")."""
     return f"{host.lower()}:{port}" in {entry.strip().lower() for entry in settings.OUTBOUND_ALLOWED}
@@ -69,7 +89,7 @@ def resolve(host, port):
         name = host.encode("idna").decode("ascii") if not _is_literal(host) else host
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (UnicodeError, socket.gaierror):
-        raise Refused(f"The host {host} is not found.") from None
+        raise NotFound(f"The host {host} is not found.") from None
     addresses = [ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in found]
     listed = is_listed(host, port)
     for address in addresses:

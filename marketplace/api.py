@@ -6,7 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
 from consumption.api import Applications, Keys, Plans, Refusals, Subscriptions, Usage
-from governance.api import Reviews
+from governance.api import Amendments, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.audit.api import Events
@@ -23,6 +23,7 @@ router.register("model-types", ModelTypes, basename="model-type")
 router.register("models", Models, basename="model")
 router.register("versions", Versions, basename="version")
 router.register("reviews", Reviews)
+router.register("amendments", Amendments)
 router.register("plans", Plans)
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)

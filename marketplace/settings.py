@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
         "VersionKind": "catalog.models.ModelVersion.Kind",
         "ReviewState": "governance.models.ReviewState",
         "ReviewKind": "governance.models.Review.Kind",
+        "AmendmentState": "governance.models.AmendmentState",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
         "DeploymentState": "hosting.models.DeploymentState",

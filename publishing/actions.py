@@ -9,11 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.actions import contributed, list_model, point_alias
+from catalog.actions import REVIEWED_FIELDS, changed_fields, contributed, edit, list_model, point_alias
 from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
 from governance import cards, policies
-from governance.actions import void_reviews
+from governance.actions import propose_amendment, void_reviews
+from governance.models import Amendment
+from hosting import outbound
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.lib.background import enqueue
@@ -53,6 +55,17 @@ def start_version(by: User, model: RegisteredModel, number: str, changelog: str 
     return version
 
 
+@transaction.atomic
+def edit_entry(by: User, model: RegisteredModel, reason: str = "", weight: str = "", **fields: Any) -> Amendment | None:
+    """Save what the entry says. Facts that reviewers relied on are proposed instead: returns that Amendment, or None."""
+    facts = {name: fields.pop(name) for name in REVIEWED_FIELDS if name in fields} if model.was_submitted() else {}
+    edit(by, model, **fields)
+    changed = changed_fields(model, facts)
+    if not changed:
+        return None
+    return propose_amendment(by, model, {name: facts[name] for name in changed}, reason, weight or Amendment.Weight.FACTS)
+
+
 def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> list[str]:
     """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
 
@@ -72,8 +85,15 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
 
 @transaction.atomic
 def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
-    """Make the version an external endpoint at `url` that speaks the Open Inference Protocol; its files go."""
+    """Make the version an external endpoint at `url` that speaks the Open Inference Protocol; its files go.
+
+    The address is judged by the rule of the connection, so that none is stored that could never be called. Raises Invalid.
+    """
     _hold_editable(by, version)
+    try:
+        outbound.judge(url)
+    except outbound.Refused as refusal:
+        raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
 
@@ -169,8 +189,13 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
 
 @transaction.atomic
 def deprecate(by: User, version: ModelVersion, *, sunset_at: datetime, reason: str, successor: ModelVersion | None = None) -> ModelVersion:
-    """Announce the end of a version: it answers until `sunset_at`, with warning headers."""
+    """Announce the end of a version: it answers until `sunset_at`, with warning headers.
+
+    `successor` is a version of the same model that answers calls. Raises NotAllowed, Invalid, RuleError.
+    """
     require(can_deprecate(by, version), f"{version.model.owner_team} or the marketplace manager deprecates it.")
+    if successor is not None:
+        _check_successor(version, successor)
     days = NOTICE_DAYS[version.risk_tier or "low"]
     if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
         raise Invalid(
@@ -182,6 +207,17 @@ def deprecate(by: User, version: ModelVersion, *, sunset_at: datetime, reason: s
     nudge("version", version=version.pk)
     _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
     return version
+
+
+def _check_successor(version: ModelVersion, successor: ModelVersion) -> None:
+    """Consumers are sent there by headers and pages as to another version of what they use."""
+    if successor.model_id != version.model_id:
+        raise Invalid(
+            f"{successor} is a version of another model; the successor is a version of {version.model}.",
+            field="successor", remedy="Leave it empty and name the other model in the reason.",
+        )  # fmt: skip
+    if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
+        raise Invalid(f"{successor} cannot take over: a successor is published and answers calls.", field="successor")
 
 
 def first_end(version: ModelVersion) -> date:

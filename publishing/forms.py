@@ -6,6 +6,7 @@ from django import forms
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import cards
+from governance.models import Amendment
 from marketplace.accounts.models import User
 from publishing.actions import first_end
 
@@ -53,6 +54,32 @@ class RegisterForm(forms.ModelForm):
 
     def validate_unique(self):
         """The verb checks names: the slug is not the person's choice."""
+
+
+class EntryForm(RegisterForm):
+    """What a registered model's entry says. Facts that reviewers relied on come with a reason and how heavy the change is."""
+
+    weight = forms.ChoiceField(
+        label="How much changes", choices=Amendment.Weight.choices, initial=Amendment.Weight.FACTS, required=False, widget=forms.RadioSelect,
+        help_text="Spelling: no word and no number differs, one curator looks. Facts: reviewed as the model was.",
+    )  # fmt: skip
+    reason = forms.CharField(
+        label="Why", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Needed when a reviewed fact changes. Reviewers and consumers read it; at least 20 characters.",
+    )  # fmt: skip
+
+    class Meta(RegisterForm.Meta):
+        fields = [name for name in RegisterForm.Meta.fields if name not in ("owner_team", "visibility")]
+
+    def __init__(self, *args, instance, **kwargs):
+        forms.ModelForm.__init__(self, *args, instance=instance, initial={"tags": ", ".join(instance.tags)}, **kwargs)
+        self.fields["owner"].queryset = User.objects.on_teams([instance.owner_team])
+        self.is_reviewed = instance.was_submitted()
+        if not self.is_reviewed:
+            del self.fields["weight"], self.fields["reason"]
+
+    def _post_clean(self):
+        """The verbs write: the instance keeps what is stored, so that they can tell what changes."""
 
 
 class VersionForm(forms.Form):

@@ -11,6 +11,7 @@ urlpatterns = [
     path("publish/new/", views.register, name="register"),
     path("publish/similar/", views.similar, name="similar"),
     path("publish/<slug:slug>/new/", views.new_version, name="new_version"),
+    path("publish/<slug:slug>/entry/", views.entry, name="entry"),
     path(f"{VERSION}/package/", views.package, name="package"),
     path(f"{VERSION}/interface/", views.interface, name="interface"),
     path(f"{VERSION}/card/", views.card, name="card"),

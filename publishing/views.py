@@ -15,7 +15,7 @@ from consumption.models import Subscription
 from governance import policies
 from governance.actions import assess_risk, current_gates
 from governance.forms import QuestionnaireForm
-from governance.models import Decision, Review
+from governance.models import Amendment, Decision, Review
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.guard import require
 from publishing import actions, steps
@@ -23,6 +23,7 @@ from publishing.forms import (
     CardForm,
     ChangelogForm,
     DeprecateForm,
+    EntryForm,
     ExternalForm,
     InterfaceForm,
     PackageForm,
@@ -67,6 +68,19 @@ def new_version(request, slug):
     if done:
         return _next(version, "package")
     return show(request, "publishing/new_version.html", form, model=model)
+
+
+def entry(request, slug):
+    """What the catalog says about a model. Facts that reviewers relied on become an amendment; the rest is saved at once."""
+    model = get_object_or_404(RegisteredModel.objects.filter(owner_team__in=request.user.teams()), slug=slug)
+    form = EntryForm(request.POST or None, instance=model)
+    done, amendment = submitted(request, form, lambda **data: actions.edit_entry(request.user, model, **data))
+    if done:
+        messages.success(request, "Proposed: the entry changes when it is approved." if amendment else "Saved.")
+        return redirect(amendment or model)
+    trail = [{"label": model.name, "url": model.get_absolute_url()}]
+    waiting = model.amendments.filter(state=Amendment.State.OPEN)
+    return show(request, "publishing/entry.html", form, model=model, trail=trail, waiting=waiting)
 
 
 @require_POST

@@ -8,11 +8,12 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from consumption.models import Plan
+from governance.actions import propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.notices.models import Notice
 from tests import cast
-from tests.doors_table import API, BODIES, OPEN, PAGES, PEOPLE, WHERE
+from tests.doors_table import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
 class World:
@@ -29,6 +30,7 @@ class World:
         self.pending = cast.subscription(self.live, plan_slug="production", app=cast.application(name="Second system"))
         self.judged = cast.in_review_version(cast.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
+        self.amendment = propose_amendment(self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG)
         self.draft = cast.draft_version(cast.model(name="Secret draft"))
         self.application = self.subscription.application
         self.problem, self.low = "rule", cast.LOW

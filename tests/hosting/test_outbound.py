@@ -2,11 +2,14 @@
 
 import ipaddress
 import socket
+import threading
+import time
 
 import pytest
 
 from hosting import outbound
 from hosting.outbound import Refused
+from tests import cast
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +104,48 @@ def test_a_listed_host_may_use_http_and_its_port(settings, monkeypatch):
     assert outbound.connect("http://models.internal:9000/v2", 1).port == 9000
     with pytest.raises(Refused):
         outbound.connect("http://models.internal:9001/v2", 1)
+
+
+# Issue 9, line 7: an address is judged when it is entered, with the rule that the connection uses.
+
+NEVER_CALLED = [
+    "https://169.254.169.254/latest", "https://[fe80::1]/", "https://127.0.0.1/", "https://[::1]:8443/", "https://10.0.0.7/", "https://0177.0.0.1/",
+    "https://2130706433/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::a9fe:a9fe]/", "https://localhost/", "https://user:pw@models.example.com/",
+    "https://models.example.com:22/", "ftp://models.example.com/", "http://models.example.com/", "https://models.example.com/#part",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NEVER_CALLED)
+def test_an_address_that_could_never_be_called_is_not_stored(db, client, url):
+    version = cast.draft_version()
+    client.force_login(cast.alice())
+    answer = client.put(f"/api/v1/versions/{version.pk}/endpoint/", {"url": url}, content_type="application/json")
+    assert answer.status_code == 422, answer.content
+    page = f"/publish/{version.model.slug}/{version.number}/package/"
+    answer = client.post(page, {"external_url": url})
+    assert answer.status_code == 422 and url in answer.content.decode(), "what was typed is kept"
+    version.refresh_from_db()
+    assert version.external_url == "https://models.example.com/income"
+
+
+def test_an_address_by_name_is_judged_by_where_it_is(monkeypatch):
+    def inside(host, port, **_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("8.8.8.8", "10.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    with pytest.raises(Refused, match="inside the network"):
+        outbound.judge("https://models.example.com/")
+
+
+def test_a_name_that_is_not_known_yet_is_taken_and_a_slow_answer_holds_nobody(monkeypatch):
+    def not_known(*_, **__):
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", not_known)
+    outbound.judge("https://models.example.com/")
+    silent = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(20))
+    began = time.monotonic()
+    outbound.judge("https://models.example.com/", within_s=0.1)
+    assert time.monotonic() - began < 10
+    silent.set()

@@ -1,13 +1,15 @@
 """The page that announces the end of a version."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from marketplace.lib.errors import Invalid
 from marketplace.notices.models import Notice
+from publishing import actions as publishing
 from publishing.actions import first_end
 from tests import cast
 
@@ -40,3 +42,22 @@ def test_the_day_that_a_refusal_names_is_accepted(client, version):
     assert send(client, version, datetime.strptime(named, "%d %B %Y")).status_code == 302
     assert ModelVersion.objects.get(pk=version.pk).state == "deprecated"
     assert Notice.objects.filter(recipient=cast.maya(), kind="version.deprecated").exists()
+
+
+def deprecated(version, successor):
+    return publishing.deprecate(cast.alice(), version, sunset_at=datetime(2099, 1, 1, tzinfo=UTC), reason=WORDS["reason"], successor=successor)
+
+
+def test_a_successor_is_a_version_of_the_same_model_that_answers(version):
+    """Issue 9, line 7: another model's version was taken, and consumers were sent to its number in this model."""
+    other = cast.published_version(cast.model(name="Something quite different"), "2.0.0")
+    draft = cast.draft_version(version.model, "2.0.0")
+    suspended = cast.published_version(version.model, "1.5.0")
+    type(version).objects.filter(pk=suspended.pk).update(suspended_at=timezone.now())
+    suspended.refresh_from_db()
+    for wrong in (other, version, draft, suspended):
+        with pytest.raises(Invalid) as refusal:
+            deprecated(version, wrong)
+        assert refusal.value.field == "successor"
+    right = cast.published_version(version.model, "3.0.0")
+    assert deprecated(version, right).successor == right
