@@ -64,6 +64,7 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
         raise TypeError(f"not editable: {sorted(unknown)}")
     if "owner" in fields:
         _require_owner(model.owner_team, fields["owner"])
+    _require_not_narrowed(model, fields.get("visibility", model.visibility))
     _require_unreviewed(model, changed_fields(model, fields))
     return _change(by, model, "model.edit", fields)
 
@@ -98,6 +99,19 @@ def _require_unreviewed(model: RegisteredModel, changed: list[str]) -> None:
         )
 
 
+@transaction.atomic
+def change_visibility(by: User, model: RegisteredModel, visibility: str, *, units: Iterable[BusinessUnit], teams: Iterable[Team]) -> None:
+    """Say who may find and subscribe to a model. Whoever narrows it sees first to those who use it (consumption.changes)."""
+    require(by.is_system or can_edit(by, model), f"Only members of {model.owner_team} say who may see it.", ask=str(model.owner_team))
+    model.visibility = visibility
+    model.save(update_fields=["visibility"])
+    model.visible_units.set(units)
+    model.visible_teams.set(teams)
+    record(
+        by, "model.visibility", model, visibility=visibility, units=[unit.slug for unit in units], teams=[team.slug for team in teams]
+    )  # fmt: skip
+
+
 def contributed(version: ModelVersion, user: User, kind: str) -> None:
     """Remember that `user` had a hand in `version`: they will not judge it."""
     Contribution.objects.get_or_create(version=version, user=user, kind=kind)
@@ -115,6 +129,16 @@ def point_alias(by: User, version: ModelVersion, name: str = Alias.STABLE) -> No
     """Move an alias of the version's model to it."""
     Alias.objects.update_or_create(model=version.model, name=name, defaults={"version": version})
     record(by, "alias.move", version.model, alias=name, to=version.number)
+
+
+def _require_not_narrowed(model: RegisteredModel, visibility: str) -> None:
+    """A draft is nobody's yet. What others may see already is narrowed with notice to those who use it."""
+    if visibility in (model.visibility, RegisteredModel.Visibility.ENTERPRISE) or model.state == RegisteredModel.State.DRAFT:
+        return
+    raise RuleError(
+        f"{model} is published: who may use it is narrowed with notice to those who use it now.", field="visibility",
+        remedy=f"Propose it at {model.get_absolute_url()}changes/visibility/ or by POST /api/v1/changes/.",
+    )  # fmt: skip
 
 
 def _require_owner(team: Team, owner: User) -> None:

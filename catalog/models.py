@@ -10,6 +10,8 @@ from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.lib.transitions import state_constraint
 
 SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk_officer", "operator")
+# Of consumption's subscriptions: who has one sees the model until it ends, whatever becomes of its visibility.
+IN_USE = ("pending", "active", "paused")
 REVIEWS = ("evaluator", "fairness_reviewer", "security_reviewer", "legal_reviewer")
 
 
@@ -58,8 +60,10 @@ class RegisteredModelSet(models.QuerySet):
             | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, visible_units__teams__in=teams)
             | Q(visibility=RegisteredModel.Visibility.RESTRICTED, visible_teams__in=teams)
         )
+        used = self.model.objects.filter(subscriptions__state__in=IN_USE, subscriptions__application__team__in=teams)
+        in_use = ~drafts & Q(pk__in=used.values("pk"))
         under_review = Q(versions__state__in=ModelVersion.UNDER_REVIEW) if user.has_role(*REVIEWS) else Q(pk=None)
-        return self.filter(pk__in=self.model.objects.filter(mine | open_to_me | under_review).values("pk"))
+        return self.filter(pk__in=self.model.objects.filter(mine | open_to_me | in_use | under_review).values("pk"))
 
     def published(self):
         return self.filter(state=RegisteredModel.State.PUBLISHED)

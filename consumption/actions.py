@@ -8,12 +8,13 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import keys, revocations
+from consumption import affected, keys, revocations, terms
 from consumption.models import ApiKey, Application, LeakReport, Plan, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
     can_create_application,
     can_decide_subscription,
+    can_end_subscription,
     can_manage_application,
     can_manage_keys,
     can_offer_plan,
@@ -53,13 +54,48 @@ def create_application(by, *, team, name, environment="prod", description="", co
 
 
 @transaction.atomic
-def offer_plan(by, model, *, slug, **terms):
-    """Offer or change a plan of `model`. Running subscriptions follow the changed limits. Returns the Plan."""
+def offer_plan(by, model, *, slug, **choices):
+    """Offer a plan of `model`, or change it: better terms begin at once. Returns the Plan. Raises NotAllowed, RuleError.
+
+    Worse terms for somebody who has the plan are proposed (consumption.changes): they need a second person and a notice.
+    """
     require(can_offer_plan(by, model), f"Only members of {model.owner_team} set its plans.", ask=str(model.owner_team))
-    plan, _ = Plan.objects.update_or_create(model=model, slug=slug, defaults=terms)
-    record(by, "plan.offer", model, plan=slug, terms={name: str(value) for name, value in terms.items()})
+    plan = Plan.objects.select_for_update().filter(model=model, slug=slug).first()
+    if plan is None:
+        plan = Plan.objects.create(model=model, slug=slug, **choices)
+        terms.write(by, plan, terms.values(plan))
+    else:
+        _change_plan(by, plan, choices)
+    record(by, "plan.offer", model, plan=slug, terms={name: str(value) for name, value in choices.items()})
     nudge("model", model=model.pk)
     return plan
+
+
+def _change_plan(by, plan, choices):
+    if choices.get("currency", plan.currency) != plan.currency:
+        raise RuleError(f"{plan} is priced in {plan.currency}.", field="currency", remedy="Offer another plan for another currency.")
+    before = terms.values(plan)
+    after = before | {name: value for name, value in choices.items() if name in terms.FIELDS}
+    facts = {name: value for name, value in choices.items() if name not in terms.FIELDS}
+    for name, value in facts.items():
+        setattr(plan, name, value)
+    plan.save(update_fields=list(facts))
+    if after != before:
+        _require_no_notice_needed(plan, before, after)
+        terms.write(by, plan, after)
+        terms.begin(by, plan, after)
+
+
+def _require_no_notice_needed(plan, before, after):
+    """Raises RuleError when somebody relies on the old terms and would be worse off, or when a change of them waits."""
+    if plan.changes.open().exists():
+        raise RuleError(f"A change of {plan} waits already.", remedy="Withdraw it first.", ask=str(plan.model.owner_team))
+    held = affected.by(plan.subscriptions.all())
+    if held and terms.is_worse(before, after):
+        raise RuleError(
+            f"This is worse for {affected.sentence(held)}: they get a notice of {settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
+            remedy=f"Propose it at {plan.model.get_absolute_url()}plans/{plan.slug}/change/ or by POST /api/v1/changes/.",
+        )  # fmt: skip
 
 
 @transaction.atomic
@@ -117,13 +153,13 @@ def deny_subscription(by, subscription, reason):
 
 
 @transaction.atomic
-def close_subscription(by, subscription):
+def close_subscription(by, subscription, reason=""):
     """End the right to call. Its keys stop within a second."""
-    require(can_manage_application(by, subscription.application), "Only its own team ends a subscription.")
+    require(can_end_subscription(by, subscription), "Only its own team ends a subscription.")
     for key in subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING]):
         _end(by, key, "The subscription was closed.")
     transition(subscription, Subscription.State.CLOSED)
-    record(by, "subscription.close", subscription)
+    record(by, "subscription.close", subscription, reason=reason)
     nudge("subscription", subscription=subscription.pk)
     return subscription
 
@@ -138,30 +174,27 @@ def create_key(by, subscription, *, name="Key", life=KEY_LIFE, networks=()):
         can_manage_keys(by, subscription), f"Only members of {subscription.application.team} make its keys.",
         ask=str(subscription.application.team),
     )  # fmt: skip
-    if subscription.state != Subscription.State.ACTIVE:
-        raise RuleError(
-            f"This subscription is {subscription.get_state_display().lower()}; keys need an active one.",
-            ask=f"{subscription.model.owner_team} ({subscription.model.support_contact})",
-        )
-    if not timedelta(0) < life <= KEY_LIFE_MAX:
-        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
-    live = subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING])
-    if live.count() >= LIVE_KEYS_A_SUBSCRIPTION:
-        raise RuleError("This subscription has ten live keys already.", remedy="Revoke one that nobody uses.")
+    live = _live_keys_beside(subscription)
+    _require_life(life)
     return _mint(by, subscription, _free_key_name(live, name), life, _usual(networks))
 
 
 @transaction.atomic
 def rotate_key(by, key, overlap=OVERLAP):
-    """Replace a key: a new one at once, from the same networks, the old one for `overlap` longer. Returns (ApiKey, text)."""
+    """Replace a key: a new one at once, for the life that was asked for and from the same networks, the old one for `overlap` longer.
+
+    Returns (ApiKey, text). What holds for a new key holds for this one too. Raises NotAllowed, RuleError, Invalid.
+    """
     require(can_manage_keys(by, key.subscription), "Only its own team rotates a key.")
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise Invalid("The old key may live on for at most 7 days.", field="overlap")
+    _live_keys_beside(key.subscription, None if overlap else key)
+    life = min(key.life, KEY_LIFE_MAX)
     end = min(key.expires_at, timezone.now() + max(overlap, timedelta(seconds=1)))
     transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
     nudge("key", kid=key.kid)
     record(by, "key.rotate", key, ends=end.isoformat())
-    return _mint(by, key.subscription, key.name, KEY_LIFE, key.networks)
+    return _mint(by, key.subscription, key.name, life, key.networks)
 
 
 @transaction.atomic
@@ -243,13 +276,32 @@ def rehash_key(by, key_id, *, old, mac, pepper_version):
         record(by, "key.rehash", key, pepper_version=pepper_version)
 
 
+def _live_keys_beside(subscription, leaving=None):
+    """The live keys of an active subscription when one more is made. Raises RuleError when there are enough beside `leaving`."""
+    subscription = Subscription.objects.select_for_update(of=["self"]).for_list().get(pk=subscription.pk)  # one key at a time is counted
+    if subscription.state != Subscription.State.ACTIVE:
+        raise RuleError(
+            f"This subscription is {subscription.get_state_display().lower()}; keys need an active one.",
+            ask=f"{subscription.model.owner_team} ({subscription.model.support_contact})",
+        )
+    live = subscription.keys.live()
+    if live.exclude(pk=leaving and leaving.pk).count() >= LIVE_KEYS_A_SUBSCRIPTION:
+        raise RuleError("This subscription has ten live keys already.", remedy="Revoke one that nobody uses.")
+    return live
+
+
+def _require_life(life):
+    if not timedelta(0) < life <= KEY_LIFE_MAX:
+        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
+
+
 def _mint(by, subscription, name, life, networks):
     minted = keys.mint()
+    now = timezone.now()
     version = settings.KEY_PEPPER_CURRENT
     key = ApiKey.objects.create(
         kid=minted.kid, mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]), pepper_version=version,
-        subscription=subscription, name=name, created_by=by, expires_at=timezone.now() + life,
-        networks=networks,
+        subscription=subscription, name=name, created_by=by, created_at=now, expires_at=now + life, networks=networks,
     )  # fmt: skip
     record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat(), networks=networks)
     return key, minted.text

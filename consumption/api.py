@@ -9,7 +9,7 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import actions
+from consumption import actions, measures
 from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, RefusalFilter, SubscriptionFilter, UsageFilter
 from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
 from consumption.networks import MOST
@@ -258,16 +258,25 @@ class OfSubscription(serializers.ModelSerializer):
 
 
 class UsageRow(OfSubscription):
-    """One hour of one subscription on one version; durations in microseconds, bytes are never kept."""
+    """One hour of one subscription on one version; durations in microseconds, bytes are never kept.
 
+    calls = ok + client_errors + upstream_errors + aborted + unknown. `cost` is exact: `units` × the price that was in force.
+    Team, unit, plan and price are those of the time; where one of them changed within the hour, there is a row for each.
+    """
+
+    team = serializers.CharField(source="team.slug", help_text="Who paid.")
+    business_unit = serializers.CharField(source="business_unit.slug")
     model = serializers.CharField(source="version.model.slug")
     version = serializers.CharField(source="version.number")
+    plan = serializers.CharField(source="terms.plan.slug")
+    price_micros_per_1000 = serializers.IntegerField(source="terms.price_micros_per_1000")
+    currency = serializers.CharField(source="terms.plan.currency")
 
     class Meta:
         model = UsageHour
         fields = [
-            "hour", "subscription", "application", "team", "model", "version", "calls", "ok", "client_errors",
-            "upstream_errors", "aborted", "unknown", "refused", "units", "duration_us", "p50_us", "p95_us", "p99_us",
+            "hour", "subscription", "application", "team", "business_unit", "model", "version", *measures.COUNTS, "units", "plan",
+            "price_micros_per_1000", "currency", "cost", "duration_us", "p50_us", "p95_us", "p99_us",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -275,7 +284,9 @@ class UsageRow(OfSubscription):
 class Usage(ListModelMixin, Resource):
     """Usage by the hour: of one's own subscriptions, and of one's own models per consuming team. Never a payload."""
 
-    queryset = UsageHour.objects.select_related("subscription__application__team", "version__model").order_by("-hour")
+    queryset = UsageHour.objects.select_related(
+        "subscription__application", "team", "business_unit", "version__model", "terms__plan"
+    ).order_by("-hour")
     serializer_class = UsageRow
     filterset_class = UsageFilter
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django import forms
 
 from consumption.models import Application, Plan, Subscription
-from marketplace.lib.money import from_micros, to_micros
+from marketplace.lib.money import from_micros, show_price, to_micros
 
 
 class ApplicationForm(forms.Form):
@@ -25,7 +25,7 @@ class PlanChoice(forms.ModelChoiceField):
 
     def label_from_instance(self, plan):
         quota = f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
-        price = f"{from_micros(plan.price_micros_per_1000):.2f} {plan.currency} per 1,000 calls"
+        price = f"{show_price(from_micros(plan.price_micros_per_1000), plan.currency)} per 1,000 calls"
         return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
 
 

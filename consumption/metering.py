@@ -22,8 +22,8 @@ from django.utils import timezone
 from psycopg import sql
 
 from catalog.models import RegisteredModel
-from consumption import quota, spool
-from consumption.models import ApiKey, SpoolOffset, UsageDay, UsageHour
+from consumption import measures, quota, spool, valuation
+from consumption.models import ApiKey, Outcome, SpoolOffset, UsageDay, UsageHour
 from consumption.spool import SegmentReader
 
 log = logging.getLogger(__name__)
@@ -248,38 +248,34 @@ def _written_at(path: Path) -> float:
 
 # Roll-ups
 
-_SUMS = """
-    count(*), count(*) FILTER (WHERE outcome = 'ok'), count(*) FILTER (WHERE outcome = 'client_error'),
-    count(*) FILTER (WHERE outcome = 'upstream_error'), count(*) FILTER (WHERE outcome = 'aborted'),
-    count(*) FILTER (WHERE outcome = 'unknown'), count(*) FILTER (WHERE outcome = 'refused'),
-    sum(units)::bigint, sum(duration_us)::bigint,
+_COLUMNS = """subscription_id, version_id, team_id, business_unit_id, terms_id, calls, ok, client_errors, upstream_errors, aborted,
+    unknown, units, cost, duration_us, p50_us, p95_us, p99_us"""
+# What is true of a call when it is made is a row of its own: a change in the middle of an hour splits the hour.
+_SUMS = f"""
+    e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, {", ".join(measures.SUMS.values())},
+    sum(e.units)::bigint, {valuation.COST}, sum(duration_us)::bigint,
     percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
     percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
     percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok')
 """
-_COLUMNS = """subscription_id, version_id, calls, ok, client_errors, upstream_errors, aborted, unknown, refused, units,
-    duration_us, p50_us, p95_us, p99_us"""
-# An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
-_KNOWN = """EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = e.subscription_id)
-    AND EXISTS (SELECT 1 FROM catalog_modelversion v WHERE v.id = e.version_id)"""
+_GROUPS = "e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, price.price_micros_per_1000"
 # Newest first: today's figures do not wait until a year has been recomputed.
 TAKE_STALE = """
 DELETE FROM consumption_stalehour WHERE hour IN (
   SELECT hour FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' ORDER BY hour DESC LIMIT %s FOR UPDATE
 ) RETURNING hour
 """
-INSERT_HOURS = f"""
-INSERT INTO consumption_usagehour (hour, {_COLUMNS})
-SELECT date_trunc('hour', at, 'UTC'), subscription_id, version_id, {_SUMS} FROM consumption_usageevent e
-WHERE at >= %s AND at < %s AND date_trunc('hour', at, 'UTC') = ANY(%s) AND {_KNOWN}
-GROUP BY 1, subscription_id, version_id
+# An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
+_INSERT = f"""
+WITH {valuation.PERIODS}
+INSERT INTO {{table}} ({{period}}, {_COLUMNS})
+SELECT {{start}}, {_SUMS} FROM consumption_usageevent e {valuation.JOINS}
+WHERE at >= %s AND at < %s AND {{start}} = ANY(%s) AND outcome <> '{Outcome.REFUSED}'
+  AND EXISTS (SELECT FROM catalog_modelversion v WHERE v.id = e.version_id)
+GROUP BY 1, {_GROUPS}
 """
-INSERT_DAYS = f"""
-INSERT INTO consumption_usageday (day, {_COLUMNS})
-SELECT (at AT TIME ZONE 'UTC')::date, subscription_id, version_id, {_SUMS} FROM consumption_usageevent e
-WHERE at >= %s AND at < %s AND (at AT TIME ZONE 'UTC')::date = ANY(%s) AND {_KNOWN}
-GROUP BY 1, subscription_id, version_id
-"""
+INSERT_HOURS = _INSERT.format(table="consumption_usagehour", period="hour", start="date_trunc('hour', at, 'UTC')")
+INSERT_DAYS = _INSERT.format(table="consumption_usageday", period="day", start="(at AT TIME ZONE 'UTC')::date")
 
 
 @transaction.atomic
@@ -366,7 +362,7 @@ def project() -> None:
 def _by_model(since: date) -> dict[int, tuple[int, int]]:
     """{model id: (calls, teams that called)}."""
     rows = UsageDay.objects.filter(day__gte=since).values_list("subscription__model_id")
-    summed = rows.annotate(total=Sum("calls"), teams=Count("subscription__application__team_id", distinct=True))
+    summed = rows.annotate(total=Sum("calls"), teams=Count("team_id", distinct=True))
     return {model: (calls, teams) for model, calls, teams in summed}
 
 

@@ -20,6 +20,28 @@ def can_decide_subscription(user, subscription):
     return user.is_active and user.is_on(owner_team) and subscription.requested_by_id != user.pk
 
 
+def can_end_subscription(user, subscription):
+    """Its own team at any time; the marketplace itself when a notice has run."""
+    return user.is_system or can_manage_application(user, subscription.application)
+
+
+def can_change(user, model):
+    """Who proposes what takes something from a model's consumers: the owner team."""
+    return user.is_active and user.is_on(model.owner_team)
+
+
+def can_confirm(user, change):
+    """The second person: somebody else of the owner team, or the marketplace manager. Never who proposed it."""
+    if user.is_system or not user.is_active or user.pk == change.proposed_by_id:
+        return False
+    return user.is_on(change.model.owner_team) or user.has_role("curator")
+
+
+def can_withdraw_change(user, change):
+    """The owner team takes its own change back; who proposed it also after leaving the team."""
+    return user.is_active and (user.pk == change.proposed_by_id or user.is_on(change.model.owner_team))
+
+
 def can_manage_keys(user, subscription):
     return can_manage_application(user, subscription.application)
 

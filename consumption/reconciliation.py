@@ -1,4 +1,4 @@
-"""Does the statement say what happened? Calls and units per team and month, counted three ways, which must agree to the unit.
+"""Does the statement say what happened? Calls, units and cost per team and month, counted three ways, which must agree to the unit.
 
 One statement reads all three, so that they are of the same moment. Days whose newest events wait for their roll-up are
 left out on all sides and told.
@@ -6,49 +6,54 @@ left out on all sides and told.
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from consumption.models import StaleHour
+from consumption import valuation
+from consumption.models import Outcome, StaleHour
 from consumption.quota import period_start
 
 MONTHS = 3
 WAYS = ("events", "hours", "days")
 
-COUNT = """
-WITH waiting AS (SELECT DISTINCT (hour AT TIME ZONE 'UTC')::date AS day FROM consumption_stalehour),
+# Each way counts its team as it was when the calls were made. What has no price is counted by its events alone.
+COUNT = f"""
+WITH {valuation.PERIODS}, waiting AS (SELECT DISTINCT (hour AT TIME ZONE 'UTC')::date AS day FROM consumption_stalehour),
 counted AS (
-  SELECT 'events' AS way, subscription_id, date_trunc('month', at, 'UTC') AS month, count(*) AS calls, sum(units) AS units
-  FROM consumption_usageevent WHERE at >= %(since)s AND (at AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
+  SELECT 'events' AS way, team.id AS team_id, date_trunc('month', e.at, 'UTC') AS month, count(*) AS calls, sum(e.units) AS units,
+    coalesce(sum(e.units * price.price_micros_per_1000::numeric), 0) * 0.000000001 AS cost
+  FROM consumption_usageevent e {valuation.JOINS.replace("JOIN", "LEFT JOIN")}
+  LEFT JOIN accounts_team team ON team.id = e.team_id AND price.terms_id IS NOT NULL
+  WHERE e.at >= %(since)s AND e.outcome <> '{Outcome.REFUSED}' AND (e.at AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
   GROUP BY 2, 3
   UNION ALL
-  SELECT 'hours', subscription_id, date_trunc('month', hour, 'UTC'), sum(calls), sum(units)
+  SELECT 'hours', team_id, date_trunc('month', hour, 'UTC'), sum(calls), sum(units), sum(cost)
   FROM consumption_usagehour WHERE hour >= %(since)s AND (hour AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
   GROUP BY 2, 3
   UNION ALL
-  SELECT 'days', subscription_id, date_trunc('month', day::timestamp) AT TIME ZONE 'UTC', sum(calls), sum(units)
+  SELECT 'days', team_id, date_trunc('month', day::timestamp) AT TIME ZONE 'UTC', sum(calls), sum(units), sum(cost)
   FROM consumption_usageday WHERE day >= (%(since)s AT TIME ZONE 'UTC')::date AND day NOT IN (SELECT day FROM waiting)
   GROUP BY 2, 3
 )
-SELECT team.name, (month AT TIME ZONE 'UTC')::date,
-  coalesce(sum(calls) FILTER (WHERE way = 'events'), 0)::bigint, coalesce(sum(counted.units) FILTER (WHERE way = 'events'), 0)::bigint,
-  coalesce(sum(calls) FILTER (WHERE way = 'hours'), 0)::bigint, coalesce(sum(counted.units) FILTER (WHERE way = 'hours'), 0)::bigint,
-  coalesce(sum(calls) FILTER (WHERE way = 'days'), 0)::bigint, coalesce(sum(counted.units) FILTER (WHERE way = 'days'), 0)::bigint
-FROM counted
-LEFT JOIN consumption_subscription subscription ON subscription.id = counted.subscription_id
-LEFT JOIN consumption_application application ON application.id = subscription.application_id
-LEFT JOIN accounts_team team ON team.id = application.team_id
-GROUP BY 1, 2 ORDER BY 2 DESC, 1 NULLS LAST
+SELECT team.name, (month AT TIME ZONE 'UTC')::date, {", ".join(
+    f"coalesce(sum(counted.{name}) FILTER (WHERE way = '{way}'), 0)::{kind}"
+    for way in WAYS for name, kind in (("calls", "bigint"), ("units", "bigint"), ("cost", "numeric"))
+)}
+FROM counted LEFT JOIN accounts_team team ON team.id = counted.team_id
+GROUP BY team.id, 1, 2 ORDER BY 2 DESC, 1 NULLS LAST
 """
 
 
 @dataclass(frozen=True)
 class Count:
-    """Calls and units, whole numbers."""
+    """Calls and units, whole numbers, and their cost in currency units (of all currencies together: only to be compared)."""
 
     calls: int
     units: int
+    cost: Decimal
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,12 @@ class Line:
 
     @property
     def difference(self) -> int:
-        """The largest departure from the events, of calls or units."""
+        """The largest departure from the events, of calls, units or billionths of the currency."""
         ways = (self.hours, self.days)
-        return max(max(abs(way.calls - self.events.calls), abs(way.units - self.events.units)) for way in ways)
+        return max(
+            max(abs(way.calls - self.events.calls), abs(way.units - self.events.units), int(abs(way.cost - self.events.cost).scaleb(9)))
+            for way in ways
+        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,11 @@ class Reconciliation:
     def totals(self) -> dict[str, Count]:
         """{way: Count} over all lines."""
         return {
-            way: Count(sum(getattr(line, way).calls for line in self.lines), sum(getattr(line, way).units for line in self.lines))
+            way: Count(
+                sum(getattr(line, way).calls for line in self.lines),
+                sum(getattr(line, way).units for line in self.lines),
+                sum((getattr(line, way).cost for line in self.lines), Decimal()),
+            )
             for way in WAYS
         }
 
@@ -103,8 +115,8 @@ def reconciliation(months: int = MONTHS) -> Reconciliation:
         return Reconciliation(since, [_line(*row) for row in cursor.fetchall()], waiting)
 
 
-def _line(team: str | None, month: date, *counts: int) -> Line:
-    return Line(team, month, *(Count(*counts[at : at + 2]) for at in (0, 2, 4)))
+def _line(team: str | None, month: date, *counts: Any) -> Line:
+    return Line(team, month, *(Count(*counts[at : at + 3]) for at in (0, 3, 6)))
 
 
 def _months_ago(count: int) -> date:
@@ -117,6 +129,8 @@ def _difference(way: str, counted: Count, events: Count) -> str:
     """A sentence about one way of counting; empty when it agrees with the events."""
     parts = [_more(getattr(counted, name) - getattr(events, name), name) for name in ("calls", "units")]
     said = " and ".join(part for part in parts if part)
+    if not said and counted.cost != events.cost:
+        said = f"a cost of {abs(counted.cost - events.cost):f} {'more' if counted.cost > events.cost else 'less'}"
     return f"{way} count {said} than the events." if said else ""
 
 

@@ -1,21 +1,28 @@
-"""Usage as pages show it: summed from the roll-ups, newest hours included. Shared by consumer, publisher and API."""
+"""Usage as pages show it: summed from the roll-ups, newest hours included. Shared by consumer, publisher and API.
+
+A scope is a Q on roll-ups. What is grouped is grouped by identity; labels are for reading. Who paid, in which unit and on
+which terms is what was true when the calls were made (docs/money.md).
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, Q, Sum
 from django.utils import timezone
 
+from consumption import measures
 from consumption.models import UsageDay, UsageHour
 from consumption.quota import period_start
 
-COUNTS = ("calls", "ok", "client_errors", "upstream_errors", "aborted", "unknown", "refused", "duration_us")
-# (name, tone of its colour in charts, columns)
-SERIES = [
-    ("Answered", "1", ("ok",)),
-    ("Caller's errors", "warn", ("client_errors",)),
-    ("Model's errors", "bad", ("upstream_errors", "aborted", "unknown")),
-]
+# What usage can be grouped by: (the column of its identity, the column that people read).
+BY = {
+    "model": ("version__model_id", "version__model__name"),
+    "application": ("subscription__application_id", "subscription__application__name"),
+    "team": ("team_id", "team__name"),
+    "business_unit": ("business_unit_id", "business_unit__name"),
+    "version": ("version_id", "version__number"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,40 +63,51 @@ def window(slug):
     return next((choice for choice in WINDOWS if choice.slug == slug), WINDOWS[2])
 
 
-def summary(subscriptions, window):
-    """Totals, a labelled series per outcome, and slowest p95 of the window, for charts and figures."""
-    rows = _rows(subscriptions, window)
+def of_teams(teams):
+    """What these teams called and paid for."""
+    return Q(team__in=teams)
+
+
+def of_model(model):
+    """What was called of a model."""
+    return Q(version__model=model)
+
+
+def summary(scope, window):
+    """Totals, a labelled series per part, and slowest p95 of the window, for charts and figures."""
+    rows = _rows(scope, window)
     starts = window.starts()
-    by_start = {row[window.field]: row for row in rows.values(window.field).annotate(**_sums())}
-    totals = {name: sum(row[name] or 0 for row in by_start.values()) for name in COUNTS}
+    by_start = {row[window.field]: row for row in rows.values(window.field).annotate(**measures.sums())}
+    totals = {name: sum(row[name] for row in by_start.values()) for name in (*measures.COUNTS, "units")}
     return {
         "labels": [f"{start:%d %b %H:%M}" if window.table is UsageHour else f"{start:%d %b}" for start in starts],
         "series": [
-            {"name": label, "tone": tone, "values": [sum((by_start.get(start) or {}).get(name) or 0 for name in names) for start in starts]}
-            for label, tone, names in SERIES
+            {"name": part.label, "tone": part.tone, "values": [by_start[start][part.column] if start in by_start else 0 for start in starts]}
+            for part in measures.PARTS
         ],
-        "totals": totals | {"errors": totals["client_errors"] + totals["upstream_errors"] + totals["aborted"]},
-        "latency": [_ms((by_start.get(start) or {}).get("p95")) for start in starts],
+        "totals": totals,
+        "parts": [{"label": part.label, "calls": totals[part.column], "meaning": part.meaning} for part in measures.PARTS],
+        "costs": costs(rows),
+        "latency": [_ms(by_start[start]["p95"]) if start in by_start else None for start in starts],
         "p95_us": rows.aggregate(p95=Max("p95_us"))["p95"],
-        "success_percent": 100 * totals["ok"] / totals["calls"] if totals["calls"] else None,
+        "success_percent": measures.answered_percent(totals),
     }
 
 
-def by(subscriptions, window, field):
-    """Calls, errors and cost per value of a subscription field: [{"label", "calls", "errors", "p95_us", "cost_micros"}]."""
-    path = f"subscription__{field}"
-    rows = _rows(subscriptions, window).values(label=F(path)).annotate(
-        **_sums(), cost_micros=Sum(F("units") * F("subscription__plan__price_micros_per_1000")) / 1000
-    )
-    return [
-        row | {"errors": row["client_errors"] + row["upstream_errors"] + row["aborted"], "p95_us": row["p95"]}
-        for row in rows.order_by("-calls")
-    ]
+def by(scope, window, what):
+    """A row for each of BY[what], busiest first: [{"key", "label", counts, "units", "p95", "costs": {currency: Decimal}}]."""
+    identity, label = BY[what]
+    grouped = _rows(scope, window).values(currency=F("terms__plan__currency"), key=F(identity), label=F(label)).annotate(**measures.sums())
+    found = {}
+    for row in grouped.order_by():
+        _add(found.setdefault(row["key"], _nothing(row)), row)
+    return sorted(found.values(), key=lambda row: (-row["calls"], row["label"], row["key"]))
 
 
-def by_version(subscriptions, window):
-    """Calls per version number, busiest first."""
-    return list(_rows(subscriptions, window).values(label=F("version__number")).annotate(**_sums()).order_by("-calls"))
+def costs(rows):
+    """{currency: Decimal} of roll-ups, exact; without what is free."""
+    summed = rows.values_list("terms__plan__currency").annotate(total=Sum("cost")).order_by("terms__plan__currency")
+    return {currency: total for currency, total in summed if total}
 
 
 def this_month(subscriptions):
@@ -103,14 +121,20 @@ def _month(used, quota):
     return {"used": used, "quota": quota, "left": None if quota is None else max(0, quota - used)}
 
 
-def _rows(subscriptions, window):
-    return window.table.objects.filter(
-        subscription__in=subscriptions, **{f"{window.field}__gte": window.starts()[0]}
-    )
+def _rows(scope, window):
+    return window.table.objects.filter(scope, **{f"{window.field}__gte": window.starts()[0]})
 
 
-def _sums():
-    return {name: Sum(name) for name in COUNTS} | {"p95": Max("p95_us")}
+def _nothing(row):
+    return {"key": row["key"], "label": row["label"], "p95": None, "costs": {}, **dict.fromkeys((*measures.COUNTS, "units"), 0)}
+
+
+def _add(total, row):
+    for name in (*measures.COUNTS, "units"):
+        total[name] += row[name]
+    total["p95"] = max((one for one in (total["p95"], row["p95"]) if one is not None), default=None)
+    if row["cost"]:
+        total["costs"][row["currency"]] = total["costs"].get(row["currency"], Decimal()) + row["cost"]
 
 
 def _ms(microseconds):

@@ -197,13 +197,14 @@ def close_subscription(request, pk):
 def my_usage(request):
     """What the person's teams called: over time, by model, by application."""
     subscriptions = Subscription.objects.held_by(request.user)
+    scope = usage.of_teams(request.user.teams())
     window = usage.window(request.GET.get("window"))
     context = {
         "window": window,
         "windows": usage.WINDOWS,
-        **usage.summary(subscriptions, window),
-        "by_model": usage.by(subscriptions, window, "model__name"),
-        "by_application": usage.by(subscriptions, window, "application__name"),
+        **usage.summary(scope, window),
+        "by_model": usage.by(scope, window, "model"),
+        "by_application": usage.by(scope, window, "application"),
         "refused": refusals.of(subscriptions, refusals.beginning(window)),
     }
     return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
@@ -220,18 +221,21 @@ def model_usage(request, slug):
     """How much the model is used; by whom, for those who may know."""
     entry = open_model(request, slug)
     subscriptions = Subscription.objects.filter(model=entry)
+    scope = usage.of_model(entry)
     window = usage.window(request.GET.get("window"))
     shows_teams = can_see_model_usage(request.user, entry)
     context = model_frame(request, entry, "consumption:model_usage")
     context |= {
         "window": window,
         "windows": usage.WINDOWS,
-        **usage.summary(subscriptions, window),
+        **usage.summary(scope, window),
         "shows_teams": shows_teams,
-        "by_team": usage.by(subscriptions, window, "application__team__name") if shows_teams else [],
-        "by_version": usage.by_version(subscriptions, window),
+        "by_team": usage.by(scope, window, "team") if shows_teams else [],
+        "by_version": usage.by(scope, window, "version"),
         "refused": refusals.of(subscriptions, refusals.beginning(window)) if shows_teams else [],
     }
+    if not shows_teams:
+        context["costs"] = None
     template = "consumption/_model_usage.html" if request.htmx else "consumption/model_usage_tab.html"
     return render(request, template, context)
 

@@ -304,6 +304,12 @@ def subscription(version=None, *, by=None, plan_slug="standard", app=None):
     )
 
 
+def paid_by(subscription):
+    """What a roll-up says of who paid and on which terms, as it is now; free."""
+    team = subscription.application.team
+    return {"team": team, "business_unit": team.business_unit, "terms": subscription.plan.terms.due().first(), "cost": 0}
+
+
 def key(of=None, by=None, **choices):
     """(ApiKey, text)"""
     return consumption.create_key(by or maya(), of or subscription(), **choices)

@@ -48,22 +48,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model with its live and retired versions, newest first. `teams` and `units`: who may see it; both None: all."""
+    """A model with its live and retired versions, newest first. Who may call it is who has a subscription."""
 
     id: int
     slug: str
     versions: tuple[Version, ...]
-    teams: frozenset[int] | None
-    units: frozenset[int] | None
     by_number: dict[str, Version]
-
-    def seen_by(self, subscriber: Subscriber) -> bool:
-        """Is the model visible to the team that the key belongs to?"""
-        if self.teams is None and self.units is None:
-            return True
-        return (self.teams is not None and subscriber.team_id in self.teams) or (
-            self.units is not None and subscriber.unit_id in self.units
-        )
 
 
 @dataclass(slots=True)
@@ -78,9 +68,12 @@ class Snapshot:
 
 
 def model_for(snapshot: Snapshot, subscriber: Subscriber, slug: str) -> Model:
-    """The model by name, if the key's subscription is for it, active, and the team may see it. Raises Problem."""
+    """The model by name, if the key's subscription is for it and active. Raises Problem.
+
+    The subscription is the right to call: a model that fewer may see goes on answering those who have one, until it ends.
+    """
     model = snapshot.models.get(slug)
-    if model is None or model.id != subscriber.model_id or not model.seen_by(subscriber):
+    if model is None or model.id != subscriber.model_id:
         raise problems.no_such_model()
     if subscriber.subscription_state != "active":
         raise problems.subscription_not_active(subscriber.subscription_state)

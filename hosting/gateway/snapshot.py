@@ -143,7 +143,7 @@ def snapshot(previous: Snapshot | None) -> Snapshot:
         return previous
     versions = ModelVersion.objects.filter(_nameable()).select_related("successor").newest_first()
     models = RegisteredModel.objects.filter(_has_versions()).prefetch_related(
-        Prefetch("versions", versions, to_attr="nameable"), "visible_teams", "visible_units"
+        Prefetch("versions", versions, to_attr="nameable")
     )
     upstreams = {upstream.version_id: upstream for upstream in Upstream.objects.select_related("version__deployment")}
     made = {model.slug: _model(model, upstreams) for model in models}
@@ -163,11 +163,9 @@ def _fingerprint() -> list[tuple[Any, ...]]:
     versions = ModelVersion.objects.filter(_nameable()).order_by("pk").values_list(
         "pk", "state", "suspended_at", "deprecated_at", "sunset_at", "successor_id", "published_at",
         "upstream__base_url", "upstream__is_ready", "upstream__kind", "upstream__credential", "deployment__state",
-        "model__slug", "model__visibility",
+        "model__slug",
     )  # fmt: skip
-    models = RegisteredModel.objects.exclude(visibility="enterprise").order_by("pk")
-    seen = models.values_list("pk", "visible_teams", "visible_units").order_by("pk", "visible_teams", "visible_units")
-    return [*(tuple(map(_hashable, row)) for row in versions), *seen]
+    return [tuple(map(_hashable, row)) for row in versions]
 
 
 def _hashable(value: Any) -> Any:
@@ -176,13 +174,7 @@ def _hashable(value: Any) -> Any:
 
 def _model(model: RegisteredModel, upstreams: dict[int, Upstream]) -> Model:
     versions = tuple(_version(model.slug, version, upstreams.get(version.pk)) for version in model.nameable)  # type: ignore[attr-defined]
-    owner = {model.owner_team_id}
-    teams = units = None
-    if model.visibility == RegisteredModel.Visibility.RESTRICTED:
-        teams = frozenset(owner | {team.pk for team in model.visible_teams.all()})
-    elif model.visibility == RegisteredModel.Visibility.BUSINESS_UNITS:
-        teams, units = frozenset(owner), frozenset(unit.pk for unit in model.visible_units.all())
-    return Model(model.pk, model.slug, versions, teams, units, {version.number: version for version in versions})
+    return Model(model.pk, model.slug, versions, {version.number: version for version in versions})
 
 
 def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Version:

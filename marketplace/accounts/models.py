@@ -36,6 +36,17 @@ class Team(models.Model):
         return self.name
 
 
+class TeamUnit(models.Model):
+    """To which business unit a team belonged from when on. Writer: the database, with each change of `Team.business_unit`."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="units")
+    business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "since"], name="team_unit_since_once")]
+
+
 class People(UserManager):
     def system(self, name="marketplace"):
         """The named system user that work nobody asked for acts as. Cannot log in."""

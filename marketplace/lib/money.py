@@ -1,8 +1,15 @@
-"""Money is integer micro-units in the database and Decimal in code."""
+"""Money is exact in the database (integer micro-units for prices, Decimal for sums) and is rounded only where people read it.
+
+An amount is shown with its currency's digits; one that is smaller than the smallest coin says so. A price for one unit may
+have more digits than a coin: it is shown whole. Exports and the API carry exact amounts as decimal text.
+"""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
 MICROS = 1_000_000
+# Digits after the point where they are not two: ISO 4217, list one.
+_DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
+_DIGITS_OF = {currency: digits for digits, currencies in _DIGITS.items() for currency in currencies.split()}
 
 
 def to_micros(amount: Decimal | int) -> int:
@@ -13,3 +20,24 @@ def to_micros(amount: Decimal | int) -> int:
 def from_micros(micros: int) -> Decimal:
     """int micro-units → Decimal currency units, exact."""
     return Decimal(micros) / MICROS
+
+
+def digits(currency: str) -> int:
+    """How many digits after the point an amount of this currency has."""
+    return _DIGITS_OF.get(currency, 2)
+
+
+def show_amount(amount: Decimal, currency: str) -> str:
+    """For people: 10.900061 → "10.90 USD"; 0.0004 → "< 0.01 USD"; 1234.5 → "1,234 JPY" (half even)."""
+    places = digits(currency)
+    coin = Decimal(1).scaleb(-places)
+    rounded = amount.quantize(coin, ROUND_HALF_EVEN)
+    if amount and not rounded:
+        return f"{'<' if amount > 0 else '>'} {coin if amount > 0 else -coin:f}\u00a0{currency}"
+    return f"{rounded:,.{places}f}\u00a0{currency}"
+
+
+def show_price(amount: Decimal, currency: str) -> str:
+    """For people: the price of something small, with all its digits but at least the currency's: "0.50 USD", "0.000125 USD"."""
+    own = -int(amount.normalize().as_tuple().exponent)
+    return f"{amount:,.{max(digits(currency), own)}f}\u00a0{currency}"

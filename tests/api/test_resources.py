@@ -255,10 +255,10 @@ def test_plans_have_limits_that_make_sense(alice):
 
 def test_usage_by_the_hour():
     subscription = cast.subscription()
-    zeros = dict.fromkeys(["client_errors", "upstream_errors", "aborted", "unknown", "refused"], 0)
+    zeros = dict.fromkeys(["client_errors", "upstream_errors", "aborted", "unknown"], 0)
     UsageHour.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0), subscription=subscription,
-        version=subscription.pinned_version, calls=7, ok=7, units=7, duration_us=7000, **zeros,
+        **cast.paid_by(subscription), version=subscription.pinned_version, calls=7, ok=7, units=7, duration_us=7000, **zeros,
     )  # fmt: skip
     for person in (cast.maya(), cast.alice(), cast.vera()):
         [row] = Api(person).get(f"usage/?model={subscription.model.slug}")["results"]

@@ -23,10 +23,10 @@ def live():
 
 
 def hour(version, subscription, **counts):
-    zeros = dict.fromkeys(["ok", "client_errors", "upstream_errors", "aborted", "unknown", "refused"], 0)
+    zeros = dict.fromkeys(["ok", "client_errors", "upstream_errors", "aborted", "unknown"], 0)
     at = timezone.now().replace(minute=0, second=0, microsecond=0)
     UsageHour.objects.create(
-        hour=at, subscription=subscription, version=version, calls=sum(counts.values()), units=0, duration_us=0, **zeros | counts
+        hour=at, subscription=subscription, **cast.paid_by(subscription), version=version, calls=sum(counts.values()), units=0, duration_us=0, **zeros | counts
     )
 
 

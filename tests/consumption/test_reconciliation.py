@@ -57,7 +57,7 @@ def test_what_was_rolled_up_agrees(client, subscription):
 
 def test_a_changed_hour_is_told_in_words(client, subscription):
     row = UsageHour.objects.order_by("hour").last()
-    UsageHour.objects.filter(pk=row.pk).update(calls=F("calls") + 3, units=F("units") - 1)
+    UsageHour.objects.filter(pk=row.pk).update(calls=F("calls") + 3, ok=F("ok") + 3, units=F("units") - 1)
     [wrong] = reconciliation().wrong
     assert wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."] and wrong.difference == 3
     text = page(client)

@@ -118,14 +118,17 @@ def test_another_model_does_not_exist_for_this_key(gateway, stage, version):
     assert gateway.get(f"/v2/models/{other.model.slug}", key)[0] == 404
 
 
-def test_a_model_that_became_restricted_disappears_for_the_team(gateway, version):
-    _, key = subscriber(version)
+def test_a_model_that_became_restricted_goes_on_answering_who_has_a_subscription(gateway, version):
+    """Issue 9, B5: restricting stopped production callers after four seconds. The subscription is the right, until it ends."""
+    subscription, key = subscriber(version)
     assert gateway.infer(infer_path(version), key)[0] == 200
     change(type(version.model).objects.filter(pk=version.model_id), visibility="restricted")
-    eventually(gateway, 404, infer_path(version), key)
-    version.model.visible_teams.add(cast.mortgage())
-    nudge("model")
-    eventually(gateway, 200, infer_path(version), key)
+    for _ in range(15):  # twice as long as a change takes to reach the gateway
+        assert gateway.infer(infer_path(version), key)[0] == 200
+        time.sleep(0.2)
+    assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
+    change(Subscription.objects.filter(pk=subscription.pk), state="closed")
+    eventually(gateway, 403, infer_path(version), key)
 
 
 # ── Which version ─────────────────────────────────────────────────────────

@@ -225,8 +225,8 @@ def usage(version, ok, upstream_errors=0, client_errors=0, days_ago=0, subscript
     subscription = subscription or cast.subscription(version)
     UsageHour.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days_ago),
-        subscription=subscription, version=version, calls=ok + upstream_errors + client_errors, ok=ok,
-        client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, refused=0, units=ok, duration_us=0,
+        subscription=subscription, **cast.paid_by(subscription), version=version, calls=ok + upstream_errors + client_errors, ok=ok,
+        client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, units=ok, duration_us=0,
     )  # fmt: skip
     return subscription
 

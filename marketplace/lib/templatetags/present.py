@@ -3,7 +3,8 @@
     {% load present %}
     {{ calls|number }}  12,480        {{ calls|compact }}  12.5k      {{ size|filesize }}  1.5 MB
     {{ ms|ms }}  240 ms               {{ us|us }}  1.2 s              {{ share|percent }}  99.95 %   {{ percentage|points }}
-    {{ micros|money:"EUR" }}  1.25 EUR                                {{ at|when }}  23 Nov 2026, 12:31 UTC
+    {{ amount|money:"EUR" }}  1.25 EUR (Decimal)                      {{ at|when }}  23 Nov 2026, 12:31 UTC
+    {{ micros|price:"EUR" }}  0.000125 EUR                            {{ costs|amounts }}  1.25 EUR + 3.00 USD
     {{ at|lasting }}  38 min
     {{ count|quantity:"call,calls" }}  1 call
     {{ state|tone }}  good            {{ state|state_label }}  In review      {{ state|state_icon }}  clock
@@ -17,6 +18,8 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
+
+from marketplace.lib.money import from_micros, show_amount, show_price
 
 register = template.Library()
 
@@ -108,13 +111,21 @@ def points(value, decimals=2):
 
 
 @register.filter
-def money(micros, currency="USD"):
-    """Micro-units of a currency (1,000,000 = 1.00); small prices keep up to six decimals."""
-    if micros in (None, ""):
-        return NOTHING
-    whole, rest = divmod(abs(int(micros)), 1_000_000)
-    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if micros < 0 else ''}{whole:,}.{decimals}\u00a0{currency}"
+def money(amount, currency):
+    """A Decimal amount with its currency's digits: 10.90 USD, 1,234 JPY; "< 0.01 USD" for less than a coin."""
+    return NOTHING if amount in (None, "") else show_amount(amount, currency)
+
+
+@register.filter
+def price(micros, currency):
+    """A unit price in micro-units (1,000,000 = 1.00) with all its digits: 0.50 USD, 0.000125 USD."""
+    return NOTHING if micros in (None, "") else show_price(from_micros(micros), currency)
+
+
+@register.filter
+def amounts(costs):
+    """{currency: Decimal} as amounts: 10.90 USD + 4.00 EUR; 0 when there are none."""
+    return " + ".join(show_amount(amount, currency) for currency, amount in costs.items()) or "0"
 
 
 @register.filter

@@ -1,4 +1,6 @@
-"""USERS: who may call what, and what they called."""
+"""Who may call what: applications, plans and their terms, subscriptions, changes with notice, keys."""
+
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -61,8 +63,25 @@ class PlanSet(models.QuerySet):
         return self.filter(model__in=RegisteredModel.objects.visible_to(user))
 
 
-class Plan(models.Model):
-    """What a model's publisher offers: limits, price, and whether the owner must say yes."""
+class Terms(models.Model):
+    """What a plan costs and allows. Money in millionths of the plan's currency."""
+
+    rate_per_second = models.PositiveIntegerField(default=20)
+    burst = models.PositiveIntegerField(default=40)
+    concurrency = models.PositiveIntegerField(default=16)
+    monthly_quota = models.BigIntegerField(null=True, blank=True, help_text="Calls a calendar month (UTC); empty: none")
+    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Plan(Terms):
+    """What a model's publisher offers: limits, price, and whether the owner must say yes.
+
+    The limits and the price here are those in force now, for the gateway and for lists; consumption.terms writes them. What a
+    call costs is never read from here: PlanTerms say what was in force when it was made (docs/money.md).
+    """
 
     class Approval(models.TextChoices):
         AUTOMATIC = "automatic", "At once"
@@ -71,13 +90,8 @@ class Plan(models.Model):
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="plans")
     slug = models.SlugField(max_length=30)
     name = models.CharField(max_length=40)
-    rate_per_second = models.PositiveIntegerField(default=20)
-    burst = models.PositiveIntegerField(default=40)
-    concurrency = models.PositiveIntegerField(default=16)
-    monthly_quota = models.BigIntegerField(null=True, blank=True, help_text="Calls a calendar month (UTC); empty: none")
     approval = models.CharField(max_length=10, choices=Approval, default=Approval.AUTOMATIC)
-    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0)
-    currency = models.CharField(max_length=3, default="USD")
+    currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217. Never changes: another currency is another plan")
     is_offered = models.BooleanField(default=True)
 
     objects = PlanSet.as_manager()
@@ -93,6 +107,39 @@ class Plan(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class PlanTermsSet(models.QuerySet):
+    def due(self):
+        """What has begun, newest first: the first of a plan is in force."""
+        return self.filter(effective_from__lte=timezone.now()).order_by("-effective_from")
+
+
+class PlanTerms(Terms):
+    """What a plan costs and allows from a moment on, until its next terms begin; its first terms also hold for all time before.
+
+    Rows that have begun are never changed or deleted, and none begins in the past: the database refuses it. So a call is worth
+    for ever what it was worth when it was made.
+    """
+
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="terms")
+    effective_from = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Empty: before terms were kept")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = PlanTermsSet.as_manager()
+
+    class Meta:
+        ordering = ["plan", "effective_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "effective_from"], name="plan_terms_begin_once"),
+            models.CheckConstraint(
+                condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0, price_micros_per_1000__gte=0), name="plan_terms_positive"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.plan} from {self.effective_from:%Y-%m-%d}"
 
 
 class SubscriptionState(models.TextChoices):
@@ -188,6 +235,97 @@ class Subscription(models.Model):
         return reverse("consumption:application", args=[self.application.slug]) + f"#subscription-{self.pk}"
 
 
+class SubscriptionPlan(models.Model):
+    """Which plan a subscription was on from when on. Writer: the database, with each change of `Subscription.plan`."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="plans")
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscription", "since"], name="subscription_plan_since_once")]
+
+
+class ChangeState(models.TextChoices):
+    PROPOSED = "proposed", "Waits for a second person"
+    SCHEDULED = "scheduled", "Scheduled"
+    IN_FORCE = "in_force", "In force"
+    REFUSED = "refused", "Refused"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class ScheduledChangeSet(models.QuerySet):
+    def visible_to(self, user):
+        """Proposals: the publisher's team and those who oversee. What is scheduled or was in force: also whoever sees the model."""
+        if user.has_role(*OVERSEES):
+            return self
+        told = Q(state__in=[ChangeState.SCHEDULED, ChangeState.IN_FORCE], model__in=RegisteredModel.objects.visible_to(user))
+        return self.filter(Q(model__owner_team__in=user.teams()) | told)
+
+    def open(self):
+        return self.filter(state__in=ScheduledChange.OPEN)
+
+    def for_list(self):
+        return self.select_related("model__owner_team", "plan", "proposed_by", "decided_by")
+
+
+class ScheduledChange(models.Model):
+    """A change that takes something from consumers: one person proposes it, another confirms it, consumers are told, a notice runs.
+
+    `before` and `after` hold what changes, by name; which names there are is the kind's (consumption.changes). `affected` is
+    who was affected when it was proposed: [{"application", "team", "calls_30d", …}].
+    """
+
+    class Kind(models.TextChoices):
+        TERMS = "terms", "New terms of a plan"
+        WITHDRAWAL = "withdrawal", "End of a plan"
+        VISIBILITY = "visibility", "Fewer teams may use the model"
+
+    State = ChangeState
+    MOVES = {
+        ChangeState.PROPOSED: {ChangeState.SCHEDULED, ChangeState.REFUSED, ChangeState.WITHDRAWN},
+        ChangeState.SCHEDULED: {ChangeState.IN_FORCE, ChangeState.WITHDRAWN},
+    }
+    OPEN = (ChangeState.PROPOSED, ChangeState.SCHEDULED)
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="changes")
+    plan = models.ForeignKey(Plan, models.PROTECT, null=True, blank=True, related_name="changes")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    affected = models.JSONField(default=list)
+    reason = models.TextField()
+    effective_from = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=ChangeState, default=ChangeState.PROPOSED)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.TextField(blank=True)
+
+    objects = ScheduledChangeSet.as_manager()
+
+    class Meta:
+        ordering = ["-proposed_at"]
+        constraints = [
+            state_constraint(ChangeState, "scheduledchange_state"),
+            models.UniqueConstraint(
+                fields=["model", "plan", "kind"], condition=Q(state__in=["proposed", "scheduled"]), nulls_distinct=False,
+                name="scheduledchange_one_open",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["scheduled", "in_force"]) | ~Q(decided_by=F("proposed_by")), name="scheduledchange_two_people"
+            ),
+        ]  # fmt: skip
+        indexes = [models.Index(fields=["effective_from"], condition=Q(state="scheduled"), name="scheduledchange_due")]
+
+    def __str__(self):
+        return f"{self.get_kind_display()}: {self.plan or self.model}"
+
+    def get_absolute_url(self):
+        return reverse("consumption:change", args=[self.pk])
+
+
 class KeyState(models.TextChoices):
     ACTIVE = "active", "Active"
     ROTATING = "rotating", "Ending (replaced)"
@@ -200,6 +338,10 @@ class ApiKeySet(models.QuerySet):
         if user.has_role(*OVERSEES, "operator"):
             return self
         return self.filter(subscription__application__team__in=user.teams())
+
+    def live(self):
+        """Those that open something now."""
+        return self.filter(state__in=[KeyState.ACTIVE, KeyState.ROTATING], expires_at__gt=timezone.now())
 
     def for_list(self):
         return self.select_related("subscription__application__team", "subscription__model", "created_by")
@@ -248,6 +390,11 @@ class ApiKey(models.Model):
     def is_live(self):
         return self.state in (KeyState.ACTIVE, KeyState.ROTATING) and self.expires_at > timezone.now()
 
+    @property
+    def life(self):
+        """How long it was made for, to the second."""
+        return timedelta(seconds=round((self.expires_at - self.created_at).total_seconds()))
+
 
 class LeakReport(models.Model):
     """Somebody told of leaked keys: a person, or a scanner, whose delivery counts once. What they sent is not kept."""
@@ -263,155 +410,3 @@ class LeakReport(models.Model):
 
     def __str__(self):
         return f"Leak report {self.pk}"
-
-
-class Outcome(models.TextChoices):
-    OK = "ok", "Answered"
-    CLIENT_ERROR = "client_error", "Caller's error"
-    UPSTREAM_ERROR = "upstream_error", "Model's error"
-    ABORTED = "aborted", "Aborted"
-    UNKNOWN = "unknown", "Unknown"
-    REFUSED = "refused", "Refused by a limit"
-
-
-class UsageEvent(models.Model):
-    """One call. The table is partitioned by `at` (see the migration) and only metering writes it.
-
-    Plain ids, no foreign keys: an event outlives what it names, and its insert must never fail on a lookup.
-    """
-
-    event_id = models.UUIDField(primary_key=True)
-    at = models.DateTimeField()
-    subscription_id = models.BigIntegerField()
-    key_id = models.BigIntegerField()
-    application_id = models.BigIntegerField()
-    team_id = models.BigIntegerField()
-    model_id = models.BigIntegerField()
-    version_id = models.BigIntegerField()
-    outcome = models.CharField(max_length=16, choices=Outcome)
-    http_status = models.IntegerField()
-    units = models.BigIntegerField()
-    duration_us = models.BigIntegerField()
-    request_bytes = models.BigIntegerField(default=0)
-    response_bytes = models.BigIntegerField(default=0)
-    environment = models.CharField(max_length=10, default="prod")
-    is_demo = models.BooleanField(default=False)
-
-    class Meta:
-        managed = False
-        db_table = "consumption_usageevent"
-
-
-class SpoolOffset(models.Model):
-    """How far a gateway's spool file was copied to Postgres; moved in the same transaction as the events."""
-
-    spool = models.CharField(max_length=120, primary_key=True)
-    offset = models.BigIntegerField(default=0)
-    shipped_at = models.DateTimeField(auto_now=True)
-
-
-class OfSubscriptionSet(models.QuerySet):
-    def visible_to(self, user):
-        """Of the subscriptions that the person may see."""
-        return self.filter(subscription__in=Subscription.objects.visible_to(user))
-
-
-class UsageBucket(models.Model):
-    """Usage of one subscription on one version in one period, recomputed from events. Integers only."""
-
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="+")
-    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
-    calls = models.BigIntegerField()
-    ok = models.BigIntegerField()
-    client_errors = models.BigIntegerField()
-    upstream_errors = models.BigIntegerField()
-    aborted = models.BigIntegerField()
-    unknown = models.BigIntegerField()
-    refused = models.BigIntegerField()
-    units = models.BigIntegerField()
-    duration_us = models.BigIntegerField()
-    p50_us = models.BigIntegerField(null=True)
-    p95_us = models.BigIntegerField(null=True)
-    p99_us = models.BigIntegerField(null=True)
-
-    objects = OfSubscriptionSet.as_manager()
-
-    class Meta:
-        abstract = True
-
-
-class UsageHour(UsageBucket):
-    hour = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["hour", "subscription", "version"], name="usagehour_once")]
-
-
-class UsageDay(UsageBucket):
-    day = models.DateField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["day", "subscription", "version"], name="usageday_once")]
-
-
-class RefusedHour(models.Model):
-    """Calls of one subscription that one limit turned away in one hour, before a model was asked. Writer: refusals.Ledger."""
-
-    hour = models.DateTimeField(db_index=True)
-    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
-    limit = models.CharField(max_length=12, help_text="A name of consumption.refusals.LIMITS")
-    calls = models.BigIntegerField()
-    last_at = models.DateTimeField()
-    told = models.JSONField(default=dict, help_text="calls by gateway process: what each has told so far is not added again")
-
-    objects = OfSubscriptionSet.as_manager()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
-
-
-class QuotaPeriod(models.Model):
-    """One subscription's quota in one calendar month: what gateways have leased never passes the quota.
-
-    `leased` counts what gateways took and did not bring back, and calls of a time without a quota. `quota` is the plan's when it
-    was last asked for, but never less than `leased`. Of a plan without a quota the period only counts.
-    """
-
-    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="quota_periods")
-    period_start = models.DateField()
-    quota = models.BigIntegerField()
-    leased = models.BigIntegerField(default=0)
-    used = models.BigIntegerField(default=0, help_text="Settled from events. Writer: metering")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["subscription", "period_start"], name="quota_once_a_period"),
-            models.CheckConstraint(condition=Q(leased__lte=F("quota")), name="quota_never_overrun"),
-        ]
-
-
-class QuotaLease(models.Model):
-    """What one gateway process took from a period and how much of it its shipped events spent.
-
-    `granted - spent` goes back to the period when the process ends, or when all that a killed one journalled is settled.
-    """
-
-    period = models.ForeignKey(QuotaPeriod, models.CASCADE, related_name="leases")
-    holder = models.CharField(max_length=120, db_index=True)
-    granted = models.BigIntegerField(default=0)
-    spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
-    last_ask = models.BigIntegerField(default=0, help_text="The holder's number of the last change: one that comes again is answered, not done")
-    last_granted = models.BigIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")]
-
-
-class StaleHour(models.Model):
-    """An hour with events that its roll-up has not seen; written with the events, deleted with the recomputed rows.
-
-    `touched_at` is when the first of them came.
-    """
-
-    hour = models.DateTimeField(primary_key=True)
-    touched_at = models.DateTimeField(default=timezone.now)

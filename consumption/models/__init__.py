@@ -1,0 +1,51 @@
+"""USERS: who may call what, and what they called."""
+
+from consumption.models.access import (
+    OVERSEES,
+    ApiKey,
+    Application,
+    ChangeState,
+    KeyState,
+    LeakReport,
+    Plan,
+    PlanTerms,
+    ScheduledChange,
+    Subscription,
+    SubscriptionPlan,
+    SubscriptionState,
+)
+from consumption.models.usage import (
+    Outcome,
+    QuotaLease,
+    QuotaPeriod,
+    RefusedHour,
+    SpoolOffset,
+    StaleHour,
+    UsageDay,
+    UsageEvent,
+    UsageHour,
+)
+
+__all__ = [
+    "ApiKey",
+    "Application",
+    "ChangeState",
+    "KeyState",
+    "LeakReport",
+    "OVERSEES",
+    "Outcome",
+    "Plan",
+    "PlanTerms",
+    "QuotaLease",
+    "QuotaPeriod",
+    "RefusedHour",
+    "ScheduledChange",
+    "SpoolOffset",
+    "StaleHour",
+    "Subscription",
+    "SubscriptionPlan",
+    "SubscriptionState",
+    "UsageDay",
+    "UsageEvent",
+    "UsageHour",
+]

@@ -1,0 +1,186 @@
+"""What was called: events, roll-ups, rejections, quotas. Metering writes them."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from consumption.models.access import OVERSEES, PlanTerms, Subscription
+from marketplace.accounts.models import BusinessUnit, Team
+
+
+class Outcome(models.TextChoices):
+    OK = "ok", "Answered"
+    CLIENT_ERROR = "client_error", "Caller's error"
+    UPSTREAM_ERROR = "upstream_error", "Model's error"
+    ABORTED = "aborted", "Aborted"
+    UNKNOWN = "unknown", "Unknown"
+    REFUSED = "refused", "Refused by a limit"
+
+
+class UsageEvent(models.Model):
+    """One call. The table is partitioned by `at` (see the migration) and only metering writes it.
+
+    Plain ids, no foreign keys: an event outlives what it names, and its insert must never fail on a lookup.
+    """
+
+    event_id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    subscription_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    application_id = models.BigIntegerField()
+    team_id = models.BigIntegerField()
+    model_id = models.BigIntegerField()
+    version_id = models.BigIntegerField()
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    http_status = models.IntegerField()
+    units = models.BigIntegerField()
+    duration_us = models.BigIntegerField()
+    request_bytes = models.BigIntegerField(default=0)
+    response_bytes = models.BigIntegerField(default=0)
+    environment = models.CharField(max_length=10, default="prod")
+    is_demo = models.BooleanField(default=False)
+
+    class Meta:
+        managed = False
+        db_table = "consumption_usageevent"
+
+
+class SpoolOffset(models.Model):
+    """How far a gateway's spool file was copied to Postgres; moved in the same transaction as the events."""
+
+    spool = models.CharField(max_length=120, primary_key=True)
+    offset = models.BigIntegerField(default=0)
+    shipped_at = models.DateTimeField(auto_now=True)
+
+
+class OfSubscriptionSet(models.QuerySet):
+    def visible_to(self, user):
+        """Of the subscriptions that the person may see."""
+        return self.filter(subscription__in=Subscription.objects.visible_to(user))
+
+
+class UsageSet(models.QuerySet):
+    def visible_to(self, user):
+        """What the person's teams called and paid for, and what was called of their models."""
+        if user.has_role(*OVERSEES):
+            return self
+        teams = user.teams()
+        return self.filter(Q(team__in=teams) | Q(version__model__owner_team__in=teams))
+
+
+class UsageBucket(models.Model):
+    """Usage of one subscription on one version in one period, recomputed from events. Integers only; the cost is exact.
+
+    `team`, `business_unit` and `terms` are what was true when the calls were made: where one of them changed within the
+    period, there is a row for each. `cost` is units × price, in the currency of the terms' plan.
+    """
+
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="+")
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, models.PROTECT, related_name="+", help_text="Who paid")
+    business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="+", help_text="The team's unit then")
+    terms = models.ForeignKey(PlanTerms, models.PROTECT, related_name="+", help_text="The price in force then")
+    calls = models.BigIntegerField()
+    ok = models.BigIntegerField()
+    client_errors = models.BigIntegerField()
+    upstream_errors = models.BigIntegerField()
+    aborted = models.BigIntegerField()
+    unknown = models.BigIntegerField()
+    units = models.BigIntegerField(help_text="Calls that are billed")
+    cost = models.DecimalField(max_digits=38, decimal_places=9, help_text="Exact: a billionth is a micro-unit for 1 000 calls")
+    duration_us = models.BigIntegerField()
+    p50_us = models.BigIntegerField(null=True)
+    p95_us = models.BigIntegerField(null=True)
+    p99_us = models.BigIntegerField(null=True)
+
+    objects = UsageSet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def constraints(cls, name, period):
+        """One row for each thing that was true, whose parts add up to its calls."""
+        parts = F("ok") + F("client_errors") + F("upstream_errors") + F("aborted") + F("unknown")
+        return [
+            models.UniqueConstraint(fields=[period, "subscription", "version", "team", "business_unit", "terms"], name=f"{name}_once"),
+            models.CheckConstraint(condition=Q(calls=parts), name=f"{name}_parts_add_up"),
+        ]
+
+
+class UsageHour(UsageBucket):
+    hour = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = UsageBucket.constraints("usagehour", "hour")
+
+
+class UsageDay(UsageBucket):
+    day = models.DateField(db_index=True)
+
+    class Meta:
+        constraints = UsageBucket.constraints("usageday", "day")
+
+
+class RefusedHour(models.Model):
+    """Calls of one subscription that one limit turned away in one hour, before a model was asked. Writer: refusals.Ledger."""
+
+    hour = models.DateTimeField(db_index=True)
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
+    limit = models.CharField(max_length=12, help_text="A name of consumption.refusals.LIMITS")
+    calls = models.BigIntegerField()
+    last_at = models.DateTimeField()
+    told = models.JSONField(default=dict, help_text="calls by gateway process: what each has told so far is not added again")
+
+    objects = OfSubscriptionSet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
+
+
+class QuotaPeriod(models.Model):
+    """One subscription's quota in one calendar month: what gateways have leased never passes the quota.
+
+    `leased` counts what gateways took and did not bring back, and calls of a time without a quota. `quota` is the plan's when it
+    was last asked for, but never less than `leased`. Of a plan without a quota the period only counts.
+    """
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="quota_periods")
+    period_start = models.DateField()
+    quota = models.BigIntegerField()
+    leased = models.BigIntegerField(default=0)
+    used = models.BigIntegerField(default=0, help_text="Settled from events. Writer: metering")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "period_start"], name="quota_once_a_period"),
+            models.CheckConstraint(condition=Q(leased__lte=F("quota")), name="quota_never_overrun"),
+        ]
+
+
+class QuotaLease(models.Model):
+    """What one gateway process took from a period and how much of it its shipped events spent.
+
+    `granted - spent` goes back to the period when the process ends, or when all that a killed one journalled is settled.
+    """
+
+    period = models.ForeignKey(QuotaPeriod, models.CASCADE, related_name="leases")
+    holder = models.CharField(max_length=120, db_index=True)
+    granted = models.BigIntegerField(default=0)
+    spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
+    last_ask = models.BigIntegerField(default=0, help_text="The holder's number of the last change: one that comes again is answered, not done")
+    last_granted = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")]
+
+
+class StaleHour(models.Model):
+    """An hour with events that its roll-up has not seen; written with the events, deleted with the recomputed rows.
+
+    `touched_at` is when the first of them came.
+    """
+
+    hour = models.DateTimeField(primary_key=True)
+    touched_at = models.DateTimeField(default=timezone.now)

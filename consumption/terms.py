@@ -1,0 +1,110 @@
+"""Terms of plans: which are in force, whether new ones are worse for consumers, how they read, and how they begin.
+
+A call is valued by the rows (consumption.valuation); the gateway and lists read the copy on the plan, which `begin` writes.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+from django.utils.text import capfirst
+
+from consumption.models import Plan, PlanTerms
+from marketplace.audit.actions import record
+from marketplace.lib.money import from_micros, show_price
+from marketplace.lib.nudge import nudge
+
+FIELDS = ("price_micros_per_1000", "rate_per_second", "burst", "concurrency", "monthly_quota")
+# What each is called, and the unit of its figures.
+WORDS = {
+    "price_micros_per_1000": ("price", "per 1,000 calls"),
+    "rate_per_second": ("rate", "calls a second"),
+    "burst": ("burst", "calls"),
+    "concurrency": ("calls at a time", "calls"),
+    "monthly_quota": ("quota", "calls a month"),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One term that changes, in words: "Price", "4.00 USD per 1,000 calls", "5.00 USD per 1,000 calls"."""
+
+    label: str
+    old: str
+    new: str
+    is_worse: bool
+
+    def __str__(self):
+        return f"{self.label}: {self.new} instead of {self.old}"
+
+
+def values(terms):
+    """{field: value} of a Plan or PlanTerms."""
+    return {name: getattr(terms, name) for name in FIELDS}
+
+
+def is_worse(before, after):
+    """Does anything become dearer or tighter for consumers? What is better elsewhere does not make up for it."""
+    return any(_is_worse(name, before[name], after[name]) for name in FIELDS)
+
+
+def differences(before, after, currency):
+    """The terms that differ, as [Difference]."""
+    return [
+        Difference(capfirst(WORDS[name][0]), _shown(name, before[name], currency), _shown(name, after[name], currency),
+                   _is_worse(name, before[name], after[name]))
+        for name in FIELDS
+        if before[name] != after[name]
+    ]  # fmt: skip
+
+
+def history(plan):
+    """[(PlanTerms, [Difference] to the terms before)] of a plan, newest first; what has not begun yet is among them."""
+    rows = list(plan.terms.select_related("created_by").order_by("effective_from"))
+    earlier = [None, *rows]
+    steps = [(row, differences(values(was), values(row), plan.currency) if was else []) for was, row in zip(earlier, rows, strict=False)]
+    return steps[::-1]
+
+
+def write(by, plan, terms, effective_from=None):
+    """Add terms ({field: value}) to a plan's history, from a moment on; without one, from now on. Returns the PlanTerms.
+
+    The database's clock says what now is, so that terms never begin before what was already valued.
+    """
+    now = _clock()
+    last = plan.terms.order_by("-effective_from").first()
+    begins = max(effective_from or now, now)
+    if last and last.effective_from >= begins:
+        begins = last.effective_from + timedelta(microseconds=1)
+    return PlanTerms.objects.create(plan=plan, effective_from=begins, created_by=by, **terms)
+
+
+def begin(by, plan, terms):
+    """Terms that begin now reach the gateway and the lists: they are copied onto the plan."""
+    Plan.objects.filter(pk=plan.pk).update(**terms)
+    for name, value in terms.items():
+        setattr(plan, name, value)
+    record(by, "plan.terms_begin", plan.model, plan=plan.slug, terms={name: str(value) for name, value in terms.items()})
+    nudge("model", model=plan.model_id)
+
+
+def _clock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def _is_worse(name, old, new):
+    if name == "price_micros_per_1000":
+        return new > old
+    if name == "monthly_quota":
+        return new is not None and (old is None or new < old)
+    return new < old
+
+
+def _shown(name, value, currency):
+    if value is None:
+        return "no limit"
+    if name == "price_micros_per_1000":
+        return f"{show_price(from_micros(value), currency)} {WORDS[name][1]}" if value else "free"
+    return f"{value:,} {WORDS[name][1]}"
