@@ -1,7 +1,8 @@
 """RUNTIME: what should run where, and what was seen running."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -161,3 +162,34 @@ class Incident(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["version"], condition=Q(closed_at=None), name="incident_one_open"),
         ]
+
+
+class TransactionId(models.Field):
+    """Postgres' number of a transaction, which grows with each that writes, never wraps and survives a restart."""
+
+    def db_type(self, connection):
+        return "xid8"
+
+
+class CurrentTransaction(Func):
+    """The TransactionId of whoever writes the row."""
+
+    function = "pg_current_xact_id"
+    arity = 0
+    output_field = TransactionId()
+
+
+class Change(models.Model):
+    """Something that gateways hold in memory has changed. Writers: triggers alone (migration 0006), in the transaction of the change.
+
+    `kind` is model, key, subscription, plan or application; `name` is the row's id, of a key its kid. Gateways read what
+    their last look could not see (hosting/gateway/changes.py); see docs/gateway-records.md.
+    """
+
+    transaction = TransactionId(db_default=CurrentTransaction(), db_index=True)
+    kind = models.CharField(max_length=12)
+    name = models.CharField(max_length=20)
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    def __str__(self):
+        return f"{self.kind} {self.name}"

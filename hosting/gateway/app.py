@@ -2,7 +2,7 @@
 
     GET /v2                                       server metadata
     GET /v2/health/live, /v2/health/ready         no key needed
-    GET /v2/models/{model}[/versions/{v}]         metadata, from the snapshot
+    GET /v2/models/{model}[/versions/{v}]         metadata, from the model's record
     GET /v2/models/{model}[/versions/{v}]/ready   asks the upstream
     GET /docs/…, /models/…                        sent on to the portal
 Everything else of the protocol (repository control, shared memory, trace, logging) does not exist here.
@@ -105,21 +105,21 @@ async def _server(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer
 
 
 async def _metadata(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer:
-    subscriber = await _subscriber(node, scope)
+    subscriber, model = await _subscriber(node, scope)
     now = node.clock.now_us() / 1e6
-    model = resolve.model_for(node.snapshot, subscriber, parts[2])
-    version = _version(node, subscriber, model, parts, now)
+    resolve.check_model(model, subscriber, parts[2])
+    version = _version(subscriber, model, parts, now)
     return 200, resolve.metadata(model, version, now), _told_of(version)
 
 
-def _version(node: Node, subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float) -> resolve.Version:
+def _version(subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float) -> resolve.Version:
     """The version that is asked about; one that does not run at the moment still has metadata."""
     if len(parts) > 3:
         version = model.by_number.get(parts[4])
         if version is None:
             raise problems.no_such_version(parts[4])
     else:
-        version = resolve.by_policy(node.snapshot, model, subscriber, now)
+        version = resolve.by_policy(model, subscriber, now)
     standing = version.standing(now)
     if standing is resolve.GONE:
         raise resolve.refusal(model, version, standing)
@@ -127,9 +127,9 @@ def _version(node: Node, subscriber: Subscriber, model: resolve.Model, parts: li
 
 
 async def _ready(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer:
-    subscriber = await _subscriber(node, scope)
+    subscriber, model = await _subscriber(node, scope)
     number = parts[4] if len(parts) == 6 else ""
-    version = resolve.version_for(node.snapshot, subscriber, parts[2], number, node.clock.now_us() / 1e6)
+    version = resolve.version_for(model, subscriber, parts[2], number, node.clock.now_us() / 1e6)
     if not await _upstream_is_ready(node, version):
         raise problems.not_running(version.number)
     body = json.dumps({"name": parts[2], "version": version.number, "ready": True}).encode()
@@ -187,10 +187,9 @@ class _Question:
             self.status.set_result(0)
 
 
-async def _subscriber(node: Node, scope: dict[str, Any]) -> Subscriber:
+async def _subscriber(node: Node, scope: dict[str, Any]) -> tuple[Subscriber, resolve.Model]:
     raw = key_from(dict(scope["headers"]))
     address = scope["client"][0] if scope["client"] else ""
     while (found := node.keys.known(raw, time.monotonic(), address)) is None:
         await node.keys.fetch(raw)
-    await node.await_model(found)
-    return found
+    return found, await node.model_of(found)

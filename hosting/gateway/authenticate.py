@@ -4,10 +4,9 @@ Only `KeyRing` writes records, and it refuses what a later load, a higher epoch 
 request in flight can bring a revoked key back. An outage is never answered with 401: what cannot be checked is 503.
 """
 
-import asyncio
 import hmac
-import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,14 +15,12 @@ from typing import TYPE_CHECKING
 from consumption import keys, networks
 from consumption.networks import Network
 from hosting.gateway import problems
+from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
 from hosting.gateway.limits import Limits
+from hosting.gateway.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from hosting.gateway.admission import Account
-
-
-class DatabaseAway(Exception):
-    """Postgres did not answer in time."""
 
 
 @dataclass(slots=True)
@@ -45,8 +42,8 @@ class Subscriber:
     subscription_state: str
     application_id: int
     team_id: int
-    unit_id: int
     model_id: int
+    plan_id: int
     environment: int
     policy: str
     pinned_id: int
@@ -65,7 +62,6 @@ class Subscriber:
     proof: bytes = field(default=b"", compare=False)
 
 
-log = logging.getLogger(__name__)
 BATCH = 500
 Load = Callable[[list[str]], Awaitable[list[Subscriber]]]
 
@@ -79,12 +75,14 @@ def _forget(record: Subscriber, limit: str) -> None:
 
 
 class KeyRing:
-    """Key records by kid. `load` fetches from Postgres; `attach` gives a record its admission account.
+    """Key records by kid, at most `limits.key_records` of them. `load` fetches from Postgres; `attach` gives a record its admission account.
 
     `now_s`: seconds since 1970 by Postgres' clock, which judges expiry; this machine's may be wrong. Any of `peppers` may
     stand behind a record; `rehash` is given a record whose key was kept under an older one than `current_pepper`, when
     the key was good, and its digest under that one. It never sees the key's text. `turned_away` is given the record of
     a key whose text was good, but which has ended ("key") or was used from elsewhere than it may be ("network").
+
+    A record is as old as its load, or as the last look at what changed (`confirm`) when that is younger.
     """
 
     def __init__(
@@ -98,11 +96,12 @@ class KeyRing:
         current_pepper: int = 1,
         rehash: Callable[[Subscriber, str], None] = _leave,
         turned_away: Callable[[Subscriber, str], None] = _forget,
+        health: DatabaseHealth | None = None,
     ) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
-        self.records: dict[bytes, Subscriber] = {}
-        self.database_is_up = True
+        self.records: OrderedDict[bytes, Subscriber] = OrderedDict()  # those used longest ago first, roughly
+        self.health = health or DatabaseHealth(limits.database_probe_s)
         self.stale_answers = 0
         self.loads = 0
         self._load = load
@@ -112,14 +111,13 @@ class KeyRing:
         self._rehash = rehash
         self._turned_away = turned_away
         self._sequence = 0
-        self._loading: dict[bytes, asyncio.Future[bool]] = {}
-        self._wanted: list[bytes] = []
-        self._loader: asyncio.Task[None] | None = None
+        self._flight: SingleFlight[bytes] = SingleFlight(self._fetch, BATCH)
+        self._confirmed = 0.0
+        self._trusted_from = 0.0
         self._unknown: dict[bytes, float] = {}
         self._overtaken: dict[bytes, int] = {}
         self._buried: dict[bytes, frozenset[str]] = {}
         self._failures: dict[str, tuple[float, int]] = {}
-        self._down_until = 0.0
         self._looks_due = 0.0
 
     def known(self, raw: bytes, now: float, address: str) -> Subscriber | None:
@@ -131,9 +129,9 @@ class KeyRing:
         if record is None:
             self._not_cached(raw, kid, now, address)
             return None
-        age = now - record.loaded
+        age = now - self._as_of(record)
         if age > self.limits.key_fresh_s:
-            if self.database_is_up or age > self.limits.key_stale_s:
+            if self.health.is_up or age > self.limits.key_stale_s:
                 return None
             self.stale_answers += 1
         if not self._is(record, raw):
@@ -171,37 +169,43 @@ class KeyRing:
     async def fetch(self, raw: bytes) -> None:
         """Load the record of a well-formed key, or find that Postgres is away and an old one may do. Raises Problem (503).
 
-        All that is asked for while a load runs is in the next one: however many keys are new at once, Postgres is asked a
-        few questions, one at a time.
+        However many keys are new at once, Postgres is asked a few questions, one at a time.
         """
         kid = raw[4:12]
-        waiting = self._loading.get(kid)
-        if waiting is None:
-            waiting = self._loading[kid] = asyncio.get_running_loop().create_future()
-            self._wanted.append(kid)
-            if self._loader is None:
-                self._loader = asyncio.ensure_future(self._load_wanted())
-        if not await asyncio.shield(waiting) and not self._may_do(kid):
+        if not await self._flight.load(kid) and not self._may_do(kid):
             raise problems.away("API keys cannot be checked at the moment.")
 
-    async def refresh(self) -> None:
-        """Load again every record that was used since the last time; forget those that are too old to be of use (F4: 120 s)."""
-        now = time.monotonic()
-        for kid in [kid for kid, record in self.records.items() if now - record.loaded > self.limits.key_stale_s]:
-            del self.records[kid]
-        wanted = [kid.decode() for kid, record in self.records.items() if self._still_wanted(record, now)]
-        await self._reload(wanted)
-        for record in self.records.values():
-            record.used = False
+    async def changed(self, kids: set[bytes], ids: Mapping[str, set[int]]) -> None:
+        """These keys, or the rows that they hang on ({"subscription", "plan", "application": ids}), have changed in Postgres.
+
+        What is here of them is loaded again, what is just being loaded once more. Raises DatabaseAway.
+        """
+        for kid in kids:
+            self._unknown.pop(kid, None)
+        concerned = {kid for kid in kids if kid in self.records}
+        if any(ids.get(kind) for kind in HANGS_ON):
+            concerned |= {kid for kid, record in self.records.items() if _hangs_on(record, ids)}
+            kids = kids | set(self._flight)
+        for kid in kids:
+            if kid in self._flight:
+                self._overtake(kid)
+        wanted = [kid.decode() for kid in concerned]
+        for at in range(0, len(wanted), BATCH):
+            await self._reload(wanted[at : at + BATCH])
+
+    def confirm(self, at: float) -> None:
+        """What is here was as Postgres has it at that moment (monotonic)."""
+        self._confirmed = at
+
+    def distrust(self, before: float) -> None:
+        """Anything may have changed: what was loaded before that moment is loaded again with its next use."""
+        self._trusted_from = before
 
     def revoke(self, kid: bytes) -> None:
         """Forget a key at once, and refuse any load that began before now."""
-        self._sequence += 1
-        self._overtaken[kid] = self._sequence
+        self._overtake(kid)
         self.records.pop(kid, None)
         self._unknown.pop(kid, None)
-        if len(self._overtaken) > self.limits.unknown_keys:
-            del self._overtaken[next(iter(self._overtaken))]
 
     def bury(self, kid: bytes, macs: Iterable[str]) -> None:
         """Refuse a key from now on, whatever Postgres says: the text that has one of these digests; none: any text of that kid."""
@@ -234,7 +238,7 @@ class KeyRing:
     def _may_do(self, kid: bytes) -> bool:
         """Is there a record that may be used while Postgres is away? (F4: up to 120 s)"""
         record = self.records.get(kid)
-        return record is not None and not self.database_is_up and time.monotonic() - record.loaded <= self.limits.key_stale_s
+        return record is not None and not self.health.is_up and time.monotonic() - self._as_of(record) <= self.limits.key_stale_s
 
     def _is_buried(self, raw: bytes) -> bool:
         macs = self._buried[raw[4:12]]
@@ -242,7 +246,7 @@ class KeyRing:
 
     def _strengthen(self, record: Subscriber, raw: bytes) -> None:
         """A key that was kept under an older pepper is to be kept under the current one; asked once for each record."""
-        if self.database_is_up and not record.is_strengthened:
+        if self.health.is_up and not record.is_strengthened:
             record.is_strengthened = True
             self._rehash(record, keys.mac(raw, self.peppers[self.current_pepper]))
 
@@ -265,49 +269,44 @@ class KeyRing:
         self._looks_due += 1.0 / self.limits.doubtful_looks_per_second
         return True
 
-    async def _load_wanted(self) -> None:
-        """Load in turn what is asked for, and say whether it could be."""
-        while self._wanted:
-            kids, self._wanted = self._wanted[:BATCH], self._wanted[BATCH:]
-            was_loaded = False
-            try:
-                await self._fetch(kids)
-                was_loaded = True
-            except DatabaseAway:
-                pass
-            except Exception:
-                log.exception("keys could not be loaded")
-            for kid in kids:
-                self._loading.pop(kid).set_result(was_loaded)
-        self._loader = None
+    def _as_of(self, record: Subscriber) -> float:
+        """The last moment (monotonic) at which the record was what Postgres has."""
+        loaded = record.loaded
+        return self._confirmed if self._confirmed > loaded >= self._trusted_from else loaded
 
     async def _fetch(self, kids: list[bytes]) -> None:
-        """Each is in the ring afterwards, or known to be no key. Raises DatabaseAway."""
+        """Each is here afterwards, or known to be no key, unless it changed once more meanwhile. Raises DatabaseAway."""
         for _ in range(3):
             await self._reload([kid.decode() for kid in kids])
             kids = [kid for kid in kids if kid not in self.records and kid not in self._unknown]
-        self._remember_unknown(kids, time.monotonic())
+            if not kids:
+                return
 
     async def _reload(self, kids: list[str]) -> None:
         if not kids:
             return
         now = time.monotonic()
-        if now < self._down_until:
-            raise DatabaseAway
+        self.health.check()
         self._sequence += 1
         sequence = self._sequence
         self.loads += 1
         try:
             found = await self._load(kids)
         except DatabaseAway:
-            self.database_is_up = False
-            self._down_until = time.monotonic() + self.limits.database_probe_s
+            self.health.missed()
             raise
-        self.database_is_up = True
+        self.health.answered()
         for record in found:
             self._store(record, sequence, now)
         present = {record.kid for record in found}
-        self._remember_unknown((kid.encode() for kid in kids if kid not in present), now)
+        self._remember_unknown((kid.encode() for kid in kids if kid not in present), sequence, now)
+
+    def _overtake(self, kid: bytes) -> None:
+        """Whatever load of it is under way, its answer is refused."""
+        self._sequence += 1
+        self._overtaken[kid] = self._sequence
+        if len(self._overtaken) > self.limits.unknown_keys:
+            del self._overtaken[next(iter(self._overtaken))]
 
     def _store(self, record: Subscriber, sequence: int, began: float) -> None:
         kid = record.kid.encode()
@@ -324,17 +323,28 @@ class KeyRing:
             record.team_id,
             record.model_id,
         )
-        record.used = old.used if old is not None else True
+        record.used = True
         self._attach(record)
         self.records[kid] = record
         self._unknown.pop(kid, None)
+        while len(self.records) > self.limits.key_records:
+            other, oldest = self.records.popitem(last=False)
+            if oldest.used:  # a second chance
+                oldest.used = False
+                self.records[other] = oldest
 
-    def _remember_unknown(self, kids: Iterable[bytes], now: float) -> None:
+    def _remember_unknown(self, kids: Iterable[bytes], sequence: int, now: float) -> None:
         for kid in kids:
+            if sequence < self._overtaken.get(kid, 0):
+                continue
             self.records.pop(kid, None)
             if len(self._unknown) >= self.limits.unknown_keys:
                 self._unknown.clear()
             self._unknown[kid] = now + self.limits.unknown_key_s
 
-    def _still_wanted(self, record: Subscriber, now: float) -> bool:
-        return record.used or now - record.loaded < self.limits.key_fresh_s
+
+HANGS_ON = {"subscription": "subscription_id", "plan": "plan_id", "application": "application_id"}
+
+
+def _hangs_on(record: Subscriber, ids: Mapping[str, set[int]]) -> bool:
+    return any(getattr(record, column) in ids[kind] for kind, column in HANGS_ON.items() if ids.get(kind))

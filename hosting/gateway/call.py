@@ -154,10 +154,11 @@ class Call:
         """Whose call it is, if that and the version are at hand."""
         node = self.node
         subscriber = self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
-        if subscriber is None or subscriber.model_id not in node.snapshot.ids:
+        model = node.models.get(subscriber.model_id) if subscriber is not None else None
+        if subscriber is None or model is None:
             return None
         self.at_us = at_us = node.clock.now_us()
-        self.version = resolve.version_for(node.snapshot, subscriber, self.slug, self.number, at_us / 1e6)
+        self.version = resolve.version_for(model, subscriber, self.slug, self.number, at_us / 1e6)
         return subscriber.account
 
     def _admit(self, account: Account) -> None:
@@ -198,9 +199,9 @@ class Call:
         while self.subscriber is None:
             await node.keys.fetch(self.raw_key)
             self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
-        await node.await_model(self.subscriber)
+        model = await node.model_of(self.subscriber)
         self.at_us = node.clock.now_us()
-        self.version = resolve.version_for(node.snapshot, self.subscriber, self.slug, self.number, self.at_us / 1e6)
+        self.version = resolve.version_for(model, self.subscriber, self.slug, self.number, self.at_us / 1e6)
 
     def _forward(self) -> None:
         """Record the start, then ask the upstream. The record comes first: what is not recorded is not forwarded."""

@@ -51,10 +51,11 @@ class Limits:
     database_probe_s: float = 1.0
     key_fresh_s: float = 5.0
     key_stale_s: float = 120.0
-    key_refresh_s: float = 1.5
+    key_records: int = 20_000
     unknown_keys: int = 10_000
     unknown_key_s: float = 10.0
-    snapshot_s: float = 1.5
+    changes_s: float = 1.0
+    model_records: int = 10_000
     lease_life_s: float = 1.0
     quota_idle_s: float = 5.0
     drain_s: float = 30.0

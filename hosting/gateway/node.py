@@ -20,15 +20,18 @@ from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
 from consumption.tally import FOLDER
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
-from hosting.gateway.authenticate import DatabaseAway, KeyRing, Subscriber
+from hosting.gateway.authenticate import KeyRing, Subscriber
 from hosting.gateway.callers import Proxies
+from hosting.gateway.changes import Changes, Feed, Position
+from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
 from hosting.gateway.lanes import Lanes
+from hosting.gateway.model_cache import ModelCache
 from hosting.gateway.pool import Pool
 from hosting.gateway.pressure import Pressure
-from hosting.gateway.problems import Problem, away
+from hosting.gateway.problems import Problem
 from hosting.gateway.protocol import Doorway
 from hosting.gateway.redis_line import Ear, Redis, RedisAway, RedisError, pack
-from hosting.gateway.resolve import Snapshot
+from hosting.gateway.resolve import Model
 from hosting.gateway.slots import Board
 from marketplace.lib import disk
 
@@ -77,6 +80,7 @@ class Node:
         self.doorway = Doorway(bounds.connections_per_address, bounds.connections, bounds.bodies_bytes)
         self.spool = Spool(spool_dir)
         self.database = snapshot.Database(4, bounds.database_s)
+        self.database_health = DatabaseHealth(bounds.database_probe_s)
         script = pack("SCRIPT", "LOAD", GCRA)
         self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
         self.ear = Ear(redis_url, CHANNEL, self._heard)
@@ -90,9 +94,10 @@ class Node:
         )
         self.keys = KeyRing(
             bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s,
-            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash, turned_away=self._turned_away,
+            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash, turned_away=self._turned_away, health=self.database_health,
         )  # fmt: skip
-        self.snapshot = Snapshot({}, 0.0)
+        self.models = ModelCache(bounds, self._load_models, self.database_health)
+        self.feed = Feed(self._ask_for_changes, self.keys, self.models, self.database_health)
         self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
         self.common_head = b""  # the same lines on every answer, made anew with each tick
         self.environments_open = len(ENVIRONMENTS)  # fewer as the disk fills: first the last one, test, then all
@@ -102,9 +107,7 @@ class Node:
         self._tombstones_seen = (0, 0)
         self._ask_for_tombstones_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._snapshot_nudge = asyncio.Event()
-        self._key_nudge = asyncio.Event()
-        self._looking: asyncio.Future[None] | None = None
+        self._nudge = asyncio.Event()
         self._one_look = asyncio.Lock()
         self._one_rehash = asyncio.Lock()
 
@@ -127,11 +130,10 @@ class Node:
         await self._look_at_tombstones()
         try:
             await self._look_at_clock()
-            await self._look_at_models()
+            await self._look_at_changes()
         except DatabaseAway:
             self.log.warning("postgres is away at start: not ready until it answers")
-        self._every(self.limits.snapshot_s, self._look_at_models, self._snapshot_nudge)
-        self._every(self.limits.key_refresh_s, self.keys.refresh, self._key_nudge)
+        self._every(self.limits.changes_s, self._look_at_changes, self._nudge)
         self._every(30.0, self._look_at_clock)
         self._every(self.limits.quota_idle_s / 2, self._bring_back_idle)
         self._every(0.05, self._sync)
@@ -161,8 +163,8 @@ class Node:
         self.database.close()
 
     def is_ready(self) -> bool:
-        """Can calls be answered? There is a snapshot, and what is cached may still be used."""
-        return self.snapshot.made_at > 0
+        """Can calls be answered? Postgres was there once, and what is cached may still be used."""
+        return self.feed.has_looked
 
     def new_request_id(self) -> str:
         return self.spool.new_id(self.clock.now_us()).hex()
@@ -175,32 +177,17 @@ class Node:
             self._spawn(self._revoke_leaked(query))
         return bool(kids)
 
-    async def await_model(self, subscriber: Subscriber) -> None:
-        """A key whose model the snapshot does not have yet is newer than the snapshot: look now, once for all that wait.
-
-        The look that was joined may have begun too early, so there may be a second one.
-        """
-        for _ in range(2):
-            if subscriber.model_id in self.snapshot.ids:
-                return
-            if self._looking is None:
-                self._looking = asyncio.ensure_future(self._look_at_models())
-                self._looking.add_done_callback(self._looked)
-            try:
-                await asyncio.shield(self._looking)
-            except DatabaseAway:
-                raise away("The model's routes cannot be read at the moment.") from None
-
-    def _looked(self, _: "asyncio.Future[None]") -> None:
-        self._looking = None
+    async def model_of(self, subscriber: Subscriber) -> Model:
+        """The record of a key's model, loaded if it is not here. Raises Problem (503) when it cannot be."""
+        return self.models.get(subscriber.model_id) or await self.models.fetch(subscriber.model_id)
 
     # What the loops do
 
-    async def _look_at_models(self) -> None:
+    async def _look_at_changes(self) -> None:
         if not self.clock.is_set:
             await self._look_at_clock()  # ready means that what is recorded bears Postgres' time
-        async with self._one_look:  # an older look must never replace a newer one
-            self.snapshot = await self.database.run(snapshot.snapshot, self.snapshot if self.is_ready() else None)
+        async with self._one_look:
+            await self.feed.look()
 
     async def _look_at_clock(self) -> None:
         before = time.monotonic_ns()
@@ -212,6 +199,10 @@ class Node:
     async def _look_at_key(self, raw: bytes) -> None:
         with contextlib.suppress(Problem):  # Postgres is away: it is looked at again with the next tick
             await self.keys.fetch(raw)
+
+    async def _look_at_model(self, model_id: int) -> None:
+        with contextlib.suppress(Problem):
+            await self.models.fetch(model_id)
 
     async def _look_at_tombstones(self) -> None:
         """The file that the emergency command writes on this machine; and what was told to Redis while nobody listened."""
@@ -238,7 +229,7 @@ class Node:
         self.environments_open = open_now
 
     async def _bring_back_idle(self) -> None:
-        if self.keys.database_is_up:
+        if self.database_health.is_up:
             await self.admission.bring_back(idle_only=True, at_us=self.clock.now_us())
 
     async def _sync(self) -> None:
@@ -249,8 +240,11 @@ class Node:
         now = time.monotonic()
         self.common_head = f"date: {formatdate(self.clock.now_s(), usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
         self.pool.tick(now)
-        for raw in entitlement.recheck(self.pool, self.keys, self.snapshot):
+        unknown_keys, unknown_models = entitlement.recheck(self.pool, self.keys, self.models)
+        for raw in unknown_keys:
             self._spawn(self._look_at_key(raw))
+        for model_id in unknown_models:
+            self._spawn(self._look_at_model(model_id))
         for connection in list(self.connections):
             connection.tick(now)
 
@@ -286,9 +280,12 @@ class Node:
             "redis_up": self.redis.is_up,
             "redis_away_since_seconds": self.counters.away_since("redis", self.redis.is_up),
             "redis_trips_total": self.redis.trips,
-            "postgres_up": self.keys.database_is_up,
-            "postgres_away_since_seconds": self.counters.away_since("postgres", self.keys.database_is_up),
-            "models": len(self.snapshot.models),
+            "postgres_up": self.database_health.is_up,
+            "postgres_away_since_seconds": self.counters.away_since("postgres", self.database_health.is_up),
+            "models": len(self.models),
+            "model_loads_total": self.models.loads,
+            "changes_total": self.feed.changes,
+            "change_looks_total": self.feed.looks,
             "clock_skew_seconds": self.clock.skew_s,
             "disk_free_bytes": self.room.free,
             "environments_open": self.environments_open,
@@ -315,6 +312,12 @@ class Node:
     async def _load_keys(self, kids: list[str]) -> list[Subscriber]:
         return await self.database.run(snapshot.subscribers, kids)
 
+    async def _load_models(self, model_ids: list[int]) -> dict[int, Model]:
+        return await self.database.run(snapshot.models, model_ids)
+
+    async def _ask_for_changes(self, position: Position | None) -> Changes:
+        return await self.database.run(snapshot.changes_since, position)
+
     async def _take_quota(self, subscription_id: int, start: date, limit: int, wanted: int, ask: int) -> tuple[int, int]:
         return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder, ask)
 
@@ -332,7 +335,7 @@ class Node:
             except DatabaseAway:
                 await self._bury_leaked(raw)
             except Problem:  # it is no key; or Postgres is away, and nobody can tell
-                if not self.keys.database_is_up:
+                if not self.database_health.is_up:
                     await self._bury_leaked(raw)
 
     async def _bury_leaked(self, raw: bytes) -> None:
@@ -375,13 +378,12 @@ class Node:
         elif kind in ("revoke", "key"):
             self.keys.revoke(str(message.get("kid", "")).encode())
         else:
-            self._key_nudge.set()
-            self._snapshot_nudge.set()
+            self._nudge.set()
 
     def _saw_epoch(self, epoch: int) -> None:
         if epoch != self._epoch:
             self._epoch = epoch
-            self._key_nudge.set()
+            self._nudge.set()
 
     # Loops
 

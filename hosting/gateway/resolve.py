@@ -1,4 +1,4 @@
-"""Which version answers? From an immutable snapshot of models and versions; no I/O."""
+"""Which version answers? From the record of a model and its versions; no I/O."""
 
 import json
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ COLD_START_S = 10  # from no replica to a small model's first answer: 3 to 11 s 
 class Version:
     """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes.
 
+    `tensors`: its inputs and outputs as the protocol's metadata has them, members of a JSON object; "" of a retired version.
     `is_asleep`: it has no replica at the moment and its next call wakes it.
     """
 
@@ -33,7 +34,7 @@ class Version:
     ready_head: bytes
     answer_head: bytes
     platform: str
-    signature: dict[str, Any]
+    tensors: str
     first_byte_s: float
     is_asleep: bool = False
 
@@ -46,49 +47,48 @@ class Version:
         return RUNNING if self.origin else NOT_RUNNING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Model:
-    """A model with its live and retired versions, newest first. Who may call it is who has a subscription."""
+    """A model with its live and retired versions, newest first. Who may call it is who has a subscription.
+
+    `resolved` remembers what each policy came to. Only the cache of models touches the last two: when its load began
+    (monotonic), and whether it was used since somebody else needed its room.
+    """
 
     id: int
     slug: str
     versions: tuple[Version, ...]
-    by_number: dict[str, Version]
+    by_number: dict[str, Version] = field(default_factory=dict, repr=False)
+    resolved: dict[tuple[str, int], Version] = field(default_factory=dict, compare=False, repr=False)
+    loaded: float = field(default=0.0, compare=False)
+    used: bool = field(default=True, compare=False)
 
 
-@dataclass(slots=True)
-class Snapshot:
-    """All models at one moment. `resolved` remembers what each policy came to; it dies with the snapshot."""
-
-    models: dict[str, Model]
-    made_at: float
-    fingerprint: int = 0
-    ids: frozenset[int] = frozenset()
-    resolved: dict[tuple[int, str, int], Version] = field(default_factory=dict)
+def nothing(model_id: int) -> Model:
+    """A model of which nothing can be called: it goes by no name."""
+    return Model(model_id, "", ())
 
 
-def model_for(snapshot: Snapshot, subscriber: Subscriber, slug: str) -> Model:
-    """The model by name, if the key's subscription is for it and active. Raises Problem.
+def check_model(model: Model, subscriber: Subscriber, slug: str) -> None:
+    """Is it the model that was named, and is the key's subscription to it active? Raises Problem.
 
     The subscription is the right to call: a model that fewer may see goes on answering those who have one, until it ends.
     """
-    model = snapshot.models.get(slug)
-    if model is None or model.id != subscriber.model_id:
+    if model.slug != slug:
         raise problems.no_such_model()
     if subscriber.subscription_state != "active":
         raise problems.subscription_not_active(subscriber.subscription_state)
-    return model
 
 
-def version_for(snapshot: Snapshot, subscriber: Subscriber, slug: str, number: str, now: float) -> Version:
+def version_for(model: Model, subscriber: Subscriber, slug: str, number: str, now: float) -> Version:
     """The version that answers a call: the named one, or what the subscription's policy comes to. Raises Problem."""
-    model = model_for(snapshot, subscriber, slug)
+    check_model(model, subscriber, slug)
     if number:
         version = model.by_number.get(number)
         if version is None:
             raise problems.no_such_version(number)
     else:
-        version = by_policy(snapshot, model, subscriber, now)
+        version = by_policy(model, subscriber, now)
     standing = version.standing(now)
     if standing is not RUNNING:
         raise refusal(model, version, standing)
@@ -104,12 +104,12 @@ def refusal(model: Model, version: Version, standing: str) -> problems.Problem:
     return problems.not_running(version.number)
 
 
-def by_policy(snapshot: Snapshot, model: Model, subscriber: Subscriber, now: float) -> Version:
+def by_policy(model: Model, subscriber: Subscriber, now: float) -> Version:
     """What an unversioned call means for this subscription. Raises Problem."""
-    key = (model.id, subscriber.policy, subscriber.pinned_id)
-    version = snapshot.resolved.get(key)
+    key = (subscriber.policy, subscriber.pinned_id)
+    version = model.resolved.get(key)
     if version is None or version.standing(now) is not RUNNING:
-        version = snapshot.resolved[key] = _choose(model, subscriber, now)
+        version = model.resolved[key] = _choose(model, subscriber, now)
     return version
 
 
@@ -135,11 +135,16 @@ def callable_numbers(model: Model, now: float) -> list[str]:
 
 def metadata(model: Model, version: Version, now: float) -> bytes:
     """The protocol's model metadata as JSON; of a version that its next call wakes, how many seconds that call may wait."""
-    tensors = {
-        side: [{"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]} for t in version.signature.get(side, [])]
-        for side in ("inputs", "outputs")
-    }
-    document: dict[str, Any] = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform, **tensors}
+    document: dict[str, Any] = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform}
     if version.is_asleep:
         document["parameters"] = {"cold_start_s": COLD_START_S}
-    return json.dumps(document).encode()
+    return f"{json.dumps(document)[:-1]}, {version.tensors}}}".encode()
+
+
+def tensors(signature: dict[str, Any]) -> str:
+    """A signature's inputs and outputs as members of a JSON object: name, datatype and shape of each."""
+    sides = {
+        side: [{"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]} for t in signature.get(side, [])]
+        for side in ("inputs", "outputs")
+    }
+    return json.dumps(sides)[1:-1]

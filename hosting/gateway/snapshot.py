@@ -2,27 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, timedelta
 from email.utils import format_datetime
 from functools import lru_cache, partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.signals import connection_created
-from django.db.models import F, Prefetch, Q
+from django.db.models import Case, F, JSONField, Value, When
 
-from catalog.models import ModelVersion, RegisteredModel
+from catalog.models import ModelVersion
 from consumption import networks
 from consumption.actions import rehash_key, revoke_leaked
 from consumption.models import ApiKey
 from consumption.spool import ENVIRONMENTS
 from hosting import credentials, outbound
 from hosting.gateway import addresses, limits
-from hosting.gateway.authenticate import DatabaseAway, Subscriber
-from hosting.gateway.resolve import Model, Snapshot, Version
+from hosting.gateway.authenticate import Subscriber
+from hosting.gateway.changes import Changes, Position
+from hosting.gateway.database_health import DatabaseAway
+from hosting.gateway.resolve import Model, Version, tensors
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
@@ -103,10 +107,9 @@ def subscribers(kids: list[str]) -> list[Subscriber]:
         "kid", "pk", "mac", "pepper_version", "state", "expires_at", "epoch", "subscription_id", "networks",
         model=F("subscription__model_id"), standing=F("subscription__state"),
         application=F("subscription__application_id"), team=F("subscription__application__team_id"),
-        unit=F("subscription__application__team__business_unit_id"),
         environment=F("subscription__application__environment"), policy=F("subscription__version_policy"),
         pin=F("subscription__pinned_version_id"), major=F("subscription__pinned_version__major"),
-        minor=F("subscription__pinned_version__minor"), patch=F("subscription__pinned_version__patch"),
+        minor=F("subscription__pinned_version__minor"), patch=F("subscription__pinned_version__patch"), plan=F("subscription__plan"),
         rate=F("subscription__plan__rate_per_second"), burst=F("subscription__plan__burst"),
         concurrency=F("subscription__plan__concurrency"), quota=F("subscription__plan__monthly_quota"),
     )  # fmt: skip
@@ -119,7 +122,7 @@ def _subscriber(row: dict[str, Any]) -> Subscriber:
         is_live=row["state"] in (ApiKey.State.ACTIVE, ApiKey.State.ROTATING),
         expires_at=row["expires_at"].timestamp(), epoch=row["epoch"], subscription_id=row["subscription_id"],
         subscription_state=row["standing"], application_id=row["application"], team_id=row["team"],
-        unit_id=row["unit"], model_id=row["model"], environment=ENVIRONMENTS.index(row["environment"]),
+        model_id=row["model"], plan_id=row["plan"], environment=ENVIRONMENTS.index(row["environment"]),
         policy=row["policy"], pinned_id=row["pin"], pinned=(row["major"], row["minor"], row["patch"]),
         rate=row["rate"], burst=row["burst"], concurrency=row["concurrency"], quota=row["quota"],
         networks=networks.parse(row["networks"]),
@@ -136,45 +139,58 @@ def end_leaked(text: bytes) -> None:
     revoke_leaked(User.objects.system("gateway"), text, LEAKED)
 
 
-def snapshot(previous: Snapshot | None) -> Snapshot:
-    """All models that a key could name. Returns `previous` itself when nothing changed, so that its memory lives on."""
-    fingerprint = hash(tuple(_fingerprint()))
-    if previous is not None and previous.fingerprint == fingerprint:
-        return previous
-    versions = ModelVersion.objects.filter(_nameable()).select_related("successor").newest_first()
-    models = RegisteredModel.objects.filter(_has_versions()).prefetch_related(
-        Prefetch("versions", versions, to_attr="nameable")
-    )
-    upstreams = {upstream.version_id: upstream for upstream in Upstream.objects.select_related("version__deployment")}
-    made = {model.slug: _model(model, upstreams) for model in models}
-    return Snapshot(made, datetime.now(UTC).timestamp(), fingerprint, frozenset(model.id for model in made.values()))
+# What the snapshot of the last look could not see: whoever commits late is in no snapshot before (reads by the index on transaction).
+LOOK = """
+SELECT look.server, look.snapshot::text, look.at, change.kind, change.name
+FROM (SELECT pg_postmaster_start_time() AS server, pg_current_snapshot() AS snapshot, statement_timestamp() AS at) AS look
+LEFT JOIN hosting_change AS change ON change.transaction >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
+  AND NOT pg_visible_in_snapshot(change.transaction, %(seen)s::pg_snapshot)
+LIMIT %(most)s
+"""
+MOST_CHANGES = 5_000  # of one look; after more than that it is cheaper to look at each record when it is used
+NOTHING_SEEN = "1:1:"
+REMEMBERED = timedelta(minutes=30)  # notes of changes are kept for longer (hosting.tasks.forget_changes)
 
 
-def _nameable() -> Q:
-    return Q(state__in=ModelVersion.LISTED)
+def changes_since(position: Position | None) -> Changes:
+    """What changed since a look stood there. A first look sees only where it stands."""
+    seen = position.snapshot if position else NOTHING_SEEN
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK, {"seen": seen, "most": MOST_CHANGES + 1 if position else 1})
+        rows = cursor.fetchall()
+    now = Position(*rows[0][:3])
+    is_whole = position is not None and _is_same_server(position, now) and len(rows) <= MOST_CHANGES
+    names: dict[str, set[str]] = {}
+    for *_, kind, name in rows if is_whole else ():
+        if kind is not None:
+            names.setdefault(kind, set()).add(name)
+    return Changes(now, names, is_whole)
 
 
-def _has_versions() -> Q:
-    return Q(pk__in=ModelVersion.objects.filter(_nameable()).values("model_id"))
+def _is_same_server(then: Position, now: Position) -> bool:
+    """And are its notes still there? After a failover transactions that were seen may be lost; after a long time notes are."""
+    return then.server == now.server and timedelta(0) <= now.at - then.at < REMEMBERED
 
 
-def _fingerprint() -> list[tuple[Any, ...]]:
-    """Cheap columns whose change means a new snapshot; signatures of listed versions never change."""
-    versions = ModelVersion.objects.filter(_nameable()).order_by("pk").values_list(
-        "pk", "state", "suspended_at", "deprecated_at", "sunset_at", "successor_id", "published_at",
-        "upstream__base_url", "upstream__is_ready", "upstream__kind", "upstream__credential", "deployment__state",
-        "model__slug",
-    )  # fmt: skip
-    return [tuple(map(_hashable, row)) for row in versions]
+def models(model_ids: list[int]) -> dict[int, Model]:
+    """The records of these models, by id; those without a version that a key could name are absent. Retired versions have no tensors."""
+    rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by("model_id", "-major", "-minor", "-patch")
+    rows = rows.select_related("model", "successor", "upstream", "deployment").only(*_READ).annotate(given=_GIVEN)
+    return {model_id: _model(model_id, list(versions)) for model_id, versions in groupby(rows, attrgetter("model_id"))}
 
 
-def _hashable(value: Any) -> Any:
-    return bytes(value) if isinstance(value, memoryview) else value
+_READ = (
+    "model__slug", "number", "major", "minor", "patch", "state", "kind", "sla", "suspended_at",
+    "deprecated_at", "sunset_at", "successor__number", "deployment__state", "upstream__kind", "upstream__base_url", "upstream__credential",
+    "upstream__is_ready", "upstream__version",
+)  # fmt: skip
+_GIVEN = Case(When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())), default=F("signature"), output_field=JSONField())
 
 
-def _model(model: RegisteredModel, upstreams: dict[int, Upstream]) -> Model:
-    versions = tuple(_version(model.slug, version, upstreams.get(version.pk)) for version in model.nameable)  # type: ignore[attr-defined]
-    return Model(model.pk, model.slug, versions, {version.number: version for version in versions})
+def _model(model_id: int, rows: Sequence[ModelVersion]) -> Model:
+    slug = rows[0].model.slug
+    versions = tuple(_version(slug, version, getattr(version, "upstream", None)) for version in rows)
+    return Model(model_id, slug, versions, {version.number: version for version in versions})
 
 
 def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Version:
@@ -194,15 +210,15 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         ready_head=ready,
         answer_head=_answer_head(slug, version),
         platform=PLATFORMS.get(version.kind, version.kind),
-        signature={side: version.signature.get(side, []) for side in ("inputs", "outputs")},
+        tensors=tensors(version.given),  # type: ignore[attr-defined]
         first_byte_s=_first_byte(version),
-        is_asleep=upstream is not None and _state(upstream) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
+        is_asleep=upstream is not None and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
     )
 
 
 def _route(version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.Origin | None, bytes, bytes]:
     """Origin and the first lines of an infer and a ready request; no origin when nothing should answer."""
-    if upstream is None or not _may_answer(upstream):
+    if upstream is None or not _may_answer(version, upstream):
         return None, b"", b""
     is_external = upstream.kind == Upstream.Kind.EXTERNAL
     try:
@@ -244,15 +260,15 @@ def callable_address(origin: addresses.Origin) -> str:
         raise OSError(str(refusal)) from refusal
 
 
-def _may_answer(upstream: Upstream) -> bool:
+def _may_answer(version: ModelVersion, upstream: Upstream) -> bool:
     if upstream.kind == Upstream.Kind.EXTERNAL or upstream.is_ready:
         return True
-    return _state(upstream) in RUNNING
+    return _state(version) in RUNNING
 
 
-def _state(upstream: Upstream) -> str:
-    """Of the version's deployment, "" when the engine has none."""
-    deployment = getattr(upstream.version, "deployment", None)
+def _state(version: ModelVersion) -> str:
+    """Of its deployment, "" when the engine has none."""
+    deployment = getattr(version, "deployment", None)
     return deployment.state if deployment is not None else ""
 
 

@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from consumption.models import RefusedHour
 from consumption.refusals import LIMITS
-from governance.actions import propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from tests import cast
@@ -27,8 +26,6 @@ def addresses():
     entry = held.model
     cast.in_review_version(entry, "1.1.0")
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
-    facts = {"limitations": "It does not see income in cash, nor that of the self-employed."}
-    amendment = propose_amendment(cast.alice(), entry, facts, "Their accounts look like those of a company.")
     review = Review.objects.open().first()
     live = held.pinned_version
     deployment = Deployment.objects.create(version=live, app_name="live", state="unhealthy", reason="It did not answer.")
@@ -39,9 +36,9 @@ def addresses():
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
     ends = [f"/publish/{entry.slug}/{live.number}/deprecate/", f"{model}versions/{live.number}/suspend/"]
     return {
-        "alice": [*runtime, *ends, f"{model}usage/", "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/", f"/publish/{entry.slug}/entry/"],
+        "alice": [*runtime, *ends, f"{model}usage/", "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
         "maya": [model, f"{model}api/", f"{model}evidence/", f"{model}usage/", "/usage/", "/access/", held.application.get_absolute_url()],
-        "rita": ["/reviews/", amendment.get_absolute_url(), f"/reviews/{review.pk}/", "/operations/", "/insights/"],
+        "rita": ["/reviews/", f"/reviews/{review.pk}/", "/operations/", "/insights/"],
     }
 
 

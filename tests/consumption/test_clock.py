@@ -135,17 +135,20 @@ def test_a_call_that_waits_over_midnight_is_recorded_in_the_month_that_pays_for_
 
 
 def test_nothing_is_answered_before_the_clock_of_postgres_was_read():
-    """Postgres is away when the gateway starts, and comes back when the models' loop looks, long before the clock's loop does."""
+    """Postgres is away when the gateway starts, and comes back when the loop of changes looks, long before the clock's loop does."""
     asked = []
 
-    async def run(work, *args):
+    async def run(work):
         asked.append(work)
-        return 1_000_000_000_000_000 if work is snapshot.database_time_us else "models"
+        return 1_000_000_000_000_000
 
-    late = SimpleNamespace(clock=node.Clock(), database=SimpleNamespace(run=run), _one_look=asyncio.Lock(), is_ready=lambda: False, log=node.logging)
+    async def look():
+        asked.append("changes")
+
+    late = SimpleNamespace(clock=node.Clock(), database=SimpleNamespace(run=run), feed=SimpleNamespace(look=look), _one_look=asyncio.Lock(), log=node.logging)
     late._look_at_clock = lambda: node.Node._look_at_clock(late)
-    asyncio.run(node.Node._look_at_models(late))
-    assert asked == [snapshot.database_time_us, snapshot.snapshot] and late.clock.is_set and late.snapshot == "models"
+    asyncio.run(node.Node._look_at_changes(late))
+    assert asked == [snapshot.database_time_us, "changes"] and late.clock.is_set
 
 
 # A clock that is wrong, for real

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ from django.utils import timezone
 from bench.load import Client
 from consumption import keys
 from consumption.models import ApiKey
-from hosting.gateway.authenticate import DatabaseAway, KeyRing
+from hosting.gateway.authenticate import KeyRing
+from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
 from hosting.gateway.limits import Limits
 from hosting.gateway.problems import Problem
 from tests import cast
@@ -117,7 +119,7 @@ def test_cold_keys_while_postgres_is_away_are_answered_503_and_loaded_when_it_is
     postgres.is_away = True
     one, raws = ring(postgres), texts(300)
     assert calls(one, raws) == {503: 300} and len(postgres.asked) == 1
-    postgres.is_away, one._down_until = False, 0.0
+    postgres.is_away, one.health = False, DatabaseHealth(1.0)
     assert calls(one, raws) == {200: 300}
 
 
@@ -128,16 +130,19 @@ def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young
     assert calls(one, raws) == {200: 1}
     one.records[raws[0][4:12]].loaded -= age_s
     postgres.is_away = True
-    assert one.database_is_up and calls(one, raws) == {status: 1}
+    assert one.health.is_up and calls(one, raws) == {status: 1}
     assert len(postgres.asked) == 2
 
 
-def test_keys_that_nobody_uses_any_more_are_forgotten():
-    one, raws = ring(Postgres()), texts(2)
-    assert calls(one, raws) == {200: 2}
-    one.records[raws[0][4:12]].loaded -= Limits().key_stale_s + 1
-    asyncio.run(one.refresh())
-    assert list(one.records) == [raws[1][4:12]] and calls(one, raws) == {200: 2}
+def test_only_so_many_keys_are_held_and_one_in_use_stays():
+    """Issue 8, line 8: records are kept within a bound."""
+    postgres, raws = Postgres(seconds=0), texts(100)
+    one = ring(postgres)
+    one.limits = replace(Limits(), key_records=20)
+    for raw in raws:
+        assert calls(one, [raw, raws[0]]) == {200: 2} and len(one.records) <= 20
+    kid = raws[0][4:12].decode()
+    assert sum(kid in asked for asked in postgres.asked) <= 2
 
 
 def test_keys_that_exist_and_keys_that_do_not_may_come_together():
