@@ -4,18 +4,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils.text import slugify
+from django.db.models import Q
 
 from catalog import search
 from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_register
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
+from marketplace.lib import names
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.transitions import transition
 
 SIMILAR_REASON_MIN = 20
+NAME_KEYS = ("name_key", "name_shape")
+SLUG_MAX = 60  # characters; a suffix may follow
+SLUG_TRIES = 20
+CURATORS = "the marketplace managers"
 EDITABLE_FIELDS = (
     "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours",
     "domain", "capability", "model_type", "tags", "visibility", "similar_reason",
@@ -26,16 +31,21 @@ REVIEWED_FIELDS = ("name", "summary", "description", "limitations", "domain", "c
 
 @transaction.atomic
 def register(
-    by: User, *, owner_team: Team, name: str, visible_units: Iterable[BusinessUnit] = (), visible_teams: Iterable[Team] = (), **fields: Any
-) -> RegisteredModel:
-    """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid."""
+    by: User, *, owner_team: Team, name: str, slug: str = "", visible_units: Iterable[BusinessUnit] = (), visible_teams: Iterable[Team] = (),
+    **fields: Any,
+) -> RegisteredModel:  # fmt: skip
+    """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid.
+
+    slug  the address that is wished for, a–z, 0–9 and hyphens; by default made from the name. Where another model has it,
+          the new one gets a suffix.
+    """
     require(can_register(by, owner_team), f"Only members of {owner_team} register its models.", ask=f"{owner_team}")
-    name = name.strip()
-    if RegisteredModel.objects.filter(owner_team=owner_team, name__iexact=name).exists():
-        raise Invalid(f"{owner_team} already has a model called {name}.", field="name", remedy="Choose another name.")
+    name = names.display_name(name, longest=RegisteredModel.NAME_MAX)
+    visibility = fields.setdefault("visibility", RegisteredModel.Visibility.ENTERPRISE)
+    _require_free_name(by, name, owner_team, visibility)
     fields.setdefault("owner", by)
     _require_owner(owner_team, fields["owner"])
-    model = _create_with_free_slug(name, owner_team=owner_team, created_by=by, **fields)
+    model = _create_with_free_slug(_wished_slug(name, slug), name=name, owner_team=owner_team, created_by=by, **fields)
     model.visible_units.set(visible_units)
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
@@ -64,6 +74,7 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
         raise TypeError(f"not editable: {sorted(unknown)}")
     if "owner" in fields:
         _require_owner(model.owner_team, fields["owner"])
+    fields = checked_names(by, model, fields)
     _require_not_narrowed(model, fields.get("visibility", model.visibility))
     _require_unreviewed(model, changed_fields(model, fields))
     return _change(by, model, "model.edit", fields)
@@ -71,7 +82,7 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
 
 def amend(by: User, model: RegisteredModel, **facts: Any) -> RegisteredModel:
     """Enter facts whose change was reviewed. Governance calls this when the last reviewer has approved; it checks who may."""
-    return _change(by, model, "model.amend", facts)
+    return _change(by, model, "model.amend", checked_names(by, model, facts))
 
 
 def changed_fields(model: RegisteredModel, fields: dict[str, Any]) -> list[str]:
@@ -79,12 +90,22 @@ def changed_fields(model: RegisteredModel, fields: dict[str, Any]) -> list[str]:
     return [name for name, value in fields.items() if getattr(model, name) != value]
 
 
+def checked_names(by: User, model: RegisteredModel, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with the name as it is kept. Raises Invalid when it, or the name in a wider visibility, is another model's."""
+    if "name" in fields:
+        fields = fields | {"name": names.display_name(fields["name"], longest=RegisteredModel.NAME_MAX)}
+    if {"name", "visibility"} & set(changed_fields(model, fields)):
+        wished = {"name": model.name, "visibility": model.visibility} | fields
+        _require_free_name(by, wished["name"], model.owner_team, wished["visibility"], but=model)
+    return fields
+
+
 def _change(by: User, model: RegisteredModel, action: str, fields: dict[str, Any]) -> RegisteredModel:
     changed = changed_fields(model, fields)
     for name in changed:
         setattr(model, name, fields[name])
     if changed:
-        model.save(update_fields=changed)
+        _save_entry(model, [*changed, *NAME_KEYS] if "name" in changed else changed)
         record(by, action, model, fields=changed)
     return model
 
@@ -146,16 +167,60 @@ def _require_owner(team: Team, owner: User) -> None:
         raise Invalid(f"{owner} is not on {team}.", field="owner", remedy="Choose one of its members.")
 
 
-def _create_with_free_slug(name: str, *, owner_team: Team, **fields: Any) -> RegisteredModel:
-    """The plain slug, else with the unit's, else counted: silently, because "already taken" would give away a hidden model."""
-    base = slugify(name)[:60]
-    if not base:
-        raise Invalid("A name needs at least one letter or digit.", field="name")
-    candidates = [base, f"{base}-{owner_team.business_unit.slug}"[:78], *(f"{base}-{number}" for number in range(2, 50))]
-    for slug in candidates:
-        try:
-            with transaction.atomic():
-                return RegisteredModel.objects.create(slug=slug, name=name, owner_team=owner_team, **fields)
-        except IntegrityError:
-            continue
+def _require_free_name(by: User, name: str, team: Team, visibility: str, but: RegisteredModel | None = None) -> None:
+    """No two models that anybody sees side by side have names that one takes for each other.
+
+    A model that `by` may not see is not told of: of those, only the ones for the whole company keep their names (docs/names.md).
+    """
+    alike = RegisteredModel.objects.called_like(name).exclude(pk=but.pk if but else None)
+    seen = alike.filter(Q(owner_team=team) | Q(pk__in=RegisteredModel.objects.visible_to(by).values("pk"))).first()
+    if seen:
+        what = "called" if seen.name == name else "whose name reads the same:"
+        raise Invalid(f"{seen.owner_team} already has a model {what} {seen.name}.", field="name", remedy="Choose another name.")
+    if visibility == RegisteredModel.Visibility.ENTERPRISE and alike.filter(visibility=visibility).exists():
+        raise _name_is_kept()
+
+
+def _name_is_kept() -> Invalid:
+    return Invalid("This name is kept for another model.", field="name", remedy="Choose another name.", ask=CURATORS)
+
+
+def _wished_slug(name: str, slug: str) -> str:
+    """The base of the address. Raises Invalid when one is needed, or not well-formed."""
+    if slug and (len(slug) > SLUG_MAX or not names.SLUG.fullmatch(slug)):
+        raise Invalid(
+            f"An address has at most {SLUG_MAX} of a–z, 0–9 and single hyphens between them.", field="slug", remedy="For example credit-scoring.",
+        )  # fmt: skip
+    made = slug or names.slug(name, longest=SLUG_MAX)
+    if not made:
+        raise Invalid("No address can be made from this name.", field="slug", remedy="Give one in a–z, 0–9 and hyphens, for example credit-scoring.")
+    return made
+
+
+def _create_with_free_slug(base: str, *, owner_team: Team, visibility: str, **fields: Any) -> RegisteredModel:
+    """The plain slug, else with the unit's, else at random. A model that not everybody may see has a random one from the start:
+    so it takes no address away, and nobody who gets a suffix learns of it."""
+    chance = (f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))
+    is_open = visibility == RegisteredModel.Visibility.ENTERPRISE
+    telling = [base, f"{base}-{owner_team.business_unit.slug}"[:78]] if is_open else []
+    for slug in (*telling, *chance):
+        if not RegisteredModel.objects.filter(slug=slug).exists():
+            model = RegisteredModel(slug=slug, owner_team=owner_team, visibility=visibility, **fields)
+            if _save_entry(model):
+                return model
     raise RuleError("This name is used too often.", field="name", remedy="Choose a more telling name.")
+
+
+def _save_entry(model: RegisteredModel, update_fields: list[str] | None = None) -> bool:
+    """Save; False when somebody took the slug at the same moment. Raises Invalid when somebody took the name."""
+    try:
+        with transaction.atomic():
+            model.save(update_fields=update_fields)
+    except IntegrityError as error:
+        constraint = str(getattr(getattr(error.__cause__, "diag", None), "constraint_name", ""))
+        if constraint.startswith("model_name_"):
+            raise _name_is_kept() from None
+        if "slug" in constraint:
+            return False
+        raise
+    return True

@@ -11,6 +11,7 @@ from catalog.filters import ModelFilter, VersionFilter
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.accounts.resources import SLUG, ReadableResource, Resource
+from marketplace.lib.serializers import LineField
 
 
 class TermRow(serializers.Serializer):
@@ -70,7 +71,7 @@ class Listing(serializers.ModelSerializer):
     domain = serializers.SlugRelatedField(slug_field="slug", queryset=Domain.objects.all())
     capability = serializers.SlugRelatedField(slug_field="slug", queryset=Capability.objects.all())
     model_type = serializers.SlugRelatedField(slug_field="slug", queryset=ModelType.objects.all())
-    tags = serializers.ListField(child=serializers.CharField(max_length=30), max_length=12, required=False)
+    tags = serializers.ListField(child=LineField(max_length=30), max_length=12, required=False)
 
     class Meta:
         model = RegisteredModel
@@ -84,11 +85,12 @@ class Registration(Listing):
     """A new model of a team."""
 
     owner_team = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all())
+    slug = LineField(required=False, max_length=60, help_text="The address that is wished for; needed when none can be made of the name.")
     visible_units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
     visible_teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
 
     class Meta(Listing.Meta):
-        fields = ["owner_team", *Listing.Meta.fields, "visible_units", "visible_teams"]
+        fields = ["owner_team", "slug", *Listing.Meta.fields, "visible_units", "visible_teams"]
 
 
 class Models(ReadableResource):

@@ -7,6 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplace.accounts.models import BusinessUnit, Team
+from marketplace.lib import names
+from marketplace.lib.fields import LineField, NameKeyField
 from marketplace.lib.transitions import state_constraint
 
 SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk_officer", "operator")
@@ -68,6 +70,10 @@ class RegisteredModelSet(models.QuerySet):
     def published(self):
         return self.filter(state=RegisteredModel.State.PUBLISHED)
 
+    def called_like(self, name):
+        """Those that people would take for one called `name` (docs/names.md)."""
+        return self.filter(Q(name_key=names.fold(name)) | Q(name_shape=names.shape(name)))
+
     def for_list(self):
         """The catalog list: one query for the rows, one for the current versions."""
         stable = Alias.objects.filter(name=Alias.STABLE).select_related("version")
@@ -100,15 +106,19 @@ class RegisteredModel(models.Model):
         BUSINESS_UNITS = "business_units", "Chosen business units"
         RESTRICTED = "restricted", "Chosen teams"
 
+    NAME_MAX = 80  # characters
+
     slug = models.SlugField(max_length=80, unique=True)
-    name = models.CharField(max_length=80)
-    summary = models.CharField(max_length=200)
+    name = LineField(max_length=NAME_MAX)
+    name_key = NameKeyField(key="fold")
+    name_shape = NameKeyField(key="shape")
+    summary = LineField(max_length=200)
     description = models.TextField(blank=True)
     limitations = models.TextField(blank=True)
     owner_team = models.ForeignKey(Team, models.PROTECT, related_name="models")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models")
-    support_contact = models.CharField(max_length=120)
-    support_hours = models.CharField(max_length=80, blank=True)
+    support_contact = LineField(max_length=120)
+    support_hours = LineField(max_length=80, blank=True)
     domain = models.ForeignKey(Domain, models.PROTECT, related_name="models")
     capability = models.ForeignKey(Capability, models.PROTECT, related_name="models")
     model_type = models.ForeignKey(ModelType, models.PROTECT, related_name="models")
@@ -137,7 +147,14 @@ class RegisteredModel(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [state_constraint(ModelState, "registeredmodel_state")]
+        # A name is one model's among what everybody may come to see, and within a team (docs/names.md).
+        constraints = [
+            state_constraint(ModelState, "registeredmodel_state"),
+            models.UniqueConstraint(fields=["name_key"], condition=Q(visibility="enterprise"), name="model_name_once_in_company"),
+            models.UniqueConstraint(fields=["name_shape"], condition=Q(visibility="enterprise"), name="model_name_alike_once_in_company"),
+            models.UniqueConstraint(fields=["owner_team", "name_key"], name="model_name_once_in_team"),
+            models.UniqueConstraint(fields=["owner_team", "name_shape"], name="model_name_alike_once_in_team"),
+        ]
 
     def __str__(self):
         return self.name

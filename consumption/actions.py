@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.text import slugify
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import affected, keys, revocations, terms
@@ -23,6 +22,7 @@ from consumption.permissions import (
 )
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.lib import names
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
@@ -35,6 +35,7 @@ OVERLAP = timedelta(hours=24)
 OVERLAP_MAX = timedelta(days=7)
 LIVE_KEYS_A_SUBSCRIPTION = 10
 REPORTS_AN_HOUR = 20
+SLUG_TRIES = 20
 SECURITY = ("security_reviewer", "operator")
 
 
@@ -42,11 +43,11 @@ SECURITY = ("security_reviewer", "operator")
 def create_application(by, *, team, name, environment="prod", description="", cost_centre=""):
     """Enter a consumer's system. Returns the Application. Raises NotAllowed, Invalid."""
     require(can_create_application(by, team), f"Only members of {team} create its applications.", ask=str(team))
-    name = name.strip()
-    if Application.objects.filter(team=team, name__iexact=name).exists():
-        raise Invalid(f"{team} already has an application called {name}.", field="name")
+    name = names.display_name(name, longest=Application.NAME_MAX)
+    if alike := next((other for other in Application.objects.filter(team=team) if names.are_alike(other.name, name)), None):
+        raise Invalid(f"{team} already has an application called {alike}.", field="name", remedy="Choose another name.")
     application = Application.objects.create(
-        team=team, name=name, slug=_free_slug(team, name), environment=environment, description=description,
+        team=team, name=name, slug=_free_slug(name), environment=environment, description=description,
         cost_centre=cost_centre or team.cost_centre, created_by=by,
     )  # fmt: skip
     record(by, "application.create", application, team=team.slug)
@@ -60,6 +61,8 @@ def offer_plan(by, model, *, slug, **choices):
     Worse terms for somebody who has the plan are proposed (consumption.changes): they need a second person and a notice.
     """
     require(can_offer_plan(by, model), f"Only members of {model.owner_team} set its plans.", ask=str(model.owner_team))
+    if "name" in choices:
+        choices["name"] = _plan_name(model, slug, choices["name"])
     plan = Plan.objects.select_for_update().filter(model=model, slug=slug).first()
     if plan is None:
         plan = Plan.objects.create(model=model, slug=slug, **choices)
@@ -413,9 +416,18 @@ def _tell_owners(subscription):
     )  # fmt: skip
 
 
-def _free_slug(team, name):
-    base = slugify(name)[:60] or "application"
-    candidates = [base, f"{base}-{team.slug}"[:98], *(f"{base}-{number}" for number in range(2, 1000))]
+def _plan_name(model, slug, name):
+    """The name as it is kept; a model's plans have names that nobody takes for each other."""
+    name = names.display_name(name, longest=Plan.NAME_MAX)
+    if alike := next((plan for plan in model.plans.exclude(slug=slug) if names.are_alike(plan.name, name)), None):
+        raise Invalid(f"{model} already has a plan called {alike}.", field="name", remedy="Choose another name.")
+    return name
+
+
+def _free_slug(name):
+    """The plain address, else with a random end: it says nothing of how many other teams' applications are called so."""
+    base = names.slug(name) or "application"
+    candidates = [base, *(f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))]
     taken = set(Application.objects.filter(slug__in=candidates).values_list("slug", flat=True))
     return next(slug for slug in candidates if slug not in taken)
 

@@ -16,6 +16,7 @@ from consumption.networks import MOST
 from consumption.refusals import LIMITS
 from marketplace.accounts.models import Team
 from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Resource, Visible
+from marketplace.lib.serializers import LineField, ProseField
 
 
 class PlanRow(serializers.ModelSerializer):
@@ -117,7 +118,7 @@ class SubscriptionAsked(serializers.ModelSerializer):
     plan = Visible(slug_field="id", queryset=Plan.objects.all())
     version = Visible(slug_field="id", queryset=ModelVersion.objects.all(), required=False)
     version_policy = serializers.ChoiceField(choices=Subscription.Policy.choices, required=False)
-    purpose = serializers.CharField(min_length=10, max_length=4000)
+    purpose = ProseField(min_length=10, max_length=4000)
     expected_calls_a_month = serializers.IntegerField(min_value=1, max_value=2**53, required=False)
 
     class Meta:
@@ -190,7 +191,7 @@ class KeyOnce(KeyRow):
 
 def _networks(**more):
     said = "Networks (10.20.0.0/16) that the key works from; empty: anywhere."
-    return serializers.ListField(child=serializers.CharField(max_length=60), max_length=MOST, help_text=said, **more)
+    return serializers.ListField(child=LineField(max_length=60), max_length=MOST, help_text=said, **more)
 
 
 class Networks(serializers.Serializer):
@@ -199,7 +200,7 @@ class Networks(serializers.Serializer):
 
 class KeyWanted(serializers.Serializer):
     subscription = Visible(slug_field="id", queryset=Subscription.objects.all())
-    name = serializers.CharField(max_length=56, default="Key")
+    name = LineField(max_length=56, default="Key")
     days = serializers.IntegerField(min_value=1, max_value=365, default=90)
     networks = _networks(required=False, default=list)
 

@@ -5,15 +5,16 @@ from datetime import timedelta
 from django import forms
 
 from consumption.models import Application, Plan, Subscription
+from marketplace.lib.forms import LineField
 from marketplace.lib.money import from_micros, show_price, to_micros
 
 
 class ApplicationForm(forms.Form):
     team = forms.ModelChoiceField(queryset=None, empty_label=None)
-    name = forms.CharField(max_length=80, help_text="The system that will call the model, e.g. Mortgage origination.")
+    name = LineField(max_length=80, help_text="The system that will call the model, e.g. Mortgage origination.")
     environment = forms.ChoiceField(choices=Application.Environment)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
-    cost_centre = forms.CharField(required=False, max_length=20, help_text="Empty: the team's own.")
+    cost_centre = LineField(required=False, max_length=20, help_text="Empty: the team's own.")
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
@@ -36,7 +37,7 @@ class SubscribeForm(forms.Form):
     application = forms.ModelChoiceField(
         queryset=None, required=False, empty_label="A new one, named below", help_text="The system that will call the model."
     )
-    new_application = forms.CharField(
+    new_application = LineField(
         max_length=80, required=False, label="New application", help_text="Only when none of the above is it."
     )
     team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
@@ -82,7 +83,7 @@ class NetworksForm(forms.Form):
 class KeyForm(NetworksForm):
     field_order = ["name", "days", "networks"]
 
-    name = forms.CharField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
+    name = LineField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
     days = forms.TypedChoiceField(
         label="Lives for", coerce=int, initial=90,
         choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
@@ -102,7 +103,7 @@ class LeakForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
         help_text="It is not kept and goes into no log.",
     )  # fmt: skip
-    found_at = forms.CharField(
+    found_at = LineField(
         label="Where you found it", max_length=200, required=False, help_text="For the key's team, e.g. the repository or the chat."
     )
 

@@ -113,7 +113,7 @@ def propose_amendment(by: User, model: RegisteredModel, facts: dict[str, Any], r
     """
     require(can_edit(by, model), f"Only members of {model.owner_team} propose amendments.", ask=str(model.owner_team))
     model = RegisteredModel.objects.select_for_update().get(pk=model.pk)
-    changes = _changes_of_facts(model, facts)
+    changes = _changes_of_facts(model, catalog.checked_names(by, model, facts))
     _check_proposal(model, changes, reason, weight)
     tier = _tier_of(model)
     amendment = Amendment.objects.create(

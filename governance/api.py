@@ -12,6 +12,7 @@ from governance import actions, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import Amendment, AmendmentDecision, Decision, GateResult, Review, TierAssessment
 from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Visible
+from marketplace.lib.serializers import ProseField
 
 QUESTIONS = {
     question.id: serializers.ChoiceField(choices=[(option.id, option.label) for option in question.options], help_text=question.label)
@@ -111,7 +112,7 @@ class DecisionGiven(serializers.Serializer):
     """approved, changes_requested, or (final approval only) rejected; with a reason of at least 20 characters."""
 
     outcome = serializers.ChoiceField(choices=["approved", "changes_requested", "rejected"])
-    reason = serializers.CharField(max_length=4000)
+    reason = ProseField(max_length=4000)
     no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
 
 
@@ -182,7 +183,7 @@ class AmendmentProposed(serializers.Serializer):
 
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
     facts = Facts()
-    reason = serializers.CharField(max_length=4000)
+    reason = ProseField(max_length=4000)
     weight = serializers.ChoiceField(choices=Amendment.Weight.choices, default=Amendment.Weight.FACTS)
 
 
@@ -190,7 +191,7 @@ class AmendmentDecided(serializers.Serializer):
     """approved or refused, with a reason of at least 20 characters."""
 
     outcome = serializers.ChoiceField(choices=["approved", "refused"])
-    reason = serializers.CharField(max_length=4000)
+    reason = ProseField(max_length=4000)
     no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
 
 

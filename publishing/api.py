@@ -10,6 +10,7 @@ from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance.api import GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible
+from marketplace.lib.serializers import LineField, ProseField
 from publishing import actions
 
 
@@ -17,12 +18,12 @@ class VersionStart(serializers.Serializer):
     """A number of three parts, higher than those before."""
 
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
-    number = serializers.CharField(max_length=30)
-    changelog = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
+    number = LineField(max_length=30)
+    changelog = ProseField(max_length=10_000, required=False, allow_blank=True, default="")
 
 
 class Changelog(serializers.Serializer):
-    changelog = serializers.CharField(max_length=10_000, allow_blank=True)
+    changelog = ProseField(max_length=10_000, allow_blank=True)
 
 
 class ArtifactRow(serializers.ModelSerializer):
@@ -67,7 +68,7 @@ class Promise(serializers.Serializer):
     availability = serializers.ChoiceField(choices=["99.0", "99.5", "99.9"])
     p95_ms = serializers.IntegerField(min_value=1, max_value=60_000)
     rps = serializers.IntegerField(min_value=1, max_value=100_000)
-    support = serializers.CharField(max_length=80)
+    support = LineField(max_length=80)
     timeout_s = serializers.IntegerField(min_value=1, max_value=300, required=False, help_text="Longest answer; 30 unless given")
 
 
@@ -97,7 +98,7 @@ class Missing(serializers.Serializer):
 
 class Deprecation(serializers.Serializer):
     sunset_at = serializers.DateTimeField()
-    reason = serializers.CharField(min_length=20, max_length=4000)
+    reason = ProseField(min_length=20, max_length=4000)
     successor = Visible(slug_field="id", queryset=ModelVersion.objects.all(), required=False, allow_null=True, default=None)
 
 

@@ -8,13 +8,18 @@ from catalog.models import ModelVersion, RegisteredModel
 from governance import cards
 from governance.models import Amendment
 from marketplace.accounts.models import User
+from marketplace.lib.forms import LineField
 from publishing.actions import first_end
 
 
 class RegisterForm(forms.ModelForm):
     """A new catalog entry. `similar_reason` is asked for when models like it exist."""
 
-    tags = forms.CharField(required=False, help_text="Words people will search for, separated by commas.")
+    slug = LineField(
+        required=False, max_length=60, label="Address",
+        help_text="The end of its web address: a–z, 0–9 and hyphens. Empty: made from the name, when that has Latin letters.",
+    )  # fmt: skip
+    tags = LineField(required=False, help_text="Words people will search for, separated by commas.")
 
     class Meta:
         model = RegisteredModel
@@ -63,6 +68,7 @@ class EntryForm(RegisterForm):
         label="How much changes", choices=Amendment.Weight.choices, initial=Amendment.Weight.FACTS, required=False, widget=forms.RadioSelect,
         help_text="Spelling: no word and no number differs, one curator looks. Facts: reviewed as the model was.",
     )  # fmt: skip
+    slug = None  # an address stays
     reason = forms.CharField(
         label="Why", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Needed when a reviewed fact changes. Reviewers and consumers read it; at least 20 characters.",
@@ -83,7 +89,7 @@ class EntryForm(RegisterForm):
 
 
 class VersionForm(forms.Form):
-    number = forms.CharField(max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0")
+    number = LineField(max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0")
     changelog = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="What changed, why, and what consumers notice."
     )
@@ -127,7 +133,7 @@ class SlaForm(forms.Form):
     availability = forms.ChoiceField(choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")])
     p95_ms = forms.IntegerField(min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds")
     rps = forms.IntegerField(min_value=1, max_value=100_000, label="Requests a second")
-    support = forms.CharField(max_length=80, label="Support hours", initial="Office hours")
+    support = LineField(max_length=80, label="Support hours", initial="Office hours")
     timeout_s = forms.IntegerField(
         min_value=1, max_value=300, required=False, label="Longest answer",
         help_text="seconds; 30 unless you say otherwise. A call that takes longer is ended, and the process that hangs on it is replaced",
@@ -199,7 +205,7 @@ def _card_field(field):
     if field.widget == "number":
         return forms.FloatField(**shared)
     if field.widget == "text":
-        return forms.CharField(**shared)
+        return LineField(**shared)
     if field.widget == "list":
         shared["help_text"] = f"{field.why} One a line."
     return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **shared)

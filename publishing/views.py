@@ -3,7 +3,6 @@
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from catalog import search
@@ -16,6 +15,7 @@ from governance import policies
 from governance.actions import assess_risk, current_gates
 from governance.forms import QuestionnaireForm
 from governance.models import Amendment, Decision, Review
+from marketplace.lib import names
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.guard import require
 from publishing import actions, steps
@@ -216,7 +216,7 @@ def _take_package(by, version, *, file=None, external_url=""):
 
 def _offer(by, model, *, name, **terms):
     """A plan is known by its name: the same name changes it."""
-    return offer_plan(by, model, slug=slugify(name)[:30] or "plan", name=name, **terms)
+    return offer_plan(by, model, slug=names.slug(name, longest=30) or f"plan-{names.digest(name)}", name=name, **terms)
 
 
 def _submit(by, version, changelog):

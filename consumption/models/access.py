@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from marketplace.accounts.models import Team
+from marketplace.lib.fields import LineField, NameKeyField
 from marketplace.lib.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -35,12 +36,15 @@ class Application(models.Model):
         PROD = "prod", "Production"
         TEST = "test", "Test"
 
-    name = models.CharField(max_length=80)
+    NAME_MAX = 80  # characters
+
+    name = LineField(max_length=NAME_MAX)
+    name_key = NameKeyField()
     slug = models.SlugField(max_length=100, unique=True)
     team = models.ForeignKey(Team, models.PROTECT, related_name="applications")
     description = models.TextField(blank=True)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PROD)
-    cost_centre = models.CharField(max_length=20, blank=True)
+    cost_centre = LineField(max_length=20, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -48,7 +52,7 @@ class Application(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["team", "name"], name="application_name_once_a_team")]
+        constraints = [models.UniqueConstraint(fields=["team", "name_key"], name="application_name_once_a_team")]
 
     def __str__(self):
         return self.name
@@ -87,9 +91,11 @@ class Plan(Terms):
         AUTOMATIC = "automatic", "At once"
         OWNER = "owner", "After the owner's approval"
 
+    NAME_MAX = 40  # characters
+
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="plans")
     slug = models.SlugField(max_length=30)
-    name = models.CharField(max_length=40)
+    name = LineField(max_length=NAME_MAX)
     approval = models.CharField(max_length=10, choices=Approval, default=Approval.AUTOMATIC)
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217. Never changes: another currency is another plan")
     is_offered = models.BooleanField(default=True)

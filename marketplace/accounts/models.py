@@ -4,11 +4,14 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils import timezone
 
+from marketplace.lib.fields import LineField, NameKeyField
+
 
 class BusinessUnit(models.Model):
     """A part of the organisation with its own budget."""
 
-    name = models.CharField(max_length=80, unique=True)
+    name = LineField(max_length=80, unique=True)
+    name_key = NameKeyField(unique=True)
     slug = models.SlugField(unique=True)
     has_ai = models.BooleanField("had AI before the marketplace", default=False)
 
@@ -22,7 +25,8 @@ class BusinessUnit(models.Model):
 class Team(models.Model):
     """People who publish or consume together. Rights hang on teams, not on persons."""
 
-    name = models.CharField(max_length=80, unique=True)
+    name = LineField(max_length=80, unique=True)
+    name_key = NameKeyField(unique=True)
     slug = models.SlugField(unique=True)
     business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="teams")
     is_ai_team = models.BooleanField("builds models", default=False)

@@ -8,6 +8,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from marketplace.accounts.idempotency import once
+from marketplace.lib.serializers import ProseField
 
 SLUG = "[-a-zA-Z0-9_]+"
 NUMBER = "[0-9]{1,18}"
@@ -57,13 +58,13 @@ class Visible(serializers.SlugRelatedField):
 class Reason(serializers.Serializer):
     """A sentence for the record."""
 
-    reason = serializers.CharField(max_length=4000)
+    reason = ProseField(max_length=4000)
 
 
 class OptionalReason(serializers.Serializer):
     """A sentence for the record, if there is one to say."""
 
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    reason = ProseField(max_length=4000, required=False, allow_blank=True, default="")
 
 
 class Nothing(serializers.Serializer):

@@ -1,8 +1,19 @@
 """How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
 
+from django import forms
 from django.shortcuts import render
 
+from marketplace.lib import text
 from marketplace.lib.errors import NotAllowed, RuleError
+
+
+class LineField(forms.CharField):
+    """One line of text, composed (NFC), without characters that cannot be seen (docs/names.md)."""
+
+    default_validators = [text.one_line]
+
+    def to_python(self, value):
+        return text.composed(super().to_python(value) or "")
 
 
 def submitted(request, form, verb):
@@ -25,5 +36,3 @@ def show(request, template, form, **context):
     """Render a form page; 422 when what was sent could not be taken."""
     status = 422 if request.method == "POST" else 200
     return render(request, template, {"form": form, **context}, status=status)
-
-
