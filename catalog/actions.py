@@ -14,6 +14,7 @@ from marketplace.audit.actions import record
 from marketplace.lib import names
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
+from marketplace.lib.limits import require_fields
 from marketplace.lib.transitions import transition
 
 SIMILAR_REASON_MIN = 20
@@ -54,6 +55,7 @@ def register(
 
 def register_after_search(by: User, *, name: str, summary: str, similar_reason: str = "", **fields: Any) -> RegisteredModel:
     """Search before you build: what people enter passes here. Who registers a model like another one says why."""
+    require_fields(RegisteredModel, name=name, summary=summary, similar_reason=similar_reason)
     seen = RegisteredModel.objects.visible_to(by).published()
     similar = search.similar_to(seen, name, summary, limit=3)
     if similar and len(similar_reason.strip()) < SIMILAR_REASON_MIN:

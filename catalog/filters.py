@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from catalog import search
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit
+from marketplace.lib.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
 
 TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
 
@@ -19,17 +20,17 @@ def _any_of(path, kind, label):
     return extend_schema_field(str)(choice)
 
 
-class ModelFilter(django_filters.FilterSet):
+class ModelFilter(FilterSet):
     """Each choice is "any of"; several choices are "all of". `q` searches and orders by fit."""
 
-    q = django_filters.CharFilter(method="search", label="Search")
+    q = TextFilter(method="search", label="Search", max_length=search.LONGEST_QUERY)
     domain = _any_of("domain", Domain, "Domain")
     capability = _any_of("capability", Capability, "Capability")
     type = _any_of("model_type", ModelType, "Model type")
     unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
     tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")
     state = django_filters.MultipleChoiceFilter(choices=RegisteredModel.State.choices, label="State")
-    sort = django_filters.OrderingFilter(
+    sort = OrderFilter(
         fields=["name", "calls_30d", "created_at", "consumer_teams", "rating_mean"], label="Sort"
     )
 
@@ -43,16 +44,16 @@ class ModelFilter(django_filters.FilterSet):
     @property
     def corrected(self):
         """The search words as understood, when they differ from what was typed; else ""."""
-        typed = search.content_words(self.data.get("q", ""))
+        typed = search.content_words(self.data.get("q", "")) if self.is_valid() else []
         understood = search.correct(self.queryset, typed) if typed else []
         return " ".join(understood) if understood != typed else ""
 
 
-class VersionFilter(django_filters.FilterSet):
+class VersionFilter(FilterSet):
     """Versions of one model, or in some states."""
 
-    model = django_filters.CharFilter(field_name="model__slug", label="Model")
-    number = django_filters.CharFilter(label="Version number")
+    model = SlugFilter(field_name="model__slug", label="Model")
+    number = SlugFilter(label="Version number")
     state = django_filters.MultipleChoiceFilter(choices=ModelVersion.State.choices, label="State")
     kind = django_filters.MultipleChoiceFilter(choices=ModelVersion.Kind.choices, label="Kind")
     tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")

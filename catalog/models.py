@@ -2,13 +2,15 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.lib import names
 from marketplace.lib.fields import LineField, NameKeyField
+from marketplace.lib.limits import PROSE, REASON
 from marketplace.lib.transitions import state_constraint
 
 SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk_officer", "operator")
@@ -113,8 +115,8 @@ class RegisteredModel(models.Model):
     name_key = NameKeyField(key="fold")
     name_shape = NameKeyField(key="shape")
     summary = LineField(max_length=200)
-    description = models.TextField(blank=True)
-    limitations = models.TextField(blank=True)
+    description = models.TextField(max_length=PROSE, blank=True)
+    limitations = models.TextField(max_length=PROSE, blank=True)
     owner_team = models.ForeignKey(Team, models.PROTECT, related_name="models")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models")
     support_contact = LineField(max_length=120)
@@ -126,7 +128,7 @@ class RegisteredModel(models.Model):
     visibility = models.CharField(max_length=20, choices=Visibility, default=Visibility.ENTERPRISE)
     visible_units = models.ManyToManyField(BusinessUnit, blank=True, related_name="+")
     visible_teams = models.ManyToManyField(Team, blank=True, related_name="+")
-    similar_reason = models.TextField("why another model like these", blank=True)
+    similar_reason = models.TextField("why another model like these", max_length=REASON, blank=True)
     state = models.CharField(max_length=12, choices=ModelState, default=ModelState.DRAFT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -188,7 +190,8 @@ class ModelVersionSet(models.QuerySet):
         return self.filter(state__in=ModelVersion.LIVE, suspended_at=None)
 
     def newest_first(self):
-        return self.order_by("-major", "-minor", "-patch")
+        """In the order of semantic versioning: a release comes after its candidates."""
+        return self.order_by("-major", "-minor", "-patch", "-candidate")
 
 
 class VersionState(models.TextChoices):
@@ -206,6 +209,11 @@ class VersionState(models.TextChoices):
 
 
 S = VersionState
+RELEASE = 10_000  # a candidate has four digits at most (publishing/semver.py)
+
+
+def _after_rc(number):
+    return Cast(Func(F(number), Value("-rc."), Value(2), function="split_part"), models.IntegerField())
 
 
 class ModelVersion(models.Model):
@@ -238,8 +246,12 @@ class ModelVersion(models.Model):
     major = models.PositiveIntegerField()
     minor = models.PositiveIntegerField()
     patch = models.PositiveIntegerField()
+    candidate = models.GeneratedField(
+        expression=Case(When(number__contains="-rc.", then=_after_rc("number")), default=RELEASE),
+        output_field=models.IntegerField(), db_persist=True, help_text="N of a candidate (-rc.N); a release is higher than all of its candidates",
+    )  # fmt: skip
     state = models.CharField(max_length=20, choices=VersionState, default=VersionState.DRAFT)
-    changelog = models.TextField(blank=True)
+    changelog = models.TextField(max_length=PROSE, blank=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.ONNX)
     external_url = models.URLField(blank=True)
     signature = models.JSONField(default=dict, blank=True)
@@ -250,7 +262,7 @@ class ModelVersion(models.Model):
     sla = models.JSONField(default=dict, blank=True, help_text="availability (percent), p95_ms, rps, support")
     risk_tier = models.CharField(max_length=12, blank=True, help_text="Writer: governance")
     suspended_at = models.DateTimeField(null=True, blank=True)
-    suspension_reason = models.TextField(blank=True)
+    suspension_reason = models.TextField(max_length=REASON, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
@@ -265,7 +277,7 @@ class ModelVersion(models.Model):
     objects = ModelVersionSet.as_manager()
 
     class Meta:
-        ordering = ["model", "-major", "-minor", "-patch"]
+        ordering = ["model", "-major", "-minor", "-patch", "-candidate"]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
             models.CheckConstraint(
@@ -284,6 +296,15 @@ class ModelVersion(models.Model):
 
     def get_absolute_url(self):
         return reverse("catalog:version", args=[self.model.slug, self.number])
+
+    @property
+    def precedence(self):
+        """What semantic versioning compares: (major, minor, patch, candidate)."""
+        return self.major, self.minor, self.patch, self.candidate
+
+    @property
+    def is_candidate(self):
+        return self.candidate < RELEASE
 
     @property
     def is_editable(self):

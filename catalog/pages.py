@@ -29,7 +29,7 @@ def shown_version(request, model):
     versions = ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
     number = request.GET.get("version")
     if number:
-        return get_object_or_404(versions, number=number)
+        return get_object_or_404(versions, number=number.strip().lower())
     return model.stable or versions.newest_first().first()
 
 

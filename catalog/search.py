@@ -4,6 +4,7 @@ Finding by meaning joins in with its own issue; `rank` keeps its shape.
 """
 
 import re
+from itertools import islice
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.db.models import F, TextField
@@ -23,6 +24,10 @@ DOCUMENT = (
     + SearchVector("limitations", "owner_team__name", weight="D", config="english")
 )
 SIMILAR_ENOUGH = 0.30
+LONGEST_QUERY = 1000  # characters
+LONGEST_WORD = 40  # characters: a longer one is no word of a language, and no listing has it
+MOST_WORDS = 40  # the rest of a long text adds nothing to the order of what is found
+MOST_CORRECTED = 12  # words of one query that are compared with every known word
 
 
 def rank(models, text):
@@ -39,14 +44,17 @@ def rank(models, text):
 
 
 def content_words(text):
-    """The words that carry meaning, lower case, in order."""
-    return [word for word in WORDS.findall(text.lower()) if word not in STOP]
+    """The words that carry meaning, lower case, in order, each once; at most MOST_WORDS of the first LONGEST_QUERY characters."""
+    words = (word for word in WORDS.findall(text[:LONGEST_QUERY].lower()) if word not in STOP and len(word) <= LONGEST_WORD)
+    return list(islice(dict.fromkeys(words), MOST_WORDS))
 
 
 def correct(models, words):
     """Replace words unknown to every listing by the nearest known one (rapidfuzz ratio ≥ 80), if there is one."""
     known = _vocabulary(models)
-    return [word if word in known or len(word) < 4 else _nearest(word, known) for word in words]
+    unknown = [word for word in words if word not in known and len(word) >= 4][:MOST_CORRECTED]
+    nearest = {word: _nearest(word, known) for word in unknown}
+    return [nearest.get(word, word) for word in words]
 
 
 def similar_to(models, name, summary, limit=5):

@@ -30,13 +30,15 @@ def models(request):
         "q": request.GET.get("q", ""),
         "corrected": found.corrected,
         "facets": facets(everything, found),
-        "chips": chips(found, request.GET),
+        "chips": chips(found, found.data),
         "sorts": SORTS,
-        "sort": request.GET.get("sort", ""),
+        "sort": found.data.get("sort", ""),
         "teams": everything.values("owner_team").distinct().count(),
         "total": everything.count(),
+        "problems": found.sentences,
     }
-    return render(request, "catalog/_models.html" if request.htmx else "catalog/model_list.html", context)
+    template = "catalog/_models.html" if request.htmx else "catalog/model_list.html"
+    return render(request, template, context, status=400 if found.sentences else 200)
 
 
 def model(request, slug):

@@ -4,27 +4,28 @@ import django_filters
 
 from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
 from consumption.refusals import LIMITS
+from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
 
 
-class PlanFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter(field_name="model__slug", label="Model")
+class PlanFilter(FilterSet):
+    model = SlugFilter(field_name="model__slug", label="Model")
 
     class Meta:
         model = Plan
         fields = ["model", "is_offered"]
 
 
-class ApplicationFilter(django_filters.FilterSet):
-    team = django_filters.CharFilter(field_name="team__slug", label="Team")
+class ApplicationFilter(FilterSet):
+    team = SlugFilter(field_name="team__slug", label="Team")
 
     class Meta:
         model = Application
         fields = ["team", "environment"]
 
 
-class SubscriptionFilter(django_filters.FilterSet):
-    application = django_filters.CharFilter(field_name="application__slug", label="Application")
-    model = django_filters.CharFilter(field_name="model__slug", label="Model")
+class SubscriptionFilter(FilterSet):
+    application = SlugFilter(field_name="application__slug", label="Application")
+    model = SlugFilter(field_name="model__slug", label="Model")
     state = django_filters.MultipleChoiceFilter(choices=Subscription.State.choices, label="State")
 
     class Meta:
@@ -32,8 +33,8 @@ class SubscriptionFilter(django_filters.FilterSet):
         fields = ["application", "model", "state"]
 
 
-class KeyFilter(django_filters.FilterSet):
-    subscription = django_filters.NumberFilter(field_name="subscription_id", label="Subscription id")
+class KeyFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
     state = django_filters.MultipleChoiceFilter(choices=ApiKey.State.choices, label="State")
 
     class Meta:
@@ -41,25 +42,25 @@ class KeyFilter(django_filters.FilterSet):
         fields = ["subscription", "state"]
 
 
-class UsageFilter(django_filters.FilterSet):
-    subscription = django_filters.NumberFilter(field_name="subscription_id", label="Subscription id")
-    application = django_filters.CharFilter(field_name="subscription__application__slug", label="Application")
-    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
-    since = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
-    until = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
+class UsageFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
+    application = SlugFilter(field_name="subscription__application__slug", label="Application")
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    since = MomentFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
+    until = MomentFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
 
     class Meta:
         model = UsageHour
         fields = ["subscription", "application", "model", "since", "until"]
 
 
-class RefusalFilter(django_filters.FilterSet):
-    subscription = django_filters.NumberFilter(field_name="subscription_id", label="Subscription id")
-    application = django_filters.CharFilter(field_name="subscription__application__slug", label="Application")
-    model = django_filters.CharFilter(field_name="subscription__model__slug", label="Model")
+class RefusalFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
+    application = SlugFilter(field_name="subscription__application__slug", label="Application")
+    model = SlugFilter(field_name="subscription__model__slug", label="Model")
     limit = django_filters.MultipleChoiceFilter(choices=[(slug, limit.name) for slug, limit in LIMITS.items()], label="Limit")
-    since = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
-    until = django_filters.IsoDateTimeFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
+    since = MomentFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
+    until = MomentFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
 
     class Meta:
         model = RefusedHour

@@ -6,6 +6,7 @@ from django import forms
 
 from consumption.models import Application, Plan, Subscription
 from marketplace.lib.forms import LineField
+from marketplace.lib.limits import PROSE, REASON
 from marketplace.lib.money import from_micros, show_price, to_micros
 
 
@@ -13,7 +14,7 @@ class ApplicationForm(forms.Form):
     team = forms.ModelChoiceField(queryset=None, empty_label=None)
     name = LineField(max_length=80, help_text="The system that will call the model, e.g. Mortgage origination.")
     environment = forms.ChoiceField(choices=Application.Environment)
-    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    description = forms.CharField(required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 2}))
     cost_centre = LineField(required=False, max_length=20, help_text="Empty: the team's own.")
 
     def __init__(self, *args, user, **kwargs):
@@ -42,11 +43,11 @@ class SubscribeForm(forms.Form):
     )
     team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
     purpose = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=10,
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=10, max_length=REASON,
         help_text="What decision or process will use the answers? The owner reads this.",
     )  # fmt: skip
     version_policy = forms.ChoiceField(choices=Subscription.Policy, widget=forms.RadioSelect, label="New versions")
-    expected_calls_a_month = forms.IntegerField(required=False, min_value=1, label="Expected calls a month")
+    expected_calls_a_month = forms.IntegerField(required=False, min_value=1, max_value=2**53, label="Expected calls a month")
     counterfactual = forms.ChoiceField(
         required=False, label="Without this model",
         choices=[("", "Not said"), *Subscription._meta.get_field("counterfactual").choices],
@@ -72,7 +73,7 @@ class NetworksForm(forms.Form):
     """From where a key works: one network a line."""
 
     networks = forms.CharField(
-        required=False, label="Only from these networks", widget=forms.Textarea(attrs={"rows": 3}),
+        required=False, max_length=REASON, label="Only from these networks", widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line, e.g. 10.20.0.0/16 or 10.20.4.9. Calls from elsewhere are refused. Empty: from anywhere.",
     )  # fmt: skip
 
@@ -113,7 +114,7 @@ class LeakForm(forms.Form):
 
 class DecideForm(forms.Form):
     decision = forms.ChoiceField(choices=[("approve", "Approve"), ("deny", "Deny")], widget=forms.RadioSelect)
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it.")
+    reason = forms.CharField(max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it.")
 
 
 class PlanForm(forms.ModelForm):

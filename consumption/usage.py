@@ -14,6 +14,7 @@ from django.utils import timezone
 from consumption import measures
 from consumption.models import UsageDay, UsageHour
 from consumption.quota import period_start
+from marketplace.lib.query import chosen
 
 # What usage can be grouped by: (the column of its identity, the column that people read).
 BY = {
@@ -59,8 +60,8 @@ WINDOWS = [
 
 
 def window(slug):
-    """The Window of that slug; 30 days when there is none."""
-    return next((choice for choice in WINDOWS if choice.slug == slug), WINDOWS[2])
+    """The Window of that slug; 30 days when none is given. Raises UnknownChoice."""
+    return chosen("window", slug, {choice.slug: choice for choice in WINDOWS}, usual=WINDOWS[2])
 
 
 def of_teams(teams):

@@ -3,11 +3,12 @@
 import django_filters
 
 from governance.models import Amendment, Review
+from marketplace.lib.filters import FilterSet, IdFilter, SlugFilter
 
 
-class ReviewFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
-    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+class ReviewFilter(FilterSet):
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    version = IdFilter(field_name="version_id", label="Version id")
     kind = django_filters.MultipleChoiceFilter(choices=Review.Kind.choices, label="Kind")
     state = django_filters.MultipleChoiceFilter(choices=Review.State.choices, label="State")
 

@@ -4,6 +4,7 @@ from django import forms
 
 from governance import tiering
 from governance.models import Review
+from marketplace.lib.limits import REASON
 
 
 class DecisionForm(forms.Form):
@@ -13,6 +14,7 @@ class DecisionForm(forms.Form):
         choices=[("approved", "Approve"), ("changes_requested", "Request changes"), ("rejected", "Reject")],
     )
     reason = forms.CharField(
+        max_length=REASON,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="At least 20 characters. The publisher reads it, and it stays on the record.",
     )
@@ -60,5 +62,5 @@ def _described(option):
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, help_text="A sentence that the publishing team and the consumers read."
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, max_length=REASON, help_text="A sentence that the publishing team and the consumers read."
     )

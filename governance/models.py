@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
 from governance.matrix import MIN_PEOPLE, roles_for
+from marketplace.lib.limits import REASON
 from marketplace.lib.transitions import state_constraint
 
 
@@ -126,7 +127,7 @@ class Decision(models.Model):
     review = models.OneToOneField(Review, models.PROTECT, related_name="decision")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions")
     outcome = models.CharField(max_length=20, choices=ReviewState)
-    reason = models.TextField()
+    reason = models.TextField(max_length=REASON)
     no_conflict = models.BooleanField("declared no conflict of interest")
     manifest_sha256 = models.CharField(max_length=64)
     card_sha256 = models.CharField(max_length=64)

@@ -24,13 +24,14 @@ from governance.permissions import (
 )
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.guard import require
+from marketplace.lib.query import chosen
 
 
 def queue(request):
     """What waits for a decision, the person's own first, the most urgent on top."""
     if not can_review(request.user) and not request.user.has_role("auditor", "admin"):
         raise Http404
-    kind = request.GET.get("kind", "")
+    kind = chosen("kind", request.GET.get("kind"), {kind.value: kind.value for kind in Review.Kind}, usual="")
     reviews = list(Review.objects.visible_to(request.user).open().for_queue())
     shown = [review for review in reviews if kind in ("", review.kind)]
     judge = Judge.of(request.user, shown)

@@ -80,8 +80,7 @@ def roll_back(by: User, deployment: Deployment, reason: str) -> ModelVersion:
 def version_before(version: ModelVersion) -> ModelVersion | None:
     """The newest earlier version of the same model that is callable and runs; None when there is none."""
     earlier = ModelVersion.objects.callable().filter(model=version.model, upstream__is_ready=True).newest_first()
-    key = (version.major, version.minor, version.patch)
-    return next((other for other in earlier if (other.major, other.minor, other.patch) < key), None)
+    return next((other for other in earlier if other.precedence < version.precedence), None)
 
 
 def set_credential(by: User, version: ModelVersion, text: str) -> None:

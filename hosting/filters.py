@@ -3,13 +3,14 @@
 import django_filters
 
 from hosting.models import Deployment, HealthSample, Incident
+from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter, TruthFilter
 
 
-class OfVersionFilter(django_filters.FilterSet):
+class OfVersionFilter(FilterSet):
     """Lists whose rows are about a version can be narrowed to it, or to its model."""
 
-    model = django_filters.CharFilter(field_name="version__model__slug", label="Model")
-    version = django_filters.NumberFilter(field_name="version_id", label="Version id")
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    version = IdFilter(field_name="version_id", label="Version id")
 
 
 class DeploymentFilter(OfVersionFilter):
@@ -21,8 +22,8 @@ class DeploymentFilter(OfVersionFilter):
 
 
 class IncidentFilter(OfVersionFilter):
-    is_open = django_filters.BooleanFilter(field_name="closed_at", lookup_expr="isnull", label="Not closed yet")
-    since = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive")
+    is_open = TruthFilter(field_name="closed_at", lookup_expr="isnull", label="Not closed yet")
+    since = MomentFilter(field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive")
 
     class Meta:
         model = Incident
@@ -30,7 +31,7 @@ class IncidentFilter(OfVersionFilter):
 
 
 class HealthSampleFilter(OfVersionFilter):
-    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From (UTC), inclusive")
+    since = MomentFilter(field_name="at", lookup_expr="gte", label="From (UTC), inclusive")
 
     class Meta:
         model = HealthSample

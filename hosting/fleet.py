@@ -88,7 +88,7 @@ def _health():
 
 
 def _number(one):
-    return one.version.major, one.version.minor, one.version.patch
+    return one.version.precedence
 
 
 def figures_of(version):

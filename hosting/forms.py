@@ -3,6 +3,7 @@
 from django import forms
 
 from hosting.actions import MOST_AT_ONCE, MOST_REPLICAS
+from marketplace.lib.limits import REASON
 
 
 class StartForm(forms.Form):
@@ -13,7 +14,7 @@ class ReasonForm(forms.Form):
     """Why it is stopped or rolled back. Several stand on one page, so each has ids of its own."""
 
     reason = forms.CharField(
-        min_length=5, widget=forms.Textarea(attrs={"rows": 2}), help_text="The publisher's team and the consumers read this."
+        min_length=5, max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The publisher's team and the consumers read this."
     )
 
     def __init__(self, *args, prefix_id, **kwargs):

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hosting.models import Replica
+from marketplace.lib.query import chosen
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ SPANS = [Span("1h", "1 hour", timedelta(minutes=1), 60), Span("24h", "24 hours",
 
 
 def span(slug):
-    """The Span of that slug; the last hour when there is none."""
-    return next((choice for choice in SPANS if choice.slug == slug), SPANS[0])
+    """The Span of that slug; the last hour when none is given. Raises UnknownChoice."""
+    return chosen("span", slug, {choice.slug: choice for choice in SPANS}, usual=SPANS[0])
 
 
 def charts(deployments, span):

@@ -15,7 +15,6 @@ from marketplace.notices.api import Notices
 from publishing.api import Versions
 
 router = SimpleRouter()
-router.register("me", Me, basename="me")
 router.register("teams", Teams)
 router.register("domains", Domains)
 router.register("capabilities", Capabilities)
@@ -39,7 +38,7 @@ router.register("notices", Notices)
 
 app_name = "api"
 urlpatterns = [
-    path("v1/", include(router.urls)),
+    path("v1/", include([path("me/", Me.as_view({"get": "retrieve"}), name="me"), *router.urls])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"), name="docs"),
     re_path(r"", page_not_found, name="nowhere"),

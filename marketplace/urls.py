@@ -27,4 +27,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "marketplace.views.unreadable"
 handler500 = "marketplace.views.broken"

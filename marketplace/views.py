@@ -125,6 +125,14 @@ def csrf_failed(request, reason=""):
 
 
 @login_not_required
+def unreadable(request, exception=None):
+    """400 for what the framework could not read; 413 when it was too long."""
+    if request.path.startswith(PROGRAMS):
+        return answers.broken(exception)
+    return HttpResponse(render_to_string("400.html"), status=413 if isinstance(exception, RequestDataTooBig) else 400)
+
+
+@login_not_required
 def broken(request):
     """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""
     error = sys.exc_info()[1]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalog.actions import REVIEWED_FIELDS, changed_fields, contributed, edit, list_model, point_alias
 from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
-from governance import cards, policies
+from governance import card_values, cards, policies
 from governance.actions import propose_amendment, void_reviews
 from governance.models import Amendment
 from hosting import outbound
@@ -116,13 +116,15 @@ def promise_sla(by: User, version: ModelVersion, **sla: Any) -> ModelVersion:
 
 @transaction.atomic
 def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelCard:
-    """Set card fields (field id → value). Unknown ids are refused; an emptied field is removed. Returns the ModelCard."""
+    """Set card fields (field id → value). An emptied field is removed. Returns the ModelCard.
+
+    Raises Invalid, naming the field, for ids that the card does not have and values that its schema does not take.
+    """
     _hold_editable(by, version)
-    unknown = sorted(set(values) - set(cards.FIELDS_BY_ID))
-    if unknown:
-        raise Invalid(f"The card has no field {unknown[0]}.", field=unknown[0])
+    for name, value in values.items():
+        _require_card_value(name, value)
     card = version.card
-    card.data = {key: value for key, value in {**card.data, **values}.items() if value not in ("", None, [], {})}
+    card.data = {key: value for key, value in {**card.data, **values}.items() if not card_values.is_empty(value)}
     _save_card(card)
     contributed(version, by, Contribution.Kind.EDITED)
     record(by, "card.edit", version, fields=sorted(values))
@@ -319,6 +321,14 @@ def _require_editable(by: User, version: ModelVersion) -> None:
     require(can_edit_version(by, version), f"Only members of {version.model.owner_team} edit it.")
 
 
+def _require_card_value(name: str, value: Any) -> None:
+    field = cards.FIELDS_BY_ID.get(name)
+    if field is None:
+        raise Invalid(f"The card has no field {name[:60]}.", field=name[:60])
+    if refusal := card_values.refusal(field, value):
+        raise Invalid(f"{field.label}: {refusal}", field=name)
+
+
 def _card_to_start_from(previous: ModelVersion | None) -> dict[str, Any]:
     if previous is None:
         return {}
@@ -334,8 +344,7 @@ def _nothing_changed(version: ModelVersion, manifest: dict[str, Any]) -> bool:
 
 def _is_newest_published(version: ModelVersion) -> bool:
     alias = version.model.aliases.filter(name="stable").select_related("version").first()
-    key = (version.major, version.minor, version.patch)
-    return alias is None or key > (alias.version.major, alias.version.minor, alias.version.patch)
+    return alias is None or version.precedence > alias.version.precedence
 
 
 def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:

@@ -1,6 +1,6 @@
 """The journey in the REST API: a version from its start to its end."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
+from governance import card_values, cards
 from governance.api import GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible
 from marketplace.lib.serializers import LineField, ProseField
@@ -83,10 +84,17 @@ class Card(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+@extend_schema_field(
+    {"type": "object", "additionalProperties": False, "properties": {name: card_values.schema(field) for name, field in cards.FIELDS_BY_ID.items()}}
+)
+class CardData(serializers.DictField):
+    child = serializers.JSONField(allow_null=True)
+
+
 class CardValues(serializers.Serializer):
     """Field id → value; an empty value removes the field."""
 
-    values = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    values = CardData(allow_empty=False)
 
 
 class Missing(serializers.Serializer):

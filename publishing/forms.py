@@ -1,14 +1,18 @@
 """Forms of the journey."""
 
 import json
+from contextlib import suppress
 
 from django import forms
 
 from catalog.models import ModelVersion, RegisteredModel
-from governance import cards
+from governance import card_values, cards
 from governance.models import Amendment
 from marketplace.accounts.models import User
-from marketplace.lib.forms import LineField
+from marketplace.lib import json_reader
+from marketplace.lib.forms import JSONField, LineField
+from marketplace.lib.json_reader import Malformed, Unusable
+from marketplace.lib.limits import PROSE, REASON
 from publishing.actions import first_end
 
 
@@ -19,7 +23,7 @@ class RegisterForm(forms.ModelForm):
         required=False, max_length=60, label="Address",
         help_text="The end of its web address: a–z, 0–9 and hyphens. Empty: made from the name, when that has Latin letters.",
     )  # fmt: skip
-    tags = LineField(required=False, help_text="Words people will search for, separated by commas.")
+    tags = LineField(required=False, max_length=500, help_text="Words people will search for, separated by commas.")
 
     class Meta:
         model = RegisteredModel
@@ -91,7 +95,7 @@ class EntryForm(RegisterForm):
 class VersionForm(forms.Form):
     number = LineField(max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0")
     changelog = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="What changed, why, and what consumers notice."
+        required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 3}), help_text="What changed, why, and what consumers notice."
     )
 
 
@@ -104,15 +108,15 @@ class PackageForm(forms.Form):
 
 class ExternalForm(forms.Form):
     external_url = forms.URLField(
-        assume_scheme="https", label="Address of the endpoint", help_text="https; it speaks the Open Inference Protocol v2."
+        assume_scheme="https", max_length=200, label="Address of the endpoint", help_text="https; it speaks the Open Inference Protocol v2."
     )
 
 
 class InterfaceForm(forms.Form):
     """Signature and example as JSON."""
 
-    signature = forms.JSONField(widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"}))
-    example = forms.JSONField(
+    signature = JSONField(widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"}))
+    example = JSONField(
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}), label="Example request"
     )
 
@@ -158,7 +162,11 @@ class CardForm(forms.Form):
             self.fields[field.id] = _card_field(field)
 
     def clean(self):
-        return {"values": {name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()}}
+        typed = {name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()}
+        for name, value in typed.items():
+            if refusal := card_values.refusal(cards.FIELDS_BY_ID[name], value):
+                self.add_error(name, refusal)
+        return {"values": typed}
 
     def sections(self, missing):
         """[{"id", "title", "done", "needed", "fields": [{"field", "missing"}]}] for the page; `missing` holds field ids."""
@@ -177,7 +185,7 @@ class CardForm(forms.Form):
 
 class ChangelogForm(forms.Form):
     changelog = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 4}),
         help_text="What changed, why, and what consumers notice. Needed from the second version on.",
     )  # fmt: skip
 
@@ -186,7 +194,7 @@ class DeprecateForm(forms.Form):
     sunset_at = forms.DateTimeField(label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"}))
     successor = forms.ModelChoiceField(queryset=None, required=False, empty_label="No successor")
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, help_text="Consumers read it: why it ends, and what moving takes."
+        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, max_length=REASON, help_text="Consumers read it: why it ends, and what moving takes."
     )
 
     def __init__(self, *args, version, **kwargs):
@@ -203,9 +211,9 @@ def _card_field(field):
     if field.choices:
         return forms.ChoiceField(choices=[("", "Choose"), *field.choices], **shared)
     if field.widget == "number":
-        return forms.FloatField(**shared)
+        return forms.FloatField(min_value=0, max_value=card_values.LARGEST, **shared)
     if field.widget == "text":
-        return LineField(**shared)
+        return LineField(max_length=card_values.LINE, **shared)
     if field.widget == "list":
         shared["help_text"] = f"{field.why} One a line."
     return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **shared)
@@ -226,8 +234,6 @@ def _typed(field, value):
 
 def _object_or_text(text):
     if text.startswith("{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+        with suppress(Malformed, Unusable):
+            return json_reader.read(text)
     return text

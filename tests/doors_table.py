@@ -133,7 +133,7 @@ DRAFT = (401, 404, 404, 200, 200, 200)  # seen by its team and those who oversee
 DRAFT_EDIT = (401, 404, 404, 200, 403, 403)
 
 API = {
-    ("api:me-list", "get"): (None, READ),
+    ("api:me", "get"): (None, READ),
     ("api:team-list", "get"): (None, READ),
     ("api:team-detail", "get"): ("team", READ),
     ("api:domain-list", "get"): (None, READ),

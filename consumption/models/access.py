@@ -11,6 +11,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion, RegisteredModel
 from marketplace.accounts.models import Team
 from marketplace.lib.fields import LineField, NameKeyField
+from marketplace.lib.limits import PROSE, REASON
 from marketplace.lib.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -42,7 +43,7 @@ class Application(models.Model):
     name_key = NameKeyField()
     slug = models.SlugField(max_length=100, unique=True)
     team = models.ForeignKey(Team, models.PROTECT, related_name="applications")
-    description = models.TextField(blank=True)
+    description = models.TextField(max_length=PROSE, blank=True)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PROD)
     cost_centre = LineField(max_length=20, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -204,7 +205,7 @@ class Subscription(models.Model):
     state = models.CharField(max_length=10, choices=SubscriptionState, default=SubscriptionState.PENDING)
     version_policy = models.CharField(max_length=12, choices=Policy, default=Policy.AUTO_MINOR)
     pinned_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="pinned_subscriptions")
-    purpose = models.TextField()
+    purpose = models.TextField(max_length=REASON)
     expected_calls_a_month = models.BigIntegerField(null=True, blank=True)
     counterfactual = models.CharField(
         max_length=20,
@@ -219,7 +220,7 @@ class Subscription(models.Model):
     requested_at = models.DateTimeField(default=timezone.now)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
-    decision_reason = models.TextField(blank=True)
+    decision_reason = models.TextField(max_length=REASON, blank=True)
 
     objects = SubscriptionSet.as_manager()
 

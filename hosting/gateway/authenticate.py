@@ -47,7 +47,7 @@ class Subscriber:
     environment: int
     policy: str
     pinned_id: int
-    pinned: tuple[int, int, int]
+    pinned: tuple[int, int, int, int]
     rate: int
     burst: int
     concurrency: int

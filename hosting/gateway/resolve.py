@@ -22,7 +22,8 @@ class Version:
 
     id: int
     number: str
-    order: tuple[int, int, int]
+    order: tuple[int, int, int, int]
+    is_candidate: bool
     is_deprecated: bool
     is_suspended: bool
     is_retired: bool
@@ -115,17 +116,23 @@ def by_policy(model: Model, subscriber: Subscriber, now: float) -> Version:
 
 def _choose(model: Model, subscriber: Subscriber, now: float) -> Version:
     pinned = next((version for version in model.versions if version.id == subscriber.pinned_id), None)
-    same = {"pin_exact": 3, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
+    same = {"pin_exact": 4, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
     fitting = [
-        version for version in model.versions if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned
-    ]
+        version for version in model.versions
+        if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned and _is_for_all(version, subscriber)
+    ]  # fmt: skip
     running = [version for version in fitting if version.standing(now) is RUNNING]
     fresh = [version for version in running if not version.is_deprecated]
     if fresh or running:
         return max(fresh or running, key=lambda version: version.order)
     if pinned is None:
-        raise problems.no_such_version(".".join(map(str, subscriber.pinned)))
+        raise problems.no_such_version(".".join(map(str, subscriber.pinned[:3])))
     return pinned
+
+
+def _is_for_all(version: Version, subscriber: Subscriber) -> bool:
+    """Nobody is moved onto a candidate: only who chose it calls it."""
+    return not version.is_candidate or version.id == subscriber.pinned_id
 
 
 def callable_numbers(model: Model, now: float) -> list[str]:

@@ -109,7 +109,8 @@ def subscribers(kids: list[str]) -> list[Subscriber]:
         application=F("subscription__application_id"), team=F("subscription__application__team_id"),
         environment=F("subscription__application__environment"), policy=F("subscription__version_policy"),
         pin=F("subscription__pinned_version_id"), major=F("subscription__pinned_version__major"),
-        minor=F("subscription__pinned_version__minor"), patch=F("subscription__pinned_version__patch"), plan=F("subscription__plan"),
+        minor=F("subscription__pinned_version__minor"), patch=F("subscription__pinned_version__patch"),
+        candidate=F("subscription__pinned_version__candidate"), plan=F("subscription__plan"),
         rate=F("subscription__plan__rate_per_second"), burst=F("subscription__plan__burst"),
         concurrency=F("subscription__plan__concurrency"), quota=F("subscription__plan__monthly_quota"),
     )  # fmt: skip
@@ -123,7 +124,7 @@ def _subscriber(row: dict[str, Any]) -> Subscriber:
         expires_at=row["expires_at"].timestamp(), epoch=row["epoch"], subscription_id=row["subscription_id"],
         subscription_state=row["standing"], application_id=row["application"], team_id=row["team"],
         model_id=row["model"], plan_id=row["plan"], environment=ENVIRONMENTS.index(row["environment"]),
-        policy=row["policy"], pinned_id=row["pin"], pinned=(row["major"], row["minor"], row["patch"]),
+        policy=row["policy"], pinned_id=row["pin"], pinned=(row["major"], row["minor"], row["patch"], row["candidate"]),
         rate=row["rate"], burst=row["burst"], concurrency=row["concurrency"], quota=row["quota"],
         networks=networks.parse(row["networks"]),
     )  # fmt: skip
@@ -198,7 +199,8 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
     return Version(
         id=version.pk,
         number=version.number,
-        order=(version.major, version.minor, version.patch),
+        order=version.precedence,
+        is_candidate=version.is_candidate,
         is_deprecated=version.state == ModelVersion.State.DEPRECATED,
         is_suspended=version.suspended_at is not None,
         is_retired=version.state == ModelVersion.State.RETIRED,

@@ -6,7 +6,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from marketplace.accounts.models import Team
-from marketplace.accounts.resources import SLUG
+from marketplace.accounts.resources import SLUG, StrictParameters
 
 
 class TeamRow(serializers.ModelSerializer):
@@ -25,17 +25,17 @@ class Myself(serializers.Serializer):
     roles = serializers.ListField(child=serializers.CharField())
 
 
-class Me(viewsets.ViewSet):
+class Me(StrictParameters, viewsets.ViewSet):
     """The person who asks: teams and marketplace roles, as they are now."""
 
     @extend_schema(responses=Myself, operation_id="me")
-    def list(self, request):
+    def retrieve(self, request):
         user = request.user
         facts = {"teams": user.teams().select_related("business_unit"), "roles": sorted(user.roles())}
         return Response(Myself({"username": user.username, "display_name": str(user), **facts}).data)
 
 
-class Teams(ListModelMixin, RetrieveModelMixin, viewsets.GenericViewSet):
+class Teams(StrictParameters, ListModelMixin, RetrieveModelMixin, viewsets.GenericViewSet):
     """Everybody in the company may know which teams there are."""
 
     queryset = Team.objects.select_related("business_unit")

@@ -35,8 +35,10 @@ def once(handler):
         key = request.headers.get(HEADER)
         if not key:
             return handler(request, *args, **kwargs)
+        if not (key.isascii() and key.isprintable()):
+            raise Invalid(f"The {HEADER} has characters that are not printable ASCII.", field=HEADER)
         if len(key) > LONGEST:
-            raise Invalid(f"The {HEADER} is longer than {LONGEST} characters.")
+            raise Invalid(f"The {HEADER} is longer than {LONGEST} characters.", field=HEADER)
         return _once(handler, request, key, *args, **kwargs)
 
     return answer
@@ -76,7 +78,7 @@ def _claim(user, key, sent):
     except IntegrityError:
         claim = IdempotentAnswer.objects.get(user=user, key=key)
     if claim.request_sha256 != sent:
-        raise Invalid(f"This {HEADER} was used for another request.", remedy="Make a new key for each act.")
+        raise Invalid(f"This {HEADER} was used for another request.", field=HEADER, remedy="Make a new key for each act.")
     return claim, False
 
 

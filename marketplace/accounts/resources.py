@@ -3,18 +3,56 @@
 A resource holds no rules. A custom move is an @action that calls its verb; business answers fly past, to lib.problems.
 """
 
+from types import SimpleNamespace
+
+from django_filters import MultipleChoiceFilter
 from rest_framework import serializers, viewsets
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response
 
 from marketplace.accounts.idempotency import once
+from marketplace.lib.filters import Filters
 from marketplace.lib.serializers import ProseField
 
 SLUG = "[-a-zA-Z0-9_]+"
 NUMBER = "[0-9]{1,18}"
 
 
-class Resource(viewsets.GenericViewSet):
+class JSONOnly(DefaultContentNegotiation):
+    """The Accept header alone chooses: `format` in a query is a parameter like any other."""
+
+    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)
+
+
+class StrictParameters:
+    """A view set that refuses query parameters it does not know, and those of one value that come twice."""
+
+    content_negotiation_class = JSONOnly
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        known = self._parameters()
+        wrong = {name: problem for name, values in request.query_params.lists() if (problem := _parameter_problem(name, values, known))}
+        if wrong:
+            raise serializers.ValidationError(wrong, code="unknown")
+
+    def _parameters(self):
+        """{name: may it come several times?} of what the action takes in the query."""
+        if self.action != "list" or not hasattr(self, "paginator"):
+            return {}
+        paging = {parameter["name"]: False for parameter in self.paginator.get_schema_operation_parameters(self)} if self.paginator else {}
+        filters = Filters().get_filterset_class(self, self.queryset)
+        return paging | {name: isinstance(kind, MultipleChoiceFilter) for name, kind in (filters.base_filters if filters else {}).items()}
+
+
+def _parameter_problem(name, values, known):
+    if name not in known:
+        return [f"There is no such parameter here. There are: {', '.join(known)}." if known else "No parameter is taken here."]
+    return ["It may be given once."] if len(values) > 1 and not known[name] else None
+
+
+class Resource(StrictParameters, viewsets.GenericViewSet):
     """`queryset` has `visible_to` and the joins its serializer needs."""
 
     lookup_value_regex = NUMBER
@@ -53,6 +91,12 @@ class Visible(serializers.SlugRelatedField):
 
     def get_queryset(self):
         return super().get_queryset().visible_to(self.context["request"].user)
+
+    def to_internal_value(self, data):
+        is_number = isinstance(data, int) and not isinstance(data, bool)
+        if is_number != (self.slug_field == "id"):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class Reason(serializers.Serializer):

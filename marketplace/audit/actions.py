@@ -13,6 +13,7 @@ from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.lib import requestid, signing
 from marketplace.lib.background import enqueue
 from marketplace.lib.canonical import canonical, digest
+from marketplace.lib.limits import PROSE, require_text
 
 SEQUENCER_LOCK = 7_310_001
 # What may not wait for the periodic checkpoint (reliability.md §2.9: approvals, role changes, statement closes).
@@ -22,8 +23,9 @@ WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "st
 def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> AuditEvent:
     """Append one event in the caller's transaction: if this row fails, the act fails.
 
-    `detail` holds plain JSON values, no secrets and no floats.
+    `detail` holds plain JSON values, no secrets and no floats. Raises Invalid when the reason is too long.
     """
+    require_text("reason", reason, PROSE)
     event = AuditEvent(
         at=timezone.now(),
         actor=by,

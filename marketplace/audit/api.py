@@ -1,10 +1,10 @@
 """The record in the REST API: one's own acts; everything for auditors and those who oversee. Nobody writes here."""
 
-import django_filters
 from rest_framework import serializers
 
 from marketplace.accounts.resources import ReadableResource
 from marketplace.audit.models import AuditEvent
+from marketplace.lib.filters import FilterSet, MomentFilter, TextFilter
 
 
 class EventRow(serializers.ModelSerializer):
@@ -22,10 +22,10 @@ class EventRow(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class EventFilter(django_filters.FilterSet):
-    actor = django_filters.CharFilter(field_name="actor__username", label="Who")
-    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From, inclusive")
-    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="To, exclusive")
+class EventFilter(FilterSet):
+    actor = TextFilter(field_name="actor__username", label="Who")
+    since = MomentFilter(field_name="at", lookup_expr="gte", label="From, inclusive")
+    until = MomentFilter(field_name="at", lookup_expr="lt", label="To, exclusive")
 
     class Meta:
         model = AuditEvent

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import pre_save
 
 
 class LibConfig(AppConfig):
@@ -6,3 +7,8 @@ class LibConfig(AppConfig):
 
     name = "marketplace.lib"
     label = "lib"
+
+    def ready(self):
+        from marketplace.lib import limits
+
+        pre_save.connect(limits.before_save, dispatch_uid="limits")

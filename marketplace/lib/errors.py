@@ -37,6 +37,12 @@ class Invalid(RuleError):
     title = "What was sent cannot be used"
 
 
+class UnknownChoice(Invalid):
+    """A question in an address asked for something that is not there (400)."""
+
+    status = 400
+
+
 class NotAllowed(BusinessAnswer):
     """This person may not do this (403)."""
 

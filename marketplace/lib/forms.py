@@ -3,7 +3,7 @@
 from django import forms
 from django.shortcuts import render
 
-from marketplace.lib import text
+from marketplace.lib import json_reader, text
 from marketplace.lib.errors import NotAllowed, RuleError
 
 
@@ -14,6 +14,24 @@ class LineField(forms.CharField):
 
     def to_python(self, value):
         return text.composed(super().to_python(value) or "")
+
+
+class JSONField(forms.JSONField):
+    """JSON in a text area, read as the API reads its bodies."""
+
+    def to_python(self, value):
+        if self.disabled or value in self.empty_values or not isinstance(value, str):
+            return super().to_python(value)
+        try:
+            return json_reader.read(value)
+        except json_reader.Malformed as error:
+            raise forms.ValidationError(str(error), code="invalid") from None
+        except json_reader.Unusable as error:
+            raise forms.ValidationError(f"{error.path}: {error.message}" if error.path else error.message, code="invalid") from None
+
+    def bound_data(self, data, initial):
+        """What was typed is shown again as it was typed."""
+        return forms.fields.InvalidJSONInput(data) if isinstance(data, str) else super().bound_data(data, initial)
 
 
 def submitted(request, form, verb):

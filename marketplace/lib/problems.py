@@ -1,23 +1,29 @@
 """problem+json (RFC 9457): every error of the REST API has one shape and names the field and the remedy."""
 
 import logging
+from itertools import islice
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
-from django.http import Http404, JsonResponse
+from django.http import Http404, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from marketplace.lib import disk, requestid
 from marketplace.lib.errors import BusinessAnswer, NoRoom
+from marketplace.lib.json_reader import TooLarge
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 # What the framework and the database say, as status, slug, title and detail. The detail never quotes the error itself.
 AWAY = (503, "away", "The marketplace cannot reach its records", "Try again in a moment; with the same Idempotency-Key nothing is done twice.")
+UNUSABLE = (422, "invalid", "What was sent cannot be used", "A value has a character or a size that cannot be kept.")
+MALFORMED = (400, "malformed", "The request cannot be read", "Its body, its address or one of its headers is not what the standards say.")
+LARGE = (413, "request-too-large", "The request is too large", "The body is longer than this address takes.")
 READ_ONLY = "25006"  # what a Postgres answers that was the primary until a moment ago
 KNOWN = {
     exceptions.ParseError: (400, "malformed", "The body cannot be read", ""),
@@ -31,10 +37,18 @@ KNOWN = {
     exceptions.NotAcceptable: (406, "not-acceptable", "Only JSON is answered", "Accept application/json."),
     exceptions.UnsupportedMediaType: (415, "media-type", "This media type is not understood", ""),
     exceptions.Throttled: (429, "too-many", "Too many requests", ""),
+    TooLarge: (413, "request-too-large", "The request is too large", ""),
+    RequestDataTooBig: LARGE,
+    SuspiciousOperation: MALFORMED,
+    BadRequest: MALFORMED,
+    MultiPartParserError: MALFORMED,
+    UnreadablePostError: MALFORMED,
     IntegrityError: (409, "conflict", "It collides with what is there", "Somebody else was first, or it is used elsewhere. Read it again, then retry."),
-    DataError: (422, "invalid", "What was sent cannot be used", "A value has a character or a size that cannot be kept."),
+    DataError: UNUSABLE,
 }
 RETRY_AFTER_S = 5
+MOST_ERRORS = 50  # that one answer lists
+OUT_OF_BOUNDS = "23514"  # a check of the database
 
 
 def is_away(error):
@@ -70,10 +84,12 @@ def _body(error, context):
         return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):
         status = 400 if context["request"].method in SAFE_METHODS else 422
-        found = list(field_errors(error.get_full_details()))
+        found = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))
         return problem(status, "invalid", "What was sent cannot be used", _summary(found), errors=found)
     if is_away(error):
         return problem(*AWAY)
+    if isinstance(error, IntegrityError) and getattr(error.__cause__, "sqlstate", "") == OUT_OF_BOUNDS:
+        return problem(*UNUSABLE, field=error.__cause__.diag.constraint_name)
     for kind, (status, slug, title, detail) in KNOWN.items():
         if isinstance(error, kind):
             return problem(status, slug, title, detail or str(error))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db import models
 from django.utils import timezone
 
+from marketplace.lib import limits
 from marketplace.lib.errors import RuleError
 
 Stateful = TypeVar("Stateful", bound=Any)
@@ -34,6 +35,8 @@ def transition(obj: Stateful, to: str, **fields: Any) -> Stateful:
         )
     if hasattr(obj, "state_since"):
         fields["state_since"] = timezone.now()
+    for name, value in fields.items():
+        limits.require_value(obj._meta.get_field(name), value)
     updated = type(obj)._base_manager.filter(pk=obj.pk, state=obj.state).update(state=to, **fields)
     if updated == 0:
         raise StaleState(f"{obj} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")

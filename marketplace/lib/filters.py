@@ -1,0 +1,133 @@
+"""What a list may be asked: filter sets that the page and the API share, strict in the same way (docs/input-limits.md).
+
+Enumerations, slugs and orders are case-blind; a value that is none of them is an error that names those there are, never "all".
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db import models
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+
+LONGEST_TEXT = 200  # characters
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class TextFilter(django_filters.CharFilter):
+    """A text as it is, of at most 200 characters unless `max_length` says otherwise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_length": LONGEST_TEXT} | kwargs)
+
+
+class SlugFilter(TextFilter):
+    """The name of something in addresses; case-blind, because slugs are lower case."""
+
+
+class IdField(forms.IntegerField):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"min_value": 1, "max_value": 2**63 - 1} | kwargs)
+
+
+class IdFilter(django_filters.NumberFilter):
+    """The number of a row."""
+
+    field_class = IdField
+
+    def get_max_validator(self) -> None:
+        """The field has its own."""
+        return None
+
+
+class TruthField(forms.NullBooleanField):
+    widget = forms.TextInput
+    VALUES = {"": None, "true": True, "false": False}
+
+    def to_python(self, value: Any) -> bool | None:
+        text = str(value or "").lower()
+        if text not in self.VALUES:
+            raise forms.ValidationError(f"“{text}” is not one of: true, false.", code="invalid_choice")
+        return self.VALUES[text]
+
+
+class TruthFilter(django_filters.BooleanFilter):
+    """true or false."""
+
+    field_class = TruthField
+
+
+class MomentField(django_filters.fields.IsoDateTimeField):
+    def clean(self, value: Any) -> Any:
+        moment = super().clean(value)
+        if moment is not None and not FIRST.year < moment.year < LAST.year:
+            raise forms.ValidationError(f"Choose a time between {FIRST.year + 1} and {LAST.year - 1}.", code="out_of_range")
+        return moment
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """A time in ISO 8601; UTC unless it says otherwise."""
+
+    field_class = MomentField
+
+
+class OrderFilter(django_filters.OrderingFilter):
+    """Fields to sort by, separated by commas, "-" for descending. The first mention of a field counts."""
+
+    def filter(self, queryset: "QuerySet[Any]", value: Any) -> "QuerySet[Any]":
+        order: dict[str, str] = {}
+        for name in value or ():
+            order.setdefault(name.lstrip("-"), name)
+        return super().filter(queryset, list(order.values()))
+
+
+CASE_BLIND = (django_filters.ChoiceFilter, django_filters.MultipleChoiceFilter, SlugFilter)
+
+
+class FilterSet(django_filters.FilterSet):
+    """The base of every filter set. With an error in it nothing is found."""
+
+    FILTER_DEFAULTS = django_filters.FilterSet.FILTER_DEFAULTS | {
+        models.CharField: {"filter_class": TextFilter},
+        models.TextField: {"filter_class": TextFilter},
+        models.BooleanField: {"filter_class": TruthFilter},
+    }
+
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(None if data is None else _lower_case(data, self.base_filters), *args, **kwargs)
+
+    @property
+    def qs(self) -> "QuerySet[Any]":
+        return self.queryset.none() if self.is_bound and self.errors else super().qs
+
+    @property
+    def form(self) -> forms.Form:
+        form: forms.Form = super().form
+        for field in form.fields.values():
+            if isinstance(field, forms.ModelMultipleChoiceField):
+                field.error_messages["invalid_choice"] = f"There is no {str(field.label).lower()} “%(value)s”."
+            elif isinstance(field, forms.ChoiceField):
+                known = ", ".join(str(value) for value, _ in field.choices if value)
+                field.error_messages["invalid_choice"] = f"“%(value)s” is not one of: {known}."
+        return form
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong with the question, for a page."""
+        return [f"{self.form.fields[name].label}: {message}" for name, messages in self.errors.items() for message in messages]
+
+
+class Filters(DjangoFilterBackend):
+    """The API's filter backend, with the same base for resources that only name their fields."""
+
+    filterset_base = FilterSet
+
+
+def _lower_case(data: Any, filters: dict[str, Any]) -> Any:
+    folded = data.copy()
+    for name, kind in filters.items():
+        if isinstance(kind, CASE_BLIND) and name in folded:
+            folded.setlist(name, [value.strip().lower() for value in data.getlist(name)])
+    return folded
