@@ -43,10 +43,12 @@ class IdFilter(django_filters.NumberFilter):
 
 
 class TruthField(forms.NullBooleanField):
+    """true, false or nothing."""
+
     widget = forms.TextInput
     VALUES = {"": None, "true": True, "false": False}
 
-    def to_python(self, value: Any) -> bool | None:
+    def to_python(self, value: Any) -> Any:
         text = str(value or "").lower()
         if text not in self.VALUES:
             raise forms.ValidationError(f"“{text}” is not one of: true, false.", code="invalid_choice")
@@ -109,7 +111,8 @@ class FilterSet(django_filters.FilterSet):
             if isinstance(field, forms.ModelMultipleChoiceField):
                 field.error_messages["invalid_choice"] = f"There is no {str(field.label).lower()} “%(value)s”."
             elif isinstance(field, forms.ChoiceField):
-                known = ", ".join(str(value) for value, _ in field.choices if value)
+                choices: Any = field.choices
+                known = ", ".join(str(value) for value, _ in choices if value)
                 field.error_messages["invalid_choice"] = f"“%(value)s” is not one of: {known}."
         return form
 

@@ -27,8 +27,9 @@ def require(row: models.Model, names: Iterable[str] | None = None) -> None:
 
 def require_fields(model: type[models.Model], **values: Any) -> None:
     """The same for values that no row holds yet: before work that grows with their size."""
+    fields = {field.name: field for field in model._meta.concrete_fields}
     for name, value in values.items():
-        require_value(model._meta.get_field(name), value)
+        require_value(fields[name], value)
 
 
 def require_value(field: "models.Field[Any, Any]", value: Any) -> None:

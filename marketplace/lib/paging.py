@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, Q
 from django.db.models.expressions import OrderBy
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -26,7 +26,7 @@ STALE = "This cursor is not of this list with these filters and this order. Leav
 class Pages(BasePagination):
     """The order of the queryset counts (field names, "-" for descending; nulls come last); the primary key settles ties."""
 
-    def paginate_queryset(self, queryset: "QuerySet[Any]", request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """The rows of the page that `request` asks for. Raises ValidationError naming `cursor` or `page_size`."""
         self.request = request
         self.order = (*(name for name in queryset.query.order_by if isinstance(name, str)), "-pk")

@@ -8,6 +8,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooB
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from psycopg.errors import CheckViolation
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
@@ -48,7 +49,6 @@ KNOWN = {
 }
 RETRY_AFTER_S = 5
 MOST_ERRORS = 50  # that one answer lists
-OUT_OF_BOUNDS = "23514"  # a check of the database
 
 
 def is_away(error):
@@ -88,7 +88,7 @@ def _body(error, context):
         return problem(status, "invalid", "What was sent cannot be used", _summary(found), errors=found)
     if is_away(error):
         return problem(*AWAY)
-    if isinstance(error, IntegrityError) and getattr(error.__cause__, "sqlstate", "") == OUT_OF_BOUNDS:
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
         return problem(*UNUSABLE, field=error.__cause__.diag.constraint_name)
     for kind, (status, slug, title, detail) in KNOWN.items():
         if isinstance(error, kind):
