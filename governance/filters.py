@@ -17,8 +17,8 @@ class ReviewFilter(FilterSet):
         fields = ["model", "version", "kind", "state"]
 
 
-class AmendmentFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter(field_name="model__slug", label="Model")
+class AmendmentFilter(FilterSet):
+    model = SlugFilter(field_name="model__slug", label="Model")
     state = django_filters.MultipleChoiceFilter(choices=Amendment.State.choices, label="State")
 
     class Meta:
