@@ -28,7 +28,7 @@ class PlanRow(serializers.ModelSerializer):
         model = Plan
         fields = [
             "id", "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "currency", "is_offered", "is_always_on",
+            "price_micros_per_1000", "currency", "is_offered",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -42,7 +42,7 @@ class PlanOffer(serializers.ModelSerializer):
         model = Plan
         fields = [
             "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "is_offered", "is_always_on",
+            "price_micros_per_1000", "is_offered",
         ]  # fmt: skip
         validators = []
         extra_kwargs = {

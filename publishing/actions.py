@@ -108,6 +108,19 @@ def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any
 
 
 @transaction.atomic
+def divide_input(by: User, version: ModelVersion, tensor: str, columns: list[str] | None) -> ModelVersion:
+    """Say what an input tensor of several values a row is: the columns of these names, or (None) one tensor, as an embedding is.
+
+    The fields of the tensor and the example are made anew. Raises Invalid when the graph takes another number of columns.
+    """
+    _hold_editable(by, version)
+    signature = signatures.divided(version.signature, version.manifest.get("graph", {}), tensor, columns)
+    questions = [question for question in version.manifest.get("questions", []) if question["tensor"] != tensor]
+    manifest = {**version.manifest, "questions": questions}
+    return _save(by, version, signature=signature, example=signatures.example_from_signature(signature), manifest=manifest)
+
+
+@transaction.atomic
 def promise_sla(by: User, version: ModelVersion, **sla: Any) -> ModelVersion:
     """Declare availability (percent), p95_ms, rps, support hours and, if it is not 30, timeout_s: what callers wait at most."""
     _hold_editable(by, version)
@@ -283,6 +296,9 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
     signature = signatures.carry_over(version.signature, found.signature)
     example = found.example or (version.example if signature == version.signature else {})
     manifest = {"flavor": found.flavor, "entry": found.entry, "graph": found.graph, "opset": found.opset, "producer": found.producer}
+    manifest |= {key: value for key in ("changes", "original", "questions") if (value := getattr(found, key))}
+    if found.changes:
+        record(by, "version.package_changed", version, changes=found.changes, original=found.original)
     contributed(version, by, Contribution.Kind.UPLOADED)
     _save(
         by, version, kind=found.format, external_url="", signature=signature,
@@ -362,6 +378,9 @@ def _package_problem(version: ModelVersion) -> str:
 def _interface_problem(version: ModelVersion) -> str:
     if not version.signature:
         return "The signature is missing."
+    if version.manifest.get("questions"):
+        asked = version.manifest["questions"][0]
+        return f"Say whether {asked['tensor']} is one tensor of {asked['width']} values, or {asked['width']} columns with names."
     try:
         signatures.validate_signature(version.signature, version.manifest.get("graph"))
         signatures.validate_example(version.signature, version.example)

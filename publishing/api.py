@@ -46,6 +46,9 @@ class Taken(serializers.Serializer):
     """What an upload became."""
 
     warnings = serializers.ListField(child=serializers.CharField())
+    changes = serializers.ListField(child=serializers.CharField(), help_text="What is different from the uploaded bytes")
+    original = serializers.ListField(child=serializers.JSONField(), help_text="The uploaded files that were replaced, with their digests")
+    questions = serializers.ListField(child=serializers.JSONField(), help_text="Inputs that are one tensor or many columns: answer with `columns`")
     artifacts = ArtifactRow(many=True)
     signature = serializers.JSONField()
 
@@ -61,6 +64,13 @@ class Interface(serializers.Serializer):
 
     signature = serializers.JSONField()
     example = serializers.JSONField()
+
+
+class Columns(serializers.Serializer):
+    """What an input tensor of several values a row is: columns of these names, or with null one tensor, as an embedding is."""
+
+    tensor = serializers.CharField(max_length=200)
+    columns = serializers.ListField(child=serializers.CharField(max_length=100), allow_null=True, allow_empty=False, max_length=512)
 
 
 class Promise(serializers.Serializer):
@@ -137,7 +147,8 @@ class Versions(GovernedVersions):
         file = self.given(Package)["file"]
         warnings = actions.upload(request.user, version, file.temporary_file_path(), file.name)
         version.refresh_from_db()
-        taken = {"warnings": warnings, "artifacts": _files(version), "signature": version.signature}
+        told = {key: version.manifest.get(key, []) for key in ("changes", "original", "questions")}
+        taken = {"warnings": warnings, **told, "artifacts": _files(version), "signature": version.signature}
         return Response(Taken(taken).data, status=201)
 
     @extend_schema(request=Endpoint, responses=VersionDetail)
@@ -153,6 +164,12 @@ class Versions(GovernedVersions):
     def interface(self, request, pk):
         """Describe what callers send and get."""
         return self.answer(actions.describe_interface(request.user, self.get_object(), **self.given(Interface)))
+
+    @extend_schema(request=Columns, responses=VersionDetail)
+    @action(detail=True, methods=["put"])
+    def columns(self, request, pk):
+        """Name the columns of an input tensor, or keep it one tensor."""
+        return self.answer(actions.divide_input(request.user, self.get_object(), **self.given(Columns)))
 
     @extend_schema(request=Promise, responses=VersionDetail)
     @action(detail=True, methods=["put"])

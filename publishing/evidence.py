@@ -35,7 +35,7 @@ def card_facts(version):
         "technical.signature": _signature_words(version.signature),
         "technical.artifact_sha256": ", ".join(f"{f.name}: {f.sha256} ({f.size} bytes)" for f in files) or version.external_url,
         "technical.dependencies": _dependencies(version),
-        "security.scan": "Static inspection passed: recognised format, allowed operators only, no external data.",
+        "security.scan": "Inspection passed: recognised format, reviewed operators only, one file.",
         "examples": f"An example request with {len(version.example.get('inputs', []))} inputs; see the API tab.",
         "changelog": version.changelog,
         "ops.sla": _sla_words(version.sla),
@@ -77,7 +77,9 @@ def _signature_problem(version):
 def _safety_summary(version, external):
     if external:
         return "Nothing is uploaded; calls leave through the gateway only."
-    return "Recognised by content; no pickle, no custom operator, no external data; nothing was executed."
+    changes = version.manifest.get("changes", [])
+    changed = f" Changed on the way in: {' '.join(changes)}" if changes else ""
+    return f"Recognised by content; no pickle, reviewed operators only, one file; it ran in a limited process, if at all.{changed}"
 
 
 def _validity_summary(version):

@@ -1,6 +1,7 @@
 """Forms of the journey."""
 
 import json
+import re
 from contextlib import suppress
 
 from django import forms
@@ -102,7 +103,10 @@ class VersionForm(forms.Form):
 class PackageForm(forms.Form):
     file = forms.FileField(
         label="Package file",
-        help_text="One .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour.",
+        help_text=(
+            "One .onnx file, or a .zip or .tar.gz of it with what lies beside it: weights in other files, or an MLflow model directory "
+            "with the ONNX flavour."
+        ),
     )
 
 
@@ -129,6 +133,31 @@ class InterfaceForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.encoder = Indented
+
+
+class ColumnsForm(forms.Form):
+    """What an input tensor of several values a row is."""
+
+    tensor = forms.CharField(widget=forms.HiddenInput)
+    kind = forms.ChoiceField(
+        choices=[("tensor", "One tensor, as an embedding or a vector is"), ("columns", "Columns, each with a meaning of its own")],
+        widget=forms.RadioSelect, label="What is it?", initial="tensor",
+    )  # fmt: skip
+    names = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), label="Names of the columns",
+        help_text="In the order of training, separated by commas or lines.",
+    )  # fmt: skip
+
+    def __init__(self, *args, tensor="", width=0, **kwargs):
+        super().__init__(*args, **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": {"tensor": tensor}} | kwargs)
+        self.tensor, self.width = tensor, width
+
+    def clean(self):
+        given = super().clean()
+        names = [name.strip() for name in re.split(r"[,\n]", given.get("names", "")) if name.strip()]
+        if given.get("kind") == "columns" and not names:
+            self.add_error("names", "Name the columns.")
+        return {"tensor": given.get("tensor", ""), "columns": names if given.get("kind") == "columns" else None}
 
 
 class SlaForm(forms.Form):

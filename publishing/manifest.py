@@ -22,4 +22,5 @@ def build_manifest(version):
         "signature": version.signature,
         "example": version.example,
         "resources": {"num_cpus": "0.1", "memory_mb": 512},
+        **{key: kept[key] for key in ("changes", "original") if kept.get(key)},
     }

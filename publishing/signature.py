@@ -107,6 +107,38 @@ def _near_one(low, high, middle):
     return max(low, 1) if low is not None else min(high, 1) if high is not None else 1
 
 
+# -- a tensor, or its columns --------------------------------------------------------------------------------------
+
+
+def divided(signature, graph, tensor, columns):
+    """The signature with the input `tensor` of the graph as columns of these names, or (None) as one tensor. Raises Invalid."""
+    known = next((known for known in graph.get("inputs", []) if known["name"] == tensor), None)
+    if known is None or len(known["shape"]) != 2:
+        raise Invalid(f"The graph has no input {tensor} of several values a row.", field="tensor")
+    width = known["shape"][1]
+    if columns is not None and width not in (-1, len(columns)):
+        raise Invalid(f"{tensor} takes {width} columns; {len(columns)} are named.", field="columns", remedy=f"Name all {width}, in order.")
+    rows, inputs = [], []
+    for row in signature["binding"]["inputs"]:
+        fields = [field for field in signature["inputs"] if field["name"] in (row["columns"] or [row["tensor"]])]
+        if row["tensor"] == tensor:
+            row, fields = {**row, "columns": columns}, _divided(fields[0], known, columns)
+        rows.append(row)
+        inputs.extend(fields)
+    made = {**signature, "inputs": inputs, "binding": {**signature["binding"], "inputs": rows}}
+    validate_signature(made, graph)
+    return made
+
+
+def _divided(pattern, tensor, columns):
+    """The fields of a tensor: itself, or its columns; what people wrote about another division of it is not kept."""
+    blank = {**pattern, "description": "", "unit": "", "minimum": None, "maximum": None, "enum": None, "default": None, "format": None}
+    blank |= {"datatype": tensor["datatype"], "required": True}
+    if columns is None:
+        return [{**blank, "name": tensor["name"], "shape": tensor["shape"]}]
+    return [{**blank, "name": name, "shape": [-1]} for name in columns]
+
+
 # -- keeping what people wrote -------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from publishing import actions, steps
 from publishing.forms import (
     CardForm,
     ChangelogForm,
+    ColumnsForm,
     DeprecateForm,
     EntryForm,
     ExternalForm,
@@ -127,17 +128,24 @@ def package(request, slug, number):
 def interface(request, slug, number):
     """What callers send and get, an example, and the service level that is promised."""
     version = _own_version(request, slug, number)
-    promising = "sla" in request.POST
-    form = InterfaceForm(None if promising else request.POST or None, initial=InterfaceForm.of(version))
+    promising, dividing = "sla" in request.POST, "tensor" in request.POST
+    form = InterfaceForm(None if promising or dividing else request.POST or None, initial=InterfaceForm.of(version))
     sla_form = SlaForm(request.POST if promising else None, initial=version.sla)
+    questions = _questions(request, version)
     if promising:
         done, _ = submitted(request, sla_form, lambda **sla: actions.promise_sla(request.user, version, **sla))
+    elif dividing:
+        asked = next((question for question in questions if question.is_bound), ColumnsForm(request.POST))
+        done, _ = submitted(request, asked, lambda **data: actions.divide_input(request.user, version, **data))
+        if done:
+            messages.success(request, "The interface is laid out anew. Check names and example.")
+            return _next(version, "interface")
     else:
         done, _ = submitted(request, form, lambda **data: actions.describe_interface(request.user, version, **data))
     if done:
         messages.success(request, "Kept.")
         return _next(version, "card" if version.sla else "interface")
-    return _show_step(request, version, "interface", form, sla_form=sla_form, signature=version.signature)
+    return _show_step(request, version, "interface", form, sla_form=sla_form, signature=version.signature, questions=questions)
 
 
 def card(request, slug, number):
@@ -247,6 +255,12 @@ def _required_reviews(version):
     if version.risk_tier in ("", "prohibited"):
         return []
     return [{"label": Review.Kind(kind).label, "days": days} for kind, days in policies.required_reviews(version)]
+
+
+def _questions(request, version):
+    """A form for each input that is one tensor or many columns; the one that was answered is bound."""
+    asked = version.manifest.get("questions", [])
+    return [ColumnsForm(request.POST if request.POST.get("tensor") == question["tensor"] else None, **question) for question in asked]
 
 
 def _own_versions(request):

@@ -17,12 +17,18 @@ class BusinessAnswer(Exception):
     def __init__(self, message: str, *, field: str | None = None, remedy: str = "", ask: str = "") -> None:
         super().__init__(message)
         self.message, self.field, self.remedy, self.ask = message, field, remedy, ask
+        self.problems: list[dict[str, str]] = []  # where several things are wrong: {"message", "code", "remedy"} of each
 
     @property
     def sentence(self) -> str:
         """The message with its remedy and who can help, as one text."""
         parts = [self.message, self.remedy, f"Ask {self.ask}." if self.ask else ""]
         return " ".join(part for part in parts if part)
+
+    @property
+    def sentences(self) -> list[str]:
+        """One text for each thing that is wrong, where a form shows them one below the other."""
+        return [self.sentence]
 
 
 class RuleError(BusinessAnswer):

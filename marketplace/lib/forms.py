@@ -46,7 +46,7 @@ def submitted(request, form, verb):
     except NotAllowed:
         raise
     except RuleError as problem:
-        form.add_error(problem.field if problem.field in form.fields else None, problem.sentence)
+        form.add_error(problem.field if problem.field in form.fields else None, problem.sentences)
         return False, None
 
 

@@ -81,6 +81,7 @@ def _body(error, context):
         error = NoRoom("The marketplace's disk is full, so this was not kept.", remedy="Send it again later.", ask="the operators")
     if isinstance(error, BusinessAnswer):
         members = {"field": error.field, "remedy": error.remedy, "ask": error.ask}
+        members["errors"] = [{"field": error.field, **one} for one in error.problems]
         return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):
         status = 400 if context["request"].method in SAFE_METHODS else 422

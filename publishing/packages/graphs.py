@@ -1,13 +1,17 @@
-"""Judging an ONNX graph without running it: size, domains, operators, external data, and what goes in and out."""
+"""Reading an ONNX graph: what it holds, what goes in and out, what had to be changed so that it can be served.
 
-from collections import Counter
+Everything that is wrong with a file is told at once, each problem with a remedy for the tool that wrote it.
+"""
+
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import onnx
 from onnx import TensorProto
 
-from . import limits
-from .refusals import SKLEARN, Refusal, printable, refuse_content
+from . import limits, mending, operators, producers, weights
+from .census import Census
+from .refusals import Problem, Refusal, printable, refuse_content
 
 # ONNX element type → Open Inference Protocol datatype. Types that are missing here are refused with a remedy.
 DATATYPES = {
@@ -20,11 +24,11 @@ DATATYPES = {
     TensorProto.INT16: "INT16",
     TensorProto.INT32: "INT32",
     TensorProto.INT64: "INT64",
+    TensorProto.FLOAT16: "FP16",
     TensorProto.FLOAT: "FP32",
     TensorProto.DOUBLE: "FP64",
     TensorProto.STRING: "BYTES",
 }
-DYNAMIC = "Export it with a dynamic first axis, for example FloatTensorType([None, 4]) or dynamic_axes={'X': {0: 'batch'}}."
 
 
 @dataclass(frozen=True)
@@ -46,35 +50,36 @@ class Graph:
     producer: str
     metadata: dict = field(default_factory=dict)
     nodes: int = 0
+    labels: dict = field(default_factory=dict)  # output → the class labels of its columns
 
     def as_data(self):
         sides = {side: [_tensor_data(tensor) for tensor in getattr(self, side)] for side in ("inputs", "outputs")}
         return sides | {"opset": self.opset, "producer": self.producer, "nodes": self.nodes}
 
 
-def read_graph(path, name):
-    """The Graph of the ONNX file at `path`. Raises Refusal with a sentence that names `name`."""
-    size = path.stat().st_size
-    if size > limits.ONNX_BYTES:
+@dataclass(frozen=True)
+class Reading:
+    """A graph that can be served.
+
+    changes   sentences that say what is different from the uploaded file; [] when nothing is
+    content   the changed file's bytes; None when nothing is
+    merged    names of the files beside the graph, whose weights are inside it now
+    """
+
+    graph: Graph
+    changes: list
+    content: bytes | None
+    merged: list
+
+
+def parse(path, name):
+    """The ModelProto in the file at `path`. Raises Refusal."""
+    if path.stat().st_size > limits.ONNX_BYTES:
         raise Refusal(
             f"{printable(name)} is larger than 512 MiB.",
             "size",
             "Quantise the model, or host it yourself and register it as an external endpoint.",
         )
-    model = _parsed(path, name)
-    check_contents(model, name)
-    check_operators(model, name)
-    return Graph(
-        inputs=_tensors(model.graph, "input"),
-        outputs=_tensors(model.graph, "output"),
-        opset={item.domain: item.version for item in model.opset_import},
-        producer=f"{_text(model.producer_name)} {_text(model.producer_version)}".strip()[:100],
-        metadata={_text(item.key): _text(item.value) for item in model.metadata_props},
-        nodes=len(model.graph.node),
-    )
-
-
-def _parsed(path, name):
     model = onnx.ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
@@ -83,155 +88,233 @@ def _parsed(path, name):
     return model
 
 
-def check_contents(model, name):
-    """Refuses what the checker lets pass: foreign domains, functions, training graphs, external data, sheer numbers."""
-    census = Census()
-    census.take(model.graph, depth=0)
-    domains = census.domains | {item.domain for item in model.opset_import}
-    foreign = sorted(domains - limits.ONNX_DOMAINS)
-    if census.custom or foreign:
-        operator, domain = (sorted(census.custom) or [("", foreign[0])])[0]
-        raise custom_operator(name, operator, domain)
-    if model.functions or model.training_info:
-        what = "local functions" if model.functions else "a training graph"
-        raise Refusal(
-            f"{printable(name)} contains {what}, which cannot be reviewed as one graph.",
-            "functions",
-            "Inline them: onnx.inliner.inline_local_functions(model).",
-        )
-    if census.external:
-        raise external_data(name, sorted(census.external)[0])
-    if census.counts["nodes"] > limits.ONNX_NODES or census.counts["tensors"] > limits.ONNX_TENSORS:
-        raise Refusal(
-            f"{printable(name)} has more than 200 000 nodes or 50 000 tensors.", "too-many-nodes", "Simplify the graph, or split the model."
-        )
+def places_beside(model):
+    """The files that the graph keeps weights in, as it spells them."""
+    return weights.locations(Census.of(model).external)
 
 
-def check_operators(model, name):
-    """Runs ONNX's own checker with shape inference; its complaint becomes a sentence."""
+def read_graph(model, name, companions=None):
+    """The Reading of a parsed model that its sender calls `name`. Raises Refusal with every problem that was found.
+
+    companions: location → path of the files that were sent with it.
+    """
+    return _Reader(model, name, companions or {}).read()
+
+
+class _Reader:
+    """One reading: collects problems and changes on its way through the model."""
+
+    def __init__(self, model, name, companions):
+        self.model, self.name, self.companions = model, name, companions
+        self.producer = producers.producer_of(model)
+        self.problems, self.changes, self.merged, self.labels = [], [], [], {}
+
+    def read(self):
+        metadata = {_text(item.key): _text(item.value) for item in self.model.metadata_props}
+        census = Census.of(self.model)
+        self._check_numbers(census)
+        self._take_weights(census)
+        self._mend()
+        census = Census.of(self.model)
+        self._check_numbers(census)
+        self.problems += operators.problems(
+            census, self.name, self.producer, {(function.domain, function.name) for function in self.model.functions}
+        )
+        inputs, outputs = self._tensors("input"), self._tensors("output")
+        self._check()
+        self._try(inputs)
+        if self.problems:
+            raise Refusal.of(self.problems)
+        graph = Graph(
+            inputs=[tensor for tensor, _ in inputs],
+            outputs=[tensor for tensor, _ in outputs],
+            opset={item.domain: item.version for item in self.model.opset_import},
+            producer=str(self.producer)[:100],
+            metadata=metadata,
+            nodes=len(self.model.graph.node),
+            labels=mending.class_labels(self.model.graph) | self.labels,
+        )
+        content = self.model.SerializeToString() if self.changes else None
+        return Reading(graph, self.changes, content, self.merged)
+
+    def _check_numbers(self, census):
+        if census.counts["nodes"] > limits.ONNX_NODES or census.counts["tensors"] > limits.ONNX_TENSORS:
+            message = f"{printable(self.name)} has more than 200 000 nodes or 50 000 tensors."
+            raise Refusal(message, "too-many-nodes", "Simplify the graph, or split the model.")
+
+    def _take_weights(self, census):
+        """Merges the weights that lie beside the graph."""
+        line = producers.one_file(self.producer)
+        if census.confused:
+            reason = f"the tensor {printable(census.confused[0])} holds its values and names a file as well"
+            self.problems.append(weights.misplaced(self.name, reason, line))
+        elif census.external and not self.companions and len(weights.locations(census.external)) == 1 and _is_near_by(census.external):
+            location = weights.locations(census.external).pop()
+            self.problems.append(weights.missing_file(self.name, location, line))
+        elif census.external:
+            try:
+                self.merged = weights.merge(census.external, self.companions)
+                self.changes.append(f"Weights from {_listed(self.merged)} were merged into the one file.")
+            except weights.Misplaced as wrong:
+                self.problems.append(weights.misplaced(self.name, str(wrong), line))
+
+    def _mend(self):
+        """What can be changed without changing an answer."""
+        self._note(mending.drop_training(self.model))
+        try:
+            self.model, sentence = mending.inline_functions(self.model)
+            self._note(sentence)
+        except Refusal as refusal:
+            self.problems += refusal.problems
+        for sentence in mending.tidy_domains(self.model):
+            self._note(sentence)
+        self.labels, sentences = mending.drop_zipmaps(self.model)
+        for sentence in sentences:
+            self._note(sentence)
+
+    def _note(self, sentence):
+        if sentence:
+            self.changes.append(sentence)
+
+    def _tensors(self, side):
+        """[(Tensor, its fixed first size or None)] of the graph's inputs or outputs that a call can carry."""
+        constants = {tensor.name for tensor in self.model.graph.initializer}
+        values = [value for value in getattr(self.model.graph, side) if side == "output" or value.name not in constants]
+        if not values:
+            self.problems.append(Problem(f"The ONNX graph has no {side}.", "signature", "Export the model again."))
+        found = []
+        for value in values:
+            try:
+                found.append(_tensor(value, side, self.producer))
+            except Refusal as refusal:
+                self.problems += refusal.problems
+        return found
+
+    def _check(self):
+        """ONNX's own checker with shape inference; its complaint becomes a sentence."""
+        if self.model.functions or any(problem.code == "external-data" for problem in self.problems):
+            return  # it would complain of the same, or unfold functions without end
+        try:
+            with _checkable(self.model):
+                onnx.checker.check_model(self.model, full_check=True)
+        except MemoryError:
+            raise
+        except Exception as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
+            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            if any(problem.code == "custom-operator" for problem in self.problems) and "op" in reason.lower():
+                return  # it complains of the same operator
+            message = f"{printable(self.name)} is not a valid ONNX model: {reason}"
+            remedy = "Run `onnx.checker.check_model(model, full_check=True)` where you export it."
+            self.problems.append(Problem(message, "invalid-onnx", remedy))
+
+    def _try(self, inputs):
+        """Loads the graph in the engine's own ONNX Runtime, and frees a batch that is fixed."""
+        fixed = [(tensor, size) for tensor, size in inputs if size is not None]
+        if self.problems:
+            self.problems += [_fixed_batch(self.producer, inputs, fixed, "")] if fixed else []
+            return
+        from . import runtime  # it is not needed to say no
+
+        try:
+            loaded = runtime.session(self.model.SerializeToString())
+        except runtime.CannotRun as wrong:
+            self.problems.append(_cannot_run(self.name, self.producer, self.model, str(wrong)))
+            return
+        if fixed:
+            trial = runtime.free_batch(self.model, loaded)
+            if trial.model is None:
+                self.problems.append(_fixed_batch(self.producer, inputs, fixed, trial.reason))
+                return
+            self.model = trial.model
+            size = fixed[0][1]
+            self._note(
+                f"The first dimension, fixed to {size}, was freed for batches: with {size} and {limits.TRIAL_ROWS * size} rows "
+                "the graph gives row by row the answers that it gave before."
+            )
+
+
+@contextmanager
+def _checkable(model):
+    """Within it, operators that only ONNX Runtime has in the standard domain bear its own, which the checker leaves alone."""
+    nodes = [node for node in model.graph.node if not node.domain and node.op_type in operators.REVIEWED_IN_STANDARD]
+    added = bool(nodes) and all(entry.domain != operators.RUNTIME for entry in model.opset_import)
+    if added:
+        model.opset_import.append(onnx.helper.make_opsetid(operators.RUNTIME, 1))
+    for node in nodes:
+        node.domain = operators.RUNTIME
     try:
-        onnx.checker.check_model(model, full_check=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        yield
+    finally:
+        for node in nodes:
+            node.domain = ""
+        if added:
+            del model.opset_import[-1]
+
+
+def _cannot_run(name, producer, model, reason):
+    """The problem of a graph that the engine's ONNX Runtime does not load."""
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    remedy = producers.older(producer, opset - 1) if opset > limits.ONNX_OPSET_COMMON else "Export the model with other operators."
+    return Problem(f"ONNX Runtime cannot load {printable(name)}: {reason}", "engine", remedy)
+
+
+def _fixed_batch(producer, inputs, fixed, reason):
+    tensor, size = fixed[0]
+    tried = f" Freeing it was tried, but {reason}." if reason else ""
+    message = f"The first dimension of the input {printable(tensor.name)} is fixed to {size}; calls come in batches of any size.{tried}"
+    return Problem(message, "signature", producers.free_batch(producer, [tensor for tensor, _ in inputs]))
+
+
+def _tensor(value, side, producer):
+    """(Tensor, fixed first size or None) of a graph input or output. Raises Refusal for what Open Inference cannot carry."""
+    name, kind = _text(value.name), value.type.WhichOneof("value")
+    if kind == "sequence_type":
+        if value.type.sequence_type.elem_type.WhichOneof("value") == "map_type":
+            raise _no_map(name, side, producer)
         raise Refusal(
-            f"{printable(name)} is not a valid ONNX model: {reason}",
-            "invalid-onnx",
-            "Run onnx.checker.check_model(model, full_check=True) where you export it.",
-        ) from error
-
-
-class Census:
-    """Counts nodes and tensors of a graph and its subgraphs, and notes foreign operators and external data."""
-
-    def __init__(self):
-        self.counts, self.domains, self.custom, self.external = Counter(), set(), set(), set()
-
-    def take(self, graph, depth):
-        if depth > limits.ONNX_DEPTH:
-            raise Refusal("The ONNX graph nests subgraphs more than 16 deep.", "too-many-nodes", "Simplify the graph.")
-        for tensor in graph.initializer:
-            self.take_tensor(tensor)
-        for sparse in graph.sparse_initializer:
-            self.take_sparse(sparse)
-        for node in graph.node:
-            self.take_node(node, depth)
-
-    def take_node(self, node, depth):
-        self.counts["nodes"] += 1
-        self.domains.add(node.domain)
-        if node.domain not in limits.ONNX_DOMAINS:
-            self.custom.add((node.op_type, node.domain))
-        for attribute in node.attribute:
-            self.take_attribute(attribute, depth)
-
-    def take_attribute(self, attribute, depth):
-        for tensor in [*_present(attribute, "t"), *attribute.tensors]:
-            self.take_tensor(tensor)
-        for sparse in [*_present(attribute, "sparse_tensor"), *attribute.sparse_tensors]:
-            self.take_sparse(sparse)
-        for graph in [*_present(attribute, "g"), *attribute.graphs]:
-            self.take(graph, depth + 1)
-
-    def take_sparse(self, sparse):
-        self.take_tensor(sparse.values)
-        self.take_tensor(sparse.indices)
-
-    def take_tensor(self, tensor):
-        self.counts["tensors"] += 1
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            places = [item.value for item in tensor.external_data if item.key == "location"]
-            self.external.add(places[0] if places else tensor.name)
-
-
-def _present(message, field):
-    return [getattr(message, field)] if message.HasField(field) else []
-
-
-def custom_operator(name, operator, domain):
-    what = f"the custom operator {printable(operator)} of the domain" if operator else "operators of the domain"
-    return Refusal(
-        f"{printable(name)} uses {what} {printable(domain)}. Only the standard ONNX operators are served, because custom ones are code.",
-        "custom-operator",
-        "Export the model with standard operators (domains ai.onnx and ai.onnx.ml), and do other pre-processing in the caller.",
-    )
-
-
-def external_data(name, location):
-    return Refusal(
-        f"{printable(name)} keeps weights in another file ({printable(location)}). The marketplace accepts models that are one file.",
-        "external-data",
-        "Save it as one file: onnx.save(onnx.load('model.onnx'), 'single.onnx', save_as_external_data=False).",
-    )
-
-
-def _tensors(graph, side):
-    constants = {tensor.name for tensor in graph.initializer}
-    values = [value for value in getattr(graph, side) if side == "output" or value.name not in constants]
-    if not values:
-        raise Refusal(f"The ONNX graph has no {side}.", "signature", "Export the model again.")
-    return [_tensor(value, side) for value in values]
-
-
-def _tensor(value, side):
-    """The Tensor of a graph input or output, refusing the kinds that Open Inference cannot carry."""
-    kind = value.type.WhichOneof("value")
-    if side == "output" and kind in ("sequence_type", "map_type"):
-        raise Refusal(
-            f"The output {printable(value.name)} is a list of dictionaries (ZipMap); the inference protocol carries tensors only.",
-            "zipmap",
-            SKLEARN,
+            f"The {side} {printable(name)} is a sequence of tensors; a call carries single tensors.",
+            "sequence",
+            producers.no_sequence(producer, name) if side == "output" else "Take one tensor, with the parts along its second axis.",
         )
+    if kind == "map_type":
+        raise _no_map(name, side, producer)
     if kind != "tensor_type":
+        words = {"optional_type": "optional", "sparse_tensor_type": "a sparse tensor"}.get(kind, "not a tensor")
         raise Refusal(
-            f"The {side} {printable(value.name)} is not a tensor.", "signature", "Export the model with tensors as inputs and outputs."
+            f"The {side} {printable(name)} is {words}; a call carries plain tensors.",
+            "signature",
+            "Export the model with tensors as inputs and outputs.",
         )
     tensor = value.type.tensor_type
     if tensor.elem_type not in DATATYPES:
-        type_name = TensorProto.DataType.Name(tensor.elem_type)
+        type_name = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "unknown"
         raise Refusal(
-            f"The {side} {printable(value.name)} has the type {type_name}, which is not served.",
+            f"The {side} {printable(name)} has the type {type_name}, which the protocol of calls does not have.",
             "signature",
-            "Add a Cast to float32 at the edge of the graph.",
+            producers.other_type(producer, name, type_name),
         )
-    return Tensor(_text(value.name), DATATYPES[tensor.elem_type], _shape(tensor, value.name, side))
+    shape, first = _shape(tensor, name, side)
+    return Tensor(name, DATATYPES[tensor.elem_type], shape), first
+
+
+def _no_map(name, side, producer):
+    message = f"The {side} {printable(name)} maps labels to numbers; a call carries tensors only."
+    remedy = producers.no_map(producer, name) if side == "output" else "Take one tensor with a column for each key, in a fixed order."
+    return Refusal(message, "zipmap", remedy)
 
 
 def _shape(tensor, name, side):
-    """The shape with -1 for free dimensions; the first must be free, because it is the batch."""
+    """(shape with -1 for free dimensions and for the batch, the first size if an input fixes it)."""
     if not tensor.HasField("shape") or not tensor.shape.dim:
         if side == "output":
-            return (-1,)
-        raise Refusal(f"The {side} {printable(name)} has no shape with a batch dimension.", "signature", DYNAMIC)
-    dims = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in tensor.shape.dim)
-    if dims[0] != -1 and side == "input":
+            return (-1,), None
         raise Refusal(
-            f"The first dimension of the input {printable(name)} is fixed to {dims[0]}; calls come in batches of any size.",
+            f"The input {printable(name)} has no shape with a batch dimension: it is one value for all rows.",
             "signature",
-            DYNAMIC,
+            "Make it a constant of the graph, or give it one value for each row.",
         )
-    return (-1, *dims[1:])
+    dims = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in tensor.shape.dim)
+    return (-1, *dims[1:]), dims[0] if dims[0] != -1 and side == "input" else None
 
 
 def _text(value):
@@ -239,6 +322,18 @@ def _text(value):
     if not isinstance(value, str):
         raise Refusal("The ONNX file has names that are not UTF-8 text.", "invalid-onnx", "Export the model again with plain names.")
     return value
+
+
+def _is_near_by(tensors):
+    """True when the weights were meant to lie beside the graph, so that sending them too is the remedy."""
+    return all(
+        "/" not in location and "\\" not in location and ".." not in location and location for location in weights.locations(tensors)
+    )
+
+
+def _listed(names):
+    shown = ", ".join(printable(name) for name in names[:3])
+    return f"{shown} and {len(names) - 3} more files" if len(names) > 3 else shown
 
 
 def _tensor_data(tensor):

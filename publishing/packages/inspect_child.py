@@ -15,7 +15,7 @@ def main(path, name, quarantine):
     path = Path(path)
     confinement.limit_process(path.stat().st_size)
     confinement.leave_network()
-    from . import contents  # after the limits: importing onnx takes most of the memory
+    from . import contents, runtime  # noqa: F401  # after the limits: onnx and ONNX Runtime take most of the memory
 
     confinement.forbid_acts()
     try:

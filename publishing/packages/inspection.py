@@ -19,14 +19,30 @@ TRY_AGAIN = "Check that the file opens where you made it, and upload it again."
 
 
 class Refused(Invalid):
-    """The upload cannot become a version. `code` is stable; the message is for people."""
+    """The upload cannot become a version. `code` is stable; the message is for people.
+
+    problems: everything that was found, [{"message", "code", "remedy"}]; message, code and remedy are the first one's.
+    """
 
     slug = "package-refused"
     title = "This package was refused"
 
-    def __init__(self, message, code, remedy=""):
+    def __init__(self, message, code, remedy="", problems=()):
         super().__init__(message, field="file", remedy=remedy)
         self.code = code
+        self.problems = list(problems) or [{"message": message, "code": code, "remedy": remedy}]
+
+    @property
+    def sentences(self):
+        """One sentence with its remedy for each problem."""
+        return [f"{problem['message']} {problem['remedy']}".strip() for problem in self.problems]
+
+    @property
+    def sentence(self):
+        if len(self.problems) == 1:
+            return self.sentences[0]
+        numbered = " ".join(f"({number}) {sentence}" for number, sentence in enumerate(self.sentences, 1))
+        return f"{len(self.problems)} things stand against this package. {numbered}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,9 @@ class Inspection:
     opset: dict
     producer: str
     warnings: list = field(default_factory=list)
+    questions: list = field(default_factory=list)  # [{"tensor", "width"}]: one tensor, or so many columns without names?
+    changes: list = field(default_factory=list)  # sentences: what is different from the uploaded bytes, and why
+    original: list = field(default_factory=list)  # [{"name", "sha256", "size"}] of the uploaded files that were replaced
     quarantine: Path | None = None
 
     def close(self):

@@ -21,9 +21,9 @@ ONNX_BYTES = 512 * MIB  # a checker needs about three times the file in memory
 ONNX_NODES = 200_000
 ONNX_TENSORS = 50_000
 ONNX_DEPTH = 16
-ONNX_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
-COLUMNS = 256  # wider inputs stay one tensor: nobody fills in 784 fields
+
+COLUMNS = 32  # wider inputs without names stay one tensor until the publisher says what they are
 EXAMPLE_ROWS = 10
 
 CHILD_SECONDS = 60
@@ -33,3 +33,10 @@ CHILD_MEMORY = 1 * GIB
 CHILD_MEMORY_PER_BYTE = 5
 CHILD_MEMORY_MOST = 4 * GIB
 CHILD_REPLY_BYTES = 4 * MIB
+
+PROBLEMS = 10  # told at once
+TRIAL_ROWS = 3
+TRIAL_FREE_SIZES = (4, 16, 64)  # tried in turn for free dimensions other than the batch
+ONNX_OPSET_COMMON = 21  # exporters write at least this one; above it, an older one is the first thing to try
+TRIAL_RESHAPES = 200
+TRIAL_SMALL = 64  # elements; larger constants are weights, not shapes

@@ -4,9 +4,9 @@ import json
 
 import yaml
 
-from . import limits
-from .naming import Column
-from .refusals import SKLEARN, Refusal, printable
+from . import conversions, limits
+from .naming import AS_TENSOR, Column
+from .refusals import Refusal, printable
 
 # MLflow column type → (OIP datatype, format)
 COLUMN_TYPES = {
@@ -55,7 +55,9 @@ def onnx_entry(mlmodel):
     flavors = mlmodel.get("flavors") if isinstance(mlmodel, dict) else None
     if not isinstance(flavors, dict) or not isinstance(flavors.get("onnx"), dict):
         raise Refusal(
-            f"MLmodel has no ONNX flavour, only: {_names(flavors)}.", "flavor", f"{SKLEARN} Or save it with mlflow.onnx.save_model."
+            f"MLmodel has no ONNX flavour, only: {_names(flavors)}.",
+            "flavor",
+            conversions.of_flavor(flavors if isinstance(flavors, dict) else {}),
         )
     loader = (flavors.get("python_function") or {}).get("loader_module", "mlflow.onnx")
     strange = set(flavors) - {"onnx", "python_function"}
@@ -77,8 +79,11 @@ def onnx_entry(mlmodel):
     return entry
 
 
-def columns(mlmodel, side):
-    """The signature's columns as tensor → [Column]; {} when MLmodel has none for this side ("inputs" or "outputs")."""
+def columns(mlmodel, side, tensors):
+    """The signature's columns as tensor → [Column] or AS_TENSOR; {} when MLmodel has none for this side ("inputs" or "outputs").
+
+    tensors: those of the graph; a signature of one array does not name it.
+    """
     signature = mlmodel.get("signature")
     text = signature.get(side) if isinstance(signature, dict) else None
     if not text:
@@ -87,7 +92,8 @@ def columns(mlmodel, side):
     if not isinstance(specs, list) or not all(isinstance(spec, dict) for spec in specs):
         raise Refusal("The signature in MLmodel is not a list of columns.", "mlmodel", "Save the model again with a signature.")
     if any(spec.get("type") == "tensor" for spec in specs):
-        return {spec["name"]: [Column(spec["name"])] for spec in specs if _names_a_scalar(spec)}
+        only = tensors[0].name if len(tensors) == 1 == len(specs) else None
+        return dict(_of_tensor(spec, spec.get("name") or only) for spec in specs if isinstance(spec.get("name") or only, str))
     return {"": [_column(spec) for spec in specs]}
 
 
@@ -97,7 +103,9 @@ def example_rows(value, names):
     names: the signature's input names, used for examples that are plain rows.
     """
     if isinstance(value, dict):
-        value = value.get("dataframe_split") or value.get("dataframe_records") or value.get("inputs") or value
+        value = value.get("dataframe_split") or value.get("dataframe_records") or value.get("inputs") or value.get("instances") or value
+    if isinstance(value, list) and value and len(names) == 1 and not isinstance(value[0], dict):
+        return {names[0]: value[: limits.EXAMPLE_ROWS]}
     if isinstance(value, dict) and {"columns", "data"} <= set(value):
         return _from_rows(value["data"], value["columns"])
     if isinstance(value, dict):
@@ -143,9 +151,10 @@ def _column(spec):
     return Column(spec["name"], datatype, bool(spec.get("required", True)), form)
 
 
-def _names_a_scalar(spec):
-    shape = (spec.get("tensor-spec") or {}).get("shape", [])
-    return isinstance(spec.get("name"), str) and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
+def _of_tensor(spec, name):
+    """(tensor, its columns) of one array in a signature: one number a row is a column, more of them stay a tensor."""
+    shape = (spec.get("tensor-spec") or {}).get("shape") or []
+    return name, [Column(name)] if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1) else AS_TENSOR
 
 
 def _names(flavors):

@@ -1,6 +1,7 @@
 """Proposing a version's signature: the graph's tensors, named and typed by what the publisher wrote beside them.
 
-Hints, strongest first: the MLmodel signature, manifest.json in the archive, the graph's metadata_props "columns".
+Hints, strongest first: the MLmodel signature, manifest.json in the archive, the graph's metadata_props "columns", and for
+outputs the class labels of the graph. A tensor that shall stay one is named "tensor" instead of its columns.
 """
 
 import json
@@ -18,19 +19,30 @@ class Column:
     datatype: str = ""
     required: bool = True
     format: str | None = None
+    description: str = ""
+
+
+AS_TENSOR = ()  # instead of a list of columns: the tensor stays one
+NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)
 class Hints:
     """Names for the tensors' columns. A key "" means: in this order, over all tensors."""
 
-    inputs: dict = field(default_factory=dict)  # tensor → [Column]
+    inputs: dict = field(default_factory=dict)  # tensor → [Column], or AS_TENSOR
     outputs: dict = field(default_factory=dict)
 
 
-def signature_of(graph, hints, warnings):
-    """The proposed signature with its binding (the format of the packaging standard). Raises Refusal, adds warnings."""
-    inputs = [_bound(tensor, columns, "input") for tensor, columns in _named_inputs(graph, hints, warnings)]
+def signature_of(graph, hints, warnings, questions):
+    """The proposed signature with its binding (the format of the packaging standard). Raises Refusal.
+
+    Adds warnings, and questions that only the publisher can answer: {"tensor", "width"} of an input that is either one
+    tensor or many columns without names; it stays one until it is answered.
+    """
+    said = {name: columns for name, columns in hints.outputs.items() if columns != AS_TENSOR}
+    hints = Hints(hints.inputs, said if "" in said else _labelled(graph, set(said)) | said)
+    inputs = [_bound(tensor, columns, "input") for tensor, columns in _named_inputs(graph, hints, warnings, questions)]
     outputs = [_bound(tensor, columns, "output") for tensor, columns in _named_outputs(graph, hints)]
     signature = {
         "inputs": [field for fields, _ in inputs for field in fields],
@@ -49,12 +61,18 @@ def columns_from_metadata(metadata):
 
 
 def columns_from_value(value):
-    """{"X": ["a", "b"]} or ["a", "b"] → tensor → [Column]. Raises Refusal on other forms."""
+    """{"X": ["a", "b"], "E": "tensor"} or ["a", "b"] → tensor → [Column] or AS_TENSOR. Raises Refusal on other forms."""
     table = value if isinstance(value, dict) else {"": value}
-    for names in table.values():
+    for tensor, names in table.items():
+        if names == "tensor" and tensor:
+            continue
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            raise Refusal("The column names are not a list of names.", "columns", 'Write them as JSON: {"X": ["income", "age"]}.')
-    return {tensor: [Column(name) for name in names] for tensor, names in table.items()}
+            raise Refusal(
+                "The column names are not a list of names.",
+                "columns",
+                'Write them as JSON: {"X": ["income", "age"], "embedding": "tensor"}.',
+            )
+    return {tensor: AS_TENSOR if names == "tensor" else [Column(name) for name in names] for tensor, names in table.items()}
 
 
 def _decoded(value):
@@ -64,13 +82,29 @@ def _decoded(value):
         return [part.strip() for part in value.split(",")]
 
 
-def _named_inputs(graph, hints, warnings):
+def _labelled(graph, said):
+    """output → a column for each of its class labels, named like it; labels that are no names stay unnamed."""
+    others = {tensor.name for tensor in graph.outputs}
+    table = {}
+    for tensor, labels in graph.labels.items():
+        if tensor in said:
+            continue
+        names = [f"{tensor}_{label}" if label in others else label for label in labels]
+        proper = all(name.isprintable() and name == name.strip() and 0 < len(name) <= NAME_LENGTH for name in names)
+        if proper and len(set(names)) == len(names) <= limits.COLUMNS:
+            others |= set(names)
+            table[tensor] = [Column(name, description=f"Class {label}") for name, label in zip(names, labels, strict=True)]
+    return table
+
+
+def _named_inputs(graph, hints, warnings, questions):
     """Yields (tensor, columns or None) for each graph input."""
     widths = [_width(tensor, hints) for tensor in graph.inputs]
     named = _spread(graph.inputs, widths, hints.inputs, "input")
     several = sum(width > 1 for width in widths) > 1
     for tensor, width in zip(graph.inputs, widths, strict=True):
-        yield tensor, named.get(tensor.name) or _placeholders(tensor, width, several, warnings)
+        stays = hints.inputs.get(tensor.name) == AS_TENSOR
+        yield tensor, None if stays else named.get(tensor.name) or _placeholders(tensor, width, several, warnings, questions)
 
 
 def _named_outputs(graph, hints):
@@ -119,7 +153,7 @@ def _dealt(tensors, widths, columns, side):
 def _width(tensor, hints):
     """How many columns an input tensor takes; 0 when it stays a tensor."""
     width = _tensor_width(tensor)
-    if width > limits.COLUMNS and not hints.inputs:
+    if hints.inputs.get(tensor.name) == AS_TENSOR:
         return 0
     if width == -1:  # [N, ?]: only the names tell
         columns = hints.inputs.get(tensor.name) or hints.inputs.get("") or []
@@ -134,10 +168,13 @@ def _tensor_width(tensor):
     return tensor.shape[1] if len(tensor.shape) == 2 else 0
 
 
-def _placeholders(tensor, width, several, warnings):
+def _placeholders(tensor, width, several, warnings, questions):
     if width == 1:
         return [Column(tensor.name)]
     if width < 1:
+        return None
+    if width > limits.COLUMNS:
+        questions.append({"tensor": tensor.name, "width": width})
         return None
     warnings.append(f"The columns of {tensor.name} have no names: f0 to f{width - 1} stand in. Give them their real names.")
     prefix = f"{tensor.name}_f" if several else "f"
@@ -168,7 +205,7 @@ def _field(column, tensor, shape, side):
         "name": column.name,
         "datatype": datatype,
         "shape": shape,
-        "description": "",
+        "description": column.description,
         "unit": "",
         "minimum": None,
         "maximum": None,

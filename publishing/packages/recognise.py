@@ -31,7 +31,18 @@ MAGIC = [
     (b"\xcf\xfa\xed\xfe", "executable"),
     (b"#!", "code"),
     (b"\x93NUMPY", "npy"),
+    (b"GGUF", "gguf"),
+    (b"CBM1", "catboost"),
+    (b"binf", "xgboost"),
+    (b"tree\nversion=", "lightgbm"),
+    (b"ftrt", "tensorrt"),
+    (b"PAR1", "data"),
+    (b"ARROW1", "data"),
+    (b"SQLite format 3\x00", "data"),
+    (b"RDX", "r"),
 ]
+FLATBUFFERS = {b"TFL3": "tflite", b"ORTM": "ort-format"}  # their identifier stands at byte 4
+UBJSON = re.compile(rb"\{L[\x00-\xff]{8}(learner|version)")
 
 INFLATE = {
     "gzip": lambda data: zlib.decompressobj(31).decompress(data, HEAD),
@@ -70,6 +81,10 @@ def recognise_bytes(head, whole=True, depth=0):
     for magic, kind in MAGIC:
         if head.startswith(magic):
             return _npy_kind(head) if kind == "npy" else _peeked(kind, head, depth)
+    if head[4:8] in FLATBUFFERS:
+        return FLATBUFFERS[head[4:8]]
+    if UBJSON.match(head) and b"learner" in head:
+        return "xgboost"
     if head[:1] == b"x" and head[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda"):
         return _peeked("zlib", head, depth)
     if head.startswith(b"\x5d\x00\x00"):
@@ -136,6 +151,8 @@ def text_kind(head, whole):
         return "binary"
     if text.lstrip()[:1] in ("{", "["):
         return _json_kind(text)
+    if text.lstrip("\ufeff \n\r\t")[:1] == "<":
+        return _xml_kind(text)
     return "code" if CODE_LINE.search(head) else "text"
 
 
@@ -147,8 +164,12 @@ def zip_kind(path):
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, UnicodeDecodeError):
         return "zip"  # the archive reader says exactly what is wrong
     bases = {name.rsplit("/", 1)[-1] for name in names}
+    if "archive_format" in bases and any("/models/" in name for name in names) or "serialized_exported_program.json" in bases:
+        return "torch-export"
     if "data.pkl" in bases:
-        return "torch"
+        return "torchscript" if any("/code/" in name for name in names) else "torch"
+    if "model.ini" in bases and any(name.startswith("domains/") for name in names):
+        return "h2o"
     if "model.weights.h5" in bases:
         return "keras"
     if "schema.json" in names and not any(name.endswith(".onnx") for name in names):
@@ -218,6 +239,10 @@ def _npy_kind(head):
 def _json_kind(text):
     if '"nbformat"' in text and '"cells"' in text:
         return "notebook"
+    if '"learner"' in text[:1000] and ('"gradient_booster"' in text or '"attributes"' in text):
+        return "xgboost"
+    if '"features_info"' in text[:1000] and '"float_features"' in text:
+        return "catboost"
     try:
         json.loads(text)
     except RecursionError:
@@ -225,3 +250,9 @@ def _json_kind(text):
     except ValueError:
         return "text"  # cut at HEAD, or YAML's flow style: its reader decides
     return "json"
+
+
+def _xml_kind(text):
+    if re.search(r"<PMML[\s>]", text):
+        return "pmml"
+    return "openvino" if re.search(r"<net name=", text[:1000]) else "text"

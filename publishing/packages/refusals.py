@@ -3,40 +3,57 @@
 Like all that runs in the child process, it imports nothing of the marketplace.
 """
 
-SKLEARN = "Convert it where you trained it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), then upload the .onnx file."
-TORCH = "Export it where you trained it: torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)."
-KERAS = "Convert it where you trained it: python -m tf2onnx.convert --saved-model DIR --output model.onnx."
+from dataclasses import asdict, dataclass
+
 ACCEPTED = "Upload one .onnx file, or a .zip or .tar.gz of an MLflow model directory with the ONNX flavour."
 REPACK = "Pack the files again with a standard tool, for example: zip -r model.zip model/"
 
+RUNS_ONNX = "The marketplace runs ONNX only."
 PICKLE_WHY = "Pickles run code when they are opened, so the marketplace refuses them in every form."
 
 
-class Refusal(Exception):
-    """Why the upload cannot become a version: a sentence, a stable code, a remedy. The parent makes a Refused of it."""
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an upload: a sentence, a stable code for programs, what to do instead."""
 
-    def __init__(self, message, code, remedy=""):
+    message: str
+    code: str
+    remedy: str = ""
+
+
+class Refusal(Exception):
+    """Why the upload cannot become a version: one problem, or all that were found. The parent makes a Refused of it."""
+
+    def __init__(self, message, code, remedy="", others=()):
         super().__init__(message)
         self.message, self.code, self.remedy = message, code, remedy
+        self.problems = [Problem(message, code, remedy), *others]
+
+    @classmethod
+    def of(cls, problems):
+        """All `problems` in one answer, the first one first; each is told once."""
+        first, *others = dict.fromkeys(problems)
+        return cls(first.message, first.code, first.remedy, others)
 
     def as_data(self):
-        return {"message": self.message, "code": self.code, "remedy": self.remedy}
+        return {"message": self.message, "code": self.code, "remedy": self.remedy, "problems": [asdict(one) for one in self.problems]}
 
 
-# What a file turned out to be → (what it is called, why not, remedy). `{name}` is filled in by `refuse_content`.
+# What a file turned out to be → (what it is called, why not, remedy where packages.conversions has no line for it).
 CONTENT = {
-    "pickle": ("is a Python pickle", PICKLE_WHY, SKLEARN),
-    "compressed-pickle": ("is a compressed Python pickle (as joblib writes it)", PICKLE_WHY, SKLEARN),
-    "torch": ("is a PyTorch checkpoint, which is a pickle inside a zip", PICKLE_WHY, TORCH),
-    "keras": ("is a Keras model, which may carry code in its layers", "The marketplace runs ONNX only.", KERAS),
-    "hdf5": ("is an HDF5 file (.h5), which may carry code in its layers", "The marketplace runs ONNX only.", KERAS),
+    "pickle": ("is a Python pickle", PICKLE_WHY, ""),
+    "compressed-pickle": ("is a compressed Python pickle (as joblib writes it)", PICKLE_WHY, ""),
+    "torch": ("is a PyTorch checkpoint, which is a pickle inside a zip", PICKLE_WHY, ""),
+    "keras": ("is a Keras model, which may carry code in its layers", RUNS_ONNX, ""),
+    "hdf5": ("is an HDF5 file (.h5), which may carry code in its layers", RUNS_ONNX, ""),
     "npy-object": ("is a NumPy array of Python objects, which is a pickle", PICKLE_WHY, "Save it with a plain dtype, or leave it out."),
     "npy": ("is a NumPy array file", "An array is not a model.", ACCEPTED),
-    "skops": ("is a skops file", "This marketplace does not serve skops yet.", SKLEARN),
-    "safetensors": ("is a safetensors file: weights without the graph that uses them", "It cannot run by itself.", TORCH),
+    "skops": ("is a skops file", "This marketplace does not serve skops yet.", ""),
+    "safetensors": ("is a safetensors file: weights without the graph that uses them", "It cannot run by itself.", ""),
     "notebook": ("is a Jupyter notebook", "The marketplace hosts models, not code.", ACCEPTED),
     "code": ("is program code", "The marketplace never runs uploaded code.", "Leave it out: the ONNX graph is all that is served."),
     "executable": ("is a program", "The marketplace never runs uploaded code.", ACCEPTED),
+    "data": ("is a file of data", "Data is not a model.", ACCEPTED),
     "nested": ("is an archive inside the archive", "Archives may not be nested.", "Pack the files themselves, in one archive."),
     "compressed": ("is a compressed file of a kind that is not accepted", "Its content cannot be inspected.", ACCEPTED),
     "truncated-onnx": (

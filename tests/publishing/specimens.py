@@ -76,6 +76,14 @@ def local_function():
     return onnx_bytes(functions=[function])
 
 
+def endless_function():
+    """A function that calls itself: it never ends being written out."""
+    node = helper.make_node("Again", ["a"], ["b"], domain="local")
+    function = helper.make_function("local", "Again", ["a"], ["b"], [node], [helper.make_opsetid("local", 1)])
+    call = helper.make_node("Again", ["X"], ["Y"], domain="local")
+    return onnx_bytes(nodes=[call], functions=[function], opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("local", 1)])
+
+
 def zip_of(files, compression=zipfile.ZIP_DEFLATED):
     """files: {name: bytes} or [(name or ZipInfo, bytes)]."""
     stream = io.BytesIO()
@@ -136,3 +144,24 @@ def save(model_bytes, path):
 
 def load_onnx(data):
     return onnx.load_from_string(data)
+
+
+def calling_function(*nodes):
+    """Y = Twice(X), where Twice is a local function (by default of one Add) with an older operator set."""
+    body = list(nodes) or [helper.make_node("Add", ["a", "a"], ["b"])]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1), helper.make_opsetid("com.evil", 1)]
+    function = helper.make_function("local", "Twice", ["a"], ["b"], body, [helper.make_opsetid("", 13), helper.make_opsetid("com.evil", 1)])
+    call = helper.make_node("Twice", ["X"], ["Y"], domain="local")
+    return onnx_bytes(nodes=[call], functions=[function], opset_imports=imports)
+
+
+def doubling_functions(depth):
+    """A few functions, each of which calls the next one twice: 2^depth nodes once they are written out."""
+    opset = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+    functions = []
+    for level in range(depth):
+        inner = f"f{level + 1}" if level + 1 < depth else "Abs"
+        domain = "local" if level + 1 < depth else ""
+        body = [helper.make_node(inner, ["a"], ["m"], domain=domain), helper.make_node(inner, ["m"], ["b"], domain=domain)]
+        functions.append(helper.make_function("local", f"f{level}", ["a"], ["b"], body, opset))
+    return onnx_bytes(nodes=[helper.make_node("f0", ["X"], ["Y"], domain="local")], functions=functions, opset_imports=opset)

@@ -25,7 +25,7 @@ HOSTILE = {
         "standard tool",
     ),
     "truncated": (lambda _: onnx_bytes()[:-20], "income.onnx", "ends too early", "Upload it again"),
-    "custom operator": (lambda _: specimens.custom_operator(), "income.onnx", "PyOp", "standard operators"),
+    "custom operator": (lambda _: specimens.custom_operator(), "income.onnx", "PyOp", "in the caller"),
     "pickle in MLflow": (
         lambda marker: zip_of({**mlflow_files(), "model/model.pkl": pickle.dumps(Payload(marker))}),
         "m.zip",

@@ -1,0 +1,166 @@
+"""What to do with a model in another format than ONNX: the line that converts this very format, with this file's name in it.
+
+Lines stand in backticks and run as they are; `tests/tools/test_remedies.py` runs each with its tool.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from . import producers
+from .refusals import ACCEPTED, CONTENT, RUNS_ONNX, Refusal, printable, refuse_content
+
+HEAD = 256 * 1024
+FLOATS = "from onnxmltools.convert.common.data_types import FloatTensorType"
+THEN = "then upload model.onnx"
+ENDPOINT = "host it yourself and register it as an external endpoint."
+
+# Modules whose name in a pickle tells what was pickled, the more special ones first.
+PICKLED = ("xgboost", "lightgbm", "catboost", "torch", "keras", "tensorflow", "sklearn")
+BY_NAME = {
+    ".pt": "torch", ".pth": "torch", ".ckpt": "torch", ".bin": "torch", ".h5": "hdf5", ".hdf5": "hdf5", ".pmml": "pmml",
+    ".mlmodel": "coreml", ".mlpackage": "coreml", ".pdmodel": "paddle", ".pdiparams": "paddle", ".engine": "tensorrt", ".plan": "tensorrt",
+    ".rds": "r", ".rdata": "r", ".caffemodel": "caffe", ".pb": "tensorflow-graph",
+}  # fmt: skip
+FLAVORS = ("sklearn", "xgboost", "lightgbm", "catboost", "pytorch", "keras", "tensorflow")
+
+# format → what such a file is; what is missing here stands in refusals.CONTENT.
+NAMES = {
+    "catboost": "is a CatBoost model in CatBoost's own format",
+    "coreml": "is a Core ML model",
+    "caffe": "is a Caffe model",
+    "gguf": "is a GGUF file, the weights of a language model for llama.cpp",
+    "h2o": "is an H2O MOJO",
+    "lightgbm": "is a LightGBM model in LightGBM's own format",
+    "openvino": "is an OpenVINO model",
+    "ort-format": "is in ONNX Runtime's own format (.ort), which holds no ONNX graph",
+    "paddle": "is a PaddlePaddle model",
+    "pmml": "is a PMML document",
+    "r": "is a file of R",
+    "savedmodel": "is part of a TensorFlow SavedModel",
+    "tensorflow-graph": "is a TensorFlow graph",
+    "tensorrt": "is a TensorRT engine, compiled for one graphics card",
+    "tflite": "is a TensorFlow Lite (LiteRT) model",
+    "torch-export": "is a PyTorch program as torch.export.save writes it (.pt2)",
+    "torchscript": "is a TorchScript module, which carries code",
+    "xgboost": "is an XGBoost model in XGBoost's own format",
+}
+
+
+def refuse(name, kind, path):
+    """The Refusal of a file whose content is `kind`, with the conversion line for what it is."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+    form = format_of(name, kind, head)
+    if form == kind and form not in NAMES:
+        refusal = refuse_content(name, kind)
+    else:
+        what, why, _ = CONTENT.get(kind, CONTENT["binary"])
+        refusal = Refusal(f"{printable(name)} {NAMES.get(form, what)}. {why if kind in CONTENT else RUNS_ONNX}", kind)
+    line = conversion(form, file_name(name), head)
+    return Refusal(refusal.message, kind, line or refusal.remedy or ACCEPTED)
+
+
+def format_of(name, kind, head):
+    """The format, where the content's kind alone does not tell: from the names inside a pickle, or the file's own name."""
+    path = PurePosixPath(name.lower())
+    if kind in ("pickle", "compressed-pickle"):
+        pickled = next((module for module in PICKLED if module.encode() in head), "")
+        return f"pickled-{pickled}" if pickled else "torch" if BY_NAME.get(path.suffix) == "torch" else "pickled-sklearn"
+    if kind in ("binary", "text", "compressed"):
+        if path.name == "saved_model.pb":
+            return "savedmodel"
+        return BY_NAME.get(path.suffix, kind) if path.suffix != ".bin" else kind
+    return kind
+
+
+def conversion(form, file, head=b""):
+    """The remedy for a model in the format `form`, kept in the file called `file`; "" for an unknown one."""
+    return {
+        "catboost": lambda: _catboost(file),
+        "caffe": lambda: f"Train or load it in PyTorch or TensorFlow, and export that; or {ENDPOINT}",
+        "coreml": lambda: "Export the model that it was made from; Core ML has no way back.",
+        "gguf": lambda: f"Export the original weights, `optimum-cli export onnx --model DIR OUT`; or {ENDPOINT}",
+        "h2o": lambda: f"H2O writes no ONNX: {ENDPOINT}",
+        "hdf5": lambda: _keras(file),
+        "keras": lambda: _keras(file),
+        "lightgbm": lambda: _boosted("lightgbm", file, _features(head, rb"max_feature_idx=(\d+)", 1)),
+        "openvino": lambda: "Upload the ONNX file that it was made from.",
+        "ort-format": lambda: "Upload the .onnx file that it was made from.",
+        "paddle": lambda: "Convert it: `paddle2onnx --model_dir DIR --model_filename model.pdmodel --save_file model.onnx`.",
+        "pickled-catboost": lambda: "Save it where you trained it: `model.save_model('model.onnx', format='onnx')`.",
+        "pickled-keras": lambda: "Export it where you trained it: `model.export('model.onnx', format='onnx')`.",
+        "pickled-lightgbm": lambda: _trained("lightgbm"),
+        "pickled-sklearn": lambda: f"Convert it where you trained it: `{producers.SKLEARN}`, {THEN}.",
+        "pickled-tensorflow": lambda: "Export it where you trained it: `model.export('model.onnx', format='onnx')`.",
+        "pickled-torch": _torch,
+        "pickled-xgboost": lambda: _trained("xgboost"),
+        "pmml": lambda: f"PMML has no converter to ONNX: convert the model that it was made from. {_skl()}",
+        "r": lambda: f"R writes no ONNX: train it with a tool that does, or {ENDPOINT}",
+        "safetensors": lambda: f"Load the weights into their model and export that. {_torch()} Of the transformers library: `optimum-cli export onnx --model DIR OUT`.",
+        "savedmodel": lambda: "Convert its folder: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`.",
+        "skops": lambda: f"Convert it: `skl2onnx.to_onnx(skops.io.load({file!r}), X[:1], options={{'zipmap': False}})`, {THEN}.",
+        "tensorflow-graph": lambda: f"Convert it: `python -m tf2onnx.convert --graphdef {file} --inputs X:0 --outputs Y:0 --output model.onnx`.",
+        "tensorrt": lambda: "Upload the ONNX file that it was compiled from.",
+        "tflite": lambda: f"Convert it: `python -m tf2onnx.convert --tflite {file} --output model.onnx`.",
+        "torch": _torch,
+        "torch-export": lambda: (
+            f"Convert it: `torch.onnx.export(torch.export.load({file!r}), (), 'model.onnx', dynamo=True, external_data=False)`, {THEN}."
+        ),
+        "torchscript": lambda: (
+            f"Convert it: `torch.onnx.export(torch.jit.load({file!r}), example, 'model.onnx', dynamo=False, input_names=['x'], "
+            f"dynamic_axes={{'x': {{0: 'batch'}}}})`, {THEN}."
+        ),
+        "xgboost": lambda: _boosted("xgboost", file, _features(head, rb'num_feature\W*?(\d+)', 0)),
+    }.get(form, lambda: "")()  # fmt: skip
+
+
+def of_flavor(flavors):
+    """The remedy for an MLflow model that was saved in other flavours than ONNX."""
+    flavor = next((flavor for flavor in FLAVORS if flavor in flavors), "")
+    line = {
+        "pytorch": _torch,
+        "keras": lambda: conversion("pickled-keras", ""),
+        "tensorflow": lambda: conversion("pickled-tensorflow", ""),
+    }.get(flavor, lambda: conversion(f"pickled-{flavor or 'sklearn'}", ""))()
+    return f"{line} Or save that with `mlflow.onnx.save_model(onnx.load('model.onnx'), 'DIR')`."
+
+
+def file_name(name):
+    """The uploader's file name, for a line of code: without folders, and plain."""
+    base = PurePosixPath(name).name
+    return base if re.fullmatch(r"[\w.-]{1,80}", base) else "FILE"
+
+
+def _skl():
+    return f"For scikit-learn: `{producers.SKLEARN}`."
+
+
+def _torch():
+    line = producers.TORCH_DYNAMO.format(more=", dynamic_shapes=({0: torch.export.Dim('batch')},)")
+    return f"Export it where you trained it: `{line}`."
+
+
+def _keras(file):
+    return f"Convert it: `keras.models.load_model({file!r}).export('model.onnx', format='onnx')`, {THEN}."
+
+
+def _catboost(file):
+    form = ", format='json'" if file.endswith(".json") else ""
+    return f"Convert it: `catboost.CatBoost().load_model({file!r}{form}).save_model('model.onnx', format='onnx')`, {THEN}."
+
+
+def _boosted(tool, file, features):
+    load = f"{tool}.Booster(model_file={file!r})"
+    call = f"onnxmltools.convert_{tool}({load}, initial_types=[('X', FloatTensorType([None, {features}]))])"
+    return f"Convert it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
+
+
+def _trained(tool):
+    call = f"onnxmltools.convert_{tool}(model, initial_types=[('X', FloatTensorType([None, X.shape[1]]))])"
+    return f"Convert it where you trained it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
+
+
+def _features(head, pattern, more):
+    """How many features the model takes, as its file says; X.shape[1] when it does not say it near its beginning."""
+    found = re.search(pattern, head)
+    return int(found.group(1)) + more if found else "X.shape[1]"
