@@ -27,6 +27,7 @@ from consumption.permissions import (
 from consumption.reconciliation import reconciliation
 from marketplace.accounts.models import User
 from marketplace.lib import webhooks
+from marketplace.lib.bodies import takes_from_anybody
 from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.problems import refused
@@ -152,6 +153,7 @@ def leaked_key(request):
     return show(request, "consumption/leaked_key.html", form)
 
 
+@takes_from_anybody(LARGEST_REPORT)
 @csrf_exempt
 @login_not_required
 @require_POST

@@ -1,8 +1,46 @@
-"""ASGI entry of the portal (the inference gateway has its own: hosting.gateway)."""
+"""The web process: python -m marketplace.asgi, on a Unix socket that only the front reaches. The gateway has its own entry."""
 
+import logging
 import os
 
-from django.core.asgi import get_asgi_application
+import uvicorn
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
-application = get_asgi_application()
+_django = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402 - what follows needs Django's settings and apps
+from django.db import DatabaseError, InterfaceError  # noqa: E402
+
+from marketplace.web import limits  # noqa: E402
+from marketplace.web.front import own_folder, socket_path  # noqa: E402
+from marketplace.web.receiving import Portal  # noqa: E402
+from publishing import uploads  # noqa: E402
+
+KEPT_S = 60  # an idle connection of the front's, which closes first
+STOPPING_S = 5
+log = logging.getLogger(__name__)
+
+
+def _started() -> None:
+    try:
+        uploads.forget_those_of_this_server()
+    except (DatabaseError, InterfaceError):
+        log.warning("Postgres is away: unfinished uploads of an earlier start count until they expire.")
+
+
+application = Portal(_django, limits.from_environment(), _started)
+
+
+def main() -> None:
+    """Serve until SIGTERM; then finish what was begun."""
+    path = socket_path(settings.RUN_DIR)
+    own_folder(path.parent)
+    uvicorn.run(
+        application, uds=str(path), lifespan="on", log_config=None, access_log=False, server_header=False, backlog=2048,
+        timeout_keep_alive=KEPT_S, timeout_graceful_shutdown=STOPPING_S,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -52,6 +52,8 @@ ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").spl
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://127.0.0.1:8000")
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8001")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+# Networks of the balancers before the portal; only they are believed about who asks, and whether over https.
+PORTAL_TRUSTED_PROXIES = [text.strip() for text in os.environ.get("PORTAL_TRUSTED_PROXIES", "").split(",") if text.strip()]
 USE_X_FORWARDED_HOST = False
 
 INSTALLED_APPS = [
@@ -92,9 +94,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "publishing.room.before_reading",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "publishing.bodies.before_reading",  # whoever reads a body stands below
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "marketplace.lib.middleware.LowerCaseAddresses",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -172,9 +174,14 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True  # one machine serves from the checkout; STATIC_ROOT is for real deployments
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["marketplace.lib.bodies.NoFiles"]  # publishing.bodies lets those keep files that take some
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# What a package may have, what a person and a team may keep and have on their way: docs/portal-limits.md.
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", 2 * 1024**3))
+UPLOAD_PERSON_BYTES = int(os.environ.get("UPLOAD_PERSON_BYTES", 20 * 1024**3))
+UPLOAD_TEAM_BYTES = int(os.environ.get("UPLOAD_TEAM_BYTES", 50 * 1024**3))
+UPLOADS_PER_PERSON = int(os.environ.get("UPLOADS_PER_PERSON", "3"))
+UPLOADS_PER_TEAM = int(os.environ.get("UPLOADS_PER_TEAM", "6"))
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]

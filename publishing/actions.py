@@ -25,7 +25,7 @@ from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
 from marketplace.lib.transitions import transition
 from marketplace.notices.actions import tell
-from publishing import evidence, packages, room, semver
+from publishing import evidence, packages, room, semver, uploads
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
 from publishing.permissions import can_deprecate, can_publish, can_withdraw
@@ -70,10 +70,11 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
 
     The inspection is static, in a limited child process; what it refuses (packages.Refused) leaves nothing behind.
-    Raises NoRoom when the disk is nearly full.
+    Raises NoRoom when the disk is nearly full, QuotaFull when the person or the team keeps too much.
     """
     _require_editable(by, version)
     room.require_room(Path(path).stat().st_size)
+    uploads.require_quota(by, version, Path(path).stat().st_size)
     try:
         with room.told(), packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
             _keep_package(by, version, found)
@@ -289,6 +290,7 @@ def refresh_tier(model: RegisteredModel) -> None:
 @transaction.atomic
 def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -> None:
     _hold_editable(by, version)
+    uploads.require_quota(by, version, sum(file.size for file in found.files))
     version.artifacts.all().delete()
     for file in found.files:
         store(file)

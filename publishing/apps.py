@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class PublishingConfig(AppConfig):
-    """The journey keeps no rows of its own: it moves catalog's."""
+    """The journey moves catalog's rows; its own are the uploads on their way."""
 
     name = "publishing"

@@ -1,17 +1,13 @@
-"""Is there room for an upload? Asked before its body is read, before the verb, and told where the disk fills up after all."""
+"""Is there room for an upload on the disk? Asked before it is received, before the verb, and told where the disk fills up after all."""
 
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.http import JsonResponse
-from django.shortcuts import render
 
-from marketplace.lib import disk, problems
+from marketplace.lib import disk
 from marketplace.lib.errors import NoRoom
-
-SMALL = 64 * 1024  # a form's own fields; only what brings a file is asked
 
 
 def require_room(size=0):
@@ -42,39 +38,11 @@ def no_room():
     )
 
 
-def before_reading(get_response):
-    """Middleware: a body that will not fit is refused before it is written anywhere."""
-
-    def middleware(request):
-        try:
-            if request.content_type == "multipart/form-data":
-                _take_body(request)
-        except NoRoom as error:
-            return _refusal(request, error)
-        return get_response(request)
-
-    return middleware
-
-
-def _take_body(request):
-    """The API reads its body itself, later."""
-    size = int(request.META.get("CONTENT_LENGTH") or 0)
-    if size > SMALL:
-        require_room(size)
-    if not _is_api(request):
-        with told():
-            request.POST  # noqa: B018 - reading it writes its files
-
-
-def _refusal(request, error):
-    if _is_api(request):
-        body = problems.problem(error.status, error.slug, error.title, error.message, remedy=error.remedy, ask=error.ask)
-        return JsonResponse(body, status=error.status, content_type=problems.MEDIA_TYPE)
-    return render(request, "refused.html", {"error": error}, status=error.status)
-
-
-def _is_api(request):
-    return request.path.startswith("/api/")
+def quarantine():
+    """The folder where uploads are received and inspected."""
+    folder = Path(settings.QUARANTINE_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
 
 
 def _incoming():

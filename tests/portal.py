@@ -13,7 +13,7 @@ from django.test import Client
 
 from marketplace.dev import lineup
 from marketplace.dev.processes import die_with_parent
-from marketplace.dev.rundir import ROOT
+from marketplace.dev.rundir import ROOT, RunDir
 from tests.gateway import free_port, proxy_before, through, until
 from tests.stack import on_database
 
@@ -22,7 +22,7 @@ CSRF = "c" * 32
 
 
 class Portal:
-    """`python -m granian` as the demo starts it. Use as a context manager; `environment` adds to its own."""
+    """The front and the web process as the demo starts them. Use as a context manager; `environment` adds to theirs."""
 
     def __init__(self, folder, database_url="", redis_url="", threads=8, **environment):
         self.folder = folder
@@ -30,26 +30,33 @@ class Portal:
         self.port = free_port()
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
-        self.process = lineup.web(self.port)
-        self.argv = [*self.process.argv]
-        self.argv[self.argv.index("--blocking-threads") + 1] = str(threads)
+        self.processes = [lineup.front(self.port), lineup.web(RunDir(folder))]
         self.environment = os.environ | environment | {
             "DATABASE_URL": through(self.postgres, database_url or on_database(connection.settings_dict["NAME"])),
             "REDIS_URL": through(self.redis, redis_url or settings.REDIS_URL),
             "RUN_DIR": str(folder),
             "PGAPPNAME": NAME,
+            "PORTAL_THREADS": str(threads),
         }  # fmt: skip
 
     def __enter__(self):
-        with (self.folder / "portal.log").open("wb") as log:
-            self.child = subprocess.Popen(self.argv, env=self.environment, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent)
-        until(self.process.ready, 60, self.said)
+        with (self.folder / "portal.log").open("ab") as log:
+            self.children = [
+                subprocess.Popen(
+                    process.argv, env=self.environment | process.env, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent
+                )
+                for process in self.processes
+            ]
+        for process in self.processes:
+            until(process.ready, 60, self.said)
         return self
 
     def __exit__(self, *_):
         self.end_faults()
-        self.child.terminate()
-        self.child.wait(20)
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait(20)
         self.postgres.close()
         self.redis.close()
         until(lambda: sessions() == 0, 10, self.said)

@@ -170,9 +170,10 @@ class Demo:
 
     def open_doors(self) -> None:
         with self.status.step("portal", "Portal and gateway"):
-            self.supervisor.start(lineup.web(self.ports["web"]))
+            self.supervisor.start(lineup.front(self.ports["web"]))
+            self.supervisor.start(lineup.web(self.run))
             self.supervisor.start(lineup.gateway(self.ports["gateway"]))
-            self.supervisor.until_ready("web")
+            self.supervisor.until_ready("front", "web")
         self.write_document()
         say(f"\n  The portal answers:  {bold(self.document['web'])}\n")
         if self.options.open:

@@ -1,15 +1,18 @@
 """The processes of the marketplace, as commands: the same ones as in docker-compose.yml."""
 
+import socket
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from hosting.drivers import ray_head
 from hosting.drivers.ray_head import EnginePorts
 from marketplace.dev.ports import NoFreePort, take
 from marketplace.dev.processes import Process
 from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.web.front import socket_path
 
 ENGINE = "engine_"
 PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379, "vendor": 26390, "gateway_admin": 26391} | {
@@ -42,11 +45,16 @@ def manage(*arguments: str) -> list[str]:
     return python(str(ROOT / "manage.py"), *arguments)
 
 
-def web(port: int, host: str = "127.0.0.1") -> Process:
-    """Pages and API. Few threads: each may hold a database connection."""
-    argv = python("-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1", "--blocking-threads", "8")
-    argv += ["--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "5", "marketplace.wsgi:application"]
-    return Process("web", argv, ready=answers_http(f"http://127.0.0.1:{port}/healthz"), cwd=ROOT)
+def front(port: int, host: str = "127.0.0.1") -> Process:
+    """What takes the portal's connections, and receives requests whole before the web process sees them."""
+    reached = "127.0.0.1" if host in ("0.0.0.0", "") else host
+    argv, address = python("-m", "marketplace.web.front"), {"WEB_HOST": host, "WEB_PORT": str(port)}
+    return Process("front", argv, address, ready=answers_http(f"http://{reached}:{port}/healthz"), cwd=ROOT)
+
+
+def web(run: RunDir) -> Process:
+    """Pages and API, behind the front."""
+    return Process("web", python("-m", "marketplace.asgi"), ready=answers_at(socket_path(run.path), "/healthz"), cwd=ROOT)
 
 
 def gateway(port: int) -> Process:
@@ -92,6 +100,22 @@ def manifest_public_key(run: RunDir) -> str:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # here, as psycopg in postgres.py
 
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(run.secret_text("signing_key"))).public_key().public_bytes_raw().hex()
+
+
+def answers_at(path: Path, address: str) -> Callable[[], bool]:
+    """A readiness question to a server on the Unix socket `path`."""
+
+    def answers() -> bool:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(2)
+            try:
+                line.connect(str(path))
+                line.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                return line.recv(64).startswith(b"HTTP/1.1 2")
+            except OSError:
+                return False
+
+    return answers
 
 
 def answers_http(url: str) -> Callable[[], bool]:

@@ -57,6 +57,62 @@ class NotAllowed(BusinessAnswer):
     title = "You may not do this"
 
 
+class Exceeded(BusinessAnswer):
+    """More was sent than is taken; `limit` says how much is, in bytes or pieces."""
+
+    def __init__(self, message: str, *, limit: int | None = None, field: str | None = None, remedy: str = "", ask: str = "") -> None:
+        super().__init__(message, field=field, remedy=remedy, ask=ask)
+        self.limit = limit
+
+
+class TooLarge(Exceeded):
+    """The body is larger than this address takes from this person (413)."""
+
+    status = 413
+    slug = "request-too-large"
+    title = "The request is too large"
+
+
+class LengthRequired(Exceeded):
+    """An upload says how large it is before it begins (411)."""
+
+    status = 411
+    slug = "length-required"
+    title = "The upload does not say how large it is"
+
+
+class TooManyAtOnce(Exceeded):
+    """Too many uploads or large requests of one person or team are on their way (429)."""
+
+    status = 429
+    slug = "too-many-uploads"
+    title = "Too many uploads at once"
+
+
+class QuotaFull(Exceeded):
+    """What the person or the team keeps has reached its quota (507)."""
+
+    status = 507
+    slug = "upload-quota"
+    title = "The room for uploads is used up"
+
+
+class TooSlow(BusinessAnswer):
+    """The body did not arrive within its deadline (408)."""
+
+    status = 408
+    slug = "too-slow"
+    title = "The request came too slowly"
+
+
+class Incomplete(BusinessAnswer):
+    """The connection closed before the body was whole (400)."""
+
+    status = 400
+    slug = "unreadable-request"
+    title = "The request cannot be read"
+
+
 class NoRoom(BusinessAnswer):
     """The disk is nearly full: what was sent was not kept, and nothing else was changed (507)."""
 

@@ -80,7 +80,7 @@ def _body(error, context):
     if disk.is_full(error):
         error = NoRoom("The marketplace's disk is full, so this was not kept.", remedy="Send it again later.", ask="the operators")
     if isinstance(error, BusinessAnswer):
-        members = {"field": error.field, "remedy": error.remedy, "ask": error.ask}
+        members = {"field": error.field, "limit": getattr(error, "limit", None), "remedy": error.remedy, "ask": error.ask}
         members["errors"] = [{"field": error.field, **one} for one in error.problems]
         return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):

@@ -10,11 +10,11 @@ from marketplace.dev.processes import Process
 from marketplace.dev.rundir import RunDir
 
 PORTS = lineup.PREFERRED_PORTS | {"engine_replicas": lineup.RANGES.start}
-NAMES = ("web", "gateway", "worker", "beat", "engine")
+NAMES = ("front", "web", "gateway", "worker", "beat", "engine")
 
 
 class Command(BaseCommand):
-    help = "Run one process in the foreground: web, gateway, worker, beat or engine. Addresses come from the environment."
+    help = "Run one process in the foreground: front, web, gateway, worker, beat or engine. Addresses come from the environment."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +34,8 @@ def chosen(name: str) -> Process:
     """The process `name` as the demo starts it."""
     run = RunDir().prepare()
     lineups = {
-        "web": lambda: lineup.web(port("web"), os.environ.get("WEB_HOST", "127.0.0.1")),
+        "front": lambda: lineup.front(port("web"), os.environ.get("WEB_HOST", "127.0.0.1")),
+        "web": lambda: lineup.web(run),
         "gateway": lambda: lineup.gateway(port("gateway")),
         "worker": lineup.worker,
         "beat": lambda: lineup.beat(run),

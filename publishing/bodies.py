@@ -1,0 +1,158 @@
+"""May this body come? The middleware that judges a request by its address, its size and who asks, before its body is read.
+
+Packages go to two addresses only, from people who may edit the version. Everything else is small: see docs/portal-limits.md.
+"""
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.db.models import Q
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.urls import Resolver404, resolve
+
+from catalog.models import ModelVersion
+from marketplace.lib import problems
+from marketplace.lib.bodies import ADMISSION, REFUSAL, NoFiles
+from marketplace.lib.errors import BusinessAnswer, TooLarge
+from publishing import room, uploads
+
+PAGE, API = "publishing:package", "api:version-artifacts"  # names of the addresses that take packages
+FORM = "multipart/form-data"
+SMALL, LARGE = 64 * 1024, 1024 * 1024  # bytes from anybody, and from people who are signed in
+SIGN_IN = "Only people who are signed in send so much."
+
+
+def before_reading(get_response):
+    """Judge the body, take an upload's place, give it back; or answer without reading."""
+
+    def middleware(request):
+        admission = request.META.get(ADMISSION)
+        has_answered = admission is not None and admission.is_granted
+        if REFUSAL in request.META and not has_answered:
+            return refusal(request, request.META[REFUSAL])
+        try:
+            upload = _of(admission) if has_answered else _judge(request, admission)
+        except BusinessAnswer as error:
+            return refusal(request, error)
+        if isinstance(upload, HttpResponse):
+            return upload
+        if admission is not None and not has_answered:
+            return HttpResponse(status=204)
+        with uploads.place(upload):
+            return _read(request, upload, get_response)
+
+    return middleware
+
+
+def _judge(request, admission):
+    """The Upload that this is, None for anything else; an answer instead for those who may not know. Fills `admission`."""
+    size = admission.declared if admission is not None else int(request.META.get("CONTENT_LENGTH") or 0)
+    if request.content_type == FORM and request.method == "POST" and (match := _upload_address(request)):
+        return _judge_upload(request, admission, match, size)
+    limit, person = SMALL, None
+    if size > SMALL or size < 0:
+        limit, person = _limit(request)
+    if size > limit:
+        raise _too_large(limit, size, person)
+    if admission is not None:
+        admission.limit, admission.person, admission.is_granted = limit, person, True
+    return None
+
+
+def _judge_upload(request, admission, match, size):
+    if not request.user.is_authenticated:
+        return _sign_in(request)
+    version = _version(request.user, match)
+    if version is None:
+        return _not_found(request)
+    upload = uploads.begin(request.user, version, size)
+    if admission is not None:
+        admission.limit, admission.person, admission.upload = size, request.user.pk, upload.pk
+        admission.folder, admission.is_granted = room.quarantine(), True
+        return None
+    return upload
+
+
+def _read(request, upload, get_response):
+    """Answer the request; files are kept of an upload only."""
+    if error := request.META.get(REFUSAL):
+        return refusal(request, error)
+    try:
+        if request.content_type == FORM:
+            request.upload_handlers = [TemporaryFileUploadHandler(request) if upload else NoFiles(request)]
+            if upload and not _is_api(request):  # the API reads its body itself, later
+                with room.told():
+                    request.POST  # noqa: B018 - reading it writes its files
+    except BusinessAnswer as error:
+        return refusal(request, error)
+    return get_response(request)
+
+
+def _of(admission):
+    """The upload that was admitted before its body was received."""
+    return uploads.Upload.objects.filter(pk=admission.upload).first() if admission.is_upload else None
+
+
+def _limit(request):
+    """(bytes, pk of the person) for anything but packages."""
+    if request.user.is_authenticated:
+        return LARGE, request.user.pk
+    match = _match(request)
+    return getattr(match.func, "takes_from_anybody", SMALL) if match else SMALL, None
+
+
+def _match(request):
+    try:
+        return resolve(request.path_info)
+    except Resolver404:
+        return None
+
+
+def _upload_address(request):
+    match = _match(request)
+    return match if match and match.view_name in (PAGE, API) else None
+
+
+def _version(user, match):
+    versions = ModelVersion.objects.visible_to(user).select_related("model__owner_team")
+    if match.view_name == API:
+        return versions.filter(pk=match.kwargs["pk"]).first() if match.kwargs["pk"].isdigit() else None
+    own = Q(model__owner_team__in=user.teams())
+    return versions.filter(own, model__slug=match.kwargs["slug"], number=match.kwargs["number"]).first()
+
+
+def _too_large(limit, size, person):
+    remedy = "Send less at a time; packages go to the package step of a version." if person else f"{SIGN_IN} Sign in first."
+    told = f" This one has {filesizeformat(size)}." if size > 0 else ""
+    return TooLarge(f"A request has at most {filesizeformat(limit)} here.{told}", limit=limit, remedy=remedy)
+
+
+def _sign_in(request):
+    if _is_api(request):
+        return problems.refused(401, "not-signed-in", "Sign in first", "This API answers to people who are signed in.")
+    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+
+
+def _not_found(request):
+    if _is_api(request):
+        return problems.page_not_found(request)
+    raise Http404
+
+
+def refusal(request, error):
+    """A business answer of the middleware, for the reader that the address has."""
+    retry = {"Retry-After": "30"} if error.status == 429 else {}
+    if _is_api(request):
+        members = {"field": error.field, "limit": getattr(error, "limit", None), "remedy": error.remedy, "ask": error.ask}
+        body = problems.problem(error.status, error.slug, error.title, error.message, **members)
+        return JsonResponse(body, status=error.status, content_type=problems.MEDIA_TYPE, headers=retry)
+    answer = render(request, "refused.html", {"error": error}, status=error.status)
+    for name, value in retry.items():
+        answer[name] = value
+    return answer
+
+
+def _is_api(request):
+    return request.path.startswith(("/api/", "/security/leaked-keys"))

@@ -1,0 +1,172 @@
+"""How much a body may have, by its address and by who sends it; quotas of packages. Issue 8, line 2."""
+
+import tempfile
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import Artifact
+from marketplace.lib.errors import QuotaFull
+from publishing import bodies, uploads
+from publishing.models import Upload
+from tests import cast
+from tests.publishing.specimens import onnx_bytes
+
+pytestmark = pytest.mark.django_db
+KIB = 1024
+
+
+@pytest.fixture(autouse=True)
+def incoming(settings, tmp_path, monkeypatch):
+    """Where files of forms would be written; `settings` with few bytes to spend."""
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    settings.FILE_UPLOAD_TEMP_DIR = str(folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def draft():
+    return cast.publishing.start_version(cast.alice(), cast.model(), "1.0.0")
+
+
+@pytest.fixture
+def alice(client):
+    client.force_login(cast.alice())
+    return client
+
+
+def addresses(draft):
+    """Both doors for a package."""
+    return [reverse(bodies.PAGE, args=[draft.model.slug, draft.number]), reverse(bodies.API, args=[draft.pk])]
+
+
+def send(client, address, size=None):
+    data = onnx_bytes() if size is None else b"x" * size
+    return client.post(address, {"file": SimpleUploadedFile("income.onnx", data)})
+
+
+def said(answer):
+    """(field, limit, remedy) of a problem; of a page the text."""
+    if answer["Content-Type"].startswith("application/problem+json"):
+        problem = answer.json()
+        return problem.get("field"), problem.get("limit"), problem.get("remedy")
+    return answer.content.decode()
+
+
+def kept(address):
+    """An open Upload of somebody, as if it were on its way."""
+    return Upload.objects.create(**address, server="elsewhere", expires_at=timezone.now() + timedelta(hours=1))
+
+
+SIZES = [(10 * KIB, True), (70 * KIB, False), (2000 * KIB, False)]
+
+
+@pytest.mark.parametrize(("size", "is_taken"), SIZES)
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded", "application/json", "text/plain"])
+@pytest.mark.parametrize("path", ["/accounts/login/", "/", "/api/v1/models/", "/admin/login/", "/nowhere/"])
+def test_anybody_sends_little(client, incoming, path, kind, size, is_taken):
+    answer = client.generic("POST", path, b"x" * size, content_type=kind)
+    assert (answer.status_code != 413) == is_taken
+    assert list(incoming.iterdir()) == []
+
+
+def test_a_signed_report_of_leaked_keys_may_be_larger(client):
+    answer = client.generic("POST", "/security/leaked-keys", b"x" * 500 * KIB, content_type="text/plain")
+    assert answer.status_code == 401, "it was read, and not signed"
+    assert client.generic("POST", "/security/leaked-keys", b"x" * 1100 * KIB, content_type="text/plain").status_code == 413
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(70 * KIB, True), (1000 * KIB, True), (1100 * KIB, False)])
+@pytest.mark.parametrize("path", ["/access/", "/api/v1/applications/"])
+def test_people_who_are_signed_in_send_up_to_a_mebibyte(alice, path, size, is_taken):
+    answer = alice.generic("POST", path, b"x" * size, content_type="application/json")
+    assert (answer.status_code != 413) == is_taken
+    if not is_taken and path.startswith("/api/"):
+        assert said(answer)[1:] == (1024 * KIB, "Send less at a time; packages go to the package step of a version.")
+
+
+def test_files_are_written_for_an_upload_only(alice, client, draft, incoming, monkeypatch):
+    """A form that takes no file leaves none on disk, not even for a moment."""
+    written = []
+    monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.__init__", lambda *_, **__: written.append(1))
+    for path in ("/accounts/login/", "/access/", "/api/v1/applications/", reverse("publishing:register")):
+        alice.post(path, {"file": SimpleUploadedFile("a.bin", b"x" * KIB)})
+    client.logout()
+    for address in addresses(draft):
+        assert send(client, address).status_code in (302, 401)
+    assert written == [] and list(incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+def test_who_may_not_edit_the_version_uploads_nothing(client, draft, incoming, door):
+    """A stranger does not learn of the draft; who sees it and is not on its team is told who may."""
+    client.force_login(cast.charlie())
+    assert send(client, addresses(draft)[door]).status_code in (403, 404)
+    assert Upload.objects.count() == 0 and list(incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+def test_a_package_has_a_largest_size(alice, draft, settings, door):
+    settings.UPLOAD_MAX_BYTES = 10 * KIB
+    answer = send(alice, addresses(draft)[door], 100 * KIB)
+    assert answer.status_code == 413
+    assert "at most 10.0" in answer.content.decode()
+    if door:
+        assert said(answer)[:2] == ("file", 10 * KIB) and said(answer)[2]
+
+
+@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+@pytest.mark.parametrize("whose", ["UPLOADS_PER_PERSON", "UPLOADS_PER_TEAM"])
+def test_so_many_uploads_at_once(alice, draft, settings, whose, door):
+    setattr(settings, whose, 1)
+    other = {"by": cast.alice() if "PERSON" in whose else cast.bob(), "team": draft.model.owner_team, "size": 1}
+    first = kept(other)
+    answer = send(alice, addresses(draft)[door])
+    assert answer.status_code == 429 and answer["Retry-After"]
+    if door:
+        assert said(answer)[:2] == ("file", 1)
+    first.delete()
+    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+    assert Upload.objects.count() == 0, "its place is given back"
+
+
+@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+@pytest.mark.parametrize("whose", ["UPLOAD_PERSON_BYTES", "UPLOAD_TEAM_BYTES"])
+def test_so_many_bytes_are_kept(alice, draft, settings, whose, door):
+    """What is on its way counts too; what the upload replaces does not."""
+    setattr(settings, whose, 50 * KIB)
+    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+    by = cast.alice() if "PERSON" in whose else cast.bob()
+    other = cast.publishing.start_version(cast.alice(), cast.model(name="Another"), "1.0.0")
+    Artifact.objects.create(version=other, name="a", size=30 * KIB, sha256="0" * 64, uploaded_by=by)
+    coming = kept({"by": by, "team": draft.model.owner_team, "size": 20 * KIB})
+    answer = send(alice, addresses(draft)[door])
+    assert answer.status_code == 507
+    if door:
+        assert said(answer)[:2] == ("file", 50 * KIB) and "Replace drafts" in said(answer)[2]
+    coming.delete()
+    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+
+
+def test_what_an_archive_holds_counts_not_what_it_weighs(draft, settings, tmp_path):
+    """The verb asks again when it knows the files: a small archive may hold much."""
+    package = tmp_path / "income.onnx"
+    package.write_bytes(onnx_bytes())
+    settings.UPLOAD_TEAM_BYTES = package.stat().st_size - 1
+    with pytest.raises(QuotaFull):
+        cast.publishing.upload(cast.alice(), draft, package, "income.onnx")
+    assert not draft.artifacts.exists()
+
+
+def test_a_place_that_outlived_its_process_is_given_back(draft):
+    about = {"by": cast.alice(), "team": draft.model.owner_team, "size": 1}
+    Upload.objects.create(**about, server=uploads.here(), expires_at=timezone.now() + timedelta(hours=1))
+    Upload.objects.create(**about, server="elsewhere", expires_at=timezone.now() - timedelta(seconds=1))
+    other = kept(about)
+    assert uploads.forget_those_of_this_server() == 2
+    assert list(Upload.objects.all()) == [other]

@@ -1,0 +1,306 @@
+"""The portal's front: slow, silent and hostile clients, what it refuses by itself, and whose word it takes. Issue 8, lines 1 and 2."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from marketplace.dev.rundir import ROOT
+from marketplace.web import front
+from marketplace.web.limits import Limits
+from marketplace.web.receiving import environ_of
+from publishing.models import Upload
+from tests import cast
+from tests.gateway import until
+from tests.portal import CSRF, Portal, session
+from tests.publishing.specimens import onnx_bytes
+
+pytestmark = [pytest.mark.fault("F13"), pytest.mark.django_db(transaction=True)]
+GRACE_S = 2.0
+QUICK = {"PORTAL_HEADER_S": "2", "PORTAL_BODY_S": "3", "PORTAL_IDLE_S": "2", "PORTAL_WRITE_S": "5"}
+
+
+@pytest.fixture(scope="module")
+def quick(django_db_setup, tmp_path_factory):
+    """A portal whose limits are short."""
+    with Portal(tmp_path_factory.mktemp("portal"), **QUICK) as portal:
+        yield portal
+
+
+class Slow:
+    """Sockets of `bench.slow`; `ended()` says when the portal closed them."""
+
+    def __init__(self, portal, seconds, each, cookie="", kinds=""):
+        argv = [sys.executable, "-m", "bench.slow", str(portal.port), str(seconds), str(each), cookie, *([kinds] if kinds else [])]
+        self.child = subprocess.Popen(argv, env=portal.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.child.stdout.readline() == "ready\n"
+
+    def ended(self):
+        return json.loads(self.child.communicate(timeout=120)[0])
+
+
+class Good:
+    """People who go on reading pages, two at a time: `statuses`, `p95_s`."""
+
+    def __init__(self, portal, cookie, seconds):
+        self.statuses, self.seconds = set(), []
+        self._until = time.monotonic() + seconds
+        self._threads = [threading.Thread(target=self._read, args=(portal, cookie)) for _ in range(2)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self, portal, cookie):
+        while time.monotonic() < self._until:
+            for path in ("/", "/docs/problems/", "/access/"):
+                began = time.monotonic()
+                self.statuses.add(portal.get(path, cookie)[0])
+                self.seconds.append(time.monotonic() - began)
+
+    def end(self):
+        for thread in self._threads:
+            thread.join()
+        return self
+
+    @property
+    def p95_s(self):
+        return sorted(self.seconds)[len(self.seconds) * 95 // 100]
+
+
+def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fired):
+    """Also people who are signed in, on any address: forms, the REST API, uploads."""
+    version = cast.publishing.start_version(cast.alice(), cast.model(name="Income"), "1.0.0")
+    assert version.model.slug == "income"
+    cookie = session(cast.alice())
+    slow = Slow(quick, 14, 8, cookie)
+    good = Good(quick, cookie, 6).end()
+    ended = slow.ended()
+    fired.add(sum(row["opened"] for row in ended.values()))
+    assert good.statuses == {200}, quick.said()
+    late = {kind: row for kind, row in ended.items() if row["closed"] < row["opened"] or row["last_s"] > row["limit_s"] + GRACE_S}
+    assert late == {}, quick.said()
+
+
+@pytest.mark.slow
+def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_path, fired):
+    """500 with slow headers, 500 with slow bodies, from the address that good clients have too; the limits as they are shipped."""
+    cookie = session(cast.maya())
+    with Portal(tmp_path) as portal:
+        quiet = Good(portal, cookie, 15).end()
+        slow = Slow(portal, 40, 500, cookie, "header drip,body drip")
+        time.sleep(1)
+        beset = Good(portal, cookie, 15).end()
+        ended = slow.ended()
+    fired.add(sum(row["opened"] for row in ended.values()))
+    assert quiet.statuses == beset.statuses == {200}
+    assert all(row["closed"] == 500 and row["last_s"] <= row["limit_s"] + GRACE_S for row in ended.values()), ended
+    assert beset.p95_s <= 2 * quiet.p95_s, (quiet.p95_s, beset.p95_s)
+
+
+class Line:
+    """A connection on which a test says what it likes."""
+
+    def __init__(self, portal):
+        self.socket = socket.create_connection(("127.0.0.1", portal.port), timeout=20)
+
+    def say(self, *lines, body=b""):
+        self.socket.sendall("\r\n".join([*lines, "Host: 127.0.0.1", "", ""]).encode() + body)
+        return self
+
+    def heard(self):
+        """(status, headers, body) of one answer, read to the end of the connection or of its length."""
+        got = b""
+        while b"\r\n\r\n" not in got and (more := self.socket.recv(65536)):
+            got += more
+        head, _, body = got.partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in rest)
+        while len(body) < int(headers.get("content-length", 0)) and (more := self.socket.recv(65536)):
+            body += more
+        return int(first.split()[1]), headers, body.decode()
+
+    def is_closed(self):
+        """Does the portal close it by itself?"""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+MANY = [f"X-{number}: 1" for number in range(120)]
+REFUSED = {
+    "too many headers": (["GET {} HTTP/1.1", *MANY], 431, "headers-too-large"),
+    "too large headers": (["GET {} HTTP/1.1", f"X-Large: {'x' * 40_000}"], 431, "headers-too-large"),
+    "too long an address": (["GET {}?q=" + "x" * 9000 + " HTTP/1.1"], 414, "address-too-long"),
+    "a body that does not come": (["POST {} HTTP/1.1", "Content-Length: 10"], 408, "too-slow"),
+}
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/models/"])
+@pytest.mark.parametrize(("lines", "status", "slug"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_the_front_refuses_it_says_as_the_portal_does(quick, path, lines, status, slug):
+    """In a page, or as problem+json, with the request's id and the portal's headers."""
+    first, *rest = lines
+    found, headers, body = Line(quick).say(first.format(path), *rest).heard()
+    assert found == status
+    if path.startswith("/api/"):
+        problem = json.loads(body)
+        assert headers["content-type"] == "application/problem+json" and problem["type"] == f"/docs/problems/{slug}"
+        assert problem["status"] == status and problem["remedy"] and problem["instance"] == f"urn:request:{headers['x-request-id']}"
+    else:
+        assert (
+            'class="error-page"' in body and headers["x-request-id"] in body and "default-src 'none'" in headers["content-security-policy"]
+        )
+
+
+AMBIGUOUS = {
+    "no request at all": b"HELLO\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 3\r\n\r\nabc",
+    "a length that is none": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "a folded header": b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n\x00: b\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
+def test_what_cannot_be_read_ends_the_connection(quick, sent):
+    line = Line(quick)
+    line.socket.sendall(sent)
+    status, headers, body = line.heard()
+    assert status == 400 and "invalid request" in body and line.is_closed()
+
+
+def test_an_answer_keeps_its_form_behind_the_front(quick):
+    """HEAD has the headers of GET and no body; a harmless id is kept; one connection serves several requests."""
+    line = Line(quick)
+    status, of_get, body = line.say("GET /docs/problems/too-slow HTTP/1.1", "X-Request-Id: my-own-id-1").heard()
+    assert status == 200 and of_get["x-request-id"] == "my-own-id-1" and len(body.encode()) == int(of_get["content-length"])
+    line.say("HEAD /docs/problems/too-slow HTTP/1.1")
+    head = line.socket.recv(65536)
+    assert head.startswith(b"HTTP/1.1 200") and head.endswith(b"\r\n\r\n")
+    assert line.say("GET /healthz HTTP/1.1", "X-Request-Id: <script>").heard()[1]["x-request-id"] != "<script>"
+
+
+def test_who_asks_is_who_connects_whatever_the_headers_say(quick):
+    """`/metrics` is for this machine: nobody gets it by a header, and a proxy's mark shuts it (issue 8, line 1)."""
+    assert Line(quick).say("GET /metrics HTTP/1.1").heard()[0] == 200
+    assert Line(quick).say("GET /metrics HTTP/1.1", "X-Portal-Client: 10.1.2.3").heard()[0] == 200
+    assert Line(quick).say("GET /metrics HTTP/1.1", "X-Forwarded-For: 10.1.2.3").heard()[0] == 404
+
+
+def test_a_header_with_an_underscore_passes_for_no_other():
+    told = [
+        (b"x-portal-client", b"10.0.0.1"),
+        (b"x_portal_client", b"127.0.0.1"),
+        (b"x_forwarded_for", b"127.0.0.1"),
+        (b"cookie", b"a=1"),
+        (b"cookie", b"b=2"),
+    ]
+    scope = {"method": "GET", "raw_path": b"/a%FFb", "query_string": b"", "http_version": "1.1", "headers": told}
+    environ = environ_of(scope)
+    assert environ["REMOTE_ADDR"] == "10.0.0.1" and "HTTP_X_FORWARDED_FOR" not in environ and "HTTP_X_PORTAL_CLIENT" not in environ
+    assert environ["HTTP_COOKIE"] == "a=1; b=2" and environ["PATH_INFO"] == "/a\xffb"
+
+
+def test_balancers_that_are_named_are_believed(tmp_path):
+    """The configuration is one that HAProxy takes; without names it believes nobody."""
+    for trusted in ([], ["10.0.3.0/24", "2001:db8::/64"]):
+        config = tmp_path / "haproxy.cfg"
+        front.write_refusals(tmp_path)
+        text = front.configuration("127.0.0.1:1", tmp_path / "web.sock", tmp_path, Limits(), trusted)
+        config.write_text(text)
+        done = subprocess.run([front.haproxy(), "-c", "-f", str(config)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("X-Forwarded-For" in text) == bool(trusted)
+
+
+# Bodies: issue 8, line 2
+
+
+def uploads_of(portal):
+    return list((portal.folder / "quarantine").glob("*")) if (portal.folder / "quarantine").exists() else []
+
+
+LARGE_ANONYMOUS = {
+    "a form": ("/accounts/login/", "multipart/form-data; boundary=b", 413),
+    "an upload": ("/publish/income/1.0.0/package/", "multipart/form-data; boundary=b", 302),
+    "an upload to the API": ("/api/v1/versions/1/artifacts/", "multipart/form-data; boundary=b", 401),
+    "JSON": ("/api/v1/models/", "application/json", 413),
+    "nowhere": ("/nowhere/", "text/plain", 413),
+}
+
+
+@pytest.mark.parametrize(("path", "kind", "status"), LARGE_ANONYMOUS.values(), ids=LARGE_ANONYMOUS.keys())
+def test_nobody_in_particular_sends_much_and_nothing_of_it_is_kept(quick, path, kind, status):
+    """300 MB are refused by their headers, before a byte of them is asked for."""
+    line = Line(quick).say(f"POST {path} HTTP/1.1", "Content-Length: 300000000", f"Content-Type: {kind}", body=b"--b\r\n" * 1000)
+    found, headers, body = line.heard()
+    assert found == status and line.is_closed()
+    if status == 413 and path.startswith("/api/"):
+        assert json.loads(body)["limit"] == 65536 and json.loads(body)["remedy"]
+    assert uploads_of(quick) == []
+
+
+@pytest.fixture
+def draft(transactional_db):
+    return cast.publishing.start_version(cast.alice(), cast.model(name="Income"), "1.0.0")
+
+
+def form(data, more=0):
+    """(content type, body) of a package, as curl -F sends it; `more` bytes behind its end, which count for nothing."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="income.onnx"\r\n\r\n'
+    return "multipart/form-data; boundary=b", head + data + b"\r\n--b--\r\n" + b"x" * more
+
+
+@pytest.mark.parametrize("more", [0, 200_000], ids=["small", "large"])
+def test_a_package_goes_in_by_the_page_and_by_the_api(quick, draft, more):
+    """Small ones come whole from the front, large ones are admitted first; both leave only the artifact and no place taken."""
+    cookie, (kind, body) = session(cast.alice()), form(onnx_bytes(), more)
+    assert quick.request("POST", "/publish/income/1.0.0/package/", cookie, body, kind)[0] == 302, quick.said()
+    assert draft.artifacts.count() == 1
+    assert quick.request("POST", f"/api/v1/versions/{draft.pk}/artifacts/", cookie, body, kind)[0] == 201, quick.said()
+    assert Upload.objects.count() == 0 and uploads_of(quick) == []
+
+
+def begin_upload(portal, cookie, size, *more):
+    jar = f"Cookie: sessionid={cookie}; csrftoken={CSRF}"
+    head = [
+        "POST /publish/income/1.0.0/package/ HTTP/1.1",
+        jar,
+        f"Content-Length: {size}",
+        "Content-Type: multipart/form-data; boundary=b",
+        *more,
+    ]
+    return Line(portal).say(*head, body=b"--b\r\n")
+
+
+def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_give_their_place_back(quick, draft):
+    """Two declared GiB that stall take no worker and no room, and are gone at the deadline."""
+    cookie = session(cast.alice())
+    stalled = [begin_upload(quick, cookie, 2**31 - 1) for _ in range(3)]
+    until(lambda: Upload.objects.count() == 3, 10, quick.said)
+    status, headers, page = begin_upload(quick, cookie, 200_000).heard()
+    assert status == 429 and headers["retry-after"] and "3 is the most at once" in page and "Wait until one of them has ended" in page
+    assert [line.heard()[0] for line in stalled] == [408] * 3
+    until(lambda: Upload.objects.count() == 0, 5, quick.said)
+    assert uploads_of(quick) == []
+
+
+def test_who_leaves_while_sending_gives_the_place_back(quick, draft):
+    line = begin_upload(quick, session(cast.alice()), 10_000_000)
+    until(lambda: Upload.objects.count() == 1, 10, quick.said)
+    line.socket.close()
+    until(lambda: Upload.objects.count() == 0, 10, quick.said)
+
+
+def test_an_upload_says_how_large_it_is_and_waits_for_leave(quick, draft):
+    cookie = session(cast.alice())
+    jar = f"Cookie: sessionid={cookie}; csrftoken={CSRF}"
+    chunked = ["Transfer-Encoding: chunked", "Content-Type: multipart/form-data; boundary=b"]
+    status, _, page = Line(quick).say("POST /publish/income/1.0.0/package/ HTTP/1.1", jar, *chunked, body=b"0\r\n\r\n").heard()
+    assert status == 411 and "Content-Length" in page
+    told_at_once = begin_upload(quick, cookie, 2**32, "Expect: 100-continue").heard()
+    assert told_at_once[0] == 413 and re.search(r"at most 2.0.GB", told_at_once[2])
