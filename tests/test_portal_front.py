@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import onnx
 import pytest
 
 from marketplace.dev.rundir import ROOT
@@ -249,16 +250,18 @@ def draft(transactional_db):
     return cast.publishing.start_version(cast.alice(), cast.model(name="Income"), "1.0.0")
 
 
-def form(data, more=0):
-    """(content type, body) of a package, as curl -F sends it; `more` bytes behind its end, which count for nothing."""
+def form(more):
+    """(content type, body) of a package that says `more` bytes about itself, as curl -F sends it."""
+    graph = onnx.load_from_string(onnx_bytes())
+    graph.doc_string = "x" * more
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="income.onnx"\r\n\r\n'
-    return "multipart/form-data; boundary=b", head + data + b"\r\n--b--\r\n" + b"x" * more
+    return "multipart/form-data; boundary=b", head + graph.SerializeToString() + b"\r\n--b--\r\n"
 
 
 @pytest.mark.parametrize("more", [0, 200_000], ids=["small", "large"])
 def test_a_package_goes_in_by_the_page_and_by_the_api(quick, draft, more):
     """Small ones come whole from the front, large ones are admitted first; both leave only the artifact and no place taken."""
-    cookie, (kind, body) = session(cast.alice()), form(onnx_bytes(), more)
+    cookie, (kind, body) = session(cast.alice()), form(more)
     assert quick.request("POST", "/publish/income/1.0.0/package/", cookie, body, kind)[0] == 302, quick.said()
     assert draft.artifacts.count() == 1
     assert quick.request("POST", f"/api/v1/versions/{draft.pk}/artifacts/", cookie, body, kind)[0] == 201, quick.said()

@@ -15,7 +15,7 @@ from consumption.models import Application, UsageEvent
 from hosting import watch
 from marketplace.lib import disk
 from marketplace.lib.disk import MIB, Room
-from publishing import room
+from publishing import bodies
 from publishing.storage import store
 from tests import cast
 from tests.gateway import Load, infer_path, subscriber, until
@@ -88,7 +88,7 @@ def nearly_full(settings):
     return settings
 
 
-@pytest.mark.parametrize("size", [100, 2 * room.SMALL], ids=["asked by the verb", "asked before the body is read"])
+@pytest.mark.parametrize("size", [100, 2 * bodies.SMALL], ids=["small", "large"])
 def test_the_page_says_507_and_the_draft_is_as_it_was(client, draft, nearly_full, size):
     client.force_login(cast.alice())
     page = reverse("publishing:package", args=[draft.model.slug, draft.number])
@@ -101,7 +101,7 @@ def test_the_page_says_507_and_the_draft_is_as_it_was(client, draft, nearly_full
     assert client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}).status_code == 302, "and then it is taken"
 
 
-@pytest.mark.parametrize("size", [100, 2 * room.SMALL], ids=["asked by the verb", "asked before the body is read"])
+@pytest.mark.parametrize("size", [100, 2 * bodies.SMALL], ids=["small", "large"])
 def test_the_api_says_507_as_a_problem(client, draft, nearly_full, size):
     client.force_login(cast.alice())
     package = SimpleUploadedFile("income.onnx", onnx_bytes() + bytes(size))
