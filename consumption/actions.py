@@ -83,17 +83,24 @@ def _change_plan(by, plan, choices):
     for name, value in facts.items():
         setattr(plan, name, value)
     plan.save(update_fields=list(facts))
-    if after != before:
-        _require_no_notice_needed(plan, before, after)
-        terms.write(by, plan, after)
-        terms.begin(by, plan, after)
+    if after == before:
+        return
+    held = affected.by(plan.subscriptions.all())
+    _require_no_notice_needed(plan, before, after, held)
+    written = terms.write(by, plan, after)
+    terms.begin(by, plan, after)
+    facts = ". ".join(str(difference) for difference in terms.differences(before, after, plan.currency))
+    for one in held:
+        tell(
+            User.objects.on_teams([one.subscription.application.team]), "change", f"{plan.model}: the {plan} plan is better from today",
+            body=f"{facts}.", url=one.subscription.get_absolute_url(), key=f"terms-begun:{written.pk}:{one.subscription.pk}",
+        )  # fmt: skip
 
 
-def _require_no_notice_needed(plan, before, after):
+def _require_no_notice_needed(plan, before, after, held):
     """Raises RuleError when somebody relies on the old terms and would be worse off, or when a change of them waits."""
     if plan.changes.open().exists():
         raise RuleError(f"A change of {plan} waits already.", remedy="Withdraw it first.", ask=str(plan.model.owner_team))
-    held = affected.by(plan.subscriptions.all())
     if held and terms.is_worse(before, after):
         raise RuleError(
             f"This is worse for {affected.sentence(held)}: they get a notice of {settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
@@ -165,6 +172,42 @@ def close_subscription(by, subscription, reason=""):
     record(by, "subscription.close", subscription, reason=reason)
     nudge("subscription", subscription=subscription.pk)
     return subscription
+
+
+@transaction.atomic
+def change_plan(by, subscription, plan):
+    """Move a subscription to another plan of its model; its keys stay. Calls made before stay on the old one. Returns the Subscription.
+
+    Raises NotAllowed, RuleError.
+    """
+    require(
+        can_manage_application(by, subscription.application), f"Only members of {subscription.application.team} choose its plan.",
+        ask=str(subscription.application.team),
+    )  # fmt: skip
+    if plan.model_id != subscription.model_id or not plan.is_offered:
+        raise RuleError(f"The {plan.name} plan is not offered for {subscription.model}.", field="plan")
+    if subscription.state not in Subscription.OPEN:
+        raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
+    if plan.pk == subscription.plan_id:
+        return subscription
+    if not may_move(subscription, plan):
+        raise RuleError(
+            f"{subscription.model.owner_team} approves who gets the {plan.name} plan.", field="plan", ask=f"{subscription.model.support_contact}",
+            remedy="Subscribe another application to it.",
+        )  # fmt: skip
+    held = Subscription.objects.filter(pk=subscription.pk, plan=subscription.plan_id, state__in=Subscription.OPEN)
+    if not held.update(plan=plan):
+        raise StaleState(f"{subscription} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+    record(by, "subscription.plan", subscription, before=subscription.plan.slug, after=plan.slug)
+    subscription.plan = plan
+    nudge("subscription", subscription=subscription.pk)
+    return subscription
+
+
+def may_move(subscription, plan):
+    """May its own team choose this plan, without the owner? A plan that the owner approves only from another one of the kind."""
+    is_other = plan.model_id == subscription.model_id and plan.pk != subscription.plan_id and subscription.state in Subscription.OPEN
+    return is_other and (plan.approval == Plan.Approval.AUTOMATIC or subscription.plan.approval == Plan.Approval.OWNER)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 import django_filters
 
-from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
+from consumption.models import ApiKey, Application, Plan, RefusedHour, ScheduledChange, Subscription, UsageHour
 from consumption.refusals import LIMITS
 from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
 
@@ -31,6 +31,15 @@ class SubscriptionFilter(FilterSet):
     class Meta:
         model = Subscription
         fields = ["application", "model", "state"]
+
+
+class ChangeFilter(FilterSet):
+    model = SlugFilter(field_name="model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=ScheduledChange.State.choices, label="State")
+
+    class Meta:
+        model = ScheduledChange
+        fields = ["model", "kind", "state"]
 
 
 class KeyFilter(FilterSet):

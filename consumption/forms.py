@@ -4,7 +4,11 @@ from datetime import timedelta
 
 from django import forms
 
+from catalog.models import RegisteredModel
+from consumption import terms
+from consumption.changes import first_start
 from consumption.models import Application, Plan, Subscription
+from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.lib.forms import LineField
 from marketplace.lib.limits import PROSE, REASON
 from marketplace.lib.money import from_micros, show_price, to_micros
@@ -133,3 +137,74 @@ class PlanForm(forms.ModelForm):
         data = super().clean()
         data["price_micros_per_1000"] = to_micros(data.pop("price", None) or 0)
         return data
+
+
+class ChangeForm(forms.Form):
+    """What every change that takes something from consumers says: why, and from when. `after()` is what it becomes."""
+
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2}), min_length=20, max_length=4000, label="Why", help_text="Consumers read it, in a sentence."
+    )
+    effective_from = forms.DateTimeField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args, model, plan=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.model, self.plan = model, plan
+        first = first_start()
+        self.fields["effective_from"].help_text = f"Empty: {first:%-d %B %Y} (UTC), or later when it is confirmed later."
+        self.fields["effective_from"].widget.attrs["min"] = f"{first:%Y-%m-%d}"
+
+    def after(self):
+        return {}
+
+
+class TermsForm(ChangeForm):
+    """New terms of a plan; what is there is the terms in force."""
+
+    field_order = ["price", "rate_per_second", "burst", "concurrency", "monthly_quota"]
+
+    price = forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, label="Price per 1,000 calls")
+    rate_per_second = forms.IntegerField(min_value=1, max_value=1_000_000, label="Calls a second")
+    burst = forms.IntegerField(min_value=1, max_value=1_000_000, label="Burst")
+    concurrency = forms.IntegerField(min_value=1, max_value=100_000, label="Calls at the same time")
+    monthly_quota = forms.IntegerField(min_value=1, max_value=10**15, required=False, label="Calls a month", help_text="Empty: no limit.")
+
+    def __init__(self, *args, plan, **kwargs):
+        kwargs["initial"] = terms.values(plan) | {"price": from_micros(plan.price_micros_per_1000).normalize()}
+        super().__init__(*args, plan=plan, **kwargs)
+        self.fields["price"].help_text = f"{plan.currency}; 0 is free."
+
+    def after(self):
+        chosen = {name: self.cleaned_data[name] for name in terms.FIELDS if name in self.cleaned_data}
+        return chosen | {"price_micros_per_1000": to_micros(self.cleaned_data["price"])}
+
+
+class VisibilityForm(ChangeForm):
+    """Who may find a model and subscribe to it."""
+
+    field_order = ["visibility", "units", "teams"]
+
+    visibility = forms.ChoiceField(choices=RegisteredModel.Visibility, widget=forms.RadioSelect, label="Who may use it")
+    units = forms.ModelMultipleChoiceField(
+        BusinessUnit.objects.all(), required=False, label="Business units", to_field_name="slug", help_text="For chosen business units."
+    )
+    teams = forms.ModelMultipleChoiceField(
+        Team.objects.all(), required=False, label="Teams", to_field_name="slug", help_text="For chosen teams; its own team always may."
+    )
+
+    def __init__(self, *args, model, **kwargs):
+        kwargs["initial"] = {"visibility": model.visibility, "units": model.visible_units.all(), "teams": model.visible_teams.all()}
+        super().__init__(*args, model=model, **kwargs)
+
+    def after(self):
+        data = self.cleaned_data
+        return {
+            "visibility": data["visibility"], "units": [unit.slug for unit in data["units"]], "teams": [team.slug for team in data["teams"]],
+        }  # fmt: skip
+
+
+class DecideChangeForm(forms.Form):
+    decision = forms.ChoiceField(choices=[("confirm", "Confirm"), ("refuse", "Refuse")], widget=forms.RadioSelect)
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2}), required=False, max_length=4000, help_text="Needed to refuse: the proposer acts on it."
+    )

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consumption import metering, quota_notices
+from consumption import changes, metering, quota_notices
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -19,3 +19,9 @@ def project():
     metering.open_next_month()
     metering.project()
     quota_notices.tell_of_quotas()
+
+
+@shared_task(name="consumption.begin_changes")
+def begin_changes():
+    """Begin the announced changes whose time has come."""
+    changes.begin_what_is_due()

@@ -59,8 +59,11 @@ def differences(before, after, currency):
 
 
 def history(plan):
-    """[(PlanTerms, [Difference] to the terms before)] of a plan, newest first; what has not begun yet is among them."""
-    rows = list(plan.terms.select_related("created_by").order_by("effective_from"))
+    """[(PlanTerms, [Difference] to the terms before)] of a plan, newest first; what has not begun yet is among them.
+
+    From the prefetched `terms`, oldest first.
+    """
+    rows = list(plan.terms.all())
     earlier = [None, *rows]
     steps = [(row, differences(values(was), values(row), plan.currency) if was else []) for was, row in zip(earlier, rows, strict=False)]
     return steps[::-1]

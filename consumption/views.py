@@ -1,10 +1,12 @@
 """Pages of consumption: getting access, applications and keys, usage."""
 
 from contextlib import suppress
+from decimal import Decimal
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import Prefetch, Q
 from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,15 +16,30 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from catalog.pages import model_frame, open_model
-from consumption import actions, keys, refusals, scanners, usage
-from consumption.forms import ApplicationForm, DecideForm, KeyForm, LeakForm, NetworksForm, SubscribeForm
-from consumption.models import ApiKey, Application, Subscription
+from consumption import actions, changes, keys, refusals, scanners, terms, usage
+from consumption.change_kinds import KINDS
+from consumption.forms import (
+    ApplicationForm,
+    ChangeForm,
+    DecideChangeForm,
+    DecideForm,
+    KeyForm,
+    LeakForm,
+    NetworksForm,
+    SubscribeForm,
+    TermsForm,
+    VisibilityForm,
+)
+from consumption.models import ApiKey, Application, Plan, PlanTerms, ScheduledChange, Subscription
 from consumption.permissions import (
+    can_change,
+    can_confirm,
     can_decide_subscription,
     can_manage_application,
     can_manage_keys,
     can_reconcile,
     can_see_model_usage,
+    can_withdraw_change,
 )
 from consumption.reconciliation import reconciliation
 from marketplace.accounts.models import User
@@ -32,6 +49,7 @@ from marketplace.lib.errors import Invalid
 from marketplace.lib.forms import show, submitted
 from marketplace.lib.problems import refused
 
+DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
 LARGEST_REPORT = 1 << 20  # bytes
 
 
@@ -62,9 +80,13 @@ def application(request, slug):
     subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
     months = usage.this_month(subscriptions)
     refused = refusals.of(subscriptions, timezone.now() - usage.DAY)
+    announced = changes.announced_to(subscriptions)
+    offered = list(Plan.objects.filter(is_offered=True, model__in=[one.model_id for one in subscriptions]))
     for subscription in subscriptions:
         subscription.usage_now = months[subscription.pk]
         subscription.refused_today = [row for row in refused if row.subscription == subscription]
+        subscription.upcoming = announced[subscription.pk]
+        subscription.other_plans = [plan for plan in offered if actions.may_move(subscription, plan)]
     context = {
         "application": found,
         "subscriptions": subscriptions,
@@ -77,9 +99,93 @@ def plans(request, slug):
     """What the model's publisher offers."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "consumption:plans")
-    context["plans"] = entry.plans.filter(is_offered=True)
+    context["plans"] = _with_history(entry.plans.filter(Q(is_offered=True) | Q(subscriptions__in=_seen(request, entry))).distinct())
+    context["changes"] = ScheduledChange.objects.visible_to(request.user).filter(model=entry).for_list()
+    context["can_change"] = can_change(request.user, entry)
     context["held"] = Subscription.objects.held_by(request.user).filter(model=entry).open().for_list()
     return render(request, "consumption/plans_tab.html", context)
+
+
+def change(request, pk):
+    """One change that takes something from consumers: what, whom, since when proposed; the second person answers here."""
+    found = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
+    form = DecideChangeForm(request.POST or None)
+    done, _ = submitted(request, form, lambda decision, reason: DECISIONS[decision](request.user, found, reason))
+    if done:
+        messages.success(request, "Confirmed: consumers were told." if form.cleaned_data["decision"] == "confirm" else "Refused.")
+        return redirect(found)
+    teams = set(request.user.teams().values_list("slug", flat=True))
+    sees_all = can_see_model_usage(request.user, found.model)
+    context = {
+        "change": found,
+        "differences": KINDS[found.kind].differences(found),
+        "affected": [row | {"cost": Decimal(row["cost_30d"])} for row in found.affected if sees_all or row["team"] in teams],
+        "can_confirm": can_confirm(request.user, found),
+        "can_withdraw": can_withdraw_change(request.user, found) and found.state in found.OPEN,
+    }
+    return show(request, "consumption/change.html", form, **context)
+
+
+@require_POST
+def withdraw_change(request, pk):
+    found = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
+    changes.withdraw(request.user, found)
+    messages.success(request, "Taken back.")
+    return redirect(found)
+
+
+def change_terms(request, slug, plan_slug):
+    """New terms of a plan."""
+    return _propose(request, slug, ScheduledChange.Kind.TERMS, TermsForm, plan_slug)
+
+
+def withdraw_plan(request, slug, plan_slug):
+    """The end of a plan."""
+    return _propose(request, slug, ScheduledChange.Kind.WITHDRAWAL, ChangeForm, plan_slug)
+
+
+def change_visibility(request, slug):
+    """Who may use a model."""
+    return _propose(request, slug, ScheduledChange.Kind.VISIBILITY, VisibilityForm)
+
+
+def _propose(request, slug, kind, form_class, plan_slug=None):
+    """What it would be and whom it affects first; then, with the same form, the proposal."""
+    entry = open_model(request, slug)
+    if not can_change(request.user, entry):
+        raise Http404
+    about = {"model": entry}
+    if plan_slug is not None:
+        about["plan"] = get_object_or_404(entry.plans, slug=plan_slug)
+    form = form_class(request.POST or None, **about)
+    proposing = request.POST.get("step") == "propose"
+    verb = changes.propose if proposing else changes.preview
+
+    def run(reason, effective_from, **_):
+        by = [request.user] if proposing else []
+        return verb(*by, kind, **about, after=form.after(), reason=reason, effective_from=effective_from)
+
+    done, result = submitted(request, form, run)
+    if done and proposing:
+        waits = result.state == ScheduledChange.State.PROPOSED
+        messages.success(request, "Proposed. Somebody else confirms it." if waits else "It is in force: nobody loses anything by it.")
+        return redirect(result)
+    context = {"model": entry, "plan": about.get("plan"), "kind": KINDS[kind], "notice_days": settings.CHANGE_NOTICE_DAYS}
+    if done:
+        context["change"], context["affected"] = result
+        context["differences"] = KINDS[kind].differences(result[0])
+        return render(request, "consumption/propose.html", {"form": form, **context})
+    return show(request, "consumption/propose.html", form, **context)
+
+
+@require_POST
+def change_plan(request, pk):
+    """Move a subscription to another plan of its model."""
+    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
+    plan = get_object_or_404(subscription.model.plans, pk=request.POST.get("plan") if request.POST.get("plan", "").isdigit() else None)
+    actions.change_plan(request.user, subscription, plan)
+    messages.success(request, f"{subscription} is on the {plan} plan now; its keys stay.")
+    return redirect(subscription)
 
 
 def subscribe(request, slug):
@@ -256,6 +362,20 @@ def _subscribe(by, *, plan, application, new_application, team, **facts):
     """Name the new application first, when there is one."""
     application = application or actions.create_application(by, team=team, name=new_application)
     return actions.subscribe(by, plan=plan, application=application, **facts)
+
+
+def _seen(request, entry):
+    """The open subscriptions of a model that the person may see: they keep their plan on the page when it ends."""
+    return Subscription.objects.visible_to(request.user).open().filter(model=entry)
+
+
+def _with_history(plans):
+    """The plans, each with `.history` as terms.history has it. One query for all."""
+    found = list(plans.prefetch_related(Prefetch("terms", PlanTerms.objects.select_related("created_by").order_by("effective_from"))))
+    for plan in found:
+        plan.history = terms.history(plan)
+        plan.upcoming = next((step for step in plan.history if step[0].effective_from > timezone.now()), None)
+    return found
 
 
 def _first_choices(request, entry):

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
-from consumption.api import Applications, Keys, Plans, Refusals, Subscriptions, Usage
+from consumption.api import Applications, Changes, Keys, Plans, Refusals, Subscriptions, Usage
 from governance.api import Amendments, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
@@ -24,6 +24,7 @@ router.register("versions", Versions, basename="version")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("plans", Plans)
+router.register("changes", Changes)
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")

@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "AmendmentState": "governance.models.AmendmentState",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
+        "ChangeState": "consumption.models.ChangeState",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },
@@ -268,6 +269,7 @@ CELERY_BEAT_SCHEDULE = {
     "hosting-forget": {"task": "hosting.forget_old_samples", "schedule": 86400, "options": {"expires": 3600}},
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
+    "consumption-changes": {"task": "consumption.begin_changes", "schedule": 5, "options": {"expires": 5}},
     "consumption-projections": {"task": "consumption.project", "schedule": 30, "options": {"expires": 30}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")

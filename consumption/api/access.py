@@ -1,40 +1,51 @@
-"""Consumption in the REST API: plans, applications, subscriptions, keys, usage."""
+"""Plans, applications, subscriptions and keys in the REST API."""
 
 from datetime import timedelta
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import actions, measures
-from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, RefusalFilter, SubscriptionFilter, UsageFilter
-from consumption.models import ApiKey, Application, Plan, RefusedHour, Subscription, UsageHour
+from consumption import actions, terms
+from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter
+from consumption.models import ApiKey, Application, Plan, PlanTerms, Subscription
 from consumption.networks import MOST
-from consumption.refusals import LIMITS
 from marketplace.accounts.models import Team
-from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Resource, Visible
+from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Visible
 from marketplace.lib.serializers import LineField, ProseField
 
 
+class TermsRow(serializers.ModelSerializer):
+    """What a plan costs and allows from a moment on; the first terms hold for all time before, too."""
+
+    class Meta:
+        model = PlanTerms
+        fields = ["effective_from", *terms.FIELDS]
+        read_only_fields = fields
+
+
 class PlanRow(serializers.ModelSerializer):
-    """What a model's publisher offers. Prices are in millionths of the currency for 1 000 calls."""
+    """What a model's publisher offers. Prices are in millionths of the currency for 1 000 calls.
+
+    The limits and the price are those in force; `terms` is their history and what is announced, oldest first.
+    """
 
     model = serializers.CharField(source="model.slug")
+    terms = TermsRow(many=True)
 
     class Meta:
         model = Plan
         fields = [
             "id", "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "currency", "is_offered",
+            "price_micros_per_1000", "currency", "is_offered", "terms",
         ]  # fmt: skip
         read_only_fields = fields
 
 
 class PlanOffer(serializers.ModelSerializer):
-    """The same slug again changes the plan."""
+    """The same slug again changes the plan; what is worse for those who have it is proposed as a change."""
 
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
 
@@ -52,7 +63,7 @@ class PlanOffer(serializers.ModelSerializer):
 
 
 class Plans(ReadableResource):
-    queryset = Plan.objects.select_related("model")
+    queryset = Plan.objects.select_related("model").prefetch_related("terms")
     serializer_class = PlanRow
     filterset_class = PlanFilter
 
@@ -127,6 +138,10 @@ class SubscriptionAsked(serializers.ModelSerializer):
         validators = []
 
 
+class PlanChosen(serializers.Serializer):
+    plan = Visible(slug_field="id", queryset=Plan.objects.all())
+
+
 class Subscriptions(ReadableResource):
     """Of one's own teams, and to one's own models."""
 
@@ -150,6 +165,12 @@ class Subscriptions(ReadableResource):
     def deny(self, request, pk):
         """The publisher's no, with a reason of at least 20 characters."""
         return self.answer(actions.deny_subscription(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=PlanChosen, responses=SubscriptionRow)
+    @action(detail=True, methods=["put"])
+    def plan(self, request, pk):
+        """Move to another plan of the model; the keys stay."""
+        return self.answer(actions.change_plan(request.user, self.get_object(), **self.given(PlanChosen)))
 
     @extend_schema(request=Nothing, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])
@@ -248,70 +269,3 @@ class Keys(ReadableResource):
         response = Response(kept | {"text": text}, status=201, headers={"Cache-Control": "no-store"})
         response.kept_data = kept
         return response
-
-
-class OfSubscription(serializers.ModelSerializer):
-    """Whose a row is."""
-
-    subscription = serializers.IntegerField(source="subscription_id")
-    application = serializers.CharField(source="subscription.application.slug")
-    team = serializers.CharField(source="subscription.application.team.slug")
-
-
-class UsageRow(OfSubscription):
-    """One hour of one subscription on one version; durations in microseconds, bytes are never kept.
-
-    calls = ok + client_errors + upstream_errors + aborted + unknown. `cost` is exact: `units` × the price that was in force.
-    Team, unit, plan and price are those of the time; where one of them changed within the hour, there is a row for each.
-    """
-
-    team = serializers.CharField(source="team.slug", help_text="Who paid.")
-    business_unit = serializers.CharField(source="business_unit.slug")
-    model = serializers.CharField(source="version.model.slug")
-    version = serializers.CharField(source="version.number")
-    plan = serializers.CharField(source="terms.plan.slug")
-    price_micros_per_1000 = serializers.IntegerField(source="terms.price_micros_per_1000")
-    currency = serializers.CharField(source="terms.plan.currency")
-
-    class Meta:
-        model = UsageHour
-        fields = [
-            "hour", "subscription", "application", "team", "business_unit", "model", "version", *measures.COUNTS, "units", "plan",
-            "price_micros_per_1000", "currency", "cost", "duration_us", "p50_us", "p95_us", "p99_us",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-
-class Usage(ListModelMixin, Resource):
-    """Usage by the hour: of one's own subscriptions, and of one's own models per consuming team. Never a payload."""
-
-    queryset = UsageHour.objects.select_related(
-        "subscription__application", "team", "business_unit", "version__model", "terms__plan"
-    ).order_by("-hour")
-    serializer_class = UsageRow
-    filterset_class = UsageFilter
-
-
-class RefusalRow(OfSubscription):
-    """Calls of one subscription that one limit turned away in one hour, before a model was asked; `last_at` is the last of them."""
-
-    model = serializers.CharField(source="subscription.model.slug")
-    plan = serializers.CharField(source="subscription.plan.slug")
-    limit = serializers.ChoiceField(choices=[(slug, limit.name) for slug, limit in LIMITS.items()])
-    remedy = serializers.SerializerMethodField(help_text="What the caller's team can do.")
-
-    class Meta:
-        model = RefusedHour
-        fields = ["hour", "subscription", "application", "team", "model", "plan", "limit", "calls", "last_at", "remedy"]
-        read_only_fields = fields
-
-    def get_remedy(self, row) -> str:
-        return LIMITS[row.limit].remedy
-
-
-class Refusals(ListModelMixin, Resource):
-    """Refused calls by the hour and limit, newest first: of one's own subscriptions, and of those to one's own models."""
-
-    queryset = RefusedHour.objects.select_related("subscription__application__team", "subscription__model", "subscription__plan").order_by("-hour")
-    serializer_class = RefusalRow
-    filterset_class = RefusalFilter

@@ -1,0 +1,7 @@
+"""Consumption in the REST API."""
+
+from consumption.api.access import Applications, Keys, Plans, Subscriptions
+from consumption.api.changes import Changes
+from consumption.api.usage import Refusals, Usage
+
+__all__ = ["Applications", "Changes", "Keys", "Plans", "Refusals", "Subscriptions", "Usage"]

@@ -1,0 +1,164 @@
+"""Changes that take something from consumers, in the REST API."""
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from catalog.models import RegisteredModel
+from consumption import changes, terms
+from consumption.api.access import PlanOffer
+from consumption.change_kinds import KINDS
+from consumption.filters import ChangeFilter
+from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange
+from consumption.permissions import can_change
+from marketplace.accounts.models import BusinessUnit, Team
+from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Visible
+from marketplace.lib.guard import require
+
+
+class AffectedRow(serializers.Serializer):
+    """A subscription that a change takes something from; `cost_30d` is exact, in the plan's currency."""
+
+    subscription = serializers.IntegerField()
+    application = serializers.CharField()
+    team = serializers.CharField()
+    calls_30d = serializers.IntegerField()
+    cost_30d = serializers.CharField()
+    currency = serializers.CharField()
+
+
+class DifferenceRow(serializers.Serializer):
+    label = serializers.CharField()
+    old = serializers.CharField()
+    new = serializers.CharField()
+    is_worse = serializers.BooleanField()
+
+
+class ChangeRow(serializers.ModelSerializer):
+    """A change that takes something from consumers. `affected` lists one's own subscriptions, all of them for the owner team."""
+
+    model = serializers.CharField(source="model.slug")
+    plan = serializers.CharField(source="plan.slug", default=None, allow_null=True)
+    differences = serializers.SerializerMethodField(help_text="What changes, in words.")
+    affected = serializers.SerializerMethodField()
+    proposed_by = serializers.CharField(source="proposed_by.username")
+    decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
+
+    class Meta:
+        model = ScheduledChange
+        fields = [
+            "id", "kind", "model", "plan", "state", "differences", "before", "after", "affected", "reason", "effective_from", "proposed_by",
+            "proposed_at", "decided_by", "decided_at", "decision_reason",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(DifferenceRow(many=True))
+    def get_differences(self, change):
+        return DifferenceRow(KINDS[change.kind].differences(change), many=True).data
+
+    @extend_schema_field(AffectedRow(many=True))
+    def get_affected(self, change):
+        teams, oversees = self._reader()
+        return [row for row in change.affected if oversees or change.model.owner_team.slug in teams or row["team"] in teams]
+
+    def _reader(self):
+        """(slugs of the reader's teams, whether they oversee); asked once for a whole list."""
+        user = self.context["request"].user
+        if "reader" not in self.context:
+            self.context["reader"] = set(user.teams().values_list("slug", flat=True)), user.has_role(*OVERSEES)
+        return self.context["reader"]
+
+
+class ChangeGiven(serializers.ModelSerializer):
+    """What is to become worse: new terms of a plan, its end, or who may use a model. Left-out terms stay as they are."""
+
+    plan = Visible(slug_field="id", queryset=Plan.objects.all(), required=False, help_text="Of kinds terms and withdrawal.")
+    model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all(), required=False, help_text="Of kind visibility.")
+    kind = serializers.ChoiceField(choices=ScheduledChange.Kind.choices)
+    visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
+    units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
+    teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
+    reason = serializers.CharField(max_length=4000, required=False, default="", help_text="Consumers read it.")
+    effective_from = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Empty: as soon as the notice allows.")
+
+    class Meta:
+        model = PlanTerms
+        fields = ["kind", "plan", "model", "reason", "effective_from", *terms.FIELDS, "visibility", "units", "teams"]
+        validators = []
+        extra_kwargs = {
+            name: {**more, "required": False} for name, more in PlanOffer.Meta.extra_kwargs.items()
+        }
+
+    def validate(self, data):
+        """What the kind needs, as the verb takes it."""
+        kind, plan, model = data["kind"], data.get("plan"), data.get("model")
+        if kind == ScheduledChange.Kind.VISIBILITY:
+            missing = {name: ["This kind needs it."] for name in ("model", "visibility") if not data.get(name)}
+            after = {
+                "visibility": data.get("visibility"), "units": [unit.slug for unit in data.get("units", ())],
+                "teams": [team.slug for team in data.get("teams", ())],
+            }  # fmt: skip
+            plan = None
+        else:
+            missing = {} if plan else {"plan": ["This kind needs it."]}
+            after = {name: data[name] for name in terms.FIELDS if name in data} if kind == ScheduledChange.Kind.TERMS else {}
+            model = plan and plan.model
+        if missing:
+            raise serializers.ValidationError(missing)
+        return {
+            "kind": kind, "model": model, "plan": plan, "after": after, "reason": data["reason"], "effective_from": data["effective_from"],
+        }  # fmt: skip
+
+
+class ChangePreview(serializers.Serializer):
+    """What would happen, and to whom. Nothing is kept."""
+
+    effective_from = serializers.DateTimeField(help_text="If a second person confirmed it now.")
+    needs_second_person = serializers.BooleanField()
+    differences = DifferenceRow(many=True)
+    affected = AffectedRow(many=True)
+
+
+class Changes(ReadableResource):
+    """Changes that take something from consumers: proposed by one person, confirmed by another, in force after a notice."""
+
+    queryset = ScheduledChange.objects.for_list()
+    serializer_class = ChangeRow
+    filterset_class = ChangeFilter
+
+    @extend_schema(request=ChangeGiven, responses={201: ChangeRow})
+    def create(self, request):
+        """Propose a change of a model of your team. What takes nothing from anybody is in force at once."""
+        return self.answer(changes.propose(request.user, **self.given(ChangeGiven)), status=201)
+
+    @extend_schema(request=ChangeGiven, responses=ChangePreview)
+    @action(detail=False, methods=["post"])
+    def preview(self, request):
+        """Who would be affected, and from when; nothing is changed."""
+        given = self.given(ChangeGiven)
+        require(can_change(request.user, given["model"]), f"Only members of {given['model'].owner_team} propose this.")
+        change, losers = changes.preview(**given)
+        found = {
+            "effective_from": change.effective_from, "needs_second_person": bool(losers), "differences": KINDS[change.kind].differences(change),
+            "affected": [one.as_data() for one in losers],
+        }  # fmt: skip
+        return Response(ChangePreview(found).data)
+
+    @extend_schema(request=OptionalReason, responses=ChangeRow)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request, pk):
+        """The second person's yes; consumers are told and the notice runs."""
+        return self.answer(changes.confirm(request.user, self.get_object(), **self.given(OptionalReason)))
+
+    @extend_schema(request=Reason, responses=ChangeRow)
+    @action(detail=True, methods=["post"])
+    def refuse(self, request, pk):
+        """The second person's no, with a reason of at least 20 characters."""
+        return self.answer(changes.refuse(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=OptionalReason, responses=ChangeRow)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request, pk):
+        """Take it back before it begins."""
+        return self.answer(changes.withdraw(request.user, self.get_object(), **self.given(OptionalReason)))
