@@ -6,8 +6,9 @@ from django.utils.text import capfirst
 from catalog.actions import change_visibility
 from catalog.models import RegisteredModel
 from consumption import actions, terms
-from consumption.models import Plan, Subscription
+from consumption.models import Plan, PlanTerms, Subscription
 from marketplace.accounts.models import BusinessUnit, Team, User
+from marketplace.lib import limits
 from marketplace.lib.errors import Invalid
 from marketplace.lib.money import show_amount
 from marketplace.lib.nudge import nudge
@@ -25,6 +26,7 @@ class NewTerms:
     def check(self, change):
         if change.after == change.before:
             raise Invalid("Nothing differs from the terms in force.", field="price")
+        limits.require(PlanTerms(plan=change.plan, effective_from=change.effective_from, **change.after))
 
     def takes_away(self, change):
         return terms.is_worse(change.before, change.after)

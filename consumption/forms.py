@@ -164,10 +164,10 @@ class TermsForm(ChangeForm):
     field_order = ["price", "rate_per_second", "burst", "concurrency", "monthly_quota"]
 
     price = forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, label="Price per 1,000 calls")
-    rate_per_second = forms.IntegerField(min_value=1, max_value=1_000_000, label="Calls a second")
-    burst = forms.IntegerField(min_value=1, max_value=1_000_000, label="Burst")
-    concurrency = forms.IntegerField(min_value=1, max_value=100_000, label="Calls at the same time")
-    monthly_quota = forms.IntegerField(min_value=1, max_value=10**15, required=False, label="Calls a month", help_text="Empty: no limit.")
+    rate_per_second = forms.IntegerField(min_value=1, label="Calls a second")
+    burst = forms.IntegerField(min_value=1, label="Burst")
+    concurrency = forms.IntegerField(min_value=1, label="Calls at the same time")
+    monthly_quota = forms.IntegerField(min_value=1, required=False, label="Calls a month", help_text="Empty: no limit.")
 
     def __init__(self, *args, plan, **kwargs):
         kwargs["initial"] = terms.values(plan) | {"price": from_micros(plan.price_micros_per_1000).normalize()}

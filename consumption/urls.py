@@ -10,6 +10,7 @@ urlpatterns = [
     path("applications/new/", views.new_application, name="new_application"),
     path("applications/<slug:slug>/", views.application, name="application"),
     path("usage/", views.my_usage, name="usage"),
+    path("statement/", views.monthly_statement, name="statement"),
     path("reconciliation/", views.reconciled, name="reconciliation"),
     path("subscriptions/<int:pk>/decide/", views.decide, name="decide"),
     path("subscriptions/<int:pk>/close/", views.close_subscription, name="close"),

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Prefetch, Q
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from catalog.pages import model_frame, open_model
-from consumption import actions, changes, keys, refusals, scanners, terms, usage
+from consumption import actions, changes, keys, refusals, scanners, statement, terms, usage
 from consumption.change_kinds import KINDS
 from consumption.forms import (
     ApplicationForm,
@@ -316,6 +316,17 @@ def my_usage(request):
         "refused": refusals.of(subscriptions, refusals.beginning(window)),
     }
     return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
+
+
+def monthly_statement(request):
+    """What a month cost, line by line; `?as=csv` is the same with exact amounts."""
+    month = statement.month(request.GET.get("month"))
+    lines = statement.lines(request.user, month)
+    if request.GET.get("as") == "csv":
+        name = f"attachment; filename=statement-{month:%Y-%m}.csv"
+        return HttpResponse(statement.as_csv(lines), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+    context = {"month": month, "months": statement.months(), "lines": lines, "costs": statement.totals(lines)}
+    return render(request, "consumption/statement.html", context)
 
 
 def reconciled(request):

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
-from consumption.api import Applications, Changes, Keys, Plans, Refusals, Subscriptions, Usage
+from consumption.api import Applications, Changes, Keys, Plans, Refusals, Statements, Subscriptions, Usage
 from governance.api import Amendments, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
@@ -24,11 +24,12 @@ router.register("versions", Versions, basename="version")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("plans", Plans)
-router.register("changes", Changes)
+router.register("changes", Changes, basename="change")
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")
 router.register("usage", Usage, basename="usage")
+router.register("statements", Statements, basename="statement")
 router.register("refusals", Refusals, basename="refusal")
 router.register("deployments", Deployments)
 router.register("incidents", Incidents)

@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
         "ChangeState": "consumption.models.ChangeState",
+        "ChangeKind": "consumption.models.ScheduledChange.Kind",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },

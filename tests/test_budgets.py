@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
+from consumption.changes import propose
 from consumption.models import Plan, RefusedHour
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import tell
@@ -25,6 +26,7 @@ LISTS = [
     ("consumption:consumers", "alice", 30),
     ("consumption:model_usage", "alice", 30),
     ("consumption:plans", "maya", 30),
+    ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
     ("governance:queue", "rita", 25),
     ("hosting:operations", "otto", 25),
@@ -36,6 +38,7 @@ LISTS = [
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
     ("api:plan-list", "maya", 12),
+    ("api:change-list", "alice", 12),
     ("api:application-list", "maya", 12),
     ("api:subscription-list", "alice", 12),
     ("api:key-list", "maya", 12),
@@ -91,6 +94,7 @@ def everything(number):
         now = timezone.now()
         RefusedHour.objects.create(hour=now.replace(minute=0, second=0, microsecond=0), subscription=held, limit="rate", calls=1, last_at=now)
         cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
+        propose(cast.alice(), "visibility", model=live.model, after={"visibility": "restricted", "units": [], "teams": []}, reason="Only for the tests of budgets.")
         deployment = Deployment.objects.create(version=live, app_name=name, state="ready")
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
         Incident.objects.create(version=live, summary=f"{live} does not answer.")

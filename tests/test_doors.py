@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from consumption.changes import propose
 from consumption.models import Plan
 from governance.actions import propose_amendment
 from governance.models import Review
@@ -31,6 +32,10 @@ class World:
         self.judged = cast.in_review_version(cast.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.amendment = propose_amendment(self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG)
+        self.change = propose(
+            self.people["alice"], "terms", model=self.live.model, plan=self.subscription.plan, after={"rate_per_second": 1}, reason=LONG
+        )  # fmt: skip
+        self.month = "2026-01"
         self.draft = cast.draft_version(cast.model(name="Secret draft"))
         self.application = self.subscription.application
         self.problem, self.low = "rule", cast.LOW

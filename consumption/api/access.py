@@ -56,10 +56,6 @@ class PlanOffer(serializers.ModelSerializer):
             "price_micros_per_1000", "is_offered",
         ]  # fmt: skip
         validators = []
-        extra_kwargs = {
-            **{name: {"min_value": 1} for name in ("rate_per_second", "burst", "concurrency", "monthly_quota")},
-            "price_micros_per_1000": {"min_value": 0},
-        }
 
 
 class Plans(ReadableResource):

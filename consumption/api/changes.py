@@ -7,7 +7,6 @@ from rest_framework.response import Response
 
 from catalog.models import RegisteredModel
 from consumption import changes, terms
-from consumption.api.access import PlanOffer
 from consumption.change_kinds import KINDS
 from consumption.filters import ChangeFilter
 from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange
@@ -15,6 +14,7 @@ from consumption.permissions import can_change
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Visible
 from marketplace.lib.guard import require
+from marketplace.lib.serializers import ProseField
 
 
 class AffectedRow(serializers.Serializer):
@@ -79,16 +79,14 @@ class ChangeGiven(serializers.ModelSerializer):
     visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
     units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
     teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
-    reason = serializers.CharField(max_length=4000, required=False, default="", help_text="Consumers read it.")
+    reason = ProseField(max_length=4000, required=False, default="", help_text="Consumers read it.")
     effective_from = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Empty: as soon as the notice allows.")
 
     class Meta:
         model = PlanTerms
         fields = ["kind", "plan", "model", "reason", "effective_from", *terms.FIELDS, "visibility", "units", "teams"]
         validators = []
-        extra_kwargs = {
-            name: {**more, "required": False} for name, more in PlanOffer.Meta.extra_kwargs.items()
-        }
+        extra_kwargs = {name: {"required": False} for name in terms.FIELDS}
 
     def validate(self, data):
         """What the kind needs, as the verb takes it."""

@@ -1,14 +1,15 @@
 """Usage and rejections in the REST API."""
 
-
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, viewsets
 from rest_framework.mixins import ListModelMixin
+from rest_framework.response import Response
 
-from consumption import measures
+from consumption import measures, statement
 from consumption.filters import RefusalFilter, UsageFilter
 from consumption.models import RefusedHour, UsageHour
 from consumption.refusals import LIMITS
-from marketplace.accounts.resources import Resource
+from marketplace.accounts.resources import Resource, StrictParameters
 
 
 class OfSubscription(serializers.ModelSerializer):
@@ -76,3 +77,44 @@ class Refusals(ListModelMixin, Resource):
     queryset = RefusedHour.objects.select_related("subscription__application__team", "subscription__model", "subscription__plan").order_by("-hour")
     serializer_class = RefusalRow
     filterset_class = RefusalFilter
+
+
+MONTH = "^20[0-9]{2}-[01][0-9]$"
+
+
+class StatementLineRow(serializers.Serializer):
+    """One price of one application on one version in one month. `cost` is exact: `units` × price ÷ 1 000."""
+
+    month = serializers.CharField(help_text="2026-11")
+    business_unit = serializers.CharField()
+    team = serializers.CharField()
+    application = serializers.CharField()
+    model = serializers.CharField()
+    version = serializers.CharField()
+    plan = serializers.CharField()
+    subscription = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    ok = serializers.IntegerField()
+    client_errors = serializers.IntegerField()
+    upstream_errors = serializers.IntegerField()
+    aborted = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    units = serializers.IntegerField(help_text="Calls that are billed.")
+    price_micros_per_1000 = serializers.IntegerField()
+    currency = serializers.CharField()
+    cost = serializers.DecimalField(max_digits=38, decimal_places=9)
+
+
+class Statements(StrictParameters, viewsets.ViewSet):
+    """The statement of a month, by its first day's month: /statements/2026-11/."""
+
+    lookup_value_regex = "20[0-9]{2}-[01][0-9]"
+    lookup_field = "month"
+
+    @extend_schema(parameters=[OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)], responses=StatementLineRow(many=True))
+    def retrieve(self, request, month):
+        """All lines that one may see: of one's teams' calls and of one's own models."""
+        first = statement.month(month)
+        lines = statement.lines(request.user, first) if f"{first:%Y-%m}" == month else []
+        rows = [line.__dict__ | {"month": month} for line in lines]
+        return Response(StatementLineRow(rows, many=True).data)

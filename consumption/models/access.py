@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -68,14 +69,21 @@ class PlanSet(models.QuerySet):
         return self.filter(model__in=RegisteredModel.objects.visible_to(user))
 
 
+def between(least, most):
+    """Validators of a number that may be both."""
+    return [MinValueValidator(least), MaxValueValidator(most)]
+
+
 class Terms(models.Model):
     """What a plan costs and allows. Money in millionths of the plan's currency."""
 
-    rate_per_second = models.PositiveIntegerField(default=20)
-    burst = models.PositiveIntegerField(default=40)
-    concurrency = models.PositiveIntegerField(default=16)
-    monthly_quota = models.BigIntegerField(null=True, blank=True, help_text="Calls a calendar month (UTC); empty: none")
-    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0)
+    rate_per_second = models.PositiveIntegerField(default=20, validators=between(1, 10**6))
+    burst = models.PositiveIntegerField(default=40, validators=between(1, 10**6))
+    concurrency = models.PositiveIntegerField(default=16, validators=between(1, 10**5))
+    monthly_quota = models.BigIntegerField(
+        null=True, blank=True, validators=between(1, 10**15), help_text="Calls a calendar month (UTC); empty: none"
+    )
+    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0, validators=between(0, 10**12))
 
     class Meta:
         abstract = True
@@ -301,14 +309,14 @@ class ScheduledChange(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     affected = models.JSONField(default=list)
-    reason = models.TextField()
+    reason = models.TextField(max_length=REASON)
     effective_from = models.DateTimeField()
     state = models.CharField(max_length=10, choices=ChangeState, default=ChangeState.PROPOSED)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
-    decision_reason = models.TextField(blank=True)
+    decision_reason = models.TextField(max_length=REASON, blank=True)
 
     objects = ScheduledChangeSet.as_manager()
 

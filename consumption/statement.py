@@ -1,0 +1,105 @@
+"""The statement of a month: what was called, at which price, and who paid; a line for each thing that was true then.
+
+Lines are read from the day roll-ups, so page, CSV and API agree with them and with the events to the last unit
+(consumption.reconciliation). Amounts are exact here; pages show them to the currency's digits (docs/money.md).
+"""
+
+import csv
+import io
+import re
+from dataclasses import astuple, dataclass, fields
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from consumption import measures
+from consumption.models import UsageDay
+from consumption.quota import next_period, period_start
+
+
+@dataclass(frozen=True)
+class Line:
+    """One price of one application on one version in one month. `cost` = units × price ÷ 1 000, exact."""
+
+    month: date
+    business_unit: str
+    team: str
+    application: str
+    model: str
+    version: str
+    plan: str
+    subscription: int
+    calls: int
+    ok: int
+    client_errors: int
+    upstream_errors: int
+    aborted: int
+    unknown: int
+    units: int
+    price_micros_per_1000: int
+    currency: str
+    cost: Decimal
+
+
+_LABELS = {
+    "unit_name": F("business_unit__slug"),
+    "team_name": F("team__slug"),
+    "application_name": F("subscription__application__slug"),
+    "model_name": F("version__model__slug"),
+    "version_number": F("version__number"),
+    "plan_name": F("terms__plan__slug"),
+    "price": F("terms__price_micros_per_1000"),
+    "currency": F("terms__plan__currency"),
+}
+# By identity: two things of one name stay two lines.
+_IDENTITY = ("business_unit", "team", "subscription", "version", "terms")
+
+
+def lines(user, month):
+    """[Line] of one month that the person may see (their teams' calls, and those of their models), dearest first."""
+    rows = UsageDay.objects.visible_to(user).filter(day__gte=month, day__lt=next_period(month))
+    summed = rows.values(*_IDENTITY, **_LABELS).annotate(**{f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")})
+    found = [
+        Line(
+            month, row["unit_name"], row["team_name"], row["application_name"], row["model_name"], row["version_number"], row["plan_name"],
+            row["subscription"], *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")), row["price"], row["currency"], row["n_cost"],
+        )  # fmt: skip
+        for row in summed.order_by()
+    ]
+    return sorted(found, key=lambda line: (-line.cost, -line.calls, line.subscription, line.version, line.price_micros_per_1000))
+
+
+def totals(found):
+    """{currency: Decimal} of lines, exact."""
+    summed = {}
+    for line in found:
+        summed[line.currency] = summed.get(line.currency, Decimal()) + line.cost
+    return dict(sorted(summed.items()))
+
+
+def as_csv(found):
+    """The lines as CSV with a header; whole numbers, and costs with all nine decimals."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([field.name for field in fields(Line)])
+    writer.writerows([f"{line.month:%Y-%m}", *astuple(line)[1:]] for line in found)
+    return text.getvalue()
+
+
+def month(text):
+    """The first day of "2026-11"; of the running month (UTC) for anything else, and for months to come."""
+    now = period_start(timezone.now())
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text or ""):
+        return now
+    return min(now, date(max(2000, int(text[:4])), int(text[5:]), 1))
+
+
+def months(count=6):
+    """The first days of the running month (UTC) and those before it, newest first."""
+    found = [period_start(timezone.now())]
+    while len(found) < count:
+        first = found[-1]
+        found.append(date(first.year - (first.month == 1), first.month - 1 or 12, 1))
+    return found
