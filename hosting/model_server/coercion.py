@@ -11,7 +11,7 @@ from math import ceil, floor, isfinite, prod
 
 import numpy as np
 
-from hosting.model_server import datatypes, wire
+from hosting.model_server import datatypes, request_forms, wire
 from hosting.model_server.limits import LONGEST_STRING, MOST_ROWS
 from hosting.model_server.problems import MOST_FAULTS_TOLD, Fault, bad_input, too_large
 
@@ -156,11 +156,13 @@ def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
 
 def _by_name(request, signature, strict):
     given, faults = {}, []
-    for tensor in request.inputs:
+    sent = request_forms.tensors(request.form, request.content, signature) if request.form else request.inputs
+    for tensor in sent:
         if tensor.name in given:
             faults.append(Fault("is sent twice.", tensor.name, remedy="Send each input once."))
         elif tensor.name in signature.names:
-            given[tensor.name] = tensor
+            known = tensor.datatype is not None and tensor.shape is not None
+            given[tensor.name] = tensor if known else request_forms.completed(tensor, signature.columns[tensor.name])
         elif strict:
             known = ", ".join(list(signature.columns)[:20])
             faults.append(Fault("is not an input of this model.", tensor.name, remedy=f"Its inputs are: {known}."))

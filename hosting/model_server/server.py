@@ -142,7 +142,7 @@ class ModelApp:
 
     def _written(self, request, chosen, results):
         head = self._head if request.id is None else {**self._head, "id": request.id}
-        answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen])
+        answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen], request.form)
         return 200, _answer_headers(json_length), answer
 
     async def _run(self, columns, rows):

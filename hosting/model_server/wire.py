@@ -14,13 +14,21 @@ from hosting.model_server.problems import Fault, bad_input, too_large, unreadabl
 UNSUPPORTED = frozenset({"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"})
 
 
+INFINITY = float("inf")
+FORMS = ("dataframe_split", "dataframe_records", "instances")
+TENSOR_MEMBERS = frozenset({"data", "datatype", "shape", "parameters"})
+
+
 @dataclass(slots=True)
 class RawTensor:
-    """One input as sent: `data` is a JSON list, or the tensor's own bytes when `binary`."""
+    """One input as sent: `data` is a JSON list, or the tensor's own bytes when `binary`.
+
+    datatype and shape are None where the caller leaves them to the signature (`request_forms.completed`).
+    """
 
     name: str
-    datatype: str
-    shape: list[int]
+    datatype: str | None
+    shape: list[int] | None
     data: object
     binary: bool = False
 
@@ -46,6 +54,8 @@ class RawRequest:
     outputs: list[WantedOutput] | None = None
     binary_output: bool = False
     parameters: dict = field(default_factory=dict)
+    form: str = ""  # another form than the protocol's (request_forms), whose value is `content`; then `inputs` is empty
+    content: object = None
 
 
 def read(body, header_length=None):
@@ -53,9 +63,12 @@ def read(body, header_length=None):
     head, rest = _split(body, header_length)
     document = _json(head)
     parameters = _parameters(document, "The request")
+    form = _form(document)
     request = RawRequest(
         id=_identifier(document),
-        inputs=_inputs(document, memoryview(rest)),
+        inputs=[] if form else _inputs(document, memoryview(rest)),
+        form=form,
+        content=document.get(form),
         outputs=_outputs(document),
         binary_output=parameters.get("binary_data_output") is True,
         parameters=parameters,
@@ -102,6 +115,22 @@ def _no_duplicates(pairs):
     if len(members) != len(pairs):
         raise unreadable("A JSON member is there twice.", "Send each member once.")
     return members
+
+
+def _form(document):
+    """The name of another form that the request is written in, or "" for the protocol's own. Raises Problem 422 for two at once."""
+    forms = [form for form in FORMS if form in document]
+    if len(forms) > 1 or (forms and "inputs" in document):
+        raise bad_input(Fault("The request is written in two forms at once.", remedy=f"Send {forms[0]} alone, or inputs alone."))
+    if forms:
+        return forms[0]
+    inputs = document.get("inputs")
+    return "inputs" if inputs and (isinstance(inputs, dict) or (isinstance(inputs, list) and not any(map(_is_tensor, inputs)))) else ""
+
+
+def _is_tensor(entry):
+    """True for what is, or tries to be, a tensor of the protocol; False for a row of values."""
+    return isinstance(entry, dict) and (set(entry) == {"name"} or not TENSOR_MEMBERS.isdisjoint(entry))
 
 
 def _identifier(document):
@@ -158,6 +187,8 @@ def _tensor(entry, rest, offset):
 
 def _datatype(entry, name):
     datatype = entry.get("datatype")
+    if datatype is None:
+        return None
     if not isinstance(datatype, str) or datatype not in datatypes.NUMPY:
         allowed = ", ".join(datatypes.NUMPY)
         raise bad_input(Fault("has no datatype of the protocol.", name, remedy=f"Send one of {allowed}."))
@@ -166,6 +197,8 @@ def _datatype(entry, name):
 
 def _shape(entry, name):
     shape = entry.get("shape")
+    if shape is None:
+        return None
     if not isinstance(shape, list) or not shape or len(shape) > MOST_DIMENSIONS:
         raise bad_input(Fault("has no shape.", name, remedy="Send a list such as [1]: rows first."))
     if any(type(size) is not int or size < 0 for size in shape):
@@ -201,6 +234,15 @@ def _wanted(entry):
     return WantedOutput(entry["name"], binary if isinstance(binary, bool) else None)
 
 
+def count_strings(tensor):
+    """How many texts a BYTES tensor in binary form holds; what is wrong with them is said when they are read."""
+    count, offset = 0, 0
+    while offset + 4 <= len(tensor.data):
+        offset += 4 + struct.unpack_from("<I", tensor.data, offset)[0]
+        count += 1
+    return count
+
+
 def strings(tensor):
     """The elements of a BYTES tensor in binary form (4-byte little-endian length, then UTF-8) → list of str, at most as many as
     its shape needs. Raises Problem 422."""
@@ -229,9 +271,10 @@ def _text(raw, name, row):
         raise bad_input(Fault("is not UTF-8 text.", name, row, "Encode texts as UTF-8.")) from None
 
 
-def write(head, outputs):
+def write(head, outputs, by_row=""):
     """`head` (model_name, model_version, id) and [(name, array, binary)] → (body bytes, JSON length or None).
 
+    by_row: the form that the request was written in. Where rows were sent, `predictions` has one entry for each as well.
     The JSON length is told (Inference-Header-Content-Length) only when some output is binary.
     """
     described, chunks = [], []
@@ -244,8 +287,26 @@ def write(head, outputs):
         else:
             entry["data"] = _listed(array)
         described.append(entry)
-    text = json.dumps({**head, "outputs": described}, separators=(",", ":")).encode()
+    rows = {} if chunks or by_row not in FORMS else {"predictions": _predictions(outputs, plain=by_row == "instances")}
+    text = json.dumps({**head, "outputs": described, **rows}, separators=(",", ":")).encode()
     return (b"".join([text, *chunks]), len(text)) if chunks else (text, None)
+
+
+def _predictions(outputs, plain):
+    """One entry for each row: an object of the outputs, or where plain and there is one output, its value."""
+    columns = {name: _finite(np.asarray(array).tolist()) for name, array, _ in outputs}
+    if plain and len(columns) == 1:
+        return next(iter(columns.values()))
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)]
+
+
+def _finite(value):
+    """Nested lists in which what JSON cannot hold (NaN, infinity) is null, and bytes are texts."""
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return None if isinstance(value, float) and not -INFINITY < value < INFINITY else value
 
 
 def _binary(array):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from urllib.parse import urlsplit
 
-NUMPY = {"BOOL": "bool_", "FP32": "float32", "FP64": "float64", "BYTES": "object_"}
+NUMPY = {"BOOL": "bool_", "FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "object_"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ def snippets(contract):
     return [
         Snippet("curl", "curl", "bash", "call.sh", "curl 7.76 or later", curl(contract)),
         Snippet("python", "Python", "python", "call.py", "Python 3.9 or later, nothing else", python(contract)),
+        Snippet("pandas", "Python (pandas)", "python", "call_pandas.py", "pip install pandas", pandas(contract)),
         Snippet(
             "tritonclient", "Python (tritonclient)", "python", "call_triton.py", "pip install tritonclient[http]", tritonclient(contract)
         ),
@@ -72,6 +73,39 @@ except urllib.error.HTTPError as error:
 
 for output in answer["outputs"]:
     print(output["name"], output["data"])
+"""
+
+
+def pandas(contract):
+    return f"""\
+import json
+import urllib.error
+import urllib.request
+
+import pandas as pd
+
+URL = {contract.infer_url!r}
+KEY = {contract.shown_key!r}
+frame = pd.DataFrame(
+    {{
+{indent(_pandas_columns(contract), " " * 8)}
+    }}
+)
+
+body = {{"dataframe_split": json.loads(frame.to_json(orient="split", date_format="iso", double_precision=15))}}
+request = urllib.request.Request(
+    URL,
+    data=json.dumps(body).encode(),
+    headers={{"Authorization": f"Bearer {{KEY}}", "Content-Type": "application/json"}},
+)
+try:
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer = json.load(response)
+except urllib.error.HTTPError as error:
+    raise SystemExit(f"{{error.code}}: {{json.load(error).get('detail')}}")
+
+result = pd.DataFrame(answer["predictions"], index=frame.index)
+print(result)
 """
 
 
@@ -153,6 +187,19 @@ def _python_tensors(contract):
     return "\n".join(f"{tensor!r}," for tensor in contract.example["inputs"])
 
 
+def _pandas_columns(contract):
+    """One line for each column of the frame; a cell of a tensor holds its row, nested."""
+    return "\n".join(f"{tensor['name']!r}: {_by_rows(tensor)!r}," for tensor in contract.example["inputs"])
+
+
+def _by_rows(tensor):
+    """The tensor's values as one entry for each row: a value, or nested lists where a row has several."""
+    values, (_rows, *sizes) = list(_flattened(tensor["data"])), tensor["shape"]
+    for size in reversed([] if sizes == [1] else sizes):
+        values = [values[at : at + size] for at in range(0, len(values), size)]
+    return values
+
+
 def _triton_rows(contract):
     """Inputs whose example has a gap are left out, unless NaN can stand for it: binary tensors have no null."""
     rows = []
@@ -168,7 +215,7 @@ def _numpy_values(tensor):
     datatype = tensor["datatype"]
     text = repr(tensor["data"])
     if None in _flattened(tensor["data"]):
-        if datatype not in ("FP32", "FP64"):
+        if datatype not in ("FP16", "FP32", "FP64"):
             return None
         text = text.replace("None", "np.nan")
     return f"np.array({text}, dtype=np.{NUMPY.get(datatype, datatype.lower())})"

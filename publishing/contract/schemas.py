@@ -39,12 +39,12 @@ def value_schema(field):
 
 
 def tensor_schema(field):
-    """A tensor of the protocol that carries the field."""
+    """A tensor of the protocol that carries the field; the signature knows datatype and shape where they are left out."""
     return {
         "type": "object",
         "title": field["name"],
         "description": description(field),
-        "required": ["name", "shape", "datatype", "data"],
+        "required": ["name", "data"],
         "properties": {
             "name": {"const": field["name"]},
             "datatype": {"const": field["datatype"]},
@@ -82,7 +82,28 @@ def description(field):
 
 
 def request_schema(signature):
-    """The body of a call: each required input once, in any order."""
+    """The body of a call: in the protocol's own form, or as pandas, MLflow and TensorFlow Serving write it."""
+    return {"anyOf": [_protocol_schema(signature), *_other_forms(signature)]}
+
+
+def _other_forms(signature):
+    """Rows by name or by position; what they hold is judged like the protocol's own form."""
+    record = {"type": "object", "properties": {field["name"]: {} for field in signature["inputs"]}}
+    rows = {"type": "array", "minItems": 1}
+    split = {"type": "object", "required": ["data"], "properties": {"columns": {"type": "array"}, "index": {"type": "array"}, "data": rows}}
+    return [
+        _form("dataframe_split", split, "As pandas' to_json(orient=\"split\") and MLflow write it."),
+        _form("dataframe_records", {**rows, "items": record}, "As pandas' to_json(orient=\"records\") and MLflow write it."),
+        _form("instances", rows, "As TensorFlow Serving takes it: rows by name, or values in the order of the inputs."),
+    ]
+
+
+def _form(name, value, description):
+    return {"type": "object", "description": description, "required": [name], "properties": {name: value}}
+
+
+def _protocol_schema(signature):
+    """The protocol's own form: each required input once, in any order."""
     names = schema_names("Input", signature["inputs"])
     needed = [field["name"] for field in signature["inputs"] if field.get("required", True)]
     inputs = {
@@ -116,6 +137,7 @@ def answer_schema(signature):
             "model_name": {"type": "string"},
             "model_version": {"type": "string", "description": "The version that answered."},
             "outputs": {"type": "array", "items": _any_of(names.values())},
+            "predictions": {"type": "array", "description": "One entry for each row, where rows were sent."},
         },
     }
 

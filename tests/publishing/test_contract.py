@@ -18,6 +18,7 @@ KEY = "mkc_" + "a" * 46
 COMMANDS = {
     "curl": ["bash"],
     "python": [sys.executable],
+    "pandas": [sys.executable],
     "tritonclient": [sys.executable],
     "javascript": ["node"],
     "java": ["java"],
@@ -34,7 +35,8 @@ def gateway():
             length = int(self.headers["Content-Length"])
             calls.append((self.path, dict(self.headers), self.rfile.read(length)))
             output = {"name": "income", "datatype": "FP32", "shape": [2], "data": [51000.0, 17250.0]}
-            body = json.dumps({"model_name": "m", "model_version": "2.0.0", "outputs": [output]}).encode()
+            rows = [{"income": value} for value in output["data"]]
+            body = json.dumps({"model_name": "m", "model_version": "2.0.0", "outputs": [output], "predictions": rows}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -66,7 +68,7 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name):
     path, headers, body = calls[0]
     assert path == "/v2/models/income-verification/infer", "whoever copies it keeps what the subscription's policy brings"
     assert {key.lower(): value for key, value in headers.items()}["authorization"] == f"Bearer {KEY}"
-    if name != "tritonclient":
+    if name not in ("tritonclient", "pandas"):
         assert json.loads(body) == EXAMPLE
 
 
@@ -74,7 +76,7 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
     """Names come from publishers: quotes and dollars stay text."""
     url, calls = gateway
     odd = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
-    tensor = {"name": odd, "datatype": "FP64", "shape": [1], "data": [1.5]}
+    tensor = {"name": odd, "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]}
     made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "inputs": [given(odd)]}, example={"inputs": [tensor]})
     for snippet in made.snippets():
         command = COMMANDS[snippet.id]
@@ -83,7 +85,8 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
         (tmp_path / snippet.filename).write_text(snippet.text)
         ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
-        assert json.loads(calls[-1][2]) == {"inputs": [tensor]}
+        sent = json.loads(calls[-1][2])
+        assert sent == {"inputs": [tensor]} or sent["dataframe_split"]["columns"] == [odd]
     assert not (tmp_path / "broken").exists()
 
 
@@ -119,6 +122,8 @@ def test_example_fits_the_documents_schema(request_schema):
     request_schema.validate({"inputs": [tensor for tensor in EXAMPLE["inputs"] if tensor["name"] != "debt"]})
     request_schema.validate(changed("pixels", data=[0.5, 0.25, 1.0, 0.0]))
     request_schema.validate(changed("age", shape=[2, 1]))
+    request_schema.validate({"inputs": [{"name": tensor["name"], "data": tensor["data"]} for tensor in EXAMPLE["inputs"]]})
+    request_schema.validate({"dataframe_split": {"columns": ["age"], "data": [[41]]}})
 
 
 @pytest.mark.parametrize(
