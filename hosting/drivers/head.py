@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hosting.drivers import ray_head
 from hosting.drivers.ingress import Ingress
+from hosting.drivers.watchdog import Watchdog
 
 RAYLET = "/raylet/raylet"
 STORE = "/gcs/gcs_server"
@@ -51,11 +52,12 @@ class Head:
         self.store = Part("The head's store", found(folder, STORE))
         self.dashboard = Part("The dashboard", found(folder, DASHBOARD))
         self.ingress = Ingress(Path(folder, ray_head.INGRESS))
+        self.watchdog = Watchdog(Path(folder, ray_head.HEARTBEATS))
 
     def watch(self):
         """Until the raylet dies, or the store cannot be kept up."""
         while self.raylet.is_alive and self.store.early_deaths < MOST_EARLY_DEATHS:
-            for part in (self.ingress, self.store, self.dashboard):
+            for part in (self.watchdog, self.ingress, self.store, self.dashboard):
                 with suppress(OSError):  # a full disk, no more processes: the replicas answer all the same, and the next look tries again
                     part.look()
             time.sleep(LOOK_EVERY_S)

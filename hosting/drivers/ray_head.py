@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FOLDER = 97 - len("/h//admin.sock") - 56
 OBJECT_STORE_BYTES = 128 * 2**20
 MARK = "ENGINE_TEMP_DIR"
-INGRESS, INGRESS_PROGRAM, STORE = "h", "haproxy", "gcs"  # inside the engine's folder
+INGRESS, INGRESS_PROGRAM, STORE, HEARTBEATS = "h", "haproxy", "gcs", "beats"  # inside the engine's folder
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,26 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
         "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "10s",  # also its time-out; a replica that died is seen by the calls to it
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": "1s",
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FALL": "3",
+        "REPLICA_HEARTBEAT_DIR": str(folder / HEARTBEATS),
+        # On a busy machine all is late and nothing is broken.
+        "RAY_worker_niceness": "0",  # 15 unless told: a replica then gets a thirtieth of what other programs get
+        "RAY_worker_register_timeout_seconds": "600",
+        "RAY_agent_register_timeout_ms": "300000",
+        "RAY_health_check_timeout_ms": "60000",
+        # What an idle replica costs: see docs/hosting.md.
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
+        "RAY_task_events_report_interval_ms": "0",
+        "RAY_core_worker_internal_heartbeat_ms": "5000",
+        "RAY_report_worker_backlog_interval_ms": "10000",
+        "RAY_io_context_monitor_probe_interval_ms": "10000",
+        "RAY_worker_num_grpc_internal_threads": "1",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "3",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
         "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
     }
@@ -225,7 +240,7 @@ def stop(run_dir, grace=3.0):
     Returns the pids that had to be killed. Safe to call when nothing runs.
     """
     killed = end(temp_dir(run_dir), grace)
-    for own in (INGRESS, STORE):
+    for own in (INGRESS, STORE, HEARTBEATS):
         shutil.rmtree(temp_dir(run_dir) / own, ignore_errors=True)
     for session in temp_dir(run_dir).glob("r/session_*"):
         session.unlink() if session.is_symlink() else shutil.rmtree(session, ignore_errors=True)

@@ -12,17 +12,25 @@ class ModelReplica:
     """One process of one version. A manifest that cannot be loaded stops the replica with the loader's sentence."""
 
     def __init__(self, manifest, signature, timeout_s):
+        from hosting.model_server import heartbeat
         from hosting.model_server.figures import RayFigures
         from hosting.model_server.server import app_from_manifest
 
         self._model_app = app_from_manifest(manifest, signature, timeout_s=timeout_s, figures=RayFigures())
+        heartbeat.start(self._model_app.is_wedged)
+        self._is_quiet = False
 
     def __serve_build_asgi_app__(self):
         return self._model_app
 
-    def check_health(self):
-        """Called by the engine. It runs on the request loop, so that a blocked loop is a failed check."""
+    async def check_health(self):
+        """Called by the engine, on the request loop: Ray gives a function that is not async to a thread, which costs more."""
         self._model_app.check_health()
+        if not self._is_quiet:  # it has started: from now on nobody waits for its main thread
+            from hosting.model_server import quiet
+
+            quiet.hush()
+            self._is_quiet = True
 
 
 def build(args):

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hosting.model_server import coercion, compression, loader, wire
 from hosting.model_server.limits import MOST_BODY_BYTES
 from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
+from hosting.model_server.scheduling import Stopwatch
 
 log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
 
@@ -36,7 +37,7 @@ class Figures:
         """A request of so many rows was run."""
 
     def at_once(self, calls):
-        """So many inferences wait or run now; told about once a second."""
+        """So many inferences wait or run now; told with each health check."""
 
     def ran_out_of_memory(self):
         """An inference was refused because it needs more memory than there is."""
@@ -66,7 +67,7 @@ class ModelApp:
         self._head = {"model_name": model.manifest["model"], "model_version": model.manifest["version"]}
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
         self._ms_per_row = model.warm_ms
-        self._began = None
+        self._stopwatch = None
         self._at_once = 0
 
     async def __call__(self, scope, receive, send):
@@ -152,11 +153,11 @@ class ModelApp:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._watched_run, columns, rows)
 
     def _watched_run(self, columns, rows):
-        self._began = time.monotonic()
+        self._stopwatch = Stopwatch()
         try:
             return self._measured_run(columns, rows)
         finally:
-            self._began = None
+            self._stopwatch = None
 
     def _measured_run(self, columns, rows):
         """Run, and learn: a run that took longer than thought sends the next ones like it to the thread, until some twenty
@@ -174,15 +175,19 @@ class ModelApp:
         self._ms_per_row = max(took_ms, FORGETS * self._ms_per_row)
         return results
 
-    def check_health(self):
-        """Raises RuntimeError when a run goes on although nobody waits for it any more: the engine replaces the replica.
+    def is_wedged(self):
+        """Does a run go on although nobody waits for it any more? Then the replica is to be replaced.
 
-        Only the run itself counts, not the time that a call waited for its turn. A run that blocks the event loop needs
-        no such look: then this is not answered at all.
+        Only the run itself counts: not the time that a call waited for its turn, nor that its thread waited for a processor. A run
+        that blocks the event loop needs no such look: then there is no heartbeat.
         """
+        stopwatch = self._stopwatch
+        return stopwatch is not None and stopwatch.seconds > self.timeout_s + GRACE_S
+
+    def check_health(self):
+        """Raises RuntimeError when a run is wedged."""
         self.figures.at_once(self._at_once)
-        began = self._began
-        if began is not None and time.monotonic() - began > self.timeout_s + GRACE_S:
+        if self.is_wedged():
             raise RuntimeError(f"An inference has been running for more than {self.timeout_s:g} s, which is this version's limit.")
 
 
