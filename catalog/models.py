@@ -261,6 +261,7 @@ class ModelVersion(models.Model):
     manifest_signature = models.CharField(max_length=128, blank=True, help_text="Ed25519, on approval. Writer: governance")
     sla = models.JSONField(default=dict, blank=True, help_text="availability (percent), p95_ms, rps, support")
     risk_tier = models.CharField(max_length=12, blank=True, help_text="Writer: governance")
+    cold_start_s = models.FloatField(null=True, help_text="A first call waits so long; empty: always awake. Writer: hosting")
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.TextField(max_length=REASON, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

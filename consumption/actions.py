@@ -80,6 +80,10 @@ def _change_plan(by, plan, choices):
     before = terms.values(plan)
     after = before | {name: value for name, value in choices.items() if name in terms.FIELDS}
     facts = {name: value for name, value in choices.items() if name not in terms.FIELDS}
+    if plan.is_always_on and not facts.get("is_always_on", True) and plan.subscriptions.open().exists():
+        raise RuleError(
+            f"{plan} is always on, and its subscribers rely on it.", field="is_always_on", remedy="Offer another plan that is not."
+        )
     for name, value in facts.items():
         setattr(plan, name, value)
     plan.save(update_fields=list(facts))

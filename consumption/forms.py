@@ -130,7 +130,7 @@ class PlanForm(forms.ModelForm):
 
     class Meta:
         model = Plan
-        fields = ["name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval"]
+        fields = ["name", "rate_per_second", "burst", "concurrency", "monthly_quota", "is_always_on", "approval"]
         labels = {"rate_per_second": "Calls a second", "burst": "Burst", "concurrency": "Calls at the same time"}
 
     def clean(self):

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from catalog.models import ModelVersion
-from hosting import credentials, health
+from hosting import credentials, health, sleep
 from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate
 from marketplace.accounts.models import User
@@ -48,7 +48,7 @@ def scale(
 ) -> None:
     """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
 
-    minimum 0 lets the version sleep; its first call then waits about ten seconds. Raises NotAllowed, Invalid.
+    minimum 0 lets the version sleep when nobody calls it, unless something keeps it awake (hosting.sleep). Raises NotAllowed, Invalid.
     """
     require(can_operate(by, deployment), "Only its publishing team and operators size a deployment.", ask=ASK)
     _check_size(minimum, maximum, target_ongoing_requests)
@@ -56,6 +56,7 @@ def scale(
     deployment.min_replicas, deployment.max_replicas = minimum, maximum
     deployment.target_ongoing_requests = target_ongoing_requests
     deployment.save(update_fields=["min_replicas", "max_replicas", "target_ongoing_requests"])
+    sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
     record(by, "deployment.scale", deployment, reason=reason, before=before, after=[minimum, maximum, target_ongoing_requests])
     enqueue("hosting.reconcile")
 

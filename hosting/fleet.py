@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.contrib.humanize.templatetags.humanize import ordinal
 from django.core.cache import cache
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 
 from consumption.models import Subscription
-from hosting import measured, replicas
+from hosting import measured, replicas, sleep, start_queue
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
 
@@ -32,6 +33,7 @@ class External:
     reason = ""
     ready_at = None
     running = crashed = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
+    sleep_note = queue_title = wake_note = ""
     live_replicas = past_replicas = ()
 
     def __init__(self, upstream):
@@ -52,7 +54,9 @@ def deployments_of(versions):
     Each with `.is_external`, `.live_replicas`, `.running` (how many of them), `.past_replicas`, `.incident`, `.incident_list` (each with
     `.words`), `.last_probe`, `.figures` (measured.Measured), `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
     """
-    found = [*_deployments(versions), *_externals(versions)]
+    hosted = list(_deployments(versions))
+    _add_sleep_and_queue(hosted)
+    found = [*hosted, *_externals(versions)]
     for one in found:
         one.is_external = isinstance(one, External)
         one.running = sum(replica.state == Replica.State.RUNNING for replica in one.live_replicas)
@@ -70,9 +74,22 @@ def deployments_of(versions):
 def _deployments(versions):
     live = Replica.objects.filter(ended_at=None).order_by("-started_at")
     past = Replica.objects.filter(ended_at__gte=timezone.now() - WEEK).order_by("-ended_at")[:PAST_SHOWN]
-    return Deployment.objects.filter(version__in=versions).select_related("version__model").prefetch_related(
+    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
+    rows = Deployment.objects.filter(version__in=versions).annotate(has_subscribers=Exists(subscribed))
+    return rows.select_related("version__model").prefetch_related(
         Prefetch("replicas", live, to_attr="live_replicas"), Prefetch("replicas", past, to_attr="past_replicas"), *_health()
     )
+
+
+def _add_sleep_and_queue(deployments):
+    """Give each `.queue_title` (its position while it waits to start), `.wake_note` and `.sleep_note` (whether and when it sleeps)."""
+    waits = any(one.state == S.PENDING or one.waits_for_slot for one in deployments)
+    positions = start_queue.positions() if waits else {}
+    for deployment in deployments:
+        position = positions.get(deployment.pk)
+        deployment.queue_title = f"Waiting to start: {ordinal(position)}" if position else "Waiting to start"
+        deployment.wake_note = f"Nobody called it for a while. The next call wakes it and waits about {sleep.start_s(deployment)} seconds."
+        deployment.sleep_note = sleep.note(deployment)
 
 
 def _externals(versions):

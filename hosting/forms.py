@@ -26,7 +26,7 @@ class SizeForm(forms.Form):
 
     minimum = forms.IntegerField(
         min_value=0, max_value=MOST_REPLICAS, label="Replicas at least",
-        help_text="0 lets it sleep; the first call then waits about ten seconds.",
+        help_text="0 lets it sleep when nobody calls it; a first call then waits until it has started.",
     )  # fmt: skip
     maximum = forms.IntegerField(min_value=1, max_value=MOST_REPLICAS, label="Replicas at most")
     target_ongoing_requests = forms.IntegerField(

@@ -6,25 +6,29 @@ import ssl
 import time
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from consumption.models import Subscription
-from hosting import outbound
-from hosting.drivers.base import driver
+from hosting import outbound, sleep
+from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
 from marketplace.accounts.models import Membership, User
 from marketplace.audit.actions import record
+from marketplace.lib import pressure
 from marketplace.lib.transitions import StaleState, transition
 from marketplace.notices.actions import tell
 
 TIMEOUT_S = 5
+STARVED_TIMEOUT_S = 30  # where a machine has more to do than it has processors, everything is late
+PASS_S = 60.0  # a pass ends by then; what is still due comes first in the next
 FAILURES_TO_OPEN = 3
 EVERY = timedelta(seconds=30)
 EVERY_WHEN_FAILING = timedelta(seconds=8)
+EVERY_WHEN_IT_MAY_SLEEP = timedelta(minutes=5)  # a probe is a call to the engine, and must not keep it awake
 UNPROBED = 3 * EVERY
 UP_WITHIN = timedelta(minutes=3)
 KEPT = timedelta(days=35)
@@ -37,24 +41,56 @@ def answers(base_url, version):
     return _ask(base_url, version, outbound.connect_internal)[0]
 
 
-def probe_due():
-    """Probe every version whose turn it is. Returns how many were probed. Versions scaled to zero are left asleep."""
-    due = [upstream for upstream in _probed() if _is_due(upstream)]
-    for upstream in due:
+def probe_due(engine=None):
+    """Probe every version whose turn it is. Returns how many were probed. Versions that sleep are left asleep."""
+    began, probed = time.monotonic(), 0
+    asleep = None
+    for upstream in Upstream.objects.filter(probe_due_at__lte=timezone.now()).order_by("probe_due_at").select_related("version__model"):
+        deployment = Deployment.objects.filter(version=upstream.version_id).first()
+        if not _has_to_answer(upstream, deployment):
+            Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(probe_due_at=None)
+            continue
+        if deployment and may_sleep(deployment):
+            asleep = _asleep(engine or driver()) if asleep is None else asleep
+            if deployment.app_name in asleep:
+                continue  # it has just fallen asleep; the reconciler is about to see it
+        if not _claim(upstream, deployment):
+            continue
         probe(upstream)
-    return len(due)
+        probed += 1
+        if time.monotonic() - began > PASS_S:
+            break
+    return probed
 
 
-def _probed():
-    """Upstreams of what should answer, with `.last_at` and `.last_ok` of their newest sample (None: never probed)."""
-    silent = Deployment.objects.filter(state__in=SILENT).values("version")
-    newest = HealthSample.objects.filter(version=OuterRef("version")).order_by("-at")
-    found = Upstream.objects.exclude(version__in=silent).exclude(base_url="").select_related("version__model")
-    return found.annotate(last_at=Subquery(newest.values("at")[:1]), last_ok=Subquery(newest.values("is_ok")[:1]))
+def pause(deployment):
+    """How long after a good probe the next one is due (timedelta)."""
+    return EVERY_WHEN_IT_MAY_SLEEP if deployment and may_sleep(deployment) else EVERY
 
 
-def _is_due(upstream):
-    return upstream.last_at is None or timezone.now() - upstream.last_at > (EVERY if upstream.last_ok else EVERY_WHEN_FAILING)
+def may_sleep(deployment):
+    return sleep.minimum(deployment) == 0
+
+
+def _has_to_answer(upstream, deployment):
+    """False for what is not to run, and for what no process answers for: it is probed again when it is ready."""
+    version = upstream.version
+    runs = version.suspended_at is None and version.state in (version.State.APPROVED, *version.LIVE)
+    return bool(upstream.base_url) and runs and (deployment is None or deployment.state not in SILENT)
+
+
+def _asleep(engine):
+    """Names of the applications without a replica. A probe would wake them. When the engine does not say, nothing is known."""
+    try:
+        return {name for name, app in engine.status().items() if app.target == 0}
+    except EngineUnavailable:
+        return set()
+
+
+def _claim(upstream, deployment):
+    """False when another worker is at it."""
+    due = timezone.now() + pause(deployment)
+    return Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(probe_due_at=due)
 
 
 def probe(upstream):
@@ -65,6 +101,7 @@ def probe(upstream):
     deployment = Deployment.objects.filter(version=version).first()
     running = deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
     HealthSample.objects.create(version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300])
+    _note(upstream, pause(deployment) if is_ok else EVERY_WHEN_FAILING)
     if is_ok:
         _tell_gateway(upstream, True)
         close_incident(version)
@@ -73,6 +110,11 @@ def probe(upstream):
         _mark_unhealthy(deployment)
         _open_incident(version, detail)
     return is_ok
+
+
+def _note(upstream, until_the_next):
+    now = timezone.now()
+    Upstream.objects.filter(pk=upstream.pk).update(probed_at=now, probe_due_at=now + until_the_next)
 
 
 def _tell_gateway(upstream, is_ready):
@@ -94,29 +136,42 @@ def _failing(version):
 
 
 def _ask(base_url, version, connect):
-    """(ok, milliseconds of the example or None, detail)."""
+    """(ok, milliseconds of the example or None, detail). On a saturated machine silence counts only after half a minute."""
+    timeout_s = STARVED_TIMEOUT_S if pressure.is_saturated() else TIMEOUT_S
+    answer = _ask_within(timeout_s, base_url, version, connect)
+    if answer[2] == _silence(TIMEOUT_S) and pressure.is_saturated():
+        return _ask_within(STARVED_TIMEOUT_S, base_url, version, connect)
+    return answer
+
+
+def _ask_within(timeout_s, base_url, version, connect):
     try:
-        status, _body = _exchange(base_url, "GET", "/ready", None, connect)
+        status, _body = _exchange(base_url, "GET", "/ready", None, partial(connect, timeout=timeout_s))
         if status != 200:
             return False, None, f"Asked whether it is ready, it answered {status}."
         if not version.example:
             return True, None, ""
         started = time.perf_counter()
-        status, body = _exchange(base_url, "POST", "/infer", json.dumps(version.example).encode(), connect)
+        body = json.dumps(version.example).encode()
+        status, body = _exchange(base_url, "POST", "/infer", body, partial(connect, timeout=timeout_s))
         milliseconds = (time.perf_counter() - started) * 1000
         if status != 200 or b'"outputs"' not in body:
             return False, milliseconds, f"The version's own example was answered with {status}."
         return True, milliseconds, ""
+    except TimeoutError:
+        return False, None, _silence(timeout_s)
     except outbound.Refused as refusal:
         return False, None, str(refusal)
     except (OSError, http.client.HTTPException) as wrong:
         return False, None, _plainly(wrong)
 
 
+def _silence(timeout_s):
+    return f"It said nothing for {timeout_s} seconds."
+
+
 def _plainly(wrong):
     """Why a connection failed, for people who read no Python."""
-    if isinstance(wrong, TimeoutError):
-        return f"It said nothing for {TIMEOUT_S} seconds."
     if isinstance(wrong, ConnectionRefusedError):
         return "Nothing listens at its address."
     if isinstance(wrong, ConnectionError | http.client.RemoteDisconnected):
@@ -130,7 +185,7 @@ def _plainly(wrong):
 
 def _exchange(base_url, method, path, body, connect):
     parts = urlsplit(base_url)
-    connection = connect(base_url, TIMEOUT_S)
+    connection = connect(base_url)
     try:
         headers = {"Content-Type": "application/json", "X-Request-Id": "probe"}
         connection.request(method, parts.path.rstrip("/") + path, body=body, headers=headers)

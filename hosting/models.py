@@ -1,5 +1,6 @@
 """RUNTIME: what should run where, and what was seen running."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
@@ -43,6 +44,16 @@ class OfVersions(models.QuerySet):
         return self.filter(version__in=ModelVersion.objects.visible_to(user))
 
 
+class AwakeReason(models.TextChoices):
+    """Why a version does not sleep when nobody calls it."""
+
+    NONE = "", "It may sleep"
+    TEAM = "team", "Its team keeps a replica running"
+    PLAN = "plan", "An always-on plan has subscribers"
+    DEADLINE = "deadline", "Its callers wait for less time than a start takes"
+    LATENCY = "latency", "A start would break its promised latency"
+
+
 class Deployment(models.Model):
     """Desired state: this version runs here, with so many replicas. The reconciler makes it true and says how it went."""
 
@@ -61,7 +72,7 @@ class Deployment(models.Model):
     driver = models.CharField(max_length=20, default="ray")
     app_name = models.CharField(max_length=120, unique=True)
     spec_sha256 = models.CharField(max_length=64, blank=True)
-    min_replicas = models.PositiveSmallIntegerField(default=1)
+    min_replicas = models.PositiveSmallIntegerField(default=0, help_text="0: it may sleep when nobody calls it")
     max_replicas = models.PositiveSmallIntegerField(default=2)
     target_ongoing_requests = models.PositiveSmallIntegerField(default=4)
     is_stopped_by_owner = models.BooleanField(default=False)
@@ -72,6 +83,9 @@ class Deployment(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
+    waits_for_slot = models.BooleanField(default=False, help_text="It ran, the engine lost it, and others start first")
+    awake_because = models.CharField(max_length=10, choices=AwakeReason, blank=True, help_text="Writer: hosting.sleep")
+    cold_start_s = models.FloatField(null=True, help_text="Seconds of the quickest of its last starts, as measured")
 
     objects = OfVersions.as_manager()
 
@@ -105,6 +119,7 @@ class Replica(models.Model):
     state = models.CharField(max_length=10, choices=State)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
+    running_at = models.DateTimeField(null=True, help_text="When it was first seen running")
     left_none = models.BooleanField(default=False, help_text="It crashed, and no other one was running")
 
     class Meta:
@@ -125,6 +140,8 @@ class Upstream(models.Model):
     credential = models.BinaryField(null=True, help_text="AES-GCM, decrypted in the gateway only")
     is_ready = models.BooleanField(default=False, help_text="The last end-to-end probe succeeded")
     updated_at = models.DateTimeField(auto_now=True)
+    probed_at = models.DateTimeField(null=True, help_text="The last end-to-end probe")
+    probe_due_at = models.DateTimeField(null=True, default=timezone.now, db_index=True, help_text="The next one; empty while nothing has to answer")
 
     def __str__(self):
         return self.base_url
@@ -144,7 +161,7 @@ class HealthSample(models.Model):
 
     class Meta:
         ordering = ["-at"]
-        indexes = [models.Index(fields=["version", "-at"])]
+        indexes = [models.Index(fields=["version", "-at"]), BrinIndex(fields=["at"], name="healthsample_by_time")]
 
 
 class Incident(models.Model):

@@ -2,19 +2,25 @@
 
 What should run comes from the version's state (approved or live, not suspended, not stopped by its owner), never from a
 call. Approved versions are brought up too, so that publishing can find them ready.
+
+A pass asks the engine once and reads one short row for each version that should run. Only what changed since the last pass, or is
+on its way, is looked at closely: `Memory`. See docs/hosting.md.
 """
 
 import logging
-import os
+import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import F, Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from hosting import health, replicas
+from consumption.models import Subscription
+from hosting import health, replicas, sleep, start_queue
 from hosting.drivers.base import AppSpec, AppState, EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.accounts.models import User
@@ -25,12 +31,20 @@ log = logging.getLogger(__name__)
 
 LOCK = 7_310_101
 START_DEADLINE = timedelta(minutes=5)
-STARTS_AT_ONCE = int(os.environ.get("ENGINE_STARTS_AT_ONCE", max(3, 2 * (os.cpu_count() or 1))))
+LONGEST_START = timedelta(minutes=30)  # on a saturated machine
+SATURATION_KEPT_S = LONGEST_START.total_seconds()
+SETTLED_FOR_S = 6  # the timer's next pass, when all is settled
 MOST_RESTARTS = 5
 RESTART_WINDOW = timedelta(minutes=10)
 
 S = DeploymentState
 UP = (S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO)
+SETTLED = (S.READY, S.SCALED_TO_ZERO, S.FAILED)
+
+
+def reconcile_when_due(engine=None):
+    """For the timer: `reconcile`, unless all was settled a few seconds ago. A nudge calls `reconcile` itself."""
+    return False if cache.get("hosting:settled") else reconcile(engine)
 
 
 def reconcile(engine=None):
@@ -41,7 +55,9 @@ def reconcile(engine=None):
             return False
         _adopt()
         _settle_external()
-        return _engine_pass(engine or driver())
+        is_moving = _engine_pass(engine or driver())
+        cache.set("hosting:settled", not is_moving, SETTLED_FOR_S)
+        return is_moving
 
 
 @contextmanager
@@ -107,46 +123,149 @@ def spec_of(deployment):
         route=f"/v2/models/{version.model.slug}/versions/{version.number}",
         manifest=version.manifest,
         signature=version.manifest_signature,
-        min_replicas=deployment.min_replicas,
+        min_replicas=sleep.minimum(deployment),
         max_replicas=deployment.max_replicas,
         target_ongoing_requests=deployment.target_ongoing_requests,
         num_cpus=float(version.manifest.get("resources", {}).get("num_cpus", 0.1)),
+        idle_seconds=sleep.idle_s(deployment),
         timeout_s=version.answers_within_s or AppSpec.timeout_s,
+        starts_asleep=deployment.state == S.SCALED_TO_ZERO,
     )
 
 
 # --- what runs -----------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Memory:
+    """What the last pass left: a checksum of what the engine was told, and one for each version that was settled.
+
+    It lies in the cache: when it is lost, the next pass looks at everything once.
+    """
+
+    wanted: int = 0
+    settled: dict[int, int] = field(default_factory=dict)
+
+    KEY = "hosting:reconciled"
+
+    @classmethod
+    def load(cls):
+        return cls(*cache.get(cls.KEY, (0, {})))
+
+    def save(self):
+        cache.set(self.KEY, (self.wanted, self.settled), None)
+
+
 def _engine_pass(engine):
-    deployments = list(Deployment.objects.exclude(state=S.STOPPED).select_related("version__model"))
-    specs = {d.pk: spec_of(d) for d in _given_a_slot(deployments)}
     try:
-        engine.apply(list(specs.values()))
-        seen = engine.status()
+        return _one_pass(engine, Memory.load())
     except EngineUnavailable as away:
         log.warning("engine unavailable: %s", away)
         _stop_the_clock()
         return True
-    for deployment in deployments:
+
+
+def _one_pass(engine, memory):
+    seen = engine.status()
+    rows = list(_active_rows())
+    wanted = {row.pk for row in _wanted(rows, seen)}
+    checksum = _checksum(sorted(_desired(row) for row in rows if row.pk in wanted))
+    names = {row.app_name for row in rows if row.pk in wanted}
+    if checksum != memory.wanted or names != _present(seen):
+        engine.apply([spec_of(deployment) for deployment in _full(wanted)])
+        seen = engine.status()
+    checksums = {row.pk: _checksum((row.state, row.spec_sha256, row.pk in wanted, *_desired(row), seen.get(row.app_name))) for row in rows}
+    moving = [row for row in rows if row.state not in SETTLED or memory.settled.get(row.pk) != checksums[row.pk]]
+    looked_at = {deployment.pk: deployment for deployment in _full(row.pk for row in moving)}
+    for deployment in looked_at.values():
         try:
-            _observe(deployment, seen.get(deployment.app_name), specs.get(deployment.pk), engine)
+            _observe(deployment, seen.get(deployment.app_name), spec_of(deployment) if deployment.pk in wanted else None, engine)
         except StaleState:
             continue  # somebody's verb was first; the next pass sees its result
-    return any(deployment.state in (S.PENDING, S.STARTING, S.RESTARTING, S.STOPPING) for deployment in deployments)
+    now = [looked_at.get(row.pk, row) for row in rows]
+    Memory(checksum, checksums).save()
+    return any(deployment.state not in (*SETTLED, S.STOPPED) for deployment in now)
+
+
+def _active_rows():
+    """What should run or still runs, without what is large: the manifest, the signature, the example."""
+    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
+    rows = Deployment.objects.exclude(state=S.STOPPED).select_related("version__model").annotate(has_subscribers=Exists(subscribed))
+    return rows.only(
+        "state", "app_name", "spec_sha256", "min_replicas", "max_replicas", "target_ongoing_requests", "started_at", "waits_for_slot",
+        "awake_because", "version__manifest_signature", "version__model__calls_30d",
+    )  # fmt: skip
+
+
+def _full(pks):
+    """The deployments with all that a specification needs."""
+    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
+    pks = list(pks)
+    rows = Deployment.objects.filter(pk__in=pks).annotate(has_subscribers=Exists(subscribed)) if pks else []
+    return rows.select_related("version__model") if pks else []
+
+
+def _desired(row):
+    """What the engine is told of a version, short enough to compare at every pass."""
+    sizes = row.max_replicas, row.target_ongoing_requests
+    return row.app_name, sleep.minimum(row), *sizes, sleep.idle_s(row), row.version.manifest_signature
+
+
+def _checksum(value):
+    """The same in every process, unlike hash()."""
+    return zlib.crc32(repr(value).encode())
+
+
+def _present(seen):
+    return {name for name, app in seen.items() if app.state != AppState.STOPPING}
+
+
+def _wanted(rows, seen):
+    """What the engine is to have: what it has, what sleeps, what is starting, and of the others those that a slot is free for."""
+    candidates = [row for row in rows if row.state not in (S.STOPPING, S.FAILED)]
+    has = [row for row in candidates if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO)]
+    waiting = {row.pk: row for row in candidates if row not in has}
+    if not waiting:
+        return has
+    starting = [row for row in has if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())]
+    queue = start_queue.by_use(Deployment.objects.filter(pk__in=waiting)).values_list("pk", flat=True)
+    free = start_queue.free_slots(starting)
+    started = [row for row in (waiting[pk] for pk in queue[:free]) if _takes_its_slot(row)]
+    for row in waiting.values():
+        if row not in started:
+            _queue_up(row)
+    return has + started
+
+
+def _takes_its_slot(row):
+    """True unless somebody's verb was first."""
+    try:
+        if row.state == S.PENDING:
+            _begin(row)
+            return True
+        Deployment.objects.filter(pk=row.pk).update(started_at=timezone.now(), waits_for_slot=False)
+        _lost(row)
+        return True
+    except StaleState:
+        return False
+
+
+def _queue_up(row):
+    """The engine lost it, and others start first. What never ran just stays pending."""
+    if row.state in UP and not row.waits_for_slot:
+        Deployment.objects.filter(pk=row.pk).update(waits_for_slot=True)
+        _lost(row)
+
+
+def _lost(row):
+    if row.state != S.RESTARTING:
+        _set_not_ready(row)
+        _move(row, S.RESTARTING)
 
 
 def _stop_the_clock():
     """Nothing can come up while the engine is away: that time does not count against what is being started."""
     Deployment.objects.filter(state=S.STARTING).update(started_at=timezone.now())
-
-
-def _given_a_slot(deployments):
-    """What is up, and the oldest of what is not, a few at a time: the first models answer sooner, and none waits for
-    its processor beside twenty others until its deadline."""
-    starting = sum(deployment.state == S.STARTING for deployment in deployments)
-    waiting = sorted((d for d in deployments if d.state == S.PENDING), key=lambda d: d.pk)
-    return [d for d in deployments if d.state in (S.STARTING, *UP)] + waiting[: max(STARTS_AT_ONCE - starting, 0)]
 
 
 def _observe(deployment, app, spec, engine):
@@ -181,12 +300,9 @@ def _ended(deployment, app):
 
 
 def _waiting(deployment):
-    """The engine has not begun, or it lost its state and was just told again."""
-    if deployment.state == S.PENDING:
-        _begin(deployment)
-    elif deployment.state in UP and deployment.state != S.RESTARTING:
-        _set_not_ready(deployment)
-        _move(deployment, S.RESTARTING)
+    """The engine has not begun, or it lost its state and was just told again. What slept goes on sleeping."""
+    if deployment.state in UP and deployment.state != S.SCALED_TO_ZERO:
+        _lost(deployment)
 
 
 def _follow(deployment, app, spec, engine):
@@ -208,11 +324,11 @@ def _follow(deployment, app, spec, engine):
 
 def _state_of(deployment, app):
     running, was_up = len(app.running), deployment.state in UP
-    if app.state == AppState.RUNNING and app.target == 0 and running == 0 and deployment.min_replicas == 0:
+    if app.state == AppState.RUNNING and app.target == 0 and running == 0 and sleep.minimum(deployment) == 0:
         return S.SCALED_TO_ZERO  # also while the last replica is still on its way out
     if running == 0:
         return S.RESTARTING if was_up and deployment.state != S.SCALED_TO_ZERO else deployment.state
-    if app.state == AppState.UNHEALTHY or running < deployment.min_replicas:
+    if app.state == AppState.UNHEALTHY or running < sleep.minimum(deployment):
         return S.DEGRADED if was_up else S.STARTING
     return S.READY
 
@@ -222,14 +338,16 @@ def _begin(deployment):
 
 
 def _ready(deployment, spec, engine):
+    probe_due_at = timezone.now() + health.pause(deployment)
     Upstream.objects.update_or_create(
         version=deployment.version,
-        defaults={"kind": Upstream.Kind.ENGINE, "base_url": engine.base_url(spec), "is_ready": True},
+        defaults={"kind": Upstream.Kind.ENGINE, "base_url": engine.base_url(spec), "is_ready": True, "probe_due_at": probe_due_at},
     )
-    fields = {"reason": "", "spec_sha256": spec.sha256}
+    fields = {"reason": "", "spec_sha256": spec.sha256, "cold_start_s": replicas.quickest_start_s(deployment)}
     if deployment.ready_at is None:
         fields["ready_at"] = timezone.now()
     _move(deployment, S.READY, **fields)
+    sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
 
 
 def _note_spec(deployment, spec):
@@ -244,14 +362,25 @@ def _set_not_ready(deployment):
 
 
 def _check_deadline(deployment, app, engine):
-    """The engine retries a failing start for ever; we do not. On a busy machine others that come up are progress too."""
-    since = replicas.down_since(deployment) if deployment.state == S.RESTARTING else deployment.started_at
-    if deployment.state not in (S.STARTING, S.RESTARTING) or since is None:
+    """The engine retries a failing start for ever; we do not. The clock stands still while the machine is saturated, and on a busy
+    machine others that come up are progress too."""
+    if deployment.state not in (S.STARTING, S.RESTARTING) or deployment.started_at is None:
         return
+    down_since = replicas.down_since(deployment) if deployment.state == S.RESTARTING else None
+    since = max(deployment.started_at, down_since or deployment.started_at)
     progress = Deployment.objects.aggregate(last=Max("ready_at"))["last"]
-    if timezone.now() - max(since, progress or since) > START_DEADLINE:
-        said = replicas.plain_reason(app.message) if app.message else "No replica was ready in time."
-        fail(deployment, f"It did not become ready within {START_DEADLINE.seconds // 60} minutes. {said}", log_tail(engine, deployment))
+    now, counted_from = timezone.now(), max(filter(None, (since, progress, _last_saturated(engine))))
+    if now - counted_from > START_DEADLINE or now - max(since, progress or since) > LONGEST_START:
+        message = replicas.plain_reason(app.message) if app.message else "No replica was ready in time."
+        reason = f"It did not become ready within {START_DEADLINE.seconds // 60} minutes. {message}"
+        fail(deployment, reason, log_tail(engine, deployment))
+
+
+def _last_saturated(engine):
+    """When a machine of the engine was last seen with more to do than it has processors, of late; None when it was not."""
+    if engine.is_saturated():
+        cache.set("hosting:saturated_at", timezone.now(), SATURATION_KEPT_S)
+    return cache.get("hosting:saturated_at")
 
 
 def fail(deployment, reason, lines=()):
@@ -289,6 +418,7 @@ def _settle_external():
         Upstream.objects.get_or_create(
             version=version, defaults={"kind": Upstream.Kind.EXTERNAL, "base_url": version.external_url.rstrip("/")}
         )
+    Upstream.objects.filter(version__in=wanted, kind=Upstream.Kind.EXTERNAL, probe_due_at=None).update(probe_due_at=timezone.now())
     unwanted = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, is_ready=True).exclude(version__in=wanted)
     for upstream in unwanted.select_related("version__model"):
         with transaction.atomic():

@@ -2,7 +2,9 @@
 
 import json
 import re
+from datetime import timedelta
 
+from django.db.models import F
 from django.utils import timezone
 
 from hosting.models import Replica
@@ -10,6 +12,8 @@ from hosting.models import Replica
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CANNOT_LOAD = re.compile(r"CannotLoad: (.+)")
 LAST_ERROR = re.compile(r"^\s*(?:[\w.]+(?:Error|Exception)): (.+)$", re.MULTILINE)
+STARTS_MEASURED = 5
+LONGEST_START = timedelta(minutes=5)  # what takes longer was not looked at, or waited for something else
 SEEN = {"running": Replica.State.RUNNING, "stopping": Replica.State.UNHEALTHY, "starting": Replica.State.STARTING}
 
 
@@ -37,6 +41,8 @@ def _write(deployment, row, replica):
     """An engine knows machine and process of a replica only some time after it has begun to start it."""
     fields = {"state": SEEN.get(replica.state, Replica.State.STARTING)}
     fields |= {name: value for name, value in (("node", replica.node[:80]), ("pid", replica.pid)) if value}
+    if fields["state"] == Replica.State.RUNNING and (row is None or row.running_at is None):
+        fields["running_at"] = timezone.now()
     if row is None:
         if replica.started_at:
             fields["started_at"] = replica.started_at
@@ -58,6 +64,16 @@ def crashes(deployment, window):
         since = max(since, deployment.started_at)
     found = deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since)
     return found.count(), found.filter(left_none=True).count()
+
+
+def quickest_start_s(deployment):
+    """Seconds from the engine's decision to the answer, of the quickest of the last starts that were seen; None when none was.
+
+    The quickest, because a look comes up to some seconds after the start has ended.
+    """
+    last = deployment.replicas.filter(running_at__gt=F("started_at"), running_at__lt=F("started_at") + LONGEST_START)
+    rows = last.order_by("-started_at").values_list("started_at", "running_at")[:STARTS_MEASURED]
+    return min(((running - started).total_seconds() for started, running in rows), default=None)
 
 
 def down_since(deployment):

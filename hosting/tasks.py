@@ -5,14 +5,17 @@ from contextlib import suppress
 from celery import shared_task
 
 from consumption import refusals
-from hosting import health, measured
+from hosting import health, measured, sleep
 from hosting import reconcile as reconciling
 from hosting.drivers.base import EngineUnavailable
 
 
 @shared_task(name="hosting.reconcile", time_limit=120)
-def reconcile():
-    reconciling.reconcile()
+def reconcile(is_timer=False):
+    if is_timer:
+        reconciling.reconcile_when_due()
+    else:
+        reconciling.reconcile()
 
 
 @shared_task(name="hosting.probe", time_limit=120)
@@ -29,5 +32,7 @@ def forget_old_samples():
 @shared_task(name="hosting.project", time_limit=120, statement_s=60)
 def project():
     measured.project()
+    if sleep.refresh():
+        reconciling.reconcile()
     with suppress(EngineUnavailable):
         health.tell_of_memory()

@@ -12,7 +12,7 @@ from hosting.models import DeploymentState
 S = DeploymentState
 SPOOL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
 QUEUE_LONG = 100
-PROBE_LATE = timedelta(minutes=3)  # each version that runs is probed every half minute
+PROBE_LATE = timedelta(minutes=3)  # after a probe was due
 SKEW_S = 2  # the gateway's own warning
 FULL_PERCENT = 90
 MANY = 3
@@ -99,18 +99,18 @@ def _journal(facts):
 
 
 def _background(facts):
-    tasks, probed = facts["queue"], facts["last_probe"]
+    tasks, due_since = facts["queue"], facts["probes_due_since"]
     if not facts["engine_answers"]:
         yield Trouble(
             "warn", "The engine's control interface does not answer.",
             "Models may be serving all the same; nothing can be started, sized or restarted.",
             "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
         )  # fmt: skip
-    if probed and timezone.now() - probed > PROBE_LATE and facts["is_probed"]:
+    if due_since and timezone.now() - due_since > PROBE_LATE:
         yield Trouble(
             "warn", "No model is being probed: background work stands still.",
             "Failures are not noticed, nothing is restarted, no notice goes out.",
-            "Read worker.log and beat.log.", probed,
+            "Read worker.log and beat.log.", due_since,
         )  # fmt: skip
     if tasks and tasks.waiting > QUEUE_LONG:
         yield Trouble(

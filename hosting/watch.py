@@ -7,13 +7,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
-from hosting.models import Deployment, HealthSample, Upstream
+from hosting.models import Deployment, Upstream
 from hosting.troubles import troubles
 from marketplace.audit.models import AuditEvent
 from marketplace.lib import broker, disk
@@ -54,7 +54,7 @@ def overview():
         "stale_hours": StaleHour.objects.count(),
         "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
         "last_probe": last_probe(),
-        "is_probed": any(row.state == Deployment.State.READY for row in rows),
+        "probes_due_since": probes_due_since(),
         "disks": disks(),
         "not_archived_since": not_archived_since(),
         "at": timezone.now(),
@@ -63,9 +63,13 @@ def overview():
 
 
 def last_probe():
-    """When a version was last probed; None when none ever was. One look into the index for each, not a month of samples."""
-    newest = HealthSample.objects.filter(version=OuterRef("version")).order_by("-at").values("at")[:1]
-    return max(filter(None, Upstream.objects.values_list(Subquery(newest), flat=True)), default=None)
+    """When a version was last probed; None when none ever was."""
+    return Upstream.objects.aggregate(last=Max("probed_at"))["last"]
+
+
+def probes_due_since():
+    """Since when a version waits for its probe; None when none does."""
+    return Upstream.objects.filter(probe_due_at__lt=timezone.now()).aggregate(first=Min("probe_due_at"))["first"]
 
 
 def disks():

@@ -264,7 +264,7 @@ CELERY_BEAT_SCHEDULE = {
     "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
-    "hosting-reconcile": {"task": "hosting.reconcile", "schedule": 3, "options": {"expires": 3}},
+    "hosting-reconcile": {"task": "hosting.reconcile", "schedule": 3, "args": [True], "options": {"expires": 3}},
     "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},
     "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
     "hosting-forget": {"task": "hosting.forget_old_samples", "schedule": 86400, "options": {"expires": 3600}},
@@ -293,6 +293,12 @@ GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 GATEWAY_TRUSTED_PROXIES = [text for text in os.environ.get("GATEWAY_TRUSTED_PROXIES", "").split(",") if text.strip()]
 # Days between the confirmation of a change that takes something from consumers and its beginning (docs/money.md).
 CHANGE_NOTICE_DAYS = int(os.environ.get("CHANGE_NOTICE_DAYS", "30"))
+# How many versions start at once: the engine's processors. See docs/hosting.md, also for what follows.
+ENGINE_STARTS_AT_ONCE = int(os.environ.get("ENGINE_STARTS_AT_ONCE", os.cpu_count() or 1))
+# Seconds without a call after which a version sleeps that nothing keeps awake, and one that nobody has called or subscribed to;
+# SLEEP_AFTER_S=0: none ever sleeps.
+SLEEP_AFTER_S = int(os.environ.get("SLEEP_AFTER_S", "900"))
+SLEEP_UNUSED_AFTER_S = int(os.environ.get("SLEEP_UNUSED_AFTER_S", "120"))
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []

@@ -39,7 +39,7 @@ class PlanRow(serializers.ModelSerializer):
         model = Plan
         fields = [
             "id", "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "currency", "is_offered", "terms",
+            "price_micros_per_1000", "currency", "is_offered", "is_always_on", "terms",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -53,7 +53,7 @@ class PlanOffer(serializers.ModelSerializer):
         model = Plan
         fields = [
             "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "is_offered",
+            "price_micros_per_1000", "is_offered", "is_always_on",
         ]  # fmt: skip
         validators = []
 

@@ -108,6 +108,7 @@ class Plan(Terms):
     approval = models.CharField(max_length=10, choices=Approval, default=Approval.AUTOMATIC)
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217. Never changes: another currency is another plan")
     is_offered = models.BooleanField(default=True)
+    is_always_on = models.BooleanField("always on", default=False, help_text="The model does not sleep while this plan has subscribers.")
 
     objects = PlanSet.as_manager()
 

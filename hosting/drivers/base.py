@@ -30,7 +30,9 @@ class AppState(StrEnum):
 class AppSpec:
     """One version as it should run. `name` is unique in the engine; `route` is its path prefix there.
 
-    timeout_s   how long its callers wait for an answer: an inference that takes longer is wedged
+    idle_seconds    with min_replicas 0: after so long without a call its last replica ends, and the next call starts one
+    timeout_s       how long its callers wait for an answer: an inference that takes longer is wedged
+    starts_asleep   it sleeps already: an engine that does not have it begins without a replica
     """
 
     name: str
@@ -43,10 +45,11 @@ class AppSpec:
     num_cpus: float = 0.1
     idle_seconds: float = 120.0
     timeout_s: float = 30.0
+    starts_asleep: bool = False
 
     @property
     def sha256(self):
-        """Changes when the engine must change something."""
+        """Changes when the engine must change what runs; when a version falls asleep is no such thing."""
         return digest(
             {
                 "route": self.route,
@@ -54,7 +57,6 @@ class AppSpec:
                 "signature": self.signature,
                 "replicas": [self.min_replicas, self.max_replicas, self.target_ongoing_requests],
                 "num_cpus": round(self.num_cpus * 1000),
-                "idle": round(self.idle_seconds),
                 "timeout": round(self.timeout_s),
             }
         )
@@ -96,6 +98,10 @@ class Driver(Protocol):
 
     def status(self) -> dict[str, SeenApp]:
         """What runs now, by application name."""
+        ...
+
+    def is_saturated(self) -> bool:
+        """Has a machine of the engine more to do than it has processors? Then everything is late, and nothing is broken."""
         ...
 
     def machines(self) -> set[str]:

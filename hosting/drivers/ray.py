@@ -15,15 +15,22 @@ from django.conf import settings
 
 from hosting.drivers import ray_metrics
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
+from marketplace.lib import pressure
 
 IMPORT_PATH = "hosting.model_server.replica:build"
 DEPLOYMENT = "model"
 TIMEOUT_S = 30
 MAX_ONGOING = 16
 MAX_QUEUED = 64
-# Ray gives a replica up after three failed checks in a row: 0.77 + 3 × (1 + its loop's 0.25) s at most (reliability.md F14: 5 s).
-CHECK_EVERY_S = 0.7
-CHECK_WITHIN_S = 1
+# A replica that died is missed at the next check. One that hangs is ended by `hosting.drivers.watchdog`, which knows a starved one;
+# Ray's own deadline, three times in a row, is for nodes where no watchdog runs.
+CHECK_EVERY_S = 2
+CHECK_WITHIN_S = 30
+# How often each replica tells how many calls it has, and over how long Ray takes the mean. More replicas come after about ten seconds.
+COUNTED_EVERY_S = 5
+MEAN_OF_S = 10
+MOST_DOWNSCALE_S = 60
+SATURATED_PERCENT = 95  # of a node's processors
 NEVER = datetime.fromtimestamp(0, UTC)
 
 APP_STATES = {
@@ -51,9 +58,9 @@ class RayDriver:
 
     def apply(self, specs):
         """See Driver.apply. What the engine already has is asked from the engine itself, so that any process may call."""
-        wanted = config(specs, self.ingress_url)
         with self._lock:
             details = self._get("/api/serve/applications/")
+            wanted = _as_begun(config(specs, self.ingress_url), details)
             if not _differs(details, wanted):
                 return False
             self._call("PUT", "/api/serve/applications/", wanted)
@@ -64,6 +71,15 @@ class RayDriver:
         seen = {name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()}
         self._machines = _machines(details, seen)
         return seen
+
+    def is_saturated(self):
+        """See Driver.is_saturated: this machine's, when the engine is on it, else that of the busiest node whose agent tells."""
+        if is_here(self.api_url):
+            return pressure.is_saturated()
+        try:
+            return ray_metrics.busiest_percent(self.metrics_urls) >= SATURATED_PERCENT
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
 
     def machines(self):
         return self._machines
@@ -131,7 +147,7 @@ def config(specs, ingress_url):
     """Every application as Ray Serve's declarative configuration."""
     parts = urlsplit(ingress_url)
     return {
-        "proxy_location": "HeadOnly" if parts.hostname in ("127.0.0.1", "localhost") else "EveryNode",
+        "proxy_location": "HeadOnly" if is_here(ingress_url) else "EveryNode",
         "http_options": {"host": parts.hostname, "port": parts.port, "keep_alive_timeout_s": 600},
         "logging_config": {"encoding": "JSON", "log_level": "INFO", "enable_access_log": False},
         "applications": [_application(spec) for spec in sorted(specs, key=lambda spec: spec.name)],
@@ -160,16 +176,33 @@ def _deployment(spec):
         "ray_actor_options": {"num_cpus": spec.num_cpus},
         "autoscaling_config": {
             "min_replicas": spec.min_replicas,
-            "initial_replicas": max(spec.min_replicas, 1),
+            "initial_replicas": spec.min_replicas if spec.starts_asleep else max(spec.min_replicas, 1),
             "max_replicas": spec.max_replicas,
             "target_ongoing_requests": spec.target_ongoing_requests,
             "upscale_delay_s": 2,
-            "downscale_delay_s": max(spec.idle_seconds / 2, 5),
+            "downscale_delay_s": min(max(spec.idle_seconds / 2, 5), MOST_DOWNSCALE_S),
             "downscale_to_zero_delay_s": spec.idle_seconds,
-            "metrics_interval_s": 1,
-            "look_back_period_s": 4,
+            "metrics_interval_s": COUNTED_EVERY_S,
+            "look_back_period_s": MEAN_OF_S,
         },
     }
+
+
+def _as_begun(wanted, details):
+    """`wanted` with the initial replicas that each version once began with here: another number would size it anew."""
+    for application in wanted["applications"]:
+        told = ((details.get("applications") or {}).get(application["name"]) or {}).get("deployed_app_config") or {}
+        for begun in told.get("deployments") or ():
+            initial = (begun.get("autoscaling_config") or {}).get("initial_replicas")
+            bounds = application["deployments"][0]["autoscaling_config"]
+            if initial is not None and bounds["min_replicas"] <= initial <= bounds["max_replicas"]:
+                bounds["initial_replicas"] = initial
+    return wanted
+
+
+def is_here(url):
+    """Is it an address of this machine only?"""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _differs(details, wanted):

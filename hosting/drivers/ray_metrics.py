@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 PREFIX = "ray_model_"
 LINES = (PREFIX, f"# HELP {PREFIX}", f"# TYPE {PREFIX}")
 LABELS = ("application", "replica", "status", "le")
+NODE_BUSY = "ray_node_cpu_utilization"
 TIMEOUT_S = 3
 
 
@@ -21,6 +22,16 @@ def families(urls):
                 if known is not family:
                     known.samples.extend(family.samples)
     return list(found.values())
+
+
+def busiest_percent(urls):
+    """How busy the processors of the busiest node are; 0.0 when no agent tells. Raises as `families`."""
+    found = [0.0]
+    for url in urls:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            lines = answer.read().decode().splitlines()
+        found += [float(line.rpartition(" ")[2]) for line in lines if line.startswith(NODE_BUSY)]
+    return max(found)
 
 
 def read(text):

@@ -1,6 +1,7 @@
 """Which version answers? From the record of a model and its versions; no I/O."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from hosting.gateway.addresses import Origin
 from hosting.gateway.authenticate import Subscriber
 
 RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_running"
-COLD_START_S = 10  # from no replica to a small model's first answer: 3 to 11 s on two processors (bench.hosting, cold_start_s)
+COLD_START_S = 10.0  # of a version whose start was never measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Version:
     """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes.
 
     `tensors`: its inputs and outputs as the protocol's metadata has them, members of a JSON object; "" of a retired version.
-    `is_asleep`: it has no replica at the moment and its next call wakes it.
+    `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Version:
     tensors: str
     first_byte_s: float
     is_asleep: bool = False
+    cold_start_s: float = COLD_START_S
 
     def standing(self, now: float) -> str:
         """May it be called at `now` (seconds since 1970)?"""
@@ -144,7 +146,7 @@ def metadata(model: Model, version: Version, now: float) -> bytes:
     """The protocol's model metadata as JSON; of a version that its next call wakes, how many seconds that call may wait."""
     document: dict[str, Any] = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform}
     if version.is_asleep:
-        document["parameters"] = {"cold_start_s": COLD_START_S}
+        document["parameters"] = {"cold_start_s": math.ceil(version.cold_start_s)}
     return f"{json.dumps(document)[:-1]}, {version.tensors}}}".encode()
 
 

@@ -26,7 +26,7 @@ from hosting.gateway import addresses, limits
 from hosting.gateway.authenticate import Subscriber
 from hosting.gateway.changes import Changes, Position
 from hosting.gateway.database_health import DatabaseAway
-from hosting.gateway.resolve import Model, Version, tensors
+from hosting.gateway.resolve import COLD_START_S, Model, Version, tensors
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
@@ -181,7 +181,7 @@ def models(model_ids: list[int]) -> dict[int, Model]:
 
 
 _READ = (
-    "model__slug", "number", "major", "minor", "patch", "state", "kind", "sla", "suspended_at",
+    "model__slug", "number", "major", "minor", "patch", "state", "kind", "sla", "cold_start_s", "suspended_at",
     "deprecated_at", "sunset_at", "successor__number", "deployment__state", "upstream__kind", "upstream__base_url", "upstream__credential",
     "upstream__is_ready", "upstream__version",
 )  # fmt: skip
@@ -215,6 +215,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         tensors=tensors(version.given),  # type: ignore[attr-defined]
         first_byte_s=_first_byte(version),
         is_asleep=upstream is not None and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
+        cold_start_s=version.cold_start_s or COLD_START_S,
     )
 
 

@@ -1,5 +1,6 @@
 """A serving engine for tests: it says what the test tells it, and remembers what it was told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
@@ -15,6 +16,7 @@ class FakeEngine:
         self.specs = {}
         self.apps = {}
         self.is_away = False
+        self.is_busy = False
         self.machine = "n"
         self.applied = 0
         self.counted = []
@@ -37,6 +39,9 @@ class FakeEngine:
     def machines(self):
         return {self.machine}
 
+    def is_saturated(self):
+        return self.is_busy
+
     def lose_everything(self, machine="m"):
         """The head was started anew: it knows nothing, and its machine has a new name."""
         self.specs, self.apps, self.machine = {}, {}, machine
@@ -54,6 +59,11 @@ class FakeEngine:
     def run(self, name, pids, target=None, state=AppState.RUNNING):
         seen = tuple(SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=STARTED) for pid in pids)
         self.apps[name] = SeenApp(name, state, target=len(pids) if target is None else target, replicas=seen)
+
+    def begun_at(self, name, moment):
+        """Its replicas began at that moment."""
+        app = self.apps[name]
+        self.apps[name] = replace(app, replicas=tuple(replace(one, started_at=moment) for one in app.replicas))
 
     def say(self, name, state, message="", target=1):
         self.apps[name] = SeenApp(name, state, message=message, target=target)

@@ -217,6 +217,8 @@ def test_metadata_tells_that_the_first_call_waits_for_a_cold_start(gateway, stag
     _, key = subscriber(version)
     path = f"/v2/models/{version.model.slug}"
     until(lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 10}, 5, gateway.said)
+    change(ModelVersion.objects.filter(pk=version.pk), cold_start_s=2.9)
+    until(lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 3}, 5, gateway.said)
     change(Deployment.objects.filter(version=version), state=DeploymentState.READY)
     until(lambda: "parameters" not in json.loads(gateway.get(path, key)[2]), 5, gateway.said)
 

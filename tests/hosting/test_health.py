@@ -13,11 +13,13 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 
+from catalog.models import ModelVersion
 from consumption.models import UsageEvent, UsageHour
 from hosting import actions, credentials, health, measured, outbound, tasks
 from hosting.drivers import ray_metrics
 from hosting.models import Deployment, HealthSample, Incident, Upstream
 from marketplace.audit.models import AuditEvent
+from marketplace.lib import pressure
 from marketplace.lib.errors import NotAllowed
 from marketplace.notices.models import Notice
 from tests import cast
@@ -29,6 +31,17 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def upstream():
     return Upstream.objects.get(version=cast.published_version())
+
+
+@pytest.fixture(autouse=True)
+def quiet_machine(monkeypatch):
+    """Whatever else runs beside the tests. `quiet_machine.is_saturated = True` is a busy one."""
+
+    class Machine:
+        is_saturated = False
+
+    monkeypatch.setattr(pressure, "is_saturated", lambda: Machine.is_saturated)
+    return Machine
 
 
 @pytest.fixture
@@ -128,8 +141,81 @@ def test_a_blip_costs_no_readiness(upstream, world):
 def test_probes_have_their_turn(upstream, world):
     assert health.probe_due() == 1
     assert health.probe_due() == 0
-    HealthSample.objects.update(at=timezone.now() - timedelta(minutes=1))
+    Upstream.objects.update(probe_due_at=timezone.now())
     assert health.probe_due() == 1
+
+
+def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_faults_at_once(upstream, monkeypatch, quiet_machine):
+    """Issue 8, line 6: who gets no processor is late, not sick. Who breaks the connection off is."""
+    waited = []
+
+    def silent(_url, _method, _path, _body, connect):
+        waited.append(connect.keywords["timeout"])
+        raise TimeoutError
+
+    monkeypatch.setattr(health, "_exchange", silent)
+    health.probe(upstream)
+    quiet_machine.is_saturated = True
+    health.probe(upstream)
+    assert waited == [5, 30]
+    monkeypatch.setattr(health, "_exchange", Mock(side_effect=ConnectionResetError))
+    health.probe(upstream)
+    details = list(HealthSample.objects.order_by("at").values_list("detail", flat=True))
+    assert details == ["It said nothing for 5 seconds.", "It said nothing for 30 seconds.", "It broke the connection off."]
+
+
+def test_a_machine_that_becomes_busy_during_a_probe_is_asked_again_with_more_time(upstream, monkeypatch, quiet_machine):
+    def late(_url, _method, path, _body, connect):
+        quiet_machine.is_saturated = True
+        if connect.keywords["timeout"] == 5:
+            raise TimeoutError
+        return 200, b'{"outputs": []}' if path == "/infer" else b"{}"
+
+    monkeypatch.setattr(health, "_exchange", late)
+    assert health.probe(upstream)
+    assert list(HealthSample.objects.values_list("is_ok", flat=True)) == [True]
+
+
+def hosted_here(upstream, state="ready", **facts):
+    """The version as one that our engine serves."""
+    Upstream.objects.filter(pk=upstream.pk).update(kind="engine", base_url="http://127.0.0.1:1/v2/models/a/versions/1.0.0")
+    return Deployment.objects.create(version=upstream.version, app_name="income", state=state, **facts)
+
+
+def test_what_sleeps_is_not_woken_and_costs_no_look(upstream, world):
+    """Issue 8, line 7. It is probed again when it is ready: the due time is gone until then."""
+    hosted_here(upstream, "scaled_to_zero")
+    assert health.probe_due(FakeEngine()) == 0
+    assert Upstream.objects.get(pk=upstream.pk).probe_due_at is None
+    assert not HealthSample.objects.exists()
+
+
+def test_what_has_just_fallen_asleep_is_not_woken_either(upstream, world):
+    """The engine knows it some seconds before the reconciler has written it down."""
+    deployment, engine = hosted_here(upstream), FakeEngine()
+    engine.run(deployment.app_name, [], target=0)
+    assert health.probe_due(engine) == 0
+    engine.run(deployment.app_name, [7])
+    assert health.probe_due(engine) == 1
+
+
+@pytest.mark.parametrize(("facts", "minutes"), [({}, 5), ({"min_replicas": 1}, 0.5), ({"awake_because": "plan"}, 0.5)])
+def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(upstream, world, facts, minutes):
+    hosted_here(upstream, **facts)
+    assert health.probe_due(FakeEngine()) == 1
+    due_in = Upstream.objects.get(pk=upstream.pk).probe_due_at - timezone.now()
+    assert due_in.total_seconds() == pytest.approx(60 * minutes, abs=5)
+
+
+def test_probes_read_what_is_due_and_not_what_exists(upstream, world, django_assert_max_num_queries):
+    """Issue 8, line 8: nothing is due, one query; ten thousand retired ones are no longer looked at."""
+    health.probe_due()
+    with django_assert_max_num_queries(1):
+        assert health.probe_due() == 0
+    cast.published_version(cast.model(name="Retired"))
+    ModelVersion.objects.filter(model__name="Retired").update(state="retired")
+    assert health.probe_due() == 0
+    assert Upstream.objects.get(version__model__name="Retired").probe_due_at is None
 
 
 @pytest.mark.fault("F5")

@@ -17,7 +17,7 @@ from consumption.backlog import backlog
 from consumption.models import UsageEvent
 from hosting import fleet, gateways, scale, tasks, watch
 from hosting.gateway import metrics as metrics_of_gateway
-from hosting.models import Deployment, HealthSample, Incident, Replica, Upstream
+from hosting.models import Deployment, Incident, Replica, Upstream
 from marketplace.lib import broker, disk
 from marketplace.lib.transitions import transition
 from tests import cast
@@ -330,11 +330,11 @@ def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
 
 
 def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deployment):
-    at = timezone.now() - timedelta(minutes=10)
-    HealthSample.objects.create(version=deployment.version, is_ok=True, at=at)
-    [trouble] = watch.overview()["troubles"]
+    at = timezone.now() - timedelta(minutes=4)
+    Upstream.objects.filter(version=deployment.version).update(probe_due_at=at)
+    (trouble,) = watch.overview()["troubles"]
     assert (trouble.what, trouble.since) == ("No model is being probed: background work stands still.", at)
-    Deployment.objects.filter(pk=deployment.pk).update(state="scaled_to_zero")
+    Upstream.objects.filter(version=deployment.version).update(probe_due_at=None)
     assert whats() == [], "what sleeps is not probed"
 
 

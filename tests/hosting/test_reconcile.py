@@ -6,12 +6,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
 from governance import actions as governance
 from hosting import actions, health
-from hosting import reconcile as reconciling
 from hosting.drivers.base import AppState, SeenApp, SeenReplica, driver
 from hosting.models import Deployment, Replica, Upstream
 from hosting.reconcile import LOCK, reconcile
@@ -28,6 +28,11 @@ S = Deployment.State
 @pytest.fixture
 def engine():
     return FakeEngine()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -257,18 +262,6 @@ def test_a_start_that_takes_too_long_fails(engine, version):
     deployment = Deployment.objects.get(version=version)
     assert deployment.state == S.FAILED
     assert "within 5 minutes" in deployment.reason
-
-
-def test_a_few_start_at_a_time(engine, version, monkeypatch, tmp_path):
-    monkeypatch.setattr(reconciling, "STARTS_AT_ONCE", 1)
-    other = hosted(tmp_path, version.model, "1.1.0")
-    reconcile(engine)
-    assert list(engine.specs) == [version.deployment.app_name]
-    engine.run(version.deployment.app_name, [80])
-    reconcile(engine)
-    reconcile(engine)
-    assert set(engine.specs) == {version.deployment.app_name, other.deployment.app_name}
-    assert engine.apps[version.deployment.app_name].running
 
 
 def test_an_engine_that_was_away_is_not_held_against_what_it_starts(engine, version):

@@ -13,6 +13,7 @@ None and "" are written as an en dash, so a page never says "None".
 """
 
 from datetime import datetime
+from math import ceil
 
 from django import template
 from django.utils import timezone
@@ -87,6 +88,13 @@ def ms(value):
     if value in (None, ""):
         return NOTHING
     return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
+
+
+@register.filter
+def whole_seconds(value):
+    """2.9 → "3 seconds": a time that somebody waits, never told too short."""
+    seconds = ceil(value)
+    return "1 second" if seconds == 1 else f"{seconds} seconds"
 
 
 @register.filter
