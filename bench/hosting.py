@@ -1,12 +1,20 @@
-"""What the serving engine does when it must: start, wake from zero, scale under load, replace what was killed or hangs.
+"""What the serving engine does when it must: start, wake from zero, scale under load, replace what was killed or hangs, stay calm
+on a busy machine, and cost little while nobody calls.
 
-    .venv/bin/python -m bench.hosting
+    .venv/bin/python -m bench.hosting              # all cases, in order
+    .venv/bin/python -m bench.hosting busy idle    # some of them: CASES
 
 Starts its own one-machine engine with a few small versions; stops it. What kills and hangs cost is counted by callers of the
 gateway, as consumers are; `direct_…` is the same asked past it, at the engine.
 Last line: one JSON object. `kills_success_percent` is of calls while one of two replicas is killed twenty times;
 `hang_replaced_s` is from SIGSTOP until another replica runs; `wedge_replaced_s` is from the end of the version's own limit of
 WEDGE_LIMIT_S; `ingress_back_s` is from the kill of HAProxy until a call is answered.
+
+busy: MANY versions beside 8 busy processes for each processor, for BENCH_BUSY_S (120) seconds, then none. `busy_replacements`:
+healthy replicas that were replaced (wanted: 0). `busy_callable_s`: after the load, until each version has answered.
+`busy_hung_replaced_s`: a replica is stopped under that load; so long until another one runs. `busy_start_s`: a start beside it.
+idle: what one more version costs that nobody calls, in all processes of the engine together: percent of one processor
+(`idle_percent_per_version`) and megabytes, awake and asleep.
 """
 
 import http.client
@@ -14,10 +22,12 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import Process
 from pathlib import Path
 from subprocess import Popen
 
@@ -41,6 +51,12 @@ STARTS = 4
 KILLS = 20
 RATE = 100
 WEDGE_LIMIT_S = 3
+MANY = 17
+BUSY_S = float(os.environ.get("BENCH_BUSY_S", "120"))
+BUSY_TIMES = 8
+IDLE_VERSIONS = int(os.environ.get("BENCH_IDLE_VERSIONS", "8"))
+IDLE_S = float(os.environ.get("BENCH_IDLE_S", "30"))
+SETTLE_S = 10.0
 LOOPING = {"content": packages.looping(), "signature": packages.PLAIN, "example": packages.plain_request()}
 ENDLESS = json.dumps(packages.plain_request(1e12))
 
@@ -102,7 +118,7 @@ def engine(folder):
                 break
         else:
             raise TimeoutError(f"the engine's head did not start:\n{(folder / 'engine.log').read_text()[-1500:]}")
-        driver = RayDriver(f"http://127.0.0.1:{ports.dashboard}", f"http://127.0.0.1:{ports.http}", token)
+        driver = RayDriver(f"http://127.0.0.1:{ports.dashboard}", f"http://127.0.0.1:{ports.http}", token, metrics_urls=())
         yield Engine(driver, ports.http, keys, artifacts, ports, {"head": seconds})
     finally:
         ray_head.stop(folder)
@@ -162,19 +178,38 @@ class Load:
         return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
 
 
-def measure(target, folder):
-    facts = {"head_start_s": target.seconds["head"]}
+def before_the_gateway(target, folder):
+    """What consumers notice of kills and hangs."""
+    steady = one_version(target)
+    with gateway_before(target, steady, folder) as front:
+        return killing(target, front, steady) | hanging(target, front, steady) | killing_often(target, front, steady)
+
+
+CASES = {
+    "start": lambda target, folder: starting(target),
+    "wake": lambda target, folder: waking(target, one_version(target)),
+    "scale": lambda target, folder: scaling(target, one_version(target)),
+    "kill": before_the_gateway,
+    "wedge": lambda target, folder: wedging(target, one_version(target)),
+    "ingress": lambda target, folder: losing_the_ingress(target, one_version(target), folder),
+    "idle": lambda target, folder: idling(target, folder),
+    "busy": lambda target, folder: being_busy(target),
+}
+WANTS_STORES = {"kill"}
+
+
+def one_version(target):
+    """The version that most cases play with, alone in the engine, and running."""
     steady = target.spec("steady")
     target.driver.apply([steady])
-    facts["first_version_s"] = target.until(lambda: target.running("steady"), "the first version")
-    facts |= waking(target, steady)
-    facts |= scaling(target, steady)
-    with gateway_before(target, steady, folder) as front:
-        facts |= killing(target, front, steady)
-        facts |= hanging(target, front, steady)
-        facts |= killing_often(target, front, steady)
-    facts |= wedging(target, steady)
-    return facts | losing_the_ingress(target, steady, folder)
+    target.until(lambda: target.running("steady") == 1, "the first version")
+    return steady
+
+
+def starting(target):
+    began = time.monotonic()
+    one_version(target)
+    return {"head_start_s": target.seconds["head"], "first_version_s": time.monotonic() - began}
 
 
 def waking(target, steady):
@@ -264,6 +299,136 @@ def losing_the_ingress(target, steady, folder):
     return {"ingress_back_s": back, "ingress_failed_calls": load.failed}
 
 
+def idling(target, folder):
+    """Versions that nobody calls: first one, then IDLE_VERSIONS more awake, then these asleep."""
+    steady = one_version(target)
+    names = [f"idle-{number}" for number in range(IDLE_VERSIONS)]
+    base = Cost.measured(folder)
+    awake = [target.spec(name) for name in names]
+    run_all(target, steady, awake)
+    more = Cost.measured(folder).beyond(base)
+    target.driver.apply([steady, *(replace(spec, min_replicas=0, idle_seconds=1) for spec in awake)])
+    target.until(lambda: all(app.target == 0 and not app.replicas for name, app in target.driver.status().items() if name in names), "sleep")
+    asleep = Cost.measured(folder).beyond(base)
+    return {
+        "idle_percent_per_version": more.percent, "idle_mb_per_version": more.megabytes,
+        "asleep_percent_per_version": asleep.percent, "asleep_mb_per_version": asleep.megabytes,
+        "engine_percent": base.percent, "engine_mb": base.megabytes,
+    }  # fmt: skip
+
+
+def run_all(target, steady, specs):
+    """Start `specs` beside `steady`, as many at once as there are processors, as the marketplace does."""
+    step = os.cpu_count() or 1
+    for upto in range(step, len(specs) + step, step):
+        target.driver.apply([steady, *specs[:upto]])
+        target.until(lambda upto=upto: all(target.running(spec.name) for spec in specs[:upto]), f"{upto} versions")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of all processes of an engine: percent of one processor, and megabytes (proportional set size)."""
+
+    percent: float
+    megabytes: float
+
+    @classmethod
+    def measured(cls, folder):
+        time.sleep(SETTLE_S)
+        before, began = {pid: _processor_s(pid) for pid in ray_head.processes(folder)}, time.monotonic()
+        time.sleep(IDLE_S)
+        passed = time.monotonic() - began
+        used = sum(_processor_s(pid) - seconds for pid, seconds in before.items())
+        return cls(100 * used / passed, sum(map(_memory_mb, before)))
+
+    def beyond(self, base):
+        """For each of IDLE_VERSIONS versions that were added."""
+        return Cost((self.percent - base.percent) / IDLE_VERSIONS, (self.megabytes - base.megabytes) / IDLE_VERSIONS)
+
+
+def _processor_s(pid):
+    """To the nanosecond: ticks are as long as an idle replica's whole work in three seconds."""
+    used = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            used += int(task.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            continue
+    return used / 1e9
+
+
+def _memory_mb(pid):
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def being_busy(target):
+    """MANY healthy versions, one that hangs and one that starts, beside far too much other work."""
+    steady = one_version(target)
+    many = [target.spec(f"many-{number}") for number in range(MANY)]
+    run_all(target, steady, many)
+    hung, healthy = many[0], many[1:]
+    before = _pids(target, healthy)
+    with machine_load():
+        began = time.monotonic()
+        calls = [target.call(spec) for spec in healthy]
+        hung_replaced = _stop_one(target, hung)
+        late = target.spec("late")
+        asked = time.monotonic()
+        target.driver.apply([steady, *many, late])
+        started = None
+        while time.monotonic() - began < BUSY_S:
+            calls += [target.call(spec) for spec in healthy[:3]]
+            if started is None and target.running("late"):
+                started = time.monotonic() - asked
+            time.sleep(1)
+    ended = time.monotonic()
+    target.until(lambda: all(target.call(spec)[0] == 200 for spec in many), "an answer of each version")
+    callable_s, after = time.monotonic() - ended, _pids(target, healthy)
+    return {
+        "busy_replacements": sum(after[name] != pid for name, pid in before.items()), "busy_callable_s": callable_s,
+        "busy_hung_replaced_s": hung_replaced, "busy_start_s": started,
+        "busy_calls": len(calls), "busy_failed_calls": sum(status != 200 for status, _seconds in calls),
+        "busy_slowest_call_s": max(seconds for _status, seconds in calls),
+    }  # fmt: skip
+
+
+@contextmanager
+def machine_load():
+    """BUSY_TIMES busy processes for each processor."""
+    spinning = [Process(target=_spin, daemon=True) for _ in range(BUSY_TIMES * (os.cpu_count() or 1))]
+    for process in spinning:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+        for process in spinning:
+            process.join()
+
+
+def _spin():
+    while True:
+        pass
+
+
+def _pids(target, specs):
+    """{name: pid of its one replica}"""
+    apps = target.driver.status()
+    return {spec.name: apps[spec.name].running[0].pid for spec in specs}
+
+
+def _stop_one(target, spec):
+    """Seconds until the stopped replica of a version was replaced."""
+    victim = target.app(spec.name).running[0].pid
+    os.kill(victim, signal.SIGSTOP)
+    return target.until(lambda: _replaced(target, spec.name, victim, 1), "the replacement of a hung one under load")
+
+
 class Front:
     """The gateway, called with a key."""
 
@@ -314,12 +479,28 @@ def _replaced(target, name, victim, wanted):
     return victim not in pids and len(pids) >= wanted
 
 
-def main():
-    with ground.ground() as folder:
+@contextmanager
+def folder_for(cases):
+    """A folder that goes away; with stores and a database where a case wants the gateway."""
+    if WANTS_STORES & set(cases):
+        with ground.ground() as folder:
+            yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        yield Path(name)
+
+
+def main(names):
+    if unknown := set(names) - set(CASES):
+        print(f"No case is called {', '.join(sorted(unknown))}. There are {', '.join(CASES)}.")
+        return 2
+    cases, facts = names or list(CASES), {}
+    with folder_for(cases) as folder:
         with engine(folder) as target:
-            facts = measure(target, folder)
+            for case in cases:
+                facts |= CASES[case](target, folder)
         left = ray_head.processes(folder)
-    facts = {key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()}
+    facts = {key: round(value, 3) if isinstance(value, float) else value for key, value in facts.items()}
     facts["orphans"] = len(left)
     ground.table(
         f"bench.hosting: one engine on {os.cpu_count()} processors, load average {os.getloadavg()[0]:.0f}",
@@ -330,4 +511,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

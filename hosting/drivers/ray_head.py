@@ -160,8 +160,10 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "RAY_core_worker_internal_heartbeat_ms": "5000",
         "RAY_report_worker_backlog_interval_ms": "10000",
         "RAY_io_context_monitor_probe_interval_ms": "10000",
+        "RAY_grpc_client_check_connection_status_interval_milliseconds": "10000",
+        "RAY_raylet_death_check_interval_milliseconds": "5000",
         "RAY_worker_num_grpc_internal_threads": "1",
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # each turn costs for each version, asleep too; a start takes four of them
         # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
