@@ -51,7 +51,7 @@ STARTS = 4
 KILLS = 20
 RATE = 100
 WEDGE_LIMIT_S = 3
-MANY = 17
+MANY = int(os.environ.get("BENCH_MANY", "17"))
 BUSY_S = float(os.environ.get("BENCH_BUSY_S", "120"))
 BUSY_TIMES = 8
 IDLE_VERSIONS = int(os.environ.get("BENCH_IDLE_VERSIONS", "8"))
@@ -494,6 +494,7 @@ def main(names):
     if unknown := set(names) - set(CASES):
         print(f"No case is called {', '.join(sorted(unknown))}. There are {', '.join(CASES)}.")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends it early leaves no engine and no busy process behind
     cases, facts = names or list(CASES), {}
     with folder_for(cases) as folder:
         with engine(folder) as target:
