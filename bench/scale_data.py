@@ -183,7 +183,7 @@ class _Company:
         hosted = [version for version in live if version.kind == "onnx"]
         _all(
             Upstream(version=version, kind="engine" if version.kind == "onnx" else "external", is_ready=is_live,
-                     base_url=f"https://models.example.com/{version.pk}")
+                     base_url=f"https://models.example.com/{version.pk}", probe_due_at=self.now + timedelta(hours=1) if is_live else None)
             for versions, is_live in ((live, True), (gone, False))
             for version in versions
         )  # fmt: skip

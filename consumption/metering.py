@@ -22,7 +22,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from catalog.models import RegisteredModel
-from consumption import measures, quota, spool, valuation
+from consumption import measures, quota, spool, stale_figures, valuation
 from consumption.models import ApiKey, Outcome, SpoolOffset, UsageDay, UsageHour
 from consumption.spool import SegmentReader
 
@@ -344,11 +344,15 @@ def open_next_month() -> None:
 
 
 def project() -> None:
-    """Write calls_30d, calls_14d and consumer_teams onto the catalog's rows; only where they changed."""
+    """Write calls_30d, calls_14d and consumer_teams onto the catalog's rows of models that had calls since the last time."""
+    stale_figures.write_all("usage", _project)
+
+
+def _project(models: list[int]) -> None:
     today = timezone.now().astimezone(UTC).date()
-    month = _by_model(today - timedelta(days=29))
-    daily = _daily(today)
-    for model in RegisteredModel.objects.only("calls_30d", "calls_14d", "consumer_teams"):
+    month = _by_model(models, today - timedelta(days=29))
+    daily = _daily(models, today)
+    for model in RegisteredModel.objects.filter(pk__in=models).only("calls_30d", "calls_14d", "consumer_teams"):
         calls, teams = month.get(model.pk, (0, 0))
         facts = {
             "calls_30d": calls,
@@ -359,13 +363,14 @@ def project() -> None:
             RegisteredModel.objects.filter(pk=model.pk).update(**facts)
 
 
-def _by_model(since: date) -> dict[int, tuple[int, int]]:
+def _by_model(models: list[int], since: date) -> dict[int, tuple[int, int]]:
     """{model id: (calls, teams that called)}."""
-    rows = UsageDay.objects.filter(day__gte=since).values_list("subscription__model_id")
+    rows = UsageDay.objects.filter(day__gte=since, subscription__model__in=models).values_list("subscription__model_id")
     summed = rows.annotate(total=Sum("calls"), teams=Count("team_id", distinct=True))
     return {model: (calls, teams) for model, calls, teams in summed}
 
 
-def _daily(today: date) -> dict[tuple[int, date], int]:
-    rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14)).values_list("subscription__model_id", "day")
-    return {(model, day): calls for model, day, calls in rows.annotate(total=Sum("calls"))}
+def _daily(models: list[int], today: date) -> dict[tuple[int, date], int]:
+    rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14), subscription__model__in=models)
+    summed = rows.values_list("subscription__model_id", "day").annotate(total=Sum("calls"))
+    return {(model, day): calls for model, day, calls in summed}

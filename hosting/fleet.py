@@ -1,6 +1,5 @@
 """What runs, as pages and the API show it."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 
+from catalog.models import ModelVersion
 from consumption.models import Subscription
 from hosting import measured, replicas, sleep, start_queue
 from hosting.drivers.base import EngineUnavailable, driver
@@ -20,6 +20,10 @@ PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
 LOG_LINES = 100
+ANSWERING = (S.READY, S.SCALED_TO_ZERO)  # the latter starts with the first call
+CALM = (*ANSWERING, S.STOPPED)
+CALM_SHOWN = 50  # of what needs nobody; counts tell of the rest
+UNREAD = tuple(f"version__{name}" for name in ("signature", "example", "manifest", "sla", "changelog"))  # the bulk of a row
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)  # how far back rows are looked at that come without end
 # What needs somebody first; what nobody waits for last.
 ORDER = [
@@ -30,6 +34,8 @@ ORDER = [
 class External:
     """An external endpoint, with what pages ask of a Deployment: nothing of ours runs, so it only answers or does not."""
 
+    STATES = {True: S.READY, False: S.UNHEALTHY}
+    WORDS = {True: "Answers", False: "Does not answer"}
     reason = ""
     ready_at = None
     running = crashed = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
@@ -41,11 +47,11 @@ class External:
         self.version = upstream.version
         self.version_id = upstream.version_id
         self.pk = f"external-{upstream.pk}"
-        self.state = S.READY if upstream.is_ready else S.UNHEALTHY
+        self.state = self.STATES[upstream.is_ready]
         self.state_since = upstream.updated_at
 
     def get_state_display(self):
-        return "Answers" if self.upstream.is_ready else "Does not answer"
+        return self.WORDS[self.upstream.is_ready]
 
 
 def deployments_of(versions):
@@ -121,32 +127,66 @@ def last_lines(deployment):
         return None
 
 
-def overview():
-    """The whole fleet: Deployments and Externals with replica counts, what needs somebody first; counts by state.
+def overview(noticed=()):
+    """The fleet at any size: Deployments and Externals that need somebody or are `noticed` (version ids: called, refused), and some of the others.
 
-    Each has `.running` and `.crashed` (in the last hour) replicas, `.open_incident`, `.since` (when this state or its incident began) and `.affected` (Affected).
+    Each has `.running` and `.crashed` (in the last hour) replicas, `.open_incident`, `.since` (when this state or its incident began)
+    and `.affected` (Affected); what needs somebody comes first. `counts` are of all, by state; `unshown`: how many have no row.
     """
     incidents = {incident.version_id: incident for incident in Incident.objects.filter(closed_at=None).select_related("version__model")}
-    deployments = Deployment.objects.select_related("version__model__owner_team").annotate(
-        running=Count("replicas", Q(replicas__state=Replica.State.RUNNING)),
-        crashed=Count("replicas", Q(replicas__state=Replica.State.CRASHED, replicas__ended_at__gte=timezone.now() - HOUR)),
-    )
-    external = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__suspended_at=None, version__deployment=None)
-    external = external.select_related("version__model__owner_team")
-    rows = [*deployments, *(External(row) for row in external)]
-    users = affected()
+    rows = [*_deployed({*incidents, *noticed}), *map(External, _hosted_elsewhere({*incidents, *noticed}))]
+    users = affected({row.version.model_id for row in rows})
     for row in rows:
         row.is_external = isinstance(row, External)
         row.open_incident = incidents.get(row.version_id)
         row.since = row.open_incident.opened_at if row.open_incident else row.state_since
         row.affected = users.get(row.version.model_id, NOBODY)
     rows.sort(key=lambda row: (row.open_incident is None, ORDER.index(row.state), str(row.version)))
+    counts, by_state = _counts()
     return {
         "deployments": rows,
-        "by_state": dict(Counter(row.get_state_display() for row in rows)),
-        "replicas": sum(row.running for row in rows),
+        "counts": counts,
+        "by_state": by_state,
+        "unshown": max(sum(counts.values()) - len(rows), 0),
+        "replicas": Replica.objects.filter(ended_at=None, state=Replica.State.RUNNING).count(),
         "incidents": sorted(incidents.values(), key=lambda incident: incident.opened_at),
     }
+
+
+def _deployed(noticed):
+    """Deployments that need somebody, those of `noticed` versions, and the first of the others: what answers, then what is stopped."""
+    crashed = Replica.objects.filter(state=Replica.State.CRASHED, ended_at__gte=timezone.now() - HOUR)
+    chosen = Q(version__in=noticed) | ~Q(state__in=CALM) | Q(pk__in=crashed.values("deployment"))
+    pks = set(Deployment.objects.filter(chosen).values_list("pk", flat=True))
+    for states in (ANSWERING, (S.STOPPED,)):
+        calm = Deployment.objects.filter(state__in=states).order_by("app_name").values_list("pk", flat=True)
+        pks |= set(calm[: max(CALM_SHOWN - len(pks), 0)])
+    return Deployment.objects.filter(pk__in=pks).select_related("version__model__owner_team").defer(*UNREAD).annotate(
+        running=Count("replicas", Q(replicas__ended_at=None, replicas__state=Replica.State.RUNNING)),
+        crashed=Count("replicas", Q(replicas__state=Replica.State.CRASHED, replicas__ended_at__gte=timezone.now() - HOUR)),
+    )
+
+
+def _hosted_elsewhere(noticed):
+    """Upstreams of external endpoints that do not answer, those of `noticed` versions, and the first of the others."""
+    rows = _external().select_related("version__model__owner_team").defer(*UNREAD)
+    found = list(rows.filter(Q(is_ready=False) | Q(version__in=noticed)))
+    calm = rows.filter(is_ready=True).exclude(version__in=noticed).order_by("version")
+    return found + list(calm[: max(CALM_SHOWN - len(found), 0)])
+
+
+def _external():
+    live = ModelVersion.objects.filter(state__in=(ModelVersion.State.APPROVED, *ModelVersion.LIVE), suspended_at=None)
+    return Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__in=live, version__deployment=None)
+
+
+def _counts():
+    """({state: how many}, the same by its words as pages show it) of all deployments and external endpoints."""
+    deployed = dict(Deployment.objects.order_by().values_list("state").annotate(count=Count("pk")))
+    elsewhere = dict(_external().order_by().values_list("is_ready").annotate(count=Count("pk")))
+    external = {External.STATES[is_ready]: count for is_ready, count in elsewhere.items()}
+    words = {S(state).label: count for state, count in deployed.items()} | {External.WORDS[is_ready]: n for is_ready, n in elsewhere.items()}
+    return {state: deployed.get(state, 0) + external.get(state, 0) for state in {*deployed, *external}}, words
 
 
 @dataclass(frozen=True)

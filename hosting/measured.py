@@ -15,6 +15,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
+from consumption import stale_figures
 from consumption.models import Subscription, UsageEvent, UsageHour
 from hosting.models import HealthSample
 
@@ -188,17 +189,21 @@ def _percent(part, whole):
 
 
 def project():
-    """Write measured_availability and measured_p95_ms onto the catalog's rows (None without enough traffic); only where they
-    changed."""
+    """Write measured_availability and measured_p95_ms onto the catalog's rows of models that had calls since the last time; None
+    without enough traffic."""
+    stale_figures.write_all("service", _project)
+
+
+def _project(models):
     since = timezone.now() - timedelta(days=WINDOW_DAYS)
-    rows = UsageHour.objects.filter(hour__gte=since).values("version__model").annotate(
+    rows = UsageHour.objects.filter(hour__gte=since, version__model__in=models).values("version__model").annotate(
         answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
     )
     found = {row["version__model"]: row for row in rows}
-    for late in _late(at__gte=since).values("model_id").annotate(calls=Count("pk")).order_by():
+    for late in _late(at__gte=since, model_id__in=models).values("model_id").annotate(calls=Count("pk")).order_by():
         if late["model_id"] in found:
             found[late["model_id"]]["failed"] += late["calls"]
-    for model in RegisteredModel.objects.only("measured_availability", "measured_p95_ms"):
+    for model in RegisteredModel.objects.filter(pk__in=models).only("measured_availability", "measured_p95_ms"):
         facts = _facts(model, found.get(model.pk), since)
         if any(getattr(model, name) != value for name, value in facts.items()):
             RegisteredModel.objects.filter(pk=model.pk).update(**facts)

@@ -91,6 +91,7 @@ class Deployment(models.Model):
 
     class Meta:
         ordering = ["app_name"]
+        indexes = [models.Index(fields=["state"], name="deployment_by_state")]
         constraints = [
             state_constraint(DeploymentState, "deployment_state"),
             models.CheckConstraint(
@@ -125,6 +126,10 @@ class Replica(models.Model):
     class Meta:
         ordering = ["-started_at"]
         constraints = [models.UniqueConstraint(fields=["deployment", "replica_id"], name="replica_once")]
+        indexes = [
+            models.Index(fields=["deployment"], condition=Q(ended_at=None), name="replica_live"),
+            models.Index(fields=["ended_at"], condition=Q(state="crashed"), name="replica_crashed"),
+        ]
 
 
 class Upstream(models.Model):

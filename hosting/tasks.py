@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 
 from consumption import refusals
-from hosting import health, measured, sleep
+from hosting import changes, health, measured, sleep
 from hosting import reconcile as reconciling
 from hosting.drivers.base import EngineUnavailable
 
@@ -27,6 +27,11 @@ def probe():
 def forget_old_samples():
     health.forget_old_samples()
     refusals.forget_old()
+
+
+@shared_task(name="hosting.forget_changes", time_limit=60)
+def forget_changes():
+    changes.forget_old()
 
 
 @shared_task(name="hosting.project", time_limit=120, statement_s=60)

@@ -21,7 +21,6 @@ from marketplace.lib import broker, disk
 ENGINE_S = 1.0
 KEPT_S = 4  # several operators look at a page that refreshes every five seconds
 MINUTE = timedelta(minutes=1)
-ANSWERING = (Deployment.State.READY, Deployment.State.SCALED_TO_ZERO)  # the latter starts with the first call
 
 BUSY = """
 SELECT version_id, count(*), sum(duration_us) / 60e6, count(*) FILTER (WHERE outcome IN ('upstream_error', 'unknown') OR http_status = 504)
@@ -35,14 +34,15 @@ SELECT coalesce(last_archived_time, stats_reset) FROM pg_stat_archiver WHERE las
 
 def overview():
     """Everything on the operations page: the fleet, its load, what waits, and the troubles that follow."""
-    found = fleet.overview()
-    rows = found["deployments"]
     gateway = gateways.report()
-    _add_load(rows, gateway)
+    load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
+    found = fleet.overview({*load, *gateway.lately, *gateway.shut_versions})
+    rows, counts = found["deployments"], found["counts"]
+    _add_load(rows, load, gateway)
     facts = {
         **found,
-        "ready": sum(row.state in ANSWERING for row in rows),
-        "ready_of": f"of {sum(row.state != Deployment.State.STOPPED for row in rows)} that should",
+        "ready": sum(counts.get(state, 0) for state in fleet.ANSWERING),
+        "ready_of": f"of {sum(count for state, count in counts.items() if state != Deployment.State.STOPPED)} that should",
         "calls_per_s": sum(row.calls_per_s for row in rows),
         "failed_calls": sum(row.failed_calls for row in rows),
         "refused_calls": sum(refusal.count for row in rows for refusal in row.refusals),
@@ -83,10 +83,9 @@ def disks():
     return [(" and the ".join(names), room) for names, room in found.values()]
 
 
-def _add_load(rows, gateway):
+def _add_load(rows, load, gateway):
     """Give each row its last minute, `.calls`, `.calls_per_s`, `.busy` (calls at once), `.failed_calls`, `.full_percent` of what runs,
     and `.refusals` of the last hour."""
-    load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
     for row in rows:
         row.calls, row.busy, row.failed_calls = load.get(row.version_id, (0, 0.0, 0))
         row.calls_per_s = row.calls / 60

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, RegisteredModel
 from consumption.models.access import OVERSEES, PlanTerms, Subscription
 from marketplace.accounts.models import BusinessUnit, Team
 
@@ -184,3 +184,23 @@ class StaleHour(models.Model):
 
     hour = models.DateTimeField(primary_key=True)
     touched_at = models.DateTimeField(default=timezone.now)
+
+
+class StaleFigures(models.Model):
+    """A model whose figures in the catalog wait to be written anew. Writers: triggers on UsageHour, and each new day.
+
+    `figures`: "usage" (consumption.metering writes them) or "service" (hosting.measured). `at` is when the first change came.
+    """
+
+    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="+")
+    figures = models.CharField(max_length=10)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "figures"], name="stale_figures_once")]
+
+
+class FiguresDay(models.Model):
+    """A day (UTC) with whose beginning all figures were marked: they look back 14 and 30 days, so each day moves them."""
+
+    day = models.DateField(primary_key=True)

@@ -150,7 +150,7 @@ LIMIT %(most)s
 """
 MOST_CHANGES = 5_000  # of one look; after more than that it is cheaper to look at each record when it is used
 NOTHING_SEEN = "1:1:"
-REMEMBERED = timedelta(minutes=30)  # notes of changes are kept for longer (hosting.tasks.forget_changes)
+REMEMBERED = timedelta(minutes=30)  # notes are kept for longer: hosting.changes.KEPT
 
 
 def changes_since(position: Position | None) -> Changes:
@@ -176,15 +176,12 @@ def _is_same_server(then: Position, now: Position) -> bool:
 def models(model_ids: list[int]) -> dict[int, Model]:
     """The records of these models, by id; those without a version that a key could name are absent. Retired versions have no tensors."""
     rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by("model_id", "-major", "-minor", "-patch")
-    rows = rows.select_related("model", "successor", "upstream", "deployment").only(*_READ).annotate(given=_GIVEN)
+    rows = rows.select_related("model", "successor", "upstream", "deployment").defer(*_UNREAD).annotate(given=_GIVEN)
     return {model_id: _model(model_id, list(versions)) for model_id, versions in groupby(rows, attrgetter("model_id"))}
 
 
-_READ = (
-    "model__slug", "number", "major", "minor", "patch", "state", "kind", "sla", "cold_start_s", "suspended_at",
-    "deprecated_at", "sunset_at", "successor__number", "deployment__state", "upstream__kind", "upstream__base_url", "upstream__credential",
-    "upstream__is_ready", "upstream__version",
-)  # fmt: skip
+_LARGE = ("signature", "example", "manifest", "changelog")
+_UNREAD = (*_LARGE, *(f"successor__{name}" for name in _LARGE), "model__description", "model__limitations")
 _GIVEN = Case(When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())), default=F("signature"), output_field=JSONField())
 
 

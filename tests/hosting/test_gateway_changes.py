@@ -154,12 +154,13 @@ class Held:
         return snapshot.subscribers(kids)
 
     async def _ask(self, position):
-        return snapshot.changes_since(position)
+        """Everything happens in one transaction here, which is in its own snapshots as if it were over: so all that is noted is new."""
+        return snapshot.changes_since(position and position._replace(snapshot=snapshot.NOTHING_SEEN))
 
     def look(self):
         self.loaded.clear()
         self.run(self.feed.look())
-        Change.objects.all().delete()  # this transaction's own notes are in no snapshot: they would be told again
+        Change.objects.all().delete()
 
     def hold_all(self):
         models = [self.models.fetch(pk) for pk in RegisteredModel.objects.values_list("pk", flat=True)]
