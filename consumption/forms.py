@@ -125,7 +125,7 @@ class PlanForm(forms.ModelForm):
     """A plan's terms; the price is typed in currency and kept in micro-units."""
 
     price = forms.DecimalField(
-        min_value=0, max_digits=12, decimal_places=6, initial=0, label="Price per 1,000 calls", help_text="USD; 0 is free."
+        min_value=0, max_value=from_micros(Plan.PRICE_MAX), max_digits=12, decimal_places=6, initial=0, label="Price per 1,000 calls", help_text="USD; 0 is free."
     )
 
     class Meta:

@@ -3,15 +3,16 @@
 import logging
 import os
 
+import django
 import uvicorn
-from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
-_django = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 - what follows needs Django's settings and apps
 from django.db import DatabaseError, InterfaceError  # noqa: E402
 
+from marketplace.lib.requests import PortalHandler  # noqa: E402
 from marketplace.web import limits  # noqa: E402
 from marketplace.web.front import own_folder, socket_path  # noqa: E402
 from marketplace.web.receiving import Portal  # noqa: E402
@@ -29,7 +30,7 @@ def _started() -> None:
         log.warning("Postgres is away: unfinished uploads of an earlier start count until they expire.")
 
 
-application = Portal(_django, limits.from_environment(), _started)
+application = Portal(PortalHandler(), limits.from_environment(), _started)
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ PAGES = [
     ProblemPage("try-again", 503, "The gateway cannot answer now", "Something it needs is away. It never answers an outage with 401 or 403.", "Try again in a moment."),
     ProblemPage("disk-full", 503, "Calls cannot be recorded at the moment", "The gateway's disk is nearly full, and no call is answered that could not be recorded. Calls of test applications stop first, those of production last.", "Try again after the time in Retry-After. Operators see on their page how much room is left; it goes on by itself when there is room."),
     ProblemPage("no-room", 507, "There is no room to keep it", "The marketplace's disk is nearly full, so an upload was not kept; nothing else was changed.", "Upload it again later, or ask the operators."),
+    ProblemPage("not-sent", 503, "The letter could not be sent", "The mail server did not take it.", "Try again later, or ask the operators."),
     ProblemPage("request-too-large", 413, "The request is too large", "The body is larger than this address takes: the gateway's limit for calls, 1 MiB on the portal, 64 KiB from people who are not signed in, more only for packages.", "Send fewer rows, or less, at a time. `limit` is in bytes."),
     ProblemPage("headers-too-large", 431, "Too many or too large headers", "At most 100 headers and 32 KiB.", "Send fewer."),
     ProblemPage("address-too-long", 414, "The address is too long", "The address with its query is longer than the portal takes.", "Choose fewer filters at a time."),

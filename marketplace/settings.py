@@ -194,6 +194,16 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_ADAPTER = "marketplace.accounts.adapter.ClosedSignup"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# smtp://user:password@host:port, or smtps for TLS from the first byte. Without one, letters are files: operators hand them on.
+EMAIL_URL = secret("EMAIL_URL", "email_url", default="")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_URL else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = RUN_DIR / "mail"
+EMAIL_HOST, EMAIL_PORT = urlparse(EMAIL_URL).hostname or "", urlparse(EMAIL_URL).port or 587
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(urlparse(EMAIL_URL).username or ""), unquote(urlparse(EMAIL_URL).password or "")
+EMAIL_USE_SSL = EMAIL_URL.startswith("smtps:")
+EMAIL_USE_TLS = EMAIL_URL.startswith("smtp:")
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "marketplace@localhost")
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/m/key,100/h/ip"}
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

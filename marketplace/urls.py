@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from marketplace import views
-from marketplace.accounts.views import SignIn
+from marketplace.accounts.views import LetterSent, SignIn
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("docs/problems/", views.problems, name="problems"),
     path("docs/problems/<slug:slug>", views.problems, name="problem"),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
+    path("accounts/password/reset/done/", LetterSent.as_view(), name="account_reset_password_done"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("marketplace.accounts.urls")),
     path("", include("marketplace.notices.urls")),

@@ -2,7 +2,11 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from marketplace.lib.requests import PortalHandler  # noqa: E402 - it needs the settings
+
+application = PortalHandler()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-TIERS = ("slow", "soak", "chaos")
+TIERS = ("slow", "soak", "chaos", "fuzz")
 ROWS = {
     "F1": "Redis is down",
     "F2": "Redis is slow or hangs",

@@ -77,13 +77,15 @@ def between(least, most):
 class Terms(models.Model):
     """What a plan costs and allows. Money in millionths of the plan's currency."""
 
+    PRICE_MAX = 10**12  # micro-units for 1 000 calls
+
     rate_per_second = models.PositiveIntegerField(default=20, validators=between(1, 10**6))
     burst = models.PositiveIntegerField(default=40, validators=between(1, 10**6))
     concurrency = models.PositiveIntegerField(default=16, validators=between(1, 10**5))
     monthly_quota = models.BigIntegerField(
         null=True, blank=True, validators=between(1, 10**15), help_text="Calls a calendar month (UTC); empty: none"
     )
-    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0, validators=between(0, 10**12))
+    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0, validators=between(0, PRICE_MAX))
 
     class Meta:
         abstract = True
@@ -119,6 +121,7 @@ class Plan(Terms):
             models.CheckConstraint(
                 condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0), name="plan_limits_positive"
             ),
+            models.CheckConstraint(condition=Q(price_micros_per_1000__range=(0, Terms.PRICE_MAX)), name="plan_price_within_bounds"),
         ]
 
     def __str__(self):
@@ -152,6 +155,7 @@ class PlanTerms(Terms):
             models.CheckConstraint(
                 condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0, price_micros_per_1000__gte=0), name="plan_terms_positive"
             ),
+            models.CheckConstraint(condition=Q(price_micros_per_1000__lte=Terms.PRICE_MAX), name="plan_terms_price_within_bounds"),
         ]
 
     def __str__(self):

@@ -1,6 +1,6 @@
 """Coming in: the sign-in page's demo buttons."""
 
-from allauth.account.views import LoginView
+from allauth.account.views import LoginView, PasswordResetDoneView
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
@@ -26,6 +26,14 @@ class SignIn(LoginView):
             context["demo_logins"] = [demo.as_button() for demo in DemoLogin.objects.for_page()]
             context["demo_login_url"] = reverse("accounts:demo_login")
         return context
+
+
+@method_decorator(login_not_required, name="dispatch")
+class LetterSent(PasswordResetDoneView):
+    """Where the letter with the link is: on its way, or in a file of the portal's machine when no mail server is set up."""
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**kwargs) | {"mail_goes_out": bool(settings.EMAIL_URL)}
 
 
 @login_not_required

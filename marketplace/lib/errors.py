@@ -113,6 +113,14 @@ class Incomplete(BusinessAnswer):
     title = "The request cannot be read"
 
 
+class NotSent(BusinessAnswer):
+    """A letter could not be handed to the mail server (503)."""
+
+    status = 503
+    slug = "not-sent"
+    title = "The letter could not be sent"
+
+
 class NoRoom(BusinessAnswer):
     """The disk is nearly full: what was sent was not kept, and nothing else was changed (507)."""
 

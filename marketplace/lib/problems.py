@@ -91,6 +91,8 @@ def _body(error, context):
         return problem(*AWAY)
     if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
         return problem(*UNUSABLE, field=error.__cause__.diag.constraint_name)
+    if type(error) is LookupError:  # a part of a form names an encoding that does not exist
+        return problem(*MALFORMED)
     for kind, (status, slug, title, detail) in KNOWN.items():
         if isinstance(error, kind):
             return problem(status, slug, title, detail or str(error))
