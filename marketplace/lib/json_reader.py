@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from marketplace.lib.errors import TooLarge
 
 LARGEST_BODY = 1 << 20  # bytes
 DEEPEST = 32  # objects and lists inside each other
@@ -119,20 +121,13 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-class TooLarge(APIException):
-    """The body is longer than this API reads (413)."""
-
-    status_code = 413
-    default_detail = f"At most {LARGEST_BODY >> 20} MiB."
-
-
 class JSONBody(JSONParser):
     """The API's parser: 400 for what is not JSON, 413 for too much of it, 422 naming the member that cannot be kept."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         body = stream.read(LARGEST_BODY + 1)
         if len(body) > LARGEST_BODY:
-            raise TooLarge
+            raise TooLarge(f"A body has at most {LARGEST_BODY >> 20} MiB here.", limit=LARGEST_BODY)
         try:
             return read(body)
         except Malformed as error:

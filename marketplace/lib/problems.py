@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from marketplace.lib import disk, requestid
 from marketplace.lib.errors import BusinessAnswer, NoRoom
-from marketplace.lib.json_reader import TooLarge
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -38,7 +37,6 @@ KNOWN = {
     exceptions.NotAcceptable: (406, "not-acceptable", "Only JSON is answered", "Accept application/json."),
     exceptions.UnsupportedMediaType: (415, "media-type", "This media type is not understood", ""),
     exceptions.Throttled: (429, "too-many", "Too many requests", ""),
-    TooLarge: (413, "request-too-large", "The request is too large", ""),
     RequestDataTooBig: LARGE,
     SuspiciousOperation: MALFORMED,
     BadRequest: MALFORMED,

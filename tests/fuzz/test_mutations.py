@@ -128,7 +128,7 @@ def test_every_operation_is_reached_and_odd_requests_have_plain_answers(playgrou
     """Unmutated, each operation has an answer for somebody, so that mutating it means something; then a few hundred mutations."""
     reached = defaultdict(set)
     for name, request in playground.operations:
-        for person in ("alice", "maya", "rita", "vera", "otto"):
+        for person in dict.fromkeys(("alice", "maya", "rita", "vera", "otto", *playground.clients)):
             reached[name, request.method].add(playground.visit(person, copy.deepcopy(request)).status_code)
             if reached[name, request.method] - REFUSALS:
                 break
