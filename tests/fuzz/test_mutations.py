@@ -134,7 +134,7 @@ def test_every_operation_is_reached_and_odd_requests_have_plain_answers(playgrou
                 break
     lost = [key for key, found in reached.items() if key in API and key[0] != "api:nowhere" and not found - REFUSALS]
     assert lost == [] and not [key for key, found in reached.items() if max(found) >= 500]
-    _, _, broken = run(playground, SEED, 400, 60)
+    _, _, broken = run(playground, SEED, 250, 30)
     assert broken == [], "\n".join(broken)
 
 
