@@ -8,7 +8,7 @@ PRICE_MAX = 10**12  # micro-units for 1 000 calls
 class Migration(migrations.Migration):
     """Prices have an upper bound: a price of 2^63 - 1 broke every page of figures. Old rows are not judged (NOT VALID)."""
 
-    dependencies = [("consumption", "0013_terms_limits")]
+    dependencies = [("consumption", "0015_stale_figures")]
 
     operations = [
         AddConstraintNotValid(
