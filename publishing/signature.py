@@ -6,12 +6,14 @@ Protocol, the first dimension -1 is the batch. Problems rise as Invalid; `field`
 
 import re
 from contextlib import contextmanager
-from math import ceil, floor, prod
 
 from hosting.model_server import signatures as judge
-from hosting.model_server.datatypes import INTEGERS
+from hosting.model_server.examples import example_from_signature, example_value, is_too_large_to_show
 from marketplace.lib.errors import Invalid
 
+__all__ = [
+    "carry_over", "example_from_signature", "example_value", "is_too_large_to_show", "validate_example", "validate_signature", "value_problem",
+]  # fmt: skip
 PLACEHOLDER = re.compile(r"(?:.+_)?f\d+")
 DETAILS = ("description", "unit", "minimum", "maximum", "enum", "default", "required", "format")
 
@@ -35,11 +37,6 @@ def validate_example(signature, example):
             judge.check_example(signature, example)
 
 
-def is_too_large_to_show(signature):
-    """True when one row has more values than an example may have: it is neither made up, nor asked for."""
-    return _row_elements(signature["inputs"]) > judge.MOST_EXAMPLE_ELEMENTS
-
-
 def value_problem(field, value):
     """Why `value` does not fit the field ("17 is out of range. Send 18 to 120."), or ""."""
     return judge.why_unfit(field, value)
@@ -51,60 +48,6 @@ def _as_invalid():
         yield
     except judge.Unfit as unfit:
         raise Invalid(unfit.message, field=unfit.field, remedy=unfit.remedy) from None
-
-
-# -- making examples -----------------------------------------------------------------------------------------------
-
-
-def example_from_signature(signature, rows=1):
-    """A request body with plausible values: defaults, allowed values, middles of ranges. {} when a row is too large to show."""
-    if is_too_large_to_show(signature):
-        return {}
-    return {"inputs": [_example_tensor(field, rows) for field in signature["inputs"]]}
-
-
-def _row_elements(fields):
-    return sum(prod(_row_shape(field)) for field in fields)
-
-
-def _row_shape(field):
-    """The sizes of one row; a free one is 2 in examples."""
-    return [2 if size == -1 else size for size in field["shape"][1:]]
-
-
-def _example_tensor(field, rows):
-    shape = [rows, *_row_shape(field)]
-    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * prod(shape)}
-
-
-def example_value(field):
-    """One value that the field allows."""
-    if field.get("default") is not None:
-        return field["default"]
-    if field.get("enum"):
-        return field["enum"][0]
-    if field["datatype"] == "BOOL":
-        return True
-    if field["datatype"] == "BYTES":
-        return {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}.get(field.get("format"), "text")
-    return _middle(field)
-
-
-def _middle(field):
-    """A number inside the range, whole where a whole one lies inside."""
-    low, high = field.get("minimum"), field.get("maximum")
-    if field["datatype"] in INTEGERS:
-        return _near_one(low if low is None else ceil(low), high if high is None else floor(high), lambda: (ceil(low) + floor(high)) // 2)
-    value = _near_one(low, high, lambda: (low + high) / 2)
-    whole = ceil(value) if high is None or ceil(value) <= high else floor(value)
-    return float(whole) if low is None or whole >= low else float(value)
-
-
-def _near_one(low, high, middle):
-    """The middle of a range, or what lies in it and next to 1 where one end is open."""
-    if low is not None and high is not None:
-        return middle()
-    return max(low, 1) if low is not None else min(high, 1) if high is not None else 1
 
 
 # -- a tensor, or its columns --------------------------------------------------------------------------------------

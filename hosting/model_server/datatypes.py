@@ -46,13 +46,16 @@ def of_array(array):
 
 def span(datatype):
     """(lowest, highest) value of a number type: an integer's whole range, a float's finite one."""
-    limits = np.iinfo(dtype(datatype)) if datatype in INTEGERS else np.finfo(dtype(datatype))
-    return limits.min, limits.max
+    if datatype in INTEGERS:
+        limits = np.iinfo(dtype(datatype))
+        return limits.min, limits.max
+    limits = np.finfo(dtype(datatype))
+    return float(limits.min), float(limits.max)
 
 
 def smallest(datatype):
     """The smallest positive value of a float; what lies below becomes zero."""
-    return np.finfo(dtype(datatype)).smallest_subnormal
+    return float(np.finfo(dtype(datatype)).smallest_subnormal)
 
 
 def carries(tensor, column):

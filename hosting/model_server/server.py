@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hosting.model_server import coercion, compression, loader, wire
 from hosting.model_server.limits import MOST_BODY_BYTES
 from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
+from hosting.model_server.runtime_words import is_lack_of_memory
 from hosting.model_server.scheduling import Stopwatch
 
 log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
@@ -167,7 +168,7 @@ class ModelApp:
         try:
             results = self.model.run(columns)
         except Exception as wrong:
-            if loader.is_lack_of_memory(wrong):
+            if is_lack_of_memory(wrong):
                 self.figures.ran_out_of_memory()
                 raise _out_of_memory(self.model.manifest) from wrong
             raise

@@ -15,8 +15,13 @@ def limit_process(file_bytes):
     """Sets the kernel's limits for this process. file_bytes: size of the upload, which the memory limit follows."""
     memory = min(limits.CHILD_MEMORY + limits.CHILD_MEMORY_PER_BYTE * file_bytes, limits.CHILD_MEMORY_MOST)
     _limit(resource.RLIMIT_AS, memory)
-    _limit(resource.RLIMIT_CPU, limits.CHILD_CPU_SECONDS)
-    _limit(resource.RLIMIT_FSIZE, limits.FILE_BYTES)
+    limit_acts(limits.CHILD_CPU_SECONDS, limits.FILE_BYTES)
+
+
+def limit_acts(cpu_seconds, written_bytes):
+    """Time, files and core dumps; memory is limited apart."""
+    _limit(resource.RLIMIT_CPU, cpu_seconds)
+    _limit(resource.RLIMIT_FSIZE, written_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.CHILD_OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 

@@ -40,3 +40,6 @@ TRIAL_FREE_SIZES = (4, 16, 64)  # tried in turn for free dimensions other than t
 ONNX_OPSET_COMMON = 21  # exporters write at least this one; above it, an older one is the first thing to try
 TRIAL_RESHAPES = 200
 TRIAL_SMALL = 64  # elements; larger constants are weights, not shapes
+
+RUN_SECONDS = 60  # of a trial: loading and some answers, on a machine that does other things too
+RUN_CPU_SECONDS = 45
