@@ -58,12 +58,15 @@ def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> Tie
 
 def record_gate(
     version: ModelVersion, gate: str, verdict: str, summary: str, *, severity: str = "block", tool: str,
-    metrics: dict[str, Any] | None = None, duration_ms: int = 0,
+    metrics: dict[str, Any] | None = None, duration_ms: int = 0, about: str = "",
 ) -> GateResult:  # fmt: skip
-    """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult."""
+    """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult.
+
+    about: the digest of what was looked at, when that is not the version's manifest (a draft has none).
+    """
     return GateResult.objects.create(
         version=version, gate=gate, verdict=verdict, severity=severity, summary=summary, tool=tool,
-        metrics=metrics or {}, manifest_sha256=version.manifest_sha256, duration_ms=duration_ms,
+        metrics=metrics or {}, manifest_sha256=about or version.manifest_sha256, duration_ms=duration_ms,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class Gate(serializers.ModelSerializer):
 
     class Meta:
         model = GateResult
-        fields = ["gate", "verdict", "severity", "summary", "tool", "manifest_sha256", "duration_ms", "at"]
+        fields = ["gate", "verdict", "severity", "summary", "metrics", "tool", "manifest_sha256", "duration_ms", "at"]
         read_only_fields = fields
 
 

@@ -8,8 +8,8 @@ from governance import cards, matrix, tiering
 from governance.models import PolicyVersion
 from marketplace.lib.canonical import digest
 
-# Gates of this product that a version of any tier must pass before people look at it (governance.md §3.1: G1–G4, G6).
-REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature")
+# Gates of this product that a version of any tier must pass before people look at it (G1–G4 and G6 of the gates; docs/packaging.md).
+REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature", "run")
 TEXTS: dict[str, Callable[[], dict[str, Any]]] = {
     "tiering": lambda: tiering.POLICY,
     "card_schema": lambda: cards.POLICY,

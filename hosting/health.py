@@ -41,6 +41,22 @@ def answers(base_url, version):
     return _ask(base_url, version, outbound.connect_internal)[0]
 
 
+class Unreachable(Exception):
+    """Why an external endpoint could not be asked, in a sentence."""
+
+
+def ask(base_url, path, body):
+    """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
+    started = time.perf_counter()
+    try:
+        status, answer = _exchange(base_url.rstrip("/"), "POST", path, body, outbound.connect)
+    except outbound.Refused as refusal:
+        raise Unreachable(str(refusal)) from None
+    except (OSError, http.client.HTTPException) as wrong:
+        raise Unreachable(_plainly(wrong)) from None
+    return status, answer, round((time.perf_counter() - started) * 1000, 2)
+
+
 def probe_due(engine=None):
     """Probe every version whose turn it is. Returns how many were probed. Versions that sleep are left asleep."""
     began, probed = time.monotonic(), 0

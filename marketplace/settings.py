@@ -279,6 +279,7 @@ CELERY_BEAT_SCHEDULE = {
     "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
     "hosting-forget": {"task": "hosting.forget_old_samples", "schedule": 86400, "options": {"expires": 3600}},
     "hosting-forget-changes": {"task": "hosting.forget_changes", "schedule": 600, "options": {"expires": 600}},
+    "publishing-trials": {"task": "publishing.sweep_trials", "schedule": 60, "options": {"expires": 60}},
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
     "consumption-changes": {"task": "consumption.begin_changes", "schedule": 5, "options": {"expires": 5}},

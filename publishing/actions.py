@@ -14,7 +14,7 @@ from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, Regi
 from catalog.permissions import can_edit, can_edit_version
 from governance import card_values, cards, policies
 from governance.actions import propose_amendment, void_reviews
-from governance.models import Amendment
+from governance.models import Amendment, GateResult
 from hosting import outbound
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -25,7 +25,7 @@ from marketplace.lib.guard import require
 from marketplace.lib.nudge import nudge
 from marketplace.lib.transitions import transition
 from marketplace.notices.actions import tell
-from publishing import evidence, packages, room, semver, uploads
+from publishing import evidence, packages, room, semver, trials, uploads
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
 from publishing.permissions import can_deprecate, can_publish, can_withdraw
@@ -97,6 +97,7 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
         raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
+    enqueue("publishing.try_out", version.pk)
 
 
 @transaction.atomic
@@ -105,6 +106,7 @@ def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any
     _hold_editable(by, version)
     signatures.validate_signature(signature, version.manifest.get("graph"))
     signatures.validate_example(signature, example)
+    enqueue("publishing.try_out", version.pk)
     return _save(by, version, signature=signature, example=example)
 
 
@@ -152,14 +154,55 @@ def edit_changelog(by: User, version: ModelVersion, changelog: str) -> ModelVers
     return _save(by, version, changelog=changelog.strip())
 
 
-@transaction.atomic
+def try_out(version: ModelVersion, again: bool = False) -> bool:
+    """Let a draft answer its own example, unless that was tried or its signature is not whole. True when it was tried now.
+
+    It takes about a second in a limited child process, so that it is nothing for a transaction.
+    again: also what was tried before; an endpoint may have been repaired, a machine may have been busy.
+    """
+    if not version.is_editable or not can_be_tried(version):
+        return False
+    done = trials.latest(version)
+    if done and not (again or done.verdict == GateResult.Verdict.ERROR):
+        return False
+    trials.try_out(version)
+    return True
+
+
+def can_be_tried(version: ModelVersion) -> bool:
+    """True once there is a package or an endpoint, with a whole signature and an example."""
+    return not _package_problem(version) and not _signature_problem(version)
+
+
+def try_again(by: User, version: ModelVersion) -> GateResult | None:
+    """Try the draft's example now, on a person's wish. Returns the newest trial; None while the signature is not whole."""
+    _require_editable(by, version)
+    try_out(version, again=True)
+    return trials.latest(version)
+
+
 def submit(by: User, version: ModelVersion) -> ModelVersion:
-    """Freeze the version and hand it to governance. Raises NotAllowed, RuleError naming what is still missing."""
+    """Freeze the version and hand it to governance. Raises NotAllowed, RuleError naming what is still missing.
+
+    What was not tried yet is tried first: nothing is submitted that has not answered its own example. An external endpoint
+    is asked each time.
+    """
+    version.refresh_from_db()
+    _require_editable(by, version)
+    if not [item for item in what_is_missing(version) if item["step"] != "run"]:
+        try_out(version, again=version.kind == ModelVersion.Kind.EXTERNAL)
+    return _submit(by, version)
+
+
+@transaction.atomic
+def _submit(by: User, version: ModelVersion) -> ModelVersion:
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     _require_editable(by, version)
     missing = what_is_missing(version)
     if missing:
         raise RuleError(f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"])
+    if trials.latest(version) is None:
+        raise RuleError(f"{version} was changed while its example was tried.", remedy="Submit it again.")
     fill_card_from_facts(version)
     manifest = build_manifest(version)
     if version.state == STATE.CHANGES_REQUESTED and _nothing_changed(version, manifest):
@@ -170,15 +213,32 @@ def submit(by: User, version: ModelVersion) -> ModelVersion:
     )  # fmt: skip
     contributed(version, by, Contribution.Kind.SUBMITTED)
     evidence.record_package_gates(version)
+    trials.record_for_submission(version)
     record(by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256)
     enqueue("governance.check", version.pk)
     return version
 
 
+def try_what_waits() -> int:
+    """The sweep: submitted versions without a trial of theirs (from before there was one, or of a lost nudge). Returns how many."""
+    waiting = ModelVersion.objects.filter(state__in=[STATE.SUBMITTED, STATE.CHECKING])
+    untried = [version for version in waiting if not version.gate_results.filter(gate=trials.GATE, manifest_sha256=version.manifest_sha256).exists()]
+    for version in untried:
+        trials.record_for_submission(version)
+        enqueue("governance.check", version.pk)
+    return len(untried)
+
+
 @transaction.atomic
 def withdraw(by: User, version: ModelVersion, reason: str = "") -> ModelVersion:
-    """Take a version back before it is approved."""
+    """Take a version back before it is published. An approved one only while it does not run: else it is published at once.
+
+    Its number stays used, because reviewers and the signature name it; the page proposes the next patch.
+    """
+    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
+    if version.state == STATE.APPROVED and is_hosted(version):
+        raise RuleError(f"{version} runs and is being published.", remedy="Deprecate it once it is published.")
     transition(version, STATE.WITHDRAWN)
     void_reviews(version)
     record(by, "version.withdraw", version, reason=reason)
@@ -264,6 +324,7 @@ def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
     findings = [
         ("package", _package_problem(version)),
         ("interface", _interface_problem(version)),
+        ("run", _run_problem(version)),
         ("card", _card_problem(version)),
         ("risk", _risk_problem(version)),
         ("plans", "" if version.model.plans.filter(is_offered=True).exists() else "Offer at least one plan."),
@@ -302,6 +363,7 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
     if found.changes:
         record(by, "version.package_changed", version, changes=found.changes, original=found.original)
     contributed(version, by, Contribution.Kind.UPLOADED)
+    enqueue("publishing.try_out", version.pk)
     _save(
         by, version, kind=found.format, external_url="", signature=signature,
         example=example or signatures.example_from_signature(signature), manifest=manifest,
@@ -377,7 +439,7 @@ def _package_problem(version: ModelVersion) -> str:
     return "" if version.artifacts.exists() else "Upload the package, or name an external endpoint."
 
 
-def _interface_problem(version: ModelVersion) -> str:
+def _signature_problem(version: ModelVersion) -> str:
     if not version.signature:
         return "The signature is missing."
     if version.manifest.get("questions"):
@@ -388,6 +450,18 @@ def _interface_problem(version: ModelVersion) -> str:
         signatures.validate_example(version.signature, version.example)
     except Invalid as problem:
         return problem.sentence
+    return ""
+
+
+def _run_problem(version: ModelVersion) -> str:
+    """Why the newest trial failed; "" while nobody tried, because submission tries, and where the gates will say it."""
+    done = None if _package_problem(version) else trials.latest(version)
+    return done.summary if done and done.verdict == GateResult.Verdict.FAIL else ""
+
+
+def _interface_problem(version: ModelVersion) -> str:
+    if problem := _signature_problem(version):
+        return problem
     return "" if version.sla else "Declare the service level: availability, p95 latency, requests per second."
 
 

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance import card_values, cards
-from governance.api import GovernedVersions
+from governance.api import Gate, GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible
 from marketplace.lib.serializers import LineField, ProseField
-from publishing import actions
+from publishing import actions, trials
 
 
 class VersionStart(serializers.Serializer):
@@ -194,6 +194,19 @@ class Versions(GovernedVersions):
     def missing(self, request, pk):
         """What the draft still needs before it can be submitted."""
         return Response(Missing(actions.what_is_missing(self.get_object()), many=True).data)
+
+    @extend_schema(responses=Gate)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def trial(self, request, pk):
+        """Whether the draft answered its own example, with one row and with three; empty fields until it was tried."""
+        return Response(Gate(trials.latest(self.get_object())).data)
+
+    @extend_schema(request=Nothing, responses=Gate)
+    @trial.mapping.post
+    def try_again(self, request, pk):
+        """Try it now; empty fields while package, signature or example are not whole."""
+        self.given(Nothing)
+        return Response(Gate(actions.try_again(request.user, self.get_object())).data)
 
     @extend_schema(request=Nothing, responses=VersionDetail)
     @action(detail=True, methods=["post"])

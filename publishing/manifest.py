@@ -2,6 +2,8 @@
 
 from catalog.models import ModelVersion
 
+MEMORY_MB = 512  # what each version declares that it needs
+
 
 def build_manifest(version):
     """The manifest of a version (schema package/1), plain JSON: files with digests, signature, example, resources."""
@@ -21,6 +23,6 @@ def build_manifest(version):
         "producer": kept.get("producer", ""),
         "signature": version.signature,
         "example": version.example,
-        "resources": {"num_cpus": "0.1", "memory_mb": 512},
+        "resources": {"num_cpus": "0.1", "memory_mb": MEMORY_MB},
         **{key: kept[key] for key in ("changes", "original") if kept.get(key)},
     }

@@ -12,7 +12,7 @@ from hosting.model_server.examples import example_from_signature, example_value,
 from marketplace.lib.errors import Invalid
 
 __all__ = [
-    "carry_over", "example_from_signature", "example_value", "is_too_large_to_show", "validate_example", "validate_signature", "value_problem",
+    "carry_over", "divided", "example_from_signature", "example_value", "is_too_large_to_show", "validate_example", "validate_signature", "value_problem",
 ]  # fmt: skip
 PLACEHOLDER = re.compile(r"(?:.+_)?f\d+")
 DETAILS = ("description", "unit", "minimum", "maximum", "enum", "default", "required", "format")

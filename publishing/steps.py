@@ -2,7 +2,8 @@
 
 from django.urls import reverse
 
-from publishing.actions import what_is_missing
+from publishing import trials
+from publishing.actions import can_be_tried, what_is_missing
 
 STEPS = [
     ("package", "Package"),
@@ -12,10 +13,11 @@ STEPS = [
     ("plans", "Plans"),
     ("submit", "Submit"),
 ]
-WHERE = {"changelog": "submit"}
+WHERE = {"changelog": "submit", "run": "interface"}
 READY = {
     "package": "The package is in",
     "interface": "Signature, example and service level",
+    "run": "It answers its own example, with one row and with three",
     "card": "The model card is complete",
     "risk": "The risk questionnaire is answered",
     "plans": "At least one plan is offered",
@@ -46,6 +48,14 @@ def checklist(version):
         {"label": label, "ok": slug not in lacking, "detail": lacking.get(slug, ""), "url": _url(version, slug)}
         for slug, label in READY.items()
     ]
+
+
+def trial(version):
+    """{"state": "", "waiting" or a verdict, "result": GateResult or None} for publishing/_trial.html."""
+    if not version.is_editable or not can_be_tried(version):
+        return {"state": "", "result": None}
+    result = trials.latest(version)
+    return {"state": result.verdict if result else "waiting", "result": result}
 
 
 def _state(version, slug, current, lacking):

@@ -2,9 +2,23 @@
 
 from celery import shared_task
 
+from catalog.models import ModelVersion
 from publishing import actions
+
+
+@shared_task(name="publishing.try_out", time_limit=120)
+def try_out(version_id):
+    version = ModelVersion.objects.filter(pk=version_id).first()
+    if version:
+        actions.try_out(version)
 
 
 @shared_task(name="publishing.sweep", time_limit=60)
 def sweep():
     actions.publish_what_is_ready()
+
+
+@shared_task(name="publishing.sweep_trials", time_limit=300)
+def sweep_trials():
+    """Versions that were submitted and never tried."""
+    actions.try_what_waits()

@@ -18,6 +18,7 @@ urlpatterns = [
     path(f"{VERSION}/risk/", views.risk, name="risk"),
     path(f"{VERSION}/plans/", views.plans, name="plans"),
     path(f"{VERSION}/submit/", views.submit, name="submit"),
+    path(f"{VERSION}/try/", views.try_again, name="try_again"),
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
     *docs_views.urlpatterns,

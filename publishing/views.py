@@ -88,8 +88,18 @@ def entry(request, slug):
 def withdraw(request, slug, number):
     version = _own_version(request, slug, number)
     actions.withdraw(request.user, version, request.POST.get("reason", ""))
-    messages.success(request, f"{version} is withdrawn.")
+    messages.success(request, f"{version} is withdrawn. Its number stays used; the next one is {_next_number(version.model)}.")
     return redirect("publishing:home")
+
+
+@require_POST
+def try_again(request, slug, number):
+    """Let the draft answer its example now."""
+    version = _own_version(request, slug, number)
+    result = actions.try_again(request.user, version)
+    if result is None:
+        messages.warning(request, "There is nothing to try yet: the package, its signature and an example come first.")
+    return _next(version, "interface")
 
 
 def deprecate(request, slug, number):
@@ -208,6 +218,7 @@ def _show_step(request, version, current, form, **context):
         "model": version.model,
         "steps": steps.of(version, current),
         "missing": missing,
+        "trial": steps.trial(version),
         "can_submit": version.is_editable and not missing,
         "decisions": Decision.objects.filter(review__version=version, outcome="changes_requested").select_related("by"),
     }
@@ -274,6 +285,8 @@ def _own_version(request, slug, number):
 
 def _next_number(model):
     latest = model.versions.newest_first().first()
+    if latest and latest.state == ModelVersion.State.WITHDRAWN:
+        return f"{latest.major}.{latest.minor}.{latest.patch + 1}"
     return f"{latest.major}.{latest.minor + 1}.0" if latest else "1.0.0"
 
 

@@ -8,6 +8,7 @@ from hosting.model_server import datatypes
 from hosting.model_server.datatypes import INTEGERS
 from hosting.model_server.signatures import MOST_EXAMPLE_ELEMENTS
 
+TRIAL_ROWS = 3  # rows that are asked together, beside one alone
 FREE = 2  # what a dimension of any size is in examples
 
 

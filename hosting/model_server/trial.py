@@ -12,10 +12,10 @@ import numpy as np
 import onnxruntime
 
 from hosting.model_server import coercion, datatypes, examples, wire
+from hosting.model_server.examples import TRIAL_ROWS as ROWS
 from hosting.model_server.problems import Problem
 from hosting.model_server.session import CannotLoad, because, open_graph
 
-ROWS = 3
 # How far a row's answer may move with its neighbours, as a part of the output's largest value. Sums in another order move the
 # last digits; a graph that quantises while it runs measures all rows together, and moves some per cent.
 REFUSED_APART = 0.1

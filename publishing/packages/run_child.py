@@ -1,8 +1,9 @@
 """The trial itself, in a process of its own: python -m publishing.packages.run_child TASK, with the graph on its standard input.
 
-TASK is a JSON file: {"signature", "example", "memory_mb"}. Prints one line of JSON, a Trial's members.
+TASK is a JSON file: {"sha256", "signature", "example", "memory_mb"}. Prints one line of JSON, a Trial's members.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,8 +20,12 @@ def main(task):
     confinement.forbid_acts()
     session.bound_memory(task["memory_mb"])
     graph = sys.stdin.buffer.read()
-    found = trial.try_out(graph, task["signature"], task["example"], task["memory_mb"])
-    json.dump(vars(found), sys.stdout)
+    if hashlib.sha256(graph).hexdigest() != task["sha256"]:
+        found = {"problem": "The stored bytes are not those that were inspected. Upload the package again.", "said": "", "figures": {}}
+        found["verdict"] = "error"
+    else:
+        found = vars(trial.try_out(graph, task["signature"], task["example"], task["memory_mb"]))
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from . import limits
 from .inspection import ROOT, _end, _environment
 
 
-def try_out(graph, signature, example, memory_mb, *, quarantine=None):
-    """Runs the trial. Returns {"problem": "" or why it does not run, "said": the runtime's own words, "figures": {...}}.
+def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
+    """Runs the trial. Returns {"problem": "" or why it does not run, "said": the runtime's own words, "figures": {...}}, and
+    {"verdict": "error"} when the bytes are not those that were inspected.
 
-    graph       open binary stream of the ONNX bytes
+    graph       open binary stream of the ONNX bytes; sha256: their digest, in hex
     memory_mb   what the version declares that it needs; the child gets as much as a replica
     quarantine  the folder for the child's own files, by default the system's temporary one
     """
@@ -24,7 +25,7 @@ def try_out(graph, signature, example, memory_mb, *, quarantine=None):
     room = Path(tempfile.mkdtemp(prefix="trial-", dir=quarantine))
     try:
         task = room / "task.json"
-        task.write_text(json.dumps({"signature": signature, "example": example, "memory_mb": memory_mb}), "utf-8")
+        task.write_text(json.dumps({"sha256": sha256, "signature": signature, "example": example, "memory_mb": memory_mb}), "utf-8")
         return _ask_child(task, graph, room)
     finally:
         shutil.rmtree(room, ignore_errors=True)

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import storages
+from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Artifact, ModelVersion, stored_as
 from governance import actions as governance
 from hosting.models import Upstream
+from hosting.reconcile import should_run
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent
 from marketplace.lib.canonical import digest
@@ -219,7 +221,7 @@ def test_submission_freezes_what_is_judged():
     assert version.state == "submitted" and version.submitted_by == cast.alice()
     assert version.manifest_sha256 == digest(version.manifest) and version.manifest["signature"] == cast.signature()
     assert version.card.sha256 == digest(version.card.data)
-    assert set(version.gate_results.values_list("gate", flat=True)) == {"integrity", "safety", "validity", "signature"}
+    assert set(version.gate_results.values_list("gate", flat=True)) == {"integrity", "safety", "validity", "signature", "run"}
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
 
 
@@ -309,10 +311,26 @@ def test_nobody_else_withdraws(who):
         actions.withdraw(who(), cast.draft_version())
 
 
-@pytest.mark.parametrize("make", [cast.approved_version, cast.published_version])
-def test_what_is_approved_is_not_withdrawn(make):
+def test_what_runs_or_is_published_is_not_withdrawn():
     with pytest.raises(RuleError):
-        actions.withdraw(cast.alice(), make())
+        actions.withdraw(cast.alice(), cast.published_version())
+    running = cast.approved_version(cast.model(name="Second one"))
+    Upstream.objects.create(version=running, kind="external", base_url="https://models.example.com/income", is_ready=True)
+    with pytest.raises(RuleError, match="is being published"):
+        actions.withdraw(cast.alice(), running)
+
+
+def test_an_approved_version_that_never_ran_is_withdrawn_and_the_next_patch_proposed(client):
+    """Issue 9, line 17: it failed to start, and could be neither withdrawn nor edited."""
+    version = cast.approved_version()
+    client.force_login(cast.alice())
+    page = client.post(reverse("publishing:withdraw", args=[version.model.slug, "1.0.0"]), {"reason": "It does not start."}, follow=True)
+    assert "the next one is 1.0.1" in page.content.decode()
+    version.refresh_from_db()
+    assert version.state == "withdrawn" and not should_run().filter(pk=version.pk).exists()
+    assert client.get(reverse("publishing:new_version", args=[version.model.slug])).context["form"].initial["number"] == "1.0.1"
+    with pytest.raises(Invalid, match="never used twice"):
+        actions.start_version(cast.alice(), version.model, "1.0.0")
 
 
 # ── Publishing ────────────────────────────────────────────────────────────
