@@ -1,6 +1,7 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
 import logging
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from publishing.storage import store
 
 log = logging.getLogger(__name__)
 STATE = ModelVersion.State
+NO_NAMES = re.compile("The columns of .* have no names: ")
 # Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
 NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
@@ -77,8 +79,7 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     uploads.require_quota(by, version, Path(path).stat().st_size)
     try:
         with room.told(), packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
-            _keep_package(by, version, found)
-            return found.warnings
+            return _keep_package(by, version, found)
     except packages.Refused as refusal:
         record(by, "version.upload_refused", version, reason=refusal.message, code=refusal.code, file=filename[:200])
         raise
@@ -349,14 +350,15 @@ def refresh_tier(model: RegisteredModel) -> None:
 
 
 @transaction.atomic
-def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -> None:
+def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -> list[str]:
+    """The package and its signature become the version's. Returns what the publisher should know."""
     _hold_editable(by, version)
     uploads.require_quota(by, version, sum(file.size for file in found.files))
     version.artifacts.all().delete()
     for file in found.files:
         store(file)
         Artifact.objects.create(version=version, name=file.name, size=file.size, sha256=file.sha256, uploaded_by=by)
-    signature = signatures.carry_over(version.signature, found.signature)
+    signature, kept = signatures.carry_over(version.signature, found.signature, found.graph)
     example = found.example or (version.example if signature == version.signature else {})
     manifest = {"flavor": found.flavor, "entry": found.entry, "graph": found.graph, "opset": found.opset, "producer": found.producer}
     manifest |= {key: value for key in ("changes", "original", "questions") if (value := getattr(found, key))}
@@ -368,6 +370,8 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
         by, version, kind=found.format, external_url="", signature=signature,
         example=example or signatures.example_from_signature(signature), manifest=manifest,
     )  # fmt: skip
+    named = [warning for warning in found.warnings if not (kept and NO_NAMES.match(warning))]
+    return [*named, *kept, *signatures.rounding(signature)]
 
 
 def _save(by: User, version: ModelVersion, **fields: Any) -> ModelVersion:

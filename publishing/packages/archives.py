@@ -12,7 +12,9 @@ from pathlib import Path
 from . import limits, tarballs, zips
 from .refusals import REPACK, Refusal, bomb, damaged, printable, too_big
 
-MAC_REMEDY = "Leave out what macOS adds: zip -r model.zip model/ -x '*.DS_Store' -x '__MACOSX/*'"
+# What file managers write into every folder, and no model needs: it is read to its end, and kept nowhere.
+LITTER = frozenset({".ds_store", ".localized", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".directory"})
+LITTER_FOLDERS = frozenset({"__macosx", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd", "$recycle.bin"})
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ def _written(members, quarantine, archive_bytes):
     names, budget = NameBook(), Budget(archive_bytes)
     for name, chunks in members:
         names.add(name)
-        if chunks is not None:
+        if is_litter(name):
+            budget.read(chunks or ())
+        elif chunks is not None:
             yield write_member(name, chunks, quarantine / f"member-{names.count:04d}", budget)
 
 
@@ -62,6 +66,11 @@ class Budget:
     def __init__(self, archive_bytes):
         self.archive_bytes = max(archive_bytes, 1)
         self.spent = 0
+
+    def read(self, chunks):
+        """What is left out counts too."""
+        for chunk in chunks:
+            self.spend(len(chunk))
 
     def spend(self, count):
         self.spent += count
@@ -88,18 +97,33 @@ class NameBook:
         self.seen.add(folded)
 
 
+def is_litter(name):
+    """True for what macOS, Windows and desktops add to folders and archives by themselves."""
+    *folders, last = name.rstrip("/").lower().split("/")
+    return last in LITTER or last.startswith("._") or not LITTER_FOLDERS.isdisjoint([*folders, last])
+
+
 def check_name(name):
     """Raises Refusal unless `name` is a plain relative path of ordinary characters."""
     parts = name.rstrip("/").split("/")
-    if "__MACOSX" in parts or parts[-1] == ".DS_Store" or parts[-1].startswith("._"):
-        raise Refusal(f"The archive holds {printable(name)}, which macOS adds and no model needs.", "member-name", MAC_REMEDY)
     if name.startswith(("/", "\\")) or name[1:2] == ":":
         raise Refusal(f"The archive member {printable(name)} has an absolute path.", "traversal", REPACK)
     if ".." in parts or "." in parts or "" in parts:
         raise Refusal(f"The archive member {printable(name)} would be written outside its folder.", "traversal", REPACK)
     if "\\" in name or not name.isprintable():
         raise Refusal(f"The archive member {printable(name)} has characters that are not allowed in names.", "member-name", REPACK)
-    if len(name.encode("utf-8", "surrogateescape")) > limits.MEMBER_NAME_BYTES or unicodedata.normalize("NFC", name) != name:
-        raise Refusal(f"The archive member {printable(name)} has a name that is too long or not in Unicode NFC.", "member-name", REPACK)
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > limits.MEMBER_NAME_BYTES and not is_litter(name):
+        raise Refusal(
+            f"The archive member {printable(name)} has a name of {size} bytes with its folders; at most {limits.MEMBER_NAME_BYTES} are kept.",
+            "member-name",
+            "Shorten the names of the file and of the folders that it lies in, and pack them again.",
+        )
+    if unicodedata.normalize("NFC", name) != name and not is_litter(name):
+        raise Refusal(
+            f"The archive member {printable(name)} has accents that are written apart from their letters (not Unicode NFC).",
+            "member-name",
+            "Type the name anew, or pack the files on Linux or Windows.",
+        )
     if len(parts) > limits.ARCHIVE_DEPTH:
         raise Refusal(f"The archive member {printable(name)} lies more than eight folders deep.", "depth", REPACK)

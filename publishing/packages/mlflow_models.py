@@ -21,9 +21,22 @@ COLUMN_TYPES = {
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without tags that make objects, without aliases (which make bombs), and not too deep."""
+    """YAML without tags that make objects, without aliases (which make bombs), and not too deep.
+
+    YAML reads no, 1e3 and 2024-01-01 as other things than texts: a member called "name" is the text that was written,
+    and nothing is a date.
+    """
 
     depth = 0
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node, deep=False):
+        mapping = super().construct_mapping(node, deep)
+        written = {key.value: value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+        return mapping | ({"name": written["name"]} if "name" in written and "name" in mapping else {})
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):

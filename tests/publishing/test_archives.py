@@ -30,8 +30,45 @@ BAD_NAMES = {
     "e\u0301.txt": "member-name",
     "x" * 201: "member-name",
     "/".join("abcdefghi"): "depth",
-    "__MACOSX/._model.onnx": "member-name",
+    "__MACOSX/../evil.txt": "traversal",
 }
+LITTER = [
+    "__MACOSX/._model.onnx", "__MACOSX/model/._MLmodel", ".DS_Store", "model/.DS_Store", "._model.onnx", "Thumbs.db", "model/thumbs.db",
+    "desktop.ini", ".Spotlight-V100/store", "$RECYCLE.BIN/x.bin", "__MACOSX/" + "x" * 250,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LITTER)
+@pytest.mark.parametrize(("pack", "upload"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
+def test_what_file_managers_add_is_left_out_silently(look, pack, upload, name):
+    """Issue 9, line 15. Its content is of no interest, and nothing of it is kept."""
+    found, clean = look(pack(good_files(**{name: b"\x00\x01\x02Bud1"})), upload), look(pack(good_files()), upload)
+    assert [file["name"] for file in found["files"]] == ["model.onnx"]
+    assert found["warnings"] == clean["warnings"]
+
+
+def test_what_is_left_out_counts_as_the_rest_does(look):
+    with pytest.raises(Refused) as refused:
+        look(zip_of(good_files(**{"__MACOSX/bomb": bytes(100 * 2**20)})), "m.zip")
+    assert refused.value.code == "bomb"
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "not_said"),
+    [("x" * 201, "201 bytes", "accents"), ("ü" * 101, "202 bytes", "accents"), ("e\u0301.txt", "accents", "bytes")],
+)
+def test_a_name_that_cannot_be_kept_gets_its_own_reason(look, name, says, not_said):
+    with pytest.raises(Refused) as refused:
+        look(zip_of(good_files(**{name: b"x"})), "m.zip")
+    assert says in refused.value.message and not_said not in refused.value.message
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".zip", ".tar.gz"])
+def test_a_long_name_of_the_upload_itself_keeps_its_ending(inspected, ending):
+    """Cut at two hundred characters, model…onnx was a file of an unknown kind."""
+    content = {".onnx": onnx_bytes(), ".zip": zip_of(good_files()), ".tar.gz": tar_of(good_files())}[ending]
+    with inspected(content, "m" * 240 + ending) as found:
+        assert found.entry == "model.onnx"
 
 
 @pytest.mark.parametrize(("name", "code"), BAD_NAMES.items())

@@ -370,3 +370,20 @@ def test_confined_process_dies_of_a_forbidden_act(act):
         exec(act)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 86
+
+
+NAMES_THAT_YAML_READS_AS_SOMETHING_ELSE = ["no", "on", "1e3", "2024-01-01", "2024-13-45", "null", "~", "0x1F", "12:30:00", "1.0", ".inf", "yes", "0b1"]
+
+
+def test_columns_keep_their_names_in_yaml(look):
+    """Issue 9, line 15: a signature that is written as YAML, not as JSON in a text."""
+    names = NAMES_THAT_YAML_READS_AS_SOMETHING_ELSE
+    columns = "".join(f"    - name: {name}\n      type: float\n      required: true\n" for name in names)
+    text = f"flavors:\n  onnx:\n    data: model.onnx\n    code: null\nsignature:\n  inputs:\n{columns}"
+    shape = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(names)])
+    result = helper.make_tensor_value_info("Y", TensorProto.FLOAT, [None, len(names)])
+    graph = helper.make_graph([helper.make_node("Identity", ["X"], ["Y"])], "g", [shape], [result])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    found = look(zip_of({"model/MLmodel": text.encode(), "model/model.onnx": model}), "m.zip")
+    assert [field["name"] for field in found["signature"]["inputs"]] == names
+    assert all(field["required"] is True for field in found["signature"]["inputs"])

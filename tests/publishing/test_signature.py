@@ -8,6 +8,8 @@ from marketplace.lib.errors import Invalid
 from publishing.signature import carry_over, example_from_signature, validate_example, validate_signature, value_problem
 from tests.publishing.contracts import EXAMPLE, GRAPH, SIGNATURE, field, given
 
+BOUND_Y = [{"tensor": "Y", "output": "y", "column": None}]
+
 
 def with_input(**more):
     return {"inputs": [given("x", **more)], "outputs": [field("y")]}
@@ -102,15 +104,48 @@ def test_new_upload_keeps_names_and_details():
     fresh = {
         "inputs": [given("f0", "FP32"), given("f1", "FP32")],
         "outputs": [field("y", "FP32")],
-        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1"]}], "outputs": []},
+        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1"]}], "outputs": BOUND_Y},
     }
     named = {
         "inputs": [given("income", "FP32", unit="USD", minimum=0), given("age", "FP32")],
         "outputs": [field("y", "FP32", description="Accepted income")],
-        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age"]}], "outputs": []},
+        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age"]}], "outputs": BOUND_Y},
     }
-    kept = carry_over(named, fresh)
+    kept, sentences = carry_over(named, fresh)
     assert kept["inputs"] == named["inputs"]
     assert kept["outputs"][0]["description"] == "Accepted income"
     assert kept["binding"]["inputs"][0]["columns"] == ["income", "age"]
-    assert carry_over({}, fresh) == fresh
+    assert "those of the former one were kept: income, age" in sentences[0]
+    assert carry_over({}, fresh) == (fresh, [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tensor": "Z", "datatype": "FP32", "columns": ["f0", "f1"]},
+        {"tensor": "X", "datatype": "FP64", "columns": ["f0", "f1"]},
+        {"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1", "f2"]},
+    ],
+)
+def test_another_package_does_not_take_the_names_of_the_former_one(other):
+    """Issue 9, line 7: it kept them, and said the opposite."""
+    named = {
+        "inputs": [given("income", "FP32", unit="USD", minimum=0), given("f1", "FP32", minimum=5)],
+        "outputs": [field("y", "FP32")],
+        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "f1"]}], "outputs": BOUND_Y},
+    }
+    columns = other["columns"]
+    fresh = {
+        "inputs": [given(name, other["datatype"]) for name in columns],
+        "outputs": [field("y", "FP32")],
+        "binding": {"inputs": [other], "outputs": BOUND_Y},
+    }
+    assert carry_over(named, fresh) == (fresh, [])
+
+
+def test_what_would_not_fit_the_new_package_is_left_out_and_told():
+    bound = [{"tensor": "X", "datatype": "FP64", "columns": ["income"]}]
+    old = {"inputs": [given("income", "FP64", maximum=1e300, default=1e300)], "outputs": [field("y")], "binding": {"inputs": bound, "outputs": BOUND_Y}}
+    new = {"inputs": [given("income", "FP64")], "outputs": [field("y")], "binding": {"inputs": [bound[0] | {"datatype": "FP32"}], "outputs": BOUND_Y}}
+    kept, [sentence] = carry_over(old, new)
+    assert kept == new and "left out" in sentence and "inputs.income" in sentence
