@@ -26,7 +26,7 @@ READY = {
 
 def of(version, current):
     """[{"slug", "label", "url", "state": done|current|attention|todo}] for components/stepper.html."""
-    lacking = {item["step"] for item in missing(version)}
+    lacking = {WHERE.get(item["step"], item["step"]) for item in missing(version)}
     return [
         {"slug": slug, "label": label, "url": _url(version, slug), "state": _state(version, slug, current, lacking)}
         for slug, label in STEPS
@@ -42,10 +42,19 @@ def missing(version):
 
 
 def checklist(version):
-    """Every step with whether it is done: [{"label", "ok", "detail", "url"}] for components/checklist.html."""
+    """Every step with whether it is done: [{"label", "ok", "detail", "url"}] for components/checklist.html.
+
+    ok: None for what is not known yet, an example that nobody tried.
+    """
     lacking = {item["step"]: item["sentence"] for item in missing(version)}
+    untried = {"run"} if trial(version)["state"] in ("", "waiting") and version.is_editable else set()
     return [
-        {"label": label, "ok": slug not in lacking, "detail": lacking.get(slug, ""), "url": _url(version, slug)}
+        {
+            "label": label,
+            "ok": None if slug in untried else slug not in lacking,
+            "detail": lacking.get(slug, ""),
+            "url": _url(version, WHERE.get(slug, slug)),
+        }
         for slug, label in READY.items()
     ]
 

@@ -73,10 +73,12 @@ def quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-@pytest.fixture(autouse=True)
-def endpoints_of_others_answer(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def endpoints_of_others_answer():
     """A version is not submitted before its example was answered; the cast's external endpoint does that without a network."""
-    monkeypatch.setattr(outbound, "connect", endpoints.answered_by_us(outbound.connect))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbound, "connect", endpoints.answered_by_us(outbound.connect))
+        yield
 
 
 @pytest.fixture(autouse=True)
