@@ -79,6 +79,7 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     uploads.require_quota(by, version, Path(path).stat().st_size)
     try:
         with room.told(), packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
+            _check_found(found)
             return _keep_package(by, version, found)
     except packages.Refused as refusal:
         record(by, "version.upload_refused", version, reason=refusal.message, code=refusal.code, file=filename[:200])
@@ -347,6 +348,14 @@ def refresh_tier(model: RegisteredModel) -> None:
     tiers = model.versions.filter(state__in=ModelVersion.LIVE).values_list("risk_tier", flat=True)
     model.risk_tier = max(tiers, key=order.index, default="")
     model.save(update_fields=["risk_tier"])
+
+
+def _check_found(found: packages.Inspection) -> None:
+    """What was read from the package is a signature that calls can fill: a row of a billion numbers is none."""
+    try:
+        signatures.validate_signature(found.signature, found.graph)
+    except Invalid as unfit:
+        raise packages.Refused(unfit.message, "signature", unfit.remedy) from unfit
 
 
 @transaction.atomic

@@ -63,12 +63,13 @@ def _infer(contract):
 def _answer(contract):
     value = contract.answer or schemas.made_up_answer(contract)
     summary = "A recorded answer" if contract.answer else "The form of an answer; its values are made up"
+    examples = {"examples": {"example": {"summary": summary, "value": value}}} if value else {}
     return {
         "description": "The model's outputs, row by row.",
         "headers": {
             "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": {"type": "string"}},
         },
-        "content": {"application/json": {"schema": _ref("Answer"), "examples": {"example": {"summary": summary, "value": value}}}},
+        "content": {"application/json": {"schema": _ref("Answer"), **examples}},
     }
 
 

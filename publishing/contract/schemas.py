@@ -1,8 +1,11 @@
 """JSON schemas of a version's inputs and outputs, made from its signature (JSON Schema 2020-12)."""
 
 import re
+from math import prod
 
 from hosting.model_server.datatypes import INTEGERS
+from hosting.model_server.examples import row_shape
+from hosting.model_server.signatures import MOST_EXAMPLE_ELEMENTS
 from publishing.signature import example_value
 
 FLOAT_FORMATS = {"FP32": "float", "FP64": "double"}
@@ -143,9 +146,11 @@ def answer_schema(signature):
 
 
 def made_up_answer(contract):
-    """An answer with the right names, types and shapes. Its values are made up."""
+    """An answer with the right names, types and shapes. Its values are made up; None when it is too large to show."""
     first = next(iter(contract.example["inputs"]), {"shape": [1]})
     rows = first["shape"][0]
+    if rows * sum(prod(row_shape(field)) for field in contract.signature["outputs"]) > MOST_EXAMPLE_ELEMENTS:
+        return None
     return {
         "model_name": contract.model,
         "model_version": contract.number,
@@ -154,11 +159,8 @@ def made_up_answer(contract):
 
 
 def _made_up_tensor(field, rows):
-    shape = [rows, *(2 if size == -1 else size for size in field["shape"][1:])]
-    count = rows
-    for size in shape[1:]:
-        count *= size
-    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * count}
+    shape = [rows, *row_shape(field)]
+    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * prod(shape)}
 
 
 def _any_of(names):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +16,11 @@ from hosting.model_server.examples import example_from_signature
 from marketplace.dev.rundir import ROOT
 from marketplace.lib.errors import RuleError
 from publishing import actions, trials
-from publishing.packages import limits
+from publishing.contract import Contract
+from publishing.packages import Refused, limits
 from tests import cast, endpoints
 from tests.hosting import packages
+from tests.publishing.test_one_judge import described
 
 pytestmark = pytest.mark.django_db
 FLOAT, TEXT = TensorProto.FLOAT, TensorProto.STRING
@@ -175,6 +178,31 @@ def test_the_portal_loads_no_runtime_to_ask_for_a_trial():
     program = "import django; django.setup(); import sys, publishing.views, publishing.tasks; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert "onnxruntime" not in loaded
+
+
+# --- numbers in a file ---
+
+
+@pytest.mark.parametrize("shape", [("N", 30_000_000), ("N", 2**40), ("N", 3000, 3000, 3)])
+def test_nothing_in_the_portal_is_as_large_as_a_number_in_a_file(tmp_path, shape):
+    """Issue 8, line 3: 76 bytes of ONNX took 600 MB, or were a 500."""
+    version = cast.draft_version()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(graph([helper.make_node("Identity", ["x"], ["y"])], shape))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="a call carries at most"):
+            actions.upload(cast.alice(), version, path, "model.onnx")
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [[-1, 2**40], [-1, 8_000_000, 100]])
+def test_no_document_is_as_large_as_a_number_in_a_signature(shape):
+    signature = {"inputs": [described("x", "FP32")], "outputs": [described("y", "FP32") | {"shape": shape}]}
+    contract = Contract(gateway_url="http://gateway", model="m", name="M", number="1.0.0", signature=signature, example=example_from_signature(signature))
+    assert len(json.dumps(contract.openapi())) < 50_000
 
 
 # --- when it is tried --------------------------------------------------------------------------------------------------
