@@ -99,7 +99,7 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
         raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
-    enqueue("publishing.try_out", version.pk)
+    enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
 
 
 @transaction.atomic
@@ -108,7 +108,7 @@ def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any
     _hold_editable(by, version)
     signatures.validate_signature(signature, version.manifest.get("graph"))
     signatures.validate_example(signature, example)
-    enqueue("publishing.try_out", version.pk)
+    enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
     return _save(by, version, signature=signature, example=example)
 
 
@@ -374,7 +374,7 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
     if found.changes:
         record(by, "version.package_changed", version, changes=found.changes, original=found.original)
     contributed(version, by, Contribution.Kind.UPLOADED)
-    enqueue("publishing.try_out", version.pk)
+    enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
     _save(
         by, version, kind=found.format, external_url="", signature=signature,
         example=example or signatures.example_from_signature(signature), manifest=manifest,

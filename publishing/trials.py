@@ -26,6 +26,7 @@ from publishing.storage import read
 
 GATE = "run"
 TOOL = "trial-run/1"
+SETTLE_S = 2  # a script uploads, describes and submits at once; then submission tries, and the background has nothing to do
 # Of a field, what decides whether an example runs; the words that people wrote about it do not.
 JUDGED = ("name", "datatype", "shape", "required", "default", "minimum", "maximum", "enum", "format")
 CREDENTIAL_ASKED = (401, 403)

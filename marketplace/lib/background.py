@@ -20,22 +20,23 @@ STATEMENT_S = 20.0  # a task that needs longer for one statement says so: @share
 LEFT_S = 5.0  # of its time limit, to end properly
 
 
-def enqueue(name, *args):
-    """Send Celery task `name` with `args` (ids, plain JSON) after the current transaction commits.
+def enqueue(name, *args, delay_s=0):
+    """Send Celery task `name` with `args` (ids, plain JSON) after the current transaction commits, to start `delay_s` later.
 
     A broker that is away loses the nudge, not the work: the periodic sweep of the app that owns the row finds it.
     """
     cause = requestid.current()
-    transaction.on_commit(lambda: _send(name, args, cause), robust=True)
+    transaction.on_commit(lambda: _send(name, args, cause, delay_s), robust=True)
 
 
-def _send(name, args, cause):
+def _send(name, args, cause, delay_s=0):
     if redis.is_away():
         log.warning("nudge %s%s not sent, Redis is away: the sweep will find it", name, args)
         return
     try:
         with pools.producers[_line()].acquire(block=True, timeout=redis.TIMEOUT_S) as producer:
-            current_app.send_task(name, args=args, headers={"request_id": cause}, retry=False, ignore_result=True, producer=producer)
+            later = {"countdown": delay_s} if delay_s else {}
+            current_app.send_task(name, args=args, headers={"request_id": cause}, retry=False, ignore_result=True, producer=producer, **later)
     except Exception:  # the broker being away must never undo a committed act
         redis.missed()
         log.warning("nudge %s%s not sent: the sweep will find it", name, args, exc_info=True)
