@@ -49,7 +49,9 @@ def ask(base_url, path, body):
     """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
     started = time.perf_counter()
     try:
-        status, answer = _exchange(base_url.rstrip("/"), "POST", path, body, outbound.connect)
+        status, answer = _exchange(base_url.rstrip("/"), "POST", path, body, partial(outbound.connect, timeout=TIMEOUT_S))
+    except TimeoutError:
+        raise Unreachable(_silence(TIMEOUT_S)) from None
     except outbound.Refused as refusal:
         raise Unreachable(str(refusal)) from None
     except (OSError, http.client.HTTPException) as wrong:
