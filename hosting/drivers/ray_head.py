@@ -29,7 +29,8 @@ class EnginePorts:
     """Every TCP port that a head listens on, apart from the workers' own (the kernel chooses those).
 
     `replicas` and `replicas_grpc` are the first ports of ranges of `replica_ports` each.
-    HAProxy's stats and metrics and the replicas listen on all addresses: see hosting.md, trap 2.
+    All of them are on loopback, unless ENGINE_LISTENS_ON names another address: what Ray opens on all of them is narrowed by
+    `hosting.drivers.ingress` (HAProxy's statistics and metrics) and `hosting.model_server.listening` (the replicas' gRPC).
     """
 
     http: int = 20000
@@ -116,6 +117,7 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
+        "ENGINE_LISTENS_ON": os.environ.get("ENGINE_LISTENS_ON", "127.0.0.1"),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback

@@ -14,8 +14,10 @@ class ModelReplica:
     def __init__(self, manifest, signature, timeout_s):
         from hosting.model_server import heartbeat
         from hosting.model_server.figures import RayFigures
+        from hosting.model_server.listening import listen_narrowly
         from hosting.model_server.server import app_from_manifest
 
+        listen_narrowly()
         self._model_app = app_from_manifest(manifest, signature, timeout_s=timeout_s, figures=RayFigures())
         heartbeat.start(self._model_app.is_wedged)
         self._is_quiet = False

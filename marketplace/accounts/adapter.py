@@ -4,9 +4,12 @@ import logging
 from smtplib import SMTPException
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
 
+from marketplace.accounts import sign_in
 from marketplace.lib.errors import NotSent
 
+TOO_MANY_TRIES = "too_many_tries"
 log = logging.getLogger(__name__)
 
 
@@ -22,3 +25,18 @@ class ClosedSignup(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request):
         return False
+
+    def get_client_ip(self, request):
+        """Who asks by the front's word (marketplace.web); allauth would believe headers."""
+        return request.META.get("REMOTE_ADDR") or "unknown"
+
+    def authenticate(self, request, **credentials):
+        """Every look at a password goes through here: signing in, and asking for it again. Throttled; see `sign_in`."""
+        try:
+            attempt = sign_in.begin(request, str(credentials.get("username") or credentials.get("email") or ""))
+        except sign_in.TooManyTries as refusal:
+            raise ValidationError(refusal.sentence, code=TOO_MANY_TRIES) from None
+        user = super().authenticate(request, **credentials)
+        if user:
+            attempt.succeeded()
+        return user

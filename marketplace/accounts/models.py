@@ -215,3 +215,22 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self):
         return self.key
+
+
+class SignInAttempt(models.Model):
+    """One try to sign in that did not succeed, or whose outcome is not known yet. Kept for a day; see marketplace.accounts.sign_in."""
+
+    account = models.CharField(max_length=64, help_text="Keyed digest of the name that was typed, whether there is such an account or not")
+    source = models.CharField(max_length=64, help_text="The network address, or the known browser of the account's owner")
+    is_known_browser = models.BooleanField(default=False)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "at"], name="sign_in_account"),
+            models.Index(fields=["source", "at"], name="sign_in_source"),
+            models.Index(fields=["at"], name="sign_in_at"),
+        ]
+
+    def __str__(self):
+        return f"{self.source} at {self.at}"

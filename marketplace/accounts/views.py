@@ -11,6 +11,8 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from marketplace.accounts import sign_in
+from marketplace.accounts.adapter import TOO_MANY_TRIES
 from marketplace.accounts.models import DemoLogin, User
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -18,7 +20,21 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
-    """allauth's sign-in, with one button per demo person in demo mode on this machine."""
+    """allauth's sign-in, throttled, with one button per demo person in demo mode on this machine."""
+
+    def form_valid(self, form):
+        """A browser in which somebody signed in is known from then on: a siege of the account does not slow it down."""
+        answer = super().form_valid(form)
+        if self.request.user.is_authenticated:
+            sign_in.remember_browser(answer, self.request.user)
+        return answer
+
+    def form_invalid(self, form):
+        """429 to who has to wait, so that a program notices it too."""
+        answer = super().form_invalid(form)
+        if form.has_error("__all__", code=TOO_MANY_TRIES):
+            answer.status_code = 429
+        return answer
 
     def get_context_data(self, **kwargs):
         context = super().get_context_data(**kwargs)
