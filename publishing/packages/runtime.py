@@ -4,13 +4,14 @@ The options are those of the server class (hosting.model_server.loader): what lo
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
+
+from hosting.model_server import locales, runtime_words
 
 from . import limits
 
@@ -46,18 +47,18 @@ def session(graph):
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        with locales.provided(graph):
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as wrong:  # onnxruntime raises many kinds
         raise CannotRun(useful(wrong)) from None
 
 
 def useful(wrong):
-    """The sentence in ONNX Runtime's message: without the status before it, source paths and C++ signatures."""
-    text = " ".join(str(wrong).split()).rpartition("[ONNXRuntimeError] : ")[2]
-    parts = [part for part in text.split(" : ") if part and not part.isdigit() and not re.fullmatch(r"[A-Z_]+", part)]
-    words = " : ".join(parts) or text
-    signature = re.search(r".*onnxruntime::.*?[)>\]] (?=\w)", words)
-    return (words[signature.end() :] if signature else words).strip()[:300]
+    """What ONNX Runtime says is wrong, in the words that the trial of the whole package uses too, with what to do about it."""
+    if isinstance(wrong, CannotRun):
+        return str(wrong)
+    said, remedy = runtime_words.in_words(wrong)
+    return f"{said.rstrip('.')}. {remedy}".strip() if remedy else said
 
 
 def free_batch(model, loaded):
