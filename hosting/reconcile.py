@@ -223,17 +223,20 @@ def _present(seen):
 def _wanted(rows, seen):
     """What the engine is to have: what it has, what sleeps, what is starting, and of the others those that a slot is free for."""
     candidates = [row for row in rows if row.state not in (S.STOPPING, S.FAILED)]
-    has = [row for row in candidates if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO)]
-    waiting = {row.pk: row for row in candidates if row not in has}
+    has, waiting = [], {}
+    for row in candidates:
+        if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO):
+            has.append(row)
+        else:
+            waiting[row.pk] = row
     if not waiting:
         return has
     starting = [row for row in has if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())]
     queue = start_queue.by_use(Deployment.objects.filter(pk__in=waiting)).values_list("pk", flat=True)
     free = start_queue.free_slots(starting)
-    started = [row for row in (waiting[pk] for pk in queue[:free]) if _takes_its_slot(row)]
+    started = [row for row in (waiting.pop(pk) for pk in queue[:free]) if _takes_its_slot(row)]
     for row in waiting.values():
-        if row not in started:
-            _queue_up(row)
+        _queue_up(row)
     return has + started
 
 

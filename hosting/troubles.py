@@ -106,6 +106,12 @@ def _background(facts):
             "Models may be serving all the same; nothing can be started, sized or restarted.",
             "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
         )  # fmt: skip
+    if facts["engine_is_saturated"]:
+        yield Trouble(
+            "warn", "The engine's machine has more to do than it has processors.",
+            "Answers and starts take longer. No model is given up for it, and deadlines wait (docs/hosting.md).",
+            "Move other programs elsewhere, or give the engine more processors.",
+        )  # fmt: skip
     if due_since and timezone.now() - due_since > PROBE_LATE:
         yield Trouble(
             "warn", "No model is being probed: background work stands still.",

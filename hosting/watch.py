@@ -13,6 +13,7 @@ from django.utils import timezone
 from consumption.backlog import backlog
 from consumption.models import StaleHour
 from hosting import fleet, gateways
+from hosting.drivers.base import driver
 from hosting.models import Deployment, Upstream
 from hosting.troubles import troubles
 from marketplace.audit.models import AuditEvent
@@ -53,6 +54,7 @@ def overview():
         "audit_waiting": audit_waiting(),
         "stale_hours": StaleHour.objects.count(),
         "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
+        "engine_is_saturated": cache.get_or_set("hosting:saturated", engine_is_saturated, KEPT_S),
         "last_probe": last_probe(),
         "probes_due_since": probes_due_since(),
         "disks": disks(),
@@ -60,6 +62,11 @@ def overview():
         "at": timezone.now(),
     }
     return facts | {"troubles": troubles(facts)}
+
+
+def engine_is_saturated():
+    """Has a machine of the engine more to do than it has processors?"""
+    return driver().is_saturated()
 
 
 def last_probe():

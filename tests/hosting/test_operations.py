@@ -186,6 +186,7 @@ def test_redis_away_is_an_answer_and_not_an_error(settings):
 
 def test_all_is_well_says_so(settings, monkeypatch):
     gateway_reports(settings)
+    monkeypatch.setattr(watch, "engine_is_saturated", lambda: False)
     monkeypatch.setattr(watch, "engine_answers", lambda: True)
     monkeypatch.setattr(broker, "queue", lambda: broker.Queue(0, 1))
     assert "Everything answers, nothing piles up" in page(cast.otto())
@@ -203,6 +204,7 @@ def calm(settings, monkeypatch):
     """Everything around the versions is well."""
     gateway_reports(settings)
     monkeypatch.setattr(watch, "engine_answers", lambda: True)
+    monkeypatch.setattr(watch, "engine_is_saturated", lambda: False)
     monkeypatch.setattr(broker, "queue", lambda: broker.Queue(0, 1))
     assert whats() == []
 
@@ -327,6 +329,13 @@ def test_a_version_that_keeps_losing_processes(calm, deployment):
 def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
     gateway_reports(settings, version=deployment.version_id, shut=1)
     assert whats() == [f"{deployment.version} fails call after call: the gateway pauses before it asks again."]
+
+
+def test_a_saturated_engine_is_told_and_blames_no_model(calm, monkeypatch):
+    """Issue 8, line 6."""
+    monkeypatch.setattr(watch, "engine_is_saturated", lambda: True)
+    cache.clear()
+    assert whats() == ["The engine's machine has more to do than it has processors."]
 
 
 def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deployment):
