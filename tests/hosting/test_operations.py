@@ -318,7 +318,7 @@ def test_a_version_that_keeps_losing_processes(calm, deployment):
     now = timezone.now()
     for number in range(6):
         ended = now - timedelta(minutes=11 * number + 1)
-        Replica.objects.create(deployment=deployment, replica_id=number, state="crashed", started_at=ended, ended_at=ended)
+        Replica.objects.create(deployment=deployment, replica_id=str(number), state="crashed", started_at=ended, ended_at=ended)
     assert whats() == [f"{deployment.version} lost 6 processes in the last hour; others took over."]
     Replica.objects.filter(replica_id__in=["0", "1"]).update(ended_at=now - timedelta(hours=2))
     assert whats() == []
@@ -457,7 +457,7 @@ def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_n
         deployment=deployment, replica_id="c", state="gone", started_at=hours_ago, ended_at=hours_ago + timedelta(minutes=5)
     )
     with django_assert_num_queries(1):
-        hour = over_time(deployment, "nonsense")
+        hour = over_time(deployment, "1h")
     day = over_time(deployment, "24h")
     assert (hour[-1], max(hour), len(hour)) == (2, 2, 60)
     assert (day[-1], sum(value == 1 for value in day), len(day)) == (2, 1, 96)
