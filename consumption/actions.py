@@ -240,10 +240,13 @@ def rotate_key(by, key, overlap=OVERLAP):
         raise Invalid("The old key may live on for at most 7 days.", field="overlap")
     _live_keys_beside(key.subscription, None if overlap else key)
     life = min(key.life, KEY_LIFE_MAX)
-    end = min(key.expires_at, timezone.now() + max(overlap, timedelta(seconds=1)))
-    transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
-    nudge("key", kid=key.kid)
+    end = min(key.expires_at, timezone.now() + overlap)
     record(by, "key.rotate", key, ends=end.isoformat())
+    if overlap:
+        transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
+        nudge("key", kid=key.kid)
+    else:
+        _end(by, key, "It was replaced without an overlap.")
     return _mint(by, key.subscription, key.name, life, key.networks)
 
 

@@ -168,7 +168,7 @@ class ServiceLevelRow(OfVersion):
     """
 
     days = serializers.IntegerField(source="figures.days")
-    calls = serializers.IntegerField(source="figures.calls")
+    calls = serializers.IntegerField(source="figures.calls", help_text="Served or failed: aborted and unknown ones say nothing of the version.")
     failed = serializers.IntegerField(source="figures.failed")
     is_enough = serializers.BooleanField(source="figures.is_enough")
     availability = serializers.DecimalField(source="figures.availability", max_digits=6, decimal_places=3, allow_null=True)

@@ -1,6 +1,6 @@
 """What a version really did, against what its publisher promised: availability, latency, throughput, error budget.
 
-Availability counts calls that the version answered (also with "your input is wrong") against those where it failed or was
+Availability counts calls that the version served (answered, also with "your input is wrong") against those where it failed or was
 late; what was refused by a limit or left by the caller says nothing about the version. Latency is measured by the gateway, over the
 latest answered calls of the window. Demo events count as the calls that they stand for.
 """
@@ -43,7 +43,7 @@ class Measured:
     """
 
     days: int
-    answered: int
+    served: int
     failed: int
     sampled: int
     p50_ms: float | None
@@ -55,7 +55,8 @@ class Measured:
 
     @property
     def calls(self):
-        return self.answered + self.failed
+        """Those that say something about the version: aborted and unknown ones are left out (docs/money.md)."""
+        return self.served + self.failed
 
     @property
     def is_enough(self):
@@ -63,7 +64,7 @@ class Measured:
 
     @property
     def availability(self):
-        return _percent(self.answered, self.calls)
+        return _percent(self.served, self.calls)
 
     @property
     def busiest_rps(self):
@@ -197,7 +198,7 @@ def project():
 def _project(models):
     since = timezone.now() - timedelta(days=WINDOW_DAYS)
     rows = UsageHour.objects.filter(hour__gte=since, version__model__in=models).values("version__model").annotate(
-        answered=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
+        served=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
     )
     found = {row["version__model"]: row for row in rows}
     for late in _late(at__gte=since, model_id__in=models).values("model_id").annotate(calls=Count("pk")).order_by():
@@ -210,7 +211,7 @@ def _project(models):
 
 
 def _facts(model, row, since):
-    calls = row["answered"] + row["failed"] if row else 0
+    calls = row["served"] + row["failed"] if row else 0
     if calls < ENOUGH_CALLS:
         return {"measured_availability": None, "measured_p95_ms": None}
     p95 = model.measured_p95_ms
@@ -218,4 +219,4 @@ def _facts(model, row, since):
         hours = UsageHour.objects.filter(version__model=model, hour__gte=since)
         _sampled, (_p50, milliseconds, _p99) = _latency(model.pk, _sample_since(hours, since))
         p95 = None if milliseconds is None else ceil(milliseconds)
-    return {"measured_availability": _percent(row["answered"], calls), "measured_p95_ms": p95}
+    return {"measured_availability": _percent(row["served"], calls), "measured_p95_ms": p95}

@@ -19,9 +19,9 @@ def story():
     days = UsageDay.objects.filter(day__gt=_days_ago(30))
     return {
         "models": RegisteredModel.objects.published().count(),
-        "teams": days.values("subscription__application__team").distinct().count(),
+        "teams": days.values("team").distinct().count(),
         "units": _units_with_ai().count(),
-        "calls_30d": days.aggregate(n=Sum("ok"))["n"] or 0,
+        "calls_30d": days.aggregate(n=Sum("calls"))["n"] or 0,
     }
 
 
@@ -45,7 +45,7 @@ def overview():
 
 def _units_with_ai():
     """Units that publish, or that called somebody's model in production in 90 days."""
-    consuming = UsageDay.objects.filter(day__gt=_days_ago(90), ok__gt=0).values("subscription__application__team__business_unit")
+    consuming = UsageDay.objects.filter(day__gt=_days_ago(90), ok__gt=0).values("business_unit")
     publishing = Q(teams__models__state="published")
     return BusinessUnit.objects.filter(publishing | Q(pk__in=consuming)).distinct()
 

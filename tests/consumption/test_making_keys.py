@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from consumption import actions, keys
-from consumption.models import ApiKey, Plan
+from consumption.models import ApiKey, Plan, Subscription
 from marketplace.audit.models import AuditEvent
 from marketplace.lib.errors import Invalid, NotAllowed, RuleError
 from tests import cast
@@ -72,6 +72,40 @@ def test_rotation_makes_a_sibling_and_gives_the_old_one_a_day(subscription):
     assert old_text != new_text and (new.state, new.name) == ("active", "cluster")
     assert old.state == "rotating" and old.is_live and old.expires_at - timezone.now() <= timedelta(hours=24)
     assert AuditEvent.objects.filter(action="key.rotate", object_id=str(old.pk)).exists()
+
+
+@pytest.mark.parametrize("life", [timedelta(days=7), timedelta(hours=1), timedelta(days=365), timedelta(seconds=90)])
+def test_a_rotated_key_lives_as_long_as_was_asked_for(subscription, life):
+    """Issue 9, B7: a key of seven days became one of ninety."""
+    old, _ = cast.key(subscription, life=life)
+    new, _ = actions.rotate_key(cast.maya(), old)
+    newer, _ = actions.rotate_key(cast.maya(), new)
+    assert new.expires_at - new.created_at == newer.expires_at - newer.created_at == life
+
+
+def test_rotation_makes_no_eleventh_live_key(subscription):
+    """Issue 9, B7: rotation obeys the rules of creation."""
+    keys = [cast.key(subscription)[0] for _ in range(10)]
+    with pytest.raises(RuleError, match="ten live keys"):
+        actions.rotate_key(cast.maya(), keys[0])
+    assert subscription.keys.live().count() == 10
+    actions.rotate_key(cast.maya(), keys[0], overlap=timedelta(0))
+    actions.revoke_key(cast.maya(), keys[1])
+    actions.rotate_key(cast.maya(), keys[2])
+
+
+def test_keys_that_have_expired_are_not_live_ones(subscription):
+    for _ in range(10):
+        cast.key(subscription)
+    ApiKey.objects.update(created_at=timezone.now() - timedelta(days=2), expires_at=timezone.now() - timedelta(days=1))
+    cast.key(subscription, name="A new one")
+
+
+def test_no_rotation_without_an_active_subscription(subscription):
+    key, _ = cast.key(subscription)
+    Subscription.objects.filter(pk=subscription.pk).update(state="paused")
+    with pytest.raises(RuleError, match="keys need an active one"):
+        actions.rotate_key(cast.maya(), ApiKey.objects.get(pk=key.pk))
 
 
 def test_an_overlap_has_a_limit(subscription):
