@@ -96,7 +96,7 @@ def _change_plan(by, plan, choices):
     facts = ". ".join(str(difference) for difference in terms.differences(before, after, plan.currency))
     for one in held:
         tell(
-            User.objects.on_teams([one.subscription.application.team]), "change", f"{plan.model}: the {plan} plan is better from today",
+            User.objects.on_teams([one.subscription.application.team]), "change", f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
             body=f"{facts}.", url=one.subscription.get_absolute_url(), key=f"terms-begun:{written.pk}:{one.subscription.pk}",
         )  # fmt: skip
 

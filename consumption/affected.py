@@ -30,8 +30,8 @@ class Affected:
         """For the record and the API: plain JSON."""
         application = self.subscription.application
         return {
-            "subscription": self.subscription.pk, "application": application.slug, "team": application.team.slug,
-            "calls_30d": self.calls, "cost_30d": f"{self.cost:f}", "currency": self.subscription.plan.currency,
+            "subscription": self.subscription.pk, "application": application.slug, "application_name": application.name,
+            "team": application.team.slug, "team_name": application.team.name, "calls_30d": self.calls, "cost_30d": f"{self.cost:f}", "currency": self.subscription.plan.currency,
         }  # fmt: skip
 
 

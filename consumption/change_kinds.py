@@ -51,7 +51,12 @@ class NewTerms:
         return terms.differences(change.before, change.after, change.plan.currency)
 
     def headline(self, change):
-        return f"{change.model}: the {change.plan} plan changes"
+        return f"the {change.plan} plan of {change.model} changes"
+
+    def cost_then(self, change, one):
+        """What one Affected's calls of thirty days would cost on the new terms; None where the price stays."""
+        price = change.after["price_micros_per_1000"]
+        return None if price == change.before["price_micros_per_1000"] else one.cost_at(price)
 
     def consequence(self, change, one):
         """What it means for one Affected, in money where the price changes."""
@@ -65,7 +70,14 @@ class NewTerms:
         )
 
 
-class PlanWithdrawal:
+class _Ending:
+    """A kind that changes no price."""
+
+    def cost_then(self, change, one):
+        return None
+
+
+class PlanWithdrawal(_Ending):
     """A plan ends: nobody new takes it from the announcement on, and who has it goes on until it is due."""
 
     title = "End of a plan"
@@ -98,13 +110,13 @@ class PlanWithdrawal:
         return [terms.Difference("Plan", "offered", "no longer there", True)]
 
     def headline(self, change):
-        return f"{change.model}: the {change.plan} plan ends"
+        return f"the {change.plan} plan of {change.model} ends"
 
     def consequence(self, change, one):
         return f"Your subscription goes on until then, and ends with its keys. Move it to another plan before: {change.model.get_absolute_url()}plans/"
 
 
-class NarrowerVisibility:
+class NarrowerVisibility(_Ending):
     """Fewer may use a model. `after`: {"visibility", "units": [slug], "teams": [slug]}."""
 
     title = "Fewer teams may use the model"

@@ -228,10 +228,11 @@ def _tell_losers(change, people, headline, occasion):
     kind = KINDS[change.kind]
     facts = ". ".join(str(difference) for difference in kind.differences(change))
     start = f"From {change.effective_from.astimezone(UTC):%-d %B %Y, %H:%M} UTC."
+    day = f" on {change.effective_from.astimezone(UTC):%-d %B %Y}" if occasion == "announced" else ""
     for one in people:
         body = " ".join(part for part in (f"{facts}.", start, kind.consequence(change, one), change.reason) if part)
+        application = one.subscription.application
         tell(
-            User.objects.on_teams([one.subscription.application.team]), "change", f"{headline} on {change.effective_from.astimezone(UTC):%-d %B %Y}"
-            if occasion == "announced" else headline,
-            body=body, url=one.subscription.get_absolute_url(), key=f"change-{occasion}:{change.pk}:{one.subscription.pk}",
+            User.objects.on_teams([application.team]), "change", f"{application}: {headline}{day}", body=body,
+            url=one.subscription.get_absolute_url(), key=f"change-{occasion}:{change.pk}:{one.subscription.pk}",
         )  # fmt: skip

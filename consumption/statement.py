@@ -30,6 +30,11 @@ class Line:
     model: str
     version: str
     plan: str
+    business_unit_name: str
+    team_name: str
+    application_name: str
+    model_name: str
+    plan_name: str
     subscription: int
     calls: int
     ok: int
@@ -43,13 +48,12 @@ class Line:
     cost: Decimal
 
 
+_THINGS = {
+    "unit": "business_unit", "team": "team", "application": "subscription__application", "model": "version__model", "plan": "terms__plan",
+}  # fmt: skip
 _LABELS = {
-    "unit_name": F("business_unit__slug"),
-    "team_name": F("team__slug"),
-    "application_name": F("subscription__application__slug"),
-    "model_name": F("version__model__slug"),
+    **{f"{name}_{label}": F(f"{path}__{label}") for name, path in _THINGS.items() for label in ("slug", "name")},
     "version_number": F("version__number"),
-    "plan_name": F("terms__plan__slug"),
     "price": F("terms__price_micros_per_1000"),
     "currency": F("terms__plan__currency"),
 }
@@ -63,8 +67,8 @@ def lines(user, month):
     summed = rows.values(*_IDENTITY, **_LABELS).annotate(**{f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")})
     found = [
         Line(
-            month, row["unit_name"], row["team_name"], row["application_name"], row["model_name"], row["version_number"], row["plan_name"],
-            row["subscription"], *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")), row["price"], row["currency"], row["n_cost"],
+            month, row["unit_slug"], row["team_slug"], row["application_slug"], row["model_slug"], row["version_number"], row["plan_slug"],
+            *(row[f"{name}_name"] for name in _THINGS), row["subscription"], *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")), row["price"], row["currency"], row["n_cost"],
         )  # fmt: skip
         for row in summed.order_by()
     ]

@@ -172,7 +172,8 @@ def _propose(request, slug, kind, form_class, plan_slug=None):
         return redirect(result)
     context = {"model": entry, "plan": about.get("plan"), "kind": KINDS[kind], "notice_days": settings.CHANGE_NOTICE_DAYS}
     if done:
-        context["change"], context["affected"] = result
+        context["change"], losers = result
+        context["affected"] = [(one, KINDS[kind].cost_then(result[0], one)) for one in losers]
         context["differences"] = KINDS[kind].differences(result[0])
         return render(request, "consumption/propose.html", {"form": form, **context})
     return show(request, "consumption/propose.html", form, **context)

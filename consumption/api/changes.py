@@ -22,7 +22,9 @@ class AffectedRow(serializers.Serializer):
 
     subscription = serializers.IntegerField()
     application = serializers.CharField()
+    application_name = serializers.CharField()
     team = serializers.CharField()
+    team_name = serializers.CharField()
     calls_30d = serializers.IntegerField()
     cost_30d = serializers.CharField()
     currency = serializers.CharField()

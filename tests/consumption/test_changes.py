@@ -104,7 +104,7 @@ def test_a_second_person_confirms_it_and_subscribers_are_told_what_it_means_in_m
     first = changes.first_start()
     assert change.state == "scheduled" and change.effective_from == first >= timezone.now() + timedelta(days=30)
     [notice] = told(cast.maya())
-    assert f"{held.model}: the Standard plan changes on {first:%-d %B %Y}" == notice.title
+    assert notice.title == f"Loan origination: the Standard plan of {held.model} changes on {first:%-d %B %Y}"
     for fact in ("5.00\u00a0USD per 1,000 calls instead of 4.00\u00a0USD per 1,000 calls", f"{first:%-d %B %Y}, 00:00 UTC", WHY):
         assert fact in notice.body
     assert "2 billed calls of the last 30 days cost 0.01\u00a0USD at the old price" in notice.body and "0.01\u00a0USD at the new one" in notice.body
@@ -184,7 +184,7 @@ def test_a_plan_that_ends_takes_nobody_new_and_keeps_who_has_it_until_the_notice
     assert held.state == "active" and held.keys.live().count() == 1
     with pytest.raises(RuleError, match="no longer offered"):
         cast.subscription(held.pinned_version, app=cast.application(name="Late one"))
-    assert "the Standard plan ends" in told(cast.maya())[0].title
+    assert "the Standard plan of Income verification ends" in told(cast.maya())[0].title
     pass_time(change)
     changes.begin_what_is_due()
     held.refresh_from_db()
@@ -275,8 +275,8 @@ def test_the_api_shows_first_and_changes_nothing(held):
     given = {"kind": "terms", "plan": held.plan_id, "reason": WHY, **DEARER}
     shown = api(cast.alice())("changes/preview/", given)
     assert shown["needs_second_person"] and shown["affected"] == [
-        {"subscription": held.pk, "application": "loan-origination", "team": "mortgage-origination", "calls_30d": 2, "cost_30d": "0.008000000",
-         "currency": "USD"}
+        {"subscription": held.pk, "application": "loan-origination", "application_name": "Loan origination", "team": "mortgage-origination",
+         "team_name": "Mortgage origination", "calls_30d": 2, "cost_30d": "0.008000000", "currency": "USD"}
     ]  # fmt: skip
     assert not ScheduledChange.objects.exists()
     made = api(cast.alice())("changes/", given, 201)
@@ -302,7 +302,7 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     address = reverse("consumption:change_terms", args=[held.model.slug, "standard"])
     form = {"price": "5", "rate_per_second": 20, "burst": 40, "concurrency": 16, "monthly_quota": 1000, "reason": WHY, "effective_from": ""}
     shown = alice.post(address, form | {"step": "preview"}).content.decode()
-    assert "Loan origination" in shown and "2 calls in 30 days" in shown and not ScheduledChange.objects.exists()
+    assert "Loan origination" in shown and "2 calls in 30 days: 0.01\u00a0USD instead of 0.01\u00a0USD" in shown and not ScheduledChange.objects.exists()
     assert alice.post(address, form | {"step": "propose"}).status_code == 302
     change = ScheduledChange.objects.get()
     bob = Client()
