@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import affected, keys, revocations, terms
-from consumption.models import ApiKey, Application, LeakReport, Plan, Subscription
+from consumption.models import ApiKey, Application, LeakReport, Plan, ScheduledChange, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
     can_create_application,
@@ -84,6 +84,8 @@ def _change_plan(by, plan, choices):
         raise RuleError(
             f"{plan} is always on, and its subscribers rely on it.", field="is_always_on", remedy="Offer another plan that is not."
         )
+    if facts.get("is_offered") and not plan.is_offered and plan.changes.open().filter(kind=ScheduledChange.Kind.WITHDRAWAL).exists():
+        raise RuleError(f"The end of {plan} is announced.", field="is_offered", remedy="Take that change back first.")
     for name, value in facts.items():
         setattr(plan, name, value)
     plan.save(update_fields=list(facts))

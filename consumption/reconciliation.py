@@ -5,7 +5,7 @@ left out on all sides and told.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -109,7 +109,7 @@ class Reconciliation:
 def reconciliation(months: int = MONTHS) -> Reconciliation:
     """The Reconciliation of this month and the `months` - 1 before it."""
     since = _months_ago(months - 1)
-    waiting = StaleHour.objects.filter(hour__date__gte=since).count()
+    waiting = StaleHour.objects.filter(hour__gte=datetime(since.year, since.month, 1, tzinfo=UTC)).count()
     with connection.cursor() as cursor:
         cursor.execute(COUNT, {"since": f"{since} 00:00+00"})
         return Reconciliation(since, [_line(*row) for row in cursor.fetchall()], waiting)

@@ -184,6 +184,8 @@ def test_a_plan_that_ends_takes_nobody_new_and_keeps_who_has_it_until_the_notice
     assert held.state == "active" and held.keys.live().count() == 1
     with pytest.raises(RuleError, match="no longer offered"):
         cast.subscription(held.pinned_version, app=cast.application(name="Late one"))
+    with pytest.raises(RuleError, match="announced"):
+        cast.plan(held.model, name="Standard", is_offered=True)
     assert "the Standard plan of Income verification ends" in told(cast.maya())[0].title
     pass_time(change)
     changes.begin_what_is_due()
