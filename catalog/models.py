@@ -279,6 +279,8 @@ class ModelVersion(models.Model):
 
     class Meta:
         ordering = ["model", "-major", "-minor", "-patch", "-candidate"]
+        # What sweeps look for: a few at any time, however many have ended.
+        indexes = [models.Index(fields=["state"], condition=Q(state__in=["submitted", "checking", "approved"]), name="version_under_way")]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
             models.CheckConstraint(

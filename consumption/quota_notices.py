@@ -9,7 +9,7 @@ from marketplace.accounts.models import User
 from marketplace.notices.actions import settle, tell
 from marketplace.notices.models import Notice
 
-MOST = 80  # percent: at an even pace six days before the month ends, time to ask for a larger plan
+MOST = QuotaPeriod.NEARLY_USED_PERCENT  # at an even pace six days before the month ends, time to ask for a larger plan
 
 
 def tell_of_quotas():
@@ -22,8 +22,9 @@ def tell_of_quotas():
 
 
 def _nearly_used():
+    """By the quota that was last asked for, which has an index, then by the plan's own."""
     quota = F("subscription__plan__monthly_quota")
-    running = QuotaPeriod.objects.filter(period_start=period_start(timezone.now()), subscription__state=Subscription.State.ACTIVE)
+    running = QuotaPeriod.objects.nearly_used().filter(period_start=period_start(timezone.now()), subscription__state=Subscription.State.ACTIVE)
     return running.annotate(hundredfold=F("used") * 100).filter(hundredfold__gte=quota * MOST).select_related(
         "subscription__application__team", "subscription__model__owner_team", "subscription__plan"
     )

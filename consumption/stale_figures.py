@@ -19,9 +19,9 @@ KINDS = ("service", "usage")
 HAVE_FIGURES = Q(calls_30d__gt=0) | Q(consumer_teams__gt=0) | Q(measured_p95_ms__isnull=False) | Q(measured_availability__isnull=False)
 # Marks of hours that are just being written stay for the next time.
 TAKE = """
-DELETE FROM consumption_stalefigures WHERE id IN (
-  SELECT id FROM consumption_stalefigures WHERE figures = %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-) RETURNING model_id
+DELETE FROM consumption_stalefigures WHERE id = ANY(ARRAY(
+  SELECT id FROM consumption_stalefigures WHERE figures = %s ORDER BY model_id LIMIT %s FOR UPDATE SKIP LOCKED
+)) RETURNING model_id
 """
 
 

@@ -306,7 +306,7 @@ def first_end(version: ModelVersion) -> date:
 def publish_what_is_ready() -> int:
     """The sweep: approved versions that hosting has brought up become published. Returns how many."""
     system = User.objects.system("publisher")
-    ready = [version for version in ModelVersion.objects.filter(state=STATE.APPROVED) if is_hosted(version)]
+    ready = list(ModelVersion.objects.filter(state=STATE.APPROVED, upstream__is_ready=True))
     for version in ready:
         try:
             publish(system, version)

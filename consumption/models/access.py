@@ -116,6 +116,7 @@ class Plan(Terms):
 
     class Meta:
         ordering = ["price_micros_per_1000", "monthly_quota"]
+        indexes = [models.Index(fields=["model"], condition=Q(is_always_on=True), name="plan_always_on")]
         constraints = [
             models.UniqueConstraint(fields=["model", "slug"], name="plan_once_a_model"),
             models.CheckConstraint(

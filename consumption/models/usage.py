@@ -139,6 +139,12 @@ class RefusedHour(models.Model):
         constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
 
 
+class QuotaPeriodSet(models.QuerySet):
+    def nearly_used(self):
+        """Periods of which most is used; also those of plans without a quota, which only count."""
+        return self.filter(used__gte=F("quota") * QuotaPeriod.NEARLY_USED_PERCENT / 100)
+
+
 class QuotaPeriod(models.Model):
     """One subscription's quota in one calendar month: what gateways have leased never passes the quota.
 
@@ -152,7 +158,12 @@ class QuotaPeriod(models.Model):
     leased = models.BigIntegerField(default=0)
     used = models.BigIntegerField(default=0, help_text="Settled from events. Writer: metering")
 
+    NEARLY_USED_PERCENT = 80  # at an even pace six days before the month ends
+
+    objects = QuotaPeriodSet.as_manager()
+
     class Meta:
+        indexes = [models.Index(fields=["period_start"], condition=Q(used__gte=F("quota") * 80 / 100), name="quota_nearly_used")]
         constraints = [
             models.UniqueConstraint(fields=["subscription", "period_start"], name="quota_once_a_period"),
             models.CheckConstraint(condition=Q(leased__lte=F("quota")), name="quota_never_overrun"),
@@ -197,7 +208,7 @@ class StaleFigures(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["model", "figures"], name="stale_figures_once")]
+        constraints = [models.UniqueConstraint(fields=["figures", "model"], name="stale_figures_once")]
 
 
 class FiguresDay(models.Model):

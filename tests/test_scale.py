@@ -1,0 +1,109 @@
+"""Issue 8, line 8: what the clock starts does the same work, however much exists that did not change."""
+
+from contextlib import contextmanager
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+
+from bench import scale_data
+from catalog.models import RegisteredModel
+from consumption import metering
+from consumption.models import FiguresDay, StaleFigures, UsageHour
+from hosting import measured, watch
+
+pytestmark = pytest.mark.django_db
+SMALL, LARGE = 150, 450
+ENGINE = ("hosting.reconcile",)  # asks the engine: tests/hosting/test_reconcile.py
+# Rows that indexes and tables gave in this transaction; of a table without a fitting index it is all of them.
+READ = "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables"
+
+
+class Work:
+    """What a piece of code asked of Postgres: statements, rows that came back or were written, rows that Postgres looked at."""
+
+    def __init__(self):
+        self.statements = self.rows = self.read = 0
+
+    def __call__(self, execute, statement, parameters, many, context):
+        found = execute(statement, parameters, many, context)
+        self.statements += 1
+        self.rows += max(context["cursor"].rowcount, 0)
+        return found
+
+    def more_than(self, other):
+        """What is more than the same at another size; what really runs in the engine is looked at, a few rows here."""
+        both = {name: (getattr(other, name), getattr(self, name)) for name in ("statements", "rows", "read")}
+        return {name: pair for name, pair in both.items() if pair[1] > 1.2 * pair[0] + 30}
+
+
+@contextmanager
+def working():
+    work, before = Work(), _read()
+    with connection.execute_wrapper(work):
+        yield work
+    work.read = _read() - before
+
+
+def _read():
+    with connection.cursor() as cursor:
+        cursor.execute(READ)
+        return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def company(listings):
+    """So many listings, most of their versions retired; the same keys and usage at any size. Gone afterwards."""
+    with transaction.atomic():
+        scale_data.make(listings, teams=10, keys=60, hours=600)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # tables are small here; where there is an index it would be used
+        yield
+        transaction.set_rollback(True)
+
+
+def tasks():
+    current_app.autodiscover_tasks(force=True)
+    names = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} - set(ENGINE)
+    return {name: current_app.tasks[name] for name in sorted(names)}
+
+
+def at_rest(listings):
+    """{name: Work} of every task and of the operations page, when they ran before and nothing has changed."""
+    found = {}
+    with company(listings):
+        for name, run in (*tasks().items(), ("operations", watch.overview)):
+            run()
+            with working() as found[name]:
+                run()
+    return found
+
+
+def test_no_task_does_more_because_more_exists():
+    small, large = at_rest(SMALL), at_rest(LARGE)
+    grown = {name: more for name in small if (more := large[name].more_than(small[name]))}
+    grown.get("operations", {}).pop("read", None)  # it counts the fleet by state
+
+    assert not any(grown.values()), "what grew: (at the small size, at the large one)"
+
+
+def test_figures_are_written_for_models_that_were_called_and_for_no_other():
+    """A change of an hour marks its model; the others are not even read. With a new day all that have figures are written once."""
+    with company(SMALL):
+        UsageHour.objects.update(p95_us=2)
+        metering.project()
+        measured.project()
+        hour = UsageHour.objects.select_related("subscription").first()
+        model = RegisteredModel.objects.get(pk=hour.subscription.model_id)
+        before = model.calls_30d
+        UsageHour.objects.filter(pk=hour.pk).update(p95_us=1)
+        assert set(StaleFigures.objects.values_list("model", "figures")) == {(model.pk, "usage"), (model.pk, "service")}
+        with working() as work:
+            metering.project()
+        assert work.rows < 100 and not StaleFigures.objects.filter(figures="usage").exists()
+        RegisteredModel.objects.filter(pk=model.pk).update(calls_30d=before + 1)
+        FiguresDay.objects.all().delete()
+        metering.project()
+        model.refresh_from_db()
+        assert model.calls_30d == before
