@@ -58,15 +58,20 @@ def open_graph(graph, signature, memory_mb):
 
 
 def _session(graph, memory_mb):
+    try:
+        return open_session(graph)
+    except Exception as wrong:  # onnxruntime raises many kinds
+        raise because(wrong, memory_mb, "The graph", "ONNX Runtime cannot load the graph") from None
+
+
+def open_session(graph):
+    """An InferenceSession for the bytes of a graph, as a replica has it. Raises what ONNX Runtime raises."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4  # what it says is raised too
-    try:
-        with locales.provided(graph):
-            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as wrong:  # onnxruntime raises many kinds
-        raise because(wrong, memory_mb, "The graph", "ONNX Runtime cannot load the graph") from None
+    with locales.provided(graph):
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def because(wrong, memory_mb, what, otherwise, when_run=False):

@@ -108,6 +108,7 @@ class _Reader:
         self.model, self.name, self.companions = model, name, companions
         self.producer = producers.producer_of(model)
         self.problems, self.changes, self.merged, self.labels = [], [], [], {}
+        self.doubts = []  # what the checker infers to be wrong, unless ONNX Runtime infers otherwise
 
     def read(self):
         metadata = {_text(item.key): _text(item.value) for item in self.model.metadata_props}
@@ -205,20 +206,21 @@ class _Reader:
                 return  # it complains of the same operator
             message = f"{printable(self.name)} is not a valid ONNX model: {reason}"
             remedy = "Run `onnx.checker.check_model(model, full_check=True)` where you export it."
-            self.problems.append(Problem(message, "invalid-onnx", remedy))
+            unsure = isinstance(error, onnx.shape_inference.InferenceError)
+            (self.doubts if unsure else self.problems).append(Problem(message, "invalid-onnx", remedy))
 
     def _try(self, inputs):
         """Loads the graph in the engine's own ONNX Runtime, and frees a batch that is fixed."""
         fixed = [(tensor, size) for tensor, size in inputs if size is not None]
         if self.problems:
-            self.problems += [_fixed_batch(self.producer, inputs, fixed, "")] if fixed else []
+            self.problems += self.doubts + ([_fixed_batch(self.producer, inputs, fixed, "")] if fixed else [])
             return
         from . import runtime  # it is not needed to say no
 
         try:
             loaded = runtime.session(self.model.SerializeToString())
         except runtime.CannotRun as wrong:
-            self.problems.append(_cannot_run(self.name, self.producer, self.model, str(wrong)))
+            self.problems += self.doubts or [_cannot_run(self.name, self.producer, self.model, wrong)]
             return
         if fixed:
             trial = runtime.free_batch(self.model, loaded)
@@ -251,11 +253,11 @@ def _checkable(model):
             del model.opset_import[-1]
 
 
-def _cannot_run(name, producer, model, reason):
+def _cannot_run(name, producer, model, wrong):
     """The problem of a graph that the engine's ONNX Runtime does not load."""
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    remedy = producers.older(producer, opset - 1) if opset > limits.ONNX_OPSET_COMMON else "Export the model with other operators."
-    return Problem(f"ONNX Runtime cannot load {printable(name)}: {reason}", "engine", remedy)
+    older = producers.older(producer, opset - 1) if opset > limits.ONNX_OPSET_COMMON else "Export the model with other operators."
+    return Problem(f"ONNX Runtime cannot load {printable(name)}: {wrong}.", "engine", wrong.remedy or older)
 
 
 def _fixed_batch(producer, inputs, fixed, reason):

@@ -99,7 +99,9 @@ def free_batch(producer, tensors):
         return _initial_types(producer, tensors)
     if producer.id == "tf2onnx":
         specs = ", ".join(f"tf.TensorSpec({_tf_shape(tensor)}, tf.{_tf_type(tensor)}, name={tensor.name!r})" for tensor in tensors)
-        return f"Convert it with a free batch: `tf2onnx.convert.from_keras(model, input_signature=[{specs}], output_path='model.onnx')`."
+        call = "lambda x: model(x)" if len(tensors) == 1 else "lambda *x: model(list(x))"
+        line = f"tf2onnx.convert.from_function(tf.function({call}), input_signature=[{specs}], output_path='model.onnx')"
+        return f"Convert it with a free batch: `{line}`."
     if producer.id == "keras":
         shape = tuple(None if size == -1 else size for size in tensors[0].shape[1:])
         return f"Build it without a batch size, `keras.Input({shape!r})`, and export it again: `model.export('model.onnx', format='onnx')`."

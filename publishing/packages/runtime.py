@@ -1,6 +1,6 @@
 """ONNX Runtime inside the limited child: does it load the graph, and does a batch that was fixed come free?
 
-The options are those of the server class (hosting.model_server.loader): what loads here loads there.
+A graph is opened by the code of a replica (hosting.model_server.session): what loads here loads there.
 """
 
 import math
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import numpy_helper
 
-from hosting.model_server import locales, runtime_words
+from hosting.model_server import runtime_words
+from hosting.model_server.session import open_session
 
 from . import limits
 
@@ -29,7 +29,11 @@ STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # inputs that hold the stat
 
 
 class CannotRun(Exception):
-    """What ONNX Runtime says about a graph, its useful part first."""
+    """What ONNX Runtime says about a graph, its useful part first, and what to do about it, or ""."""
+
+    def __init__(self, wrong, when_run=False):
+        said, self.remedy = runtime_words.in_words(wrong, when_run)
+        super().__init__(said)
 
 
 @dataclass(frozen=True)
@@ -41,24 +45,13 @@ class Trial:
 
 
 def session(graph):
-    """An InferenceSession for the bytes of a graph. Raises CannotRun, MemoryError."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
+    """An InferenceSession for the bytes of a graph, by the code of a replica. Raises CannotRun, MemoryError."""
     try:
-        with locales.provided(graph):
-            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return open_session(graph)
     except Exception as wrong:  # onnxruntime raises many kinds
-        raise CannotRun(useful(wrong)) from None
-
-
-def useful(wrong):
-    """What ONNX Runtime says is wrong, in the words that the trial of the whole package uses too, with what to do about it."""
-    if isinstance(wrong, CannotRun):
-        return str(wrong)
-    said, remedy = runtime_words.in_words(wrong)
-    return f"{said.rstrip('.')}. {remedy}".strip() if remedy else said
+        if runtime_words.is_lack_of_memory(wrong):
+            raise MemoryError from wrong
+        raise CannotRun(wrong) from None
 
 
 def free_batch(model, loaded):
@@ -95,7 +88,7 @@ def _expected(loaded, size):
                 return chunks, [loaded.run(None, chunk) for chunk in chunks]
             except Exception as error:  # another size or other values may fit
                 wrong = error
-    raise CannotRun(useful(wrong))
+    raise CannotRun(wrong, when_run=True)
 
 
 def _feeds(loaded, size, free, values, random):
@@ -157,7 +150,7 @@ def _run(loaded, feeds):
     try:
         return loaded.run(None, feeds)
     except Exception as wrong:  # onnxruntime raises many kinds
-        raise CannotRun(useful(wrong)) from None
+        raise CannotRun(wrong, when_run=True) from None
 
 
 def _is_near(expected, found):

@@ -28,6 +28,9 @@ AMOUNT = (TABLE @ np.array([1.0, -2.0, 0.5, 3.0])).astype(np.float32)
 WORDS = np.array(["low", "middle", "high"])[THREE]
 
 
+ENVIRONMENT = {"tf2onnx": "tensorflow", "mlflow2": "mlflow2"}
+
+
 def maker(tool):
     """Registers a function(folder) → facts under its name and the tool it needs."""
 
@@ -111,13 +114,6 @@ def sk_boosting(folder):
     from sklearn.ensemble import GradientBoostingClassifier
 
     return sk(folder, GradientBoostingClassifier(n_estimators=8), TWO)
-
-
-@maker("skl2onnx")
-def sk_hist_boosting(folder):
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return sk(folder, HistGradientBoostingClassifier(max_iter=8), TWO)
 
 
 @maker("skl2onnx")
@@ -651,16 +647,6 @@ def onnx_external(folder):
     return facts(zipped(folder, folder / "model"), {"x": rows}, "model/model.onnx")
 
 
-@maker("hummingbird")
-def hummingbird_forest(folder):
-    from hummingbird.ml import convert
-    from sklearn.ensemble import RandomForestClassifier
-
-    made = convert(RandomForestClassifier(4, max_depth=3).fit(TABLE, TWO), "onnx", TABLE[:1])
-    (folder / "model.onnx").write_bytes(made.model.SerializeToString())
-    return facts("model.onnx", {made.model.graph.input[0].name: ROWS})
-
-
 # -- MLflow ---------------------------------------------------------------------------------------------------------
 
 
@@ -718,6 +704,21 @@ def mlflow_one_file(folder):
     return mlflow_saved(folder, sk_onnx(), {"X": ROWS}, save_as_external_data=False)
 
 
+@maker("mlflow2")
+def mlflow2_sklearn(folder):
+    return mlflow_saved(folder, sk_onnx(), {"X": ROWS})
+
+
+@maker("mlflow2")
+def mlflow2_signed(folder):
+    return mlflow_signed(folder)
+
+
+@maker("mlflow2")
+def mlflow2_big_weights(folder):
+    return mlflow_big_weights(folder)
+
+
 # -- TensorFlow and Keras -------------------------------------------------------------------------------------------
 
 
@@ -725,7 +726,9 @@ def keras_dense():
     import keras
 
     keras.utils.set_random_seed(5)
-    return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax", name="y")])
+    model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax", name="y")])
+    model(ROWS)  # Keras exports what has been called
+    return model
 
 
 @maker("tf2onnx")
@@ -772,7 +775,9 @@ def tf_images(folder):
 
     keras.utils.set_random_seed(6)
     layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
-    keras.Sequential(layers).export(str(folder / "model.onnx"), format="onnx", verbose=False)
+    model = keras.Sequential(layers)
+    model(IMAGES.transpose(0, 2, 3, 1))
+    model.export(str(folder / "model.onnx"), format="onnx", verbose=False)
     name = onnx.load(folder / "model.onnx").graph.input[0].name
     return facts("model.onnx", {name: IMAGES.transpose(0, 2, 3, 1).copy()})
 

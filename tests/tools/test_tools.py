@@ -1,0 +1,65 @@
+"""Files made by the field's tools, by their defaults, end callable with answers equal to ONNX Runtime (issue 9, done when 4)."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.tools import environments, serving
+
+pytestmark = pytest.mark.slow
+MAKERS = Path(__file__).with_name("makers.py")
+
+
+def makers():
+    """name → tool of each file, without importing any tool."""
+    spec = importlib.util.spec_from_file_location("makers", MAKERS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: tool for name, (tool, _) in module.MAKERS.items()}
+
+
+TOOLS = makers()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """environment → folder with all its files; made on first use, once."""
+    folders = {}
+
+    def of(environment):
+        if environment not in folders:
+            folders[environment] = tmp_path_factory.mktemp(environment)
+            names = [name for name, tool in TOOLS.items() if environments.environment_of(tool) == environment]
+            environments.run(environment, MAKERS, folders[environment], *names, folder=folders[environment])
+        return folders[environment]
+
+    return of
+
+
+def test_there_are_sixty_files():
+    assert len(TOOLS) >= 60
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(made, tmp_path, monkeypatch, name):
+    environment = environments.environment_of(TOOLS[name])
+    if not environments.python_of(environment):
+        pytest.skip(f"the tools' environment {environment} is not installed: python -m tests.tools.environments")
+    monkeypatch.setenv("REPLICA_LIMIT_MEMORY", "0")
+    folder = made(environment) / name
+    failed = folder / "failed.txt"
+    assert not failed.exists(), failed.read_text()[-2000:]
+    facts = json.loads((folder / "facts.json").read_text())
+    feeds = {key: as_sent(array) for key, array in np.load(folder / "inputs.npz").items()}
+    found, app = serving.served(folder / facts["upload"], tmp_path)
+    status, answer = serving.call(app, serving.request_of(found.signature, feeds))
+    assert status == 200, answer
+    assert serving.differences(found, answer, serving.expected(folder / facts["onnx"], feeds, facts["batch"])) == []
+    assert bool(found.changes) == bool(found.original)
+
+
+def as_sent(array):
+    return array.astype(object) if array.dtype.kind == "U" else array
