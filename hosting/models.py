@@ -83,7 +83,7 @@ class Deployment(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
-    waits_for_slot = models.BooleanField(default=False, help_text="It ran, the engine lost it, and others start first")
+    waits_for_slot = models.BooleanField(default=False, help_text="It ran and is to run again, and others start first")
     awake_because = models.CharField(max_length=10, choices=AwakeReason, blank=True, help_text="Writer: hosting.sleep")
     cold_start_s = models.FloatField(null=True, help_text="Seconds of the quickest of its last starts, as measured")
 

@@ -227,8 +227,10 @@ def _wanted(rows, seen):
     for row in candidates:
         if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO):
             has.append(row)
-        else:
+        if row.app_name not in seen and row.state not in (S.STARTING, S.SCALED_TO_ZERO) or _is_to_wake(row):
             waiting[row.pk] = row
+        elif row.state == S.SCALED_TO_ZERO and row.waits_for_slot:
+            Deployment.objects.filter(pk=row.pk).update(waits_for_slot=False)  # it may sleep on after all
     if not waiting:
         return has
     starting = [row for row in has if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())]
@@ -240,24 +242,35 @@ def _wanted(rows, seen):
     return has + started
 
 
+def _is_to_wake(row):
+    """It sleeps, and is to stay awake from now on. Twenty such at once would be twenty starts at once."""
+    return row.state == S.SCALED_TO_ZERO and sleep.promised_minimum(row) > 0
+
+
 def _takes_its_slot(row):
     """True unless somebody's verb was first."""
     try:
         if row.state == S.PENDING:
             _begin(row)
             return True
-        Deployment.objects.filter(pk=row.pk).update(started_at=timezone.now(), waits_for_slot=False)
-        _lost(row)
+        row.started_at, row.waits_for_slot = timezone.now(), False
+        Deployment.objects.filter(pk=row.pk).update(started_at=row.started_at, waits_for_slot=False)
+        if row.state == S.SCALED_TO_ZERO:
+            _move(row, S.RESTARTING)  # the gateway goes on sending calls, which wait for it
+        else:
+            _lost(row)
         return True
     except StaleState:
         return False
 
 
 def _queue_up(row):
-    """The engine lost it, and others start first. What never ran just stays pending."""
+    """Others start first. What never ran just stays pending, and what sleeps goes on sleeping."""
     if row.state in UP and not row.waits_for_slot:
+        row.waits_for_slot = True
         Deployment.objects.filter(pk=row.pk).update(waits_for_slot=True)
-        _lost(row)
+        if row.state != S.SCALED_TO_ZERO:
+            _lost(row)
 
 
 def _lost(row):
@@ -337,7 +350,7 @@ def _state_of(deployment, app):
 
 
 def _begin(deployment):
-    _move(deployment, S.STARTING, started_at=timezone.now(), reason="")
+    _move(deployment, S.STARTING, started_at=timezone.now(), waits_for_slot=False, reason="")
 
 
 def _ready(deployment, spec, engine):

@@ -23,7 +23,14 @@ START_GUESS_S = 10.0  # of a version that was never measured
 
 
 def minimum(deployment):
-    """How many replicas run at least."""
+    """How many replicas run at least; none yet while one that is to stay awake from now on waits for its slot."""
+    if deployment.state == DeploymentState.SCALED_TO_ZERO and deployment.waits_for_slot:
+        return 0
+    return promised_minimum(deployment)
+
+
+def promised_minimum(deployment):
+    """How many replicas its team and its consumers rely on."""
     return max(deployment.min_replicas, 1 if deployment.awake_because or not settings.SLEEP_AFTER_S else 0)
 
 

@@ -1,7 +1,7 @@
 """Which versions start next: as many at once as the engine has processors, the most used first.
 
 A start keeps one processor busy for seconds; eighteen at once on two processors are all late together. Versions that have a
-replica, or sleep, need no slot. A start gives its slot back after HOLDS_A_SLOT, so that one that hangs stops nobody; its own
+replica, or sleep, need no slot; one that slept and is to stay awake from now on does. A start gives its slot back after HOLDS_A_SLOT, so that one that hangs stops nobody; its own
 deadline is the reconciler's. See docs/hosting.md, "The start queue".
 """
 
@@ -15,7 +15,7 @@ from consumption.models import Subscription
 from hosting.models import Deployment, DeploymentState
 
 HOLDS_A_SLOT = timedelta(minutes=2)
-WAITING = Q(state=DeploymentState.PENDING) | Q(state=DeploymentState.RESTARTING, waits_for_slot=True)
+WAITING = Q(state=DeploymentState.PENDING) | Q(state__in=(DeploymentState.RESTARTING, DeploymentState.SCALED_TO_ZERO), waits_for_slot=True)
 
 
 def by_use(deployments):

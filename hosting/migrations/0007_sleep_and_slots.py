@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "deployment",
             "waits_for_slot",
-            models.BooleanField(default=False, help_text="It ran, the engine lost it, and others start first"),
+            models.BooleanField(default=False, help_text="It ran and is to run again, and others start first"),
         ),
         migrations.AddField(
             "deployment",

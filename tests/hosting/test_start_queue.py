@@ -107,6 +107,24 @@ def test_what_slept_needs_no_slot_when_the_engine_comes_back(engine):
     assert Deployment.objects.filter(state=S.SCALED_TO_ZERO).count() == 3
 
 
+def test_sleepers_that_are_to_stay_awake_wake_one_after_the_other(engine):
+    """Their usage was counted, or their teams say so: all of them at once would be a cold start of everything."""
+    sleepers = [rows.deployment(f"Sleeper {number}", state=S.SCALED_TO_ZERO, calls=number) for number in range(3)]
+    for one in sleepers:
+        engine.run(one.app_name, [], target=0)
+    reconcile(engine)
+    Deployment.objects.update(min_replicas=1)
+    for awake in range(1, 4):
+        reconcile(engine)
+        assert sum(spec.min_replicas for spec in engine.specs.values()) == awake
+        states = dict(Deployment.objects.values_list("app_name", "state"))
+        (waking,) = [name for name, state in states.items() if state == S.RESTARTING]
+        assert waking == sleepers[-awake].app_name, "the most used first"
+        engine.run(waking, [awake])
+        reconcile(engine)
+    assert set(Deployment.objects.values_list("state", "waits_for_slot")) == {(S.READY, False)}
+
+
 def test_a_saturated_machine_stops_the_clock_of_a_start_but_not_for_ever(engine):
     rows.version("Slow")
     reconcile(engine)
