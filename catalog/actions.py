@@ -12,6 +12,7 @@ from catalog.permissions import can_edit, can_register
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.lib import names
+from marketplace.lib.background import enqueue
 from marketplace.lib.errors import Invalid, RuleError
 from marketplace.lib.guard import require
 from marketplace.lib.limits import require_fields
@@ -109,6 +110,7 @@ def _change(by: User, model: RegisteredModel, action: str, fields: dict[str, Any
     if changed:
         _save_entry(model, [*changed, *NAME_KEYS] if "name" in changed else changed)
         record(by, action, model, fields=changed)
+        enqueue("catalog.find_neighbours", model.pk)
     return model
 
 
@@ -145,6 +147,7 @@ def list_model(by: User, model: RegisteredModel) -> RegisteredModel:
     if model.state == RegisteredModel.State.PUBLISHED:
         return model
     record(by, "model.list", model)
+    enqueue("catalog.find_neighbours", model.pk)
     return transition(model, RegisteredModel.State.PUBLISHED)
 
 

@@ -1,10 +1,9 @@
 """One filter set for the catalog's page and its API: what can be chosen, and how many there are of each."""
 
 import django_filters
-from django.db.models import Count
 from drf_spectacular.utils import extend_schema_field
 
-from catalog import search
+from catalog import counts, search
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit
 from marketplace.lib.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
@@ -15,7 +14,7 @@ TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
 def _any_of(path, kind, label):
     """Rows whose `path` is any of the given slugs of `kind`; in the schema they are plain strings."""
     choice = django_filters.ModelMultipleChoiceFilter(
-        field_name=f"{path}__slug", queryset=kind.objects.all(), to_field_name="slug", label=label
+        field_name=f"{path}__slug", queryset=kind.objects.all(), to_field_name="slug", label=label, distinct=False
     )
     return extend_schema_field(str)(choice)
 
@@ -28,8 +27,8 @@ class ModelFilter(FilterSet):
     capability = _any_of("capability", Capability, "Capability")
     type = _any_of("model_type", ModelType, "Model type")
     unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
-    tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")
-    state = django_filters.MultipleChoiceFilter(choices=RegisteredModel.State.choices, label="State")
+    tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier", distinct=False)
+    state = django_filters.MultipleChoiceFilter(choices=RegisteredModel.State.choices, label="State", distinct=False)
     sort = OrderFilter(
         fields=["name", "calls_30d", "created_at", "consumer_teams", "rating_mean"], label="Sort"
     )
@@ -63,18 +62,20 @@ class VersionFilter(FilterSet):
         fields = ["model", "number", "state", "kind", "tier"]
 
 
+# (title, parameter, column that is counted, vocabulary of what it names; a tier names itself)
 FACETS = [
-    ("Business domain", "domain", "domain__slug", "domain__name"),
-    ("Capability", "capability", "capability__slug", "capability__name"),
-    ("Model type", "type", "model_type__slug", "model_type__name"),
-    ("Business unit", "unit", "owner_team__business_unit__slug", "owner_team__business_unit__name"),
-    ("Risk tier", "tier", "risk_tier", "risk_tier"),
+    ("Business domain", "domain", "domain_id", Domain),
+    ("Capability", "capability", "capability_id", Capability),
+    ("Model type", "type", "model_type_id", ModelType),
+    ("Business unit", "unit", "owner_team__business_unit_id", BusinessUnit),
+    ("Risk tier", "tier", "risk_tier", None),
 ]
 
 
-def facets(models, found):
-    """The groups of filters with counts over `models`, as components/facet.html wants them: one query a group."""
-    return [_facet(models, found.data, *facet) for facet in FACETS]
+def facets(models, found, counted=None):
+    """The groups of filters as components/facet.html wants them. `counted`: the counts.Counts of `models`, when they are known."""
+    counted = counted or counts.of(models)
+    return [_facet(found.data, title, param, kind, counted.by[column]) for title, param, column, kind in FACETS]
 
 
 def chips(found, data):
@@ -87,18 +88,12 @@ def chips(found, data):
     ]
 
 
-def _facet(models, data, title, param, value_field, label_field):
-    rows = models.exclude(**{value_field: ""}).order_by(label_field).values(value_field, label_field)
+def _facet(data, title, param, kind, numbers):
     chosen = data.getlist(param) if hasattr(data, "getlist") else []
-    options = [
-        {
-            "value": row[value_field],
-            "label": row[label_field].capitalize() if param == "tier" else row[label_field],
-            "count": row["count"],
-            "selected": row[value_field] in chosen,
-        }
-        for row in rows.annotate(count=Count("pk", distinct=True))
-    ]
+    rows = [(term.slug, term.name, numbers[term.pk]) for term in kind.objects.filter(pk__in=list(numbers))] if kind else [
+        (tier, label, numbers[tier]) for tier, label in TIERS if tier in numbers
+    ]  # fmt: skip
+    options = [{"value": value, "label": label, "count": count, "selected": value in chosen} for value, label, count in rows]
     return {"title": title, "param": param, "options": options}
 
 

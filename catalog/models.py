@@ -1,6 +1,8 @@
 """NOUNS: what exists and whose it is."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Cast
@@ -17,6 +19,11 @@ SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk
 # Of consumption's subscriptions: who has one sees the model until it ends, whatever becomes of its visibility.
 IN_USE = ("pending", "active", "paused")
 REVIEWS = ("evaluator", "fairness_reviewer", "security_reviewer", "legal_reviewer")
+
+
+def sees_everything(user):
+    """Does the person oversee the whole catalog?"""
+    return user.has_role(*SEES_EVERYTHING)
 
 
 class Term(models.Model):
@@ -54,23 +61,27 @@ class RegisteredModelSet(models.QuerySet):
         """What the person may know to exist (reliability.md §2.3). The one rule of reading."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        if user.has_role(*SEES_EVERYTHING):
+        if sees_everything(user):
             return self
         teams = user.teams()
-        drafts = Q(state=RegisteredModel.State.DRAFT)
-        mine = Q(owner_team__in=teams)
-        open_to_me = ~drafts & (
+        named_units = self.model.visible_units.through.objects.filter(businessunit__teams__in=teams)
+        named_teams = self.model.visible_teams.through.objects.filter(team__in=teams)
+        open_to_me = ~Q(state=RegisteredModel.State.DRAFT) & (
             Q(visibility=RegisteredModel.Visibility.ENTERPRISE)
-            | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, visible_units__teams__in=teams)
-            | Q(visibility=RegisteredModel.Visibility.RESTRICTED, visible_teams__in=teams)
+            | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, pk__in=named_units.values("registeredmodel"))
+            | Q(visibility=RegisteredModel.Visibility.RESTRICTED, pk__in=named_teams.values("registeredmodel"))
         )
-        used = self.model.objects.filter(subscriptions__state__in=IN_USE, subscriptions__application__team__in=teams)
-        in_use = ~drafts & Q(pk__in=used.values("pk"))
-        under_review = Q(versions__state__in=ModelVersion.UNDER_REVIEW) if user.has_role(*REVIEWS) else Q(pk=None)
-        return self.filter(pk__in=self.model.objects.filter(mine | open_to_me | in_use | under_review).values("pk"))
+        seen = Q(owner_team__in=teams) | open_to_me
+        if user.has_role(*REVIEWS):
+            seen |= Q(pk__in=ModelVersion.objects.filter(state__in=ModelVersion.UNDER_REVIEW).values("model"))
+        return self.filter(seen)
 
     def published(self):
         return self.filter(state=RegisteredModel.State.PUBLISHED)
+
+    def not_open(self):
+        """Published, but not for everybody in the company."""
+        return self.published().exclude(visibility=RegisteredModel.Visibility.ENTERPRISE)
 
     def called_like(self, name):
         """Those that people would take for one called `name` (docs/names.md)."""
@@ -91,6 +102,15 @@ class ModelState(models.TextChoices):
     DRAFT = "draft", "Draft"
     PUBLISHED = "published", "Published"
     ARCHIVED = "archived", "Archived"
+
+
+LIST_ORDERS = {
+    "name": [F("name")],
+    "calls": [F("calls_30d").desc()],
+    "consumers": [F("consumer_teams").desc(), F("calls_30d").desc()],
+    "age": [F("created_at").desc()],
+    "publication": [F("last_published_at").desc(nulls_last=True)],
+}
 
 
 class RegisteredModel(models.Model):
@@ -133,6 +153,8 @@ class RegisteredModel(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
+    last_published_at = models.DateTimeField(null=True, editable=False, help_text="Of its newest version. Writer: the database's trigger")
+
     # Projections: refreshed by the app that owns the facts, so that the catalog sorts and filters without knowing it.
     risk_tier = models.CharField(max_length=12, blank=True, help_text="Highest of the live versions. Writer: governance")
     calls_30d = models.BigIntegerField(default=0, help_text="Writer: consumption")
@@ -157,6 +179,18 @@ class RegisteredModel(models.Model):
             models.UniqueConstraint(fields=["owner_team", "name_key"], name="model_name_once_in_team"),
             models.UniqueConstraint(fields=["owner_team", "name_shape"], name="model_name_alike_once_in_team"),
         ]
+        # One for each order of the lists, so that a page reads as many rows as it shows; one that counts and facets read alone.
+        indexes = [
+            *(models.Index(*order, "id", condition=Q(state="published"), name=f"models_by_{name}") for name, order in LIST_ORDERS.items()),
+            models.Index(
+                "owner_team", condition=Q(state="published"), name="models_counted",
+                include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
+            ),
+            models.Index(
+                "owner_team", condition=Q(state="published") & ~Q(visibility="enterprise"), name="models_not_open",
+                include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
+            ),
+        ]  # fmt: skip
 
     def __str__(self):
         return self.name
@@ -174,10 +208,42 @@ class RegisteredModel(models.Model):
         return self.stable_aliases[0].version if self.stable_aliases else None
 
 
+class SearchDocument(models.Model):
+    """What is found of a model by its words. Written by the database itself, with the row that it is about."""
+
+    model = models.OneToOneField(RegisteredModel, models.CASCADE, primary_key=True, related_name="search_document")
+    document = SearchVectorField()
+    written_at = models.DateTimeField(db_index=True)
+    is_neighbourhood_due = models.BooleanField(default=True, help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours")
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["document"], name="search_documents"),
+            models.Index("written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"),
+        ]
+
+    def __str__(self):
+        return f"Words of {self.model_id}"
+
+
+class Neighbour(models.Model):
+    """Another model that may do what this one does, with how alike they are. Kept by catalog.neighbours; who reads filters."""
+
+    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="neighbours")
+    other = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="neighbour_of")
+    score = models.FloatField(help_text="0..1, see search.likeness")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "other"], name="neighbour_once")]
+
+    def __str__(self):
+        return f"{self.other_id} is like {self.model_id}"
+
+
 class ModelVersionSet(models.QuerySet):
     def visible_to(self, user):
         """Live versions of visible models; all versions for the owners, reviewers and those who see everything."""
-        if user.is_authenticated and user.has_role(*SEES_EVERYTHING):
+        if user.is_authenticated and sees_everything(user):
             return self
         seen = self.filter(model__in=RegisteredModel.objects.visible_to(user))
         mine = Q(model__owner_team__in=user.teams()) if user.is_authenticated else Q(pk=None)

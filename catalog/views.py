@@ -3,12 +3,13 @@
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 
+from catalog import counts, neighbours
 from catalog.filters import ModelFilter, chips, facets
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.pages import model_frame, open_model
-from catalog.search import similar_to
 
 PAGE_SIZE = 12
+SIMILAR = 3
 # The card's fields that decide whether to read on; the whole card has its own tab (governance knows its schema).
 HIGHLIGHTS = [
     ("intended_use.summary", "Intended use"),
@@ -20,21 +21,31 @@ HIGHLIGHTS = [
 SORTS = [("", "Best match"), ("-calls_30d", "Most used"), ("name", "Name"), ("-created_at", "Newest")]
 
 
+class Listed(Paginator):
+    """The found models in pages. Without a filter there are as many as there are in all, which is known."""
+
+    def __init__(self, found, total):
+        super().__init__(found.qs.for_list(), PAGE_SIZE)
+        if found.is_valid() and not any(value for name, value in found.form.cleaned_data.items() if name != "sort"):
+            self.count = total
+
+
 def models(request):
     """The catalog: search, filters with counts, sort; everything is in the address."""
     everything = RegisteredModel.objects.visible_to(request.user).published()
     found = ModelFilter(request.GET, queryset=everything)
-    page = Paginator(found.qs.for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
+    counted = counts.seen_by(request.user)
+    page = Listed(found, counted.total).get_page(request.GET.get("page"))
     context = {
         "page_obj": page,
         "q": request.GET.get("q", ""),
         "corrected": found.corrected,
-        "facets": facets(everything, found),
+        "facets": facets(everything, found, counted),
         "chips": chips(found, found.data),
         "sorts": SORTS,
         "sort": found.data.get("sort", ""),
-        "teams": everything.values("owner_team").distinct().count(),
-        "total": everything.count(),
+        "teams": counted.teams,
+        "total": counted.total,
         "problems": found.sentences,
     }
     template = "catalog/_models.html" if request.htmx else "catalog/model_list.html"
@@ -47,8 +58,7 @@ def model(request, slug):
     context = model_frame(request, entry, "catalog:model")
     context["sections"] = _highlights(context["version"])
     context["sla"] = context["version"].sla if context["version"] else {}
-    neighbours = RegisteredModel.objects.visible_to(request.user).published().exclude(pk=entry.pk).for_list()
-    context["similar"] = [like for like, _ in similar_to(neighbours, entry.name, entry.summary, limit=3)]
+    context["similar"] = neighbours.of(RegisteredModel.objects.visible_to(request.user).published().for_list(), entry, limit=SIMILAR)
     return render(request, "catalog/overview.html", context)
 
 

@@ -4,6 +4,7 @@ A scope is a Q on roll-ups. What is grouped is grouped by identity; labels are f
 which terms is what was true when the calls were made (docs/money.md).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -14,15 +15,16 @@ from django.utils import timezone
 from consumption import measures
 from consumption.models import UsageDay, UsageHour
 from consumption.quota import period_start
+from marketplace.lib import names
 from marketplace.lib.query import chosen
 
-# What usage can be grouped by: (the column of its identity, the column that people read).
+# What usage can be grouped by: (the column of its identity, the column that people read, the column that tells two of one name apart).
 BY = {
-    "model": ("version__model_id", "version__model__name"),
-    "application": ("subscription__application_id", "subscription__application__name"),
-    "team": ("team_id", "team__name"),
-    "business_unit": ("business_unit_id", "business_unit__name"),
-    "version": ("version_id", "version__number"),
+    "model": ("version__model_id", "version__model__name", "version__model__owner_team__name"),
+    "application": ("subscription__application_id", "subscription__application__name", "subscription__application__team__name"),
+    "team": ("team_id", "team__name", "team__business_unit__name"),
+    "business_unit": ("business_unit_id", "business_unit__name", "business_unit__slug"),
+    "version": ("version_id", "version__number", "version__model__name"),
 }
 
 
@@ -96,12 +98,19 @@ def summary(scope, window):
 
 
 def by(scope, window, what):
-    """A row for each of BY[what], busiest first: [{"key", "label", counts, "units", "p95", "costs": {currency: Decimal}}]."""
-    identity, label = BY[what]
-    grouped = _rows(scope, window).values(currency=F("terms__plan__currency"), key=F(identity), label=F(label)).annotate(**measures.sums())
+    """A row for each of BY[what], busiest first: [{"key", "label", counts, "units", "p95", "costs": {currency: Decimal}}].
+
+    Where two rows have labels that people take for each other, the labels say whose they are.
+    """
+    identity, label, whose = BY[what]
+    columns = {"currency": F("terms__plan__currency"), "key": F(identity), "label": F(label), "whose": F(whose)}
     found = {}
-    for row in grouped.order_by():
+    for row in _rows(scope, window).values(**columns).annotate(**measures.sums()).order_by():
         _add(found.setdefault(row["key"], _nothing(row)), row)
+    alike = Counter(names.fold(row["label"]) for row in found.values())
+    for row in found.values():
+        whose = row.pop("whose")
+        row["label"] += f" · {whose}" if alike[names.fold(row["label"])] > 1 else ""
     return sorted(found.values(), key=lambda row: (-row["calls"], row["label"], row["key"]))
 
 
@@ -127,7 +136,7 @@ def _rows(scope, window):
 
 
 def _nothing(row):
-    return {"key": row["key"], "label": row["label"], "p95": None, "costs": {}, **dict.fromkeys((*measures.COUNTS, "units"), 0)}
+    return {"key": row["key"], "label": row["label"], "whose": row["whose"], "p95": None, "costs": {}, **dict.fromkeys((*measures.COUNTS, "units"), 0)}
 
 
 def _add(total, row):

@@ -276,6 +276,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
+    "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
     "hosting-reconcile": {"task": "hosting.reconcile", "schedule": 3, "args": [True], "options": {"expires": 3}},
     "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},

@@ -8,13 +8,14 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models import Max
+from django.db.models import F
 from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from redis import RedisError
 
+from catalog import counts
 from catalog.models import RegisteredModel
 from consumption.models import Subscription
 from governance.models import Review
@@ -50,14 +51,15 @@ def home(request):
     """Search first; then what is mine, what fits my team, what others use, what is new."""
     models = RegisteredModel.objects.visible_to(request.user).published()
     held = Subscription.objects.held_by(request.user)
+    counted = counts.seen_by(request.user)
     context = {
-        "counts": {"models": models.count(), "teams": models.values("owner_team").distinct().count()},
+        "counts": {"models": counted.total, "teams": counted.teams},
         "for_you": _for_you(request.user, models, held),
-        "popular": models.for_list().order_by("-consumer_teams", "-calls_30d")[:SHOWN],
-        "recent": models.for_list().annotate(newest=Max("versions__published_at")).order_by("-newest")[:SHOWN],
+        "popular": models.for_list().order_by("-consumer_teams", "-calls_30d", "id")[:SHOWN],
+        "recent": models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")[:SHOWN],
         "continuing": held.open().for_list()[:SHOWN],
         "notices": Notice.objects.filter(recipient=request.user, read_at=None)[:SHOWN],
-        "story": insights.story(),
+        "story": insights.story(request.user),
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)
@@ -159,7 +161,7 @@ def _typed(request):
 
 def _for_you(user, models, held):
     """Models of the domains that the person's teams already use, not yet theirs: [(model, why)]."""
-    domains = set(held.values_list("model__domain__name", flat=True))
+    domains = set(held.values_list("model__domain", flat=True))
     mine = held.open().values("model")
-    fitting = models.for_list().filter(domain__name__in=domains).exclude(pk__in=mine).exclude(owner_team__in=user.teams())
-    return [(model, f"Your teams use other {model.domain} models.") for model in fitting.order_by("-calls_30d")[:2]]
+    fitting = models.for_list().filter(domain__in=domains).exclude(pk__in=mine).exclude(owner_team__in=user.teams())
+    return [(model, f"Your teams use other {model.domain} models.") for model in fitting.order_by("-calls_30d", "id")[:2]]

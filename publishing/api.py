@@ -70,7 +70,7 @@ class Columns(serializers.Serializer):
     """What an input tensor of several values a row is: columns of these names, or with null one tensor, as an embedding is."""
 
     tensor = serializers.CharField(max_length=200)
-    columns = serializers.ListField(child=serializers.CharField(max_length=100), allow_null=True, allow_empty=False, max_length=512)
+    columns = serializers.ListField(child=LineField(max_length=100), allow_null=True, allow_empty=False, max_length=512)
 
 
 class Promise(serializers.Serializer):

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 
 import pytest
@@ -21,13 +22,22 @@ UNSEEN = {"line break": "ab\ncd efghij", "override": "ab\u202ecd efghij", "zero 
 SEVERAL_LINES = {"override", "control", "NUL", "half a character"}  # what prose refuses too
 
 
+# What an uploaded file calls its tensors is compared with the file, letter by letter.
+EXACT = {"publishing.forms.ColumnsForm.tensor", "publishing.api.Columns.tensor"}
+
+
 def modules(name):
+    """The module of that name in each app, and what is in it where it is a package."""
     for app in APPS:
         try:
-            yield importlib.import_module(f"{app}.{name}")
+            module = importlib.import_module(f"{app}.{name}")
         except ModuleNotFoundError as error:
             if error.name != f"{app}.{name}":
                 raise
+            continue
+        yield module
+        for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            yield importlib.import_module(f"{module.__name__}.{inner.name}")
 
 
 def classes(name, kind):
@@ -75,13 +85,13 @@ def refused_by(field):
     return {"NUL", "half a character"} if field.style.get("base_template") == "textarea.html" else UNSEEN
 
 
-FORM_LINES = dict(sorted(lines_of_forms(), key=lambda pair: pair[0]))
-SERIALIZER_TEXTS = dict(sorted(texts_of_serializers(), key=lambda pair: pair[0]))
+FORM_LINES = {place: field for place, field in sorted(lines_of_forms(), key=lambda pair: pair[0]) if place not in EXACT}
+SERIALIZER_TEXTS = {place: field for place, field in sorted(texts_of_serializers(), key=lambda pair: pair[0]) if place not in EXACT}
 
 
 def test_the_walk_finds_the_fields():
     assert {"publishing.forms.RegisterForm.name", "consumption.forms.KeyForm.name", "publishing.forms.VersionForm.number"} <= set(FORM_LINES)
-    assert {"catalog.api.Registration.name", "catalog.api.Registration.tags[]", "consumption.api.KeyWanted.name"} <= set(SERIALIZER_TEXTS)
+    assert {"catalog.api.Registration.name", "catalog.api.Registration.tags[]", "consumption.api.access.KeyWanted.name"} <= set(SERIALIZER_TEXTS)
 
 
 @pytest.mark.parametrize("place", FORM_LINES)

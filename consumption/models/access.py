@@ -183,8 +183,8 @@ class SubscriptionSet(models.QuerySet):
         return self.filter(Q(application__team__in=teams) | Q(model__owner_team__in=teams))
 
     def held_by(self, user):
-        """The subscriptions of one's own teams."""
-        return self.filter(application__team__in=user.teams())
+        """The subscriptions of one's own teams. Their ids are asked for first: for_list joins more than Postgres orders freely."""
+        return self.filter(application__team__in=user.team_ids())
 
     def for_list(self):
         return self.select_related(

@@ -6,4 +6,4 @@ from marketplace.adoption import insights
 
 
 def overview(request):
-    return render(request, "adoption/insights.html", insights.overview())
+    return render(request, "adoption/insights.html", insights.overview(request.user))

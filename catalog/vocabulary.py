@@ -1,0 +1,79 @@
+"""The words of what everybody in the company may see, in this process's memory: for spelling, and for how telling a word is.
+
+Read once, then only what the database wrote since. A word may linger after its listing was hidden or reworded, so whoever
+shows one asks first whether a visible listing has it.
+"""
+
+import re
+import threading
+from collections import Counter
+from datetime import timedelta
+
+from django.db.models import Max
+from rapidfuzz import fuzz, process
+
+from catalog.models import RegisteredModel, SearchDocument
+
+WORDS = re.compile(r"[^\W_]+")
+CORRECTED_FROM = 4  # letters; shorter words are left as they were typed
+NEAR = 80  # rapidfuzz ratio
+GUESSES = 5
+LONGEST_WORD = 40  # characters: a longer one is no word of a language, and no listing has it
+MOST_WORDS = 200_000
+OVERLAP = timedelta(seconds=60)  # a transaction may commit after a later one
+
+
+class Vocabulary:
+    """`counts`: in about how many listings a word stands."""
+
+    def __init__(self):
+        self.counts, self.read_to = Counter(), None
+
+    def __contains__(self, word):
+        return word in self.counts
+
+    def nearest(self, word):
+        """The known words that are most alike (ratio ≥ NEAR), nearest first."""
+        if len(word) > LONGEST_WORD:
+            return []
+        return [match for match, *_ in process.extract(word, self.counts.keys(), scorer=fuzz.ratio, score_cutoff=NEAR, limit=GUESSES)]
+
+    def rarest(self, words, number, rows):
+        """At most `number` of `words`, rarest first, as long as they stand in about `rows` listings together; at least one."""
+        chosen, total = [], 0
+        for word in sorted(dict.fromkeys(words), key=lambda word: self.counts[word] or 1):
+            total += self.counts[word]
+            if chosen and (total > rows or len(chosen) == number):
+                break
+            chosen.append(word)
+        return chosen
+
+    def read(self, newest):
+        """Add the words of the open listings that were written since the last time."""
+        rows = RegisteredModel.objects.published().filter(visibility=RegisteredModel.Visibility.ENTERPRISE)
+        if self.read_to:
+            rows = rows.filter(search_document__written_at__gte=self.read_to - OVERLAP)
+        texts = rows.values_list("name", "summary", "description", "tags")
+        for text in texts.iterator():
+            if len(self.counts) < MOST_WORDS:
+                self.counts.update({word for word in WORDS.findall(" ".join(map(str, text)).lower()) if len(word) <= LONGEST_WORD})
+        self.read_to = newest
+
+
+_here = Vocabulary()
+_one_reads = threading.Lock()
+
+
+def last_written():
+    """When the database wrote the words or the visibility of a listing last; None before the first. One look into an index."""
+    return SearchDocument.objects.aggregate(newest=Max("written_at"))["newest"]
+
+
+def current():
+    """This process's Vocabulary, with what was committed until now."""
+    newest = last_written()
+    if newest and newest != _here.read_to:
+        with _one_reads:
+            if newest != _here.read_to:
+                _here.read(newest)
+    return _here
