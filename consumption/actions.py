@@ -95,11 +95,11 @@ def _change_plan(by, plan, choices):
     _require_no_notice_needed(plan, before, after, held)
     written = terms.write(by, plan, after)
     terms.begin(by, plan, after)
-    facts = ". ".join(str(difference) for difference in terms.differences(before, after, plan.currency))
+    changed = ". ".join(str(difference) for difference in terms.differences(before, after, plan.currency))
     for one in held:
         tell(
             User.objects.on_teams([one.subscription.application.team]), "change", f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
-            body=f"{facts}.", url=one.subscription.get_absolute_url(), key=f"terms-begun:{written.pk}:{one.subscription.pk}",
+            body=f"{changed}.", url=one.subscription.get_absolute_url(), key=f"terms-begun:{written.pk}:{one.subscription.pk}",
         )  # fmt: skip
 
 
