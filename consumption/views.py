@@ -198,7 +198,7 @@ def subscribe(request, slug):
         said = "You can make a key now." if subscription.state == Subscription.State.ACTIVE else "The owner was asked."
         messages.success(request, f"{subscription.application} → {entry}: {said}")
         return redirect(subscription)
-    context = {"model": entry, "plans": entry.plans.filter(is_offered=True), "version": entry.stable}
+    context = {"model": entry, "plans": _with_history(entry.plans.filter(is_offered=True)), "version": entry.stable}
     return show(request, "consumption/subscribe.html", form, **context)
 
 

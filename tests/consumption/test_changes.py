@@ -321,6 +321,13 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     assert "Since" in plans and "From" in plans, "the history and what is announced"
 
 
+def test_who_comes_later_sees_what_is_announced_before_subscribing(held):
+    changes.confirm(cast.bob(), propose(held))
+    maya = Client()
+    maya.force_login(cast.maya())
+    assert "Price: 5.00\u00a0USD per 1,000 calls instead of 4.00" in maya.get(reverse("consumption:subscribe", args=[held.model.slug])).content.decode()
+
+
 def test_strangers_and_consumers_propose_nothing(held):
     for person in (cast.maya(), cast.charlie(), cast.rita()):
         with pytest.raises(NotAllowed):
