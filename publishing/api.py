@@ -142,7 +142,7 @@ class Versions(GovernedVersions):
     @extend_schema(request=Package, responses={201: Taken})
     @artifacts.mapping.post
     def upload(self, request, pk):
-        """Upload the package. It is inspected, never executed; what is refused leaves nothing behind."""
+        """Upload the package. It is inspected in a limited process; what is refused leaves nothing behind."""
         version = self.get_object()
         file = self.given(Package)["file"]
         warnings = actions.upload(request.user, version, file.temporary_file_path(), file.name)

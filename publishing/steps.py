@@ -14,6 +14,15 @@ STEPS = [
     ("submit", "Submit"),
 ]
 WHERE = {"changelog": "submit", "run": "interface"}
+FIGURES = [
+    ("runtime", "Answered by", "{}"),
+    ("load_ms", "Loading", "{:.1f} ms"),
+    ("first_ms", "First row", "{:.2f} ms"),
+    ("one_row_ms", "One row", "{:.2f} ms"),
+    ("three_rows_ms", "Three rows", "{:.2f} ms"),
+    ("memory_mb", "Memory of the whole process", "{} MB"),
+    ("rows_apart", "A row's answer moves with its neighbours by", "{:.2%}"),
+]
 READY = {
     "package": "The package is in",
     "interface": "Signature, example and service level",
@@ -53,18 +62,21 @@ def checklist(version):
             "label": label,
             "ok": None if slug in untried else slug not in lacking,
             "detail": lacking.get(slug, ""),
-            "url": _url(version, WHERE.get(slug, slug)),
+            "url": "" if slug in untried else _url(version, WHERE.get(slug, slug)),
         }
         for slug, label in READY.items()
     ]
 
 
 def trial(version):
-    """{"state": "", "waiting" or a verdict, "result": GateResult or None} for publishing/_trial.html."""
+    """{"state": "", "waiting" or a verdict, "result": GateResult or None, "figures": [(label, text)], "said"} for publishing/_trial.html."""
     if not version.is_editable or not can_be_tried(version):
         return {"state": "", "result": None}
     result = trials.latest(version)
-    return {"state": result.verdict if result else "waiting", "result": result}
+    metrics = result.metrics if result else {}
+    figures = [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
+    values = [(f"First values of {name}", ", ".join(map(str, shown))) for name, shown in metrics.get("output", {}).items()]
+    return {"state": result.verdict if result else "waiting", "result": result, "figures": figures + values, "said": metrics.get(trials.SAID, "")}
 
 
 def _state(version, slug, current, lacking):

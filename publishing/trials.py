@@ -26,6 +26,7 @@ from publishing.storage import read
 
 GATE = "run"
 TOOL = "trial-run/1"
+SAID = "the runtime's own words"  # among the figures
 SETTLE_S = 2  # a script uploads, describes and submits at once; then submission tries, and the background has nothing to do
 # Of a field, what decides whether an example runs; the words that people wrote about it do not.
 JUDGED = ("name", "datatype", "shape", "required", "default", "minimum", "maximum", "enum", "format")
@@ -52,7 +53,7 @@ def try_out(version: ModelVersion) -> GateResult:
     about, started = subject(version), time.monotonic()
     found = _asked(version) if version.kind == ModelVersion.Kind.EXTERNAL else _run(version)
     verdict = found.get("verdict") or ("fail" if found["problem"] else "pass")
-    figures = found["figures"] | ({"the runtime's own words": found["said"]} if found["said"] else {})
+    figures = found["figures"] | ({SAID: found["said"]} if found["said"] else {})
     return record_gate(
         version, GATE, verdict, found["problem"] or _summary(figures), severity="warn" if verdict == "inconclusive" else "block",
         tool=TOOL, metrics=figures, duration_ms=round((time.monotonic() - started) * 1000), about=about,
@@ -71,7 +72,7 @@ def _summary(figures: dict[str, Any]) -> str:
     alike = "row by row the same" if figures.get("rows_apart", 0) < 1e-3 else f"row by row the same within {figures['rows_apart']:.1%}"
     loaded = f"loaded in {figures['load_ms']:.0f} ms, " if "load_ms" in figures else ""
     memory = f", with {figures['memory_mb']} MB" if "memory_mb" in figures else ""
-    answered = f"answered 1 row in {figures['one_row_ms']:.1f} ms and 3 rows in {figures['three_rows_ms']:.1f} ms, {alike}"
+    answered = f"answered 1 row in {figures['one_row_ms']:.2f} ms and 3 rows in {figures['three_rows_ms']:.2f} ms, {alike}"
     return f"{figures['runtime']}: {loaded}{answered}{memory}."
 
 

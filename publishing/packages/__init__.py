@@ -1,4 +1,4 @@
-"""Static inspection of what publishers upload: looked at, never loaded, in a limited child process.
+"""Inspection of what publishers upload, in a limited child process: its code is read, and only its graph is opened, by ONNX Runtime.
 
     with inspect("/tmp/upload-1", "income.onnx") as found:
         found.files, found.signature, found.example
