@@ -9,6 +9,16 @@ HOST = "models.example.com"
 ONE = {"BYTES": "a", "BOOL": True}
 
 
+def answer(asked):
+    """The bytes that answer a request (a document, or None), as the cast's signature promises."""
+    rows = asked["inputs"][0]["shape"][0] if asked else 1
+    outputs = [
+        {"name": output["name"], "datatype": output["datatype"], "shape": [rows], "data": [ONE.get(output["datatype"], 1)] * rows}
+        for output in cast.signature()["outputs"]
+    ]
+    return json.dumps({"model_name": "there", "model_version": "1", "outputs": outputs}).encode()
+
+
 class Answering:
     """Stands where http.client's connection would."""
 
@@ -22,12 +32,7 @@ class Answering:
         return self
 
     def read(self, most=None):
-        rows = self.asked["inputs"][0]["shape"][0] if self.asked else 1
-        outputs = [
-            {"name": output["name"], "datatype": output["datatype"], "shape": [rows], "data": [ONE.get(output["datatype"], 1)] * rows}
-            for output in cast.signature()["outputs"]
-        ]
-        return json.dumps({"model_name": "there", "model_version": "1", "outputs": outputs}).encode()
+        return answer(self.asked)
 
     def close(self):
         pass

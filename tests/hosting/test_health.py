@@ -1,6 +1,7 @@
 """Probes, the incidents that they open and close, and what was measured against what was promised."""
 
 import http.client
+import json
 import uuid
 from datetime import timedelta
 from decimal import Decimal
@@ -22,7 +23,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.lib import pressure
 from marketplace.lib.errors import NotAllowed
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import cast, endpoints
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
@@ -51,10 +52,10 @@ def world(monkeypatch):
     class World:
         status = 200
 
-    def exchange(_url, _method, path, _body, _connect):
+    def exchange(_url, _method, path, body, _connect):
         if World.status is None:
             raise ConnectionRefusedError("nobody there")
-        return World.status, b'{"outputs": []}' if path == "/infer" else b"{}"
+        return World.status, endpoints.answer(json.loads(body)) if path == "/infer" else b"{}"
 
     monkeypatch.setattr(health, "_exchange", exchange)
     return World
