@@ -243,6 +243,7 @@ SPECTACULAR_SETTINGS = {
     "ENFORCE_NON_BLANK_FIELDS": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "marketplace.accounts.contract.add_links"],
     "ENUM_NAME_OVERRIDES": {
         "ModelState": "catalog.models.ModelState",
         "VersionState": "catalog.models.VersionState",

@@ -1,4 +1,6 @@
-"""What the schema says of every operation: how it says no, and that a POST may carry an Idempotency-Key."""
+"""What the schema says of every operation: how it says no, what may follow it, and that a POST may carry an Idempotency-Key."""
+
+import re
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -39,7 +41,52 @@ class Contract(AutoSchema):
         said = f"Any text up to {LONGEST} characters, new for each act: the same key brings the same answer for a day."
         return [OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description=said)]
 
+    def _map_serializer_field(self, field, direction, bypass_extensions=False):
+        """A choice that need not be made is answered as the empty text: also when the field is only read."""
+        if isinstance(field, serializers.ChoiceField) and field.read_only and _may_be_blank(field):
+            field.allow_blank = True
+        return super()._map_serializer_field(field, direction, bypass_extensions)
+
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
         no = OpenApiResponse(Problem, description="The answer is no, and why.")
         return bodies | {"default": self._get_response_for_code(no, "default", media_types=[MEDIA_TYPE], direction=direction)}
+
+
+def _may_be_blank(field):
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    columns = {column.name: column for column in model._meta.fields} if model else {}
+    return field.source in columns and columns[field.source].blank
+
+
+# ── Links: from what a list or a new thing is answered with, to what can be done with it ──
+
+ONE = re.compile(r"/api/v1/(?P<list>[a-z-]+)/{(?P<name>\w+)}/")
+SUCCESS = {"get": "200", "post": "201"}
+# Where the number of something stands that has no list of its own: {resource: (list, member)}.
+ELSEWHERE = {"service-levels": ("versions", "id")}
+
+
+def add_links(result, generator, request, public):
+    """drf-spectacular's POSTPROCESSING_HOOK: OpenAPI links to every operation on one thing, from its list and its creation."""
+    paths = result["paths"]
+    for path, item in paths.items():
+        place = ONE.match(path)
+        if place is None:
+            continue
+        source, member = ELSEWHERE.get(place["list"], (place["list"], place["name"]))
+        for method, status in SUCCESS.items():
+            origin = paths.get(f"/api/v1/{source}/", {}).get(method)
+            if origin and status in origin["responses"]:
+                origin["responses"][status].setdefault("links", {}).update(_links(item, place["name"], member, method))
+    return result
+
+
+def _links(item, name, member, origin):
+    """{link name: link} to the operations of a path; of a list its first row counts."""
+    found = f"$response.body#/results/0/{member}" if origin == "get" else f"$response.body#/{member}"
+    return {
+        operation["operationId"]: {"operationId": operation["operationId"], "parameters": {name: found}}
+        for method, operation in item.items()
+        if method != "parameters"
+    }

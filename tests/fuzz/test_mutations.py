@@ -6,6 +6,7 @@ its seed and number: FUZZ_SEED with the same number of cases brings it again.
 
 import copy
 import json
+import logging
 import os
 import time
 from collections import defaultdict
@@ -97,7 +98,9 @@ def _sendable(headers):
 def playground(db, monkeypatch):
     """Its clients make the portal's own requests (marketplace/wsgi.py)."""
     monkeypatch.setattr("django.test.client.WSGIRequest", PortalRequest)
-    return Playground()
+    logging.disable()  # pytest would keep every line, and each line its request
+    yield Playground()
+    logging.disable(logging.NOTSET)
 
 
 def run(playground, seed, cases, seconds):
