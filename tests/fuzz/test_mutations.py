@@ -98,7 +98,7 @@ def _sendable(headers):
 def playground(db, monkeypatch):
     """Its clients make the portal's own requests (marketplace/wsgi.py)."""
     monkeypatch.setattr("django.test.client.WSGIRequest", PortalRequest)
-    logging.disable()  # pytest would keep every line, and each line its request
+    logging.disable(logging.WARNING)  # pytest would keep every line, and each line its request
     yield Playground()
     logging.disable(logging.NOTSET)
 
