@@ -19,7 +19,6 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
-from psycopg import sql
 
 from catalog.models import RegisteredModel
 from consumption import measures, quota, spool, stale_figures, valuation
@@ -333,11 +332,7 @@ def open_next_month() -> None:
         if cursor.fetchone()[0]:
             return
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK])  # IF NOT EXISTS alone fails when two ask at once
-        cursor.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF consumption_usageevent FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(name), *map(sql.Literal, month)
-            )
-        )
+        cursor.execute("SELECT consumption_open_month(%s)", [start])
 
 
 # Projections
