@@ -432,7 +432,8 @@ def make_database(name):
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     if template == "template1":
         words = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
-        subprocess.run(words, env=os.environ | {"DATABASE_URL": on_database(name)}, cwd=ROOT, check=True, capture_output=True)
+        urls = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), on_database(name))
+        subprocess.run(words, env=os.environ | urls, cwd=ROOT, check=True, capture_output=True)
 
 
 def infer_path(version, number=""):

@@ -75,6 +75,10 @@ class Lane:
             self.shut_until = now + self.limits.breaker_s
             self.shuts += 1
 
+    def has_told(self) -> bool:
+        """Was there ever anything but answers? Most versions have nothing to tell."""
+        return bool(self.shuts or self.retries or self.retries_denied or self.refused)
+
     def numbers(self, now: float) -> Iterator[tuple[str, float]]:
         """What metrics tell of it."""
         yield "breaker_open", self.shut_for(now) > 0

@@ -3,7 +3,8 @@
 Each worker writes its text to a file in the run folder once a second; whoever is asked joins the files. So one
 question to any process tells about the whole gateway, and the operations page can read the same files.
 
-Every line carries `worker`. Labels are bounded: ids of the snapshot's versions, and the words below.
+Every line carries `worker`. Labels are bounded: ids of versions that were called, and the words below. Of a version only what is
+not nothing is told: no call in flight, no breaker that ever opened and no retry is no line.
     gateway_calls_total{version,outcome}     metered calls, by how they ended
     gateway_refused_total{version,limit}     calls refused before the model was asked; limit: one of LIMITS
     gateway_refused_last_hour{version,limit} the same of the last sixty minutes: what the portal's pages tell
@@ -20,9 +21,9 @@ Every line carries `worker`. Labels are bounded: ids of the snapshot's versions,
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from consumption.tally import Tally
 from hosting.gateway.recent import LastHour
@@ -38,11 +39,26 @@ LIMITS = {
 }  # the problem that a caller reads → the limit that bit
 
 
+class Told:
+    """The lines of a family with many members: written anew only where the number has changed since the last second."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Any, tuple[int, str]] = {}
+
+    def lines(self, counts: dict[Any, int], name: Callable[[Any], str]) -> Iterator[str]:
+        for key, count in counts.items():
+            told = self._lines.get(key)
+            if told is None or told[0] != count:
+                told = self._lines[key] = (count, f"{name(key)} {count}")
+            yield told[1]
+
+
 class Counters:
     """What one process has done since it began."""
 
     def __init__(self) -> None:
         self.calls: dict[tuple[int, int], int] = {}
+        self.told_calls, self.told_refusals = Told(), Told()
         self.answers: dict[int, int] = {}
         self.started_at = time.time()
         self.refusals: dict[tuple[int, str], int] = {}
@@ -108,10 +124,12 @@ def _lines(
     counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], labelled: Iterable[Labelled], worker: int
 ) -> Iterator[str]:
     tag = f'worker="{worker}"'
-    for (version, outcome), count in sorted(counters.calls.items()):
-        yield f'gateway_calls_total{{{tag},version="{version}",outcome="{outcomes[outcome]}"}} {count}'
-    for (version, limit), count in sorted(counters.refusals.items()):
-        yield f'gateway_refused_total{{{tag},version="{version}",limit="{limit}"}} {count}'
+    yield from counters.told_calls.lines(
+        counters.calls, lambda key: f'gateway_calls_total{{{tag},version="{key[0]}",outcome="{outcomes[key[1]]}"}}'
+    )
+    yield from counters.told_refusals.lines(
+        counters.refusals, lambda key: f'gateway_refused_total{{{tag},version="{key[0]}",limit="{key[1]}"}}'
+    )
     for (version, limit), count in sorted(counters.refused_lately.counts(time.monotonic())):
         yield f'gateway_refused_last_hour{{{tag},version="{version}",limit="{limit}"}} {count}'
     for name, label, value, number in labelled:

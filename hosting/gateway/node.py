@@ -24,7 +24,7 @@ from hosting.gateway.authenticate import KeyRing, Subscriber
 from hosting.gateway.callers import Proxies
 from hosting.gateway.changes import Changes, Feed, Position
 from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.lanes import Lanes
+from hosting.gateway.lanes import Lane, Lanes
 from hosting.gateway.model_cache import ModelCache
 from hosting.gateway.pool import Pool
 from hosting.gateway.pressure import Pressure
@@ -294,8 +294,9 @@ class Node:
 
     def _labelled(self) -> Iterator[metrics.Labelled]:
         for version_id, seats in self.admission.versions.items():
-            yield metrics.Labelled("version_in_flight", "version", version_id, seats.mine)
-        for lane in self.lanes:
+            if seats.mine:
+                yield metrics.Labelled("version_in_flight", "version", version_id, seats.mine)
+        for lane in filter(Lane.has_told, self.lanes):
             for name, number in lane.numbers(time.monotonic()):
                 yield metrics.Labelled(name, "version", lane.version_id, number)
         decisions = {
