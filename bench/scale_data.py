@@ -56,6 +56,21 @@ SELECT (hour AT TIME ZONE 'UTC')::date, {WHOSE}, {", ".join(f"sum({name})" for n
 FROM consumption_usagehour GROUP BY 1, {WHOSE}
 """
 
+# What the catalog's triggers and its sweep write: the words of each listing, its last publication, twelve models like it.
+INSERT_CATALOG_FIGURES = """
+UPDATE catalog_registeredmodel AS model SET last_published_at = newest.at
+FROM (SELECT model_id, max(published_at) AS at FROM catalog_modelversion GROUP BY 1) AS newest WHERE newest.model_id = model.id;
+SET session_replication_role = origin;
+UPDATE catalog_registeredmodel SET name = name;
+UPDATE catalog_searchdocument SET is_neighbourhood_due = false;
+INSERT INTO catalog_neighbour (model_id, other_id, score)
+WITH placed AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS models FROM catalog_registeredmodel)
+SELECT one.id, other.id, 0.6 - step * 0.01
+FROM placed AS one, generate_series(1, 12) AS step, placed AS other
+WHERE other.place = (one.place + step * 7) % one.models AND other.id <> one.id
+ON CONFLICT DO NOTHING;
+"""
+
 
 @dataclass
 class Made:
@@ -87,7 +102,7 @@ def make(listings: int, *, teams: int = TEAMS, keys: int = KEYS, hours: int = HO
     company.usage(hours)
     company.record()
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = origin")
+        cursor.execute(INSERT_CATALOG_FIGURES)
         cursor.execute("ANALYZE")
     live = [version.model_id for version in company.newest if version.state in LIVE]
     return Made(listings, live, *company.cast, time.monotonic() - began)
