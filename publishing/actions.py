@@ -109,7 +109,7 @@ def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any
     signatures.validate_signature(signature, version.manifest.get("graph"))
     signatures.validate_example(signature, example)
     enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
-    return _save(by, version, signature=signature, example=example)
+    return _save(by, version, signature=signature, example=example and signatures.in_protocol(example, signature))
 
 
 @transaction.atomic

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 from hosting.model_server import signatures as judge
 from hosting.model_server.coercion import binding_of
-from hosting.model_server.examples import example_from_signature, example_value, is_too_large_to_show
+from hosting.model_server.examples import example_from_signature, example_value, in_protocol, is_too_large_to_show
 from marketplace.lib.errors import Invalid
 
 __all__ = [
-    "carry_over", "divided", "example_from_signature", "example_value", "is_too_large_to_show", "validate_example", "validate_signature", "value_problem",
+    "carry_over", "divided", "example_from_signature", "example_value", "in_protocol", "is_too_large_to_show", "validate_example", "validate_signature", "value_problem",
 ]  # fmt: skip
 PLACEHOLDER = re.compile(r"(?:.+_)?f\d+")
 FLOATS = ("FP16", "FP32", "FP64")

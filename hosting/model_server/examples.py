@@ -1,10 +1,11 @@
 """Plausible values for a signature: an example request, and rows for a trial. Pure."""
 
+import json
 from math import ceil, floor, prod
 
 import numpy as np
 
-from hosting.model_server import datatypes
+from hosting.model_server import coercion, datatypes, wire
 from hosting.model_server.datatypes import INTEGERS
 from hosting.model_server.signatures import MOST_EXAMPLE_ELEMENTS
 
@@ -22,6 +23,24 @@ def example_from_signature(signature, rows=1):
     if is_too_large_to_show(signature):
         return {}
     return {"inputs": [_example_tensor(field, rows) for field in signature["inputs"]]}
+
+
+def in_protocol(example, signature):
+    """The example as a request of the Open Inference Protocol in the signature's own datatypes, as documents and endpoints need it.
+
+    What is one already keeps its values as they were written. example: one that signatures.check_example takes.
+    """
+    declared = {field["name"]: field["datatype"] for field in signature["inputs"]}
+    given = example.get("inputs")
+    if isinstance(given, list) and all({"datatype", "shape", "data"} <= tensor.keys() for tensor in given):
+        return {**example, "inputs": [{**tensor, "datatype": declared[tensor["name"]]} for tensor in given]}
+    columns, _rows = coercion.columns_of(wire.read(json.dumps(example).encode()), coercion.Signature.of(signature))
+    return {"inputs": [_tensor(name, declared[name], array) for name, array in columns.items()]}
+
+
+def _tensor(name, datatype, array):
+    data = [None if value != value else value for value in array.ravel().tolist()]  # NaN, a gap, is the only value unlike itself
+    return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": data}
 
 
 def row_shape(field, free=FREE):

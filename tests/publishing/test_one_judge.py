@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 
 from hosting.model_server import datatypes, server
 from marketplace.lib.errors import Invalid
-from publishing.signature import example_from_signature, validate_example, validate_signature
+from publishing.signature import example_from_signature, in_protocol, validate_example, validate_signature
 from tests.hosting import packages
 from tests.hosting.test_server import infer
 
@@ -321,6 +321,23 @@ def test_an_example_too_large_for_people_is_neither_made_nor_asked_for():
     validate_signature(signature, graph)
     assert example_from_signature(signature) == {}
     validate_example(signature, {})
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        {"dataframe_split": {"columns": ["x", "y"], "data": [[1.5, 2], [2.5, 3]]}},
+        {"inputs": [{"name": "x", "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]}, {"name": "y", "datatype": "INT32", "shape": [2], "data": [2, 3]}]},
+        {"inputs": [{"name": "x", "data": [1.5, 2.5]}, {"name": "y", "data": [2, 3]}]},
+    ],
+    ids=["pandas", "other datatypes", "nothing but data"],
+)
+def test_an_example_is_kept_in_the_signatures_own_words(example):
+    """Any form that a replica takes may be given; documents, probes and endpoints need the protocol's."""
+    signature, _graph, _content = echo((described("x", "FP32"), "FP32"), (described("y", "INT64"), "INT64"))
+    validate_example(signature, example)
+    kept = {tensor["name"]: (tensor["datatype"], tensor["shape"], tensor["data"]) for tensor in in_protocol(example, signature)["inputs"]}
+    assert kept == {"x": ("FP32", [2], [1.5, 2.5]), "y": ("INT64", [2], [2, 3])}
 
 
 def test_numpy_agrees_about_what_each_float_holds_exactly():
