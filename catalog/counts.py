@@ -1,4 +1,4 @@
-"""How many models, teams and models of each kind somebody sees. What is open to everybody is counted once for all.
+"""How many models, teams and models of each kind somebody sees (docs/catalog-growth.md).
 
 The open part is kept in this process: until the database writes a listing (SearchDocument.written_at), and at most KEPT_S
 seconds, as a transaction may commit after a later one. What only some may see is counted anew for each person.

@@ -1,4 +1,4 @@
-"""Models like a model, found ahead of time: its page only reads them. Worked out when a listing changes, never all against all."""
+"""Models like a model, found ahead of time: its page only reads them (docs/catalog-growth.md)."""
 
 import time
 
