@@ -93,7 +93,7 @@ def tell_closed(closed: dict[str, dict[str, Any]]) -> int:
 
 def beset_by(port: int, cookie: str, seconds: float, each: int, kinds: str) -> tuple[Reading, dict[str, dict[str, Any]]]:
     """Read pages while slow clients are there; what was met, and when the slow ones were closed."""
-    argv = [sys.executable, "-m", "bench.slow", str(port), "40", str(each), cookie, kinds]
+    argv = [sys.executable, "-m", "bench.slow", str(port), "45", str(each), cookie, kinds]
     slow = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert slow.stdout is not None and slow.stdout.readline() == "ready\n"
     reading = read(port, cookie, seconds)

@@ -20,6 +20,7 @@ from marketplace.web.limits import Limits, from_environment
 LONGEST_SOCKET = 100  # characters of a Unix socket's path; the kernel takes 107
 SPARE_FILES = 512  # descriptors that are no client's: listeners, the web process' connections, files
 BUFFER_ROOM = 32 * 1024  # in HAProxy's buffer beside headers and a small body
+SEND_BUFFER = 256 * 1024  # of the kernel, for a client; it would take 4 MiB of an answer that nobody reads
 LAST_WORD_S = 2.0  # in which the web process says that a body came too slowly, before the front closes
 RULES = {"address-too-long": 414, "headers-too-large": 431}
 BY_ITSELF = {"unreadable-request": 400, "too-slow": 408, "portal-broke": 502, "portal-starting": 503, "portal-late": 504}
@@ -79,6 +80,7 @@ global
     nbthread 1
     tune.bufsize {limits.header_bytes + limits.small_body_bytes + BUFFER_ROOM}
     tune.http.maxhdr 1024
+    tune.sndbuf.client {SEND_BUFFER}
     log stdout format raw local0 notice
 
 defaults
