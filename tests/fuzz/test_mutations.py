@@ -16,6 +16,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from drf_spectacular.generators import SchemaGenerator
+from rest_framework.parsers import JSONParser
 
 from marketplace.lib.requests import PortalRequest
 from tests import cast
@@ -154,3 +155,19 @@ def test_odd_requests_have_plain_answers_and_leave_nothing_behind(playground, ca
     assert broken == [], "\n".join(broken[:40])
     assert growth < GROWTH_MIB, f"{growth:.0f} MiB more after {done} cases"
     assert all(found - {404} for key, found in statuses.items() if key in API and key[0] != "api:nowhere"), "an operation only ever answered 404"
+
+
+PUT_BACK = {
+    "a cursor of another question": ("marketplace.lib.paging.Pages._list_of", lambda self: "every list"),
+    "bodies of any depth and any text": ("marketplace.lib.json_reader.JSONBody.parse", JSONParser.parse),
+    "any text in a row": ("marketplace.lib.limits.require_value", lambda field, value: None),
+}
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("fault", PUT_BACK)
+def test_the_mutations_find_what_is_put_back(playground, monkeypatch, fault):
+    """The cases of the issue, each by taking one rule away: the mutations notice within a few thousand cases."""
+    monkeypatch.setattr(*PUT_BACK[fault])
+    _, _, broken = run(playground, SEED, 3000, 200)
+    assert broken
