@@ -148,7 +148,7 @@ def test_more_versions_and_replicas_do_not_need_more_queries(client, deployment)
     for number in ("1.1.0", "1.2.0"):
         made = Deployment.objects.create(version=cast.published_version(entry, number), app_name=number, state="ready")
         for name in range(8):
-            Replica.objects.create(deployment=made, replica_id=name, state="running")
+            Replica.objects.create(deployment=made, replica_id=f"r{name}", state="running")
     assert queries() <= before + 1
 
 
