@@ -58,6 +58,7 @@ class Stack:
         self.own_stores = own_stores
         stores = self.store_urls()
         self.environment = environment.common(self.run) | stores | environment.demo(self.ports)
+        self.environment["SLEEP_AFTER_S"] = "120"  # a test does not wait for a quarter of an hour
         if workers:
             self.environment["GATEWAY_WORKERS"] = str(workers)
         self.supervisor = Supervisor(self.run, Status(self.run), self.environment)
