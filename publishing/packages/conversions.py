@@ -14,7 +14,7 @@ FLOATS = "from onnxmltools.convert.common.data_types import FloatTensorType"
 THEN = "then upload model.onnx"
 ENDPOINT = "host it yourself and register it as an external endpoint."
 
-# Modules whose name in a pickle tells what was pickled, the more special ones first.
+# Modules whose name in a pickle tells what was pickled: the one that is named first made the object itself.
 PICKLED = ("xgboost", "lightgbm", "catboost", "torch", "keras", "tensorflow", "sklearn")
 BY_NAME = {
     ".pt": "torch", ".pth": "torch", ".ckpt": "torch", ".bin": "torch", ".h5": "hdf5", ".hdf5": "hdf5", ".pmml": "pmml",
@@ -64,7 +64,7 @@ def format_of(name, kind, head):
     """The format, where the content's kind alone does not tell: from the names inside a pickle, or the file's own name."""
     path = PurePosixPath(name.lower())
     if kind in ("pickle", "compressed-pickle"):
-        pickled = next((module for module in PICKLED if module.encode() in head), "")
+        pickled = min((module for module in PICKLED if module.encode() in head), key=lambda module: head.find(module.encode()), default="")
         return f"pickled-{pickled}" if pickled else "torch" if BY_NAME.get(path.suffix) == "torch" else "pickled-sklearn"
     if kind in ("binary", "text", "compressed"):
         if path.name == "saved_model.pb":
@@ -141,7 +141,8 @@ def _torch():
 
 
 def _keras(file):
-    return f"Convert it: `keras.models.load_model({file!r}).export('model.onnx', format='onnx')`, {THEN}."
+    load = f"model = keras.models.load_model({file!r}); model(X[:1])"  # Keras exports what has been called
+    return f"Convert it: `{load}; model.export('model.onnx', format='onnx')`, {THEN}."
 
 
 def _catboost(file):

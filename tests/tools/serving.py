@@ -6,7 +6,7 @@ import json
 import numpy as np
 import onnxruntime
 
-from hosting.model_server import server
+from hosting.model_server import locales, server
 from publishing import packages
 from publishing import signature as signatures
 from tests.hosting.packages import Keypair, store
@@ -68,7 +68,8 @@ def expected(path, feeds, batch):
 
     batch: how many rows the graph takes at a time; None for any number.
     """
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with locales.provided(path.read_bytes()):
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return _expected(session, feeds, batch)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from publishing.packages import Refused
 from tests.tools import environments, serving
 
 pytestmark = pytest.mark.slow
@@ -22,6 +23,8 @@ def makers():
 
 
 TOOLS = makers()
+# Its attention reckons shapes from Shape and Concat, which no free axis gets through; its line is dynamic_axes.
+STAYS_FIXED = {"torch_script_transformer": "dynamic_axes={'ids': {0: 'batch'}}"}
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +43,7 @@ def made(tmp_path_factory):
 
 
 def test_there_are_sixty_files():
-    assert len(TOOLS) >= 60
+    assert len(TOOLS) - len(STAYS_FIXED) >= 60
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -54,6 +57,11 @@ def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(made, tmp_path
     assert not failed.exists(), failed.read_text()[-2000:]
     facts = json.loads((folder / "facts.json").read_text())
     feeds = {key: as_sent(array) for key, array in np.load(folder / "inputs.npz").items()}
+    if name in STAYS_FIXED:
+        with pytest.raises(Refused) as refused:
+            serving.served(folder / facts["upload"], tmp_path)
+        assert STAYS_FIXED[name] in refused.value.remedy
+        return
     found, app = serving.served(folder / facts["upload"], tmp_path)
     status, answer = serving.call(app, serving.request_of(found.signature, feeds))
     assert status == 200, answer
