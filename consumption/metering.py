@@ -291,6 +291,7 @@ def roll_up(stale_s: float = 0) -> int:
         hours = sorted(hour for (hour,) in cursor.fetchall())
         if hours:
             days = sorted({hour.astimezone(UTC).date() for hour in hours})
+            cursor.execute(valuation.NO_NESTED_LOOPS)
             UsageHour.objects.filter(hour__in=hours).delete()
             cursor.execute(INSERT_HOURS, [hours[0], hours[-1] + timedelta(hours=1), hours])
             UsageDay.objects.filter(day__in=days).delete()

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from consumption import valuation
@@ -110,7 +110,8 @@ def reconciliation(months: int = MONTHS) -> Reconciliation:
     """The Reconciliation of this month and the `months` - 1 before it."""
     since = _months_ago(months - 1)
     waiting = StaleHour.objects.filter(hour__gte=datetime(since.year, since.month, 1, tzinfo=UTC)).count()
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(valuation.NO_NESTED_LOOPS)
         cursor.execute(COUNT, {"since": f"{since} 00:00+00"})
         return Reconciliation(since, [_line(*row) for row in cursor.fetchall()], waiting)
 
