@@ -150,7 +150,7 @@ class ColumnsForm(forms.Form):
 
     def __init__(self, *args, tensor="", width=0, **kwargs):
         super().__init__(*args, **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": {"tensor": tensor}} | kwargs)
-        self.tensor, self.width = tensor, width
+        self.asked_about, self.width = tensor, width  # not `tensor`: a template finds the field of that name first
 
     def clean(self):
         given = super().clean()

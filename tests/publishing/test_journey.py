@@ -476,7 +476,8 @@ def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client
     assert "one tensor of 40 values" in {item["step"]: item["sentence"] for item in actions.what_is_missing(version)}["interface"]
     client.force_login(cast.alice())
     address = reverse("publishing:interface", args=[version.model.slug, version.number])
-    assert "One tensor, or columns?" in client.get(address).content.decode()
+    page = client.get(address).content.decode()
+    assert "One tensor, or columns?" in page and "40 values a row as <code>E</code>" in page
     assert client.post(address, {"tensor": "E", "kind": "columns", "names": "a, b"}).status_code == 422
     client.post(address, {"tensor": "E", "kind": "tensor", "names": ""})
     version.refresh_from_db()
