@@ -409,7 +409,7 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
 
 
 def _as_value(name: str, text: str) -> Any:
-    field = RegisteredModel._meta.get_field(name)
+    field: Any = RegisteredModel._meta.get_field(name)
     return field.related_model.objects.get(slug=text) if field.is_relation else text
 
 

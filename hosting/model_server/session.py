@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from hosting.model_server import coercion, locales, runtime_words
+from hosting.model_server import binding, coercion, locales, runtime_words
 from hosting.model_server.runtime_words import is_lack_of_memory
 
 # In a serialised graph: field 4 of a node (op_type), its length, its name. One that loops takes as long as its input says.
@@ -36,9 +36,9 @@ class LoadedModel:
     warm_ms: float = 0.0
 
     def run(self, columns):
-        feeds = coercion.bind(columns, self.signature, self.ranks)
+        feeds = binding.bind(columns, self.signature, self.ranks)
         names = [spec["tensor"] for spec in self.signature.binding_outputs]
-        return coercion.results_of(dict(zip(names, self.session.run(names, feeds), strict=True)), self.signature)
+        return binding.results_of(dict(zip(names, self.session.run(names, feeds), strict=True)), self.signature)
 
 
 def open_graph(graph, signature, memory_mb):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosting.model_server import coercion, wire
+from hosting.model_server import binding, coercion, wire
 from hosting.model_server.problems import Problem
 from tests.hosting.tensors import binary, coerce, column, read, refused, signature, tensor
 
@@ -307,17 +307,17 @@ def test_nan_in_an_optional_binary_column_is_missing():
 def test_columns_are_stacked_in_the_order_of_the_binding():
     spec = {"tensor": "X", "datatype": "FP32", "columns": ["b", "a"]}
     one = coercion.Signature({}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},))
-    made = coercion.bind({"a": np.array([1, 2]), "b": np.array([3.0, 4.0])}, one, {"X": 2})
+    made = binding.bind({"a": np.array([1, 2]), "b": np.array([3.0, 4.0])}, one, {"X": 2})
     assert made["X"].tolist() == [[3.0, 1.0], [4.0, 2.0]]
     assert made["X"].dtype == np.float32
-    assert coercion.results_of({"P": np.array([[0.1, 0.9]])}, one)["p"].tolist() == [0.9]
+    assert binding.results_of({"P": np.array([[0.1, 0.9]])}, one)["p"].tolist() == [0.9]
 
 
 @pytest.mark.parametrize(("rank", "shape"), [(1, (2,)), (2, (2, 1))])
 def test_a_single_column_takes_the_rank_of_the_graph(rank, shape):
     spec = {"tensor": "X", "datatype": "FP32", "columns": ["a"]}
     one = coercion.Signature({}, {}, (spec,), ())
-    assert coercion.bind({"a": np.array([1.0, 2.0])}, one, {"X": rank})["X"].shape == shape
+    assert binding.bind({"a": np.array([1.0, 2.0])}, one, {"X": rank})["X"].shape == shape
 
 
 # --- whatever is sent: an answer or a 4xx, never another exception ---
