@@ -61,7 +61,7 @@ class Playground(World):
     def visit(self, person, request):
         """The answer; what it did is taken back."""
         client = self.clients[person]
-        cookies = copy.copy(client.cookies)
+        cookies = copy.deepcopy(client.cookies)  # a mutated one must not sign its person out for good
         for name, value in request.cookies.items():
             client.cookies[name] = value
         body, content_type = request.body()
