@@ -1,11 +1,13 @@
 """Requests that nobody should send: mutations of JSON documents, forms, query strings, cursors, headers and cookies.
 
-Everything comes from one seeded generator, so that a failing case is found again by its seed and number.
+`sweep` puts what is known to break servers at each place of a request, once; `Mutator` draws anything at all from one seeded
+generator, so that a failing case is found again by its seed and number.
 """
 
+import copy
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode
 
 TEXTS = [
@@ -56,6 +58,18 @@ TYPES = [
     "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-7", "multipart/form-data", "multipart/form-data; boundary=",
     "multipart/form-data; boundary=\xff", "multipart/form-data; boundary=" + "b" * 300, "multipart/form-data; boundary=b", "application/problem+json", "a/b/c", "*/*", "é",
 ]  # fmt: skip
+
+def deep(levels):
+    value = 1
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+# What each place of a request gets in `sweep`.
+SHARP_TEXTS = ["", "\0", "\ud800", "x" * 10_001, "-1", "9223372036854775807", "1e999", "é,,a"]
+SHARP = [*SHARP_TEXTS[:4], 2**63 - 1, -1, 10**30, 1e308, None, [], {}, [{}], deep(20), deep(200)]
+SHARP_BODIES = [b"", b"{", b"[" * 200_000, b'{"a":' * 100_000, b"null", b"[]", b'{"a": 1e999}', b'{"\\ud800": 1}', b'{"a": 1, "a": 2}', b"\xff"]
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
 MULTIPART = [
     b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\xff\xfe\x00.onnx\"\r\n\r\nx\r\n--b--\r\n",
@@ -84,10 +98,16 @@ class Request:
     content_type: str | None = None
     headers: dict = field(default_factory=dict)
     cookies: dict = field(default_factory=dict)
+    # What the schema says of the operation: its query parameters, its body's members, questions that its list answers
+    # (pairs of a query) and its own cursors, each with its question.
+    parameters: tuple = ()
+    members: tuple = ()
+    questions: tuple = ()
+    cursors: tuple = ()
 
     @property
     def address(self):
-        pairs = [(quote(name, errors="replace"), quote(str(value), errors="replace")) for name, value in self.query]
+        pairs = [(quote(name, errors="surrogatepass"), quote(str(value), errors="surrogatepass")) for name, value in self.query]
         query = self.raw_query or "&".join("=".join(pair) for pair in pairs)
         return f"{self.path}?{query}" if query else self.path
 
@@ -101,21 +121,48 @@ class Request:
         return urlencode(pairs, errors="surrogatepass").encode(), self.content_type or "application/x-www-form-urlencoded"
 
 
+def sweep(request):
+    """Copies of a valid request, each with one thing wrong: each member, parameter, cursor and the body as a whole."""
+    values = SHARP if request.is_json else SHARP_TEXTS
+    for path in (*_paths(request.data), *((name,) for name in request.members if name not in request.data)):
+        for value in values:
+            yield _with(request, path, value)
+    for name in request.parameters:
+        for text in SHARP_TEXTS:
+            yield replace(request, query=[(name, text)])
+    for question, cursor in request.cursors:
+        for other in (one for one in request.questions if one != question):
+            yield replace(request, query=[*other, ("cursor", cursor)])
+        for cut in (cursor[:-1], cursor[1:], cursor[: len(cursor) // 2], "x", ""):
+            yield replace(request, query=[*question, ("cursor", cut)])
+    if request.is_json and request.method != "get":
+        for raw in SHARP_BODIES:
+            yield replace(request, raw=raw)
+
+
+def _with(request, path, value):
+    data = copy.deepcopy(request.data)
+    _at(data, path[:-1])[path[-1]] = value
+    return replace(request, data=data)
+
+
 class Mutator(random.Random):
     """Draws a few mutations for each request."""
 
-    def __init__(self, seed, parameters=(), cursors=()):
+    def __init__(self, seed, parameters=()):
         super().__init__(seed)
-        self.parameters, self.cursors = list(parameters), list(cursors)
+        self.parameters = list(parameters)
 
     def mutate(self, request):
-        kinds = [self.body, self.body, self.question, self.question, self.header, self.cookie, self.other_bytes, self.place, self.cursor, self.verb]
+        kinds = [self.question, self.question, self.header, self.cookie, self.other_bytes, self.place, self.verb]
+        kinds += [self.body] * 5 if request.data else [self.question] * 2
+        kinds += [self.cursor] * (6 if request.cursors else 0)
         for kind in self.sample(kinds, self.choice((1, 1, 2, 3))):
             kind(request)
         return request
 
     def text(self):
-        return self.choice(TEXTS)
+        return self.choice(TEXTS if self.randrange(3) else SHARP_TEXTS)
 
     def value(self, depth=0):
         kind = self.randrange(9 if depth < 3 else 7)
@@ -131,11 +178,11 @@ class Mutator(random.Random):
 
     def body(self, request):
         """One member, at any depth, gets another value, goes, or comes new."""
-        places = list(_places(request.data)) or [(request.data, None)]
-        holder, key = self.choice(places)
-        kind = self.randrange(4)
+        paths = list(_paths(request.data))
+        *above, key = self.choice(paths or [(None,)])
+        holder, kind = _at(request.data, above), self.randrange(4)
         if key is None or kind == 0:
-            request.data[self.choice(("state", "id", "owner_team", self.text()[:70]))] = self.value()
+            request.data[self.choice((*request.members, *request.members, "state", "id", "owner_team", self.text()[:70]))] = self.value()
         elif kind == 1 and isinstance(holder, dict):
             del holder[key]
         else:
@@ -150,16 +197,17 @@ class Mutator(random.Random):
 
     def question(self, request):
         for _ in range(self.choice((1, 1, 2, 1200)) if self.randrange(40) == 0 else 1):
-            name = self.choice(self.parameters) if self.randrange(4) else self.text()[:40]
+            name = self.choice(request.parameters or self.parameters) if self.randrange(5) else self.text()[:40]
             request.query.append((name, self.choice((self.text(), self.choice(NUMBERS)))))
         if self.randrange(20) == 0:
             request.raw_query = self.choice(("%", "%zz=%00", "a=%ED%A0%80", "q=%ff%fe", "&&&=&=", "q=" + "x" * 9000, "version=%00", "q=a%00b", ";" * 50))
 
     def cursor(self, request):
-        text = self.choice(self.cursors)
+        """The list's own cursor, whole or cut, with the same question or another."""
+        question, text = self.choice(request.cursors)
         place = self.randrange(len(text))
-        changed = self.choice((text, text[:place], text[place:], text[:place] + self.choice("aZ0_-:") + text[place + 1 :], text[::-1], self.text()))
-        request.query.append(("cursor", changed))
+        changed = (text[:place], text[place:], text[:place] + self.choice("aZ0_-:") + text[place + 1 :], text[::-1], self.text())
+        request.query = [*self.choice((question, *request.questions)), ("cursor", self.choice((text,) * 4 + changed))]
 
     def header(self, request):
         name = self.choice(list(HEADERS))
@@ -179,9 +227,15 @@ class Mutator(random.Random):
         request.method = self.choice(METHODS)
 
 
-def _places(data):
-    """(holder, key) of every member of a document."""
+def _paths(data, path=()):
+    """Where each member of a document stands."""
     for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-        yield data, key
+        yield (*path, key)
         if isinstance(value, (dict, list)):
-            yield from _places(value)
+            yield from _paths(value, (*path, key))
+
+
+def _at(data, path):
+    for step in path:
+        data = data[step]
+    return data
