@@ -16,7 +16,7 @@ POOR = [
     "django-insecure-change-me-change-me-change-me", "marketplace-production-secret-key-2024", "0" * 64, "secretsecretsecretsecretsecretsecret",
     "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "test-key-test-key-test-key-test-key", "deadbeef" * 8,
 ]  # fmt: skip
-GOOD_URL = f"postgresql://app:{secrets.token_hex(16)}@db/marketplace"
+GOOD_URL = "postgresql://app:59d5eb744445bafcb474b29a2f31be9c@db/marketplace"  # the same in all workers
 SECRETS = ("SECRET_KEY", "KEY_PEPPER", "AUDIT_KEY")
 SETTINGS = "import django; django.setup()"
 
