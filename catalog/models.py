@@ -71,7 +71,9 @@ class RegisteredModelSet(models.QuerySet):
             | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, pk__in=named_units.values("registeredmodel"))
             | Q(visibility=RegisteredModel.Visibility.RESTRICTED, pk__in=named_teams.values("registeredmodel"))
         )
-        seen = Q(owner_team__in=teams) | open_to_me
+        used = self.model.objects.filter(subscriptions__state__in=IN_USE, subscriptions__application__team__in=teams)
+        in_use = ~Q(state=RegisteredModel.State.DRAFT) & Q(pk__in=used.order_by().values("pk"))
+        seen = Q(owner_team__in=teams) | open_to_me | in_use
         if user.has_role(*REVIEWS):
             seen |= Q(pk__in=ModelVersion.objects.filter(state__in=ModelVersion.UNDER_REVIEW).values("model"))
         return self.filter(seen)

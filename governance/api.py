@@ -11,7 +11,7 @@ from catalog.models import RegisteredModel
 from governance import actions, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import Amendment, AmendmentDecision, Decision, GateResult, Review, TierAssessment
-from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Visible
+from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Visible, one_or_nothing
 from marketplace.lib.serializers import ProseField
 
 QUESTIONS = {
@@ -52,11 +52,11 @@ class Gate(serializers.ModelSerializer):
 class GovernedVersions(ReadableVersions):
     """Versions with what governance asks about them and does to them."""
 
-    @extend_schema(responses=Assessment)
+    @extend_schema(responses={200: Assessment, 204: None})
     @action(detail=True, pagination_class=None, filterset_class=None)
     def risk(self, request, pk):
-        """The newest risk assessment; empty fields until somebody answered."""
-        return Response(Assessment(self.get_object().assessments.select_related("answered_by", "policy").first()).data)
+        """The newest risk assessment; 204 until somebody answered."""
+        return one_or_nothing(Assessment, self.get_object().assessments.select_related("answered_by", "policy").first())
 
     @extend_schema(request=RiskAnswers, responses=Assessment)
     @risk.mapping.put

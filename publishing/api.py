@@ -10,7 +10,7 @@ from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance import card_values, cards
 from governance.api import Gate, GovernedVersions
-from marketplace.accounts.resources import Nothing, OptionalReason, Visible
+from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
 from marketplace.lib.serializers import LineField, ProseField
 from publishing import actions, trials
 
@@ -195,18 +195,18 @@ class Versions(GovernedVersions):
         """What the draft still needs before it can be submitted."""
         return Response(Missing(actions.what_is_missing(self.get_object()), many=True).data)
 
-    @extend_schema(responses=Gate)
+    @extend_schema(responses={200: Gate, 204: None})
     @action(detail=True, pagination_class=None, filterset_class=None)
     def trial(self, request, pk):
-        """Whether the draft answered its own example, with one row and with three; empty fields until it was tried."""
-        return Response(Gate(trials.latest(self.get_object())).data)
+        """Whether the draft answered its own example, with one row and with three; 204 until it was tried."""
+        return one_or_nothing(Gate, trials.latest(self.get_object()))
 
-    @extend_schema(request=Nothing, responses=Gate)
+    @extend_schema(request=Nothing, responses={200: Gate, 204: None})
     @trial.mapping.post
     def try_again(self, request, pk):
-        """Try it now; empty fields while package, signature or example are not whole."""
+        """Try it now; 204 while package, signature or example are not whole."""
         self.given(Nothing)
-        return Response(Gate(actions.try_again(request.user, self.get_object())).data)
+        return one_or_nothing(Gate, actions.try_again(request.user, self.get_object()))
 
     @extend_schema(request=Nothing, responses=VersionDetail)
     @action(detail=True, methods=["post"])

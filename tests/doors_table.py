@@ -181,7 +181,8 @@ API = {
     ("api:version-sla", "put"): ("draft id", DRAFT_EDIT),
     ("api:version-submit", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-suspend", "post"): ("live id", (401, 403, 403, 200, 200, 403)),
-    ("api:version-trial", "get"): ("draft id", DRAFT),
+    ("api:version-columns", "put"): ("draft id", (401, 404, 404, 422, 422, 422)),
+    ("api:version-trial", "get"): ("draft id", (401, 404, 404, 204, 204, 204)),  # nobody tried it yet
     ("api:version-trial", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-withdraw", "post"): ("draft id", DRAFT_EDIT),
     ("api:review-list", "get"): (None, READ),

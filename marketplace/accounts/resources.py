@@ -82,6 +82,11 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
         return Response(self.get_serializer(self.queryset.all().get(pk=obj.pk)).data, status=status)
 
 
+def one_or_nothing(serializer_class, row):
+    """The row in its shape, or 204 when there is none yet."""
+    return Response(status=204) if row is None else Response(serializer_class(row).data)
+
+
 class ReadableResource(ListModelMixin, RetrieveModelMixin, Resource):
     """A resource that can be listed and read."""
 

@@ -114,7 +114,7 @@ def test_the_whole_journey_by_program(alice, tmp_path):
     assert alice.post(f"{at}submit/", {}, expect=409)["field"] == "plans"
     alice.post("plans/", {"model": slug, "slug": "standard", "name": "Standard"}, expect=201)
     assert alice.post(f"{at}submit/", {})["state"] == "submitted"
-    assert {gate["gate"] for gate in alice.get(f"{at}gates/")} == {"integrity", "safety", "validity", "signature"}
+    assert {gate["gate"] for gate in alice.get(f"{at}gates/")} == {"integrity", "safety", "validity", "signature", "run"}
     assert alice.post(f"{at}withdraw/", {"reason": "A mistake."})["state"] == "withdrawn"
 
 

@@ -33,7 +33,7 @@ def hour(version, subscription, **counts):
 def test_a_deployment_tells_its_size(live):
     made = Deployment.objects.create(version=live, app_name="live", state="ready", target_ongoing_requests=7)
     row = Api(cast.maya()).get(f"deployments/{made.pk}/")
-    assert (row["min_replicas"], row["max_replicas"], row["target_ongoing_requests"]) == (1, 2, 7)
+    assert (row["min_replicas"], row["max_replicas"], row["target_ongoing_requests"]) == (0, 2, 7)
 
 
 def test_logs_are_for_its_team(live, monkeypatch):

@@ -26,7 +26,7 @@ ONNX = {"BOOL": "BOOL", "FP16": "FLOAT16", "FP32": "FLOAT", "FP64": "DOUBLE", "B
 GIVEN = {"BOOL": [True, False], "BYTES": ["a", "ü€😀"]} | {name: [0, 100] for name in datatypes.NUMBERS}
 EXTREMES = {name: [np.iinfo(kind).min, np.iinfo(kind).max] for name, kind in datatypes.NUMPY.items() if name in datatypes.INTEGERS}
 EXTREMES |= {name: [np.finfo(kind).min, np.finfo(kind).max] for name, kind in datatypes.NUMPY.items() if name in datatypes.FLOATS}
-EXTREMES |= {"BOOL": [False, True], "BYTES": ["", "a\0b"]}
+EXTREMES |= {"BOOL": [False, True], "BYTES": ["", "a\x01b\u20ac"]}
 MUTATIONS = 600
 
 
