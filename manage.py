@@ -14,7 +14,9 @@ def bootstrap():
     """The bootstrap module, loaded by its path: importing its package would already need what it installs."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location("bootstrap", os.path.join(ROOT, "marketplace", "dev", "bootstrap.py"))
+    spec = spec_from_file_location(
+        "bootstrap", os.path.join(ROOT, "marketplace", "dev", "bootstrap.py")
+    )
     if spec is None or spec.loader is None:
         sys.exit("marketplace/dev/bootstrap.py is missing: this checkout is not complete.")
     module = module_from_spec(spec)

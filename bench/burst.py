@@ -51,7 +51,9 @@ def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
     program, wrk = ground.nginx(), ground.wrk()
     if not program or not wrk:
-        print("nginx and wrk are not installed here and cannot be: skipped. As root on Debian this installs them by itself.")
+        print(
+            "nginx and wrk are not installed here and cannot be: skipped. As root on Debian this installs them by itself."
+        )
         print(json.dumps({"skipped": "no nginx or no wrk"}))
         return 0
     with others_core(), ground.ground() as folder:
@@ -85,7 +87,13 @@ class Stand:
     """The gateway, who calls it, and the meters."""
 
     def __init__(self, folder: Path, wrk: str, gateway, seconds: float, quiet: Caller) -> None:
-        self.folder, self.wrk, self.gateway, self.seconds, self.quiet = folder, wrk, gateway, seconds, quiet
+        self.folder, self.wrk, self.gateway, self.seconds, self.quiet = (
+            folder,
+            wrk,
+            gateway,
+            seconds,
+            quiet,
+        )
         self.pid = gateway.children()["0"]
         give_core(self.pid)
 
@@ -102,27 +110,50 @@ class Stand:
         heard = json.loads(quiet.communicate()[0])
         cpu = ground.cpu_seconds(self.pid) - cpu
         time.sleep(1.2)
-        change = {name: round((count - before[name]) / self.seconds, 1) for name, count in self._numbers().items()}
+        change = {
+            name: round((count - before[name]) / self.seconds, 1)
+            for name, count in self._numbers().items()
+        }
         answered = change.pop("answered")
         return Seen(answered, cpu / answered / self.seconds * 1e6, change, lag_ms, heard)
 
     def _numbers(self) -> dict[str, float]:
         count = self.gateway.count
-        refused = {limit: count(f"refused_{limit}_total") for limit in ("rate", "concurrency", "upstream", "load")}
+        refused = {
+            limit: count(f"refused_{limit}_total")
+            for limit in ("rate", "concurrency", "upstream", "load")
+        }
         return {"answered": count("answers_total", status="200"), **refused}
 
     def _flat_out(self, caller: Caller, connections: int) -> subprocess.Popen:
         script = self.folder / f"{caller.slug}-{caller.key[4:12]}.lua"
         script.write_text(WRK_SCRIPT % (BODY.decode(), caller.key))
         url = f"http://127.0.0.1:{self.gateway.port}/v2/models/{caller.slug}/infer"
-        words = [self.wrk, "-t1", f"-c{connections}", f"-d{round(self.seconds)}s", "-s", str(script), url]
+        words = [
+            self.wrk,
+            "-t1",
+            f"-c{connections}",
+            f"-d{round(self.seconds)}s",
+            "-s",
+            str(script),
+            url,
+        ]
         return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     def _steady(self) -> subprocess.Popen:
         request = self.folder / "quiet"
         head = f"POST /v2/models/{self.quiet.slug}/infer HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self.quiet.key}\r\n"
         request.write_bytes(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
-        words = [sys.executable, "-m", "bench.load", self.gateway.port, 8, self.seconds, QUIET_RATE, request]
+        words = [
+            sys.executable,
+            "-m",
+            "bench.load",
+            self.gateway.port,
+            8,
+            self.seconds,
+            QUIET_RATE,
+            request,
+        ]
         return subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True)
 
     def back_to_normal_s(self) -> float:
@@ -133,7 +164,9 @@ class Stand:
         return time.monotonic() - began
 
 
-def measure(folder: Path, program: str, wrk: str, seconds: float) -> tuple[dict[str, list[Seen]], list[float]]:
+def measure(
+    folder: Path, program: str, wrk: str, seconds: float
+) -> tuple[dict[str, list[Seen]], list[float]]:
     """All rounds of the three phases, and how long each burst took to be over."""
     from tests import cast
     from tests.gateway import Gateway, free_port, live_version, subscriber
@@ -141,21 +174,32 @@ def measure(folder: Path, program: str, wrk: str, seconds: float) -> tuple[dict[
     stub = free_port()
     with ground.nginx_pair(program, folder, stub, free_port()):
         url = f"http://127.0.0.1:{stub}"
-        version, other = live_version(cast.model(name="Busy"), url=url), live_version(cast.model(name="Quiet"), url=url)
+        version, other = (
+            live_version(cast.model(name="Busy"), url=url),
+            live_version(cast.model(name="Quiet"), url=url),
+        )
 
         def caller(of, app: str, **terms) -> Caller:
             return Caller(of.model.slug, subscriber(of, app, **terms)[1])
 
         wide = {"rate_per_second": 1_000_000, "burst": 1_000_000}
-        busy, hasty = caller(version, "Busy", **wide), caller(version, "Hasty", rate_per_second=HAMMER_RATE, burst=HAMMER_RATE)
-        trying, quiet = caller(version, "Trying", environment="test", **wide), caller(other, "Quiet", rate_per_second=2 * QUIET_RATE)
+        busy, hasty = (
+            caller(version, "Busy", **wide),
+            caller(version, "Hasty", rate_per_second=HAMMER_RATE, burst=HAMMER_RATE),
+        )
+        trying, quiet = (
+            caller(version, "Trying", environment="test", **wide),
+            caller(other, "Quiet", rate_per_second=2 * QUIET_RATE),
+        )
         with Gateway(folder / "gateway", workers=1, connections_per_address=2000) as gateway:
             stand = Stand(folder, wrk, gateway, seconds, quiet)
             stand.phase((busy, AT_ONE))  # warm
             return rounds(stand, busy, trying, hasty)
 
 
-def rounds(stand: Stand, busy: Caller, trying: Caller, hasty: Caller) -> tuple[dict[str, list[Seen]], list[float]]:
+def rounds(
+    stand: Stand, busy: Caller, trying: Caller, hasty: Caller
+) -> tuple[dict[str, list[Seen]], list[float]]:
     seen: dict[str, list[Seen]] = {"at 1×": [], "burst": [], "hammer": []}
     over = []
     half = AT_ONE * TIMES // 2
@@ -172,10 +216,16 @@ def tell(seen: dict[str, list[Seen]], over: list[float]) -> int:
     """The table and the last line."""
 
     def to_1(phase: str, of: Callable[[Seen], float]) -> list[float]:
-        return [of(there) / of(alone) for there, alone in zip(seen[phase], seen["at 1×"], strict=True)]
+        return [
+            of(there) / of(alone) for there, alone in zip(seen[phase], seen["at 1×"], strict=True)
+        ]
 
     def quiet_to_1(figure: str) -> list[float]:
-        return [ratio for phase in ("burst", "hammer") for ratio in to_1(phase, lambda one: one.quiet[figure])]
+        return [
+            ratio
+            for phase in ("burst", "hammer")
+            for ratio in to_1(phase, lambda one: one.quiet[figure])
+        ]
 
     median = statistics.median
     good, hammer = (to_1(phase, lambda one: 1 / one.cpu_us) for phase in ("burst", "hammer"))
@@ -196,8 +246,14 @@ def tell(seen: dict[str, list[Seen]], over: list[float]) -> int:
         f"bench.burst: {AT_ONE * TIMES} connections where {AT_ONE} keep the worker busy",
         [
             *(row for name, runs in seen.items() for row in of_phase(name, runs)),
-            ("goodput of the burst to 1×", f"{median(good):8.3f}     {spread(good, 3)}   goal ≥ 0.8; by wall {median(wall):.3f}"),
-            ("goodput beside refusals to 1×", f"{median(hammer):8.3f}     {spread(hammer, 3)}   goal ≥ 0.8; by wall {median(hammer_wall):.3f}"),
+            (
+                "goodput of the burst to 1×",
+                f"{median(good):8.3f}     {spread(good, 3)}   goal ≥ 0.8; by wall {median(wall):.3f}",
+            ),
+            (
+                "goodput beside refusals to 1×",
+                f"{median(hammer):8.3f}     {spread(hammer, 3)}   goal ≥ 0.8; by wall {median(hammer_wall):.3f}",
+            ),
             ("quiet tenant's errors", f"{facts['quiet_error_pct']:8.3f} %   goal ≤ 0.1"),
             ("quiet tenant's p50 to 1×", f"{median(p50):8.2f} ×   {spread(p50, 2)}"),
             ("quiet tenant's p99 to 1×", f"{median(p99):8.2f} ×   {spread(p99, 2)}   goal ≤ 2"),

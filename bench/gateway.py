@@ -63,26 +63,40 @@ def compare(folder: Path, seconds: float) -> int:
 
     program = ground.nginx()
     if not program:
-        print("There is no nginx here to compare with. Install it (Debian: apt-get install nginx-light) or run this as root on Debian.")
+        print(
+            "There is no nginx here to compare with. Install it (Debian: apt-get install nginx-light) or run this as root on Debian."
+        )
         print(json.dumps({"skipped": "no nginx"}))
         return 1
     if not ground.wrk():
-        print("There is no wrk here (Debian: apt-get install wrk): our own client asks, and takes more of the machine.")
+        print(
+            "There is no wrk here (Debian: apt-get install wrk): our own client asks, and takes more of the machine."
+        )
     stub_port, hop_port = free_port(), free_port()
     with ground.nginx_pair(program, folder, stub_port, hop_port) as (_, hop_pid):
         version = live_version(url=f"http://127.0.0.1:{stub_port}")
-        _, key = subscriber(version, rate_per_second=1_000_000, burst=1_000_000, concurrency=1000, monthly_quota=10**11)
+        _, key = subscriber(
+            version,
+            rate_per_second=1_000_000,
+            burst=1_000_000,
+            concurrency=1000,
+            monthly_quota=10**11,
+        )
         with Gateway(folder / "gateway", workers=1) as gateway:
             children = gateway.children()
             path = f"/v2/models/{version.model.slug}/infer"
             hop = Door("nginx hop", hop_port, {"worker": hop_pid})
-            own = Door("gateway", gateway.port, {"worker": children["0"], "shipping": children["shipping"]})
+            own = Door(
+                "gateway", gateway.port, {"worker": children["0"], "shipping": children["shipping"]}
+            )
             drive = Driver(folder, path, key)
             costs, steady = measure(drive, seconds, hop, own)
         return tell(costs, steady, hop, own, beside(folder, seconds, stub_port, path, key))
 
 
-def measure(drive: "Driver", seconds: float, hop: Door, own: Door) -> tuple[dict[str, list[Cost]], dict[str, list[dict]]]:
+def measure(
+    drive: "Driver", seconds: float, hop: Door, own: Door
+) -> tuple[dict[str, list[Cost]], dict[str, list[dict]]]:
     """Rounds in turn, so that both doors meet the same minutes of the machine: costs flat out, latencies at a fixed rate."""
     for door in (hop, own):
         drive.flat_out(door, 1.0)
@@ -136,7 +150,10 @@ class Driver:
         before = {name: ground.cpu_seconds(pid) for name, pid in door.pids.items()}
         calls, took, bad = self._wrk(door, seconds) if self.wrk else self._own(door, seconds)
         time.sleep(1.0 if "shipping" in door.pids else 0)
-        cpu = {name: (ground.cpu_seconds(pid) - before[name]) / max(1, calls) * 1e6 for name, pid in door.pids.items()}
+        cpu = {
+            name: (ground.cpu_seconds(pid) - before[name]) / max(1, calls) * 1e6
+            for name, pid in door.pids.items()
+        }
         return Cost(calls, took, cpu, bad)
 
     def steady(self, door: Door, seconds: float, rate: float) -> dict:
@@ -145,7 +162,15 @@ class Driver:
 
     def _wrk(self, door: Door, seconds: float) -> tuple[int, float, int]:
         url = f"http://127.0.0.1:{door.port}{self.path}"
-        words = [self.wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(self.script), url]
+        words = [
+            self.wrk,
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{max(1, round(seconds))}s",
+            "-s",
+            str(self.script),
+            url,
+        ]
         said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         line = next(line for line in said.splitlines() if "requests in" in line).split()
         bad = sum(int(line.split()[-1]) for line in said.splitlines() if "Non-2xx" in line)
@@ -156,13 +181,32 @@ class Driver:
         return said["calls"], said["seconds"], said["calls"] - said["statuses"].get("200", 0)
 
     def _client(self, door: Door, connections: int, seconds: float, rate: float) -> dict:
-        words = [sys.executable, "-m", "bench.load", str(door.port), str(connections), str(seconds), str(rate), str(self.request)]
+        words = [
+            sys.executable,
+            "-m",
+            "bench.load",
+            str(door.port),
+            str(connections),
+            str(seconds),
+            str(rate),
+            str(self.request),
+        ]
         return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
-def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door, own: Door, others: dict[str, float]) -> int:
+def tell(
+    costs: dict[str, list[Cost]],
+    steady: dict[str, list[dict]],
+    hop: Door,
+    own: Door,
+    others: dict[str, float],
+) -> int:
     """The table and the last line."""
-    hop_us, own_us, shipping_us = _cpu(costs, hop, "worker"), _cpu(costs, own, "worker"), _cpu(costs, own, "shipping")
+    hop_us, own_us, shipping_us = (
+        _cpu(costs, hop, "worker"),
+        _cpu(costs, own, "worker"),
+        _cpu(costs, own, "shipping"),
+    )
     hop_p50, own_p50 = ([run["p50_ms"] for run in steady[door.name]] for door in (hop, own))
     ratios = [ours / theirs for ours, theirs in zip(own_us, hop_us, strict=True)]
     added = [ours - theirs for ours, theirs in zip(own_p50, hop_p50, strict=True)]
@@ -188,14 +232,26 @@ def tell(costs: dict[str, list[Cost]], steady: dict[str, list[dict]], hop: Door,
             _measured("CPU per request, nginx hop", hop_us, "µs", 1),
             _measured("CPU per request, gateway worker", own_us, "µs", 1),
             _measured("CPU ratio of the gateway to the hop", ratios, "× ", 2, "goal ≤ 4"),
-            _measured("CPU per request, shipping", shipping_us, "µs", 1, f"together {together} × the hop"),
-            ("requests a second per core", f"{facts['rps_per_core']:7d}      by CPU time (goal ≥ 6 000)"),
-            ("requests a second, wall clock", f"{facts['wall_rps_one_worker']:7d}      load, stub and gateway share this machine"),
+            _measured(
+                "CPU per request, shipping", shipping_us, "µs", 1, f"together {together} × the hop"
+            ),
+            (
+                "requests a second per core",
+                f"{facts['rps_per_core']:7d}      by CPU time (goal ≥ 6 000)",
+            ),
+            (
+                "requests a second, wall clock",
+                f"{facts['wall_rps_one_worker']:7d}      load, stub and gateway share this machine",
+            ),
             _measured("p50 at 200 a second, hop", hop_p50, "ms", 3),
             _measured("p50 at 200 a second, gateway", own_p50, "ms", 3),
             _measured("p50 added by the gateway", added, "ms", 3, "goal ≤ 0.4"),
             ("answers other than 200", f"{facts['not_200']:7d}"),
-            *(_beside(peer, others[peer.name], median(own_us)) for peer in peers.PEERS if peer.name in others),
+            *(
+                _beside(peer, others[peer.name], median(own_us))
+                for peer in peers.PEERS
+                if peer.name in others
+            ),
         ],
     )
     print(json.dumps(facts))
@@ -206,13 +262,21 @@ def _cpu(costs: dict[str, list[Cost]], door: Door, process: str) -> list[float]:
     return [cost.cpu_us[process] for cost in costs[door.name]]
 
 
-def _measured(name: str, values: list[float], unit: str, digits: int, said: str = "") -> tuple[str, str]:
+def _measured(
+    name: str, values: list[float], unit: str, digits: int, said: str = ""
+) -> tuple[str, str]:
     """A row: the median of all rounds, the least and the most."""
-    return name, f"{statistics.median(values):7.{digits}f} {unit}   {spread(values, digits)}   {said}"
+    return (
+        name,
+        f"{statistics.median(values):7.{digits}f} {unit}   {spread(values, digits)}   {said}",
+    )
 
 
 def _beside(peer: peers.Peer, cpu_us: float, own_us: float) -> tuple[str, str]:
-    return f"CPU per request, {peer.name}", f"{cpu_us:7.0f} µs   = {cpu_us / own_us:.1f} × ours (goal ≥ {peer.goal})"
+    return (
+        f"CPU per request, {peer.name}",
+        f"{cpu_us:7.0f} µs   = {cpu_us / own_us:.1f} × ours (goal ≥ {peer.goal})",
+    )
 
 
 def spread(values: list[float], digits: int) -> str:

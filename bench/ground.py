@@ -94,7 +94,13 @@ def wrk() -> str:
 def _install(package: str) -> None:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", package]):
-        subprocess.run(["apt-get", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["apt-get", *words],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 @contextmanager
@@ -130,7 +136,9 @@ def _nginx(program: str, folder: Path, server: str) -> Iterator[int]:
         f"client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;\n"
         f"uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n{server} }}\n"
     )
-    process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [program, "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL
+    )
     try:
         yield _worker_of(process.pid)
     finally:

@@ -43,7 +43,12 @@ from tests.hosting import packages
 EXAMPLE = json.dumps(packages.EXAMPLE)
 # Enough rows to keep a replica busy for some milliseconds: what is answered at once never waits, and nothing scales.
 HEAVY = json.dumps(
-    {"inputs": [{**tensor, "shape": [20_000], "data": tensor["data"] * 10_000} for tensor in packages.EXAMPLE["inputs"]]}
+    {
+        "inputs": [
+            {**tensor, "shape": [20_000], "data": tensor["data"] * 10_000}
+            for tensor in packages.EXAMPLE["inputs"]
+        ]
+    }
 )
 PATIENCE_S = 240
 CALL_TIMEOUT_S = 60
@@ -57,7 +62,11 @@ BUSY_TIMES = 8
 IDLE_VERSIONS = int(os.environ.get("BENCH_IDLE_VERSIONS", "8"))
 IDLE_S = float(os.environ.get("BENCH_IDLE_S", "30"))
 SETTLE_S = 10.0
-LOOPING = {"content": packages.looping(), "signature": packages.PLAIN, "example": packages.plain_request()}
+LOOPING = {
+    "content": packages.looping(),
+    "signature": packages.PLAIN,
+    "example": packages.plain_request(),
+}
 ENDLESS = json.dumps(packages.plain_request(1e12))
 
 
@@ -75,7 +84,9 @@ class Engine:
     def spec(self, model, package=None, **sizes):
         manifest = packages.package(self.artifacts, model=model, **(package or {}))
         route = f"/v2/models/{model}/versions/1.0.0"
-        return AppSpec(name=model, route=route, manifest=manifest, signature=self.keys.sign(manifest), **sizes)
+        return AppSpec(
+            name=model, route=route, manifest=manifest, signature=self.keys.sign(manifest), **sizes
+        )
 
     def app(self, name):
         return self.driver.status().get(name)
@@ -117,8 +128,15 @@ def engine(folder):
             if seconds:
                 break
         else:
-            raise TimeoutError(f"the engine's head did not start:\n{(folder / 'engine.log').read_text()[-1500:]}")
-        driver = RayDriver(f"http://127.0.0.1:{ports.dashboard}", f"http://127.0.0.1:{ports.http}", token, metrics_urls=())
+            raise TimeoutError(
+                f"the engine's head did not start:\n{(folder / 'engine.log').read_text()[-1500:]}"
+            )
+        driver = RayDriver(
+            f"http://127.0.0.1:{ports.dashboard}",
+            f"http://127.0.0.1:{ports.http}",
+            token,
+            metrics_urls=(),
+        )
         yield Engine(driver, ports.http, keys, artifacts, ports, {"head": seconds})
     finally:
         ray_head.stop(folder)
@@ -126,9 +144,13 @@ def engine(folder):
 
 def _started_head(folder, artifacts, public_key, token):
     """(ports, seconds until ready); seconds is 0 when it ended instead, as Ray does after 30 s on a very busy machine."""
-    wanted = {f"engine_{name}": 27100 + offset for offset, name in enumerate(EnginePorts().singles())}
+    wanted = {
+        f"engine_{name}": 27100 + offset for offset, name in enumerate(EnginePorts().singles())
+    }
     ports = lineup.engine_ports(choose_all(wanted) | lineup.replica_ports(27200))
-    argv, env = ray_head.head_command(folder, ports, artifact_root=artifacts, public_key=public_key, token_path=token)
+    argv, env = ray_head.head_command(
+        folder, ports, artifact_root=artifacts, public_key=public_key, token_path=token
+    )
     started = time.monotonic()
     with (folder / "engine.log").open("w") as out:
         head = Popen(argv, env=env, stdout=out, stderr=out, start_new_session=True)
@@ -175,14 +197,20 @@ class Load:
     def gap(self):
         """The longest time in which no call succeeded."""
         ends = sorted(began + seconds for began, seconds, status in self.calls if status == 200)
-        return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
+        return max(
+            (later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0
+        )
 
 
 def before_the_gateway(target, folder):
     """What consumers notice of kills and hangs."""
     steady = one_version(target)
     with gateway_before(target, steady, folder) as front:
-        return killing(target, front, steady) | hanging(target, front, steady) | killing_often(target, front, steady)
+        return (
+            killing(target, front, steady)
+            | hanging(target, front, steady)
+            | killing_often(target, front, steady)
+        )
 
 
 CASES = {
@@ -218,10 +246,19 @@ def waking(target, steady):
     pids = {replica.pid for replica in target.app("steady").running}
     target.driver.apply([steady, sleepy])
     added = target.until(lambda: target.running("sleepy"), "a further version")
-    asleep = target.until(lambda: not target.app("sleepy").replicas and target.app("sleepy").target == 0, "falling asleep")
+    asleep = target.until(
+        lambda: not target.app("sleepy").replicas and target.app("sleepy").target == 0,
+        "falling asleep",
+    )
     status, cold = target.call(sleepy)
     untouched = {replica.pid for replica in target.app("steady").running} == pids
-    return {"further_version_s": added, "asleep_s": asleep, "cold_start_s": cold, "cold_status": status, "others_untouched": untouched}
+    return {
+        "further_version_s": added,
+        "asleep_s": asleep,
+        "cold_start_s": cold,
+        "cold_status": status,
+        "others_untouched": untouched,
+    }
 
 
 def scaling(target, steady):
@@ -231,14 +268,21 @@ def scaling(target, steady):
     with Load(target, wide, threads=12, body=HEAVY) as load:
         up = target.until(lambda: target.running("steady") == 3, "three replicas")
     down = target.until(lambda: target.running("steady") == 1, "one replica")
-    return {"scale_up_s": up, "scale_up_failed": load.failed, "scale_up_calls": len(load.calls), "scale_down_s": down}
+    return {
+        "scale_up_s": up,
+        "scale_up_failed": load.failed,
+        "scale_up_calls": len(load.calls),
+        "scale_down_s": down,
+    }
 
 
 def in_replicas(target, version, count):
     """The version's spec with exactly so many replicas, which run."""
     exact = replace(version, min_replicas=count, max_replicas=count)
     target.driver.apply([exact])
-    target.until(lambda: target.running(version.name) == count, f"{count} replicas of {version.name}")
+    target.until(
+        lambda: target.running(version.name) == count, f"{count} replicas of {version.name}"
+    )
     return exact
 
 
@@ -250,16 +294,24 @@ def killing(target, front, steady):
     alone, direct = loads
     paired = _disturb(target, front, in_replicas(target, steady, 2), signal.SIGKILL)
     return {
-        "kill_failed_calls": alone.failed, "kill_gap_s": alone.gap, "kill_calls": len(alone.calls),
-        "kill_of_two_failed_calls": paired.failed, "kill_of_two_gap_s": paired.gap,
-        "direct_kill_failed_calls": direct.failed, "direct_kill_gap_s": direct.gap,
-    }  # fmt: skip
+        "kill_failed_calls": alone.failed,
+        "kill_gap_s": alone.gap,
+        "kill_calls": len(alone.calls),
+        "kill_of_two_failed_calls": paired.failed,
+        "kill_of_two_gap_s": paired.gap,
+        "direct_kill_failed_calls": direct.failed,
+        "direct_kill_gap_s": direct.gap,
+    }
 
 
 def hanging(target, front, steady):
     """SIGSTOP: a replica that neither works nor dies. The engine's health check has to notice and replace it."""
     load = _disturb(target, front, in_replicas(target, steady, 1), signal.SIGSTOP)
-    return {"hang_failed_calls": load.failed, "hang_replaced_s": load.replaced, "hang_recovered_s": load.recovered}
+    return {
+        "hang_failed_calls": load.failed,
+        "hang_replaced_s": load.replaced,
+        "hang_recovered_s": load.recovered,
+    }
 
 
 def killing_often(target, front, steady):
@@ -271,7 +323,12 @@ def killing_often(target, front, steady):
             os.kill(target.app("steady").running[kill % 2].pid, signal.SIGKILL)
             target.until(lambda: target.running("steady") < 2, "a look at the loss")
         target.until(lambda: target.running("steady") == 2, "two replicas")
-    return {"kills": KILLS, "kills_success_percent": load.success_percent, "kills_calls": len(load.calls), "kills_gap_s": load.gap}
+    return {
+        "kills": KILLS,
+        "kills_success_percent": load.success_percent,
+        "kills_calls": len(load.calls),
+        "kills_gap_s": load.gap,
+    }
 
 
 def wedging(target, steady):
@@ -279,7 +336,10 @@ def wedging(target, steady):
     endless = target.spec("endless", LOOPING, timeout_s=WEDGE_LIMIT_S)
     target.driver.apply([steady, endless])
     target.until(lambda: target.running("endless") == 1, "a version that loops")
-    victim, others = target.app("endless").running[0].pid, {replica.pid for replica in target.app("steady").running}
+    victim, others = (
+        target.app("endless").running[0].pid,
+        {replica.pid for replica in target.app("steady").running},
+    )
     wedge = threading.Thread(target=target.call, args=(endless, ENDLESS), daemon=True)
     wedge.start()
     replaced = target.until(lambda: _replaced(target, "endless", victim, 1), "the replacement")
@@ -307,14 +367,26 @@ def idling(target, folder):
     awake = [target.spec(name) for name in names]
     run_all(target, steady, awake)
     more = Cost.measured(folder).beyond(base)
-    target.driver.apply([steady, *(replace(spec, min_replicas=0, idle_seconds=1) for spec in awake)])
-    target.until(lambda: all(app.target == 0 and not app.replicas for name, app in target.driver.status().items() if name in names), "sleep")
+    target.driver.apply(
+        [steady, *(replace(spec, min_replicas=0, idle_seconds=1) for spec in awake)]
+    )
+    target.until(
+        lambda: all(
+            app.target == 0 and not app.replicas
+            for name, app in target.driver.status().items()
+            if name in names
+        ),
+        "sleep",
+    )
     asleep = Cost.measured(folder).beyond(base)
     return {
-        "idle_percent_per_version": more.percent, "idle_mb_per_version": more.megabytes,
-        "asleep_percent_per_version": asleep.percent, "asleep_mb_per_version": asleep.megabytes,
-        "engine_percent": base.percent, "engine_mb": base.megabytes,
-    }  # fmt: skip
+        "idle_percent_per_version": more.percent,
+        "idle_mb_per_version": more.megabytes,
+        "asleep_percent_per_version": asleep.percent,
+        "asleep_mb_per_version": asleep.megabytes,
+        "engine_percent": base.percent,
+        "engine_mb": base.megabytes,
+    }
 
 
 def run_all(target, steady, specs):
@@ -322,7 +394,10 @@ def run_all(target, steady, specs):
     step = os.cpu_count() or 1
     for upto in range(step, len(specs) + step, step):
         target.driver.apply([steady, *specs[:upto]])
-        target.until(lambda upto=upto: all(target.running(spec.name) for spec in specs[:upto]), f"{upto} versions")
+        target.until(
+            lambda upto=upto: all(target.running(spec.name) for spec in specs[:upto]),
+            f"{upto} versions",
+        )
 
 
 @dataclass(frozen=True)
@@ -335,7 +410,10 @@ class Cost:
     @classmethod
     def measured(cls, folder):
         time.sleep(SETTLE_S)
-        before, began = {pid: _processor_s(pid) for pid in ray_head.processes(folder)}, time.monotonic()
+        before, began = (
+            {pid: _processor_s(pid) for pid in ray_head.processes(folder)},
+            time.monotonic(),
+        )
         time.sleep(IDLE_S)
         passed = time.monotonic() - began
         used = sum(_processor_s(pid) - seconds for pid, seconds in before.items())
@@ -343,7 +421,10 @@ class Cost:
 
     def beyond(self, base):
         """For each of IDLE_VERSIONS versions that were added."""
-        return Cost((self.percent - base.percent) / IDLE_VERSIONS, (self.megabytes - base.megabytes) / IDLE_VERSIONS)
+        return Cost(
+            (self.percent - base.percent) / IDLE_VERSIONS,
+            (self.megabytes - base.megabytes) / IDLE_VERSIONS,
+        )
 
 
 def _processor_s(pid):
@@ -386,20 +467,27 @@ def being_busy(target):
                 started = time.monotonic() - asked
             time.sleep(1)
     ended = time.monotonic()
-    target.until(lambda: all(target.call(spec)[0] == 200 for spec in many), "an answer of each version")
+    target.until(
+        lambda: all(target.call(spec)[0] == 200 for spec in many), "an answer of each version"
+    )
     callable_s, after = time.monotonic() - ended, _pids(target, healthy)
     return {
-        "busy_replacements": sum(after[name] != pid for name, pid in before.items()), "busy_callable_s": callable_s,
-        "busy_hung_replaced_s": hung_replaced, "busy_start_s": started,
-        "busy_calls": len(calls), "busy_failed_calls": sum(status != 200 for status, _seconds in calls),
+        "busy_replacements": sum(after[name] != pid for name, pid in before.items()),
+        "busy_callable_s": callable_s,
+        "busy_hung_replaced_s": hung_replaced,
+        "busy_start_s": started,
+        "busy_calls": len(calls),
+        "busy_failed_calls": sum(status != 200 for status, _seconds in calls),
         "busy_slowest_call_s": max(seconds for _status, seconds in calls),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
 def machine_load():
     """BUSY_TIMES busy processes for each processor."""
-    spinning = [Process(target=_spin, daemon=True) for _ in range(BUSY_TIMES * (os.cpu_count() or 1))]
+    spinning = [
+        Process(target=_spin, daemon=True) for _ in range(BUSY_TIMES * (os.cpu_count() or 1))
+    ]
     for process in spinning:
         process.start()
     try:
@@ -426,7 +514,9 @@ def _stop_one(target, spec):
     """Seconds until the stopped replica of a version was replaced."""
     victim = target.app(spec.name).running[0].pid
     os.kill(victim, signal.SIGSTOP)
-    return target.until(lambda: _replaced(target, spec.name, victim, 1), "the replacement of a hung one under load")
+    return target.until(
+        lambda: _replaced(target, spec.name, victim, 1), "the replacement of a hung one under load"
+    )
 
 
 class Front:
@@ -447,7 +537,9 @@ def gateway_before(target, spec, folder):
     from tests import cast
     from tests.gateway import Gateway, infer_path, live_version, subscriber
 
-    version = live_version(cast.model(name=spec.name.title()), url=f"http://127.0.0.1:{target.port}")
+    version = live_version(
+        cast.model(name=spec.name.title()), url=f"http://127.0.0.1:{target.port}"
+    )
     _subscription, key = subscriber(version)
     with Gateway(folder / "gateway", workers=2) as gateway:
         yield Front(gateway, infer_path(version), key)
@@ -455,7 +547,9 @@ def gateway_before(target, spec, folder):
 
 def _words(pid):
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
     except OSError:
         return ""
 
@@ -467,8 +561,12 @@ def _disturb(target, asked, spec, signum):
     with Load(asked, spec, threads=4, pause=0.01) as load:
         time.sleep(2)
         os.kill(victim, signum)
-        load.replaced = target.until(lambda: _replaced(target, spec.name, victim, wanted), "the replacement")
-        load.recovered = load.replaced + target.until(lambda: asked.call(spec)[0] == 200, "an answer")
+        load.replaced = target.until(
+            lambda: _replaced(target, spec.name, victim, wanted), "the replacement"
+        )
+        load.recovered = load.replaced + target.until(
+            lambda: asked.call(spec)[0] == 200, "an answer"
+        )
         time.sleep(3)
     return load
 
@@ -494,14 +592,18 @@ def main(names):
     if unknown := set(names) - set(CASES):
         print(f"No case is called {', '.join(sorted(unknown))}. There are {', '.join(CASES)}.")
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends it early leaves no engine and no busy process behind
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(1)
+    )  # whoever ends it early leaves no engine and no busy process behind
     cases, facts = names or list(CASES), {}
     with folder_for(cases) as folder:
         with engine(folder) as target:
             for case in cases:
                 facts |= CASES[case](target, folder)
         left = ray_head.processes(folder)
-    facts = {key: round(value, 3) if isinstance(value, float) else value for key, value in facts.items()}
+    facts = {
+        key: round(value, 3) if isinstance(value, float) else value for key, value in facts.items()
+    }
     facts["orphans"] = len(left)
     ground.table(
         f"bench.hosting: one engine on {os.cpu_count()} processors, load average {os.getloadavg()[0]:.0f}",

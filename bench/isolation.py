@@ -34,10 +34,20 @@ def compare(folder: Path, seconds: float) -> int:
     stub_port = free_port()
     program = ground.nginx()
     if not program:
-        print("There is no nginx here (Debian: apt-get install nginx-light): the stub is Python and shares its time with the measurement.")
+        print(
+            "There is no nginx here (Debian: apt-get install nginx-light): the stub is Python and shares its time with the measurement."
+        )
         return measure(folder, seconds, Stub().url, cast, Gateway, live_version, subscriber)
     with ground.nginx_pair(program, folder, stub_port, free_port()):
-        return measure(folder, seconds, f"http://127.0.0.1:{stub_port}", cast, Gateway, live_version, subscriber)
+        return measure(
+            folder,
+            seconds,
+            f"http://127.0.0.1:{stub_port}",
+            cast,
+            Gateway,
+            live_version,
+            subscriber,
+        )
 
 
 def measure(folder: Path, seconds: float, url: str, cast, Gateway, live_version, subscriber) -> int:
@@ -71,7 +81,16 @@ class Tenant:
         self.request.write_bytes(head.encode() + body)
 
     def start(self, seconds: float, rate: float) -> subprocess.Popen:
-        words = [sys.executable, "-m", "bench.load", str(self.port), "16", str(seconds), str(rate), str(self.request)]
+        words = [
+            sys.executable,
+            "-m",
+            "bench.load",
+            str(self.port),
+            "16",
+            str(seconds),
+            str(rate),
+            str(self.request),
+        ]
         return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     @staticmethod
@@ -84,7 +103,9 @@ class Tenant:
 
 def tell(alone: list[dict], beside: list[dict], floods: list[dict]) -> int:
     """The table and the last line."""
-    p50_alone, p50_beside = (statistics.median(run["p50_ms"] for run in runs) for runs in (alone, beside))
+    p50_alone, p50_beside = (
+        statistics.median(run["p50_ms"] for run in runs) for runs in (alone, beside)
+    )
     errors = sum(run["errors"] + run["calls"] - run["statuses"].get("200", 0) for run in beside)
     accepted = [(run["statuses"].get("200", 0), RATE * run["seconds"] + BURST) for run in floods]
     error = statistics.median(100 * (got / allowed - 1) for got, allowed in accepted)
@@ -101,10 +122,16 @@ def tell(alone: list[dict], beside: list[dict], floods: list[dict]) -> int:
         f"bench.isolation: a tenant with {RATE} calls a second sends {FLOOD}; another sends {QUIET}",
         [
             ("the other's p50 alone", f"{p50_alone:8.3f} ms"),
-            ("the other's p50 beside the flood", f"{p50_beside:8.3f} ms   = {facts['other_p50_ratio']} × (goal ≤ 1.2)"),
+            (
+                "the other's p50 beside the flood",
+                f"{p50_beside:8.3f} ms   = {facts['other_p50_ratio']} × (goal ≤ 1.2)",
+            ),
             ("the other's errors", f"{errors:8d}      (goal 0)"),
             ("accepted against the limit", f"{error:+8.2f} %    (goal ± 1)"),
-            ("flood: calls and refusals", f"{facts['flood_calls']:8d}      {facts['flood_refused']} refused"),
+            (
+                "flood: calls and refusals",
+                f"{facts['flood_calls']:8d}      {facts['flood_refused']} refused",
+            ),
         ],
     )
     print(json.dumps(facts))

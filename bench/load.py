@@ -32,7 +32,11 @@ class Client(asyncio.Protocol):
             return
         head = self.buffer[:end].lower()
         at = head.find(b"content-length:")
-        length = int(head[at + 15 : head.find(b"\r", at) if head.find(b"\r", at) > 0 else None]) if at >= 0 else 0
+        length = (
+            int(head[at + 15 : head.find(b"\r", at) if head.find(b"\r", at) > 0 else None])
+            if at >= 0
+            else 0
+        )
         if len(self.buffer) >= end + 4 + length:
             self.buffer = self.buffer[end + 4 + length :]
             if self.waiting and not self.waiting.done():
@@ -62,7 +66,9 @@ class Load:
         self.ids: list[str] = []
 
     async def connect(self) -> Client:
-        _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", self.port)
+        _, client = await asyncio.get_running_loop().create_connection(
+            Client, "127.0.0.1", self.port
+        )
         return client
 
     async def one(self, client: Client) -> Client:

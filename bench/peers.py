@@ -68,15 +68,24 @@ def installed() -> list[Peer]:
 
 
 @contextmanager
-def running(peer: Peer, folder: Path, stub: int, path: str, key: str) -> Iterator[tuple[int, int, str]]:
+def running(
+    peer: Peer, folder: Path, stub: int, path: str, key: str
+) -> Iterator[tuple[int, int, str]]:
     """(port, pid, the caller's key) of a peer that answers; it is gone afterwards. Raises TimeoutError when it does not come up."""
-    where = Where(folder / peer.name.replace(" ", "-").lower(), choose(PORT), stub, path, peer.key or key)
+    where = Where(
+        folder / peer.name.replace(" ", "-").lower(), choose(PORT), stub, path, peer.key or key
+    )
     where.folder.mkdir()
     command, env = peer.start(where)
     with (where.folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=_clean() | env, cwd=where.folder, stdout=log, stderr=log, preexec_fn=die_with_parent
-        )  # fmt: skip
+            command,
+            env=_clean() | env,
+            cwd=where.folder,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
+        )
     try:
         if peer.enrol:
             _until(lambda: _enrolled(peer, where), process, where)
@@ -116,7 +125,9 @@ def _enrolled(peer: Peer, where: Where) -> bool:
 
 def _answers(where: Where) -> bool:
     head = {"Authorization": f"Bearer {where.key}", "Content-Type": "application/json"}
-    call = urllib.request.Request(f"http://127.0.0.1:{where.port}{where.path}", b'{"inputs": []}', head)
+    call = urllib.request.Request(
+        f"http://127.0.0.1:{where.port}{where.path}", b'{"inputs": []}', head
+    )
     try:
         with urllib.request.urlopen(call, timeout=5) as answer:
             return answer.status == 200
@@ -129,14 +140,35 @@ def _answers(where: Where) -> bool:
 
 def _install_litellm() -> None:
     subprocess.run([sys.executable, "-m", "venv", str(HOME / "litellm")], check=True)
-    subprocess.run([str(HOME / "litellm/bin/pip"), "install", "--quiet", "litellm[proxy]"], check=True)
+    subprocess.run(
+        [str(HOME / "litellm/bin/pip"), "install", "--quiet", "litellm[proxy]"], check=True
+    )
 
 
 def _start_litellm(where: Where) -> tuple[list[str], dict[str, str]]:
-    through = {"path": where.path, "target": f"http://127.0.0.1:{where.stub}{where.path}", "auth": True}
+    through = {
+        "path": where.path,
+        "target": f"http://127.0.0.1:{where.stub}{where.path}",
+        "auth": True,
+    }
     config = where.folder / "config.yaml"
-    config.write_text(json.dumps({"model_list": [], "general_settings": {"master_key": where.key, "pass_through_endpoints": [through]}}))
-    command = [str(LITELLM.program), "--config", str(config), "--host", "127.0.0.1", "--port", str(where.port)]
+    config.write_text(
+        json.dumps(
+            {
+                "model_list": [],
+                "general_settings": {"master_key": where.key, "pass_through_endpoints": [through]},
+            }
+        )
+    )
+    command = [
+        str(LITELLM.program),
+        "--config",
+        str(config),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(where.port),
+    ]
     quiet = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_DOCS": "True"}
     return [*command, "--num_workers", "1", "--telemetry", "False"], quiet
 
@@ -162,21 +194,38 @@ def _start_express(where: Where) -> tuple[list[str], dict[str, str]]:
         "apiEndpoints": {"bench": {"host": "*", "paths": "/*"}},
         "serviceEndpoints": {"stub": {"url": f"http://127.0.0.1:{where.stub}"}},
         "policies": ["key-auth", "rate-limit", "proxy"],
-        "pipelines": {"bench": {
-            "apiEndpoints": ["bench"], "policies": [
-                {"key-auth": [{"action": {"apiKeyHeaderScheme": "Bearer"}}]},
-                {"rate-limit": [{"action": limit}]},
-                {"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]},
-            ],
-        }},
-    }  # fmt: skip
-    store = {"host": redis.hostname, "port": redis.port, "password": redis.password, "namespace": "EG"}
-    system = {"db": {"redis": store}, "crypto": {"cipherKey": "bench", "algorithm": "aes256", "saltRounds": 10}}
+        "pipelines": {
+            "bench": {
+                "apiEndpoints": ["bench"],
+                "policies": [
+                    {"key-auth": [{"action": {"apiKeyHeaderScheme": "Bearer"}}]},
+                    {"rate-limit": [{"action": limit}]},
+                    {"proxy": [{"action": {"serviceEndpoint": "stub", "changeOrigin": True}}]},
+                ],
+            }
+        },
+    }
+    store = {
+        "host": redis.hostname,
+        "port": redis.port,
+        "password": redis.password,
+        "namespace": "EG",
+    }
+    system = {
+        "db": {"redis": store},
+        "crypto": {"cipherKey": "bench", "algorithm": "aes256", "saltRounds": 10},
+    }
     (where.folder / "gateway.config.yml").write_text(json.dumps(gateway))
     (where.folder / "system.config.yml").write_text(json.dumps(system))
     shutil.copytree(EXPRESS.program / "lib/config/models", where.folder / "models")
-    code = f"require({json.dumps(str(EXPRESS.program))})().load({json.dumps(str(where.folder))}).run()"
-    return [shutil.which("node") or "node", "-e", code], {"LOG_LEVEL": "error", "EG_DISABLE_CONFIG_WATCH": "true", "NODE_ENV": "production"}
+    code = (
+        f"require({json.dumps(str(EXPRESS.program))})().load({json.dumps(str(where.folder))}).run()"
+    )
+    return [shutil.which("node") or "node", "-e", code], {
+        "LOG_LEVEL": "error",
+        "EG_DISABLE_CONFIG_WATCH": "true",
+        "NODE_ENV": "production",
+    }
 
 
 def _admin_port(where: Where) -> int:
@@ -189,14 +238,33 @@ def _enrol_express(where: Where) -> None:
     user = {"username": number, "firstname": "Bench", "lastname": "Mark"}
     for path, body in (
         ("/users", user),
-        ("/credentials", {"consumerId": number, "type": "key-auth", "credential": {"keyId": number, "keySecret": secret}}),
+        (
+            "/credentials",
+            {
+                "consumerId": number,
+                "type": "key-auth",
+                "credential": {"keyId": number, "keySecret": secret},
+            },
+        ),
     ):
-        call = urllib.request.Request(f"http://127.0.0.1:{_admin_port(where)}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        call = urllib.request.Request(
+            f"http://127.0.0.1:{_admin_port(where)}{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
         urllib.request.urlopen(call, timeout=5).close()
 
 
 LITELLM = Peer("LiteLLM", 50, HOME / "litellm/bin/litellm", _install_litellm, _start_litellm)
-EXPRESS = Peer("Express-Gateway", 10, HOME / "express/node_modules/express-gateway", _install_express, _start_express, _enrol_express, "bench:benchmark-secret")
+EXPRESS = Peer(
+    "Express-Gateway",
+    10,
+    HOME / "express/node_modules/express-gateway",
+    _install_express,
+    _start_express,
+    _enrol_express,
+    "bench:benchmark-secret",
+)
 PEERS = (EXPRESS, LITELLM)
 
 

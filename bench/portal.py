@@ -30,7 +30,9 @@ SLOW, OTHERS = 500, 50
 PAGES = ("/", "/docs/problems/", "/models/", "/access/")
 GRACE_S = 2.0
 DRIPS = "header drip,body drip"
-OTHER_KINDS = "silent,body silent,chunk drip,expect,half-closed,idle,never reads,large body,upload drip"
+OTHER_KINDS = (
+    "silent,body silent,chunk drip,expect,half-closed,idle,never reads,large body,upload drip"
+)
 
 
 @dataclass
@@ -87,11 +89,15 @@ def tell_closed(closed: dict[str, dict[str, Any]]) -> int:
     for kind, found in closed.items():
         is_late = found["closed"] < found["opened"] or found["last_s"] > found["limit_s"] + GRACE_S
         late += found["opened"] if is_late else 0
-        print(f"  {kind:14} {found['closed']}/{found['opened']} closed, the last after {found['last_s']} s (limit {found['limit_s']:g} s)")
+        print(
+            f"  {kind:14} {found['closed']}/{found['opened']} closed, the last after {found['last_s']} s (limit {found['limit_s']:g} s)"
+        )
     return late
 
 
-def beset_by(port: int, cookie: str, seconds: float, each: int, kinds: str) -> tuple[Reading, dict[str, dict[str, Any]]]:
+def beset_by(
+    port: int, cookie: str, seconds: float, each: int, kinds: str
+) -> tuple[Reading, dict[str, dict[str, Any]]]:
     """Read pages while slow clients are there; what was met, and when the slow ones were closed."""
     argv = [sys.executable, "-m", "bench.slow", str(port), "45", str(each), cookie, kinds]
     slow = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
@@ -103,7 +109,9 @@ def beset_by(port: int, cookie: str, seconds: float, each: int, kinds: str) -> t
 def read(port: int, cookie: str, seconds: float) -> Reading:
     """READERS people read one page after the other, each on a connection of its own."""
     reading, until = Reading(), time.monotonic() + seconds
-    readers = [threading.Thread(target=_read, args=(port, cookie, until, reading)) for _ in range(READERS)]
+    readers = [
+        threading.Thread(target=_read, args=(port, cookie, until, reading)) for _ in range(READERS)
+    ]
     for reader in readers:
         reader.start()
     for reader in readers:

@@ -30,14 +30,20 @@ GOALS = {"gateway_p50_ratio": 1.1, "gateway_idle_percent": 2.0, "page_ratio": 1.
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of listings, the smallest first")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scale", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--sizes", default=",".join(map(str, SIZES)), help="numbers of listings, the smallest first"
+    )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.one)))
         return 0
-    return tell({size: _in_a_process_of_its_own(size) for size in map(int, options.sizes.split(","))})
+    return tell(
+        {size: _in_a_process_of_its_own(size) for size in map(int, options.sizes.split(","))}
+    )
 
 
 def _in_a_process_of_its_own(size: int) -> dict[str, Any]:
@@ -54,7 +60,9 @@ def measure(size: int) -> dict[str, Any]:
         made = scale_data.make(size)
         print(f"{size} listings made in {made.seconds:.0f} s", file=sys.stderr)
         found = {"gateway": gateway(folder), "tasks": tasks(), "pages": pages(made)}
-        found["memory_mib"] = {"portal": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024} | found["gateway"].pop("memory_mib")
+        found["memory_mib"] = {
+            "portal": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        } | found["gateway"].pop("memory_mib")
         print(f"{size} listings measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
         return found
 
@@ -69,11 +77,15 @@ def gateway(folder: Path) -> dict[str, Any]:
     program, stub_port = ground.nginx(), free_port()
     if program:
         with ground.nginx_pair(program, folder, stub_port, free_port()):
-            return _gateway(folder, f"http://127.0.0.1:{stub_port}", Gateway, live_version, subscriber)
+            return _gateway(
+                folder, f"http://127.0.0.1:{stub_port}", Gateway, live_version, subscriber
+            )
     return _gateway(folder, Stub().url, Gateway, live_version, subscriber)
 
 
-def _gateway(folder: Path, url: str, Gateway: Any, live_version: Any, subscriber: Any) -> dict[str, Any]:
+def _gateway(
+    folder: Path, url: str, Gateway: Any, live_version: Any, subscriber: Any
+) -> dict[str, Any]:
     version = live_version(url=url)
     _, key = subscriber(version)
     request = folder / "request"
@@ -90,7 +102,9 @@ def _gateway(folder: Path, url: str, Gateway: Any, live_version: Any, subscriber
             "idle_percent": idle,
             "p50_ms": statistics.median(run["p50_ms"] for run in runs),
             "p99_ms": statistics.median(run["p99_ms"] for run in runs),
-            "bad": sum(run["errors"] + run["calls"] - run["statuses"].get("200", 0) for run in runs),
+            "bad": sum(
+                run["errors"] + run["calls"] - run["statuses"].get("200", 0) for run in runs
+            ),
             "memory_mib": {"gateway process": max(map(_memory_mib, workers))},
         }
 
@@ -99,16 +113,32 @@ def _idle_percent(pids: list[int]) -> float:
     """Of a core, the busiest process."""
     before = [ground.cpu_seconds(pid) for pid in pids]
     time.sleep(IDLE_S)
-    return max(100 * (ground.cpu_seconds(pid) - was) / IDLE_S for pid, was in zip(pids, before, strict=True))
+    return max(
+        100 * (ground.cpu_seconds(pid) - was) / IDLE_S
+        for pid, was in zip(pids, before, strict=True)
+    )
 
 
 def _load(port: int, seconds: float, request: Path) -> dict[str, Any]:
-    words = [sys.executable, "-m", "bench.load", str(port), "8", str(seconds), str(RATE), str(request)]
+    words = [
+        sys.executable,
+        "-m",
+        "bench.load",
+        str(port),
+        "8",
+        str(seconds),
+        str(RATE),
+        str(request),
+    ]
     return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
 def _memory_mib(pid: int) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    line = next(
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
     return int(line.split()[1]) / 1024
 
 
@@ -121,7 +151,10 @@ def tasks() -> dict[str, float]:
     from django.conf import settings
 
     current_app.autodiscover_tasks(force=True)
-    return {entry["task"]: _quiet_turn(current_app.tasks[entry["task"]]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    return {
+        entry["task"]: _quiet_turn(current_app.tasks[entry["task"]])
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+    }
 
 
 def _quiet_turn(task: Callable[[], None]) -> float:
@@ -142,12 +175,22 @@ def pages(made: scale_data.Made) -> dict[str, float]:
 
     model = f"/models/{RegisteredModel.objects.get(pk=made.live_models[0]).slug}/"
     of = {
-        made.consumer: {"home": "/", "list": "/models/", "list, filtered": "/models/?sort=-calls_30d", "model": model, "its versions": f"{model}versions/",
-                        "its plans": f"{model}plans/", "access": "/access/", "usage": "/usage/", "notices": "/notices/",
-                        "API models": "/api/v1/models/", SEARCH: "/models/?q=income+verification"},
+        made.consumer: {
+            "home": "/",
+            "list": "/models/",
+            "list, filtered": "/models/?sort=-calls_30d",
+            "model": model,
+            "its versions": f"{model}versions/",
+            "its plans": f"{model}plans/",
+            "access": "/access/",
+            "usage": "/usage/",
+            "notices": "/notices/",
+            "API models": "/api/v1/models/",
+            SEARCH: "/models/?q=income+verification",
+        },
         made.publisher: {"its deployment": f"{model}deployment/", "its usage": f"{model}usage/"},
         made.operator: {"operations": "/operations/", "metrics": "/metrics"},
-    }  # fmt: skip
+    }
     found = {}
     with override_settings(ALLOWED_HOSTS=["*"]):
         for person, addresses in of.items():
@@ -178,24 +221,41 @@ def tell(found: dict[int, dict[str, Any]]) -> int:
     least = found[sizes[0]]
     for title, unit in (("gateway", ""), ("tasks", " s"), ("pages", " ms"), ("memory_mib", " MiB")):
         rows = [(name, _row(found, sizes, title, name, unit)) for name in least[title]]
-        ground.table(f"bench.scale: {title} at {', '.join(f'{size} listings' for size in sizes)}", rows)
+        ground.table(
+            f"bench.scale: {title} at {', '.join(f'{size} listings' for size in sizes)}", rows
+        )
     facts = {
-        "gateway_p50_ratio": round(max(one["gateway"]["p50_ms"] for one in found.values()) / least["gateway"]["p50_ms"], 2),
-        "gateway_idle_percent": round(max(one["gateway"]["idle_percent"] for one in found.values()), 2),
+        "gateway_p50_ratio": round(
+            max(one["gateway"]["p50_ms"] for one in found.values()) / least["gateway"]["p50_ms"], 2
+        ),
+        "gateway_idle_percent": round(
+            max(one["gateway"]["idle_percent"] for one in found.values()), 2
+        ),
         "page_ratio": round(max(_ratios(found, least)), 2),
         "task_s": round(max(max(one["tasks"].values()) for one in found.values()), 2),
     }
-    print("\n".join(f"{name}: {value} (wanted: at most {GOALS[name]})" for name, value in facts.items()))
+    print(
+        "\n".join(
+            f"{name}: {value} (wanted: at most {GOALS[name]})" for name, value in facts.items()
+        )
+    )
     bad = sum(one["gateway"]["bad"] for one in found.values())
     print(json.dumps(facts | {"bad_calls": bad, "sizes": sizes}))
     return 0
 
 
 def _ratios(found: dict[int, dict[str, Any]], least: dict[str, Any]) -> list[float]:
-    return [one["pages"][name] / least["pages"][name] for one in found.values() for name in one["pages"] if name != SEARCH]
+    return [
+        one["pages"][name] / least["pages"][name]
+        for one in found.values()
+        for name in one["pages"]
+        if name != SEARCH
+    ]
 
 
-def _row(found: dict[int, dict[str, Any]], sizes: list[int], title: str, name: str, unit: str) -> str:
+def _row(
+    found: dict[int, dict[str, Any]], sizes: list[int], title: str, name: str, unit: str
+) -> str:
     values = [found[size][title][name] for size in sizes]
     shown = "  ".join(f"{value:10.2f}{unit}" for value in values)
     return shown + (f"   {values[-1] / values[0]:8.2f} ×" if values[0] else "")

@@ -38,22 +38,52 @@ def kinds(cookie: str) -> Iterator[Kind]:
     limits = from_environment()
     jar = f"Cookie: sessionid={cookie}; csrftoken={'c' * 32}\r\n".encode() if cookie else b""
     login = b"POST /accounts/login/ HTTP/1.1\r\n" + HOST + jar + FORM
-    api = b"POST /api/v1/applications/ HTTP/1.1\r\n" + HOST + jar + b"Content-Type: application/json\r\n"
+    api = (
+        b"POST /api/v1/applications/ HTTP/1.1\r\n"
+        + HOST
+        + jar
+        + b"Content-Type: application/json\r\n"
+    )
     page = b"GET /docs/problems/ HTTP/1.1\r\n" + HOST + jar + b"\r\n"
-    yield Kind("header drip", limits.header_s, b"GET / HTTP/1.1\r\n" + HOST + jar + b"X-Slow: ", b"y")
+    yield Kind(
+        "header drip", limits.header_s, b"GET / HTTP/1.1\r\n" + HOST + jar + b"X-Slow: ", b"y"
+    )
     yield Kind("silent", limits.header_s, b"")
     yield Kind("body silent", limits.body_s, login + b"Content-Length: 60000\r\n\r\n" + PART)
     yield Kind("body drip", limits.body_s, api + b"Content-Length: 60000\r\n\r\n{", b" ")
-    yield Kind("chunk drip", limits.body_s, api + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")
-    yield Kind("expect", limits.body_s, login + b"Content-Length: 60000\r\nExpect: 100-continue\r\n\r\n")
+    yield Kind(
+        "chunk drip", limits.body_s, api + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"
+    )
+    yield Kind(
+        "expect", limits.body_s, login + b"Content-Length: 60000\r\nExpect: 100-continue\r\n\r\n"
+    )
     yield Kind(HALF_CLOSED, limits.body_s, login + b"Content-Length: 60000\r\n\r\n" + PART)
     yield Kind("idle", limits.idle_s, page, drains=True)
-    yield Kind("never reads", limits.write_s + FILLING_S, (b"GET " + LARGE + b" HTTP/1.1\r\n" + HOST + b"\r\n") * 5)
+    yield Kind(
+        "never reads",
+        limits.write_s + FILLING_S,
+        (b"GET " + LARGE + b" HTTP/1.1\r\n" + HOST + b"\r\n") * 5,
+    )
     if cookie:
-        put = b"PUT /api/v1/versions/1/interface/ HTTP/1.1\r\n" + HOST + jar + b"Content-Type: application/json\r\n"
-        yield Kind("large body", limits.body_s, put + b"Content-Length: 900000\r\n\r\n" + b" " * 100_000, b" ")
+        put = (
+            b"PUT /api/v1/versions/1/interface/ HTTP/1.1\r\n"
+            + HOST
+            + jar
+            + b"Content-Type: application/json\r\n"
+        )
+        yield Kind(
+            "large body",
+            limits.body_s,
+            put + b"Content-Length: 900000\r\n\r\n" + b" " * 100_000,
+            b" ",
+        )
         upload = b"POST /publish/income/1.0.0/package/ HTTP/1.1\r\n" + HOST + jar + FORM
-        yield Kind("upload drip", limits.body_s, upload + b"Content-Length: 2147483648\r\n\r\n" + PART, b"x")
+        yield Kind(
+            "upload drip",
+            limits.body_s,
+            upload + b"Content-Length: 2147483648\r\n\r\n" + PART,
+            b"x",
+        )
 
 
 class Slow:
@@ -66,7 +96,9 @@ class Slow:
         self.socket.connect(("127.0.0.1", port))
         self.began = time.monotonic()
         self.socket.settimeout(1)
-        with contextlib.suppress(OSError):  # a socket buffer that is full, a portal that has refused already
+        with contextlib.suppress(
+            OSError
+        ):  # a socket buffer that is full, a portal that has refused already
             self.socket.sendall(kind.begins)
         if kind.name == HALF_CLOSED:
             self.socket.shutdown(socket.SHUT_WR)
@@ -98,7 +130,12 @@ def main() -> int:
     port, seconds, each = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     cookie = sys.argv[4] if len(sys.argv) > 4 else ""
     chosen = sys.argv[5].split(",") if len(sys.argv) > 5 else None
-    slow = [Slow(port, kind) for kind in kinds(cookie) if not chosen or kind.name in chosen for _ in range(each)]
+    slow = [
+        Slow(port, kind)
+        for kind in kinds(cookie)
+        if not chosen or kind.name in chosen
+        for _ in range(each)
+    ]
     print("ready", flush=True)
     watch(port, slow, time.monotonic() + seconds)
     print(json.dumps(told(slow)), flush=True)
@@ -122,7 +159,9 @@ def watch(port: int, slow: list[Slow], until: float) -> None:
 def told(slow: list[Slow]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for one in slow:
-        row = found.setdefault(one.kind.name, {"opened": 0, "closed": 0, "limit_s": one.kind.limit_s, "last_s": 0.0})
+        row = found.setdefault(
+            one.kind.name, {"opened": 0, "closed": 0, "limit_s": one.kind.limit_s, "last_s": 0.0}
+        )
         row["opened"] += 1
         row["closed"] += one.closed_after is not None
         row["last_s"] = max(row["last_s"], round(one.closed_after or 0.0, 1))

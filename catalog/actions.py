@@ -24,44 +24,82 @@ SLUG_MAX = 60  # characters; a suffix may follow
 SLUG_TRIES = 20
 CURATORS = "the marketplace managers"
 EDITABLE_FIELDS = (
-    "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours",
-    "domain", "capability", "model_type", "tags", "visibility", "similar_reason",
-)  # fmt: skip
+    "name",
+    "summary",
+    "description",
+    "limitations",
+    "owner",
+    "support_contact",
+    "support_hours",
+    "domain",
+    "capability",
+    "model_type",
+    "tags",
+    "visibility",
+    "similar_reason",
+)
 # What reviewers rely on (docs/amendments.md); from the first submission on these change by an amendment.
-REVIEWED_FIELDS = ("name", "summary", "description", "limitations", "domain", "capability", "model_type", "similar_reason")
+REVIEWED_FIELDS = (
+    "name",
+    "summary",
+    "description",
+    "limitations",
+    "domain",
+    "capability",
+    "model_type",
+    "similar_reason",
+)
 
 
 @transaction.atomic
 def register(
-    by: User, *, owner_team: Team, name: str, slug: str = "", visible_units: Iterable[BusinessUnit] = (), visible_teams: Iterable[Team] = (),
+    by: User,
+    *,
+    owner_team: Team,
+    name: str,
+    slug: str = "",
+    visible_units: Iterable[BusinessUnit] = (),
+    visible_teams: Iterable[Team] = (),
     **fields: Any,
-) -> RegisteredModel:  # fmt: skip
+) -> RegisteredModel:
     """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid.
 
     slug  the address that is wished for, a–z, 0–9 and hyphens; by default made from the name. Where another model has it,
           the new one gets a suffix.
     """
-    require(can_register(by, owner_team), f"Only members of {owner_team} register its models.", ask=f"{owner_team}")
+    require(
+        can_register(by, owner_team),
+        f"Only members of {owner_team} register its models.",
+        ask=f"{owner_team}",
+    )
     name = names.display_name(name, longest=RegisteredModel.NAME_MAX)
     visibility = fields.setdefault("visibility", RegisteredModel.Visibility.ENTERPRISE)
     _require_free_name(by, name, owner_team, visibility)
     fields.setdefault("owner", by)
     _require_owner(owner_team, fields["owner"])
-    model = _create_with_free_slug(_wished_slug(name, slug), name=name, owner_team=owner_team, created_by=by, **fields)
+    model = _create_with_free_slug(
+        _wished_slug(name, slug), name=name, owner_team=owner_team, created_by=by, **fields
+    )
     model.visible_units.set(visible_units)
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
     return model
 
 
-def register_after_search(by: User, *, name: str, summary: str, similar_reason: str = "", **fields: Any) -> RegisteredModel:
+def register_after_search(
+    by: User, *, name: str, summary: str, similar_reason: str = "", **fields: Any
+) -> RegisteredModel:
     """Search before you build: what people enter passes here. Who registers a model like another one says why."""
     require_fields(RegisteredModel, name=name, summary=summary, similar_reason=similar_reason)
     seen = RegisteredModel.objects.visible_to(by).published()
     similar = search.similar_to(seen, name, summary, limit=3)
     if similar and len(similar_reason.strip()) < SIMILAR_REASON_MIN:
         names = ", ".join(model.name for model, _ in similar)
-        raise Invalid(f"Models like this exist already: {names}.", field="similar_reason", remedy="Say why another one is needed.")
+        raise Invalid(
+            f"Models like this exist already: {names}.",
+            field="similar_reason",
+            remedy="Say why another one is needed.",
+        )
     return register(by, name=name, summary=summary, similar_reason=similar_reason, **fields)
 
 
@@ -71,7 +109,11 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
 
     Raises NotAllowed, Invalid, and RuleError for a fact that reviewers relied on: that takes an amendment.
     """
-    require(can_edit(by, model), f"Only members of {model.owner_team} edit this entry.", ask=str(model.owner_team))
+    require(
+        can_edit(by, model),
+        f"Only members of {model.owner_team} edit this entry.",
+        ask=str(model.owner_team),
+    )
     unknown = fields.keys() - set(EDITABLE_FIELDS)
     if unknown:
         raise TypeError(f"not editable: {sorted(unknown)}")
@@ -96,14 +138,18 @@ def changed_fields(model: RegisteredModel, fields: dict[str, Any]) -> list[str]:
 def checked_names(by: User, model: RegisteredModel, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with the name as it is kept. Raises Invalid when it, or the name in a wider visibility, is another model's."""
     if "name" in fields:
-        fields = fields | {"name": names.display_name(fields["name"], longest=RegisteredModel.NAME_MAX)}
+        fields = fields | {
+            "name": names.display_name(fields["name"], longest=RegisteredModel.NAME_MAX)
+        }
     if {"name", "visibility"} & set(changed_fields(model, fields)):
         wished = {"name": model.name, "visibility": model.visibility} | fields
         _require_free_name(by, wished["name"], model.owner_team, wished["visibility"], but=model)
     return fields
 
 
-def _change(by: User, model: RegisteredModel, action: str, fields: dict[str, Any]) -> RegisteredModel:
+def _change(
+    by: User, model: RegisteredModel, action: str, fields: dict[str, Any]
+) -> RegisteredModel:
     changed = changed_fields(model, fields)
     for name in changed:
         setattr(model, name, fields[name])
@@ -125,16 +171,32 @@ def _require_unreviewed(model: RegisteredModel, changed: list[str]) -> None:
 
 
 @transaction.atomic
-def change_visibility(by: User, model: RegisteredModel, visibility: str, *, units: Iterable[BusinessUnit], teams: Iterable[Team]) -> None:
+def change_visibility(
+    by: User,
+    model: RegisteredModel,
+    visibility: str,
+    *,
+    units: Iterable[BusinessUnit],
+    teams: Iterable[Team],
+) -> None:
     """Say who may find and subscribe to a model. Whoever narrows it sees first to those who use it (consumption.changes)."""
-    require(by.is_system or can_edit(by, model), f"Only members of {model.owner_team} say who may see it.", ask=str(model.owner_team))
+    require(
+        by.is_system or can_edit(by, model),
+        f"Only members of {model.owner_team} say who may see it.",
+        ask=str(model.owner_team),
+    )
     model.visibility = visibility
     model.save(update_fields=["visibility"])
     model.visible_units.set(units)
     model.visible_teams.set(teams)
     record(
-        by, "model.visibility", model, visibility=visibility, units=[unit.slug for unit in units], teams=[team.slug for team in teams]
-    )  # fmt: skip
+        by,
+        "model.visibility",
+        model,
+        visibility=visibility,
+        units=[unit.slug for unit in units],
+        teams=[team.slug for team in teams],
+    )
 
 
 def contributed(version: ModelVersion, user: User, kind: str) -> None:
@@ -159,50 +221,80 @@ def point_alias(by: User, version: ModelVersion, name: str = Alias.STABLE) -> No
 
 def _require_not_narrowed(model: RegisteredModel, visibility: str) -> None:
     """A draft is nobody's yet. What others may see already is narrowed with notice to those who use it."""
-    if visibility in (model.visibility, RegisteredModel.Visibility.ENTERPRISE) or model.state == RegisteredModel.State.DRAFT:
+    if (
+        visibility in (model.visibility, RegisteredModel.Visibility.ENTERPRISE)
+        or model.state == RegisteredModel.State.DRAFT
+    ):
         return
     raise RuleError(
-        f"{model} is published: who may use it is narrowed with notice to those who use it now.", field="visibility",
+        f"{model} is published: who may use it is narrowed with notice to those who use it now.",
+        field="visibility",
         remedy=f"Propose it at {model.get_absolute_url()}changes/visibility/ or by POST /api/v1/changes/.",
-    )  # fmt: skip
+    )
 
 
 def _require_owner(team: Team, owner: User) -> None:
     if not owner.is_on(team):
-        raise Invalid(f"{owner} is not on {team}.", field="owner", remedy="Choose one of its members.")
+        raise Invalid(
+            f"{owner} is not on {team}.", field="owner", remedy="Choose one of its members."
+        )
 
 
-def _require_free_name(by: User, name: str, team: Team, visibility: str, but: RegisteredModel | None = None) -> None:
+def _require_free_name(
+    by: User, name: str, team: Team, visibility: str, but: RegisteredModel | None = None
+) -> None:
     """No two models that anybody sees side by side have names that one takes for each other.
 
     A model that `by` may not see is not told of: of those, only the ones for the whole company keep their names (docs/names.md).
     """
     alike = RegisteredModel.objects.called_like(name).exclude(pk=but.pk if but else None)
-    seen = alike.filter(Q(owner_team=team) | Q(pk__in=RegisteredModel.objects.visible_to(by).values("pk"))).first()
+    seen = alike.filter(
+        Q(owner_team=team) | Q(pk__in=RegisteredModel.objects.visible_to(by).values("pk"))
+    ).first()
     if seen:
         what = "called" if seen.name == name else "whose name reads the same:"
-        raise Invalid(f"{seen.owner_team} already has a model {what} {seen.name}.", field="name", remedy="Choose another name.")
-    if visibility == RegisteredModel.Visibility.ENTERPRISE and alike.filter(visibility=visibility).exists():
+        raise Invalid(
+            f"{seen.owner_team} already has a model {what} {seen.name}.",
+            field="name",
+            remedy="Choose another name.",
+        )
+    if (
+        visibility == RegisteredModel.Visibility.ENTERPRISE
+        and alike.filter(visibility=visibility).exists()
+    ):
         raise _name_is_kept()
 
 
 def _name_is_kept() -> Invalid:
-    return Invalid("This name is kept for another model.", field="name", remedy="Choose another name.", ask=CURATORS)
+    return Invalid(
+        "This name is kept for another model.",
+        field="name",
+        remedy="Choose another name.",
+        ask=CURATORS,
+    )
 
 
 def _wished_slug(name: str, slug: str) -> str:
     """The base of the address. Raises Invalid when one is needed, or not well-formed."""
     if slug and (len(slug) > SLUG_MAX or not names.SLUG.fullmatch(slug)):
         raise Invalid(
-            f"An address has at most {SLUG_MAX} of a–z, 0–9 and single hyphens between them.", field="slug", remedy="For example credit-scoring.",
-        )  # fmt: skip
+            f"An address has at most {SLUG_MAX} of a–z, 0–9 and single hyphens between them.",
+            field="slug",
+            remedy="For example credit-scoring.",
+        )
     made = slug or names.slug(name, longest=SLUG_MAX)
     if not made:
-        raise Invalid("No address can be made from this name.", field="slug", remedy="Give one in a–z, 0–9 and hyphens, for example credit-scoring.")
+        raise Invalid(
+            "No address can be made from this name.",
+            field="slug",
+            remedy="Give one in a–z, 0–9 and hyphens, for example credit-scoring.",
+        )
     return made
 
 
-def _create_with_free_slug(base: str, *, owner_team: Team, visibility: str, **fields: Any) -> RegisteredModel:
+def _create_with_free_slug(
+    base: str, *, owner_team: Team, visibility: str, **fields: Any
+) -> RegisteredModel:
     """The plain slug, else with the unit's, else at random. A model that not everybody may see has a random one from the start:
     so it takes no address away, and nobody who gets a suffix learns of it."""
     chance = (f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))
@@ -210,10 +302,14 @@ def _create_with_free_slug(base: str, *, owner_team: Team, visibility: str, **fi
     telling = [base, f"{base}-{owner_team.business_unit.slug}"[:78]] if is_open else []
     for slug in (*telling, *chance):
         if not RegisteredModel.objects.filter(slug=slug).exists():
-            model = RegisteredModel(slug=slug, owner_team=owner_team, visibility=visibility, **fields)
+            model = RegisteredModel(
+                slug=slug, owner_team=owner_team, visibility=visibility, **fields
+            )
             if _save_entry(model):
                 return model
-    raise RuleError("This name is used too often.", field="name", remedy="Choose a more telling name.")
+    raise RuleError(
+        "This name is used too often.", field="name", remedy="Choose a more telling name."
+    )
 
 
 def _save_entry(model: RegisteredModel, update_fields: list[str] | None = None) -> bool:

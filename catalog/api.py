@@ -56,18 +56,44 @@ class ModelRow(serializers.ModelSerializer):
     class Meta:
         model = RegisteredModel
         fields = [
-            "slug", "name", "summary", "description", "limitations", "owner_team", "business_unit", "owner",
-            "support_contact", "support_hours", "domain", "capability", "model_type", "tags", "visibility", "state",
-            "stable_version", "risk_tier", "calls_30d", "calls_14d", "consumer_teams", "rating_mean", "rating_count",
-            "measured_p95_ms", "measured_availability", "created_at",
-        ]  # fmt: skip
+            "slug",
+            "name",
+            "summary",
+            "description",
+            "limitations",
+            "owner_team",
+            "business_unit",
+            "owner",
+            "support_contact",
+            "support_hours",
+            "domain",
+            "capability",
+            "model_type",
+            "tags",
+            "visibility",
+            "state",
+            "stable_version",
+            "risk_tier",
+            "calls_30d",
+            "calls_14d",
+            "consumer_teams",
+            "rating_mean",
+            "rating_count",
+            "measured_p95_ms",
+            "measured_availability",
+            "created_at",
+        ]
         read_only_fields = fields
 
 
 class Listing(serializers.ModelSerializer):
     """What a team says about its model."""
 
-    owner = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.filter(is_active=True, is_system=False), required=False)
+    owner = serializers.SlugRelatedField(
+        slug_field="username",
+        queryset=User.objects.filter(is_active=True, is_system=False),
+        required=False,
+    )
     domain = serializers.SlugRelatedField(slug_field="slug", queryset=Domain.objects.all())
     capability = serializers.SlugRelatedField(slug_field="slug", queryset=Capability.objects.all())
     model_type = serializers.SlugRelatedField(slug_field="slug", queryset=ModelType.objects.all())
@@ -76,18 +102,37 @@ class Listing(serializers.ModelSerializer):
     class Meta:
         model = RegisteredModel
         fields = [
-            "name", "summary", "description", "limitations", "owner", "support_contact", "support_hours", "domain",
-            "capability", "model_type", "tags", "visibility", "similar_reason",
-        ]  # fmt: skip
+            "name",
+            "summary",
+            "description",
+            "limitations",
+            "owner",
+            "support_contact",
+            "support_hours",
+            "domain",
+            "capability",
+            "model_type",
+            "tags",
+            "visibility",
+            "similar_reason",
+        ]
 
 
 class Registration(Listing):
     """A new model of a team."""
 
     owner_team = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all())
-    slug = LineField(required=False, max_length=60, help_text="The address that is wished for; needed when none can be made of the name.")
-    visible_units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
-    visible_teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
+    slug = LineField(
+        required=False,
+        max_length=60,
+        help_text="The address that is wished for; needed when none can be made of the name.",
+    )
+    visible_units = serializers.SlugRelatedField(
+        slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False
+    )
+    visible_teams = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Team.objects.all(), many=True, required=False
+    )
 
     class Meta(Listing.Meta):
         fields = ["owner_team", "slug", *Listing.Meta.fields, "visible_units", "visible_teams"]
@@ -106,13 +151,17 @@ class Models(ReadableResource):
         """A search comes best fit first; the exact decimal is what a cursor can stand on."""
         found = super().filter_queryset(queryset)
         if "score" in found.query.annotations and not isinstance(found.query.order_by[0], str):
-            return found.annotate(fit=Cast("score", DecimalField(max_digits=9, decimal_places=6))).order_by("-fit")
+            return found.annotate(
+                fit=Cast("score", DecimalField(max_digits=9, decimal_places=6))
+            ).order_by("-fit")
         return found
 
     @extend_schema(request=Registration, responses={201: ModelRow})
     def create(self, request):
         """Register a model of one of your teams, as a draft."""
-        return self.answer(actions.register_after_search(request.user, **self.given(Registration)), status=201)
+        return self.answer(
+            actions.register_after_search(request.user, **self.given(Registration)), status=201
+        )
 
     @extend_schema(request=Listing(partial=True), responses=ModelRow)
     def partial_update(self, request, slug):
@@ -126,16 +175,35 @@ class VersionRow(serializers.ModelSerializer):
 
     model = serializers.CharField(source="model.slug")
     successor = serializers.CharField(source="successor.number", default=None, allow_null=True)
-    submitted_by = serializers.CharField(source="submitted_by.username", default=None, allow_null=True)
+    submitted_by = serializers.CharField(
+        source="submitted_by.username", default=None, allow_null=True
+    )
     is_callable = serializers.BooleanField()
 
     class Meta:
         model = ModelVersion
         fields = [
-            "id", "model", "number", "state", "kind", "risk_tier", "changelog", "is_callable", "suspended_at",
-            "suspension_reason", "created_at", "submitted_by", "submitted_at", "approved_at", "approved_until",
-            "published_at", "deprecated_at", "sunset_at", "successor", "manifest_sha256",
-        ]  # fmt: skip
+            "id",
+            "model",
+            "number",
+            "state",
+            "kind",
+            "risk_tier",
+            "changelog",
+            "is_callable",
+            "suspended_at",
+            "suspension_reason",
+            "created_at",
+            "submitted_by",
+            "submitted_at",
+            "approved_at",
+            "approved_until",
+            "published_at",
+            "deprecated_at",
+            "sunset_at",
+            "successor",
+            "manifest_sha256",
+        ]
         read_only_fields = fields
 
 
@@ -150,7 +218,9 @@ class VersionDetail(VersionRow):
 class ReadableVersions(ReadableResource):
     """Versions to read; the apps above add the moves they know."""
 
-    queryset = ModelVersion.objects.select_related("model__owner_team__business_unit", "successor", "submitted_by", "card").newest_first()
+    queryset = ModelVersion.objects.select_related(
+        "model__owner_team__business_unit", "successor", "submitted_by", "card"
+    ).newest_first()
     serializer_class = VersionDetail
     filterset_class = VersionFilter
 

@@ -15,7 +15,14 @@ from catalog import vocabulary
 from catalog.models import RegisteredModel
 
 KEPT_S = 30.0
-COLUMNS = ("domain_id", "capability_id", "model_type_id", "owner_team__business_unit_id", "risk_tier", "owner_team_id")
+COLUMNS = (
+    "domain_id",
+    "capability_id",
+    "model_type_id",
+    "owner_team__business_unit_id",
+    "risk_tier",
+    "owner_team_id",
+)
 
 
 @dataclass(frozen=True)
@@ -23,10 +30,15 @@ class Counts:
     """`total` models; `by` maps each of COLUMNS to a Counter of its values, without what is empty."""
 
     total: int = 0
-    by: dict[str, Counter] = field(default_factory=lambda: {column: Counter() for column in COLUMNS})
+    by: dict[str, Counter] = field(
+        default_factory=lambda: {column: Counter() for column in COLUMNS}
+    )
 
     def __add__(self, other):
-        return Counts(self.total + other.total, {column: self.by[column] + other.by[column] for column in COLUMNS})
+        return Counts(
+            self.total + other.total,
+            {column: self.by[column] + other.by[column] for column in COLUMNS},
+        )
 
     @property
     def teams(self):
@@ -72,6 +84,8 @@ def _open():
     written_at = vocabulary.last_written()
     with _kept.lock:
         if _kept.written_at != written_at or time.monotonic() - _kept.at > KEPT_S:
-            everybodys = RegisteredModel.objects.published().filter(visibility=RegisteredModel.Visibility.ENTERPRISE)
+            everybodys = RegisteredModel.objects.published().filter(
+                visibility=RegisteredModel.Visibility.ENTERPRISE
+            )
             _kept.counts, _kept.written_at, _kept.at = of(everybodys), written_at, time.monotonic()
         return _kept.counts

@@ -14,7 +14,11 @@ TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
 def _any_of(path, kind, label):
     """Rows whose `path` is any of the given slugs of `kind`; in the schema they are plain strings."""
     choice = django_filters.ModelMultipleChoiceFilter(
-        field_name=f"{path}__slug", queryset=kind.objects.all(), to_field_name="slug", label=label, distinct=False
+        field_name=f"{path}__slug",
+        queryset=kind.objects.all(),
+        to_field_name="slug",
+        label=label,
+        distinct=False,
     )
     return extend_schema_field(str)(choice)
 
@@ -27,8 +31,12 @@ class ModelFilter(FilterSet):
     capability = _any_of("capability", Capability, "Capability")
     type = _any_of("model_type", ModelType, "Model type")
     unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
-    tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier", distinct=False)
-    state = django_filters.MultipleChoiceFilter(choices=RegisteredModel.State.choices, label="State", distinct=False)
+    tier = django_filters.MultipleChoiceFilter(
+        field_name="risk_tier", choices=TIERS, label="Risk tier", distinct=False
+    )
+    state = django_filters.MultipleChoiceFilter(
+        choices=RegisteredModel.State.choices, label="State", distinct=False
+    )
     sort = OrderFilter(
         fields=["name", "calls_30d", "created_at", "consumer_teams", "rating_mean"], label="Sort"
     )
@@ -55,7 +63,9 @@ class VersionFilter(FilterSet):
     number = SlugFilter(label="Version number")
     state = django_filters.MultipleChoiceFilter(choices=ModelVersion.State.choices, label="State")
     kind = django_filters.MultipleChoiceFilter(choices=ModelVersion.Kind.choices, label="Kind")
-    tier = django_filters.MultipleChoiceFilter(field_name="risk_tier", choices=TIERS, label="Risk tier")
+    tier = django_filters.MultipleChoiceFilter(
+        field_name="risk_tier", choices=TIERS, label="Risk tier"
+    )
 
     class Meta:
         model = ModelVersion
@@ -75,14 +85,20 @@ FACETS = [
 def facets(models, found, counted=None):
     """The groups of filters as components/facet.html wants them. `counted`: the counts.Counts of `models`, when they are known."""
     counted = counted or counts.of(models)
-    return [_facet(found.data, title, param, kind, counted.by[column]) for title, param, column, kind in FACETS]
+    return [
+        _facet(found.data, title, param, kind, counted.by[column])
+        for title, param, column, kind in FACETS
+    ]
 
 
 def chips(found, data):
     """The filters in force: [{label, remove_url}], each with the address without it."""
     titles = {param: title for title, param, _, _ in FACETS}
     return [
-        {"label": f"{titles[param]}: {value.replace('-', ' ')}", "remove_url": _without(data, param, value)}
+        {
+            "label": f"{titles[param]}: {value.replace('-', ' ')}",
+            "remove_url": _without(data, param, value),
+        }
         for param in titles
         for value in data.getlist(param)
     ]
@@ -90,10 +106,18 @@ def chips(found, data):
 
 def _facet(data, title, param, kind, numbers):
     chosen = data.getlist(param) if hasattr(data, "getlist") else []
-    rows = [(term.slug, term.name, numbers[term.pk]) for term in kind.objects.filter(pk__in=list(numbers))] if kind else [
-        (tier, label, numbers[tier]) for tier, label in TIERS if tier in numbers
-    ]  # fmt: skip
-    options = [{"value": value, "label": label, "count": count, "selected": value in chosen} for value, label, count in rows]
+    rows = (
+        [
+            (term.slug, term.name, numbers[term.pk])
+            for term in kind.objects.filter(pk__in=list(numbers))
+        ]
+        if kind
+        else [(tier, label, numbers[tier]) for tier, label in TIERS if tier in numbers]
+    )
+    options = [
+        {"value": value, "label": label, "count": count, "selected": value in chosen}
+        for value, label, count in rows
+    ]
     return {"title": title, "param": param, "options": options}
 
 

@@ -15,7 +15,14 @@ from marketplace.lib.fields import LineField, NameKeyField
 from marketplace.lib.limits import PROSE, REASON
 from marketplace.lib.transitions import state_constraint
 
-SEES_EVERYTHING = ("curator", "auditor", "admin", "governance_lead", "model_risk_officer", "operator")
+SEES_EVERYTHING = (
+    "curator",
+    "auditor",
+    "admin",
+    "governance_lead",
+    "model_risk_officer",
+    "operator",
+)
 # Of consumption's subscriptions: who has one sees the model until it ends, whatever becomes of its visibility.
 IN_USE = ("pending", "active", "paused")
 REVIEWS = ("evaluator", "fairness_reviewer", "security_reviewer", "legal_reviewer")
@@ -68,14 +75,26 @@ class RegisteredModelSet(models.QuerySet):
         named_teams = self.model.visible_teams.through.objects.filter(team__in=teams)
         open_to_me = ~Q(state=RegisteredModel.State.DRAFT) & (
             Q(visibility=RegisteredModel.Visibility.ENTERPRISE)
-            | Q(visibility=RegisteredModel.Visibility.BUSINESS_UNITS, pk__in=named_units.values("registeredmodel"))
-            | Q(visibility=RegisteredModel.Visibility.RESTRICTED, pk__in=named_teams.values("registeredmodel"))
+            | Q(
+                visibility=RegisteredModel.Visibility.BUSINESS_UNITS,
+                pk__in=named_units.values("registeredmodel"),
+            )
+            | Q(
+                visibility=RegisteredModel.Visibility.RESTRICTED,
+                pk__in=named_teams.values("registeredmodel"),
+            )
         )
-        used = self.model.objects.filter(subscriptions__state__in=IN_USE, subscriptions__application__team__in=teams)
+        used = self.model.objects.filter(
+            subscriptions__state__in=IN_USE, subscriptions__application__team__in=teams
+        )
         in_use = ~Q(state=RegisteredModel.State.DRAFT) & Q(pk__in=used.order_by().values("pk"))
         seen = Q(owner_team__in=teams) | open_to_me | in_use
         if user.has_role(*REVIEWS):
-            seen |= Q(pk__in=ModelVersion.objects.filter(state__in=ModelVersion.UNDER_REVIEW).values("model"))
+            seen |= Q(
+                pk__in=ModelVersion.objects.filter(state__in=ModelVersion.UNDER_REVIEW).values(
+                    "model"
+                )
+            )
         return self.filter(seen)
 
     def published(self):
@@ -92,9 +111,9 @@ class RegisteredModelSet(models.QuerySet):
     def for_list(self):
         """The catalog list: one query for the rows, one for the current versions."""
         stable = Alias.objects.filter(name=Alias.STABLE).select_related("version")
-        return self.select_related("owner_team__business_unit", "domain", "capability", "model_type").prefetch_related(
-            models.Prefetch("aliases", stable, to_attr="stable_aliases")
-        )
+        return self.select_related(
+            "owner_team__business_unit", "domain", "capability", "model_type"
+        ).prefetch_related(models.Prefetch("aliases", stable, to_attr="stable_aliases"))
 
     def for_page(self):
         return self.for_list().select_related("owner")
@@ -155,14 +174,24 @@ class RegisteredModel(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
-    last_published_at = models.DateTimeField(null=True, editable=False, help_text="Of its newest version. Writer: the database's trigger")
+    last_published_at = models.DateTimeField(
+        null=True, editable=False, help_text="Of its newest version. Writer: the database's trigger"
+    )
 
     # Projections: refreshed by the app that owns the facts, so that the catalog sorts and filters without knowing it.
-    risk_tier = models.CharField(max_length=12, blank=True, help_text="Highest of the live versions. Writer: governance")
+    risk_tier = models.CharField(
+        max_length=12, blank=True, help_text="Highest of the live versions. Writer: governance"
+    )
     calls_30d = models.BigIntegerField(default=0, help_text="Writer: consumption")
-    calls_14d = models.JSONField(default=list, help_text="14 daily counts, oldest first. Writer: consumption")
-    consumer_teams = models.PositiveIntegerField(default=0, help_text="Teams that called in 30 days. Writer: consumption")
-    rating_mean = models.DecimalField(max_digits=3, decimal_places=2, null=True, help_text="Writer: consumption")
+    calls_14d = models.JSONField(
+        default=list, help_text="14 daily counts, oldest first. Writer: consumption"
+    )
+    consumer_teams = models.PositiveIntegerField(
+        default=0, help_text="Teams that called in 30 days. Writer: consumption"
+    )
+    rating_mean = models.DecimalField(
+        max_digits=3, decimal_places=2, null=True, help_text="Writer: consumption"
+    )
     rating_count = models.PositiveIntegerField(default=0, help_text="Writer: consumption")
     measured_p95_ms = models.PositiveIntegerField(null=True, help_text="30 days. Writer: hosting")
     measured_availability = models.DecimalField(
@@ -176,23 +205,58 @@ class RegisteredModel(models.Model):
         # A name is one model's among what everybody may come to see, and within a team (docs/names.md).
         constraints = [
             state_constraint(ModelState, "registeredmodel_state"),
-            models.UniqueConstraint(fields=["name_key"], condition=Q(visibility="enterprise"), name="model_name_once_in_company"),
-            models.UniqueConstraint(fields=["name_shape"], condition=Q(visibility="enterprise"), name="model_name_alike_once_in_company"),
-            models.UniqueConstraint(fields=["owner_team", "name_key"], name="model_name_once_in_team"),
-            models.UniqueConstraint(fields=["owner_team", "name_shape"], name="model_name_alike_once_in_team"),
+            models.UniqueConstraint(
+                fields=["name_key"],
+                condition=Q(visibility="enterprise"),
+                name="model_name_once_in_company",
+            ),
+            models.UniqueConstraint(
+                fields=["name_shape"],
+                condition=Q(visibility="enterprise"),
+                name="model_name_alike_once_in_company",
+            ),
+            models.UniqueConstraint(
+                fields=["owner_team", "name_key"], name="model_name_once_in_team"
+            ),
+            models.UniqueConstraint(
+                fields=["owner_team", "name_shape"], name="model_name_alike_once_in_team"
+            ),
         ]
         # One for each order of the lists, so that a page reads as many rows as it shows; one that counts and facets read alone.
         indexes = [
-            *(models.Index(*order, "id", condition=Q(state="published"), name=f"models_by_{name}") for name, order in LIST_ORDERS.items()),
-            models.Index(
-                "owner_team", condition=Q(state="published"), name="models_counted",
-                include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
+            *(
+                models.Index(*order, "id", condition=Q(state="published"), name=f"models_by_{name}")
+                for name, order in LIST_ORDERS.items()
             ),
             models.Index(
-                "owner_team", condition=Q(state="published") & ~Q(visibility="enterprise"), name="models_not_open",
-                include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
+                "owner_team",
+                condition=Q(state="published"),
+                name="models_counted",
+                include=[
+                    "id",
+                    "state",
+                    "visibility",
+                    "domain",
+                    "capability",
+                    "model_type",
+                    "risk_tier",
+                ],
             ),
-        ]  # fmt: skip
+            models.Index(
+                "owner_team",
+                condition=Q(state="published") & ~Q(visibility="enterprise"),
+                name="models_not_open",
+                include=[
+                    "id",
+                    "state",
+                    "visibility",
+                    "domain",
+                    "capability",
+                    "model_type",
+                    "risk_tier",
+                ],
+            ),
+        ]
 
     def __str__(self):
         return self.name
@@ -213,15 +277,21 @@ class RegisteredModel(models.Model):
 class SearchDocument(models.Model):
     """What is found of a model by its words. Written by the database itself, with the row that it is about."""
 
-    model = models.OneToOneField(RegisteredModel, models.CASCADE, primary_key=True, related_name="search_document")
+    model = models.OneToOneField(
+        RegisteredModel, models.CASCADE, primary_key=True, related_name="search_document"
+    )
     document = SearchVectorField()
     written_at = models.DateTimeField(db_index=True)
-    is_neighbourhood_due = models.BooleanField(default=True, help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours")
+    is_neighbourhood_due = models.BooleanField(
+        default=True, help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours"
+    )
 
     class Meta:
         indexes = [
             GinIndex(fields=["document"], name="search_documents"),
-            models.Index("written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"),
+            models.Index(
+                "written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"
+            ),
         ]
 
     def __str__(self):
@@ -281,7 +351,9 @@ RELEASE = 10_000  # a candidate has four digits at most (publishing/semver.py)
 
 
 def _after_rc(number):
-    return Cast(Func(F(number), Value("-rc."), Value(2), function="split_part"), models.IntegerField())
+    return Cast(
+        Func(F(number), Value("-rc."), Value(2), function="split_part"), models.IntegerField()
+    )
 
 
 class ModelVersion(models.Model):
@@ -316,8 +388,10 @@ class ModelVersion(models.Model):
     patch = models.PositiveIntegerField()
     candidate = models.GeneratedField(
         expression=Case(When(number__contains="-rc.", then=_after_rc("number")), default=RELEASE),
-        output_field=models.IntegerField(), db_persist=True, help_text="N of a candidate (-rc.N); a release is higher than all of its candidates",
-    )  # fmt: skip
+        output_field=models.IntegerField(),
+        db_persist=True,
+        help_text="N of a candidate (-rc.N); a release is higher than all of its candidates",
+    )
     state = models.CharField(max_length=20, choices=VersionState, default=VersionState.DRAFT)
     changelog = models.TextField(max_length=PROSE, blank=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.ONNX)
@@ -326,15 +400,23 @@ class ModelVersion(models.Model):
     example = models.JSONField(default=dict, blank=True)
     manifest = models.JSONField(default=dict, blank=True)
     manifest_sha256 = models.CharField(max_length=64, blank=True)
-    manifest_signature = models.CharField(max_length=128, blank=True, help_text="Ed25519, on approval. Writer: governance")
-    sla = models.JSONField(default=dict, blank=True, help_text="availability (percent), p95_ms, rps, support")
+    manifest_signature = models.CharField(
+        max_length=128, blank=True, help_text="Ed25519, on approval. Writer: governance"
+    )
+    sla = models.JSONField(
+        default=dict, blank=True, help_text="availability (percent), p95_ms, rps, support"
+    )
     risk_tier = models.CharField(max_length=12, blank=True, help_text="Writer: governance")
-    cold_start_s = models.FloatField(null=True, help_text="A first call waits so long; empty: always awake. Writer: hosting")
+    cold_start_s = models.FloatField(
+        null=True, help_text="A first call waits so long; empty: always awake. Writer: hosting"
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.TextField(max_length=REASON, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
-    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     submitted_at = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_until = models.DateTimeField(null=True, blank=True)
@@ -348,15 +430,24 @@ class ModelVersion(models.Model):
     class Meta:
         ordering = ["model", "-major", "-minor", "-patch", "-candidate"]
         # What sweeps look for: a few at any time, however many have ended.
-        indexes = [models.Index(fields=["state"], condition=Q(state__in=["submitted", "checking", "approved"]), name="version_under_way")]
+        indexes = [
+            models.Index(
+                fields=["state"],
+                condition=Q(state__in=["submitted", "checking", "approved"]),
+                name="version_under_way",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
             models.CheckConstraint(
-                condition=~Q(state__in=["approved", "published", "deprecated"]) | ~Q(manifest_signature=""),
+                condition=~Q(state__in=["approved", "published", "deprecated"])
+                | ~Q(manifest_signature=""),
                 name="version_live_only_signed",
             ),
             models.CheckConstraint(
-                condition=Q(sunset_at=None) | Q(deprecated_at=None) | Q(sunset_at__gte=F("deprecated_at")),
+                condition=Q(sunset_at=None)
+                | Q(deprecated_at=None)
+                | Q(sunset_at__gte=F("deprecated_at")),
                 name="version_sunset_after_deprecation",
             ),
             state_constraint(VersionState, "version_state"),
@@ -389,7 +480,11 @@ class ModelVersion(models.Model):
     def answers_within_s(self):
         """Seconds that a caller waits for an answer, as declared and at most 300; None when nothing is declared."""
         declared = self.sla.get("timeout_s") if isinstance(self.sla, dict) else None
-        return min(300.0, float(declared)) if isinstance(declared, int | float) and declared > 0 else None
+        return (
+            min(300.0, float(declared))
+            if isinstance(declared, int | float) and declared > 0
+            else None
+        )
 
 
 class Alias(models.Model):
@@ -428,7 +523,9 @@ class Artifact(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["version", "name"], name="artifact_name_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "name"], name="artifact_name_once")
+        ]
 
     def __str__(self):
         return self.name
@@ -440,7 +537,9 @@ class ModelCard(models.Model):
     version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="card")
     schema_version = models.CharField(max_length=20, default="card/1.0.0")
     data = models.JSONField(default=dict, blank=True)
-    completeness = models.PositiveSmallIntegerField(default=0, help_text="Percent. Writer: publishing")
+    completeness = models.PositiveSmallIntegerField(
+        default=0, help_text="Percent. Writer: publishing"
+    )
     sha256 = models.CharField(max_length=64, blank=True)
     edited_at = models.DateTimeField(auto_now=True)
 
@@ -464,4 +563,6 @@ class Contribution(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["version", "user", "kind"], name="contribution_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "user", "kind"], name="contribution_once")
+        ]

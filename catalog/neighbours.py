@@ -16,23 +16,37 @@ KEPT = 12  # of each kind (for everybody, for some), so that enough are left for
 def of(models, model, limit):
     """The `limit` best of `models` (what the person may see) that are like `model`, best first. At most 2 × KEPT are looked at."""
     scores = dict(Neighbour.objects.filter(model=model).values_list("other", "score"))
-    return sorted(models.filter(pk__in=scores).order_by(), key=lambda other: (-scores[other.pk], other.name))[:limit]
+    return sorted(
+        models.filter(pk__in=scores).order_by(), key=lambda other: (-scores[other.pk], other.name)
+    )[:limit]
 
 
 @transaction.atomic
 def refresh(model_id):
     """Look for the neighbours of one model, and make it theirs. Safe to run twice; without effect when it is not due."""
-    due = SearchDocument.objects.select_for_update(skip_locked=True).filter(model_id=model_id, is_neighbourhood_due=True).first()
+    due = (
+        SearchDocument.objects.select_for_update(skip_locked=True)
+        .filter(model_id=model_id, is_neighbourhood_due=True)
+        .first()
+    )
     if due is None:
         return
     model = RegisteredModel.objects.get(pk=model_id)
-    listed_it = search.sharing_words(RegisteredModel.objects.published().filter(neighbours__other=model), model)
-    found = {other.pk: other for other in (*_like(model), *listed_it)} if model.state == RegisteredModel.State.PUBLISHED else {}
+    listed_it = search.sharing_words(
+        RegisteredModel.objects.published().filter(neighbours__other=model), model
+    )
+    found = (
+        {other.pk: other for other in (*_like(model), *listed_it)}
+        if model.state == RegisteredModel.State.PUBLISHED
+        else {}
+    )
     Neighbour.objects.filter(Q(model=model) | Q(other=model)).delete()
     gist = search.gist(model)
     likeness = {pk: search.likeness(gist, search.gist(other)) for pk, other in found.items()}
     scores = {pk: score for pk, score in likeness.items() if score >= search.SIMILAR_ENOUGH}
-    pairs = [(model.pk, pk, score) for pk, score in scores.items()] + [(pk, model.pk, score) for pk, score in scores.items()]
+    pairs = [(model.pk, pk, score) for pk, score in scores.items()] + [
+        (pk, model.pk, score) for pk, score in scores.items()
+    ]
     rows = [Neighbour(model_id=one, other_id=other, score=score) for one, other, score in pairs]
     Neighbour.objects.bulk_create(rows, ignore_conflicts=True)
     _keep_best([model.pk, *scores])
@@ -53,14 +67,22 @@ def refresh_due(seconds):
 def _like(model):
     others = RegisteredModel.objects.published().exclude(pk=model.pk)
     for kind in (others.filter(_is_open()), others.exclude(_is_open())):
-        yield from (other for other, _ in search.similar_to(kind, model.name, model.summary, limit=KEPT))
+        yield from (
+            other for other, _ in search.similar_to(kind, model.name, model.summary, limit=KEPT)
+        )
 
 
 def _keep_best(model_ids):
     """Of each kind the best KEPT stay."""
-    place = Window(RowNumber(), partition_by=["model", _is_open("other__")], order_by=[F("score").desc(), F("pk").asc()])
+    place = Window(
+        RowNumber(),
+        partition_by=["model", _is_open("other__")],
+        order_by=[F("score").desc(), F("pk").asc()],
+    )
     rows = Neighbour.objects.filter(model__in=model_ids).annotate(place=place)
-    Neighbour.objects.filter(pk__in=list(rows.filter(place__gt=KEPT).values_list("pk", flat=True))).delete()
+    Neighbour.objects.filter(
+        pk__in=list(rows.filter(place__gt=KEPT).values_list("pk", flat=True))
+    ).delete()
 
 
 def _is_open(path=""):

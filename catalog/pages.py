@@ -26,7 +26,9 @@ def open_model(request, slug):
 
 def shown_version(request, model):
     """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
-    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
+    versions = (
+        ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
+    )
     number = request.GET.get("version")
     if number:
         return get_object_or_404(versions, number=number.strip().lower())
@@ -38,9 +40,15 @@ def model_frame(request, model, current):
     version = shown_version(request, model)
     pick = f"?version={version.number}" if request.GET.get("version") else ""
     tabs = [
-        {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current} for name, label in TABS
+        {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current}
+        for name, label in TABS
     ]
-    versions = ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model").newest_first()
+    versions = (
+        ModelVersion.objects.visible_to(request.user)
+        .filter(model=model)
+        .select_related("model")
+        .newest_first()
+    )
     return {
         "model": model,
         "version": version,

@@ -43,7 +43,12 @@ def rank(models, text):
 def content_words(text):
     """The words that carry meaning, lower case, in order, each once; at most MOST_WORDS of the first LONGEST_QUERY characters."""
     words = WORDS.findall(unicodedata.normalize("NFKC", text[:LONGEST_QUERY]).lower())
-    return list(islice(dict.fromkeys(word for word in words if word not in STOP and len(word) <= LONGEST_WORD), MOST_WORDS))
+    return list(
+        islice(
+            dict.fromkeys(word for word in words if word not in STOP and len(word) <= LONGEST_WORD),
+            MOST_WORDS,
+        )
+    )
 
 
 def correct(models, words):
@@ -52,7 +57,9 @@ def correct(models, words):
     The nearest comes from the vocabulary of what everybody may see, and counts only where `models` has it.
     """
     known = vocabulary.current()
-    looked_for = [word for word in words if len(word) >= vocabulary.CORRECTED_FROM and word not in known][:MOST_CORRECTED]
+    looked_for = [
+        word for word in words if len(word) >= vocabulary.CORRECTED_FROM and word not in known
+    ][:MOST_CORRECTED]
     corrected = {word: _corrected(models, word, known) for word in looked_for}
     return [corrected.get(word, word) for word in words]
 
@@ -66,10 +73,20 @@ def similar_to(models, name, summary, limit=5):
     words = vocabulary.current().rarest(correct(models, wanted), TELLING_WORDS, CANDIDATES)
     if not words:
         return []
-    candidates = models.filter(search_document__document=_any_of(words)).order_by().values_list("pk", flat=True)[:CANDIDATES]
-    best = models.filter(pk__in=list(candidates)).annotate(score=_score(words)).order_by(F("score").desc(), "name")[:20]
+    candidates = (
+        models.filter(search_document__document=_any_of(words))
+        .order_by()
+        .values_list("pk", flat=True)[:CANDIDATES]
+    )
+    best = (
+        models.filter(pk__in=list(candidates))
+        .annotate(score=_score(words))
+        .order_by(F("score").desc(), "name")[:20]
+    )
     scored = [(model, likeness(" ".join(wanted), gist(model))) for model in best]
-    return sorted(((m, s) for m, s in scored if s >= SIMILAR_ENOUGH), key=lambda pair: -pair[1])[:limit]
+    return sorted(((m, s) for m, s in scored if s >= SIMILAR_ENOUGH), key=lambda pair: -pair[1])[
+        :limit
+    ]
 
 
 def sharing_words(models, model):

@@ -18,7 +18,12 @@ HIGHLIGHTS = [
     ("data.training.description", "Trained on"),
     ("intended_use.users", "Made for"),
 ]
-SORTS = [("", "Best match"), ("-calls_30d", "Most used"), ("name", "Name"), ("-created_at", "Newest")]
+SORTS = [
+    ("", "Best match"),
+    ("-calls_30d", "Most used"),
+    ("name", "Name"),
+    ("-created_at", "Newest"),
+]
 
 
 class Listed(Paginator):
@@ -26,7 +31,9 @@ class Listed(Paginator):
 
     def __init__(self, found, total):
         super().__init__(found.qs.for_list(), PAGE_SIZE)
-        if found.is_valid() and not any(value for name, value in found.form.cleaned_data.items() if name != "sort"):
+        if found.is_valid() and not any(
+            value for name, value in found.form.cleaned_data.items() if name != "sort"
+        ):
             self.count = total
 
 
@@ -58,7 +65,11 @@ def model(request, slug):
     context = model_frame(request, entry, "catalog:model")
     context["sections"] = _highlights(context["version"])
     context["sla"] = context["version"].sla if context["version"] else {}
-    context["similar"] = neighbours.of(RegisteredModel.objects.visible_to(request.user).published().for_list(), entry, limit=SIMILAR)
+    context["similar"] = neighbours.of(
+        RegisteredModel.objects.visible_to(request.user).published().for_list(),
+        entry,
+        limit=SIMILAR,
+    )
     return render(request, "catalog/overview.html", context)
 
 
@@ -80,4 +91,6 @@ def _highlights(version):
     card = getattr(version, "card", None)
     data = card.data if card else {}
     fields = [{"label": label, "value": data[name]} for name, label in HIGHLIGHTS if data.get(name)]
-    return [{"id": "highlights", "title": "From the model card", "fields": fields}] if fields else []
+    return (
+        [{"id": "highlights", "title": "From the model card", "fields": fields}] if fields else []
+    )

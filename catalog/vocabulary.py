@@ -36,7 +36,12 @@ class Vocabulary:
         """The known words that are most alike (ratio ≥ NEAR), nearest first."""
         if len(word) > LONGEST_WORD:
             return []
-        return [match for match, *_ in process.extract(word, self.counts.keys(), scorer=fuzz.ratio, score_cutoff=NEAR, limit=GUESSES)]
+        return [
+            match
+            for match, *_ in process.extract(
+                word, self.counts.keys(), scorer=fuzz.ratio, score_cutoff=NEAR, limit=GUESSES
+            )
+        ]
 
     def rarest(self, words, number, rows):
         """At most `number` of `words`, rarest first, as long as they stand in about `rows` listings together; at least one."""
@@ -50,13 +55,21 @@ class Vocabulary:
 
     def read(self, newest):
         """Add the words of the open listings that were written since the last time."""
-        rows = RegisteredModel.objects.published().filter(visibility=RegisteredModel.Visibility.ENTERPRISE)
+        rows = RegisteredModel.objects.published().filter(
+            visibility=RegisteredModel.Visibility.ENTERPRISE
+        )
         if self.read_to:
             rows = rows.filter(search_document__written_at__gte=self.read_to - OVERLAP)
         texts = rows.values_list("name", "summary", "description", "tags")
         for text in texts.iterator():
             if len(self.counts) < MOST_WORDS:
-                self.counts.update({word for word in WORDS.findall(" ".join(map(str, text)).lower()) if len(word) <= LONGEST_WORD})
+                self.counts.update(
+                    {
+                        word
+                        for word in WORDS.findall(" ".join(map(str, text)).lower())
+                        if len(word) <= LONGEST_WORD
+                    }
+                )
         self.read_to = newest
 
 

@@ -42,14 +42,34 @@ SECURITY = ("security_reviewer", "operator")
 @transaction.atomic
 def create_application(by, *, team, name, environment="prod", description="", cost_centre=""):
     """Enter a consumer's system. Returns the Application. Raises NotAllowed, Invalid."""
-    require(can_create_application(by, team), f"Only members of {team} create its applications.", ask=str(team))
+    require(
+        can_create_application(by, team),
+        f"Only members of {team} create its applications.",
+        ask=str(team),
+    )
     name = names.display_name(name, longest=Application.NAME_MAX)
-    if alike := next((other for other in Application.objects.filter(team=team) if names.are_alike(other.name, name)), None):
-        raise Invalid(f"{team} already has an application called {alike}.", field="name", remedy="Choose another name.")
+    if alike := next(
+        (
+            other
+            for other in Application.objects.filter(team=team)
+            if names.are_alike(other.name, name)
+        ),
+        None,
+    ):
+        raise Invalid(
+            f"{team} already has an application called {alike}.",
+            field="name",
+            remedy="Choose another name.",
+        )
     application = Application.objects.create(
-        team=team, name=name, slug=_free_slug(name), environment=environment, description=description,
-        cost_centre=cost_centre or team.cost_centre, created_by=by,
-    )  # fmt: skip
+        team=team,
+        name=name,
+        slug=_free_slug(name),
+        environment=environment,
+        description=description,
+        cost_centre=cost_centre or team.cost_centre,
+        created_by=by,
+    )
     record(by, "application.create", application, team=team.slug)
     return application
 
@@ -60,7 +80,11 @@ def offer_plan(by, model, *, slug, **choices):
 
     Worse terms for somebody who has the plan are proposed (consumption.changes): they need a second person and a notice.
     """
-    require(can_offer_plan(by, model), f"Only members of {model.owner_team} set its plans.", ask=str(model.owner_team))
+    require(
+        can_offer_plan(by, model),
+        f"Only members of {model.owner_team} set its plans.",
+        ask=str(model.owner_team),
+    )
     if "name" in choices:
         choices["name"] = _plan_name(model, slug, choices["name"])
     plan = Plan.objects.select_for_update().filter(model=model, slug=slug).first()
@@ -69,23 +93,47 @@ def offer_plan(by, model, *, slug, **choices):
         terms.write(by, plan, terms.values(plan))
     else:
         _change_plan(by, plan, choices)
-    record(by, "plan.offer", model, plan=slug, terms={name: str(value) for name, value in choices.items()})
+    record(
+        by,
+        "plan.offer",
+        model,
+        plan=slug,
+        terms={name: str(value) for name, value in choices.items()},
+    )
     nudge("model", model=model.pk)
     return plan
 
 
 def _change_plan(by, plan, choices):
     if choices.get("currency", plan.currency) != plan.currency:
-        raise RuleError(f"{plan} is priced in {plan.currency}.", field="currency", remedy="Offer another plan for another currency.")
+        raise RuleError(
+            f"{plan} is priced in {plan.currency}.",
+            field="currency",
+            remedy="Offer another plan for another currency.",
+        )
     before = terms.values(plan)
     after = before | {name: value for name, value in choices.items() if name in terms.FIELDS}
     facts = {name: value for name, value in choices.items() if name not in terms.FIELDS}
-    if plan.is_always_on and not facts.get("is_always_on", True) and plan.subscriptions.open().exists():
+    if (
+        plan.is_always_on
+        and not facts.get("is_always_on", True)
+        and plan.subscriptions.open().exists()
+    ):
         raise RuleError(
-            f"{plan} is always on, and its subscribers rely on it.", field="is_always_on", remedy="Offer another plan that is not."
+            f"{plan} is always on, and its subscribers rely on it.",
+            field="is_always_on",
+            remedy="Offer another plan that is not.",
         )
-    if facts.get("is_offered") and not plan.is_offered and plan.changes.open().filter(kind=ScheduledChange.Kind.WITHDRAWAL).exists():
-        raise RuleError(f"The end of {plan} is announced.", field="is_offered", remedy="Take that change back first.")
+    if (
+        facts.get("is_offered")
+        and not plan.is_offered
+        and plan.changes.open().filter(kind=ScheduledChange.Kind.WITHDRAWAL).exists()
+    ):
+        raise RuleError(
+            f"The end of {plan} is announced.",
+            field="is_offered",
+            remedy="Take that change back first.",
+        )
     for name, value in facts.items():
         setattr(plan, name, value)
     plan.save(update_fields=list(facts))
@@ -95,23 +143,33 @@ def _change_plan(by, plan, choices):
     _require_no_notice_needed(plan, before, after, held)
     written = terms.write(by, plan, after)
     terms.begin(by, plan, after)
-    changed = ". ".join(str(difference) for difference in terms.differences(before, after, plan.currency))
+    changed = ". ".join(
+        str(difference) for difference in terms.differences(before, after, plan.currency)
+    )
     for one in held:
         tell(
-            User.objects.on_teams([one.subscription.application.team]), "change", f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
-            body=f"{changed}.", url=one.subscription.get_absolute_url(), key=f"terms-begun:{written.pk}:{one.subscription.pk}",
-        )  # fmt: skip
+            User.objects.on_teams([one.subscription.application.team]),
+            "change",
+            f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
+            body=f"{changed}.",
+            url=one.subscription.get_absolute_url(),
+            key=f"terms-begun:{written.pk}:{one.subscription.pk}",
+        )
 
 
 def _require_no_notice_needed(plan, before, after, held):
     """Raises RuleError when somebody relies on the old terms and would be worse off, or when a change of them waits."""
     if plan.changes.open().exists():
-        raise RuleError(f"A change of {plan} waits already.", remedy="Withdraw it first.", ask=str(plan.model.owner_team))
+        raise RuleError(
+            f"A change of {plan} waits already.",
+            remedy="Withdraw it first.",
+            ask=str(plan.model.owner_team),
+        )
     if held and terms.is_worse(before, after):
         raise RuleError(
             f"This is worse for {affected.sentence(held)}: they get a notice of {settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
             remedy=f"Propose it at {plan.model.get_absolute_url()}plans/{plan.slug}/change/ or by POST /api/v1/changes/.",
-        )  # fmt: skip
+        )
 
 
 @transaction.atomic
@@ -124,19 +182,31 @@ def subscribe(by, *, application, plan, purpose, version=None, version_policy=No
     """
     model = plan.model
     require(
-        can_manage_application(by, application), f"Only members of {application.team} subscribe its applications.",
+        can_manage_application(by, application),
+        f"Only members of {application.team} subscribe its applications.",
         ask=str(application.team),
-    )  # fmt: skip
-    require(RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists(), "You cannot see this model.")
+    )
+    require(
+        RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists(),
+        "You cannot see this model.",
+    )
     version = version or _stable_version(model)
     _check_can_start(application, plan, version)
     subscription = Subscription.objects.create(
-        application=application, model=model, plan=plan, pinned_version=version, purpose=purpose.strip(),
-        version_policy=version_policy or _default_policy(version), requested_by=by, **facts,
-    )  # fmt: skip
+        application=application,
+        model=model,
+        plan=plan,
+        pinned_version=version,
+        purpose=purpose.strip(),
+        version_policy=version_policy or _default_policy(version),
+        requested_by=by,
+        **facts,
+    )
     record(by, "subscription.request", subscription, plan=plan.slug, version=version.number)
     if plan.approval == Plan.Approval.AUTOMATIC:
-        _activate(User.objects.system("plans"), subscription, f"The {plan.name} plan approves at once.")
+        _activate(
+            User.objects.system("plans"), subscription, f"The {plan.name} plan approves at once."
+        )
     _tell_owners(subscription)
     return subscription
 
@@ -147,9 +217,13 @@ def approve_subscription(by, subscription, reason):
     _require_decider(by, subscription)
     _activate(by, subscription, reason)
     tell(
-        User.objects.on_teams([subscription.application.team]), "subscription", f"{subscription.model} is yours to call",
-        body=reason, url=subscription.get_absolute_url(), key=f"subscription-approved:{subscription.pk}",
-    )  # fmt: skip
+        User.objects.on_teams([subscription.application.team]),
+        "subscription",
+        f"{subscription.model} is yours to call",
+        body=reason,
+        url=subscription.get_absolute_url(),
+        key=f"subscription-approved:{subscription.pk}",
+    )
     return subscription
 
 
@@ -159,12 +233,22 @@ def deny_subscription(by, subscription, reason):
     _require_decider(by, subscription)
     if len(reason.strip()) < 20:
         raise Invalid("Say in a sentence why, so that they can act on it.", field="reason")
-    transition(subscription, Subscription.State.DENIED, decided_by=by, decided_at=timezone.now(), decision_reason=reason)
+    transition(
+        subscription,
+        Subscription.State.DENIED,
+        decided_by=by,
+        decided_at=timezone.now(),
+        decision_reason=reason,
+    )
     record(by, "subscription.deny", subscription, reason=reason)
     tell(
-        [subscription.requested_by], "subscription", f"{subscription.model} was not granted",
-        body=reason, url=subscription.get_absolute_url(), key=f"subscription-denied:{subscription.pk}",
-    )  # fmt: skip
+        [subscription.requested_by],
+        "subscription",
+        f"{subscription.model} was not granted",
+        body=reason,
+        url=subscription.get_absolute_url(),
+        key=f"subscription-denied:{subscription.pk}",
+    )
     return subscription
 
 
@@ -187,23 +271,33 @@ def change_plan(by, subscription, plan):
     Raises NotAllowed, RuleError.
     """
     require(
-        can_manage_application(by, subscription.application), f"Only members of {subscription.application.team} choose its plan.",
+        can_manage_application(by, subscription.application),
+        f"Only members of {subscription.application.team} choose its plan.",
         ask=str(subscription.application.team),
-    )  # fmt: skip
+    )
     if plan.model_id != subscription.model_id or not plan.is_offered:
-        raise RuleError(f"The {plan.name} plan is not offered for {subscription.model}.", field="plan")
+        raise RuleError(
+            f"The {plan.name} plan is not offered for {subscription.model}.", field="plan"
+        )
     if subscription.state not in Subscription.OPEN:
         raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
     if plan.pk == subscription.plan_id:
         return subscription
     if not may_move(subscription, plan):
         raise RuleError(
-            f"{subscription.model.owner_team} approves who gets the {plan.name} plan.", field="plan", ask=f"{subscription.model.support_contact}",
+            f"{subscription.model.owner_team} approves who gets the {plan.name} plan.",
+            field="plan",
+            ask=f"{subscription.model.support_contact}",
             remedy="Subscribe another application to it.",
-        )  # fmt: skip
-    held = Subscription.objects.filter(pk=subscription.pk, plan=subscription.plan_id, state__in=Subscription.OPEN)
+        )
+    held = Subscription.objects.filter(
+        pk=subscription.pk, plan=subscription.plan_id, state__in=Subscription.OPEN
+    )
     if not held.update(plan=plan):
-        raise StaleState(f"{subscription} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+        raise StaleState(
+            f"{subscription} was changed by somebody else meanwhile.",
+            remedy="Reload the page and look again.",
+        )
     record(by, "subscription.plan", subscription, before=subscription.plan.slug, after=plan.slug)
     subscription.plan = plan
     nudge("subscription", subscription=subscription.pk)
@@ -212,8 +306,15 @@ def change_plan(by, subscription, plan):
 
 def may_move(subscription, plan):
     """May its own team choose this plan, without the owner? A plan that the owner approves only from another one of the kind."""
-    is_other = plan.model_id == subscription.model_id and plan.pk != subscription.plan_id and subscription.state in Subscription.OPEN
-    return is_other and (plan.approval == Plan.Approval.AUTOMATIC or subscription.plan.approval == Plan.Approval.OWNER)
+    is_other = (
+        plan.model_id == subscription.model_id
+        and plan.pk != subscription.plan_id
+        and subscription.state in Subscription.OPEN
+    )
+    return is_other and (
+        plan.approval == Plan.Approval.AUTOMATIC
+        or subscription.plan.approval == Plan.Approval.OWNER
+    )
 
 
 @transaction.atomic
@@ -223,9 +324,10 @@ def create_key(by, subscription, *, name="Key", life=KEY_LIFE, networks=()):
     networks  CIDR texts: the key works from these alone; by default from anywhere.
     """
     require(
-        can_manage_keys(by, subscription), f"Only members of {subscription.application.team} make its keys.",
+        can_manage_keys(by, subscription),
+        f"Only members of {subscription.application.team} make its keys.",
         ask=str(subscription.application.team),
-    )  # fmt: skip
+    )
     live = _live_keys_beside(subscription)
     _require_life(life)
     return _mint(by, subscription, _free_key_name(live, name), life, _usual(networks))
@@ -272,7 +374,11 @@ def revoke_leaked(by, leaked, reason):
     An invented text that has the kid of a live key ends nothing.
     """
     texts = keys.find_texts(leaked)
-    return [_end_loudly(by, key, reason) for key in _not_revoked(keys.find(leaked)) if any(_is_text_of(key, text) for text in texts)]
+    return [
+        _end_loudly(by, key, reason)
+        for key in _not_revoked(keys.find(leaked))
+        if any(_is_text_of(key, text) for text in texts)
+    ]
 
 
 @transaction.atomic
@@ -288,15 +394,18 @@ def report_leak(by, text, *, found_at="", source="", delivery=None):
     kids = keys.find(text)
     if not kids:
         raise Invalid(
-            "There is no key in this. A key has 50 characters and begins with mkc_, mks_ or mkp_.", field="text",
+            "There is no key in this. A key has 50 characters and begins with mkc_, mks_ or mkp_.",
+            field="text",
             remedy="Paste it whole. If you have a part only, ask its team or the operators to revoke it.",
-        )  # fmt: skip
+        )
     report = _first_report(by, source, delivery)
     if report is None:
         return
     record(by, "key.leak_report", report, source=source, keys=len(set(kids)))
     where = f" Found at: {found_at.strip()}" if found_at.strip() else ""
-    revoke_leaked(User.objects.system("leaks"), text, f"Reported as leaked by {source or by}.{where}")
+    revoke_leaked(
+        User.objects.system("leaks"), text, f"Reported as leaked by {source or by}.{where}"
+    )
 
 
 @transaction.atomic
@@ -306,14 +415,20 @@ def change_networks(by, key, networks):
     Raises NotAllowed, RuleError, Invalid, StaleState.
     """
     require(
-        can_manage_keys(by, key.subscription), "Only its own team changes where a key works from.",
+        can_manage_keys(by, key.subscription),
+        "Only its own team changes where a key works from.",
         ask=str(key.subscription.application.team),
-    )  # fmt: skip
+    )
     if not key.is_live:
         raise RuleError(f"{key} has ended.", remedy="Make a new key with the networks it needs.")
     before, after = key.networks, _usual(networks)
-    if not ApiKey.objects.filter(pk=key.pk, epoch=key.epoch).update(networks=after, epoch=key.epoch + 1):
-        raise StaleState(f"{key} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+    if not ApiKey.objects.filter(pk=key.pk, epoch=key.epoch).update(
+        networks=after, epoch=key.epoch + 1
+    ):
+        raise StaleState(
+            f"{key} was changed by somebody else meanwhile.",
+            remedy="Reload the page and look again.",
+        )
     key.networks, key.epoch = after, key.epoch + 1
     record(by, "key.networks", key, before=before, after=after)
     nudge("key", kid=key.kid)
@@ -327,13 +442,17 @@ def rehash_key(by, key_id, *, old, mac, pepper_version):
     Whoever has seen the key's text calls it; the text itself is no argument of any verb.
     """
     key = ApiKey.objects.filter(pk=key_id, mac=old).first()
-    if key is not None and ApiKey.objects.filter(pk=key_id, mac=old).update(mac=mac, pepper_version=pepper_version):
+    if key is not None and ApiKey.objects.filter(pk=key_id, mac=old).update(
+        mac=mac, pepper_version=pepper_version
+    ):
         record(by, "key.rehash", key, pepper_version=pepper_version)
 
 
 def _live_keys_beside(subscription, leaving=None):
     """The live keys of an active subscription when one more is made. Raises RuleError when there are enough beside `leaving`."""
-    subscription = Subscription.objects.select_for_update(of=["self"]).for_list().get(pk=subscription.pk)  # one key at a time is counted
+    subscription = (
+        Subscription.objects.select_for_update(of=["self"]).for_list().get(pk=subscription.pk)
+    )  # one key at a time is counted
     if subscription.state != Subscription.State.ACTIVE:
         raise RuleError(
             f"This subscription is {subscription.get_state_display().lower()}; keys need an active one.",
@@ -341,7 +460,9 @@ def _live_keys_beside(subscription, leaving=None):
         )
     live = subscription.keys.live()
     if live.exclude(pk=leaving and leaving.pk).count() >= LIVE_KEYS_A_SUBSCRIPTION:
-        raise RuleError("This subscription has ten live keys already.", remedy="Revoke one that nobody uses.")
+        raise RuleError(
+            "This subscription has ten live keys already.", remedy="Revoke one that nobody uses."
+        )
     return live
 
 
@@ -355,15 +476,33 @@ def _mint(by, subscription, name, life, networks):
     now = timezone.now()
     version = settings.KEY_PEPPER_CURRENT
     key = ApiKey.objects.create(
-        kid=minted.kid, mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]), pepper_version=version,
-        subscription=subscription, name=name, created_by=by, created_at=now, expires_at=now + life, networks=networks,
-    )  # fmt: skip
-    record(by, "key.create", key, subscription=subscription.pk, expires=key.expires_at.isoformat(), networks=networks)
+        kid=minted.kid,
+        mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]),
+        pepper_version=version,
+        subscription=subscription,
+        name=name,
+        created_by=by,
+        created_at=now,
+        expires_at=now + life,
+        networks=networks,
+    )
+    record(
+        by,
+        "key.create",
+        key,
+        subscription=subscription.pk,
+        expires=key.expires_at.isoformat(),
+        networks=networks,
+    )
     return key, minted.text
 
 
 def _not_revoked(kids):
-    return ApiKey.objects.exclude(state=ApiKey.State.REVOKED).filter(kid__in=kids).select_related("subscription__application__team")
+    return (
+        ApiKey.objects.exclude(state=ApiKey.State.REVOKED)
+        .filter(kid__in=kids)
+        .select_related("subscription__application__team")
+    )
 
 
 def _is_text_of(key, text):
@@ -373,14 +512,20 @@ def _is_text_of(key, text):
 def _first_report(by, source, delivery):
     """The LeakReport; None when this delivery came before. Raises RuleError when a person reports too often."""
     if delivery is not None:
-        report, is_new = LeakReport.objects.get_or_create(source=source, delivery=delivery, defaults={"reporter": by})
+        report, is_new = LeakReport.objects.get_or_create(
+            source=source, delivery=delivery, defaults={"reporter": by}
+        )
         return report if is_new else None
     User.objects.select_for_update().get(pk=by.pk)  # one of their reports at a time is counted
-    if LeakReport.objects.filter(reporter=by, at__gt=timezone.now() - timedelta(hours=1)).count() >= REPORTS_AN_HOUR:
+    if (
+        LeakReport.objects.filter(reporter=by, at__gt=timezone.now() - timedelta(hours=1)).count()
+        >= REPORTS_AN_HOUR
+    ):
         raise RuleError(
             f"You have reported {REPORTS_AN_HOUR} times within an hour.",
-            remedy="Put all keys into one text, or wait.", ask="the operators to end them for you",
-        )  # fmt: skip
+            remedy="Put all keys into one text, or wait.",
+            ask="the operators to end them for you",
+        )
     return LeakReport.objects.create(source="", reporter=by)
 
 
@@ -389,13 +534,20 @@ def _end_loudly(by, key, reason):
     revoke_key(by, key, reason)
     application = key.subscription.application
     tell(
-        User.objects.holding(*SECURITY), "security", f"{key} of {application} ({application.team}) was revoked",
-        body=reason, key=f"key-ended:{key.pk}",
-    )  # fmt: skip
+        User.objects.holding(*SECURITY),
+        "security",
+        f"{key} of {application} ({application.team}) was revoked",
+        body=reason,
+        key=f"key-ended:{key.pk}",
+    )
     tell(
-        User.objects.on_teams([application.team]), "subscription", f"{key} was revoked: make a new one",
-        body=reason, url=key.subscription.get_absolute_url(), key=f"key-revoked:{key.pk}",
-    )  # fmt: skip
+        User.objects.on_teams([application.team]),
+        "subscription",
+        f"{key} was revoked: make a new one",
+        body=reason,
+        url=key.subscription.get_absolute_url(),
+        key=f"key-revoked:{key.pk}",
+    )
     return key
 
 
@@ -408,7 +560,9 @@ def _usual(networks):
 
 
 def _end(by, key, reason):
-    transition(key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1)
+    transition(
+        key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1
+    )
     record(by, "key.revoke", key, reason=reason)
     nudge("revoke", kid=key.kid, epoch=key.epoch)
     revocations.note(key.kid)
@@ -417,7 +571,11 @@ def _end(by, key, reason):
 
 def _activate(by, subscription, reason):
     transition(
-        subscription, Subscription.State.ACTIVE, decided_by=by, decided_at=timezone.now(), decision_reason=reason
+        subscription,
+        Subscription.State.ACTIVE,
+        decided_by=by,
+        decided_at=timezone.now(),
+        decision_reason=reason,
     )
     record(by, "subscription.approve", subscription, reason=reason)
     nudge("subscription", subscription=subscription.pk)
@@ -425,19 +583,23 @@ def _activate(by, subscription, reason):
 
 def _check_can_start(application, plan, version):
     if version is None or version.model_id != plan.model_id:
-        raise RuleError(f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team))
+        raise RuleError(
+            f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team)
+        )
     if version.state != ModelVersion.State.PUBLISHED or version.suspended_at:
         raise RuleError(
             f"{version} takes no new subscriptions: it is {version.get_state_display().lower()}.",
-            field="version", remedy="Choose a published version.",
-        )  # fmt: skip
+            field="version",
+            remedy="Choose a published version.",
+        )
     if not plan.is_offered:
         raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")
     if Subscription.objects.open().filter(application=application, model=plan.model).exists():
         raise RuleError(
-            f"{application} already has a subscription to {plan.model}.", field="application",
+            f"{application} already has a subscription to {plan.model}.",
+            field="application",
             remedy="Use that one, or close it first.",
-        )  # fmt: skip
+        )
 
 
 def _require_decider(by, subscription):
@@ -449,7 +611,11 @@ def _require_decider(by, subscription):
 
 
 def _default_policy(version):
-    return Subscription.Policy.AUTO_PATCH if version.risk_tier == "high" else Subscription.Policy.AUTO_MINOR
+    return (
+        Subscription.Policy.AUTO_PATCH
+        if version.risk_tier == "high"
+        else Subscription.Policy.AUTO_MINOR
+    )
 
 
 def _stable_version(model):
@@ -459,20 +625,28 @@ def _stable_version(model):
 
 def _tell_owners(subscription):
     tell(
-        User.objects.on_teams([subscription.model.owner_team]), "subscription",
+        User.objects.on_teams([subscription.model.owner_team]),
+        "subscription",
         f"{subscription.application.team} asks to use {subscription.model}"
         if subscription.state == Subscription.State.PENDING
         else f"{subscription.application.team} now uses {subscription.model}",
-        body=subscription.purpose, url=subscription.model.get_absolute_url() + "consumers/",
+        body=subscription.purpose,
+        url=subscription.model.get_absolute_url() + "consumers/",
         key=f"subscription-requested:{subscription.pk}",
-    )  # fmt: skip
+    )
 
 
 def _plan_name(model, slug, name):
     """The name as it is kept; a model's plans have names that nobody takes for each other."""
     name = names.display_name(name, longest=Plan.NAME_MAX)
-    if alike := next((plan for plan in model.plans.exclude(slug=slug) if names.are_alike(plan.name, name)), None):
-        raise Invalid(f"{model} already has a plan called {alike}.", field="name", remedy="Choose another name.")
+    if alike := next(
+        (plan for plan in model.plans.exclude(slug=slug) if names.are_alike(plan.name, name)), None
+    ):
+        raise Invalid(
+            f"{model} already has a plan called {alike}.",
+            field="name",
+            remedy="Choose another name.",
+        )
     return name
 
 

@@ -10,7 +10,9 @@ from django.utils import timezone
 from consumption.models import Subscription, UsageDay
 
 DAYS = 30
-PER_1000_MICROS = Decimal("0.000000001")  # currency units for one unit at one micro-unit for 1 000 calls
+PER_1000_MICROS = Decimal(
+    "0.000000001"
+)  # currency units for one unit at one micro-unit for 1 000 calls
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,37 @@ class Affected:
         """For the record and the API: plain JSON."""
         application = self.subscription.application
         return {
-            "subscription": self.subscription.pk, "application": application.slug, "application_name": application.name,
-            "team": application.team.slug, "team_name": application.team.name, "calls_30d": self.calls, "cost_30d": f"{self.cost:f}", "currency": self.subscription.plan.currency,
-        }  # fmt: skip
+            "subscription": self.subscription.pk,
+            "application": application.slug,
+            "application_name": application.name,
+            "team": application.team.slug,
+            "team_name": application.team.name,
+            "calls_30d": self.calls,
+            "cost_30d": f"{self.cost:f}",
+            "currency": self.subscription.plan.currency,
+        }
 
 
 def by(subscriptions):
     """[Affected] of the open ones among `subscriptions` (a queryset), most calls first. Two queries."""
-    rows = UsageDay.objects.filter(subscription__in=subscriptions, day__gt=(timezone.now() - timedelta(days=DAYS)).date())
-    sums = {row["subscription"]: row for row in rows.values("subscription").annotate(n=Sum("calls"), billed=Sum("units"), paid=Sum("cost"))}
-    found = [_one(subscription, sums.get(subscription.pk, {})) for subscription in subscriptions.open().for_list()]
+    rows = UsageDay.objects.filter(
+        subscription__in=subscriptions, day__gt=(timezone.now() - timedelta(days=DAYS)).date()
+    )
+    sums = {
+        row["subscription"]: row
+        for row in rows.values("subscription").annotate(
+            n=Sum("calls"), billed=Sum("units"), paid=Sum("cost")
+        )
+    }
+    found = [
+        _one(subscription, sums.get(subscription.pk, {}))
+        for subscription in subscriptions.open().for_list()
+    ]
     return sorted(found, key=lambda one: (-one.calls, one.subscription.pk))
 
 
 def sentence(affected):
-    """"3 applications of 2 teams, which made 1,204 calls in the last 30 days"."""
+    """ "3 applications of 2 teams, which made 1,204 calls in the last 30 days"."""
     teams = len({one.subscription.application.team_id for one in affected})
     applications = len({one.subscription.application_id for one in affected})
     calls = sum(one.calls for one in affected)
@@ -55,4 +73,6 @@ def sentence(affected):
 
 
 def _one(subscription, sums):
-    return Affected(subscription, sums.get("n") or 0, sums.get("billed") or 0, sums.get("paid") or Decimal())
+    return Affected(
+        subscription, sums.get("n") or 0, sums.get("billed") or 0, sums.get("paid") or Decimal()
+    )

@@ -37,7 +37,9 @@ class Shelf:
     @property
     def mib_needed(self) -> int:
         """The SPOOL_KEEP_MIB that would be enough at this pace."""
-        return math.ceil(self.used / max(self.reaches_s, 1) * settings.SPOOL_KEEP_HOURS * 3600 / (1 << 20))
+        return math.ceil(
+            self.used / max(self.reaches_s, 1) * settings.SPOOL_KEEP_HOURS * 3600 / (1 << 20)
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ def _shelf(folder: Path) -> Shelf:
         with contextlib.suppress(FileNotFoundError):  # dropped meanwhile
             kept.append(path.stat())
     oldest = min((about.st_mtime for about in kept), default=time.time())
-    return Shelf(sum(about.st_size for about in kept), settings.SPOOL_KEEP_MIB << 20, max(0.0, time.time() - oldest))
+    return Shelf(
+        sum(about.st_size for about in kept),
+        settings.SPOOL_KEEP_MIB << 20,
+        max(0.0, time.time() - oldest),
+    )
 
 
 def _look(path: Path, position: int) -> tuple[int, int | None]:

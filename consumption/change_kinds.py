@@ -26,7 +26,9 @@ class NewTerms:
     def check(self, change):
         if change.after == change.before:
             raise Invalid("Nothing differs from the terms in force.", field="price")
-        limits.require(PlanTerms(plan=change.plan, effective_from=change.effective_from, **change.after))
+        limits.require(
+            PlanTerms(plan=change.plan, effective_from=change.effective_from, **change.after)
+        )
 
     def takes_away(self, change):
         return terms.is_worse(change.before, change.after)
@@ -39,7 +41,9 @@ class NewTerms:
 
     def announce(self, by, change):
         """The terms are written down with their start: from then on calls are valued by them, whatever happens to the sweep."""
-        change.effective_from = terms.write(by, change.plan, change.after, change.effective_from).effective_from
+        change.effective_from = terms.write(
+            by, change.plan, change.after, change.effective_from
+        ).effective_from
 
     def retract(self, by, change):
         change.plan.terms.filter(effective_from=change.effective_from).delete()
@@ -128,8 +132,10 @@ class NarrowerVisibility(_Ending):
     def check(self, change):
         after = change.after
         change.after = _who(
-            after["visibility"], BusinessUnit.objects.filter(slug__in=after["units"]), Team.objects.filter(slug__in=after["teams"])
-        )  # fmt: skip
+            after["visibility"],
+            BusinessUnit.objects.filter(slug__in=after["units"]),
+            Team.objects.filter(slug__in=after["teams"]),
+        )
         if change.after == change.before:
             raise Invalid("Nothing differs from who may use it now.", field="visibility")
 
@@ -138,7 +144,10 @@ class NarrowerVisibility(_Ending):
 
     def subscriptions(self, change):
         """Those of teams that could not subscribe any more."""
-        visibility, held = change.after["visibility"], Subscription.objects.filter(model=change.model)
+        visibility, held = (
+            change.after["visibility"],
+            Subscription.objects.filter(model=change.model),
+        )
         if visibility == RegisteredModel.Visibility.ENTERPRISE:
             return held.none()
         may = Q(application__team=change.model.owner_team_id)
@@ -159,13 +168,20 @@ class NarrowerVisibility(_Ending):
 
     def apply(self, by, change):
         change_visibility(
-            by, change.model, change.after["visibility"],
-            units=BusinessUnit.objects.filter(slug__in=change.after["units"]), teams=Team.objects.filter(slug__in=change.after["teams"]),
-        )  # fmt: skip
+            by,
+            change.model,
+            change.after["visibility"],
+            units=BusinessUnit.objects.filter(slug__in=change.after["units"]),
+            teams=Team.objects.filter(slug__in=change.after["teams"]),
+        )
         _end_all(by, self.subscriptions(change), change)
 
     def differences(self, change):
-        return [terms.Difference("May use it", self._words(change.before), self._words(change.after), True)]
+        return [
+            terms.Difference(
+                "May use it", self._words(change.before), self._words(change.after), True
+            )
+        ]
 
     def headline(self, change):
         return f"{change.model} will be for fewer teams"
@@ -182,17 +198,26 @@ class NarrowerVisibility(_Ending):
 
 def _who(visibility, units, teams):
     """Who may use a model, as plain JSON; the names of those that count are for reading."""
-    counting = {RegisteredModel.Visibility.BUSINESS_UNITS: units, RegisteredModel.Visibility.RESTRICTED: teams}.get(visibility, ())
+    counting = {
+        RegisteredModel.Visibility.BUSINESS_UNITS: units,
+        RegisteredModel.Visibility.RESTRICTED: teams,
+    }.get(visibility, ())
     return {
-        "visibility": visibility, "units": sorted(unit.slug for unit in units), "teams": sorted(team.slug for team in teams),
+        "visibility": visibility,
+        "units": sorted(unit.slug for unit in units),
+        "teams": sorted(team.slug for team in teams),
         "names": sorted(one.name for one in counting),
-    }  # fmt: skip
+    }
 
 
 def _end_all(by, subscriptions, change):
     """What was announced: the subscriptions end with their keys, and their people are told."""
     for subscription in subscriptions.open().for_list():
-        actions.close_subscription(by, subscription, f"{capfirst(change.get_kind_display())}, announced before. {change.reason}")
+        actions.close_subscription(
+            by,
+            subscription,
+            f"{capfirst(change.get_kind_display())}, announced before. {change.reason}",
+        )
         nudge("subscription", subscription=subscription.pk)
 
 

@@ -40,7 +40,14 @@ def first_start():
 
 def preview(kind, *, model, plan=None, after, reason="", effective_from=None):
     """The change as it would be, not saved, and whom it would affect: (ScheduledChange, [Affected]). Raises Invalid."""
-    change = ScheduledChange(kind=kind, model=model, plan=plan, after=after, reason=reason.strip(), effective_from=effective_from or first_start())
+    change = ScheduledChange(
+        kind=kind,
+        model=model,
+        plan=plan,
+        after=after,
+        reason=reason.strip(),
+        effective_from=effective_from or first_start(),
+    )
     change.before = KINDS[kind].before(change)
     if kind == ScheduledChange.Kind.TERMS:
         change.after = change.before | after
@@ -50,13 +57,23 @@ def preview(kind, *, model, plan=None, after, reason="", effective_from=None):
 
 def who_loses(change):
     """[Affected] from whom the change takes something; [] when it is better for all."""
-    return affected.by(KINDS[change.kind].subscriptions(change)) if KINDS[change.kind].takes_away(change) else []
+    return (
+        affected.by(KINDS[change.kind].subscriptions(change))
+        if KINDS[change.kind].takes_away(change)
+        else []
+    )
 
 
 def announced_to(subscriptions):
     """{subscription id: [ScheduledChange with .differences]}: what is announced to these, soonest first. A query or two for all."""
     open_ones = [one for one in subscriptions if one.state in one.OPEN]
-    found = ScheduledChange.objects.filter(state=STATE.SCHEDULED, model__in=[one.model_id for one in open_ones]).for_list().order_by("effective_from")
+    found = (
+        ScheduledChange.objects.filter(
+            state=STATE.SCHEDULED, model__in=[one.model_id for one in open_ones]
+        )
+        .for_list()
+        .order_by("effective_from")
+    )
     told = {one.pk: [] for one in subscriptions}
     for change in found:
         change.differences = KINDS[change.kind].differences(change)
@@ -74,11 +91,17 @@ def propose(by, kind, *, model, plan=None, after, reason, effective_from=None):
     after  what it becomes: some of terms.FIELDS; nothing for a withdrawal; {"visibility", "units", "teams"} (slugs).
     Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_change(by, model), f"Only members of {model.owner_team} propose this.", ask=str(model.owner_team))
+    require(
+        can_change(by, model),
+        f"Only members of {model.owner_team} propose this.",
+        ask=str(model.owner_team),
+    )
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
     if plan is not None:
         plan = Plan.objects.select_for_update().get(pk=plan.pk)
-    change, losers = preview(kind, model=model, plan=plan, after=after, reason=reason, effective_from=effective_from)
+    change, losers = preview(
+        kind, model=model, plan=plan, after=after, reason=reason, effective_from=effective_from
+    )
     change.proposed_by = by
     _require_nothing_open(change)
     if not losers:
@@ -86,7 +109,15 @@ def propose(by, kind, *, model, plan=None, after, reason, effective_from=None):
     _check(change, effective_from)
     change.affected = [one.as_data() for one in losers]
     change.save()
-    record(by, "change.propose", change, reason=change.reason, before=change.before, after=change.after, affected=len(losers))
+    record(
+        by,
+        "change.propose",
+        change,
+        reason=change.reason,
+        before=change.before,
+        after=change.after,
+        affected=len(losers),
+    )
     _tell_second_people(change, losers)
     return change
 
@@ -95,14 +126,29 @@ def propose(by, kind, *, model, plan=None, after, reason, effective_from=None):
 def confirm(by, change, reason=""):
     """The second person's yes: consumers are told, and the notice runs. Raises NotAllowed, RuleError, StaleState."""
     change = _held(change)
-    require(can_confirm(by, change), _WHO, ask=f"another member of {change.model.owner_team}, or the marketplace manager")
+    require(
+        can_confirm(by, change),
+        _WHO,
+        ask=f"another member of {change.model.owner_team}, or the marketplace manager",
+    )
     _require_state(change, STATE.PROPOSED)
     change.effective_from = max(change.effective_from, first_start())
     KINDS[change.kind].announce(by, change)
     transition(
-        change, STATE.SCHEDULED, effective_from=change.effective_from, decided_by=by, decided_at=timezone.now(), decision_reason=reason.strip()
+        change,
+        STATE.SCHEDULED,
+        effective_from=change.effective_from,
+        decided_by=by,
+        decided_at=timezone.now(),
+        decision_reason=reason.strip(),
     )
-    record(by, "change.confirm", change, reason=reason, effective_from=change.effective_from.isoformat())
+    record(
+        by,
+        "change.confirm",
+        change,
+        reason=reason,
+        effective_from=change.effective_from.isoformat(),
+    )
     settle(f"change-proposed:{change.pk}")
     _tell_losers(change, who_loses(change), KINDS[change.kind].headline(change), "announced")
     if change.effective_from <= timezone.now():
@@ -114,15 +160,30 @@ def confirm(by, change, reason=""):
 def refuse(by, change, reason):
     """The second person's no, with a reason that the proposer can act on."""
     change = _held(change)
-    require(can_confirm(by, change), _WHO, ask=f"another member of {change.model.owner_team}, or the marketplace manager")
+    require(
+        can_confirm(by, change),
+        _WHO,
+        ask=f"another member of {change.model.owner_team}, or the marketplace manager",
+    )
     _require_state(change, STATE.PROPOSED)
     _require_reason(reason)
-    transition(change, STATE.REFUSED, decided_by=by, decided_at=timezone.now(), decision_reason=reason.strip())
+    transition(
+        change,
+        STATE.REFUSED,
+        decided_by=by,
+        decided_at=timezone.now(),
+        decision_reason=reason.strip(),
+    )
     record(by, "change.refuse", change, reason=reason)
     settle(f"change-proposed:{change.pk}")
     tell(
-        [change.proposed_by], "change", f"{change} was refused", body=reason, url=change.get_absolute_url(), key=f"change-refused:{change.pk}"
-    )  # fmt: skip
+        [change.proposed_by],
+        "change",
+        f"{change} was refused",
+        body=reason,
+        url=change.get_absolute_url(),
+        key=f"change-refused:{change.pk}",
+    )
     return change
 
 
@@ -130,7 +191,11 @@ def refuse(by, change, reason):
 def withdraw(by, change, reason=""):
     """Take a change back before it begins; who was told of it is told again."""
     change = _held(change)
-    require(can_withdraw_change(by, change), f"Only members of {change.model.owner_team} take it back.", ask=str(change.model.owner_team))
+    require(
+        can_withdraw_change(by, change),
+        f"Only members of {change.model.owner_team} take it back.",
+        ask=str(change.model.owner_team),
+    )
     was_announced = change.state == STATE.SCHEDULED
     if was_announced and change.effective_from <= timezone.now():
         raise RuleError(f"{change} has begun.", remedy="Propose the opposite.")
@@ -139,13 +204,20 @@ def withdraw(by, change, reason=""):
     settle(f"change-proposed:{change.pk}")
     if was_announced:
         KINDS[change.kind].retract(by, change)
-        _tell_losers(change, who_loses(change), f"{KINDS[change.kind].headline(change)}: taken back", "withdrawn")
+        _tell_losers(
+            change,
+            who_loses(change),
+            f"{KINDS[change.kind].headline(change)}: taken back",
+            "withdrawn",
+        )
     return change
 
 
 def begin_what_is_due():
     """The sweep: each announced change whose time has come begins. Returns how many. Two sweeps at once do no harm."""
-    due = ScheduledChange.objects.filter(state=STATE.SCHEDULED, effective_from__lte=timezone.now()).order_by("effective_from")
+    due = ScheduledChange.objects.filter(
+        state=STATE.SCHEDULED, effective_from__lte=timezone.now()
+    ).order_by("effective_from")
     begun = 0
     for pk in list(due.values_list("pk", flat=True)):
         try:
@@ -176,8 +248,15 @@ def _begin_at_once(by, change):
     change.state = STATE.IN_FORCE
     change.save()
     KINDS[change.kind].apply(by, change)
-    record(by, "change.begin", change, reason=change.reason, before=change.before, after=change.after)
-    _tell_losers(change, affected.by(KINDS[change.kind].subscriptions(change)), KINDS[change.kind].headline(change), "begun")
+    record(
+        by, "change.begin", change, reason=change.reason, before=change.before, after=change.after
+    )
+    _tell_losers(
+        change,
+        affected.by(KINDS[change.kind].subscriptions(change)),
+        KINDS[change.kind].headline(change),
+        "begun",
+    )
     return change
 
 
@@ -187,9 +266,15 @@ def _held(change):
 
 
 def _require_nothing_open(change):
-    other = ScheduledChange.objects.open().filter(model=change.model, plan=change.plan, kind=change.kind).first()
+    other = (
+        ScheduledChange.objects.open()
+        .filter(model=change.model, plan=change.plan, kind=change.kind)
+        .first()
+    )
     if other is not None:
-        raise RuleError(f"{other} waits already.", remedy=f"Withdraw it first: {other.get_absolute_url()}")
+        raise RuleError(
+            f"{other} waits already.", remedy=f"Withdraw it first: {other.get_absolute_url()}"
+        )
 
 
 def _check(change, asked_from):
@@ -197,9 +282,10 @@ def _check(change, asked_from):
     first = first_start()
     if asked_from and asked_from < first - timedelta(minutes=5):
         raise Invalid(
-            f"Who has it gets {settings.CHANGE_NOTICE_DAYS} days of notice after a second person has confirmed.", field="effective_from",
+            f"Who has it gets {settings.CHANGE_NOTICE_DAYS} days of notice after a second person has confirmed.",
+            field="effective_from",
             remedy=f"Choose {first:%-d %B %Y} or later (UTC).",
-        )  # fmt: skip
+        )
     if change.effective_from > first + LATEST:
         raise Invalid("Choose a day within two years.", field="effective_from")
 
@@ -211,16 +297,26 @@ def _require_state(change, state):
 
 def _require_reason(reason):
     if len(reason.strip()) < REASON_MIN:
-        raise Invalid(f"Say in a sentence why ({REASON_MIN} characters): people rely on it.", field="reason")
+        raise Invalid(
+            f"Say in a sentence why ({REASON_MIN} characters): people rely on it.", field="reason"
+        )
 
 
 def _tell_second_people(change, losers):
     others = User.objects.on_teams([change.model.owner_team]).exclude(pk=change.proposed_by_id)
-    people = others if others.exists() else User.objects.holding("curator").exclude(pk=change.proposed_by_id)
+    people = (
+        others
+        if others.exists()
+        else User.objects.holding("curator").exclude(pk=change.proposed_by_id)
+    )
     tell(
-        people, "change", f"To confirm: {change} ({change.model})", url=change.get_absolute_url(), key=f"change-proposed:{change.pk}",
+        people,
+        "change",
+        f"To confirm: {change} ({change.model})",
+        url=change.get_absolute_url(),
+        key=f"change-proposed:{change.pk}",
         body=f"Proposed by {change.proposed_by}. It affects {affected.sentence(losers)}. {change.reason}",
-    )  # fmt: skip
+    )
 
 
 def _tell_losers(change, people, headline, occasion):
@@ -228,11 +324,21 @@ def _tell_losers(change, people, headline, occasion):
     kind = KINDS[change.kind]
     facts = ". ".join(str(difference) for difference in kind.differences(change))
     start = f"From {change.effective_from.astimezone(UTC):%-d %B %Y, %H:%M} UTC."
-    day = f" on {change.effective_from.astimezone(UTC):%-d %B %Y}" if occasion == "announced" else ""
+    day = (
+        f" on {change.effective_from.astimezone(UTC):%-d %B %Y}" if occasion == "announced" else ""
+    )
     for one in people:
-        body = " ".join(part for part in (f"{facts}.", start, kind.consequence(change, one), change.reason) if part)
+        body = " ".join(
+            part
+            for part in (f"{facts}.", start, kind.consequence(change, one), change.reason)
+            if part
+        )
         application = one.subscription.application
         tell(
-            User.objects.on_teams([application.team]), "change", f"{application}: {headline}{day}", body=body,
-            url=one.subscription.get_absolute_url(), key=f"change-{occasion}:{change.pk}:{one.subscription.pk}",
-        )  # fmt: skip
+            User.objects.on_teams([application.team]),
+            "change",
+            f"{application}: {headline}{day}",
+            body=body,
+            url=one.subscription.get_absolute_url(),
+            key=f"change-{occasion}:{change.pk}:{one.subscription.pk}",
+        )

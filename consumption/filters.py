@@ -2,7 +2,15 @@
 
 import django_filters
 
-from consumption.models import ApiKey, Application, Plan, RefusedHour, ScheduledChange, Subscription, UsageHour
+from consumption.models import (
+    ApiKey,
+    Application,
+    Plan,
+    RefusedHour,
+    ScheduledChange,
+    Subscription,
+    UsageHour,
+)
 from consumption.refusals import LIMITS
 from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
 
@@ -35,7 +43,9 @@ class SubscriptionFilter(FilterSet):
 
 class ChangeFilter(FilterSet):
     model = SlugFilter(field_name="model__slug", label="Model")
-    state = django_filters.MultipleChoiceFilter(choices=ScheduledChange.State.choices, label="State")
+    state = django_filters.MultipleChoiceFilter(
+        choices=ScheduledChange.State.choices, label="State"
+    )
 
     class Meta:
         model = ScheduledChange
@@ -67,7 +77,9 @@ class RefusalFilter(FilterSet):
     subscription = IdFilter(field_name="subscription_id", label="Subscription id")
     application = SlugFilter(field_name="subscription__application__slug", label="Application")
     model = SlugFilter(field_name="subscription__model__slug", label="Model")
-    limit = django_filters.MultipleChoiceFilter(choices=[(slug, limit.name) for slug, limit in LIMITS.items()], label="Limit")
+    limit = django_filters.MultipleChoiceFilter(
+        choices=[(slug, limit.name) for slug, limit in LIMITS.items()], label="Limit"
+    )
     since = MomentFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
     until = MomentFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
 

@@ -16,9 +16,13 @@ from marketplace.lib.money import from_micros, show_price, to_micros
 
 class ApplicationForm(forms.Form):
     team = forms.ModelChoiceField(queryset=None, empty_label=None)
-    name = LineField(max_length=80, help_text="The system that will call the model, e.g. Mortgage origination.")
+    name = LineField(
+        max_length=80, help_text="The system that will call the model, e.g. Mortgage origination."
+    )
     environment = forms.ChoiceField(choices=Application.Environment)
-    description = forms.CharField(required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 2}))
+    description = forms.CharField(
+        required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 2})
+    )
     cost_centre = LineField(required=False, max_length=20, help_text="Empty: the team's own.")
 
     def __init__(self, *args, user, **kwargs):
@@ -30,8 +34,12 @@ class PlanChoice(forms.ModelChoiceField):
     """A plan with its terms, so that one can choose without looking elsewhere."""
 
     def label_from_instance(self, plan):
-        quota = f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
-        price = f"{show_price(from_micros(plan.price_micros_per_1000), plan.currency)} per 1,000 calls"
+        quota = (
+            f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
+        )
+        price = (
+            f"{show_price(from_micros(plan.price_micros_per_1000), plan.currency)} per 1,000 calls"
+        )
         return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
 
 
@@ -40,28 +48,43 @@ class SubscribeForm(forms.Form):
 
     plan = PlanChoice(queryset=None, widget=forms.RadioSelect, empty_label=None)
     application = forms.ModelChoiceField(
-        queryset=None, required=False, empty_label="A new one, named below", help_text="The system that will call the model."
+        queryset=None,
+        required=False,
+        empty_label="A new one, named below",
+        help_text="The system that will call the model.",
     )
     new_application = LineField(
-        max_length=80, required=False, label="New application", help_text="Only when none of the above is it."
+        max_length=80,
+        required=False,
+        label="New application",
+        help_text="Only when none of the above is it.",
     )
     team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
     purpose = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=10, max_length=REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        min_length=10,
+        max_length=REASON,
         help_text="What decision or process will use the answers? The owner reads this.",
-    )  # fmt: skip
-    version_policy = forms.ChoiceField(choices=Subscription.Policy, widget=forms.RadioSelect, label="New versions")
-    expected_calls_a_month = forms.IntegerField(required=False, min_value=1, max_value=2**53, label="Expected calls a month")
+    )
+    version_policy = forms.ChoiceField(
+        choices=Subscription.Policy, widget=forms.RadioSelect, label="New versions"
+    )
+    expected_calls_a_month = forms.IntegerField(
+        required=False, min_value=1, max_value=2**53, label="Expected calls a month"
+    )
     counterfactual = forms.ChoiceField(
-        required=False, label="Without this model",
+        required=False,
+        label="Without this model",
         choices=[("", "Not said"), *Subscription._meta.get_field("counterfactual").choices],
         help_text="Tells the company what reuse saves.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *args, user, model, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["plan"].queryset = Plan.objects.filter(model=model, is_offered=True)
-        self.fields["application"].queryset = Application.objects.filter(team__in=user.teams()).order_by("name")
+        self.fields["application"].queryset = Application.objects.filter(
+            team__in=user.teams()
+        ).order_by("name")
         self.fields["team"].queryset = user.teams()
 
     def clean(self):
@@ -77,9 +100,12 @@ class NetworksForm(forms.Form):
     """From where a key works: one network a line."""
 
     networks = forms.CharField(
-        required=False, max_length=REASON, label="Only from these networks", widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        max_length=REASON,
+        label="Only from these networks",
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line, e.g. 10.20.0.0/16 or 10.20.4.9. Calls from elsewhere are refused. Empty: from anywhere.",
-    )  # fmt: skip
+    )
 
     def clean_networks(self):
         return self.cleaned_data["networks"].splitlines()
@@ -88,11 +114,16 @@ class NetworksForm(forms.Form):
 class KeyForm(NetworksForm):
     field_order = ["name", "days", "networks"]
 
-    name = LineField(max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster.")
+    name = LineField(
+        max_length=56, initial="Key", help_text="Where it will be used, e.g. production cluster."
+    )
     days = forms.TypedChoiceField(
-        label="Lives for", coerce=int, initial=90,
+        label="Lives for",
+        coerce=int,
+        initial=90,
         choices=[(30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "365 days")],
-    )  # fmt: skip
+    )
+
     def clean(self):
         data = super().clean()
         if "days" in data:
@@ -104,12 +135,16 @@ class LeakForm(forms.Form):
     """A key that was found where keys must not be."""
 
     text = forms.CharField(
-        label="The key, or a text with keys in it", max_length=100_000,
+        label="The key, or a text with keys in it",
+        max_length=100_000,
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
         help_text="It is not kept and goes into no log.",
-    )  # fmt: skip
+    )
     found_at = LineField(
-        label="Where you found it", max_length=200, required=False, help_text="For the key's team, e.g. the repository or the chat."
+        label="Where you found it",
+        max_length=200,
+        required=False,
+        help_text="For the key's team, e.g. the repository or the chat.",
     )
 
     def clean_text(self):
@@ -117,21 +152,43 @@ class LeakForm(forms.Form):
 
 
 class DecideForm(forms.Form):
-    decision = forms.ChoiceField(choices=[("approve", "Approve"), ("deny", "Deny")], widget=forms.RadioSelect)
-    reason = forms.CharField(max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it.")
+    decision = forms.ChoiceField(
+        choices=[("approve", "Approve"), ("deny", "Deny")], widget=forms.RadioSelect
+    )
+    reason = forms.CharField(
+        max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it."
+    )
 
 
 class PlanForm(forms.ModelForm):
     """A plan's terms; the price is typed in currency and kept in micro-units."""
 
     price = forms.DecimalField(
-        min_value=0, max_value=from_micros(Plan.PRICE_MAX), max_digits=12, decimal_places=6, initial=0, label="Price per 1,000 calls", help_text="USD; 0 is free."
+        min_value=0,
+        max_value=from_micros(Plan.PRICE_MAX),
+        max_digits=12,
+        decimal_places=6,
+        initial=0,
+        label="Price per 1,000 calls",
+        help_text="USD; 0 is free.",
     )
 
     class Meta:
         model = Plan
-        fields = ["name", "rate_per_second", "burst", "concurrency", "monthly_quota", "is_always_on", "approval"]
-        labels = {"rate_per_second": "Calls a second", "burst": "Burst", "concurrency": "Calls at the same time"}
+        fields = [
+            "name",
+            "rate_per_second",
+            "burst",
+            "concurrency",
+            "monthly_quota",
+            "is_always_on",
+            "approval",
+        ]
+        labels = {
+            "rate_per_second": "Calls a second",
+            "burst": "Burst",
+            "concurrency": "Calls at the same time",
+        }
 
     def clean(self):
         data = super().clean()
@@ -143,15 +200,23 @@ class ChangeForm(forms.Form):
     """What every change that takes something from consumers says: why, and from when. `after()` is what it becomes."""
 
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 2}), min_length=20, max_length=4000, label="Why", help_text="Consumers read it, in a sentence."
+        widget=forms.Textarea(attrs={"rows": 2}),
+        min_length=20,
+        max_length=4000,
+        label="Why",
+        help_text="Consumers read it, in a sentence.",
     )
-    effective_from = forms.DateTimeField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    effective_from = forms.DateTimeField(
+        required=False, label="From", widget=forms.DateInput(attrs={"type": "date"})
+    )
 
     def __init__(self, *args, model, plan=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.model, self.plan = model, plan
         first = first_start()
-        self.fields["effective_from"].help_text = f"Empty: {first:%-d %B %Y} (UTC), or later when it is confirmed later."
+        self.fields[
+            "effective_from"
+        ].help_text = f"Empty: {first:%-d %B %Y} (UTC), or later when it is confirmed later."
         self.fields["effective_from"].widget.attrs["min"] = f"{first:%Y-%m-%d}"
 
     def after(self):
@@ -163,19 +228,27 @@ class TermsForm(ChangeForm):
 
     field_order = ["price", "rate_per_second", "burst", "concurrency", "monthly_quota"]
 
-    price = forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, label="Price per 1,000 calls")
+    price = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=6, label="Price per 1,000 calls"
+    )
     rate_per_second = forms.IntegerField(min_value=1, label="Calls a second")
     burst = forms.IntegerField(min_value=1, label="Burst")
     concurrency = forms.IntegerField(min_value=1, label="Calls at the same time")
-    monthly_quota = forms.IntegerField(min_value=1, required=False, label="Calls a month", help_text="Empty: no limit.")
+    monthly_quota = forms.IntegerField(
+        min_value=1, required=False, label="Calls a month", help_text="Empty: no limit."
+    )
 
     def __init__(self, *args, plan, **kwargs):
-        kwargs["initial"] = terms.values(plan) | {"price": from_micros(plan.price_micros_per_1000).normalize()}
+        kwargs["initial"] = terms.values(plan) | {
+            "price": from_micros(plan.price_micros_per_1000).normalize()
+        }
         super().__init__(*args, plan=plan, **kwargs)
         self.fields["price"].help_text = f"{plan.currency}; 0 is free."
 
     def after(self):
-        chosen = {name: self.cleaned_data[name] for name in terms.FIELDS if name in self.cleaned_data}
+        chosen = {
+            name: self.cleaned_data[name] for name in terms.FIELDS if name in self.cleaned_data
+        }
         return chosen | {"price_micros_per_1000": to_micros(self.cleaned_data["price"])}
 
 
@@ -184,27 +257,48 @@ class VisibilityForm(ChangeForm):
 
     field_order = ["visibility", "units", "teams"]
 
-    visibility = forms.ChoiceField(choices=RegisteredModel.Visibility, widget=forms.RadioSelect, label="Who may use it")
+    visibility = forms.ChoiceField(
+        choices=RegisteredModel.Visibility, widget=forms.RadioSelect, label="Who may use it"
+    )
     units = forms.ModelMultipleChoiceField(
-        BusinessUnit.objects.all(), required=False, label="Business units", to_field_name="slug", help_text="For chosen business units."
+        BusinessUnit.objects.all(),
+        required=False,
+        label="Business units",
+        to_field_name="slug",
+        help_text="For chosen business units.",
     )
     teams = forms.ModelMultipleChoiceField(
-        Team.objects.all(), required=False, label="Teams", to_field_name="slug", help_text="For chosen teams; its own team always may."
+        Team.objects.all(),
+        required=False,
+        label="Teams",
+        to_field_name="slug",
+        help_text="For chosen teams; its own team always may.",
     )
 
     def __init__(self, *args, model, **kwargs):
-        kwargs["initial"] = {"visibility": model.visibility, "units": model.visible_units.all(), "teams": model.visible_teams.all()}
+        kwargs["initial"] = {
+            "visibility": model.visibility,
+            "units": model.visible_units.all(),
+            "teams": model.visible_teams.all(),
+        }
         super().__init__(*args, model=model, **kwargs)
 
     def after(self):
         data = self.cleaned_data
         return {
-            "visibility": data["visibility"], "units": [unit.slug for unit in data["units"]], "teams": [team.slug for team in data["teams"]],
-        }  # fmt: skip
+            "visibility": data["visibility"],
+            "units": [unit.slug for unit in data["units"]],
+            "teams": [team.slug for team in data["teams"]],
+        }
 
 
 class DecideChangeForm(forms.Form):
-    decision = forms.ChoiceField(choices=[("confirm", "Confirm"), ("refuse", "Refuse")], widget=forms.RadioSelect)
+    decision = forms.ChoiceField(
+        choices=[("confirm", "Confirm"), ("refuse", "Refuse")], widget=forms.RadioSelect
+    )
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 2}), required=False, max_length=4000, help_text="Needed to refuse: the proposer acts on it."
+        widget=forms.Textarea(attrs={"rows": 2}),
+        required=False,
+        max_length=4000,
+        help_text="Needed to refuse: the proposer acts on it.",
     )

@@ -24,17 +24,49 @@ class Part:
 
 
 PARTS = (
-    Part("ok", Outcome.OK, "Answered", "1", "The model answered, and the answer went out whole. It is billed."),
-    Part("client_errors", Outcome.CLIENT_ERROR, "Caller's errors", "warn", "The model answered that the input is wrong."),
-    Part("upstream_errors", Outcome.UPSTREAM_ERROR, "Model's errors", "bad", "The model failed, or could not be reached."),
-    Part("aborted", Outcome.ABORTED, "Aborted", "neutral", "The caller hung up, or the answer took longer than the deadline."),
-    Part("unknown", Outcome.UNKNOWN, "Unknown", "4", "A gateway died before it could write down how the call ended."),
+    Part(
+        "ok",
+        Outcome.OK,
+        "Answered",
+        "1",
+        "The model answered, and the answer went out whole. It is billed.",
+    ),
+    Part(
+        "client_errors",
+        Outcome.CLIENT_ERROR,
+        "Caller's errors",
+        "warn",
+        "The model answered that the input is wrong.",
+    ),
+    Part(
+        "upstream_errors",
+        Outcome.UPSTREAM_ERROR,
+        "Model's errors",
+        "bad",
+        "The model failed, or could not be reached.",
+    ),
+    Part(
+        "aborted",
+        Outcome.ABORTED,
+        "Aborted",
+        "neutral",
+        "The caller hung up, or the answer took longer than the deadline.",
+    ),
+    Part(
+        "unknown",
+        Outcome.UNKNOWN,
+        "Unknown",
+        "4",
+        "A gateway died before it could write down how the call ended.",
+    ),
 )
 CALLS = "calls"
 REJECTED = "Rejected"
 COUNTS = (CALLS, *(part.column for part in PARTS))
 # From events, in the order of COUNTS.
-SUMS = {CALLS: "count(*)"} | {part.column: f"count(*) FILTER (WHERE outcome = '{part.outcome}')" for part in PARTS}
+SUMS = {CALLS: "count(*)"} | {
+    part.column: f"count(*) FILTER (WHERE outcome = '{part.outcome}')" for part in PARTS
+}
 
 
 def sums():

@@ -76,7 +76,9 @@ class Shipper:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._readers: dict[Path, SegmentReader[bytes]] = {}
-        self._noted: dict[int, float] = {}  # when the last use of a key was written down, by the monotonic clock
+        self._noted: dict[
+            int, float
+        ] = {}  # when the last use of a key was written down, by the monotonic clock
 
     def ship(self) -> int:
         """Copy all that ended since the last time. Returns the number of new events.
@@ -113,7 +115,9 @@ class Shipper:
             raise
 
     def _open(self, path: Path) -> SegmentReader[bytes] | None:
-        offset = SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
+        offset = (
+            SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
+        )
         try:
             reader = SegmentReader(path, offset or 0, copied)
         except FileNotFoundError:
@@ -156,19 +160,25 @@ class Shipper:
     def _note_last_use(self, keys: set[int]) -> None:
         """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
         now = time.monotonic()
-        if late := [key for key in keys if now - self._noted.get(key, -NOTE_EVERY_S) >= NOTE_EVERY_S]:
+        if late := [
+            key for key in keys if now - self._noted.get(key, -NOTE_EVERY_S) >= NOTE_EVERY_S
+        ]:
             ApiKey.objects.filter(pk__in=late).update(last_used_at=Now())
             self._noted.update(dict.fromkeys(late, now))
 
     def _settle_dead_holders(self) -> None:
         for holder in spool.dead_holders(self.folder):
             quota.release(holder)
-            SpoolOffset.objects.filter(spool__startswith=f"{holder}-").delete()  # one that a second shipper wrote last
+            SpoolOffset.objects.filter(
+                spool__startswith=f"{holder}-"
+            ).delete()  # one that a second shipper wrote last
             spool.forget_holder(self.folder, holder)
 
 
 @transaction.atomic
-def store(holder: str, rows: list[bytes], segment: str, position: int) -> list[tuple[int, int, datetime, int, int]]:
+def store(
+    holder: str, rows: list[bytes], segment: str, position: int
+) -> list[tuple[int, int, datetime, int, int]]:
     """Insert `copied` calls, book their units, mark their hours and move the position, all in one.
 
     Returns what was new, summed: subscription, key, hour, calls, units.
@@ -185,7 +195,9 @@ def store(holder: str, rows: list[bytes], segment: str, position: int) -> list[t
     return fresh
 
 
-def insert(cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False) -> list[tuple[int, int, datetime, int, int]]:
+def insert(
+    cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False
+) -> list[tuple[int, int, datetime, int, int]]:
     """Insert `copied` calls that are not there yet. Returns what was new, as `store` does; nothing is booked."""
     cursor.execute(STAGE)
     with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
@@ -195,14 +207,56 @@ def insert(cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False) -
 
 
 def copied(
-    event_id: bytes, at_us: int, subscription: int, key: int, application: int, team: int, model: int, version: int,
-    request_bytes: int, environment: int, duration_us: int, response_bytes: int, units: int, http_status: int, outcome: int,
-) -> bytes:  # fmt: skip
+    event_id: bytes,
+    at_us: int,
+    subscription: int,
+    key: int,
+    application: int,
+    team: int,
+    model: int,
+    version: int,
+    request_bytes: int,
+    environment: int,
+    duration_us: int,
+    response_bytes: int,
+    units: int,
+    http_status: int,
+    outcome: int,
+) -> bytes:
     """The fields of a spool.Event as one row of COPY."""
     return _pack_row(
-        15, 16, event_id, 8, at_us, 8, subscription, 8, key, 8, application, 8, team, 8, model, 8, version,
-        8, request_bytes, 2, environment, 8, duration_us, 8, response_bytes, 8, units, 4, http_status, 2, outcome,
-    )  # fmt: skip
+        15,
+        16,
+        event_id,
+        8,
+        at_us,
+        8,
+        subscription,
+        8,
+        key,
+        8,
+        application,
+        8,
+        team,
+        8,
+        model,
+        8,
+        version,
+        8,
+        request_bytes,
+        2,
+        environment,
+        8,
+        duration_us,
+        8,
+        response_bytes,
+        8,
+        units,
+        4,
+        http_status,
+        2,
+        outcome,
+    )
 
 
 def put_aside(reader: SegmentReader[bytes]) -> None:
@@ -224,7 +278,11 @@ def _clear_shelf(shelf: Path) -> None:
             room -= about.st_size
             kept_h = (now - about.st_mtime) / 3600
             if room < 0 and kept_h < settings.SPOOL_KEEP_HOURS:
-                log.warning("shipped calls are kept for %.1f of %d hours: SPOOL_KEEP_MIB is too small", kept_h, settings.SPOOL_KEEP_HOURS)
+                log.warning(
+                    "shipped calls are kept for %.1f of %d hours: SPOOL_KEEP_MIB is too small",
+                    kept_h,
+                    settings.SPOOL_KEEP_HOURS,
+                )
             if room < 0 or kept_h > settings.SPOOL_KEEP_HOURS:
                 path.unlink()
 
@@ -273,8 +331,12 @@ WHERE at >= %s AND at < %s AND {{start}} = ANY(%s) AND outcome <> '{Outcome.REFU
   AND EXISTS (SELECT FROM catalog_modelversion v WHERE v.id = e.version_id)
 GROUP BY 1, {_GROUPS}
 """
-INSERT_HOURS = _INSERT.format(table="consumption_usagehour", period="hour", start="date_trunc('hour', at, 'UTC')")
-INSERT_DAYS = _INSERT.format(table="consumption_usageday", period="day", start="(at AT TIME ZONE 'UTC')::date")
+INSERT_HOURS = _INSERT.format(
+    table="consumption_usagehour", period="hour", start="date_trunc('hour', at, 'UTC')"
+)
+INSERT_DAYS = _INSERT.format(
+    table="consumption_usageday", period="day", start="(at AT TIME ZONE 'UTC')::date"
+)
 
 
 @transaction.atomic
@@ -295,7 +357,9 @@ def roll_up(stale_s: float = 0) -> int:
             UsageHour.objects.filter(hour__in=hours).delete()
             cursor.execute(INSERT_HOURS, [hours[0], hours[-1] + timedelta(hours=1), hours])
             UsageDay.objects.filter(day__in=days).delete()
-            cursor.execute(INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days])
+            cursor.execute(
+                INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days]
+            )
     return len(hours)
 
 
@@ -329,10 +393,15 @@ def open_next_month() -> None:
     name = f"consumption_usageevent_{start:%Y_%m}"
     month = [f"{start} 00:00+00", f"{quota.next_period(start)} 00:00+00"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL OR EXISTS (SELECT FROM consumption_usageevent_default WHERE at >= %s AND at < %s)", [name, *month])
+        cursor.execute(
+            "SELECT to_regclass(%s) IS NOT NULL OR EXISTS (SELECT FROM consumption_usageevent_default WHERE at >= %s AND at < %s)",
+            [name, *month],
+        )
         if cursor.fetchone()[0]:
             return
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK])  # IF NOT EXISTS alone fails when two ask at once
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK]
+        )  # IF NOT EXISTS alone fails when two ask at once
         cursor.execute("SELECT consumption_open_month(%s)", [start])
 
 
@@ -348,11 +417,15 @@ def _project(models: list[int]) -> None:
     today = timezone.now().astimezone(UTC).date()
     month = _by_model(models, today - timedelta(days=29))
     daily = _daily(models, today)
-    for model in RegisteredModel.objects.filter(pk__in=models).only("calls_30d", "calls_14d", "consumer_teams"):
+    for model in RegisteredModel.objects.filter(pk__in=models).only(
+        "calls_30d", "calls_14d", "consumer_teams"
+    ):
         calls, teams = month.get(model.pk, (0, 0))
         facts = {
             "calls_30d": calls,
-            "calls_14d": [daily.get((model.pk, today - timedelta(days=back)), 0) for back in range(13, -1, -1)],
+            "calls_14d": [
+                daily.get((model.pk, today - timedelta(days=back)), 0) for back in range(13, -1, -1)
+            ],
             "consumer_teams": teams,
         }
         if any(getattr(model, name) != value for name, value in facts.items()):
@@ -361,12 +434,16 @@ def _project(models: list[int]) -> None:
 
 def _by_model(models: list[int], since: date) -> dict[int, tuple[int, int]]:
     """{model id: (calls, teams that called)}."""
-    rows = UsageDay.objects.filter(day__gte=since, subscription__model__in=models).values_list("subscription__model_id")
+    rows = UsageDay.objects.filter(day__gte=since, subscription__model__in=models).values_list(
+        "subscription__model_id"
+    )
     summed = rows.annotate(total=Sum("calls"), teams=Count("team_id", distinct=True))
     return {model: (calls, teams) for model, calls, teams in summed}
 
 
 def _daily(models: list[int], today: date) -> dict[tuple[int, date], int]:
-    rows = UsageDay.objects.filter(day__gt=today - timedelta(days=14), subscription__model__in=models)
+    rows = UsageDay.objects.filter(
+        day__gt=today - timedelta(days=14), subscription__model__in=models
+    )
     summed = rows.values_list("subscription__model_id", "day").annotate(total=Sum("calls"))
     return {(model, day): calls for model, day, calls in summed}

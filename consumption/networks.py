@@ -42,5 +42,7 @@ def _network(text: str) -> Network:
     try:
         wider = ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"{text[:60]} is not a network. Write it as 10.20.0.0/16 or 2001:db8::/32.") from None
+        raise ValueError(
+            f"{text[:60]} is not a network. Write it as 10.20.0.0/16 or 2001:db8::/32."
+        ) from None
     raise ValueError(f"{text[:60]} names an address inside a network. Write {wider} for all of it.")

@@ -39,7 +39,9 @@ def can_confirm(user, change):
 
 def can_withdraw_change(user, change):
     """The owner team takes its own change back; who proposed it also after leaving the team."""
-    return user.is_active and (user.pk == change.proposed_by_id or user.is_on(change.model.owner_team))
+    return user.is_active and (
+        user.pk == change.proposed_by_id or user.is_on(change.model.owner_team)
+    )
 
 
 def can_manage_keys(user, subscription):
@@ -48,7 +50,11 @@ def can_manage_keys(user, subscription):
 
 def can_revoke_key(user, key):
     """The key's team, those who stop things (manager, administrator), and the gateway when a key leaks."""
-    return user.is_system or can_manage_keys(user, key.subscription) or user.has_role("curator", "admin", "operator")
+    return (
+        user.is_system
+        or can_manage_keys(user, key.subscription)
+        or user.has_role("curator", "admin", "operator")
+    )
 
 
 def can_report_leak(user):

@@ -35,7 +35,9 @@ def next_period(start: date) -> date:
 
 
 @transaction.atomic
-def take(subscription_id: int, start: date, quota: int, wanted: int, holder: str, ask: int = 0) -> Lease:
+def take(
+    subscription_id: int, start: date, quota: int, wanted: int, holder: str, ask: int = 0
+) -> Lease:
     """Lease up to `wanted` calls of the period to `holder`. Grants 0 when nothing is left. `ask` 0: it will not be asked again."""
     period = _locked(subscription_id, start, quota)
     known = QuotaLease.objects.filter(period=period, holder=holder).first()
@@ -45,17 +47,25 @@ def take(subscription_id: int, start: date, quota: int, wanted: int, holder: str
     if granted:
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") + granted)
         lease = known or QuotaLease.objects.create(period=period, holder=holder)
-        QuotaLease.objects.filter(pk=lease.pk).update(granted=F("granted") + granted, last_ask=ask, last_granted=granted)
+        QuotaLease.objects.filter(pk=lease.pk).update(
+            granted=F("granted") + granted, last_ask=ask, last_granted=granted
+        )
     return Lease(granted, period.quota - period.leased - granted)
 
 
 @transaction.atomic
 def bring_back(subscription_id: int, start: date, holder: str, unspent: int, ask: int = 0) -> None:
     """A living process returns what it will not spend. `ask` as in `take`."""
-    period = QuotaPeriod.objects.select_for_update().filter(subscription_id=subscription_id, period_start=start).first()
+    period = (
+        QuotaPeriod.objects.select_for_update()
+        .filter(subscription_id=subscription_id, period_start=start)
+        .first()
+    )
     if period is None or unspent <= 0:
         return
-    lease = QuotaLease.objects.filter(period=period, holder=holder, granted__gte=F("spent") + unspent)
+    lease = QuotaLease.objects.filter(
+        period=period, holder=holder, granted__gte=F("spent") + unspent
+    )
     if ask:
         lease = lease.exclude(last_ask=ask)
     if lease.update(granted=F("granted") - unspent, last_ask=ask, last_granted=0):
@@ -107,7 +117,11 @@ def release(holder: str) -> int:
     """Give back what a dead holder did not spend, once its every event is settled. Returns how many calls came back."""
     returned = 0
     leases = QuotaLease.objects.filter(holder=holder)
-    for period in QuotaPeriod.objects.select_for_update().filter(pk__in=leases.values("period")).order_by("subscription_id", "period_start"):
+    for period in (
+        QuotaPeriod.objects.select_for_update()
+        .filter(pk__in=leases.values("period"))
+        .order_by("subscription_id", "period_start")
+    ):
         for lease in leases.filter(period=period):  # none when somebody was first
             unspent = max(0, lease.granted - lease.spent)
             QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
@@ -143,8 +157,12 @@ def recount() -> None:
 
 def _locked(subscription_id: int, start: date, quota: int) -> QuotaPeriod:
     """The period's row, locked, following a changed plan but never below what is leased."""
-    QuotaPeriod.objects.get_or_create(subscription_id=subscription_id, period_start=start, defaults={"quota": quota})
-    period = QuotaPeriod.objects.select_for_update().get(subscription_id=subscription_id, period_start=start)
+    QuotaPeriod.objects.get_or_create(
+        subscription_id=subscription_id, period_start=start, defaults={"quota": quota}
+    )
+    period = QuotaPeriod.objects.select_for_update().get(
+        subscription_id=subscription_id, period_start=start
+    )
     wanted = max(quota, period.leased)
     if period.quota != wanted:
         period.quota = wanted

@@ -9,7 +9,9 @@ from marketplace.accounts.models import User
 from marketplace.notices.actions import settle, tell
 from marketplace.notices.models import Notice
 
-MOST = QuotaPeriod.NEARLY_USED_PERCENT  # at an even pace six days before the month ends, time to ask for a larger plan
+MOST = (
+    QuotaPeriod.NEARLY_USED_PERCENT
+)  # at an even pace six days before the month ends, time to ask for a larger plan
 
 
 def tell_of_quotas():
@@ -24,9 +26,17 @@ def tell_of_quotas():
 def _nearly_used():
     """By the quota that was last asked for, which has an index, then by the plan's own."""
     quota = F("subscription__plan__monthly_quota")
-    running = QuotaPeriod.objects.nearly_used().filter(period_start=period_start(timezone.now()), subscription__state=Subscription.State.ACTIVE)
-    return running.annotate(hundredfold=F("used") * 100).filter(hundredfold__gte=quota * MOST).select_related(
-        "subscription__application__team", "subscription__model__owner_team", "subscription__plan"
+    running = QuotaPeriod.objects.nearly_used().filter(
+        period_start=period_start(timezone.now()), subscription__state=Subscription.State.ACTIVE
+    )
+    return (
+        running.annotate(hundredfold=F("used") * 100)
+        .filter(hundredfold__gte=quota * MOST)
+        .select_related(
+            "subscription__application__team",
+            "subscription__model__owner_team",
+            "subscription__plan",
+        )
     )
 
 
@@ -44,7 +54,11 @@ def _tell(period, key):
     is_used_up = period.used >= quota
     if is_used_up:
         settle(_key(period, MOST))
-    title = f"{subscription}: the month's quota is used up" if is_used_up else f"{subscription}: {MOST} % of the month's quota is used"
+    title = (
+        f"{subscription}: the month's quota is used up"
+        if is_used_up
+        else f"{subscription}: {MOST} % of the month's quota is used"
+    )
     body = (
         f"{period.used:,} of {quota:,} calls. {'Calls are' if is_used_up else 'When none is left, calls are'} refused with 429 "
         f"until {anew.day} {anew:%B} (UTC). For a larger plan ask {subscription.model.owner_team} ({subscription.model.support_contact})."

@@ -21,13 +21,17 @@ WAYS = ("events", "hours", "days")
 
 # Each way counts its team as it was when the calls were made. What has no price is counted by its events alone.
 COUNT = f"""
-WITH {valuation.PERIODS}, waiting AS (SELECT DISTINCT (hour AT TIME ZONE 'UTC')::date AS day FROM consumption_stalehour),
+WITH {
+    valuation.PERIODS
+}, waiting AS (SELECT DISTINCT (hour AT TIME ZONE 'UTC')::date AS day FROM consumption_stalehour),
 counted AS (
   SELECT 'events' AS way, team.id AS team_id, date_trunc('month', e.at, 'UTC') AS month, count(*) AS calls, sum(e.units) AS units,
     coalesce(sum(e.units * price.price_micros_per_1000::numeric), 0) * 0.000000001 AS cost
   FROM consumption_usageevent e {valuation.JOINS.replace("JOIN", "LEFT JOIN")}
   LEFT JOIN accounts_team team ON team.id = e.team_id AND price.terms_id IS NOT NULL
-  WHERE e.at >= %(since)s AND e.outcome <> '{Outcome.REFUSED}' AND (e.at AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
+  WHERE e.at >= %(since)s AND e.outcome <> '{
+    Outcome.REFUSED
+}' AND (e.at AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
   GROUP BY 2, 3
   UNION ALL
   SELECT 'hours', team_id, date_trunc('month', hour, 'UTC'), sum(calls), sum(units), sum(cost)
@@ -38,10 +42,13 @@ counted AS (
   FROM consumption_usageday WHERE day >= (%(since)s AT TIME ZONE 'UTC')::date AND day NOT IN (SELECT day FROM waiting)
   GROUP BY 2, 3
 )
-SELECT team.name, (month AT TIME ZONE 'UTC')::date, {", ".join(
-    f"coalesce(sum(counted.{name}) FILTER (WHERE way = '{way}'), 0)::{kind}"
-    for way in WAYS for name, kind in (("calls", "bigint"), ("units", "bigint"), ("cost", "numeric"))
-)}
+SELECT team.name, (month AT TIME ZONE 'UTC')::date, {
+    ", ".join(
+        f"coalesce(sum(counted.{name}) FILTER (WHERE way = '{way}'), 0)::{kind}"
+        for way in WAYS
+        for name, kind in (("calls", "bigint"), ("units", "bigint"), ("cost", "numeric"))
+    )
+}
 FROM counted LEFT JOIN accounts_team team ON team.id = counted.team_id
 GROUP BY team.id, 1, 2 ORDER BY 2 DESC, 1 NULLS LAST
 """
@@ -69,14 +76,22 @@ class Line:
     @property
     def differences(self) -> list[str]:
         """Sentences, one for each way of counting that departs from the events; empty when all agree."""
-        return [said for way in ("hours", "days") if (said := _difference(way.capitalize(), getattr(self, way), self.events))]
+        return [
+            said
+            for way in ("hours", "days")
+            if (said := _difference(way.capitalize(), getattr(self, way), self.events))
+        ]
 
     @property
     def difference(self) -> int:
         """The largest departure from the events, of calls, units or billionths of the currency."""
         ways = (self.hours, self.days)
         return max(
-            max(abs(way.calls - self.events.calls), abs(way.units - self.events.units), int(abs(way.cost - self.events.cost).scaleb(9)))
+            max(
+                abs(way.calls - self.events.calls),
+                abs(way.units - self.events.units),
+                int(abs(way.cost - self.events.cost).scaleb(9)),
+            )
             for way in ways
         )
 
@@ -109,7 +124,9 @@ class Reconciliation:
 def reconciliation(months: int = MONTHS) -> Reconciliation:
     """The Reconciliation of this month and the `months` - 1 before it."""
     since = _months_ago(months - 1)
-    waiting = StaleHour.objects.filter(hour__gte=datetime(since.year, since.month, 1, tzinfo=UTC)).count()
+    waiting = StaleHour.objects.filter(
+        hour__gte=datetime(since.year, since.month, 1, tzinfo=UTC)
+    ).count()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(valuation.NO_NESTED_LOOPS)
         cursor.execute(COUNT, {"since": f"{since} 00:00+00"})
@@ -128,7 +145,9 @@ def _months_ago(count: int) -> date:
 
 def _difference(way: str, counted: Count, events: Count) -> str:
     """A sentence about one way of counting; empty when it agrees with the events."""
-    parts = [_more(getattr(counted, name) - getattr(events, name), name) for name in ("calls", "units")]
+    parts = [
+        _more(getattr(counted, name) - getattr(events, name), name) for name in ("calls", "units")
+    ]
     said = " and ".join(part for part in parts if part)
     if not said and counted.cost != events.cost:
         said = f"a cost of {abs(counted.cost - events.cost):f} {'more' if counted.cost > events.cost else 'less'}"

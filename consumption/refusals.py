@@ -39,33 +39,47 @@ class Limit:
 
 LIMITS = {
     "rate": Limit(
-        "Rate", "by their plan's rate",
-        "Spread the calls over time, or send several rows in one call. If that is not enough, ask for a larger plan.", "plans",
+        "Rate",
+        "by their plan's rate",
+        "Spread the calls over time, or send several rows in one call. If that is not enough, ask for a larger plan.",
+        "plans",
     ),
     "quota": Limit(
-        "Monthly quota", "by their plan's monthly quota",
-        "No call is answered before the next month begins (UTC). Ask for a larger plan.", "plans",
+        "Monthly quota",
+        "by their plan's monthly quota",
+        "No call is answered before the next month begins (UTC). Ask for a larger plan.",
+        "plans",
     ),
     "concurrency": Limit(
-        "Calls at once", "by their plan's calls at once", "Send fewer calls in parallel, or ask for a larger plan.", "plans",
+        "Calls at once",
+        "by their plan's calls at once",
+        "Send fewer calls in parallel, or ask for a larger plan.",
+        "plans",
     ),
     "upstream": Limit(
-        "Model full", "because the model was full",
-        "Send it again after the seconds in Retry-After. If it lasts, ask for more replicas.", "owner",
+        "Model full",
+        "because the model was full",
+        "Send it again after the seconds in Retry-After. If it lasts, ask for more replicas.",
+        "owner",
     ),
     "load": Limit(
-        "Gateway busy", "because the gateway was too busy",
+        "Gateway busy",
+        "because the gateway was too busy",
         "Send it again after the seconds in Retry-After. The operators are told too.",
     ),
     "key": Limit(
-        "Ended key", "because their key was revoked or has expired",
-        "Something still uses a key that was revoked or has expired. Create a key and use it instead.", "keys",
+        "Ended key",
+        "because their key was revoked or has expired",
+        "Something still uses a key that was revoked or has expired. Create a key and use it instead.",
+        "keys",
     ),
     "network": Limit(
-        "Caller's network", "because their key does not work from there",
-        "The key works from some networks only. Call from one of them, or create a key for the other one.", "keys",
+        "Caller's network",
+        "because their key does not work from there",
+        "The key works from some networks only. Call from one of them, or create a key for the other one.",
+        "keys",
     ),
-}  # fmt: skip
+}
 
 
 # Booking
@@ -95,7 +109,9 @@ class Ledger:
         """Book what changed since the last time, and remove files of hours that are over. Raises DatabaseError, OSError."""
         found = {}
         for path in self.folder.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):  # another one that books, as during a reload, removed it
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another one that books, as during a reload, removed it
                 found[path] = path.stat().st_mtime_ns
                 if self._booked.get(path) != found[path]:
                     _book(path)
@@ -109,7 +125,9 @@ def _book(path: Path) -> None:
     try:
         columns = [list(column) for column in zip(*json.loads(path.read_text()), strict=True)]
     except ValueError:
-        log.error("%s cannot be read and is passed over", path.name)  # a power cut; the process writes it anew
+        log.error(
+            "%s cannot be read and is passed over", path.name
+        )  # a power cut; the process writes it anew
         return
     told = dict(zip(("subscriptions", "limits", "calls", "last"), columns, strict=True))
     with connection.cursor() as cursor:
@@ -140,14 +158,27 @@ class Refused:
 
 def of(subscriptions, since):
     """[Refused] from the hour of `since` (datetime) on, most first. Two queries for any number of subscriptions."""
-    hours = RefusedHour.objects.filter(subscription__in=subscriptions, hour__gte=since.replace(minute=0, second=0, microsecond=0))
-    sums = hours.values("subscription", "limit").annotate(total=Sum("calls"), last=Max("last_at")).order_by("-total")
+    hours = RefusedHour.objects.filter(
+        subscription__in=subscriptions, hour__gte=since.replace(minute=0, second=0, microsecond=0)
+    )
+    sums = (
+        hours.values("subscription", "limit")
+        .annotate(total=Sum("calls"), last=Max("last_at"))
+        .order_by("-total")
+    )
     rows = [row for row in sums if row["limit"] in LIMITS]
     held = Subscription.objects.for_list().in_bulk({row["subscription"] for row in rows})
-    return [Refused(held[row["subscription"]], LIMITS[row["limit"]], row["total"], row["last"]) for row in rows]
+    return [
+        Refused(held[row["subscription"]], LIMITS[row["limit"]], row["total"], row["last"])
+        for row in rows
+    ]
 
 
 def beginning(window):
     """The first moment of a usage.Window as a datetime, UTC."""
     first = window.starts()[0]
-    return first if isinstance(first, datetime) else datetime(first.year, first.month, first.day, tzinfo=UTC)
+    return (
+        first
+        if isinstance(first, datetime)
+        else datetime(first.year, first.month, first.day, tzinfo=UTC)
+    )

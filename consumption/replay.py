@@ -24,7 +24,9 @@ def replay(folder: Path | None = None) -> dict[str, Any]:
     """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises StillServing, DatabaseError, OSError."""
     folder = Path(folder or settings.SPOOL_DIR)
     if living := spool.living_holders(folder):
-        raise StillServing(f"The gateway still runs here (processes: {len(living)}): stop it, then run this again. Nothing was changed.")
+        raise StillServing(
+            f"The gateway still runs here (processes: {len(living)}): stop it, then run this again. Nothing was changed."
+        )
     keys = revoke_again()
     events = ship_again(folder)
     quota.recount()

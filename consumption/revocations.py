@@ -17,7 +17,9 @@ KID = re.compile(rb'\{"kid": "([0-9A-Za-z]{8})"')
 
 def note(kid: str) -> None:
     """Append the kid when the transaction is committed. A disk that refuses it is told to the log; the revocation stands."""
-    transaction.on_commit(lambda: _append({"kid": kid, "at": timezone.now().isoformat()}), robust=True)
+    transaction.on_commit(
+        lambda: _append({"kid": kid, "at": timezone.now().isoformat()}), robust=True
+    )
 
 
 def noted() -> list[str]:

@@ -96,7 +96,9 @@ class Segment:
             being_made.unlink(missing_ok=True)
             raise SpoolFull(str(error)) from error
         self.view = mmap.mmap(self.fd, SIZE)
-        about = json.dumps({"holder": holder, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}).encode()
+        about = json.dumps(
+            {"holder": holder, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}
+        ).encode()
         self.view[: len(MAGIC) + len(about)] = MAGIC + about
         self.used = 0
         self.open_calls = 0
@@ -130,14 +132,22 @@ class Spool:
         self._random = random.Random(os.urandom(32)).getrandbits
         self._life = _sign_of_life(folder / f"{self.holder}.alive")
         self._full: list[Segment] = []  # used up, with calls that still run
-        self._over: list[Segment] = []  # used up and without running calls: closed by the next `sync`
+        self._over: list[
+            Segment
+        ] = []  # used up and without running calls: closed by the next `sync`
         self._dirty = self._has_new_name = False
         self._syncing = threading.Lock()
         self._segment: Segment | None = None  # begun on a full disk: each call tries again
         with contextlib.suppress(SpoolFull):
             self._segment = self._next_segment()
 
-    def start(self, at_us: int, who: tuple[int, int, int, int, int, int], request_bytes: int, environment: int) -> Ticket:
+    def start(
+        self,
+        at_us: int,
+        who: tuple[int, int, int, int, int, int],
+        request_bytes: int,
+        environment: int,
+    ) -> Ticket:
         """Record that a call begins. `who` = subscription, key, application, team, model, version. Raises SpoolFull."""
         segment = self._segment
         if segment is None or segment.used >= SLOTS:
@@ -151,7 +161,15 @@ class Spool:
         self._dirty = True
         return Ticket(segment, offset, event_id)
 
-    def end(self, ticket: Ticket, duration_us: int, response_bytes: int, units: int, status: int, outcome: int) -> None:
+    def end(
+        self,
+        ticket: Ticket,
+        duration_us: int,
+        response_bytes: int,
+        units: int,
+        status: int,
+        outcome: int,
+    ) -> None:
         """Record how a call ended; to be called before the last byte of its answer goes out."""
         segment = ticket.segment
         part = _END.pack(duration_us, response_bytes, units, status, outcome)
@@ -166,7 +184,13 @@ class Spool:
     def new_id(self, at_us: int) -> bytes:
         """A UUID version 7: sortable by time, unique without asking anybody."""
         random_bits = self._random(74)
-        value = (at_us // 1000) << 80 | 0x7 << 76 | (random_bits >> 62) << 64 | 0x2 << 62 | (random_bits & (2**62 - 1))
+        value = (
+            (at_us // 1000) << 80
+            | 0x7 << 76
+            | (random_bits >> 62) << 64
+            | 0x2 << 62
+            | (random_bits & (2**62 - 1))
+        )
         return value.to_bytes(16, "big")
 
     def sync(self) -> None:
@@ -229,7 +253,9 @@ class SegmentReader(Generic[Made]):
         self.holder = path.stem.rsplit("-", 1)[0]
         self._make = make
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._view = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ) if os.fstat(self._fd).st_size else b""
+        self._view = (
+            mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ) if os.fstat(self._fd).st_size else b""
+        )
         self._limit = max(0, (len(self._view) - HEADER) // SLOT)
         self._next = min(position, self._limit)
         self._open: list[int] = []
@@ -347,7 +373,11 @@ def cut(path: Path) -> None:
 
 def dead_holders(folder: Path) -> list[str]:
     """Holders whose process is gone and who left no segment behind."""
-    return [path.stem for path in folder.glob("*.alive") if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))]
+    return [
+        path.stem
+        for path in folder.glob("*.alive")
+        if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))
+    ]
 
 
 def living_holders(folder: Path) -> list[str]:

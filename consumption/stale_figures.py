@@ -16,7 +16,12 @@ from consumption.models import FiguresDay, StaleFigures
 
 BATCH = 200
 KINDS = ("service", "usage")
-HAVE_FIGURES = Q(calls_30d__gt=0) | Q(consumer_teams__gt=0) | Q(measured_p95_ms__isnull=False) | Q(measured_availability__isnull=False)
+HAVE_FIGURES = (
+    Q(calls_30d__gt=0)
+    | Q(consumer_teams__gt=0)
+    | Q(measured_p95_ms__isnull=False)
+    | Q(measured_availability__isnull=False)
+)
 # Marks of hours that are just being written stay for the next time.
 TAKE = """
 DELETE FROM consumption_stalefigures WHERE id = ANY(ARRAY(
@@ -46,10 +51,17 @@ def _write_batch(figures: str, write: Callable[[list[int]], None]) -> bool:
 def begin_day() -> None:
     """Mark all models that have figures, once a day (UTC): yesterday's 30 days are not today's."""
     today = timezone.now().astimezone(UTC).date()
-    if FiguresDay.objects.filter(day=today).exists() or not FiguresDay.objects.get_or_create(day=today)[1]:
+    if (
+        FiguresDay.objects.filter(day=today).exists()
+        or not FiguresDay.objects.get_or_create(day=today)[1]
+    ):
         return
     FiguresDay.objects.filter(day__lt=today - timedelta(days=7)).delete()
     now = timezone.now()
-    models = RegisteredModel.objects.filter(HAVE_FIGURES).order_by("pk").values_list("pk", flat=True)
-    marks = (StaleFigures(model_id=model, figures=kind, at=now) for model in models for kind in KINDS)
+    models = (
+        RegisteredModel.objects.filter(HAVE_FIGURES).order_by("pk").values_list("pk", flat=True)
+    )
+    marks = (
+        StaleFigures(model_id=model, figures=kind, at=now) for model in models for kind in KINDS
+    )
     StaleFigures.objects.bulk_create(marks, ignore_conflicts=True, batch_size=2_000)

@@ -49,10 +49,18 @@ class Line:
 
 
 _THINGS = {
-    "unit": "business_unit", "team": "team", "application": "subscription__application", "model": "version__model", "plan": "terms__plan",
-}  # fmt: skip
+    "unit": "business_unit",
+    "team": "team",
+    "application": "subscription__application",
+    "model": "version__model",
+    "plan": "terms__plan",
+}
 _LABELS = {
-    **{f"{name}_{label}": F(f"{path}__{label}") for name, path in _THINGS.items() for label in ("slug", "name")},
+    **{
+        f"{name}_{label}": F(f"{path}__{label}")
+        for name, path in _THINGS.items()
+        for label in ("slug", "name")
+    },
     "version_number": F("version__number"),
     "price": F("terms__price_micros_per_1000"),
     "currency": F("terms__plan__currency"),
@@ -64,15 +72,37 @@ _IDENTITY = ("business_unit", "team", "subscription", "version", "terms")
 def lines(user, month):
     """[Line] of one month that the person may see (their teams' calls, and those of their models), dearest first."""
     rows = UsageDay.objects.visible_to(user).filter(day__gte=month, day__lt=next_period(month))
-    summed = rows.values(*_IDENTITY, **_LABELS).annotate(**{f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")})
+    summed = rows.values(*_IDENTITY, **_LABELS).annotate(
+        **{f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")}
+    )
     found = [
         Line(
-            month, row["unit_slug"], row["team_slug"], row["application_slug"], row["model_slug"], row["version_number"], row["plan_slug"],
-            *(row[f"{name}_name"] for name in _THINGS), row["subscription"], *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")), row["price"], row["currency"], row["n_cost"],
-        )  # fmt: skip
+            month,
+            row["unit_slug"],
+            row["team_slug"],
+            row["application_slug"],
+            row["model_slug"],
+            row["version_number"],
+            row["plan_slug"],
+            *(row[f"{name}_name"] for name in _THINGS),
+            row["subscription"],
+            *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")),
+            row["price"],
+            row["currency"],
+            row["n_cost"],
+        )
         for row in summed.order_by()
     ]
-    return sorted(found, key=lambda line: (-line.cost, -line.calls, line.subscription, line.version, line.price_micros_per_1000))
+    return sorted(
+        found,
+        key=lambda line: (
+            -line.cost,
+            -line.calls,
+            line.subscription,
+            line.version,
+            line.price_micros_per_1000,
+        ),
+    )
 
 
 def totals(found):

@@ -51,11 +51,15 @@ def is_worse(before, after):
 def differences(before, after, currency):
     """The terms that differ, as [Difference]."""
     return [
-        Difference(capfirst(WORDS[name][0]), _shown(name, before[name], currency), _shown(name, after[name], currency),
-                   _is_worse(name, before[name], after[name]))
+        Difference(
+            capfirst(WORDS[name][0]),
+            _shown(name, before[name], currency),
+            _shown(name, after[name], currency),
+            _is_worse(name, before[name], after[name]),
+        )
         for name in FIELDS
         if before[name] != after[name]
-    ]  # fmt: skip
+    ]
 
 
 def history(plan):
@@ -65,7 +69,10 @@ def history(plan):
     """
     rows = list(plan.terms.all())
     earlier = [None, *rows]
-    steps = [(row, differences(values(was), values(row), plan.currency) if was else []) for was, row in zip(earlier, rows, strict=False)]
+    steps = [
+        (row, differences(values(was), values(row), plan.currency) if was else [])
+        for was, row in zip(earlier, rows, strict=False)
+    ]
     return steps[::-1]
 
 
@@ -87,7 +94,13 @@ def begin(by, plan, terms):
     Plan.objects.filter(pk=plan.pk).update(**terms)
     for name, value in terms.items():
         setattr(plan, name, value)
-    record(by, "plan.terms_begin", plan.model, plan=plan.slug, terms={name: str(value) for name, value in terms.items()})
+    record(
+        by,
+        "plan.terms_begin",
+        plan.model,
+        plan=plan.slug,
+        terms={name: str(value) for name, value in terms.items()},
+    )
     nudge("model", model=plan.model_id)
 
 

@@ -68,7 +68,14 @@ def read(lines: Iterable[bytes]) -> list[Tombstone]:
     for line in lines:
         try:
             told = json.loads(line)
-            found.append(Tombstone(str(told["kid"]), tuple(map(str, told["macs"])), str(told["reason"]), float(told["at"])))
+            found.append(
+                Tombstone(
+                    str(told["kid"]),
+                    tuple(map(str, told["macs"])),
+                    str(told["reason"]),
+                    float(told["at"]),
+                )
+            )
         except (ValueError, KeyError, TypeError):
             log.error("a tombstone cannot be read and is passed over: %r", line[:80])
     return found
@@ -124,5 +131,7 @@ def _enter(tombstone: Tombstone) -> None:
     key = ApiKey.objects.filter(kid=tombstone.kid).first()
     if key is not None and tombstone.covers(key):
         with contextlib.suppress(RuleError):  # somebody else was first
-            for ended in revoke_named(User.objects.system("emergency"), [key.kid], tombstone.reason):
+            for ended in revoke_named(
+                User.objects.system("emergency"), [key.kid], tombstone.reason
+            ):
                 log.warning("%s is revoked in Postgres too", ended)

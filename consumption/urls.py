@@ -25,9 +25,17 @@ urlpatterns = [
     path("security/leaked-keys", views.leaked_keys, name="leaked_keys"),
     path("docs/leaked-keys/", views.key_pattern, name="key_pattern"),
     path("models/<slug:slug>/plans/", views.plans, name="plans"),
-    path("models/<slug:slug>/plans/<slug:plan_slug>/change/", views.change_terms, name="change_terms"),
-    path("models/<slug:slug>/plans/<slug:plan_slug>/withdraw/", views.withdraw_plan, name="withdraw_plan"),
-    path("models/<slug:slug>/changes/visibility/", views.change_visibility, name="change_visibility"),
+    path(
+        "models/<slug:slug>/plans/<slug:plan_slug>/change/", views.change_terms, name="change_terms"
+    ),
+    path(
+        "models/<slug:slug>/plans/<slug:plan_slug>/withdraw/",
+        views.withdraw_plan,
+        name="withdraw_plan",
+    ),
+    path(
+        "models/<slug:slug>/changes/visibility/", views.change_visibility, name="change_visibility"
+    ),
     path("models/<slug:slug>/subscribe/", views.subscribe, name="subscribe"),
     path("models/<slug:slug>/usage/", views.model_usage, name="model_usage"),
     path("models/<slug:slug>/consumers/", views.consumers, name="consumers"),

@@ -21,7 +21,11 @@ from marketplace.lib.query import chosen
 # What usage can be grouped by: (the column of its identity, the column that people read, the column that tells two of one name apart).
 BY = {
     "model": ("version__model_id", "version__model__name", "version__model__owner_team__name"),
-    "application": ("subscription__application_id", "subscription__application__name", "subscription__application__team__name"),
+    "application": (
+        "subscription__application_id",
+        "subscription__application__name",
+        "subscription__application__team__name",
+    ),
     "team": ("team_id", "team__name", "team__business_unit__name"),
     "business_unit": ("business_unit_id", "business_unit__name", "business_unit__slug"),
     "version": ("version_id", "version__number", "version__model__name"),
@@ -80,16 +84,32 @@ def summary(scope, window):
     """Totals, a labelled series per part, and slowest p95 of the window, for charts and figures."""
     rows = _rows(scope, window)
     starts = window.starts()
-    by_start = {row[window.field]: row for row in rows.values(window.field).annotate(**measures.sums())}
-    totals = {name: sum(row[name] for row in by_start.values()) for name in (*measures.COUNTS, "units")}
+    by_start = {
+        row[window.field]: row for row in rows.values(window.field).annotate(**measures.sums())
+    }
+    totals = {
+        name: sum(row[name] for row in by_start.values()) for name in (*measures.COUNTS, "units")
+    }
     return {
-        "labels": [f"{start:%d %b %H:%M}" if window.table is UsageHour else f"{start:%d %b}" for start in starts],
+        "labels": [
+            f"{start:%d %b %H:%M}" if window.table is UsageHour else f"{start:%d %b}"
+            for start in starts
+        ],
         "series": [
-            {"name": part.label, "tone": part.tone, "values": [by_start[start][part.column] if start in by_start else 0 for start in starts]}
+            {
+                "name": part.label,
+                "tone": part.tone,
+                "values": [
+                    by_start[start][part.column] if start in by_start else 0 for start in starts
+                ],
+            }
             for part in measures.PARTS
         ],
         "totals": totals,
-        "parts": [{"label": part.label, "calls": totals[part.column], "meaning": part.meaning} for part in measures.PARTS],
+        "parts": [
+            {"label": part.label, "calls": totals[part.column], "meaning": part.meaning}
+            for part in measures.PARTS
+        ],
         "costs": costs(rows),
         "latency": [_ms(by_start[start]["p95"]) if start in by_start else None for start in starts],
         "p95_us": rows.aggregate(p95=Max("p95_us"))["p95"],
@@ -103,7 +123,12 @@ def by(scope, window, what):
     Where two rows have labels that people take for each other, the labels say whose they are.
     """
     identity, label, whose = BY[what]
-    columns = {"currency": F("terms__plan__currency"), "key": F(identity), "label": F(label), "whose": F(whose)}
+    columns = {
+        "currency": F("terms__plan__currency"),
+        "key": F(identity),
+        "label": F(label),
+        "whose": F(whose),
+    }
     found = {}
     for row in _rows(scope, window).values(**columns).annotate(**measures.sums()).order_by():
         _add(found.setdefault(row["key"], _nothing(row)), row)
@@ -116,13 +141,19 @@ def by(scope, window, what):
 
 def costs(rows):
     """{currency: Decimal} of roll-ups, exact; without what is free."""
-    summed = rows.values_list("terms__plan__currency").annotate(total=Sum("cost")).order_by("terms__plan__currency")
+    summed = (
+        rows.values_list("terms__plan__currency")
+        .annotate(total=Sum("cost"))
+        .order_by("terms__plan__currency")
+    )
     return {currency: total for currency, total in summed if total}
 
 
 def this_month(subscriptions):
     """{subscription id: {"used", "quota", "left"}} of the running calendar month (UTC); quota None means none is set."""
-    days = UsageDay.objects.filter(subscription__in=subscriptions, day__gte=period_start(timezone.now())).values("subscription_id")
+    days = UsageDay.objects.filter(
+        subscription__in=subscriptions, day__gte=period_start(timezone.now())
+    ).values("subscription_id")
     used = {row["subscription_id"]: row["units"] for row in days.annotate(units=Sum("units"))}
     return {one.pk: _month(used.get(one.pk, 0), one.plan.monthly_quota) for one in subscriptions}
 
@@ -136,7 +167,14 @@ def _rows(scope, window):
 
 
 def _nothing(row):
-    return {"key": row["key"], "label": row["label"], "whose": row["whose"], "p95": None, "costs": {}, **dict.fromkeys((*measures.COUNTS, "units"), 0)}
+    return {
+        "key": row["key"],
+        "label": row["label"],
+        "whose": row["whose"],
+        "p95": None,
+        "costs": {},
+        **dict.fromkeys((*measures.COUNTS, "units"), 0),
+    }
 
 
 def _add(total, row):
@@ -144,7 +182,9 @@ def _add(total, row):
         total[name] += row[name]
     total["p95"] = max((one for one in (total["p95"], row["p95"]) if one is not None), default=None)
     if row["cost"]:
-        total["costs"][row["currency"]] = total["costs"].get(row["currency"], Decimal()) + row["cost"]
+        total["costs"][row["currency"]] = (
+            total["costs"].get(row["currency"], Decimal()) + row["cost"]
+        )
 
 
 def _ms(microseconds):

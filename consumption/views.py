@@ -56,7 +56,9 @@ LARGEST_REPORT = 1 << 20  # bytes
 def access(request):
     """All applications and subscriptions of the person's teams, and the requests that wait for them."""
     mine = Subscription.objects.held_by(request.user).for_list()
-    waiting = Subscription.objects.filter(model__owner_team__in=request.user.teams(), state="pending").for_list()
+    waiting = Subscription.objects.filter(
+        model__owner_team__in=request.user.teams(), state="pending"
+    ).for_list()
     context = {
         "applications": Application.objects.filter(team__in=request.user.teams()).for_list(),
         "subscriptions": mine,
@@ -67,7 +69,9 @@ def access(request):
 
 def new_application(request):
     form = ApplicationForm(request.POST or None, user=request.user)
-    done, application = submitted(request, form, lambda **data: actions.create_application(request.user, **data))
+    done, application = submitted(
+        request, form, lambda **data: actions.create_application(request.user, **data)
+    )
     if done:
         messages.success(request, f"{application} is entered. Now find it a model.")
         return redirect(application)
@@ -76,17 +80,23 @@ def new_application(request):
 
 def application(request, slug):
     """One application: its subscriptions, their keys, what it used."""
-    found = get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), slug=slug)
+    found = get_object_or_404(
+        Application.objects.visible_to(request.user).select_related("team"), slug=slug
+    )
     subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
     months = usage.this_month(subscriptions)
     refused = refusals.of(subscriptions, timezone.now() - usage.DAY)
     announced = changes.announced_to(subscriptions)
-    offered = list(Plan.objects.filter(is_offered=True, model__in=[one.model_id for one in subscriptions]))
+    offered = list(
+        Plan.objects.filter(is_offered=True, model__in=[one.model_id for one in subscriptions])
+    )
     for subscription in subscriptions:
         subscription.usage_now = months[subscription.pk]
         subscription.refused_today = [row for row in refused if row.subscription == subscription]
         subscription.upcoming = announced[subscription.pk]
-        subscription.other_plans = [plan for plan in offered if actions.may_move(subscription, plan)]
+        subscription.other_plans = [
+            plan for plan in offered if actions.may_move(subscription, plan)
+        ]
     context = {
         "application": found,
         "subscriptions": subscriptions,
@@ -99,10 +109,18 @@ def plans(request, slug):
     """What the model's publisher offers."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "consumption:plans")
-    context["plans"] = _with_history(entry.plans.filter(Q(is_offered=True) | Q(subscriptions__in=_seen(request, entry))).distinct())
-    context["changes"] = ScheduledChange.objects.visible_to(request.user).filter(model=entry).for_list()
+    context["plans"] = _with_history(
+        entry.plans.filter(
+            Q(is_offered=True) | Q(subscriptions__in=_seen(request, entry))
+        ).distinct()
+    )
+    context["changes"] = (
+        ScheduledChange.objects.visible_to(request.user).filter(model=entry).for_list()
+    )
     context["can_change"] = can_change(request.user, entry)
-    context["held"] = Subscription.objects.held_by(request.user).filter(model=entry).open().for_list()
+    context["held"] = (
+        Subscription.objects.held_by(request.user).filter(model=entry).open().for_list()
+    )
     return render(request, "consumption/plans_tab.html", context)
 
 
@@ -110,16 +128,27 @@ def change(request, pk):
     """One change that takes something from consumers: what, whom, since when proposed; the second person answers here."""
     found = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
     form = DecideChangeForm(request.POST or None)
-    done, _ = submitted(request, form, lambda decision, reason: DECISIONS[decision](request.user, found, reason))
+    done, _ = submitted(
+        request, form, lambda decision, reason: DECISIONS[decision](request.user, found, reason)
+    )
     if done:
-        messages.success(request, "Confirmed: consumers were told." if form.cleaned_data["decision"] == "confirm" else "Refused.")
+        messages.success(
+            request,
+            "Confirmed: consumers were told."
+            if form.cleaned_data["decision"] == "confirm"
+            else "Refused.",
+        )
         return redirect(found)
     teams = set(request.user.teams().values_list("slug", flat=True))
     sees_all = can_see_model_usage(request.user, found.model)
     context = {
         "change": found,
         "differences": KINDS[found.kind].differences(found),
-        "affected": [row | {"cost": Decimal(row["cost_30d"])} for row in found.affected if sees_all or row["team"] in teams],
+        "affected": [
+            row | {"cost": Decimal(row["cost_30d"])}
+            for row in found.affected
+            if sees_all or row["team"] in teams
+        ],
         "can_confirm": can_confirm(request.user, found),
         "can_withdraw": can_withdraw_change(request.user, found) and found.state in found.OPEN,
     }
@@ -163,14 +192,26 @@ def _propose(request, slug, kind, form_class, plan_slug=None):
 
     def run(reason, effective_from, **_):
         by = [request.user] if proposing else []
-        return verb(*by, kind, **about, after=form.after(), reason=reason, effective_from=effective_from)
+        return verb(
+            *by, kind, **about, after=form.after(), reason=reason, effective_from=effective_from
+        )
 
     done, result = submitted(request, form, run)
     if done and proposing:
         waits = result.state == ScheduledChange.State.PROPOSED
-        messages.success(request, "Proposed. Somebody else confirms it." if waits else "It is in force: nobody loses anything by it.")
+        messages.success(
+            request,
+            "Proposed. Somebody else confirms it."
+            if waits
+            else "It is in force: nobody loses anything by it.",
+        )
         return redirect(result)
-    context = {"model": entry, "plan": about.get("plan"), "kind": KINDS[kind], "notice_days": settings.CHANGE_NOTICE_DAYS}
+    context = {
+        "model": entry,
+        "plan": about.get("plan"),
+        "kind": KINDS[kind],
+        "notice_days": settings.CHANGE_NOTICE_DAYS,
+    }
     if done:
         context["change"], losers = result
         context["affected"] = [(one, KINDS[kind].cost_then(result[0], one)) for one in losers]
@@ -182,8 +223,13 @@ def _propose(request, slug, kind, form_class, plan_slug=None):
 @require_POST
 def change_plan(request, pk):
     """Move a subscription to another plan of its model."""
-    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
-    plan = get_object_or_404(subscription.model.plans, pk=request.POST.get("plan") if request.POST.get("plan", "").isdigit() else None)
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
+    plan = get_object_or_404(
+        subscription.model.plans,
+        pk=request.POST.get("plan") if request.POST.get("plan", "").isdigit() else None,
+    )
     actions.change_plan(request.user, subscription, plan)
     messages.success(request, f"{subscription} is on the {plan} plan now; its keys stay.")
     return redirect(subscription)
@@ -192,19 +238,31 @@ def change_plan(request, pk):
 def subscribe(request, slug):
     """From a model to the right to call it, in one step."""
     entry = open_model(request, slug)
-    form = SubscribeForm(request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry))
+    form = SubscribeForm(
+        request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry)
+    )
     done, subscription = submitted(request, form, lambda **data: _subscribe(request.user, **data))
     if done:
-        said = "You can make a key now." if subscription.state == Subscription.State.ACTIVE else "The owner was asked."
+        said = (
+            "You can make a key now."
+            if subscription.state == Subscription.State.ACTIVE
+            else "The owner was asked."
+        )
         messages.success(request, f"{subscription.application} → {entry}: {said}")
         return redirect(subscription)
-    context = {"model": entry, "plans": _with_history(entry.plans.filter(is_offered=True)), "version": entry.stable}
+    context = {
+        "model": entry,
+        "plans": _with_history(entry.plans.filter(is_offered=True)),
+        "version": entry.stable,
+    }
     return show(request, "consumption/subscribe.html", form, **context)
 
 
 def decide(request, pk):
     """The publisher's answer to a request."""
-    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
     form = DecideForm(request.POST or None)
     verbs = {"approve": actions.approve_subscription, "deny": actions.deny_subscription}
     done, _ = submitted(
@@ -220,12 +278,18 @@ def decide(request, pk):
 @never_cache
 def create_key(request, pk):
     """One click, or a form with its terms: a key, shown in this answer only."""
-    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
     form = KeyForm(request.POST or None)
-    done, made = submitted(request, form, lambda **data: actions.create_key(request.user, subscription, **data))
+    done, made = submitted(
+        request, form, lambda **data: actions.create_key(request.user, subscription, **data)
+    )
     if not done:
         may = can_manage_keys(request.user, subscription)
-        return show(request, "consumption/key_form.html", form, subscription=subscription, can_manage=may)
+        return show(
+            request, "consumption/key_form.html", form, subscription=subscription, can_manage=may
+        )
     return _show_key(request, *made)
 
 
@@ -240,13 +304,22 @@ def key_networks(request, kid):
     """From where a key works."""
     key = _open_key(request, kid)
     form = NetworksForm(request.POST or None, initial={"networks": "\n".join(key.networks)})
-    done, _ = submitted(request, form, lambda networks: actions.change_networks(request.user, key, networks))
+    done, _ = submitted(
+        request, form, lambda networks: actions.change_networks(request.user, key, networks)
+    )
     if done:
         where = f"only from {', '.join(key.networks)}" if key.networks else "from anywhere"
         messages.success(request, f"{key} works {where} now.")
         return redirect(key.subscription)
     may = can_manage_keys(request.user, key.subscription)
-    return show(request, "consumption/key_networks.html", form, key=key, subscription=key.subscription, can_manage=may)
+    return show(
+        request,
+        "consumption/key_networks.html",
+        form,
+        key=key,
+        subscription=key.subscription,
+        can_manage=may,
+    )
 
 
 @never_cache
@@ -255,7 +328,9 @@ def leaked_key(request):
     form = LeakForm(request.POST or None)
     done, _ = submitted(request, form, lambda **data: actions.report_leak(request.user, **data))
     if done:
-        messages.success(request, "Thank you. If a key in it still worked, it has ended, and its team was told.")
+        messages.success(
+            request, "Thank you. If a key in it still worked, it has ended, and its team was told."
+        )
         return redirect("consumption:leaked_key")
     return show(request, "consumption/leaked_key.html", form)
 
@@ -267,12 +342,19 @@ def leaked_key(request):
 def leaked_keys(request):
     """The same for scanners, which sign what they send (docs/leaked-keys/). Any text; 202 says that it came, never what was in it."""
     if int(request.headers.get("Content-Length") or 0) > LARGEST_REPORT:
-        return refused(413, "request-too-large", "The report is too large", "At most 1 MiB. Send several.")
+        return refused(
+            413, "request-too-large", "The report is too large", "At most 1 MiB. Send several."
+        )
     if request.content_type == "multipart/form-data":  # a form's parts are not what was signed
         return refused(415, "media-type", "This media type is not understood", "Send text or JSON.")
     delivery = webhooks.opened(settings.LEAK_REPORT_SECRETS, request.headers, request.body)
     if delivery is None:
-        return refused(401, "not-signed", "The signature is not recognised", "No secret that is known here signed this within the last five minutes.")
+        return refused(
+            401,
+            "not-signed",
+            "The signature is not recognised",
+            "No secret that is known here signed this within the last five minutes.",
+        )
     by = User.objects.system(f"scanner:{delivery.sender}")
     with suppress(Invalid):  # no key in it: nothing to say either
         actions.report_leak(by, request.body, source=delivery.sender, delivery=delivery.id)
@@ -283,7 +365,11 @@ def leaked_keys(request):
 def key_pattern(request):
     """How scanners recognise keys, and how they report them."""
     url = settings.PORTAL_URL + reverse("consumption:leaked_keys")
-    context = {"pattern": keys.PATTERN, "checksum": scanners.CHECKSUM, "shell": scanners.REPORT % url}
+    context = {
+        "pattern": keys.PATTERN,
+        "checksum": scanners.CHECKSUM,
+        "shell": scanners.REPORT % url,
+    }
     return render(request, "docs/leaked_keys.html", context)
 
 
@@ -297,7 +383,9 @@ def revoke_key(request, kid):
 
 @require_POST
 def close_subscription(request, pk):
-    subscription = get_object_or_404(Subscription.objects.visible_to(request.user).for_list(), pk=pk)
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
     actions.close_subscription(request.user, subscription)
     messages.success(request, f"{subscription} is closed; its keys no longer work.")
     return redirect(subscription.application)
@@ -316,7 +404,9 @@ def my_usage(request):
         "by_application": usage.by(scope, window, "application"),
         "refused": refusals.of(subscriptions, refusals.beginning(window)),
     }
-    return render(request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context)
+    return render(
+        request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context
+    )
 
 
 def monthly_statement(request):
@@ -325,8 +415,17 @@ def monthly_statement(request):
     lines = statement.lines(request.user, month)
     if request.GET.get("as") == "csv":
         name = f"attachment; filename=statement-{month:%Y-%m}.csv"
-        return HttpResponse(statement.as_csv(lines), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
-    context = {"month": month, "months": statement.months(), "lines": lines, "costs": statement.totals(lines)}
+        return HttpResponse(
+            statement.as_csv(lines),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": name},
+        )
+    context = {
+        "month": month,
+        "months": statement.months(),
+        "lines": lines,
+        "costs": statement.totals(lines),
+    }
     return render(request, "consumption/statement.html", context)
 
 
@@ -334,7 +433,11 @@ def reconciled(request):
     """Do events, hours and days agree, for each team and month? For finance and those who oversee."""
     if not can_reconcile(request.user):
         raise Http404
-    return render(request, "consumption/reconciliation.html", {"reconciliation": reconciliation(), "at": timezone.now()})
+    return render(
+        request,
+        "consumption/reconciliation.html",
+        {"reconciliation": reconciliation(), "at": timezone.now()},
+    )
 
 
 def model_usage(request, slug):
@@ -356,7 +459,9 @@ def model_usage(request, slug):
     }
     if not shows_teams:
         context["costs"] = None
-    template = "consumption/_model_usage.html" if request.htmx else "consumption/model_usage_tab.html"
+    template = (
+        "consumption/_model_usage.html" if request.htmx else "consumption/model_usage_tab.html"
+    )
     return render(request, template, context)
 
 
@@ -383,16 +488,31 @@ def _seen(request, entry):
 
 def _with_history(plans):
     """The plans, each with `.history` as terms.history has it. One query for all."""
-    found = list(plans.prefetch_related(Prefetch("terms", PlanTerms.objects.select_related("created_by").order_by("effective_from"))))
+    found = list(
+        plans.prefetch_related(
+            Prefetch(
+                "terms", PlanTerms.objects.select_related("created_by").order_by("effective_from")
+            )
+        )
+    )
     for plan in found:
         plan.history = terms.history(plan)
-        plan.upcoming = next((step for step in plan.history if step[0].effective_from > timezone.now()), None)
+        plan.upcoming = next(
+            (step for step in plan.history if step[0].effective_from > timezone.now()), None
+        )
     return found
 
 
 def _first_choices(request, entry):
-    policy = Subscription.Policy.AUTO_PATCH if entry.risk_tier == "high" else Subscription.Policy.AUTO_MINOR
-    plan = request.GET.get("plan") or entry.plans.filter(is_offered=True).values_list("pk", flat=True).first()
+    policy = (
+        Subscription.Policy.AUTO_PATCH
+        if entry.risk_tier == "high"
+        else Subscription.Policy.AUTO_MINOR
+    )
+    plan = (
+        request.GET.get("plan")
+        or entry.plans.filter(is_offered=True).values_list("pk", flat=True).first()
+    )
     return {"version_policy": policy, "plan": plan}
 
 

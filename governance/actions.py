@@ -12,7 +12,14 @@ from catalog.permissions import can_edit
 from governance import amendments, policies, tiering
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
-from governance.models import Amendment, AmendmentDecision, Decision, GateResult, Review, TierAssessment
+from governance.models import (
+    Amendment,
+    AmendmentDecision,
+    Decision,
+    GateResult,
+    Review,
+    TierAssessment,
+)
 from governance.permissions import (
     can_assess,
     can_resume,
@@ -42,13 +49,23 @@ VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 @transaction.atomic
 def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> TierAssessment:
     """Answer the questionnaire. Returns the TierAssessment. Raises NotAllowed, Invalid (naming the question)."""
-    version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
-    require(can_assess(by, version), f"Only {version.model.owner_team} answers, while the version is a draft.")
+    version.refresh_from_db(
+        fields=["state"], from_queryset=ModelVersion.objects.select_for_update()
+    )
+    require(
+        can_assess(by, version),
+        f"Only {version.model.owner_team} answers, while the version is a draft.",
+    )
     found = tiering.assess(answers)
     assessment = TierAssessment.objects.create(
-        version=version, answers=answers, tier=found.tier, score=found.score, reasons=list(found.reasons),
-        policy=policies.current("tiering"), answered_by=by,
-    )  # fmt: skip
+        version=version,
+        answers=answers,
+        tier=found.tier,
+        score=found.score,
+        reasons=list(found.reasons),
+        policy=policies.current("tiering"),
+        answered_by=by,
+    )
     version.risk_tier = found.tier
     version.save(update_fields=["risk_tier"])
     Contribution.objects.get_or_create(version=version, user=by, kind=Contribution.Kind.ASSESSED)
@@ -57,22 +74,39 @@ def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> Tie
 
 
 def record_gate(
-    version: ModelVersion, gate: str, verdict: str, summary: str, *, severity: str = "block", tool: str,
-    metrics: dict[str, Any] | None = None, duration_ms: int = 0, about: str = "",
-) -> GateResult:  # fmt: skip
+    version: ModelVersion,
+    gate: str,
+    verdict: str,
+    summary: str,
+    *,
+    severity: str = "block",
+    tool: str,
+    metrics: dict[str, Any] | None = None,
+    duration_ms: int = 0,
+    about: str = "",
+) -> GateResult:
     """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult.
 
     about: the digest of what was looked at, when that is not the version's manifest (a draft has none).
     """
     return GateResult.objects.create(
-        version=version, gate=gate, verdict=verdict, severity=severity, summary=summary, tool=tool,
-        metrics=metrics or {}, manifest_sha256=about or version.manifest_sha256, duration_ms=duration_ms,
-    )  # fmt: skip
+        version=version,
+        gate=gate,
+        verdict=verdict,
+        severity=severity,
+        summary=summary,
+        tool=tool,
+        metrics=metrics or {},
+        manifest_sha256=about or version.manifest_sha256,
+        duration_ms=duration_ms,
+    )
 
 
 def current_gates(version: ModelVersion) -> list[GateResult]:
     """The newest result per gate about the version's present bytes, by gate name."""
-    rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by("gate", "-id")
+    rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by(
+        "gate", "-id"
+    )
     return list(rows.distinct("gate"))
 
 
@@ -109,38 +143,59 @@ def decide(by: User, review: Review, outcome: str, reason: str, no_conflict: boo
 
 
 @transaction.atomic
-def propose_amendment(by: User, model: RegisteredModel, facts: dict[str, Any], reason: str, weight: str = "facts") -> Amendment:
+def propose_amendment(
+    by: User, model: RegisteredModel, facts: dict[str, Any], reason: str, weight: str = "facts"
+) -> Amendment:
     """Ask for a change of facts that reviewers relied on (field → new value). Returns the Amendment.
 
     `weight` "spelling" needs one curator and is refused when more than spelling differs. Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_edit(by, model), f"Only members of {model.owner_team} propose amendments.", ask=str(model.owner_team))
+    require(
+        can_edit(by, model),
+        f"Only members of {model.owner_team} propose amendments.",
+        ask=str(model.owner_team),
+    )
     model = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     changes = _changes_of_facts(model, catalog.checked_names(by, model, facts))
     _check_proposal(model, changes, reason, weight)
     tier = _tier_of(model)
     amendment = Amendment.objects.create(
-        model=model, changes=changes, weight=weight, reason=reason.strip(), tier=tier, proposed_by=by,
+        model=model,
+        changes=changes,
+        weight=weight,
+        reason=reason.strip(),
+        tier=tier,
+        proposed_by=by,
         due_at=business_days_after(timezone.now(), amendments.business_days(weight, tier)),
-    )  # fmt: skip
+    )
     record(by, "amendment.propose", amendment, reason=reason, changes=changes, weight=weight)
     for kind in undecided_kinds(amendment):
         deciders = User.objects.holding(*roles_for(kind, tier))
-        tell(deciders, "review", f"To decide: {amendment}", url=amendment.get_absolute_url(), key=f"amendment-open:{amendment.pk}")
+        tell(
+            deciders,
+            "review",
+            f"To decide: {amendment}",
+            url=amendment.get_absolute_url(),
+            key=f"amendment-open:{amendment.pk}",
+        )
     return amendment
 
 
 @transaction.atomic
 def withdraw_amendment(by: User, amendment: Amendment) -> Amendment:
     """Take an amendment back before it is decided."""
-    require(can_edit(by, amendment.model), f"Only members of {amendment.model.owner_team} withdraw it.")
+    require(
+        can_edit(by, amendment.model), f"Only members of {amendment.model.owner_team} withdraw it."
+    )
     transition(amendment, Amendment.State.WITHDRAWN, decided_at=timezone.now())
     settle(f"amendment-open:{amendment.pk}")
     record(by, "amendment.withdraw", amendment)
     return amendment
 
 
-def decide_amendment(by: User, amendment: Amendment, outcome: str, reason: str, no_conflict: bool) -> AmendmentDecision:
+def decide_amendment(
+    by: User, amendment: Amendment, outcome: str, reason: str, no_conflict: bool
+) -> AmendmentDecision:
     """Approve or refuse an amendment. The last yes that it needs changes the entry; one no ends it. Returns the decision.
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
@@ -155,7 +210,10 @@ def decide_amendment(by: User, amendment: Amendment, outcome: str, reason: str, 
 @transaction.atomic
 def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     """Stop a version now: the gateway drops it with its next snapshot. One person suffices."""
-    require(can_suspend(by, version), "Security, the manager, model risk or the accountable owner stop a version.")
+    require(
+        can_suspend(by, version),
+        "Security, the manager, model risk or the accountable owner stop a version.",
+    )
     if len(reason.strip()) < REASON_MIN:
         raise Invalid("Say in a sentence why; consumers will read it.", field="reason")
     if version.suspended_at:
@@ -171,7 +229,10 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
 @transaction.atomic
 def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     """Let a suspended version run again."""
-    require(can_resume(by, version), "The governance lead, from outside the owner team, lets a version run again.")
+    require(
+        can_resume(by, version),
+        "The governance lead, from outside the owner team, lets a version run again.",
+    )
     if not version.suspended_at:
         raise RuleError(f"{version} is not suspended.")
     version.suspended_at, version.suspension_reason = None, ""
@@ -184,7 +245,11 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
 
 @transaction.atomic
 def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
-    version = ModelVersion.objects.select_for_update().select_related("model__owner_team").get(pk=review.version_id)
+    version = (
+        ModelVersion.objects.select_for_update()
+        .select_related("model__owner_team")
+        .get(pk=review.version_id)
+    )
     review = Review.objects.select_for_update().get(pk=review.pk)
     review.version = version
     refusal = why_not_decide(by, review)
@@ -192,10 +257,16 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
     _check_decidable(review, outcome, reason, no_conflict)
     transition(review, outcome, decided_at=timezone.now())
     decision = Decision.objects.create(
-        review=review, by=by, outcome=outcome, reason=reason, no_conflict=no_conflict,
-        manifest_sha256=version.manifest_sha256, card_sha256=version.card.sha256,
-        evidence=[result.pk for result in current_gates(version)], policy=policies.current("review_matrix"),
-    )  # fmt: skip
+        review=review,
+        by=by,
+        outcome=outcome,
+        reason=reason,
+        no_conflict=no_conflict,
+        manifest_sha256=version.manifest_sha256,
+        card_sha256=version.card.sha256,
+        evidence=[result.pk for result in current_gates(version)],
+        policy=policies.current("review_matrix"),
+    )
     record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
     settle(f"review-open:{review.pk}")
     _follow(by, review, outcome, reason)
@@ -206,22 +277,37 @@ def _check_decidable(review: Review, outcome: str, reason: str, no_conflict: boo
     version = review.version
     if version.state != STATE.IN_REVIEW or review.state != Review.State.OPEN:
         raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
-    if outcome not in (Review.State.APPROVED, Review.State.CHANGES_REQUESTED, Review.State.REJECTED):
+    if outcome not in (
+        Review.State.APPROVED,
+        Review.State.CHANGES_REQUESTED,
+        Review.State.REJECTED,
+    ):
         raise Invalid("Choose a decision: approve, request changes or reject.", field="outcome")
     if len(reason) < REASON_MIN:
         raise Invalid(f"Give your reason in at least {REASON_MIN} characters.", field="reason")
     if not no_conflict:
-        raise Invalid("Declare that you have no conflict of interest, or let somebody else decide.", field="no_conflict")
-    if version.manifest_sha256 != digest(version.manifest) or version.card.sha256 != digest(version.card.data):
-        raise RuleError("The version changed after it was submitted.", remedy="Request changes from its team.")
+        raise Invalid(
+            "Declare that you have no conflict of interest, or let somebody else decide.",
+            field="no_conflict",
+        )
+    if version.manifest_sha256 != digest(version.manifest) or version.card.sha256 != digest(
+        version.card.data
+    ):
+        raise RuleError(
+            "The version changed after it was submitted.", remedy="Request changes from its team."
+        )
     if review.kind == Review.Kind.FINAL:
         _check_final(review, outcome)
     elif outcome == Review.State.REJECTED:
-        raise Invalid("Only the final approver rejects.", field="outcome", remedy="Request changes instead.")
+        raise Invalid(
+            "Only the final approver rejects.", field="outcome", remedy="Request changes instead."
+        )
 
 
 def _check_final(review: Review, outcome: str) -> None:
-    open_others = review.version.reviews.filter(round=review.round, state=Review.State.OPEN).exclude(pk=review.pk)
+    open_others = review.version.reviews.filter(
+        round=review.round, state=Review.State.OPEN
+    ).exclude(pk=review.pk)
     if outcome == Review.State.APPROVED and open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
         raise RuleError(f"The final approval comes last; still open: {kinds}.")
@@ -238,7 +324,9 @@ def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
         void_reviews(version)
         transition(version, STATE.CHANGES_REQUESTED)
         _tell_publishers(version, "needs changes", reason)
-    elif not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists():
+    elif (
+        not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists()
+    ):
         _approve(by, version, review.round)
     elif _only_final_is_open(version, review.round):
         _tell_deciders(version.reviews.get(round=review.round, kind=Review.Kind.FINAL))
@@ -248,14 +336,21 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
     people = set(version.reviews.filter(round=round_number).values_list("decision__by", flat=True))
     needed = policies.min_people(version)
     if len(people) < needed:
-        raise RuleError(f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}.")
+        raise RuleError(
+            f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
+        )
     now = timezone.now()
     signature = signing.sign(canonical(version.manifest))
     transition(
-        version, STATE.APPROVED, approved_at=now, manifest_signature=signature,
+        version,
+        STATE.APPROVED,
+        approved_at=now,
+        manifest_signature=signature,
         approved_until=now + timedelta(days=VALID_DAYS[version.risk_tier]),
-    )  # fmt: skip
-    record(by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256)
+    )
+    record(
+        by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256
+    )
     _tell_publishers(version, "is approved", "It will be hosted and published by itself.")
     enqueue("hosting.reconcile")
 
@@ -265,29 +360,49 @@ def _check_documentation(version: ModelVersion) -> None:
     missing = ", ".join(item["label"] for item in found.missing)
     summary = f"The card is {found.score} % complete; {found.needed} % are needed at {version.risk_tier} risk."
     record_gate(
-        version, "documentation", "pass" if found.ok else "fail", f"{summary} Missing: {missing}." if missing else summary,
-        tool=version.card.schema_version, metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
-    )  # fmt: skip
+        version,
+        "documentation",
+        "pass" if found.ok else "fail",
+        f"{summary} Missing: {missing}." if missing else summary,
+        tool=version.card.schema_version,
+        metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
+    )
 
 
 def _send_back(by: User, version: ModelVersion, blocking: list[GateResult]) -> ModelVersion:
     transition(version, STATE.CHANGES_REQUESTED)
     report = " ".join(f"{result.gate.capitalize()}: {result.summary}" for result in blocking)
-    record(by, "version.gates_failed", version, reason=report, gates=[result.gate for result in blocking])
+    record(
+        by,
+        "version.gates_failed",
+        version,
+        reason=report,
+        gates=[result.gate for result in blocking],
+    )
     _tell_publishers(version, "did not pass the checks", report)
     return version
 
 
 def _open_reviews(by: User, version: ModelVersion) -> ModelVersion:
-    round_number = (version.reviews.order_by("-round").values_list("round", flat=True).first() or 0) + 1
+    round_number = (
+        version.reviews.order_by("-round").values_list("round", flat=True).first() or 0
+    ) + 1
     now = timezone.now()
     reviews = [
-        Review(version=version, kind=kind, round=round_number, due_at=business_days_after(now, days))
+        Review(
+            version=version, kind=kind, round=round_number, due_at=business_days_after(now, days)
+        )
         for kind, days in policies.required_reviews(version)
     ]
     Review.objects.bulk_create(reviews)
     transition(version, STATE.IN_REVIEW)
-    record(by, "version.reviews_opened", version, kinds=[review.kind for review in reviews], tier=version.risk_tier)
+    record(
+        by,
+        "version.reviews_opened",
+        version,
+        kinds=[review.kind for review in reviews],
+        tier=version.risk_tier,
+    )
     for review in reviews:
         if review.kind != Review.Kind.FINAL:
             _tell_deciders(review)
@@ -315,17 +430,28 @@ def _tell_publishers(version: ModelVersion, what: str, body: str) -> None:
 def _tell_deciders(review: Review) -> None:
     roles = roles_for(review.kind, review.version.risk_tier)
     tell(
-        User.objects.holding(*roles), "review", f"To decide: {review}", url=f"/reviews/{review.pk}/", key=f"review-open:{review.pk}",
+        User.objects.holding(*roles),
+        "review",
+        f"To decide: {review}",
+        url=f"/reviews/{review.pk}/",
+        key=f"review-open:{review.pk}",
         body=f"Due {review.due_at:%d %B %Y}.",
-    )  # fmt: skip
+    )
 
 
 def _changes_of_facts(model: RegisteredModel, facts: dict[str, Any]) -> dict[str, dict[str, str]]:
     unknown = sorted(set(facts) - set(catalog.REVIEWED_FIELDS))
     if unknown:
-        raise Invalid(f"{unknown[0]} is not changed by an amendment.", field=unknown[0], remedy="Edit the entry itself.")
+        raise Invalid(
+            f"{unknown[0]} is not changed by an amendment.",
+            field=unknown[0],
+            remedy="Edit the entry itself.",
+        )
     changed = catalog.changed_fields(model, facts)
-    return {name: {"before": _as_text(getattr(model, name)), "after": _as_text(facts[name])} for name in changed}
+    return {
+        name: {"before": _as_text(getattr(model, name)), "after": _as_text(facts[name])}
+        for name in changed
+    }
 
 
 def _as_text(value: Any) -> str:
@@ -333,16 +459,28 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else value.slug
 
 
-def _check_proposal(model: RegisteredModel, changes: dict[str, dict[str, str]], reason: str, weight: str) -> None:
+def _check_proposal(
+    model: RegisteredModel, changes: dict[str, dict[str, str]], reason: str, weight: str
+) -> None:
     if not changes:
         raise Invalid("Nothing differs from what the entry says.", remedy="Change a field first.")
     if not model.was_submitted():
-        raise RuleError(f"Nobody has judged {model} yet.", remedy="Edit the entry itself: it needs no amendment.")
+        raise RuleError(
+            f"Nobody has judged {model} yet.",
+            remedy="Edit the entry itself: it needs no amendment.",
+        )
     if len(reason.strip()) < REASON_MIN:
-        raise Invalid(f"Say in at least {REASON_MIN} characters why: reviewers and consumers read it.", field="reason")
+        raise Invalid(
+            f"Say in at least {REASON_MIN} characters why: reviewers and consumers read it.",
+            field="reason",
+        )
     for other in model.amendments.filter(state=Amendment.State.OPEN):
         if both := sorted(set(other.changes) & set(changes)):
-            raise RuleError(f"A change of its {both[0].replace('_', ' ')} is being reviewed.", field=both[0], remedy="Withdraw that one first.")
+            raise RuleError(
+                f"A change of its {both[0].replace('_', ' ')} is being reviewed.",
+                field=both[0],
+                remedy="Withdraw that one first.",
+            )
     if weight == Amendment.Weight.SPELLING:
         _check_spelling(changes)
 
@@ -353,26 +491,42 @@ def _check_spelling(changes: dict[str, dict[str, str]]) -> None:
         if is_term or not amendments.is_spelling(change["before"], change["after"]):
             raise Invalid(
                 f"The new {name.replace('_', ' ')} differs in more than spelling: words or numbers changed.",
-                field="weight", remedy="Propose it as a change of facts.",
-            )  # fmt: skip
+                field="weight",
+                remedy="Propose it as a change of facts.",
+            )
 
 
 def _tier_of(model: RegisteredModel) -> str:
     """The highest tier among the versions that somebody relies on."""
-    tiers = model.versions.exclude(state__in=ModelVersion.NOT_RELIED_ON).values_list("risk_tier", flat=True)
+    tiers = model.versions.exclude(state__in=ModelVersion.NOT_RELIED_ON).values_list(
+        "risk_tier", flat=True
+    )
     return max(tiers, key=["", "low", "medium", "high"].index, default="low") or "low"
 
 
 @transaction.atomic
-def _decide_amendment(by: User, amendment: Amendment, outcome: str, reason: str, no_conflict: bool) -> AmendmentDecision:
-    amendment = Amendment.objects.select_for_update(of=("self",)).select_related("model__owner_team").get(pk=amendment.pk)
+def _decide_amendment(
+    by: User, amendment: Amendment, outcome: str, reason: str, no_conflict: bool
+) -> AmendmentDecision:
+    amendment = (
+        Amendment.objects.select_for_update(of=("self",))
+        .select_related("model__owner_team")
+        .get(pk=amendment.pk)
+    )
     if amendment.state != Amendment.State.OPEN:
-        raise RuleError(f"{amendment} is {amendment.get_state_display().lower()} already.", remedy="Reload the page.")
+        raise RuleError(
+            f"{amendment} is {amendment.get_state_display().lower()} already.",
+            remedy="Reload the page.",
+        )
     refusal = reasons_against_amendment(by, amendment)
     require(not refusal, refusal, ask="the marketplace manager")
     _check_amendment_decision(outcome, reason, no_conflict)
     decision = AmendmentDecision.objects.create(
-        amendment=amendment, kind=kind_to_decide(by, amendment), by=by, outcome=outcome, reason=reason
+        amendment=amendment,
+        kind=kind_to_decide(by, amendment),
+        by=by,
+        outcome=outcome,
+        reason=reason,
     )
     record(by, f"amendment.{outcome}", amendment, reason=reason, kind=decision.kind)
     if outcome == Amendment.State.REFUSED:
@@ -388,24 +542,36 @@ def _check_amendment_decision(outcome: str, reason: str, no_conflict: bool) -> N
     if len(reason) < REASON_MIN:
         raise Invalid(f"Give your reason in at least {REASON_MIN} characters.", field="reason")
     if not no_conflict:
-        raise Invalid("Declare that you have no conflict of interest, or let somebody else decide.", field="no_conflict")
+        raise Invalid(
+            "Declare that you have no conflict of interest, or let somebody else decide.",
+            field="no_conflict",
+        )
 
 
 def _apply_amendment(by: User, amendment: Amendment) -> None:
     model = RegisteredModel.objects.select_for_update().get(pk=amendment.model_id)
     for name, change in amendment.changes.items():
         if _as_text(getattr(model, name)) != change["before"]:
-            raise RuleError(f"The {name.replace('_', ' ')} changed since this was proposed.", remedy="Refuse it, so that it is proposed anew.")
+            raise RuleError(
+                f"The {name.replace('_', ' ')} changed since this was proposed.",
+                remedy="Refuse it, so that it is proposed anew.",
+            )
     facts = {name: _as_value(name, change["after"]) for name, change in amendment.changes.items()}
     catalog.amend(by, model, **facts)
     _close_amendment(amendment, Amendment.State.APPROVED, amendment.reason)
     if amendment.weight == Amendment.Weight.FACTS:
         names = ", ".join(row["label"].lower() for row in amendment.rows())
-        users = User.objects.on_teams(model.subscriptions.filter(state__in=["active", "paused"]).values("application__team"))
+        users = User.objects.on_teams(
+            model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+        )
         tell(
-            users, "model.amended", f"{model} says something else about its {names}", body=amendment.reason,
-            url=amendment.get_absolute_url(), key=f"amended:{amendment.pk}",
-        )  # fmt: skip
+            users,
+            "model.amended",
+            f"{model} says something else about its {names}",
+            body=amendment.reason,
+            url=amendment.get_absolute_url(),
+            key=f"amended:{amendment.pk}",
+        )
 
 
 def _as_value(name: str, text: str) -> Any:
@@ -418,4 +584,11 @@ def _close_amendment(amendment: Amendment, to: str, reason: str) -> None:
     settle(f"amendment-open:{amendment.pk}")
     team = User.objects.on_teams([amendment.model.owner_team])
     title = f"{amendment}: {amendment.get_state_display().lower()}"
-    tell(team, "review", title, body=reason, url=amendment.get_absolute_url(), key=f"amendment-{to}:{amendment.pk}")
+    tell(
+        team,
+        "review",
+        title,
+        body=reason,
+        url=amendment.get_absolute_url(),
+        key=f"amendment-{to}:{amendment.pk}",
+    )

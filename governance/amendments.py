@@ -44,4 +44,6 @@ def _is_same_word(old: str, new: str) -> bool:
         return True
     if any(map(str.isdigit, old + new)):
         return False
-    return Levenshtein.distance(old, new, score_cutoff=WORD_EDITS) <= min(WORD_EDITS, max(1, len(old) // 3))
+    return Levenshtein.distance(old, new, score_cutoff=WORD_EDITS) <= min(
+        WORD_EDITS, max(1, len(old) // 3)
+    )

@@ -10,20 +10,41 @@ from catalog.api import Listing, ReadableVersions, VersionDetail
 from catalog.models import RegisteredModel
 from governance import actions, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
-from governance.models import Amendment, AmendmentDecision, Decision, GateResult, Review, TierAssessment
-from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Visible, one_or_nothing
+from governance.models import (
+    Amendment,
+    AmendmentDecision,
+    Decision,
+    GateResult,
+    Review,
+    TierAssessment,
+)
+from marketplace.accounts.resources import (
+    Nothing,
+    ReadableResource,
+    Reason,
+    Visible,
+    one_or_nothing,
+)
 from marketplace.lib.serializers import ProseField
 
 QUESTIONS = {
-    question.id: serializers.ChoiceField(choices=[(option.id, option.label) for option in question.options], help_text=question.label)
+    question.id: serializers.ChoiceField(
+        choices=[(option.id, option.label) for option in question.options], help_text=question.label
+    )
     for question in tiering.QUESTIONS
 }
 PRACTICES = serializers.ListField(
-    child=serializers.ChoiceField(choices=[(practice.id, practice.label) for practice in tiering.PROHIBITED]),
+    child=serializers.ChoiceField(
+        choices=[(practice.id, practice.label) for practice in tiering.PROHIBITED]
+    ),
     required=False,
     help_text="Prohibited practices that apply; any of them ends the journey.",
 )
-RiskAnswers = type("RiskAnswers", (serializers.Serializer,), QUESTIONS | {"prohibited": PRACTICES, "__doc__": "The risk questionnaire."})
+RiskAnswers = type(
+    "RiskAnswers",
+    (serializers.Serializer,),
+    QUESTIONS | {"prohibited": PRACTICES, "__doc__": "The risk questionnaire."},
+)
 
 
 class Assessment(serializers.ModelSerializer):
@@ -45,7 +66,17 @@ class Gate(serializers.ModelSerializer):
 
     class Meta:
         model = GateResult
-        fields = ["gate", "verdict", "severity", "summary", "metrics", "tool", "manifest_sha256", "duration_ms", "at"]
+        fields = [
+            "gate",
+            "verdict",
+            "severity",
+            "summary",
+            "metrics",
+            "tool",
+            "manifest_sha256",
+            "duration_ms",
+            "at",
+        ]
         read_only_fields = fields
 
 
@@ -56,14 +87,21 @@ class GovernedVersions(ReadableVersions):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def risk(self, request, pk):
         """The newest risk assessment; 204 until somebody answered."""
-        return one_or_nothing(Assessment, self.get_object().assessments.select_related("answered_by", "policy").first())
+        return one_or_nothing(
+            Assessment,
+            self.get_object().assessments.select_related("answered_by", "policy").first(),
+        )
 
     @extend_schema(request=RiskAnswers, responses=Assessment)
     @risk.mapping.put
     def answer_risk(self, request, pk):
         """Answer the questionnaire; the tier follows from the answers alone."""
         version = self.get_object()
-        return Response(Assessment(actions.assess_risk(request.user, version, dict(self.given(RiskAnswers)))).data)
+        return Response(
+            Assessment(
+                actions.assess_risk(request.user, version, dict(self.given(RiskAnswers)))
+            ).data
+        )
 
     @extend_schema(responses=Gate(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -104,7 +142,20 @@ class ReviewRow(serializers.ModelSerializer):
 
     class Meta:
         model = Review
-        fields = ["id", "version", "model", "number", "risk_tier", "kind", "round", "state", "opened_at", "due_at", "decided_at", "decision"]
+        fields = [
+            "id",
+            "version",
+            "model",
+            "number",
+            "risk_tier",
+            "kind",
+            "round",
+            "state",
+            "opened_at",
+            "due_at",
+            "decided_at",
+            "decision",
+        ]
         read_only_fields = fields
 
 
@@ -113,7 +164,9 @@ class DecisionGiven(serializers.Serializer):
 
     outcome = serializers.ChoiceField(choices=["approved", "changes_requested", "rejected"])
     reason = ProseField(max_length=4000)
-    no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
+    no_conflict = serializers.BooleanField(
+        help_text="I declare that I have no conflict of interest."
+    )
 
 
 class Reviews(ReadableResource):
@@ -158,7 +211,20 @@ class AmendmentRow(serializers.ModelSerializer):
 
     class Meta:
         model = Amendment
-        fields = ["id", "model", "changes", "weight", "reason", "tier", "state", "proposed_by", "proposed_at", "due_at", "decided_at", "decisions"]
+        fields = [
+            "id",
+            "model",
+            "changes",
+            "weight",
+            "reason",
+            "tier",
+            "state",
+            "proposed_by",
+            "proposed_at",
+            "due_at",
+            "decided_at",
+            "decisions",
+        ]
         read_only_fields = fields
 
 
@@ -184,7 +250,9 @@ class AmendmentProposed(serializers.Serializer):
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
     facts = Facts()
     reason = ProseField(max_length=4000)
-    weight = serializers.ChoiceField(choices=Amendment.Weight.choices, default=Amendment.Weight.FACTS)
+    weight = serializers.ChoiceField(
+        choices=Amendment.Weight.choices, default=Amendment.Weight.FACTS
+    )
 
 
 class AmendmentDecided(serializers.Serializer):
@@ -192,7 +260,9 @@ class AmendmentDecided(serializers.Serializer):
 
     outcome = serializers.ChoiceField(choices=["approved", "refused"])
     reason = ProseField(max_length=4000)
-    no_conflict = serializers.BooleanField(help_text="I declare that I have no conflict of interest.")
+    no_conflict = serializers.BooleanField(
+        help_text="I declare that I have no conflict of interest."
+    )
 
 
 class Amendments(ReadableResource):
@@ -205,7 +275,9 @@ class Amendments(ReadableResource):
     @extend_schema(request=AmendmentProposed, responses={201: AmendmentRow})
     def create(self, request):
         """Propose new facts for one of your models."""
-        return self.answer(actions.propose_amendment(request.user, **self.given(AmendmentProposed)), status=201)
+        return self.answer(
+            actions.propose_amendment(request.user, **self.given(AmendmentProposed)), status=201
+        )
 
     @extend_schema(request=AmendmentDecided, responses=AmendmentRow)
     @action(detail=True, methods=["post"])

@@ -35,7 +35,11 @@ def refusal(field, value):
     if field.source == "auto":
         return "The marketplace fills this in by itself."
     if isinstance(value, dict) and set(value) == {"not_applicable"}:
-        return _text_refusal(value["not_applicable"], ENTRY) if field.may_not_apply else "It cannot be marked as not applicable."
+        return (
+            _text_refusal(value["not_applicable"], ENTRY)
+            if field.may_not_apply
+            else "It cannot be marked as not applicable."
+        )
     return CHECKS[field.widget](field, value)
 
 
@@ -57,15 +61,21 @@ def _entry():
     """One result or finding in parts, such as {"metric": "AUC", "value": 0.81, "data": "hold-out"}."""
     members = {"anyOf": [_text(ENTRY), {"type": "number"}, {"type": "boolean"}]}
     return {
-        "type": "object", "minProperties": 1, "maxProperties": MEMBERS, "additionalProperties": members,
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": MEMBERS,
+        "additionalProperties": members,
         "propertyNames": {"minLength": 1, "maxLength": NAME},
-    }  # fmt: skip
+    }
 
 
 def _not_applicable():
     return {
-        "type": "object", "properties": {"not_applicable": _text(ENTRY)}, "required": ["not_applicable"], "additionalProperties": False,
-    }  # fmt: skip
+        "type": "object",
+        "properties": {"not_applicable": _text(ENTRY)},
+        "required": ["not_applicable"],
+        "additionalProperties": False,
+    }
 
 
 def _line_refusal(field, value):
@@ -75,12 +85,18 @@ def _line_refusal(field, value):
 def _text_refusal(value, longest):
     if not isinstance(value, str):
         return "It takes a text."
-    return f"It takes at most {longest} characters; these are {len(value)}." if len(value) > longest else ""
+    return (
+        f"It takes at most {longest} characters; these are {len(value)}."
+        if len(value) > longest
+        else ""
+    )
 
 
 def _choice_refusal(field, value):
     known = [choice for choice, _ in field.choices]
-    return "" if isinstance(value, str) and value in known else f"It takes one of: {', '.join(known)}."
+    return (
+        "" if isinstance(value, str) and value in known else f"It takes one of: {', '.join(known)}."
+    )
 
 
 def _number_refusal(_field, value):
@@ -106,7 +122,11 @@ def _entry_refusal(entry):
 
 
 def _member_refusal(value):
-    return "" if isinstance(value, (bool, int, float)) else _text_refusal(value, ENTRY).replace("a text", "a text, a number, true or false")
+    return (
+        ""
+        if isinstance(value, (bool, int, float))
+        else _text_refusal(value, ENTRY).replace("a text", "a text, a number, true or false")
+    )
 
 
 CHECKS = {

@@ -15,7 +15,8 @@ NEEDED = {"low": 90, "medium": 95, "high": 100, "prohibited": 100}
 NOT_APPLICABLE = "not_applicable"
 REASON_MIN = 20
 PLACEHOLDER = re.compile(
-    r"^\s*(\[?more information needed\]?|todo|tbd|n/?a|none|lorem ipsum.*|\.+|-+|xxx+)\s*\.?\s*$", re.IGNORECASE | re.DOTALL
+    r"^\s*(\[?more information needed\]?|todo|tbd|n/?a|none|lorem ipsum.*|\.+|-+|xxx+)\s*\.?\s*$",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -74,10 +75,16 @@ class CardField:
     def _exemption_problem(self, reason):
         if not self.may_not_apply:
             return "cannot be marked as not applicable"
-        return "" if len(str(reason).strip()) >= REASON_MIN else f"the reason is shorter than {REASON_MIN} characters"
+        return (
+            ""
+            if len(str(reason).strip()) >= REASON_MIN
+            else f"the reason is shorter than {REASON_MIN} characters"
+        )
 
     def _list_problem(self, value):
-        items = [item for item in (value if isinstance(value, list) else [value]) if not is_blank(item)]
+        items = [
+            item for item in (value if isinstance(value, list) else [value]) if not is_blank(item)
+        ]
         return "" if len(items) >= self.minimum else f"fewer than {self.minimum} entries"
 
 
@@ -103,7 +110,10 @@ POLICY = {
     "schema": "card/1.0.0",
     "semver": "1.0.0",
     "needed": NEEDED,
-    "fields": [{"id": f.id, "need": f.need, "weight": f.weight, "minimum": f.minimum, "star": f.star} for f in FIELDS],
+    "fields": [
+        {"id": f.id, "need": f.need, "weight": f.weight, "minimum": f.minimum, "star": f.star}
+        for f in FIELDS
+    ],
 }
 
 
@@ -116,7 +126,9 @@ def completeness(card, tier, conditions=frozenset()):
     return Completeness(
         score=100 * reached // total,
         needed=NEEDED[tier],
-        missing=tuple(_missing(field, problems[field.id]) for field in required if problems[field.id]),
+        missing=tuple(
+            _missing(field, problems[field.id]) for field in required if problems[field.id]
+        ),
         stars_missing=tuple(field.id for field in required if field.star and problems[field.id]),
         warnings=tuple(_repetitions(card)),
     )
@@ -125,7 +137,11 @@ def completeness(card, tier, conditions=frozenset()):
 def sections(tier=None, conditions=frozenset()):
     """[(section id, title, introduction, [CardField])] for a form; with a tier only what that tier must answer."""
     for name, title, introduction in SECTIONS:
-        fields = [f for f in FIELDS if f.section == name and (tier is None or f.is_required(tier, conditions))]
+        fields = [
+            f
+            for f in FIELDS
+            if f.section == name and (tier is None or f.is_required(tier, conditions))
+        ]
         if fields:
             yield name, title, introduction, fields
 
@@ -143,11 +159,21 @@ def is_blank(value):
 
 def _holds(term, letter, conditions):
     """Does a term such as "MH", "people" or "M+personal" hold?"""
-    return all(letter in part if set(part) <= set("LMH") else part in conditions for part in term.split("+"))
+    return all(
+        letter in part if set(part) <= set("LMH") else part in conditions
+        for part in term.split("+")
+    )
 
 
 def _missing(field, problem):
-    return {"id": field.id, "label": field.label, "why": field.why, "problem": problem, "source": field.source, "section": field.section}
+    return {
+        "id": field.id,
+        "label": field.label,
+        "why": field.why,
+        "problem": problem,
+        "source": field.source,
+        "section": field.section,
+    }
 
 
 def _repetitions(card):
@@ -165,7 +191,9 @@ def _label(name):
 
 
 def _text(value):
-    return value.strip() if isinstance(value, str) else " ".join(_text(part) for part in _parts(value))
+    return (
+        value.strip() if isinstance(value, str) else " ".join(_text(part) for part in _parts(value))
+    )
 
 
 def _parts(value):

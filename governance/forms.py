@@ -11,7 +11,11 @@ class DecisionForm(forms.Form):
     outcome = forms.ChoiceField(
         label="Decision",
         widget=forms.RadioSelect,
-        choices=[("approved", "Approve"), ("changes_requested", "Request changes"), ("rejected", "Reject")],
+        choices=[
+            ("approved", "Approve"),
+            ("changes_requested", "Request changes"),
+            ("rejected", "Reject"),
+        ],
     )
     reason = forms.CharField(
         max_length=REASON,
@@ -29,12 +33,19 @@ class DecisionForm(forms.Form):
 
 
 class AmendmentDecisionForm(forms.Form):
-    outcome = forms.ChoiceField(label="Decision", widget=forms.RadioSelect, choices=[("approved", "Approve"), ("refused", "Refuse")])
+    outcome = forms.ChoiceField(
+        label="Decision",
+        widget=forms.RadioSelect,
+        choices=[("approved", "Approve"), ("refused", "Refuse")],
+    )
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 4}), max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=4000,
         help_text="At least 20 characters. The publisher reads it, and it stays on the record.",
-    )  # fmt: skip
-    no_conflict = forms.BooleanField(label="I have no conflict of interest with this model or its team", required=False)
+    )
+    no_conflict = forms.BooleanField(
+        label="I have no conflict of interest with this model or its team", required=False
+    )
 
 
 class QuestionnaireForm(forms.Form):
@@ -44,13 +55,18 @@ class QuestionnaireForm(forms.Form):
         super().__init__(*args, initial=answers or {}, **kwargs)
         for question in tiering.QUESTIONS:
             self.fields[question.id] = forms.ChoiceField(
-                label=question.label, help_text=question.help, widget=forms.RadioSelect,
+                label=question.label,
+                help_text=question.help,
+                widget=forms.RadioSelect,
                 choices=[(option.id, _described(option)) for option in question.options],
-            )  # fmt: skip
+            )
         self.fields["prohibited"] = forms.MultipleChoiceField(
-            label="Does it do any of these?", required=False, choices=[(option.id, option.label) for option in tiering.PROHIBITED],
-            widget=forms.CheckboxSelectMultiple, help_text="Tick what applies. Any tick ends the journey.",
-        )  # fmt: skip
+            label="Does it do any of these?",
+            required=False,
+            choices=[(option.id, option.label) for option in tiering.PROHIBITED],
+            widget=forms.CheckboxSelectMultiple,
+            help_text="Tick what applies. Any tick ends the journey.",
+        )
 
     def clean(self):
         return {"answers": dict(super().clean())}
@@ -62,5 +78,8 @@ def _described(option):
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, max_length=REASON, help_text="A sentence that the publishing team and the consumers read."
+        widget=forms.Textarea(attrs={"rows": 3}),
+        min_length=20,
+        max_length=REASON,
+        help_text="A sentence that the publishing team and the consumers read.",
     )

@@ -86,9 +86,12 @@ MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
 POLICY = {
     "schema": "review-matrix/1.0.0",
     "semver": "1.0.0",
-    "reviews": {rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES},
+    "reviews": {
+        rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES
+    },
     "business_days": {rule.kind: rule.days for rule in RULES},
-    "roles": {kind: list(roles) for kind, roles in ROLES.items()} | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
+    "roles": {kind: list(roles) for kind, roles in ROLES.items()}
+    | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
     "min_people": MIN_PEOPLE,
 }
 
@@ -96,7 +99,9 @@ POLICY = {
 def required_reviews(tier, conditions=frozenset()):
     """[(kind, business days)] for a version of this tier, the final approval last. Raises KeyError for other tiers."""
     MIN_PEOPLE[tier]  # a tier without reviews must not pass as one that needs none
-    return [(rule.kind, rule.days[tier]) for rule in RULES if rule.applies(tier, frozenset(conditions))]
+    return [
+        (rule.kind, rule.days[tier]) for rule in RULES if rule.applies(tier, frozenset(conditions))
+    ]
 
 
 def roles_for(kind, tier):

@@ -78,7 +78,9 @@ class ReviewSet(models.QuerySet):
         return self.open().filter(waiting)
 
     def for_queue(self):
-        return self.select_related("version__model__owner_team__business_unit", "version__submitted_by").order_by("due_at")
+        return self.select_related(
+            "version__model__owner_team__business_unit", "version__submitted_by"
+        ).order_by("due_at")
 
 
 class Review(models.Model):
@@ -95,7 +97,10 @@ class Review(models.Model):
     State = ReviewState
     MOVES = {
         ReviewState.OPEN: {
-            ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.REJECTED, ReviewState.VOID,
+            ReviewState.APPROVED,
+            ReviewState.CHANGES_REQUESTED,
+            ReviewState.REJECTED,
+            ReviewState.VOID,
         },
         ReviewState.APPROVED: {ReviewState.VOID},
     }
@@ -114,7 +119,9 @@ class Review(models.Model):
         ordering = ["due_at", "id"]
         constraints = [
             state_constraint(ReviewState, "review_state"),
-            models.UniqueConstraint(fields=["version", "kind", "round"], name="review_once_a_round"),
+            models.UniqueConstraint(
+                fields=["version", "kind", "round"], name="review_once_a_round"
+            ),
         ]
 
     def __str__(self):
@@ -200,7 +207,9 @@ class AmendmentSet(models.QuerySet):
         return self.filter(state=AmendmentState.OPEN)
 
     def for_page(self):
-        return self.select_related("model__owner_team__business_unit", "proposed_by").prefetch_related("decisions__by")
+        return self.select_related(
+            "model__owner_team__business_unit", "proposed_by"
+        ).prefetch_related("decisions__by")
 
 
 class Amendment(models.Model):
@@ -211,13 +220,21 @@ class Amendment(models.Model):
         FACTS = "facts", "Facts"
 
     State = AmendmentState
-    MOVES = {AmendmentState.OPEN: {AmendmentState.APPROVED, AmendmentState.REFUSED, AmendmentState.WITHDRAWN}}
+    MOVES = {
+        AmendmentState.OPEN: {
+            AmendmentState.APPROVED,
+            AmendmentState.REFUSED,
+            AmendmentState.WITHDRAWN,
+        }
+    }
 
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="amendments")
     changes = models.JSONField(help_text="field → {before, after}; choices by their slug")
     weight = models.CharField(max_length=10, choices=Weight)
     reason = models.TextField()
-    tier = models.CharField(max_length=12, help_text="The model's risk tier when it was proposed; decides who is needed")
+    tier = models.CharField(
+        max_length=12, help_text="The model's risk tier when it was proposed; decides who is needed"
+    )
     state = models.CharField(max_length=10, choices=AmendmentState, default=AmendmentState.OPEN)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)
@@ -238,7 +255,10 @@ class Amendment(models.Model):
 
     def rows(self):
         """[{"field", "label", "before", "after"}] for pages."""
-        return [{"field": name, "label": name.replace("_", " ").capitalize(), **change} for name, change in self.changes.items()]
+        return [
+            {"field": name, "label": name.replace("_", " ").capitalize(), **change}
+            for name, change in self.changes.items()
+        ]
 
 
 class AmendmentDecision(models.Model):
@@ -253,7 +273,11 @@ class AmendmentDecision(models.Model):
 
     class Meta:
         ordering = ["at"]
-        constraints = [models.UniqueConstraint(fields=["amendment", "kind"], name="amendment_decided_once_a_kind")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["amendment", "kind"], name="amendment_decided_once_a_kind"
+            )
+        ]
 
     def __str__(self):
         return f"{self.get_kind_display()} of {self.amendment}"

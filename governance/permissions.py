@@ -19,9 +19,14 @@ from marketplace.accounts.models import Membership, RoleGrant, Team, User
 COOLING_OFF = timedelta(days=180)
 R = RoleGrant.Role
 REVIEWER_ROLES = (
-    R.CURATOR, R.EVALUATOR, R.FAIRNESS_REVIEWER, R.SECURITY_REVIEWER, R.LEGAL_REVIEWER,
-    R.GOVERNANCE_LEAD, R.MODEL_RISK_OFFICER,
-)  # fmt: skip
+    R.CURATOR,
+    R.EVALUATOR,
+    R.FAIRNESS_REVIEWER,
+    R.SECURITY_REVIEWER,
+    R.LEGAL_REVIEWER,
+    R.GOVERNANCE_LEAD,
+    R.MODEL_RISK_OFFICER,
+)
 
 
 def can_review(user: User) -> bool:
@@ -42,7 +47,9 @@ class Judge:
     roles: set[str]
     units: set[int]  # ids of the business units of their teams
     touched: set[int]  # ids of the versions they had a hand in
-    memberships: dict[int, datetime | None]  # team id → when they left it; None while they are on it
+    memberships: dict[
+        int, datetime | None
+    ]  # team id → when they left it; None while they are on it
     decided: list[Review]  # reviews they decided, of the versions in question
 
     @classmethod
@@ -52,9 +59,19 @@ class Judge:
             user=user,
             roles=user.roles(),
             units=set(user.teams().values_list("business_unit_id", flat=True)),
-            touched=set(user.contributions.filter(version__in=versions).values_list("version_id", flat=True)),
-            memberships=dict(user.memberships.order_by(F("left_at").asc(nulls_last=True)).values_list("team_id", "left_at")),
-            decided=list(Review.objects.filter(version__in=versions, decision__by=user).exclude(state=Review.State.VOID)),
+            touched=set(
+                user.contributions.filter(version__in=versions).values_list("version_id", flat=True)
+            ),
+            memberships=dict(
+                user.memberships.order_by(F("left_at").asc(nulls_last=True)).values_list(
+                    "team_id", "left_at"
+                )
+            ),
+            decided=list(
+                Review.objects.filter(version__in=versions, decision__by=user).exclude(
+                    state=Review.State.VOID
+                )
+            ),
         )
 
     def why_not(self, review: Review) -> str:
@@ -81,19 +98,28 @@ class Judge:
         pair = {Review.Kind.CURATION, Review.Kind.FINAL}
         both_allowed = pair if review.version.risk_tier == "low" and review.kind in pair else set()
         for other in self.decided:
-            same = (other.version_id, other.round) == (review.version_id, review.round) and other.pk != review.pk
+            same = (other.version_id, other.round) == (
+                review.version_id,
+                review.round,
+            ) and other.pk != review.pk
             if same and other.kind not in both_allowed:
                 kind = other.get_kind_display().lower()
                 return f"You already decided the {kind} review of this version; another person decides this one."
         unit = review.version.model.owner_team.business_unit
-        if review.kind == Review.Kind.EVALUATION and review.version.risk_tier == "high" and unit.pk in self.units:
+        if (
+            review.kind == Review.Kind.EVALUATION
+            and review.version.risk_tier == "high"
+            and unit.pk in self.units
+        ):
             return f"At high risk the evaluator comes from outside {unit}."
         return ""
 
 
 def was_on_team(user: User, team: Team, since: datetime) -> bool:
     """On the team now, or at any moment after `since`."""
-    return Membership.objects.filter(Q(left_at=None) | Q(left_at__gte=since), user=user, team=team).exists()
+    return Membership.objects.filter(
+        Q(left_at=None) | Q(left_at__gte=since), user=user, team=team
+    ).exists()
 
 
 def can_assess(user: User, version: ModelVersion) -> bool:
@@ -110,12 +136,18 @@ def can_suspend(user: User, version: ModelVersion) -> bool:
 
 def can_resume(user: User, version: ModelVersion) -> bool:
     """Those who stop may not alone start again: the governance lead does, never the owner team."""
-    return user.has_role(R.GOVERNANCE_LEAD) and not was_on_team(user, version.model.owner_team, _since(version))
+    return user.has_role(R.GOVERNANCE_LEAD) and not was_on_team(
+        user, version.model.owner_team, _since(version)
+    )
 
 
 def can_see_evidence(user: User, version: ModelVersion) -> bool:
     """Review notes: the owner team, reviewers and those who oversee."""
-    return user.is_on(version.model.owner_team) or can_review(user) or user.has_role("auditor", "admin")
+    return (
+        user.is_on(version.model.owner_team)
+        or can_review(user)
+        or user.has_role("auditor", "admin")
+    )
 
 
 def _since(version: ModelVersion) -> datetime:
@@ -123,7 +155,9 @@ def _since(version: ModelVersion) -> datetime:
 
 
 def _roles_text(review: Review) -> str:
-    return " or ".join(R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier))
+    return " or ".join(
+        R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier)
+    )
 
 
 def undecided_kinds(amendment: Amendment) -> list[str]:
@@ -135,7 +169,14 @@ def undecided_kinds(amendment: Amendment) -> list[str]:
 def kind_to_decide(user: User, amendment: Amendment) -> str:
     """The first undecided kind of review that a role of `user` decides, or ""."""
     roles = user.roles()
-    return next((kind for kind in undecided_kinds(amendment) if roles & set(roles_for(kind, amendment.tier))), "")
+    return next(
+        (
+            kind
+            for kind in undecided_kinds(amendment)
+            if roles & set(roles_for(kind, amendment.tier))
+        ),
+        "",
+    )
 
 
 def reasons_against_amendment(user: User, amendment: Amendment) -> str:
@@ -144,11 +185,17 @@ def reasons_against_amendment(user: User, amendment: Amendment) -> str:
         return "Only an active person decides."
     if amendment.proposed_by_id == user.pk:
         return "You proposed this amendment, so another person decides it."
-    if was_on_team(user, amendment.model.owner_team, min(amendment.proposed_at, timezone.now() - COOLING_OFF)):
+    if was_on_team(
+        user, amendment.model.owner_team, min(amendment.proposed_at, timezone.now() - COOLING_OFF)
+    ):
         return f"You are, or lately were, on {amendment.model.owner_team}, so you cannot judge its work."
     if any(decision.by_id == user.pk for decision in amendment.decisions.all()):
         return "You already decided about this amendment; another person gives the other yes."
     if not kind_to_decide(user, amendment):
         kinds = [roles_for(kind, amendment.tier) for kind in undecided_kinds(amendment)]
-        return f"This needs the role {' or '.join(R(role).label.lower() for roles in kinds for role in roles)}." if kinds else "It is decided."
+        return (
+            f"This needs the role {' or '.join(R(role).label.lower() for roles in kinds for role in roles)}."
+            if kinds
+            else "It is decided."
+        )
     return ""

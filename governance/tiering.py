@@ -35,7 +35,9 @@ class Question:
             if option.id == answer:
                 return option
         raise Invalid(
-            f"Answer the question “{self.label}”.", field=self.id, remedy=f"Choose one of: {', '.join(o.id for o in self.options)}."
+            f"Answer the question “{self.label}”.",
+            field=self.id,
+            remedy=f"Choose one of: {', '.join(o.id for o in self.options)}.",
         )
 
 
@@ -56,8 +58,15 @@ QUESTIONS = (
         "Think of the ordinary day, not of the manual. A person who always follows the model does not decide.",
         (
             Option("advisory", "People; the output is one of many hints", 0, "A dashboard"),
-            Option("approves", "A person approves each case", 1, "An underwriter confirms each amount"),
-            Option("override", "The model; a person can override", 2, "Alerts are closed unless someone objects"),
+            Option(
+                "approves", "A person approves each case", 1, "An underwriter confirms each amount"
+            ),
+            Option(
+                "override",
+                "The model; a person can override",
+                2,
+                "Alerts are closed unless someone objects",
+            ),
             Option("automated", "The model alone", 3, "Instant refusal on a web page"),
         ),
     ),
@@ -80,7 +89,9 @@ QUESTIONS = (
             Option("internal", "Public or internal", 0, "Share prices"),
             Option("confidential", "Confidential, about no person", 1, "Contracts with companies"),
             Option("personal", "Personal data", 2, "Account credits of a customer"),
-            Option("special", "Special categories of personal data", 3, "Medical reports in claims"),
+            Option(
+                "special", "Special categories of personal data", 3, "Medical reports in claims"
+            ),
         ),
     ),
     Question(
@@ -90,8 +101,18 @@ QUESTIONS = (
         "and health insurance. Outside: corporate credit, motor and property insurance. Profiling persons never lowers the tier without legal sign-off.",
         (
             Option("none", "No", 0, "Forecast of call volumes"),
-            Option("process", "It supports a regulated process", 2, "Money laundering, complaints, capital, reporting, fraud"),
-            Option("eligibility", "Annex III use, or credit or insurance eligibility or pricing for people", 4, "Consumer credit score"),
+            Option(
+                "process",
+                "It supports a regulated process",
+                2,
+                "Money laundering, complaints, capital, reporting, fraud",
+            ),
+            Option(
+                "eligibility",
+                "Annex III use, or credit or insurance eligibility or pricing for people",
+                4,
+                "Consumer credit score",
+            ),
         ),
     ),
     Question(
@@ -100,7 +121,9 @@ QUESTIONS = (
         "A classifier with a language model inside counts as no, if its output is a class or a number.",
         (
             Option("no", "No", 0),
-            Option("internal", "Yes, for staff, who review it", 1, "Answers from the staff handbook"),
+            Option(
+                "internal", "Yes, for staff, who review it", 1, "Answers from the staff handbook"
+            ),
             Option("customer", "Yes, and customers see it", 2, "A chat on the web site"),
         ),
     ),
@@ -140,10 +163,22 @@ QUESTIONS_BY_ID = {question.id: question for question in QUESTIONS}
 
 # EU AI Act, Article 5. Any of these makes a version prohibited: it cannot be submitted.
 PROHIBITED = (
-    Option("social_scoring", "Scores people by their social behaviour or personality, to their disadvantage elsewhere", 0),
-    Option("manipulation", "Manipulates people, or exploits age, disability or hardship, in a way that harms them", 0),
+    Option(
+        "social_scoring",
+        "Scores people by their social behaviour or personality, to their disadvantage elsewhere",
+        0,
+    ),
+    Option(
+        "manipulation",
+        "Manipulates people, or exploits age, disability or hardship, in a way that harms them",
+        0,
+    ),
     Option("emotion", "Infers emotions of people at work or in education", 0),
-    Option("biometric_category", "Infers race, beliefs, union membership or sexual orientation from biometric data", 0),
+    Option(
+        "biometric_category",
+        "Infers race, beliefs, union membership or sexual orientation from biometric data",
+        0,
+    ),
     Option("crime_profile", "Predicts from a profile alone that a person will commit a crime", 0),
     Option("face_scraping", "Builds a face database by scraping pictures", 0),
     Option("remote_biometric", "Identifies people remotely in public places, in real time", 0),
@@ -152,7 +187,12 @@ PROHIBITED = (
 # (name, why, tier, question → answers that raise it): all named questions must match.
 FLOORS = (
     ("OV1", "credit, insurance or another Annex III use", "high", {"regulated": {"eligibility"}}),
-    ("OV2", "decides alone about people (GDPR Article 22)", "high", {"people": {"direct"}, "autonomy": {"automated"}}),
+    (
+        "OV2",
+        "decides alone about people (GDPR Article 22)",
+        "high",
+        {"people": {"direct"}, "autonomy": {"automated"}},
+    ),
     ("OV3", "special categories of personal data", "high", {"data": {"special"}}),
     ("OV4", "customers see generated content", "high", {"generative": {"customer"}}),
     ("OV5", "more than 10 million at stake", "high", {"materiality": {"over_10m"}}),
@@ -164,9 +204,15 @@ FLOORS = (
 POLICY = {
     "schema": "tier-policy/1.0.0",
     "semver": "1.0.0",
-    "questions": {question.id: {option.id: option.points for option in question.options} for question in QUESTIONS},
+    "questions": {
+        question.id: {option.id: option.points for option in question.options}
+        for question in QUESTIONS
+    },
     "bands": [list(band) for band in BANDS],
-    "floors": [[name, tier, {question: sorted(answers) for question, answers in when.items()}] for name, _, tier, when in FLOORS],
+    "floors": [
+        [name, tier, {question: sorted(answers) for question, answers in when.items()}]
+        for name, _, tier, when in FLOORS
+    ],
     "prohibited": [practice.id for practice in PROHIBITED],
 }
 
@@ -189,7 +235,9 @@ def assess(answers):
     score = sum(option.points for option in chosen.values())
     found = [_band(score, chosen), *_floors(answers), *practices]
     tier = highest(tier for tier, _ in found)
-    return Assessment(tier, score, tuple(reason for _, reason in found), POLICY["schema"], digest(answers))
+    return Assessment(
+        tier, score, tuple(reason for _, reason in found), POLICY["schema"], digest(answers)
+    )
 
 
 def conditions(answers):
@@ -207,7 +255,10 @@ def conditions(answers):
 
 def answers_from_points(points):
     """{question: points} → answers; of two options with the same points, the first."""
-    return {name: next(o.id for o in QUESTIONS_BY_ID[name].options if o.points == value) for name, value in points.items()}
+    return {
+        name: next(o.id for o in QUESTIONS_BY_ID[name].options if o.points == value)
+        for name, value in points.items()
+    }
 
 
 def highest(tiers):
@@ -217,7 +268,9 @@ def highest(tiers):
 
 def _band(score, chosen):
     tier = next(tier for least, tier in BANDS if score >= least)
-    parts = ", ".join(f"{name} +{option.points}" for name, option in chosen.items() if option.points)
+    parts = ", ".join(
+        f"{name} +{option.points}" for name, option in chosen.items() if option.points
+    )
     return tier, f"Score {score} ({parts or 'no points'}): {tier}."
 
 
@@ -231,5 +284,12 @@ def _practices(ids):
     labels = {practice.id: practice.label for practice in PROHIBITED}
     for practice in ids:
         if practice not in labels:
-            raise Invalid("The list of prohibited practices has changed.", field="prohibited", remedy="Answer the question again.")
-    return [("prohibited", f"Prohibited (EU AI Act, Article 5): {labels[practice].lower()}.") for practice in sorted(ids)]
+            raise Invalid(
+                "The list of prohibited practices has changed.",
+                field="prohibited",
+                remedy="Answer the question again.",
+            )
+    return [
+        ("prohibited", f"Prohibited (EU AI Act, Article 5): {labels[practice].lower()}.")
+        for practice in sorted(ids)
+    ]

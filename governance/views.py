@@ -31,7 +31,9 @@ def queue(request):
     """What waits for a decision, the person's own first, the most urgent on top."""
     if not can_review(request.user) and not request.user.has_role("auditor", "admin"):
         raise Http404
-    kind = chosen("kind", request.GET.get("kind"), {kind.value: kind.value for kind in Review.Kind}, usual="")
+    kind = chosen(
+        "kind", request.GET.get("kind"), {kind.value: kind.value for kind in Review.Kind}, usual=""
+    )
     reviews = list(Review.objects.visible_to(request.user).open().for_queue())
     shown = [review for review in reviews if kind in ("", review.kind)]
     judge = Judge.of(request.user, shown)
@@ -40,27 +42,41 @@ def queue(request):
         review.may_decide = not review.why_not
     shown.sort(key=lambda review: not review.may_decide)
     amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
-    context = {"reviews": shown, "tabs": _kinds(reviews, kind), "amendments": [] if kind else _queued(request.user, amendments)}
+    context = {
+        "reviews": shown,
+        "tabs": _kinds(reviews, kind),
+        "amendments": [] if kind else _queued(request.user, amendments),
+    }
     return render(request, "governance/queue.html", context)
 
 
 def review(request, pk):
     """One review with all its evidence, and the decision form for those who may."""
-    seen = Review.objects.visible_to(request.user).select_related("version__model__owner_team__business_unit")
+    seen = Review.objects.visible_to(request.user).select_related(
+        "version__model__owner_team__business_unit"
+    )
     found = get_object_or_404(seen, pk=pk)
     form = DecisionForm(request.POST or None, review=found)
     done, _ = submitted(request, form, lambda **data: actions.decide(request.user, found, **data))
     if done:
         messages.success(request, f"Recorded: {found}.")
         return redirect("governance:queue")
-    return show(request, "governance/review.html", form, review=found, **_review_context(request.user, found))
+    return show(
+        request,
+        "governance/review.html",
+        form,
+        review=found,
+        **_review_context(request.user, found),
+    )
 
 
 def amendment(request, pk):
     """What an entry shall say instead, why, who agreed; and the decision form for those who may."""
     found = get_object_or_404(Amendment.objects.visible_to(request.user).for_page(), pk=pk)
     form = AmendmentDecisionForm(request.POST or None)
-    done, _ = submitted(request, form, lambda **data: actions.decide_amendment(request.user, found, **data))
+    done, _ = submitted(
+        request, form, lambda **data: actions.decide_amendment(request.user, found, **data)
+    )
     if done:
         messages.success(request, f"Recorded: {found}.")
         return redirect(found)
@@ -86,7 +102,9 @@ def evidence(request, slug):
     """Tier with reasons, checks, reviews and decisions of the shown version."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "governance:evidence")
-    context["amendments"] = Amendment.objects.visible_to(request.user).filter(model=entry).for_page()
+    context["amendments"] = (
+        Amendment.objects.visible_to(request.user).filter(model=entry).for_page()
+    )
     if context["version"]:
         context |= evidence_of(context["version"])
         context["shows_reasons"] = can_see_evidence(request.user, context["version"])
@@ -109,15 +127,30 @@ def suspend(request, slug, number):
     """Stop a version, or let it run again."""
     versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
     version = get_object_or_404(versions, model__slug=slug, number=number)
-    verb, may = (actions.resume, can_resume) if version.suspended_at else (actions.suspend, can_suspend)
-    require(may(request.user, version), "You may not stop or restart this version.", ask="the governance lead")
+    verb, may = (
+        (actions.resume, can_resume) if version.suspended_at else (actions.suspend, can_suspend)
+    )
+    require(
+        may(request.user, version),
+        "You may not stop or restart this version.",
+        ask="the governance lead",
+    )
     form = ReasonForm(request.POST or None)
     done, _ = submitted(request, form, lambda reason: verb(request.user, version, reason))
     if done:
-        messages.success(request, f"{version} {'runs again' if verb is actions.resume else 'is suspended'}.")
+        messages.success(
+            request, f"{version} {'runs again' if verb is actions.resume else 'is suspended'}."
+        )
         return redirect(version.model.get_absolute_url())
     trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
-    return show(request, "governance/suspend.html", form, version=version, resuming=bool(version.suspended_at), trail=trail)
+    return show(
+        request,
+        "governance/suspend.html",
+        form,
+        version=version,
+        resuming=bool(version.suspended_at),
+        trail=trail,
+    )
 
 
 def evidence_of(version):
@@ -125,7 +158,9 @@ def evidence_of(version):
     return {
         "assessment": version.assessments.select_related("answered_by").first(),
         "gates": actions.current_gates(version),
-        "reviews": version.reviews.select_related("decision__by").order_by("round", "opened_at", "pk"),
+        "reviews": version.reviews.select_related("decision__by").order_by(
+            "round", "opened_at", "pk"
+        ),
         "completeness": policies.card_completeness(version),
     }
 
@@ -135,8 +170,13 @@ def card_sections(version):
     data = version.card.data
     sections = []
     for section_id, title, _ in cards.SECTIONS:
-        fields = [field for field in cards.FIELDS if field.section == section_id and field.id in data]
-        rows = [{"id": field.id, "label": field.label, "value": data[field.id], "source": field.source} for field in fields]
+        fields = [
+            field for field in cards.FIELDS if field.section == section_id and field.id in data
+        ]
+        rows = [
+            {"id": field.id, "label": field.label, "value": data[field.id], "source": field.source}
+            for field in fields
+        ]
         if rows:
             sections.append({"id": section_id, "title": title, "fields": rows})
     return sections
@@ -153,7 +193,12 @@ def _kinds(reviews, current):
     counts = Counter(review.kind for review in reviews)
     tabs = [{"label": "All", "url": "?", "current": not current, "count": len(reviews)}]
     return tabs + [
-        {"label": kind.label, "url": f"?kind={kind}", "current": kind == current, "count": counts[kind]}
+        {
+            "label": kind.label,
+            "url": f"?kind={kind}",
+            "current": kind == current,
+            "count": counts[kind],
+        }
         for kind in Review.Kind
         if counts[kind] or kind == current
     ]
@@ -170,17 +215,27 @@ def _changes(version, previous):
         if before.get(field.id) != after.get(field.id) and field.source != "auto"
     ]
     if previous.signature != version.signature:
-        rows.append({"label": "Signature", "before": _names(previous.signature), "after": _names(version.signature)})
+        rows.append(
+            {
+                "label": "Signature",
+                "before": _names(previous.signature),
+                "after": _names(version.signature),
+            }
+        )
     return rows
 
 
 def _names(signature):
     sides = (("in", "inputs"), ("out", "outputs"))
-    return "; ".join(f"{word}: {', '.join(f['name'] for f in signature.get(side, []))}" for word, side in sides)
+    return "; ".join(
+        f"{word}: {', '.join(f['name'] for f in signature.get(side, []))}" for word, side in sides
+    )
 
 
 def _review_context(user, found):
-    earlier = found.version.model.versions.filter(state__in=ModelVersion.LISTED).exclude(pk=found.version_id)
+    earlier = found.version.model.versions.filter(state__in=ModelVersion.LISTED).exclude(
+        pk=found.version_id
+    )
     previous = earlier.newest_first().select_related("card").first()
     return {
         "version": found.version,

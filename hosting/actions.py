@@ -22,9 +22,16 @@ S = DeploymentState
 @transaction.atomic
 def start(by: User, deployment: Deployment, reason: str = "") -> None:
     """Run a stopped or failed deployment again. Raises NotAllowed, RuleError."""
-    require(can_operate(by, deployment), "Only its publishing team and operators start a deployment.", ask=ASK)
+    require(
+        can_operate(by, deployment),
+        "Only its publishing team and operators start a deployment.",
+        ask=ASK,
+    )
     if deployment.version.suspended_at:
-        raise RuleError(f"{deployment.version} is suspended.", remedy="It runs again when the suspension is lifted.")
+        raise RuleError(
+            f"{deployment.version} is suspended.",
+            remedy="It runs again when the suspension is lifted.",
+        )
     transition(deployment, S.PENDING, is_stopped_by_owner=False, reason="")
     record(by, "deployment.start", deployment, reason=reason)
     enqueue("hosting.reconcile")
@@ -33,31 +40,58 @@ def start(by: User, deployment: Deployment, reason: str = "") -> None:
 @transaction.atomic
 def stop(by: User, deployment: Deployment, reason: str) -> None:
     """Stop a deployment until somebody starts it again; its consumers are told. Raises NotAllowed, RuleError."""
-    require(can_operate(by, deployment), "Only its publishing team and operators stop a deployment.", ask=ASK)
+    require(
+        can_operate(by, deployment),
+        "Only its publishing team and operators stop a deployment.",
+        ask=ASK,
+    )
     _require_reason(reason)
     transition(deployment, S.STOPPING, is_stopped_by_owner=True, reason=reason)
     Upstream.objects.filter(version=deployment.version_id).update(is_ready=False)
     event = record(by, "deployment.stop", deployment, reason=reason)
-    health.tell_all(deployment.version, "deployment.stopped", f"{deployment.version} was stopped", reason, f"stop:{event.pk}")
+    health.tell_all(
+        deployment.version,
+        "deployment.stopped",
+        f"{deployment.version} was stopped",
+        reason,
+        f"stop:{event.pk}",
+    )
     enqueue("hosting.reconcile")
 
 
 @transaction.atomic
 def scale(
-    by: User, deployment: Deployment, *, minimum: int, maximum: int, target_ongoing_requests: int, reason: str = ""
+    by: User,
+    deployment: Deployment,
+    *,
+    minimum: int,
+    maximum: int,
+    target_ongoing_requests: int,
+    reason: str = "",
 ) -> None:
     """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
 
     minimum 0 lets the version sleep when nobody calls it, unless something keeps it awake (hosting.sleep). Raises NotAllowed, Invalid.
     """
-    require(can_operate(by, deployment), "Only its publishing team and operators size a deployment.", ask=ASK)
+    require(
+        can_operate(by, deployment),
+        "Only its publishing team and operators size a deployment.",
+        ask=ASK,
+    )
     _check_size(minimum, maximum, target_ongoing_requests)
     before = [deployment.min_replicas, deployment.max_replicas, deployment.target_ongoing_requests]
     deployment.min_replicas, deployment.max_replicas = minimum, maximum
     deployment.target_ongoing_requests = target_ongoing_requests
     deployment.save(update_fields=["min_replicas", "max_replicas", "target_ongoing_requests"])
     sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
-    record(by, "deployment.scale", deployment, reason=reason, before=before, after=[minimum, maximum, target_ongoing_requests])
+    record(
+        by,
+        "deployment.scale",
+        deployment,
+        reason=reason,
+        before=before,
+        after=[minimum, maximum, target_ongoing_requests],
+    )
     enqueue("hosting.reconcile")
 
 
@@ -67,11 +101,16 @@ def roll_back(by: User, deployment: Deployment, reason: str) -> ModelVersion:
 
     Returns the version that answers instead. Raises RuleError when there is none, NotAllowed.
     """
-    require(can_operate(by, deployment), "Only its publishing team and operators roll a version back.", ask=ASK)
+    require(
+        can_operate(by, deployment),
+        "Only its publishing team and operators roll a version back.",
+        ask=ASK,
+    )
     previous = version_before(deployment.version)
     if previous is None:
         raise RuleError(
-            f"No earlier version of {deployment.version.model} is running.", remedy="Start an earlier version, then roll back."
+            f"No earlier version of {deployment.version.model} is running.",
+            remedy="Start an earlier version, then roll back.",
         )
     stop(by, deployment, f"Rolled back to {previous.number}. {reason}".strip())
     record(by, "deployment.roll_back", deployment, reason=reason, to=previous.number)
@@ -80,13 +119,21 @@ def roll_back(by: User, deployment: Deployment, reason: str) -> ModelVersion:
 
 def version_before(version: ModelVersion) -> ModelVersion | None:
     """The newest earlier version of the same model that is callable and runs; None when there is none."""
-    earlier = ModelVersion.objects.callable().filter(model=version.model, upstream__is_ready=True).newest_first()
+    earlier = (
+        ModelVersion.objects.callable()
+        .filter(model=version.model, upstream__is_ready=True)
+        .newest_first()
+    )
     return next((other for other in earlier if other.precedence < version.precedence), None)
 
 
 def set_credential(by: User, version: ModelVersion, text: str) -> None:
     """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again."""
-    require(by.is_active and by.is_on(version.model.owner_team), f"Only {version.model.owner_team} sets it.", ask=ASK)
+    require(
+        by.is_active and by.is_on(version.model.owner_team),
+        f"Only {version.model.owner_team} sets it.",
+        ask=ASK,
+    )
     upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
     if upstream is None:
         raise RuleError(f"{version} is not an external endpoint.")
@@ -103,6 +150,11 @@ def _require_reason(reason: str) -> None:
 
 def _check_size(minimum: int, maximum: int, target: int) -> None:
     if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
-        raise Invalid(f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="maximum")
+        raise Invalid(
+            f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="maximum"
+        )
     if not 1 <= target <= MOST_AT_ONCE:
-        raise Invalid(f"Choose 1 to {MOST_AT_ONCE} calls at once for each replica.", field="target_ongoing_requests")
+        raise Invalid(
+            f"Choose 1 to {MOST_AT_ONCE} calls at once for each replica.",
+            field="target_ongoing_requests",
+        )

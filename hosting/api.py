@@ -41,9 +41,24 @@ class DeploymentRow(OfVersion, serializers.ModelSerializer):
     class Meta:
         model = Deployment
         fields = [
-            "id", "version", "model", "number", "environment", "driver", "state", "state_since", "reason", "min_replicas",
-            "max_replicas", "target_ongoing_requests", "restarts", "created_at", "started_at", "ready_at", "replicas",
-        ]  # fmt: skip
+            "id",
+            "version",
+            "model",
+            "number",
+            "environment",
+            "driver",
+            "state",
+            "state_since",
+            "reason",
+            "min_replicas",
+            "max_replicas",
+            "target_ongoing_requests",
+            "restarts",
+            "created_at",
+            "started_at",
+            "ready_at",
+            "replicas",
+        ]
         read_only_fields = fields
 
 
@@ -97,7 +112,11 @@ class Deployments(ReadableResource):
     def logs(self, request, pk):
         """The last lines of its processes: for its publishing team and operators."""
         deployment = self.get_object()
-        require(can_read_logs(request.user, deployment), "Only its publishing team and operators read its logs.", ask=actions.ASK)
+        require(
+            can_read_logs(request.user, deployment),
+            "Only its publishing team and operators read its logs.",
+            ask=actions.ASK,
+        )
         return Response(LogLines({"lines": fleet.last_lines(deployment)}).data)
 
     def _steered(self, verb, serializer_class):
@@ -108,7 +127,6 @@ class Deployments(ReadableResource):
 
 class IncidentRow(OfVersion, serializers.ModelSerializer):
     """A time in which a version did not answer; `closed_at` null means that it still does not."""
-
 
     class Meta:
         model = Incident
@@ -127,10 +145,19 @@ class Incidents(ReadableResource):
 class HealthSampleRow(OfVersion, serializers.ModelSerializer):
     """One probe, end to end with the version's own example; `latency_ms` of the example, null when it was not answered."""
 
-
     class Meta:
         model = HealthSample
-        fields = ["id", "version", "model", "number", "at", "is_ok", "latency_ms", "replicas", "detail"]
+        fields = [
+            "id",
+            "version",
+            "model",
+            "number",
+            "at",
+            "is_ok",
+            "latency_ms",
+            "replicas",
+            "detail",
+        ]
         read_only_fields = fields
 
 
@@ -168,10 +195,15 @@ class ServiceLevelRow(OfVersion):
     """
 
     days = serializers.IntegerField(source="figures.days")
-    calls = serializers.IntegerField(source="figures.calls", help_text="Served or failed: aborted and unknown ones say nothing of the version.")
+    calls = serializers.IntegerField(
+        source="figures.calls",
+        help_text="Served or failed: aborted and unknown ones say nothing of the version.",
+    )
     failed = serializers.IntegerField(source="figures.failed")
     is_enough = serializers.BooleanField(source="figures.is_enough")
-    availability = serializers.DecimalField(source="figures.availability", max_digits=6, decimal_places=3, allow_null=True)
+    availability = serializers.DecimalField(
+        source="figures.availability", max_digits=6, decimal_places=3, allow_null=True
+    )
     sampled = serializers.IntegerField(source="figures.sampled")
     p50_ms = serializers.FloatField(source="figures.p50_ms", allow_null=True)
     p95_ms = serializers.FloatField(source="figures.p95_ms", allow_null=True)
@@ -193,5 +225,12 @@ class ServiceLevels(Resource):
         """The measured figures of one version beside its SLA."""
         version = self.get_object()
         figures = fleet.figures_of(version)
-        promises, budget = measured.promises(version, figures), measured.error_budget(version, figures)
-        return Response(ServiceLevelRow({"version": version, "figures": figures, "promises": promises, "budget": budget}).data)
+        promises, budget = (
+            measured.promises(version, figures),
+            measured.error_budget(version, figures),
+        )
+        return Response(
+            ServiceLevelRow(
+                {"version": version, "figures": figures, "promises": promises, "budget": budget}
+            ).data
+        )

@@ -6,7 +6,9 @@ from django.db.models.functions import Now
 
 from hosting.models import Change
 
-KEPT = timedelta(hours=1)  # a gateway that has not looked for half of that trusts nothing that it holds
+KEPT = timedelta(
+    hours=1
+)  # a gateway that has not looked for half of that trusts nothing that it holds
 
 
 def forget_old():

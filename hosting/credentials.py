@@ -34,7 +34,9 @@ def open_sealed(sealed, version_pk):
     try:
         return _cipher().decrypt(nonce, body, _bound_to(version_pk)).decode()
     except InvalidTag:
-        raise Unreadable("The stored credential was not made for this version with this key.") from None
+        raise Unreadable(
+            "The stored credential was not made for this version with this key."
+        ) from None
 
 
 def _bound_to(version_pk):
@@ -42,5 +44,7 @@ def _bound_to(version_pk):
 
 
 def _cipher():
-    derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"marketplace upstream credentials")
+    derive = HKDF(
+        algorithm=hashes.SHA256(), length=32, salt=None, info=b"marketplace upstream credentials"
+    )
     return AESGCM(derive.derive(settings.SECRET_KEY.encode()))

@@ -36,10 +36,18 @@ class Marketplace:
         facts = watch.overview()
         yield _troubles(facts["troubles"])
         yield _deployments()
-        yield Gauge("marketplace_replicas_running", "Processes that serve versions", facts["replicas"])
-        yield Gauge("marketplace_incidents_open", "Incidents that are not closed", len(facts["incidents"]))
+        yield Gauge(
+            "marketplace_replicas_running", "Processes that serve versions", facts["replicas"]
+        )
+        yield Gauge(
+            "marketplace_incidents_open", "Incidents that are not closed", len(facts["incidents"])
+        )
         yield Gauge("marketplace_reviews_overdue", "Open reviews past their due time", _overdue())
-        yield Gauge("marketplace_audit_events_unsequenced", "Events of the record not chained yet", facts["audit_waiting"])
+        yield Gauge(
+            "marketplace_audit_events_unsequenced",
+            "Events of the record not chained yet",
+            facts["audit_waiting"],
+        )
         yield _disks(facts["disks"])
         yield from _tasks(facts["queue"])
         yield from _usage(facts["backlog"], facts["stale_hours"])
@@ -48,14 +56,20 @@ class Marketplace:
 
 def _troubles(found):
     """What the operations page says needs somebody: one alarm that knows all that the page knows."""
-    family = Gauge("marketplace_troubles", "What needs somebody: bad means that calls fail", labels=["tone"])
+    family = Gauge(
+        "marketplace_troubles", "What needs somebody: bad means that calls fail", labels=["tone"]
+    )
     for tone in ("bad", "warn"):
         family.add_metric([tone], sum(trouble.tone == tone for trouble in found))
     return family
 
 
 def _disks(found):
-    family = Gauge("marketplace_disk_free_bytes", "Room on the portal machine's disks, by what lies there", labels=["holds"])
+    family = Gauge(
+        "marketplace_disk_free_bytes",
+        "Room on the portal machine's disks, by what lies there",
+        labels=["holds"],
+    )
     for holds, room in found:
         family.add_metric([holds], room.free)
     return family
@@ -88,12 +102,20 @@ def _tasks(queue):
     yield Gauge("marketplace_redis_up", "Does Redis answer the portal?", queue is not None)
     if queue:
         yield Gauge("marketplace_tasks_waiting", "Background tasks in the broker", queue.waiting)
-        yield Gauge("marketplace_tasks_taken", "Background tasks that a worker has taken and not finished", queue.taken)
+        yield Gauge(
+            "marketplace_tasks_taken",
+            "Background tasks that a worker has taken and not finished",
+            queue.taken,
+        )
         yield _tasks_ended()
 
 
 def _tasks_ended():
-    family = CounterMetricFamily("marketplace_tasks_ended", "Background tasks that ended, by name and how", labels=["task", "state"])
+    family = CounterMetricFamily(
+        "marketplace_tasks_ended",
+        "Background tasks that ended, by name and how",
+        labels=["task", "state"],
+    )
     for labels, count in sorted(broker.ended().items()):
         family.add_metric(labels, count)
     return family
@@ -101,15 +123,33 @@ def _tasks_ended():
 
 def _usage(journal, stale_hours):
     if journal.is_here:
-        yield Gauge("marketplace_spool_waiting_calls", "Calls in the journal and not in Postgres, running ones included", journal.waiting)
-        yield Gauge("marketplace_spool_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0)
-    yield Gauge("marketplace_usage_stale_hours", "Hours with events that their roll-up has not seen", stale_hours)
-    age = cache.get_or_set("hosting:default-partition-age", default_partition_age_s, PARTITION_KEPT_S)
-    yield Gauge("marketplace_usage_default_partition_oldest_seconds", "Age of the oldest event in the default partition", age)
+        yield Gauge(
+            "marketplace_spool_waiting_calls",
+            "Calls in the journal and not in Postgres, running ones included",
+            journal.waiting,
+        )
+        yield Gauge(
+            "marketplace_spool_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0
+        )
+    yield Gauge(
+        "marketplace_usage_stale_hours",
+        "Hours with events that their roll-up has not seen",
+        stale_hours,
+    )
+    age = cache.get_or_set(
+        "hosting:default-partition-age", default_partition_age_s, PARTITION_KEPT_S
+    )
+    yield Gauge(
+        "marketplace_usage_default_partition_oldest_seconds",
+        "Age of the oldest event in the default partition",
+        age,
+    )
 
 
 def default_partition_age_s():
     """Seconds; 0 when the default partition is empty."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::bigint FROM consumption_usageevent_default")
+        cursor.execute(
+            "SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::bigint FROM consumption_usageevent_default"
+        )
         return cursor.fetchone()[0]

@@ -23,7 +23,9 @@ class DeploymentFilter(OfVersionFilter):
 
 class IncidentFilter(OfVersionFilter):
     is_open = TruthFilter(field_name="closed_at", lookup_expr="isnull", label="Not closed yet")
-    since = MomentFilter(field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive")
+    since = MomentFilter(
+        field_name="opened_at", lookup_expr="gte", label="Opened from (UTC), inclusive"
+    )
 
     class Meta:
         model = Incident

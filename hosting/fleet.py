@@ -23,12 +23,26 @@ LOG_LINES = 100
 ANSWERING = (S.READY, S.SCALED_TO_ZERO)  # the latter starts with the first call
 CALM = (*ANSWERING, S.STOPPED)
 CALM_SHOWN = 50  # of what needs nobody; counts tell of the rest
-UNREAD = tuple(f"version__{name}" for name in ("signature", "example", "manifest", "sla", "changelog"))  # the bulk of a row
-HOUR, WEEK = timedelta(hours=1), timedelta(days=7)  # how far back rows are looked at that come without end
+UNREAD = tuple(
+    f"version__{name}" for name in ("signature", "example", "manifest", "sla", "changelog")
+)  # the bulk of a row
+HOUR, WEEK = (
+    timedelta(hours=1),
+    timedelta(days=7),
+)  # how far back rows are looked at that come without end
 # What needs somebody first; what nobody waits for last.
 ORDER = [
-    S.FAILED, S.UNHEALTHY, S.RESTARTING, S.DEGRADED, S.STARTING, S.PENDING, S.STOPPING, S.READY, S.SCALED_TO_ZERO, S.STOPPED,
-]  # fmt: skip
+    S.FAILED,
+    S.UNHEALTHY,
+    S.RESTARTING,
+    S.DEGRADED,
+    S.STARTING,
+    S.PENDING,
+    S.STOPPING,
+    S.READY,
+    S.SCALED_TO_ZERO,
+    S.STOPPED,
+]
 
 
 class External:
@@ -69,7 +83,9 @@ def deployments_of(versions):
         one.incident_list = one.version.last_incidents
         for incident in one.incident_list:
             incident.words = capfirst(incident.summary.removeprefix(str(one.version)).strip())
-        one.incident = next((incident for incident in one.incident_list if incident.closed_at is None), None)
+        one.incident = next(
+            (incident for incident in one.incident_list if incident.closed_at is None), None
+        )
         one.last_probe = next(iter(one.version.last_samples), None)
         one.figures = figures_of(one.version)
         one.promises = measured.promises(one.version, one.figures)
@@ -79,11 +95,19 @@ def deployments_of(versions):
 
 def _deployments(versions):
     live = Replica.objects.filter(ended_at=None).order_by("-started_at")
-    past = Replica.objects.filter(ended_at__gte=timezone.now() - WEEK).order_by("-ended_at")[:PAST_SHOWN]
-    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
-    rows = Deployment.objects.filter(version__in=versions).annotate(has_subscribers=Exists(subscribed))
+    past = Replica.objects.filter(ended_at__gte=timezone.now() - WEEK).order_by("-ended_at")[
+        :PAST_SHOWN
+    ]
+    subscribed = Subscription.objects.filter(
+        model=OuterRef("version__model"), state=Subscription.State.ACTIVE
+    )
+    rows = Deployment.objects.filter(version__in=versions).annotate(
+        has_subscribers=Exists(subscribed)
+    )
     return rows.select_related("version__model").prefetch_related(
-        Prefetch("replicas", live, to_attr="live_replicas"), Prefetch("replicas", past, to_attr="past_replicas"), *_health()
+        Prefetch("replicas", live, to_attr="live_replicas"),
+        Prefetch("replicas", past, to_attr="past_replicas"),
+        *_health(),
     )
 
 
@@ -93,20 +117,32 @@ def _add_sleep_and_queue(deployments):
     positions = start_queue.positions() if waits else {}
     for deployment in deployments:
         position = positions.get(deployment.pk)
-        deployment.queue_title = f"Waiting to start: {ordinal(position)}" if position else "Waiting to start"
+        deployment.queue_title = (
+            f"Waiting to start: {ordinal(position)}" if position else "Waiting to start"
+        )
         deployment.wake_note = f"Nobody called it for a while. The next call wakes it and waits about {sleep.start_s(deployment)} seconds."
         deployment.sleep_note = sleep.note(deployment)
 
 
 def _externals(versions):
-    rows = Upstream.objects.filter(version__in=versions, kind=Upstream.Kind.EXTERNAL, version__deployment=None)
-    return [External(row) for row in rows.select_related("version__model").prefetch_related(*_health())]
+    rows = Upstream.objects.filter(
+        version__in=versions, kind=Upstream.Kind.EXTERNAL, version__deployment=None
+    )
+    return [
+        External(row) for row in rows.select_related("version__model").prefetch_related(*_health())
+    ]
 
 
 def _health():
     return (
-        Prefetch("version__incidents", Incident.objects.all()[:INCIDENTS_SHOWN], to_attr="last_incidents"),
-        Prefetch("version__health_samples", HealthSample.objects.filter(at__gte=timezone.now() - HOUR)[:1], to_attr="last_samples"),
+        Prefetch(
+            "version__incidents", Incident.objects.all()[:INCIDENTS_SHOWN], to_attr="last_incidents"
+        ),
+        Prefetch(
+            "version__health_samples",
+            HealthSample.objects.filter(at__gte=timezone.now() - HOUR)[:1],
+            to_attr="last_samples",
+        ),
     )
 
 
@@ -116,7 +152,9 @@ def _number(one):
 
 def figures_of(version):
     """The version's measured figures, at most half a minute old: pages refresh every five seconds."""
-    return cache.get_or_set(f"hosting:measured:{version.pk}", lambda: measured.measured(version), FIGURES_KEPT_S)
+    return cache.get_or_set(
+        f"hosting:measured:{version.pk}", lambda: measured.measured(version), FIGURES_KEPT_S
+    )
 
 
 def last_lines(deployment):
@@ -133,8 +171,14 @@ def overview(noticed=()):
     Each has `.running` and `.crashed` (in the last hour) replicas, `.open_incident`, `.since` (when this state or its incident began)
     and `.affected` (Affected); what needs somebody comes first. `counts` are of all, by state; `unshown`: how many have no row.
     """
-    incidents = {incident.version_id: incident for incident in Incident.objects.filter(closed_at=None).select_related("version__model")}
-    rows = [*_deployed({*incidents, *noticed}), *map(External, _hosted_elsewhere({*incidents, *noticed}))]
+    incidents = {
+        incident.version_id: incident
+        for incident in Incident.objects.filter(closed_at=None).select_related("version__model")
+    }
+    rows = [
+        *_deployed({*incidents, *noticed}),
+        *map(External, _hosted_elsewhere({*incidents, *noticed})),
+    ]
     users = affected({row.version.model_id for row in rows})
     for row in rows:
         row.is_external = isinstance(row, External)
@@ -155,15 +199,34 @@ def overview(noticed=()):
 
 def _deployed(noticed):
     """Deployments that need somebody, those of `noticed` versions, and the first of the others: what answers, then what is stopped."""
-    crashed = Replica.objects.filter(state=Replica.State.CRASHED, ended_at__gte=timezone.now() - HOUR)
+    crashed = Replica.objects.filter(
+        state=Replica.State.CRASHED, ended_at__gte=timezone.now() - HOUR
+    )
     chosen = Q(version__in=noticed) | ~Q(state__in=CALM) | Q(pk__in=crashed.values("deployment"))
     pks = set(Deployment.objects.filter(chosen).values_list("pk", flat=True))
     for states in (ANSWERING, (S.STOPPED,)):
-        calm = Deployment.objects.filter(state__in=states).order_by("app_name").values_list("pk", flat=True)
+        calm = (
+            Deployment.objects.filter(state__in=states)
+            .order_by("app_name")
+            .values_list("pk", flat=True)
+        )
         pks |= set(calm[: max(CALM_SHOWN - len(pks), 0)])
-    return Deployment.objects.filter(pk__in=pks).select_related("version__model__owner_team").defer(*UNREAD).annotate(
-        running=Count("replicas", Q(replicas__ended_at=None, replicas__state=Replica.State.RUNNING)),
-        crashed=Count("replicas", Q(replicas__state=Replica.State.CRASHED, replicas__ended_at__gte=timezone.now() - HOUR)),
+    return (
+        Deployment.objects.filter(pk__in=pks)
+        .select_related("version__model__owner_team")
+        .defer(*UNREAD)
+        .annotate(
+            running=Count(
+                "replicas", Q(replicas__ended_at=None, replicas__state=Replica.State.RUNNING)
+            ),
+            crashed=Count(
+                "replicas",
+                Q(
+                    replicas__state=Replica.State.CRASHED,
+                    replicas__ended_at__gte=timezone.now() - HOUR,
+                ),
+            ),
+        )
     )
 
 
@@ -176,8 +239,12 @@ def _hosted_elsewhere(noticed):
 
 
 def _external():
-    live = ModelVersion.objects.filter(state__in=(ModelVersion.State.APPROVED, *ModelVersion.LIVE), suspended_at=None)
-    return Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, version__in=live, version__deployment=None)
+    live = ModelVersion.objects.filter(
+        state__in=(ModelVersion.State.APPROVED, *ModelVersion.LIVE), suspended_at=None
+    )
+    return Upstream.objects.filter(
+        kind=Upstream.Kind.EXTERNAL, version__in=live, version__deployment=None
+    )
 
 
 def _counts():
@@ -185,8 +252,12 @@ def _counts():
     deployed = dict(Deployment.objects.order_by().values_list("state").annotate(count=Count("pk")))
     elsewhere = dict(_external().order_by().values_list("is_ready").annotate(count=Count("pk")))
     external = {External.STATES[is_ready]: count for is_ready, count in elsewhere.items()}
-    words = {S(state).label: count for state, count in deployed.items()} | {External.WORDS[is_ready]: n for is_ready, n in elsewhere.items()}
-    return {state: deployed.get(state, 0) + external.get(state, 0) for state in {*deployed, *external}}, words
+    words = {S(state).label: count for state, count in deployed.items()} | {
+        External.WORDS[is_ready]: n for is_ready, n in elsewhere.items()
+    }
+    return {
+        state: deployed.get(state, 0) + external.get(state, 0) for state in {*deployed, *external}
+    }, words
 
 
 @dataclass(frozen=True)
@@ -207,9 +278,14 @@ NOBODY = Affected(0, 0)
 
 def affected(models=None):
     """{model id: Affected} of `models`, or of all; those that nobody subscribes to are absent. One query."""
-    active = Subscription.objects.filter(state=Subscription.State.ACTIVE).order_by().values_list("model")
+    active = (
+        Subscription.objects.filter(state=Subscription.State.ACTIVE).order_by().values_list("model")
+    )
     active = active if models is None else active.filter(model__in=models)
-    rows = active.annotate(applications=Count("application", distinct=True), teams=Count("application__team", distinct=True))
+    rows = active.annotate(
+        applications=Count("application", distinct=True),
+        teams=Count("application__team", distinct=True),
+    )
     return {model: Affected(applications, teams) for model, applications, teams in rows}
 
 

@@ -14,7 +14,10 @@ class ReasonForm(forms.Form):
     """Why it is stopped or rolled back. Several stand on one page, so each has ids of its own."""
 
     reason = forms.CharField(
-        min_length=5, max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The publisher's team and the consumers read this."
+        min_length=5,
+        max_length=REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The publisher's team and the consumers read this.",
     )
 
     def __init__(self, *args, prefix_id, **kwargs):
@@ -25,10 +28,15 @@ class SizeForm(forms.Form):
     """How many processes, and how busy each may be before another is added."""
 
     minimum = forms.IntegerField(
-        min_value=0, max_value=MOST_REPLICAS, label="Replicas at least",
+        min_value=0,
+        max_value=MOST_REPLICAS,
+        label="Replicas at least",
         help_text="0 lets it sleep when nobody calls it; a first call then waits until it has started.",
-    )  # fmt: skip
+    )
     maximum = forms.IntegerField(min_value=1, max_value=MOST_REPLICAS, label="Replicas at most")
     target_ongoing_requests = forms.IntegerField(
-        min_value=1, max_value=MOST_AT_ONCE, label="Calls at once for each", help_text="More than this on average adds a replica."
+        min_value=1,
+        max_value=MOST_AT_ONCE,
+        label="Calls at once for each",
+        help_text="More than this on average adds a replica.",
     )

@@ -88,18 +88,30 @@ class Report:
         """[(what was decided without the store, how often)], those that happened."""
         told = self.labelled.get(("decisions_total", "decision"), {})
         kinds = [(words, int(told.get(name, 0))) for name, words in DECISIONS.items()]
-        kinds.append(("answered with a key that Postgres could not confirm", self.count("stale_key_answers_total")))
+        kinds.append(
+            (
+                "answered with a key that Postgres could not confirm",
+                self.count("stale_key_answers_total"),
+            )
+        )
         return [(words, count) for words, count in kinds if count]
 
     @property
     def refused(self):
         """[(limit, calls it refused)]"""
-        return [(LIMITS[limit].name, self.count(f"refused_{limit}_total")) for limit in metrics.LIMITS.values()]
+        return [
+            (LIMITS[limit].name, self.count(f"refused_{limit}_total"))
+            for limit in metrics.LIMITS.values()
+        ]
 
     def refused_lately(self, version_id):
         """[Refusals] of one version, most first; limits that refused nothing are absent."""
         found = self.lately.get(version_id, {})
-        return [Refusals(limit, count) for limit, count in sorted(found.items(), key=lambda pair: -pair[1]) if count]
+        return [
+            Refusals(limit, count)
+            for limit, count in sorted(found.items(), key=lambda pair: -pair[1])
+            if count
+        ]
 
     @property
     def shed(self):
@@ -114,21 +126,32 @@ class Report:
     @property
     def since(self):
         """When the oldest process began to count; None when none says."""
-        return min((worker.started_at for worker in self.workers if worker.started_at), default=None)
+        return min(
+            (worker.started_at for worker in self.workers if worker.started_at), default=None
+        )
 
     @property
     def redis_away_since(self):
         """When the first of the processes that miss Redis began to; None when none does, or none says."""
-        return min((worker.redis_away_since for worker in self.workers if worker.redis_away_since), default=None)
+        return min(
+            (worker.redis_away_since for worker in self.workers if worker.redis_away_since),
+            default=None,
+        )
 
     @property
     def postgres_away_since(self):
-        return min((worker.postgres_away_since for worker in self.workers if worker.postgres_away_since), default=None)
+        return min(
+            (worker.postgres_away_since for worker in self.workers if worker.postgres_away_since),
+            default=None,
+        )
 
     @property
     def skew_s(self):
         """The largest difference between a gateway machine's clock and Postgres' clock, seconds."""
-        return max(abs(self.most.get("clock_skew_seconds", 0)), abs(self.least.get("clock_skew_seconds", 0)))
+        return max(
+            abs(self.most.get("clock_skew_seconds", 0)),
+            abs(self.least.get("clock_skew_seconds", 0)),
+        )
 
     @property
     def is_redis_up(self):
@@ -143,7 +166,9 @@ class Report:
 def report():
     """The Report of all processes that wrote in the last seconds; no workers when none did."""
     by_worker, labelled, lately = {}, {}, {}
-    for sample in (sample for family in text_string_to_metric_families(_text()) for sample in family.samples):
+    for sample in (
+        sample for family in text_string_to_metric_families(_text()) for sample in family.samples
+    ):
         name, labels = sample.name.removeprefix("gateway_"), dict(sample.labels)
         worker = labels.pop("worker", None)
         if worker is None:
@@ -177,7 +202,10 @@ def _extremes(told):
 def last_report():
     """When a process of the gateway last wrote on this machine; None when none ever did or none writes here."""
     try:
-        newest = max((path.stat().st_mtime for path in settings.GATEWAY_METRICS_DIR.glob("*.prom")), default=None)
+        newest = max(
+            (path.stat().st_mtime for path in settings.GATEWAY_METRICS_DIR.glob("*.prom")),
+            default=None,
+        )
     except OSError:
         return None
     return datetime.fromtimestamp(newest, UTC) if newest else None

@@ -28,12 +28,21 @@ PASS_S = 60.0  # a pass ends by then; what is still due comes first in the next
 FAILURES_TO_OPEN = 3
 EVERY = timedelta(seconds=30)
 EVERY_WHEN_FAILING = timedelta(seconds=8)
-EVERY_WHEN_IT_MAY_SLEEP = timedelta(minutes=5)  # a probe is a call to the engine, and must not keep it awake
+EVERY_WHEN_IT_MAY_SLEEP = timedelta(
+    minutes=5
+)  # a probe is a call to the engine, and must not keep it awake
 UNPROBED = 3 * EVERY
 UP_WITHIN = timedelta(minutes=3)
 KEPT = timedelta(days=35)
 S = DeploymentState
-SILENT = (S.SCALED_TO_ZERO, S.PENDING, S.STARTING, S.STOPPING, S.STOPPED, S.FAILED)  # nothing answers, and nothing has to
+SILENT = (
+    S.SCALED_TO_ZERO,
+    S.PENDING,
+    S.STARTING,
+    S.STOPPING,
+    S.STOPPED,
+    S.FAILED,
+)  # nothing answers, and nothing has to
 
 
 def answers(base_url, version):
@@ -49,7 +58,9 @@ def ask(base_url, path, body):
     """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
     started = time.perf_counter()
     try:
-        status, answer = _exchange(base_url.rstrip("/"), "POST", path, body, partial(outbound.connect, timeout=TIMEOUT_S))
+        status, answer = _exchange(
+            base_url.rstrip("/"), "POST", path, body, partial(outbound.connect, timeout=TIMEOUT_S)
+        )
     except TimeoutError:
         raise Unreachable(_silence(TIMEOUT_S)) from None
     except outbound.Refused as refusal:
@@ -63,10 +74,16 @@ def probe_due(engine=None):
     """Probe every version whose turn it is. Returns how many were probed. Versions that sleep are left asleep."""
     began, probed = time.monotonic(), 0
     asleep = None
-    for upstream in Upstream.objects.filter(probe_due_at__lte=timezone.now()).order_by("probe_due_at").select_related("version__model"):
+    for upstream in (
+        Upstream.objects.filter(probe_due_at__lte=timezone.now())
+        .order_by("probe_due_at")
+        .select_related("version__model")
+    ):
         deployment = Deployment.objects.filter(version=upstream.version_id).first()
         if not _has_to_answer(upstream, deployment):
-            Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(probe_due_at=None)
+            Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(
+                probe_due_at=None
+            )
             continue
         if deployment and may_sleep(deployment):
             asleep = _asleep(engine or driver()) if asleep is None else asleep
@@ -94,7 +111,9 @@ def _has_to_answer(upstream, deployment):
     """False for what is not to run, and for what no process answers for: it is probed again when it is ready."""
     version = upstream.version
     runs = version.suspended_at is None and version.state in (version.State.APPROVED, *version.LIVE)
-    return bool(upstream.base_url) and runs and (deployment is None or deployment.state not in SILENT)
+    return (
+        bool(upstream.base_url) and runs and (deployment is None or deployment.state not in SILENT)
+    )
 
 
 def _asleep(engine):
@@ -108,17 +127,25 @@ def _asleep(engine):
 def _claim(upstream, deployment):
     """False when another worker is at it."""
     due = timezone.now() + pause(deployment)
-    return Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(probe_due_at=due)
+    return Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(
+        probe_due_at=due
+    )
 
 
 def probe(upstream):
     """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
-    connect = outbound.connect if upstream.kind == Upstream.Kind.EXTERNAL else outbound.connect_internal
+    connect = (
+        outbound.connect if upstream.kind == Upstream.Kind.EXTERNAL else outbound.connect_internal
+    )
     is_ok, milliseconds, detail = _ask(upstream.base_url, version, connect)
     deployment = Deployment.objects.filter(version=version).first()
-    running = deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
-    HealthSample.objects.create(version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300])
+    running = (
+        deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
+    )
+    HealthSample.objects.create(
+        version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300]
+    )
     _note(upstream, pause(deployment) if is_ok else EVERY_WHEN_FAILING)
     if is_ok:
         _tell_gateway(upstream, True)
@@ -164,14 +191,18 @@ def _ask(base_url, version, connect):
 
 def _ask_within(timeout_s, base_url, version, connect):
     try:
-        status, _body = _exchange(base_url, "GET", "/ready", None, partial(connect, timeout=timeout_s))
+        status, _body = _exchange(
+            base_url, "GET", "/ready", None, partial(connect, timeout=timeout_s)
+        )
         if status != 200:
             return False, None, f"Asked whether it is ready, it answered {status}."
         if not version.example:
             return True, None, ""
         started = time.perf_counter()
         body = json.dumps(version.example).encode()
-        status, body = _exchange(base_url, "POST", "/infer", body, partial(connect, timeout=timeout_s))
+        status, body = _exchange(
+            base_url, "POST", "/infer", body, partial(connect, timeout=timeout_s)
+        )
         milliseconds = (time.perf_counter() - started) * 1000
         if status != 200 or b'"outputs"' not in body:
             return False, milliseconds, f"The version's own example was answered with {status}."
@@ -219,8 +250,12 @@ def tell_of_memory(engine=None):
     for family in (engine or driver()).figures():
         for sample in family.samples:
             if sample.name == "model_out_of_memory_total" and sample.value:
-                starved.setdefault(sample.labels["application"], []).append((sample.labels["replica"], int(sample.value)))
-    for deployment in Deployment.objects.filter(app_name__in=starved).select_related("version__model"):
+                starved.setdefault(sample.labels["application"], []).append(
+                    (sample.labels["replica"], int(sample.value))
+                )
+    for deployment in Deployment.objects.filter(app_name__in=starved).select_related(
+        "version__model"
+    ):
         for replica, count in starved[deployment.app_name]:
             _tell_of_memory(deployment, replica, count)
 
@@ -231,7 +266,9 @@ def _tell_of_memory(deployment, replica, count):
         f"Out of memory: {count} of its calls needed more than a version that declares {declared} MB gets, and were refused. "
         "Other calls and other models are not touched. Tell callers to send fewer rows, or publish a smaller model."
     )
-    tell_publisher(deployment, "deployment.memory", f"{deployment.version} ran out of memory", body, replica)
+    tell_publisher(
+        deployment, "deployment.memory", f"{deployment.version} ran out of memory", body, replica
+    )
 
 
 # --- incidents -----------------------------------------------------------------------------------------------------
@@ -249,7 +286,9 @@ def _open_incident(version, detail):
         return
     try:
         with transaction.atomic():
-            incident = Incident.objects.create(version=version, summary=f"{version} does not answer. {detail}"[:300])
+            incident = Incident.objects.create(
+                version=version, summary=f"{version} does not answer. {detail}"[:300]
+            )
             record(User.objects.system("hosting"), "incident.opened", incident, reason=detail[:300])
             tell(
                 people_of(version),
@@ -267,7 +306,9 @@ def close_incident(version):
     """Close the open incident, if there is one, and tell the people who were told of it."""
     for incident in version.incidents.filter(closed_at=None):
         with transaction.atomic():
-            if not Incident.objects.filter(pk=incident.pk, closed_at=None).update(closed_at=timezone.now()):
+            if not Incident.objects.filter(pk=incident.pk, closed_at=None).update(
+                closed_at=timezone.now()
+            ):
                 continue
             record(User.objects.system("hosting"), "incident.closed", incident)
             tell(
@@ -290,11 +331,15 @@ def publishers_of(version):
 
 def _subscribing_teams(version):
     open_states = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
-    return Subscription.objects.filter(model=version.model, state__in=open_states).values_list("application__team", flat=True)
+    return Subscription.objects.filter(model=version.model, state__in=open_states).values_list(
+        "application__team", flat=True
+    )
 
 
 def _leads(team_ids):
-    rows = Membership.objects.filter(team__in=list(team_ids), role=Membership.Role.LEAD, left_at=None)
+    rows = Membership.objects.filter(
+        team__in=list(team_ids), role=Membership.Role.LEAD, left_at=None
+    )
     return [row.user for row in rows.select_related("user")]
 
 

@@ -22,7 +22,9 @@ from hosting.models import HealthSample
 WINDOW_DAYS = 30
 ENOUGH_CALLS = 200  # below, one failure moves availability by half a percent and p99 is two calls
 SAMPLE = 20_000
-CALLED_LATELY = timedelta(hours=2)  # latencies of a model that nobody calls do not change: they are not read again
+CALLED_LATELY = timedelta(
+    hours=2
+)  # latencies of a model that nobody calls do not change: they are not read again
 
 # Per subscription the index (subscription_id, at) is read; `since` is no earlier than the sample needs (_sample_since).
 LATENCY = """
@@ -82,7 +84,12 @@ class Promise:
     measured: Decimal | float | None
     verdict: str
 
-    KEPT, BROKEN, TOO_LITTLE, UNTRIED = "kept", "broken", "not enough traffic", "never asked for so many"
+    KEPT, BROKEN, TOO_LITTLE, UNTRIED = (
+        "kept",
+        "broken",
+        "not enough traffic",
+        "never asked for so many",
+    )
 
 
 def measured(version, days=WINDOW_DAYS):
@@ -91,7 +98,9 @@ def measured(version, days=WINDOW_DAYS):
     hours = UsageHour.objects.filter(version=version, hour__gte=since)
     sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
     busiest = hours.values("hour").annotate(total=Sum("calls")).aggregate(most=Max("total"))["most"]
-    probes = HealthSample.objects.filter(version=version, at__gte=since).aggregate(n=Count("pk"), ok=Count("pk", Q(is_ok=True)))
+    probes = HealthSample.objects.filter(version=version, at__gte=since).aggregate(
+        n=Count("pk"), ok=Count("pk", Q(is_ok=True))
+    )
     sampled, percentiles = _latency(version.model_id, _sample_since(hours, since), version.pk)
     return Measured(
         days,
@@ -125,21 +134,43 @@ def _latency(model_pk, since, version_pk=None):
     """(answered calls looked at, [p50, p95, p99] in milliseconds) of one version, or of all of a model's."""
     subscriptions = list(Subscription.objects.filter(model=model_pk).values_list("pk", flat=True))
     with connection.cursor() as cursor:
-        cursor.execute(LATENCY, {"subscriptions": subscriptions, "version": version_pk, "since": since, "most": SAMPLE})
+        cursor.execute(
+            LATENCY,
+            {"subscriptions": subscriptions, "version": version_pk, "since": since, "most": SAMPLE},
+        )
         sampled, microseconds = cursor.fetchone()
     return sampled, [value / 1000 for value in microseconds] if sampled else [None] * 3
 
 
 def calls_since(version, since):
     """Calls that reached a version since the beginning of an hour: the roll-ups answer at any traffic."""
-    return UsageHour.objects.filter(version=version, hour__gte=since).aggregate(calls=Sum("calls"))["calls"] or 0
+    return (
+        UsageHour.objects.filter(version=version, hour__gte=since).aggregate(calls=Sum("calls"))[
+            "calls"
+        ]
+        or 0
+    )
 
 
 def promises(version, figures):
     """The version's SLA line by line: [Promise]. Lines that nobody promised are absent."""
     lines = [
-        _promise("Availability", "%", version.sla.get("availability"), figures.availability, figures, at_least=True),
-        _promise("95 % of answers within", "ms", version.sla.get("p95_ms"), figures.p95_ms, figures, at_least=False),
+        _promise(
+            "Availability",
+            "%",
+            version.sla.get("availability"),
+            figures.availability,
+            figures,
+            at_least=True,
+        ),
+        _promise(
+            "95 % of answers within",
+            "ms",
+            version.sla.get("p95_ms"),
+            figures.p95_ms,
+            figures,
+            at_least=False,
+        ),
         _throughput(version.sla.get("rps"), figures),
     ]
     return [line for line in lines if line]
@@ -158,7 +189,9 @@ def _promise(name, unit, promised, value, figures, *, at_least):
 def _throughput(promised, figures):
     """So many calls a second are kept when an hour had them and the version answered; nobody can break it by calling less."""
     line = _promise("Calls a second", "/s", promised, figures.busiest_rps, figures, at_least=True)
-    return replace(line, verdict=Promise.UNTRIED) if line and line.verdict == Promise.BROKEN else line
+    return (
+        replace(line, verdict=Promise.UNTRIED) if line and line.verdict == Promise.BROKEN else line
+    )
 
 
 @dataclass(frozen=True)
@@ -174,7 +207,11 @@ class ErrorBudget:
 
     @property
     def spent_percent(self):
-        return _percent(self.spent, self.allowed) if self.allowed else (Decimal(0) if not self.spent else Decimal(100))
+        return (
+            _percent(self.spent, self.allowed)
+            if self.allowed
+            else (Decimal(0) if not self.spent else Decimal(100))
+        )
 
 
 def error_budget(version, figures):
@@ -197,14 +234,27 @@ def project():
 
 def _project(models):
     since = timezone.now() - timedelta(days=WINDOW_DAYS)
-    rows = UsageHour.objects.filter(hour__gte=since, version__model__in=models).values("version__model").annotate(
-        served=Sum(F("ok") + F("client_errors")), failed=Sum("upstream_errors"), last=Max("hour")
+    rows = (
+        UsageHour.objects.filter(hour__gte=since, version__model__in=models)
+        .values("version__model")
+        .annotate(
+            served=Sum(F("ok") + F("client_errors")),
+            failed=Sum("upstream_errors"),
+            last=Max("hour"),
+        )
     )
     found = {row["version__model"]: row for row in rows}
-    for late in _late(at__gte=since, model_id__in=models).values("model_id").annotate(calls=Count("pk")).order_by():
+    for late in (
+        _late(at__gte=since, model_id__in=models)
+        .values("model_id")
+        .annotate(calls=Count("pk"))
+        .order_by()
+    ):
         if late["model_id"] in found:
             found[late["model_id"]]["failed"] += late["calls"]
-    for model in RegisteredModel.objects.filter(pk__in=models).only("measured_availability", "measured_p95_ms"):
+    for model in RegisteredModel.objects.filter(pk__in=models).only(
+        "measured_availability", "measured_p95_ms"
+    ):
         facts = _facts(model, found.get(model.pk), since)
         if any(getattr(model, name) != value for name, value in facts.items()):
             RegisteredModel.objects.filter(pk=model.pk).update(**facts)

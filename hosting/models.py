@@ -72,20 +72,30 @@ class Deployment(models.Model):
     driver = models.CharField(max_length=20, default="ray")
     app_name = models.CharField(max_length=120, unique=True)
     spec_sha256 = models.CharField(max_length=64, blank=True)
-    min_replicas = models.PositiveSmallIntegerField(default=0, help_text="0: it may sleep when nobody calls it")
+    min_replicas = models.PositiveSmallIntegerField(
+        default=0, help_text="0: it may sleep when nobody calls it"
+    )
     max_replicas = models.PositiveSmallIntegerField(default=2)
     target_ongoing_requests = models.PositiveSmallIntegerField(default=4)
     is_stopped_by_owner = models.BooleanField(default=False)
-    state = models.CharField(max_length=16, choices=DeploymentState, default=DeploymentState.PENDING)
+    state = models.CharField(
+        max_length=16, choices=DeploymentState, default=DeploymentState.PENDING
+    )
     state_since = models.DateTimeField(default=timezone.now)
     reason = models.TextField(blank=True, help_text="What a publisher can act on")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
-    waits_for_slot = models.BooleanField(default=False, help_text="It ran and is to run again, and others start first")
-    awake_because = models.CharField(max_length=10, choices=AwakeReason, blank=True, help_text="Writer: hosting.sleep")
-    cold_start_s = models.FloatField(null=True, help_text="Seconds of the quickest of its last starts, as measured")
+    waits_for_slot = models.BooleanField(
+        default=False, help_text="It ran and is to run again, and others start first"
+    )
+    awake_because = models.CharField(
+        max_length=10, choices=AwakeReason, blank=True, help_text="Writer: hosting.sleep"
+    )
+    cold_start_s = models.FloatField(
+        null=True, help_text="Seconds of the quickest of its last starts, as measured"
+    )
 
     objects = OfVersions.as_manager()
 
@@ -95,7 +105,8 @@ class Deployment(models.Model):
         constraints = [
             state_constraint(DeploymentState, "deployment_state"),
             models.CheckConstraint(
-                condition=Q(max_replicas__gte=F("min_replicas"), max_replicas__gt=0), name="deployment_replica_bounds"
+                condition=Q(max_replicas__gte=F("min_replicas"), max_replicas__gt=0),
+                name="deployment_replica_bounds",
             ),
         ]
 
@@ -121,11 +132,15 @@ class Replica(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     running_at = models.DateTimeField(null=True, help_text="When it was first seen running")
-    left_none = models.BooleanField(default=False, help_text="It crashed, and no other one was running")
+    left_none = models.BooleanField(
+        default=False, help_text="It crashed, and no other one was running"
+    )
 
     class Meta:
         ordering = ["-started_at"]
-        constraints = [models.UniqueConstraint(fields=["deployment", "replica_id"], name="replica_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment", "replica_id"], name="replica_once")
+        ]
         indexes = [
             models.Index(fields=["deployment"], condition=Q(ended_at=None), name="replica_live"),
             models.Index(fields=["ended_at"], condition=Q(state="crashed"), name="replica_crashed"),
@@ -146,7 +161,12 @@ class Upstream(models.Model):
     is_ready = models.BooleanField(default=False, help_text="The last end-to-end probe succeeded")
     updated_at = models.DateTimeField(auto_now=True)
     probed_at = models.DateTimeField(null=True, help_text="The last end-to-end probe")
-    probe_due_at = models.DateTimeField(null=True, default=timezone.now, db_index=True, help_text="The next one; empty while nothing has to answer")
+    probe_due_at = models.DateTimeField(
+        null=True,
+        default=timezone.now,
+        db_index=True,
+        help_text="The next one; empty while nothing has to answer",
+    )
 
     def __str__(self):
         return self.base_url
@@ -166,7 +186,10 @@ class HealthSample(models.Model):
 
     class Meta:
         ordering = ["-at"]
-        indexes = [models.Index(fields=["version", "-at"]), BrinIndex(fields=["at"], name="healthsample_by_time")]
+        indexes = [
+            models.Index(fields=["version", "-at"]),
+            BrinIndex(fields=["at"], name="healthsample_by_time"),
+        ]
 
 
 class Incident(models.Model):
@@ -182,7 +205,9 @@ class Incident(models.Model):
     class Meta:
         ordering = ["-opened_at"]
         constraints = [
-            models.UniqueConstraint(fields=["version"], condition=Q(closed_at=None), name="incident_one_open"),
+            models.UniqueConstraint(
+                fields=["version"], condition=Q(closed_at=None), name="incident_one_open"
+            ),
         ]
 
 

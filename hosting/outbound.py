@@ -16,7 +16,9 @@ from django.conf import settings
 PORTS = (443, 8443)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
-METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")))
+METADATA = frozenset(
+    map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200"))
+)
 
 
 class Refused(Exception):
@@ -54,12 +56,18 @@ def check_url(url):
     if not parts.hostname:
         raise Refused("This is not an address. Enter it as https://host/path.")
     if parts.username or parts.password or parts.fragment:
-        raise Refused("The address holds a user name, password or fragment. Enter it without; credentials have their own field.")
+        raise Refused(
+            "The address holds a user name, password or fragment. Enter it without; credentials have their own field."
+        )
     listed = is_listed(parts.hostname, port or (443 if parts.scheme == "https" else 80))
     if parts.scheme != "https" and not (parts.scheme == "http" and listed):
-        raise Refused("Only https addresses are called. Ask an administrator to list an internal host.")
+        raise Refused(
+            "Only https addresses are called. Ask an administrator to list an internal host."
+        )
     if (port or 443) not in PORTS and not listed:
-        raise Refused(f"Port {port} is not called. Use 443 or 8443, or ask an administrator to list the host and port.")
+        raise Refused(
+            f"Port {port} is not called. Use 443 or 8443, or ask an administrator to list the host and port."
+        )
     return parts
 
 
@@ -71,7 +79,9 @@ def judge(url, within_s=3.0):
     parts = check_url(url)
     names = ThreadPoolExecutor(1, thread_name_prefix="names")  # getaddrinfo knows no deadline
     try:
-        names.submit(resolve, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)).result(within_s)
+        names.submit(
+            resolve, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        ).result(within_s)
     except (NotFound, TimeoutError, OSError):
         return
     finally:
@@ -80,7 +90,9 @@ def judge(url, within_s=3.0):
 
 def is_listed(host, port):
     """True when an administrator allows this internal host and port (OUTBOUND_ALLOWED, "host:port")."""
-    return f"{host.lower()}:{port}" in {entry.strip().lower() for entry in settings.OUTBOUND_ALLOWED}
+    return f"{host.lower()}:{port}" in {
+        entry.strip().lower() for entry in settings.OUTBOUND_ALLOWED
+    }
 
 
 def resolve(host, port):
@@ -94,7 +106,9 @@ def resolve(host, port):
     listed = is_listed(host, port)
     for address in addresses:
         if not is_callable(address, listed):
-            raise Refused(f"{host} is at an address inside the network ({address}). Ask an administrator to list it.")
+            raise Refused(
+                f"{host} is at an address inside the network ({address}). Ask an administrator to list it."
+            )
     return str(addresses[0])
 
 
@@ -122,7 +136,13 @@ def is_callable(address, listed=False):
 
 def _is_never(address):
     loopback = address.is_loopback and not settings.OUTBOUND_ALLOWS_LOOPBACK
-    return loopback or address.is_link_local or address.is_multicast or address.is_unspecified or address in METADATA
+    return (
+        loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address in METADATA
+    )
 
 
 def _unwrapped(address):

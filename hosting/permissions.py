@@ -8,7 +8,11 @@ def can_operate(user: User, deployment: Deployment) -> bool:
     """The publishing team, the manager and the operators start, stop and size a deployment (reliability.md §2.3)."""
     if not user.is_active:
         return False
-    return user.is_system or user.is_on(deployment.version.model.owner_team) or user.has_role("operator", "admin", "curator")
+    return (
+        user.is_system
+        or user.is_on(deployment.version.model.owner_team)
+        or user.has_role("operator", "admin", "curator")
+    )
 
 
 def can_read_logs(user: User, deployment: Deployment) -> bool:

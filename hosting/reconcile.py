@@ -106,7 +106,10 @@ def _release(deployment):
 
 def _tell_if_suspended(version):
     if version.suspended_at:
-        title, occasion = f"{version} is suspended: calls are refused", f"suspended:{version.pk}:{version.suspended_at:%s}"
+        title, occasion = (
+            f"{version} is suspended: calls are refused",
+            f"suspended:{version.pk}:{version.suspended_at:%s}",
+        )
         health.tell_all(version, "version.suspended", title, version.suspension_reason, occasion)
 
 
@@ -174,12 +177,26 @@ def _one_pass(engine, memory):
     if checksum != memory.wanted or names != _present(seen):
         engine.apply([spec_of(deployment) for deployment in _full(wanted)])
         seen = engine.status()
-    checksums = {row.pk: _checksum((row.state, row.spec_sha256, row.pk in wanted, *_desired(row), seen.get(row.app_name))) for row in rows}
-    moving = [row for row in rows if row.state not in SETTLED or memory.settled.get(row.pk) != checksums[row.pk]]
+    checksums = {
+        row.pk: _checksum(
+            (row.state, row.spec_sha256, row.pk in wanted, *_desired(row), seen.get(row.app_name))
+        )
+        for row in rows
+    }
+    moving = [
+        row
+        for row in rows
+        if row.state not in SETTLED or memory.settled.get(row.pk) != checksums[row.pk]
+    ]
     looked_at = {deployment.pk: deployment for deployment in _full(row.pk for row in moving)}
     for deployment in looked_at.values():
         try:
-            _observe(deployment, seen.get(deployment.app_name), spec_of(deployment) if deployment.pk in wanted else None, engine)
+            _observe(
+                deployment,
+                seen.get(deployment.app_name),
+                spec_of(deployment) if deployment.pk in wanted else None,
+                engine,
+            )
         except StaleState:
             continue  # somebody's verb was first; the next pass sees its result
     now = [looked_at.get(row.pk, row) for row in rows]
@@ -189,26 +206,53 @@ def _one_pass(engine, memory):
 
 def _active_rows():
     """What should run or still runs, without what is large: the manifest, the signature, the example."""
-    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
-    rows = Deployment.objects.exclude(state=S.STOPPED).select_related("version__model").annotate(has_subscribers=Exists(subscribed))
+    subscribed = Subscription.objects.filter(
+        model=OuterRef("version__model"), state=Subscription.State.ACTIVE
+    )
+    rows = (
+        Deployment.objects.exclude(state=S.STOPPED)
+        .select_related("version__model")
+        .annotate(has_subscribers=Exists(subscribed))
+    )
     return rows.only(
-        "state", "app_name", "spec_sha256", "min_replicas", "max_replicas", "target_ongoing_requests", "started_at", "waits_for_slot",
-        "awake_because", "version__manifest_signature", "version__model__calls_30d",
-    )  # fmt: skip
+        "state",
+        "app_name",
+        "spec_sha256",
+        "min_replicas",
+        "max_replicas",
+        "target_ongoing_requests",
+        "started_at",
+        "waits_for_slot",
+        "awake_because",
+        "version__manifest_signature",
+        "version__model__calls_30d",
+    )
 
 
 def _full(pks):
     """The deployments with all that a specification needs."""
-    subscribed = Subscription.objects.filter(model=OuterRef("version__model"), state=Subscription.State.ACTIVE)
+    subscribed = Subscription.objects.filter(
+        model=OuterRef("version__model"), state=Subscription.State.ACTIVE
+    )
     pks = list(pks)
-    rows = Deployment.objects.filter(pk__in=pks).annotate(has_subscribers=Exists(subscribed)) if pks else []
+    rows = (
+        Deployment.objects.filter(pk__in=pks).annotate(has_subscribers=Exists(subscribed))
+        if pks
+        else []
+    )
     return rows.select_related("version__model") if pks else []
 
 
 def _desired(row):
     """What the engine is told of a version, short enough to compare at every pass."""
     sizes = row.max_replicas, row.target_ongoing_requests
-    return row.app_name, sleep.minimum(row), *sizes, sleep.idle_s(row), row.version.manifest_signature
+    return (
+        row.app_name,
+        sleep.minimum(row),
+        *sizes,
+        sleep.idle_s(row),
+        row.version.manifest_signature,
+    )
 
 
 def _checksum(value):
@@ -227,14 +271,26 @@ def _wanted(rows, seen):
     for row in candidates:
         if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO):
             has.append(row)
-        if row.app_name not in seen and row.state not in (S.STARTING, S.SCALED_TO_ZERO) or _is_to_wake(row):
+        if (
+            row.app_name not in seen
+            and row.state not in (S.STARTING, S.SCALED_TO_ZERO)
+            or _is_to_wake(row)
+        ):
             waiting[row.pk] = row
         elif row.state == S.SCALED_TO_ZERO and row.waits_for_slot:
-            Deployment.objects.filter(pk=row.pk).update(waits_for_slot=False)  # it may sleep on after all
+            Deployment.objects.filter(pk=row.pk).update(
+                waits_for_slot=False
+            )  # it may sleep on after all
     if not waiting:
         return has
-    starting = [row for row in has if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())]
-    queue = start_queue.by_use(Deployment.objects.filter(pk__in=waiting)).values_list("pk", flat=True)
+    starting = [
+        row
+        for row in has
+        if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())
+    ]
+    queue = start_queue.by_use(Deployment.objects.filter(pk__in=waiting)).values_list(
+        "pk", flat=True
+    )
     free = start_queue.free_slots(starting)
     started = [row for row in (waiting.pop(pk) for pk in queue[:free]) if _takes_its_slot(row)]
     for row in waiting.values():
@@ -286,7 +342,9 @@ def _stop_the_clock():
 
 def _observe(deployment, app, spec, engine):
     changed = spec is not None and deployment.spec_sha256 not in ("", spec.sha256)
-    restarts = replicas.record(deployment, app, engine.machines(), counts_restarts=spec is not None and not changed)
+    restarts = replicas.record(
+        deployment, app, engine.machines(), counts_restarts=spec is not None and not changed
+    )
     if spec is None:
         return _ended(deployment, app)
     if restarts:
@@ -295,7 +353,11 @@ def _observe(deployment, app, spec, engine):
         return _waiting(deployment)
     crashed, left_none = replicas.crashes(deployment, RESTART_WINDOW)
     if left_none > MOST_RESTARTS:
-        return fail(deployment, f"Its process ended {MOST_RESTARTS} times in ten minutes.", log_tail(engine, deployment))
+        return fail(
+            deployment,
+            f"Its process ended {MOST_RESTARTS} times in ten minutes.",
+            log_tail(engine, deployment),
+        )
     if restarts and crashed > MOST_RESTARTS:
         _tell_of_crashes(deployment, log_tail(engine, deployment))
     if app.state == AppState.FAILED:
@@ -307,7 +369,13 @@ def _tell_of_crashes(deployment, lines):
     """As long as another replica answers, a version that loses replicas goes on serving; its publishers are told once a day."""
     said = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
     title = f"{deployment.version} keeps losing processes"
-    health.tell_publisher(deployment, "deployment.crashing", title, "\n".join([said, *lines])[:4000], timezone.now().date())
+    health.tell_publisher(
+        deployment,
+        "deployment.crashing",
+        title,
+        "\n".join([said, *lines])[:4000],
+        timezone.now().date(),
+    )
 
 
 def _ended(deployment, app):
@@ -329,7 +397,11 @@ def _follow(deployment, app, spec, engine):
     if to == S.STARTING or to == deployment.state:
         _note_spec(deployment, spec)
         return _check_deadline(deployment, app, engine)
-    if to == S.READY and deployment.state != S.DEGRADED and not health.answers(engine.base_url(spec), deployment.version):
+    if (
+        to == S.READY
+        and deployment.state != S.DEGRADED
+        and not health.answers(engine.base_url(spec), deployment.version)
+    ):
         return _check_deadline(deployment, app, engine)
     if to == S.READY:
         return _ready(deployment, spec, engine)
@@ -340,7 +412,12 @@ def _follow(deployment, app, spec, engine):
 
 def _state_of(deployment, app):
     running, was_up = len(app.running), deployment.state in UP
-    if app.state == AppState.RUNNING and app.target == 0 and running == 0 and sleep.minimum(deployment) == 0:
+    if (
+        app.state == AppState.RUNNING
+        and app.target == 0
+        and running == 0
+        and sleep.minimum(deployment) == 0
+    ):
         return S.SCALED_TO_ZERO  # also while the last replica is still on its way out
     if running == 0:
         return S.RESTARTING if was_up and deployment.state != S.SCALED_TO_ZERO else deployment.state
@@ -357,9 +434,18 @@ def _ready(deployment, spec, engine):
     probe_due_at = timezone.now() + health.pause(deployment)
     Upstream.objects.update_or_create(
         version=deployment.version,
-        defaults={"kind": Upstream.Kind.ENGINE, "base_url": engine.base_url(spec), "is_ready": True, "probe_due_at": probe_due_at},
+        defaults={
+            "kind": Upstream.Kind.ENGINE,
+            "base_url": engine.base_url(spec),
+            "is_ready": True,
+            "probe_due_at": probe_due_at,
+        },
     )
-    fields = {"reason": "", "spec_sha256": spec.sha256, "cold_start_s": replicas.quickest_start_s(deployment)}
+    fields = {
+        "reason": "",
+        "spec_sha256": spec.sha256,
+        "cold_start_s": replicas.quickest_start_s(deployment),
+    }
     if deployment.ready_at is None:
         fields["ready_at"] = timezone.now()
     _move(deployment, S.READY, **fields)
@@ -385,9 +471,14 @@ def _check_deadline(deployment, app, engine):
     down_since = replicas.down_since(deployment) if deployment.state == S.RESTARTING else None
     since = max(deployment.started_at, down_since or deployment.started_at)
     progress = Deployment.objects.aggregate(last=Max("ready_at"))["last"]
-    now, counted_from = timezone.now(), max(filter(None, (since, progress, _last_saturated(engine))))
+    now, counted_from = (
+        timezone.now(),
+        max(filter(None, (since, progress, _last_saturated(engine)))),
+    )
     if now - counted_from > START_DEADLINE or now - max(since, progress or since) > LONGEST_START:
-        message = replicas.plain_reason(app.message) if app.message else "No replica was ready in time."
+        message = (
+            replicas.plain_reason(app.message) if app.message else "No replica was ready in time."
+        )
         reason = f"It did not become ready within {START_DEADLINE.seconds // 60} minutes. {message}"
         fail(deployment, reason, log_tail(engine, deployment))
 
@@ -408,7 +499,9 @@ def fail(deployment, reason, lines=()):
     _move(deployment, S.FAILED, reason=reason[:2000])
     record(User.objects.system("hosting"), "deployment.failed", deployment, reason=reason[:500])
     said = "\n".join([reason, *lines])[:4000]
-    health.tell_publisher(deployment, "deployment.failed", f"{deployment.version} does not run", said)
+    health.tell_publisher(
+        deployment, "deployment.failed", f"{deployment.version} does not run", said
+    )
 
 
 def log_tail(engine, deployment, lines=15):
@@ -432,10 +525,15 @@ def _settle_external():
     wanted = should_run().filter(kind=ModelVersion.Kind.EXTERNAL)
     for version in wanted.filter(upstream=None).exclude(external_url=""):
         Upstream.objects.get_or_create(
-            version=version, defaults={"kind": Upstream.Kind.EXTERNAL, "base_url": version.external_url.rstrip("/")}
+            version=version,
+            defaults={"kind": Upstream.Kind.EXTERNAL, "base_url": version.external_url.rstrip("/")},
         )
-    Upstream.objects.filter(version__in=wanted, kind=Upstream.Kind.EXTERNAL, probe_due_at=None).update(probe_due_at=timezone.now())
-    unwanted = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, is_ready=True).exclude(version__in=wanted)
+    Upstream.objects.filter(
+        version__in=wanted, kind=Upstream.Kind.EXTERNAL, probe_due_at=None
+    ).update(probe_due_at=timezone.now())
+    unwanted = Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL, is_ready=True).exclude(
+        version__in=wanted
+    )
     for upstream in unwanted.select_related("version__model"):
         with transaction.atomic():
             Upstream.objects.filter(pk=upstream.pk).update(is_ready=False)

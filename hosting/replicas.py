@@ -13,8 +13,14 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CANNOT_LOAD = re.compile(r"CannotLoad: (.+)")
 LAST_ERROR = re.compile(r"^\s*(?:[\w.]+(?:Error|Exception)): (.+)$", re.MULTILINE)
 STARTS_MEASURED = 5
-LONGEST_START = timedelta(minutes=5)  # what takes longer was not looked at, or waited for something else
-SEEN = {"running": Replica.State.RUNNING, "stopping": Replica.State.UNHEALTHY, "starting": Replica.State.STARTING}
+LONGEST_START = timedelta(
+    minutes=5
+)  # what takes longer was not looked at, or waited for something else
+SEEN = {
+    "running": Replica.State.RUNNING,
+    "stopping": Replica.State.UNHEALTHY,
+    "starting": Replica.State.STARTING,
+}
 
 
 def record(deployment, app, machines=(), counts_restarts=True):
@@ -28,10 +34,16 @@ def record(deployment, app, machines=(), counts_restarts=True):
     for replica_id, replica in told.items():
         _write(deployment, known.get(replica_id), replica)
     gone = [row for replica_id, row in known.items() if replica_id not in told]
-    begun = sum(row.state != Replica.State.STARTING for row in known.values())  # the others are there to take a place
+    begun = sum(
+        row.state != Replica.State.STARTING for row in known.values()
+    )  # the others are there to take a place
     surplus = begun - (app.target if app else begun) if counts_restarts else len(known)
     crashed = [row for row in gone[max(surplus, 0) :] if row.node in machines]
-    left = [row for replica_id, row in known.items() if row.state == "running" == getattr(told.get(replica_id), "state", "")]
+    left = [
+        row
+        for replica_id, row in known.items()
+        if row.state == "running" == getattr(told.get(replica_id), "state", "")
+    ]
     _end([row for row in gone if row not in crashed], state=Replica.State.GONE)
     _end(crashed, state=Replica.State.CRASHED, left_none=not left)
     return len(crashed)
@@ -40,20 +52,26 @@ def record(deployment, app, machines=(), counts_restarts=True):
 def _write(deployment, row, replica):
     """An engine knows machine and process of a replica only some time after it has begun to start it."""
     fields = {"state": SEEN.get(replica.state, Replica.State.STARTING)}
-    fields |= {name: value for name, value in (("node", replica.node[:80]), ("pid", replica.pid)) if value}
+    fields |= {
+        name: value for name, value in (("node", replica.node[:80]), ("pid", replica.pid)) if value
+    }
     if fields["state"] == Replica.State.RUNNING and (row is None or row.running_at is None):
         fields["running_at"] = timezone.now()
     if row is None:
         if replica.started_at:
             fields["started_at"] = replica.started_at
-        Replica.objects.get_or_create(deployment=deployment, replica_id=replica.replica_id, defaults=fields)
+        Replica.objects.get_or_create(
+            deployment=deployment, replica_id=replica.replica_id, defaults=fields
+        )
     elif any(getattr(row, name) != value for name, value in fields.items()):
         Replica.objects.filter(pk=row.pk).update(**fields)
 
 
 def _end(rows, **facts):
     if rows:
-        Replica.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=timezone.now(), **facts)
+        Replica.objects.filter(pk__in=[row.pk for row in rows]).update(
+            ended_at=timezone.now(), **facts
+        )
 
 
 def crashes(deployment, window):
@@ -71,7 +89,9 @@ def quickest_start_s(deployment):
 
     The quickest, because a look comes up to some seconds after the start has ended.
     """
-    last = deployment.replicas.filter(running_at__gt=F("started_at"), running_at__lt=F("started_at") + LONGEST_START)
+    last = deployment.replicas.filter(
+        running_at__gt=F("started_at"), running_at__lt=F("started_at") + LONGEST_START
+    )
     rows = last.order_by("-started_at").values_list("started_at", "running_at")[:STARTS_MEASURED]
     return min(((running - started).total_seconds() for started, running in rows), default=None)
 
@@ -89,7 +109,11 @@ def plain_reason(message):
         return found[-1].removesuffix(" from None").strip('"').strip()
     if found := LAST_ERROR.findall(text):
         return f"Its process failed at start: {found[-1][:300]}"
-    return text.strip().splitlines()[0][:300] if text.strip() else "The engine could not start it and said no more."
+    return (
+        text.strip().splitlines()[0][:300]
+        if text.strip()
+        else "The engine could not start it and said no more."
+    )
 
 
 def plain_line(line):

@@ -25,7 +25,10 @@ class Span:
         return [now - self.step * back for back in range(self.steps, -1, -1)]
 
 
-SPANS = [Span("1h", "1 hour", timedelta(minutes=1), 60), Span("24h", "24 hours", timedelta(minutes=15), 96)]
+SPANS = [
+    Span("1h", "1 hour", timedelta(minutes=1), 60),
+    Span("24h", "24 hours", timedelta(minutes=15), 96),
+]
 
 
 def span(slug):
@@ -36,7 +39,9 @@ def span(slug):
 def charts(deployments, span):
     """{deployment id: {"title", "labels", "series"}}: the most replicas at once in each step. One query for all."""
     edges = span.edges()
-    rows = Replica.objects.filter(Q(ended_at=None) | Q(ended_at__gte=edges[0]), deployment__in=deployments)
+    rows = Replica.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gte=edges[0]), deployment__in=deployments
+    )
     lives = {}
     for deployment_id, start, end in rows.values_list("deployment_id", "started_at", "ended_at"):
         lives.setdefault(deployment_id, []).append((start, end or edges[-1]))
@@ -54,10 +59,15 @@ def charts(deployments, span):
 def most_at_once(lives, edges):
     """For each step between two edges, the largest number of (start, end) that were running at one moment of it."""
     steps = zip(edges, edges[1:], strict=False)
-    return [_most([life for life in lives if life[0] < until and life[1] > since], since) for since, until in steps]
+    return [
+        _most([life for life in lives if life[0] < until and life[1] > since], since)
+        for since, until in steps
+    ]
 
 
 def _most(lives, since):
     """The count can only rise when one starts: look at these moments, and at the step's beginning."""
     moments = {max(start, since) for start, _ in lives}
-    return max((sum(start <= moment < end for start, end in lives) for moment in moments), default=0)
+    return max(
+        (sum(start <= moment < end for start, end in lives) for moment in moments), default=0
+    )

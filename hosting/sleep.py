@@ -31,7 +31,9 @@ def minimum(deployment):
 
 def promised_minimum(deployment):
     """How many replicas its team and its consumers rely on."""
-    return max(deployment.min_replicas, 1 if deployment.awake_because or not settings.SLEEP_AFTER_S else 0)
+    return max(
+        deployment.min_replicas, 1 if deployment.awake_because or not settings.SLEEP_AFTER_S else 0
+    )
 
 
 def idle_s(deployment):
@@ -47,7 +49,11 @@ def start_s(deployment):
 
 def note(deployment):
     """Whether it sleeps, for its page. The deployment knows whether it `has_subscribers`."""
-    if not settings.SLEEP_AFTER_S or deployment.state in (DeploymentState.STOPPED, DeploymentState.FAILED, DeploymentState.SCALED_TO_ZERO):
+    if not settings.SLEEP_AFTER_S or deployment.state in (
+        DeploymentState.STOPPED,
+        DeploymentState.FAILED,
+        DeploymentState.SCALED_TO_ZERO,
+    ):
         return ""
     if because := deployment.awake_because or (AwakeReason.TEAM if deployment.min_replicas else ""):
         label = AwakeReason(because).label
@@ -62,9 +68,16 @@ def refresh(deployments=None):
 
     Also writes `cold_start_s` of the catalog's versions: how long a first call waits, None for one that is always awake.
     """
-    rows = (Deployment.objects if deployments is None else deployments).filter(state__in=NOT_STOPPED).select_related("version__model")
+    rows = (
+        (Deployment.objects if deployments is None else deployments)
+        .filter(state__in=NOT_STOPPED)
+        .select_related("version__model")
+    )
     rows = list(rows.only(*FIELDS))
-    promised, calls = _always_on_models(), _calls({row.version_id for row in rows if row.version.model.calls_30d >= ENOUGH_CALLS})
+    promised, calls = (
+        _always_on_models(),
+        _calls({row.version_id for row in rows if row.version.model.calls_30d >= ENOUGH_CALLS}),
+    )
     changed = 0
     for row in rows:
         because = _why_awake(row, row.version.model_id in promised, calls.get(row.version_id, 0))
@@ -72,10 +85,18 @@ def refresh(deployments=None):
     return changed
 
 
-NOT_STOPPED = [state for state in DeploymentState if state != DeploymentState.STOPPED]  # by name: so the index is of use
+NOT_STOPPED = [
+    state for state in DeploymentState if state != DeploymentState.STOPPED
+]  # by name: so the index is of use
 FIELDS = (
-    "min_replicas", "cold_start_s", "awake_because", "state", "version__sla", "version__cold_start_s", "version__model__calls_30d",
-)  # fmt: skip
+    "min_replicas",
+    "cold_start_s",
+    "awake_because",
+    "state",
+    "version__sla",
+    "version__cold_start_s",
+    "version__model__calls_30d",
+)
 
 
 def _why_awake(deployment, is_promised, calls):
@@ -105,13 +126,22 @@ def _write(deployment, because):
 
 def _always_on_models():
     """Models of which an always-on plan has subscribers."""
-    return set(Subscription.objects.filter(state=Subscription.State.ACTIVE, plan__is_always_on=True).values_list("model", flat=True))
+    return set(
+        Subscription.objects.filter(
+            state=Subscription.State.ACTIVE, plan__is_always_on=True
+        ).values_list("model", flat=True)
+    )
 
 
 def _calls(versions):
     """{version id: calls of the last 30 days}."""
     since = (timezone.now() - timedelta(days=WINDOW_DAYS)).date()
-    rows = UsageDay.objects.filter(version__in=versions, day__gte=since).values_list("version").annotate(Sum("calls")).order_by()
+    rows = (
+        UsageDay.objects.filter(version__in=versions, day__gte=since)
+        .values_list("version")
+        .annotate(Sum("calls"))
+        .order_by()
+    )
     return dict(rows)
 
 

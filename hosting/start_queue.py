@@ -15,15 +15,17 @@ from consumption.models import Subscription
 from hosting.models import Deployment, DeploymentState
 
 HOLDS_A_SLOT = timedelta(minutes=2)
-WAITING = Q(state=DeploymentState.PENDING) | Q(state__in=(DeploymentState.RESTARTING, DeploymentState.SCALED_TO_ZERO), waits_for_slot=True)
+WAITING = Q(state=DeploymentState.PENDING) | Q(
+    state__in=(DeploymentState.RESTARTING, DeploymentState.SCALED_TO_ZERO), waits_for_slot=True
+)
 
 
 def by_use(deployments):
     """A queryset of deployments, the most used first: by calls of their model in 30 days, then subscriptions, then the newest."""
     active = Q(version__model__subscriptions__state=Subscription.State.ACTIVE)
-    return deployments.annotate(subscriptions=Count("version__model__subscriptions", active)).order_by(
-        "-version__model__calls_30d", "-subscriptions", "-pk"
-    )
+    return deployments.annotate(
+        subscriptions=Count("version__model__subscriptions", active)
+    ).order_by("-version__model__calls_30d", "-subscriptions", "-pk")
 
 
 def positions():
@@ -35,5 +37,7 @@ def positions():
 def free_slots(starting):
     """How many more may start beside the deployments `starting`; one that has taken too long no longer counts."""
     since = timezone.now() - HOLDS_A_SLOT
-    taken = sum(deployment.started_at is None or deployment.started_at > since for deployment in starting)
+    taken = sum(
+        deployment.started_at is None or deployment.started_at > since for deployment in starting
+    )
     return max(settings.ENGINE_STARTS_AT_ONCE - taken, 0)

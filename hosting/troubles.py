@@ -40,100 +40,140 @@ class Trouble:
 def troubles(facts):
     """[Trouble] of watch.overview()'s facts: where calls fail first, of those what everybody feels, then the oldest."""
     hosted = list(_versions(facts))
-    down = [row for row, _ in hosted if not row.is_external and (row.open_incident or row.state in BROKEN)]
+    down = [
+        row
+        for row, _ in hosted
+        if not row.is_external and (row.open_incident or row.state in BROKEN)
+    ]
     if len(down) >= MANY:
-        hosted = [(row, trouble) for row, trouble in hosted if row not in down] + [(None, _together(down, facts))]
-    found = [*_stores(facts), *_journal(facts), *_background(facts), *_disks(facts), *(trouble for _, trouble in hosted)]
+        hosted = [(row, trouble) for row, trouble in hosted if row not in down] + [
+            (None, _together(down, facts))
+        ]
+    found = [
+        *_stores(facts),
+        *_journal(facts),
+        *_background(facts),
+        *_disks(facts),
+        *(trouble for _, trouble in hosted),
+    ]
     latest = timezone.now()
-    return sorted(found, key=lambda one: (one.tone != "bad", not one.affected.startswith(EVERYBODY), one.since or latest))
+    return sorted(
+        found,
+        key=lambda one: (
+            one.tone != "bad",
+            not one.affected.startswith(EVERYBODY),
+            one.since or latest,
+        ),
+    )
 
 
 def _stores(facts):
     gateway = facts["gateway"]
     if not gateway.workers:
         yield Trouble(
-            "bad", "The gateway is not reachable: none of its processes has reported in the last ten seconds.", EVERYBODY,
-            "Read gateway.log. If it runs on another machine, give this portal its address: GATEWAY_METRICS_URL.", facts["gateway_last"],
-        )  # fmt: skip
+            "bad",
+            "The gateway is not reachable: none of its processes has reported in the last ten seconds.",
+            EVERYBODY,
+            "Read gateway.log. If it runs on another machine, give this portal its address: GATEWAY_METRICS_URL.",
+            facts["gateway_last"],
+        )
     if not gateway.is_postgres_up:
         yield Trouble(
-            "bad", "The gateway cannot reach Postgres.",
+            "bad",
+            "The gateway cannot reach Postgres.",
             "Known keys work for two minutes more, then no call does. Usage waits in the journal; none is lost.",
-            "This page reached it: look at the gateway machine's network, then at Postgres' connections.", gateway.postgres_away_since,
-        )  # fmt: skip
+            "This page reached it: look at the gateway machine's network, then at Postgres' connections.",
+            gateway.postgres_away_since,
+        )
     if not gateway.is_redis_up or facts["queue"] is None:
         yield Trouble(
-            "warn", "Redis does not answer.",
+            "warn",
+            "Redis does not answer.",
             "No call fails. Each gateway process keeps its share of every rate alone; background work waits for the sweeps.",
-            "Read redis.log and start it again. Nothing in it needs to be restored.", gateway.redis_away_since,
-        )  # fmt: skip
+            "Read redis.log and start it again. Nothing in it needs to be restored.",
+            gateway.redis_away_since,
+        )
     if gateway.shed:
         yield Trouble(
-            "warn", f"{gateway.shed} calls were turned away in the last hour because the gateway was too busy.",
+            "warn",
+            f"{gateway.shed} calls were turned away in the last hour because the gateway was too busy.",
             "Callers of every model got 503 with Retry-After, those of test keys first.",
             "Give it more processes (GATEWAY_WORKERS) or another machine.",
-        )  # fmt: skip
+        )
     if gateway.skew_s > SKEW_S:
         yield Trouble(
-            "warn", f"A gateway machine's clock is {gateway.skew_s:.1f} s off Postgres' clock.",
+            "warn",
+            f"A gateway machine's clock is {gateway.skew_s:.1f} s off Postgres' clock.",
             "Nobody yet: keys and quotas are judged by Postgres' clock. Its log lines carry wrong times.",
             "Look at the machine's time synchronisation.",
-        )  # fmt: skip
+        )
 
 
 def _journal(facts):
     journal = facts["backlog"]
     if journal.oldest_s and journal.oldest_s > SPOOL_LATE_S:
         yield Trouble(
-            "warn", "Usage piles up in the journal: its oldest call is more than a minute old.",
+            "warn",
+            "Usage piles up in the journal: its oldest call is more than a minute old.",
             "No call is lost; figures and statements lag behind.",
             "Is the gateway's shipping process alive? Read gateway.log.",
             timezone.now() - timedelta(seconds=journal.oldest_s),
-        )  # fmt: skip
+        )
     if journal.shelf and journal.shelf.keeps_s is not None:
         yield Trouble(
-            "warn", f"Recorded calls are kept for {journal.shelf.keeps_s / 3600:.1f} hours for a restore, not {settings.SPOOL_KEEP_HOURS}.",
+            "warn",
+            f"Recorded calls are kept for {journal.shelf.keeps_s / 3600:.1f} hours for a restore, not {settings.SPOOL_KEEP_HOURS}.",
             "Nobody yet: after a restore of an older backup, calls before that time are missing from figures and statements.",
             f"There are more calls than the journal's shelf has room for: set SPOOL_KEEP_MIB to {journal.shelf.mib_needed} or more.",
-        )  # fmt: skip
+        )
 
 
 def _background(facts):
     tasks, due_since = facts["queue"], facts["probes_due_since"]
     if not facts["engine_answers"]:
         yield Trouble(
-            "warn", "The engine's control interface does not answer.",
+            "warn",
+            "The engine's control interface does not answer.",
             "Models may be serving all the same; nothing can be started, sized or restarted.",
             "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
-        )  # fmt: skip
+        )
     if facts["engine_is_saturated"]:
         yield Trouble(
-            "warn", "The engine's machine has more to do than it has processors.",
+            "warn",
+            "The engine's machine has more to do than it has processors.",
             "Answers and starts take longer. No model is given up for it, and deadlines wait (docs/hosting.md).",
             "Move other programs elsewhere, or give the engine more processors.",
-        )  # fmt: skip
+        )
     if due_since and timezone.now() - due_since > PROBE_LATE:
         yield Trouble(
-            "warn", "No model is being probed: background work stands still.",
+            "warn",
+            "No model is being probed: background work stands still.",
             "Failures are not noticed, nothing is restarted, no notice goes out.",
-            "Read worker.log and beat.log.", due_since,
-        )  # fmt: skip
+            "Read worker.log and beat.log.",
+            due_since,
+        )
     if tasks and tasks.waiting > QUEUE_LONG:
         yield Trouble(
-            "warn", f"Background tasks pile up: {tasks.waiting} wait.", "Checks, notices and restarts are late.",
+            "warn",
+            f"Background tasks pile up: {tasks.waiting} wait.",
+            "Checks, notices and restarts are late.",
             "Are the workers alive? Read worker.log; start more of them.",
-        )  # fmt: skip
+        )
     if facts["not_archived_since"]:
         yield Trouble(
-            "warn", "Postgres cannot bring its log to the backup.",
+            "warn",
+            "Postgres cannot bring its log to the backup.",
             "Nobody yet: a restore would lose what changed since then, and the log that waits fills Postgres' disk.",
-            "Is the backup's disk full or away? Read postgres.log.", facts["not_archived_since"],
-        )  # fmt: skip
+            "Is the backup's disk full or away? Read postgres.log.",
+            facts["not_archived_since"],
+        )
     if facts["audit_waiting"] > QUEUE_LONG:
         yield Trouble(
-            "warn", f"{facts['audit_waiting']} events of the record are not chained yet.", "Nobody; the record's proof lags behind.",
+            "warn",
+            f"{facts['audit_waiting']} events of the record are not chained yet.",
+            "Nobody; the record's proof lags behind.",
             "Read worker.log: the task is called audit.sequence.",
-        )  # fmt: skip
+        )
 
 
 def _disks(facts):
@@ -143,9 +183,19 @@ def _disks(facts):
             continue
         what = f"The disk of the {name} has {room.free / GIB:.1f} GiB left; {room.reserve / GIB:.1f} are kept free."
         if room.stops_calls:
-            yield Trouble("bad", what, f"{EVERYBODY} Calls are refused until there is room.", "Free space now.")
+            yield Trouble(
+                "bad",
+                what,
+                f"{EVERYBODY} Calls are refused until there is room.",
+                "Free space now.",
+            )
         elif room.stops_uploads:
-            yield Trouble("warn", what, "Sandbox calls and uploads are refused; production calls follow.", "Free space.")
+            yield Trouble(
+                "warn",
+                what,
+                "Sandbox calls and uploads are refused; production calls follow.",
+                "Free space.",
+            )
         else:
             yield Trouble("warn", what, "Sandbox calls are refused; uploads follow.", "Free space.")
 
@@ -159,7 +209,13 @@ def _together(down, facts):
     else:
         remedy = "The engine does not answer either: read engine.log. The supervisor restarts it, and all is deployed again by itself."
     since = min((row.since for row in down if row.since), default=None)
-    return Trouble("bad", f"{len(down)} hosted versions do not answer: {named}{rest}.", "The consumers of all of them.", remedy, since)
+    return Trouble(
+        "bad",
+        f"{len(down)} hosted versions do not answer: {named}{rest}.",
+        "The consumers of all of them.",
+        remedy,
+        since,
+    )
 
 
 def _versions(facts):
@@ -176,12 +232,30 @@ def _of_state(row):
         said = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
         return _of(row, "bad", f"{row.version} does not answer.", _remedy(row), why=said)
     if row.state == S.FAILED:
-        return _of(row, "bad", f"{row.version} does not run.", "Mend it and start it again.", why=row.reason)
+        return _of(
+            row,
+            "bad",
+            f"{row.version} does not run.",
+            "Mend it and start it again.",
+            why=row.reason,
+        )
     if row.state in BROKEN:
-        return _of(row, "bad", f"{row.version} is {row.get_state_display().lower()}.", _remedy(row), why=row.reason)
+        return _of(
+            row,
+            "bad",
+            f"{row.version} is {row.get_state_display().lower()}.",
+            _remedy(row),
+            why=row.reason,
+        )
     if row.state == S.DEGRADED:
         what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas."
-        return _of(row, "warn", what, "It heals by itself; if it does not within a minute, read its logs.", why=row.reason)
+        return _of(
+            row,
+            "warn",
+            what,
+            "It heals by itself; if it does not within a minute, read its logs.",
+            why=row.reason,
+        )
     return None
 
 
@@ -189,9 +263,19 @@ def _of_calls(row, is_shut):
     """The Trouble of a version that seems well and yet loses processes or fails or refuses calls, or None."""
     if row.crashed >= CRASHES:
         what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
-        return _of(row, "warn", what, "Read what they wrote last. Does it need more memory than it declares?")
+        return _of(
+            row,
+            "warn",
+            what,
+            "Read what they wrote last. Does it need more memory than it declares?",
+        )
     if is_shut:
-        return _of(row, "bad", f"{row.version} fails call after call: the gateway pauses before it asks again.", _remedy(row))
+        return _of(
+            row,
+            "bad",
+            f"{row.version} fails call after call: the gateway pauses before it asks again.",
+            _remedy(row),
+        )
     if row.failed_calls >= FAILED_CALLS and row.failed_calls * 100 >= row.calls * FAILED_PERCENT:
         what = f"{row.version} failed {row.failed_calls} of {row.calls} calls in the last minute, though it answers the probes."
         return _of(row, "bad", what, _remedy(row))

@@ -28,7 +28,9 @@ def deployment(request, slug):
     context = model_frame(request, entry, "hosting:deployment")
     context["deployments"] = fleet.deployments_of(context["versions"])
     context |= _replicas_over_time(request, context["deployments"])
-    may_operate = any(can_operate(request.user, one) for one in context["deployments"][:1])  # all are of one team
+    may_operate = any(
+        can_operate(request.user, one) for one in context["deployments"][:1]
+    )  # all are of one team
     told = gateways.report() if may_operate else gateways.Report()
     _add_gateways_view(context["deployments"], told)
     for one in context["deployments"]:
@@ -41,7 +43,11 @@ def operations(request):
     """For operators: what runs, what does not and why, how full it is, what waits."""
     if not can_see_operations(request.user):
         raise Http404
-    return render(request, "hosting/_operations.html" if request.htmx else "hosting/operations.html", watch.overview())
+    return render(
+        request,
+        "hosting/_operations.html" if request.htmx else "hosting/operations.html",
+        watch.overview(),
+    )
 
 
 @login_not_required
@@ -60,14 +66,21 @@ def steer(request, slug, number):
     for name, (form, verb, said) in forms.items():
         if request.POST.get("verb") != name:
             continue
-        done, _ = submitted(request, form, lambda verb=verb, **data: verb(request.user, found, **data))
+        done, _ = submitted(
+            request, form, lambda verb=verb, **data: verb(request.user, found, **data)
+        )
         if done:
             messages.success(request, said)
-            return redirect(f"{_steer_url(found)}#main")  # where it is said; else the browser stays at the form
+            return redirect(
+                f"{_steer_url(found)}#main"
+            )  # where it is said; else the browser stays at the form
     shown = fleet.deployments_of([found.version_id])
     _add_gateways_view(shown, gateways.report())
     lines = fleet.last_lines(found)
-    entry, since = found.version.model, (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0)
+    entry, since = (
+        found.version.model,
+        (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0),
+    )
     context = {
         "deployment": shown[0],
         "affected": fleet.affected([entry]).get(entry.pk, fleet.NOBODY),
@@ -83,7 +96,9 @@ def steer(request, slug, number):
         "log_lines": lines,
         "log_text": "\n".join(lines or ()),
     }
-    return render(request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200)
+    return render(
+        request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200
+    )
 
 
 def _add_gateways_view(deployments, told):
@@ -100,7 +115,9 @@ def _replicas_over_time(request, deployments):
     drawn = scale.charts(ours, span)
     for one in deployments:
         one.over_time = drawn.get(one.pk)
-    return {"span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS] if ours else []}
+    return {
+        "span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS] if ours else []
+    }
 
 
 def _span_tab(request, span, is_current):
@@ -111,13 +128,19 @@ def _span_tab(request, span, is_current):
 
 def _is_direct_from_here(request):
     """From loopback, and not passed on by a proxy on this machine for somebody elsewhere."""
-    passed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
+    passed_on = any(
+        name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+    )
     return request.META["REMOTE_ADDR"] in LOOPBACK and not passed_on
 
 
 def _operated(request, slug, number):
-    version = get_object_or_404(ModelVersion.objects.visible_to(request.user), model__slug=slug, number=number)
-    found = get_object_or_404(Deployment.objects.select_related("version__model__owner_team"), version=version)
+    version = get_object_or_404(
+        ModelVersion.objects.visible_to(request.user), model__slug=slug, number=number
+    )
+    found = get_object_or_404(
+        Deployment.objects.select_related("version__model__owner_team"), version=version
+    )
     if not can_operate(request.user, found):
         raise Http404
     return found
@@ -136,9 +159,21 @@ def _forms(request, found):
     }
     return {
         "start": (StartForm(bound("start")), actions.start, "It starts."),
-        "stop": (ReasonForm(bound("stop"), prefix_id="stop"), actions.stop, "It stops. Its consumers were told."),
-        "size": (SizeForm(bound("size"), initial=size), actions.scale, "The new size is being set."),
-        "roll_back": (ReasonForm(bound("roll_back"), prefix_id="back"), actions.roll_back, "Rolled back. Its consumers were told."),
+        "stop": (
+            ReasonForm(bound("stop"), prefix_id="stop"),
+            actions.stop,
+            "It stops. Its consumers were told.",
+        ),
+        "size": (
+            SizeForm(bound("size"), initial=size),
+            actions.scale,
+            "The new size is being set.",
+        ),
+        "roll_back": (
+            ReasonForm(bound("roll_back"), prefix_id="back"),
+            actions.roll_back,
+            "Rolled back. Its consumers were told.",
+        ),
     }
 
 

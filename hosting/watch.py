@@ -76,7 +76,9 @@ def last_probe():
 
 def probes_due_since():
     """Since when a version waits for its probe; None when none does."""
-    return Upstream.objects.filter(probe_due_at__lt=timezone.now()).aggregate(first=Min("probe_due_at"))["first"]
+    return Upstream.objects.filter(probe_due_at__lt=timezone.now()).aggregate(
+        first=Min("probe_due_at")
+    )["first"]
 
 
 def disks():
@@ -106,7 +108,10 @@ def load_by_version():
     that were shipped."""
     with connection.cursor() as cursor:
         cursor.execute(BUSY, [timezone.now() - MINUTE])
-        return {version: (calls, float(busy), failed) for version, calls, busy, failed in cursor.fetchall()}
+        return {
+            version: (calls, float(busy), failed)
+            for version, calls, busy, failed in cursor.fetchall()
+        }
 
 
 def audit_waiting():

@@ -5,7 +5,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
-from consumption.api import Applications, Changes, Keys, Plans, Refusals, Statements, Subscriptions, Usage
+from consumption.api import (
+    Applications,
+    Changes,
+    Keys,
+    Plans,
+    Refusals,
+    Statements,
+    Subscriptions,
+    Usage,
+)
 from governance.api import Amendments, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
@@ -42,6 +51,10 @@ app_name = "api"
 urlpatterns = [
     path("v1/", include([path("me/", Me.as_view({"get": "retrieve"}), name="me"), *router.urls])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"),
+        name="docs",
+    ),
     re_path(r"", page_not_found, name="nowhere"),
 ]

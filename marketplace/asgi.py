@@ -27,7 +27,9 @@ def _started() -> None:
     try:
         uploads.forget_those_of_this_server()
     except (DatabaseError, InterfaceError):
-        log.warning("Postgres is away: unfinished uploads of an earlier start count until they expire.")
+        log.warning(
+            "Postgres is away: unfinished uploads of an earlier start count until they expire."
+        )
 
 
 application = Portal(PortalHandler(), limits.from_environment(), _started)
@@ -38,9 +40,16 @@ def main() -> None:
     path = socket_path(settings.RUN_DIR)
     own_folder(path.parent)
     uvicorn.run(
-        application, uds=str(path), lifespan="on", log_config=None, access_log=False, server_header=False, backlog=2048,
-        timeout_keep_alive=KEPT_S, timeout_graceful_shutdown=STOPPING_S,
-    )  # fmt: skip
+        application,
+        uds=str(path),
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=KEPT_S,
+        timeout_graceful_shutdown=STOPPING_S,
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def secret(name, file_name, default=None):
     if not path.exists() and default is not None:
         return default
     if not path.exists():
-        raise ImproperlyConfigured(f"{name} is missing: set {name} or {name}_FILE, or start with manage.py demo.")
+        raise ImproperlyConfigured(
+            f"{name} is missing: set {name} or {name}_FILE, or start with manage.py demo."
+        )
     return path.read_text().strip()
 
 
@@ -35,16 +37,25 @@ SECRET_KEY = secret("SECRET_KEY", "secret_key")
 # Peppers by version: KEY_PEPPER is the first, KEY_PEPPER_2 the second. To replace one, say KEY_PEPPER_VERSIONS=1,2 to every
 # process, then KEY_PEPPER_CURRENT=2: each key moves with its next use. Leave 1 out when no ApiKey has pepper_version 1.
 KEY_PEPPERS = {
-    version: secret(f"KEY_PEPPER_{version}", f"key_pepper_{version}") if version > 1 else secret("KEY_PEPPER", "key_pepper")
+    version: secret(f"KEY_PEPPER_{version}", f"key_pepper_{version}")
+    if version > 1
+    else secret("KEY_PEPPER", "key_pepper")
     for version in map(int, os.environ.get("KEY_PEPPER_VERSIONS", "1").split(","))
 }
 KEY_PEPPER_CURRENT = int(os.environ.get("KEY_PEPPER_CURRENT", min(KEY_PEPPERS)))
 if KEY_PEPPER_CURRENT not in KEY_PEPPERS:
-    raise ImproperlyConfigured(f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, and there is no pepper of that version.")
+    raise ImproperlyConfigured(
+        f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, and there is no pepper of that version."
+    )
 # Scanners that may report leaked keys: "name:whsec_…,name:whsec_…", several for one name while it rotates.
-LEAK_REPORT_SECRETS = webhooks.secrets(secret("LEAK_REPORT_SECRETS", "leak_report_secrets", default=""))
+LEAK_REPORT_SECRETS = webhooks.secrets(
+    secret("LEAK_REPORT_SECRETS", "leak_report_secrets", default="")
+)
 # Rows of the record carry a digest under this key (marketplace/audit); AUDIT_KEY_OLD lists earlier ones, to be believed but not used.
-AUDIT_KEYS = [secret("AUDIT_KEY", "audit_key"), *filter(None, os.environ.get("AUDIT_KEY_OLD", "").split(","))]
+AUDIT_KEYS = [
+    secret("AUDIT_KEY", "audit_key"),
+    *filter(None, os.environ.get("AUDIT_KEY_OLD", "").split(",")),
+]
 SIGNING_KEY_FILE = os.environ.get("SIGNING_KEY_FILE", str(RUN_DIR / "secrets" / "signing_key"))
 AUDIT_WITNESS_FILE = os.environ.get("AUDIT_WITNESS_FILE", str(RUN_DIR / "audit-witness.jsonl"))
 
@@ -53,7 +64,9 @@ PORTAL_URL = os.environ.get("PORTAL_URL", "http://127.0.0.1:8000")
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8001")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 # Networks of the balancers before the portal; only they are believed about who asks, and whether over https.
-PORTAL_TRUSTED_PROXIES = [text.strip() for text in os.environ.get("PORTAL_TRUSTED_PROXIES", "").split(",") if text.strip()]
+PORTAL_TRUSTED_PROXIES = [
+    text.strip() for text in os.environ.get("PORTAL_TRUSTED_PROXIES", "").split(",") if text.strip()
+]
 USE_X_FORWARDED_HOST = False
 
 INSTALLED_APPS = [
@@ -159,7 +172,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "shared": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},  # by all processes: allauth's limits
+    "shared": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    },  # by all processes: allauth's limits
 }
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))
@@ -172,12 +188,22 @@ STATIC_URL = "/static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT", str(RUN_DIR / "static"))
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": RUN_DIR / "media"}},
-    "artifacts": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": ARTIFACT_ROOT}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": RUN_DIR / "media"},
+    },
+    "artifacts": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": ARTIFACT_ROOT},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # one machine serves from the checkout; STATIC_ROOT is for real deployments
-FILE_UPLOAD_HANDLERS = ["marketplace.lib.bodies.NoFiles"]  # publishing.bodies lets those keep files that take some
+WHITENOISE_USE_FINDERS = (
+    True  # one machine serves from the checkout; STATIC_ROOT is for real deployments
+)
+FILE_UPLOAD_HANDLERS = [
+    "marketplace.lib.bodies.NoFiles"
+]  # publishing.bodies lets those keep files that take some
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a package may have, what a person and a team may keep and have on their way: docs/portal-limits.md.
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", 2 * 1024**3))
@@ -189,7 +215,9 @@ UPLOADS_PER_TEAM = int(os.environ.get("UPLOADS_PER_TEAM", "6"))
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username"}
@@ -202,12 +230,18 @@ EMAIL_URL = secret("EMAIL_URL", "email_url", default="")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_URL else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = RUN_DIR / "mail"
 EMAIL_HOST, EMAIL_PORT = urlparse(EMAIL_URL).hostname or "", urlparse(EMAIL_URL).port or 587
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(urlparse(EMAIL_URL).username or ""), unquote(urlparse(EMAIL_URL).password or "")
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    unquote(urlparse(EMAIL_URL).username or ""),
+    unquote(urlparse(EMAIL_URL).password or ""),
+)
 EMAIL_USE_SSL = EMAIL_URL.startswith("smtps:")
 EMAIL_USE_TLS = EMAIL_URL.startswith("smtp:")
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "marketplace@localhost")
-ACCOUNT_RATE_LIMITS = {"login_failed": None, "login": None}  # marketplace.accounts.sign_in has both, for all processes and doors
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": None,
+    "login": None,
+}  # marketplace.accounts.sign_in has both, for all processes and doors
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -215,7 +249,11 @@ CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https:")
 if SESSION_COOKIE_SECURE:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
-    SECURE_HSTS_SECONDS, SECURE_HSTS_INCLUDE_SUBDOMAINS, SECURE_HSTS_PRELOAD = 31_536_000, True, True
+    SECURE_HSTS_SECONDS, SECURE_HSTS_INCLUDE_SUBDOMAINS, SECURE_HSTS_PRELOAD = (
+        31_536_000,
+        True,
+        True,
+    )
     SECURE_SSL_REDIRECT = env_flag("SECURE_SSL_REDIRECT", True)
 CSRF_FAILURE_VIEW = "marketplace.views.csrf_failed"
 
@@ -243,7 +281,10 @@ SPECTACULAR_SETTINGS = {
     "ENFORCE_NON_BLANK_FIELDS": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "marketplace.accounts.contract.add_links"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "marketplace.accounts.contract.add_links",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "ModelState": "catalog.models.ModelState",
         "VersionState": "catalog.models.VersionState",
@@ -270,7 +311,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 300
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Sweeps: each finds the rows whose nudge was lost.
@@ -279,23 +324,52 @@ CELERY_BEAT_SCHEDULE = {
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
-    "hosting-reconcile": {"task": "hosting.reconcile", "schedule": 3, "args": [True], "options": {"expires": 3}},
+    "hosting-reconcile": {
+        "task": "hosting.reconcile",
+        "schedule": 3,
+        "args": [True],
+        "options": {"expires": 3},
+    },
     "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},
     "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
-    "hosting-forget": {"task": "hosting.forget_old_samples", "schedule": 86400, "options": {"expires": 3600}},
-    "hosting-forget-changes": {"task": "hosting.forget_changes", "schedule": 600, "options": {"expires": 600}},
-    "publishing-trials": {"task": "publishing.sweep_trials", "schedule": 60, "options": {"expires": 60}},
+    "hosting-forget": {
+        "task": "hosting.forget_old_samples",
+        "schedule": 86400,
+        "options": {"expires": 3600},
+    },
+    "hosting-forget-changes": {
+        "task": "hosting.forget_changes",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
+    "publishing-trials": {
+        "task": "publishing.sweep_trials",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
-    "consumption-changes": {"task": "consumption.begin_changes", "schedule": 5, "options": {"expires": 5}},
-    "consumption-projections": {"task": "consumption.project", "schedule": 30, "options": {"expires": 30}},
+    "consumption-changes": {
+        "task": "consumption.begin_changes",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
+    "consumption-projections": {
+        "task": "consumption.project",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")
 
 SERVING_DRIVER = os.environ.get("SERVING_DRIVER", "hosting.drivers.ray.RayDriver")
-ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:8100")  # the engine's ingress: where the gateway sends calls
+ENGINE_URL = os.environ.get(
+    "ENGINE_URL", "http://127.0.0.1:8100"
+)  # the engine's ingress: where the gateway sends calls
 ENGINE_API_URL = os.environ.get("ENGINE_API_URL", "http://127.0.0.1:8265")  # its control interface
-ENGINE_METRICS_URLS = os.environ.get("ENGINE_METRICS_URLS", "").split()  # of its nodes' agents; the portal's /metrics joins what replicas count
+ENGINE_METRICS_URLS = os.environ.get(
+    "ENGINE_METRICS_URLS", ""
+).split()  # of its nodes' agents; the portal's /metrics joins what replicas count
 # What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
 SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
@@ -307,7 +381,9 @@ TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/tombstones.p
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 # Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.
-GATEWAY_TRUSTED_PROXIES = [text for text in os.environ.get("GATEWAY_TRUSTED_PROXIES", "").split(",") if text.strip()]
+GATEWAY_TRUSTED_PROXIES = [
+    text for text in os.environ.get("GATEWAY_TRUSTED_PROXIES", "").split(",") if text.strip()
+]
 # Days between the confirmation of a change that takes something from consumers and its beginning (docs/money.md).
 CHANGE_NOTICE_DAYS = int(os.environ.get("CHANGE_NOTICE_DAYS", "30"))
 # How many versions start at once: the engine's processors. See docs/hosting.md, also for what follows.
@@ -318,16 +394,28 @@ SLEEP_AFTER_S = int(os.environ.get("SLEEP_AFTER_S", "900"))
 SLEEP_UNUSED_AFTER_S = int(os.environ.get("SLEEP_UNUSED_AFTER_S", "120"))
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
 # External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
-OUTBOUND_ALLOWED = os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
+OUTBOUND_ALLOWED = (
+    os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
+)
 OUTBOUND_ALLOWS_LOOPBACK = env_flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
-LOGGING = logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO"))
+LOGGING = logs.configuration(
+    os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")
+)
 
 # Nothing starts with a secret that is none; a demo may.
 _GIVEN = {
-    "SECRET_KEY": SECRET_KEY, **{f"KEY_PEPPER (version {version})": pepper for version, pepper in KEY_PEPPERS.items()},
+    "SECRET_KEY": SECRET_KEY,
+    **{f"KEY_PEPPER (version {version})": pepper for version, pepper in KEY_PEPPERS.items()},
     **{f"AUDIT_KEY (number {number})": key for number, key in enumerate(AUDIT_KEYS, 1)},
-    **{f"the text of {path}": Path(path).read_text().strip() for path in (SIGNING_KEY_FILE, RAY_AUTH_TOKEN_PATH) if Path(path).exists()},
-}  # fmt: skip
-_STORES = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "REDIS_URL")}
+    **{
+        f"the text of {path}": Path(path).read_text().strip()
+        for path in (SIGNING_KEY_FILE, RAY_AUTH_TOKEN_PATH)
+        if Path(path).exists()
+    },
+}
+_STORES = {
+    name: os.environ.get(name, "")
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "REDIS_URL")
+}
 if not DEMO_MODE and (_WEAK := secrets.weaknesses(_GIVEN, _STORES)):
     raise ImproperlyConfigured(f"{' '.join(_WEAK)} {secrets.REMEDY}")

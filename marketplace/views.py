@@ -56,7 +56,9 @@ def home(request):
         "counts": {"models": counted.total, "teams": counted.teams},
         "for_you": _for_you(request.user, models, held),
         "popular": models.for_list().order_by("-consumer_teams", "-calls_30d", "id")[:SHOWN],
-        "recent": models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")[:SHOWN],
+        "recent": models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")[
+            :SHOWN
+        ],
         "continuing": held.open().for_list()[:SHOWN],
         "notices": Notice.objects.filter(recipient=request.user, read_at=None)[:SHOWN],
         "story": insights.story(request.user),
@@ -94,12 +96,19 @@ def readyz(request):
     found = {"postgres": _postgres_answers(), "redis": _redis_answers()}
     status = 200 if found["postgres"] else 503
     headers = {} if found["postgres"] else {"Retry-After": str(answers.RETRY_AFTER_S)}
-    return JsonResponse({name: "up" if is_up else "away" for name, is_up in found.items()}, status=status, headers=headers)
+    return JsonResponse(
+        {name: "up" if is_up else "away" for name, is_up in found.items()},
+        status=status,
+        headers=headers,
+    )
 
 
 def _postgres_answers():
     try:
-        with postgres.patient(each=postgres.POOL_S, in_all=postgres.POOL_S), connection.cursor() as cursor:
+        with (
+            postgres.patient(each=postgres.POOL_S, in_all=postgres.POOL_S),
+            connection.cursor() as cursor,
+        ):
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
         return False
@@ -131,7 +140,10 @@ def unreadable(request, exception=None):
     """400 for what the framework could not read; 413 when it was too long."""
     if request.path.startswith(PROGRAMS):
         return answers.broken(exception)
-    return HttpResponse(render_to_string("400.html"), status=413 if isinstance(exception, RequestDataTooBig) else 400)
+    return HttpResponse(
+        render_to_string("400.html"),
+        status=413 if isinstance(exception, RequestDataTooBig) else 400,
+    )
 
 
 @login_not_required
@@ -142,8 +154,16 @@ def broken(request):
         return answers.broken(error)
     if not answers.is_away(error):
         return HttpResponse(render_to_string("500.html"), status=500)
-    frame_facts = {"request_id": request.request_id, "COOKIES": request.COOKIES}  # no more: its user would be looked up
-    context = {"request": frame_facts, "typed": _typed(request), "again": request.get_full_path(), "was_sent": request.method == "POST"}
+    frame_facts = {
+        "request_id": request.request_id,
+        "COOKIES": request.COOKIES,
+    }  # no more: its user would be looked up
+    context = {
+        "request": frame_facts,
+        "typed": _typed(request),
+        "again": request.get_full_path(),
+        "was_sent": request.method == "POST",
+    }
     headers = {"Retry-After": str(answers.RETRY_AFTER_S), "Cache-Control": "no-store"}
     return HttpResponse(render_to_string("503.html", context), status=503, headers=headers)
 
@@ -163,5 +183,13 @@ def _for_you(user, models, held):
     """Models of the domains that the person's teams already use, not yet theirs: [(model, why)]."""
     domains = set(held.values_list("model__domain", flat=True))
     mine = held.open().values("model")
-    fitting = models.for_list().filter(domain__in=domains).exclude(pk__in=mine).exclude(owner_team__in=user.teams())
-    return [(model, f"Your teams use other {model.domain} models.") for model in fitting.order_by("-calls_30d", "id")[:2]]
+    fitting = (
+        models.for_list()
+        .filter(domain__in=domains)
+        .exclude(pk__in=mine)
+        .exclude(owner_team__in=user.teams())
+    )
+    return [
+        (model, f"Your teams use other {model.domain} models.")
+        for model in fitting.order_by("-calls_30d", "id")[:2]
+    ]

@@ -10,7 +10,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.actions import REVIEWED_FIELDS, changed_fields, contributed, edit, list_model, point_alias
+from catalog.actions import (
+    REVIEWED_FIELDS,
+    changed_fields,
+    contributed,
+    edit,
+    list_model,
+    point_alias,
+)
 from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
 from governance import card_values, cards, policies
@@ -40,17 +47,31 @@ NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
 
 @transaction.atomic
-def start_version(by: User, model: RegisteredModel, number: str, changelog: str = "") -> ModelVersion:
+def start_version(
+    by: User, model: RegisteredModel, number: str, changelog: str = ""
+) -> ModelVersion:
     """Begin a new version as a draft, with the card of the newest version to start from. Returns the ModelVersion."""
-    require(can_edit(by, model), f"Only members of {model.owner_team} add versions.", ask=str(model.owner_team))
+    require(
+        can_edit(by, model),
+        f"Only members of {model.owner_team} add versions.",
+        ask=str(model.owner_team),
+    )
     parsed = semver.parse(number)
     if model.versions.filter(number=number).exists():
-        raise Invalid(f"{model} {number} exists already; numbers are never used twice.", field="number")
+        raise Invalid(
+            f"{model} {number} exists already; numbers are never used twice.", field="number"
+        )
     previous = model.versions.newest_first().first()
     version = ModelVersion.objects.create(
-        model=model, number=number, major=parsed.major, minor=parsed.minor, patch=parsed.patch,
-        changelog=changelog.strip(), created_by=by, sla=dict(previous.sla) if previous else {},
-    )  # fmt: skip
+        model=model,
+        number=number,
+        major=parsed.major,
+        minor=parsed.minor,
+        patch=parsed.patch,
+        changelog=changelog.strip(),
+        created_by=by,
+        sla=dict(previous.sla) if previous else {},
+    )
     ModelCard.objects.create(version=version, data=_card_to_start_from(previous))
     contributed(version, by, Contribution.Kind.CREATED)
     record(by, "version.start", version, number=number)
@@ -58,14 +79,22 @@ def start_version(by: User, model: RegisteredModel, number: str, changelog: str 
 
 
 @transaction.atomic
-def edit_entry(by: User, model: RegisteredModel, reason: str = "", weight: str = "", **fields: Any) -> Amendment | None:
+def edit_entry(
+    by: User, model: RegisteredModel, reason: str = "", weight: str = "", **fields: Any
+) -> Amendment | None:
     """Save what the entry says. Facts that reviewers relied on are proposed instead: returns that Amendment, or None."""
-    facts = {name: fields.pop(name) for name in REVIEWED_FIELDS if name in fields} if model.was_submitted() else {}
+    facts = (
+        {name: fields.pop(name) for name in REVIEWED_FIELDS if name in fields}
+        if model.was_submitted()
+        else {}
+    )
     edit(by, model, **fields)
     changed = changed_fields(model, facts)
     if not changed:
         return None
-    return propose_amendment(by, model, {name: facts[name] for name in changed}, reason, weight or Amendment.Weight.FACTS)
+    return propose_amendment(
+        by, model, {name: facts[name] for name in changed}, reason, weight or Amendment.Weight.FACTS
+    )
 
 
 def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> list[str]:
@@ -78,11 +107,21 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     room.require_room(Path(path).stat().st_size)
     uploads.require_quota(by, version, Path(path).stat().st_size)
     try:
-        with room.told(), packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found:
+        with (
+            room.told(),
+            packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found,
+        ):
             _check_found(found)
             return _keep_package(by, version, found)
     except packages.Refused as refusal:
-        record(by, "version.upload_refused", version, reason=refusal.message, code=refusal.code, file=filename[:200])
+        record(
+            by,
+            "version.upload_refused",
+            version,
+            reason=refusal.message,
+            code=refusal.code,
+            file=filename[:200],
+        )
         raise
 
 
@@ -103,26 +142,47 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
 
 
 @transaction.atomic
-def describe_interface(by: User, version: ModelVersion, signature: dict[str, Any], example: dict[str, Any]) -> ModelVersion:
+def describe_interface(
+    by: User, version: ModelVersion, signature: dict[str, Any], example: dict[str, Any]
+) -> ModelVersion:
     """Set the signature (names, units, ranges, descriptions) and an example request. Raises Invalid."""
     _hold_editable(by, version)
     signatures.validate_signature(signature, version.manifest.get("graph"))
     signatures.validate_example(signature, example)
     enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
-    return _save(by, version, signature=signature, example=example and signatures.in_protocol(example, signature))
+    return _save(
+        by,
+        version,
+        signature=signature,
+        example=example and signatures.in_protocol(example, signature),
+    )
 
 
 @transaction.atomic
-def divide_input(by: User, version: ModelVersion, tensor: str, columns: list[str] | None) -> ModelVersion:
+def divide_input(
+    by: User, version: ModelVersion, tensor: str, columns: list[str] | None
+) -> ModelVersion:
     """Say what an input tensor of several values a row is: the columns of these names, or (None) one tensor, as an embedding is.
 
     The fields of the tensor and the example are made anew. Raises Invalid when the graph takes another number of columns.
     """
     _hold_editable(by, version)
-    signature = signatures.divided(version.signature, version.manifest.get("graph", {}), tensor, columns)
-    questions = [question for question in version.manifest.get("questions", []) if question["tensor"] != tensor]
+    signature = signatures.divided(
+        version.signature, version.manifest.get("graph", {}), tensor, columns
+    )
+    questions = [
+        question
+        for question in version.manifest.get("questions", [])
+        if question["tensor"] != tensor
+    ]
     manifest = {**version.manifest, "questions": questions}
-    return _save(by, version, signature=signature, example=signatures.example_from_signature(signature), manifest=manifest)
+    return _save(
+        by,
+        version,
+        signature=signature,
+        example=signatures.example_from_signature(signature),
+        manifest=manifest,
+    )
 
 
 @transaction.atomic
@@ -142,7 +202,11 @@ def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelC
     for name, value in values.items():
         _require_card_value(name, value)
     card = version.card
-    card.data = {key: value for key, value in {**card.data, **values}.items() if not card_values.is_empty(value)}
+    card.data = {
+        key: value
+        for key, value in {**card.data, **values}.items()
+        if not card_values.is_empty(value)
+    }
     _save_card(card)
     contributed(version, by, Contribution.Kind.EDITED)
     record(by, "card.edit", version, fields=sorted(values))
@@ -202,21 +266,34 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     _require_editable(by, version)
     missing = what_is_missing(version)
     if missing:
-        raise RuleError(f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"])
+        raise RuleError(
+            f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"]
+        )
     if trials.latest(version) is None:
-        raise RuleError(f"{version} was changed while its example was tried.", remedy="Submit it again.")
+        raise RuleError(
+            f"{version} was changed while its example was tried.", remedy="Submit it again."
+        )
     fill_card_from_facts(version)
     manifest = build_manifest(version)
     if version.state == STATE.CHANGES_REQUESTED and _nothing_changed(version, manifest):
-        raise RuleError("Nothing changed since changes were requested.", remedy="Act on the reviewers' reasons first.")
+        raise RuleError(
+            "Nothing changed since changes were requested.",
+            remedy="Act on the reviewers' reasons first.",
+        )
     transition(
-        version, STATE.SUBMITTED, manifest=manifest, manifest_sha256=digest(manifest),
-        submitted_by=by, submitted_at=timezone.now(),
-    )  # fmt: skip
+        version,
+        STATE.SUBMITTED,
+        manifest=manifest,
+        manifest_sha256=digest(manifest),
+        submitted_by=by,
+        submitted_at=timezone.now(),
+    )
     contributed(version, by, Contribution.Kind.SUBMITTED)
     evidence.record_package_gates(version)
     trials.record_for_submission(version)
-    record(by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256)
+    record(
+        by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256
+    )
     enqueue("governance.check", version.pk)
     return version
 
@@ -224,7 +301,13 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
 def try_what_waits() -> int:
     """The sweep: submitted versions without a trial of theirs (from before there was one, or of a lost nudge). Returns how many."""
     waiting = ModelVersion.objects.filter(state__in=[STATE.SUBMITTED, STATE.CHECKING])
-    untried = [version for version in waiting if not version.gate_results.filter(gate=trials.GATE, manifest_sha256=version.manifest_sha256).exists()]
+    untried = [
+        version
+        for version in waiting
+        if not version.gate_results.filter(
+            gate=trials.GATE, manifest_sha256=version.manifest_sha256
+        ).exists()
+    ]
     for version in untried:
         trials.record_for_submission(version)
         enqueue("governance.check", version.pk)
@@ -240,7 +323,9 @@ def withdraw(by: User, version: ModelVersion, reason: str = "") -> ModelVersion:
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
     if version.state == STATE.APPROVED and is_hosted(version):
-        raise RuleError(f"{version} runs and is being published.", remedy="Deprecate it once it is published.")
+        raise RuleError(
+            f"{version} runs and is being published.", remedy="Deprecate it once it is published."
+        )
     transition(version, STATE.WITHDRAWN)
     void_reviews(version)
     record(by, "version.withdraw", version, reason=reason)
@@ -266,21 +351,38 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
 
 
 @transaction.atomic
-def deprecate(by: User, version: ModelVersion, *, sunset_at: datetime, reason: str, successor: ModelVersion | None = None) -> ModelVersion:
+def deprecate(
+    by: User,
+    version: ModelVersion,
+    *,
+    sunset_at: datetime,
+    reason: str,
+    successor: ModelVersion | None = None,
+) -> ModelVersion:
     """Announce the end of a version: it answers until `sunset_at`, with warning headers.
 
     `successor` is a version of the same model that answers calls. Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_deprecate(by, version), f"{version.model.owner_team} or the marketplace manager deprecates it.")
+    require(
+        can_deprecate(by, version),
+        f"{version.model.owner_team} or the marketplace manager deprecates it.",
+    )
     if successor is not None:
         _check_successor(version, successor)
     days = NOTICE_DAYS[version.risk_tier or "low"]
     if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
         raise Invalid(
             f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
-            field="sunset_at", remedy=f"Choose {first_end(version):%-d %B %Y} or later.",
-        )  # fmt: skip
-    transition(version, STATE.DEPRECATED, deprecated_at=timezone.now(), sunset_at=sunset_at, successor=successor)
+            field="sunset_at",
+            remedy=f"Choose {first_end(version):%-d %B %Y} or later.",
+        )
+    transition(
+        version,
+        STATE.DEPRECATED,
+        deprecated_at=timezone.now(),
+        sunset_at=sunset_at,
+        successor=successor,
+    )
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
     nudge("version", version=version.pk)
     _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
@@ -292,10 +394,14 @@ def _check_successor(version: ModelVersion, successor: ModelVersion) -> None:
     if successor.model_id != version.model_id:
         raise Invalid(
             f"{successor} is a version of another model; the successor is a version of {version.model}.",
-            field="successor", remedy="Leave it empty and name the other model in the reason.",
-        )  # fmt: skip
+            field="successor",
+            remedy="Leave it empty and name the other model in the reason.",
+        )
     if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
-        raise Invalid(f"{successor} cannot take over: a successor is published and answers calls.", field="successor")
+        raise Invalid(
+            f"{successor} cannot take over: a successor is published and answers calls.",
+            field="successor",
+        )
 
 
 def first_end(version: ModelVersion) -> date:
@@ -329,7 +435,12 @@ def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
         ("run", _run_problem(version)),
         ("card", _card_problem(version)),
         ("risk", _risk_problem(version)),
-        ("plans", "" if version.model.plans.filter(is_offered=True).exists() else "Offer at least one plan."),
+        (
+            "plans",
+            ""
+            if version.model.plans.filter(is_offered=True).exists()
+            else "Offer at least one plan.",
+        ),
         ("changelog", _changelog_problem(version)),
     ]
     return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
@@ -366,19 +477,36 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
     version.artifacts.all().delete()
     for file in found.files:
         store(file)
-        Artifact.objects.create(version=version, name=file.name, size=file.size, sha256=file.sha256, uploaded_by=by)
+        Artifact.objects.create(
+            version=version, name=file.name, size=file.size, sha256=file.sha256, uploaded_by=by
+        )
     signature, kept = signatures.carry_over(version.signature, found.signature, found.graph)
     example = found.example or (version.example if signature == version.signature else {})
-    manifest = {"flavor": found.flavor, "entry": found.entry, "graph": found.graph, "opset": found.opset, "producer": found.producer}
-    manifest |= {key: value for key in ("changes", "original", "questions") if (value := getattr(found, key))}
+    manifest = {
+        "flavor": found.flavor,
+        "entry": found.entry,
+        "graph": found.graph,
+        "opset": found.opset,
+        "producer": found.producer,
+    }
+    manifest |= {
+        key: value for key in ("changes", "original", "questions") if (value := getattr(found, key))
+    }
     if found.changes:
-        record(by, "version.package_changed", version, changes=found.changes, original=found.original)
+        record(
+            by, "version.package_changed", version, changes=found.changes, original=found.original
+        )
     contributed(version, by, Contribution.Kind.UPLOADED)
     enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
     _save(
-        by, version, kind=found.format, external_url="", signature=signature,
-        example=example or signatures.example_from_signature(signature), manifest=manifest,
-    )  # fmt: skip
+        by,
+        version,
+        kind=found.format,
+        external_url="",
+        signature=signature,
+        example=example or signatures.example_from_signature(signature),
+        manifest=manifest,
+    )
     named = [warning for warning in found.warnings if not (kept and NO_NAMES.match(warning))]
     return [*named, *kept, *signatures.rounding(signature)]
 
@@ -401,7 +529,9 @@ def _save_card(card: ModelCard) -> ModelCard:
 
 def _hold_editable(by: User, version: ModelVersion) -> None:
     """Nobody submits it while it is written; whoever read it before it was submitted is refused."""
-    version.refresh_from_db(fields=["state"], from_queryset=ModelVersion.objects.select_for_update())
+    version.refresh_from_db(
+        fields=["state"], from_queryset=ModelVersion.objects.select_for_update()
+    )
     _require_editable(by, version)
 
 
@@ -432,7 +562,11 @@ def _card_to_start_from(previous: ModelVersion | None) -> dict[str, Any]:
 def _nothing_changed(version: ModelVersion, manifest: dict[str, Any]) -> bool:
     last = version.reviews.exclude(decision=None).order_by("-decided_at").first()
     decision = last.decision if last else None
-    return decision is not None and decision.manifest_sha256 == digest(manifest) and decision.card_sha256 == version.card.sha256
+    return (
+        decision is not None
+        and decision.manifest_sha256 == digest(manifest)
+        and decision.card_sha256 == version.card.sha256
+    )
 
 
 def _is_newest_published(version: ModelVersion) -> bool:
@@ -441,7 +575,9 @@ def _is_newest_published(version: ModelVersion) -> bool:
 
 
 def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
-    teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values(
+        "application__team"
+    )
     people = User.objects.on_teams(teams)
     tell(people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}")
 
@@ -475,21 +611,39 @@ def _run_problem(version: ModelVersion) -> str:
 def _interface_problem(version: ModelVersion) -> str:
     if problem := _signature_problem(version):
         return problem
-    return "" if version.sla else "Declare the service level: availability, p95 latency, requests per second."
+    return (
+        ""
+        if version.sla
+        else "Declare the service level: availability, p95 latency, requests per second."
+    )
 
 
 def _card_problem(version: ModelVersion) -> str:
     found = policies.card_completeness(version)
     missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
-    return f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}." if missing and not found.ok else ""
+    return (
+        f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
+        if missing and not found.ok
+        else ""
+    )
 
 
 def _risk_problem(version: ModelVersion) -> str:
     if not version.risk_tier:
         return "Answer the risk questionnaire."
-    return "This use is prohibited and cannot be submitted." if version.risk_tier == "prohibited" else ""
+    return (
+        "This use is prohibited and cannot be submitted."
+        if version.risk_tier == "prohibited"
+        else ""
+    )
 
 
 def _changelog_problem(version: ModelVersion) -> str:
-    earlier = version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
-    return "Say in the changelog what changed and why." if earlier and len(version.changelog) < 30 else ""
+    earlier = (
+        version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
+    )
+    return (
+        "Say in the changelog what changed and why."
+        if earlier and len(version.changelog) < 30
+        else ""
+    )

@@ -46,9 +46,17 @@ class Taken(serializers.Serializer):
     """What an upload became."""
 
     warnings = serializers.ListField(child=serializers.CharField())
-    changes = serializers.ListField(child=serializers.CharField(), help_text="What is different from the uploaded bytes")
-    original = serializers.ListField(child=serializers.JSONField(), help_text="The uploaded files that were replaced, with their digests")
-    questions = serializers.ListField(child=serializers.JSONField(), help_text="Inputs that are one tensor or many columns: answer with `columns`")
+    changes = serializers.ListField(
+        child=serializers.CharField(), help_text="What is different from the uploaded bytes"
+    )
+    original = serializers.ListField(
+        child=serializers.JSONField(),
+        help_text="The uploaded files that were replaced, with their digests",
+    )
+    questions = serializers.ListField(
+        child=serializers.JSONField(),
+        help_text="Inputs that are one tensor or many columns: answer with `columns`",
+    )
     artifacts = ArtifactRow(many=True)
     signature = serializers.JSONField()
 
@@ -70,7 +78,9 @@ class Columns(serializers.Serializer):
     """What an input tensor of several values a row is: columns of these names, or with null one tensor, as an embedding is."""
 
     tensor = serializers.CharField(max_length=200)
-    columns = serializers.ListField(child=LineField(max_length=100), allow_null=True, allow_empty=False, max_length=512)
+    columns = serializers.ListField(
+        child=LineField(max_length=100), allow_null=True, allow_empty=False, max_length=512
+    )
 
 
 class Promise(serializers.Serializer):
@@ -80,7 +90,9 @@ class Promise(serializers.Serializer):
     p95_ms = serializers.IntegerField(min_value=1, max_value=60_000)
     rps = serializers.IntegerField(min_value=1, max_value=100_000)
     support = LineField(max_length=80)
-    timeout_s = serializers.IntegerField(min_value=1, max_value=300, required=False, help_text="Longest answer; 30 unless given")
+    timeout_s = serializers.IntegerField(
+        min_value=1, max_value=300, required=False, help_text="Longest answer; 30 unless given"
+    )
 
 
 class Card(serializers.ModelSerializer):
@@ -95,7 +107,13 @@ class Card(serializers.ModelSerializer):
 
 
 @extend_schema_field(
-    {"type": "object", "additionalProperties": False, "properties": {name: card_values.schema(field) for name, field in cards.FIELDS_BY_ID.items()}}
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: card_values.schema(field) for name, field in cards.FIELDS_BY_ID.items()
+        },
+    }
 )
 class CardData(serializers.DictField):
     child = serializers.JSONField(allow_null=True)
@@ -117,7 +135,13 @@ class Missing(serializers.Serializer):
 class Deprecation(serializers.Serializer):
     sunset_at = serializers.DateTimeField()
     reason = ProseField(min_length=20, max_length=4000)
-    successor = Visible(slug_field="id", queryset=ModelVersion.objects.all(), required=False, allow_null=True, default=None)
+    successor = Visible(
+        slug_field="id",
+        queryset=ModelVersion.objects.all(),
+        required=False,
+        allow_null=True,
+        default=None,
+    )
 
 
 class Versions(GovernedVersions):
@@ -126,15 +150,21 @@ class Versions(GovernedVersions):
     @extend_schema(request=VersionStart, responses={201: VersionDetail})
     def create(self, request):
         """Start a new version as a draft."""
-        return self.answer(actions.start_version(request.user, **self.given(VersionStart)), status=201)
+        return self.answer(
+            actions.start_version(request.user, **self.given(VersionStart)), status=201
+        )
 
     @extend_schema(request=Changelog, responses=VersionDetail)
     def partial_update(self, request, pk):
         """Say what changed and why."""
-        return self.answer(actions.edit_changelog(request.user, self.get_object(), **self.given(Changelog)))
+        return self.answer(
+            actions.edit_changelog(request.user, self.get_object(), **self.given(Changelog))
+        )
 
     @extend_schema(responses=ArtifactRow(many=True))
-    @action(detail=True, parser_classes=[MultiPartParser], pagination_class=None, filterset_class=None)
+    @action(
+        detail=True, parser_classes=[MultiPartParser], pagination_class=None, filterset_class=None
+    )
     def artifacts(self, request, pk):
         """The files of the package."""
         return Response(ArtifactRow(_files(self.get_object()), many=True).data)
@@ -148,7 +178,12 @@ class Versions(GovernedVersions):
         warnings = actions.upload(request.user, version, file.temporary_file_path(), file.name)
         version.refresh_from_db()
         told = {key: version.manifest.get(key, []) for key in ("changes", "original", "questions")}
-        taken = {"warnings": warnings, **told, "artifacts": _files(version), "signature": version.signature}
+        taken = {
+            "warnings": warnings,
+            **told,
+            "artifacts": _files(version),
+            "signature": version.signature,
+        }
         return Response(Taken(taken).data, status=201)
 
     @extend_schema(request=Endpoint, responses=VersionDetail)
@@ -163,19 +198,25 @@ class Versions(GovernedVersions):
     @action(detail=True, methods=["put"])
     def interface(self, request, pk):
         """Describe what callers send and get."""
-        return self.answer(actions.describe_interface(request.user, self.get_object(), **self.given(Interface)))
+        return self.answer(
+            actions.describe_interface(request.user, self.get_object(), **self.given(Interface))
+        )
 
     @extend_schema(request=Columns, responses=VersionDetail)
     @action(detail=True, methods=["put"])
     def columns(self, request, pk):
         """Name the columns of an input tensor, or keep it one tensor."""
-        return self.answer(actions.divide_input(request.user, self.get_object(), **self.given(Columns)))
+        return self.answer(
+            actions.divide_input(request.user, self.get_object(), **self.given(Columns))
+        )
 
     @extend_schema(request=Promise, responses=VersionDetail)
     @action(detail=True, methods=["put"])
     def sla(self, request, pk):
         """Promise a service level."""
-        return self.answer(actions.promise_sla(request.user, self.get_object(), **self.given(Promise)))
+        return self.answer(
+            actions.promise_sla(request.user, self.get_object(), **self.given(Promise))
+        )
 
     @extend_schema(responses=Card)
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -187,7 +228,9 @@ class Versions(GovernedVersions):
     @card.mapping.patch
     def edit_card(self, request, pk):
         """Set some fields of the card."""
-        return Response(Card(actions.edit_card(request.user, self.get_object(), **self.given(CardValues))).data)
+        return Response(
+            Card(actions.edit_card(request.user, self.get_object(), **self.given(CardValues))).data
+        )
 
     @extend_schema(responses=Missing(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -220,7 +263,9 @@ class Versions(GovernedVersions):
     @action(detail=True, methods=["post"])
     def withdraw(self, request, pk):
         """Take it back before it is approved."""
-        return self.answer(actions.withdraw(request.user, self.get_object(), **self.given(OptionalReason)))
+        return self.answer(
+            actions.withdraw(request.user, self.get_object(), **self.given(OptionalReason))
+        )
 
     @extend_schema(request=Nothing, responses=VersionDetail)
     @action(detail=True, methods=["post"])
@@ -234,7 +279,9 @@ class Versions(GovernedVersions):
     @action(detail=True, methods=["post"])
     def deprecate(self, request, pk):
         """Announce the end of a version."""
-        return self.answer(actions.deprecate(request.user, self.get_object(), **self.given(Deprecation)))
+        return self.answer(
+            actions.deprecate(request.user, self.get_object(), **self.given(Deprecation))
+        )
 
 
 def _files(version):

@@ -18,7 +18,10 @@ from marketplace.lib.bodies import ADMISSION, REFUSAL, NoFiles
 from marketplace.lib.errors import BusinessAnswer, TooLarge
 from publishing import room, uploads
 
-PAGE, API = "publishing:package", "api:version-artifacts"  # names of the addresses that take packages
+PAGE, API = (
+    "publishing:package",
+    "api:version-artifacts",
+)  # names of the addresses that take packages
 FORM = "multipart/form-data"
 SMALL, LARGE = 64 * 1024, 1024 * 1024  # bytes from anybody, and from people who are signed in
 SIGN_IN = "Only people who are signed in send so much."
@@ -48,8 +51,16 @@ def before_reading(get_response):
 
 def _judge(request, admission):
     """The Upload that this is, None for anything else; an answer instead for those who may not know. Fills `admission`."""
-    size = admission.declared if admission is not None else int(request.META.get("CONTENT_LENGTH") or 0)
-    if request.content_type == FORM and request.method == "POST" and (match := _upload_address(request)):
+    size = (
+        admission.declared
+        if admission is not None
+        else int(request.META.get("CONTENT_LENGTH") or 0)
+    )
+    if (
+        request.content_type == FORM
+        and request.method == "POST"
+        and (match := _upload_address(request))
+    ):
         return _judge_upload(request, admission, match, size)
     limit, person = SMALL, None
     if size > SMALL or size < 0:
@@ -81,7 +92,9 @@ def _read(request, upload, get_response):
         return refusal(request, error)
     try:
         if request.content_type == FORM:
-            request.upload_handlers = [TemporaryFileUploadHandler(request) if upload else NoFiles(request)]
+            request.upload_handlers = [
+                TemporaryFileUploadHandler(request) if upload else NoFiles(request)
+            ]
             if upload and not _is_api(request):  # the API reads its body itself, later
                 with room.told():
                     request.POST  # noqa: B018 - reading it writes its files
@@ -92,7 +105,9 @@ def _read(request, upload, get_response):
 
 def _of(admission):
     """The upload that was admitted before its body was received."""
-    return uploads.Upload.objects.filter(pk=admission.upload).first() if admission.is_upload else None
+    return (
+        uploads.Upload.objects.filter(pk=admission.upload).first() if admission.is_upload else None
+    )
 
 
 def _limit(request):
@@ -118,20 +133,32 @@ def _upload_address(request):
 def _version(user, match):
     versions = ModelVersion.objects.visible_to(user).select_related("model__owner_team")
     if match.view_name == API:
-        return versions.filter(pk=match.kwargs["pk"]).first() if match.kwargs["pk"].isdigit() else None
+        return (
+            versions.filter(pk=match.kwargs["pk"]).first() if match.kwargs["pk"].isdigit() else None
+        )
     own = Q(model__owner_team__in=user.teams())
-    return versions.filter(own, model__slug=match.kwargs["slug"], number=match.kwargs["number"]).first()
+    return versions.filter(
+        own, model__slug=match.kwargs["slug"], number=match.kwargs["number"]
+    ).first()
 
 
 def _too_large(limit, size, person):
-    remedy = "Send less at a time; packages go to the package step of a version." if person else f"{SIGN_IN} Sign in first."
+    remedy = (
+        "Send less at a time; packages go to the package step of a version."
+        if person
+        else f"{SIGN_IN} Sign in first."
+    )
     told = f" This one has {filesizeformat(size)}." if size > 0 else ""
-    return TooLarge(f"A request has at most {filesizeformat(limit)} here.{told}", limit=limit, remedy=remedy)
+    return TooLarge(
+        f"A request has at most {filesizeformat(limit)} here.{told}", limit=limit, remedy=remedy
+    )
 
 
 def _sign_in(request):
     if _is_api(request):
-        return problems.refused(401, "not-signed-in", "Sign in first", "This API answers to people who are signed in.")
+        return problems.refused(
+            401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."
+        )
     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
 
 
@@ -145,9 +172,16 @@ def refusal(request, error):
     """A business answer of the middleware, for the reader that the address has."""
     retry = {"Retry-After": "30"} if error.status == 429 else {}
     if _is_api(request):
-        members = {"field": error.field, "limit": getattr(error, "limit", None), "remedy": error.remedy, "ask": error.ask}
+        members = {
+            "field": error.field,
+            "limit": getattr(error, "limit", None),
+            "remedy": error.remedy,
+            "ask": error.ask,
+        }
         body = problems.problem(error.status, error.slug, error.title, error.message, **members)
-        return JsonResponse(body, status=error.status, content_type=problems.MEDIA_TYPE, headers=retry)
+        return JsonResponse(
+            body, status=error.status, content_type=problems.MEDIA_TYPE, headers=retry
+        )
     answer = render(request, "refused.html", {"error": error}, status=error.status)
     for name, value in retry.items():
         answer[name] = value

@@ -50,7 +50,11 @@ class Comparison:
 
 def compare(old, new):
     """The Comparison of two signatures."""
-    findings = [*_inputs(old["inputs"], new["inputs"]), *_outputs(old["outputs"], new["outputs"]), *_positional(old, new)]
+    findings = [
+        *_inputs(old["inputs"], new["inputs"]),
+        *_outputs(old["outputs"], new["outputs"]),
+        *_positional(old, new),
+    ]
     return Comparison(tuple(sorted(findings, key=lambda finding: -BUMPS.index(finding.bump))))
 
 
@@ -102,7 +106,9 @@ def _output(name, old, new):
 def _positional(old, new):
     """A tensor that callers send whole (several columns in one input) is positional: its order is its meaning."""
     whole = {field["name"] for field in old["inputs"] if len(field["shape"]) > 1}
-    orders = [[field["name"] for field in side["inputs"] if field["name"] in whole] for side in (old, new)]
+    orders = [
+        [field["name"] for field in side["inputs"] if field["name"] in whole] for side in (old, new)
+    ]
     if sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]:
         yield Finding("major", "inputs", "tensors are in another order")
 
@@ -115,7 +121,9 @@ def _type(side, path, old, new, widened):
         yield Finding("major", path, f"the {side} {name} has another format")
     if old["datatype"] != new["datatype"]:
         bump = widened if new["datatype"] in WIDER.get(old["datatype"], ()) else "major"
-        yield Finding(bump, path, f"the {side} {name} changed from {old['datatype']} to {new['datatype']}")
+        yield Finding(
+            bump, path, f"the {side} {name} changed from {old['datatype']} to {new['datatype']}"
+        )
 
 
 def _enum(side, path, old, new, added, removed):

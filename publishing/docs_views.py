@@ -36,14 +36,18 @@ def api_tab(request, slug):
 def openapi(request, slug, number):
     """The version's own OpenAPI 3.1 document."""
     version = _open_version(request, slug, number)
-    return JsonResponse(contract.openapi(**_facts(version), deprecated=version.state == "deprecated"))
+    return JsonResponse(
+        contract.openapi(**_facts(version), deprecated=version.state == "deprecated")
+    )
 
 
 def postman(request, slug, number):
     """The version's Postman collection v2.1, to keep as a file."""
     version = _open_version(request, slug, number)
     response = JsonResponse(contract.postman(**_facts(version)))
-    response["Content-Disposition"] = f'attachment; filename="{slug}-{number}.postman_collection.json"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="{slug}-{number}.postman_collection.json"'
+    )
     return response
 
 

@@ -17,10 +17,27 @@ def record_package_gates(version):
     external = version.kind == ModelVersion.Kind.EXTERNAL
     problem = "" if external else _stored_bytes_problem(version)
     files = len(version.manifest["files"])
-    _gate(version, "integrity", problem, "No package: the endpoint is external." if external else f"{files} file(s) match their digests.")
+    _gate(
+        version,
+        "integrity",
+        problem,
+        "No package: the endpoint is external."
+        if external
+        else f"{files} file(s) match their digests.",
+    )
     _gate(version, "safety", "", _safety_summary(version, external))
-    _gate(version, "validity", "", "The endpoint is probed through the protocol." if external else _validity_summary(version))
-    _gate(version, "signature", _signature_problem(version), "Every input and output is typed, and the example fits.")
+    _gate(
+        version,
+        "validity",
+        "",
+        "The endpoint is probed through the protocol." if external else _validity_summary(version),
+    )
+    _gate(
+        version,
+        "signature",
+        _signature_problem(version),
+        "Every input and output is typed, and the example fits.",
+    )
 
 
 def card_facts(version):
@@ -33,7 +50,10 @@ def card_facts(version):
         "contacts.accountable_owner": str(model.owner),
         "contacts.support": f"{model.support_contact} {model.support_hours}".strip(),
         "technical.signature": _signature_words(version.signature),
-        "technical.artifact_sha256": ", ".join(f"{f.name}: {f.sha256} ({f.size} bytes)" for f in files) or version.external_url,
+        "technical.artifact_sha256": ", ".join(
+            f"{f.name}: {f.sha256} ({f.size} bytes)" for f in files
+        )
+        or version.external_url,
         "technical.dependencies": _dependencies(version),
         "security.scan": "Inspection passed: recognised format, reviewed operators only, one file.",
         "examples": f"An example request with {len(version.example.get('inputs', []))} inputs; see the API tab.",
@@ -83,7 +103,9 @@ def _safety_summary(version, external):
 
 
 def _validity_summary(version):
-    opset = ", ".join(f"{name or 'ai.onnx'} {number}" for name, number in version.manifest["opset"].items())
+    opset = ", ".join(
+        f"{name or 'ai.onnx'} {number}" for name, number in version.manifest["opset"].items()
+    )
     return f"The ONNX graph passed the full check (opset {opset})."
 
 

@@ -21,17 +21,35 @@ class RegisterForm(forms.ModelForm):
     """A new catalog entry. `similar_reason` is asked for when models like it exist."""
 
     slug = LineField(
-        required=False, max_length=60, label="Address",
+        required=False,
+        max_length=60,
+        label="Address",
         help_text="The end of its web address: a–z, 0–9 and hyphens. Empty: made from the name, when that has Latin letters.",
-    )  # fmt: skip
-    tags = LineField(required=False, max_length=500, help_text="Words people will search for, separated by commas.")
+    )
+    tags = LineField(
+        required=False,
+        max_length=500,
+        help_text="Words people will search for, separated by commas.",
+    )
 
     class Meta:
         model = RegisteredModel
         fields = [
-            "owner_team", "name", "summary", "description", "limitations", "domain", "capability", "model_type", "tags",
-            "owner", "support_contact", "support_hours", "visibility", "similar_reason",
-        ]  # fmt: skip
+            "owner_team",
+            "name",
+            "summary",
+            "description",
+            "limitations",
+            "domain",
+            "capability",
+            "model_type",
+            "tags",
+            "owner",
+            "support_contact",
+            "support_hours",
+            "visibility",
+            "similar_reason",
+        ]
         widgets = {
             "summary": forms.TextInput(attrs={"maxlength": 200}),
             "description": forms.Textarea(attrs={"rows": 4}),
@@ -54,7 +72,9 @@ class RegisterForm(forms.ModelForm):
         self.fields["owner"].initial = user
 
     def clean_tags(self):
-        return [tag.strip().lower()[:30] for tag in self.cleaned_data["tags"].split(",") if tag.strip()][:12]
+        return [
+            tag.strip().lower()[:30] for tag in self.cleaned_data["tags"].split(",") if tag.strip()
+        ][:12]
 
     def clean_summary(self):
         summary = self.cleaned_data["summary"].strip()
@@ -70,20 +90,31 @@ class EntryForm(RegisterForm):
     """What a registered model's entry says. Facts that reviewers relied on come with a reason and how heavy the change is."""
 
     weight = forms.ChoiceField(
-        label="How much changes", choices=Amendment.Weight.choices, initial=Amendment.Weight.FACTS, required=False, widget=forms.RadioSelect,
+        label="How much changes",
+        choices=Amendment.Weight.choices,
+        initial=Amendment.Weight.FACTS,
+        required=False,
+        widget=forms.RadioSelect,
         help_text="Spelling: no word and no number differs, one curator looks. Facts: reviewed as the model was.",
-    )  # fmt: skip
+    )
     slug = None  # an address stays
     reason = forms.CharField(
-        label="Why", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Needed when a reviewed fact changes. Reviewers and consumers read it; at least 20 characters.",
-    )  # fmt: skip
+    )
 
     class Meta(RegisterForm.Meta):
-        fields = [name for name in RegisterForm.Meta.fields if name not in ("owner_team", "visibility")]
+        fields = [
+            name for name in RegisterForm.Meta.fields if name not in ("owner_team", "visibility")
+        ]
 
     def __init__(self, *args, instance, **kwargs):
-        forms.ModelForm.__init__(self, *args, instance=instance, initial={"tags": ", ".join(instance.tags)}, **kwargs)
+        forms.ModelForm.__init__(
+            self, *args, instance=instance, initial={"tags": ", ".join(instance.tags)}, **kwargs
+        )
         self.fields["owner"].queryset = User.objects.on_teams([instance.owner_team])
         self.is_reviewed = instance.was_submitted()
         if not self.is_reviewed:
@@ -94,9 +125,14 @@ class EntryForm(RegisterForm):
 
 
 class VersionForm(forms.Form):
-    number = LineField(max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0")
+    number = LineField(
+        max_length=30, label="Version number", help_text="Major.minor.patch, e.g. 1.0.0"
+    )
     changelog = forms.CharField(
-        required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 3}), help_text="What changed, why, and what consumers notice."
+        required=False,
+        max_length=PROSE,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What changed, why, and what consumers notice.",
     )
 
 
@@ -112,16 +148,22 @@ class PackageForm(forms.Form):
 
 class ExternalForm(forms.Form):
     external_url = forms.URLField(
-        assume_scheme="https", max_length=200, label="Address of the endpoint", help_text="https; it speaks the Open Inference Protocol v2."
+        assume_scheme="https",
+        max_length=200,
+        label="Address of the endpoint",
+        help_text="https; it speaks the Open Inference Protocol v2.",
     )
 
 
 class InterfaceForm(forms.Form):
     """Signature and example as JSON."""
 
-    signature = JSONField(widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"}))
+    signature = JSONField(
+        widget=forms.Textarea(attrs={"rows": 16, "class": "mono", "spellcheck": "false"})
+    )
     example = JSONField(
-        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}), label="Example request"
+        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
+        label="Example request",
     )
 
     @classmethod
@@ -140,37 +182,62 @@ class ColumnsForm(forms.Form):
 
     tensor = forms.CharField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(
-        choices=[("tensor", "One tensor, as an embedding or a vector is"), ("columns", "Columns, each with a meaning of its own")],
-        widget=forms.RadioSelect, label="What is it?", initial="tensor",
-    )  # fmt: skip
+        choices=[
+            ("tensor", "One tensor, as an embedding or a vector is"),
+            ("columns", "Columns, each with a meaning of its own"),
+        ],
+        widget=forms.RadioSelect,
+        label="What is it?",
+        initial="tensor",
+    )
     names = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), label="Names of the columns",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        label="Names of the columns",
         help_text="In the order of training, separated by commas or lines.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *args, tensor="", width=0, **kwargs):
-        super().__init__(*args, **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": {"tensor": tensor}} | kwargs)
-        self.asked_about, self.width = tensor, width  # not `tensor`: a template finds the field of that name first
+        super().__init__(
+            *args,
+            **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": {"tensor": tensor}} | kwargs,
+        )
+        self.asked_about, self.width = (
+            tensor,
+            width,
+        )  # not `tensor`: a template finds the field of that name first
 
     def clean(self):
         given = super().clean()
-        names = [name.strip() for name in re.split(r"[,\n]", given.get("names", "")) if name.strip()]
+        names = [
+            name.strip() for name in re.split(r"[,\n]", given.get("names", "")) if name.strip()
+        ]
         if given.get("kind") == "columns" and not names:
             self.add_error("names", "Name the columns.")
-        return {"tensor": given.get("tensor", ""), "columns": names if given.get("kind") == "columns" else None}
+        return {
+            "tensor": given.get("tensor", ""),
+            "columns": names if given.get("kind") == "columns" else None,
+        }
 
 
 class SlaForm(forms.Form):
     """The service level that is promised."""
 
-    availability = forms.ChoiceField(choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")])
-    p95_ms = forms.IntegerField(min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds")
+    availability = forms.ChoiceField(
+        choices=[("99.0", "99.0 %"), ("99.5", "99.5 %"), ("99.9", "99.9 %")]
+    )
+    p95_ms = forms.IntegerField(
+        min_value=1, max_value=60_000, label="95 % answered within", help_text="milliseconds"
+    )
     rps = forms.IntegerField(min_value=1, max_value=100_000, label="Requests a second")
     support = LineField(max_length=80, label="Support hours", initial="Office hours")
     timeout_s = forms.IntegerField(
-        min_value=1, max_value=300, required=False, label="Longest answer",
+        min_value=1,
+        max_value=300,
+        required=False,
+        label="Longest answer",
         help_text="seconds; 30 unless you say otherwise. A call that takes longer is ended, and the process that hangs on it is replaced",
-    )  # fmt: skip
+    )
 
 
 class Indented(json.JSONEncoder):
@@ -186,12 +253,16 @@ class CardForm(forms.Form):
     def __init__(self, *args, data=None, **kwargs):
         posted = args[0] if args else None
         asked = [field for field in cards.FIELDS if field.source != "auto"]
-        super().__init__(posted, initial={field.id: _shown(data.get(field.id)) for field in asked}, **kwargs)
+        super().__init__(
+            posted, initial={field.id: _shown(data.get(field.id)) for field in asked}, **kwargs
+        )
         for field in asked:
             self.fields[field.id] = _card_field(field)
 
     def clean(self):
-        typed = {name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()}
+        typed = {
+            name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()
+        }
         for name, value in typed.items():
             if refusal := card_values.refusal(cards.FIELDS_BY_ID[name], value):
                 self.add_error(name, refusal)
@@ -199,39 +270,61 @@ class CardForm(forms.Form):
 
     def sections(self, missing):
         """[{"id", "title", "done", "needed", "fields": [{"field", "missing"}]}] for the page; `missing` holds field ids."""
-        return [section for section in (self._section(*one, missing) for one in cards.SECTIONS) if section["fields"]]
+        return [
+            section
+            for section in (self._section(*one, missing) for one in cards.SECTIONS)
+            if section["fields"]
+        ]
 
     def _section(self, section_id, title, _purpose, missing):
-        names = [field.id for field in cards.FIELDS if field.section == section_id and field.id in self.fields]
+        names = [
+            field.id
+            for field in cards.FIELDS
+            if field.section == section_id and field.id in self.fields
+        ]
         lacking = [name for name in names if name in missing]
         needed = [name for name in names if name in missing or self.initial.get(name)]
         entries = [{"field": self[name], "missing": name in missing} for name in names]
         return {
-            "id": section_id, "title": title, "fields": entries,
-            "needed": len(needed), "done": len(needed) - len(lacking),
-        }  # fmt: skip
+            "id": section_id,
+            "title": title,
+            "fields": entries,
+            "needed": len(needed),
+            "done": len(needed) - len(lacking),
+        }
 
 
 class ChangelogForm(forms.Form):
     changelog = forms.CharField(
-        required=False, max_length=PROSE, widget=forms.Textarea(attrs={"rows": 4}),
+        required=False,
+        max_length=PROSE,
+        widget=forms.Textarea(attrs={"rows": 4}),
         help_text="What changed, why, and what consumers notice. Needed from the second version on.",
-    )  # fmt: skip
+    )
 
 
 class DeprecateForm(forms.Form):
-    sunset_at = forms.DateTimeField(label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"}))
+    sunset_at = forms.DateTimeField(
+        label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"})
+    )
     successor = forms.ModelChoiceField(queryset=None, required=False, empty_label="No successor")
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), min_length=20, max_length=REASON, help_text="Consumers read it: why it ends, and what moving takes."
+        widget=forms.Textarea(attrs={"rows": 3}),
+        min_length=20,
+        max_length=REASON,
+        help_text="Consumers read it: why it ends, and what moving takes.",
     )
 
     def __init__(self, *args, version, **kwargs):
         super().__init__(*args, **kwargs)
-        live = version.model.versions.filter(state=ModelVersion.State.PUBLISHED).exclude(pk=version.pk)
+        live = version.model.versions.filter(state=ModelVersion.State.PUBLISHED).exclude(
+            pk=version.pk
+        )
         self.fields["successor"].queryset = live
         first = first_end(version)
-        self.fields["sunset_at"].help_text = f"{first:%-d %B %Y} or later (UTC): consumers need the time to move."
+        self.fields[
+            "sunset_at"
+        ].help_text = f"{first:%-d %B %Y} or later (UTC): consumers need the time to move."
         self.fields["sunset_at"].widget.attrs["min"] = f"{first:%Y-%m-%d}"
 
 
@@ -250,7 +343,10 @@ def _card_field(field):
 
 def _shown(value):
     if isinstance(value, list):
-        return "\n".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
+        return "\n".join(
+            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+            for item in value
+        )
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 

@@ -17,7 +17,9 @@ def build_manifest(version):
         "environment": "external" if version.kind == ModelVersion.Kind.EXTERNAL else "onnx",
         "entry": kept.get("entry", ""),
         "url": version.external_url,
-        "files": [{"name": a.name, "sha256": a.sha256, "size": a.size} for a in version.artifacts.all()],
+        "files": [
+            {"name": a.name, "sha256": a.sha256, "size": a.size} for a in version.artifacts.all()
+        ],
         "graph": kept.get("graph", {}),
         "opset": kept.get("opset", {}),
         "producer": kept.get("producer", ""),

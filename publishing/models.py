@@ -22,7 +22,9 @@ class Upload(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     team = models.ForeignKey(Team, models.CASCADE, related_name="+")
     size = models.BigIntegerField("declared bytes")
-    server = models.CharField(max_length=255, help_text="Host and run folder of the process that receives it")
+    server = models.CharField(
+        max_length=255, help_text="Host and run folder of the process that receives it"
+    )
     began_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from marketplace.lib.errors import Invalid
 
-FORM = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-rc\.([1-9]\d{0,3}))?", re.ASCII)
+FORM = re.compile(
+    r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-rc\.([1-9]\d{0,3}))?", re.ASCII
+)
 BUMPS = ("none", "patch", "minor", "major")
 
 
@@ -19,7 +21,9 @@ class Number:
     candidate: int = 0
 
     def __str__(self):
-        return f"{self.major}.{self.minor}.{self.patch}" + (f"-rc.{self.candidate}" if self.candidate else "")
+        return f"{self.major}.{self.minor}.{self.patch}" + (
+            f"-rc.{self.candidate}" if self.candidate else ""
+        )
 
     def __lt__(self, other):
         return self._key() < other._key()
@@ -32,14 +36,22 @@ def parse(text):
     """The Number in `text`. Raises Invalid."""
     found = FORM.fullmatch(text or "")
     if not found:
-        raise Invalid(f"“{str(text)[:30]}” is not a version number.", field="number", remedy="Write three numbers, for example 1.0.0.")
+        raise Invalid(
+            f"“{str(text)[:30]}” is not a version number.",
+            field="number",
+            remedy="Write three numbers, for example 1.0.0.",
+        )
     return Number(*(int(part or 0) for part in found.groups()))
 
 
 def bump_between(old, new):
     """Which part rises from `old` to `new` (Numbers): major, minor, patch or none. Raises Invalid when new is not higher."""
     if not old < new:
-        raise Invalid(f"{new} does not come after {old}.", field="number", remedy=f"Choose {next_number(old, 'patch')} or higher.")
+        raise Invalid(
+            f"{new} does not come after {old}.",
+            field="number",
+            remedy=f"Choose {next_number(old, 'patch')} or higher.",
+        )
     if new.major > old.major:
         return "major"
     if new.minor > old.minor:

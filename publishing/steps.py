@@ -37,7 +37,12 @@ def of(version, current):
     """[{"slug", "label", "url", "state": done|current|attention|todo}] for components/stepper.html."""
     lacking = {WHERE.get(item["step"], item["step"]) for item in missing(version)}
     return [
-        {"slug": slug, "label": label, "url": _url(version, slug), "state": _state(version, slug, current, lacking)}
+        {
+            "slug": slug,
+            "label": label,
+            "url": _url(version, slug),
+            "state": _state(version, slug, current, lacking),
+        }
         for slug, label in STEPS
     ]
 
@@ -56,7 +61,9 @@ def checklist(version):
     ok: None for what is not known yet, an example that nobody tried.
     """
     lacking = {item["step"]: item["sentence"] for item in missing(version)}
-    untried = {"run"} if trial(version)["state"] in ("", "waiting") and version.is_editable else set()
+    untried = (
+        {"run"} if trial(version)["state"] in ("", "waiting") and version.is_editable else set()
+    )
     return [
         {
             "label": label,
@@ -75,8 +82,16 @@ def trial(version):
     result = trials.latest(version)
     metrics = result.metrics if result else {}
     figures = [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
-    values = [(f"First values of {name}", ", ".join(map(str, shown))) for name, shown in metrics.get("output", {}).items()]
-    return {"state": result.verdict if result else "waiting", "result": result, "figures": figures + values, "said": metrics.get(trials.SAID, "")}
+    values = [
+        (f"First values of {name}", ", ".join(map(str, shown)))
+        for name, shown in metrics.get("output", {}).items()
+    ]
+    return {
+        "state": result.verdict if result else "waiting",
+        "result": result,
+        "figures": figures + values,
+        "said": metrics.get(trials.SAID, ""),
+    }
 
 
 def _state(version, slug, current, lacking):

@@ -29,22 +29,44 @@ TOOL = "trial-run/1"
 SAID = "the runtime's own words"  # among the figures
 SETTLE_S = 2  # a script uploads, describes and submits at once; then submission tries, and the background has nothing to do
 # Of a field, what decides whether an example runs; the words that people wrote about it do not.
-JUDGED = ("name", "datatype", "shape", "required", "default", "minimum", "maximum", "enum", "format")
+JUDGED = (
+    "name",
+    "datatype",
+    "shape",
+    "required",
+    "default",
+    "minimum",
+    "maximum",
+    "enum",
+    "format",
+)
 CREDENTIAL_ASKED = (401, 403)
 
 
 def latest(version: ModelVersion) -> GateResult | None:
     """The newest trial of the version's present package, signature and example; None while nobody tried them."""
-    return version.gate_results.filter(gate=GATE, manifest_sha256=subject(version)).order_by("-id").first()
+    return (
+        version.gate_results.filter(gate=GATE, manifest_sha256=subject(version))
+        .order_by("-id")
+        .first()
+    )
 
 
 def subject(version: ModelVersion) -> str:
     """The digest of what a trial of this version tries."""
     files = sorted(version.artifacts.values_list("name", "sha256"))
     sides = {
-        side: [{key: field.get(key) for key in JUDGED} for field in version.signature.get(side, [])] for side in ("inputs", "outputs")
+        side: [{key: field.get(key) for key in JUDGED} for field in version.signature.get(side, [])]
+        for side in ("inputs", "outputs")
     }
-    tried = [version.kind, version.external_url, list(map(list, files)), sides, version.signature.get("binding"), version.example]
+    tried = [
+        version.kind,
+        version.external_url,
+        list(map(list, files)),
+        sides,
+        version.signature.get("binding"),
+        version.example,
+    ]
     return digest(tried)
 
 
@@ -55,21 +77,39 @@ def try_out(version: ModelVersion) -> GateResult:
     verdict = found.get("verdict") or ("fail" if found["problem"] else "pass")
     figures = found["figures"] | ({SAID: found["said"]} if found["said"] else {})
     return record_gate(
-        version, GATE, verdict, found["problem"] or _summary(figures), severity="warn" if verdict == "inconclusive" else "block",
-        tool=TOOL, metrics=figures, duration_ms=round((time.monotonic() - started) * 1000), about=about,
-    )  # fmt: skip
+        version,
+        GATE,
+        verdict,
+        found["problem"] or _summary(figures),
+        severity="warn" if verdict == "inconclusive" else "block",
+        tool=TOOL,
+        metrics=figures,
+        duration_ms=round((time.monotonic() - started) * 1000),
+        about=about,
+    )
 
 
 def record_for_submission(version: ModelVersion) -> None:
     """Repeat the newest trial as evidence about the frozen manifest; try now when there is none."""
     done = latest(version) or try_out(version)
     record_gate(
-        version, GATE, done.verdict, done.summary, severity=done.severity, tool=done.tool, metrics=done.metrics, duration_ms=done.duration_ms
+        version,
+        GATE,
+        done.verdict,
+        done.summary,
+        severity=done.severity,
+        tool=done.tool,
+        metrics=done.metrics,
+        duration_ms=done.duration_ms,
     )
 
 
 def _summary(figures: dict[str, Any]) -> str:
-    alike = "row by row the same" if figures.get("rows_apart", 0) < 1e-3 else f"row by row the same within {figures['rows_apart']:.1%}"
+    alike = (
+        "row by row the same"
+        if figures.get("rows_apart", 0) < 1e-3
+        else f"row by row the same within {figures['rows_apart']:.1%}"
+    )
     loaded = f"loaded in {figures['load_ms']:.0f} ms, " if "load_ms" in figures else ""
     memory = f", with {figures['memory_mb']} MB" if "memory_mb" in figures else ""
     answered = f"answered 1 row in {figures['one_row_ms']:.2f} ms and 3 rows in {figures['three_rows_ms']:.2f} ms, {alike}"
@@ -85,9 +125,19 @@ def _run(version: ModelVersion) -> dict[str, Any]:
         return _no("The package has no graph. Upload it again.")
     try:
         with read(stored_as(entry.sha256)) as graph:
-            return running.try_out(graph, entry.sha256, version.signature, version.example, MEMORY_MB, quarantine=settings.QUARANTINE_ROOT)
+            return running.try_out(
+                graph,
+                entry.sha256,
+                version.signature,
+                version.example,
+                MEMORY_MB,
+                quarantine=settings.QUARANTINE_ROOT,
+            )
     except OSError:
-        return _no(f"The stored file of {entry.name} cannot be read. Upload the package again.", verdict="error")
+        return _no(
+            f"The stored file of {entry.name} cannot be read. Upload the package again.",
+            verdict="error",
+        )
 
 
 def _no(problem: str, **more: Any) -> dict[str, Any]:
@@ -108,11 +158,17 @@ def _asked(version: ModelVersion) -> dict[str, Any]:
                 said = f"The endpoint asks for a credential ({status}), which is entered after the approval; it is asked again before it is published."
                 return _no(said, verdict="inconclusive")
             if status != 200:
-                return _no(f"The endpoint answered its own example ({rows} row(s)) with {status}. Make it answer with 200, or correct the example.")
+                return _no(
+                    f"The endpoint answered its own example ({rows} row(s)) with {status}. Make it answer with 200, or correct the example."
+                )
             if problem := _answer_problem(version.signature, answer, rows):
-                return _no(f"The endpoint's answer to {rows} row(s) does not fit the signature: {problem}")
+                return _no(
+                    f"The endpoint's answer to {rows} row(s) does not fit the signature: {problem}"
+                )
     except health.Unreachable as away:
-        return _no(f"The endpoint cannot be asked: {away} Let it answer from the marketplace's network, then submit again.")
+        return _no(
+            f"The endpoint cannot be asked: {away} Let it answer from the marketplace's network, then submit again."
+        )
     except Problem as problem:
         return _no(f"The example would be refused: {problem.detail}")
     return {"problem": "", "said": "", "figures": figures | {"rows": [1, TRIAL_ROWS]}}
@@ -130,7 +186,12 @@ def _rows_of_tensor(tensor: wire.RawTensor, rows: int) -> dict[str, Any]:
     flat = _flat(tensor.data)
     size = prod(tensor.shape[1:])
     data = [value for row in range(rows) for value in flat[row % tensor.shape[0] * size :][:size]]
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": [rows, *tensor.shape[1:]], "data": data}
+    return {
+        "name": tensor.name,
+        "datatype": tensor.datatype,
+        "shape": [rows, *tensor.shape[1:]],
+        "data": data,
+    }
 
 
 def _flat(data: Any) -> list[Any]:

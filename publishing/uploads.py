@@ -31,14 +31,19 @@ def begin(by: User, version: ModelVersion, size: int) -> Upload:
     TooManyAtOnce, QuotaFull; the answer names the field, the limit and the remedy."""
     team = version.model.owner_team
     if not version.is_editable and can_edit(by, version.model):
-        raise RuleError(f"{version} is {version.get_state_display().lower()}; it can no longer be edited.", remedy="Start a new version.")
+        raise RuleError(
+            f"{version} is {version.get_state_display().lower()}; it can no longer be edited.",
+            remedy="Start a new version.",
+        )
     require(can_edit_version(by, version), f"Only members of {team} edit it.", ask=str(team))
     _require_size(size)
     room.require_room(size)
     _take_turns(by, team)
     _require_place(by, team)
     require_quota(by, version, size, coming=Upload.objects.under_way())
-    return Upload.objects.create(by=by, team=team, size=size, server=here(), expires_at=timezone.now() + LONGEST)
+    return Upload.objects.create(
+        by=by, team=team, size=size, server=here(), expires_at=timezone.now() + LONGEST
+    )
 
 
 def end(upload: int) -> None:
@@ -56,7 +61,9 @@ def here() -> str:
     return f"{socket.gethostname()}:{settings.RUN_DIR}"[-255:]
 
 
-def require_quota(by: User, version: ModelVersion, size: int, coming: UploadSet | None = None) -> None:
+def require_quota(
+    by: User, version: ModelVersion, size: int, coming: UploadSet | None = None
+) -> None:
     """Raise QuotaFull unless `size` bytes, in the place of the version's files, fit into what the person and the team may keep.
 
     `coming` are the uploads on their way that count too.
@@ -65,15 +72,22 @@ def require_quota(by: User, version: ModelVersion, size: int, coming: UploadSet 
     kept = Artifact.objects.exclude(version=version)
     coming = Upload.objects.none() if coming is None else coming
     person = _bytes(kept.filter(uploaded_by=by)) + _bytes(coming.filter(by=by))
-    of_team = _bytes(kept.filter(version__model__owner_team=team)) + _bytes(coming.filter(team=team))
-    for whose, used, most in (("You", person, settings.UPLOAD_PERSON_BYTES), (str(team), of_team, settings.UPLOAD_TEAM_BYTES)):
+    of_team = _bytes(kept.filter(version__model__owner_team=team)) + _bytes(
+        coming.filter(team=team)
+    )
+    for whose, used, most in (
+        ("You", person, settings.UPLOAD_PERSON_BYTES),
+        (str(team), of_team, settings.UPLOAD_TEAM_BYTES),
+    ):
         if used + size > most:
             verb = "keep" if whose == "You" else "keeps"
             raise QuotaFull(
                 f"{whose} {verb} {filesizeformat(used)} of packages, and {filesizeformat(size)} more would pass the {filesizeformat(most)} allowed.",
-                field=FIELD, limit=most, remedy="Replace drafts that are no longer needed by smaller ones, or ask for more room.",
+                field=FIELD,
+                limit=most,
+                remedy="Replace drafts that are no longer needed by smaller ones, or ask for more room.",
                 ask="the operators",
-            )  # fmt: skip
+            )
 
 
 @contextmanager
@@ -89,12 +103,20 @@ def place(upload: Upload | None) -> Iterator[None]:
 def _require_size(size: int) -> None:
     most = settings.UPLOAD_MAX_BYTES
     if size < 0:
-        raise LengthRequired("An upload must say how large it is.", field=FIELD, limit=most, remedy="Send it with Content-Length.")
+        raise LengthRequired(
+            "An upload must say how large it is.",
+            field=FIELD,
+            limit=most,
+            remedy="Send it with Content-Length.",
+        )
     if size > most + FORM_BYTES:
         raise TooLarge(
             f"A package has at most {filesizeformat(most)}; this one has {filesizeformat(size)}.",
-            field=FIELD, limit=most, remedy=SMALLER, ask="the operators",
-        )  # fmt: skip
+            field=FIELD,
+            limit=most,
+            remedy=SMALLER,
+            ask="the operators",
+        )
 
 
 def _take_turns(by: User, team: Team) -> None:
@@ -112,8 +134,10 @@ def _require_place(by: User, team: Team) -> None:
         if count >= most:
             raise TooManyAtOnce(
                 f"{whose} {count} uploads on their way, and {most} is the most at once.",
-                field=FIELD, limit=most, remedy="Wait until one of them has ended, then send it again.",
-            )  # fmt: skip
+                field=FIELD,
+                limit=most,
+                remedy="Wait until one of them has ended, then send it again.",
+            )
 
 
 def _bytes(rows: "QuerySet[Artifact] | QuerySet[Upload]") -> int:

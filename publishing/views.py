@@ -37,7 +37,11 @@ from publishing.permissions import can_deprecate
 
 def home(request):
     """The publisher's own models, what each still needs, and who asks for them."""
-    models = list(RegisteredModel.objects.filter(owner_team__in=request.user.teams()).for_list().prefetch_related("versions"))
+    models = list(
+        RegisteredModel.objects.filter(owner_team__in=request.user.teams())
+        .for_list()
+        .prefetch_related("versions")
+    )
     for model in models:
         model.latest = next(iter(model.versions.all()), None)
     asked = Subscription.objects.filter(model__in=models, state=Subscription.State.PENDING)
@@ -49,7 +53,9 @@ def register(request):
     """A new model. The moment there is a name and a summary, the models that already do this show beside it."""
     form = RegisterForm(request.POST or None, user=request.user)
     similar = _similar(request, request.POST)
-    done, model = submitted(request, form, lambda **data: register_after_search(request.user, **data))
+    done, model = submitted(
+        request, form, lambda **data: register_after_search(request.user, **data)
+    )
     if done:
         messages.success(request, f"{model} is registered. Now its first version.")
         return redirect("publishing:new_version", model.slug)
@@ -63,9 +69,13 @@ def similar(request):
 
 def new_version(request, slug):
     """Begin a version: its number, and what changed."""
-    model = get_object_or_404(RegisteredModel.objects.filter(owner_team__in=request.user.teams()), slug=slug)
+    model = get_object_or_404(
+        RegisteredModel.objects.filter(owner_team__in=request.user.teams()), slug=slug
+    )
     form = VersionForm(request.POST or None, initial={"number": _next_number(model)})
-    done, version = submitted(request, form, lambda **data: actions.start_version(request.user, model, **data))
+    done, version = submitted(
+        request, form, lambda **data: actions.start_version(request.user, model, **data)
+    )
     if done:
         return _next(version, "package")
     return show(request, "publishing/new_version.html", form, model=model)
@@ -73,11 +83,17 @@ def new_version(request, slug):
 
 def entry(request, slug):
     """What the catalog says about a model. Facts that reviewers relied on become an amendment; the rest is saved at once."""
-    model = get_object_or_404(RegisteredModel.objects.filter(owner_team__in=request.user.teams()), slug=slug)
+    model = get_object_or_404(
+        RegisteredModel.objects.filter(owner_team__in=request.user.teams()), slug=slug
+    )
     form = EntryForm(request.POST or None, instance=model)
-    done, amendment = submitted(request, form, lambda **data: actions.edit_entry(request.user, model, **data))
+    done, amendment = submitted(
+        request, form, lambda **data: actions.edit_entry(request.user, model, **data)
+    )
     if done:
-        messages.success(request, "Proposed: the entry changes when it is approved." if amendment else "Saved.")
+        messages.success(
+            request, "Proposed: the entry changes when it is approved." if amendment else "Saved."
+        )
         return redirect(amendment or model)
     trail = [{"label": model.name, "url": model.get_absolute_url()}]
     waiting = model.amendments.filter(state=Amendment.State.OPEN)
@@ -88,7 +104,10 @@ def entry(request, slug):
 def withdraw(request, slug, number):
     version = _own_version(request, slug, number)
     actions.withdraw(request.user, version, request.POST.get("reason", ""))
-    messages.success(request, f"{version} is withdrawn. Its number stays used; the next one is {_next_number(version.model)}.")
+    messages.success(
+        request,
+        f"{version} is withdrawn. Its number stays used; the next one is {_next_number(version.model)}.",
+    )
     return redirect("publishing:home")
 
 
@@ -98,24 +117,38 @@ def try_again(request, slug, number):
     version = _own_version(request, slug, number)
     result = actions.try_again(request.user, version)
     if result is None:
-        messages.warning(request, "There is nothing to try yet: the package, its signature and an example come first.")
+        messages.warning(
+            request,
+            "There is nothing to try yet: the package, its signature and an example come first.",
+        )
     return _next(version, "interface")
 
 
 def deprecate(request, slug, number):
     """Announce the end of a version, with its successor and the people it will touch."""
     version = get_object_or_404(
-        ModelVersion.objects.visible_to(request.user).select_related("model__owner_team"), model__slug=slug, number=number
+        ModelVersion.objects.visible_to(request.user).select_related("model__owner_team"),
+        model__slug=slug,
+        number=number,
     )
-    require(can_deprecate(request.user, version), "Its team or the marketplace manager deprecates a version.")
+    require(
+        can_deprecate(request.user, version),
+        "Its team or the marketplace manager deprecates a version.",
+    )
     form = DeprecateForm(request.POST or None, version=version)
-    done, _ = submitted(request, form, lambda **data: actions.deprecate(request.user, version, **data))
+    done, _ = submitted(
+        request, form, lambda **data: actions.deprecate(request.user, version, **data)
+    )
     if done:
         messages.success(request, f"{version} is deprecated; its consumers were told.")
         return redirect(version)
-    affected = version.model.subscriptions.filter(state__in=["active", "paused"]).select_related("application__team")
+    affected = version.model.subscriptions.filter(state__in=["active", "paused"]).select_related(
+        "application__team"
+    )
     trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
-    return show(request, "publishing/deprecate.html", form, version=version, affected=affected, trail=trail)
+    return show(
+        request, "publishing/deprecate.html", form, version=version, affected=affected, trail=trail
+    )
 
 
 def package(request, slug, number):
@@ -123,9 +156,13 @@ def package(request, slug, number):
     version = _own_version(request, slug, number)
     elsewhere = "external_url" in request.POST
     form = PackageForm(None if elsewhere else request.POST or None, request.FILES or None)
-    external = ExternalForm(request.POST if elsewhere else None, initial={"external_url": version.external_url})
+    external = ExternalForm(
+        request.POST if elsewhere else None, initial={"external_url": version.external_url}
+    )
     chosen = external if elsewhere else form
-    done, warnings = submitted(request, chosen, lambda **data: _take_package(request.user, version, **data))
+    done, warnings = submitted(
+        request, chosen, lambda **data: _take_package(request.user, version, **data)
+    )
     if done:
         for warning in warnings or []:
             messages.warning(request, warning)
@@ -139,30 +176,50 @@ def interface(request, slug, number):
     """What callers send and get, an example, and the service level that is promised."""
     version = _own_version(request, slug, number)
     promising, dividing = "sla" in request.POST, "tensor" in request.POST
-    form = InterfaceForm(None if promising or dividing else request.POST or None, initial=InterfaceForm.of(version))
+    form = InterfaceForm(
+        None if promising or dividing else request.POST or None, initial=InterfaceForm.of(version)
+    )
     sla_form = SlaForm(request.POST if promising else None, initial=version.sla)
     questions = _questions(request, version)
     if promising:
-        done, _ = submitted(request, sla_form, lambda **sla: actions.promise_sla(request.user, version, **sla))
+        done, _ = submitted(
+            request, sla_form, lambda **sla: actions.promise_sla(request.user, version, **sla)
+        )
     elif dividing:
-        asked = next((question for question in questions if question.is_bound), ColumnsForm(request.POST))
-        done, _ = submitted(request, asked, lambda **data: actions.divide_input(request.user, version, **data))
+        asked = next(
+            (question for question in questions if question.is_bound), ColumnsForm(request.POST)
+        )
+        done, _ = submitted(
+            request, asked, lambda **data: actions.divide_input(request.user, version, **data)
+        )
         if done:
             messages.success(request, "The interface is laid out anew. Check names and example.")
             return _next(version, "interface")
     else:
-        done, _ = submitted(request, form, lambda **data: actions.describe_interface(request.user, version, **data))
+        done, _ = submitted(
+            request, form, lambda **data: actions.describe_interface(request.user, version, **data)
+        )
     if done:
         messages.success(request, "Kept.")
         return _next(version, "card" if version.sla else "interface")
-    return _show_step(request, version, "interface", form, sla_form=sla_form, signature=version.signature, questions=questions)
+    return _show_step(
+        request,
+        version,
+        "interface",
+        form,
+        sla_form=sla_form,
+        signature=version.signature,
+        questions=questions,
+    )
 
 
 def card(request, slug, number):
     """The model card, whole; it saves what is there and shows what is missing."""
     version = _own_version(request, slug, number)
     form = CardForm(request.POST or None, data=version.card.data)
-    done, _ = submitted(request, form, lambda values: actions.edit_card(request.user, version, values))
+    done, _ = submitted(
+        request, form, lambda values: actions.edit_card(request.user, version, values)
+    )
     if done:
         messages.success(request, "The card is saved.")
         return _next(version, "risk" if request.POST.get("next") == "risk" else "card")
@@ -175,7 +232,9 @@ def risk(request, slug, number):
     """The questionnaire and the tier it leads to."""
     version = _own_version(request, slug, number)
     form = QuestionnaireForm(request.POST or None, answers=policies.answers_of(version))
-    done, assessment = submitted(request, form, lambda answers: assess_risk(request.user, version, answers))
+    done, assessment = submitted(
+        request, form, lambda answers: assess_risk(request.user, version, answers)
+    )
     if done:
         messages.success(request, f"Risk tier: {assessment.tier}.")
         return _next(version, "risk")
@@ -200,7 +259,10 @@ def submit(request, slug, number):
     form = ChangelogForm(request.POST or None, initial={"changelog": version.changelog})
     done, _ = submitted(request, form, lambda changelog: _submit(request.user, version, changelog))
     if done:
-        messages.success(request, f"{version} is submitted. The checks run now; reviewers are told when they pass.")
+        messages.success(
+            request,
+            f"{version} is submitted. The checks run now; reviewers are told when they pass.",
+        )
         return _next(version, "submit")
     context = {
         "checklist": steps.checklist(version),
@@ -220,7 +282,9 @@ def _show_step(request, version, current, form, **context):
         "missing": missing,
         "trial": steps.trial(version),
         "can_submit": version.is_editable and not missing,
-        "decisions": Decision.objects.filter(review__version=version, outcome="changes_requested").select_related("by"),
+        "decisions": Decision.objects.filter(
+            review__version=version, outcome="changes_requested"
+        ).select_related("by"),
     }
     if version.state == version.State.CHANGES_REQUESTED:
         context.setdefault("gates", current_gates(version))
@@ -235,7 +299,13 @@ def _take_package(by, version, *, file=None, external_url=""):
 
 def _offer(by, model, *, name, **terms):
     """A plan is known by its name: the same name changes it."""
-    return offer_plan(by, model, slug=names.slug(name, longest=30) or f"plan-{names.digest(name)}", name=name, **terms)
+    return offer_plan(
+        by,
+        model,
+        slug=names.slug(name, longest=30) or f"plan-{names.digest(name)}",
+        name=name,
+        **terms,
+    )
 
 
 def _submit(by, version, changelog):
@@ -265,13 +335,21 @@ def _similar(request, data):
 def _required_reviews(version):
     if version.risk_tier in ("", "prohibited"):
         return []
-    return [{"label": Review.Kind(kind).label, "days": days} for kind, days in policies.required_reviews(version)]
+    return [
+        {"label": Review.Kind(kind).label, "days": days}
+        for kind, days in policies.required_reviews(version)
+    ]
 
 
 def _questions(request, version):
     """A form for each input that is one tensor or many columns; the one that was answered is bound."""
     asked = version.manifest.get("questions", [])
-    return [ColumnsForm(request.POST if request.POST.get("tensor") == question["tensor"] else None, **question) for question in asked]
+    return [
+        ColumnsForm(
+            request.POST if request.POST.get("tensor") == question["tensor"] else None, **question
+        )
+        for question in asked
+    ]
 
 
 def _own_versions(request):

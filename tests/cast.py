@@ -22,10 +22,22 @@ NO_CONFLICT = True
 REASON = "I looked at the evidence and it supports this."
 
 LOW = {
-    "people": "none", "autonomy": "advisory", "materiality": "under_100k", "data": "internal", "regulated": "none",
-    "generative": "no", "reversibility": "easy", "complexity": "linear", "reach": "team",
-}  # fmt: skip
-MEDIUM = LOW | {"people": "indirect", "data": "personal", "autonomy": "approves", "complexity": "tabular"}
+    "people": "none",
+    "autonomy": "advisory",
+    "materiality": "under_100k",
+    "data": "internal",
+    "regulated": "none",
+    "generative": "no",
+    "reversibility": "easy",
+    "complexity": "linear",
+    "reach": "team",
+}
+MEDIUM = LOW | {
+    "people": "indirect",
+    "data": "personal",
+    "autonomy": "approves",
+    "complexity": "tabular",
+}
 HIGH = MEDIUM | {"people": "direct", "regulated": "eligibility", "reach": "company"}
 ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 
@@ -34,12 +46,16 @@ ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 
 
 def unit(name):
-    return BusinessUnit.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
+    return BusinessUnit.objects.get_or_create(
+        name=name, defaults={"slug": name.lower().replace(" ", "-")}
+    )[0]
 
 
 def team(name, unit_name, **facts):
     slug = name.lower().replace(" ", "-")
-    return Team.objects.get_or_create(name=name, defaults={"slug": slug, "business_unit": unit(unit_name), **facts})[0]
+    return Team.objects.get_or_create(
+        name=name, defaults={"slug": slug, "business_unit": unit(unit_name), **facts}
+    )[0]
 
 
 def lending():
@@ -59,11 +75,15 @@ def head_office():
 
 
 def person(username, *teams, roles=(), **facts):
-    user, _ = User.objects.get_or_create(username=username, defaults={"display_name": username.capitalize(), **facts})
+    user, _ = User.objects.get_or_create(
+        username=username, defaults={"display_name": username.capitalize(), **facts}
+    )
     for one in teams:
         Membership.objects.get_or_create(user=user, team=one, left_at=None)
     for role in roles:
-        RoleGrant.objects.get_or_create(user=user, role=role, revoked_at=None, defaults={"granted_by": user})
+        RoleGrant.objects.get_or_create(
+            user=user, role=role, revoked_at=None, defaults={"granted_by": user}
+        )
     return user
 
 
@@ -137,14 +157,18 @@ def judge(review):
     """The member of the cast who decides a review of this kind and tier."""
     if review.kind == Review.Kind.FINAL:
         return {"low": rita, "medium": gus, "high": mira}[review.version.risk_tier]()
-    return {"curation": rita, "evaluation": evan, "fairness": fay, "security": sam, "legal": lena}[review.kind]()
+    return {"curation": rita, "evaluation": evan, "fairness": fay, "security": sam, "legal": lena}[
+        review.kind
+    ]()
 
 
 # ── What they make ────────────────────────────────────────────────────────
 
 
 def term(kind, slug):
-    return kind.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").capitalize()})[0]
+    return kind.objects.get_or_create(
+        slug=slug, defaults={"name": slug.replace("-", " ").capitalize()}
+    )[0]
 
 
 def vocabulary():
@@ -185,23 +209,45 @@ def member_of(one):
 def signature():
     """income, debt → score, each one number a row."""
     return {
-        "inputs": [_column("income", "Monthly account credits", "USD"), _column("debt", "Monthly debt service", "USD")],
-        "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1], "description": "Verified income", "unit": "USD"}],
+        "inputs": [
+            _column("income", "Monthly account credits", "USD"),
+            _column("debt", "Monthly debt service", "USD"),
+        ],
+        "outputs": [
+            {
+                "name": "score",
+                "datatype": "FP32",
+                "shape": [-1],
+                "description": "Verified income",
+                "unit": "USD",
+            }
+        ],
         "binding": {
-            "inputs": [{"tensor": name, "datatype": "FP32", "columns": [name]} for name in ("income", "debt")],
+            "inputs": [
+                {"tensor": name, "datatype": "FP32", "columns": [name]}
+                for name in ("income", "debt")
+            ],
             "outputs": [{"tensor": "score", "output": "score", "column": None}],
         },
     }
 
 
 def _column(name, description, unit_name):
-    return {"name": name, "datatype": "FP32", "shape": [-1], "required": True, "description": description, "unit": unit_name}
+    return {
+        "name": name,
+        "datatype": "FP32",
+        "shape": [-1],
+        "required": True,
+        "description": description,
+        "unit": unit_name,
+    }
 
 
 def example(rows=2):
     columns = {"income": [4000.0, 5200.5], "debt": [300.0, 0.0]}
     inputs = [
-        {"name": name, "datatype": "FP32", "shape": [rows], "data": data[:rows]} for name, data in columns.items()
+        {"name": name, "datatype": "FP32", "shape": [rows], "data": data[:rows]}
+        for name, data in columns.items()
     ]
     return {"inputs": inputs}
 
@@ -214,7 +260,9 @@ def tiny_onnx():
 
     node = helper.make_node("Sub", ["income", "debt"], ["score"])
     graph = helper.make_graph([node], "tiny", [tensor("income"), tensor("debt")], [tensor("score")])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests")
+    made = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests"
+    )
     return made.SerializeToString()
 
 
@@ -239,7 +287,9 @@ def draft_version(entry=None, number="1.0.0", *, tier="low", by=None):
     """A draft with everything that submission asks for. It is an external endpoint: quick; see `upload_tiny` for bytes."""
     entry = entry or model()
     by = by or member_of(entry.owner_team)
-    version = publishing.start_version(by, entry, number, changelog="The first version for the tests, with all that is asked.")
+    version = publishing.start_version(
+        by, entry, number, changelog="The first version for the tests, with all that is asked."
+    )
     publishing.name_endpoint(by, version, "https://models.example.com/income")
     publishing.describe_interface(by, version, signature(), example())
     publishing.promise_sla(by, version, **SLA)
@@ -276,7 +326,10 @@ def approved_version(entry=None, number="1.0.0", **draft):
 
 def decide_all(version, *, but=()):
     """Every open review is approved by its judge, the final one last."""
-    for review in sorted(version.reviews.filter(state="open").exclude(kind__in=but), key=lambda one: one.kind == "final"):
+    for review in sorted(
+        version.reviews.filter(state="open").exclude(kind__in=but),
+        key=lambda one: one.kind == "final",
+    ):
         approve(review)
 
 
@@ -287,27 +340,42 @@ def approve(review, by=None):
 def published_version(entry=None, number="1.0.0", **draft):
     """Approved, brought up (hosting's row, as its probe writes it), published by the sweep's own verb."""
     version = approved_version(entry, number, **draft)
-    Upstream.objects.create(version=version, kind="external", base_url="https://models.example.com/income", is_ready=True)
+    Upstream.objects.create(
+        version=version,
+        kind="external",
+        base_url="https://models.example.com/income",
+        is_ready=True,
+    )
     return publishing.publish(User.objects.system("publisher"), version)
 
 
 def application(by=None, one=None, name="Loan origination"):
     by, one = by or maya(), one or mortgage()
-    return Application.objects.filter(team=one, name=name).first() or consumption.create_application(by, team=one, name=name)
+    return Application.objects.filter(
+        team=one, name=name
+    ).first() or consumption.create_application(by, team=one, name=name)
 
 
 def subscription(version=None, *, by=None, plan_slug="standard", app=None):
     version = version or published_version()
     by = by or maya()
     return consumption.subscribe(
-        by, application=app or application(), plan=version.model.plans.get(slug=plan_slug), purpose="Verify income of applicants."
+        by,
+        application=app or application(),
+        plan=version.model.plans.get(slug=plan_slug),
+        purpose="Verify income of applicants.",
     )
 
 
 def paid_by(subscription):
     """What a roll-up says of who paid and on which terms, as it is now; free."""
     team = subscription.application.team
-    return {"team": team, "business_unit": team.business_unit, "terms": subscription.plan.terms.due().first(), "cost": 0}
+    return {
+        "team": team,
+        "business_unit": team.business_unit,
+        "terms": subscription.plan.terms.due().first(),
+        "cost": 0,
+    }
 
 
 def key(of=None, by=None, **choices):

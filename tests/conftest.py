@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(config, items):
     """Keep tiers out of the default run."""
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    kept = [item for item in items if not any(item.get_closest_marker(tier) for tier in faults.TIERS)]
+    kept = [
+        item for item in items if not any(item.get_closest_marker(tier) for tier in faults.TIERS)
+    ]
     if left_out := [item for item in items if item not in kept]:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -93,8 +95,14 @@ def files_of_this_test(settings, tmp_path):
     settings.ARTIFACT_ROOT = str(tmp_path / "artifacts")
     settings.QUARANTINE_ROOT = str(tmp_path / "quarantine")
     settings.STORAGES = settings.STORAGES | {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "media")}},
-        "artifacts": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "artifacts")}},
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "media")},
+        },
+        "artifacts": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "artifacts")},
+        },
     }
 
 
@@ -111,7 +119,9 @@ def chromium():
 
     with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # nothing of Django runs in that loop
-        browser = playwright.chromium.launch(executable_path=program, args=list(browser_program.ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=program, args=list(browser_program.ARGUMENTS)
+        )
         yield browser
         browser.close()
 

@@ -39,11 +39,27 @@ LONG = "A reason that is long enough to be one."
 
 # allauth's own pages, and the checks of a balancer: guarded by themselves.
 OPEN = {
-    "healthz", "readyz", "problems", "problem", "account_login", "account_logout", "account_inactive", "account_signup", "account_reauthenticate",
-    "account_email", "account_email_verification_sent", "account_change_password", "account_set_password", "account_reset_password",
-    "account_confirm_login_code", "account_confirm_email", "account_reset_password_from_key_done", "account_reset_password_from_key",
-    "account_reset_password_done", "hosting:metrics",
-}  # fmt: skip
+    "healthz",
+    "readyz",
+    "problems",
+    "problem",
+    "account_login",
+    "account_logout",
+    "account_inactive",
+    "account_signup",
+    "account_reauthenticate",
+    "account_email",
+    "account_email_verification_sent",
+    "account_change_password",
+    "account_set_password",
+    "account_reset_password",
+    "account_confirm_login_code",
+    "account_confirm_email",
+    "account_reset_password_from_key_done",
+    "account_reset_password_from_key",
+    "account_reset_password_done",
+    "hosting:metrics",
+}
 
 # (name, method): (about what, answers)
 PAGES = {
@@ -182,7 +198,10 @@ API = {
     ("api:version-submit", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-suspend", "post"): ("live id", (401, 403, 403, 200, 200, 403)),
     ("api:version-columns", "put"): ("draft id", (401, 404, 404, 422, 422, 422)),
-    ("api:version-trial", "get"): ("draft id", (401, 404, 404, 204, 204, 204)),  # nobody tried it yet
+    ("api:version-trial", "get"): (
+        "draft id",
+        (401, 404, 404, 204, 204, 204),
+    ),  # nobody tried it yet
     ("api:version-trial", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-withdraw", "post"): ("draft id", DRAFT_EDIT),
     ("api:review-list", "get"): (None, READ),
@@ -250,7 +269,11 @@ SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 BODIES = {
     "governance:review": DECISION,
     "governance:suspend": REASON,
-    "consumption:new_application": {"team": "@application.team.pk", "name": "Third system", "environment": "prod"},
+    "consumption:new_application": {
+        "team": "@application.team.pk",
+        "name": "Third system",
+        "environment": "prod",
+    },
     "consumption:decide": {"decision": "approve"} | REASON,
     "consumption:change_plan": {"plan": "@subscription.plan.pk"},
     "consumption:withdraw_plan": {"step": "preview"} | REASON,
@@ -262,8 +285,13 @@ BODIES = {
     "publishing:new_version": {"number": "9.0.0", "changelog": LONG},
     "publishing:submit": {"changelog": LONG},
     "api:model-list": {
-        "owner_team": "@live.model.owner_team.slug", "name": "Quite another thing", "summary": "It counts paper clips in drawers.",
-        "similar_reason": LONG, "support_contact": "x@example.com", "domain": "consumer-lending", "capability": "scoring",
+        "owner_team": "@live.model.owner_team.slug",
+        "name": "Quite another thing",
+        "summary": "It counts paper clips in drawers.",
+        "similar_reason": LONG,
+        "support_contact": "x@example.com",
+        "domain": "consumer-lending",
+        "capability": "scoring",
         "model_type": "regression",
     },
     "api:model-detail": {"support_hours": "Always"},
@@ -287,11 +315,15 @@ BODIES = {
     "api:change-preview": {"kind": "withdrawal", "plan": "@subscription.plan.pk"} | REASON,
     "api:change-refuse": REASON,
     "api:subscription-plan": {"plan": "@subscription.plan.pk"},
-    "api:subscription-list": {"application": "@application.slug", "plan": "@subscription.plan.pk", "purpose": LONG},
+    "api:subscription-list": {
+        "application": "@application.slug",
+        "plan": "@subscription.plan.pk",
+        "purpose": LONG,
+    },
     "api:subscription-approve": REASON,
     "api:subscription-deny": REASON,
     "api:key-list": {"subscription": "@subscription.pk"},
     "api:deployment-stop": REASON,
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
-}  # fmt: skip
+}

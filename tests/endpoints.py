@@ -13,7 +13,12 @@ def answer(asked):
     """The bytes that answer a request (a document, or None), as the cast's signature promises."""
     rows = asked["inputs"][0]["shape"][0] if asked else 1
     outputs = [
-        {"name": output["name"], "datatype": output["datatype"], "shape": [rows], "data": [ONE.get(output["datatype"], 1)] * rows}
+        {
+            "name": output["name"],
+            "datatype": output["datatype"],
+            "shape": [rows],
+            "data": [ONE.get(output["datatype"], 1)] * rows,
+        }
         for output in cast.signature()["outputs"]
     ]
     return json.dumps({"model_name": "there", "model_version": "1", "outputs": outputs}).encode()
@@ -40,4 +45,6 @@ class Answering:
 
 def answered_by_us(connect):
     """outbound.connect, but for the host of the tests."""
-    return lambda url, timeout: (Answering if urlsplit(url).hostname == HOST else connect)(url, timeout)
+    return lambda url, timeout: (Answering if urlsplit(url).hostname == HOST else connect)(
+        url, timeout
+    )

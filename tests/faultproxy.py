@@ -30,7 +30,9 @@ class FaultProxy:
         self.random = random.Random(11)
         self._pairs = set()
         self._listener = None
-        self.port = choose(random.choice(FALLBACK))  # to listen on again after a refusal: no outgoing connection takes it meanwhile
+        self.port = choose(
+            random.choice(FALLBACK)
+        )  # to listen on again after a refusal: no outgoing connection takes it meanwhile
         self._listen(self.port)
         self.host = f"127.0.0.1:{self.port}"
 
@@ -95,8 +97,12 @@ class FaultProxy:
             for one in pair:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._pairs.add(pair)
-            threading.Thread(target=self._pump, args=(pair, client, server, False), daemon=True).start()
-            threading.Thread(target=self._pump, args=(pair, server, client, True), daemon=True).start()
+            threading.Thread(
+                target=self._pump, args=(pair, client, server, False), daemon=True
+            ).start()
+            threading.Thread(
+                target=self._pump, args=(pair, server, client, True), daemon=True
+            ).start()
 
     def _pump(self, pair, source, sink, is_reply):
         try:

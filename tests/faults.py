@@ -47,7 +47,9 @@ def rows_of(item):
     """The rows that a collected test stands for, in order. A row that the table does not have ends the run."""
     rows = [row for mark in item.iter_markers("fault") for row in mark.args]
     if unknown := [row for row in rows if row not in ROWS]:
-        raise pytest.UsageError(f"{item.nodeid} is marked with {unknown}: tests/faults.py has no such row.")
+        raise pytest.UsageError(
+            f"{item.nodeid} is marked with {unknown}: tests/faults.py has no such row."
+        )
     return sorted(set(rows), key=list(ROWS).index)
 
 
@@ -56,8 +58,14 @@ def marked_in(folder):
     found = set()
     for path in folder.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fault":
-                found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "fault"
+            ):
+                found |= {
+                    argument.value for argument in node.args if isinstance(argument, ast.Constant)
+                }
     return found
 
 
@@ -108,7 +116,11 @@ class Reliability:
     def pytest_runtest_logreport(self, report):
         facts = dict(report.user_properties).get("fault")
         if facts and (report.when == "call" or not report.passed):
-            test = {"test": report.nodeid, "outcome": report.outcome, "seconds": round(report.duration, 2)}
+            test = {
+                "test": report.nodeid,
+                "outcome": report.outcome,
+                "seconds": round(report.duration, 2),
+            }
             for row in facts["rows"]:
                 self.rows[row].append(test | {"tier": facts["tier"], "fired": facts["fired"]})
 
@@ -117,7 +129,10 @@ class Reliability:
             self.path.write_text(json.dumps(self.report(), indent=1) + "\n")
 
     def report(self):
-        rows = {row: {"title": ROWS[row], "outcome": outcome(tests), "tests": tests} for row, tests in self.rows.items()}
+        rows = {
+            row: {"title": ROWS[row], "outcome": outcome(tests), "tests": tests}
+            for row, tests in self.rows.items()
+        }
         return {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
 
 

@@ -36,7 +36,14 @@ from tests.stack import models_on, on_database, on_redis
 
 STAGE_REDIS = 7
 LOADS, MODELS = itertools.count(), itertools.count(1)
-QUICK = {"header_s": 1.0, "body_s": 1.5, "idle_s": 2.0, "first_byte_s": 1.0, "upstream_idle_s": 1.0, "connections_per_address": 300}
+QUICK = {
+    "header_s": 1.0,
+    "body_s": 1.5,
+    "idle_s": 2.0,
+    "first_byte_s": 1.0,
+    "upstream_idle_s": 1.0,
+    "connections_per_address": 300,
+}
 
 ANSWER = json.dumps(
     {
@@ -118,7 +125,13 @@ def content_length(head):
 
 
 def http_answer(body, status=b"200 OK", kind=b"application/json", extra=b""):
-    return b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (status, kind, len(body), extra, body)
+    return b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        status,
+        kind,
+        len(body),
+        extra,
+        body,
+    )
 
 
 def answer_ok(connection, head, body):
@@ -132,7 +145,9 @@ def answer(status, body=b"secret words of the upstream", kind=b"text/plain", ext
 class Gateway:
     """`python -m hosting.gateway` on the test database. Use as a context manager; `limits` are GATEWAY_… settings."""
 
-    def __init__(self, folder: Path, workers=1, database_url="", redis_url="", outbound="", **limits):
+    def __init__(
+        self, folder: Path, workers=1, database_url="", redis_url="", outbound="", **limits
+    ):
         self.folder = Path(folder)
         self.port = free_port()
         self.limits = limits
@@ -162,7 +177,12 @@ class Gateway:
         }
         self.log = open(self.folder / "gateway.log", "ab")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hosting.gateway"], env=env, cwd=ROOT, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent
+            [sys.executable, "-m", "hosting.gateway"],
+            env=env,
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=die_with_parent,
         )
         self.wait_ready()
 
@@ -216,8 +236,16 @@ class Gateway:
     def count(self, name, **labels):
         """The sum over workers of one metric; with labels, of the lines that carry them."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
-        lines = [line for path in (self.folder / "metrics").glob("*.prom") for line in path.read_text().splitlines()]
-        chosen = [line for line in lines if line.startswith(f"gateway_{name}{{") and all(label in line for label in wanted)]
+        lines = [
+            line
+            for path in (self.folder / "metrics").glob("*.prom")
+            for line in path.read_text().splitlines()
+        ]
+        chosen = [
+            line
+            for line in lines
+            if line.startswith(f"gateway_{name}{{") and all(label in line for label in wanted)
+        ]
         return sum(float(line.rpartition(" ")[2]) for line in chosen)
 
     def get(self, path, key="", **headers):
@@ -231,11 +259,17 @@ class Gateway:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if key:
             sent["Authorization"] = f"Bearer {key}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout, source_address=(address, 0))
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=timeout, source_address=(address, 0)
+        )
         try:
             connection.request(method, path, body or None, sent)
             answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                answer.read(),
+            )
         except (OSError, http.client.HTTPException):
             return 0, {}, b""
         finally:
@@ -249,7 +283,17 @@ class Load:
         number = next(LOADS)
         request, self.said = folder / f"request-{number}", folder / f"said-{number}.json"
         request.write_bytes(raw_request(path, key))
-        words = [sys.executable, "-m", "bench.load", gateway.port, connections, seconds, rate, request, "--ids"]
+        words = [
+            sys.executable,
+            "-m",
+            "bench.load",
+            gateway.port,
+            connections,
+            seconds,
+            rate,
+            request,
+            "--ids",
+        ]
         with self.said.open("w") as said:  # a pipe would fill up with ids
             self.process = subprocess.Popen([str(word) for word in words], stdout=said, cwd=ROOT)
 
@@ -265,7 +309,9 @@ class Load:
 def raw_request(path, key, body=REQUEST, *lines):
     """The bytes of one inference. `lines` are more headers; when they frame the body, no Content-Length is added."""
     head = [f"POST {path} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {key}", *lines]
-    if not any("content-length" in line.lower() or "transfer-encoding" in line.lower() for line in lines):
+    if not any(
+        "content-length" in line.lower() or "transfer-encoding" in line.lower() for line in lines
+    ):
         head.append(f"Content-Length: {len(body)}")
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
@@ -281,7 +327,10 @@ def meanwhile(count, work):
     """`work(n)` goes on in `count` threads beside the block; a list of what has come back so far, whole after the block."""
     found = []
     with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(lambda number: found.append(work(number)), number) for number in range(count)]
+        futures = [
+            pool.submit(lambda number: found.append(work(number)), number)
+            for number in range(count)
+        ]
         yield found
     for future in futures:
         future.result()
@@ -305,7 +354,9 @@ def until(condition, seconds=10, said=lambda: ""):
 def route(version, url):
     """Send a version's calls to `url`, as to the engine."""
     url = f"{url}/v2/models/{version.model.slug}/versions/{version.number}"
-    Upstream.objects.update_or_create(version=version, defaults={"kind": "engine", "base_url": url, "is_ready": True})
+    Upstream.objects.update_or_create(
+        version=version, defaults={"kind": "engine", "base_url": url, "is_ready": True}
+    )
 
 
 @transaction.atomic
@@ -315,9 +366,20 @@ def live_version(entry=None, number="1.0.0", url="", **facts):
     type(entry).objects.filter(pk=entry.pk).update(state="published")
     major, minor, patch = map(int, number.split("."))
     version = ModelVersion.objects.create(
-        model=entry, number=number, major=major, minor=minor, patch=patch, created_by=entry.owner,
-        **{"state": "published", "manifest_signature": "signed", "signature": cast.signature(), "published_at": timezone.now(), **facts},
-    )  # fmt: skip
+        model=entry,
+        number=number,
+        major=major,
+        minor=minor,
+        patch=patch,
+        created_by=entry.owner,
+        **{
+            "state": "published",
+            "manifest_signature": "signed",
+            "signature": cast.signature(),
+            "published_at": timezone.now(),
+            **facts,
+        },
+    )
     if url:
         route(version, url)
     return version
@@ -329,8 +391,12 @@ def subscriber(version, app="Loan origination", environment="prod", **terms):
     slug = f"plan-{version.model.plans.count()}"
     plan = cast.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
     by, team = cast.maya(), cast.mortgage()
-    application = consumption.create_application(by, team=team, name=f"{app} {version.model_id} {slug}", environment=environment)
-    subscription = consumption.subscribe(by, application=application, plan=plan, purpose="Tests.", version=version)
+    application = consumption.create_application(
+        by, team=team, name=f"{app} {version.model_id} {slug}", environment=environment
+    )
+    subscription = consumption.subscribe(
+        by, application=application, plan=plan, purpose="Tests.", version=version
+    )
     return subscription, consumption.create_key(by, subscription)[1]
 
 
@@ -346,7 +412,14 @@ class Stage:
 
     def new_gateway(self, folder, workers=1, redis_url="", **limits):
         """Another Gateway of this database, Redis and stub, not started yet."""
-        return Gateway(folder, workers, on_database(self.database), redis_url or self.redis_url, self.stub.host, **QUICK | limits)
+        return Gateway(
+            folder,
+            workers,
+            on_database(self.database),
+            redis_url or self.redis_url,
+            self.stub.host,
+            **QUICK | limits,
+        )
 
     def __enter__(self):
         make_database(self.database)
@@ -390,7 +463,9 @@ class Faulty:
         self.proxies = {"redis": self.redis, "postgres": self.postgres, "upstream": self.upstream}
         self.database_url = through(self.postgres, on_database(stage.database))
         self.redis_url = through(self.redis, stage.redis_url)
-        self.gateway = Gateway(folder, workers, self.database_url, self.redis_url, self.upstream.host, **QUICK | limits)
+        self.gateway = Gateway(
+            folder, workers, self.database_url, self.redis_url, self.upstream.host, **QUICK | limits
+        )
 
     def __enter__(self):
         self.gateway.start()

@@ -31,19 +31,30 @@ class Portal:
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
         self.processes = [lineup.front(self.port), lineup.web(RunDir(folder))]
-        self.environment = os.environ | environment | {
-            "DATABASE_URL": through(self.postgres, database_url or on_database(connection.settings_dict["NAME"])),
-            "REDIS_URL": through(self.redis, redis_url or settings.REDIS_URL),
-            "RUN_DIR": str(folder),
-            "PGAPPNAME": NAME,
-            "PORTAL_THREADS": str(threads),
-        }  # fmt: skip
+        self.environment = (
+            os.environ
+            | environment
+            | {
+                "DATABASE_URL": through(
+                    self.postgres, database_url or on_database(connection.settings_dict["NAME"])
+                ),
+                "REDIS_URL": through(self.redis, redis_url or settings.REDIS_URL),
+                "RUN_DIR": str(folder),
+                "PGAPPNAME": NAME,
+                "PORTAL_THREADS": str(threads),
+            }
+        )
 
     def __enter__(self):
         with (self.folder / "portal.log").open("ab") as log:
             self.children = [
                 subprocess.Popen(
-                    process.argv, env=self.environment | process.env, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent
+                    process.argv,
+                    env=self.environment | process.env,
+                    cwd=ROOT,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=die_with_parent,
                 )
                 for process in self.processes
             ]
@@ -77,7 +88,9 @@ class Portal:
         return self.request("GET", path, cookie)
 
     def post(self, path, cookie, **typed):
-        return self.request("POST", path, cookie, urlencode(typed), "application/x-www-form-urlencoded")
+        return self.request(
+            "POST", path, cookie, urlencode(typed), "application/x-www-form-urlencoded"
+        )
 
     def post_json(self, path, cookie, **facts):
         return self.request("POST", path, cookie, json.dumps(facts), "application/json")
@@ -89,7 +102,11 @@ class Portal:
         try:
             line.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
             answer = line.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                answer.read().decode(),
+            )
         finally:
             line.close()
 
@@ -97,7 +114,9 @@ class Portal:
 def sessions():
     """How many the portal has: the test database cannot be dropped before they end."""
     with psycopg.connect(on_database("postgres")) as server:
-        return server.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME]).fetchone()[0]
+        return server.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME]
+        ).fetchone()[0]
 
 
 def session(person):

@@ -40,7 +40,9 @@ def on_database(name):
 def beside_others():
     """A block of its own, by lot: who is just starting, or was just killed, does not hold the ports that it has chosen."""
     first = random.randrange(22000, 29000, 50)
-    return choose_all({name: first + offset for offset, name in enumerate(PREFERRED)}) | lineup.replica_ports(first + 1000)
+    return choose_all(
+        {name: first + offset for offset, name in enumerate(PREFERRED)}
+    ) | lineup.replica_ports(first + 1000)
 
 
 class Stack:
@@ -53,7 +55,9 @@ class Stack:
         self.run = RunDir(folder / "run").prepare()
         self.blocker = blocker
         self.engine = engine
-        self.ports = beside_others() if own_stores else choose_all(PREFERRED) | lineup.replica_ports()
+        self.ports = (
+            beside_others() if own_stores else choose_all(PREFERRED) | lineup.replica_ports()
+        )
         self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.own_stores = own_stores
         stores = self.store_urls()
@@ -99,14 +103,20 @@ class Stack:
 
     def store_urls(self):
         """The processes sign in as the application, `migrate` as the owner: roles of this stack's own, as in production."""
-        server = postgres.url(self.run, self.ports["postgres"], self.database) if self.own_stores else on_database(self.database)
+        server = (
+            postgres.url(self.run, self.ports["postgres"], self.database)
+            if self.own_stores
+            else on_database(self.database)
+        )
         place = server.rpartition("@")[2]
         names = {name: f"{self.database}_{name}" for name in ("owner", "app")}
         return {
             "DATABASE_ADMIN_URL": server,
             "DATABASE_OWNER_URL": f"postgresql://{names['owner']}:{self.run.secret_text('postgres_owner_password')}@{place}",
             "DATABASE_URL": f"postgresql://{names['app']}:{self.run.secret_text('postgres_app_password')}@{place}",
-            "REDIS_URL": redis.url(self.run, self.ports["redis"]) if self.own_stores else on_redis(STACK_REDIS),
+            "REDIS_URL": redis.url(self.run, self.ports["redis"])
+            if self.own_stores
+            else on_redis(STACK_REDIS),
         }
 
     def make_database(self):
@@ -119,10 +129,17 @@ class Stack:
     def manage(self, *arguments):
         """Run a management command on the stack's database; its output. Raises CalledProcessError."""
         done = subprocess.run(
-            lineup.manage(*arguments), env=os.environ | self.environment, cwd=ROOT, capture_output=True, text=True, check=False
+            lineup.manage(*arguments),
+            env=os.environ | self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{arguments[0]} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+            raise RuntimeError(
+                f"{arguments[0]} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
+            )
         return done.stdout
 
     def pid(self, name):
@@ -160,7 +177,10 @@ def in_its_place(stack, settings):
     for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
         setattr(settings, name, environment[name])
     settings.ENGINE_METRICS_URLS = environment["ENGINE_METRICS_URLS"].split()
-    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(run.path / "artifacts")}}
+    files = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(run.path / "artifacts")},
+    }
     settings.STORAGES = settings.STORAGES | {"artifacts": files}
     try:
         signing._private_key.cache_clear()
@@ -191,7 +211,10 @@ def _move(place):
 def worker_on_test_database(folder):
     """A Celery worker whose database is the one of this pytest process."""
     run = RunDir(folder / "run").prepare()
-    stores = {"DATABASE_URL": on_database(connection.settings_dict["NAME"]), "REDIS_URL": on_redis(WORKER_REDIS)}
+    stores = {
+        "DATABASE_URL": on_database(connection.settings_dict["NAME"]),
+        "REDIS_URL": on_redis(WORKER_REDIS),
+    }
     supervisor = Supervisor(run, Status(run), environment.common(run) | stores)
     supervisor.start(lineup.worker())
     try:

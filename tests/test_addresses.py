@@ -6,7 +6,18 @@ from tests import cast
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["", "versions/", "versions/1.0.0-RC.1/", "plans/", "usage/", "card/", "evidence/", "api/", "deployment/", "subscribe/"]
+PAGES = [
+    "",
+    "versions/",
+    "versions/1.0.0-RC.1/",
+    "plans/",
+    "usage/",
+    "card/",
+    "evidence/",
+    "api/",
+    "deployment/",
+    "subscribe/",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -14,21 +25,33 @@ def test_another_spelling_leads_to_the_usual_one(client, page):
     client.force_login(cast.charlie())
     for slug in ("Claims-Triage", "CLAIMS-TRIAGE"):
         answer = client.get(f"/models/{slug}/{page}?version=1.0.0&q=A%20b")
-        assert (answer.status_code, answer["Location"]) == (301, f"/models/claims-triage/{page.lower()}?version=1.0.0&q=A%20b")
+        assert (answer.status_code, answer["Location"]) == (
+            301,
+            f"/models/claims-triage/{page.lower()}?version=1.0.0&q=A%20b",
+        )
         assert client.head(f"/models/{slug}/{page}").status_code == 301
 
 
 def test_the_api_leads_there_too(client):
     client.force_login(cast.charlie())
-    assert client.get("/api/v1/models/Claims-Triage/")["Location"] == "/api/v1/models/claims-triage/"
+    assert (
+        client.get("/api/v1/models/Claims-Triage/")["Location"] == "/api/v1/models/claims-triage/"
+    )
 
 
 def test_it_says_nothing_about_what_is_hidden(client):
     hidden = cast.model(name="Secret draft")
     client.force_login(cast.charlie())
-    there, nowhere = client.get("/models/SECRET-draft/", follow=True), client.get("/models/NO-such/", follow=True)
+    there, nowhere = (
+        client.get("/models/SECRET-draft/", follow=True),
+        client.get("/models/NO-such/", follow=True),
+    )
     assert hidden.slug == "secret-draft" and there.status_code == nowhere.status_code == 404
-    assert [status for _, status in there.redirect_chain] == [status for _, status in nowhere.redirect_chain] == [301]
+    assert (
+        [status for _, status in there.redirect_chain]
+        == [status for _, status in nowhere.redirect_chain]
+        == [301]
+    )
 
 
 def test_who_writes_must_spell_it_right(client):
@@ -44,7 +67,18 @@ def test_strangers_sign_in_first(client):
 
 # ── Release candidates ────────────────────────────────────────────────────
 
-SPOKEN = ["1.0.0-rc.1", "1.0.0-rc.2", "1.0.0-rc.9", "1.0.0-rc.10", "1.0.0", "1.0.1-rc.1", "1.0.1", "1.1.0-rc.3", "1.1.0", "2.0.0-rc.1"]
+SPOKEN = [
+    "1.0.0-rc.1",
+    "1.0.0-rc.2",
+    "1.0.0-rc.9",
+    "1.0.0-rc.10",
+    "1.0.0",
+    "1.0.1-rc.1",
+    "1.0.1",
+    "1.1.0-rc.3",
+    "1.1.0",
+    "2.0.0-rc.1",
+]
 
 
 def test_candidates_stand_before_their_release_on_page_and_api(client):
@@ -55,7 +89,9 @@ def test_candidates_stand_before_their_release_on_page_and_api(client):
         cast.draft_version(entry, number)
     newest_first = SPOKEN[::-1]
     assert list(entry.versions.newest_first().values_list("number", flat=True)) == newest_first
-    assert list(entry.versions.values_list("number", flat=True)) == newest_first  # the model's own order
+    assert (
+        list(entry.versions.values_list("number", flat=True)) == newest_first
+    )  # the model's own order
     alice, found, address = Api(cast.alice()), [], "versions/?page_size=3"
     while address:
         page = alice.get(address)
@@ -63,7 +99,10 @@ def test_candidates_stand_before_their_release_on_page_and_api(client):
     assert found == newest_first
     client.force_login(cast.alice())
     text = client.get(f"/models/{entry.slug}/versions/").content.decode()
-    places = [text.index(f">{number}<") if f">{number}<" in text else text.index(number + "<") for number in newest_first]
+    places = [
+        text.index(f">{number}<") if f">{number}<" in text else text.index(number + "<")
+        for number in newest_first
+    ]
     assert places == sorted(places)
 
 

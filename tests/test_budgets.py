@@ -57,10 +57,17 @@ def test_more_rows_do_not_need_more_queries():
     before = {route: count(*route) for route in LISTS}
     everything(4)
     after = {route: count(*route) for route in LISTS}
-    grown = {f"{name} as {who}": (before[name, who, most], after[name, who, most]) for name, who, most in LISTS
-             if after[name, who, most] > before[name, who, most] + 1}  # fmt: skip
+    grown = {
+        f"{name} as {who}": (before[name, who, most], after[name, who, most])
+        for name, who, most in LISTS
+        if after[name, who, most] > before[name, who, most] + 1
+    }
     assert grown == {}
-    assert {f"{name} as {who}": after[name, who, most] for name, who, most in LISTS if after[name, who, most] > most} == {}
+    assert {
+        f"{name} as {who}": after[name, who, most]
+        for name, who, most in LISTS
+        if after[name, who, most] > most
+    } == {}
 
 
 def count(name, who, most):
@@ -92,9 +99,21 @@ def everything(number):
         held = cast.subscription(live)
         cast.key(held)
         now = timezone.now()
-        RefusedHour.objects.create(hour=now.replace(minute=0, second=0, microsecond=0), subscription=held, limit="rate", calls=1, last_at=now)
+        RefusedHour.objects.create(
+            hour=now.replace(minute=0, second=0, microsecond=0),
+            subscription=held,
+            limit="rate",
+            calls=1,
+            last_at=now,
+        )
         cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
-        propose(cast.alice(), "visibility", model=live.model, after={"visibility": "restricted", "units": [], "teams": []}, reason="Only for the tests of budgets.")
+        propose(
+            cast.alice(),
+            "visibility",
+            model=live.model,
+            after={"visibility": "restricted", "units": [], "teams": []},
+            reason="Only for the tests of budgets.",
+        )
         deployment = Deployment.objects.create(version=live, app_name=name, state="ready")
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
         Incident.objects.create(version=live, summary=f"{live} does not answer.")

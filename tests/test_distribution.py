@@ -33,14 +33,44 @@ ALONE = GROUPED.replace("pytestmark =", "unused =").replace("xdist_group", "usef
 
 
 def test_files_of_one_group_run_on_one_worker_and_others_beside_them(tmp_path):
-    for name, source in {"conftest": CONFTEST, "test_a": GROUPED, "test_b": ALONE, "test_c": GROUPED}.items():
+    for name, source in {
+        "conftest": CONFTEST,
+        "test_a": GROUPED,
+        "test_b": ALONE,
+        "test_c": GROUPED,
+    }.items():
         (tmp_path / f"{name}.py").write_text(source)
-    words = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:django", "-p", "no:cacheprovider"]
-    done = subprocess.run(words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "-p",
+        "no:django",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     ran = {tuple(line.split()) for line in (tmp_path / "ran").read_text().splitlines()}
-    workers = {name: [worker for one, worker in ran if one == name] for name in ("test_a", "test_b", "test_c")}
-    assert len(workers["test_a"]) == 1 and workers["test_a"] == workers["test_c"] != workers["test_b"]
+    workers = {
+        name: [worker for one, worker in ran if one == name]
+        for name in ("test_a", "test_b", "test_c")
+    }
+    assert (
+        len(workers["test_a"]) == 1 and workers["test_a"] == workers["test_c"] != workers["test_b"]
+    )
 
 
 def test_what_begins_first_is_a_group_or_a_file_of_today():

@@ -25,16 +25,27 @@ class World:
         self.live = cast.published_version()
         self.subscription = cast.subscription(self.live)
         self.key, _ = cast.key(self.subscription)
-        self.deployment = Deployment.objects.create(version=self.live, app_name="live", state="ready")
+        self.deployment = Deployment.objects.create(
+            version=self.live, app_name="live", state="ready"
+        )
         self.incident = Incident.objects.create(version=self.live, summary="It does not answer.")
         cast.plan(self.live.model, slug="production", approval=Plan.Approval.OWNER)
-        self.pending = cast.subscription(self.live, plan_slug="production", app=cast.application(name="Second system"))
+        self.pending = cast.subscription(
+            self.live, plan_slug="production", app=cast.application(name="Second system")
+        )
         self.judged = cast.in_review_version(cast.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
-        self.amendment = propose_amendment(self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG)
+        self.amendment = propose_amendment(
+            self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
+        )
         self.change = propose(
-            self.people["alice"], "terms", model=self.live.model, plan=self.subscription.plan, after={"rate_per_second": 1}, reason=LONG
-        )  # fmt: skip
+            self.people["alice"],
+            "terms",
+            model=self.live.model,
+            plan=self.subscription.plan,
+            after={"rate_per_second": 1},
+            reason=LONG,
+        )
         self.month = "2026-01"
         self.draft = cast.draft_version(cast.model(name="Secret draft"))
         self.application = self.subscription.application
@@ -88,7 +99,11 @@ def filled(world, body):
     """The body with "@path" replaced by what the world has there."""
     if isinstance(body, str):
         return follow(world, body[1:]) if body.startswith("@") else body
-    return {name: filled(world, value) for name, value in body.items()} if isinstance(body, dict) else body
+    return (
+        {name: filled(world, value) for name, value in body.items()}
+        if isinstance(body, dict)
+        else body
+    )
 
 
 def expected(codes):
@@ -116,11 +131,15 @@ def routes(patterns=None, space=""):
         if isinstance(pattern, URLPattern):
             yield f"{space}{pattern.name}", pattern
         elif pattern.namespace != "admin":
-            yield from routes(pattern.url_patterns, f"{space}{pattern.namespace}:" if pattern.namespace else space)
+            yield from routes(
+                pattern.url_patterns, f"{space}{pattern.namespace}:" if pattern.namespace else space
+            )
 
 
 def methods(pattern):
-    return [method for method in getattr(pattern.callback, "actions", None) or {} if method != "head"]
+    return [
+        method for method in getattr(pattern.callback, "actions", None) or {} if method != "head"
+    ]
 
 
 def test_every_page_has_a_row():
@@ -129,7 +148,12 @@ def test_every_page_has_a_row():
 
 
 def test_every_move_of_the_api_has_a_row():
-    moves = {(name, method) for name, pattern in routes() if name.startswith("api:") for method in methods(pattern) or ["get"]}
+    moves = {
+        (name, method)
+        for name, pattern in routes()
+        if name.startswith("api:")
+        for method in methods(pattern) or ["get"]
+    }
     assert moves == set(API)
 
 
@@ -139,8 +163,16 @@ def test_every_route_has_a_name():
 
 def test_only_the_known_few_are_open_to_the_world():
     """LoginRequiredMiddleware guards all others."""
-    unguarded = {name for name, pattern in routes() if not getattr(pattern.callback, "login_required", True) and not name.startswith("api:")}
-    assert unguarded <= OPEN | {"accounts:demo_login", "consumption:leaked_keys", "consumption:key_pattern"}
+    unguarded = {
+        name
+        for name, pattern in routes()
+        if not getattr(pattern.callback, "login_required", True) and not name.startswith("api:")
+    }
+    assert unguarded <= OPEN | {
+        "accounts:demo_login",
+        "consumption:leaked_keys",
+        "consumption:key_pattern",
+    }
 
 
 def test_the_support_desk_is_for_staff():

@@ -22,7 +22,10 @@ def test_firings_are_what_is_added_and_what_watched_counters_went_up_by():
 
 
 def test_a_fault_that_never_fired_fails_its_test(tmp_path):
-    item = SimpleNamespace(funcargs={"fired": Firings()}, user_properties=[("fault", {"rows": ["F1"], "tier": "default", "fired": None})])
+    item = SimpleNamespace(
+        funcargs={"fired": Firings()},
+        user_properties=[("fault", {"rows": ["F1"], "tier": "default", "fired": None})],
+    )
     call = Reliability(tmp_path).pytest_runtest_call(item)
     next(call)
     with pytest.raises(AssertionError, match="never fired"):
@@ -36,9 +39,17 @@ def test_the_report_tells_the_worst_of_a_row(tmp_path):
         facts = {"rows": ["F1"], "tier": "chaos", "fired": 4}
         plugin.pytest_runtest_logreport(
             SimpleNamespace(
-                nodeid=name, outcome=outcome, passed=outcome == "passed", when="call", duration=1.0, user_properties=[("fault", facts)]
+                nodeid=name,
+                outcome=outcome,
+                passed=outcome == "passed",
+                when="call",
+                duration=1.0,
+                user_properties=[("fault", facts)],
             )
         )
     rows = plugin.report()["rows"]
-    assert rows["F1"]["outcome"] == "failed" and [test["test"] for test in rows["F1"]["tests"]] == ["a", "b"]
+    assert rows["F1"]["outcome"] == "failed" and [test["test"] for test in rows["F1"]["tests"]] == [
+        "a",
+        "b",
+    ]
     assert rows["F2"] == {"title": ROWS["F2"], "outcome": "not run", "tests": []}

@@ -49,5 +49,11 @@ def test_pages_need_no_inline_script_or_style(name, arguments, who):
     text = page.content.decode()
     for forbidden in ("<style", 'style="', "onclick=", "onchange=", "javascript:"):
         assert forbidden not in text, forbidden
-    assert all("src=" in tag.split(">")[0] or "application/json" in tag.split(">")[0] for tag in text.split("<script")[1:])
-    assert "script-src 'self'" in page["Content-Security-Policy"] and "unsafe" not in page["Content-Security-Policy"]
+    assert all(
+        "src=" in tag.split(">")[0] or "application/json" in tag.split(">")[0]
+        for tag in text.split("<script")[1:]
+    )
+    assert (
+        "script-src 'self'" in page["Content-Security-Policy"]
+        and "unsafe" not in page["Content-Security-Policy"]
+    )

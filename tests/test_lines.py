@@ -16,9 +16,22 @@ from governance import cards
 from marketplace.lib.serializers import ProseField
 from tests import cast
 
-APPS = ["catalog", "governance", "consumption", "hosting", "publishing", *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "adoption"))]
-UNSEEN = {"line break": "ab\ncd efghij", "override": "ab\u202ecd efghij", "zero width": "ab\u200bcd efghij", "control": "ab\x1bcd efghij",
-          "NUL": "ab\x00cd efghij", "half a character": "ab\ud800cd efghij"}  # fmt: skip
+APPS = [
+    "catalog",
+    "governance",
+    "consumption",
+    "hosting",
+    "publishing",
+    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "adoption")),
+]
+UNSEEN = {
+    "line break": "ab\ncd efghij",
+    "override": "ab\u202ecd efghij",
+    "zero width": "ab\u200bcd efghij",
+    "control": "ab\x1bcd efghij",
+    "NUL": "ab\x00cd efghij",
+    "half a character": "ab\ud800cd efghij",
+}
 SEVERAL_LINES = {"override", "control", "NUL", "half a character"}  # what prose refuses too
 
 
@@ -42,15 +55,21 @@ def modules(name):
 
 def classes(name, kind):
     return [
-        one for module in modules(name) for _, one in inspect.getmembers(module, inspect.isclass)
+        one
+        for module in modules(name)
+        for _, one in inspect.getmembers(module, inspect.isclass)
         if issubclass(one, kind) and one.__module__ == module.__name__
-    ]  # fmt: skip
+    ]
 
 
 def lines_of_forms():
     for form in classes("forms", forms.BaseForm):
         for name, field in form.base_fields.items():
-            if isinstance(field, forms.CharField) and not isinstance(field, forms.JSONField) and not isinstance(field.widget, forms.Textarea):
+            if (
+                isinstance(field, forms.CharField)
+                and not isinstance(field, forms.JSONField)
+                and not isinstance(field.widget, forms.Textarea)
+            ):
                 yield f"{form.__module__}.{form.__name__}.{name}", field
 
 
@@ -65,7 +84,9 @@ def texts_in(name, field):
     if isinstance(field, serializers.ListField | serializers.DictField):
         yield from texts_in(f"{name}[]", field.child)
     elif isinstance(field, serializers.BaseSerializer):
-        yield from ((f"{name}.{inner}", found) for inner, found in texts_of(getattr(field, "child", field)))
+        yield from (
+            (f"{name}.{inner}", found) for inner, found in texts_of(getattr(field, "child", field))
+        )
     elif isinstance(field, serializers.CharField):
         yield name, field
 
@@ -73,7 +94,10 @@ def texts_in(name, field):
 def texts_of_serializers():
     """Of what operations take: each names its serializer for the schema."""
     for module in modules("api"):
-        for serializer in {getattr(module, name) for name in re.findall(r"\brequest=([A-Z]\w+)", inspect.getsource(module))}:
+        for serializer in {
+            getattr(module, name)
+            for name in re.findall(r"\brequest=([A-Z]\w+)", inspect.getsource(module))
+        }:
             for place, field in texts_of(serializer()):
                 yield f"{serializer.__module__}.{serializer.__name__}.{place}", field
 
@@ -82,16 +106,36 @@ def refused_by(field):
     """What this field must refuse; long texts of models (a Text column) only what cannot be kept."""
     if isinstance(field, ProseField):
         return SEVERAL_LINES
-    return {"NUL", "half a character"} if field.style.get("base_template") == "textarea.html" else UNSEEN
+    return (
+        {"NUL", "half a character"}
+        if field.style.get("base_template") == "textarea.html"
+        else UNSEEN
+    )
 
 
-FORM_LINES = {place: field for place, field in sorted(lines_of_forms(), key=lambda pair: pair[0]) if place not in EXACT}
-SERIALIZER_TEXTS = {place: field for place, field in sorted(texts_of_serializers(), key=lambda pair: pair[0]) if place not in EXACT}
+FORM_LINES = {
+    place: field
+    for place, field in sorted(lines_of_forms(), key=lambda pair: pair[0])
+    if place not in EXACT
+}
+SERIALIZER_TEXTS = {
+    place: field
+    for place, field in sorted(texts_of_serializers(), key=lambda pair: pair[0])
+    if place not in EXACT
+}
 
 
 def test_the_walk_finds_the_fields():
-    assert {"publishing.forms.RegisterForm.name", "consumption.forms.KeyForm.name", "publishing.forms.VersionForm.number"} <= set(FORM_LINES)
-    assert {"catalog.api.Registration.name", "catalog.api.Registration.tags[]", "consumption.api.access.KeyWanted.name"} <= set(SERIALIZER_TEXTS)
+    assert {
+        "publishing.forms.RegisterForm.name",
+        "consumption.forms.KeyForm.name",
+        "publishing.forms.VersionForm.number",
+    } <= set(FORM_LINES)
+    assert {
+        "catalog.api.Registration.name",
+        "catalog.api.Registration.tags[]",
+        "consumption.api.access.KeyWanted.name",
+    } <= set(SERIALIZER_TEXTS)
 
 
 @pytest.mark.parametrize("place", FORM_LINES)
@@ -116,20 +160,26 @@ def _takes(check, value):
 
 
 def test_prose_has_lines():
-    assert ProseField().run_validation("First.\n\tSecond.\r\nThird.") == "First.\n\tSecond.\r\nThird."
+    assert (
+        ProseField().run_validation("First.\n\tSecond.\r\nThird.") == "First.\n\tSecond.\r\nThird."
+    )
 
 
 def test_a_line_of_a_card():
     from publishing.forms import CardForm
 
-    single = [field.id for field in cards.FIELDS if field.source != "auto" and field.widget == "text"]
+    single = [
+        field.id for field in cards.FIELDS if field.source != "auto" and field.widget == "text"
+    ]
     form = CardForm(dict.fromkeys(single, UNSEEN["override"]), data={})
     assert set(single) <= set(form.errors)
 
 
 @pytest.mark.django_db
 def test_composed_letters_are_kept_whichever_way_they_came():
-    form = ApplicationForm({"team": cast.mortgage().pk, "name": "Cafe\u0301", "environment": "prod"}, user=cast.maya())
+    form = ApplicationForm(
+        {"team": cast.mortgage().pk, "name": "Cafe\u0301", "environment": "prod"}, user=cast.maya()
+    )
     assert form.is_valid() and form.cleaned_data["name"] == "Caf\u00e9"
     assert cast.model(support_contact="Cafe\u0301 desk").support_contact == "Caf\u00e9 desk"
     assert RegisteredModel.objects.get().support_contact == "Caf\u00e9 desk"

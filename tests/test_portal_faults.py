@@ -33,7 +33,9 @@ def away(client, db, fired):
 
 
 @pytest.mark.fault("F4")
-@pytest.mark.parametrize("name", ["home", "consumption:access", "consumption:usage", "account_logout"])
+@pytest.mark.parametrize(
+    "name", ["home", "consumption:access", "consumption:usage", "account_logout"]
+)
 def test_a_page_says_that_the_records_cannot_be_reached(away, name):
     answer = away.get(reverse(name))
     assert answer.status_code == 503 and answer["Retry-After"] == "5"
@@ -44,17 +46,31 @@ def test_a_page_says_that_the_records_cannot_be_reached(away, name):
 
 @pytest.mark.fault("F4")
 def test_what_was_typed_is_kept_on_the_page_to_be_sent_again(away):
-    answer = away.post(reverse("consumption:create_key", args=[1]), 'name=%22Big%22+cluster&days=30', content_type="application/x-www-form-urlencoded")
+    answer = away.post(
+        reverse("consumption:create_key", args=[1]),
+        "name=%22Big%22+cluster&days=30",
+        content_type="application/x-www-form-urlencoded",
+    )
     page = answer.content.decode()
     assert answer.status_code == 503 and answer["Cache-Control"] == "no-store"
-    assert 'name="name" value="&quot;Big&quot; cluster"' in page and 'action="/subscriptions/1/keys/"' in page and "Send it again" in page
+    assert (
+        'name="name" value="&quot;Big&quot; cluster"' in page
+        and 'action="/subscriptions/1/keys/"' in page
+        and "Send it again" in page
+    )
 
 
 @pytest.mark.fault("F4")
 def test_a_password_is_not_kept_on_the_page(away):
     sent = "username=maya&password=hunter2"
-    page = away.post(reverse("account_login"), sent, content_type="application/x-www-form-urlencoded").content.decode()
-    assert "not available right now" in page and "hunter2" not in page and "Go back in your browser" in page
+    page = away.post(
+        reverse("account_login"), sent, content_type="application/x-www-form-urlencoded"
+    ).content.decode()
+    assert (
+        "not available right now" in page
+        and "hunter2" not in page
+        and "Go back in your browser" in page
+    )
 
 
 @pytest.mark.fault("F4")
@@ -62,8 +78,15 @@ def test_a_password_is_not_kept_on_the_page(away):
 def test_the_api_says_it_in_its_own_way(away, url):
     answer = away.get(url)
     if url != "/api/nowhere":
-        assert answer.status_code == 503 and answer["Retry-After"] and answer["Content-Type"] == "application/problem+json"
-        assert answer.json()["type"] == "/docs/problems/away" and "Idempotency-Key" in answer.json()["detail"]
+        assert (
+            answer.status_code == 503
+            and answer["Retry-After"]
+            and answer["Content-Type"] == "application/problem+json"
+        )
+        assert (
+            answer.json()["type"] == "/docs/problems/away"
+            and "Idempotency-Key" in answer.json()["detail"]
+        )
     away.get("/api/v1/models/")
 
 
@@ -96,7 +119,9 @@ class Visit:
             "write": lambda: portal.post("/notices/", cookie, all="1"),
             "key": lambda: portal.post(key, cookie, name="Cluster", days="30"),
             "api": lambda: portal.get("/api/v1/models/", cookie),
-            "api key": lambda: portal.post_json("/api/v1/keys/", cookie, subscription=subscription.pk, name="Api"),
+            "api key": lambda: portal.post_json(
+                "/api/v1/keys/", cookie, subscription=subscription.pk, name="Api"
+            ),
             "ready": lambda: portal.get("/readyz"),
         }
         self.found = {}
@@ -138,7 +163,11 @@ def says_when_to_try_again(door, status, headers, body):
     if status != 503 or door == "ready":
         return True
     kind = "application/problem+json" if door in ("api", "api key") else "text/html"
-    return headers["retry-after"] == "5" and kind in headers["content-type"] and ("Send it again" in body) == (door in ("key", "write"))
+    return (
+        headers["retry-after"] == "5"
+        and kind in headers["content-type"]
+        and ("Send it again" in body) == (door in ("key", "write"))
+    )
 
 
 POSTGRES = [pytest.param(mode, marks=[] if mode == "hang" else pytest.mark.slow) for mode in FAULTS]
@@ -152,14 +181,21 @@ def test_with_postgres_ill_every_door_answers_in_time(running, visit, fired, mod
     visits = [visit() for _ in range(6 if mode == "cut" else 2)]
     for one in visits:
         assert one.statuses().keys() == WELL.keys(), "a door did not answer"
-        assert all(status in (WELL[door], 503) for door, status in one.statuses().items()), (one.statuses(), running.said())
+        assert all(status in (WELL[door], 503) for door, status in one.statuses().items()), (
+            one.statuses(),
+            running.said(),
+        )
         assert all(says_when_to_try_again(door, *answer) for door, answer in one.found.items())
         if mode in ("refuse", "hang", "reset"):
             assert set(one.statuses().values()) == {503}
     running.heal()
     kept = ApiKey.objects.count() - before
     told = sum(one.statuses()[door] == WELL[door] for one in visits for door in ("key", "api key"))
-    unsure = sum(one.statuses()[door] == 503 for one in visits for door in ("key", "api key")) if mode == "cut" else 0
+    unsure = (
+        sum(one.statuses()[door] == 503 for one in visits for door in ("key", "api key"))
+        if mode == "cut"
+        else 0
+    )
     assert told <= kept <= told + unsure, "a key that was shown is kept"
 
 
@@ -185,7 +221,9 @@ def test_many_who_ask_a_silent_postgres_do_not_wait_behind_each_other(running, v
     """Eight threads and sixty visitors: once Postgres is known to be silent, refusals are quick."""
     broken(running.postgres, "hang", fired)
     found = []
-    visitors = [threading.Thread(target=lambda: found.append(running.get("/readyz")[0])) for _ in range(60)]
+    visitors = [
+        threading.Thread(target=lambda: found.append(running.get("/readyz")[0])) for _ in range(60)
+    ]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:

@@ -38,8 +38,19 @@ class Slow:
     """Sockets of `bench.slow`; `ended()` says when the portal closed them."""
 
     def __init__(self, portal, seconds, each, cookie="", kinds=""):
-        argv = [sys.executable, "-m", "bench.slow", str(portal.port), str(seconds), str(each), cookie, *([kinds] if kinds else [])]
-        self.child = subprocess.Popen(argv, env=portal.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        argv = [
+            sys.executable,
+            "-m",
+            "bench.slow",
+            str(portal.port),
+            str(seconds),
+            str(each),
+            cookie,
+            *([kinds] if kinds else []),
+        ]
+        self.child = subprocess.Popen(
+            argv, env=portal.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
         assert self.child.stdout.readline() == "ready\n"
 
     def ended(self):
@@ -52,7 +63,9 @@ class Good:
     def __init__(self, portal, cookie, seconds):
         self.statuses, self.seconds = set(), []
         self._until = time.monotonic() + seconds
-        self._threads = [threading.Thread(target=self._read, args=(portal, cookie)) for _ in range(2)]
+        self._threads = [
+            threading.Thread(target=self._read, args=(portal, cookie)) for _ in range(2)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -83,7 +96,11 @@ def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fir
     ended = slow.ended()
     fired.add(sum(row["opened"] for row in ended.values()))
     assert good.statuses == {200}, quick.said()
-    late = {kind: row for kind, row in ended.items() if row["closed"] < row["opened"] or row["last_s"] > row["limit_s"] + BUSY_GRACE_S}
+    late = {
+        kind: row
+        for kind, row in ended.items()
+        if row["closed"] < row["opened"] or row["last_s"] > row["limit_s"] + BUSY_GRACE_S
+    }
     assert late == {}, quick.said()
 
 
@@ -99,7 +116,9 @@ def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_pa
         ended = slow.ended()
     fired.add(sum(row["opened"] for row in ended.values()))
     assert quiet.statuses == beset.statuses == {200}
-    assert all(row["closed"] == 500 and row["last_s"] <= row["limit_s"] + GRACE_S for row in ended.values()), ended
+    assert all(
+        row["closed"] == 500 and row["last_s"] <= row["limit_s"] + GRACE_S for row in ended.values()
+    ), ended
     assert beset.p95_s <= 2 * quiet.p95_s, (quiet.p95_s, beset.p95_s)
 
 
@@ -121,7 +140,9 @@ class Line:
         head, _, body = got.partition(b"\r\n\r\n")
         first, *rest = head.decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in rest)
-        while len(body) < int(headers.get("content-length", 0)) and (more := self.socket.recv(65536)):
+        while len(body) < int(headers.get("content-length", 0)) and (
+            more := self.socket.recv(65536)
+        ):
             body += more
         return int(first.split()[1]), headers, body.decode()
 
@@ -136,7 +157,11 @@ class Line:
 MANY = [f"X-{number}: 1" for number in range(120)]
 REFUSED = {
     "too many headers": (["GET {} HTTP/1.1", *MANY], 431, "headers-too-large"),
-    "too large headers": (["GET {} HTTP/1.1", f"X-Large: {'x' * 40_000}"], 431, "headers-too-large"),
+    "too large headers": (
+        ["GET {} HTTP/1.1", f"X-Large: {'x' * 40_000}"],
+        431,
+        "headers-too-large",
+    ),
     "too long an address": (["GET {}?q=" + "x" * 9000 + " HTTP/1.1"], 414, "address-too-long"),
     "a body that does not come": (["POST {} HTTP/1.1", "Content-Length: 10"], 408, "too-slow"),
 }
@@ -151,11 +176,20 @@ def test_what_the_front_refuses_it_says_as_the_portal_does(quick, path, lines, s
     assert found == status
     if path.startswith("/api/"):
         problem = json.loads(body)
-        assert headers["content-type"] == "application/problem+json" and problem["type"] == f"/docs/problems/{slug}"
-        assert problem["status"] == status and problem["remedy"] and problem["instance"] == f"urn:request:{headers['x-request-id']}"
+        assert (
+            headers["content-type"] == "application/problem+json"
+            and problem["type"] == f"/docs/problems/{slug}"
+        )
+        assert (
+            problem["status"] == status
+            and problem["remedy"]
+            and problem["instance"] == f"urn:request:{headers['x-request-id']}"
+        )
     else:
         assert (
-            'class="error-page"' in body and headers["x-request-id"] in body and "default-src 'none'" in headers["content-security-policy"]
+            'class="error-page"' in body
+            and headers["x-request-id"] in body
+            and "default-src 'none'" in headers["content-security-policy"]
         )
 
 
@@ -178,12 +212,21 @@ def test_what_cannot_be_read_ends_the_connection(quick, sent):
 def test_an_answer_keeps_its_form_behind_the_front(quick):
     """HEAD has the headers of GET and no body; a harmless id is kept; one connection serves several requests."""
     line = Line(quick)
-    status, of_get, body = line.say("GET /docs/problems/too-slow HTTP/1.1", "X-Request-Id: my-own-id-1").heard()
-    assert status == 200 and of_get["x-request-id"] == "my-own-id-1" and len(body.encode()) == int(of_get["content-length"])
+    status, of_get, body = line.say(
+        "GET /docs/problems/too-slow HTTP/1.1", "X-Request-Id: my-own-id-1"
+    ).heard()
+    assert (
+        status == 200
+        and of_get["x-request-id"] == "my-own-id-1"
+        and len(body.encode()) == int(of_get["content-length"])
+    )
     line.say("HEAD /docs/problems/too-slow HTTP/1.1")
     head = line.socket.recv(65536)
     assert head.startswith(b"HTTP/1.1 200") and head.endswith(b"\r\n\r\n")
-    assert line.say("GET /healthz HTTP/1.1", "X-Request-Id: <script>").heard()[1]["x-request-id"] != "<script>"
+    assert (
+        line.say("GET /healthz HTTP/1.1", "X-Request-Id: <script>").heard()[1]["x-request-id"]
+        != "<script>"
+    )
 
 
 def test_who_asks_is_who_connects_whatever_the_headers_say(quick):
@@ -201,9 +244,19 @@ def test_a_header_with_an_underscore_passes_for_no_other():
         (b"cookie", b"a=1"),
         (b"cookie", b"b=2"),
     ]
-    scope = {"method": "GET", "raw_path": b"/a%FFb", "query_string": b"", "http_version": "1.1", "headers": told}
+    scope = {
+        "method": "GET",
+        "raw_path": b"/a%FFb",
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": told,
+    }
     environ = environ_of(scope)
-    assert environ["REMOTE_ADDR"] == "10.0.0.1" and "HTTP_X_FORWARDED_FOR" not in environ and "HTTP_X_PORTAL_CLIENT" not in environ
+    assert (
+        environ["REMOTE_ADDR"] == "10.0.0.1"
+        and "HTTP_X_FORWARDED_FOR" not in environ
+        and "HTTP_X_PORTAL_CLIENT" not in environ
+    )
     assert environ["HTTP_COOKIE"] == "a=1; b=2" and environ["PATH_INFO"] == "/a\xffb"
 
 
@@ -212,9 +265,13 @@ def test_balancers_that_are_named_are_believed(tmp_path):
     for trusted in ([], ["10.0.3.0/24", "2001:db8::/64"]):
         config = tmp_path / "haproxy.cfg"
         front.write_refusals(tmp_path)
-        text = front.configuration("127.0.0.1:1", tmp_path / "web.sock", tmp_path, Limits(), trusted)
+        text = front.configuration(
+            "127.0.0.1:1", tmp_path / "web.sock", tmp_path, Limits(), trusted
+        )
         config.write_text(text)
-        done = subprocess.run([front.haproxy(), "-c", "-f", str(config)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [front.haproxy(), "-c", "-f", str(config)], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert ("X-Forwarded-For" in text) == bool(trusted)
 
@@ -223,22 +280,37 @@ def test_balancers_that_are_named_are_believed(tmp_path):
 
 
 def uploads_of(portal):
-    return list((portal.folder / "quarantine").glob("*")) if (portal.folder / "quarantine").exists() else []
+    return (
+        list((portal.folder / "quarantine").glob("*"))
+        if (portal.folder / "quarantine").exists()
+        else []
+    )
 
 
 LARGE_ANONYMOUS = {
     "a form": ("/accounts/login/", "multipart/form-data; boundary=b", 413),
     "an upload": ("/publish/income/1.0.0/package/", "multipart/form-data; boundary=b", 302),
-    "an upload to the API": ("/api/v1/versions/1/artifacts/", "multipart/form-data; boundary=b", 401),
+    "an upload to the API": (
+        "/api/v1/versions/1/artifacts/",
+        "multipart/form-data; boundary=b",
+        401,
+    ),
     "JSON": ("/api/v1/models/", "application/json", 413),
     "nowhere": ("/nowhere/", "text/plain", 413),
 }
 
 
-@pytest.mark.parametrize(("path", "kind", "status"), LARGE_ANONYMOUS.values(), ids=LARGE_ANONYMOUS.keys())
+@pytest.mark.parametrize(
+    ("path", "kind", "status"), LARGE_ANONYMOUS.values(), ids=LARGE_ANONYMOUS.keys()
+)
 def test_nobody_in_particular_sends_much_and_nothing_of_it_is_kept(quick, path, kind, status):
     """300 MB are refused by their headers, before a byte of them is asked for."""
-    line = Line(quick).say(f"POST {path} HTTP/1.1", "Content-Length: 300000000", f"Content-Type: {kind}", body=b"--b\r\n" * 1000)
+    line = Line(quick).say(
+        f"POST {path} HTTP/1.1",
+        "Content-Length: 300000000",
+        f"Content-Type: {kind}",
+        body=b"--b\r\n" * 1000,
+    )
     found, headers, body = line.heard()
     assert found == status and line.is_closed()
     if status == 413 and path.startswith("/api/"):
@@ -263,9 +335,14 @@ def form(more):
 def test_a_package_goes_in_by_the_page_and_by_the_api(quick, draft, more):
     """Small ones come whole from the front, large ones are admitted first; both leave only the artifact and no place taken."""
     cookie, (kind, body) = session(cast.alice()), form(more)
-    assert quick.request("POST", "/publish/income/1.0.0/package/", cookie, body, kind)[0] == 302, quick.said()
+    assert quick.request("POST", "/publish/income/1.0.0/package/", cookie, body, kind)[0] == 302, (
+        quick.said()
+    )
     assert draft.artifacts.count() == 1
-    assert quick.request("POST", f"/api/v1/versions/{draft.pk}/artifacts/", cookie, body, kind)[0] == 201, quick.said()
+    assert (
+        quick.request("POST", f"/api/v1/versions/{draft.pk}/artifacts/", cookie, body, kind)[0]
+        == 201
+    ), quick.said()
     assert Upload.objects.count() == 0 and uploads_of(quick) == []
 
 
@@ -281,13 +358,20 @@ def begin_upload(portal, cookie, size, *more):
     return Line(portal).say(*head, body=b"--b\r\n")
 
 
-def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_give_their_place_back(quick, draft):
+def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_give_their_place_back(
+    quick, draft
+):
     """Two declared GiB that stall take no worker and no room, and are gone at the deadline."""
     cookie = session(cast.alice())
     stalled = [begin_upload(quick, cookie, 2**31 - 1) for _ in range(3)]
     until(lambda: Upload.objects.count() == 3, 10, quick.said)
     status, headers, page = begin_upload(quick, cookie, 200_000).heard()
-    assert status == 429 and headers["retry-after"] and "3 is the most at once" in page and "Wait until one of them has ended" in page
+    assert (
+        status == 429
+        and headers["retry-after"]
+        and "3 is the most at once" in page
+        and "Wait until one of them has ended" in page
+    )
     assert [line.heard()[0] for line in stalled] == [408] * 3
     until(lambda: Upload.objects.count() == 0, 5, quick.said)
     assert uploads_of(quick) == []
@@ -304,7 +388,11 @@ def test_an_upload_says_how_large_it_is_and_waits_for_leave(quick, draft):
     cookie = session(cast.alice())
     jar = f"Cookie: sessionid={cookie}; csrftoken={CSRF}"
     chunked = ["Transfer-Encoding: chunked", "Content-Type: multipart/form-data; boundary=b"]
-    status, _, page = Line(quick).say("POST /publish/income/1.0.0/package/ HTTP/1.1", jar, *chunked, body=b"0\r\n\r\n").heard()
+    status, _, page = (
+        Line(quick)
+        .say("POST /publish/income/1.0.0/package/ HTTP/1.1", jar, *chunked, body=b"0\r\n\r\n")
+        .heard()
+    )
     assert status == 411 and "Content-Length" in page
     told_at_once = begin_upload(quick, cookie, 2**32, "Expect: 100-continue").heard()
     assert told_at_once[0] == 413 and re.search(r"at most 2.0.GB", told_at_once[2])

@@ -34,7 +34,10 @@ class Work:
 
     def more_than(self, other):
         """What is more than the same at another size; what really runs in the engine is looked at, a few rows here."""
-        both = {name: (getattr(other, name), getattr(self, name)) for name in ("statements", "rows", "read")}
+        both = {
+            name: (getattr(other, name), getattr(self, name))
+            for name in ("statements", "rows", "read")
+        }
         return {name: pair for name, pair in both.items() if pair[1] > 1.2 * pair[0] + 30}
 
 
@@ -58,7 +61,9 @@ def company(listings):
     with transaction.atomic():
         scale_data.make(listings, teams=10, keys=60, hours=600)
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")  # tables are small here; where there is an index it would be used
+            cursor.execute(
+                "SET LOCAL enable_seqscan = off"
+            )  # tables are small here; where there is an index it would be used
         yield
         transaction.set_rollback(True)
 
@@ -98,7 +103,10 @@ def test_figures_are_written_for_models_that_were_called_and_for_no_other():
         model = RegisteredModel.objects.get(pk=hour.subscription.model_id)
         before = model.calls_30d
         UsageHour.objects.filter(pk=hour.pk).update(p95_us=1)
-        assert set(StaleFigures.objects.values_list("model", "figures")) == {(model.pk, "usage"), (model.pk, "service")}
+        assert set(StaleFigures.objects.values_list("model", "figures")) == {
+            (model.pk, "usage"),
+            (model.pk, "service"),
+        }
         with working() as work:
             metering.project()
         assert work.rows < 100 and not StaleFigures.objects.filter(figures="usage").exists()

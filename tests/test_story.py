@@ -64,14 +64,22 @@ def test_from_registration_to_a_key():
 def register(alice, vocabulary):
     alice.see("publishing:register")
     alice.send(
-        "publishing:register", owner_team=cast.lending().pk, name="Income verification", owner=cast.alice().pk, tags="income, credit",
-        summary="Takes account credits and estimates the monthly income.", support_contact="lending-ai@example.com",
-        visibility="enterprise", **vocabulary,
-    )  # fmt: skip
+        "publishing:register",
+        owner_team=cast.lending().pk,
+        name="Income verification",
+        owner=cast.alice().pk,
+        tags="income, credit",
+        summary="Takes account credits and estimates the monthly income.",
+        support_contact="lending-ai@example.com",
+        visibility="enterprise",
+        **vocabulary,
+    )
     slug = RegisteredModel.objects.get().slug
     alice.see("catalog:model", slug)
     alice.see("publishing:new_version", slug)
-    assert alice.send("publishing:new_version", slug, number="1.0.0", changelog="") == reverse("publishing:package", args=[slug, "1.0.0"])
+    assert alice.send("publishing:new_version", slug, number="1.0.0", changelog="") == reverse(
+        "publishing:package", args=[slug, "1.0.0"]
+    )
     return slug
 
 
@@ -83,10 +91,20 @@ def package_and_describe(alice, slug):
     kept = {"signature": json.dumps(cast.signature()), "example": json.dumps(cast.example())}
     alice.send("publishing:interface", *at, **kept)
     alice.send("publishing:interface", *at, sla="1", **cast.SLA)
-    values = {name: "\n".join(value) if isinstance(value, list) else value for name, value in cast.card_values().items()}
+    values = {
+        name: "\n".join(value) if isinstance(value, list) else value
+        for name, value in cast.card_values().items()
+    }
     alice.send("publishing:card", *at, **values)
     alice.send("publishing:risk", *at, **cast.MEDIUM)
-    plan = {"name": "Standard", "rate_per_second": 20, "burst": 40, "concurrency": 16, "approval": "automatic", "price": "0.50"}
+    plan = {
+        "name": "Standard",
+        "rate_per_second": 20,
+        "burst": 40,
+        "concurrency": 16,
+        "approval": "automatic",
+        "price": "0.50",
+    }
     alice.send("publishing:plans", *at, **plan)
     for step in ("package", "interface", "card", "risk", "plans", "submit"):
         alice.see(f"publishing:{step}", *at)
@@ -97,7 +115,9 @@ def review_it(version):
         judge = Visitor(cast.judge(review))
         assert "Income verification" in judge.see("governance:queue")
         judge.see("governance:review", review.pk)
-        judge.send("governance:review", review.pk, outcome="approved", reason=cast.REASON, no_conflict="on")
+        judge.send(
+            "governance:review", review.pk, outcome="approved", reason=cast.REASON, no_conflict="on"
+        )
         judge.see("governance:review", review.pk)
     version.refresh_from_db()
     assert version.state == "approved"
@@ -114,14 +134,23 @@ def subscribe_and_call(maya, slug):
     maya.see("consumption:subscribe", slug)
     plan = RegisteredModel.objects.get().plans.get()
     maya.send(
-        "consumption:subscribe", slug, plan=plan.pk, new_application="Loan origination", team=cast.mortgage().pk,
-        purpose="Verify the income of applicants.", version_policy="auto_minor",
-    )  # fmt: skip
+        "consumption:subscribe",
+        slug,
+        plan=plan.pk,
+        new_application="Loan origination",
+        team=cast.mortgage().pk,
+        purpose="Verify the income of applicants.",
+        version_policy="auto_minor",
+    )
     subscription = Subscription.objects.get()
-    page = maya.client.post(reverse("consumption:create_key", args=[subscription.pk]), {"name": "cluster", "days": 90})
+    page = maya.client.post(
+        reverse("consumption:create_key", args=[subscription.pk]), {"name": "cluster", "days": 90}
+    )
     key = ApiKey.objects.get()
     text = page.content.decode()
-    assert page.status_code == 200 and f"mkc_{key.kid}" in text and "no-store" in page["Cache-Control"]
+    assert (
+        page.status_code == 200 and f"mkc_{key.kid}" in text and "no-store" in page["Cache-Control"]
+    )
     secret = text[text.index(f"mkc_{key.kid}") :][:50]
     assert secret not in maya.see("consumption:application", "loan-origination")
     rotated = maya.client.post(reverse("consumption:rotate_key", args=[key.kid]))
@@ -131,8 +160,16 @@ def subscribe_and_call(maya, slug):
 
 
 def everybody_looks(slug):
-    pages = ["catalog:model", "catalog:versions", "governance:evidence", "governance:card", "publishing:api_tab", "consumption:plans",
-             "consumption:model_usage", "hosting:deployment"]  # fmt: skip
+    pages = [
+        "catalog:model",
+        "catalog:versions",
+        "governance:evidence",
+        "governance:card",
+        "publishing:api_tab",
+        "consumption:plans",
+        "consumption:model_usage",
+        "hosting:deployment",
+    ]
     for person in (cast.alice(), cast.maya(), cast.charlie(), cast.rita(), cast.vera()):
         for name in pages:
             Visitor(person).see(name, slug, query="?version=1.0.0")
@@ -155,7 +192,11 @@ def test_changes_requested_come_back_to_the_publisher_with_the_reason():
     version = cast.in_review_version()
     review = version.reviews.get(kind="curation")
     Visitor(cast.rita()).send(
-        "governance:review", review.pk, outcome="changes_requested", reason="Say which applicants it was not made for.", no_conflict="on"
+        "governance:review",
+        review.pk,
+        outcome="changes_requested",
+        reason="Say which applicants it was not made for.",
+        no_conflict="on",
     )
     alice = Visitor(cast.alice())
     for step in ("package", "card", "submit"):
@@ -168,16 +209,42 @@ def test_pages_of_a_version_that_ended(state):
     alice = Visitor(cast.alice())
     if state == "suspended":
         version = cast.published_version()
-        Visitor(cast.rita()).send("governance:suspend", version.model.slug, "1.0.0", reason="Wrong answers for the self-employed.")
+        Visitor(cast.rita()).send(
+            "governance:suspend",
+            version.model.slug,
+            "1.0.0",
+            reason="Wrong answers for the self-employed.",
+        )
     elif state == "deprecated":
         version = cast.published_version()
-        alice.send("publishing:deprecate", version.model.slug, "1.0.0", sunset_at="2099-01-01", reason="A better one is coming soon.")
+        alice.send(
+            "publishing:deprecate",
+            version.model.slug,
+            "1.0.0",
+            sunset_at="2099-01-01",
+            reason="A better one is coming soon.",
+        )
     elif state == "withdrawn":
         version = cast.in_review_version()
         alice.send("publishing:withdraw", version.model.slug, "1.0.0", reason="A mistake.")
     else:
         version = cast.in_review_version()
-        governance.decide(cast.rita(), version.reviews.get(kind="final"), "rejected", "It disadvantages young people.", True)
-    for name in ("catalog:model", "catalog:versions", "governance:evidence", "publishing:api_tab", "hosting:deployment"):
-        assert state in alice.see(name, version.model.slug).lower() or name in ("publishing:api_tab", "hosting:deployment"), name
+        governance.decide(
+            cast.rita(),
+            version.reviews.get(kind="final"),
+            "rejected",
+            "It disadvantages young people.",
+            True,
+        )
+    for name in (
+        "catalog:model",
+        "catalog:versions",
+        "governance:evidence",
+        "publishing:api_tab",
+        "hosting:deployment",
+    ):
+        assert state in alice.see(name, version.model.slug).lower() or name in (
+            "publishing:api_tab",
+            "hosting:deployment",
+        ), name
     alice.see("publishing:home")

@@ -9,8 +9,21 @@ from tests import cast
 
 pytestmark = pytest.mark.django_db
 
-OURS = [model for model in admin.site._registry if model._meta.app_label in (
-    "accounts", "audit", "notices", "catalog", "governance", "consumption", "hosting", "adoption")]  # fmt: skip
+OURS = [
+    model
+    for model in admin.site._registry
+    if model._meta.app_label
+    in (
+        "accounts",
+        "audit",
+        "notices",
+        "catalog",
+        "governance",
+        "consumption",
+        "hosting",
+        "adoption",
+    )
+]
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
@@ -19,14 +32,22 @@ def test_every_list_opens_and_nothing_is_deleted(model):
     cast.key()
     root = cast.root()
     client.force_login(root)
-    assert client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")).status_code == 200
+    assert (
+        client.get(
+            reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        ).status_code
+        == 200
+    )
     request = RequestFactory().get("/")
     request.user = root
     assert not desk.has_delete_permission(request)
 
 
-@pytest.mark.parametrize("model", [model for model in OURS if any(field.name == "state" for field in model._meta.fields)],
-                         ids=lambda model: model._meta.label)  # fmt: skip
+@pytest.mark.parametrize(
+    "model",
+    [model for model in OURS if any(field.name == "state" for field in model._meta.fields)],
+    ids=lambda model: model._meta.label,
+)
 def test_states_are_read_only(model):
     desk = admin.site._registry[model]
     request = RequestFactory().get("/")

@@ -19,15 +19,43 @@ from tests import cast
 
 pytestmark = pytest.mark.django_db
 ADDRESSES = [
-    "/", "/insights/", "/models/", "/models/?q=zephyr", "/models/?q=income", "/models/?q=zephir%20income", "/models/?domain=consumer-lending",
-    "/models/?sort=-created_at", "/models/income-check/", "/models/income-check/versions/", "/models/income-check/usage/",
-    "/models/zephyr-income/", "/publish/", reverse("publishing:register"), "/publish/similar/?name=Zephyr+income&summary=Estimates+the+monthly+income",
-    "/access/", "/usage/", "/reviews/", "/notices/",
-    "/api/v1/models/", "/api/v1/models/?q=zephyr", "/api/v1/models/zephyr-income/", "/api/v1/versions/", "/api/v1/versions/?model=zephyr-income",
-    "/api/v1/plans/", "/api/v1/deployments/", "/api/v1/incidents/", "/api/v1/health-samples/", "/api/v1/usage/", "/api/v1/subscriptions/",
-    "/api/v1/reviews/", "/api/v1/audit-events/", "/api/v1/notices/",
-]  # fmt: skip
-CHANGING = re.compile(r'csrfmiddlewaretoken" value="[^"]+"|(?i:X-CSRFToken)[^}]*|urn:request:[0-9a-f]+|[0-9a-f]{32}|\d\d:\d\d(:\d\d)?')
+    "/",
+    "/insights/",
+    "/models/",
+    "/models/?q=zephyr",
+    "/models/?q=income",
+    "/models/?q=zephir%20income",
+    "/models/?domain=consumer-lending",
+    "/models/?sort=-created_at",
+    "/models/income-check/",
+    "/models/income-check/versions/",
+    "/models/income-check/usage/",
+    "/models/zephyr-income/",
+    "/publish/",
+    reverse("publishing:register"),
+    "/publish/similar/?name=Zephyr+income&summary=Estimates+the+monthly+income",
+    "/access/",
+    "/usage/",
+    "/reviews/",
+    "/notices/",
+    "/api/v1/models/",
+    "/api/v1/models/?q=zephyr",
+    "/api/v1/models/zephyr-income/",
+    "/api/v1/versions/",
+    "/api/v1/versions/?model=zephyr-income",
+    "/api/v1/plans/",
+    "/api/v1/deployments/",
+    "/api/v1/incidents/",
+    "/api/v1/health-samples/",
+    "/api/v1/usage/",
+    "/api/v1/subscriptions/",
+    "/api/v1/reviews/",
+    "/api/v1/audit-events/",
+    "/api/v1/notices/",
+]
+CHANGING = re.compile(
+    r'csrfmiddlewaretoken" value="[^"]+"|(?i:X-CSRFToken)[^}]*|urn:request:[0-9a-f]+|[0-9a-f]{32}|\d\d:\d\d(:\d\d)?'
+)
 
 
 def signed_in(person):
@@ -39,22 +67,41 @@ def signed_in(person):
 def seen_by(client):
     """{address: (status, text)} without what changes with every request."""
     answers = {address: client.get(address) for address in ADDRESSES}
-    return {address: (answer.status_code, CHANGING.sub("", answer.content.decode())) for address, answer in answers.items()}
+    return {
+        address: (answer.status_code, CHANGING.sub("", answer.content.decode()))
+        for address, answer in answers.items()
+    }
 
 
 def differences(before, after):
     """The lines that are not in both."""
-    return [line for line in ndiff(*(f"{status}\n{text}".splitlines() for status, text in (before, after))) if line[0] in "+-"]
+    return [
+        line
+        for line in ndiff(*(f"{status}\n{text}".splitlines() for status, text in (before, after)))
+        if line[0] in "+-"
+    ]
 
 
 def used(version, person, team):
     """A subscription of another unit that called the version today."""
     held = cast.subscription(version, by=person, app=cast.application(person, team, name="Advice"))
     UsageDay.objects.create(
-        day=timezone.now().date(), subscription=held, version=version, team=team, business_unit=team.business_unit,
-        terms=PlanTerms.objects.filter(plan=held.plan).first(), calls=9, ok=9, client_errors=0, upstream_errors=0, aborted=0, unknown=0,
-        units=9, cost=0, duration_us=9,
-    )  # fmt: skip
+        day=timezone.now().date(),
+        subscription=held,
+        version=version,
+        team=team,
+        business_unit=team.business_unit,
+        terms=PlanTerms.objects.filter(plan=held.plan).first(),
+        calls=9,
+        ok=9,
+        client_errors=0,
+        upstream_errors=0,
+        aborted=0,
+        unknown=0,
+        units=9,
+        cost=0,
+        duration_us=9,
+    )
 
 
 def settle():
@@ -71,31 +118,61 @@ def test_a_hidden_model_leaves_no_trace(visibility):
     settle()
     maya = signed_in(cast.maya())
     before = seen_by(maya)
-    hidden = cast.published_version(cast.model(
-        name="Zephyr income", summary=summary, visibility=visibility, visible_teams=[cast.wealth()], visible_units=[cast.wealth().business_unit],
-    ))  # fmt: skip
+    hidden = cast.published_version(
+        cast.model(
+            name="Zephyr income",
+            summary=summary,
+            visibility=visibility,
+            visible_teams=[cast.wealth()],
+            visible_units=[cast.wealth().business_unit],
+        )
+    )
     used(hidden, nina, cast.wealth())
     Deployment.objects.create(version=hidden, app_name="zephyr", state="ready")
     Incident.objects.create(version=hidden, summary="It does not answer.")
     HealthSample.objects.create(version=hidden, is_ok=False)
-    ProductionModel.objects.create(name="Old income model", business_unit=cast.lending().business_unit)
+    ProductionModel.objects.create(
+        name="Old income model", business_unit=cast.lending().business_unit
+    )
     settle()
     inventory = seen_by(maya)["/insights/"]
     ProductionModel.objects.update(published_as=hidden.model)
     after = seen_by(maya)
     assert differences(inventory, after["/insights/"]) == []
-    assert {address: found for address in ADDRESSES if address != "/insights/" and (found := differences(before[address], after[address]))} == {}
-    assert all("zephyr" not in text.lower().replace("q=zephyr", "") for address, (_, text) in after.items() if "ephyr" not in address)
+    assert {
+        address: found
+        for address in ADDRESSES
+        if address != "/insights/" and (found := differences(before[address], after[address]))
+    } == {}
+    assert all(
+        "zephyr" not in text.lower().replace("q=zephyr", "")
+        for address, (_, text) in after.items()
+        if "ephyr" not in address
+    )
 
 
 def test_figures_are_over_what_the_reader_sees():
     cast.published_version(cast.model(name="Income check"))
-    hidden = cast.published_version(cast.model(name="Zephyr", visibility="restricted", visible_teams=[cast.wealth()]))
+    hidden = cast.published_version(
+        cast.model(name="Zephyr", visibility="restricted", visible_teams=[cast.wealth()])
+    )
     nina = cast.person("nina", cast.wealth())
     used(hidden, nina, cast.wealth())
     few, many = insights.overview(cast.maya()), insights.overview(nina)
-    assert (few["models"], few["teams"], few["calls_30d"], few["cross_unit_models"], few["matrix"]) == (1, 0, 0, 0, [])
-    assert (many["models"], many["teams"], many["calls_30d"], many["cross_unit_models"], len(many["matrix"])) == (2, 1, 9, 1, 1)
+    assert (
+        few["models"],
+        few["teams"],
+        few["calls_30d"],
+        few["cross_unit_models"],
+        few["matrix"],
+    ) == (1, 0, 0, 0, [])
+    assert (
+        many["models"],
+        many["teams"],
+        many["calls_30d"],
+        many["cross_unit_models"],
+        len(many["matrix"]),
+    ) == (2, 1, 9, 1, 1)
     assert insights.overview(cast.vera())["models"] == 2
     RegisteredModel.objects.filter(pk=hidden.model.pk).update(visibility="enterprise")
     assert insights.story(cast.maya())["models"] == 2
@@ -108,7 +185,11 @@ def test_spelling_suggests_no_hidden_word():
     cast.published_version(cast.model(name="Zephyrine", visibility="restricted"))
     once_open = cast.published_version(cast.model(name="Quetzal ranking")).model
     seen = RegisteredModel.objects.visible_to(cast.maya()).published()
-    assert search.correct(seen, ["zephyrin", "quetzel", "incme"]) == ["zephyrin", "quetzal", "income"]
+    assert search.correct(seen, ["zephyrin", "quetzel", "incme"]) == [
+        "zephyrin",
+        "quetzal",
+        "income",
+    ]
     RegisteredModel.objects.filter(pk=once_open.pk).update(visibility="restricted")
     assert search.correct(seen, ["quetzel"]) == ["quetzel"]
     own = RegisteredModel.objects.visible_to(cast.alice()).published()
@@ -118,7 +199,14 @@ def test_spelling_suggests_no_hidden_word():
 def test_registering_is_told_of_no_hidden_model():
     cast.published_version(cast.model(name="Income check", visibility="restricted"))
     client = signed_in(cast.maya())
-    facts = {"owner_team": cast.mortgage().slug, "name": "Income check", "summary": cast.listing()["summary"], "support_contact": "x@example.com"}
+    facts = {
+        "owner_team": cast.mortgage().slug,
+        "name": "Income check",
+        "summary": cast.listing()["summary"],
+        "support_contact": "x@example.com",
+    }
     words = {name: term.slug for name, term in cast.vocabulary().items()}
-    answer = client.post(reverse("api:model-list"), json.dumps(facts | words), content_type="application/json")
+    answer = client.post(
+        reverse("api:model-list"), json.dumps(facts | words), content_type="application/json"
+    )
     assert (answer.status_code, answer.json()["slug"]) == (201, "income-check")

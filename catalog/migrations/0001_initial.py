@@ -7,210 +7,555 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Capability',
+            name="Capability",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'verbose_name_plural': 'capabilities',
-                'ordering': ['position', 'name'],
-                'abstract': False,
+                "verbose_name_plural": "capabilities",
+                "ordering": ["position", "name"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Domain',
+            name="Domain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['position', 'name'],
-                'abstract': False,
+                "ordering": ["position", "name"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ModelType',
+            name="ModelType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['position', 'name'],
-                'abstract': False,
+                "ordering": ["position", "name"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=30)),
-                ('major', models.PositiveIntegerField()),
-                ('minor', models.PositiveIntegerField()),
-                ('patch', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('submitted', 'Submitted'), ('checking', 'Being checked'), ('in_review', 'In review'), ('changes_requested', 'Changes requested'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn'), ('approved', 'Approved'), ('published', 'Published'), ('deprecated', 'Deprecated'), ('retired', 'Retired')], default='draft', max_length=20)),
-                ('changelog', models.TextField(blank=True)),
-                ('kind', models.CharField(choices=[('onnx', 'ONNX file'), ('mlflow', 'MLflow directory'), ('external', 'External endpoint')], default='onnx', max_length=10)),
-                ('external_url', models.URLField(blank=True)),
-                ('signature', models.JSONField(blank=True, default=dict)),
-                ('example', models.JSONField(blank=True, default=dict)),
-                ('manifest', models.JSONField(blank=True, default=dict)),
-                ('manifest_sha256', models.CharField(blank=True, max_length=64)),
-                ('manifest_signature', models.CharField(blank=True, help_text='Ed25519, on approval. Writer: governance', max_length=128)),
-                ('sla', models.JSONField(blank=True, default=dict, help_text='availability (percent), p95_ms, rps, support')),
-                ('risk_tier', models.CharField(blank=True, help_text='Writer: governance', max_length=12)),
-                ('suspended_at', models.DateTimeField(blank=True, null=True)),
-                ('suspension_reason', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('submitted_at', models.DateTimeField(blank=True, null=True)),
-                ('approved_at', models.DateTimeField(blank=True, null=True)),
-                ('approved_until', models.DateTimeField(blank=True, null=True)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('deprecated_at', models.DateTimeField(blank=True, null=True)),
-                ('sunset_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('submitted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('successor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=30)),
+                ("major", models.PositiveIntegerField()),
+                ("minor", models.PositiveIntegerField()),
+                ("patch", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("submitted", "Submitted"),
+                            ("checking", "Being checked"),
+                            ("in_review", "In review"),
+                            ("changes_requested", "Changes requested"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
+                            ("approved", "Approved"),
+                            ("published", "Published"),
+                            ("deprecated", "Deprecated"),
+                            ("retired", "Retired"),
+                        ],
+                        default="draft",
+                        max_length=20,
+                    ),
+                ),
+                ("changelog", models.TextField(blank=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("onnx", "ONNX file"),
+                            ("mlflow", "MLflow directory"),
+                            ("external", "External endpoint"),
+                        ],
+                        default="onnx",
+                        max_length=10,
+                    ),
+                ),
+                ("external_url", models.URLField(blank=True)),
+                ("signature", models.JSONField(blank=True, default=dict)),
+                ("example", models.JSONField(blank=True, default=dict)),
+                ("manifest", models.JSONField(blank=True, default=dict)),
+                ("manifest_sha256", models.CharField(blank=True, max_length=64)),
+                (
+                    "manifest_signature",
+                    models.CharField(
+                        blank=True,
+                        help_text="Ed25519, on approval. Writer: governance",
+                        max_length=128,
+                    ),
+                ),
+                (
+                    "sla",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="availability (percent), p95_ms, rps, support",
+                    ),
+                ),
+                (
+                    "risk_tier",
+                    models.CharField(blank=True, help_text="Writer: governance", max_length=12),
+                ),
+                ("suspended_at", models.DateTimeField(blank=True, null=True)),
+                ("suspension_reason", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("submitted_at", models.DateTimeField(blank=True, null=True)),
+                ("approved_at", models.DateTimeField(blank=True, null=True)),
+                ("approved_until", models.DateTimeField(blank=True, null=True)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                ("deprecated_at", models.DateTimeField(blank=True, null=True)),
+                ("sunset_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "successor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['model', '-major', '-minor', '-patch'],
+                "ordering": ["model", "-major", "-minor", "-patch"],
             },
         ),
         migrations.CreateModel(
-            name='ModelCard',
+            name="ModelCard",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('schema_version', models.CharField(default='card/1.0.0', max_length=20)),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('completeness', models.PositiveSmallIntegerField(default=0, help_text='Percent. Writer: publishing')),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('edited_at', models.DateTimeField(auto_now=True)),
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='card', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("schema_version", models.CharField(default="card/1.0.0", max_length=20)),
+                ("data", models.JSONField(blank=True, default=dict)),
+                (
+                    "completeness",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Percent. Writer: publishing"
+                    ),
+                ),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("edited_at", models.DateTimeField(auto_now=True)),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="card",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RegisteredModel',
+            name="RegisteredModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=80, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('summary', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('limitations', models.TextField(blank=True)),
-                ('support_contact', models.CharField(max_length=120)),
-                ('support_hours', models.CharField(blank=True, max_length=80)),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('visibility', models.CharField(choices=[('enterprise', 'Everyone in the company'), ('business_units', 'Chosen business units'), ('restricted', 'Chosen teams')], default='enterprise', max_length=20)),
-                ('similar_reason', models.TextField(blank=True, verbose_name='why another model like these')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('archived', 'Archived')], default='draft', max_length=12)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('risk_tier', models.CharField(blank=True, help_text='Highest of the live versions. Writer: governance', max_length=12)),
-                ('calls_30d', models.BigIntegerField(default=0, help_text='Writer: consumption')),
-                ('calls_14d', models.JSONField(default=list, help_text='14 daily counts, oldest first. Writer: consumption')),
-                ('consumer_teams', models.PositiveIntegerField(default=0, help_text='Teams that called in 30 days. Writer: consumption')),
-                ('rating_mean', models.DecimalField(decimal_places=2, help_text='Writer: consumption', max_digits=3, null=True)),
-                ('rating_count', models.PositiveIntegerField(default=0, help_text='Writer: consumption')),
-                ('measured_p95_ms', models.PositiveIntegerField(help_text='30 days. Writer: consumption', null=True)),
-                ('measured_availability', models.DecimalField(decimal_places=3, help_text='Percent, 30 days. Writer: hosting', max_digits=6, null=True)),
-                ('capability', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='catalog.capability')),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('domain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='catalog.domain')),
-                ('model_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='catalog.modeltype')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='owned_models', to=settings.AUTH_USER_MODEL)),
-                ('owner_team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='accounts.team')),
-                ('visible_teams', models.ManyToManyField(blank=True, related_name='+', to='accounts.team')),
-                ('visible_units', models.ManyToManyField(blank=True, related_name='+', to='accounts.businessunit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=80, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("summary", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("limitations", models.TextField(blank=True)),
+                ("support_contact", models.CharField(max_length=120)),
+                ("support_hours", models.CharField(blank=True, max_length=80)),
+                ("tags", models.JSONField(blank=True, default=list)),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("enterprise", "Everyone in the company"),
+                            ("business_units", "Chosen business units"),
+                            ("restricted", "Chosen teams"),
+                        ],
+                        default="enterprise",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "similar_reason",
+                    models.TextField(blank=True, verbose_name="why another model like these"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("published", "Published"),
+                            ("archived", "Archived"),
+                        ],
+                        default="draft",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "risk_tier",
+                    models.CharField(
+                        blank=True,
+                        help_text="Highest of the live versions. Writer: governance",
+                        max_length=12,
+                    ),
+                ),
+                ("calls_30d", models.BigIntegerField(default=0, help_text="Writer: consumption")),
+                (
+                    "calls_14d",
+                    models.JSONField(
+                        default=list, help_text="14 daily counts, oldest first. Writer: consumption"
+                    ),
+                ),
+                (
+                    "consumer_teams",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Teams that called in 30 days. Writer: consumption"
+                    ),
+                ),
+                (
+                    "rating_mean",
+                    models.DecimalField(
+                        decimal_places=2, help_text="Writer: consumption", max_digits=3, null=True
+                    ),
+                ),
+                (
+                    "rating_count",
+                    models.PositiveIntegerField(default=0, help_text="Writer: consumption"),
+                ),
+                (
+                    "measured_p95_ms",
+                    models.PositiveIntegerField(
+                        help_text="30 days. Writer: consumption", null=True
+                    ),
+                ),
+                (
+                    "measured_availability",
+                    models.DecimalField(
+                        decimal_places=3,
+                        help_text="Percent, 30 days. Writer: hosting",
+                        max_digits=6,
+                        null=True,
+                    ),
+                ),
+                (
+                    "capability",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="models",
+                        to="catalog.capability",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "domain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="models",
+                        to="catalog.domain",
+                    ),
+                ),
+                (
+                    "model_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="models",
+                        to="catalog.modeltype",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="owned_models",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner_team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="models",
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "visible_teams",
+                    models.ManyToManyField(blank=True, related_name="+", to="accounts.team"),
+                ),
+                (
+                    "visible_units",
+                    models.ManyToManyField(
+                        blank=True, related_name="+", to="accounts.businessunit"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='catalog.registeredmodel'),
+            model_name="modelversion",
+            name="model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="versions",
+                to="catalog.registeredmodel",
+            ),
         ),
         migrations.CreateModel(
-            name='Alias',
+            name="Alias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=30)),
-                ('moved_at', models.DateTimeField(auto_now=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aliases', to='catalog.modelversion')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='catalog.registeredmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=30)),
+                ("moved_at", models.DateTimeField(auto_now=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="aliases",
+                        to="catalog.modelversion",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="aliases",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'aliases',
+                "verbose_name_plural": "aliases",
             },
         ),
         migrations.CreateModel(
-            name='Contribution',
+            name="Contribution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('created', 'Created the version'), ('uploaded', 'Uploaded the package'), ('edited', 'Edited the card'), ('assessed', 'Answered the risk questionnaire'), ('submitted', 'Submitted')], max_length=10)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contributions', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contributions', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created the version"),
+                            ("uploaded", "Uploaded the package"),
+                            ("edited", "Edited the card"),
+                            ("assessed", "Answered the risk questionnaire"),
+                            ("submitted", "Submitted"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contributions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contributions",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('version', 'user', 'kind'), name='contribution_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("version", "user", "kind"), name="contribution_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Artifact',
+            name="Artifact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('size', models.BigIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('media_type', models.CharField(default='application/octet-stream', max_length=60)),
-                ('uploaded_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('uploaded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("size", models.BigIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("media_type", models.CharField(default="application/octet-stream", max_length=60)),
+                ("uploaded_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="artifacts",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('version', 'name'), name='artifact_name_once')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "name"), name="artifact_name_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='registeredmodel',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'archived'])), name='registeredmodel_state'),
+            model_name="registeredmodel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "published", "archived"])),
+                name="registeredmodel_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('model', 'number'), name='version_number_once'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                fields=("model", "number"), name="version_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['approved', 'published', 'deprecated']), _negated=True), models.Q(('manifest_signature', ''), _negated=True), _connector='OR'), name='version_live_only_signed'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["approved", "published", "deprecated"]), _negated=True),
+                    models.Q(("manifest_signature", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="version_live_only_signed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('sunset_at', None), ('deprecated_at', None), ('sunset_at__gte', models.F('deprecated_at')), _connector='OR'), name='version_sunset_after_deprecation'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("sunset_at", None),
+                    ("deprecated_at", None),
+                    ("sunset_at__gte", models.F("deprecated_at")),
+                    _connector="OR",
+                ),
+                name="version_sunset_after_deprecation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'submitted', 'checking', 'in_review', 'changes_requested', 'rejected', 'withdrawn', 'approved', 'published', 'deprecated', 'retired'])), name='version_state'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "draft",
+                            "submitted",
+                            "checking",
+                            "in_review",
+                            "changes_requested",
+                            "rejected",
+                            "withdrawn",
+                            "approved",
+                            "published",
+                            "deprecated",
+                            "retired",
+                        ],
+                    )
+                ),
+                name="version_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alias',
-            constraint=models.UniqueConstraint(fields=('model', 'name'), name='alias_once'),
+            model_name="alias",
+            constraint=models.UniqueConstraint(fields=("model", "name"), name="alias_once"),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='registeredmodel',
-            name='measured_p95_ms',
-            field=models.PositiveIntegerField(help_text='30 days. Writer: hosting', null=True),
+            model_name="registeredmodel",
+            name="measured_p95_ms",
+            field=models.PositiveIntegerField(help_text="30 days. Writer: hosting", null=True),
         ),
     ]

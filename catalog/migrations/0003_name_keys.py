@@ -29,11 +29,22 @@ def write_keys(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("catalog", "0002_p95_is_hostings")]
     operations = [
-        migrations.AddField("registeredmodel", "name_key", NameKeyField(key="fold", default="", editable=False, max_length=200, of="name")),
-        migrations.AddField("registeredmodel", "name_shape", NameKeyField(key="shape", default="", editable=False, max_length=200, of="name")),
+        migrations.AddField(
+            "registeredmodel",
+            "name_key",
+            NameKeyField(key="fold", default="", editable=False, max_length=200, of="name"),
+        ),
+        migrations.AddField(
+            "registeredmodel",
+            "name_shape",
+            NameKeyField(key="shape", default="", editable=False, max_length=200, of="name"),
+        ),
         migrations.RunPython(write_keys, migrations.RunPython.noop, elidable=True),
         *(
-            migrations.AddConstraint("registeredmodel", models.UniqueConstraint(fields=fields, condition=condition, name=name))
+            migrations.AddConstraint(
+                "registeredmodel",
+                models.UniqueConstraint(fields=fields, condition=condition, name=name),
+            )
             for fields, condition, name in ONCE
         ),
     ]

@@ -17,7 +17,12 @@ class Migration(migrations.Migration):
                     models.When(
                         number__contains="-rc.",
                         then=django.db.models.functions.comparison.Cast(
-                            models.Func(models.F("number"), models.Value("-rc."), models.Value(2), function="split_part"),
+                            models.Func(
+                                models.F("number"),
+                                models.Value("-rc."),
+                                models.Value(2),
+                                function="split_part",
+                            ),
                             models.IntegerField(),
                         ),
                     ),
@@ -27,12 +32,25 @@ class Migration(migrations.Migration):
                 output_field=models.IntegerField(),
             ),
         ),
-        migrations.AlterModelOptions(name="modelversion", options={"ordering": ["model", "-major", "-minor", "-patch", "-candidate"]}),
-        migrations.AlterField("modelversion", "changelog", models.TextField(blank=True, max_length=10_000)),
-        migrations.AlterField("modelversion", "suspension_reason", models.TextField(blank=True, max_length=4_000)),
-        migrations.AlterField("registeredmodel", "description", models.TextField(blank=True, max_length=10_000)),
-        migrations.AlterField("registeredmodel", "limitations", models.TextField(blank=True, max_length=10_000)),
+        migrations.AlterModelOptions(
+            name="modelversion",
+            options={"ordering": ["model", "-major", "-minor", "-patch", "-candidate"]},
+        ),
         migrations.AlterField(
-            "registeredmodel", "similar_reason", models.TextField("why another model like these", blank=True, max_length=4_000)
+            "modelversion", "changelog", models.TextField(blank=True, max_length=10_000)
+        ),
+        migrations.AlterField(
+            "modelversion", "suspension_reason", models.TextField(blank=True, max_length=4_000)
+        ),
+        migrations.AlterField(
+            "registeredmodel", "description", models.TextField(blank=True, max_length=10_000)
+        ),
+        migrations.AlterField(
+            "registeredmodel", "limitations", models.TextField(blank=True, max_length=10_000)
+        ),
+        migrations.AlterField(
+            "registeredmodel",
+            "similar_reason",
+            models.TextField("why another model like these", blank=True, max_length=4_000),
         ),
     ]

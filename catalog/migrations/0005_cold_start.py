@@ -7,6 +7,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "modelversion",
             "cold_start_s",
-            models.FloatField(null=True, help_text="A first call waits so long; empty: always awake. Writer: hosting"),
+            models.FloatField(
+                null=True,
+                help_text="A first call waits so long; empty: always awake. Writer: hosting",
+            ),
         ),
     ]

@@ -5,15 +5,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0005_cold_start'),
+        ("catalog", "0005_cold_start"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='modelversion',
-            index=models.Index(condition=models.Q(('state__in', ['submitted', 'checking', 'approved'])), fields=['state'], name='version_under_way'),
+            model_name="modelversion",
+            index=models.Index(
+                condition=models.Q(("state__in", ["submitted", "checking", "approved"])),
+                fields=["state"],
+                name="version_under_way",
+            ),
         ),
     ]

@@ -66,48 +66,119 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SearchDocument",
             fields=[
-                ("model", models.OneToOneField(
-                    on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name="search_document", serialize=False,
-                    to="catalog.registeredmodel",
-                )),
+                (
+                    "model",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="search_document",
+                        serialize=False,
+                        to="catalog.registeredmodel",
+                    ),
+                ),
                 ("document", django.contrib.postgres.search.SearchVectorField()),
                 ("written_at", models.DateTimeField(db_index=True)),
-                ("is_neighbourhood_due", models.BooleanField(
-                    default=True, help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours",
-                )),
+                (
+                    "is_neighbourhood_due",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours",
+                    ),
+                ),
             ],
-        ),  # fmt: skip
+        ),
         migrations.CreateModel(
             name="Neighbour",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("score", models.FloatField(help_text="0..1, see search.likeness")),
-                ("model", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="neighbours", to="catalog.registeredmodel")),
-                ("other", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="neighbour_of", to="catalog.registeredmodel")),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="neighbours",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
+                (
+                    "other",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="neighbour_of",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
             ],
-            options={"constraints": [models.UniqueConstraint(fields=["model", "other"], name="neighbour_once")]},
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=["model", "other"], name="neighbour_once")
+                ]
+            },
         ),
         migrations.AddField(
-            "registeredmodel", "last_published_at",
-            models.DateTimeField(null=True, editable=False, help_text="Of its newest version. Writer: the database's trigger"),
+            "registeredmodel",
+            "last_published_at",
+            models.DateTimeField(
+                null=True,
+                editable=False,
+                help_text="Of its newest version. Writer: the database's trigger",
+            ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
         migrations.AddIndex(
-            "searchdocument", django.contrib.postgres.indexes.GinIndex(fields=["document"], name="search_documents"),
+            "searchdocument",
+            django.contrib.postgres.indexes.GinIndex(fields=["document"], name="search_documents"),
         ),
         migrations.AddIndex(
-            "searchdocument", models.Index("written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"),
+            "searchdocument",
+            models.Index(
+                "written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"
+            ),
         ),
         *(
-            migrations.AddIndex("registeredmodel", models.Index(*order, "id", condition=IS_PUBLISHED, name=f"models_by_{name}"))
+            migrations.AddIndex(
+                "registeredmodel",
+                models.Index(*order, "id", condition=IS_PUBLISHED, name=f"models_by_{name}"),
+            )
             for name, order in ORDERS.items()
         ),
-        migrations.AddIndex("registeredmodel", models.Index(
-            "owner_team", condition=IS_PUBLISHED, name="models_counted",
-            include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
-        )),
-        migrations.AddIndex("registeredmodel", models.Index(
-            "owner_team", condition=IS_PUBLISHED & ~Q(visibility="enterprise"), name="models_not_open",
-            include=["id", "state", "visibility", "domain", "capability", "model_type", "risk_tier"],
-        )),
-    ]  # fmt: skip
+        migrations.AddIndex(
+            "registeredmodel",
+            models.Index(
+                "owner_team",
+                condition=IS_PUBLISHED,
+                name="models_counted",
+                include=[
+                    "id",
+                    "state",
+                    "visibility",
+                    "domain",
+                    "capability",
+                    "model_type",
+                    "risk_tier",
+                ],
+            ),
+        ),
+        migrations.AddIndex(
+            "registeredmodel",
+            models.Index(
+                "owner_team",
+                condition=IS_PUBLISHED & ~Q(visibility="enterprise"),
+                name="models_not_open",
+                include=[
+                    "id",
+                    "state",
+                    "visibility",
+                    "domain",
+                    "capability",
+                    "model_type",
+                    "risk_tier",
+                ],
+            ),
+        ),
+    ]

@@ -4,4 +4,13 @@ from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
 from consumption.api.usage import Refusals, Statements, Usage
 
-__all__ = ["Applications", "Changes", "Keys", "Plans", "Refusals", "Statements", "Subscriptions", "Usage"]
+__all__ = [
+    "Applications",
+    "Changes",
+    "Keys",
+    "Plans",
+    "Refusals",
+    "Statements",
+    "Subscriptions",
+    "Usage",
+]

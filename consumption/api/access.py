@@ -13,7 +13,14 @@ from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, Subscr
 from consumption.models import ApiKey, Application, Plan, PlanTerms, Subscription
 from consumption.networks import MOST
 from marketplace.accounts.models import Team
-from marketplace.accounts.resources import SLUG, Nothing, OptionalReason, ReadableResource, Reason, Visible
+from marketplace.accounts.resources import (
+    SLUG,
+    Nothing,
+    OptionalReason,
+    ReadableResource,
+    Reason,
+    Visible,
+)
 from marketplace.lib.serializers import LineField, ProseField
 
 
@@ -38,9 +45,21 @@ class PlanRow(serializers.ModelSerializer):
     class Meta:
         model = Plan
         fields = [
-            "id", "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "currency", "is_offered", "is_always_on", "terms",
-        ]  # fmt: skip
+            "id",
+            "model",
+            "slug",
+            "name",
+            "rate_per_second",
+            "burst",
+            "concurrency",
+            "monthly_quota",
+            "approval",
+            "price_micros_per_1000",
+            "currency",
+            "is_offered",
+            "is_always_on",
+            "terms",
+        ]
         read_only_fields = fields
 
 
@@ -52,9 +71,18 @@ class PlanOffer(serializers.ModelSerializer):
     class Meta:
         model = Plan
         fields = [
-            "model", "slug", "name", "rate_per_second", "burst", "concurrency", "monthly_quota", "approval",
-            "price_micros_per_1000", "is_offered", "is_always_on",
-        ]  # fmt: skip
+            "model",
+            "slug",
+            "name",
+            "rate_per_second",
+            "burst",
+            "concurrency",
+            "monthly_quota",
+            "approval",
+            "price_micros_per_1000",
+            "is_offered",
+            "is_always_on",
+        ]
         validators = []
 
 
@@ -75,7 +103,16 @@ class ApplicationRow(serializers.ModelSerializer):
 
     class Meta:
         model = Application
-        fields = ["slug", "name", "team", "description", "environment", "cost_centre", "active_subscriptions", "created_at"]
+        fields = [
+            "slug",
+            "name",
+            "team",
+            "description",
+            "environment",
+            "cost_centre",
+            "active_subscriptions",
+            "created_at",
+        ]
         read_only_fields = fields
 
 
@@ -98,7 +135,9 @@ class Applications(ReadableResource):
     @extend_schema(request=ApplicationGiven, responses={201: ApplicationRow})
     def create(self, request):
         """Enter a system of one of your teams."""
-        return self.answer(actions.create_application(request.user, **self.given(ApplicationGiven)), status=201)
+        return self.answer(
+            actions.create_application(request.user, **self.given(ApplicationGiven)), status=201
+        )
 
 
 class SubscriptionRow(serializers.ModelSerializer):
@@ -112,9 +151,22 @@ class SubscriptionRow(serializers.ModelSerializer):
     class Meta:
         model = Subscription
         fields = [
-            "id", "application", "team", "model", "plan", "state", "version_policy", "pinned_version", "purpose",
-            "expected_calls_a_month", "counterfactual", "requested_by", "requested_at", "decided_at", "decision_reason",
-        ]  # fmt: skip
+            "id",
+            "application",
+            "team",
+            "model",
+            "plan",
+            "state",
+            "version_policy",
+            "pinned_version",
+            "purpose",
+            "expected_calls_a_month",
+            "counterfactual",
+            "requested_by",
+            "requested_at",
+            "decided_at",
+            "decision_reason",
+        ]
         read_only_fields = fields
 
 
@@ -130,7 +182,15 @@ class SubscriptionAsked(serializers.ModelSerializer):
 
     class Meta:
         model = Subscription
-        fields = ["application", "plan", "version", "version_policy", "purpose", "expected_calls_a_month", "counterfactual"]
+        fields = [
+            "application",
+            "plan",
+            "version",
+            "version_policy",
+            "purpose",
+            "expected_calls_a_month",
+            "counterfactual",
+        ]
         validators = []
 
 
@@ -148,25 +208,33 @@ class Subscriptions(ReadableResource):
     @extend_schema(request=SubscriptionAsked, responses={201: SubscriptionRow})
     def create(self, request):
         """Subscribe an application of your team; on an automatic plan it is active at once."""
-        return self.answer(actions.subscribe(request.user, **self.given(SubscriptionAsked)), status=201)
+        return self.answer(
+            actions.subscribe(request.user, **self.given(SubscriptionAsked)), status=201
+        )
 
     @extend_schema(request=Reason, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])
     def approve(self, request, pk):
         """The publisher's yes."""
-        return self.answer(actions.approve_subscription(request.user, self.get_object(), **self.given(Reason)))
+        return self.answer(
+            actions.approve_subscription(request.user, self.get_object(), **self.given(Reason))
+        )
 
     @extend_schema(request=Reason, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])
     def deny(self, request, pk):
         """The publisher's no, with a reason of at least 20 characters."""
-        return self.answer(actions.deny_subscription(request.user, self.get_object(), **self.given(Reason)))
+        return self.answer(
+            actions.deny_subscription(request.user, self.get_object(), **self.given(Reason))
+        )
 
     @extend_schema(request=PlanChosen, responses=SubscriptionRow)
     @action(detail=True, methods=["put"])
     def plan(self, request, pk):
         """Move to another plan of the model; the keys stay."""
-        return self.answer(actions.change_plan(request.user, self.get_object(), **self.given(PlanChosen)))
+        return self.answer(
+            actions.change_plan(request.user, self.get_object(), **self.given(PlanChosen))
+        )
 
     @extend_schema(request=Nothing, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])
@@ -185,14 +253,27 @@ class KeyRow(serializers.ModelSerializer):
     model = serializers.CharField(source="subscription.model.slug")
     created_by = serializers.CharField(source="created_by.username")
     is_live = serializers.BooleanField()
-    networks = serializers.ListField(child=serializers.CharField(), help_text="What it works from; empty: anywhere.")
+    networks = serializers.ListField(
+        child=serializers.CharField(), help_text="What it works from; empty: anywhere."
+    )
 
     class Meta:
         model = ApiKey
         fields = [
-            "kid", "name", "subscription", "application", "model", "state", "is_live", "created_by", "created_at",
-            "expires_at", "revoked_at", "last_used_at", "networks",
-        ]  # fmt: skip
+            "kid",
+            "name",
+            "subscription",
+            "application",
+            "model",
+            "state",
+            "is_live",
+            "created_by",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+            "networks",
+        ]
         read_only_fields = fields
 
 
@@ -208,7 +289,9 @@ class KeyOnce(KeyRow):
 
 def _networks(**more):
     said = "Networks (10.20.0.0/16) that the key works from; empty: anywhere."
-    return serializers.ListField(child=LineField(max_length=60), max_length=MOST, help_text=said, **more)
+    return serializers.ListField(
+        child=LineField(max_length=60), max_length=MOST, help_text=said, **more
+    )
 
 
 class Networks(serializers.Serializer):
@@ -223,7 +306,9 @@ class KeyWanted(serializers.Serializer):
 
 
 class Rotation(serializers.Serializer):
-    overlap_hours = serializers.IntegerField(min_value=0, max_value=168, default=24, help_text="How long the old key still works.")
+    overlap_hours = serializers.IntegerField(
+        min_value=0, max_value=168, default=24, help_text="How long the old key still works."
+    )
 
 
 class Keys(ReadableResource):
@@ -238,7 +323,9 @@ class Keys(ReadableResource):
         """Make a key; its text is shown in this answer only."""
         wanted = self.given(KeyWanted)
         life = timedelta(days=wanted.pop("days"))
-        return self._shown_once(*actions.create_key(request.user, wanted.pop("subscription"), life=life, **wanted))
+        return self._shown_once(
+            *actions.create_key(request.user, wanted.pop("subscription"), life=life, **wanted)
+        )
 
     @extend_schema(request=Rotation, responses={201: KeyOnce})
     @action(detail=True, methods=["post"])
@@ -252,16 +339,22 @@ class Keys(ReadableResource):
     @action(detail=True, methods=["post"])
     def revoke(self, request, kid):
         """End a key now, everywhere within a second."""
-        return self.answer(actions.revoke_key(request.user, self.get_object(), **self.given(OptionalReason)))
+        return self.answer(
+            actions.revoke_key(request.user, self.get_object(), **self.given(OptionalReason))
+        )
 
     @extend_schema(request=Networks, responses=KeyRow)
     @action(detail=True, methods=["put"])
     def networks(self, request, kid):
         """Say from where a key works; every gateway follows within a second."""
-        return self.answer(actions.change_networks(request.user, self.get_object(), **self.given(Networks)))
+        return self.answer(
+            actions.change_networks(request.user, self.get_object(), **self.given(Networks))
+        )
 
     def _shown_once(self, key, text):
         kept = KeyRow(key).data | {"text": None}
-        response = Response(kept | {"text": text}, status=201, headers={"Cache-Control": "no-store"})
+        response = Response(
+            kept | {"text": text}, status=201, headers={"Cache-Control": "no-store"}
+        )
         response.kept_data = kept
         return response

@@ -50,9 +50,23 @@ class ChangeRow(serializers.ModelSerializer):
     class Meta:
         model = ScheduledChange
         fields = [
-            "id", "kind", "model", "plan", "state", "differences", "before", "after", "affected", "reason", "effective_from", "proposed_by",
-            "proposed_at", "decided_by", "decided_at", "decision_reason",
-        ]  # fmt: skip
+            "id",
+            "kind",
+            "model",
+            "plan",
+            "state",
+            "differences",
+            "before",
+            "after",
+            "affected",
+            "reason",
+            "effective_from",
+            "proposed_by",
+            "proposed_at",
+            "decided_by",
+            "decided_at",
+            "decision_reason",
+        ]
         read_only_fields = fields
 
     @extend_schema_field(DifferenceRow(many=True))
@@ -62,31 +76,67 @@ class ChangeRow(serializers.ModelSerializer):
     @extend_schema_field(AffectedRow(many=True))
     def get_affected(self, change):
         teams, oversees = self._reader()
-        return [row for row in change.affected if oversees or change.model.owner_team.slug in teams or row["team"] in teams]
+        return [
+            row
+            for row in change.affected
+            if oversees or change.model.owner_team.slug in teams or row["team"] in teams
+        ]
 
     def _reader(self):
         """(slugs of the reader's teams, whether they oversee); asked once for a whole list."""
         user = self.context["request"].user
         if "reader" not in self.context:
-            self.context["reader"] = set(user.teams().values_list("slug", flat=True)), user.has_role(*OVERSEES)
+            self.context["reader"] = (
+                set(user.teams().values_list("slug", flat=True)),
+                user.has_role(*OVERSEES),
+            )
         return self.context["reader"]
 
 
 class ChangeGiven(serializers.ModelSerializer):
     """What is to become worse: new terms of a plan, its end, or who may use a model. Left-out terms stay as they are."""
 
-    plan = Visible(slug_field="id", queryset=Plan.objects.all(), required=False, help_text="Of kinds terms and withdrawal.")
-    model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all(), required=False, help_text="Of kind visibility.")
+    plan = Visible(
+        slug_field="id",
+        queryset=Plan.objects.all(),
+        required=False,
+        help_text="Of kinds terms and withdrawal.",
+    )
+    model = Visible(
+        slug_field="slug",
+        queryset=RegisteredModel.objects.all(),
+        required=False,
+        help_text="Of kind visibility.",
+    )
     kind = serializers.ChoiceField(choices=ScheduledChange.Kind.choices)
     visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
-    units = serializers.SlugRelatedField(slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False)
-    teams = serializers.SlugRelatedField(slug_field="slug", queryset=Team.objects.all(), many=True, required=False)
+    units = serializers.SlugRelatedField(
+        slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False
+    )
+    teams = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Team.objects.all(), many=True, required=False
+    )
     reason = ProseField(max_length=4000, required=False, default="", help_text="Consumers read it.")
-    effective_from = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Empty: as soon as the notice allows.")
+    effective_from = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Empty: as soon as the notice allows.",
+    )
 
     class Meta:
         model = PlanTerms
-        fields = ["kind", "plan", "model", "reason", "effective_from", *terms.FIELDS, "visibility", "units", "teams"]
+        fields = [
+            "kind",
+            "plan",
+            "model",
+            "reason",
+            "effective_from",
+            *terms.FIELDS,
+            "visibility",
+            "units",
+            "teams",
+        ]
         validators = []
         extra_kwargs = {name: {"required": False} for name in terms.FIELDS}
 
@@ -94,21 +144,35 @@ class ChangeGiven(serializers.ModelSerializer):
         """What the kind needs, as the verb takes it."""
         kind, plan, model = data["kind"], data.get("plan"), data.get("model")
         if kind == ScheduledChange.Kind.VISIBILITY:
-            missing = {name: ["This kind needs it."] for name in ("model", "visibility") if not data.get(name)}
+            missing = {
+                name: ["This kind needs it."]
+                for name in ("model", "visibility")
+                if not data.get(name)
+            }
             after = {
-                "visibility": data.get("visibility"), "units": [unit.slug for unit in data.get("units", ())],
+                "visibility": data.get("visibility"),
+                "units": [unit.slug for unit in data.get("units", ())],
                 "teams": [team.slug for team in data.get("teams", ())],
-            }  # fmt: skip
+            }
             plan = None
         else:
             missing = {} if plan else {"plan": ["This kind needs it."]}
-            after = {name: data[name] for name in terms.FIELDS if name in data} if kind == ScheduledChange.Kind.TERMS else {}
+            after = (
+                {name: data[name] for name in terms.FIELDS if name in data}
+                if kind == ScheduledChange.Kind.TERMS
+                else {}
+            )
             model = plan and plan.model
         if missing:
             raise serializers.ValidationError(missing)
         return {
-            "kind": kind, "model": model, "plan": plan, "after": after, "reason": data["reason"], "effective_from": data["effective_from"],
-        }  # fmt: skip
+            "kind": kind,
+            "model": model,
+            "plan": plan,
+            "after": after,
+            "reason": data["reason"],
+            "effective_from": data["effective_from"],
+        }
 
 
 class ChangePreview(serializers.Serializer):
@@ -137,19 +201,26 @@ class Changes(ReadableResource):
     def preview(self, request):
         """Who would be affected, and from when; nothing is changed."""
         given = self.given(ChangeGiven)
-        require(can_change(request.user, given["model"]), f"Only members of {given['model'].owner_team} propose this.")
+        require(
+            can_change(request.user, given["model"]),
+            f"Only members of {given['model'].owner_team} propose this.",
+        )
         change, losers = changes.preview(**given)
         found = {
-            "effective_from": change.effective_from, "needs_second_person": bool(losers), "differences": KINDS[change.kind].differences(change),
+            "effective_from": change.effective_from,
+            "needs_second_person": bool(losers),
+            "differences": KINDS[change.kind].differences(change),
             "affected": [one.as_data() for one in losers],
-        }  # fmt: skip
+        }
         return Response(ChangePreview(found).data)
 
     @extend_schema(request=OptionalReason, responses=ChangeRow)
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
         """The second person's yes; consumers are told and the notice runs."""
-        return self.answer(changes.confirm(request.user, self.get_object(), **self.given(OptionalReason)))
+        return self.answer(
+            changes.confirm(request.user, self.get_object(), **self.given(OptionalReason))
+        )
 
     @extend_schema(request=Reason, responses=ChangeRow)
     @action(detail=True, methods=["post"])
@@ -161,4 +232,6 @@ class Changes(ReadableResource):
     @action(detail=True, methods=["post"])
     def withdraw(self, request, pk):
         """Take it back before it begins."""
-        return self.answer(changes.withdraw(request.user, self.get_object(), **self.given(OptionalReason)))
+        return self.answer(
+            changes.withdraw(request.user, self.get_object(), **self.given(OptionalReason))
+        )

@@ -38,9 +38,24 @@ class UsageRow(OfSubscription):
     class Meta:
         model = UsageHour
         fields = [
-            "hour", "subscription", "application", "team", "business_unit", "model", "version", *measures.COUNTS, "units", "plan",
-            "price_micros_per_1000", "currency", "cost", "duration_us", "p50_us", "p95_us", "p99_us",
-        ]  # fmt: skip
+            "hour",
+            "subscription",
+            "application",
+            "team",
+            "business_unit",
+            "model",
+            "version",
+            *measures.COUNTS,
+            "units",
+            "plan",
+            "price_micros_per_1000",
+            "currency",
+            "cost",
+            "duration_us",
+            "p50_us",
+            "p95_us",
+            "p99_us",
+        ]
         read_only_fields = fields
 
 
@@ -64,7 +79,18 @@ class RefusalRow(OfSubscription):
 
     class Meta:
         model = RefusedHour
-        fields = ["hour", "subscription", "application", "team", "model", "plan", "limit", "calls", "last_at", "remedy"]
+        fields = [
+            "hour",
+            "subscription",
+            "application",
+            "team",
+            "model",
+            "plan",
+            "limit",
+            "calls",
+            "last_at",
+            "remedy",
+        ]
         read_only_fields = fields
 
     def get_remedy(self, row) -> str:
@@ -74,7 +100,9 @@ class RefusalRow(OfSubscription):
 class Refusals(ListModelMixin, Resource):
     """Refused calls by the hour and limit, newest first: of one's own subscriptions, and of those to one's own models."""
 
-    queryset = RefusedHour.objects.select_related("subscription__application__team", "subscription__model", "subscription__plan").order_by("-hour")
+    queryset = RefusedHour.objects.select_related(
+        "subscription__application__team", "subscription__model", "subscription__plan"
+    ).order_by("-hour")
     serializer_class = RefusalRow
     filterset_class = RefusalFilter
 
@@ -116,7 +144,10 @@ class Statements(StrictParameters, viewsets.ViewSet):
     lookup_value_regex = "20[0-9]{2}-[01][0-9]"
     lookup_field = "month"
 
-    @extend_schema(parameters=[OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)], responses=StatementLineRow(many=True))
+    @extend_schema(
+        parameters=[OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)],
+        responses=StatementLineRow(many=True),
+    )
     def retrieve(self, request, month):
         """All lines that one may see: of one's teams' calls and of one's own models."""
         first = statement.month(month)

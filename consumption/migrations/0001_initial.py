@@ -7,230 +7,519 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('catalog', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("catalog", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='UsageEvent',
+            name="UsageEvent",
             fields=[
-                ('event_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('subscription_id', models.BigIntegerField()),
-                ('key_id', models.BigIntegerField()),
-                ('application_id', models.BigIntegerField()),
-                ('team_id', models.BigIntegerField()),
-                ('model_id', models.BigIntegerField()),
-                ('version_id', models.BigIntegerField()),
-                ('outcome', models.CharField(choices=[('ok', 'Answered'), ('client_error', "Caller's error"), ('upstream_error', "Model's error"), ('aborted', 'Aborted'), ('unknown', 'Unknown'), ('refused', 'Refused by a limit')], max_length=16)),
-                ('http_status', models.IntegerField()),
-                ('units', models.BigIntegerField()),
-                ('duration_us', models.BigIntegerField()),
-                ('request_bytes', models.BigIntegerField(default=0)),
-                ('response_bytes', models.BigIntegerField(default=0)),
-                ('environment', models.CharField(default='prod', max_length=10)),
-                ('is_demo', models.BooleanField(default=False)),
+                ("event_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("subscription_id", models.BigIntegerField()),
+                ("key_id", models.BigIntegerField()),
+                ("application_id", models.BigIntegerField()),
+                ("team_id", models.BigIntegerField()),
+                ("model_id", models.BigIntegerField()),
+                ("version_id", models.BigIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("ok", "Answered"),
+                            ("client_error", "Caller's error"),
+                            ("upstream_error", "Model's error"),
+                            ("aborted", "Aborted"),
+                            ("unknown", "Unknown"),
+                            ("refused", "Refused by a limit"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("http_status", models.IntegerField()),
+                ("units", models.BigIntegerField()),
+                ("duration_us", models.BigIntegerField()),
+                ("request_bytes", models.BigIntegerField(default=0)),
+                ("response_bytes", models.BigIntegerField(default=0)),
+                ("environment", models.CharField(default="prod", max_length=10)),
+                ("is_demo", models.BooleanField(default=False)),
             ],
             options={
-                'db_table': 'consumption_usageevent',
-                'managed': False,
+                "db_table": "consumption_usageevent",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='SpoolOffset',
+            name="SpoolOffset",
             fields=[
-                ('spool', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('offset', models.BigIntegerField(default=0)),
-                ('shipped_at', models.DateTimeField(auto_now=True)),
+                ("spool", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("offset", models.BigIntegerField(default=0)),
+                ("shipped_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Application',
+            name="Application",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('slug', models.SlugField(max_length=100, unique=True)),
-                ('description', models.TextField(blank=True)),
-                ('environment', models.CharField(choices=[('prod', 'Production'), ('test', 'Test')], default='prod', max_length=10)),
-                ('cost_centre', models.CharField(blank=True, max_length=20)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='applications', to='accounts.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("slug", models.SlugField(max_length=100, unique=True)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("prod", "Production"), ("test", "Test")],
+                        default="prod",
+                        max_length=10,
+                    ),
+                ),
+                ("cost_centre", models.CharField(blank=True, max_length=20)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="applications",
+                        to="accounts.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=30)),
-                ('name', models.CharField(max_length=40)),
-                ('rate_per_second', models.PositiveIntegerField(default=20)),
-                ('burst', models.PositiveIntegerField(default=40)),
-                ('concurrency', models.PositiveIntegerField(default=16)),
-                ('monthly_quota', models.BigIntegerField(blank=True, help_text='Calls a calendar month (UTC); empty: none', null=True)),
-                ('approval', models.CharField(choices=[('automatic', 'At once'), ('owner', "After the owner's approval")], default='automatic', max_length=10)),
-                ('price_micros_per_1000', models.BigIntegerField(default=0, verbose_name='price per 1 000 calls, micro-units')),
-                ('currency', models.CharField(default='USD', max_length=3)),
-                ('is_offered', models.BooleanField(default=True)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='plans', to='catalog.registeredmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=30)),
+                ("name", models.CharField(max_length=40)),
+                ("rate_per_second", models.PositiveIntegerField(default=20)),
+                ("burst", models.PositiveIntegerField(default=40)),
+                ("concurrency", models.PositiveIntegerField(default=16)),
+                (
+                    "monthly_quota",
+                    models.BigIntegerField(
+                        blank=True, help_text="Calls a calendar month (UTC); empty: none", null=True
+                    ),
+                ),
+                (
+                    "approval",
+                    models.CharField(
+                        choices=[("automatic", "At once"), ("owner", "After the owner's approval")],
+                        default="automatic",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "price_micros_per_1000",
+                    models.BigIntegerField(
+                        default=0, verbose_name="price per 1 000 calls, micro-units"
+                    ),
+                ),
+                ("currency", models.CharField(default="USD", max_length=3)),
+                ("is_offered", models.BooleanField(default=True)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plans",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['price_micros_per_1000', 'monthly_quota'],
+                "ordering": ["price_micros_per_1000", "monthly_quota"],
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('pending', 'Waiting for approval'), ('active', 'Active'), ('paused', 'Paused'), ('denied', 'Denied'), ('closed', 'Closed')], default='pending', max_length=10)),
-                ('version_policy', models.CharField(choices=[('pin_exact', 'Stay on exactly this version'), ('auto_patch', 'Take patches by itself'), ('auto_minor', 'Take patches and minor updates by itself')], default='auto_minor', max_length=12)),
-                ('purpose', models.TextField()),
-                ('expected_calls_a_month', models.BigIntegerField(blank=True, null=True)),
-                ('counterfactual', models.CharField(blank=True, choices=[('would_build', 'We would build our own'), ('would_buy', 'We would buy one'), ('would_do_without', 'We would do without')], max_length=20)),
-                ('requested_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decision_reason', models.TextField(blank=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='consumption.application')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='catalog.registeredmodel')),
-                ('pinned_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pinned_subscriptions', to='catalog.modelversion')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='consumption.plan')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting for approval"),
+                            ("active", "Active"),
+                            ("paused", "Paused"),
+                            ("denied", "Denied"),
+                            ("closed", "Closed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "version_policy",
+                    models.CharField(
+                        choices=[
+                            ("pin_exact", "Stay on exactly this version"),
+                            ("auto_patch", "Take patches by itself"),
+                            ("auto_minor", "Take patches and minor updates by itself"),
+                        ],
+                        default="auto_minor",
+                        max_length=12,
+                    ),
+                ),
+                ("purpose", models.TextField()),
+                ("expected_calls_a_month", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "counterfactual",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("would_build", "We would build our own"),
+                            ("would_buy", "We would buy one"),
+                            ("would_do_without", "We would do without"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("decision_reason", models.TextField(blank=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="consumption.application",
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
+                (
+                    "pinned_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pinned_subscriptions",
+                        to="catalog.modelversion",
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="consumption.plan",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-requested_at'],
+                "ordering": ["-requested_at"],
             },
         ),
         migrations.CreateModel(
-            name='QuotaPeriod',
+            name="QuotaPeriod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period_start', models.DateField()),
-                ('quota', models.BigIntegerField()),
-                ('leased', models.BigIntegerField(default=0)),
-                ('used', models.BigIntegerField(default=0, help_text='Settled from events. Writer: metering')),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='quota_periods', to='consumption.subscription')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("period_start", models.DateField()),
+                ("quota", models.BigIntegerField()),
+                ("leased", models.BigIntegerField(default=0)),
+                (
+                    "used",
+                    models.BigIntegerField(
+                        default=0, help_text="Settled from events. Writer: metering"
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="quota_periods",
+                        to="consumption.subscription",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kid', models.CharField(max_length=8, unique=True)),
-                ('mac', models.CharField(help_text='hex HMAC-SHA256(pepper, key)', max_length=64)),
-                ('pepper_version', models.PositiveSmallIntegerField(default=1)),
-                ('name', models.CharField(default='Key', max_length=60)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('rotating', 'Ending (replaced)'), ('revoked', 'Revoked')], default='active', max_length=10)),
-                ('epoch', models.BigIntegerField(default=0, help_text='grows with each change; a loader refuses an older one')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='Coarse. Writer: metering', null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='consumption.subscription')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kid", models.CharField(max_length=8, unique=True)),
+                ("mac", models.CharField(help_text="hex HMAC-SHA256(pepper, key)", max_length=64)),
+                ("pepper_version", models.PositiveSmallIntegerField(default=1)),
+                ("name", models.CharField(default="Key", max_length=60)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("rotating", "Ending (replaced)"),
+                            ("revoked", "Revoked"),
+                        ],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "epoch",
+                    models.BigIntegerField(
+                        default=0, help_text="grows with each change; a loader refuses an older one"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "last_used_at",
+                    models.DateTimeField(
+                        blank=True, help_text="Coarse. Writer: metering", null=True
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="consumption.subscription",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='UsageDay',
+            name="UsageDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('calls', models.BigIntegerField()),
-                ('ok', models.BigIntegerField()),
-                ('client_errors', models.BigIntegerField()),
-                ('upstream_errors', models.BigIntegerField()),
-                ('aborted', models.BigIntegerField()),
-                ('unknown', models.BigIntegerField()),
-                ('refused', models.BigIntegerField()),
-                ('units', models.BigIntegerField()),
-                ('duration_us', models.BigIntegerField()),
-                ('p50_us', models.BigIntegerField(null=True)),
-                ('p95_us', models.BigIntegerField(null=True)),
-                ('p99_us', models.BigIntegerField(null=True)),
-                ('day', models.DateField(db_index=True)),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='consumption.subscription')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("calls", models.BigIntegerField()),
+                ("ok", models.BigIntegerField()),
+                ("client_errors", models.BigIntegerField()),
+                ("upstream_errors", models.BigIntegerField()),
+                ("aborted", models.BigIntegerField()),
+                ("unknown", models.BigIntegerField()),
+                ("refused", models.BigIntegerField()),
+                ("units", models.BigIntegerField()),
+                ("duration_us", models.BigIntegerField()),
+                ("p50_us", models.BigIntegerField(null=True)),
+                ("p95_us", models.BigIntegerField(null=True)),
+                ("p99_us", models.BigIntegerField(null=True)),
+                ("day", models.DateField(db_index=True)),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="consumption.subscription",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UsageHour',
+            name="UsageHour",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('calls', models.BigIntegerField()),
-                ('ok', models.BigIntegerField()),
-                ('client_errors', models.BigIntegerField()),
-                ('upstream_errors', models.BigIntegerField()),
-                ('aborted', models.BigIntegerField()),
-                ('unknown', models.BigIntegerField()),
-                ('refused', models.BigIntegerField()),
-                ('units', models.BigIntegerField()),
-                ('duration_us', models.BigIntegerField()),
-                ('p50_us', models.BigIntegerField(null=True)),
-                ('p95_us', models.BigIntegerField(null=True)),
-                ('p99_us', models.BigIntegerField(null=True)),
-                ('hour', models.DateTimeField(db_index=True)),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='consumption.subscription')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("calls", models.BigIntegerField()),
+                ("ok", models.BigIntegerField()),
+                ("client_errors", models.BigIntegerField()),
+                ("upstream_errors", models.BigIntegerField()),
+                ("aborted", models.BigIntegerField()),
+                ("unknown", models.BigIntegerField()),
+                ("refused", models.BigIntegerField()),
+                ("units", models.BigIntegerField()),
+                ("duration_us", models.BigIntegerField()),
+                ("p50_us", models.BigIntegerField(null=True)),
+                ("p95_us", models.BigIntegerField(null=True)),
+                ("p99_us", models.BigIntegerField(null=True)),
+                ("hour", models.DateTimeField(db_index=True)),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="consumption.subscription",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('team', 'name'), name='application_name_once_a_team'),
+            model_name="application",
+            constraint=models.UniqueConstraint(
+                fields=("team", "name"), name="application_name_once_a_team"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.UniqueConstraint(fields=('model', 'slug'), name='plan_once_a_model'),
+            model_name="plan",
+            constraint=models.UniqueConstraint(fields=("model", "slug"), name="plan_once_a_model"),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('burst__gt', 0), ('concurrency__gt', 0), ('rate_per_second__gt', 0)), name='plan_limits_positive'),
+            model_name="plan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("burst__gt", 0), ("concurrency__gt", 0), ("rate_per_second__gt", 0)
+                ),
+                name="plan_limits_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'active', 'paused', 'denied', 'closed'])), name='subscription_state'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["pending", "active", "paused", "denied", "closed"])
+                ),
+                name="subscription_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['pending', 'active', 'paused'])), fields=('application', 'model'), name='subscription_open_once'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["pending", "active", "paused"])),
+                fields=("application", "model"),
+                name="subscription_open_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quotaperiod',
-            constraint=models.UniqueConstraint(fields=('subscription', 'period_start'), name='quota_once_a_period'),
+            model_name="quotaperiod",
+            constraint=models.UniqueConstraint(
+                fields=("subscription", "period_start"), name="quota_once_a_period"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quotaperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('leased__lte', models.F('quota'))), name='quota_never_overrun'),
+            model_name="quotaperiod",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("leased__lte", models.F("quota"))), name="quota_never_overrun"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'rotating', 'revoked'])), name='apikey_state'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["active", "rotating", "revoked"])),
+                name="apikey_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('subscription', 'name'), name='apikey_one_active_a_name'),
+            model_name="apikey",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")),
+                fields=("subscription", "name"),
+                name="apikey_one_active_a_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='apikey_expires_later'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))),
+                name="apikey_expires_later",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageday',
-            constraint=models.UniqueConstraint(fields=('day', 'subscription', 'version'), name='usageday_once'),
+            model_name="usageday",
+            constraint=models.UniqueConstraint(
+                fields=("day", "subscription", "version"), name="usageday_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagehour',
-            constraint=models.UniqueConstraint(fields=('hour', 'subscription', 'version'), name='usagehour_once'),
+            model_name="usagehour",
+            constraint=models.UniqueConstraint(
+                fields=("hour", "subscription", "version"), name="usagehour_once"
+            ),
         ),
     ]

@@ -18,12 +18,19 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="QuotaLease",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("holder", models.CharField(db_index=True, max_length=120)),
                 ("granted", models.BigIntegerField(default=0)),
                 (
                     "spent",
-                    models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering"),
+                    models.BigIntegerField(
+                        default=0, help_text="Units of shipped events. Writer: metering"
+                    ),
                 ),
                 (
                     "period",
@@ -36,7 +43,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("period", "holder"), name="quota_lease_once_a_holder")
+                    models.UniqueConstraint(
+                        fields=("period", "holder"), name="quota_lease_once_a_holder"
+                    )
                 ],
             },
         ),

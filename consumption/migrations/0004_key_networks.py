@@ -9,6 +9,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apikey",
             name="networks",
-            field=models.JSONField(blank=True, db_default=[], default=list, help_text="CIDR texts that it works from; none: anywhere"),
+            field=models.JSONField(
+                blank=True,
+                db_default=[],
+                default=list,
+                help_text="CIDR texts that it works from; none: anywhere",
+            ),
         ),
     ]

@@ -7,25 +7,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('consumption', '0005_refused_hours'),
+        ("consumption", "0005_refused_hours"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LeakReport',
+            name="LeakReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(help_text="The scanner's name; empty: a person", max_length=40)),
-                ('delivery', models.CharField(help_text="The scanner's id for it", max_length=100, null=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('reporter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        help_text="The scanner's name; empty: a person", max_length=40
+                    ),
+                ),
+                (
+                    "delivery",
+                    models.CharField(
+                        help_text="The scanner's id for it", max_length=100, null=True
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "reporter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['reporter', 'at'], name='leak_reports_of_person')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'delivery'), name='leak_delivery_once')],
+                "indexes": [models.Index(fields=["reporter", "at"], name="leak_reports_of_person")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("source", "delivery"), name="leak_delivery_once"
+                    )
+                ],
             },
         ),
     ]

@@ -9,7 +9,10 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "quotalease",
             "last_ask",
-            models.BigIntegerField(default=0, help_text="The holder's number of the last change: one that comes again is answered, not done"),
+            models.BigIntegerField(
+                default=0,
+                help_text="The holder's number of the last change: one that comes again is answered, not done",
+            ),
         ),
         migrations.AddField("quotalease", "last_granted", models.BigIntegerField(default=0)),
     ]

@@ -56,22 +56,35 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="plan",
             name="currency",
-            field=models.CharField(default="USD", help_text="ISO 4217. Never changes: another currency is another plan", max_length=3),
+            field=models.CharField(
+                default="USD",
+                help_text="ISO 4217. Never changes: another currency is another plan",
+                max_length=3,
+            ),
         ),
         migrations.CreateModel(
             name="PlanTerms",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("rate_per_second", models.PositiveIntegerField(default=20)),
                 ("burst", models.PositiveIntegerField(default=40)),
                 ("concurrency", models.PositiveIntegerField(default=16)),
                 (
                     "monthly_quota",
-                    models.BigIntegerField(blank=True, help_text="Calls a calendar month (UTC); empty: none", null=True),
+                    models.BigIntegerField(
+                        blank=True, help_text="Calls a calendar month (UTC); empty: none", null=True
+                    ),
                 ),
                 (
                     "price_micros_per_1000",
-                    models.BigIntegerField(default=0, verbose_name="price per 1 000 calls, micro-units"),
+                    models.BigIntegerField(
+                        default=0, verbose_name="price per 1 000 calls, micro-units"
+                    ),
                 ),
                 ("effective_from", models.DateTimeField()),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -87,16 +100,25 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "plan",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="terms", to="consumption.plan"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="terms",
+                        to="consumption.plan",
+                    ),
                 ),
             ],
             options={
                 "ordering": ["plan", "effective_from"],
                 "constraints": [
-                    models.UniqueConstraint(fields=("plan", "effective_from"), name="plan_terms_begin_once"),
+                    models.UniqueConstraint(
+                        fields=("plan", "effective_from"), name="plan_terms_begin_once"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            rate_per_second__gt=0, burst__gt=0, concurrency__gt=0, price_micros_per_1000__gte=0
+                            rate_per_second__gt=0,
+                            burst__gt=0,
+                            concurrency__gt=0,
+                            price_micros_per_1000__gte=0,
                         ),
                         name="plan_terms_positive",
                     ),
@@ -106,22 +128,35 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SubscriptionPlan",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("since", models.DateTimeField()),
                 (
                     "plan",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="consumption.plan"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="consumption.plan",
+                    ),
                 ),
                 (
                     "subscription",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="plans", to="consumption.subscription"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plans",
+                        to="consumption.subscription",
                     ),
                 ),
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("subscription", "since"), name="subscription_plan_since_once")
+                    models.UniqueConstraint(
+                        fields=("subscription", "since"), name="subscription_plan_since_once"
+                    )
                 ],
             },
         ),

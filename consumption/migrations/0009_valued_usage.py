@@ -10,14 +10,29 @@ from django.db.models import F, Q
 TABLES = ("usagehour", "usageday")
 PERIOD = {"usagehour": "hour", "usageday": "day"}
 KEPT = {
-    "team": models.ForeignKey(help_text="Who paid", on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.team"),
+    "team": models.ForeignKey(
+        help_text="Who paid",
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to="accounts.team",
+    ),
     "business_unit": models.ForeignKey(
-        help_text="The team's unit then", on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.businessunit"
+        help_text="The team's unit then",
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to="accounts.businessunit",
     ),
     "terms": models.ForeignKey(
-        help_text="The price in force then", on_delete=django.db.models.deletion.PROTECT, related_name="+", to="consumption.planterms"
+        help_text="The price in force then",
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to="consumption.planterms",
     ),
-    "cost": models.DecimalField(decimal_places=9, help_text="Exact: a billionth is a micro-unit for 1 000 calls", max_digits=38),
+    "cost": models.DecimalField(
+        decimal_places=9,
+        help_text="Exact: a billionth is a micro-unit for 1 000 calls",
+        max_digits=38,
+    ),
 }
 FILL = """
 UPDATE consumption_{table} bucket SET team_id = team.id, business_unit_id = team.business_unit_id, terms_id = terms.id,
@@ -47,10 +62,14 @@ def operations(table):
         migrations.RunSQL(FILL.format(table=table), migrations.RunSQL.noop),
         *(migrations.AlterField(table, name, field) for name, field in KEPT.items()),
         migrations.RemoveField(table, "refused"),
-        migrations.AlterField(table, "units", models.BigIntegerField(help_text="Calls that are billed")),
+        migrations.AlterField(
+            table, "units", models.BigIntegerField(help_text="Calls that are billed")
+        ),
         migrations.RemoveConstraint(table, f"{table}_once"),
         migrations.AddConstraint(table, models.UniqueConstraint(fields=once, name=f"{table}_once")),
-        migrations.AddConstraint(table, models.CheckConstraint(condition=Q(calls=parts), name=f"{table}_parts_add_up")),
+        migrations.AddConstraint(
+            table, models.CheckConstraint(condition=Q(calls=parts), name=f"{table}_parts_add_up")
+        ),
     ]
 
 

@@ -7,14 +7,26 @@ from django.db import migrations, models
 from django.db.models import F, Q
 
 STATES = [
-    ("proposed", "Waits for a second person"), ("scheduled", "Scheduled"), ("in_force", "In force"), ("refused", "Refused"),
+    ("proposed", "Waits for a second person"),
+    ("scheduled", "Scheduled"),
+    ("in_force", "In force"),
+    ("refused", "Refused"),
     ("withdrawn", "Withdrawn"),
-]  # fmt: skip
-KINDS = [("terms", "New terms of a plan"), ("withdrawal", "End of a plan"), ("visibility", "Fewer teams may use the model")]
+]
+KINDS = [
+    ("terms", "New terms of a plan"),
+    ("withdrawal", "End of a plan"),
+    ("visibility", "Fewer teams may use the model"),
+]
 
 
 def person(**more):
-    return models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL, **more)
+    return models.ForeignKey(
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to=settings.AUTH_USER_MODEL,
+        **more,
+    )
 
 
 class Migration(migrations.Migration):
@@ -23,7 +35,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ScheduledChange",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("kind", models.CharField(choices=KINDS, max_length=12)),
                 ("before", models.JSONField(default=dict)),
                 ("after", models.JSONField(default=dict)),
@@ -39,7 +56,9 @@ class Migration(migrations.Migration):
                 (
                     "model",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="catalog.registeredmodel"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="catalog.registeredmodel",
                     ),
                 ),
                 (
@@ -57,11 +76,17 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="scheduledchange",
-            index=models.Index(condition=Q(state="scheduled"), fields=["effective_from"], name="scheduledchange_due"),
+            index=models.Index(
+                condition=Q(state="scheduled"),
+                fields=["effective_from"],
+                name="scheduledchange_due",
+            ),
         ),
         migrations.AddConstraint(
             model_name="scheduledchange",
-            constraint=models.CheckConstraint(condition=Q(state__in=[state for state, _ in STATES]), name="scheduledchange_state"),
+            constraint=models.CheckConstraint(
+                condition=Q(state__in=[state for state, _ in STATES]), name="scheduledchange_state"
+            ),
         ),
         migrations.AddConstraint(
             model_name="scheduledchange",
@@ -75,7 +100,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="scheduledchange",
             constraint=models.CheckConstraint(
-                condition=~Q(state__in=["scheduled", "in_force"]) | ~Q(decided_by=F("proposed_by")), name="scheduledchange_two_people"
+                condition=~Q(state__in=["scheduled", "in_force"]) | ~Q(decided_by=F("proposed_by")),
+                name="scheduledchange_two_people",
             ),
         ),
     ]

@@ -18,10 +18,17 @@ def write_keys(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("consumption", "0010_scheduled_changes")]
     operations = [
-        migrations.AddField("application", "name_key", NameKeyField(key="fold", default="", editable=False, max_length=200, of="name")),
+        migrations.AddField(
+            "application",
+            "name_key",
+            NameKeyField(key="fold", default="", editable=False, max_length=200, of="name"),
+        ),
         migrations.RunPython(write_keys, migrations.RunPython.noop, elidable=True),
         migrations.RemoveConstraint("application", "application_name_once_a_team"),
         migrations.AddConstraint(
-            "application", models.UniqueConstraint(fields=["team", "name_key"], name="application_name_once_a_team")
+            "application",
+            models.UniqueConstraint(
+                fields=["team", "name_key"], name="application_name_once_a_team"
+            ),
         ),
     ]

@@ -7,6 +7,10 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "plan",
             "is_always_on",
-            models.BooleanField("always on", default=False, help_text="The model does not sleep while this plan has subscribers."),
+            models.BooleanField(
+                "always on",
+                default=False,
+                help_text="The model does not sleep while this plan has subscribers.",
+            ),
         ),
     ]

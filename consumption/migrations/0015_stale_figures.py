@@ -38,15 +38,28 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="StaleFigures",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("figures", models.CharField(max_length=10)),
                 ("at", models.DateTimeField()),
                 (
                     "model",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="catalog.registeredmodel"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="catalog.registeredmodel",
+                    ),
                 ),
             ],
-            options={"constraints": [models.UniqueConstraint(fields=("model", "figures"), name="stale_figures_once")]},
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("model", "figures"), name="stale_figures_once")
+                ]
+            },
         ),
         migrations.CreateModel(
             name="FiguresDay",

@@ -12,9 +12,17 @@ class Migration(migrations.Migration):
 
     operations = [
         AddConstraintNotValid(
-            "plan", models.CheckConstraint(condition=Q(price_micros_per_1000__range=(0, PRICE_MAX)), name="plan_price_within_bounds")
+            "plan",
+            models.CheckConstraint(
+                condition=Q(price_micros_per_1000__range=(0, PRICE_MAX)),
+                name="plan_price_within_bounds",
+            ),
         ),
         AddConstraintNotValid(
-            "planterms", models.CheckConstraint(condition=Q(price_micros_per_1000__lte=PRICE_MAX), name="plan_terms_price_within_bounds")
+            "planterms",
+            models.CheckConstraint(
+                condition=Q(price_micros_per_1000__lte=PRICE_MAX),
+                name="plan_terms_price_within_bounds",
+            ),
         ),
     ]

@@ -17,7 +17,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="plan",
-            index=models.Index(condition=models.Q(("is_always_on", True)), fields=["model"], name="plan_always_on"),
+            index=models.Index(
+                condition=models.Q(("is_always_on", True)), fields=["model"], name="plan_always_on"
+            ),
         ),
         migrations.AddIndex(
             model_name="quotaperiod",
@@ -26,7 +28,9 @@ class Migration(migrations.Migration):
                     (
                         "used__gte",
                         django.db.models.expressions.CombinedExpression(
-                            django.db.models.expressions.CombinedExpression(models.F("quota"), "*", models.Value(80)),
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("quota"), "*", models.Value(80)
+                            ),
                             "/",
                             models.Value(100),
                         ),
@@ -38,6 +42,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="stalefigures",
-            constraint=models.UniqueConstraint(fields=("figures", "model"), name="stale_figures_once"),
+            constraint=models.UniqueConstraint(
+                fields=("figures", "model"), name="stale_figures_once"
+            ),
         ),
     ]

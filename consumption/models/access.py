@@ -27,7 +27,9 @@ class ApplicationSet(models.QuerySet):
 
     def for_list(self):
         return self.select_related("team__business_unit").annotate(
-            active_subscriptions=models.Count("subscriptions", Q(subscriptions__state=SubscriptionState.ACTIVE))
+            active_subscriptions=models.Count(
+                "subscriptions", Q(subscriptions__state=SubscriptionState.ACTIVE)
+            )
         )
 
 
@@ -54,7 +56,11 @@ class Application(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["team", "name_key"], name="application_name_once_a_team")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name_key"], name="application_name_once_a_team"
+            )
+        ]
 
     def __str__(self):
         return self.name
@@ -83,9 +89,14 @@ class Terms(models.Model):
     burst = models.PositiveIntegerField(default=40, validators=between(1, 10**6))
     concurrency = models.PositiveIntegerField(default=16, validators=between(1, 10**5))
     monthly_quota = models.BigIntegerField(
-        null=True, blank=True, validators=between(1, 10**15), help_text="Calls a calendar month (UTC); empty: none"
+        null=True,
+        blank=True,
+        validators=between(1, 10**15),
+        help_text="Calls a calendar month (UTC); empty: none",
     )
-    price_micros_per_1000 = models.BigIntegerField("price per 1 000 calls, micro-units", default=0, validators=between(0, PRICE_MAX))
+    price_micros_per_1000 = models.BigIntegerField(
+        "price per 1 000 calls, micro-units", default=0, validators=between(0, PRICE_MAX)
+    )
 
     class Meta:
         abstract = True
@@ -108,21 +119,35 @@ class Plan(Terms):
     slug = models.SlugField(max_length=30)
     name = LineField(max_length=NAME_MAX)
     approval = models.CharField(max_length=10, choices=Approval, default=Approval.AUTOMATIC)
-    currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217. Never changes: another currency is another plan")
+    currency = models.CharField(
+        max_length=3,
+        default="USD",
+        help_text="ISO 4217. Never changes: another currency is another plan",
+    )
     is_offered = models.BooleanField(default=True)
-    is_always_on = models.BooleanField("always on", default=False, help_text="The model does not sleep while this plan has subscribers.")
+    is_always_on = models.BooleanField(
+        "always on",
+        default=False,
+        help_text="The model does not sleep while this plan has subscribers.",
+    )
 
     objects = PlanSet.as_manager()
 
     class Meta:
         ordering = ["price_micros_per_1000", "monthly_quota"]
-        indexes = [models.Index(fields=["model"], condition=Q(is_always_on=True), name="plan_always_on")]
+        indexes = [
+            models.Index(fields=["model"], condition=Q(is_always_on=True), name="plan_always_on")
+        ]
         constraints = [
             models.UniqueConstraint(fields=["model", "slug"], name="plan_once_a_model"),
             models.CheckConstraint(
-                condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0), name="plan_limits_positive"
+                condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0),
+                name="plan_limits_positive",
             ),
-            models.CheckConstraint(condition=Q(price_micros_per_1000__range=(0, Terms.PRICE_MAX)), name="plan_price_within_bounds"),
+            models.CheckConstraint(
+                condition=Q(price_micros_per_1000__range=(0, Terms.PRICE_MAX)),
+                name="plan_price_within_bounds",
+            ),
         ]
 
     def __str__(self):
@@ -144,7 +169,13 @@ class PlanTerms(Terms):
 
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="terms")
     effective_from = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Empty: before terms were kept")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Empty: before terms were kept",
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = PlanTermsSet.as_manager()
@@ -152,11 +183,22 @@ class PlanTerms(Terms):
     class Meta:
         ordering = ["plan", "effective_from"]
         constraints = [
-            models.UniqueConstraint(fields=["plan", "effective_from"], name="plan_terms_begin_once"),
-            models.CheckConstraint(
-                condition=Q(rate_per_second__gt=0, burst__gt=0, concurrency__gt=0, price_micros_per_1000__gte=0), name="plan_terms_positive"
+            models.UniqueConstraint(
+                fields=["plan", "effective_from"], name="plan_terms_begin_once"
             ),
-            models.CheckConstraint(condition=Q(price_micros_per_1000__lte=Terms.PRICE_MAX), name="plan_terms_price_within_bounds"),
+            models.CheckConstraint(
+                condition=Q(
+                    rate_per_second__gt=0,
+                    burst__gt=0,
+                    concurrency__gt=0,
+                    price_micros_per_1000__gte=0,
+                ),
+                name="plan_terms_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(price_micros_per_1000__lte=Terms.PRICE_MAX),
+                name="plan_terms_price_within_bounds",
+            ),
         ]
 
     def __str__(self):
@@ -188,7 +230,11 @@ class SubscriptionSet(models.QuerySet):
 
     def for_list(self):
         return self.select_related(
-            "application__team__business_unit", "model__owner_team", "plan", "pinned_version", "requested_by"
+            "application__team__business_unit",
+            "model__owner_team",
+            "plan",
+            "pinned_version",
+            "requested_by",
         )
 
     def open(self):
@@ -216,9 +262,13 @@ class Subscription(models.Model):
     application = models.ForeignKey(Application, models.PROTECT, related_name="subscriptions")
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="subscriptions")
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="subscriptions")
-    state = models.CharField(max_length=10, choices=SubscriptionState, default=SubscriptionState.PENDING)
+    state = models.CharField(
+        max_length=10, choices=SubscriptionState, default=SubscriptionState.PENDING
+    )
     version_policy = models.CharField(max_length=12, choices=Policy, default=Policy.AUTO_MINOR)
-    pinned_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="pinned_subscriptions")
+    pinned_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="pinned_subscriptions"
+    )
     purpose = models.TextField(max_length=REASON)
     expected_calls_a_month = models.BigIntegerField(null=True, blank=True)
     counterfactual = models.CharField(
@@ -232,7 +282,9 @@ class Subscription(models.Model):
     )
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField(default=timezone.now)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.TextField(max_length=REASON, blank=True)
 
@@ -253,7 +305,10 @@ class Subscription(models.Model):
         return f"{self.application} → {self.model}"
 
     def get_absolute_url(self):
-        return reverse("consumption:application", args=[self.application.slug]) + f"#subscription-{self.pk}"
+        return (
+            reverse("consumption:application", args=[self.application.slug])
+            + f"#subscription-{self.pk}"
+        )
 
 
 class SubscriptionPlan(models.Model):
@@ -264,7 +319,11 @@ class SubscriptionPlan(models.Model):
     since = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["subscription", "since"], name="subscription_plan_since_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "since"], name="subscription_plan_since_once"
+            )
+        ]
 
 
 class ChangeState(models.TextChoices):
@@ -280,7 +339,10 @@ class ScheduledChangeSet(models.QuerySet):
         """Proposals: the publisher's team and those who oversee. What is scheduled or was in force: also whoever sees the model."""
         if user.has_role(*OVERSEES):
             return self
-        told = Q(state__in=[ChangeState.SCHEDULED, ChangeState.IN_FORCE], model__in=RegisteredModel.objects.visible_to(user))
+        told = Q(
+            state__in=[ChangeState.SCHEDULED, ChangeState.IN_FORCE],
+            model__in=RegisteredModel.objects.visible_to(user),
+        )
         return self.filter(Q(model__owner_team__in=user.teams()) | told)
 
     def open(self):
@@ -320,7 +382,9 @@ class ScheduledChange(models.Model):
     state = models.CharField(max_length=10, choices=ChangeState, default=ChangeState.PROPOSED)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.TextField(max_length=REASON, blank=True)
 
@@ -331,14 +395,23 @@ class ScheduledChange(models.Model):
         constraints = [
             state_constraint(ChangeState, "scheduledchange_state"),
             models.UniqueConstraint(
-                fields=["model", "plan", "kind"], condition=Q(state__in=["proposed", "scheduled"]), nulls_distinct=False,
+                fields=["model", "plan", "kind"],
+                condition=Q(state__in=["proposed", "scheduled"]),
+                nulls_distinct=False,
                 name="scheduledchange_one_open",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["scheduled", "in_force"]) | ~Q(decided_by=F("proposed_by")), name="scheduledchange_two_people"
+                condition=~Q(state__in=["scheduled", "in_force"]) | ~Q(decided_by=F("proposed_by")),
+                name="scheduledchange_two_people",
             ),
-        ]  # fmt: skip
-        indexes = [models.Index(fields=["effective_from"], condition=Q(state="scheduled"), name="scheduledchange_due")]
+        ]
+        indexes = [
+            models.Index(
+                fields=["effective_from"],
+                condition=Q(state="scheduled"),
+                name="scheduledchange_due",
+            )
+        ]
 
     def __str__(self):
         return f"{self.get_kind_display()}: {self.plan or self.model}"
@@ -362,10 +435,14 @@ class ApiKeySet(models.QuerySet):
 
     def live(self):
         """Those that open something now."""
-        return self.filter(state__in=[KeyState.ACTIVE, KeyState.ROTATING], expires_at__gt=timezone.now())
+        return self.filter(
+            state__in=[KeyState.ACTIVE, KeyState.ROTATING], expires_at__gt=timezone.now()
+        )
 
     def for_list(self):
-        return self.select_related("subscription__application__team", "subscription__model", "created_by")
+        return self.select_related(
+            "subscription__application__team", "subscription__model", "created_by"
+        )
 
 
 class ApiKey(models.Model):
@@ -383,14 +460,23 @@ class ApiKey(models.Model):
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="keys")
     name = models.CharField(max_length=60, default="Key")
     state = models.CharField(max_length=10, choices=KeyState, default=KeyState.ACTIVE)
-    epoch = models.BigIntegerField(default=0, help_text="grows with each change; a loader refuses an older one")
+    epoch = models.BigIntegerField(
+        default=0, help_text="grows with each change; a loader refuses an older one"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="Coarse. Writer: metering")
-    networks = models.JSONField(default=list, db_default=[], blank=True, help_text="CIDR texts that it works from; none: anywhere")
+    networks = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="CIDR texts that it works from; none: anywhere",
+    )
 
     objects = ApiKeySet.as_manager()
 
@@ -399,9 +485,13 @@ class ApiKey(models.Model):
         constraints = [
             state_constraint(KeyState, "apikey_state"),
             models.UniqueConstraint(
-                fields=["subscription", "name"], condition=Q(state="active"), name="apikey_one_active_a_name"
+                fields=["subscription", "name"],
+                condition=Q(state="active"),
+                name="apikey_one_active_a_name",
             ),
-            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="apikey_expires_later"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="apikey_expires_later"
+            ),
         ]
 
     def __str__(self):
@@ -409,7 +499,9 @@ class ApiKey(models.Model):
 
     @property
     def is_live(self):
-        return self.state in (KeyState.ACTIVE, KeyState.ROTATING) and self.expires_at > timezone.now()
+        return (
+            self.state in (KeyState.ACTIVE, KeyState.ROTATING) and self.expires_at > timezone.now()
+        )
 
     @property
     def life(self):
@@ -426,7 +518,9 @@ class LeakReport(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "delivery"], name="leak_delivery_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "delivery"], name="leak_delivery_once")
+        ]
         indexes = [models.Index(fields=["reporter", "at"], name="leak_reports_of_person")]
 
     def __str__(self):

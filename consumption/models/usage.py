@@ -79,8 +79,12 @@ class UsageBucket(models.Model):
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="+")
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
     team = models.ForeignKey(Team, models.PROTECT, related_name="+", help_text="Who paid")
-    business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="+", help_text="The team's unit then")
-    terms = models.ForeignKey(PlanTerms, models.PROTECT, related_name="+", help_text="The price in force then")
+    business_unit = models.ForeignKey(
+        BusinessUnit, models.PROTECT, related_name="+", help_text="The team's unit then"
+    )
+    terms = models.ForeignKey(
+        PlanTerms, models.PROTECT, related_name="+", help_text="The price in force then"
+    )
     calls = models.BigIntegerField()
     ok = models.BigIntegerField()
     client_errors = models.BigIntegerField()
@@ -88,7 +92,11 @@ class UsageBucket(models.Model):
     aborted = models.BigIntegerField()
     unknown = models.BigIntegerField()
     units = models.BigIntegerField(help_text="Calls that are billed")
-    cost = models.DecimalField(max_digits=38, decimal_places=9, help_text="Exact: a billionth is a micro-unit for 1 000 calls")
+    cost = models.DecimalField(
+        max_digits=38,
+        decimal_places=9,
+        help_text="Exact: a billionth is a micro-unit for 1 000 calls",
+    )
     duration_us = models.BigIntegerField()
     p50_us = models.BigIntegerField(null=True)
     p95_us = models.BigIntegerField(null=True)
@@ -104,7 +112,10 @@ class UsageBucket(models.Model):
         """One row for each thing that was true, whose parts add up to its calls."""
         parts = F("ok") + F("client_errors") + F("upstream_errors") + F("aborted") + F("unknown")
         return [
-            models.UniqueConstraint(fields=[period, "subscription", "version", "team", "business_unit", "terms"], name=f"{name}_once"),
+            models.UniqueConstraint(
+                fields=[period, "subscription", "version", "team", "business_unit", "terms"],
+                name=f"{name}_once",
+            ),
             models.CheckConstraint(condition=Q(calls=parts), name=f"{name}_parts_add_up"),
         ]
 
@@ -131,12 +142,19 @@ class RefusedHour(models.Model):
     limit = models.CharField(max_length=12, help_text="A name of consumption.refusals.LIMITS")
     calls = models.BigIntegerField()
     last_at = models.DateTimeField()
-    told = models.JSONField(default=dict, help_text="calls by gateway process: what each has told so far is not added again")
+    told = models.JSONField(
+        default=dict,
+        help_text="calls by gateway process: what each has told so far is not added again",
+    )
 
     objects = OfSubscriptionSet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["hour", "subscription", "limit"], name="refusedhour_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "subscription", "limit"], name="refusedhour_once"
+            )
+        ]
 
 
 class QuotaPeriodSet(models.QuerySet):
@@ -163,9 +181,17 @@ class QuotaPeriod(models.Model):
     objects = QuotaPeriodSet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["period_start"], condition=Q(used__gte=F("quota") * 80 / 100), name="quota_nearly_used")]
+        indexes = [
+            models.Index(
+                fields=["period_start"],
+                condition=Q(used__gte=F("quota") * 80 / 100),
+                name="quota_nearly_used",
+            )
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["subscription", "period_start"], name="quota_once_a_period"),
+            models.UniqueConstraint(
+                fields=["subscription", "period_start"], name="quota_once_a_period"
+            ),
             models.CheckConstraint(condition=Q(leased__lte=F("quota")), name="quota_never_overrun"),
         ]
 
@@ -180,11 +206,16 @@ class QuotaLease(models.Model):
     holder = models.CharField(max_length=120, db_index=True)
     granted = models.BigIntegerField(default=0)
     spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
-    last_ask = models.BigIntegerField(default=0, help_text="The holder's number of the last change: one that comes again is answered, not done")
+    last_ask = models.BigIntegerField(
+        default=0,
+        help_text="The holder's number of the last change: one that comes again is answered, not done",
+    )
     last_granted = models.BigIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")]
+        constraints = [
+            models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")
+        ]
 
 
 class StaleHour(models.Model):
@@ -208,7 +239,9 @@ class StaleFigures(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["figures", "model"], name="stale_figures_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["figures", "model"], name="stale_figures_once")
+        ]
 
 
 class FiguresDay(models.Model):

@@ -2,7 +2,12 @@
 
 from django.db import migrations
 
-TABLES = ["governance_decision", "governance_gateresult", "governance_policyversion", "governance_tierassessment"]
+TABLES = [
+    "governance_decision",
+    "governance_gateresult",
+    "governance_policyversion",
+    "governance_tierassessment",
+]
 FORWARD = """
 CREATE FUNCTION governance_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

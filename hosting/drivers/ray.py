@@ -68,7 +68,9 @@ class RayDriver:
 
     def status(self):
         details = self._get("/api/serve/applications/")
-        seen = {name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()}
+        seen = {
+            name: _seen_app(name, app) for name, app in (details.get("applications") or {}).items()
+        }
         self._machines = _machines(details, seen)
         return seen
 
@@ -106,7 +108,9 @@ class RayDriver:
     def _log_of(self, replica, lines):
         if not (replica.log and replica.node):
             return []
-        query = urlencode({"node_id": replica.node, "filename": replica.log.lstrip("/"), "lines": lines})
+        query = urlencode(
+            {"node_id": replica.node, "filename": replica.log.lstrip("/"), "lines": lines}
+        )
         try:
             text = self._call("GET", f"/api/v0/logs/file?{query}")
         except ValueError:
@@ -117,19 +121,28 @@ class RayDriver:
         try:
             return json.loads(self._call("GET", path) or b"{}")
         except json.JSONDecodeError:
-            raise EngineUnavailable("The engine's control interface answered with something else.") from None
+            raise EngineUnavailable(
+                "The engine's control interface answered with something else."
+            ) from None
 
     def _call(self, method, path, document=None):
         parts = urlsplit(self.api_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
         try:
             body = json.dumps(document) if document is not None else None
             connection.request(method, path, body=body, headers=self._headers())
             answer = connection.getresponse()
             content = answer.read()
-        except (OSError, http.client.HTTPException) as away:  # the latter when it dies in the middle of an answer
-            raise EngineUnavailable(f"The engine's control interface does not answer: {away}") from away
+        except (
+            OSError,
+            http.client.HTTPException,
+        ) as away:  # the latter when it dies in the middle of an answer
+            raise EngineUnavailable(
+                f"The engine's control interface does not answer: {away}"
+            ) from away
         finally:
             connection.close()
         if answer.status >= 500:
@@ -159,7 +172,11 @@ def _application(spec):
         "name": spec.name,
         "route_prefix": spec.route,
         "import_path": IMPORT_PATH,
-        "args": {"manifest": spec.manifest, "signature": spec.signature, "timeout_s": spec.timeout_s},
+        "args": {
+            "manifest": spec.manifest,
+            "signature": spec.signature,
+            "timeout_s": spec.timeout_s,
+        },
         "deployments": [_deployment(spec)],
     }
 
@@ -176,7 +193,9 @@ def _deployment(spec):
         "ray_actor_options": {"num_cpus": spec.num_cpus},
         "autoscaling_config": {
             "min_replicas": spec.min_replicas,
-            "initial_replicas": spec.min_replicas if spec.starts_asleep else max(spec.min_replicas, 1),
+            "initial_replicas": spec.min_replicas
+            if spec.starts_asleep
+            else max(spec.min_replicas, 1),
             "max_replicas": spec.max_replicas,
             "target_ongoing_requests": spec.target_ongoing_requests,
             "upscale_delay_s": 2,
@@ -191,7 +210,9 @@ def _deployment(spec):
 def _as_begun(wanted, details):
     """`wanted` with the initial replicas that each version once began with here: another number would size it anew."""
     for application in wanted["applications"]:
-        told = ((details.get("applications") or {}).get(application["name"]) or {}).get("deployed_app_config") or {}
+        told = ((details.get("applications") or {}).get(application["name"]) or {}).get(
+            "deployed_app_config"
+        ) or {}
         for begun in told.get("deployments") or ():
             initial = (begun.get("autoscaling_config") or {}).get("initial_replicas")
             bounds = application["deployments"][0]["autoscaling_config"]
@@ -207,7 +228,10 @@ def is_here(url):
 
 def _differs(details, wanted):
     """True when the engine's own record of what it was told lacks something of `wanted`, or holds an application too many."""
-    told = {name: app.get("deployed_app_config") for name, app in (details.get("applications") or {}).items()}
+    told = {
+        name: app.get("deployed_app_config")
+        for name, app in (details.get("applications") or {}).items()
+    }
     told = {name: given for name, given in told.items() if given}
     asked = {app["name"]: app for app in wanted["applications"]}
     return told.keys() != asked.keys() or not all(_holds(told[name], asked[name]) for name in asked)
@@ -216,7 +240,9 @@ def _differs(details, wanted):
 def _holds(told, asked):
     """True when `told` has every member that we set, whatever defaults the engine adds. 2 and 2.0 are the same."""
     if isinstance(asked, dict):
-        return isinstance(told, dict) and all(name in told and _holds(told[name], value) for name, value in asked.items())
+        return isinstance(told, dict) and all(
+            name in told and _holds(told[name], value) for name, value in asked.items()
+        )
     if isinstance(asked, list):
         return isinstance(told, list) and len(told) == len(asked) and all(map(_holds, told, asked))
     return told == asked
@@ -238,7 +264,11 @@ def _seen_app(name, app):
 def _machines(details, seen):
     """Where the controller, the proxies and the replicas are. A head that was started anew has a new name."""
     used = {replica.node for app in seen.values() for replica in app.replicas}
-    return used | set(details.get("proxies") or ()) | {(details.get("controller_info") or {}).get("node_id")} - {None}
+    return (
+        used
+        | set(details.get("proxies") or ())
+        | {(details.get("controller_info") or {}).get("node_id")} - {None}
+    )
 
 
 def _seen_replica(replica):
@@ -247,7 +277,9 @@ def _seen_replica(replica):
         state=REPLICA_STATES.get(replica.get("state"), "starting"),
         node=replica.get("node_id") or "",
         pid=replica.get("pid"),
-        started_at=datetime.fromtimestamp(started, UTC) if (started := replica.get("start_time_s")) else None,
+        started_at=datetime.fromtimestamp(started, UTC)
+        if (started := replica.get("start_time_s"))
+        else None,
         log=replica.get("log_file_path") or "",
     )
 

@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FOLDER = 97 - len("/h//admin.sock") - 56
 OBJECT_STORE_BYTES = 128 * 2**20
 MARK = "ENGINE_TEMP_DIR"
-INGRESS, INGRESS_PROGRAM, STORE, HEARTBEATS = "h", "haproxy", "gcs", "beats"  # inside the engine's folder
+INGRESS, INGRESS_PROGRAM, STORE, HEARTBEATS = (
+    "h",
+    "haproxy",
+    "gcs",
+    "beats",
+)  # inside the engine's folder
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,14 @@ def temp_dir(run_dir):
     wanted = Path(run_dir).absolute() / "engine"
     if len(str(wanted)) <= LONGEST_FOLDER:
         return wanted
-    return Path("/tmp") / f"mx-{hashlib.sha256(f'{os.geteuid()}:{wanted}'.encode()).hexdigest()[:10]}"
+    return (
+        Path("/tmp") / f"mx-{hashlib.sha256(f'{os.geteuid()}:{wanted}'.encode()).hexdigest()[:10]}"
+    )
 
 
-def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT):
+def head_command(
+    run_dir, ports, *, artifact_root, public_key, token_path=None, num_cpus=4, cwd=ROOT
+):
     """(argv, env) of a head in the foreground: it ends when it cannot mend itself, and the supervisor starts it again.
 
     `token_path` holds the access token (made with mode 0600 when missing). `env` is complete, not an addition.
@@ -82,7 +91,14 @@ def head_command(run_dir, ports, *, artifact_root, public_key, token_path=None, 
         *(sys.executable, "-m", "hosting.drivers.head", "--head"),
         *("--node-ip-address", "127.0.0.1", "--num-cpus", str(num_cpus), "--num-gpus", "0"),
         *("--object-store-memory", str(OBJECT_STORE_BYTES), "--temp-dir", str(folder / "r")),
-        *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1", "--include-log-monitor", "false"),
+        *(
+            "--include-dashboard",
+            "true",
+            "--dashboard-host",
+            "127.0.0.1",
+            "--include-log-monitor",
+            "false",
+        ),
         *("--disable-usage-stats", "--min-worker-port", "0", "--max-worker-port", "0"),
         *_port_arguments(ports),
     ]
@@ -106,78 +122,89 @@ def _port_arguments(ports):
 
 def _environment(folder, ports, token, artifact_root, public_key, cwd):
     """Only what the head and the replicas need: no DATABASE_URL, no key of ours reaches a process that loads models."""
-    passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV") if name in os.environ}
-    haproxy = folder / INGRESS
-    return passed | {
-        MARK: str(folder),
-        "PYTHONPATH": str(cwd),
-        "PYTHONUNBUFFERED": "1",
-        "ARTIFACT_ROOT": str(artifact_root),
-        "MANIFEST_PUBLIC_KEY": public_key,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "ENGINE_LISTENS_ON": os.environ.get("ENGINE_LISTENS_ON", "127.0.0.1"),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_gcs_storage": "rocksdb",  # what a killed store reads back when the head starts it again
-        "RAY_gcs_storage_path": str(folder / STORE),
-        "RAY_process_group_cleanup_enabled": "1",  # an HAProxy does not outlive the process that tells it its routes
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / INGRESS_PROGRAM),
-        "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # see hosting.drivers.ingress
-        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # we log refusals only; a thousand of them are too long to wait for
-        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
-        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.replicas),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.replicas + ports.replica_ports),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.replicas_grpc),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(ports.replicas_grpc + ports.replica_ports),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
-        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
-        "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "10s",  # also its time-out; a replica that died is seen by the calls to it
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": "1s",
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_FALL": "3",
-        "REPLICA_HEARTBEAT_DIR": str(folder / HEARTBEATS),
-        # On a busy machine all is late and nothing is broken.
-        "RAY_worker_niceness": "0",  # 15 unless told: a replica then gets a thirtieth of what other programs get
-        "RAY_worker_register_timeout_seconds": "600",
-        "RAY_agent_register_timeout_ms": "300000",
-        "RAY_health_check_timeout_ms": "60000",
-        # What an idle replica costs: see docs/hosting.md.
-        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
-        "RAY_task_events_report_interval_ms": "0",
-        "RAY_core_worker_internal_heartbeat_ms": "5000",
-        "RAY_report_worker_backlog_interval_ms": "10000",
-        "RAY_io_context_monitor_probe_interval_ms": "10000",
-        "RAY_grpc_client_check_connection_status_interval_milliseconds": "10000",
-        "RAY_raylet_death_check_interval_milliseconds": "5000",
-        "RAY_worker_num_grpc_internal_threads": "1",
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # each turn costs for each version, asleep too; a start takes four of them
-        # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
-        "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
-        "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
+    passed = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV")
+        if name in os.environ
     }
+    haproxy = folder / INGRESS
+    return (
+        passed
+        | {
+            MARK: str(folder),
+            "PYTHONPATH": str(cwd),
+            "PYTHONUNBUFFERED": "1",
+            "ARTIFACT_ROOT": str(artifact_root),
+            "MANIFEST_PUBLIC_KEY": public_key,
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",
+            "ENGINE_LISTENS_ON": os.environ.get("ENGINE_LISTENS_ON", "127.0.0.1"),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_gcs_storage": "rocksdb",  # what a killed store reads back when the head starts it again
+            "RAY_gcs_storage_path": str(folder / STORE),
+            "RAY_process_group_cleanup_enabled": "1",  # an HAProxy does not outlive the process that tells it its routes
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / INGRESS_PROGRAM),
+            "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # see hosting.drivers.ingress
+            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+            "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # we log refusals only; a thousand of them are too long to wait for
+            "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
+            "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+            "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.replicas),
+            "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.replicas + ports.replica_ports),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.replicas_grpc),
+            "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(
+                ports.replicas_grpc + ports.replica_ports
+            ),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
+            "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
+            "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
+            "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "10s",  # also its time-out; a replica that died is seen by the calls to it
+            "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": "1s",
+            "RAY_SERVE_HAPROXY_HEALTH_CHECK_FALL": "3",
+            "REPLICA_HEARTBEAT_DIR": str(folder / HEARTBEATS),
+            # On a busy machine all is late and nothing is broken.
+            "RAY_worker_niceness": "0",  # 15 unless told: a replica then gets a thirtieth of what other programs get
+            "RAY_worker_register_timeout_seconds": "600",
+            "RAY_agent_register_timeout_ms": "300000",
+            "RAY_health_check_timeout_ms": "60000",
+            # What an idle replica costs: see docs/hosting.md.
+            "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
+            "RAY_task_events_report_interval_ms": "0",
+            "RAY_core_worker_internal_heartbeat_ms": "5000",
+            "RAY_report_worker_backlog_interval_ms": "10000",
+            "RAY_io_context_monitor_probe_interval_ms": "10000",
+            "RAY_grpc_client_check_connection_status_interval_milliseconds": "10000",
+            "RAY_raylet_death_check_interval_milliseconds": "5000",
+            "RAY_worker_num_grpc_internal_threads": "1",
+            "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # each turn costs for each version, asleep too; a start takes four of them
+            # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
+            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
+            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
+            "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
+            "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
+        }
+    )
 
 
 def _own_folder(folder):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
-        raise PermissionError(f"{folder} belongs to somebody else. Remove it, or choose a shorter run folder.")
+        raise PermissionError(
+            f"{folder} belongs to somebody else. Remove it, or choose a shorter run folder."
+        )
     folder.chmod(0o700)
     return folder
 
@@ -193,7 +220,9 @@ def _ensure_token(path):
 
 def _write_ingress_program(folder):
     """What Ray takes for HAProxy: one program, without arguments of ours."""
-    with open(os.open(folder / INGRESS_PROGRAM, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700), "w") as out:
+    with open(
+        os.open(folder / INGRESS_PROGRAM, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700), "w"
+    ) as out:
         out.write(f'#!/bin/sh\nexec "{sys.executable}" -m hosting.drivers.ingress "$@"\n')
 
 
@@ -226,7 +255,11 @@ def processes(run_dir):
 def marked(folder):
     """Pids of everything but this process that carries the engine's folder in its environment."""
     mark, own = f"{MARK}={folder}", os.getpid()
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != own and mark in entries(pid, "environ")]
+    return [
+        pid
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+        if pid != own and mark in entries(pid, "environ")
+    ]
 
 
 def entries(pid, name):

@@ -58,7 +58,10 @@ class Watchdog:
                 path.unlink(missing_ok=True)
                 self._silences.pop(pid, None)
             elif why := self._why_hung(pid, path, now_s):
-                print(f"Replica {pid} {why}: it is ended, and the engine starts another one.", flush=True)
+                print(
+                    f"Replica {pid} {why}: it is ended, and the engine starts another one.",
+                    flush=True,
+                )
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -89,7 +92,11 @@ class Watchdog:
         silence.excused_s += _excused_s(pid, silence, delays_s, now_s)
         silence.delays_s, silence.looked_s = delays_s, now_s
         hung_s = now_s - silence.since_s - silence.excused_s
-        return f"has been silent for {now_s - beat_ns / 1e9:.1f} s and did not want for a processor" if hung_s > SILENT_S else ""
+        return (
+            f"has been silent for {now_s - beat_ns / 1e9:.1f} s and did not want for a processor"
+            if hung_s > SILENT_S
+            else ""
+        )
 
 
 def _excused_s(pid: int, silence: _Silence, delays_s: dict[str, float], now_s: float) -> float:

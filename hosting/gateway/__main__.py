@@ -33,7 +33,9 @@ DRAIN_WITHIN_S = 40.0
 class Child:
     """One process below the parent; `name` is a worker's number or `shipping`."""
 
-    def __init__(self, name: str, listener: socket.socket | None, workers: int, columns: Columns) -> None:
+    def __init__(
+        self, name: str, listener: socket.socket | None, workers: int, columns: Columns
+    ) -> None:
         self.name = name
         self._columns = columns
         self._column = columns.take() if listener else -1
@@ -42,7 +44,14 @@ class Child:
         fds = [told] + ([listener.fileno(), columns.fd] if listener else [])
         env = os.environ | {"GATEWAY_WORKER": name, "GATEWAY_WORKERS": str(workers)}
         env |= columns.environment(self._column) if listener else {}
-        command = [sys.executable, "-m", "hosting.gateway", name, str(listener.fileno() if listener else -1), str(told)]
+        command = [
+            sys.executable,
+            "-m",
+            "hosting.gateway",
+            name,
+            str(listener.fileno() if listener else -1),
+            str(told),
+        ]
         self.process = subprocess.Popen(command, env=env, pass_fds=fds)
         self.started = time.monotonic()
         os.close(told)
@@ -96,7 +105,9 @@ class Parent:
         return [*map(str, range(self.workers)), "shipping"]
 
     def _start(self, name: str) -> Child:
-        child = Child(name, None if name == "shipping" else self.listener, self.workers, self.columns)
+        child = Child(
+            name, None if name == "shipping" else self.listener, self.workers, self.columns
+        )
         self.children[name] = child
         return child
 
@@ -133,7 +144,11 @@ class Parent:
 
     def _gets_ready(self, child: Child) -> bool:
         by = time.monotonic() + READY_WITHIN_S
-        while not (is_ready := child.is_ready()) and child.process.poll() is None and time.monotonic() < by:
+        while (
+            not (is_ready := child.is_ready())
+            and child.process.poll() is None
+            and time.monotonic() < by
+        ):
             time.sleep(0.05)
         return is_ready
 
@@ -160,7 +175,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except OSError as error:
-        sys.exit(f"The gateway cannot listen on {host}:{port}: {error.strerror}. Set GATEWAY_PORT to a free port.")
+        sys.exit(
+            f"The gateway cannot listen on {host}:{port}: {error.strerror}. Set GATEWAY_PORT to a free port."
+        )
     listener.listen(2048)
     return listener
 
@@ -200,11 +217,17 @@ def main() -> int:
     if len(sys.argv) == 4:
         be_child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
         return 0
-    logging.config.dictConfig(logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")))
+    logging.config.dictConfig(
+        logs.configuration(
+            os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")
+        )
+    )
     check_proxies(os.environ.get("GATEWAY_TRUSTED_PROXIES", ""))
     check_limits()
     workers = int(os.environ.get("GATEWAY_WORKERS") or os.cpu_count() or 1)
-    listener = listen(os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001")))
+    listener = listen(
+        os.environ.get("GATEWAY_HOST", "127.0.0.1"), int(os.environ.get("GATEWAY_PORT", "8001"))
+    )
     run_dir = Path(os.environ.get("RUN_DIR", ".run"))
     admin.serve(run_dir / "metrics")
     return Parent(listener, workers, run_dir).run()

@@ -16,10 +16,18 @@ class Origin(NamedTuple):
 def parse(url: str, is_external: bool = False) -> tuple[Origin, str]:
     """A base URL → its origin and its path prefix without a trailing slash. Raises ValueError."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment or parts.query:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.fragment
+        or parts.query
+    ):
         raise ValueError(f"not an upstream address: {url}")
     tls = parts.scheme == "https"
-    return Origin(parts.hostname, parts.port or (443 if tls else 80), tls, is_external), parts.path.rstrip("/")
+    return Origin(
+        parts.hostname, parts.port or (443 if tls else 80), tls, is_external
+    ), parts.path.rstrip("/")
 
 
 def host_header(origin: Origin) -> str:

@@ -20,7 +20,9 @@ def serve(folder: Path) -> None:
         try:
             server = ThreadingHTTPServer((host, port), _handler(folder))
         except OSError as error:
-            sys.exit(f"The gateway's metrics cannot be served at {host}:{port}: {error.strerror}. Set GATEWAY_ADMIN_PORT to a free port.")
+            sys.exit(
+                f"The gateway's metrics cannot be served at {host}:{port}: {error.strerror}. Set GATEWAY_ADMIN_PORT to a free port."
+            )
         Thread(target=server.serve_forever, name="admin", daemon=True).start()
 
 
@@ -30,7 +32,11 @@ def _handler(folder: Path) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             found = self.path == "/metrics"
-            body = scrape.document(metrics.joined(folder)).encode() if found else b"There is only /metrics.\n"
+            body = (
+                scrape.document(metrics.joined(folder)).encode()
+                if found
+                else b"There is only /metrics.\n"
+            )
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

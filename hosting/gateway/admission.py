@@ -62,11 +62,37 @@ class Account:
     """What one subscription may still do in this process."""
 
     __slots__ = (
-        "subscription_id", "rate", "burst", "concurrency", "quota", "size", "interval",
-        "tokens", "tokens_until", "room", "denied_until", "line", "is_filling", "local_due", "is_local",
-        "allowance", "period_ends_us", "period", "left", "quota_denied_until", "leasing", "quota_used",
-        "seats", "policy_head", "lease", "is_test", "begun", "in_a_pass", "turns", "unanswered",
-    )  # fmt: skip
+        "subscription_id",
+        "rate",
+        "burst",
+        "concurrency",
+        "quota",
+        "size",
+        "interval",
+        "tokens",
+        "tokens_until",
+        "room",
+        "denied_until",
+        "line",
+        "is_filling",
+        "local_due",
+        "is_local",
+        "allowance",
+        "period_ends_us",
+        "period",
+        "left",
+        "quota_denied_until",
+        "leasing",
+        "quota_used",
+        "seats",
+        "policy_head",
+        "lease",
+        "is_test",
+        "begun",
+        "in_a_pass",
+        "turns",
+        "unanswered",
+    )
 
     def __init__(self, subscription_id: int, seats: Seats) -> None:
         self.subscription_id = subscription_id
@@ -74,7 +100,9 @@ class Account:
         self.is_test = False
         self.in_a_pass = CALLS
         self.begun = 0  # calls since a pass of the loop was full
-        self.turns: deque[tuple[float, Beginner]] = deque()  # since when they wait for their turn, in CPU seconds of the loop
+        self.turns: deque[tuple[float, Beginner]] = (
+            deque()
+        )  # since when they wait for their turn, in CPU seconds of the loop
         self.rate = self.burst = self.concurrency = 0
         self.tokens = self.room = 0
         self.tokens_until = self.denied_until = self.local_due = 0.0
@@ -87,7 +115,9 @@ class Account:
         self.quota: int | None = None
         self.quota_denied_until = self.quota_used = 0.0
         self.leasing: asyncio.Future[None] | None = None
-        self.unanswered = 0  # the number of the lease that was asked for and of which nothing was heard
+        self.unanswered = (
+            0  # the number of the lease that was asked for and of which nothing was heard
+        )
         self.policy_head = b""
 
     def adopt(self, subscriber: Subscriber) -> None:
@@ -106,8 +136,10 @@ class Account:
         self.quota_denied_until = 0.0
         month = b', "month";q=%d;w=2592000' % self.quota if self.quota is not None else b""
         self.policy_head = b'ratelimit-policy: "rate";q=%d;w=%d%b\r\n' % (
-            self.burst, max(1, round(self.burst * self.interval)), month,
-        )  # fmt: skip
+            self.burst,
+            max(1, round(self.burst * self.interval)),
+            month,
+        )
 
     def limit_head(self, at_us: int) -> bytes:
         """RateLimit and RateLimit-Policy (IETF draft 10) as header bytes."""
@@ -116,8 +148,11 @@ class Account:
             return b'ratelimit: "rate";r=%d;t=1\r\n%b' % (rate_left, self.policy_head)
         ends = max(0, (self.period_ends_us - at_us) // 1_000_000)
         return b'ratelimit: "rate";r=%d;t=1, "month";r=%d;t=%d\r\n%b' % (
-            rate_left, self.left + self.allowance, ends, self.policy_head,
-        )  # fmt: skip
+            rate_left,
+            self.left + self.allowance,
+            ends,
+            self.policy_head,
+        )
 
 
 class Admission:
@@ -174,7 +209,9 @@ class Admission:
             if self.redis.is_up:
                 return False
             self._take_locally(account, now)
-        if account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
+        if account.quota is not None and (
+            account.allowance <= 0 or at_us >= account.period_ends_us
+        ):
             if now < account.quota_denied_until:
                 raise self._quota_problem(account, at_us)
             return False
@@ -190,9 +227,18 @@ class Admission:
         if account.quota is not None:
             account.allowance -= 1
             account.quota_used = now
-            if account.allowance * 2 < account.lease and account.leasing is None and now >= account.quota_denied_until:
+            if (
+                account.allowance * 2 < account.lease
+                and account.leasing is None
+                and now >= account.quota_denied_until
+            ):
                 self._spawn(self._lease_early(account, at_us))
-        if account.size >= 8 and account.tokens * 2 < account.size and not account.is_filling and self.redis.is_up:
+        if (
+            account.size >= 8
+            and account.tokens * 2 < account.size
+            and not account.is_filling
+            and self.redis.is_up
+        ):
             self._fill(account)
         return True
 
@@ -205,7 +251,9 @@ class Admission:
         while not self.take(account, version_id, now := time.monotonic(), at_us := clock_us()):
             if account.tokens <= 0 or now >= account.tokens_until:
                 await self._token(account)
-            elif account.quota is not None and (account.allowance <= 0 or at_us >= account.period_ends_us):
+            elif account.quota is not None and (
+                account.allowance <= 0 or at_us >= account.period_ends_us
+            ):
                 await self._lease(account, at_us)
             else:
                 slot_by = slot_by or now + self.limits.slot_wait_s
@@ -226,13 +274,17 @@ class Admission:
         """
         now = time.monotonic()
         for account in list(self.accounts.values()):
-            if idle_only and (now - account.quota_used <= self.limits.quota_idle_s or account.leasing is not None):
+            if idle_only and (
+                now - account.quota_used <= self.limits.quota_idle_s or account.leasing is not None
+            ):
                 continue
             if account.unanswered:
                 await self._asking(account, at_us, 0)
             if account.allowance > 0:
                 unspent, account.allowance = account.allowance, 0
-                await self._return_quota(account.subscription_id, account.period, unspent, next(self._asks))
+                await self._return_quota(
+                    account.subscription_id, account.period, unspent, next(self._asks)
+                )
 
     # Rate
 
@@ -253,7 +305,11 @@ class Admission:
         """Wake as many as there are tokens, and ask again for the others; all, when there are none or nobody knows."""
         account.is_filling = False
         error = asking.exception() if account.line and not asking.cancelled() else None
-        count = account.tokens if account.tokens > 0 and self.redis.is_up and not error else len(account.line)
+        count = (
+            account.tokens
+            if account.tokens > 0 and self.redis.is_up and not error
+            else len(account.line)
+        )
         line, account.line = account.line[:count], account.line[count:]
         if account.line:
             self._fill(account)
@@ -288,7 +344,14 @@ class Admission:
 
     async def _granted(self, account: Account) -> list[Any]:
         bucket = f"gateway:rate:{account.subscription_id}"
-        words = (2, bucket, EPOCH, f"{1e6 * account.interval:.3f}", account.burst, account.size + len(account.line))
+        words = (
+            2,
+            bucket,
+            EPOCH,
+            f"{1e6 * account.interval:.3f}",
+            account.burst,
+            account.size + len(account.line),
+        )
         try:
             return await self.redis.ask(pack("EVALSHA", GCRA_SHA1, *words))
         except RedisError as error:
@@ -334,7 +397,9 @@ class Admission:
         assert account.quota is not None
         start, ends_us = period_of(at_us)
         account.unanswered = account.unanswered or next(self._asks)
-        granted, left = await self._take_quota(account.subscription_id, start, account.quota, wanted, account.unanswered)
+        granted, left = await self._take_quota(
+            account.subscription_id, start, account.quota, wanted, account.unanswered
+        )
         account.unanswered = 0
         if start != account.period:
             account.allowance = 0

@@ -56,11 +56,20 @@ async def _answer(scope: dict[str, Any], send: Any) -> None:
         status, body, headers = await _route(node, scope)
         kind = JSON
     except problems.Problem as problem:
-        status, body, headers, kind = problem.status, problem.body(request_id), list(problem.headers), problems.MEDIA_TYPE
+        status, body, headers, kind = (
+            problem.status,
+            problem.body(request_id),
+            list(problem.headers),
+            problems.MEDIA_TYPE,
+        )
     node.counters.answered(status)
-    framing = [] if status == 204 else [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    framing = (
+        [] if status == 204 else [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    )
     fixed = [(b"x-request-id", request_id.encode()), *node.cross_origin]
-    await send({"type": "http.response.start", "status": status, "headers": [*framing, *fixed, *headers]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [*framing, *fixed, *headers]}
+    )
     await send({"type": "http.response.body", "body": body})
 
 
@@ -112,7 +121,9 @@ async def _metadata(node: Node, scope: dict[str, Any], parts: list[str]) -> Answ
     return 200, resolve.metadata(model, version, now), _told_of(version)
 
 
-def _version(subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float) -> resolve.Version:
+def _version(
+    subscriber: Subscriber, model: resolve.Model, parts: list[str], now: float
+) -> resolve.Version:
     """The version that is asked about; one that does not run at the moment still has metadata."""
     if len(parts) > 3:
         version = model.by_number.get(parts[4])
@@ -138,7 +149,11 @@ async def _ready(node: Node, scope: dict[str, Any], parts: list[str]) -> Answer:
 
 def _told_of(version: resolve.Version) -> list[tuple[bytes, bytes]]:
     """Its number and whether it is on its way out, as with every answer of the version."""
-    return [(name, value) for line in version.answer_head.splitlines() for name, _, value in [line.partition(b": ")]]
+    return [
+        (name, value)
+        for line in version.answer_head.splitlines()
+        for name, _, value in [line.partition(b": ")]
+    ]
 
 
 async def _upstream_is_ready(node: Node, version: resolve.Version) -> bool:

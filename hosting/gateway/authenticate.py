@@ -100,7 +100,9 @@ class KeyRing:
     ) -> None:
         self.limits = limits
         self.peppers = {version: pepper.encode() for version, pepper in peppers.items()}
-        self.records: OrderedDict[bytes, Subscriber] = OrderedDict()  # those used longest ago first, roughly
+        self.records: OrderedDict[bytes, Subscriber] = (
+            OrderedDict()
+        )  # those used longest ago first, roughly
         self.health = health or DatabaseHealth(limits.database_probe_s)
         self.stale_answers = 0
         self.loads = 0
@@ -210,7 +212,9 @@ class KeyRing:
     def bury(self, kid: bytes, macs: Iterable[str]) -> None:
         """Refuse a key from now on, whatever Postgres says: the text that has one of these digests; none: any text of that kid."""
         before, fresh = self._buried.get(kid), frozenset(macs)
-        self._buried[kid] = fresh if before is None else before | fresh if before and fresh else frozenset()
+        self._buried[kid] = (
+            fresh if before is None else before | fresh if before and fresh else frozenset()
+        )
 
     def failed(self, address: str, now: float) -> problems.Problem:
         """The answer to a key that is not recognised; the twenty-first in a minute from one address is 429."""
@@ -220,7 +224,11 @@ class KeyRing:
         if len(self._failures) > self.limits.unknown_keys:
             self._failures.clear()
         self._failures[address] = (since, count + 1)
-        return problems.too_many_failures() if count >= self.limits.failures_per_minute else problems.not_recognised()
+        return (
+            problems.too_many_failures()
+            if count >= self.limits.failures_per_minute
+            else problems.not_recognised()
+        )
 
     def _is(self, record: Subscriber, raw: bytes) -> bool:
         """Does the key's text belong to the record? Raises Problem (503) when its pepper is not known here."""
@@ -238,7 +246,11 @@ class KeyRing:
     def _may_do(self, kid: bytes) -> bool:
         """Is there a record that may be used while Postgres is away? (F4: up to 120 s)"""
         record = self.records.get(kid)
-        return record is not None and not self.health.is_up and time.monotonic() - self._as_of(record) <= self.limits.key_stale_s
+        return (
+            record is not None
+            and not self.health.is_up
+            and time.monotonic() - self._as_of(record) <= self.limits.key_stale_s
+        )
 
     def _is_buried(self, raw: bytes) -> bool:
         macs = self._buried[raw[4:12]]
@@ -251,7 +263,9 @@ class KeyRing:
             self._rehash(record, keys.mac(raw, self.peppers[self.current_pepper]))
 
     def _not_cached(self, raw: bytes, kid: bytes, now: float, address: str) -> None:
-        hmac.digest(next(iter(self.peppers.values())), raw, "sha256")  # unknown and wrong keys cost the same
+        hmac.digest(
+            next(iter(self.peppers.values())), raw, "sha256"
+        )  # unknown and wrong keys cost the same
         if keys.parse(raw) is None or self._unknown.get(kid, 0.0) > now:
             raise self.failed(address, now)
         if self._is_guessing(address, now) and not self._may_look(now):
@@ -347,4 +361,6 @@ HANGS_ON = {"subscription": "subscription_id", "plan": "plan_id", "application":
 
 
 def _hangs_on(record: Subscriber, ids: Mapping[str, set[int]]) -> bool:
-    return any(getattr(record, column) in ids[kind] for kind, column in HANGS_ON.items() if ids.get(kind))
+    return any(
+        getattr(record, column) in ids[kind] for kind, column in HANGS_ON.items() if ids.get(kind)
+    )

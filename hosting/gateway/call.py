@@ -37,12 +37,17 @@ CARRIED = {
     b"accept": b"accept: ",
     b"accept-encoding": b"accept-encoding: ",
 }
-RETURNED = tuple((name, name + b": ") for name in (b"content-type", b"content-encoding", b"inference-header-content-length"))
+RETURNED = tuple(
+    (name, name + b": ")
+    for name in (b"content-type", b"content-encoding", b"inference-header-content-length")
+)
 SMALL = 65536
 CHUNKED = b"transfer-encoding: chunked\r\n"
 BODILESS = (204, 205)  # no answer to an inference, and framed unlike one
 LEFT_TO_TRY_S = 0.05  # with less than this left of the deadline, a second try could only be late
-QUEUE_IS_FULL = b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
+QUEUE_IS_FULL = (
+    b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
+)
 
 
 class Caller(Protocol):
@@ -61,16 +66,48 @@ class Call:
     """The state of one inference."""
 
     __slots__ = (
-        "node", "caller", "raw_key", "slug", "number", "headers", "body", "size",
-        "subscriber", "account", "version", "lane", "ticket", "event_id", "began_ns", "at_us", "connection", "is_second_try",
-        "status", "head", "held", "chunked", "sent", "response_bytes", "error_status", "says_when", "task", "over",
+        "node",
+        "caller",
+        "raw_key",
+        "slug",
+        "number",
+        "headers",
+        "body",
+        "size",
+        "subscriber",
+        "account",
+        "version",
+        "lane",
+        "ticket",
+        "event_id",
+        "began_ns",
+        "at_us",
+        "connection",
+        "is_second_try",
+        "status",
+        "head",
+        "held",
+        "chunked",
+        "sent",
+        "response_bytes",
+        "error_status",
+        "says_when",
+        "task",
+        "over",
         "made_id",
-    )  # fmt: skip
+    )
 
     def __init__(
-        self, node: "Node", caller: Caller, raw_key: bytes, slug: str, number: str,
-        headers: dict[bytes, bytes], body: list[bytes], size: int,
-    ) -> None:  # fmt: skip
+        self,
+        node: "Node",
+        caller: Caller,
+        raw_key: bytes,
+        slug: str,
+        number: str,
+        headers: dict[bytes, bytes],
+        body: list[bytes],
+        size: int,
+    ) -> None:
         self.node = node
         self.caller = caller
         self.raw_key = raw_key
@@ -153,7 +190,9 @@ class Call:
     def _known_account(self) -> Account | None:
         """Whose call it is, if that and the version are at hand."""
         node = self.node
-        subscriber = self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
+        subscriber = self.subscriber = node.keys.known(
+            self.raw_key, time.monotonic(), self.caller.address
+        )
         model = node.models.get(subscriber.model_id) if subscriber is not None else None
         if subscriber is None or model is None:
             return None
@@ -190,7 +229,11 @@ class Call:
         """What the caller is told of it; a fault of ours is told to the log."""
         if isinstance(error, problems.Problem):
             return error
-        log.error("a call failed inside the gateway", exc_info=error, extra={"request_id": self.request_id})
+        log.error(
+            "a call failed inside the gateway",
+            exc_info=error,
+            extra={"request_id": self.request_id},
+        )
         return problems.upstream_failed()
 
     async def _identify(self) -> None:
@@ -201,7 +244,9 @@ class Call:
             self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
         model = await node.model_of(self.subscriber)
         self.at_us = node.clock.now_us()
-        self.version = resolve.version_for(model, self.subscriber, self.slug, self.number, self.at_us / 1e6)
+        self.version = resolve.version_for(
+            model, self.subscriber, self.slug, self.number, self.at_us / 1e6
+        )
 
     def _forward(self) -> None:
         """Record the start, then ask the upstream. The record comes first: what is not recorded is not forwarded."""
@@ -215,7 +260,9 @@ class Call:
             lane.refused += 1
             raise problems.upstream_failing(version.number, shut_s)
         try:
-            self.ticket = node.spool.start(self.at_us, (*who, version.id), self.size, subscriber.environment)
+            self.ticket = node.spool.start(
+                self.at_us, (*who, version.id), self.size, subscriber.environment
+            )
         except spool.SpoolFull:
             raise problems.disk_full() from None
         self.event_id = self.ticket.event_id.hex().encode()
@@ -298,12 +345,23 @@ class Call:
                 lines += (prefix, headers[name], b"\r\n")
         length = headers.get(b"content-length")
         self.chunked = length is None and self.caller.takes_chunks
-        framing = b"content-length: %b\r\n" % length if length is not None else CHUNKED if self.chunked else b""
+        framing = (
+            b"content-length: %b\r\n" % length
+            if length is not None
+            else CHUNKED
+            if self.chunked
+            else b""
+        )
         lines += (
-            framing, self.node.common_head, self.version.answer_head, self.account.limit_head(self.at_us),
+            framing,
+            self.node.common_head,
+            self.version.answer_head,
+            self.account.limit_head(self.at_us),
             self.caller.closing,
-            b"x-request-id: ", self.event_id, b"\r\n\r\n",
-        )  # fmt: skip
+            b"x-request-id: ",
+            self.event_id,
+            b"\r\n\r\n",
+        )
         self.head = b"".join(lines)
 
     def on_data(self, data: bytes) -> None:
@@ -334,10 +392,16 @@ class Call:
         assert version is not None
         if untouched and self._try_again(0.0):
             return
-        if why in (pool.SILENT, pool.LOST) and not version.is_external and self._try_again(self.node.limits.retry_pause_s):
+        if (
+            why in (pool.SILENT, pool.LOST)
+            and not version.is_external
+            and self._try_again(self.node.limits.retry_pause_s)
+        ):
             return
         if why == pool.LATE and not self.status:
-            self._lose(problems.upstream_late(version.first_byte_s), spool.ABORTED, version.is_asleep)
+            self._lose(
+                problems.upstream_late(version.first_byte_s), spool.ABORTED, version.is_asleep
+            )
         elif why == pool.UNREAD:
             self._fail(problems.upstream_failed(), spool.ABORTED)
         else:
@@ -381,7 +445,9 @@ class Call:
     @property
     def _is_queue_full(self) -> bool:
         """Is the upstream well and has too much to do? More load would not help it."""
-        return self.error_status == 429 or (self.error_status == 503 and (self.says_when or self.held.startswith(QUEUE_IS_FULL)))
+        return self.error_status == 429 or (
+            self.error_status == 503 and (self.says_when or self.held.startswith(QUEUE_IS_FULL))
+        )
 
     @property
     def _is_servers_own(self) -> bool:
@@ -400,7 +466,13 @@ class Call:
             return
         self._end(problem.status, outcome, 0)
         if problem.status >= 500 and self.version is not None:
-            words = ("%s %s was answered with %s %s", self.slug, self.version.number, problem.status, problem.slug)
+            words = (
+                "%s %s was answered with %s %s",
+                self.slug,
+                self.version.number,
+                problem.status,
+                problem.slug,
+            )
             log.warning(*words, extra={"request_id": self.request_id})
         if self.sent:
             self.caller.break_off()
@@ -419,14 +491,23 @@ class Call:
         self.body.clear()
         node = self.node
         if self.version is not None and self.subscriber is not None:
-            node.counters.refused(problem.slug, self.version.id, self.subscriber.subscription_id, self.at_us // 1_000_000)
+            node.counters.refused(
+                problem.slug,
+                self.version.id,
+                self.subscriber.subscription_id,
+                self.at_us // 1_000_000,
+            )
             if self.account is not None:
                 node.admission.done(self.account, self.version.id, False, self.at_us)
-        asyncio.get_running_loop().call_later(node.pressure.put_off(problem.after_s), self._tell, problem)
+        asyncio.get_running_loop().call_later(
+            node.pressure.put_off(problem.after_s), self._tell, problem
+        )
 
     def _tell(self, problem: problems.Problem) -> None:
         self.node.pressure.told()
-        self.caller.refuse(problem, self.request_id, self.version.answer_head if self.version is not None else b"")
+        self.caller.refuse(
+            problem, self.request_id, self.version.answer_head if self.version is not None else b""
+        )
 
     def _end(self, status: int, outcome: int, units: int) -> None:
         """Record the end and give back what was held; exactly once."""

@@ -34,7 +34,13 @@ class Changes(NamedTuple):
 class Feed:
     """Tells the caches what changed. `ask` raises DatabaseAway; then the next look asks for the same once more."""
 
-    def __init__(self, ask: Callable[[Position | None], Awaitable[Changes]], keys: KeyRing, models: ModelCache, health: DatabaseHealth) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Position | None], Awaitable[Changes]],
+        keys: KeyRing,
+        models: ModelCache,
+        health: DatabaseHealth,
+    ) -> None:
         self.looks = 0
         self.changes = 0
         self._ask = ask

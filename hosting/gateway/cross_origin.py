@@ -11,14 +11,20 @@ def on_answers(portal: str) -> Headers:
     """Headers for every answer; none when the portal's address is not known."""
     if not portal:
         return []
-    return [(b"access-control-allow-origin", portal.encode()), (b"access-control-expose-headers", TOLD)]
+    return [
+        (b"access-control-allow-origin", portal.encode()),
+        (b"access-control-expose-headers", TOLD),
+    ]
 
 
 def on_preflight() -> Headers:
     """What an OPTIONS request is told: which methods and headers a call may have."""
     return [
         (b"access-control-allow-methods", b"GET, POST"),
-        (b"access-control-allow-headers", b"Authorization, X-API-Key, Content-Type, Inference-Header-Content-Length"),
+        (
+            b"access-control-allow-headers",
+            b"Authorization, X-API-Key, Content-Type, Inference-Header-Content-Length",
+        ),
         (b"access-control-max-age", b"600"),
     ]
 

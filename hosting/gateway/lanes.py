@@ -22,9 +22,18 @@ class Lane:
     """One version's upstream as this process sees it. Times are monotonic seconds; `probe` is the call that tries."""
 
     __slots__ = (
-        "version_id", "limits", "failures", "shut_until", "probe", "saved", "saved_at",
-        "retries", "retries_denied", "shuts", "refused",
-    )  # fmt: skip
+        "version_id",
+        "limits",
+        "failures",
+        "shut_until",
+        "probe",
+        "saved",
+        "saved_at",
+        "retries",
+        "retries_denied",
+        "shuts",
+        "refused",
+    )
 
     def __init__(self, version_id: int, limits: Limits) -> None:
         self.version_id = version_id
@@ -71,7 +80,9 @@ class Lane:
     def failed(self, call: object, now: float) -> None:
         """The upstream failed a call for good. Calls that were on their way when the lane shut do not keep it shut."""
         self.failures += 1
-        if self.failures == self.limits.breaker_failures or (self.is_tripped and self.probe is call):
+        if self.failures == self.limits.breaker_failures or (
+            self.is_tripped and self.probe is call
+        ):
             self.shut_until = now + self.limits.breaker_s
             self.shuts += 1
 

@@ -15,7 +15,9 @@ class Limits:
     write_s: float = 30.0
     header_bytes: int = 32 * 1024
     header_count: int = 100
-    carried_bytes: int = 8 * 1024  # of the headers that a model gets: an engine's ingress refuses more than about 15 KiB
+    carried_bytes: int = (
+        8 * 1024
+    )  # of the headers that a model gets: an engine's ingress refuses more than about 15 KiB
     url_bytes: int = 4096
     body_bytes: int = 16 * 1024 * 1024
     bodies_bytes: int = 512 * 1024 * 1024
@@ -75,4 +77,6 @@ def _number(name: str, text: str, kind: type[int | float]) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise ValueError(f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}") from None
+        raise ValueError(
+            f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}"
+        ) from None

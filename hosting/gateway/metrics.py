@@ -28,7 +28,21 @@ from typing import Any, NamedTuple
 from consumption.tally import Tally
 from hosting.gateway.recent import LastHour
 
-BUCKETS_US = (250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000)
+BUCKETS_US = (
+    250,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    5_000_000,
+)
 FRESH_S = 10.0
 LIMITS = {
     "rate-limited": "rate",
@@ -115,20 +129,32 @@ class Labelled(NamedTuple):
     number: float
 
 
-def text(counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], labelled: Iterable[Labelled], worker: int) -> str:
+def text(
+    counters: Counters,
+    outcomes: tuple[str, ...],
+    gauges: dict[str, float],
+    labelled: Iterable[Labelled],
+    worker: int,
+) -> str:
     """One worker's numbers in the Prometheus text format."""
     return "\n".join(_lines(counters, outcomes, gauges, labelled, worker)) + "\n"
 
 
 def _lines(
-    counters: Counters, outcomes: tuple[str, ...], gauges: dict[str, float], labelled: Iterable[Labelled], worker: int
+    counters: Counters,
+    outcomes: tuple[str, ...],
+    gauges: dict[str, float],
+    labelled: Iterable[Labelled],
+    worker: int,
 ) -> Iterator[str]:
     tag = f'worker="{worker}"'
     yield from counters.told_calls.lines(
-        counters.calls, lambda key: f'gateway_calls_total{{{tag},version="{key[0]}",outcome="{outcomes[key[1]]}"}}'
+        counters.calls,
+        lambda key: f'gateway_calls_total{{{tag},version="{key[0]}",outcome="{outcomes[key[1]]}"}}',
     )
     yield from counters.told_refusals.lines(
-        counters.refusals, lambda key: f'gateway_refused_total{{{tag},version="{key[0]}",limit="{key[1]}"}}'
+        counters.refusals,
+        lambda key: f'gateway_refused_total{{{tag},version="{key[0]}",limit="{key[1]}"}}',
     )
     for (version, limit), count in sorted(counters.refused_lately.counts(time.monotonic())):
         yield f'gateway_refused_last_hour{{{tag},version="{version}",limit="{limit}"}} {count}'
@@ -158,4 +184,6 @@ def publish(folder: Path, worker: int, document: str) -> None:
 def joined(folder: Path) -> str:
     """The text of all workers that are alive, oldest worker first."""
     files = sorted(folder.glob("*.prom"))
-    return "".join(path.read_text() for path in files if time.time() - path.stat().st_mtime < FRESH_S)
+    return "".join(
+        path.read_text() for path in files if time.time() - path.stat().st_mtime < FRESH_S
+    )

@@ -27,7 +27,9 @@ class ModelCache:
         self._limits = limits
         self._load = load
         self._health = health
-        self._records: OrderedDict[int, Model] = OrderedDict()  # those used longest ago first, roughly
+        self._records: OrderedDict[int, Model] = (
+            OrderedDict()
+        )  # those used longest ago first, roughly
         self._flight: SingleFlight[int] = SingleFlight(self._fetch, BATCH)
         self._overtaken: set[int] = set()
         self._trusted_from = 0.0

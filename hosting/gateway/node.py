@@ -69,7 +69,16 @@ class Clock:
 class Node:
     """The state of a gateway process. Request code reads it; only the loops below write it."""
 
-    def __init__(self, bounds: limits.Limits, *, redis_url: str, spool_dir: Path, run_dir: Path, worker: int, workers: int) -> None:
+    def __init__(
+        self,
+        bounds: limits.Limits,
+        *,
+        redis_url: str,
+        spool_dir: Path,
+        run_dir: Path,
+        worker: int,
+        workers: int,
+    ) -> None:
         self.log = logging.getLogger("hosting.gateway")
         self.limits = bounds
         self.worker = worker
@@ -77,12 +86,16 @@ class Node:
         self.clock = Clock()
         self.counters = metrics.Counters()
         self.proxies = Proxies(settings.GATEWAY_TRUSTED_PROXIES)
-        self.doorway = Doorway(bounds.connections_per_address, bounds.connections, bounds.bodies_bytes)
+        self.doorway = Doorway(
+            bounds.connections_per_address, bounds.connections, bounds.bodies_bytes
+        )
         self.spool = Spool(spool_dir)
         self.database = snapshot.Database(4, bounds.database_s)
         self.database_health = DatabaseHealth(bounds.database_probe_s)
         script = pack("SCRIPT", "LOAD", GCRA)
-        self.redis = Redis(redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,))
+        self.redis = Redis(
+            redis_url, deadline_s=bounds.redis_s, probe_s=bounds.redis_probe_s, at_start=(script,)
+        )
         self.ear = Ear(redis_url, CHANNEL, self._heard)
         self.pool = Pool(bounds, snapshot.callable_address)
         self.lanes = Lanes(bounds)
@@ -90,17 +103,33 @@ class Node:
         self.board = Board.from_environment()
         self.pressure = Pressure(bounds, self.counters)
         self.admission = Admission(
-            bounds, self.redis, workers, self.board, self.pressure, self._take_quota, self._return_quota, self._saw_epoch
+            bounds,
+            self.redis,
+            workers,
+            self.board,
+            self.pressure,
+            self._take_quota,
+            self._return_quota,
+            self._saw_epoch,
         )
         self.keys = KeyRing(
-            bounds, settings.KEY_PEPPERS, self._load_keys, self.admission.attach, self.clock.now_s,
-            current_pepper=settings.KEY_PEPPER_CURRENT, rehash=self._rehash, turned_away=self._turned_away, health=self.database_health,
-        )  # fmt: skip
+            bounds,
+            settings.KEY_PEPPERS,
+            self._load_keys,
+            self.admission.attach,
+            self.clock.now_s,
+            current_pepper=settings.KEY_PEPPER_CURRENT,
+            rehash=self._rehash,
+            turned_away=self._turned_away,
+            health=self.database_health,
+        )
         self.models = ModelCache(bounds, self._load_models, self.database_health)
         self.feed = Feed(self._ask_for_changes, self.keys, self.models, self.database_health)
         self.cross_origin = cross_origin.on_answers(settings.PORTAL_URL)
         self.common_head = b""  # the same lines on every answer, made anew with each tick
-        self.environments_open = len(ENVIRONMENTS)  # fewer as the disk fills: first the last one, test, then all
+        self.environments_open = len(
+            ENVIRONMENTS
+        )  # fewer as the disk fills: first the last one, test, then all
         self.connections: set[Any] = set()
         self._epoch = 0
         self._strangers_buried = 0
@@ -173,7 +202,9 @@ class Node:
         """Is there a key in the query string? Then it counts as leaked; if it is a live one, it is revoked."""
         kids = keys.find(query)
         if kids:
-            self.log.warning("keys %s were sent in an address by %s and count as leaked", ",".join(kids), address)
+            self.log.warning(
+                "keys %s were sent in an address by %s and count as leaked", ",".join(kids), address
+            )
             self._spawn(self._revoke_leaked(query))
         return bool(kids)
 
@@ -194,10 +225,14 @@ class Node:
         database_us = await self.database.run(snapshot.database_time_us)
         self.clock.set(database_us, before, time.monotonic_ns())
         if abs(self.clock.skew_s) > 2:
-            self.log.warning("this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s)
+            self.log.warning(
+                "this machine's clock is %.1f s off Postgres' clock", self.clock.skew_s
+            )
 
     async def _look_at_key(self, raw: bytes) -> None:
-        with contextlib.suppress(Problem):  # Postgres is away: it is looked at again with the next tick
+        with contextlib.suppress(
+            Problem
+        ):  # Postgres is away: it is looked at again with the next tick
             await self.keys.fetch(raw)
 
     async def _look_at_model(self, model_id: int) -> None:
@@ -222,10 +257,16 @@ class Node:
 
     async def _look_at_disk(self) -> None:
         self.room = disk.room(self.spool.folder)
-        open_now = 0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
+        open_now = (
+            0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
+        )
         if open_now != self.environments_open:
             answered = ", ".join(ENVIRONMENTS[:open_now]) or "none"
-            self.log.warning("the journal's disk has %d MiB left: calls of these are answered: %s", self.room.free // disk.MIB, answered)
+            self.log.warning(
+                "the journal's disk has %d MiB left: calls of these are answered: %s",
+                self.room.free // disk.MIB,
+                answered,
+            )
         self.environments_open = open_now
 
     async def _bring_back_idle(self) -> None:
@@ -238,7 +279,10 @@ class Node:
 
     async def _tick(self) -> None:
         now = time.monotonic()
-        self.common_head = f"date: {formatdate(self.clock.now_s(), usegmt=True)}\r\n".encode() + cross_origin.as_lines(self.cross_origin)
+        self.common_head = (
+            f"date: {formatdate(self.clock.now_s(), usegmt=True)}\r\n".encode()
+            + cross_origin.as_lines(self.cross_origin)
+        )
         self.pool.tick(now)
         unknown_keys, unknown_models = entitlement.recheck(self.pool, self.keys, self.models)
         for raw in unknown_keys:
@@ -249,7 +293,9 @@ class Node:
             connection.tick(now)
 
     async def _tell(self) -> None:
-        document = metrics.text(self.counters, OUTCOMES, self._gauges(), self._labelled(), self.worker)
+        document = metrics.text(
+            self.counters, OUTCOMES, self._gauges(), self._labelled(), self.worker
+        )
         metrics.publish(self.run_dir / "metrics", self.worker, document)
         self._tell_refusals()
 
@@ -258,7 +304,10 @@ class Node:
             self.counters.tally.tell(self.spool.folder / FOLDER, self.spool.holder)
 
     def _gauges(self) -> dict[str, float]:
-        refused = {f"refused_{limit}_total": float(self.counters.over(limit)) for limit in metrics.LIMITS.values()}
+        refused = {
+            f"refused_{limit}_total": float(self.counters.over(limit))
+            for limit in metrics.LIMITS.values()
+        }
         return {
             "start_time_seconds": self.counters.started_at,
             "in_flight": self.counters.in_flight,
@@ -281,7 +330,9 @@ class Node:
             "redis_away_since_seconds": self.counters.away_since("redis", self.redis.is_up),
             "redis_trips_total": self.redis.trips,
             "postgres_up": self.database_health.is_up,
-            "postgres_away_since_seconds": self.counters.away_since("postgres", self.database_health.is_up),
+            "postgres_away_since_seconds": self.counters.away_since(
+                "postgres", self.database_health.is_up
+            ),
             "models": len(self.models),
             "model_loads_total": self.models.loads,
             "changes_total": self.feed.changes,
@@ -319,16 +370,27 @@ class Node:
     async def _ask_for_changes(self, position: Position | None) -> Changes:
         return await self.database.run(snapshot.changes_since, position)
 
-    async def _take_quota(self, subscription_id: int, start: date, limit: int, wanted: int, ask: int) -> tuple[int, int]:
-        return await self.database.run(quota.take, subscription_id, start, limit, wanted, self.spool.holder, ask)
+    async def _take_quota(
+        self, subscription_id: int, start: date, limit: int, wanted: int, ask: int
+    ) -> tuple[int, int]:
+        return await self.database.run(
+            quota.take, subscription_id, start, limit, wanted, self.spool.holder, ask
+        )
 
-    async def _return_quota(self, subscription_id: int, start: date, unspent: int, ask: int) -> None:
-        await self.database.run(quota.bring_back, subscription_id, start, self.spool.holder, unspent, ask)
+    async def _return_quota(
+        self, subscription_id: int, start: date, unspent: int, ask: int
+    ) -> None:
+        await self.database.run(
+            quota.bring_back, subscription_id, start, self.spool.holder, unspent, ask
+        )
 
     async def _revoke_leaked(self, query: bytes) -> None:
         for raw in keys.find_texts(query):
             try:
-                if raw[4:12] not in self.keys.records and self.keys.known(raw, time.monotonic(), "") is None:
+                if (
+                    raw[4:12] not in self.keys.records
+                    and self.keys.known(raw, time.monotonic(), "") is None
+                ):
                     await self.keys.fetch(raw)
                 if self.keys.holds(raw):
                     await self.database.run(snapshot.end_leaked, raw)
@@ -363,7 +425,9 @@ class Node:
         """One at a time: on the day after a new pepper every key comes by, and calls need the threads too."""
         async with self._one_rehash:
             with contextlib.suppress(DatabaseAway):
-                await self.database.run(snapshot.rehash, record.key_id, record.mac, mac, self.keys.current_pepper)
+                await self.database.run(
+                    snapshot.rehash, record.key_id, record.mac, mac, self.keys.current_pepper
+                )
 
     # Nudges
 
@@ -388,10 +452,20 @@ class Node:
 
     # Loops
 
-    def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]], nudge: asyncio.Event | None = None) -> None:
+    def _every(
+        self,
+        seconds: float,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        nudge: asyncio.Event | None = None,
+    ) -> None:
         self._spawn(self._repeat(seconds, work, nudge))
 
-    async def _repeat(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]], nudge: asyncio.Event | None) -> None:
+    async def _repeat(
+        self,
+        seconds: float,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        nudge: asyncio.Event | None,
+    ) -> None:
         while True:
             if nudge is None:
                 await asyncio.sleep(seconds)

@@ -19,7 +19,14 @@ from hosting.gateway.addresses import Origin
 from hosting.gateway.limits import Limits
 
 # Why an exchange ended without an answer: hung up before or amid an answer; too late; a caller who does not read; nonsense.
-SILENT, LOST, LATE, UNREAD, MALFORMED, TOO_LARGE = "silent", "lost", "late", "unread", "malformed", "too_large"
+SILENT, LOST, LATE, UNREAD, MALFORMED, TOO_LARGE = (
+    "silent",
+    "lost",
+    "late",
+    "unread",
+    "malformed",
+    "too_large",
+)
 ACKED = slice(120, 128)  # tcpi_bytes_acked in Linux' struct tcp_info (RFC 4898, ThruOctetsAcked)
 
 
@@ -39,9 +46,26 @@ class Connection(asyncio.Protocol):
     """One connection to an upstream; serves one exchange at a time."""
 
     __slots__ = (
-        "pool", "origin", "transport", "parser", "on_header", "sink", "headers", "head_bytes", "loose_bytes", "status", "body_bytes",
-        "deadline", "last_byte_by", "idle_since", "keeps", "is_reused", "acked", "paused", "closed",
-    )  # fmt: skip
+        "pool",
+        "origin",
+        "transport",
+        "parser",
+        "on_header",
+        "sink",
+        "headers",
+        "head_bytes",
+        "loose_bytes",
+        "status",
+        "body_bytes",
+        "deadline",
+        "last_byte_by",
+        "idle_since",
+        "keeps",
+        "is_reused",
+        "acked",
+        "paused",
+        "closed",
+    )
 
     def __init__(self, pool: "Pool", origin: Origin) -> None:
         self.pool = pool
@@ -50,7 +74,9 @@ class Connection(asyncio.Protocol):
         self.parser: Any = None
         self.sink: Sink | None = None
         self.headers: dict[bytes, bytes] = {}
-        self.on_header = self.headers.setdefault  # called by the parser for every header: no frame of ours for each
+        self.on_header = (
+            self.headers.setdefault
+        )  # called by the parser for every header: no frame of ours for each
         self.head_bytes = 0  # received before the status was known, and what came with it
         self.loose_bytes = 0
         self.status = 0
@@ -120,7 +146,10 @@ class Connection(asyncio.Protocol):
     def _go_on(self, loose: int) -> None:
         """More of the answer is to come. `loose`: bytes of a read behind the head that brought none of the body: trailers, perhaps."""
         self.loose_bytes = self.loose_bytes + loose if loose else 0
-        if max(self.loose_bytes, 0 if self.status else self.head_bytes) > self.pool.limits.response_header_bytes:
+        if (
+            max(self.loose_bytes, 0 if self.status else self.head_bytes)
+            > self.pool.limits.response_header_bytes
+        ):
             self.fail(MALFORMED)
         elif self.status:
             self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
@@ -147,7 +176,8 @@ class Connection(asyncio.Protocol):
         headers, limits = self.headers, self.pool.limits
         if len(headers) > limits.response_header_count or (
             self.head_bytes > limits.response_header_bytes
-            and sum(len(name) + len(value) for name, value in headers.items()) > limits.response_header_bytes
+            and sum(len(name) + len(value) for name, value in headers.items())
+            > limits.response_header_bytes
         ):
             self.fail(MALFORMED)
             return
@@ -190,7 +220,9 @@ class Connection(asyncio.Protocol):
         if not hasattr(socket, "TCP_INFO"):
             return -1
         try:
-            told = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, ACKED.stop)
+            told = self.transport.get_extra_info("socket").getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_INFO, ACKED.stop
+            )
         except OSError:
             return -1
         return int.from_bytes(told[ACKED], sys.byteorder) if len(told) == ACKED.stop else -1
@@ -225,7 +257,11 @@ class Pool:
         loop = asyncio.get_running_loop()
         self.opened += 1
         async with asyncio.timeout(self.limits.connect_s):
-            host = await loop.run_in_executor(None, self._judge, origin) if origin.is_external else origin.host
+            host = (
+                await loop.run_in_executor(None, self._judge, origin)
+                if origin.is_external
+                else origin.host
+            )
             _, connection = await loop.create_connection(
                 lambda: Connection(self, origin),
                 host,

@@ -54,7 +54,9 @@ class Pressure:
     def put_off(self, least_s: float = 0.0) -> float:
         """One more refusal waits to be told: for how many seconds, not the same for all, so that they do not come back together."""
         self.waiting += 1
-        return max(least_s, self.waiting / self.limits.refusals_a_second) * random.uniform(0.75, 1.25)
+        return max(least_s, self.waiting / self.limits.refusals_a_second) * random.uniform(
+            0.75, 1.25
+        )
 
     def told(self) -> None:
         """One was told, or has left meanwhile."""

@@ -154,11 +154,21 @@ def no_such_model() -> Problem:
 
 
 def no_such_version(text: str) -> Problem:
-    return Problem(404, "no-such-version", "No such version", f"The model has no callable version '{text[:40]}'.")
+    return Problem(
+        404,
+        "no-such-version",
+        "No such version",
+        f"The model has no callable version '{text[:40]}'.",
+    )
 
 
 def no_such_route() -> Problem:
-    return Problem(404, "no-such-route", "There is nothing at this address", "The gateway has inference, readiness and metadata only. See the API tab of the model.")
+    return Problem(
+        404,
+        "no-such-route",
+        "There is nothing at this address",
+        "The gateway has inference, readiness and metadata only. See the API tab of the model.",
+    )
 
 
 def wrong_method(allowed: bytes) -> Problem:
@@ -192,8 +202,12 @@ def address_not_allowed(address: str) -> Problem:
 
 
 def version_gone(model: str, number: str, successor: str) -> Problem:
-    remedy = f"Move to version {successor}." if successor else "Ask the model's team for a replacement."
-    headers = [(b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())]
+    remedy = (
+        f"Move to version {successor}." if successor else "Ask the model's team for a replacement."
+    )
+    headers = [
+        (b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())
+    ]
     return Problem(
         410,
         "version-gone",
@@ -229,7 +243,9 @@ def bad_framing(detail: str) -> Problem:
 
 
 def headers_too_large(detail: str) -> Problem:
-    return Problem(431, "headers-too-large", "The request's headers are too large", detail, close=True)
+    return Problem(
+        431, "headers-too-large", "The request's headers are too large", detail, close=True
+    )
 
 
 def body_too_large(limit: int) -> Problem:
@@ -243,7 +259,13 @@ def body_too_large(limit: int) -> Problem:
 
 
 def too_slow(what: str) -> Problem:
-    return Problem(408, "too-slow", "The request came too slowly", f"The {what} did not arrive in time.", close=True)
+    return Problem(
+        408,
+        "too-slow",
+        "The request came too slowly",
+        f"The {what} did not arrive in time.",
+        close=True,
+    )
 
 
 def upstream_failed() -> Problem:

@@ -28,10 +28,21 @@ IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")
 TO_BE_SET = -1.0  # a request that comes in one piece needs no deadlines for its parts
 DRAIN_IDLE_S = 2.0
-RESET = struct.pack("ii", 1, 0)  # else the kernel keeps megabytes for minutes for somebody who does not read them
+RESET = struct.pack(
+    "ii", 1, 0
+)  # else the kernel keeps megabytes for minutes for somebody who does not read them
 OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 CLOSING = b"connection: close\r\n"
-ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"content-type"})
+ONCE = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"authorization",
+        b"x-api-key",
+        b"content-type",
+    }
+)
 
 
 class Request:
@@ -54,12 +65,36 @@ class GatewayProtocol(asyncio.Protocol):
     """One client connection; stands where uvicorn's own protocol class would."""
 
     __slots__ = (
-        "config", "server_state", "app_state", "loop", "node", "transport", "parser", "address", "phase", "deadline",
-        "request", "held", "seen", "queue", "call", "cycle", "flow", "keep_alive", "closing", "draining",
-        "failed", "reading_paused", "client", "is_proxied", "takes_chunks",
-    )  # fmt: skip
+        "config",
+        "server_state",
+        "app_state",
+        "loop",
+        "node",
+        "transport",
+        "parser",
+        "address",
+        "phase",
+        "deadline",
+        "request",
+        "held",
+        "seen",
+        "queue",
+        "call",
+        "cycle",
+        "flow",
+        "keep_alive",
+        "closing",
+        "draining",
+        "failed",
+        "reading_paused",
+        "client",
+        "is_proxied",
+        "takes_chunks",
+    )
 
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+    def __init__(
+        self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None
+    ) -> None:
         self.config = config
         self.server_state = server_state
         self.app_state = app_state
@@ -131,7 +166,9 @@ class GatewayProtocol(asyncio.Protocol):
             self._reject(problems.bad_framing("It is not a well-formed HTTP/1.1 request."))
         limits = self.node.limits
         if self.deadline < 0:
-            self.deadline = time.monotonic() + (limits.header_s if self.phase == HEADERS else limits.body_s)
+            self.deadline = time.monotonic() + (
+                limits.header_s if self.phase == HEADERS else limits.body_s
+            )
         if self.seen > limits.header_bytes + limits.url_bytes:
             self._reject(problems.headers_too_large("Send fewer or shorter headers."))
 
@@ -173,7 +210,9 @@ class GatewayProtocol(asyncio.Protocol):
             self.transport.close()
         else:
             self.node.counters.closed_slow += 1
-            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, RESET
+            )
             self.transport.abort()
 
     # Parser callbacks
@@ -185,7 +224,9 @@ class GatewayProtocol(asyncio.Protocol):
         self.request.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.request.method:  # else a trailer, which is never merged into the headers (RFC 9110, 6.5.1)
+        if (
+            not self.request.method
+        ):  # else a trailer, which is never merged into the headers (RFC 9110, 6.5.1)
             self.request.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -195,16 +236,29 @@ class GatewayProtocol(asyncio.Protocol):
         seen, self.seen = self.seen, 0
         self.phase, self.deadline = BODY, TO_BE_SET
         headers = request.headers
-        may_be_large = not 0 < seen <= limits.carried_bytes  # 0: it came behind another request, in one piece
-        if len(headers) > limits.header_count or (may_be_large and size_of(headers) > limits.header_bytes):
-            self._reject(problems.headers_too_large(f"At most {limits.header_count} headers are read."))
+        may_be_large = (
+            not 0 < seen <= limits.carried_bytes
+        )  # 0: it came behind another request, in one piece
+        if len(headers) > limits.header_count or (
+            may_be_large and size_of(headers) > limits.header_bytes
+        ):
+            self._reject(
+                problems.headers_too_large(f"At most {limits.header_count} headers are read.")
+            )
             return
         if len(request.url) > limits.url_bytes:
             self._reject(problems.headers_too_large("The address is too long."))
             return
         named = request.named = dict(headers)
-        if may_be_large and sum(len(named.get(name, b"")) for name in CARRIED) > limits.carried_bytes:
-            self._reject(problems.headers_too_large(f"What describes body and answer may have {limits.carried_bytes // 1024} KiB."))
+        if (
+            may_be_large
+            and sum(len(named.get(name, b"")) for name in CARRIED) > limits.carried_bytes
+        ):
+            self._reject(
+                problems.headers_too_large(
+                    f"What describes body and answer may have {limits.carried_bytes // 1024} KiB."
+                )
+            )
             return
         if len(named) != len(headers) and self._is_ambiguous(headers):
             self._reject(problems.bad_framing("A header that may be sent once was sent twice."))
@@ -212,7 +266,9 @@ class GatewayProtocol(asyncio.Protocol):
         length = named.get(b"content-length")
         if length is not None:
             if b"transfer-encoding" in named:
-                self._reject(problems.bad_framing("Content-Length and Transfer-Encoding were both sent."))
+                self._reject(
+                    problems.bad_framing("Content-Length and Transfer-Encoding were both sent.")
+                )
                 return
             if int(length) > limits.body_bytes:
                 self._reject(problems.body_too_large(limits.body_bytes))
@@ -225,7 +281,14 @@ class GatewayProtocol(asyncio.Protocol):
             self._reject(problems.bad_framing("The Host header is missing."))
         elif request.version not in ("1.1", "1.0"):
             self._reject(problems.bad_framing("Speak HTTP/1.1."))
-        elif request.version == "1.1" and b"expect" in named and not parser.should_upgrade() and self.phase == BODY and not self.queue and self.call is None:
+        elif (
+            request.version == "1.1"
+            and b"expect" in named
+            and not parser.should_upgrade()
+            and self.phase == BODY
+            and not self.queue
+            and self.call is None
+        ):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
@@ -253,7 +316,9 @@ class GatewayProtocol(asyncio.Protocol):
             self.phase, self.deadline = BUSY, NEVER
             self._pause_reading()
         else:
-            self._reject(problems.bad_framing("Too many requests were sent without waiting for answers."))
+            self._reject(
+                problems.bad_framing("Too many requests were sent without waiting for answers.")
+            )
 
     # Requests
 
@@ -282,23 +347,47 @@ class GatewayProtocol(asyncio.Protocol):
             self._ask_app(request, path, b"")
             return
         self.call = Call(
-            self.node, self, key_from(request.named), slug, number, request.named, request.body, request.size,
-        )  # fmt: skip
+            self.node,
+            self,
+            key_from(request.named),
+            slug,
+            number,
+            request.named,
+            request.body,
+            request.size,
+        )
         self.call.run()
 
     def _ask_app(self, request: Request, path: bytes, query: bytes) -> None:
         scope: Any = {
-            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": request.version,
-            "server": None, "client": (self.address, 0), "scheme": "http", "root_path": "",
-            "method": request.method.decode("ascii"), "path": path.decode("latin-1"), "raw_path": path,
-            "query_string": query, "headers": request.headers, "state": self.app_state,
-        }  # fmt: skip
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": request.version,
+            "server": None,
+            "client": (self.address, 0),
+            "scheme": "http",
+            "root_path": "",
+            "method": request.method.decode("ascii"),
+            "path": path.decode("latin-1"),
+            "raw_path": path,
+            "query_string": query,
+            "headers": request.headers,
+            "state": self.app_state,
+        }
         self.flow = self.flow or FlowControl(self.transport)
         self.cycle = RequestResponseCycle(
-            scope=scope, transport=self.transport, flow=self.flow, logger=self.node.log, access_logger=self.node.log,
-            access_log=False, default_headers=self.server_state.default_headers, message_event=asyncio.Event(),
-            expect_100_continue=False, keep_alive=self.keep_alive, on_response=self._cycle_done,
-        )  # fmt: skip
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.node.log,
+            access_logger=self.node.log,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=self.keep_alive,
+            on_response=self._cycle_done,
+        )
         self.cycle.body += b"".join(request.body)
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -324,15 +413,23 @@ class GatewayProtocol(asyncio.Protocol):
             self.call = None
             self._next()
 
-    def refuse(self, problem: problems.Problem, request_id: str, extra: bytes, *, close: bool = False) -> None:
+    def refuse(
+        self, problem: problems.Problem, request_id: str, extra: bytes, *, close: bool = False
+    ) -> None:
         """Answer with a problem document."""
         request_id = request_id or self.node.new_request_id()
         body = problem.body(request_id)
         lines = [
             problems.status_line(problem.status),
-            b"content-type: ", problems.MEDIA_TYPE, b"\r\ncontent-length: %d\r\n" % len(body),
-            self.node.common_head, b"x-request-id: ", request_id.encode(), b"\r\n", extra,
-        ]  # fmt: skip
+            b"content-type: ",
+            problems.MEDIA_TYPE,
+            b"\r\ncontent-length: %d\r\n" % len(body),
+            self.node.common_head,
+            b"x-request-id: ",
+            request_id.encode(),
+            b"\r\n",
+            extra,
+        ]
         for name, value in problem.headers:
             lines += (name, b": ", value, b"\r\n")
         close = close or problem.close
@@ -367,7 +464,9 @@ class GatewayProtocol(asyncio.Protocol):
         else:
             if self.phase == BUSY:
                 self.phase, self.seen = IDLE, 0
-            self.deadline = time.monotonic() + (DRAIN_IDLE_S if self.draining else self.node.limits.idle_s)
+            self.deadline = time.monotonic() + (
+                DRAIN_IDLE_S if self.draining else self.node.limits.idle_s
+            )
             if self.reading_paused:
                 self.reading_paused = False
                 self.transport.resume_reading()
@@ -438,7 +537,9 @@ def size_of(headers: list[tuple[bytes, bytes]]) -> int:
 def path_of(target: bytes) -> bytes:
     """The path of a target in absolute form, `http://host/path` (RFC 9112, 3.2.2); any other target as it is."""
     scheme, mark, rest = target.partition(b"://")
-    return b"/" + rest.partition(b"/")[2] if mark and scheme.lower() in (b"http", b"https") else target
+    return (
+        b"/" + rest.partition(b"/")[2] if mark and scheme.lower() in (b"http", b"https") else target
+    )
 
 
 @lru_cache(1024)
@@ -474,7 +575,11 @@ class Doorway:
         self.total += 1
         if count > self.per_address or self.total > self.in_all:
             self.turned_away += 1
-            raise problems.too_many_connections(self.per_address) if count > self.per_address else problems.gateway_busy()
+            raise (
+                problems.too_many_connections(self.per_address)
+                if count > self.per_address
+                else problems.gateway_busy()
+            )
 
     def leave(self, address: str | None) -> None:
         self.total -= 1

@@ -91,7 +91,14 @@ class _Wire(asyncio.Protocol):
 class Redis:
     """Commands over one pipelined connection."""
 
-    def __init__(self, url: str, *, deadline_s: float = 0.05, probe_s: float = 0.5, at_start: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline_s: float = 0.05,
+        probe_s: float = 0.5,
+        at_start: tuple[bytes, ...] = (),
+    ) -> None:
         self.url = url
         self.at_start = at_start
         self.deadline_s = deadline_s
@@ -201,7 +208,9 @@ class Redis:
 class Ear:
     """Listens on one channel for as long as the process lives; calls `heard(payload)`, and `heard(b"")` after a gap."""
 
-    def __init__(self, url: str, channel: str, heard: Callable[[bytes], None], *, probe_s: float = 0.5) -> None:
+    def __init__(
+        self, url: str, channel: str, heard: Callable[[bytes], None], *, probe_s: float = 0.5
+    ) -> None:
         self.url = url
         self.channel = channel
         self.heard = heard
@@ -254,7 +263,9 @@ async def connect(url: str, on_reply: Callable[[Any], None], on_lost: Callable[[
             if parts.scheme == "unix":
                 _, made = await loop.create_unix_connection(wire, unquote(parts.path))
             else:
-                _, made = await loop.create_connection(wire, parts.hostname or "127.0.0.1", parts.port or 6379)
+                _, made = await loop.create_connection(
+                    wire, parts.hostname or "127.0.0.1", parts.port or 6379
+                )
     except (OSError, TimeoutError) as error:
         raise RedisAway from error
     return made

@@ -62,7 +62,9 @@ class Model:
     slug: str
     versions: tuple[Version, ...]
     by_number: dict[str, Version] = field(default_factory=dict, repr=False)
-    resolved: dict[tuple[str, int], Version] = field(default_factory=dict, compare=False, repr=False)
+    resolved: dict[tuple[str, int], Version] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     loaded: float = field(default=0.0, compare=False)
     used: bool = field(default=True, compare=False)
 
@@ -83,7 +85,9 @@ def check_model(model: Model, subscriber: Subscriber, slug: str) -> None:
         raise problems.subscription_not_active(subscriber.subscription_state)
 
 
-def version_for(model: Model, subscriber: Subscriber, slug: str, number: str, now: float) -> Version:
+def version_for(
+    model: Model, subscriber: Subscriber, slug: str, number: str, now: float
+) -> Version:
     """The version that answers a call: the named one, or what the subscription's policy comes to. Raises Problem."""
     check_model(model, subscriber, slug)
     if number:
@@ -117,12 +121,17 @@ def by_policy(model: Model, subscriber: Subscriber, now: float) -> Version:
 
 
 def _choose(model: Model, subscriber: Subscriber, now: float) -> Version:
-    pinned = next((version for version in model.versions if version.id == subscriber.pinned_id), None)
+    pinned = next(
+        (version for version in model.versions if version.id == subscriber.pinned_id), None
+    )
     same = {"pin_exact": 4, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
     fitting = [
-        version for version in model.versions
-        if version.order[:same] == subscriber.pinned[:same] and version.order >= subscriber.pinned and _is_for_all(version, subscriber)
-    ]  # fmt: skip
+        version
+        for version in model.versions
+        if version.order[:same] == subscriber.pinned[:same]
+        and version.order >= subscriber.pinned
+        and _is_for_all(version, subscriber)
+    ]
     running = [version for version in fitting if version.standing(now) is RUNNING]
     fresh = [version for version in running if not version.is_deprecated]
     if fresh or running:
@@ -139,12 +148,20 @@ def _is_for_all(version: Version, subscriber: Subscriber) -> bool:
 
 def callable_numbers(model: Model, now: float) -> list[str]:
     """The versions that a key of this model may name, oldest first."""
-    return [version.number for version in reversed(model.versions) if version.standing(now) in (RUNNING, NOT_RUNNING)]
+    return [
+        version.number
+        for version in reversed(model.versions)
+        if version.standing(now) in (RUNNING, NOT_RUNNING)
+    ]
 
 
 def metadata(model: Model, version: Version, now: float) -> bytes:
     """The protocol's model metadata as JSON; of a version that its next call wakes, how many seconds that call may wait."""
-    document: dict[str, Any] = {"name": model.slug, "versions": callable_numbers(model, now), "platform": version.platform}
+    document: dict[str, Any] = {
+        "name": model.slug,
+        "versions": callable_numbers(model, now),
+        "platform": version.platform,
+    }
     if version.is_asleep:
         document["parameters"] = {"cold_start_s": math.ceil(version.cold_start_s)}
     return f"{json.dumps(document)[:-1]}, {version.tensors}}}".encode()
@@ -153,7 +170,10 @@ def metadata(model: Model, version: Version, now: float) -> bytes:
 def tensors(signature: dict[str, Any]) -> str:
     """A signature's inputs and outputs as members of a JSON object: name, datatype and shape of each."""
     sides = {
-        side: [{"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]} for t in signature.get(side, [])]
+        side: [
+            {"name": t["name"], "datatype": t["datatype"], "shape": t["shape"]}
+            for t in signature.get(side, [])
+        ]
         for side in ("inputs", "outputs")
     }
     return json.dumps(sides)[1:-1]

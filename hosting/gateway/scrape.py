@@ -61,7 +61,9 @@ def document(lines: str) -> str:
     for line in lines.splitlines():
         if line:
             families.setdefault(_family(line), []).append(line)
-    return "".join(f"{line}\n" for name, told in sorted(families.items()) for line in _told(name, told))
+    return "".join(
+        f"{line}\n" for name, told in sorted(families.items()) for line in _told(name, told)
+    )
 
 
 def _family(line: str) -> str:

@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
 ROLL_UP_EVERY_S = 2.0
 TOMBSTONES_EVERY_S = 5.0
-SHARE = 9  # a roll-up may take a tenth of the time, not more: a busy hour is recomputed whole each time
+SHARE = (
+    9  # a roll-up may take a tenth of the time, not more: a busy hour is recomputed whole each time
+)
 
 
 class Shipping:
@@ -67,7 +69,10 @@ class Shipping:
                 tombstones.enter(self._entered)
                 self._tombstones_at = time.monotonic() + TOMBSTONES_EVERY_S
         except (DatabaseError, InterfaceError) as error:
-            log.warning("usage waits in the spool: %s", str(error).strip().splitlines()[0] if str(error) else "no database")
+            log.warning(
+                "usage waits in the spool: %s",
+                str(error).strip().splitlines()[0] if str(error) else "no database",
+            )
             connection.close()
             time.sleep(SHIP_EVERY_S)
         except OSError:

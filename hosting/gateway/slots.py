@@ -42,7 +42,9 @@ class Seats:
 
     def __init__(self, board: "Board", row: int) -> None:
         self.mine = 0
-        self.waiting: deque[tuple[float, asyncio.Future[None]]] = deque()  # until when, first the one that waits longest
+        self.waiting: deque[tuple[float, asyncio.Future[None]]] = (
+            deque()
+        )  # until when, first the one that waits longest
         self._board = board
         self._cell, self._row = board.place(row)
         self._look: asyncio.TimerHandle | None = None
@@ -157,7 +159,9 @@ class Board:
         if row is not None:
             return Seats(self, row)
         if self._spill is None:
-            log.error("the board of slots is full: what is new is counted in each worker for itself until the gateway is started again")
+            log.error(
+                "the board of slots is full: what is new is counted in each worker for itself until the gateway is started again"
+            )
             self._spill = Board()
         return self._spill._open(name)
 
@@ -190,7 +194,9 @@ class Columns:
 
     def __init__(self, folder: Path, workers: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.count = 2 * workers  # while workers are replaced, the old and the new ones live side by side
+        self.count = (
+            2 * workers
+        )  # while workers are replaced, the old and the new ones live side by side
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the gateway
         self.fd = self._file.fileno()
         os.ftruncate(self.fd, size(self.count))

@@ -51,7 +51,9 @@ def tame_connections(silence_s: float = 30.0) -> None:
     options["target_session_attrs"] = "read-write"
     database["CONN_MAX_AGE"] = None
     database["CONN_HEALTH_CHECKS"] = False
-    connection_created.connect(partial(_wait_at_most, silence_s), dispatch_uid="silence", weak=False)
+    connection_created.connect(
+        partial(_wait_at_most, silence_s), dispatch_uid="silence", weak=False
+    )
 
 
 def _wait_at_most(seconds: float, connection: Any, **_: Any) -> None:
@@ -70,7 +72,9 @@ class Database:
         """`work(*args)` in a thread, where it may run twice. Raises DatabaseAway when Postgres does not answer in time."""
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, _patiently, work, args), self.deadline_s)
+            return await asyncio.wait_for(
+                loop.run_in_executor(self._threads, _patiently, work, args), self.deadline_s
+            )
         except (TimeoutError, OperationalError, InterfaceError) as error:
             raise DatabaseAway from error
 
@@ -104,35 +108,67 @@ def database_time_us() -> int:
 def subscribers(kids: list[str]) -> list[Subscriber]:
     """The key records of these kids; absent ones are absent."""
     rows = ApiKey.objects.filter(kid__in=kids).values(
-        "kid", "pk", "mac", "pepper_version", "state", "expires_at", "epoch", "subscription_id", "networks",
-        model=F("subscription__model_id"), standing=F("subscription__state"),
-        application=F("subscription__application_id"), team=F("subscription__application__team_id"),
-        environment=F("subscription__application__environment"), policy=F("subscription__version_policy"),
-        pin=F("subscription__pinned_version_id"), major=F("subscription__pinned_version__major"),
-        minor=F("subscription__pinned_version__minor"), patch=F("subscription__pinned_version__patch"),
-        candidate=F("subscription__pinned_version__candidate"), plan=F("subscription__plan"),
-        rate=F("subscription__plan__rate_per_second"), burst=F("subscription__plan__burst"),
-        concurrency=F("subscription__plan__concurrency"), quota=F("subscription__plan__monthly_quota"),
-    )  # fmt: skip
+        "kid",
+        "pk",
+        "mac",
+        "pepper_version",
+        "state",
+        "expires_at",
+        "epoch",
+        "subscription_id",
+        "networks",
+        model=F("subscription__model_id"),
+        standing=F("subscription__state"),
+        application=F("subscription__application_id"),
+        team=F("subscription__application__team_id"),
+        environment=F("subscription__application__environment"),
+        policy=F("subscription__version_policy"),
+        pin=F("subscription__pinned_version_id"),
+        major=F("subscription__pinned_version__major"),
+        minor=F("subscription__pinned_version__minor"),
+        patch=F("subscription__pinned_version__patch"),
+        candidate=F("subscription__pinned_version__candidate"),
+        plan=F("subscription__plan"),
+        rate=F("subscription__plan__rate_per_second"),
+        burst=F("subscription__plan__burst"),
+        concurrency=F("subscription__plan__concurrency"),
+        quota=F("subscription__plan__monthly_quota"),
+    )
     return [_subscriber(dict(row)) for row in rows]
 
 
 def _subscriber(row: dict[str, Any]) -> Subscriber:
     return Subscriber(
-        kid=row["kid"], key_id=row["pk"], mac=row["mac"], pepper_version=row["pepper_version"],
+        kid=row["kid"],
+        key_id=row["pk"],
+        mac=row["mac"],
+        pepper_version=row["pepper_version"],
         is_live=row["state"] in (ApiKey.State.ACTIVE, ApiKey.State.ROTATING),
-        expires_at=row["expires_at"].timestamp(), epoch=row["epoch"], subscription_id=row["subscription_id"],
-        subscription_state=row["standing"], application_id=row["application"], team_id=row["team"],
-        model_id=row["model"], plan_id=row["plan"], environment=ENVIRONMENTS.index(row["environment"]),
-        policy=row["policy"], pinned_id=row["pin"], pinned=(row["major"], row["minor"], row["patch"], row["candidate"]),
-        rate=row["rate"], burst=row["burst"], concurrency=row["concurrency"], quota=row["quota"],
+        expires_at=row["expires_at"].timestamp(),
+        epoch=row["epoch"],
+        subscription_id=row["subscription_id"],
+        subscription_state=row["standing"],
+        application_id=row["application"],
+        team_id=row["team"],
+        model_id=row["model"],
+        plan_id=row["plan"],
+        environment=ENVIRONMENTS.index(row["environment"]),
+        policy=row["policy"],
+        pinned_id=row["pin"],
+        pinned=(row["major"], row["minor"], row["patch"], row["candidate"]),
+        rate=row["rate"],
+        burst=row["burst"],
+        concurrency=row["concurrency"],
+        quota=row["quota"],
         networks=networks.parse(row["networks"]),
-    )  # fmt: skip
+    )
 
 
 def rehash(key_id: int, old: str, mac: str, pepper_version: int) -> None:
     """Keep a key under the current pepper from now on."""
-    rehash_key(User.objects.system("gateway"), key_id, old=old, mac=mac, pepper_version=pepper_version)
+    rehash_key(
+        User.objects.system("gateway"), key_id, old=old, mac=mac, pepper_version=pepper_version
+    )
 
 
 def end_leaked(text: bytes) -> None:
@@ -148,7 +184,9 @@ LEFT JOIN hosting_change AS change ON change.transaction >= pg_snapshot_xmin(%(s
   AND NOT pg_visible_in_snapshot(change.transaction, %(seen)s::pg_snapshot)
 LIMIT %(most)s
 """
-MOST_CHANGES = 5_000  # of one look; after more than that it is cheaper to look at each record when it is used
+MOST_CHANGES = (
+    5_000  # of one look; after more than that it is cheaper to look at each record when it is used
+)
 NOTHING_SEEN = "1:1:"
 REMEMBERED = timedelta(minutes=30)  # notes are kept for longer: hosting.changes.KEPT
 
@@ -175,19 +213,39 @@ def _is_same_server(then: Position, now: Position) -> bool:
 
 def models(model_ids: list[int]) -> dict[int, Model]:
     """The records of these models, by id; those without a version that a key could name are absent. Retired versions have no tensors."""
-    rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by("model_id", "-major", "-minor", "-patch")
-    rows = rows.select_related("model", "successor", "upstream", "deployment").defer(*_UNREAD).annotate(given=_GIVEN)
-    return {model_id: _model(model_id, list(versions)) for model_id, versions in groupby(rows, attrgetter("model_id"))}
+    rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by(
+        "model_id", "-major", "-minor", "-patch"
+    )
+    rows = (
+        rows.select_related("model", "successor", "upstream", "deployment")
+        .defer(*_UNREAD)
+        .annotate(given=_GIVEN)
+    )
+    return {
+        model_id: _model(model_id, list(versions))
+        for model_id, versions in groupby(rows, attrgetter("model_id"))
+    }
 
 
 _LARGE = ("signature", "example", "manifest", "changelog")
-_UNREAD = (*_LARGE, *(f"successor__{name}" for name in _LARGE), "model__description", "model__limitations")
-_GIVEN = Case(When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())), default=F("signature"), output_field=JSONField())
+_UNREAD = (
+    *_LARGE,
+    *(f"successor__{name}" for name in _LARGE),
+    "model__description",
+    "model__limitations",
+)
+_GIVEN = Case(
+    When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())),
+    default=F("signature"),
+    output_field=JSONField(),
+)
 
 
 def _model(model_id: int, rows: Sequence[ModelVersion]) -> Model:
     slug = rows[0].model.slug
-    versions = tuple(_version(slug, version, getattr(version, "upstream", None)) for version in rows)
+    versions = tuple(
+        _version(slug, version, getattr(version, "upstream", None)) for version in rows
+    )
     return Model(model_id, slug, versions, {version.number: version for version in versions})
 
 
@@ -211,12 +269,15 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         platform=PLATFORMS.get(version.kind, version.kind),
         tensors=tensors(version.given),  # type: ignore[attr-defined]
         first_byte_s=_first_byte(version),
-        is_asleep=upstream is not None and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
+        is_asleep=upstream is not None
+        and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
         cold_start_s=version.cold_start_s or COLD_START_S,
     )
 
 
-def _route(version: ModelVersion, upstream: Upstream | None) -> tuple[addresses.Origin | None, bytes, bytes]:
+def _route(
+    version: ModelVersion, upstream: Upstream | None
+) -> tuple[addresses.Origin | None, bytes, bytes]:
     """Origin and the first lines of an infer and a ready request; no origin when nothing should answer."""
     if upstream is None or not _may_answer(version, upstream):
         return None, b"", b""
@@ -284,9 +345,13 @@ def _answer_head(slug: str, version: ModelVersion) -> bytes:
         if version.deprecated_at:
             lines.append(f"deprecation: @{int(version.deprecated_at.timestamp())}")
         if version.sunset_at:
-            lines.append(f"sunset: {format_datetime(version.sunset_at.astimezone(UTC), usegmt=True)}")
+            lines.append(
+                f"sunset: {format_datetime(version.sunset_at.astimezone(UTC), usegmt=True)}"
+            )
             links.append(f'</models/{slug}>; rel="sunset"; type="text/html"')
         if version.successor:
-            links.append(f'</v2/models/{slug}/versions/{version.successor.number}>; rel="successor-version"')
+            links.append(
+                f'</v2/models/{slug}/versions/{version.successor.number}>; rel="successor-version"'
+            )
         lines.append(f"link: {', '.join(links)}")
     return "".join(f"{line}\r\n" for line in lines).encode()

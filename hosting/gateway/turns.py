@@ -31,7 +31,10 @@ class Turns:
     """The subscriptions that have begun all their calls of a pass, and how it goes on with their lines."""
 
     def __init__(self, limits: Limits) -> None:
-        self._longest_s = {True: limits.busy_lag_s, False: 2 * limits.busy_lag_s}  # of test applications, and of others
+        self._longest_s = {
+            True: limits.busy_lag_s,
+            False: 2 * limits.busy_lag_s,
+        }  # of test applications, and of others
         self._wait_s = limits.shed_wait_s
         self._full: list[Account] = []
         self._is_due = False
@@ -43,7 +46,9 @@ class Turns:
             if account.begun == account.in_a_pass:
                 self._end_pass(account)
             return True
-        now = time.thread_time()  # what other programs take from the machine is no reason to turn anybody away
+        now = (
+            time.thread_time()
+        )  # what other programs take from the machine is no reason to turn anybody away
         if account.turns and now - account.turns[0][0] > self._longest_s[account.is_test]:
             raise problems.gateway_busy(self._wait_s)
         account.turns.append((now, call))

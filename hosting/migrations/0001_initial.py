@@ -6,121 +6,261 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RuntimeEnvironment',
+            name="RuntimeEnvironment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('packages', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("packages", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
-            name='Deployment',
+            name="Deployment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('environment', models.CharField(default='prod', max_length=10)),
-                ('driver', models.CharField(default='ray', max_length=20)),
-                ('app_name', models.CharField(max_length=120, unique=True)),
-                ('spec_sha256', models.CharField(blank=True, max_length=64)),
-                ('min_replicas', models.PositiveSmallIntegerField(default=1)),
-                ('max_replicas', models.PositiveSmallIntegerField(default=2)),
-                ('target_ongoing_requests', models.PositiveSmallIntegerField(default=4)),
-                ('is_stopped_by_owner', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('starting', 'Starting'), ('ready', 'Ready'), ('degraded', 'Degraded'), ('unhealthy', 'Unhealthy'), ('restarting', 'Restarting'), ('scaled_to_zero', 'Scaled to zero'), ('stopping', 'Stopping'), ('stopped', 'Stopped'), ('failed', 'Failed')], default='pending', max_length=16)),
-                ('reason', models.TextField(blank=True, help_text='What a publisher can act on')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('restarts', models.PositiveIntegerField(default=0)),
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='deployment', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("environment", models.CharField(default="prod", max_length=10)),
+                ("driver", models.CharField(default="ray", max_length=20)),
+                ("app_name", models.CharField(max_length=120, unique=True)),
+                ("spec_sha256", models.CharField(blank=True, max_length=64)),
+                ("min_replicas", models.PositiveSmallIntegerField(default=1)),
+                ("max_replicas", models.PositiveSmallIntegerField(default=2)),
+                ("target_ongoing_requests", models.PositiveSmallIntegerField(default=4)),
+                ("is_stopped_by_owner", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("starting", "Starting"),
+                            ("ready", "Ready"),
+                            ("degraded", "Degraded"),
+                            ("unhealthy", "Unhealthy"),
+                            ("restarting", "Restarting"),
+                            ("scaled_to_zero", "Scaled to zero"),
+                            ("stopping", "Stopping"),
+                            ("stopped", "Stopped"),
+                            ("failed", "Failed"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, help_text="What a publisher can act on")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                ("restarts", models.PositiveIntegerField(default=0)),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deployment",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['app_name'],
+                "ordering": ["app_name"],
             },
         ),
         migrations.CreateModel(
-            name='HealthSample',
+            name="HealthSample",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('is_ok', models.BooleanField()),
-                ('latency_ms', models.FloatField(null=True)),
-                ('replicas', models.PositiveSmallIntegerField(default=0)),
-                ('detail', models.CharField(blank=True, max_length=300)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='health_samples', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("is_ok", models.BooleanField()),
+                ("latency_ms", models.FloatField(null=True)),
+                ("replicas", models.PositiveSmallIntegerField(default=0)),
+                ("detail", models.CharField(blank=True, max_length=300)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="health_samples",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('summary', models.CharField(max_length=300)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("summary", models.CharField(max_length=300)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="incidents",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at'],
+                "ordering": ["-opened_at"],
             },
         ),
         migrations.CreateModel(
-            name='Replica',
+            name="Replica",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('replica_id', models.CharField(max_length=120)),
-                ('node', models.CharField(blank=True, max_length=80)),
-                ('pid', models.PositiveIntegerField(null=True)),
-                ('state', models.CharField(choices=[('starting', 'Starting'), ('running', 'Running'), ('unhealthy', 'Unhealthy'), ('gone', 'Gone')], max_length=10)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='replicas', to='hosting.deployment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("replica_id", models.CharField(max_length=120)),
+                ("node", models.CharField(blank=True, max_length=80)),
+                ("pid", models.PositiveIntegerField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("starting", "Starting"),
+                            ("running", "Running"),
+                            ("unhealthy", "Unhealthy"),
+                            ("gone", "Gone"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="replicas",
+                        to="hosting.deployment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-started_at'],
+                "ordering": ["-started_at"],
             },
         ),
         migrations.CreateModel(
-            name='Upstream',
+            name="Upstream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('engine', 'Serving engine'), ('external', 'External endpoint')], default='engine', max_length=10)),
-                ('base_url', models.URLField(max_length=300)),
-                ('credential', models.BinaryField(help_text='AES-GCM, decrypted in the gateway only', null=True)),
-                ('is_ready', models.BooleanField(default=False, help_text='The last end-to-end probe succeeded')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='upstream', to='catalog.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("engine", "Serving engine"), ("external", "External endpoint")],
+                        default="engine",
+                        max_length=10,
+                    ),
+                ),
+                ("base_url", models.URLField(max_length=300)),
+                (
+                    "credential",
+                    models.BinaryField(
+                        help_text="AES-GCM, decrypted in the gateway only", null=True
+                    ),
+                ),
+                (
+                    "is_ready",
+                    models.BooleanField(
+                        default=False, help_text="The last end-to-end probe succeeded"
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="upstream",
+                        to="catalog.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='deployment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'starting', 'ready', 'degraded', 'unhealthy', 'restarting', 'scaled_to_zero', 'stopping', 'stopped', 'failed'])), name='deployment_state'),
+            model_name="deployment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "pending",
+                            "starting",
+                            "ready",
+                            "degraded",
+                            "unhealthy",
+                            "restarting",
+                            "scaled_to_zero",
+                            "stopping",
+                            "stopped",
+                            "failed",
+                        ],
+                    )
+                ),
+                name="deployment_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deployment',
-            constraint=models.CheckConstraint(condition=models.Q(('max_replicas__gt', 0), ('max_replicas__gte', models.F('min_replicas'))), name='deployment_replica_bounds'),
+            model_name="deployment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("max_replicas__gt", 0), ("max_replicas__gte", models.F("min_replicas"))
+                ),
+                name="deployment_replica_bounds",
+            ),
         ),
         migrations.AddIndex(
-            model_name='healthsample',
-            index=models.Index(fields=['version', '-at'], name='hosting_hea_version_a4a4b4_idx'),
+            model_name="healthsample",
+            index=models.Index(fields=["version", "-at"], name="hosting_hea_version_a4a4b4_idx"),
         ),
         migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('version',), name='incident_one_open'),
+            model_name="incident",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)),
+                fields=("version",),
+                name="incident_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.UniqueConstraint(fields=('deployment', 'replica_id'), name='replica_once'),
+            model_name="replica",
+            constraint=models.UniqueConstraint(
+                fields=("deployment", "replica_id"), name="replica_once"
+            ),
         ),
     ]

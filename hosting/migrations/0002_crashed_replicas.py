@@ -4,15 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hosting', '0001_initial'),
+        ("hosting", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='replica',
-            name='state',
-            field=models.CharField(choices=[('starting', 'Starting'), ('running', 'Running'), ('unhealthy', 'Unhealthy'), ('gone', 'Gone'), ('crashed', 'Crashed')], max_length=10),
+            model_name="replica",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("starting", "Starting"),
+                    ("running", "Running"),
+                    ("unhealthy", "Unhealthy"),
+                    ("gone", "Gone"),
+                    ("crashed", "Crashed"),
+                ],
+                max_length=10,
+            ),
         ),
     ]

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hosting', '0002_crashed_replicas'),
+        ("hosting", "0002_crashed_replicas"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='replica',
-            name='left_none',
-            field=models.BooleanField(default=False, help_text='It crashed, and no other one was running'),
+            model_name="replica",
+            name="left_none",
+            field=models.BooleanField(
+                default=False, help_text="It crashed, and no other one was running"
+            ),
         ),
     ]

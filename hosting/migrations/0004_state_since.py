@@ -13,6 +13,8 @@ class Migration(migrations.Migration):
     dependencies = [("hosting", "0003_crashes_that_left_none")]
 
     operations = [
-        migrations.AddField("deployment", "state_since", models.DateTimeField(default=timezone.now)),
+        migrations.AddField(
+            "deployment", "state_since", models.DateTimeField(default=timezone.now)
+        ),
         migrations.RunPython(from_what_is_known, migrations.RunPython.noop),
     ]

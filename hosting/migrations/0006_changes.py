@@ -68,8 +68,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Change",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("transaction", hosting.models.TransactionId(db_default=hosting.models.CurrentTransaction(), db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "transaction",
+                    hosting.models.TransactionId(
+                        db_default=hosting.models.CurrentTransaction(), db_index=True
+                    ),
+                ),
                 ("kind", models.CharField(max_length=12)),
                 ("name", models.CharField(max_length=20)),
                 ("at", models.DateTimeField(db_default=Now(), db_index=True)),

@@ -24,33 +24,61 @@ class Migration(migrations.Migration):
     dependencies = [("hosting", "0006_changes")]
     operations = [
         migrations.AlterField(
-            "deployment", "min_replicas", models.PositiveSmallIntegerField(default=0, help_text="0: it may sleep when nobody calls it")
+            "deployment",
+            "min_replicas",
+            models.PositiveSmallIntegerField(
+                default=0, help_text="0: it may sleep when nobody calls it"
+            ),
         ),
         migrations.AddField(
             "deployment",
             "waits_for_slot",
-            models.BooleanField(default=False, help_text="It ran and is to run again, and others start first"),
+            models.BooleanField(
+                default=False, help_text="It ran and is to run again, and others start first"
+            ),
         ),
         migrations.AddField(
             "deployment",
             "awake_because",
-            models.CharField(max_length=10, choices=REASONS, blank=True, default="", help_text="Writer: hosting.sleep"),
+            models.CharField(
+                max_length=10,
+                choices=REASONS,
+                blank=True,
+                default="",
+                help_text="Writer: hosting.sleep",
+            ),
             preserve_default=False,
         ),
         migrations.AddField(
             "deployment",
             "cold_start_s",
-            models.FloatField(null=True, help_text="Seconds of the quickest of its last starts, as measured"),
+            models.FloatField(
+                null=True, help_text="Seconds of the quickest of its last starts, as measured"
+            ),
         ),
-        migrations.AddField("replica", "running_at", models.DateTimeField(null=True, help_text="When it was first seen running")),
-        migrations.AddField("upstream", "probed_at", models.DateTimeField(null=True, help_text="The last end-to-end probe")),
+        migrations.AddField(
+            "replica",
+            "running_at",
+            models.DateTimeField(null=True, help_text="When it was first seen running"),
+        ),
+        migrations.AddField(
+            "upstream",
+            "probed_at",
+            models.DateTimeField(null=True, help_text="The last end-to-end probe"),
+        ),
         migrations.AddField(
             "upstream",
             "probe_due_at",
-            models.DateTimeField(null=True, default=timezone.now, db_index=True, help_text="The next one; empty while nothing has to answer"),
+            models.DateTimeField(
+                null=True,
+                default=timezone.now,
+                db_index=True,
+                help_text="The next one; empty while nothing has to answer",
+            ),
         ),
         migrations.AddIndex(
-            "healthsample", django.contrib.postgres.indexes.BrinIndex(fields=["at"], name="healthsample_by_time")
+            "healthsample",
+            django.contrib.postgres.indexes.BrinIndex(fields=["at"], name="healthsample_by_time"),
         ),
         migrations.RunPython(default_sizes_sleep, migrations.RunPython.noop),
     ]

@@ -7,7 +7,10 @@ from hosting.model_server import datatypes
 
 def bind(columns, signature, ranks):
     """{input: array} → {graph tensor: array}. `ranks` tells each graph input's number of dimensions."""
-    return {spec["tensor"]: _bound(spec, columns, ranks.get(spec["tensor"])) for spec in signature.binding_inputs}
+    return {
+        spec["tensor"]: _bound(spec, columns, ranks.get(spec["tensor"]))
+        for spec in signature.binding_inputs
+    }
 
 
 def _bound(spec, columns, rank):

@@ -69,7 +69,12 @@ class Column:
     def carried(self):
         """(lowest, highest) value that the graph's tensor takes without loss; None where every allowed value is one."""
         exact = datatypes.exact_in(self.carrier or self.datatype, self.datatype)
-        inside = exact and None not in (self.minimum, self.maximum) and exact[0] <= self.minimum and self.maximum <= exact[1]
+        inside = (
+            exact
+            and None not in (self.minimum, self.maximum)
+            and exact[0] <= self.minimum
+            and self.maximum <= exact[1]
+        )
         return None if inside else exact
 
     @property
@@ -94,7 +99,11 @@ def _as_float(value):
 
 def _enumeration(values, datatype):
     """The allowed values as elements of that datatype come out: 0.1 is another number as FP32."""
-    return frozenset(np.array(list(values), datatypes.dtype(datatype)).tolist() if datatype in datatypes.FLOATS else values)
+    return frozenset(
+        np.array(list(values), datatypes.dtype(datatype)).tolist()
+        if datatype in datatypes.FLOATS
+        else values
+    )
 
 
 @dataclass(frozen=True)
@@ -110,11 +119,20 @@ class Signature:
     @classmethod
     def of(cls, signature):
         inputs, outputs = binding_of(signature)
-        carriers = {name: row["datatype"] for row in inputs for name in row.get("columns") or [row["tensor"]]}
-        columns = {spec["name"]: Column.of(spec, carriers.get(spec["name"], "")) for spec in signature["inputs"]}
+        carriers = {
+            name: row["datatype"]
+            for row in inputs
+            for name in row.get("columns") or [row["tensor"]]
+        }
+        columns = {
+            spec["name"]: Column.of(spec, carriers.get(spec["name"], ""))
+            for spec in signature["inputs"]
+        }
         return cls(
             columns=columns,
-            outputs={spec["name"]: tuple(spec.get("shape") or [-1]) for spec in signature["outputs"]},
+            outputs={
+                spec["name"]: tuple(spec.get("shape") or [-1]) for spec in signature["outputs"]
+            },
             binding_inputs=tuple(inputs),
             binding_outputs=tuple(outputs),
             names=frozenset(columns),
@@ -141,7 +159,10 @@ def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
     given, faults = _by_name(request, signature, strict)
     rows = _rows(given, signature, faults)
     if rows > most_rows:
-        raise too_large(f"{rows} rows in one request; at most {most_rows} are taken.", "Send fewer rows per request.")
+        raise too_large(
+            f"{rows} rows in one request; at most {most_rows} are taken.",
+            "Send fewer rows per request.",
+        )
     found = {}
     for column in signature.columns.values():
         try:
@@ -156,16 +177,28 @@ def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
 
 def _by_name(request, signature, strict):
     given, faults = {}, []
-    sent = request_forms.tensors(request.form, request.content, signature) if request.form else request.inputs
+    sent = (
+        request_forms.tensors(request.form, request.content, signature)
+        if request.form
+        else request.inputs
+    )
     for tensor in sent:
         if tensor.name in given:
             faults.append(Fault("is sent twice.", tensor.name, remedy="Send each input once."))
         elif tensor.name in signature.names:
             known = tensor.datatype is not None and tensor.shape is not None
-            given[tensor.name] = tensor if known else request_forms.completed(tensor, signature.columns[tensor.name])
+            given[tensor.name] = (
+                tensor if known else request_forms.completed(tensor, signature.columns[tensor.name])
+            )
         elif strict:
             known = ", ".join(list(signature.columns)[:20])
-            faults.append(Fault("is not an input of this model.", tensor.name, remedy=f"Its inputs are: {known}."))
+            faults.append(
+                Fault(
+                    "is not an input of this model.",
+                    tensor.name,
+                    remedy=f"Its inputs are: {known}.",
+                )
+            )
     return given, faults
 
 
@@ -180,7 +213,9 @@ def _rows(given, signature, faults):
     for tensor in given.values():
         if tensor.shape[0] != rows:
             detail = f"has {tensor.shape[0]} rows; input '{first.name}' has {rows}."
-            faults.append(Fault(detail, tensor.name, remedy="Send the same number of rows for every input."))
+            faults.append(
+                Fault(detail, tensor.name, remedy="Send the same number of rows for every input.")
+            )
     if faults:
         raise bad_input(*faults[:MOST_FAULTS_TOLD])
     return rows
@@ -188,8 +223,14 @@ def _rows(given, signature, faults):
 
 def _absent(signature):
     needed = [column for column in signature.columns.values() if column.required]
-    return [Fault("is missing.", column.name, remedy=_sample(column)) for column in needed[:MOST_FAULTS_TOLD]] or [
-        Fault("No input of this model was sent.", remedy="Send at least one input, so that the number of rows is known.")
+    return [
+        Fault("is missing.", column.name, remedy=_sample(column))
+        for column in needed[:MOST_FAULTS_TOLD]
+    ] or [
+        Fault(
+            "No input of this model was sent.",
+            remedy="Send at least one input, so that the number of rows is known.",
+        )
     ]
 
 
@@ -214,7 +255,9 @@ def _filled(column, rows):
         raise _Refused("is missing.", remedy=_sample(column))
     if column.missing is None:
         raise _Refused("is missing and has no default.", remedy=_sample(column))
-    return np.full((rows, *(max(size, 1) for size in column.shape[1:])), column.missing, dtype=column.dtype)
+    return np.full(
+        (rows, *(max(size, 1) for size in column.shape[1:])), column.missing, dtype=column.dtype
+    )
 
 
 def _shape_fits(column, tensor):
@@ -223,10 +266,14 @@ def _shape_fits(column, tensor):
         raise _Refused(f"has no elements: its shape is {shape}.", remedy="Send sizes from 1.")
     if len(declared) == 1 and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
         return
-    same = len(shape) == len(declared) and all(d in (-1, s) for s, d in zip(shape[1:], declared[1:], strict=True))
+    same = len(shape) == len(declared) and all(
+        d in (-1, s) for s, d in zip(shape[1:], declared[1:], strict=True)
+    )
     if not same or len(declared) == 1:
         wanted = ["rows", *declared[1:]]
-        raise _Refused(f"has shape {shape}.", remedy=f"Send shape {wanted} (-1 is any size).".replace("'", ""))
+        raise _Refused(
+            f"has shape {shape}.", remedy=f"Send shape {wanted} (-1 is any size).".replace("'", "")
+        )
 
 
 # --- elements in binary form ---------------------------------------------------------------------------------------
@@ -236,17 +283,23 @@ def _binary(column, tensor):
     if tensor.datatype == "BYTES":
         return _from_texts(column, tensor, wire.strings(tensor))
     if column.datatype == "BYTES":
-        raise _Refused(f"is {tensor.datatype}; the model takes BYTES (texts).", remedy="Send texts.")
+        raise _Refused(
+            f"is {tensor.datatype}; the model takes BYTES (texts).", remedy="Send texts."
+        )
     _count(prod(tensor.shape) * datatypes.item_size(tensor.datatype), len(tensor.data), "bytes")
     sent = np.frombuffer(tensor.data, dtype=datatypes.dtype(tensor.datatype).newbyteorder("<"))
     if tensor.datatype == "BOOL" and sent.view(np.uint8).max(initial=0) > 1:
-        raise _Refused("has BOOL bytes other than 0 and 1.", remedy="Send one byte per element, 0 or 1.")
+        raise _Refused(
+            "has BOOL bytes other than 0 and 1.", remedy="Send one byte per element, 0 or 1."
+        )
     return _converted(column, sent, tensor.datatype)
 
 
 def _count(expected, found, what):
     if expected != found:
-        raise _Refused(f"has {found} {what}; its shape needs {expected}.", remedy="Make shape and data agree.")
+        raise _Refused(
+            f"has {found} {what}; its shape needs {expected}.", remedy="Make shape and data agree."
+        )
 
 
 def _converted(column, sent, datatype):
@@ -254,21 +307,31 @@ def _converted(column, sent, datatype):
     if datatype == column.datatype:
         return sent.astype(column.dtype)
     if (datatype == "BOOL") != (column.datatype == "BOOL"):
-        raise _Refused(f"is {datatype}; the model takes {column.datatype}.", remedy=f"Send {column.datatype}.")
+        raise _Refused(
+            f"is {datatype}; the model takes {column.datatype}.", remedy=f"Send {column.datatype}."
+        )
     if column.datatype in datatypes.FLOATS:
         return _to_float(column, sent, datatype)
     if datatype in datatypes.FLOATS:
-        raise _Refused(f"is {datatype}; the model takes {column.datatype}.", remedy="Send whole numbers.")
+        raise _Refused(
+            f"is {datatype}; the model takes {column.datatype}.", remedy="Send whole numbers."
+        )
     limits = np.iinfo(column.dtype)
     for at in np.flatnonzero((sent < limits.min) | (sent > limits.max))[:1]:
-        raise _Refused(f"{sent[at]} is outside {column.datatype}.", int(at), f"Send {limits.min} to {limits.max}.")
+        raise _Refused(
+            f"{sent[at]} is outside {column.datatype}.",
+            int(at),
+            f"Send {limits.min} to {limits.max}.",
+        )
     return sent.astype(column.dtype)
 
 
 def _to_float(column, sent, datatype):
     if datatype in datatypes.INTEGERS:
         for at in np.flatnonzero(_beyond_exact(sent))[:1]:
-            raise _Refused(f"{sent[at]} is too large to be exact as a float.", int(at), "Send at most 2^53.")
+            raise _Refused(
+                f"{sent[at]} is too large to be exact as a float.", int(at), "Send at most 2^53."
+            )
     with np.errstate(over="ignore"):
         return sent.astype(column.dtype)
 
@@ -293,8 +356,18 @@ def _listed(column, tensor):
     if column.datatype == "BOOL":
         _only(kinds, {bool}, flat, "is not true or false.", "Send true or false.")
         return np.array(flat, dtype=column.dtype)
-    _only(kinds, {int, float}, flat, "is not a number.", "Send numbers without quotes; true and false are not numbers.")
-    return _floats(column, flat, kinds) if column.datatype in datatypes.FLOATS else _integers(column, flat, kinds)
+    _only(
+        kinds,
+        {int, float},
+        flat,
+        "is not a number.",
+        "Send numbers without quotes; true and false are not numbers.",
+    )
+    return (
+        _floats(column, flat, kinds)
+        if column.datatype in datatypes.FLOATS
+        else _integers(column, flat, kinds)
+    )
 
 
 def _flat(data, shape):
@@ -306,7 +379,11 @@ def _flat(data, shape):
         for index, inner in enumerate(data):
             if not isinstance(inner, list) or len(inner) != size:
                 at = index * prod(shape[depth + 1 :])
-                raise _Refused(f"is nested unlike its shape {shape}.", at, "Send the data flat, or nested by shape.")
+                raise _Refused(
+                    f"is nested unlike its shape {shape}.",
+                    at,
+                    "Send the data flat, or nested by shape.",
+                )
         data = [value for inner in data for value in inner]
     return data
 
@@ -332,8 +409,15 @@ def _shown(value):
 def _floats(column, flat, kinds):
     if int in kinds:
         for at, value in enumerate(flat):
-            if type(value) is int and not -datatypes.WHOLE_IN_FLOAT <= value <= datatypes.WHOLE_IN_FLOAT:
-                raise _Refused(f"{_shown(value)} is too large to be exact as a float.", at, "Send at most 2^53.")
+            if (
+                type(value) is int
+                and not -datatypes.WHOLE_IN_FLOAT <= value <= datatypes.WHOLE_IN_FLOAT
+            ):
+                raise _Refused(
+                    f"{_shown(value)} is too large to be exact as a float.",
+                    at,
+                    "Send at most 2^53.",
+                )
     with np.errstate(over="ignore"):
         return np.array(flat, dtype=np.float64).astype(column.dtype, copy=False)
 
@@ -343,8 +427,14 @@ def _integers(column, flat, kinds):
         flat = [_whole(value, at) for at, value in enumerate(flat)]
     limits = np.iinfo(column.dtype)
     if min(flat) < limits.min or max(flat) > limits.max:
-        at = next(index for index, value in enumerate(flat) if not limits.min <= value <= limits.max)
-        raise _Refused(f"{_shown(flat[at])} is outside {column.datatype}.", at, f"Send {limits.min} to {limits.max}.")
+        at = next(
+            index for index, value in enumerate(flat) if not limits.min <= value <= limits.max
+        )
+        raise _Refused(
+            f"{_shown(flat[at])} is outside {column.datatype}.",
+            at,
+            f"Send {limits.min} to {limits.max}.",
+        )
     return np.array(flat, dtype=column.dtype)
 
 
@@ -361,7 +451,9 @@ def _whole(value, at):
 
 def _from_texts(column, tensor, flat):
     if column.datatype != "BYTES":
-        raise _Refused(f"is BYTES (texts); the model takes {column.datatype}.", remedy="Send numbers.")
+        raise _Refused(
+            f"is BYTES (texts); the model takes {column.datatype}.", remedy="Send numbers."
+        )
     _count(prod(tensor.shape), len(flat), "elements")
     _texts(flat)
     if column.format:
@@ -378,9 +470,13 @@ def _texts(flat):
         if len(value) > LONGEST_STRING:
             raise _Refused("is a text longer than 64 KiB.", at, "Send a shorter text.")
         if not _is_unicode(value):
-            raise _Refused("has half of a surrogate pair, which is no character.", at, "Send Unicode text.")
+            raise _Refused(
+                "has half of a surrogate pair, which is no character.", at, "Send Unicode text."
+            )
         if "\0" in value:
-            raise _Refused("has the character U+0000, which texts do not carry.", at, "Leave it out.")
+            raise _Refused(
+                "has the character U+0000, which texts do not carry.", at, "Leave it out."
+            )
 
 
 def _is_unicode(text):
@@ -399,7 +495,11 @@ def _dated(column, value, at):
         return _spelling(column.format)(value)
     except ValueError:
         sample = "2026-11-23" if column.format == "date" else "2026-11-23T12:00:00Z"
-        raise _Refused(f"{_shown(value)} is not an ISO 8601 {column.format}.", at, f"Send for example {sample}.") from None
+        raise _Refused(
+            f"{_shown(value)} is not an ISO 8601 {column.format}.",
+            at,
+            f"Send for example {sample}.",
+        ) from None
 
 
 def _spelling(form):
@@ -432,7 +532,9 @@ def _allowed(column, elements):
 def _finite(column, elements):
     unfit = ~np.isfinite(elements) if column.required else np.isinf(elements)
     for at in np.flatnonzero(unfit)[:1]:
-        raise _Refused("is not a finite number in this datatype.", int(at), f"Send a finite {column.datatype}.")
+        raise _Refused(
+            "is not a finite number in this datatype.", int(at), f"Send a finite {column.datatype}."
+        )
     if not column.required and column.default is not None:
         elements[np.isnan(elements)] = column.default
 
@@ -441,7 +543,9 @@ def _in_range(column, elements):
     if column.datatype == "BYTES":
         return
     low = elements < column.minimum if column.minimum is not None else np.zeros(len(elements), bool)
-    high = elements > column.maximum if column.maximum is not None else np.zeros(len(elements), bool)
+    high = (
+        elements > column.maximum if column.maximum is not None else np.zeros(len(elements), bool)
+    )
     for at in np.flatnonzero(low | high)[:1]:
         raise _Refused(f"{elements[at]} is out of range.", int(at), _range(column))
 
@@ -449,14 +553,20 @@ def _in_range(column, elements):
 def _range(column):
     if column.minimum is None:
         return f"Send at most {column.maximum}."
-    return f"Send at least {column.minimum}." if column.maximum is None else f"Send {column.minimum} to {column.maximum}."
+    return (
+        f"Send at least {column.minimum}."
+        if column.maximum is None
+        else f"Send {column.minimum} to {column.maximum}."
+    )
 
 
 def _in_enum(column, elements):
     for at, value in enumerate(elements.tolist()):
         if value not in column.enum and not (not column.required and _is_missing(column, value)):
             allowed = ", ".join(map(str, sorted(column.enum, key=str)[:20]))
-            raise _Refused(f"{_shown(value)} is not an allowed value.", at, f"Send one of: {allowed}.")
+            raise _Refused(
+                f"{_shown(value)} is not an allowed value.", at, f"Send one of: {allowed}."
+            )
 
 
 def _is_missing(column, value):
@@ -481,6 +591,11 @@ def chosen(request, signature):
     for wanted in request.outputs:
         if wanted.name not in signature.outputs:
             known = ", ".join(signature.outputs)
-            raise bad_input(Fault(f"'{wanted.name[:200]}' is not an output.", remedy=f"Ask for: {known}."))
+            raise bad_input(
+                Fault(f"'{wanted.name[:200]}' is not an output.", remedy=f"Ask for: {known}.")
+            )
     every = request.binary_output
-    return [(wanted.name, every if wanted.binary is None else wanted.binary) for wanted in request.outputs]
+    return [
+        (wanted.name, every if wanted.binary is None else wanted.binary)
+        for wanted in request.outputs
+    ]

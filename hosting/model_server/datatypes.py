@@ -21,7 +21,11 @@ FLOATS = frozenset({"FP16", "FP32", "FP64"})
 INTEGERS = frozenset(name for name in NUMPY if "INT" in name)
 NUMBERS = FLOATS | INTEGERS
 WHOLE_IN_FLOAT = 2**53  # every integer up to here has an exact FP64
-EXACT = {"FP16": 2**11, "FP32": 2**24, "FP64": WHOLE_IN_FLOAT}  # the same for each float (IEEE 754: the bits of its significand)
+EXACT = {
+    "FP16": 2**11,
+    "FP32": 2**24,
+    "FP64": WHOLE_IN_FLOAT,
+}  # the same for each float (IEEE 754: the bits of its significand)
 
 
 def dtype(datatype):
@@ -77,6 +81,8 @@ def exact_in(tensor, column):
     """
     if column not in NUMBERS or tensor == column:
         return None
-    low, high = (-EXACT[tensor], EXACT[tensor]) if tensor in FLOATS and column in INTEGERS else span(tensor)
+    low, high = (
+        (-EXACT[tensor], EXACT[tensor]) if tensor in FLOATS and column in INTEGERS else span(tensor)
+    )
     own_low, own_high = span(column)
     return None if low <= own_low and own_high <= high else (low, high)

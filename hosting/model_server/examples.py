@@ -32,14 +32,23 @@ def in_protocol(example, signature):
     """
     declared = {field["name"]: field["datatype"] for field in signature["inputs"]}
     given = example.get("inputs")
-    if isinstance(given, list) and all({"datatype", "shape", "data"} <= tensor.keys() for tensor in given):
-        return {**example, "inputs": [{**tensor, "datatype": declared[tensor["name"]]} for tensor in given]}
-    columns, _rows = coercion.columns_of(wire.read(json.dumps(example).encode()), coercion.Signature.of(signature))
+    if isinstance(given, list) and all(
+        {"datatype", "shape", "data"} <= tensor.keys() for tensor in given
+    ):
+        return {
+            **example,
+            "inputs": [{**tensor, "datatype": declared[tensor["name"]]} for tensor in given],
+        }
+    columns, _rows = coercion.columns_of(
+        wire.read(json.dumps(example).encode()), coercion.Signature.of(signature)
+    )
     return {"inputs": [_tensor(name, declared[name], array) for name, array in columns.items()]}
 
 
 def _tensor(name, datatype, array):
-    data = [None if value != value else value for value in array.ravel().tolist()]  # NaN, a gap, is the only value unlike itself
+    data = [
+        None if value != value else value for value in array.ravel().tolist()
+    ]  # NaN, a gap, is the only value unlike itself
     return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": data}
 
 
@@ -51,14 +60,23 @@ def row_shape(field, free=FREE):
 def columns_from_signature(signature, rows, free=FREE):
     """{input name: array of `rows` equal plausible rows}, for what is too large to be written as text."""
     return {
-        field["name"]: np.full([rows, *row_shape(field, free)], example_value(field), datatypes.dtype(field["datatype"]))
+        field["name"]: np.full(
+            [rows, *row_shape(field, free)],
+            example_value(field),
+            datatypes.dtype(field["datatype"]),
+        )
         for field in signature["inputs"]
     }
 
 
 def _example_tensor(field, rows):
     shape = [rows, *row_shape(field)]
-    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * prod(shape)}
+    return {
+        "name": field["name"],
+        "datatype": field["datatype"],
+        "shape": shape,
+        "data": [example_value(field)] * prod(shape),
+    }
 
 
 def example_value(field):
@@ -70,7 +88,9 @@ def example_value(field):
     if field["datatype"] == "BOOL":
         return True
     if field["datatype"] == "BYTES":
-        return {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}.get(field.get("format"), "text")
+        return {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}.get(
+            field.get("format"), "text"
+        )
     return _middle(field)
 
 
@@ -78,7 +98,11 @@ def _middle(field):
     """A number inside the range, whole where a whole one lies inside."""
     low, high = field.get("minimum"), field.get("maximum")
     if field["datatype"] in INTEGERS:
-        return _near_one(low if low is None else ceil(low), high if high is None else floor(high), lambda: (ceil(low) + floor(high)) // 2)
+        return _near_one(
+            low if low is None else ceil(low),
+            high if high is None else floor(high),
+            lambda: (ceil(low) + floor(high)) // 2,
+        )
     value = _near_one(low, high, lambda: (low + high) / 2)
     whole = ceil(value) if high is None or ceil(value) <= high else floor(value)
     return float(whole) if low is None or whole >= low else float(value)

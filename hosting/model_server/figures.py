@@ -16,13 +16,25 @@ class RayFigures(Figures):
     """Made inside a replica; elsewhere Ray would have no name for it."""
 
     def __init__(self):
-        self._requests = metrics.Counter("model_requests", "Inferences answered, by status", tag_keys=("status",))
-        self._seconds = metrics.Histogram("model_request_seconds", "From the first byte of a request to its answer", boundaries=SECONDS)
-        self._seconds_spent = metrics.Counter("model_request_seconds_spent", "Seconds of all requests together")
-        self._batches = metrics.Histogram("model_batch_rows", "Rows in one request", boundaries=ROWS)
+        self._requests = metrics.Counter(
+            "model_requests", "Inferences answered, by status", tag_keys=("status",)
+        )
+        self._seconds = metrics.Histogram(
+            "model_request_seconds",
+            "From the first byte of a request to its answer",
+            boundaries=SECONDS,
+        )
+        self._seconds_spent = metrics.Counter(
+            "model_request_seconds_spent", "Seconds of all requests together"
+        )
+        self._batches = metrics.Histogram(
+            "model_batch_rows", "Rows in one request", boundaries=ROWS
+        )
         self._rows = metrics.Counter("model_rows", "Rows of all requests together")
         self._in_flight = metrics.Gauge("model_in_flight", "Inferences that wait or run")
-        self._out_of_memory = metrics.Counter("model_out_of_memory", "Inferences refused because they need too much memory")
+        self._out_of_memory = metrics.Counter(
+            "model_out_of_memory", "Inferences refused because they need too much memory"
+        )
 
     def answered(self, status, seconds):
         self._requests.inc(1, {"status": str(status)})

@@ -14,7 +14,9 @@ from pathlib import Path
 
 EVERY_S = 1.0
 FOLDER_VARIABLE = "REPLICA_HEARTBEAT_DIR"
-LAYOUT = struct.Struct("<q?")  # when it last beat: monotonic nanoseconds, one clock for the machine; does a run go on for too long?
+LAYOUT = struct.Struct(
+    "<q?"
+)  # when it last beat: monotonic nanoseconds, one clock for the machine; does a run go on for too long?
 
 
 class Heartbeat:

@@ -17,4 +17,6 @@ def listen_narrowly():
 def narrow(replica, address):
     """Ray's module of replicas opens on `address` what it would open on all."""
     add_port = replica.add_port_to_grpc_server
-    replica.add_port_to_grpc_server = lambda server, wanted: add_port(server, wanted.replace(EVERYWHERE, address))
+    replica.add_port_to_grpc_server = lambda server, wanted: add_port(
+        server, wanted.replace(EVERYWHERE, address)
+    )

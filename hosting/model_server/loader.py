@@ -26,7 +26,9 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
     """
     _signed(manifest, signature_hex, public_key or os.environ.get("MANIFEST_PUBLIC_KEY", ""))
     if manifest.get("format") not in SERVABLE or not manifest.get("entry", "").endswith(".onnx"):
-        raise CannotLoad(f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none.")
+        raise CannotLoad(
+            f"This engine serves ONNX graphs; {manifest.get('entry') or 'the package'} is none."
+        )
     bound_memory(memory_mb(manifest))
     graph = _verified(manifest, Path(root or os.environ["ARTIFACT_ROOT"]))
     model = open_graph(graph, manifest["signature"], memory_mb(manifest))
@@ -37,19 +39,25 @@ def load(manifest, signature_hex, *, root=None, public_key=None):
 
 def _signed(manifest, signature_hex, public_key):
     if not public_key:
-        raise CannotLoad("The engine was started without the platform's public key (MANIFEST_PUBLIC_KEY).")
+        raise CannotLoad(
+            "The engine was started without the platform's public key (MANIFEST_PUBLIC_KEY)."
+        )
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(signature_hex or ""), canonical(manifest))
     except (InvalidSignature, ValueError):
-        raise CannotLoad("The manifest is not signed by the platform: it was changed after its approval. Submit it as a new version.") from None
+        raise CannotLoad(
+            "The manifest is not signed by the platform: it was changed after its approval. Submit it as a new version."
+        ) from None
 
 
 def _entry(manifest):
     for entry in manifest["files"]:
         if entry["name"] == manifest["entry"]:
             return entry
-    raise CannotLoad(f"The manifest names {manifest['entry']} as its model, and does not list that file.")
+    raise CannotLoad(
+        f"The manifest names {manifest['entry']} as its model, and does not list that file."
+    )
 
 
 def _verified(manifest, root):
@@ -63,7 +71,9 @@ def _verified(manifest, root):
         raise because(wrong, memory_mb(manifest), "The graph", otherwise) from None
     if len(graph) != entry["size"] or hashlib.sha256(graph).hexdigest() != entry["sha256"]:
         said = f"The stored bytes of {entry['name']} are not those that were approved (digest differs), so that they were not loaded."
-        raise CannotLoad(f"{said} Ask the operators to restore them from the backup, then start it again.")
+        raise CannotLoad(
+            f"{said} Ask the operators to restore them from the backup, then start it again."
+        )
     return graph
 
 
@@ -83,5 +93,11 @@ def _warm(model):
         started = time.perf_counter()
         model.run(columns)
     except Exception as wrong:
-        raise because(wrong, memory_mb(model.manifest), "its own example", "The version's own example fails", when_run=True) from None
+        raise because(
+            wrong,
+            memory_mb(model.manifest),
+            "its own example",
+            "The version's own example fails",
+            when_run=True,
+        ) from None
     return (time.perf_counter() - started) * 1000

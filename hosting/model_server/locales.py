@@ -11,10 +11,16 @@ import tempfile
 from pathlib import Path
 
 USES = b"StringNormalizer"
-ASKED = re.compile(rb'\x0a\x06locale"[\x01-\x28]([A-Za-z]{2,3}(?:_[A-Z]{2})?(?:\.[A-Za-z0-9-]+)?)', re.DOTALL)
+ASKED = re.compile(
+    rb'\x0a\x06locale"[\x01-\x28]([A-Za-z]{2,3}(?:_[A-Z]{2})?(?:\.[A-Za-z0-9-]+)?)', re.DOTALL
+)
 DEFAULTS = ("en_US", "en_US.UTF-8")
 OWN_CASE_RULES = ("tr", "az", "crh", "lt")  # dotted and dotless i: not to be stood in for
-FULL = tuple(Path(root, name) for root in ("/usr/lib/locale", "/usr/share/locale") for name in ("C.utf8", "C.UTF-8"))
+FULL = tuple(
+    Path(root, name)
+    for root in ("/usr/lib/locale", "/usr/share/locale")
+    for name in ("C.utf8", "C.UTF-8")
+)
 
 
 @contextlib.contextmanager
@@ -40,4 +46,7 @@ def provided(graph):
 
 def _names(graph):
     asked = {found.decode() for found in ASKED.findall(graph)}
-    return {*DEFAULTS, *(name for name in asked if name.split("_")[0].lower() not in OWN_CASE_RULES)}
+    return {
+        *DEFAULTS,
+        *(name for name in asked if name.split("_")[0].lower() not in OWN_CASE_RULES),
+    }

@@ -20,7 +20,11 @@ class Fault:
     def sentence(self):
         where = f"Input '{self.field}'" if self.field else ""
         where += f", row {self.row}" if self.row is not None else ""
-        return f"{where}: {self.detail} {self.remedy}".strip() if where else f"{self.detail} {self.remedy}".strip()
+        return (
+            f"{where}: {self.detail} {self.remedy}".strip()
+            if where
+            else f"{self.detail} {self.remedy}".strip()
+        )
 
     def members(self):
         return {name: value for name, value in vars(self).items() if value not in (None, "")}
@@ -62,7 +66,9 @@ class Problem(Exception):
 
 def unreadable(detail, remedy=""):
     """400: the bytes are not a request of the protocol."""
-    return Problem(400, "unreadable-request", "The request cannot be read", [Fault(detail, remedy=remedy)])
+    return Problem(
+        400, "unreadable-request", "The request cannot be read", [Fault(detail, remedy=remedy)]
+    )
 
 
 def bad_input(*faults):
@@ -72,7 +78,9 @@ def bad_input(*faults):
 
 def too_large(detail, remedy=""):
     """413: more than the server class takes in one request."""
-    return Problem(413, "request-too-large", "The request is too large", [Fault(detail, remedy=remedy)])
+    return Problem(
+        413, "request-too-large", "The request is too large", [Fault(detail, remedy=remedy)]
+    )
 
 
 def not_found(detail):

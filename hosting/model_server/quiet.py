@@ -12,7 +12,9 @@ from typing import Any
 
 import uvicorn
 
-SIGNALS_EVERY_S = 0.5  # the longest that a call of Ray's controller waits; inferences do not come this way
+SIGNALS_EVERY_S = (
+    0.5  # the longest that a call of Ray's controller waits; inferences do not come this way
+)
 STOP_EVERY_S = 1.0
 
 

@@ -18,7 +18,9 @@ class ModelReplica:
         from hosting.model_server.server import app_from_manifest
 
         listen_narrowly()
-        self._model_app = app_from_manifest(manifest, signature, timeout_s=timeout_s, figures=RayFigures())
+        self._model_app = app_from_manifest(
+            manifest, signature, timeout_s=timeout_s, figures=RayFigures()
+        )
         heartbeat.start(self._model_app.is_wedged)
         self._is_quiet = False
 

@@ -14,7 +14,9 @@ from math import prod
 from hosting.model_server import datatypes, wire
 from hosting.model_server.problems import Fault, bad_input
 
-PLAIN_ROWS = "instances"  # a row is one value where the model gives one, as TensorFlow Serving answers
+PLAIN_ROWS = (
+    "instances"  # a row is one value where the model gives one, as TensorFlow Serving answers
+)
 SHOWN_COLUMNS = 6
 
 
@@ -29,7 +31,9 @@ def tensors(form, value, signature):
     try:
         columns = read(value, signature)
     except ValueError as wrong:
-        raise bad_input(Fault(f"`{form}` {wrong}", remedy=f"Send for example {sample(form, signature)}.")) from None
+        raise bad_input(
+            Fault(f"`{form}` {wrong}", remedy=f"Send for example {sample(form, signature)}.")
+        ) from None
     return [wire.RawTensor(str(name)[:200], None, None, data) for name, data in columns]
 
 
@@ -41,7 +45,10 @@ def completed(tensor, column):
         count = _in_bytes if tensor.binary else _in_lists
         shape = count(tensor, column, datatype)
         if prod(shape) > wire.MOST_ELEMENTS:
-            raise wire.too_large(f"Input '{tensor.name}' has more than {wire.MOST_ELEMENTS} elements.", "Send fewer rows per request.")
+            raise wire.too_large(
+                f"Input '{tensor.name}' has more than {wire.MOST_ELEMENTS} elements.",
+                "Send fewer rows per request.",
+            )
     return wire.RawTensor(tensor.name, datatype, shape, tensor.data, tensor.binary)
 
 
@@ -62,13 +69,17 @@ def _split(value, signature):
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise ValueError("is not an object with columns and data.")
     names, rows = value.get("columns"), value["data"]
-    if names is None or (isinstance(names, list) and all(type(name) is int for name in names)):  # a DataFrame without names
+    if names is None or (
+        isinstance(names, list) and all(type(name) is int for name in names)
+    ):  # a DataFrame without names
         return _rows(rows, signature)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("has columns that are not a list of names.")
     for at, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            raise ValueError(f"has {len(names)} columns, but row {at} is not a list of as many values.")
+            raise ValueError(
+                f"has {len(names)} columns, but row {at} is not a list of as many values."
+            )
     return [(name, [row[at] for row in rows]) for at, name in enumerate(names)]
 
 
@@ -89,7 +100,9 @@ def _rows(value, signature):
         return [(names[0], value)]
     for at, row in enumerate(value):
         if not isinstance(row, list) or len(row) != len(names):
-            raise ValueError(f"has a row ({at}) that is not a list of {len(names)} values, one for each input.")
+            raise ValueError(
+                f"has a row ({at}) that is not a list of {len(names)} values, one for each input."
+            )
     return [(name, [row[at] for row in value]) for at, name in enumerate(names)]
 
 
@@ -97,7 +110,11 @@ def _named(value, signature):
     found = []
     for name, data in value.items():
         rows = data if isinstance(data, list) else [data]
-        found += _columns_of_tensor(name, rows, signature) if name not in signature.names else [(name, rows)]
+        found += (
+            _columns_of_tensor(name, rows, signature)
+            if name not in signature.names
+            else [(name, rows)]
+        )
     if not found:
         raise ValueError("names no input.")
     return found
@@ -105,14 +122,23 @@ def _named(value, signature):
 
 def _columns_of_tensor(name, rows, signature):
     """A tensor of the graph that the signature takes apart into columns; any other name stays, and is refused later."""
-    columns = next((spec["columns"] for spec in signature.binding_inputs if spec["tensor"] == name and spec.get("columns")), None)
+    columns = next(
+        (
+            spec["columns"]
+            for spec in signature.binding_inputs
+            if spec["tensor"] == name and spec.get("columns")
+        ),
+        None,
+    )
     if columns is None:
         return [(name, rows)]
     if len(columns) == 1:
         return [(columns[0], rows)]
     for at, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
-            raise ValueError(f"has in row {at} of {name[:100]} not a list of {len(columns)} values.")
+            raise ValueError(
+                f"has in row {at} of {name[:100]} not a list of {len(columns)} values."
+            )
     return [(column, [row[at] for row in rows]) for at, column in enumerate(columns)]
 
 
@@ -130,19 +156,41 @@ def _in_lists(tensor, column, _datatype):
         return nested
     size = prod(tail)
     if -1 in tail:
-        raise bad_input(Fault("is flat, and a row has no fixed size.", column.name, remedy="Nest the data by rows, or send its shape."))
+        raise bad_input(
+            Fault(
+                "is flat, and a row has no fixed size.",
+                column.name,
+                remedy="Nest the data by rows, or send its shape.",
+            )
+        )
     if len(data) % size:
-        raise bad_input(Fault(f"has {len(data)} values; a row has {size}.", column.name, remedy=f"Send {size} values for each row."))
+        raise bad_input(
+            Fault(
+                f"has {len(data)} values; a row has {size}.",
+                column.name,
+                remedy=f"Send {size} values for each row.",
+            )
+        )
     return [len(data) // size, *tail]
 
 
 def _in_bytes(tensor, column, datatype):
     """The shape of binary data, from its length: a row has a fixed size."""
     tail = list(column.shape[1:])
-    count = wire.count_strings(tensor) if datatype == "BYTES" else len(tensor.data) / datatypes.item_size(datatype)
+    count = (
+        wire.count_strings(tensor)
+        if datatype == "BYTES"
+        else len(tensor.data) / datatypes.item_size(datatype)
+    )
     rows = count / prod(tail)
     if -1 in tail or rows != int(rows):
-        raise bad_input(Fault("has bytes that are no whole rows.", column.name, remedy="Send its shape, or whole rows."))
+        raise bad_input(
+            Fault(
+                "has bytes that are no whole rows.",
+                column.name,
+                remedy="Send its shape, or whole rows.",
+            )
+        )
     return [int(rows), *tail]
 
 
@@ -153,8 +201,20 @@ def _value(column):
     if column.enum:
         return sorted(column.enum, key=str)[0]
     if column.datatype in ("BOOL", "BYTES"):
-        return True if column.datatype == "BOOL" else {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}.get(column.format, "text")
-    one = column.minimum if column.minimum is not None else 1 if column.maximum is None else min(1, column.maximum)
+        return (
+            True
+            if column.datatype == "BOOL"
+            else {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}.get(
+                column.format, "text"
+            )
+        )
+    one = (
+        column.minimum
+        if column.minimum is not None
+        else 1
+        if column.maximum is None
+        else min(1, column.maximum)
+    )
     for size in reversed(column.shape[1:]):
         one = [one] * min(max(size, 1), 2)
     return one

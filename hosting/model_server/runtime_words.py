@@ -5,34 +5,57 @@ import re
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation", "Cannot allocate memory")
 LONGEST = 1500
 HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Exception during initialization: ")
-PLACE = re.compile(r"/\S+\.(?:cc|h|cpp):\d+ .*?\)(?: const)?(?:::<lambda\(.*?\)>)? |\b\w+\.(?:cc|h):\d+ \w+ ", re.DOTALL)
+PLACE = re.compile(
+    r"/\S+\.(?:cc|h|cpp):\d+ .*?\)(?: const)?(?:::<lambda\(.*?\)>)? |\b\w+\.(?:cc|h):\d+ \w+ ",
+    re.DOTALL,
+)
 CONDITION = re.compile(r"^.*? was false\.? ", re.DOTALL)
-NODE = re.compile(r"Non-zero status code returned while running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
+NODE = re.compile(
+    r"Non-zero status code returned while running (\w+) node\. Name:'([^']*)' Status Message: (.*)",
+    re.DOTALL,
+)
 SIZE = (
     "The example's shape does not fit the graph: give an example of a size that the model takes. "
     "Where only one size works, write it into the signature in place of -1."
 )
 # what it says → (sentence or None for its own words, remedy); {0}, {1} are what the parentheses caught
 KNOWN = [
-    (re.compile(r"Opset (\d+) is under development.*domain (\S+) is till opset (\d+)", re.DOTALL),
-     "It was exported with opset {0} of {1}; the marketplace's ONNX Runtime serves up to {2}.",
-     "Export it again with opset {2} or lower: opset_version={2}, in skl2onnx target_opset={2}."),
-    (re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)"),
-     "It was saved in the file format (IR version) {0}; the marketplace's ONNX Runtime reads up to {1}.",
-     "Set model.ir_version = {1} before onnx.save, or save it with an earlier release of onnx."),
-    (re.compile(r"Failed to construct locale with name:(\S+?):"),
-     "Its StringNormalizer needs the locale {0}, which the marketplace does not have.",
-     "Let it use en_US, or lower the case before the call."),
-    (re.compile(r"Could not find an implementation for (\S+)"),
-     "The marketplace's ONNX Runtime has no implementation of {0} for the types that the graph gives it.",
-     "Put a Cast to float32 before it, or export the model with another opset."),
-    (re.compile(r"No Op registered for (\S+)|(\S+) is not a registered function/op"),
-     None, "Export the model with standard operators (domains ai.onnx and ai.onnx.ml)."),
-]  # fmt: skip
+    (
+        re.compile(
+            r"Opset (\d+) is under development.*domain (\S+) is till opset (\d+)", re.DOTALL
+        ),
+        "It was exported with opset {0} of {1}; the marketplace's ONNX Runtime serves up to {2}.",
+        "Export it again with opset {2} or lower: opset_version={2}, in skl2onnx target_opset={2}.",
+    ),
+    (
+        re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)"),
+        "It was saved in the file format (IR version) {0}; the marketplace's ONNX Runtime reads up to {1}.",
+        "Set model.ir_version = {1} before onnx.save, or save it with an earlier release of onnx.",
+    ),
+    (
+        re.compile(r"Failed to construct locale with name:(\S+?):"),
+        "Its StringNormalizer needs the locale {0}, which the marketplace does not have.",
+        "Let it use en_US, or lower the case before the call.",
+    ),
+    (
+        re.compile(r"Could not find an implementation for (\S+)"),
+        "The marketplace's ONNX Runtime has no implementation of {0} for the types that the graph gives it.",
+        "Put a Cast to float32 before it, or export the model with another opset.",
+    ),
+    (
+        re.compile(r"No Op registered for (\S+)|(\S+) is not a registered function/op"),
+        None,
+        "Export the model with standard operators (domains ai.onnx and ai.onnx.ml).",
+    ),
+]
 KNOWN_WHEN_RUN = [
-    (re.compile(r"out of data bounds|out of range"), None, "Give an example that the model was trained for, and a range for callers."),
+    (
+        re.compile(r"out of data bounds|out of range"),
+        None,
+        "Give an example that the model was trained for, and a range for callers.",
+    ),
     (re.compile(r"[Ii]nvalid (?:dimension|rank)|[Dd]imension|[Ss]hape|broadcast|size"), None, SIZE),
-]  # fmt: skip
+]
 
 
 def is_lack_of_memory(wrong):

@@ -22,7 +22,9 @@ def run_delay_s(pid: int | str = "self", tid: int | str | None = None) -> float:
 def run_delays_s(pid: int) -> dict[str, float]:
     """{thread id: run_delay_s} of all threads of a process; {} when it is gone."""
     try:
-        return {task.name: run_delay_s(pid, task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
+        return {
+            task.name: run_delay_s(pid, task.name) for task in Path(f"/proc/{pid}/task").iterdir()
+        }
     except OSError:
         return {}
 

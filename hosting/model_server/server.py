@@ -16,11 +16,15 @@ from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found,
 from hosting.model_server.runtime_words import is_lack_of_memory
 from hosting.model_server.scheduling import Stopwatch
 
-log = logging.getLogger("ray.serve.hosting")  # below the logger whose lines Ray keeps for each replica
+log = logging.getLogger(
+    "ray.serve.hosting"
+)  # below the logger whose lines Ray keeps for each replica
 
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
 LARGE_BYTES = 256 * 1024  # about ten milliseconds of reading
-TIMEOUT_S = 30.0  # what the gateway waits for a first byte unless the version declares something else
+TIMEOUT_S = (
+    30.0  # what the gateway waits for a first byte unless the version declares something else
+)
 GRACE_S = 1.0
 FORGETS = 0.9  # what is left of the longest time of a row after each further run
 LONGEST_LENGTH = 20  # digits of a content-length
@@ -65,7 +69,10 @@ class ModelApp:
         self.timeout_s = timeout_s
         self.prefix = f"/v2/models/{model.manifest['model']}/versions/{model.manifest['version']}"
         self._metadata = json.dumps(metadata(model.manifest)).encode()
-        self._head = {"model_name": model.manifest["model"], "model_version": model.manifest["version"]}
+        self._head = {
+            "model_name": model.manifest["model"],
+            "model_version": model.manifest["version"],
+        }
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
         self._ms_per_row = model.warm_ms
         self._stopwatch = None
@@ -81,7 +88,11 @@ class ModelApp:
         try:
             status, extra, body = await self._answer(scope, headers, receive)
         except Problem as problem:
-            status, extra, body = problem.status, [(b"content-type", MEDIA_TYPE.encode())], problem.body(request_id)
+            status, extra, body = (
+                problem.status,
+                [(b"content-type", MEDIA_TYPE.encode())],
+                problem.body(request_id),
+            )
         except Exception:
             log.exception("inference failed", extra={"request_id": request_id})
             status, extra, body = _broken(request_id)
@@ -99,14 +110,20 @@ class ModelApp:
         if path == f"{self.prefix}/infer" and scope["method"] == "POST":
             return await self._infer(headers, await self._body(headers, receive))
         if path in (self.prefix, f"{self.prefix}/ready") and scope["method"] in ("GET", "HEAD"):
-            body = self._metadata if path == self.prefix else json.dumps({"name": self._head["model_name"], "ready": True}).encode()
+            body = (
+                self._metadata
+                if path == self.prefix
+                else json.dumps({"name": self._head["model_name"], "ready": True}).encode()
+            )
             return 200, [(b"content-type", b"application/json")], body
         raise not_found(f"{scope['method']} {scope['path'][:200]} is not served here.")
 
     async def _body(self, headers, receive):
         """The request's bytes. Raises Problem 413 before reading more than the bound."""
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and (len(declared) > LONGEST_LENGTH or int(declared) > MOST_BODY_BYTES):
+        if declared.isdigit() and (
+            len(declared) > LONGEST_LENGTH or int(declared) > MOST_BODY_BYTES
+        ):
             raise _body_too_large()
         chunks, size = [], 0
         while True:
@@ -121,8 +138,13 @@ class ModelApp:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _infer(self, headers, body):
-        if len(body) > LARGE_BYTES or headers.get(b"content-encoding", b"") not in compression.PLAIN:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._infer_beside, headers, body)
+        if (
+            len(body) > LARGE_BYTES
+            or headers.get(b"content-encoding", b"") not in compression.PLAIN
+        ):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._infer_beside, headers, body
+            )
         request, chosen, columns, rows = self._read(headers, body)
         return self._written(request, chosen, await self._run(columns, rows))
 
@@ -139,19 +161,25 @@ class ModelApp:
         length = headers.get(b"inference-header-content-length")
         request = wire.read(body, length.decode("latin-1") if length is not None else None)
         chosen = coercion.chosen(request, self.model.signature)
-        columns, rows = coercion.columns_of(request, self.model.signature, strict=not _is_lenient(headers, request))
+        columns, rows = coercion.columns_of(
+            request, self.model.signature, strict=not _is_lenient(headers, request)
+        )
         return request, chosen, columns, rows
 
     def _written(self, request, chosen, results):
         head = self._head if request.id is None else {**self._head, "id": request.id}
-        answer, json_length = wire.write(head, [(name, results[name], binary) for name, binary in chosen], request.form)
+        answer, json_length = wire.write(
+            head, [(name, results[name], binary) for name, binary in chosen], request.form
+        )
         return 200, _answer_headers(json_length), answer
 
     async def _run(self, columns, rows):
         """Short runs on the event loop (a thread costs more than they do), long ones beside it, one after the other."""
         if not self.model.has_loops and self._ms_per_row * rows < SLOW_MS:
             return self._measured_run(columns, rows)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._watched_run, columns, rows)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._watched_run, columns, rows
+        )
 
     def _watched_run(self, columns, rows):
         self._stopwatch = Stopwatch()
@@ -189,7 +217,9 @@ class ModelApp:
         """Raises RuntimeError when a run is wedged."""
         self.figures.at_once(self._at_once)
         if self.is_wedged():
-            raise RuntimeError(f"An inference has been running for more than {self.timeout_s:g} s, which is this version's limit.")
+            raise RuntimeError(
+                f"An inference has been running for more than {self.timeout_s:g} s, which is this version's limit."
+            )
 
 
 def metadata(manifest):
@@ -210,7 +240,9 @@ def _described(spec):
 
 def app_from_manifest(manifest, signature_hex, *, timeout_s=TIMEOUT_S, figures=None, **where):
     """Verify, load and wrap: what replicas and tests call. Raises loader.CannotLoad."""
-    return ModelApp(loader.load(manifest, signature_hex, **where), timeout_s=timeout_s, figures=figures)
+    return ModelApp(
+        loader.load(manifest, signature_hex, **where), timeout_s=timeout_s, figures=figures
+    )
 
 
 def _is_lenient(headers, request):
@@ -219,7 +251,9 @@ def _is_lenient(headers, request):
 
 
 def _body_too_large():
-    return too_large(f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request.")
+    return too_large(
+        f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request."
+    )
 
 
 def _answer_headers(json_length):

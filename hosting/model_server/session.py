@@ -38,7 +38,9 @@ class LoadedModel:
     def run(self, columns):
         feeds = binding.bind(columns, self.signature, self.ranks)
         names = [spec["tensor"] for spec in self.signature.binding_outputs]
-        return binding.results_of(dict(zip(names, self.session.run(names, feeds), strict=True)), self.signature)
+        return binding.results_of(
+            dict(zip(names, self.session.run(names, feeds), strict=True)), self.signature
+        )
 
 
 def open_graph(graph, signature, memory_mb):
@@ -98,15 +100,21 @@ def bound_memory(memory_mb):
     reserved = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = reserved + (2 * memory_mb + 1024) * 2**20
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+    )
 
 
 def _fits_graph(model):
     tensors = {tensor.name for tensor in model.session.get_inputs()}
     bound = {spec["tensor"] for spec in model.signature.binding_inputs}
     if tensors != bound:
-        raise CannotLoad(f"The signature binds {sorted(bound)}; the graph has the inputs {sorted(tensors)}.")
+        raise CannotLoad(
+            f"The signature binds {sorted(bound)}; the graph has the inputs {sorted(tensors)}."
+        )
     made = {tensor.name for tensor in model.session.get_outputs()}
     missing = {spec["tensor"] for spec in model.signature.binding_outputs} - made
     if missing:
-        raise CannotLoad(f"The signature binds the outputs {sorted(missing)}; the graph makes {sorted(made)}.")
+        raise CannotLoad(
+            f"The signature binds the outputs {sorted(missing)}; the graph makes {sorted(made)}."
+        )

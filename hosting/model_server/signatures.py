@@ -17,9 +17,16 @@ FORMATS = (None, "", "date", "date-time")
 MOST_FIELDS = 512
 LONGEST_NAME = 100
 MOST_EXAMPLE_ROWS = 100
-MOST_EXAMPLE_ELEMENTS = 200_000  # of all inputs together: an example is read by people, stored and shown
+MOST_EXAMPLE_ELEMENTS = (
+    200_000  # of all inputs together: an example is read by people, stored and shown
+)
 MOST_EXAMPLE_BYTES = 4 * 2**20
-NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of surrogate pairs, line and paragraph separators
+NO_TEXT = (
+    "Cc",
+    "Cs",
+    "Zl",
+    "Zp",
+)  # controls, halves of surrogate pairs, line and paragraph separators
 NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -67,9 +74,16 @@ def check_example(signature, example):
         columns, rows = coercion.columns_of(request, compiled)
     except Problem as problem:
         raise _unfit_example(problem) from None
-    if rows > MOST_EXAMPLE_ROWS or sum(array.size for array in columns.values()) > MOST_EXAMPLE_ELEMENTS:
+    if (
+        rows > MOST_EXAMPLE_ROWS
+        or sum(array.size for array in columns.values()) > MOST_EXAMPLE_ELEMENTS
+    ):
         most = f"{MOST_EXAMPLE_ROWS} rows and {MOST_EXAMPLE_ELEMENTS} values"
-        raise Unfit("example", f"The example is too large for one that people read: at most {most}.", "Send fewer rows.")
+        raise Unfit(
+            "example",
+            f"The example is too large for one that people read: at most {most}.",
+            "Send fewer rows.",
+        )
 
 
 def _unfit_example(problem):
@@ -90,7 +104,9 @@ def why_unfit(field, value):
 
 def _elements(field, values, carrier=""):
     """The values as elements of the field's own datatype, fit for a tensor of the datatype `carrier`. Raises Problem."""
-    column = coercion.Column.of({**field, "name": "value", "shape": [-1], "required": True, "default": None}, carrier)
+    column = coercion.Column.of(
+        {**field, "name": "value", "shape": [-1], "required": True, "default": None}, carrier
+    )
     alone = coercion.Signature({"value": column}, {}, (), (), frozenset({"value"}))
     tensor = wire.RawTensor("value", field["datatype"], [len(values)], values)
     return coercion.columns_of(wire.RawRequest(None, [tensor]), alone)[0]["value"]
@@ -107,21 +123,35 @@ def _storable(field, value):
     except (TypeError, RecursionError):
         raise Unfit(field, f"The {field} is not JSON.") from None
     except UnicodeEncodeError:
-        raise Unfit(field, f"The {field} has half of a surrogate pair, which is no character.", "Write Unicode text.") from None
+        raise Unfit(
+            field,
+            f"The {field} has half of a surrogate pair, which is no character.",
+            "Write Unicode text.",
+        ) from None
     if NUL_IN_JSON.search(text):
-        raise Unfit(field, f"The {field} has the character U+0000, which texts do not carry.", "Leave it out.")
+        raise Unfit(
+            field,
+            f"The {field} has the character U+0000, which texts do not carry.",
+            "Leave it out.",
+        )
 
 
 def _check_side(side, fields):
     if not isinstance(fields, list) or not fields:
         raise Unfit(side, f"The signature has no {side}.")
     if len(fields) > MOST_FIELDS:
-        raise Unfit(side, f"The signature has more than {MOST_FIELDS} {side}.", "Combine them into tensors.")
+        raise Unfit(
+            side, f"The signature has more than {MOST_FIELDS} {side}.", "Combine them into tensors."
+        )
     names = set()
     for index, field in enumerate(fields):
         name = field.get("name") if isinstance(field, dict) else None
         if not _is_name(name):
-            raise Unfit(f"{side}.{index}", f"Number {index + 1} of the {side} has no proper name.", "Use 1 to 100 printable characters.")
+            raise Unfit(
+                f"{side}.{index}",
+                f"Number {index + 1} of the {side} has no proper name.",
+                "Use 1 to 100 printable characters.",
+            )
         if name in names:
             raise Unfit(f"{side}.{name}", f"Two {side} are called {name}.")
         names.add(name)
@@ -136,10 +166,18 @@ def _is_name(name):
 
 def _check_field(path, field, is_input):
     if not isinstance(field.get("datatype"), str) or field["datatype"] not in datatypes.NUMPY:
-        raise Unfit(f"{path}.datatype", f"{path} has no known datatype.", f"Choose one of {', '.join(datatypes.NUMPY)}.")
+        raise Unfit(
+            f"{path}.datatype",
+            f"{path} has no known datatype.",
+            f"Choose one of {', '.join(datatypes.NUMPY)}.",
+        )
     _check_shape(path, field.get("shape"))
     if field.get("format") not in FORMATS or (field.get("format") and field["datatype"] != "BYTES"):
-        raise Unfit(f"{path}.format", f"{path} has a format that does not fit.", "Only BYTES may be date or date-time.")
+        raise Unfit(
+            f"{path}.format",
+            f"{path} has a format that does not fit.",
+            "Only BYTES may be date or date-time.",
+        )
     _check_range(path, field)
     _check_enum(path, field)
     if is_input:
@@ -147,14 +185,24 @@ def _check_field(path, field, is_input):
 
 
 def _check_shape(path, shape):
-    sound = isinstance(shape, list) and 0 < len(shape) <= MOST_DIMENSIONS and shape[0] == -1 and _is_integer(shape[0])
+    sound = (
+        isinstance(shape, list)
+        and 0 < len(shape) <= MOST_DIMENSIONS
+        and shape[0] == -1
+        and _is_integer(shape[0])
+    )
     if not sound or not all(_is_integer(size) and (size > 0 or size == -1) for size in shape):
-        raise Unfit(f"{path}.shape", f"{path} has no shape that begins with -1, the batch.", "A column has the shape [-1].")
+        raise Unfit(
+            f"{path}.shape",
+            f"{path} has no shape that begins with -1, the batch.",
+            "A column has the shape [-1].",
+        )
     if _row_elements(shape) > MOST_ELEMENTS:
         raise Unfit(
-            f"{path}.shape", f"One row of {path} has {_row_elements(shape)} values; a call carries at most {MOST_ELEMENTS}.",
+            f"{path}.shape",
+            f"One row of {path} has {_row_elements(shape)} values; a call carries at most {MOST_ELEMENTS}.",
             "Make the model smaller at its edges, or host it yourself and register it as an external endpoint.",
-        )  # fmt: skip
+        )
 
 
 def _row_elements(shape):
@@ -162,9 +210,16 @@ def _row_elements(shape):
 
 
 def _check_row_size(inputs):
-    size = sum(_row_elements(field["shape"]) * (datatypes.item_size(field["datatype"]) or 4) for field in inputs)
+    size = sum(
+        _row_elements(field["shape"]) * (datatypes.item_size(field["datatype"]) or 4)
+        for field in inputs
+    )
     if size > MOST_BODY_BYTES:
-        raise Unfit("inputs", f"One row of the inputs takes {size} bytes; a call carries at most {MOST_BODY_BYTES}.", "Use smaller inputs.")
+        raise Unfit(
+            "inputs",
+            f"One row of the inputs takes {size} bytes; a call carries at most {MOST_BODY_BYTES}.",
+            "Use smaller inputs.",
+        )
 
 
 def _check_range(path, field):
@@ -174,9 +229,15 @@ def _check_range(path, field):
             raise Unfit(f"{path}.{key}", f"The {key} of {path} is not a number, or {path} is none.")
         low, high = datatypes.span(field["datatype"])
         if not low <= value <= high:
-            raise Unfit(f"{path}.{key}", f"The {key} of {path} lies outside {field['datatype']}.", f"Choose {low} to {high}.")
+            raise Unfit(
+                f"{path}.{key}",
+                f"The {key} of {path} lies outside {field['datatype']}.",
+                f"Choose {low} to {high}.",
+            )
     if len(limits) == 2 and not _leaves_a_value(field):
-        raise Unfit(f"{path}.minimum", f"No value lies between the minimum and the maximum of {path}.")
+        raise Unfit(
+            f"{path}.minimum", f"No value lies between the minimum and the maximum of {path}."
+        )
 
 
 def _leaves_a_value(field):
@@ -188,7 +249,10 @@ def _check_enum(path, field):
     values = field.get("enum")
     if values is None:
         return
-    wrong = Unfit(f"{path}.enum", f"The allowed values of {path} are not a list of {field['datatype']} values.")
+    wrong = Unfit(
+        f"{path}.enum",
+        f"The allowed values of {path} are not a list of {field['datatype']} values.",
+    )
     if not isinstance(values, list) or not values:
         raise wrong
     try:
@@ -206,7 +270,9 @@ def _check_presence(path, field):
         raise Unfit(f"{path}.required", f"{path} does not say whether it is required.")
     if default is not None and (why := why_unfit(field, default)):
         raise Unfit(f"{path}.default", f"The default of {path} cannot be used: {why}")
-    fillable = default is not None or field["datatype"] in datatypes.FLOATS or field["datatype"] == "BYTES"
+    fillable = (
+        default is not None or field["datatype"] in datatypes.FLOATS or field["datatype"] == "BYTES"
+    )
     if not field.get("required", True) and not fillable:
         remedy = "Give a default, or declare it FP64: then a gap is NaN."
         raise Unfit(f"{path}.default", f"{path} is optional but has no default.", remedy)
@@ -219,28 +285,51 @@ def _check_binding(signature, binding):
     for side, is_row in (("inputs", _is_input_row), ("outputs", _is_output_row)):
         rows = binding.get(side) if isinstance(binding, dict) else None
         if not isinstance(rows, list) or not rows or not all(is_row(row) for row in rows):
-            raise Unfit(f"binding.{side}", f"The binding of the {side} is not a list of tensors and their columns.")
+            raise Unfit(
+                f"binding.{side}",
+                f"The binding of the {side} is not a list of tensors and their columns.",
+            )
     tensors = [row["tensor"] for row in binding["inputs"]]
-    inputs = [column for row in binding["inputs"] for column in row.get("columns") or [row["tensor"]]]
+    inputs = [
+        column for row in binding["inputs"] for column in row.get("columns") or [row["tensor"]]
+    ]
     outputs = [row["output"] for row in binding["outputs"]]
     for side, bound in (("inputs", inputs), ("outputs", outputs)):
         names = [field["name"] for field in signature[side]]
         if sorted(names) != sorted(bound):
-            odd = sorted(set(names) ^ set(bound)) or sorted({name for name in bound if bound.count(name) > 1})
-            raise Unfit(f"binding.{side}", f"The binding does not name each of the {side} once: {odd[0]}.")
+            odd = sorted(set(names) ^ set(bound)) or sorted(
+                {name for name in bound if bound.count(name) > 1}
+            )
+            raise Unfit(
+                f"binding.{side}", f"The binding does not name each of the {side} once: {odd[0]}."
+            )
     if len(set(tensors)) != len(tensors):
-        raise Unfit("binding.inputs", "The binding fills a tensor twice.", "Name all its columns in one row.")
+        raise Unfit(
+            "binding.inputs",
+            "The binding fills a tensor twice.",
+            "Name all its columns in one row.",
+        )
 
 
 def _is_input_row(row):
-    if not isinstance(row, dict) or not isinstance(row.get("tensor"), str) or row.get("datatype") not in list(datatypes.NUMPY):
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("tensor"), str)
+        or row.get("datatype") not in list(datatypes.NUMPY)
+    ):
         return False
     columns = row.get("columns")
-    return columns is None or (isinstance(columns, list) and all(isinstance(name, str) for name in columns))
+    return columns is None or (
+        isinstance(columns, list) and all(isinstance(name, str) for name in columns)
+    )
 
 
 def _is_output_row(row):
-    if not isinstance(row, dict) or not isinstance(row.get("tensor"), str) or not isinstance(row.get("output"), str):
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("tensor"), str)
+        or not isinstance(row.get("output"), str)
+    ):
         return False
     column = row.get("column")
     return column is None or (_is_integer(column) and column >= 0)
@@ -254,11 +343,15 @@ def _check_carried(row, fields):
         if not datatypes.carries(row["datatype"], field["datatype"]):
             what = f"{name} is {field['datatype']}{', a ' + field['format'] if field.get('format') else ''}"
             raise Unfit(
-                f"inputs.{name}.datatype", f"{what}; its tensor {row['tensor']} takes {row['datatype']}.",
+                f"inputs.{name}.datatype",
+                f"{what}; its tensor {row['tensor']} takes {row['datatype']}.",
                 f"Declare it {row['datatype']}, or convert it before it is sent.",
-            )  # fmt: skip
+            )
         if len(names) > 1 and field["shape"] != [-1]:
-            raise Unfit(f"inputs.{name}.shape", f"{name} is one of several columns of {row['tensor']}, so its shape is [-1].")
+            raise Unfit(
+                f"inputs.{name}.shape",
+                f"{name} is one of several columns of {row['tensor']}, so its shape is [-1].",
+            )
         _check_own_values(f"inputs.{name}", field, row["datatype"])
 
 
@@ -270,7 +363,9 @@ def _check_own_values(path, field, carrier):
             if values:
                 _elements({**field, "enum": None}, values, carrier)
         except Problem as problem:
-            raise Unfit(f"{path}.{key}", f"The {key} of {path} cannot be used: {problem.faults[0].detail}") from None
+            raise Unfit(
+                f"{path}.{key}", f"The {key} of {path} cannot be used: {problem.faults[0].detail}"
+            ) from None
 
 
 # --- the graph -----------------------------------------------------------------------------------------------------
@@ -281,7 +376,10 @@ def _check_graph(signature, inputs, outputs, graph):
     tensors = {tensor["name"]: tensor for tensor in graph["inputs"]}
     bound = [row["tensor"] for row in inputs]
     if sorted(bound) != sorted(tensors):
-        raise Unfit("binding.inputs", f"The graph takes {', '.join(tensors)}; the binding gives {', '.join(bound)}.")
+        raise Unfit(
+            "binding.inputs",
+            f"The graph takes {', '.join(tensors)}; the binding gives {', '.join(bound)}.",
+        )
     for row in inputs:
         _check_bound_input(row, fields, tensors[row["tensor"]])
     results = {tensor["name"]: tensor for tensor in graph["outputs"]}
@@ -292,16 +390,26 @@ def _check_graph(signature, inputs, outputs, graph):
 
 def _check_bound_input(row, fields, tensor):
     if row["datatype"] != tensor["datatype"]:
-        raise Unfit("binding.inputs", f"The tensor {tensor['name']} is {tensor['datatype']} in the graph.")
+        raise Unfit(
+            "binding.inputs", f"The tensor {tensor['name']} is {tensor['datatype']} in the graph."
+        )
     names, shape = row.get("columns") or [row["tensor"]], tensor["shape"]
     if len(names) > 1 or fields[names[0]]["shape"] == [-1]:
         width = 1 if len(shape) == 1 else shape[1]
         if len(shape) > 2 or width not in (-1, len(names)) or (len(shape) == 1 and len(names) > 1):
-            raise Unfit("binding.inputs", f"The tensor {tensor['name']} takes {width} columns; {len(names)} are bound.")
+            raise Unfit(
+                "binding.inputs",
+                f"The tensor {tensor['name']} takes {width} columns; {len(names)} are bound.",
+            )
         return
     given = fields[names[0]]["shape"]
-    if len(given) != len(shape) or any(size not in (-1, sent) for size, sent in zip(shape[1:], given[1:], strict=True)):
-        raise Unfit(f"inputs.{names[0]}.shape", f"{names[0]} has the shape {given}; its tensor {tensor['name']} has {shape}.")
+    if len(given) != len(shape) or any(
+        size not in (-1, sent) for size, sent in zip(shape[1:], given[1:], strict=True)
+    ):
+        raise Unfit(
+            f"inputs.{names[0]}.shape",
+            f"{names[0]} has the shape {given}; its tensor {tensor['name']} has {shape}.",
+        )
 
 
 def _check_bound_output(row, field, tensor):

@@ -64,13 +64,25 @@ def _answer(model, signature, example, memory_mb, figures):
         again, figures["one_row_ms"] = _timed(model, one)
         together, figures["three_rows_ms"] = _timed(model, three)
     except Exception as wrong:  # onnxruntime raises many kinds
-        failed = because(wrong, memory_mb, "its own example", "The version's own example fails", when_run=True)
-        raise CannotLoad(f"{failed} {_a_size_that_runs(model, signature)}".strip(), said=failed.said) from None
+        failed = because(
+            wrong, memory_mb, "its own example", "The version's own example fails", when_run=True
+        )
+        raise CannotLoad(
+            f"{failed} {_a_size_that_runs(model, signature)}".strip(), said=failed.said
+        ) from None
     for rows, results in ((1, first), (ROWS, together)):
         _check_answer(signature, results, rows)
-        wire.write({}, [(name, results[name], binary) for name, binary in coercion.chosen(request, model.signature)])
+        wire.write(
+            {},
+            [
+                (name, results[name], binary)
+                for name, binary in coercion.chosen(request, model.signature)
+            ],
+        )
     if _apart(first, again) > 0:
-        raise _Unanswered("It answers the same call twice and differs. Remove what draws random numbers, or give it a fixed seed.")
+        raise _Unanswered(
+            "It answers the same call twice and differs. Remove what draws random numbers, or give it a fixed seed."
+        )
     figures["rows"] = [1, ROWS]
     figures["output"] = {name: _shown(array) for name, array in first.items()}
     figures["rows_apart"] = _check_rows(model, columns, signature)
@@ -104,13 +116,21 @@ def _check_answer(signature, results, rows):
         name, array, declared = output["name"], results[output["name"]], output["shape"]
         if array.ndim == 0 or len(array) != rows:
             found = "one value" if array.ndim == 0 else f"{len(array)} rows"
-            raise _Unanswered(f"Asked for {rows} rows, the output {name} has {found}. {BATCH_REMEDY}")
+            raise _Unanswered(
+                f"Asked for {rows} rows, the output {name} has {found}. {BATCH_REMEDY}"
+            )
         if datatypes.of_array(array) != output["datatype"]:
             found = datatypes.of_array(array)
-            raise _Unanswered(f"The output {name} is {found}; the signature says {output['datatype']}. Declare it {found}.")
-        if len(array.shape) != len(declared) or any(want not in (-1, size) for want, size in zip(declared, array.shape, strict=True)):
+            raise _Unanswered(
+                f"The output {name} is {found}; the signature says {output['datatype']}. Declare it {found}."
+            )
+        if len(array.shape) != len(declared) or any(
+            want not in (-1, size) for want, size in zip(declared, array.shape, strict=True)
+        ):
             found = [-1, *array.shape[1:]]
-            raise _Unanswered(f"The output {name} has the shape {found}; the signature says {declared}. Declare it {found}.")
+            raise _Unanswered(
+                f"The output {name} has the shape {found}; the signature says {declared}. Declare it {found}."
+            )
 
 
 def _check_rows(model, columns, signature):
@@ -188,7 +208,9 @@ def _a_size_that_runs(model, signature):
             model.run(examples.columns_from_signature(signature, 1, size))
         except Exception:
             continue
-        shapes = ", ".join(f"{described['name']} {[1, *examples.row_shape(described, size)]}" for described in free)
+        shapes = ", ".join(
+            f"{described['name']} {[1, *examples.row_shape(described, size)]}" for described in free
+        )
         return f"With {shapes} it runs."
     return ""
 
@@ -205,5 +227,9 @@ def _ms_since(started):
 
 def _peak_mb():
     """The most that this process itself had in memory. getrusage would count the process that started it."""
-    high = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    high = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM:")
+    )
     return int(high.split()[1]) / 1024

@@ -11,7 +11,9 @@ from hosting.model_server import datatypes
 from hosting.model_server.limits import LONGEST_STRING, MOST_DIMENSIONS, MOST_ELEMENTS
 from hosting.model_server.problems import Fault, bad_input, too_large, unreadable
 
-UNSUPPORTED = frozenset({"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"})
+UNSUPPORTED = frozenset(
+    {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"}
+)
 
 
 INFINITY = float("inf")
@@ -80,7 +82,10 @@ def _split(body, header_length):
     if header_length is None:
         return body, b""
     if not (header_length.isascii() and header_length.isdigit() and len(header_length) < 12):
-        raise unreadable("Inference-Header-Content-Length is not a number.", "Send the JSON part's length in bytes.")
+        raise unreadable(
+            "Inference-Header-Content-Length is not a number.",
+            "Send the JSON part's length in bytes.",
+        )
     length = int(header_length)
     if not 0 < length <= len(body):
         raise unreadable(
@@ -94,20 +99,28 @@ def _json(head):
     try:
         document = json.loads(head, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except RecursionError:
-        raise unreadable("The JSON is nested too deeply.", "Send data flat, or nested by shape.") from None
+        raise unreadable(
+            "The JSON is nested too deeply.", "Send data flat, or nested by shape."
+        ) from None
     except json.JSONDecodeError as wrong:
-        raise unreadable(f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request.") from None
+        raise unreadable(
+            f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request."
+        ) from None
     except UnicodeDecodeError:
         raise unreadable("The body is not UTF-8 text.", "Encode JSON as UTF-8.") from None
     except ValueError:  # Python's own bound on the digits of an integer
-        raise unreadable("The body has a number of thousands of digits.", "Send numbers that fit their datatype.") from None
+        raise unreadable(
+            "The body has a number of thousands of digits.", "Send numbers that fit their datatype."
+        ) from None
     if not isinstance(document, dict):
         raise unreadable("The body is not a JSON object.", 'Send {"inputs": [...]}.')
     return document
 
 
 def _no_constant(name):
-    raise bad_input(Fault(f"{name} is not a JSON number.", remedy="Leave an optional value out, or send null."))
+    raise bad_input(
+        Fault(f"{name} is not a JSON number.", remedy="Leave an optional value out, or send null.")
+    )
 
 
 def _no_duplicates(pairs):
@@ -121,16 +134,31 @@ def _form(document):
     """The name of another form that the request is written in, or "" for the protocol's own. Raises Problem 422 for two at once."""
     forms = [form for form in FORMS if form in document]
     if len(forms) > 1 or (forms and "inputs" in document):
-        raise bad_input(Fault("The request is written in two forms at once.", remedy=f"Send {forms[0]} alone, or inputs alone."))
+        raise bad_input(
+            Fault(
+                "The request is written in two forms at once.",
+                remedy=f"Send {forms[0]} alone, or inputs alone.",
+            )
+        )
     if forms:
         return forms[0]
     inputs = document.get("inputs")
-    return "inputs" if inputs and (isinstance(inputs, dict) or (isinstance(inputs, list) and not any(map(_is_tensor, inputs)))) else ""
+    return (
+        "inputs"
+        if inputs
+        and (
+            isinstance(inputs, dict)
+            or (isinstance(inputs, list) and not any(map(_is_tensor, inputs)))
+        )
+        else ""
+    )
 
 
 def _is_tensor(entry):
     """True for what is, or tries to be, a tensor of the protocol; False for a row of values."""
-    return isinstance(entry, dict) and (set(entry) == {"name"} or not TENSOR_MEMBERS.isdisjoint(entry))
+    return isinstance(entry, dict) and (
+        set(entry) == {"name"} or not TENSOR_MEMBERS.isdisjoint(entry)
+    )
 
 
 def _identifier(document):
@@ -138,7 +166,12 @@ def _identifier(document):
     if identifier is None:
         return None
     if not isinstance(identifier, str) or len(identifier) > 200:
-        raise bad_input(Fault("`id` is not a text of at most 200 characters.", remedy="Send a text, or leave it out."))
+        raise bad_input(
+            Fault(
+                "`id` is not a text of at most 200 characters.",
+                remedy="Send a text, or leave it out.",
+            )
+        )
     return identifier
 
 
@@ -147,10 +180,20 @@ def _parameters(owner, what):
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise bad_input(Fault(f"{what} has `parameters` that are not an object.", remedy="Send an object, or leave it out."))
+        raise bad_input(
+            Fault(
+                f"{what} has `parameters` that are not an object.",
+                remedy="Send an object, or leave it out.",
+            )
+        )
     refused = UNSUPPORTED & parameters.keys()
     if refused:
-        raise bad_input(Fault(f"{what} asks for {sorted(refused)[0]}, which is not offered.", remedy="Leave it out."))
+        raise bad_input(
+            Fault(
+                f"{what} asks for {sorted(refused)[0]}, which is not offered.",
+                remedy="Leave it out.",
+            )
+        )
     return parameters
 
 
@@ -164,14 +207,20 @@ def _inputs(document, rest):
         tensors.append(tensor)
     if offset != len(rest):
         raise unreadable(
-            f"{len(rest) - offset} bytes after the JSON belong to no input.", "Check binary_data_size of each input."
+            f"{len(rest) - offset} bytes after the JSON belong to no input.",
+            "Check binary_data_size of each input.",
         )
     return tensors
 
 
 def _tensor(entry, rest, offset):
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise bad_input(Fault("An input has no name.", remedy="Send name, shape, datatype and data for each input."))
+        raise bad_input(
+            Fault(
+                "An input has no name.",
+                remedy="Send name, shape, datatype and data for each input.",
+            )
+        )
     name = entry["name"][:200]
     datatype, shape = _datatype(entry, name), _shape(entry, name)
     parameters = _parameters(entry, f"Input '{name}'")
@@ -179,10 +228,20 @@ def _tensor(entry, rest, offset):
     if size is None:
         return RawTensor(name, datatype, shape, _json_data(entry, name)), offset
     if "data" in entry:
-        raise bad_input(Fault("has both data and binary_data_size.", name, remedy="Send one of them."))
+        raise bad_input(
+            Fault("has both data and binary_data_size.", name, remedy="Send one of them.")
+        )
     if type(size) is not int or size < 0 or offset + size > len(rest):
-        raise bad_input(Fault("binary_data_size does not fit the bytes sent.", name, remedy="Send the tensor's bytes."))
-    return RawTensor(name, datatype, shape, rest[offset : offset + size], binary=True), offset + size
+        raise bad_input(
+            Fault(
+                "binary_data_size does not fit the bytes sent.",
+                name,
+                remedy="Send the tensor's bytes.",
+            )
+        )
+    return RawTensor(
+        name, datatype, shape, rest[offset : offset + size], binary=True
+    ), offset + size
 
 
 def _datatype(entry, name):
@@ -191,7 +250,9 @@ def _datatype(entry, name):
         return None
     if not isinstance(datatype, str) or datatype not in datatypes.NUMPY:
         allowed = ", ".join(datatypes.NUMPY)
-        raise bad_input(Fault("has no datatype of the protocol.", name, remedy=f"Send one of {allowed}."))
+        raise bad_input(
+            Fault("has no datatype of the protocol.", name, remedy=f"Send one of {allowed}.")
+        )
     return datatype
 
 
@@ -202,16 +263,29 @@ def _shape(entry, name):
     if not isinstance(shape, list) or not shape or len(shape) > MOST_DIMENSIONS:
         raise bad_input(Fault("has no shape.", name, remedy="Send a list such as [1]: rows first."))
     if any(type(size) is not int or size < 0 for size in shape):
-        raise bad_input(Fault("has a shape that is not whole numbers from 0.", name, remedy="Send for example [1]."))
+        raise bad_input(
+            Fault(
+                "has a shape that is not whole numbers from 0.",
+                name,
+                remedy="Send for example [1].",
+            )
+        )
     if prod(shape) > MOST_ELEMENTS:
-        raise too_large(f"Input '{name}' has more than {MOST_ELEMENTS} elements.", "Send fewer rows per request.")
+        raise too_large(
+            f"Input '{name}' has more than {MOST_ELEMENTS} elements.",
+            "Send fewer rows per request.",
+        )
     return shape
 
 
 def _json_data(entry, name):
     data = entry.get("data")
     if not isinstance(data, list):
-        raise bad_input(Fault("has no data.", name, remedy="Send data as a list, or binary_data_size with bytes."))
+        raise bad_input(
+            Fault(
+                "has no data.", name, remedy="Send data as a list, or binary_data_size with bytes."
+            )
+        )
     return data
 
 
@@ -220,7 +294,9 @@ def _outputs(document):
     if given is None or given == []:
         return None
     if not isinstance(given, list):
-        raise bad_input(Fault("`outputs` is not a list.", remedy="Leave it out to get every output."))
+        raise bad_input(
+            Fault("`outputs` is not a list.", remedy="Leave it out to get every output.")
+        )
     wanted = [_wanted(entry) for entry in given]
     if len({output.name for output in wanted}) != len(wanted):
         raise bad_input(Fault("An output is asked for twice.", remedy="Ask for each output once."))
@@ -229,7 +305,12 @@ def _outputs(document):
 
 def _wanted(entry):
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise bad_input(Fault("An output that is asked for has no name.", remedy="Ask for each output by its name."))
+        raise bad_input(
+            Fault(
+                "An output that is asked for has no name.",
+                remedy="Ask for each output by its name.",
+            )
+        )
     binary = _parameters(entry, f"Output '{entry['name'][:200]}'").get("binary_data")
     return WantedOutput(entry["name"], binary if isinstance(binary, bool) else None)
 
@@ -249,7 +330,13 @@ def strings(tensor):
     raw, wanted, found, offset = tensor.data, prod(tensor.shape), [], 0
     while offset < len(raw):
         if len(found) == wanted:
-            raise bad_input(Fault(f"has more texts than the {wanted} of its shape.", tensor.name, remedy="Make shape and data agree."))
+            raise bad_input(
+                Fault(
+                    f"has more texts than the {wanted} of its shape.",
+                    tensor.name,
+                    remedy="Make shape and data agree.",
+                )
+            )
         row = tensor.row(len(found))
         if offset + 4 > len(raw):
             remedy = "Send each text as its length in 4 bytes, little-endian, and its bytes."
@@ -258,7 +345,9 @@ def strings(tensor):
         offset += 4
         if length > LONGEST_STRING or offset + length > len(raw):
             fault = f"has a text of {length} bytes; {len(raw) - offset} are left, and 64 KiB are allowed."
-            raise bad_input(Fault(fault, tensor.name, row, "Make each text's length and bytes agree."))
+            raise bad_input(
+                Fault(fault, tensor.name, row, "Make each text's length and bytes agree.")
+            )
         found.append(_text(raw[offset : offset + length], tensor.name, row))
         offset += length
     return found
@@ -287,7 +376,11 @@ def write(head, outputs, by_row=""):
         else:
             entry["data"] = _listed(array)
         described.append(entry)
-    rows = {} if chunks or by_row not in FORMS else {"predictions": _predictions(outputs, plain=by_row == "instances")}
+    rows = (
+        {}
+        if chunks or by_row not in FORMS
+        else {"predictions": _predictions(outputs, plain=by_row == "instances")}
+    )
     text = json.dumps({**head, "outputs": described, **rows}, separators=(",", ":")).encode()
     return (b"".join([text, *chunks]), len(text)) if chunks else (text, None)
 
@@ -311,7 +404,9 @@ def _finite(value):
 
 def _binary(array):
     if array.dtype.kind not in "OSU":
-        return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        return (
+            np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        )
     encoded = [_encoded(text) for text in array.ravel().tolist()]
     return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
 

@@ -21,7 +21,11 @@ class ClosedSignup(DefaultAccountAdapter):
             super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:
             log.error("a letter could not be sent: %s", error)
-            raise NotSent("The letter could not be sent.", remedy="Try again later.", ask="the operators for a new password") from error
+            raise NotSent(
+                "The letter could not be sent.",
+                remedy="Try again later.",
+                ask="the operators for a new password",
+            ) from error
 
     def is_open_for_signup(self, request):
         return False
@@ -33,7 +37,9 @@ class ClosedSignup(DefaultAccountAdapter):
     def authenticate(self, request, **credentials):
         """Every look at a password goes through here: signing in, and asking for it again. Throttled; see `sign_in`."""
         try:
-            attempt = sign_in.begin(request, str(credentials.get("username") or credentials.get("email") or ""))
+            attempt = sign_in.begin(
+                request, str(credentials.get("username") or credentials.get("email") or "")
+            )
         except sign_in.TooManyTries as refusal:
             raise ValidationError(refusal.sentence, code=TOO_MANY_TRIES) from None
         user = super().authenticate(request, **credentials)

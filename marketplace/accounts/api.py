@@ -31,8 +31,13 @@ class Me(StrictParameters, viewsets.ViewSet):
     @extend_schema(responses=Myself, operation_id="me")
     def retrieve(self, request):
         user = request.user
-        facts = {"teams": user.teams().select_related("business_unit"), "roles": sorted(user.roles())}
-        return Response(Myself({"username": user.username, "display_name": str(user), **facts}).data)
+        facts = {
+            "teams": user.teams().select_related("business_unit"),
+            "roles": sorted(user.roles()),
+        }
+        return Response(
+            Myself({"username": user.username, "display_name": str(user), **facts}).data
+        )
 
 
 class Teams(StrictParameters, ListModelMixin, RetrieveModelMixin, viewsets.GenericViewSet):

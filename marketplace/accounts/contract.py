@@ -50,7 +50,11 @@ class Contract(AutoSchema):
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
         no = OpenApiResponse(Problem, description="The answer is no, and why.")
-        return bodies | {"default": self._get_response_for_code(no, "default", media_types=[MEDIA_TYPE], direction=direction)}
+        return bodies | {
+            "default": self._get_response_for_code(
+                no, "default", media_types=[MEDIA_TYPE], direction=direction
+            )
+        }
 
 
 def _may_be_blank(field):
@@ -78,15 +82,22 @@ def add_links(result, generator, request, public):
         for method, status in SUCCESS.items():
             origin = paths.get(f"/api/v1/{source}/", {}).get(method)
             if origin and status in origin["responses"]:
-                origin["responses"][status].setdefault("links", {}).update(_links(item, place["name"], member, method))
+                origin["responses"][status].setdefault("links", {}).update(
+                    _links(item, place["name"], member, method)
+                )
     return result
 
 
 def _links(item, name, member, origin):
     """{link name: link} to the operations of a path; of a list its first row counts."""
-    found = f"$response.body#/results/0/{member}" if origin == "get" else f"$response.body#/{member}"
+    found = (
+        f"$response.body#/results/0/{member}" if origin == "get" else f"$response.body#/{member}"
+    )
     return {
-        operation["operationId"]: {"operationId": operation["operationId"], "parameters": {name: found}}
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {name: found},
+        }
         for method, operation in item.items()
         if method != "parameters"
     }

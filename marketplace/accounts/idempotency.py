@@ -36,7 +36,9 @@ def once(handler):
         if not key:
             return handler(request, *args, **kwargs)
         if not (key.isascii() and key.isprintable()):
-            raise Invalid(f"The {HEADER} has characters that are not printable ASCII.", field=HEADER)
+            raise Invalid(
+                f"The {HEADER} has characters that are not printable ASCII.", field=HEADER
+            )
         if len(key) > LONGEST:
             raise Invalid(f"The {HEADER} is longer than {LONGEST} characters.", field=HEADER)
         return _once(handler, request, key, *args, **kwargs)
@@ -63,7 +65,10 @@ def _do(handler, claim, request, *args, **kwargs):
         except BusinessAnswer as error:
             refusal = error
         else:
-            claim.status, claim.body = response.status_code, getattr(response, "kept_data", response.data)
+            claim.status, claim.body = (
+                response.status_code,
+                getattr(response, "kept_data", response.data),
+            )
             claim.save(update_fields=["status", "body"])
             return response
     raise refusal
@@ -78,21 +83,36 @@ def _claim(user, key, sent):
     except IntegrityError:
         claim = IdempotentAnswer.objects.get(user=user, key=key)
     if claim.request_sha256 != sent:
-        raise Invalid(f"This {HEADER} was used for another request.", field=HEADER, remedy="Make a new key for each act.")
+        raise Invalid(
+            f"This {HEADER} was used for another request.",
+            field=HEADER,
+            remedy="Make a new key for each act.",
+        )
     return claim, False
 
 
 def _again(claim):
     if claim.status is None:
-        raise InFlight("The first request with this key is still at work.", remedy="Wait a moment and ask again.")
-    return Response(claim.body, status=claim.status, headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"})
+        raise InFlight(
+            "The first request with this key is still at work.",
+            remedy="Wait a moment and ask again.",
+        )
+    return Response(
+        claim.body,
+        status=claim.status,
+        headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"},
+    )
 
 
 def fingerprint(request):
     """Hex SHA-256 over method, address and everything sent, files by content."""
     found = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     files = request.FILES
-    plain = {name: value for name, value in request.data.items() if name not in files} if hasattr(request.data, "items") else request.data
+    plain = (
+        {name: value for name, value in request.data.items() if name not in files}
+        if hasattr(request.data, "items")
+        else request.data
+    )
     found.update(json.dumps(plain, sort_keys=True, default=str).encode())
     for name in sorted(files):
         found.update(f"\n{name} {files[name].name}\n".encode())

@@ -48,14 +48,17 @@ class TeamUnit(models.Model):
     since = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "since"], name="team_unit_since_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "since"], name="team_unit_since_once")
+        ]
 
 
 class People(UserManager):
     def system(self, name="marketplace"):
         """The named system user that work nobody asked for acts as. Cannot log in."""
         user, created = self.get_or_create(
-            username=f"system:{name}", defaults={"display_name": f"System ({name})", "is_system": True}
+            username=f"system:{name}",
+            defaults={"display_name": f"System ({name})", "is_system": True},
         )
         if created:
             user.set_unusable_password()
@@ -64,11 +67,15 @@ class People(UserManager):
 
     def on_teams(self, teams):
         """The active people who are on any of `teams` (a queryset or a list) now, each once."""
-        return self.filter(memberships__team__in=teams, memberships__left_at=None, is_active=True).distinct()
+        return self.filter(
+            memberships__team__in=teams, memberships__left_at=None, is_active=True
+        ).distinct()
 
     def holding(self, *roles):
         """The active people who hold any of these marketplace roles now, each once."""
-        return self.filter(grants__role__in=roles, grants__revoked_at=None, is_active=True).distinct()
+        return self.filter(
+            grants__role__in=roles, grants__revoked_at=None, is_active=True
+        ).distinct()
 
 
 class User(AbstractUser):
@@ -127,7 +134,9 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "team"], condition=models.Q(left_at=None), name="membership_once_at_a_time"
+                fields=["user", "team"],
+                condition=models.Q(left_at=None),
+                name="membership_once_at_a_time",
             ),
         ]
 
@@ -161,7 +170,9 @@ class RoleGrant(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "role"], condition=models.Q(revoked_at=None), name="rolegrant_once_at_a_time"
+                fields=["user", "role"],
+                condition=models.Q(revoked_at=None),
+                name="rolegrant_once_at_a_time",
             ),
         ]
 
@@ -172,7 +183,9 @@ class RoleGrant(models.Model):
 class DemoLoginSet(models.QuerySet):
     def for_page(self):
         return self.select_related("user").prefetch_related(
-            models.Prefetch("user__memberships", Membership.objects.filter(left_at=None).select_related("team"))
+            models.Prefetch(
+                "user__memberships", Membership.objects.filter(left_at=None).select_related("team")
+            )
         )
 
 
@@ -220,8 +233,13 @@ class IdempotentAnswer(models.Model):
 class SignInAttempt(models.Model):
     """One try to sign in that did not succeed, or whose outcome is not known yet. Kept for a day; see marketplace.accounts.sign_in."""
 
-    account = models.CharField(max_length=64, help_text="Keyed digest of the name that was typed, whether there is such an account or not")
-    source = models.CharField(max_length=64, help_text="The network address, or the known browser of the account's owner")
+    account = models.CharField(
+        max_length=64,
+        help_text="Keyed digest of the name that was typed, whether there is such an account or not",
+    )
+    source = models.CharField(
+        max_length=64, help_text="The network address, or the known browser of the account's owner"
+    )
     is_known_browser = models.BooleanField(default=False)
     at = models.DateTimeField(default=timezone.now)
 

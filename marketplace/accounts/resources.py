@@ -33,7 +33,11 @@ class StrictParameters:
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
         known = self._parameters()
-        wrong = {name: problem for name, values in request.query_params.lists() if (problem := _parameter_problem(name, values, known))}
+        wrong = {
+            name: problem
+            for name, values in request.query_params.lists()
+            if (problem := _parameter_problem(name, values, known))
+        }
         if wrong:
             raise serializers.ValidationError(wrong, code="unknown")
 
@@ -41,14 +45,28 @@ class StrictParameters:
         """{name: may it come several times?} of what the action takes in the query."""
         if self.action != "list" or not hasattr(self, "paginator"):
             return {}
-        paging = {parameter["name"]: False for parameter in self.paginator.get_schema_operation_parameters(self)} if self.paginator else {}
+        paging = (
+            {
+                parameter["name"]: False
+                for parameter in self.paginator.get_schema_operation_parameters(self)
+            }
+            if self.paginator
+            else {}
+        )
         filters = Filters().get_filterset_class(self, self.queryset)
-        return paging | {name: isinstance(kind, MultipleChoiceFilter) for name, kind in (filters.base_filters if filters else {}).items()}
+        return paging | {
+            name: isinstance(kind, MultipleChoiceFilter)
+            for name, kind in (filters.base_filters if filters else {}).items()
+        }
 
 
 def _parameter_problem(name, values, known):
     if name not in known:
-        return [f"There is no such parameter here. There are: {', '.join(known)}." if known else "No parameter is taken here."]
+        return [
+            f"There is no such parameter here. There are: {', '.join(known)}."
+            if known
+            else "No parameter is taken here."
+        ]
     return ["It may be given once."] if len(values) > 1 and not known[name] else None
 
 
@@ -69,10 +87,14 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
 
     def given(self, serializer_class, partial=False):
         """What was sent, checked. Raises ValidationError, also for fields that cannot be set here."""
-        serializer = serializer_class(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        serializer = serializer_class(
+            data=self.request.data, partial=partial, context=self.get_serializer_context()
+        )
         serializer.is_valid(raise_exception=True)
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
-        unknown = {name: ["This cannot be set here."] for name in self.request.data if name not in writable}
+        unknown = {
+            name: ["This cannot be set here."] for name in self.request.data if name not in writable
+        }
         if unknown:
             raise serializers.ValidationError(unknown, code="unknown")
         return serializer.validated_data

@@ -23,8 +23,14 @@ from marketplace.lib.errors import BusinessAnswer
 MINUTE, HOUR, KEPT = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 A_MINUTE, AN_HOUR = 5, 20  # tries of one account from one source
 PAUSE_S = 180  # between two tries, when the hour's are used up: slow, not shut
-SIEGE, SIEGE_PAUSE_S = 50, 60  # tries of one account in an hour from everywhere, and the pause between two from one source from then on
-CROWD, CROWD_PAUSE_S = 100, 3  # tries from one address in an hour of all accounts; everybody may be behind it
+SIEGE, SIEGE_PAUSE_S = (
+    50,
+    60,
+)  # tries of one account in an hour from everywhere, and the pause between two from one source from then on
+CROWD, CROWD_PAUSE_S = (
+    100,
+    3,
+)  # tries from one address in an hour of all accounts; everybody may be behind it
 COOKIE, COOKIE_DAYS = "known-browser", 365
 
 
@@ -60,7 +66,9 @@ def begin(request: HttpRequest, username: str) -> Try:
         SignInAttempt.objects.filter(at__lt=now - KEPT).delete()
         if wait_s := _wait_s(account, browser or address, bool(browser), now):
             raise TooManyTries(wait_s)
-        row = SignInAttempt.objects.create(account=account, source=browser or address, is_known_browser=bool(browser), at=now)
+        row = SignInAttempt.objects.create(
+            account=account, source=browser or address, is_known_browser=bool(browser), at=now
+        )
     return Try(row)
 
 
@@ -68,7 +76,14 @@ def remember_browser(answer: HttpResponse, user: User) -> None:
     """From now on this browser is the account's own, until its password changes."""
     value = signing.dumps([user.pk, secrets.token_hex(8), _password_mark(user)], salt=COOKIE)
     age = COOKIE_DAYS * 86400
-    answer.set_cookie(COOKIE, value, max_age=age, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
+    answer.set_cookie(
+        COOKIE,
+        value,
+        max_age=age,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def network_of(address: str) -> str:
@@ -78,7 +93,11 @@ def network_of(address: str) -> str:
     except ValueError:
         return "unknown"
     mapped = getattr(found, "ipv4_mapped", None) or found
-    return str(mapped) if mapped.version == 4 else str(ipaddress.ip_network(f"{mapped}/64", strict=False))
+    return (
+        str(mapped)
+        if mapped.version == 4
+        else str(ipaddress.ip_network(f"{mapped}/64", strict=False))
+    )
 
 
 def _wait_s(account: str, source: str, is_known_browser: bool, now: datetime) -> int:
@@ -95,13 +114,17 @@ def _wait_s(account: str, source: str, is_known_browser: bool, now: datetime) ->
 
 def _minute(tries, now: datetime) -> int:
     """Until the first of a full minute's tries is a minute old."""
-    recent = list(tries.filter(at__gt=now - MINUTE).order_by("-at").values_list("at", flat=True)[:A_MINUTE])
+    recent = list(
+        tries.filter(at__gt=now - MINUTE).order_by("-at").values_list("at", flat=True)[:A_MINUTE]
+    )
     return _left(recent[-1] + MINUTE, now) if len(recent) == A_MINUTE else 0
 
 
 def _pause(tries, now: datetime, most: int, pause_s: int) -> int:
     """Until the pause after the last try is over, when there were `most` within the hour."""
-    recent = list(tries.filter(at__gt=now - HOUR).order_by("-at").values_list("at", flat=True)[:most])
+    recent = list(
+        tries.filter(at__gt=now - HOUR).order_by("-at").values_list("at", flat=True)[:most]
+    )
     return _left(recent[0] + timedelta(seconds=pause_s), now) if len(recent) == most else 0
 
 
@@ -112,7 +135,10 @@ def _left(until: datetime, now: datetime) -> int:
 
 def _take_turns(*names: str) -> None:
     """Tries of one account, and from one address, are counted one after the other."""
-    locks = sorted(int.from_bytes(hashlib.sha256(f"sign-in {name}".encode()).digest()[:8], "big", signed=True) for name in names)
+    locks = sorted(
+        int.from_bytes(hashlib.sha256(f"sign-in {name}".encode()).digest()[:8], "big", signed=True)
+        for name in names
+    )
     with connection.cursor() as cursor:
         for lock in locks:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
@@ -121,7 +147,9 @@ def _take_turns(*names: str) -> None:
 def _known_browser(request: HttpRequest, username: str) -> str:
     """The name of a browser in which the owner of this account has signed in, "" for every other."""
     try:
-        pk, name, mark = signing.loads(request.COOKIES.get(COOKIE, ""), salt=COOKIE, max_age=COOKIE_DAYS * 86400)
+        pk, name, mark = signing.loads(
+            request.COOKIES.get(COOKIE, ""), salt=COOKIE, max_age=COOKIE_DAYS * 86400
+        )
     except (signing.BadSignature, ValueError, TypeError):
         return ""
     owner = User.objects.filter(pk=pk, username=username, is_active=True).first()
@@ -133,4 +161,6 @@ def _password_mark(user: User) -> str:
 
 
 def _digest(text: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), f"sign-in {text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        settings.SECRET_KEY.encode(), f"sign-in {text}".encode(), hashlib.sha256
+    ).hexdigest()

@@ -56,7 +56,9 @@ class LetterSent(PasswordResetDoneView):
 @require_POST
 def demo_login(request):
     """Come in as a demo person; exists only in demo mode on loopback."""
-    person = User.objects.filter(username=request.POST.get("username"), demo_login__isnull=False, is_active=True).first()
+    person = User.objects.filter(
+        username=request.POST.get("username"), demo_login__isnull=False, is_active=True
+    ).first()
     if not is_demo(request) or person is None:
         raise Http404
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
@@ -70,4 +72,6 @@ def is_demo(request):
 
 def _safe_next(request):
     target = request.POST.get("next", "")
-    return target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else reverse("home")
+    return (
+        target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else reverse("home")
+    )

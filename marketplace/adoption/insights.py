@@ -35,7 +35,12 @@ def story(user):
     """
     counted, calls = counts.seen_by(user), _calls(user)
     publishing = counted.by["owner_team__business_unit_id"].keys()
-    return {"models": counted.total, "teams": calls.teams, "units": len(publishing | calls.units), "calls_30d": calls.number}
+    return {
+        "models": counted.total,
+        "teams": calls.teams,
+        "units": len(publishing | calls.units),
+        "calls_30d": calls.number,
+    }
 
 
 def overview(user):
@@ -46,7 +51,9 @@ def overview(user):
     return {
         **figures,
         "published_target": PUBLISHED_TARGET,
-        "publishing_teams": ai_teams.filter(pk__in=list(counts.seen_by(user).by["owner_team_id"])).count(),
+        "publishing_teams": ai_teams.filter(
+            pk__in=list(counts.seen_by(user).by["owner_team_id"])
+        ).count(),
         "ai_teams": ai_teams.count(),
         "fresh_percent": _fresh_percent(seen.published()),
         "cross_unit_models": cross_unit.values("model").distinct().count(),
@@ -62,14 +69,26 @@ def overview(user):
 def _calls(user):
     """The Calls of the models that the person may see, shared by all who see the same."""
     seen = RegisteredModel.objects.visible_to(user)
-    sight = "everything" if sees_everything(user) else digest(sorted(seen.not_open().order_by().values_list("pk", flat=True)))
-    return cache.get_or_set(f"adoption:calls:{sight}:{vocabulary.last_written()}".replace(" ", "T"), lambda: _count_calls(seen), KEPT_S)
+    sight = (
+        "everything"
+        if sees_everything(user)
+        else digest(sorted(seen.not_open().order_by().values_list("pk", flat=True)))
+    )
+    return cache.get_or_set(
+        f"adoption:calls:{sight}:{vocabulary.last_written()}".replace(" ", "T"),
+        lambda: _count_calls(seen),
+        KEPT_S,
+    )
 
 
 def _count_calls(seen):
     recent = Q(day__gt=_days_ago(30))
     rows = _usage(seen, 90).values("team_id", "business_unit_id")
-    found = list(rows.annotate(last=Max("day"), answered=Sum("ok"), recent=Sum("calls", filter=recent, default=0)))
+    found = list(
+        rows.annotate(
+            last=Max("day"), answered=Sum("ok"), recent=Sum("calls", filter=recent, default=0)
+        )
+    )
     teams = {row["team_id"] for row in found if row["last"] > _days_ago(30)}
     units = frozenset(row["business_unit_id"] for row in found if row["answered"])
     return Calls(len(teams), units, sum(row["recent"] for row in found))
@@ -84,7 +103,9 @@ def _fresh_percent(models):
     """Of the models with a published version, those with one that is at most FRESH_DAYS old; None when there are none."""
     live = ModelVersion.objects.filter(model=OuterRef("pk"), state=ModelVersion.State.PUBLISHED)
     since = timezone.now() - timedelta(days=FRESH_DAYS)
-    counted = models.filter(Exists(live)).aggregate(all=Count("pk"), fresh=Count("pk", Exists(live.filter(published_at__gte=since))))
+    counted = models.filter(Exists(live)).aggregate(
+        all=Count("pk"), fresh=Count("pk", Exists(live.filter(published_at__gte=since)))
+    )
     return 100 * counted["fresh"] / counted["all"] if counted["all"] else None
 
 
@@ -97,10 +118,22 @@ def _cross_unit(seen):
 def _matrix(cross_unit):
     """Who reuses whose: [{"publisher", "consumer", "models", "teams"}], most first. One row for a pair of units."""
     publisher, consumer = "model__owner_team__business_unit", "application__team__business_unit"
-    rows = cross_unit.values(publisher, consumer, publisher_name=F(f"{publisher}__name"), consumer_name=F(f"{consumer}__name"))
-    counted = rows.annotate(models=Count("model", distinct=True), teams=Count("application__team", distinct=True))
+    rows = cross_unit.values(
+        publisher,
+        consumer,
+        publisher_name=F(f"{publisher}__name"),
+        consumer_name=F(f"{consumer}__name"),
+    )
+    counted = rows.annotate(
+        models=Count("model", distinct=True), teams=Count("application__team", distinct=True)
+    )
     return [
-        {"publisher": row["publisher_name"], "consumer": row["consumer_name"], "models": row["models"], "teams": row["teams"]}
+        {
+            "publisher": row["publisher_name"],
+            "consumer": row["consumer_name"],
+            "models": row["models"],
+            "teams": row["teams"],
+        }
         for row in counted.order_by("-models", "publisher_name", "consumer_name")
     ]
 
@@ -108,11 +141,17 @@ def _matrix(cross_unit):
 def _inventory(published):
     """Production models per unit and how many of them are published: the mandate's gap. A hidden model counts as not published."""
     units = BusinessUnit.objects.annotate(
-        known=Count("production_models"), listed=Count("production_models", Q(production_models__published_as__in=published))
+        known=Count("production_models"),
+        listed=Count("production_models", Q(production_models__published_as__in=published)),
     ).filter(known__gt=0)
     entries = ProductionModel.objects.select_related("business_unit")
     missing = entries.filter(Q(published_as=None) | ~Q(published_as__in=published))
-    return {"units": units, "known": sum(u.known for u in units), "listed": sum(u.listed for u in units), "missing": missing}
+    return {
+        "units": units,
+        "known": sum(u.known for u in units),
+        "listed": sum(u.listed for u in units),
+        "missing": missing,
+    }
 
 
 def _volume(seen):

@@ -61,9 +61,13 @@ def sequence(batch: int = 5000) -> int:
 
 def _write_links(events: list[AuditEvent]) -> None:
     """By the owner's function: the application's role may not update the record."""
-    columns = [[getattr(event, name) for event in events] for name in ("pk", "seq", "prev_hash", "hash")]
+    columns = [
+        [getattr(event, name) for event in events] for name in ("pk", "seq", "prev_hash", "hash")
+    ]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT audit_chain(%s::bigint[], %s::bigint[], %s::text[], %s::text[])", columns)
+        cursor.execute(
+            "SELECT audit_chain(%s::bigint[], %s::bigint[], %s::text[], %s::text[])", columns
+        )
 
 
 def link(prev_hash: str, seq: int, content: dict[str, Any]) -> str:
@@ -83,7 +87,9 @@ def checkpoint() -> Checkpoint | None:
     if last is None or last.seq is None or Checkpoint.objects.filter(size=last.seq).exists():
         return None
     statement = {"size": last.seq, "head": last.hash}
-    point = Checkpoint.objects.create(at=timezone.now(), signature=signing.sign(canonical(statement)), **statement)
+    point = Checkpoint.objects.create(
+        at=timezone.now(), signature=signing.sign(canonical(statement)), **statement
+    )
     _witness({**statement, "signature": point.signature, "at": point.at.isoformat()})
     return point
 

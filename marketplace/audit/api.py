@@ -16,9 +16,20 @@ class EventRow(serializers.ModelSerializer):
     class Meta:
         model = AuditEvent
         fields = [
-            "id", "at", "actor", "action", "object_type", "object_id", "object_label", "reason", "detail", "request_id",
-            "seq", "prev_hash", "hash",
-        ]  # fmt: skip
+            "id",
+            "at",
+            "actor",
+            "action",
+            "object_type",
+            "object_id",
+            "object_label",
+            "reason",
+            "detail",
+            "request_id",
+            "seq",
+            "prev_hash",
+            "hash",
+        ]
         read_only_fields = fields
 
 

@@ -11,7 +11,10 @@ from psycopg import sql
 
 from marketplace.lib.postgres import roles
 
-RECORD = ("audit_auditevent", "audit_checkpoint")  # the sequencer changes three columns, by the owner's function audit_chain
+RECORD = (
+    "audit_auditevent",
+    "audit_checkpoint",
+)  # the sequencer changes three columns, by the owner's function audit_chain
 LOOKED_AT = ("django_migrations",)
 STATEMENTS = (
     "GRANT USAGE ON SCHEMA public TO {role}",
@@ -30,12 +33,18 @@ def grant_to_application(sender, using, **_):
     """After `migrate`: the role that the processes sign in with gets its rights. Nothing to do when it migrates itself."""
     role = roles.parts(settings.DATABASE_URL)["user"]
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT current_user, EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role])
+        cursor.execute(
+            "SELECT current_user, EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role]
+        )
         current, exists = cursor.fetchone()
         if not exists or role == current:
             return
         for statement in STATEMENTS:
-            cursor.execute(sql.SQL(statement).format(role=sql.Identifier(role), record=_list(RECORD), looked_at=_list(LOOKED_AT)))
+            cursor.execute(
+                sql.SQL(statement).format(
+                    role=sql.Identifier(role), record=_list(RECORD), looked_at=_list(LOOKED_AT)
+                )
+            )
 
 
 def _list(tables):
@@ -51,4 +60,14 @@ def application_is_not_owner(app_configs, databases, **_):
         cursor.execute(EXCESS)
         (excess,) = cursor.fetchone() or (False,)
     hint = "Give DATABASE_OWNER_URL and DATABASE_URL two roles, and run: manage.py database_roles, then manage.py migrate."
-    return [Error("The role of DATABASE_URL may change the record's table.", hint=hint, id="audit.E001")] if excess else []
+    return (
+        [
+            Error(
+                "The role of DATABASE_URL may change the record's table.",
+                hint=hint,
+                id="audit.E001",
+            )
+        ]
+        if excess
+        else []
+    )

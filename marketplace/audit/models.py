@@ -35,7 +35,9 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)
     nonce = models.UUIDField(default=uuid4, unique=True, editable=False)
-    mac = models.CharField(max_length=64, blank=True, help_text="The writer's keyed digest; blank before release 0.2")
+    mac = models.CharField(
+        max_length=64, blank=True, help_text="The writer's keyed digest; blank before release 0.2"
+    )
     seq = models.BigIntegerField(null=True, unique=True)
     prev_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64, blank=True)
@@ -80,7 +82,9 @@ class AuditEvent(models.Model):
         return any(hmac.compare_digest(self.mac, self._mac(key)) for key in settings.AUDIT_KEYS)
 
     def _mac(self, key):
-        return hmac.new(key.encode(), canonical([str(self.nonce), self.act()]), hashlib.sha256).hexdigest()
+        return hmac.new(
+            key.encode(), canonical([str(self.nonce), self.act()]), hashlib.sha256
+        ).hexdigest()
 
 
 class Checkpoint(models.Model):

@@ -24,10 +24,16 @@ def _walk(limit):
     for event in AuditEvent.objects.exclude(seq=None).order_by("seq").iterator(2000):
         if event.seq != expected:
             faults.append(f"seq {expected} is missing: the next row has seq {event.seq}.")
-        if event.prev_hash != head or event.hash != link(event.prev_hash, event.seq, event.content()):
+        if event.prev_hash != head or event.hash != link(
+            event.prev_hash, event.seq, event.content()
+        ):
             faults.append(f"seq {event.seq} ({event.action}) does not match its hash.")
-        elif (sealed or event.mac) and not event.is_sealed():  # rows from before there were seals begin the chain
-            faults.append(f"seq {event.seq} ({event.action}) was not written by the marketplace: its seal is wrong.")
+        elif (
+            sealed or event.mac
+        ) and not event.is_sealed():  # rows from before there were seals begin the chain
+            faults.append(
+                f"seq {event.seq} ({event.action}) was not written by the marketplace: its seal is wrong."
+            )
         expected, head, sealed = event.seq + 1, event.hash, sealed or bool(event.mac)
         heads[event.seq] = event.hash
         if len(faults) >= limit:
@@ -48,7 +54,11 @@ def _unsealed_waiting(limit):
 def _check_witnesses(heads, path):
     if not path.exists():
         return ["There is no witness file, although events are recorded."] if heads else []
-    return [fault for line in path.read_text().splitlines() if (fault := _witness_fault(json.loads(line), heads))]
+    return [
+        fault
+        for line in path.read_text().splitlines()
+        if (fault := _witness_fault(json.loads(line), heads))
+    ]
 
 
 def _witness_fault(line, heads):

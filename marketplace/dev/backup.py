@@ -34,7 +34,13 @@ from marketplace.dev.rundir import MIGRATED, SECRETS, RunDir
 
 ABOUT = "backup.json"
 COPIED = ("artifacts", "media")
-BELONG = ("key_pepper", "signing_key", "audit_key", "secret_key", "postgres_password")  # without these the data cannot be used
+BELONG = (
+    "key_pepper",
+    "signing_key",
+    "audit_key",
+    "secret_key",
+    "postgres_password",
+)  # without these the data cannot be used
 ARCHIVED_WITHIN_S = 30.0
 RECOVERY = """
 # Written by manage.py restore.
@@ -63,7 +69,11 @@ def back_up(run: RunDir, folder: Path, url: str) -> dict[str, Any]:
     witness = run.path / "audit-witness.jsonl"
     if witness.exists():
         shutil.copy2(witness, folder / witness.name)
-    about = {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "postgres": _version(place), "secrets": digests(run)}
+    about = {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "postgres": _version(place),
+        "secrets": digests(run),
+    }
     RunDir(folder).write(ABOUT, about, mode=0o600)
     return about
 
@@ -73,17 +83,23 @@ def put_back(run: RunDir, folder: Path) -> Path | None:
     folder = folder.absolute()
     about = RunDir(folder).read(ABOUT)
     if not about or not (folder / "base" / "PG_VERSION").exists():
-        raise CannotBackUp(f"{folder} holds no whole backup: it needs base/ and {ABOUT}. Make one with: manage.py backup {folder}")
+        raise CannotBackUp(
+            f"{folder} holds no whole backup: it needs base/ and {ABOUT}. Make one with: manage.py backup {folder}"
+        )
     place = postgres.footing(run)
     _require_same_secrets(run, about, folder)
     if about["postgres"] != _version(place):
-        raise CannotBackUp(f"The backup is of {about['postgres']}, here is {_version(place)}: restore it with the release that made it.")
+        raise CannotBackUp(
+            f"The backup is of {about['postgres']}, here is {_version(place)}: restore it with the release that made it."
+        )
     verify(folder / "base")
     aside = _move_aside(place.data)
     shutil.copytree(folder / "base", place.data, symlinks=True)
     place.data.chmod(0o700)
     with open(place.data / "postgresql.auto.conf", "a") as settings:
-        settings.write(RECOVERY.format(command=_restore_command(folder / "wal", aside).replace("'", "''")))
+        settings.write(
+            RECOVERY.format(command=_restore_command(folder / "wal", aside).replace("'", "''"))
+        )
     (place.data / "recovery.signal").touch()
     if place.user:
         subprocess.run(["chown", "-R", place.user, place.data], check=True)
@@ -106,7 +122,11 @@ def archive_to(run: RunDir, place: Footing, folder: Path) -> None:
 
 def digests(run: RunDir) -> dict[str, str]:
     """SHA-256 of each secret: 256 random bits, so nothing can be guessed from it."""
-    return {name: hashlib.sha256(run.secret(name).read_bytes()).hexdigest() for name in SECRETS if run.secret(name).exists()}
+    return {
+        name: hashlib.sha256(run.secret(name).read_bytes()).hexdigest()
+        for name in SECRETS
+        if run.secret(name).exists()
+    }
 
 
 def verify(base: Path) -> None:
@@ -114,7 +134,9 @@ def verify(base: Path) -> None:
     for file in json.loads((base / "backup_manifest").read_text())["Files"]:
         path = base / (file.get("Path") or bytes.fromhex(file["Encoded-Path"]).decode())
         if not path.exists() or _sha256(path) != file["Checksum"]:
-            raise CannotBackUp(f"{path} is not as Postgres wrote it: this backup cannot be trusted. Look at the disk, and back up anew.")
+            raise CannotBackUp(
+                f"{path} is not as Postgres wrote it: this backup cannot be trusted. Look at the disk, and back up anew."
+            )
 
 
 def _sha256(path: Path) -> str:
@@ -130,7 +152,9 @@ def await_recovery(url: str, seconds: float = 1800) -> None:
             if not _answer(connection, "SELECT pg_is_in_recovery()"):
                 return
         time.sleep(0.2)
-    raise CannotBackUp(f"Postgres still plays its log after {seconds / 60:.0f} minutes: read postgres.log.")
+    raise CannotBackUp(
+        f"Postgres still plays its log after {seconds / 60:.0f} minutes: read postgres.log."
+    )
 
 
 def _require_ours(place: Footing, url: str) -> None:
@@ -142,7 +166,9 @@ def _require_ours(place: Footing, url: str) -> None:
                 "artifacts and media with it. After a restore run: manage.py replay"
             )
         if _answer(connection, "SHOW archive_mode") != "on":
-            raise CannotBackUp("This Postgres was started before backups were known: stop it, start it again, and repeat.")
+            raise CannotBackUp(
+                "This Postgres was started before backups were known: stop it, start it again, and repeat."
+            )
 
 
 def _take_base(place: Footing, folder: Path, url: str) -> None:
@@ -151,9 +177,19 @@ def _take_base(place: Footing, folder: Path, url: str) -> None:
     server = conninfo_to_dict(url)
     where = ["-h", str(server["host"]), "-p", str(server["port"]), "-U", str(server["user"])]
     _run(
-        place, "pg_basebackup", *where, "-D", str(fresh), "-X", "stream", "-c", "fast", "-w", "--manifest-checksums=SHA256",
+        place,
+        "pg_basebackup",
+        *where,
+        "-D",
+        str(fresh),
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        "-w",
+        "--manifest-checksums=SHA256",
         password=str(server["password"]),
-    )  # fmt: skip
+    )
     verify(fresh)
     shutil.rmtree(folder / "base", ignore_errors=True)
     fresh.rename(folder / "base")
@@ -169,12 +205,16 @@ def _first_log(base: Path) -> str:
 def _await_archived(url: str) -> None:
     """Have the log of this moment brought to the folder, and see that it came: nobody wants to learn otherwise at a restore."""
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        name = _answer(connection, "SELECT pg_walfile_name(pg_create_restore_point('backup'))")  # else nothing may be there to switch
+        name = _answer(
+            connection, "SELECT pg_walfile_name(pg_create_restore_point('backup'))"
+        )  # else nothing may be there to switch
         connection.execute("SELECT pg_switch_wal()")
         by = time.monotonic() + ARCHIVED_WITHIN_S
         while (_answer(connection, "SELECT last_archived_wal FROM pg_stat_archiver") or "") < name:
             if time.monotonic() > by:
-                raise CannotBackUp("Postgres cannot write its log to this folder: look at postgres.log, or take another folder.")
+                raise CannotBackUp(
+                    "Postgres cannot write its log to this folder: look at postgres.log, or take another folder."
+                )
             time.sleep(0.1)
 
 
@@ -224,7 +264,14 @@ def _version(place: Footing) -> str:
 def _run(place: Footing, program: str, *arguments: str, password: str = "") -> str:
     """What the program says. Raises CannotBackUp with its own last words."""
     env = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "PGPASSWORD": password}
-    done = subprocess.run([str(place.binaries / program), *arguments], capture_output=True, text=True, cwd="/", env=env, check=False)
+    done = subprocess.run(
+        [str(place.binaries / program), *arguments],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=env,
+        check=False,
+    )
     if done.returncode:
         raise CannotBackUp(f"{program} failed:\n{done.stderr.strip()[-800:]}")
     return done.stdout

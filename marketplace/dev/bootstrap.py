@@ -34,7 +34,10 @@ DISK_FULL = "The disk is full. Free some space (about 2 GB are needed) and run t
 # What an installer prints, and what a person can do about it.
 DIAGNOSES = (
     (r"No space left", DISK_FULL),
-    (r"[Pp]ermission denied|Read-only file system", f"{ROOT} cannot be written. Copy the checkout to a folder of yours and run it there."),
+    (
+        r"[Pp]ermission denied|Read-only file system",
+        f"{ROOT} cannot be written. Copy the checkout to a folder of yours and run it there.",
+    ),
     (
         r"hashes? mismatch|THESE PACKAGES DO NOT MATCH",
         "A downloaded package does not match the lock. Run again; if it stays, tell us: do not use it.",
@@ -75,7 +78,9 @@ def enter(argv: list[str]) -> None:
 def restart_inside(argv: list[str]) -> None:
     # Bytecode is kept even where the shell forbids it: without it every process compiles a thousand files at each start.
     environment = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "__PYVENV_LAUNCHER__")
     }
     os.execve(PYTHON, [str(PYTHON), str(ROOT / "manage.py"), *argv[1:]], environment)
 
@@ -131,7 +136,9 @@ def install(lock: str) -> None:
 def check_place() -> None:
     """Raise CannotInstall when the checkout cannot be written or the disk is too full."""
     if not os.access(ROOT, os.W_OK):
-        raise CannotInstall(f"{ROOT} cannot be written by this user. Copy the checkout to a folder of yours and run it there.")
+        raise CannotInstall(
+            f"{ROOT} cannot be written by this user. Copy the checkout to a folder of yours and run it there."
+        )
     free = shutil.disk_usage(ROOT).free
     if not PYTHON.exists() and free < SPACE_NEEDED:
         raise CannotInstall(
@@ -166,7 +173,9 @@ def make_venv() -> None:
         shutil.rmtree(VENV)
     done = run([sys.executable, "-m", "venv", "--without-pip", str(VENV)])
     if done.returncode:
-        raise CannotInstall(f"Python's venv module is missing. Install it (Debian: apt-get install python3-venv).\n{last_lines(done)}")
+        raise CannotInstall(
+            f"Python's venv module is missing. Install it (Debian: apt-get install python3-venv).\n{last_lines(done)}"
+        )
 
 
 def venv_version() -> tuple[int, ...]:
@@ -185,7 +194,18 @@ def install_lock(lock: str) -> None:
     if by_uv.returncode == 0:
         return
     print(" uv could not; pip takes longer …", end="", flush=True)
-    by_pip = run([*pip, "install", "--no-deps", "--require-hashes", "--no-input", "-q", "-r", str(ROOT / lock)])
+    by_pip = run(
+        [
+            *pip,
+            "install",
+            "--no-deps",
+            "--require-hashes",
+            "--no-input",
+            "-q",
+            "-r",
+            str(ROOT / lock),
+        ]
+    )
     if by_pip.returncode:
         raise CannotInstall(diagnose(by_pip))
 
@@ -196,8 +216,22 @@ def install_by_uv(lock: str, pip: Sequence[str]) -> "subprocess.CompletedProcess
         got = install_uv(lock, pip)
         if got.returncode:
             return got
-    argv = [str(uv), "pip", "install", "--python", str(PYTHON), "--no-deps", "--require-hashes", "--no-config"]
-    argv += ["--index-strategy", "unsafe-best-match", "-r", str(ROOT / lock)]  # as pip does; the hashes make it safe
+    argv = [
+        str(uv),
+        "pip",
+        "install",
+        "--python",
+        str(PYTHON),
+        "--no-deps",
+        "--require-hashes",
+        "--no-config",
+    ]
+    argv += [
+        "--index-strategy",
+        "unsafe-best-match",
+        "-r",
+        str(ROOT / lock),
+    ]  # as pip does; the hashes make it safe
     return run(argv, uv_environment(pip_settings(pip)))
 
 
@@ -207,7 +241,18 @@ def install_uv(lock: str, pip: Sequence[str]) -> "subprocess.CompletedProcess[st
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
         only_uv.write(found.group() if found else "uv\n")
         only_uv.flush()
-        return run([*pip, "install", "--no-deps", "--require-hashes", "--no-input", "-q", "-r", only_uv.name])
+        return run(
+            [
+                *pip,
+                "install",
+                "--no-deps",
+                "--require-hashes",
+                "--no-input",
+                "-q",
+                "-r",
+                only_uv.name,
+            ]
+        )
 
 
 # ---- pip: the machine's own, the bundled one, or Debian's
@@ -240,7 +285,13 @@ def install_debian_pip() -> bool:
         return False
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], environment)
-    return run(["apt-get", "install", "-qq", "--no-install-recommends", "python3-venv", "python3-pip"], environment).returncode == 0
+    return (
+        run(
+            ["apt-get", "install", "-qq", "--no-install-recommends", "python3-venv", "python3-pip"],
+            environment,
+        ).returncode
+        == 0
+    )
 
 
 def pip_settings(pip: Sequence[str]) -> dict[str, str]:
@@ -261,7 +312,9 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
         "UV_FIND_LINKS": ",".join(settings.get("find-links", "").split()),
         "UV_INSECURE_HOST": settings.get("trusted-host"),
         "UV_HTTP_TIMEOUT": settings.get("timeout") or settings.get("default-timeout"),
-        "UV_OFFLINE": "1" if settings.get("no-index", "").lower() in ("1", "true", "yes", "on") else None,
+        "UV_OFFLINE": "1"
+        if settings.get("no-index", "").lower() in ("1", "true", "yes", "on")
+        else None,
         "SSL_CERT_FILE": settings.get("cert"),
         "HTTPS_PROXY": settings.get("proxy"),
         "UV_LINK_MODE": None if same_disk_as_cache() else "copy",
@@ -270,7 +323,9 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def same_disk_as_cache() -> bool:
-    cache = Path(os.environ.get("UV_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(
+        os.environ.get("UV_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    )
     try:
         return cache.stat().st_dev == ROOT.stat().st_dev
     except OSError:
@@ -280,17 +335,30 @@ def same_disk_as_cache() -> bool:
 # ---- running programs and telling what went wrong
 
 
-def run(argv: Sequence[str], environment: "dict[str, str] | None" = None) -> "subprocess.CompletedProcess[str]":
+def run(
+    argv: Sequence[str], environment: "dict[str, str] | None" = None
+) -> "subprocess.CompletedProcess[str]":
     """Run quietly; both outputs come back and are kept in `.venv/install.log`."""
-    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
+    quiet = {
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+    }
     try:
         done = subprocess.run(
-            argv, env=(environment or dict(os.environ)) | quiet, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            argv,
+            env=(environment or dict(os.environ)) | quiet,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except OSError as problem:
         return subprocess.CompletedProcess(argv, 127, "", str(problem))
     with contextlib.suppress(OSError), LOG.open("a") as log:
-        log.write(f"$ {Path(argv[0]).name} (exit code {done.returncode})\n{done.stdout}{done.stderr}\n")
+        log.write(
+            f"$ {Path(argv[0]).name} (exit code {done.returncode})\n{done.stdout}{done.stderr}\n"
+        )
     return done
 
 

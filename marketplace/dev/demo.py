@@ -46,13 +46,26 @@ def main(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="manage.py demo", description="The whole marketplace with its demo company, on this machine.")
-    parser.add_argument("--fresh", action="store_true", help="remove the data of the earlier demo and begin anew")
-    parser.add_argument("--verbose", action="store_true", help="show every process' log on the console")
-    parser.add_argument("--open", action="store_true", help="open the portal in the browser when it answers")
+    parser = argparse.ArgumentParser(
+        prog="manage.py demo",
+        description="The whole marketplace with its demo company, on this machine.",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="remove the data of the earlier demo and begin anew"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="show every process' log on the console"
+    )
+    parser.add_argument(
+        "--open", action="store_true", help="open the portal in the browser when it answers"
+    )
     parser.add_argument("--port", type=int, help="the portal's port (default 8000, or a free one)")
-    parser.add_argument("--gateway-port", type=int, help="the gateway's port (default 8001, or a free one)")
-    parser.add_argument("--without-engine", action="store_true", help="portal and gateway only: no model is served")
+    parser.add_argument(
+        "--gateway-port", type=int, help="the gateway's port (default 8001, or a free one)"
+    )
+    parser.add_argument(
+        "--without-engine", action="store_true", help="portal and gateway only: no model is served"
+    )
     parser.add_argument("--without-company", action="store_true", help="an empty marketplace")
     return parser.parse_args(argv)
 
@@ -65,7 +78,9 @@ def already_running(run: RunDir, fresh: bool) -> int:
     if fresh:
         say(f"To begin anew, stop it first: Ctrl-C in its window, or  kill {pid}", bad=True)
         return 1
-    say("Ctrl-C in its window stops it. For a second one beside it, set MARKETPLACE_RUN_DIR to another folder.")
+    say(
+        "Ctrl-C in its window stops it. For a second one beside it, set MARKETPLACE_RUN_DIR to another folder."
+    )
     return 0
 
 
@@ -88,7 +103,10 @@ def choose_ports(run: RunDir, options: argparse.Namespace) -> dict[str, int]:
     """The ports of the last start where they are free; new ones are told."""
     last = run.read("services.json").get("ports", {})
     preferred = {name: last.get(name, port) for name, port in lineup.PREFERRED_PORTS.items()}
-    preferred |= {"web": options.port or preferred["web"], "gateway": options.gateway_port or preferred["gateway"]}
+    preferred |= {
+        "web": options.port or preferred["web"],
+        "gateway": options.gateway_port or preferred["gateway"],
+    }
     ports = choose_all(preferred)
     for name in ("web", "gateway"):
         if ports[name] != preferred[name]:
@@ -120,14 +138,21 @@ class Demo:
         self.ports = ports
         self.options = options
         self.status = Status(run)
-        self.environment = environment.common(run) | environment.stores(run, ports) | environment.demo(ports)
+        self.environment = (
+            environment.common(run) | environment.stores(run, ports) | environment.demo(ports)
+        )
         self.supervisor = Supervisor(run, self.status, self.environment, verbose=options.verbose)
-        self.document: dict[str, Any] = {"web": self.environment["PORTAL_URL"], "gateway": self.environment["GATEWAY_URL"]}
+        self.document: dict[str, Any] = {
+            "web": self.environment["PORTAL_URL"],
+            "gateway": self.environment["GATEWAY_URL"],
+        }
 
     def serve(self) -> int:
         """Everything, until asked to stop; returns an exit code."""
         self.supervisor.listen_to_signals()
-        self.run.write("services.json", {"ports": self.ports, "environment": self.environment}, mode=0o600)
+        self.run.write(
+            "services.json", {"ports": self.ports, "environment": self.environment}, mode=0o600
+        )
         try:
             self.start_everything()
             self.supervisor.watch()
@@ -159,13 +184,18 @@ class Demo:
 
     def migrate(self) -> None:
         """Bring the database up to date; skipped when neither code nor database changed since the last time."""
-        mark = {"migrations": migrations_digest(), "database": self.environment["DATABASE_URL"].rpartition("@")[2]}
+        mark = {
+            "migrations": migrations_digest(),
+            "database": self.environment["DATABASE_URL"].rpartition("@")[2],
+        }
         if not os.environ.get("DATABASE_URL"):
             mark["database"] = str((self.run.path / "data" / "postgres").stat().st_ino)
             if self.run.read(MIGRATED) == mark:
                 return
         with self.status.step("migrate", "Database tables"):
-            self.supervisor.run_once("migrate", lineup.manage("migrate", "--no-input", "--verbosity", "1"))
+            self.supervisor.run_once(
+                "migrate", lineup.manage("migrate", "--no-input", "--verbosity", "1")
+            )
         self.run.write(MIGRATED, mark)
 
     def open_doors(self) -> None:
@@ -193,14 +223,20 @@ class Demo:
         with told(StepFailed), self.status.step("company", "Demo company") as step:
             waiting = ["--no-wait"] if self.options.without_engine else []
             command = lineup.manage("build_company", *waiting)
-            self.supervisor.run_once("company", command, while_running=lambda: self.show_company(step))
+            self.supervisor.run_once(
+                "company", command, while_running=lambda: self.show_company(step)
+            )
         self.document |= self.run.read("company.json").get("result") or {}
         self.write_document()
         show_logins(self.document.get("logins", {}))
 
     def show_company(self, step: dict[str, Any]) -> None:
         progress = self.run.read("company.json")
-        text, done, total = progress.get("text", ""), progress.get("done") or 0, progress.get("total") or 0
+        text, done, total = (
+            progress.get("text", ""),
+            progress.get("done") or 0,
+            progress.get("total") or 0,
+        )
         if text and text != "done":
             self.status.detail(step, f"{text} ({done} of {total})" if total else text, done, total)
 
@@ -229,7 +265,9 @@ class Demo:
 
     def write_document(self) -> None:
         """`.run/demo.json`, for scripts: addresses, logins and one example call (0600: it holds a key)."""
-        self.run.write("demo.json", {"logins": {}, "example": {}, "ready": False} | self.document, mode=0o600)
+        self.run.write(
+            "demo.json", {"logins": {}, "example": {}, "ready": False} | self.document, mode=0o600
+        )
 
 
 @contextlib.contextmanager

@@ -28,17 +28,26 @@ def common(run: RunDir) -> dict[str, str]:
 
 
 def _python_path() -> str:
-    inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and Path(part) != ROOT]
+    inherited = [
+        part
+        for part in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if part and Path(part) != ROOT
+    ]
     return os.pathsep.join([str(ROOT), *inherited])
 
 
 def stores(run: RunDir, ports: dict[str, int]) -> dict[str, str]:
     """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL: the caller's own where set, otherwise the embedded servers."""
     if application := os.environ.get("DATABASE_URL"):
-        databases = {"DATABASE_URL": application, "DATABASE_OWNER_URL": os.environ.get("DATABASE_OWNER_URL") or application}
+        databases = {
+            "DATABASE_URL": application,
+            "DATABASE_OWNER_URL": os.environ.get("DATABASE_OWNER_URL") or application,
+        }
     else:
         roles = {"DATABASE_URL": postgres.APPLICATION, "DATABASE_OWNER_URL": postgres.OWNER}
-        databases = {name: postgres.url(run, ports["postgres"], role=role) for name, role in roles.items()}
+        databases = {
+            name: postgres.url(run, ports["postgres"], role=role) for name, role in roles.items()
+        }
     return databases | {"REDIS_URL": os.environ.get("REDIS_URL") or redis.url(run, ports["redis"])}
 
 
@@ -62,6 +71,8 @@ def demo(ports: dict[str, int]) -> dict[str, str]:
         "OUTBOUND_ALLOWED": f"127.0.0.1:{ports['vendor']}",
         "DEMO_VENDOR_URL": f"http://127.0.0.1:{ports['vendor']}",
         "ENGINE_URL": os.environ.get("ENGINE_URL") or f"http://127.0.0.1:{ports['engine_http']}",
-        "ENGINE_API_URL": os.environ.get("ENGINE_API_URL") or f"http://127.0.0.1:{ports['engine_dashboard']}",
-        "ENGINE_METRICS_URLS": os.environ.get("ENGINE_METRICS_URLS") or f"http://127.0.0.1:{ports['engine_metrics']}/metrics",
+        "ENGINE_API_URL": os.environ.get("ENGINE_API_URL")
+        or f"http://127.0.0.1:{ports['engine_dashboard']}",
+        "ENGINE_METRICS_URLS": os.environ.get("ENGINE_METRICS_URLS")
+        or f"http://127.0.0.1:{ports['engine_metrics']}/metrics",
     }

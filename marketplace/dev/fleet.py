@@ -25,7 +25,9 @@ class Fleet:
     failed: int
 
     def sentence(self) -> str:
-        return f"{self.answering} of {self.total} model versions answer" + (f", {self.failed} failed" if self.failed else "")
+        return f"{self.answering} of {self.total} model versions answer" + (
+            f", {self.failed} failed" if self.failed else ""
+        )
 
     def is_settled(self) -> bool:
         return self.answering + self.failed >= self.total
@@ -44,12 +46,19 @@ def seen(environment: Mapping[str, str]) -> Fleet:
         running = running_apps(environment)
     except (psycopg.Error, EngineUnavailable):
         return UNKNOWN
-    answering = [answers_probe if kind == "external" else state in ANSWERING and app in running for kind, app, state, answers_probe in rows]
-    return Fleet(len(rows), sum(map(bool, answering)), sum(state == "failed" for _, _, state, _ in rows))
+    answering = [
+        answers_probe if kind == "external" else state in ANSWERING and app in running
+        for kind, app, state, answers_probe in rows
+    ]
+    return Fleet(
+        len(rows), sum(map(bool, answering)), sum(state == "failed" for _, _, state, _ in rows)
+    )
 
 
 def running_apps(environment: Mapping[str, str]) -> set[str]:
     """Names of the engine's applications that run. Asked by the launcher, which has no Django settings. Raises EngineUnavailable."""
     token = environment["RAY_AUTH_TOKEN_PATH"]
-    driver = RayDriver(environment["ENGINE_API_URL"], environment["ENGINE_URL"], token, metrics_urls=())
+    driver = RayDriver(
+        environment["ENGINE_API_URL"], environment["ENGINE_URL"], token, metrics_urls=()
+    )
     return {name for name, app in driver.status().items() if app.state == AppState.RUNNING}

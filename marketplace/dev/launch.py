@@ -6,7 +6,18 @@ import sys
 from marketplace.dev import environment
 from marketplace.dev.rundir import RunDir
 
-WITHOUT_STORES = ("help", "--help", "-h", "version", "--version", "lock", "collectstatic", "findstatic", "makemessages", "compilemessages")
+WITHOUT_STORES = (
+    "help",
+    "--help",
+    "-h",
+    "version",
+    "--version",
+    "lock",
+    "collectstatic",
+    "findstatic",
+    "makemessages",
+    "compilemessages",
+)
 
 
 def launch(argv: list[str]) -> int:

@@ -16,10 +16,16 @@ def end_leftovers(run: RunDir) -> int:
     Only for the holder of the folder's lock: nobody else may have live processes here.
     """
     ours = {os.getpid(), *_ancestors(os.getpid())}
-    left = {identity for pid in _pids() if pid not in ours and _belongs(pid, run) and (identity := processes.identity(pid))}
+    left = {
+        identity
+        for pid in _pids()
+        if pid not in ours and _belongs(pid, run) and (identity := processes.identity(pid))
+    }
     processes.signal_all(left, signal.SIGKILL)
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and any(processes.identity(pid) == (pid, started) for pid, started in left):
+    while time.monotonic() < deadline and any(
+        processes.identity(pid) == (pid, started) for pid, started in left
+    ):
         time.sleep(0.05)
     return len(left)
 
@@ -38,6 +44,8 @@ def _ancestors(pid: int) -> list[int]:
 def _belongs(pid: int, run: RunDir) -> bool:
     """Launched by the supervisor of this folder, which marks its children."""
     try:
-        return f"{MARK}={run.path}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return f"{MARK}={run.path}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(
+            b"\0"
+        )
     except OSError:
         return False

@@ -15,9 +15,14 @@ from marketplace.dev.rundir import ROOT, RunDir
 from marketplace.web.front import socket_path
 
 ENGINE = "engine_"
-PREFERRED_PORTS = {"web": 8000, "gateway": 8001, "postgres": 25432, "redis": 26379, "vendor": 26390, "gateway_admin": 26391} | {
-    f"{ENGINE}{name}": port + 6000 for name, port in EnginePorts().singles().items()
-}
+PREFERRED_PORTS = {
+    "web": 8000,
+    "gateway": 8001,
+    "postgres": 25432,
+    "redis": 26379,
+    "vendor": 26390,
+    "gateway_admin": 26391,
+} | {f"{ENGINE}{name}": port + 6000 for name, port in EnginePorts().singles().items()}
 REPLICA_PORTS = 200  # how many models' processes may listen, each with one port of two ranges
 RANGES = range(21000, 32000, 2 * REPLICA_PORTS)
 
@@ -27,14 +32,21 @@ def replica_ports(preferred: int = RANGES.start) -> dict[str, int]:
     for first in (preferred, *RANGES):
         if all(take(first + offset) for offset in (0, 1, REPLICA_PORTS, 2 * REPLICA_PORTS - 1)):
             return {"engine_replicas": first}
-    raise NoFreePort("No free block of ports for the models' processes between 21000 and 32000 on 127.0.0.1.")
+    raise NoFreePort(
+        "No free block of ports for the models' processes between 21000 and 32000 on 127.0.0.1."
+    )
 
 
 def engine_ports(ports: dict[str, int]) -> EnginePorts:
     """The engine's own record of the ports chosen for it."""
     singles = {name: ports[f"{ENGINE}{name}"] for name in EnginePorts().singles()}
     first = ports["engine_replicas"]
-    return EnginePorts(**singles, replicas=first, replicas_grpc=first + REPLICA_PORTS, replica_ports=REPLICA_PORTS - 1)
+    return EnginePorts(
+        **singles,
+        replicas=first,
+        replicas_grpc=first + REPLICA_PORTS,
+        replica_ports=REPLICA_PORTS - 1,
+    )
 
 
 def python(*arguments: str) -> list[str]:
@@ -49,12 +61,19 @@ def front(port: int, host: str = "127.0.0.1") -> Process:
     """What takes the portal's connections, and receives requests whole before the web process sees them."""
     reached = "127.0.0.1" if host in ("0.0.0.0", "") else host
     argv, address = python("-m", "marketplace.web.front"), {"WEB_HOST": host, "WEB_PORT": str(port)}
-    return Process("front", argv, address, ready=answers_http(f"http://{reached}:{port}/healthz"), cwd=ROOT)
+    return Process(
+        "front", argv, address, ready=answers_http(f"http://{reached}:{port}/healthz"), cwd=ROOT
+    )
 
 
 def web(run: RunDir) -> Process:
     """Pages and API, behind the front."""
-    return Process("web", python("-m", "marketplace.asgi"), ready=answers_at(socket_path(run.path), "/healthz"), cwd=ROOT)
+    return Process(
+        "web",
+        python("-m", "marketplace.asgi"),
+        ready=answers_at(socket_path(run.path), "/healthz"),
+        cwd=ROOT,
+    )
 
 
 def gateway(port: int) -> Process:
@@ -65,14 +84,33 @@ def gateway(port: int) -> Process:
 
 def worker() -> Process:
     argv = python(
-        "-m", "celery", "-A", "marketplace", "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"
+        "-m",
+        "celery",
+        "-A",
+        "marketplace",
+        "worker",
+        "--concurrency",
+        "2",
+        "--loglevel",
+        "INFO",
+        "--without-gossip",
+        "--without-mingle",
     )
     return Process("worker", argv, log_says=" ready.", ready_within=180, stop_within=6, cwd=ROOT)
 
 
 def beat(run: RunDir) -> Process:
     argv = python(
-        "-m", "celery", "-A", "marketplace", "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(run.path / "data" / "beat")
+        "-m",
+        "celery",
+        "-A",
+        "marketplace",
+        "beat",
+        "--loglevel",
+        "INFO",
+        "--pidfile=",
+        "--schedule",
+        str(run.path / "data" / "beat"),
     )
     return Process("beat", argv, log_says="beat: Starting", cwd=ROOT)
 
@@ -80,26 +118,47 @@ def beat(run: RunDir) -> Process:
 def vendor(port: int) -> Process:
     """The vendor of the demo company's externally hosted model."""
     argv = python("-m", "marketplace.dev.company.external_server", str(port))
-    return Process("vendor", argv, ready=answers_http(f"http://127.0.0.1:{port}/v2/health/ready"), cwd=ROOT)
+    return Process(
+        "vendor", argv, ready=answers_http(f"http://127.0.0.1:{port}/v2/health/ready"), cwd=ROOT
+    )
 
 
 def engine(run: RunDir, ports: dict[str, int]) -> Process:
     """The head of the serving engine, a cluster of one; it gets no secret of ours but its own token."""
     mine, token = engine_ports(ports), run.secret("ray_token")
     argv, env = ray_head.head_command(
-        run.path, mine, artifact_root=run.path / "artifacts", public_key=manifest_public_key(run), token_path=token, cwd=ROOT
+        run.path,
+        mine,
+        artifact_root=run.path / "artifacts",
+        public_key=manifest_public_key(run),
+        token_path=token,
+        cwd=ROOT,
     )
     return Process(
-        "engine", argv, env, inherits=False, ready=lambda: ray_head.is_ready(mine, token), ready_within=300, stop_within=15,
-        before_start=lambda: ray_head.stop(run.path, grace=0), cwd=run.path,
-    )  # fmt: skip
+        "engine",
+        argv,
+        env,
+        inherits=False,
+        ready=lambda: ray_head.is_ready(mine, token),
+        ready_within=300,
+        stop_within=15,
+        before_start=lambda: ray_head.stop(run.path, grace=0),
+        cwd=run.path,
+    )
 
 
 def manifest_public_key(run: RunDir) -> str:
     """What the engine's loader verifies manifests against: 32 raw bytes as hex."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # here, as psycopg in postgres.py
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+    )  # here, as psycopg in postgres.py
 
-    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(run.secret_text("signing_key"))).public_key().public_bytes_raw().hex()
+    return (
+        Ed25519PrivateKey.from_private_bytes(bytes.fromhex(run.secret_text("signing_key")))
+        .public_key()
+        .public_bytes_raw()
+        .hex()
+    )
 
 
 def answers_at(path: Path, address: str) -> Callable[[], bool]:
@@ -110,7 +169,9 @@ def answers_at(path: Path, address: str) -> Callable[[], bool]:
             line.settimeout(2)
             try:
                 line.connect(str(path))
-                line.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                line.sendall(
+                    f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+                )
                 return line.recv(64).startswith(b"HTTP/1.1 2")
             except OSError:
                 return False

@@ -67,7 +67,9 @@ def choose(preferred: int, taken: set[int] | None = None) -> int:
     for port in random.sample(FALLBACK, ATTEMPTS):
         if port not in taken and take(port):
             return port
-    raise NoFreePort("No free port on 127.0.0.1 between 21000 and 32000. Stop another program that listens there and try again.")
+    raise NoFreePort(
+        "No free port on 127.0.0.1 between 21000 and 32000. Stop another program that listens there and try again."
+    )
 
 
 def choose_all(preferred: dict[str, int]) -> dict[str, int]:

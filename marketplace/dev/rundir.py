@@ -13,9 +13,16 @@ FOLDERS = ("data", "logs", "secrets", "spool", "artifacts", "tmp")
 KEPT = ("lock", "test")
 MIGRATED = "migrated.json"  # what the tables were last brought up to date with
 SECRETS = (
-    "secret_key", "key_pepper", "signing_key", "audit_key", "ray_token", "redis_password",
-    "postgres_password", "postgres_owner_password", "postgres_app_password",
-)  # fmt: skip
+    "secret_key",
+    "key_pepper",
+    "signing_key",
+    "audit_key",
+    "ray_token",
+    "redis_password",
+    "postgres_password",
+    "postgres_owner_password",
+    "postgres_app_password",
+)
 
 
 def run_dir() -> Path:

@@ -20,7 +20,9 @@ POSTGRES_PORT = 25432
 REDIS_PORT = 26379
 
 
-def start_stores(supervisor: Supervisor, run: RunDir, ports: dict[str, int], volatile: bool = False) -> None:
+def start_stores(
+    supervisor: Supervisor, run: RunDir, ports: dict[str, int], volatile: bool = False
+) -> None:
     """Start the embedded servers that the environment does not replace, and wait until they serve."""
     names = []
     if not os.environ.get("DATABASE_URL"):
@@ -47,7 +49,9 @@ def serve(run: RunDir, ports: dict[str, int], volatile: bool) -> int:
     try:
         start_stores(supervisor, run, ports, volatile)
         path = write_env_file(run, environment.common(run) | environment.stores(run, ports))
-        say(f"postgres on 127.0.0.1:{ports['postgres']}, redis on 127.0.0.1:{ports['redis']}. In another shell:  . {path}")
+        say(
+            f"postgres on 127.0.0.1:{ports['postgres']}, redis on 127.0.0.1:{ports['redis']}. In another shell:  . {path}"
+        )
         supervisor.watch()
     except Stopped:
         return 0
@@ -60,9 +64,18 @@ def serve(run: RunDir, ports: dict[str, int], volatile: bool) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m marketplace.dev.services", description="Postgres and Redis for development.")
-    parser.add_argument("--run-dir", type=Path, default=None, help="where data, logs and secrets live (default: .run)")
-    parser.add_argument("--port", type=int, default=POSTGRES_PORT, help="Postgres' port; Redis gets the next one")
+    parser = argparse.ArgumentParser(
+        prog="python -m marketplace.dev.services", description="Postgres and Redis for development."
+    )
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        default=None,
+        help="where data, logs and secrets live (default: .run)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=POSTGRES_PORT, help="Postgres' port; Redis gets the next one"
+    )
     parser.add_argument("--fast", action="store_true", help="no fsync: for tests only")
     options = parser.parse_args(argv)
     run = RunDir(options.run_dir)
@@ -70,7 +83,12 @@ def main(argv: list[str] | None = None) -> int:
         say(f"{run.path} is in use by another instance.", bad=True)
         return 1
     run.prepare()
-    ports = choose_all({"postgres": options.port, "redis": options.port + 1 if options.port != POSTGRES_PORT else REDIS_PORT})
+    ports = choose_all(
+        {
+            "postgres": options.port,
+            "redis": options.port + 1 if options.port != POSTGRES_PORT else REDIS_PORT,
+        }
+    )
     return guarded(lambda: serve(run, ports, options.fast))
 
 

@@ -35,7 +35,9 @@ class Status:
         try:
             yield record
         except BaseException as error:
-            self.end(record, "failed", str(error).splitlines()[0] if str(error) else type(error).__name__)
+            self.end(
+                record, "failed", str(error).splitlines()[0] if str(error) else type(error).__name__
+            )
             raise
         self.end(record)
 
@@ -55,10 +57,17 @@ class Status:
         return record
 
     def end(self, record: dict[str, Any], state: str = "done", detail: str = "") -> None:
-        record |= {"state": state, "ended_at": _now(), "seconds": round(time.monotonic() - record["_began"], 1)}
+        record |= {
+            "state": state,
+            "ended_at": _now(),
+            "seconds": round(time.monotonic() - record["_began"], 1),
+        }
         record["detail"] = detail or record["detail"]
         self.write()
-        say(f"{'✓' if state == 'done' else '✗'} {record['title']}  {dim(_seconds(record))}{_suffix(record)}", bad=state != "done")
+        say(
+            f"{'✓' if state == 'done' else '✗'} {record['title']}  {dim(_seconds(record))}{_suffix(record)}",
+            bad=state != "done",
+        )
 
     def detail(self, record: dict[str, Any], text: str, done: int = 0, total: int = 0) -> None:
         """Tell how far a running step is: `done` of `total`, where that is known."""
@@ -85,11 +94,19 @@ class Status:
         return {"text": text, "done": step.get("done") or 0, "total": step.get("total") or 0}
 
     def write(self) -> None:
-        steps = [{key: value for key, value in step.items() if not key.startswith("_")} for step in self.steps]
+        steps = [
+            {key: value for key, value in step.items() if not key.startswith("_")}
+            for step in self.steps
+        ]
         document = {
-            "pid": os.getpid(), "phase": self.phase, "started_at": self.started_at, "updated_at": _now(),
-            "setup": self.setup(), "steps": steps, "processes": self.processes,
-        }  # fmt: skip
+            "pid": os.getpid(),
+            "phase": self.phase,
+            "started_at": self.started_at,
+            "updated_at": _now(),
+            "setup": self.setup(),
+            "steps": steps,
+            "processes": self.processes,
+        }
         self.run.write(FILE, document)
 
 
@@ -102,7 +119,11 @@ def _suffix(record: dict[str, Any]) -> str:
 
 
 def _colour(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
+    return (
+        f"\x1b[{code}m{text}\x1b[0m"
+        if sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        else text
+    )
 
 
 def dim(text: str) -> str:

@@ -24,7 +24,9 @@ BACKOFF = (0.5, 1, 2, 4, 8, 15, 30)
 HEALTHY_AFTER = 60.0
 LOG_LIMIT = 20 * 1024 * 1024
 TAIL_LINES = 15
-MARK = "MARKETPLACE_LAUNCHED"  # in the environment of every child: the run folder that it belongs to
+MARK = (
+    "MARKETPLACE_LAUNCHED"  # in the environment of every child: the run folder that it belongs to
+)
 
 
 class Stopped(Exception):
@@ -79,7 +81,13 @@ class Running:
 class Supervisor:
     """`start` programs, wait `until_ready`, `run_once` what must end, `watch` until asked to stop, then `stop`."""
 
-    def __init__(self, run: RunDir, status: Status, environment: Mapping[str, str] | None = None, verbose: bool = False):
+    def __init__(
+        self,
+        run: RunDir,
+        status: Status,
+        environment: Mapping[str, str] | None = None,
+        verbose: bool = False,
+    ):
         self.run = run
         self.status = status
         self.environment = dict(environment or {})
@@ -109,8 +117,14 @@ class Supervisor:
         waiting = [self.programs[name] for name in names or self.programs]
         while missing := [one for one in waiting if one.state != "ready"]:
             for one in missing:
-                if one.failures >= 3 or time.monotonic() - one.started > one.process.ready_within and one.state == "starting":
-                    raise NotReady(f"{one.process.name} did not start. Its log {one.log} ends with:\n{one.tail()}")
+                if (
+                    one.failures >= 3
+                    or time.monotonic() - one.started > one.process.ready_within
+                    and one.state == "starting"
+                ):
+                    raise NotReady(
+                        f"{one.process.name} did not start. Its log {one.log} ends with:\n{one.tail()}"
+                    )
             self.tick()
             time.sleep(TICK)
 
@@ -126,7 +140,11 @@ class Supervisor:
             time.sleep(TICK)
 
     def run_once(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None, while_running: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        while_running: Callable[[], None] = lambda: None,
     ) -> None:
         """Run a program to its end while the others stay supervised. Raises StepFailed when it ends with an error."""
         once = Running(Process(name=name, argv=argv, env=env or {}), self.run.log(name))
@@ -157,10 +175,15 @@ class Supervisor:
             running.shown_to = max(running.shown_to, running.log_from)
             running.child = subprocess.Popen(
                 [str(part) for part in process.argv],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                env=self._environment(process), user=process.user, cwd=process.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=self._environment(process),
+                user=process.user,
+                cwd=process.cwd,
                 preexec_fn=lambda: _on_child(process),
-            )  # fmt: skip
+            )
         running.started = time.monotonic()
 
     def _environment(self, process: Process) -> dict[str, str]:
@@ -191,7 +214,11 @@ class Supervisor:
         elif running.state == "waiting" and time.monotonic() >= running.start_after:
             running.restarts += 1
             self._spawn(running)
-        elif running.state == "ready" and running.failures and time.monotonic() - running.started > HEALTHY_AFTER:
+        elif (
+            running.state == "ready"
+            and running.failures
+            and time.monotonic() - running.started > HEALTHY_AFTER
+        ):
             running.failures = 0
         if self.verbose:
             _show_log(running)
@@ -214,7 +241,10 @@ class Supervisor:
         running.start_after = time.monotonic() + pause
         running.state = "waiting"
         code = running.child.returncode if running.child else None
-        say(f"{running.process.name} ended ({_how(code)}); started again in {pause} s. See {running.log}", bad=True)
+        say(
+            f"{running.process.name} ended ({_how(code)}); started again in {pause} s. See {running.log}",
+            bad=True,
+        )
         self._tell(running)
 
     def _follow_families(self) -> None:
@@ -228,14 +258,19 @@ class Supervisor:
 
     def _tell(self, running: Running) -> None:
         pid = running.child.pid if running.child and running.is_alive() else None
-        self.status.process(running.process.name, state=running.state, pid=pid, restarts=running.restarts)
+        self.status.process(
+            running.process.name, state=running.state, pid=pid, restarts=running.restarts
+        )
 
     # ---- stopping
 
     def stop(self) -> None:
         """Stop everything, the stores last; kill what does not listen."""
         programs = list(reversed(self.programs.values()))
-        for group in ([one for one in programs if not one.process.is_store], [one for one in programs if one.process.is_store]):
+        for group in (
+            [one for one in programs if not one.process.is_store],
+            [one for one in programs if one.process.is_store],
+        ):
             self._end(group)
             for running in group:
                 running.state = "stopped"
@@ -274,8 +309,15 @@ def _grow_family(running: Running, children: dict[int, list[int]]) -> None:
     roots = [pid for pid, _ in running.family]
     if running.child and running.is_alive():
         roots.append(running.child.pid)
-    found = {identity for root in roots for pid in processes.descendants(root, children) if (identity := processes.identity(pid))}
-    running.family = {member for member in running.family | found if processes.identity(member[0]) == member}
+    found = {
+        identity
+        for root in roots
+        for pid in processes.descendants(root, children)
+        if (identity := processes.identity(pid))
+    }
+    running.family = {
+        member for member in running.family | found if processes.identity(member[0]) == member
+    }
 
 
 def _limit_log(log: Path) -> None:

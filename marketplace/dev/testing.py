@@ -51,7 +51,11 @@ def free_run_dir() -> RunDir:
 
 def wants_browser(argv: list[str]) -> bool:
     """True when browser tests may be among the chosen ones: no path chosen, or one that says so."""
-    paths = [word for word in argv if not word.startswith("-") and (ROOT / word.partition("::")[0]).exists()]
+    paths = [
+        word
+        for word in argv
+        if not word.startswith("-") and (ROOT / word.partition("::")[0]).exists()
+    ]
     return not paths or any("browser" in word or Path(word) == Path("tests") for word in argv)
 
 
@@ -77,8 +81,10 @@ def pytest(supervisor: Supervisor, variables: dict[str, str], argv: list[str]) -
     """pytest on our terminal, ended with us; its exit code."""
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *parallel(argv), *argv],
-        cwd=ROOT, env=os.environ | variables, preexec_fn=processes.die_with_parent,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | variables,
+        preexec_fn=processes.die_with_parent,
+    )
     while child.poll() is None:
         if supervisor.asked_to_stop:
             child.wait(timeout=60)
@@ -89,7 +95,9 @@ def pytest(supervisor: Supervisor, variables: dict[str, str], argv: list[str]) -
 
 def parallel(argv: list[str]) -> list[str]:
     """Two workers for a whole run; one for a chosen few, where starting a second costs more than it brings."""
-    chosen = any(not word.startswith("-") for word in argv) or any(word in ("-n", "--pdb", "-s") or word.startswith("-n") for word in argv)
+    chosen = any(not word.startswith("-") for word in argv) or any(
+        word in ("-n", "--pdb", "-s") or word.startswith("-n") for word in argv
+    )
     return [] if chosen or (os.cpu_count() or 1) < 2 else ["-n", "2", "--dist", "loadgroup"]
 
 

@@ -15,8 +15,14 @@ from marketplace.lib import postgres, redis, requestid
 
 log = logging.getLogger(__name__)
 # kombu tries again for seconds, and its own settings are a worker's, which waits for tasks.
-ONE_SHORT_TRY = {"socket_timeout": redis.TIMEOUT_S, "socket_connect_timeout": redis.TIMEOUT_S, "max_retries": 0}
-STATEMENT_S = 20.0  # a task that needs longer for one statement says so: @shared_task(statement_s=240)
+ONE_SHORT_TRY = {
+    "socket_timeout": redis.TIMEOUT_S,
+    "socket_connect_timeout": redis.TIMEOUT_S,
+    "max_retries": 0,
+}
+STATEMENT_S = (
+    20.0  # a task that needs longer for one statement says so: @shared_task(statement_s=240)
+)
 LEFT_S = 5.0  # of its time limit, to end properly
 
 
@@ -36,7 +42,15 @@ def _send(name, args, cause, delay_s=0):
     try:
         with pools.producers[_line()].acquire(block=True, timeout=redis.TIMEOUT_S) as producer:
             later = {"countdown": delay_s} if delay_s else {}
-            current_app.send_task(name, args=args, headers={"request_id": cause}, retry=False, ignore_result=True, producer=producer, **later)
+            current_app.send_task(
+                name,
+                args=args,
+                headers={"request_id": cause},
+                retry=False,
+                ignore_result=True,
+                producer=producer,
+                **later,
+            )
     except Exception:  # the broker being away must never undo a committed act
         redis.missed()
         log.warning("nudge %s%s not sent: the sweep will find it", name, args, exc_info=True)

@@ -14,10 +14,14 @@ class BusinessAnswer(Exception):
     slug = "rule"
     title = "The rules do not allow this now"
 
-    def __init__(self, message: str, *, field: str | None = None, remedy: str = "", ask: str = "") -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, remedy: str = "", ask: str = ""
+    ) -> None:
         super().__init__(message)
         self.message, self.field, self.remedy, self.ask = message, field, remedy, ask
-        self.problems: list[dict[str, str]] = []  # where several things are wrong: {"message", "code", "remedy"} of each
+        self.problems: list[
+            dict[str, str]
+        ] = []  # where several things are wrong: {"message", "code", "remedy"} of each
 
     @property
     def sentence(self) -> str:
@@ -60,7 +64,15 @@ class NotAllowed(BusinessAnswer):
 class Exceeded(BusinessAnswer):
     """More was sent than is taken; `limit` says how much is, in bytes or pieces."""
 
-    def __init__(self, message: str, *, limit: int | None = None, field: str | None = None, remedy: str = "", ask: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: int | None = None,
+        field: str | None = None,
+        remedy: str = "",
+        ask: str = "",
+    ) -> None:
         super().__init__(message, field=field, remedy=remedy, ask=ask)
         self.limit = limit
 

@@ -39,7 +39,11 @@ class NameKeyField(models.CharField):
 
     def __init__(self, *args: Any, of: str = "name", key: str = "fold", **kwargs: Any) -> None:
         self.of, self.key = of, key
-        given: dict[str, Any] = {"max_length": names.KEY_MAX, "editable": False, "default": ""} | kwargs
+        given: dict[str, Any] = {
+            "max_length": names.KEY_MAX,
+            "editable": False,
+            "default": "",
+        } | kwargs
         super().__init__(*args, **given)
 
     def deconstruct(self) -> Any:

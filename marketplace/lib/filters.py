@@ -51,7 +51,9 @@ class TruthField(forms.NullBooleanField):
     def to_python(self, value: Any) -> Any:
         text = str(value or "").lower()
         if text not in self.VALUES:
-            raise forms.ValidationError(f"“{text}” is not one of: true, false.", code="invalid_choice")
+            raise forms.ValidationError(
+                f"“{text}” is not one of: true, false.", code="invalid_choice"
+            )
         return self.VALUES[text]
 
 
@@ -65,7 +67,9 @@ class MomentField(django_filters.fields.IsoDateTimeField):
     def clean(self, value: Any) -> Any:
         moment = super().clean(value)
         if moment is not None and not FIRST.year < moment.year < LAST.year:
-            raise forms.ValidationError(f"Choose a time between {FIRST.year + 1} and {LAST.year - 1}.", code="out_of_range")
+            raise forms.ValidationError(
+                f"Choose a time between {FIRST.year + 1} and {LAST.year - 1}.", code="out_of_range"
+            )
         return moment
 
 
@@ -98,7 +102,9 @@ class FilterSet(django_filters.FilterSet):
     }
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(None if data is None else _lower_case(data, self.base_filters), *args, **kwargs)
+        super().__init__(
+            None if data is None else _lower_case(data, self.base_filters), *args, **kwargs
+        )
 
     @property
     def qs(self) -> "QuerySet[Any]":
@@ -109,7 +115,9 @@ class FilterSet(django_filters.FilterSet):
         form: forms.Form = super().form
         for field in form.fields.values():
             if isinstance(field, forms.ModelMultipleChoiceField):
-                field.error_messages["invalid_choice"] = f"There is no {str(field.label).lower()} “%(value)s”."
+                field.error_messages["invalid_choice"] = (
+                    f"There is no {str(field.label).lower()} “%(value)s”."
+                )
             elif isinstance(field, forms.ChoiceField):
                 choices: Any = field.choices
                 known = ", ".join(str(value) for value, _ in choices if value)
@@ -119,7 +127,11 @@ class FilterSet(django_filters.FilterSet):
     @property
     def sentences(self) -> list[str]:
         """What is wrong with the question, for a page."""
-        return [f"{self.form.fields[name].label}: {message}" for name, messages in self.errors.items() for message in messages]
+        return [
+            f"{self.form.fields[name].label}: {message}"
+            for name, messages in self.errors.items()
+            for message in messages
+        ]
 
 
 class Filters(DjangoFilterBackend):

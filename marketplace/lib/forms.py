@@ -27,11 +27,17 @@ class JSONField(forms.JSONField):
         except json_reader.Malformed as error:
             raise forms.ValidationError(str(error), code="invalid") from None
         except json_reader.Unusable as error:
-            raise forms.ValidationError(f"{error.path}: {error.message}" if error.path else error.message, code="invalid") from None
+            raise forms.ValidationError(
+                f"{error.path}: {error.message}" if error.path else error.message, code="invalid"
+            ) from None
 
     def bound_data(self, data, initial):
         """What was typed is shown again as it was typed."""
-        return forms.fields.InvalidJSONInput(data) if isinstance(data, str) else super().bound_data(data, initial)
+        return (
+            forms.fields.InvalidJSONInput(data)
+            if isinstance(data, str)
+            else super().bound_data(data, initial)
+        )
 
 
 def submitted(request, form, verb):

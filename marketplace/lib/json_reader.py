@@ -55,7 +55,11 @@ def text_problem(text: str) -> str:
     """Why Postgres cannot keep this text, or ""."""
     if "\0" in text:
         return "Null characters are not allowed."
-    return "" if text.isascii() or _is_unicode(text) else "It holds half of a surrogate pair, which is not a character."
+    return (
+        ""
+        if text.isascii() or _is_unicode(text)
+        else "It holds half of a surrogate pair, which is not a character."
+    )
 
 
 def _problems(value: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -64,7 +68,10 @@ def _problems(value: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
     while waiting:
         path, item = waiting.pop()
         if problem := _problem(item, len(path)):
-            yield tuple(step if isinstance(step, int) else _printable(step) for step in path), problem
+            yield (
+                tuple(step if isinstance(step, int) else _printable(step) for step in path),
+                problem,
+            )
         elif isinstance(item, dict):
             waiting.extend(((*path, name), inner) for name, inner in item.items())
         elif isinstance(item, list):
@@ -86,7 +93,9 @@ def _problem(item: Any, depth: int) -> str:
 
 def _printable(name: str) -> str:
     """A member's name as an answer can carry it."""
-    return name[:60].encode("ascii", "backslashreplace").decode() if text_problem(name) else name[:60]
+    return (
+        name[:60].encode("ascii", "backslashreplace").decode() if text_problem(name) else name[:60]
+    )
 
 
 def _decoded(text: str | bytes) -> str:
@@ -133,4 +142,6 @@ class JSONBody(JSONParser):
         except Malformed as error:
             raise ParseError(str(error)) from None
         except Unusable as error:
-            raise serializers.ValidationError({error.path or "non_field_errors": [error.message]}) from None
+            raise serializers.ValidationError(
+                {error.path or "non_field_errors": [error.message]}
+            ) from None

@@ -45,12 +45,20 @@ def require_value(field: "models.Field[Any, Any]", value: Any) -> None:
 def require_text(name: str, text: str, longest: int | None = REASON) -> None:
     """Raise Invalid unless the text of the field `name` can be kept."""
     if longest is not None and len(text) > longest:
-        raise Invalid(f"At most {longest} characters can be kept; these are {len(text)}.", field=name)
+        raise Invalid(
+            f"At most {longest} characters can be kept; these are {len(text)}.", field=name
+        )
     if problem := text_problem(text):
         raise Invalid(problem, field=name)
 
 
-def before_save(sender: type[models.Model], instance: models.Model, raw: bool, update_fields: Any = None, **_: Any) -> None:
+def before_save(
+    sender: type[models.Model],
+    instance: models.Model,
+    raw: bool,
+    update_fields: Any = None,
+    **_: Any,
+) -> None:
     """Receiver of Django's pre_save."""
     if not raw:
         require(instance, update_fields)

@@ -38,7 +38,9 @@ class AtMost(logging.Filter):
         second = int(self._clock())
         if second != self._second:
             if self._left_out:
-                record.msg = f"{record.getMessage()} ({self._left_out} more lines like it were left out)"
+                record.msg = (
+                    f"{record.getMessage()} ({self._left_out} more lines like it were left out)"
+                )
                 record.args = ()
             self._second, self._passed, self._left_out = second, 0, 0
         self._passed += 1
@@ -59,7 +61,13 @@ def configuration(form, level):
             "failed_calls": {"()": "marketplace.lib.logs.AtMost", "per_second": 20},
         },
         "formatters": formatters,
-        "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": form}},
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "filters": ["request_id"],
+                "formatter": form,
+            }
+        },
         "loggers": {"hosting.gateway.call": {"filters": ["failed_calls"]}},
         "root": {"handlers": ["console"], "level": level},
     }

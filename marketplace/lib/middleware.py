@@ -96,7 +96,11 @@ def security_headers(get_response):
         response.headers.setdefault("Content-Security-Policy", POLICY.format(connect=connect))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if response.status_code < 500 and hasattr(request, "user") and request.user.is_authenticated:  # a 503 has no database to ask
+        if (
+            response.status_code < 500
+            and hasattr(request, "user")
+            and request.user.is_authenticated
+        ):  # a 503 has no database to ask
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -115,7 +119,9 @@ class LowerCaseAddresses:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        usual = {name: value.lower() if name in self.NAMES else value for name, value in kwargs.items()}
+        usual = {
+            name: value.lower() if name in self.NAMES else value for name, value in kwargs.items()
+        }
         if usual == kwargs or request.method not in ("GET", "HEAD"):
             return None
         query = request.META.get("QUERY_STRING", "")
@@ -138,12 +144,21 @@ class BusinessAnswers:
 
     def process_exception(self, request, error):
         if isinstance(error, (DataError, UnicodeEncodeError)):
-            error = Invalid("A value has a character or a size that cannot be kept.", remedy="Correct it and send it again.")
+            error = Invalid(
+                "A value has a character or a size that cannot be kept.",
+                remedy="Correct it and send it again.",
+            )
         if not isinstance(error, BusinessAnswer):
             return None
         back = request.headers.get("Referer", "")
         came_from_here = url_has_allowed_host_and_scheme(back, {request.get_host()})
-        if request.method == "POST" and error.status != 403 and error.status < 500 and came_from_here and not request.headers.get("HX-Request"):
+        if (
+            request.method == "POST"
+            and error.status != 403
+            and error.status < 500
+            and came_from_here
+            and not request.headers.get("HX-Request")
+        ):
             messages.error(request, error.sentence)
             return HttpResponseRedirect(back)
         return render(request, "refused.html", {"error": error}, status=error.status)

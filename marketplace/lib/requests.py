@@ -14,7 +14,9 @@ class PortalRequest(WSGIRequest):
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
-            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+            self.content_type, self.content_params = parse_header_parameters(
+                meta.get("CONTENT_TYPE", "")
+            )
         except (ValueError, LookupError):
             self.content_type, self.content_params = "", {"charset": UNREADABLE}
 

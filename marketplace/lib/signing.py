@@ -32,4 +32,6 @@ def public_key() -> str:
 
 @lru_cache
 def _private_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Path(settings.SIGNING_KEY_FILE).read_text().strip()))
+    return Ed25519PrivateKey.from_private_bytes(
+        bytes.fromhex(Path(settings.SIGNING_KEY_FILE).read_text().strip())
+    )

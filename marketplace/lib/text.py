@@ -15,11 +15,15 @@ JOINERS = "\u200c\u200d"
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e")
 # Format characters that are drawn: signs that enclose the digits after them.
-DRAWN_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+DRAWN_FORMATS = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
 # Letters, marks and symbols that Unicode draws as nothing.
 BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # Where a joiner changes what is read: Arabic and its relatives, the scripts of India and Southeast Asia, Mongolian; and emoji.
-JOINED_SCRIPTS = re.compile("[\u0600-\u109f\u1780-\u18af\u1900-\u1cff\ua8e0-\uabff\U00011000-\U000114ff]")
+JOINED_SCRIPTS = re.compile(
+    "[\u0600-\u109f\u1780-\u18af\u1900-\u1cff\ua8e0-\uabff\U00011000-\U000114ff]"
+)
 EMOJI = re.compile("[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 
 
@@ -27,16 +31,26 @@ def one_line(text: str) -> None:
     """Validator of every one-line field. Raises ValidationError with the first character that is not welcome, and why."""
     for place, character in enumerate(text):
         if reason := _reason_against(text, place, character):
-            raise ValidationError(f"Leave out {_named(character)}: {reason}", code="unwelcome_character")
+            raise ValidationError(
+                f"Leave out {_named(character)}: {reason}", code="unwelcome_character"
+            )
     if _has_pile_of_marks(text):
-        raise ValidationError(f"More than {MARKS_IN_A_ROW} accents on one letter cannot be read.", code="unwelcome_character")
+        raise ValidationError(
+            f"More than {MARKS_IN_A_ROW} accents on one letter cannot be read.",
+            code="unwelcome_character",
+        )
 
 
 def prose(text: str) -> None:
     """Validator of texts of several lines. Raises ValidationError for control characters and bidirectional overrides."""
     for character in text:
-        if character in OVERRIDES or (unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r"):
-            raise ValidationError(f"Leave out {_named(character)}: {_reason_by_itself(character)}", code="unwelcome_character")
+        if character in OVERRIDES or (
+            unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r"
+        ):
+            raise ValidationError(
+                f"Leave out {_named(character)}: {_reason_by_itself(character)}",
+                code="unwelcome_character",
+            )
 
 
 def composed(text: str) -> str:
@@ -46,7 +60,11 @@ def composed(text: str) -> str:
 
 def _reason_against(text: str, place: int, character: str) -> str:
     if character in JOINERS:
-        return "" if _joins(text[:place][-1:], text[place + 1 :][:1]) else "it cannot be seen, and joins nothing here."
+        return (
+            ""
+            if _joins(text[:place][-1:], text[place + 1 :][:1])
+            else "it cannot be seen, and joins nothing here."
+        )
     return _reason_by_itself(character)
 
 

@@ -39,7 +39,10 @@ def transition(obj: Stateful, to: str, **fields: Any) -> Stateful:
         limits.require_value(obj._meta.get_field(name), value)
     updated = type(obj)._base_manager.filter(pk=obj.pk, state=obj.state).update(state=to, **fields)
     if updated == 0:
-        raise StaleState(f"{obj} was changed by somebody else meanwhile.", remedy="Reload the page and look again.")
+        raise StaleState(
+            f"{obj} was changed by somebody else meanwhile.",
+            remedy="Reload the page and look again.",
+        )
     obj.state = to
     for name, value in fields.items():
         setattr(obj, name, value)
@@ -48,4 +51,6 @@ def transition(obj: Stateful, to: str, **fields: Any) -> Stateful:
 
 def state_constraint(states: type[models.TextChoices], name: str) -> models.CheckConstraint:
     """A database check that `state` is one of `states`."""
-    return models.CheckConstraint(condition=models.Q(state__in=[state.value for state in states]), name=name)
+    return models.CheckConstraint(
+        condition=models.Q(state__in=[state.value for state in states]), name=name
+    )

@@ -41,11 +41,17 @@ def secrets(text: str) -> list[Secret]:
 def _secret(part: str) -> Secret:
     sender, _, written = part.partition(":")
     try:
-        key = base64.b64decode(written.removeprefix(PREFIX), validate=True) if written.startswith(PREFIX) else b""
+        key = (
+            base64.b64decode(written.removeprefix(PREFIX), validate=True)
+            if written.startswith(PREFIX)
+            else b""
+        )
     except binascii.Error:
         key = b""
     if not sender or len(sender) > 40 or len(key) < SHORTEST_SECRET:
-        raise ValueError(f"A secret of a sender is written name:{PREFIX}… with Base64 of at least {SHORTEST_SECRET} bytes.")
+        raise ValueError(
+            f"A secret of a sender is written name:{PREFIX}… with Base64 of at least {SHORTEST_SECRET} bytes."
+        )
     return Secret(sender, key)
 
 

@@ -8,10 +8,15 @@ from marketplace.accounts.models import User
 from marketplace.notices.models import Notice
 
 
-def tell(people: Iterable[User], kind: str, title: str, *, key: str, body: str = "", url: str = "") -> None:
+def tell(
+    people: Iterable[User], kind: str, title: str, *, key: str, body: str = "", url: str = ""
+) -> None:
     """Tell each of `people` once per `key` (the occasion: "review-opened:41"). In the caller's transaction."""
     Notice.objects.bulk_create(
-        [Notice(recipient=person, kind=kind, title=title[:200], body=body, url=url, key=key) for person in set(people)],
+        [
+            Notice(recipient=person, kind=kind, title=title[:200], body=body, url=url, key=key)
+            for person in set(people)
+        ],
         ignore_conflicts=True,
     )
 

@@ -26,8 +26,13 @@ class Notice(models.Model):
 
     class Meta:
         ordering = ["-at"]
-        constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="notice_told_once")]
-        indexes = [models.Index(fields=["recipient", "read_at"]), models.Index(fields=["key"], name="notice_of_occasion")]
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "key"], name="notice_told_once")
+        ]
+        indexes = [
+            models.Index(fields=["recipient", "read_at"]),
+            models.Index(fields=["key"], name="notice_of_occasion"),
+        ]
 
     def __str__(self):
         return self.title

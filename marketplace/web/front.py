@@ -18,12 +18,24 @@ from pathlib import Path
 from marketplace.web.limits import Limits, from_environment
 
 LONGEST_SOCKET = 100  # characters of a Unix socket's path; the kernel takes 107
-SPARE_FILES = 512  # descriptors that are no client's: listeners, the web process' connections, files
+SPARE_FILES = (
+    512  # descriptors that are no client's: listeners, the web process' connections, files
+)
 BUFFER_ROOM = 32 * 1024  # in HAProxy's buffer beside headers and a small body
-SEND_BUFFER = 256 * 1024  # of the kernel, for a client; it would take 4 MiB of an answer that nobody reads
-LAST_WORD_S = 2.0  # in which the web process says that a body came too slowly, before the front closes
+SEND_BUFFER = (
+    256 * 1024
+)  # of the kernel, for a client; it would take 4 MiB of an answer that nobody reads
+LAST_WORD_S = (
+    2.0  # in which the web process says that a body came too slowly, before the front closes
+)
 RULES = {"address-too-long": 414, "headers-too-large": 431}
-BY_ITSELF = {"unreadable-request": 400, "too-slow": 408, "portal-broke": 502, "portal-starting": 503, "portal-late": 504}
+BY_ITSELF = {
+    "unreadable-request": 400,
+    "too-slow": 408,
+    "portal-broke": 502,
+    "portal-starting": 503,
+    "portal-late": 504,
+}
 
 
 def main() -> None:
@@ -39,7 +51,9 @@ def main() -> None:
     write_refusals(folder)
     address = f"{os.environ.get('WEB_HOST', '127.0.0.1')}:{os.environ.get('WEB_PORT', '8000')}"
     config = folder / "haproxy.cfg"
-    config.write_text(configuration(address, web, folder, from_environment(), settings.PORTAL_TRUSTED_PROXIES))
+    config.write_text(
+        configuration(address, web, folder, from_environment(), settings.PORTAL_TRUSTED_PROXIES)
+    )
     program = haproxy()
     os.execv(program, [program, "-db", "-f", str(config)])
 
@@ -58,19 +72,27 @@ def socket_path(run_dir: Path) -> Path:
     wanted = Path(run_dir).absolute() / "front" / "web.sock"
     if len(str(wanted)) <= LONGEST_SOCKET:
         return wanted
-    return Path("/tmp") / f"mp-{hashlib.sha256(f'{os.geteuid()}:{wanted}'.encode()).hexdigest()[:10]}" / "web.sock"
+    return (
+        Path("/tmp")
+        / f"mp-{hashlib.sha256(f'{os.geteuid()}:{wanted}'.encode()).hexdigest()[:10]}"
+        / "web.sock"
+    )
 
 
 def own_folder(folder: Path) -> Path:
     """A folder that only we may enter. Raises PermissionError when somebody else made it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
-        raise PermissionError(f"{folder} belongs to somebody else. Remove it, or choose a shorter run folder.")
+        raise PermissionError(
+            f"{folder} belongs to somebody else. Remove it, or choose a shorter run folder."
+        )
     folder.chmod(0o700)
     return folder
 
 
-def configuration(address: str, web: Path, folder: Path, limits: Limits, trusted_proxies: list[str]) -> str:
+def configuration(
+    address: str, web: Path, folder: Path, limits: Limits, trusted_proxies: list[str]
+) -> str:
     """HAProxy's configuration: `address` is host:port to listen on, `web` the web process' socket, `folder` holds the refusals."""
     most = _connections(limits)
     whole = f"http-request wait-for-body time {_ms(limits.body_s)} if {{ req.body_size le {limits.small_body_bytes} }}"
@@ -131,7 +153,11 @@ backend programs
 def _connections(limits: Limits) -> int:
     """As many as the system lets one process have: each may need a second descriptor, towards the web process."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return limits.connections if most == resource.RLIM_INFINITY else max(64, min(limits.connections, (most - SPARE_FILES) // 2))
+    return (
+        limits.connections
+        if most == resource.RLIM_INFINITY
+        else max(64, min(limits.connections, (most - SPARE_FILES) // 2))
+    )
 
 
 def _client_address(trusted_proxies: list[str]) -> list[str]:
@@ -139,9 +165,18 @@ def _client_address(trusted_proxies: list[str]) -> list[str]:
     rules = []
     if trusted_proxies:
         rules = [f"acl from_balancer src {' '.join(trusted_proxies)}"]
-        rules += ["http-request set-header X-Portal-Scheme https if from_balancer { req.hdr(X-Forwarded-Proto) -m str https }"]
-        rules += [f"http-request set-src req.hdr_ip(X-Forwarded-For,-{hop}) if from_balancer" for hop in (1, 2, 3)]
-    return ["http-request del-header X-Portal-Scheme", *rules, "http-request set-header X-Portal-Client %[src]"]
+        rules += [
+            "http-request set-header X-Portal-Scheme https if from_balancer { req.hdr(X-Forwarded-Proto) -m str https }"
+        ]
+        rules += [
+            f"http-request set-src req.hdr_ip(X-Forwarded-For,-{hop}) if from_balancer"
+            for hop in (1, 2, 3)
+        ]
+    return [
+        "http-request del-header X-Portal-Scheme",
+        *rules,
+        "http-request set-header X-Portal-Client %[src]",
+    ]
 
 
 def _unless_balancer(trusted_proxies: list[str]) -> str:
@@ -176,9 +211,16 @@ def write_refusals(folder: Path) -> None:
 
     for slug, status in {**RULES, **BY_ITSELF}.items():
         page = BY_SLUG[slug]
-        text = render_to_string("front_refusal.html", {"page": page, "request": {"request_id": REQUEST_ID_HERE}})
+        text = render_to_string(
+            "front_refusal.html", {"page": page, "request": {"request_id": REQUEST_ID_HERE}}
+        )
         (folder / f"{slug}.html").write_text(_as_format(text))
-        body = {"type": f"/docs/problems/{slug}", "title": page.title, "status": status, "detail": page.meaning}
+        body = {
+            "type": f"/docs/problems/{slug}",
+            "title": page.title,
+            "status": status,
+            "detail": page.meaning,
+        }
         body |= {"instance": f"urn:request:{REQUEST_ID_HERE}", "remedy": page.remedy}
         (folder / f"{slug}.json").write_text(_as_format(json.dumps(body)))
 
@@ -195,7 +237,10 @@ def _protecting_headers() -> list[str]:
     from marketplace.lib.middleware import HEADERS, POLICY
 
     headers = {"Content-Security-Policy": POLICY.format(connect="'self'"), **HEADERS}
-    return [f'http-after-response set-header {name} "{value}" unless {{ res.hdr({name}) -m found }}' for name, value in headers.items()]
+    return [
+        f'http-after-response set-header {name} "{value}" unless {{ res.hdr({name}) -m found }}'
+        for name, value in headers.items()
+    ]
 
 
 def _lines(rules: Iterable[str]) -> str:

@@ -18,7 +18,9 @@ class Limits:
     write_s: float = 32.0  # without a byte read by the client, while an answer waits for it; at least 2 s more than `body_s`
     upload_block_bytes: int = 512 * 1024  # of an upload, that must come within `body_s`
     upload_s: float = 3600.0  # of a whole upload
-    work_s: float = 310.0  # for an answer, uploads inspected; a trial call may wait 300 s for a model
+    work_s: float = (
+        310.0  # for an answer, uploads inspected; a trial call may wait 300 s for a model
+    )
 
     header_bytes: int = 32 * 1024
     header_count: int = 100
@@ -49,4 +51,6 @@ def _number(name: str, text: str, kind: type[int | float]) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise ValueError(f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}") from None
+        raise ValueError(
+            f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}"
+        ) from None

@@ -63,7 +63,12 @@ class File:
 class Portal:
     """The ASGI application. `wsgi` is Django's; `started` runs in a worker once, before the first request."""
 
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]], limits: Limits, started: Callable[[], None] = lambda: None):
+    def __init__(
+        self,
+        wsgi: Callable[..., Iterable[bytes]],
+        limits: Limits,
+        started: Callable[[], None] = lambda: None,
+    ):
         self._wsgi = wsgi
         self._limits = limits
         self._started = started
@@ -93,7 +98,9 @@ class Portal:
         else:
             await self._answer_large(environ, began, receive, send)
 
-    async def _answer_small(self, environ: dict[str, Any], length: int, began: float, receive: Receive, send: Send) -> None:
+    async def _answer_small(
+        self, environ: dict[str, Any], length: int, began: float, receive: Receive, send: Send
+    ) -> None:
         environ["wsgi.input"] = body = io.BytesIO()
         if length:
             await self._receive_all(environ, body, length, began, self._limits.body_s, receive)
@@ -105,22 +112,33 @@ class Portal:
         answer = await self._work({**environ, "wsgi.input": io.BytesIO()}, self._admission_workers)
         return None if admission.is_granted else answer
 
-    async def _answer_large(self, environ: dict[str, Any], began: float, receive: Receive, send: Send) -> None:
+    async def _answer_large(
+        self, environ: dict[str, Any], began: float, receive: Receive, send: Send
+    ) -> None:
         admission: Admission = environ[ADMISSION]
         with self._place(admission, environ), _body_file(admission) as body:
             environ["wsgi.input"] = body
             longest_s = self._limits.upload_s if admission.is_upload else self._limits.body_s
             if REFUSAL not in environ:
                 await self._receive_all(environ, body, admission.limit, began, longest_s, receive)
-            await self._finish(environ, self._upload_workers if admission.is_upload else self._workers, receive, send)
+            await self._finish(
+                environ,
+                self._upload_workers if admission.is_upload else self._workers,
+                receive,
+                send,
+            )
 
-    async def _finish(self, environ: dict[str, Any], workers: ThreadPoolExecutor, receive: Receive, send: Send) -> None:
+    async def _finish(
+        self, environ: dict[str, Any], workers: ThreadPoolExecutor, receive: Receive, send: Send
+    ) -> None:
         """The work, and its answer; of a body that could not be received Django hears why."""
         if REFUSAL not in environ:
             await self._send(await self._work(environ, workers), send)
             return
         environ["wsgi.input"] = io.BytesIO()
-        await self._refuse(await self._work(environ, self._admission_workers), environ, receive, send)
+        await self._refuse(
+            await self._work(environ, self._admission_workers), environ, receive, send
+        )
 
     @contextlib.contextmanager
     def _place(self, admission: Admission, environ: dict[str, Any]) -> Iterator[None]:
@@ -131,7 +149,9 @@ class Portal:
             return
         if self._receiving[person] >= most:
             environ[REFUSAL] = TooManyAtOnce(
-                f"{most} large requests are on their way already.", limit=most, remedy="Wait until one of them is answered."
+                f"{most} large requests are on their way already.",
+                limit=most,
+                remedy="Wait until one of them is answered.",
             )
         self._receiving[person] += 1
         try:
@@ -142,7 +162,13 @@ class Portal:
                 del self._receiving[person]
 
     async def _receive_all(
-        self, environ: dict[str, Any], body: IO[bytes], limit: int, began: float, longest_s: float, receive: Receive
+        self,
+        environ: dict[str, Any],
+        body: IO[bytes],
+        limit: int,
+        began: float,
+        longest_s: float,
+        receive: Receive,
     ) -> None:
         """The whole body, within `longest_s` and each block of it in time; what cannot be had is left in the environment as the refusal."""
         due = began + self._limits.body_s
@@ -158,7 +184,9 @@ class Portal:
         except BusinessAnswer as refusal:
             environ[REFUSAL] = refusal
 
-    async def _receive_block(self, body: IO[bytes], limit: int, due: float, receive: Receive) -> bool:
+    async def _receive_block(
+        self, body: IO[bytes], limit: int, due: float, receive: Receive
+    ) -> bool:
         """The next part of a body; is there more? Raises TimeoutError when it is not there when it is due."""
         aim = body.tell() + self._limits.upload_block_bytes
         async with asyncio.timeout_at(due):
@@ -178,7 +206,9 @@ class Portal:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             answer.status = int(status.split(" ", 1)[0])
-            answer.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            answer.headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
 
         result = self._wsgi(environ, start)
         if isinstance(result, File):
@@ -191,16 +221,28 @@ class Portal:
     async def _send(self, answer: Answer, send: Send) -> None:
         """To the client, as fast as it reads; one that does not is left."""
         with contextlib.suppress(TimeoutError), answer:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send(
+                {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+            )
             for block in answer.blocks():
                 async with asyncio.timeout(self._limits.write_s):
                     await send({"type": "http.response.body", "body": block, "more_body": True})
             await send({"type": "http.response.body"})
 
-    async def _refuse(self, answer: Answer, environ: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, answer: Answer, environ: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
         """Answer, and hear the rest of what is being sent for a while: who is cut off while it sends does not read the answer."""
-        await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, (b"connection", b"close")]})
-        await send({"type": "http.response.body", "body": b"".join(answer.blocks()), "more_body": True})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [*answer.headers, (b"connection", b"close")],
+            }
+        )
+        await send(
+            {"type": "http.response.body", "body": b"".join(answer.blocks()), "more_body": True}
+        )
         if not _is_gone(environ):
             await _drain(receive)
         await send({"type": "http.response.body"})
@@ -237,7 +279,11 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
         text = value.decode("latin-1")
-        environ[key] = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}" if key in environ else text
+        environ[key] = (
+            f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+            if key in environ
+            else text
+        )
     return environ
 
 
@@ -269,7 +315,11 @@ async def _receive_part(body: IO[bytes], receive: Receive, limit: int) -> bool:
         raise Incomplete("The connection closed before the body was whole.")
     body.write(message.get("body", b""))
     if body.tell() > limit:
-        raise TooLarge(f"A request has at most {limit // 1024} KiB here.", limit=limit, remedy="Send less at a time.")
+        raise TooLarge(
+            f"A request has at most {limit // 1024} KiB here.",
+            limit=limit,
+            remedy="Send less at a time.",
+        )
     return bool(message.get("more_body"))
 
 

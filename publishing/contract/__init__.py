@@ -55,7 +55,9 @@ class Contract:
 
     def body(self):
         """The example request as indented JSON text, short lists on one line."""
-        inputs = ",\n    ".join(json.dumps(tensor, ensure_ascii=False) for tensor in self.example["inputs"])
+        inputs = ",\n    ".join(
+            json.dumps(tensor, ensure_ascii=False) for tensor in self.example["inputs"]
+        )
         return f'{{\n  "inputs": [\n    {inputs}\n  ]\n}}'
 
     def openapi(self):
@@ -89,4 +91,8 @@ def snippets(**facts):
 
 def contract_of(*, signature, example, **facts):
     """A Contract; a draft's signature and example may still be empty."""
-    return Contract(signature={"inputs": [], "outputs": []} | signature, example={"inputs": []} | example, **facts)
+    return Contract(
+        signature={"inputs": [], "outputs": []} | signature,
+        example={"inputs": []} | example,
+        **facts,
+    )

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from textwrap import indent
 from urllib.parse import urlsplit
 
-NUMPY = {"BOOL": "bool_", "FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "object_"}
+NUMPY = {
+    "BOOL": "bool_",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object_",
+}
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,41 @@ def snippets(contract):
     """The ways to call this version, the simplest first."""
     return [
         Snippet("curl", "curl", "bash", "call.sh", "curl 7.76 or later", curl(contract)),
-        Snippet("python", "Python", "python", "call.py", "Python 3.9 or later, nothing else", python(contract)),
-        Snippet("pandas", "Python (pandas)", "python", "call_pandas.py", "pip install pandas", pandas(contract)),
         Snippet(
-            "tritonclient", "Python (tritonclient)", "python", "call_triton.py", "pip install tritonclient[http]", tritonclient(contract)
+            "python",
+            "Python",
+            "python",
+            "call.py",
+            "Python 3.9 or later, nothing else",
+            python(contract),
         ),
-        Snippet("javascript", "JavaScript", "javascript", "call.mjs", "Node 18 or later", javascript(contract)),
-        Snippet("java", "Java", "java", "Call.java", "Java 11 or later: java Call.java", java(contract)),
+        Snippet(
+            "pandas",
+            "Python (pandas)",
+            "python",
+            "call_pandas.py",
+            "pip install pandas",
+            pandas(contract),
+        ),
+        Snippet(
+            "tritonclient",
+            "Python (tritonclient)",
+            "python",
+            "call_triton.py",
+            "pip install tritonclient[http]",
+            tritonclient(contract),
+        ),
+        Snippet(
+            "javascript",
+            "JavaScript",
+            "javascript",
+            "call.mjs",
+            "Node 18 or later",
+            javascript(contract),
+        ),
+        Snippet(
+            "java", "Java", "java", "Call.java", "Java 11 or later: java Call.java", java(contract)
+        ),
     ]
 
 
@@ -153,7 +187,9 @@ for (const output of answer.outputs) console.log(output.name, output.data);
 
 
 def java(contract):
-    lines = " +\n".join(f"{' ' * 8}{json.dumps(line + chr(10))}" for line in contract.body().splitlines())
+    lines = " +\n".join(
+        f"{' ' * 8}{json.dumps(line + chr(10))}" for line in contract.body().splitlines()
+    )
     return f"""\
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -189,7 +225,9 @@ def _python_tensors(contract):
 
 def _pandas_columns(contract):
     """One line for each column of the frame; a cell of a tensor holds its row, nested."""
-    return "\n".join(f"{tensor['name']!r}: {_by_rows(tensor)!r}," for tensor in contract.example["inputs"])
+    return "\n".join(
+        f"{tensor['name']!r}: {_by_rows(tensor)!r}," for tensor in contract.example["inputs"]
+    )
 
 
 def _by_rows(tensor):
@@ -206,7 +244,9 @@ def _triton_rows(contract):
     for tensor in contract.example["inputs"]:
         values = _numpy_values(tensor)
         if values is not None:
-            rows.append(f"({tensor['name']!r}, {tensor['datatype']!r}, {tensor['shape']!r}, {values}),")
+            rows.append(
+                f"({tensor['name']!r}, {tensor['datatype']!r}, {tensor['shape']!r}, {values}),"
+            )
     return "\n".join(rows)
 
 

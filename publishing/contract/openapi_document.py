@@ -4,16 +4,48 @@ from . import schemas
 
 # status → (title, what the caller does about it, slug of the problem's page)
 PROBLEMS = {
-    "400": ("The request cannot be read", "Send JSON as the protocol says; keep the key out of the address.", "unreadable-request"),
-    "401": ("The API key is not recognised", "Send a live key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.", "key-not-recognised"),
-    "403": ("The subscription is not active", "Ask the model's team, or resume the subscription.", "subscription-not-active"),
-    "404": ("There is no such model for this key", "Check the model and version; subscribe to the model first.", "no-such-model"),
-    "410": ("This version is retired", "Move to its successor; the header Link names it.", "version-gone"),
+    "400": (
+        "The request cannot be read",
+        "Send JSON as the protocol says; keep the key out of the address.",
+        "unreadable-request",
+    ),
+    "401": (
+        "The API key is not recognised",
+        "Send a live key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.",
+        "key-not-recognised",
+    ),
+    "403": (
+        "The subscription is not active",
+        "Ask the model's team, or resume the subscription.",
+        "subscription-not-active",
+    ),
+    "404": (
+        "There is no such model for this key",
+        "Check the model and version; subscribe to the model first.",
+        "no-such-model",
+    ),
+    "410": (
+        "This version is retired",
+        "Move to its successor; the header Link names it.",
+        "version-gone",
+    ),
     "413": ("The request is too large", "Send fewer rows per call.", "request-too-large"),
-    "422": ("The input does not fit the model's signature", "The members field, row and remedy say what to change.", "bad-input"),
-    "429": ("Too many calls, or the quota is used up", "Wait as long as Retry-After says, or choose a larger plan.", "too-many-calls"),
+    "422": (
+        "The input does not fit the model's signature",
+        "The members field, row and remedy say what to change.",
+        "bad-input",
+    ),
+    "429": (
+        "Too many calls, or the quota is used up",
+        "Wait as long as Retry-After says, or choose a larger plan.",
+        "too-many-calls",
+    ),
     "502": ("The model failed", "Try again; report it if it stays.", "model-failed"),
-    "503": ("The model is busy, suspended or not running", "Try again after Retry-After seconds.", "model-busy"),
+    "503": (
+        "The model is busy, suspended or not running",
+        "Try again after Retry-After seconds.",
+        "model-busy",
+    ),
     "504": ("The model did not answer in time", "Try again with fewer rows.", "model-late"),
 }
 RETRYING = {"429", "503"}
@@ -29,8 +61,12 @@ def document(contract):
         "tags": [{"name": "Inference", "description": "Open Inference Protocol, version 2"}],
         "paths": {
             f"{contract.path}/infer": {"post": _infer(contract)},
-            contract.path: {"get": _get(contract, "metadata", "Names, datatypes and shapes", "Metadata")},
-            f"{contract.path}/ready": {"get": _get(contract, "ready", "Whether a replica can answer", "Ready")},
+            contract.path: {
+                "get": _get(contract, "metadata", "Names, datatypes and shapes", "Metadata")
+            },
+            f"{contract.path}/ready": {
+                "get": _get(contract, "ready", "Whether a replica can answer", "Ready")
+            },
         },
         "components": _components(contract),
     }
@@ -54,7 +90,12 @@ def _infer(contract):
         "deprecated": contract.deprecated,
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _ref("Request"), "examples": {"example": {"value": contract.example}}}},
+            "content": {
+                "application/json": {
+                    "schema": _ref("Request"),
+                    "examples": {"example": {"value": contract.example}},
+                }
+            },
         },
         "responses": {"200": _answer(contract), **_problems(PROBLEMS)},
     }
@@ -62,12 +103,17 @@ def _infer(contract):
 
 def _answer(contract):
     value = contract.answer or schemas.made_up_answer(contract)
-    summary = "A recorded answer" if contract.answer else "The form of an answer; its values are made up"
+    summary = (
+        "A recorded answer" if contract.answer else "The form of an answer; its values are made up"
+    )
     examples = {"examples": {"example": {"summary": summary, "value": value}}} if value else {}
     return {
         "description": "The model's outputs, row by row.",
         "headers": {
-            "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": {"type": "string"}},
+            "X-Request-Id": {
+                "description": "Quote it when you report a problem.",
+                "schema": {"type": "string"},
+            },
         },
         "content": {"application/json": {"schema": _ref("Answer"), **examples}},
     }
@@ -80,7 +126,10 @@ def _get(contract, operation, summary, schema):
         "tags": ["Inference"],
         "deprecated": contract.deprecated,
         "responses": {
-            "200": {"description": "Yes.", "content": {"application/json": {"schema": _ref(schema)}}},
+            "200": {
+                "description": "Yes.",
+                "content": {"application/json": {"schema": _ref(schema)}},
+            },
             **_problems(("401", "403", "404", "410", "429", "503")),
         },
     }
@@ -93,7 +142,11 @@ def _problems(statuses):
 def _components(contract):
     return {
         "securitySchemes": {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "The key of a subscription: mkc_…"},
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The key of a subscription: mkc_…",
+            },
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         },
         "schemas": {
@@ -101,11 +154,17 @@ def _components(contract):
             "Answer": schemas.answer_schema(contract.signature),
             "Problem": _problem_schema(),
             "Metadata": _metadata_schema(),
-            "Ready": {"type": "object", "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}}},
+            "Ready": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}},
+            },
             **_field_schemas("Input", contract.signature["inputs"]),
             **_field_schemas("Output", contract.signature["outputs"]),
         },
-        "responses": {f"Problem{status}": _problem_response(status, *words) for status, words in PROBLEMS.items()},
+        "responses": {
+            f"Problem{status}": _problem_response(status, *words)
+            for status, words in PROBLEMS.items()
+        },
     }
 
 
@@ -115,13 +174,29 @@ def _field_schemas(side, fields):
 
 
 def _problem_response(status, title, remedy, slug):
-    value = {"type": f"/docs/problems/{slug}", "title": title, "status": int(status), "detail": remedy, "error": remedy}
+    value = {
+        "type": f"/docs/problems/{slug}",
+        "title": title,
+        "status": int(status),
+        "detail": remedy,
+        "error": remedy,
+    }
     response = {
         "description": f"{title}. {remedy}",
-        "content": {"application/problem+json": {"schema": _ref("Problem"), "examples": {"example": {"value": value}}}},
+        "content": {
+            "application/problem+json": {
+                "schema": _ref("Problem"),
+                "examples": {"example": {"value": value}},
+            }
+        },
     }
     if status in RETRYING:
-        response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+        response["headers"] = {
+            "Retry-After": {
+                "description": "Seconds to wait.",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
     return response
 
 
@@ -147,7 +222,14 @@ def _problem_schema():
 
 
 def _metadata_schema():
-    tensor = {"type": "object", "properties": {"name": {"type": "string"}, "datatype": {"type": "string"}, "shape": {"type": "array"}}}
+    tensor = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "datatype": {"type": "string"},
+            "shape": {"type": "array"},
+        },
+    }
     tensors = {"type": "array", "items": tensor}
     versions = {"type": "array", "items": {"type": "string"}}
     names = {"name": {"type": "string"}, "versions": versions, "platform": {"type": "string"}}

@@ -7,14 +7,20 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 
 def collection(contract):
     """The collection as a dict. The key is a variable that the user fills in; it is never written here."""
-    good = ["pm.response.to.have.status(200);", "pm.expect(pm.response.json().model_version).to.be.a('string');"]
+    good = [
+        "pm.response.to.have.status(200);",
+        "pm.expect(pm.response.json().model_version).to.be.a('string');",
+    ]
     return {
         "info": {
             "name": f"{contract.name} {contract.number}",
             "description": contract.summary,
             "schema": SCHEMA,
         },
-        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{api_key}}", "type": "string"}]},
+        "auth": {
+            "type": "bearer",
+            "bearer": [{"key": "token", "value": "{{api_key}}", "type": "string"}],
+        },
         "variable": [
             {"key": "gateway", "value": contract.base_url},
             {"key": "model", "value": contract.model},
@@ -33,8 +39,22 @@ def collection(contract):
 def _errors(contract):
     no_input = json.dumps({"inputs": []})
     return [
-        _item("Without a key: 401", "POST", "infer", _says(401), body=contract.body(), auth={"type": "noauth"}),
-        _item("Unknown model: 404", "POST", "infer", _says(404), body=contract.body(), model="no-such-model"),
+        _item(
+            "Without a key: 401",
+            "POST",
+            "infer",
+            _says(401),
+            body=contract.body(),
+            auth={"type": "noauth"},
+        ),
+        _item(
+            "Unknown model: 404",
+            "POST",
+            "infer",
+            _says(404),
+            body=contract.body(),
+            model="no-such-model",
+        ),
         _item("Without inputs: 400 or 422", "POST", "infer", _says(400, 422), body=no_input),
     ]
 
@@ -49,7 +69,11 @@ def _says(*statuses):
 
 def _item(name, method, verb, test, body=None, auth=None, model="{{model}}"):
     path = ["v2", "models", model, "versions", "{{version}}", *([verb] if verb else [])]
-    request = {"method": method, "header": [], "url": {"raw": "/".join(["{{gateway}}", *path]), "host": ["{{gateway}}"], "path": path}}
+    request = {
+        "method": method,
+        "header": [],
+        "url": {"raw": "/".join(["{{gateway}}", *path]), "host": ["{{gateway}}"], "path": path},
+    }
     if body is not None:
         request["header"] = [{"key": "Content-Type", "value": "application/json"}]
         request["body"] = {"mode": "raw", "raw": body, "options": {"raw": {"language": "json"}}}

@@ -28,10 +28,14 @@ def schema_names(side, fields):
 def value_schema(field):
     """One value of a field: type, range, allowed values; also null where the field may have gaps."""
     datatype, schema = field["datatype"], {}
-    kind = {"BOOL": "boolean", "BYTES": "string"}.get(datatype, "integer" if datatype in INTEGERS else "number")
+    kind = {"BOOL": "boolean", "BYTES": "string"}.get(
+        datatype, "integer" if datatype in INTEGERS else "number"
+    )
     may_lack = not field.get("required", True)
     schema["type"] = [kind, "null"] if may_lack else kind
-    form = {"INT32": "int32", "INT64": "int64", **FLOAT_FORMATS}.get(datatype) or field.get("format")
+    form = {"INT32": "int32", "INT64": "int64", **FLOAT_FORMATS}.get(datatype) or field.get(
+        "format"
+    )
     schema |= {"format": form} if form else {}
     for key in ("minimum", "maximum", "default"):
         if field.get(key) is not None:
@@ -62,7 +66,12 @@ def shape_schema(shape):
     """[rows] or [rows, …]; a column may also be sent as [rows, 1]."""
     sizes = [{"type": "integer", "minimum": 1} if size == -1 else {"const": size} for size in shape]
     if len(shape) == 1:
-        return {"type": "array", "prefixItems": [*sizes, {"const": 1}], "minItems": 1, "maxItems": 2}
+        return {
+            "type": "array",
+            "prefixItems": [*sizes, {"const": 1}],
+            "minItems": 1,
+            "maxItems": 2,
+        }
     return {"type": "array", "prefixItems": sizes, "minItems": len(shape), "maxItems": len(shape)}
 
 
@@ -93,16 +102,33 @@ def _other_forms(signature):
     """Rows by name or by position; what they hold is judged like the protocol's own form."""
     record = {"type": "object", "properties": {field["name"]: {} for field in signature["inputs"]}}
     rows = {"type": "array", "minItems": 1}
-    split = {"type": "object", "required": ["data"], "properties": {"columns": {"type": "array"}, "index": {"type": "array"}, "data": rows}}
+    split = {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"columns": {"type": "array"}, "index": {"type": "array"}, "data": rows},
+    }
     return [
-        _form("dataframe_split", split, "As pandas' to_json(orient=\"split\") and MLflow write it."),
-        _form("dataframe_records", {**rows, "items": record}, "As pandas' to_json(orient=\"records\") and MLflow write it."),
-        _form("instances", rows, "As TensorFlow Serving takes it: rows by name, or values in the order of the inputs."),
+        _form("dataframe_split", split, 'As pandas\' to_json(orient="split") and MLflow write it.'),
+        _form(
+            "dataframe_records",
+            {**rows, "items": record},
+            'As pandas\' to_json(orient="records") and MLflow write it.',
+        ),
+        _form(
+            "instances",
+            rows,
+            "As TensorFlow Serving takes it: rows by name, or values in the order of the inputs.",
+        ),
     ]
 
 
 def _form(name, value, description):
-    return {"type": "object", "description": description, "required": [name], "properties": {name: value}}
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name],
+        "properties": {name: value},
+    }
 
 
 def _protocol_schema(signature):
@@ -124,7 +150,14 @@ def _protocol_schema(signature):
             "id": {"type": "string", "description": "Echoed in the answer."},
             "parameters": {"type": "object"},
             "inputs": inputs,
-            "outputs": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}},
+            "outputs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"type": "string"}},
+                },
+            },
         },
     }
 
@@ -140,7 +173,10 @@ def answer_schema(signature):
             "model_name": {"type": "string"},
             "model_version": {"type": "string", "description": "The version that answered."},
             "outputs": {"type": "array", "items": _any_of(names.values())},
-            "predictions": {"type": "array", "description": "One entry for each row, where rows were sent."},
+            "predictions": {
+                "type": "array",
+                "description": "One entry for each row, where rows were sent.",
+            },
         },
     }
 
@@ -149,7 +185,10 @@ def made_up_answer(contract):
     """An answer with the right names, types and shapes. Its values are made up; None when it is too large to show."""
     first = next(iter(contract.example["inputs"]), {"shape": [1]})
     rows = first["shape"][0]
-    if rows * sum(prod(row_shape(field)) for field in contract.signature["outputs"]) > MOST_EXAMPLE_ELEMENTS:
+    if (
+        rows * sum(prod(row_shape(field)) for field in contract.signature["outputs"])
+        > MOST_EXAMPLE_ELEMENTS
+    ):
         return None
     return {
         "model_name": contract.model,
@@ -160,7 +199,12 @@ def made_up_answer(contract):
 
 def _made_up_tensor(field, rows):
     shape = [rows, *row_shape(field)]
-    return {"name": field["name"], "datatype": field["datatype"], "shape": shape, "data": [example_value(field)] * prod(shape)}
+    return {
+        "name": field["name"],
+        "datatype": field["datatype"],
+        "shape": shape,
+        "data": [example_value(field)] * prod(shape),
+    }
 
 
 def _any_of(names):
@@ -168,4 +212,10 @@ def _any_of(names):
 
 
 def _contains(name):
-    return {"contains": {"type": "object", "required": ["name"], "properties": {"name": {"const": name}}}}
+    return {
+        "contains": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"const": name}},
+        }
+    }

@@ -13,8 +13,20 @@ from . import limits, tarballs, zips
 from .refusals import REPACK, Refusal, bomb, damaged, printable, too_big
 
 # What file managers write into every folder, and no model needs: it is read to its end, and kept nowhere.
-LITTER = frozenset({".ds_store", ".localized", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".directory"})
-LITTER_FOLDERS = frozenset({"__macosx", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd", "$recycle.bin"})
+LITTER = frozenset(
+    {
+        ".ds_store",
+        ".localized",
+        "thumbs.db",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
+        "desktop.ini",
+        ".directory",
+    }
+)
+LITTER_FOLDERS = frozenset(
+    {"__macosx", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd", "$recycle.bin"}
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,15 @@ def extract(path, kind, quarantine):
     reader = zips.members if kind == "zip" else tarballs.members
     try:
         return list(_written(reader(path), Path(quarantine), path.stat().st_size))
-    except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, struct.error, NotImplementedError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        gzip.BadGzipFile,
+        struct.error,
+        NotImplementedError,
+        ValueError,
+    ) as error:
         raise damaged(str(error)) from error
 
 
@@ -76,7 +96,10 @@ class Budget:
         self.spent += count
         if self.spent > limits.VERSION_BYTES:
             raise too_big("The archive unpacks to more than 5 GiB.")
-        if self.spent > limits.ARCHIVE_RATIO_FREE and self.spent / self.archive_bytes > limits.ARCHIVE_RATIO:
+        if (
+            self.spent > limits.ARCHIVE_RATIO_FREE
+            and self.spent / self.archive_bytes > limits.ARCHIVE_RATIO
+        ):
             raise bomb()
 
 
@@ -89,29 +112,49 @@ class NameBook:
     def add(self, name):
         self.count += 1
         if self.count > limits.ARCHIVE_MEMBERS:
-            raise Refusal("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
+            raise Refusal(
+                "The archive has more than 2 000 members.",
+                "members",
+                "Leave out what the model does not need.",
+            )
         check_name(name)
         folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
         if folded in self.seen:
-            raise Refusal(f"The archive holds {printable(name)} twice (upper and lower case count as the same).", "duplicate", REPACK)
+            raise Refusal(
+                f"The archive holds {printable(name)} twice (upper and lower case count as the same).",
+                "duplicate",
+                REPACK,
+            )
         self.seen.add(folded)
 
 
 def is_litter(name):
     """True for what macOS, Windows and desktops add to folders and archives by themselves."""
     *folders, last = name.rstrip("/").lower().split("/")
-    return last in LITTER or last.startswith("._") or not LITTER_FOLDERS.isdisjoint([*folders, last])
+    return (
+        last in LITTER or last.startswith("._") or not LITTER_FOLDERS.isdisjoint([*folders, last])
+    )
 
 
 def check_name(name):
     """Raises Refusal unless `name` is a plain relative path of ordinary characters."""
     parts = name.rstrip("/").split("/")
     if name.startswith(("/", "\\")) or name[1:2] == ":":
-        raise Refusal(f"The archive member {printable(name)} has an absolute path.", "traversal", REPACK)
+        raise Refusal(
+            f"The archive member {printable(name)} has an absolute path.", "traversal", REPACK
+        )
     if ".." in parts or "." in parts or "" in parts:
-        raise Refusal(f"The archive member {printable(name)} would be written outside its folder.", "traversal", REPACK)
+        raise Refusal(
+            f"The archive member {printable(name)} would be written outside its folder.",
+            "traversal",
+            REPACK,
+        )
     if "\\" in name or not name.isprintable():
-        raise Refusal(f"The archive member {printable(name)} has characters that are not allowed in names.", "member-name", REPACK)
+        raise Refusal(
+            f"The archive member {printable(name)} has characters that are not allowed in names.",
+            "member-name",
+            REPACK,
+        )
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > limits.MEMBER_NAME_BYTES and not is_litter(name):
         raise Refusal(
@@ -126,4 +169,8 @@ def check_name(name):
             "Type the name anew, or pack the files on Linux or Windows.",
         )
     if len(parts) > limits.ARCHIVE_DEPTH:
-        raise Refusal(f"The archive member {printable(name)} lies more than eight folders deep.", "depth", REPACK)
+        raise Refusal(
+            f"The archive member {printable(name)} lies more than eight folders deep.",
+            "depth",
+            REPACK,
+        )

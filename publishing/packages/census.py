@@ -32,7 +32,11 @@ class Census:
 
     def take(self, graph, depth):
         if depth > limits.ONNX_DEPTH:
-            raise Refusal("The ONNX graph nests subgraphs more than 16 deep.", "too-many-nodes", "Simplify the graph.")
+            raise Refusal(
+                "The ONNX graph nests subgraphs more than 16 deep.",
+                "too-many-nodes",
+                "Simplify the graph.",
+            )
         for tensor in graph.initializer:
             self.take_tensor(tensor)
         for sparse in graph.sparse_initializer:
@@ -79,7 +83,11 @@ def expanded_nodes(model):
             sizes[key] = None
             sizes[key] = weigh(functions[key].node)
         if sizes[key] is None:
-            raise Refusal("A local function of the ONNX file calls itself.", "functions", "Export the model again.")
+            raise Refusal(
+                "A local function of the ONNX file calls itself.",
+                "functions",
+                "Export the model again.",
+            )
         return sizes[key]
 
     def weigh(nodes):
@@ -87,7 +95,11 @@ def expanded_nodes(model):
         for node in nodes:
             key = (node.domain, node.op_type)
             total += size(key) if key in functions else 1
-            total += sum(weigh(graph.node) for attribute in node.attribute for graph in [*_present(attribute, "g"), *attribute.graphs])
+            total += sum(
+                weigh(graph.node)
+                for attribute in node.attribute
+                for graph in [*_present(attribute, "g"), *attribute.graphs]
+            )
             if total > limits.ONNX_NODES:
                 break
         return total

@@ -8,12 +8,25 @@ import sys
 from . import limits
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
-FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pickle.", "ctypes.", "shutil.")
+FORBIDDEN = (
+    "socket.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "pickle.",
+    "ctypes.",
+    "shutil.",
+)
 
 
 def limit_process(file_bytes):
     """Sets the kernel's limits for this process. file_bytes: size of the upload, which the memory limit follows."""
-    memory = min(limits.CHILD_MEMORY + limits.CHILD_MEMORY_PER_BYTE * file_bytes, limits.CHILD_MEMORY_MOST)
+    memory = min(
+        limits.CHILD_MEMORY + limits.CHILD_MEMORY_PER_BYTE * file_bytes, limits.CHILD_MEMORY_MOST
+    )
     _limit(resource.RLIMIT_AS, memory)
     limit_acts(limits.CHILD_CPU_SECONDS, limits.FILE_BYTES)
 

@@ -16,7 +16,13 @@ EXTENSIONS = {".onnx": "onnx", ".zip": "zip", ".tar.gz": "tar-gz", ".tgz": "tar-
 SINGLE = "model.onnx"
 SIDECAR = "manifest.json"
 TEXT_SUFFIXES = {"", ".txt", ".md", ".yaml", ".yml", ".json", ".csv"}
-KIND_NAMES = {"onnx": "an ONNX model", "zip": "a zip archive", "tar-gz": "a tar.gz archive", "text": "plain text", "json": "JSON text"}
+KIND_NAMES = {
+    "onnx": "an ONNX model",
+    "zip": "a zip archive",
+    "tar-gz": "a tar.gz archive",
+    "text": "plain text",
+    "json": "JSON text",
+}
 
 
 def look_into(path, name, quarantine):
@@ -33,9 +39,15 @@ def check_kind(path, name):
     kind = recognise(path)
     if kind not in KIND_NAMES:
         raise conversions.refuse(name, kind, path)
-    expected = next((kind for ending, kind in EXTENSIONS.items() if name.lower().endswith(ending)), None)
+    expected = next(
+        (kind for ending, kind in EXTENSIONS.items() if name.lower().endswith(ending)), None
+    )
     if expected is None or kind in ("text", "json"):
-        raise Refusal(f"{printable(name)} is {KIND_NAMES[kind]} that the marketplace does not take under this name.", "extension", ACCEPTED)
+        raise Refusal(
+            f"{printable(name)} is {KIND_NAMES[kind]} that the marketplace does not take under this name.",
+            "extension",
+            ACCEPTED,
+        )
     if expected != kind:
         raise Refusal(
             f"{printable(name)} is named like {KIND_NAMES[expected]}, but its content is {KIND_NAMES[kind]}.",
@@ -49,15 +61,25 @@ def look_at_onnx(path, name, quarantine):
     """A single ONNX file."""
     read = read_graph(parse(path, name), name)
     file = {"name": SINGLE, "sha256": _sha256(path), "size": path.stat().st_size, "path": str(path)}
-    return _found("onnx", SINGLE, [file], read, quarantine, columns_from_metadata(read.graph.metadata))
+    return _found(
+        "onnx", SINGLE, [file], read, quarantine, columns_from_metadata(read.graph.metadata)
+    )
 
 
 def look_at_members(members, quarantine):
     """The files of an archive: every one must be known, and together they must be one model."""
     if len(members) > limits.VERSION_FILES:
-        raise Refusal("The archive has more than 200 files.", "members", "Leave out what the model does not need.")
-    models = {member.name: parse(member.path, member.name) for member in members if _is_model(member)}
-    weights = {place for name, model in models.items() for place in _beside(name, places_beside(model))}
+        raise Refusal(
+            "The archive has more than 200 files.",
+            "members",
+            "Leave out what the model does not need.",
+        )
+    models = {
+        member.name: parse(member.path, member.name) for member in members if _is_model(member)
+    }
+    weights = {
+        place for name, model in models.items() for place in _beside(name, places_beside(model))
+    }
     kinds, problems = {}, []
     for member in members:
         if member.name in weights - set(models) or _is_left_over(member, models):
@@ -68,7 +90,9 @@ def look_at_members(members, quarantine):
             problems += refusal.problems
     if problems:
         raise Refusal.of(problems)
-    files = _under_root([member for member in members if member.name in kinds or member.name in weights], kinds)
+    files = _under_root(
+        [member for member in members if member.name in kinds or member.name in weights], kinds
+    )
     look = look_at_mlflow if "MLmodel" in files else look_at_bundle
     found = look(files, models, quarantine)
     _check_all_known(found["files"], files, kinds)
@@ -125,7 +149,11 @@ def check_member(member):
             "Leave it out of the archive.",
         )
     if kind != "onnx" and member.size > limits.TEXT_BYTES:
-        raise Refusal(f"{printable(member.name)} is larger than 8 MiB, too large for text.", "size", "Data does not belong in a package.")
+        raise Refusal(
+            f"{printable(member.name)} is larger than 8 MiB, too large for text.",
+            "size",
+            "Data does not belong in a package.",
+        )
     return kind
 
 
@@ -140,30 +168,44 @@ def look_at_mlflow(files, models, quarantine):
         mlflow_models.columns(mlmodel, "outputs", read.graph.outputs) or own.outputs,
     )
     found = _found("mlflow", entry, _file_data(files), read, quarantine, hints)
-    return found | {"example": _mlflow_example(files, mlmodel, found["signature"], found["warnings"])}
+    return found | {
+        "example": _mlflow_example(files, mlmodel, found["signature"], found["warnings"])
+    }
 
 
 def look_at_bundle(files, models, quarantine):
     """An archive of one ONNX file, with manifest.json beside it if the publisher wants to name columns."""
     entries = [name for name in files if name.endswith(".onnx")]
     if len(entries) != 1:
-        raise Refusal(f"The archive holds {len(entries)} ONNX files and no MLmodel; a version is exactly one model.", "entry", ACCEPTED)
+        raise Refusal(
+            f"The archive holds {len(entries)} ONNX files and no MLmodel; a version is exactly one model.",
+            "entry",
+            ACCEPTED,
+        )
     sidecar = _sidecar(files)
     read = _read(files, entries[0], models)
     own = columns_from_metadata(read.graph.metadata)
     named = {
-        side: columns_from_value(sidecar[key]) for side, key in (("inputs", "columns"), ("outputs", "output_columns")) if key in sidecar
+        side: columns_from_value(sidecar[key])
+        for side, key in (("inputs", "columns"), ("outputs", "output_columns"))
+        if key in sidecar
     }
     hints = Hints(named.get("inputs", own.inputs), named.get("outputs", own.outputs))
     example = sidecar.get("example") if isinstance(sidecar.get("example"), dict) else None
-    return _found("onnx", entries[0], _file_data(files), read, quarantine, hints) | {"example": example}
+    return _found("onnx", entries[0], _file_data(files), read, quarantine, hints) | {
+        "example": example
+    }
 
 
 def _read(files, entry, models):
     """The Reading of one model of the archive, with the weights that lie beside it."""
     model = models[files[entry].name]
     home = PurePosixPath(entry).parent
-    companions = {place: files[str(home / place)].path for place in places_beside(model) if place and str(home / place) in files}
+    companions = {
+        place: files[str(home / place)].path
+        for place in places_beside(model)
+        if place and str(home / place) in files
+    }
     return read_graph(model, entry, companions)
 
 
@@ -198,7 +240,12 @@ def _kept(entry, files, read, quarantine):
     gone = [file for file in files if file["name"] == entry or file["name"] in merged]
     target = quarantine / "member-changed"
     target.write_bytes(read.content)
-    changed = {"name": entry, "sha256": hashlib.sha256(read.content).hexdigest(), "size": len(read.content), "path": str(target)}
+    changed = {
+        "name": entry,
+        "sha256": hashlib.sha256(read.content).hexdigest(),
+        "size": len(read.content),
+        "path": str(target),
+    }
     left = [file for file in files if file not in gone]
     return sorted([*left, changed], key=lambda file: file["name"]), [
         {key: file[key] for key in ("name", "sha256", "size")} for file in gone
@@ -207,15 +254,25 @@ def _kept(entry, files, read, quarantine):
 
 def _under_root(members, kinds):
     """name inside the model's folder → Member. The model may lie at the top of the archive or in one folder."""
-    homes = {str(PurePosixPath(name).parent) for name in kinds if name.rsplit("/", 1)[-1] == "MLmodel"}
+    homes = {
+        str(PurePosixPath(name).parent) for name in kinds if name.rsplit("/", 1)[-1] == "MLmodel"
+    }
     if not homes:
         homes = {str(PurePosixPath(name).parent) for name, kind in kinds.items() if kind == "onnx"}
     if len(homes) != 1:
-        raise Refusal(f"The archive holds {len(homes)} models; a version is exactly one.", "entry", ACCEPTED)
+        raise Refusal(
+            f"The archive holds {len(homes)} models; a version is exactly one.", "entry", ACCEPTED
+        )
     home = PurePosixPath(homes.pop())
-    outside = [member.name for member in members if not PurePosixPath(member.name).is_relative_to(home)]
+    outside = [
+        member.name for member in members if not PurePosixPath(member.name).is_relative_to(home)
+    ]
     if outside:
-        raise Refusal(f"The archive holds {printable(outside[0])} outside the model's folder.", "entry", "Pack only the model's folder.")
+        raise Refusal(
+            f"The archive holds {printable(outside[0])} outside the model's folder.",
+            "entry",
+            "Pack only the model's folder.",
+        )
     return {str(PurePosixPath(member.name).relative_to(home)): member for member in members}
 
 
@@ -234,7 +291,11 @@ def _sidecar(files):
         return {}
     value = mlflow_models.json_value(files[SIDECAR].path.read_text("utf-8"), SIDECAR)
     if not isinstance(value, dict):
-        raise Refusal("manifest.json is not a JSON object.", "json", 'Write it as {"columns": ["income", "age"]}.')
+        raise Refusal(
+            "manifest.json is not a JSON object.",
+            "json",
+            'Write it as {"columns": ["income", "age"]}.',
+        )
     return value
 
 
@@ -245,11 +306,21 @@ def _mlflow_example(files, mlmodel, signature, warnings):
     if not isinstance(name, str) or name not in files:
         return None
     names = [field["name"] for field in signature["inputs"]]
-    rows = mlflow_models.example_rows(mlflow_models.json_value(files[name].path.read_text("utf-8"), name), names)
+    rows = mlflow_models.example_rows(
+        mlflow_models.json_value(files[name].path.read_text("utf-8"), name), names
+    )
     if rows is None or not set(rows) <= set(names):
-        warnings.append("The input example of the MLflow model does not fit its signature, so it was left out.")
+        warnings.append(
+            "The input example of the MLflow model does not fit its signature, so it was left out."
+        )
         return None
-    return {"inputs": [_example_input(field, rows[field["name"]]) for field in signature["inputs"] if field["name"] in rows]}
+    return {
+        "inputs": [
+            _example_input(field, rows[field["name"]])
+            for field in signature["inputs"]
+            if field["name"] in rows
+        ]
+    }
 
 
 def _example_input(field, values):
@@ -263,7 +334,8 @@ def _example_input(field, values):
 
 def _file_data(files):
     return [
-        {"name": name, "sha256": member.sha256, "size": member.size, "path": str(member.path)} for name, member in sorted(files.items())
+        {"name": name, "sha256": member.sha256, "size": member.size, "path": str(member.path)}
+        for name, member in sorted(files.items())
     ]
 
 

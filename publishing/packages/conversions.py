@@ -17,10 +17,24 @@ ENDPOINT = "host it yourself and register it as an external endpoint."
 # Modules whose name in a pickle tells what was pickled: the one that is named first made the object itself.
 PICKLED = ("xgboost", "lightgbm", "catboost", "torch", "keras", "tensorflow", "sklearn")
 BY_NAME = {
-    ".pt": "torch", ".pth": "torch", ".ckpt": "torch", ".bin": "torch", ".h5": "hdf5", ".hdf5": "hdf5", ".pmml": "pmml",
-    ".mlmodel": "coreml", ".mlpackage": "coreml", ".pdmodel": "paddle", ".pdiparams": "paddle", ".engine": "tensorrt", ".plan": "tensorrt",
-    ".rds": "r", ".rdata": "r", ".caffemodel": "caffe", ".pb": "tensorflow-graph",
-}  # fmt: skip
+    ".pt": "torch",
+    ".pth": "torch",
+    ".ckpt": "torch",
+    ".bin": "torch",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".pmml": "pmml",
+    ".mlmodel": "coreml",
+    ".mlpackage": "coreml",
+    ".pdmodel": "paddle",
+    ".pdiparams": "paddle",
+    ".engine": "tensorrt",
+    ".plan": "tensorrt",
+    ".rds": "r",
+    ".rdata": "r",
+    ".caffemodel": "caffe",
+    ".pb": "tensorflow-graph",
+}
 FLAVORS = ("sklearn", "xgboost", "lightgbm", "catboost", "pytorch", "keras", "tensorflow")
 
 # format → what such a file is; what is missing here stands in refusals.CONTENT.
@@ -55,7 +69,10 @@ def refuse(name, kind, path):
         refusal = refuse_content(name, kind)
     else:
         what, why, _ = CONTENT.get(kind, CONTENT["binary"])
-        refusal = Refusal(f"{printable(name)} {NAMES.get(form, what)}. {why if kind in CONTENT else RUNS_ONNX}", kind)
+        refusal = Refusal(
+            f"{printable(name)} {NAMES.get(form, what)}. {why if kind in CONTENT else RUNS_ONNX}",
+            kind,
+        )
     line = conversion(form, file_name(name), head)
     return Refusal(refusal.message, kind, line or refusal.remedy or ACCEPTED)
 
@@ -64,8 +81,18 @@ def format_of(name, kind, head):
     """The format, where the content's kind alone does not tell: from the names inside a pickle, or the file's own name."""
     path = PurePosixPath(name.lower())
     if kind in ("pickle", "compressed-pickle"):
-        pickled = min((module for module in PICKLED if module.encode() in head), key=lambda module: head.find(module.encode()), default="")
-        return f"pickled-{pickled}" if pickled else "torch" if BY_NAME.get(path.suffix) == "torch" else "pickled-sklearn"
+        pickled = min(
+            (module for module in PICKLED if module.encode() in head),
+            key=lambda module: head.find(module.encode()),
+            default="",
+        )
+        return (
+            f"pickled-{pickled}"
+            if pickled
+            else "torch"
+            if BY_NAME.get(path.suffix) == "torch"
+            else "pickled-sklearn"
+        )
     if kind in ("binary", "text", "compressed"):
         if path.name == "saved_model.pb":
             return "savedmodel"
@@ -77,31 +104,59 @@ def conversion(form, file, head=b""):
     """The remedy for a model in the format `form`, kept in the file called `file`; "" for an unknown one."""
     return {
         "catboost": lambda: _catboost(file),
-        "caffe": lambda: f"Train or load it in PyTorch or TensorFlow, and export that; or {ENDPOINT}",
+        "caffe": lambda: (
+            f"Train or load it in PyTorch or TensorFlow, and export that; or {ENDPOINT}"
+        ),
         "coreml": lambda: "Export the model that it was made from; Core ML has no way back.",
-        "gguf": lambda: f"Export the original weights, `optimum-cli export onnx --model DIR OUT`; or {ENDPOINT}",
+        "gguf": lambda: (
+            f"Export the original weights, `optimum-cli export onnx --model DIR OUT`; or {ENDPOINT}"
+        ),
         "h2o": lambda: f"H2O writes no ONNX: {ENDPOINT}",
         "hdf5": lambda: _keras(file),
         "keras": lambda: _keras(file),
-        "lightgbm": lambda: _boosted("lightgbm", file, _features(head, rb"max_feature_idx=(\d+)", 1)),
+        "lightgbm": lambda: _boosted(
+            "lightgbm", file, _features(head, rb"max_feature_idx=(\d+)", 1)
+        ),
         "openvino": lambda: "Upload the ONNX file that it was made from.",
         "ort-format": lambda: "Upload the .onnx file that it was made from.",
-        "paddle": lambda: "Convert it: `paddle2onnx --model_dir DIR --model_filename model.pdmodel --save_file model.onnx`.",
-        "pickled-catboost": lambda: "Save it where you trained it: `model.save_model('model.onnx', format='onnx')`.",
-        "pickled-keras": lambda: "Export it where you trained it: `model.export('model.onnx', format='onnx')`.",
+        "paddle": lambda: (
+            "Convert it: `paddle2onnx --model_dir DIR --model_filename model.pdmodel --save_file model.onnx`."
+        ),
+        "pickled-catboost": lambda: (
+            "Save it where you trained it: `model.save_model('model.onnx', format='onnx')`."
+        ),
+        "pickled-keras": lambda: (
+            "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
+        ),
         "pickled-lightgbm": lambda: _trained("lightgbm"),
-        "pickled-sklearn": lambda: f"Convert it where you trained it: `{producers.SKLEARN}`, {THEN}.",
-        "pickled-tensorflow": lambda: "Export it where you trained it: `model.export('model.onnx', format='onnx')`.",
+        "pickled-sklearn": lambda: (
+            f"Convert it where you trained it: `{producers.SKLEARN}`, {THEN}."
+        ),
+        "pickled-tensorflow": lambda: (
+            "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
+        ),
         "pickled-torch": _torch,
         "pickled-xgboost": lambda: _trained("xgboost"),
-        "pmml": lambda: f"PMML has no converter to ONNX: convert the model that it was made from. {_skl()}",
+        "pmml": lambda: (
+            f"PMML has no converter to ONNX: convert the model that it was made from. {_skl()}"
+        ),
         "r": lambda: f"R writes no ONNX: train it with a tool that does, or {ENDPOINT}",
-        "safetensors": lambda: f"Load the weights into their model and export that. {_torch()} Of the transformers library: `optimum-cli export onnx --model DIR OUT`.",
-        "savedmodel": lambda: "Convert its folder: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`.",
-        "skops": lambda: f"Convert it: `skl2onnx.to_onnx(skops.io.load({file!r}), X[:1], options={{'zipmap': False}})`, {THEN}.",
-        "tensorflow-graph": lambda: f"Convert it: `python -m tf2onnx.convert --graphdef {file} --inputs X:0 --outputs Y:0 --output model.onnx`.",
+        "safetensors": lambda: (
+            f"Load the weights into their model and export that. {_torch()} Of the transformers library: `optimum-cli export onnx --model DIR OUT`."
+        ),
+        "savedmodel": lambda: (
+            "Convert its folder: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`."
+        ),
+        "skops": lambda: (
+            f"Convert it: `skl2onnx.to_onnx(skops.io.load({file!r}), X[:1], options={{'zipmap': False}})`, {THEN}."
+        ),
+        "tensorflow-graph": lambda: (
+            f"Convert it: `python -m tf2onnx.convert --graphdef {file} --inputs X:0 --outputs Y:0 --output model.onnx`."
+        ),
         "tensorrt": lambda: "Upload the ONNX file that it was compiled from.",
-        "tflite": lambda: f"Convert it: `python -m tf2onnx.convert --tflite {file} --output model.onnx`.",
+        "tflite": lambda: (
+            f"Convert it: `python -m tf2onnx.convert --tflite {file} --output model.onnx`."
+        ),
         "torch": _torch,
         "torch-export": lambda: (
             f"Convert it: `torch.onnx.export(torch.export.load({file!r}), (), 'model.onnx', dynamo=True, external_data=False)`, {THEN}."
@@ -110,8 +165,8 @@ def conversion(form, file, head=b""):
             f"Convert it: `torch.onnx.export(torch.jit.load({file!r}), example, 'model.onnx', dynamo=False, input_names=['x'], "
             f"dynamic_axes={{'x': {{0: 'batch'}}}})`, {THEN}."
         ),
-        "xgboost": lambda: _boosted("xgboost", file, _features(head, rb'num_feature\W*?(\d+)', 0)),
-    }.get(form, lambda: "")()  # fmt: skip
+        "xgboost": lambda: _boosted("xgboost", file, _features(head, rb"num_feature\W*?(\d+)", 0)),
+    }.get(form, lambda: "")()
 
 
 def of_flavor(flavors):

@@ -53,7 +53,10 @@ class Graph:
     labels: dict = field(default_factory=dict)  # output → the class labels of its columns
 
     def as_data(self):
-        sides = {side: [_tensor_data(tensor) for tensor in getattr(self, side)] for side in ("inputs", "outputs")}
+        sides = {
+            side: [_tensor_data(tensor) for tensor in getattr(self, side)]
+            for side in ("inputs", "outputs")
+        }
         return sides | {"opset": self.opset, "producer": self.producer, "nodes": self.nodes}
 
 
@@ -119,7 +122,10 @@ class _Reader:
         census = Census.of(self.model)
         self._check_numbers(census)
         self.problems += operators.problems(
-            census, self.name, self.producer, {(function.domain, function.name) for function in self.model.functions}
+            census,
+            self.name,
+            self.producer,
+            {(function.domain, function.name) for function in self.model.functions},
         )
         inputs, outputs = self._tensors("input"), self._tensors("output")
         self._check()
@@ -139,7 +145,10 @@ class _Reader:
         return Reading(graph, self.changes, content, self.merged)
 
     def _check_numbers(self, census):
-        if census.counts["nodes"] > limits.ONNX_NODES or census.counts["tensors"] > limits.ONNX_TENSORS:
+        if (
+            census.counts["nodes"] > limits.ONNX_NODES
+            or census.counts["tensors"] > limits.ONNX_TENSORS
+        ):
             message = f"{printable(self.name)} has more than 200 000 nodes or 50 000 tensors."
             raise Refusal(message, "too-many-nodes", "Simplify the graph, or split the model.")
 
@@ -149,13 +158,20 @@ class _Reader:
         if census.confused:
             reason = f"the tensor {printable(census.confused[0])} holds its values and names a file as well"
             self.problems.append(weights.misplaced(self.name, reason, line))
-        elif census.external and not self.companions and len(weights.locations(census.external)) == 1 and _is_near_by(census.external):
+        elif (
+            census.external
+            and not self.companions
+            and len(weights.locations(census.external)) == 1
+            and _is_near_by(census.external)
+        ):
             location = weights.locations(census.external).pop()
             self.problems.append(weights.missing_file(self.name, location, line))
         elif census.external:
             try:
                 self.merged = weights.merge(census.external, self.companions)
-                self.changes.append(f"Weights from {_listed(self.merged)} were merged into the one file.")
+                self.changes.append(
+                    f"Weights from {_listed(self.merged)} were merged into the one file."
+                )
             except weights.Misplaced as wrong:
                 self.problems.append(weights.misplaced(self.name, str(wrong), line))
 
@@ -180,9 +196,15 @@ class _Reader:
     def _tensors(self, side):
         """[(Tensor, its fixed first size or None)] of the graph's inputs or outputs that a call can carry."""
         constants = {tensor.name for tensor in self.model.graph.initializer}
-        values = [value for value in getattr(self.model.graph, side) if side == "output" or value.name not in constants]
+        values = [
+            value
+            for value in getattr(self.model.graph, side)
+            if side == "output" or value.name not in constants
+        ]
         if not values:
-            self.problems.append(Problem(f"The ONNX graph has no {side}.", "signature", "Export the model again."))
+            self.problems.append(
+                Problem(f"The ONNX graph has no {side}.", "signature", "Export the model again.")
+            )
         found = []
         for value in values:
             try:
@@ -193,34 +215,51 @@ class _Reader:
 
     def _check(self):
         """ONNX's own checker with shape inference; its complaint becomes a sentence."""
-        if self.model.functions or any(problem.code == "external-data" for problem in self.problems):
+        if self.model.functions or any(
+            problem.code == "external-data" for problem in self.problems
+        ):
             return  # it would complain of the same, or unfold functions without end
         try:
             with _checkable(self.model):
                 onnx.checker.check_model(self.model, full_check=True)
         except MemoryError:
             raise
-        except Exception as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            if any(problem.code == "custom-operator" for problem in self.problems) and "op" in reason.lower():
+        except (
+            Exception
+        ) as error:  # ValidationError, InferenceError, and whatever a broken graph provokes in them
+            reason = (
+                str(error).strip().splitlines()[0][:200]
+                if str(error).strip()
+                else type(error).__name__
+            )
+            if (
+                any(problem.code == "custom-operator" for problem in self.problems)
+                and "op" in reason.lower()
+            ):
                 return  # it complains of the same operator
             message = f"{printable(self.name)} is not a valid ONNX model: {reason}"
             remedy = "Run `onnx.checker.check_model(model, full_check=True)` where you export it."
             unsure = isinstance(error, onnx.shape_inference.InferenceError)
-            (self.doubts if unsure else self.problems).append(Problem(message, "invalid-onnx", remedy))
+            (self.doubts if unsure else self.problems).append(
+                Problem(message, "invalid-onnx", remedy)
+            )
 
     def _try(self, inputs):
         """Loads the graph in the engine's own ONNX Runtime, and frees a batch that is fixed."""
         fixed = [(tensor, size) for tensor, size in inputs if size is not None]
         if self.problems:
-            self.problems += self.doubts + ([_fixed_batch(self.producer, inputs, fixed, "")] if fixed else [])
+            self.problems += self.doubts + (
+                [_fixed_batch(self.producer, inputs, fixed, "")] if fixed else []
+            )
             return
         from . import runtime  # it is not needed to say no
 
         try:
             loaded = runtime.session(self.model.SerializeToString())
         except runtime.CannotRun as wrong:
-            self.problems += self.doubts or [_cannot_run(self.name, self.producer, self.model, wrong)]
+            self.problems += self.doubts or [
+                _cannot_run(self.name, self.producer, self.model, wrong)
+            ]
             return
         if fixed:
             trial = runtime.free_batch(self.model, loaded)
@@ -238,7 +277,11 @@ class _Reader:
 @contextmanager
 def _checkable(model):
     """Within it, operators that only ONNX Runtime has in the standard domain bear its own, which the checker leaves alone."""
-    nodes = [node for node in model.graph.node if not node.domain and node.op_type in operators.REVIEWED_IN_STANDARD]
+    nodes = [
+        node
+        for node in model.graph.node
+        if not node.domain and node.op_type in operators.REVIEWED_IN_STANDARD
+    ]
     added = bool(nodes) and all(entry.domain != operators.RUNTIME for entry in model.opset_import)
     if added:
         model.opset_import.append(onnx.helper.make_opsetid(operators.RUNTIME, 1))
@@ -255,16 +298,27 @@ def _checkable(model):
 
 def _cannot_run(name, producer, model, wrong):
     """The problem of a graph that the engine's ONNX Runtime does not load."""
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    older = producers.older(producer, opset - 1) if opset > limits.ONNX_OPSET_COMMON else "Export the model with other operators."
-    return Problem(f"ONNX Runtime cannot load {printable(name)}: {wrong}.", "engine", wrong.remedy or older)
+    opset = max(
+        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
+        default=0,
+    )
+    older = (
+        producers.older(producer, opset - 1)
+        if opset > limits.ONNX_OPSET_COMMON
+        else "Export the model with other operators."
+    )
+    return Problem(
+        f"ONNX Runtime cannot load {printable(name)}: {wrong}.", "engine", wrong.remedy or older
+    )
 
 
 def _fixed_batch(producer, inputs, fixed, reason):
     tensor, size = fixed[0]
     tried = f" Freeing it was tried, but {reason}." if reason else ""
     message = f"The first dimension of the input {printable(tensor.name)} is fixed to {size}; calls come in batches of any size.{tried}"
-    return Problem(message, "signature", producers.free_batch(producer, [tensor for tensor, _ in inputs]))
+    return Problem(
+        message, "signature", producers.free_batch(producer, [tensor for tensor, _ in inputs])
+    )
 
 
 def _tensor(value, side, producer):
@@ -276,12 +330,16 @@ def _tensor(value, side, producer):
         raise Refusal(
             f"The {side} {printable(name)} is a sequence of tensors; a call carries single tensors.",
             "sequence",
-            producers.no_sequence(producer, name) if side == "output" else "Take one tensor, with the parts along its second axis.",
+            producers.no_sequence(producer, name)
+            if side == "output"
+            else "Take one tensor, with the parts along its second axis.",
         )
     if kind == "map_type":
         raise _no_map(name, side, producer)
     if kind != "tensor_type":
-        words = {"optional_type": "optional", "sparse_tensor_type": "a sparse tensor"}.get(kind, "not a tensor")
+        words = {"optional_type": "optional", "sparse_tensor_type": "a sparse tensor"}.get(
+            kind, "not a tensor"
+        )
         raise Refusal(
             f"The {side} {printable(name)} is {words}; a call carries plain tensors.",
             "signature",
@@ -289,7 +347,11 @@ def _tensor(value, side, producer):
         )
     tensor = value.type.tensor_type
     if tensor.elem_type not in DATATYPES:
-        type_name = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "unknown"
+        type_name = (
+            TensorProto.DataType.Name(tensor.elem_type)
+            if tensor.elem_type in TensorProto.DataType.values()
+            else "unknown"
+        )
         raise Refusal(
             f"The {side} {printable(name)} has the type {type_name}, which the protocol of calls does not have.",
             "signature",
@@ -301,7 +363,11 @@ def _tensor(value, side, producer):
 
 def _no_map(name, side, producer):
     message = f"The {side} {printable(name)} maps labels to numbers; a call carries tensors only."
-    remedy = producers.no_map(producer, name) if side == "output" else "Take one tensor with a column for each key, in a fixed order."
+    remedy = (
+        producers.no_map(producer, name)
+        if side == "output"
+        else "Take one tensor with a column for each key, in a fixed order."
+    )
     return Refusal(message, "zipmap", remedy)
 
 
@@ -315,21 +381,29 @@ def _shape(tensor, name, side):
             "signature",
             "Make it a constant of the graph, or give it one value for each row.",
         )
-    dims = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in tensor.shape.dim)
+    dims = tuple(
+        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1
+        for dim in tensor.shape.dim
+    )
     return (-1, *dims[1:]), dims[0] if dims[0] != -1 and side == "input" else None
 
 
 def _text(value):
     """Protobuf hands out bytes where a text is not UTF-8."""
     if not isinstance(value, str):
-        raise Refusal("The ONNX file has names that are not UTF-8 text.", "invalid-onnx", "Export the model again with plain names.")
+        raise Refusal(
+            "The ONNX file has names that are not UTF-8 text.",
+            "invalid-onnx",
+            "Export the model again with plain names.",
+        )
     return value
 
 
 def _is_near_by(tensors):
     """True when the weights were meant to lie beside the graph, so that sending them too is the remedy."""
     return all(
-        "/" not in location and "\\" not in location and ".." not in location and location for location in weights.locations(tensors)
+        "/" not in location and "\\" not in location and ".." not in location and location
+        for location in weights.locations(tensors)
     )
 
 

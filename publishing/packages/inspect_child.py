@@ -24,7 +24,11 @@ def main(path, name, quarantine):
         reply = {"refused": refused.as_data()}
     except (MemoryError, RecursionError):
         reply = {
-            "refused": {"message": "The package needs too much memory to inspect.", "code": "limits", "remedy": "Upload a smaller model."}
+            "refused": {
+                "message": "The package needs too much memory to inspect.",
+                "code": "limits",
+                "remedy": "Upload a smaller model.",
+            }
         }
     json.dump(reply, sys.stdout)
 

@@ -41,7 +41,9 @@ class Refused(Invalid):
     def sentence(self):
         if len(self.problems) == 1:
             return self.sentences[0]
-        numbered = " ".join(f"({number}) {sentence}" for number, sentence in enumerate(self.sentences, 1))
+        numbered = " ".join(
+            f"({number}) {sentence}" for number, sentence in enumerate(self.sentences, 1)
+        )
         return f"{len(self.problems)} things stand against this package. {numbered}"
 
 
@@ -69,9 +71,15 @@ class Inspection:
     opset: dict
     producer: str
     warnings: list = field(default_factory=list)
-    questions: list = field(default_factory=list)  # [{"tensor", "width"}]: one tensor, or so many columns without names?
-    changes: list = field(default_factory=list)  # sentences: what is different from the uploaded bytes, and why
-    original: list = field(default_factory=list)  # [{"name", "sha256", "size"}] of the uploaded files that were replaced
+    questions: list = field(
+        default_factory=list
+    )  # [{"tensor", "width"}]: one tensor, or so many columns without names?
+    changes: list = field(
+        default_factory=list
+    )  # sentences: what is different from the uploaded bytes, and why
+    original: list = field(
+        default_factory=list
+    )  # [{"name", "sha256", "size"}] of the uploaded files that were replaced
     quarantine: Path | None = None
 
     def close(self):
@@ -92,7 +100,11 @@ def inspect(path, filename, *, quarantine=None):
     """
     path = Path(path).resolve()
     if path.stat().st_size > limits.FILE_BYTES:
-        raise Refused("The file is larger than 2 GiB.", "size", "Host the model yourself and register it as an external endpoint.")
+        raise Refused(
+            "The file is larger than 2 GiB.",
+            "size",
+            "Host the model yourself and register it as an external endpoint.",
+        )
     if quarantine:
         Path(quarantine).mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix="quarantine-", dir=quarantine))
@@ -105,7 +117,10 @@ def inspect(path, filename, *, quarantine=None):
 
 def _inspection(found, path, room):
     """The child's plain data as an Inspection; its files must lie in the quarantine or be the upload."""
-    files = [PackageFile(file["name"], file["sha256"], file["size"], Path(file["path"])) for file in found.pop("files")]
+    files = [
+        PackageFile(file["name"], file["sha256"], file["size"], Path(file["path"]))
+        for file in found.pop("files")
+    ]
     if any(file.path != path and file.path.parent != room for file in files):
         raise unfinished("it named a file outside the quarantine")
     return Inspection(files=files, quarantine=room, **found)

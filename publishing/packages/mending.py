@@ -14,7 +14,11 @@ def inline_functions(model):
     if not model.functions:
         return model, ""
     if census.expanded_nodes(model) > limits.ONNX_NODES:
-        raise Refusal("The local functions of the ONNX file unfold to more than 200 000 nodes.", "too-many-nodes", "Simplify the graph.")
+        raise Refusal(
+            "The local functions of the ONNX file unfold to more than 200 000 nodes.",
+            "too-many-nodes",
+            "Simplify the graph.",
+        )
     names = sorted({function.name for function in model.functions})
     try:
         inlined = onnx.inliner.inline_local_functions(model, convert_version=True)
@@ -59,7 +63,13 @@ def _shorten(graph):
     for node in graph.node:
         count += _rename(node)
         for attribute in node.attribute:
-            count += sum(_shorten(inner) for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs])
+            count += sum(
+                _shorten(inner)
+                for inner in [
+                    *([attribute.g] if attribute.HasField("g") else []),
+                    *attribute.graphs,
+                ]
+            )
     return count
 
 
@@ -79,10 +89,16 @@ def drop_zipmaps(model):
             continue
         labels = found[output.name] = class_labels_of(node)
         node.CopyFrom(helper.make_node("Identity", [node.input[0]], [output.name], name=node.name))
-        output.CopyFrom(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, ["batch", len(labels) or None]))
+        output.CopyFrom(
+            helper.make_tensor_value_info(
+                output.name, TensorProto.FLOAT, ["batch", len(labels) or None]
+            )
+        )
         shown = _some([str(label) for label in labels])
         _import_standard(model)
-        told.append(f"The ZipMap at the end was dropped: {printable(output.name)} is a tensor with one column for each of {shown}.")
+        told.append(
+            f"The ZipMap at the end was dropped: {printable(output.name)} is a tensor with one column for each of {shown}."
+        )
     return found, told
 
 
@@ -98,7 +114,9 @@ def class_labels(graph):
     found = {}
     for output in graph.output:
         width = _width(output)
-        labels = {tuple(labels) for labels in _labels_before(output.name, makers) if len(labels) == width}
+        labels = {
+            tuple(labels) for labels in _labels_before(output.name, makers) if len(labels) == width
+        }
         if width > 1 and len(labels) == 1:
             found[output.name] = list(labels.pop())
     return found
@@ -121,7 +139,9 @@ def class_labels_of(node):
     """The labels that a classifier or ZipMap carries, as texts."""
     for attribute in node.attribute:
         if attribute.name.startswith("classlabels_") and (attribute.ints or attribute.strings):
-            return [str(value) for value in attribute.ints] or [value.decode("utf-8", "replace") for value in attribute.strings]
+            return [str(value) for value in attribute.ints] or [
+                value.decode("utf-8", "replace") for value in attribute.strings
+            ]
     return []
 
 

@@ -35,8 +35,14 @@ class PlainLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         mapping = super().construct_mapping(node, deep)
-        written = {key.value: value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
-        return mapping | ({"name": written["name"]} if "name" in written and "name" in mapping else {})
+        written = {
+            key.value: value.value
+            for key, value in node.value
+            if isinstance(value, yaml.ScalarNode)
+        }
+        return mapping | (
+            {"name": written["name"]} if "name" in written and "name" in mapping else {}
+        )
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
@@ -53,13 +59,19 @@ class PlainLoader(yaml.SafeLoader):
 def read_yaml(path, name):
     """The value in a small YAML file. Raises Refusal."""
     if path.stat().st_size > limits.YAML_BYTES:
-        raise Refusal(f"{printable(name)} is larger than 1 MiB, too large for YAML.", "size", "Leave out what MLflow did not write.")
+        raise Refusal(
+            f"{printable(name)} is larger than 1 MiB, too large for YAML.",
+            "size",
+            "Leave out what MLflow did not write.",
+        )
     try:
         return yaml.load(path.read_bytes(), Loader=PlainLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else "nested too deep"
         raise Refusal(
-            f"{printable(name)} cannot be read as YAML: {reason}.", "mlmodel", "Save the model again with mlflow.onnx.save_model."
+            f"{printable(name)} cannot be read as YAML: {reason}.",
+            "mlmodel",
+            "Save the model again with mlflow.onnx.save_model.",
         ) from error
 
 
@@ -88,7 +100,11 @@ def onnx_entry(mlmodel):
         )
     entry = flavors["onnx"].get("data", "model.onnx")
     if not isinstance(entry, str):
-        raise Refusal("MLmodel does not name its ONNX file.", "mlmodel", "Save the model again with mlflow.onnx.save_model.")
+        raise Refusal(
+            "MLmodel does not name its ONNX file.",
+            "mlmodel",
+            "Save the model again with mlflow.onnx.save_model.",
+        )
     return entry
 
 
@@ -103,10 +119,18 @@ def columns(mlmodel, side, tensors):
         return {}
     specs = json_value(text, "MLmodel") if isinstance(text, str) else text
     if not isinstance(specs, list) or not all(isinstance(spec, dict) for spec in specs):
-        raise Refusal("The signature in MLmodel is not a list of columns.", "mlmodel", "Save the model again with a signature.")
+        raise Refusal(
+            "The signature in MLmodel is not a list of columns.",
+            "mlmodel",
+            "Save the model again with a signature.",
+        )
     if any(spec.get("type") == "tensor" for spec in specs):
         only = tensors[0].name if len(tensors) == 1 == len(specs) else None
-        return dict(_of_tensor(spec, spec.get("name") or only) for spec in specs if isinstance(spec.get("name") or only, str))
+        return dict(
+            _of_tensor(spec, spec.get("name") or only)
+            for spec in specs
+            if isinstance(spec.get("name") or only, str)
+        )
     return {"": [_column(spec) for spec in specs]}
 
 
@@ -116,7 +140,13 @@ def example_rows(value, names):
     names: the signature's input names, used for examples that are plain rows.
     """
     if isinstance(value, dict):
-        value = value.get("dataframe_split") or value.get("dataframe_records") or value.get("inputs") or value.get("instances") or value
+        value = (
+            value.get("dataframe_split")
+            or value.get("dataframe_records")
+            or value.get("inputs")
+            or value.get("instances")
+            or value
+        )
     if isinstance(value, list) and value and len(names) == 1 and not isinstance(value[0], dict):
         return {names[0]: value[: limits.EXAMPLE_ROWS]}
     if isinstance(value, dict) and {"columns", "data"} <= set(value):
@@ -135,7 +165,9 @@ def json_value(text, name):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"{printable(name)} holds text that is not valid JSON.", "json", "Save the model again.") from error
+        raise Refusal(
+            f"{printable(name)} holds text that is not valid JSON.", "json", "Save the model again."
+        ) from error
 
 
 def _from_rows(rows, names):
@@ -167,7 +199,9 @@ def _column(spec):
 def _of_tensor(spec, name):
     """(tensor, its columns) of one array in a signature: one number a row is a column, more of them stay a tensor."""
     shape = (spec.get("tensor-spec") or {}).get("shape") or []
-    return name, [Column(name)] if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1) else AS_TENSOR
+    return name, [Column(name)] if len(shape) == 1 or (
+        len(shape) == 2 and shape[1] == 1
+    ) else AS_TENSOR
 
 
 def _names(flavors):

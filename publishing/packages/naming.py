@@ -42,12 +42,20 @@ def signature_of(graph, hints, warnings, questions):
     """
     said = {name: columns for name, columns in hints.outputs.items() if columns != AS_TENSOR}
     hints = Hints(hints.inputs, said if "" in said else _labelled(graph, set(said)) | said)
-    inputs = [_bound(tensor, columns, "input") for tensor, columns in _named_inputs(graph, hints, warnings, questions)]
-    outputs = [_bound(tensor, columns, "output") for tensor, columns in _named_outputs(graph, hints)]
+    inputs = [
+        _bound(tensor, columns, "input")
+        for tensor, columns in _named_inputs(graph, hints, warnings, questions)
+    ]
+    outputs = [
+        _bound(tensor, columns, "output") for tensor, columns in _named_outputs(graph, hints)
+    ]
     signature = {
         "inputs": [field for fields, _ in inputs for field in fields],
         "outputs": [field for fields, _ in outputs for field in fields],
-        "binding": {"inputs": [binding for _, binding in inputs], "outputs": [row for _, rows in outputs for row in rows]},
+        "binding": {
+            "inputs": [binding for _, binding in inputs],
+            "outputs": [row for _, rows in outputs for row in rows],
+        },
     }
     for side in ("inputs", "outputs"):
         _check_unique(signature[side], side)
@@ -57,7 +65,9 @@ def signature_of(graph, hints, warnings, questions):
 def columns_from_metadata(metadata):
     """Hints from the graph's metadata_props: "columns" and "output_columns", as JSON or comma-separated names."""
     sides = {"inputs": metadata.get("columns"), "outputs": metadata.get("output_columns")}
-    return Hints(**{side: columns_from_value(_decoded(value)) for side, value in sides.items() if value})
+    return Hints(
+        **{side: columns_from_value(_decoded(value)) for side, value in sides.items() if value}
+    )
 
 
 def columns_from_value(value):
@@ -72,7 +82,10 @@ def columns_from_value(value):
                 "columns",
                 'Write them as JSON: {"X": ["income", "age"], "embedding": "tensor"}.',
             )
-    return {tensor: AS_TENSOR if names == "tensor" else [Column(name) for name in names] for tensor, names in table.items()}
+    return {
+        tensor: AS_TENSOR if names == "tensor" else [Column(name) for name in names]
+        for tensor, names in table.items()
+    }
 
 
 def _decoded(value):
@@ -90,10 +103,16 @@ def _labelled(graph, said):
         if tensor in said:
             continue
         names = [f"{tensor}_{label}" if label in others else label for label in labels]
-        proper = all(name.isprintable() and name == name.strip() and 0 < len(name) <= NAME_LENGTH for name in names)
+        proper = all(
+            name.isprintable() and name == name.strip() and 0 < len(name) <= NAME_LENGTH
+            for name in names
+        )
         if proper and len(set(names)) == len(names) <= limits.COLUMNS:
             others |= set(names)
-            table[tensor] = [Column(name, description=f"Class {label}") for name, label in zip(names, labels, strict=True)]
+            table[tensor] = [
+                Column(name, description=f"Class {label}")
+                for name, label in zip(names, labels, strict=True)
+            ]
     return table
 
 
@@ -104,7 +123,13 @@ def _named_inputs(graph, hints, warnings, questions):
     several = sum(width > 1 for width in widths) > 1
     for tensor, width in zip(graph.inputs, widths, strict=True):
         stays = hints.inputs.get(tensor.name) == AS_TENSOR
-        yield tensor, None if stays else named.get(tensor.name) or _placeholders(tensor, width, several, warnings, questions)
+        yield (
+            tensor,
+            None
+            if stays
+            else named.get(tensor.name)
+            or _placeholders(tensor, width, several, warnings, questions),
+        )
 
 
 def _named_outputs(graph, hints):
@@ -121,7 +146,9 @@ def _by_tensor_name(tensors, columns):
     names = {tensor.name for tensor in tensors}
     strange = [column.name for column in columns if column.name not in names]
     if strange:
-        raise mismatch(f"the outputs {', '.join(printable(name) for name in strange[:3])} are not in the graph")
+        raise mismatch(
+            f"the outputs {', '.join(printable(name) for name in strange[:3])} are not in the graph"
+        )
     return {}
 
 
@@ -134,8 +161,14 @@ def _spread(tensors, widths, table, side):
         raise mismatch(f"the graph has no {side} {printable(unknown[0])}")
     for tensor, width in zip(tensors, widths, strict=True):
         columns = table.get(tensor.name)
-        if columns and len(columns) != width and not (width == 0 and columns[0].name == tensor.name):
-            raise mismatch(f"{len(columns)} columns are named for {printable(tensor.name)}, which takes {width}")
+        if (
+            columns
+            and len(columns) != width
+            and not (width == 0 and columns[0].name == tensor.name)
+        ):
+            raise mismatch(
+                f"{len(columns)} columns are named for {printable(tensor.name)}, which takes {width}"
+            )
     return {name: columns for name, columns in table.items() if columns}
 
 
@@ -145,9 +178,14 @@ def _dealt(tensors, widths, columns, side):
     if set(by_name) == {tensor.name for tensor in tensors}:
         return {tensor.name: [by_name[tensor.name]] for tensor in tensors}
     if sum(widths) != len(columns):
-        raise mismatch(f"{len(columns)} {side} columns are named, but the graph takes {sum(widths)}")
+        raise mismatch(
+            f"{len(columns)} {side} columns are named, but the graph takes {sum(widths)}"
+        )
     left = iter(columns)
-    return {tensor.name: [next(left) for _ in range(width)] for tensor, width in zip(tensors, widths, strict=True)}
+    return {
+        tensor.name: [next(left) for _ in range(width)]
+        for tensor, width in zip(tensors, widths, strict=True)
+    }
 
 
 def _width(tensor, hints):
@@ -176,14 +214,21 @@ def _placeholders(tensor, width, several, warnings, questions):
     if width > limits.COLUMNS:
         questions.append({"tensor": tensor.name, "width": width})
         return None
-    warnings.append(f"The columns of {tensor.name} have no names: f0 to f{width - 1} stand in. Give them their real names.")
+    warnings.append(
+        f"The columns of {tensor.name} have no names: f0 to f{width - 1} stand in. Give them their real names."
+    )
     prefix = f"{tensor.name}_f" if several else "f"
     return [Column(f"{prefix}{index}") for index in range(width)]
 
 
 def _bound(tensor, columns, side):
     """(signature fields, binding) of one tensor: inputs bind by a list of columns, outputs by one row per column."""
-    through = columns is None or (side == "output" and len(columns) == 1 and len(tensor.shape) == 1 and columns[0].name == tensor.name)
+    through = columns is None or (
+        side == "output"
+        and len(columns) == 1
+        and len(tensor.shape) == 1
+        and columns[0].name == tensor.name
+    )
     if columns is None:
         fields = [_field(Column(tensor.name), tensor, list(tensor.shape), side)]
     else:
@@ -191,16 +236,25 @@ def _bound(tensor, columns, side):
         fields = [_field(column, tensor, shape, side) for column in columns]
     names = [field["name"] for field in fields]
     if side == "input":
-        return fields, {"tensor": tensor.name, "datatype": tensor.datatype, "columns": names if columns else None}
+        return fields, {
+            "tensor": tensor.name,
+            "datatype": tensor.datatype,
+            "columns": names if columns else None,
+        }
     flat = len(tensor.shape) == 1
     indexes = [None] if through or flat else range(len(names))
-    return fields, [{"tensor": tensor.name, "output": name, "column": index} for name, index in zip(names, indexes, strict=True)]
+    return fields, [
+        {"tensor": tensor.name, "output": name, "column": index}
+        for name, index in zip(names, indexes, strict=True)
+    ]
 
 
 def _field(column, tensor, shape, side):
     datatype = column.datatype or tensor.datatype
     if (datatype == "BYTES") != (tensor.datatype == "BYTES") and column.format is None:
-        raise mismatch(f"{printable(column.name)} is declared {datatype}, but its tensor is {tensor.datatype}")
+        raise mismatch(
+            f"{printable(column.name)} is declared {datatype}, but its tensor is {tensor.datatype}"
+        )
     field = {
         "name": column.name,
         "datatype": datatype,

@@ -36,7 +36,9 @@ KEEP_OUTSIDE = "Export the model without it, and do that step in the caller."
 
 def problems(census, name, producer, functions=()):
     """One Problem for each operator of the census that is not served. functions: (domain, name) of the file's own ones."""
-    strange = sorted(key for key in census.operators if not is_served(*key) and key not in functions)
+    strange = sorted(
+        key for key in census.operators if not is_served(*key) and key not in functions
+    )
     return [_problem(name, producer, *key) for key in strange[: limits.PROBLEMS]]
 
 
@@ -65,7 +67,13 @@ def _remedy(producer, domain, operator):
     if domain == "com.microsoft.nchwc":
         return "its memory layout fits one kind of processor only", producers.PORTABLE
     if domain in ("ai.onnx.contrib", "com.microsoft.extensions"):
-        return "onnxruntime-extensions adds it as code of its own", f"{KEEP_OUTSIDE} Tokenizers and image decoders are such steps."
+        return (
+            "onnxruntime-extensions adds it as code of its own",
+            f"{KEEP_OUTSIDE} Tokenizers and image decoders are such steps.",
+        )
     if "training" in domain:
-        return "it belongs to training", f"Export the model for inference. {producers.export_line(producer)}".strip()
+        return (
+            "it belongs to training",
+            f"Export the model for inference. {producers.export_line(producer)}".strip(),
+        )
     return "custom operators are code", f"{producers.standard_operators(producer)} {KEEP_OUTSIDE}"

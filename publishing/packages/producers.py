@@ -15,8 +15,16 @@ SKL_TYPES = {
     "INT32": "Int32TensorType",
     "INT64": "Int64TensorType",
 }
-TF_TYPES = {"FP16": "float16", "FP32": "float32", "FP64": "float64", "BOOL": "bool", "BYTES": "string"}
-TORCH_DYNAMO = "torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False{more})"
+TF_TYPES = {
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BOOL": "bool",
+    "BYTES": "string",
+}
+TORCH_DYNAMO = (
+    "torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False{more})"
+)
 TORCH_SCRIPT = "torch.onnx.export(model, example, 'model.onnx', dynamo=False{more})"
 SKLEARN = "skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})"
 ONE_FILE = "onnx.save(onnx.load('model.onnx'), 'single.onnx', save_as_external_data=False)"
@@ -98,7 +106,10 @@ def free_batch(producer, tensors):
     if producer.id in ("skl2onnx", "onnxmltools"):
         return _initial_types(producer, tensors)
     if producer.id == "tf2onnx":
-        specs = ", ".join(f"tf.TensorSpec({_tf_shape(tensor)}, tf.{_tf_type(tensor)}, name={tensor.name!r})" for tensor in tensors)
+        specs = ", ".join(
+            f"tf.TensorSpec({_tf_shape(tensor)}, tf.{_tf_type(tensor)}, name={tensor.name!r})"
+            for tensor in tensors
+        )
         call = "lambda x: model(x)" if len(tensors) == 1 else "lambda *x: model(list(x))"
         line = f"tf2onnx.convert.from_function(tf.function({call}), input_signature=[{specs}], output_path='model.onnx')"
         return f"Convert it with a free batch: `{line}`."
@@ -140,7 +151,10 @@ def older(producer, opset):
         "torch-script": TORCH_SCRIPT.format(more=f", opset_version={min(opset, 20)}"),
         "skl2onnx": f"skl2onnx.to_onnx(model, X[:1], target_opset={min(opset, 21)})",
     }
-    line = lines.get(producer.id, f"onnx.version_converter.convert_version(onnx.load('model.onnx'), {min(opset, 21)})")
+    line = lines.get(
+        producer.id,
+        f"onnx.version_converter.convert_version(onnx.load('model.onnx'), {min(opset, 21)})",
+    )
     return f"Write it for an older operator set: `{line}`."
 
 
@@ -164,9 +178,16 @@ def unfused(producer):
 def _initial_types(producer, tensors):
     module = "skl2onnx" if producer.id == "skl2onnx" else "onnxmltools.convert"
     kinds = sorted({SKL_TYPES.get(tensor.datatype, "FloatTensorType") for tensor in tensors})
-    pairs = ", ".join(f"({t.name!r}, {SKL_TYPES.get(t.datatype, 'FloatTensorType')}({_skl_shape(t)}))" for t in tensors)
+    pairs = ", ".join(
+        f"({t.name!r}, {SKL_TYPES.get(t.datatype, 'FloatTensorType')}({_skl_shape(t)}))"
+        for t in tensors
+    )
     lead = f"`from {module}.common.data_types import {', '.join(kinds)}`"
-    call = f"skl2onnx.to_onnx(model, initial_types=[{pairs}])" if producer.id == "skl2onnx" else f"initial_types=[{pairs}]"
+    call = (
+        f"skl2onnx.to_onnx(model, initial_types=[{pairs}])"
+        if producer.id == "skl2onnx"
+        else f"initial_types=[{pairs}]"
+    )
     verb = "convert it with" if producer.id == "skl2onnx" else "give the converter"
     return f"Leave the batch free: {lead} and {verb} `{call}`."
 
@@ -185,7 +206,11 @@ def _tf_type(tensor):
 
 def _is_dynamo(model):
     """The exporter of torch.export writes where each node came from, or keeps onnxscript's functions."""
-    marked = any(item.key.startswith("pkg.") for node in list(model.graph.node)[:50] for item in node.metadata_props)
+    marked = any(
+        item.key.startswith("pkg.")
+        for node in list(model.graph.node)[:50]
+        for item in node.metadata_props
+    )
     return marked or any(entry.domain.startswith("pkg.") for entry in model.opset_import)
 
 

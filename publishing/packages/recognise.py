@@ -49,12 +49,16 @@ INFLATE = {
     "zlib": lambda data: zlib.decompressobj().decompress(data, HEAD),
     "bz2": lambda data: bz2.BZ2Decompressor().decompress(data, HEAD),
     "xz": lambda data: lzma.LZMADecompressor(memlimit=64 * 2**20).decompress(data, HEAD),
-    "lzma": lambda data: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=64 * 2**20).decompress(data, HEAD),
+    "lzma": lambda data: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=64 * 2**20).decompress(
+        data, HEAD
+    ),
 }
 
 RUNNING = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
 NAMING = {"GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
-CODE_LINE = re.compile(rb"^\s*(import \w|from \w[\w.]* import |def \w+\(|class \w+[(:])", re.MULTILINE)
+CODE_LINE = re.compile(
+    rb"^\s*(import \w|from \w[\w.]* import |def \w+\(|class \w+[(:])", re.MULTILINE
+)
 
 
 def recognise(path):
@@ -107,14 +111,18 @@ def is_pickle(head):
             if opcode.name in RUNNING:
                 return True
             named = named or opcode.name in NAMING
-    except Exception:  # anything genops or the stack cannot follow is not a pickle: prose begins with opcodes too
+    except (
+        Exception
+    ):  # anything genops or the stack cannot follow is not a pickle: prose begins with opcodes too
         return False
     return named
 
 
 def _opcodes(head):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # genops decodes escapes, also those of files that are no pickles
+        warnings.simplefilter(
+            "ignore"
+        )  # genops decodes escapes, also those of files that are no pickles
         yield from (opcode for opcode, _, _ in pickletools.genops(io.BytesIO(head)))
 
 
@@ -164,7 +172,11 @@ def zip_kind(path):
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, UnicodeDecodeError):
         return "zip"  # the archive reader says exactly what is wrong
     bases = {name.rsplit("/", 1)[-1] for name in names}
-    if "archive_format" in bases and any("/models/" in name for name in names) or "serialized_exported_program.json" in bases:
+    if (
+        "archive_format" in bases
+        and any("/models/" in name for name in names)
+        or "serialized_exported_program.json" in bases
+    ):
         return "torch-export"
     if "data.pkl" in bases:
         return "torchscript" if any("/code/" in name for name in names) else "torch"
@@ -200,7 +212,13 @@ def onnx_kind(file, size):
             return "truncated-onnx" if IR_VERSION in seen else "binary"
         file.seek(length if wire == 2 else 0, os.SEEK_CUR)
         seen.add(field)
-    return "onnx" if {GRAPH, IR_VERSION} <= seen else "truncated-onnx" if IR_VERSION in seen else "binary"
+    return (
+        "onnx"
+        if {GRAPH, IR_VERSION} <= seen
+        else "truncated-onnx"
+        if IR_VERSION in seen
+        else "binary"
+    )
 
 
 def _varint(file):
@@ -225,7 +243,9 @@ def _peeked(kind, head, depth):
     try:
         inside = INFLATE[kind](head)
     except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
-        return text_kind(head, whole=False) if kind == "zlib" else "compressed"  # "x^2" begins like zlib
+        return (
+            text_kind(head, whole=False) if kind == "zlib" else "compressed"
+        )  # "x^2" begins like zlib
     if kind == "gzip" and is_tar(inside):
         return "tar-gz"
     found = recognise_bytes(inside, whole=False, depth=depth + 1)

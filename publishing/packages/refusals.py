@@ -36,7 +36,12 @@ class Refusal(Exception):
         return cls(first.message, first.code, first.remedy, others)
 
     def as_data(self):
-        return {"message": self.message, "code": self.code, "remedy": self.remedy, "problems": [asdict(one) for one in self.problems]}
+        return {
+            "message": self.message,
+            "code": self.code,
+            "remedy": self.remedy,
+            "problems": [asdict(one) for one in self.problems],
+        }
 
 
 # What a file turned out to be → (what it is called, why not, remedy where packages.conversions has no line for it).
@@ -46,16 +51,36 @@ CONTENT = {
     "torch": ("is a PyTorch checkpoint, which is a pickle inside a zip", PICKLE_WHY, ""),
     "keras": ("is a Keras model, which may carry code in its layers", RUNS_ONNX, ""),
     "hdf5": ("is an HDF5 file (.h5), which may carry code in its layers", RUNS_ONNX, ""),
-    "npy-object": ("is a NumPy array of Python objects, which is a pickle", PICKLE_WHY, "Save it with a plain dtype, or leave it out."),
+    "npy-object": (
+        "is a NumPy array of Python objects, which is a pickle",
+        PICKLE_WHY,
+        "Save it with a plain dtype, or leave it out.",
+    ),
     "npy": ("is a NumPy array file", "An array is not a model.", ACCEPTED),
     "skops": ("is a skops file", "This marketplace does not serve skops yet.", ""),
-    "safetensors": ("is a safetensors file: weights without the graph that uses them", "It cannot run by itself.", ""),
+    "safetensors": (
+        "is a safetensors file: weights without the graph that uses them",
+        "It cannot run by itself.",
+        "",
+    ),
     "notebook": ("is a Jupyter notebook", "The marketplace hosts models, not code.", ACCEPTED),
-    "code": ("is program code", "The marketplace never runs uploaded code.", "Leave it out: the ONNX graph is all that is served."),
+    "code": (
+        "is program code",
+        "The marketplace never runs uploaded code.",
+        "Leave it out: the ONNX graph is all that is served.",
+    ),
     "executable": ("is a program", "The marketplace never runs uploaded code.", ACCEPTED),
     "data": ("is a file of data", "Data is not a model.", ACCEPTED),
-    "nested": ("is an archive inside the archive", "Archives may not be nested.", "Pack the files themselves, in one archive."),
-    "compressed": ("is a compressed file of a kind that is not accepted", "Its content cannot be inspected.", ACCEPTED),
+    "nested": (
+        "is an archive inside the archive",
+        "Archives may not be nested.",
+        "Pack the files themselves, in one archive.",
+    ),
+    "compressed": (
+        "is a compressed file of a kind that is not accepted",
+        "Its content cannot be inspected.",
+        ACCEPTED,
+    ),
     "truncated-onnx": (
         "is an ONNX file that ends too early",
         "Part of it is missing, as after a broken upload.",
@@ -67,7 +92,11 @@ CONTENT = {
         "Write the file again with a standard tool.",
     ),
     "empty": ("is empty", "There is nothing to publish.", ACCEPTED),
-    "binary": ("is of a kind the marketplace does not recognise", "What is not recognised is not accepted.", ACCEPTED),
+    "binary": (
+        "is of a kind the marketplace does not recognise",
+        "What is not recognised is not accepted.",
+        ACCEPTED,
+    ),
 }
 
 
@@ -84,11 +113,19 @@ def printable(name):
 
 
 def damaged(detail):
-    return Refusal(f"The archive is damaged or was built by hand: {detail[:120]}.", "damaged-archive", "Pack and upload it again.")
+    return Refusal(
+        f"The archive is damaged or was built by hand: {detail[:120]}.",
+        "damaged-archive",
+        "Pack and upload it again.",
+    )
 
 
 def too_big(sentence):
-    return Refusal(sentence, "size", "Leave out what the model does not need; training data does not belong in a package.")
+    return Refusal(
+        sentence,
+        "size",
+        "Leave out what the model does not need; training data does not belong in a package.",
+    )
 
 
 def bomb():

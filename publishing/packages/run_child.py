@@ -21,7 +21,11 @@ def main(task):
     session.bound_memory(task["memory_mb"])
     graph = sys.stdin.buffer.read()
     if hashlib.sha256(graph).hexdigest() != task["sha256"]:
-        found = {"problem": "The stored bytes are not those that were inspected. Upload the package again.", "said": "", "figures": {}}
+        found = {
+            "problem": "The stored bytes are not those that were inspected. Upload the package again.",
+            "said": "",
+            "figures": {},
+        }
         found["verdict"] = "error"
     else:
         found = vars(trial.try_out(graph, task["signature"], task["example"], task["memory_mb"]))

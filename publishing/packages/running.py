@@ -25,7 +25,17 @@ def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
     room = Path(tempfile.mkdtemp(prefix="trial-", dir=quarantine))
     try:
         task = room / "task.json"
-        task.write_text(json.dumps({"sha256": sha256, "signature": signature, "example": example, "memory_mb": memory_mb}), "utf-8")
+        task.write_text(
+            json.dumps(
+                {
+                    "sha256": sha256,
+                    "signature": signature,
+                    "example": example,
+                    "memory_mb": memory_mb,
+                }
+            ),
+            "utf-8",
+        )
         return _ask_child(task, graph, room)
     finally:
         shutil.rmtree(room, ignore_errors=True)
@@ -34,9 +44,14 @@ def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
 def _ask_child(task, graph, room):
     command = [sys.executable, "-B", "-m", "publishing.packages.run_child", str(task)]
     child = subprocess.Popen(
-        command, cwd=ROOT, env=_environment(room), stdin=_as_file(graph, room), stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        command,
+        cwd=ROOT,
+        env=_environment(room),
+        stdin=_as_file(graph, room),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         reply, _ = child.communicate(timeout=limits.RUN_SECONDS)
     except subprocess.TimeoutExpired:
@@ -65,7 +80,9 @@ def _as_file(stream, room):
 
 def _reason(code):
     if code == -signal.SIGXCPU:
-        return f"it used more than {limits.RUN_CPU_SECONDS} seconds of processor time for a few rows"
+        return (
+            f"it used more than {limits.RUN_CPU_SECONDS} seconds of processor time for a few rows"
+        )
     if code in (-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, 1):
         return "the runtime broke off, as it does when there is too little memory"
     return "the trial broke off"

@@ -21,11 +21,18 @@ ELEMENTS = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(string)": np.object_,
-    **{f"tensor({name})": np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
+    **{
+        f"tensor({name})": np.dtype(name)
+        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    },
 }
 # How far an answer may move when its neighbours change: what another order of adding up explains, and no more.
 NEAR = {"float16": (2e-2, 2e-3), "float32": (1e-3, 1e-5), "float64": (1e-6, 1e-9)}
-STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # inputs that hold the state before the first step
+STATES = {
+    "LSTM": (5, 6),
+    "GRU": (5,),
+    "RNN": (5,),
+}  # inputs that hold the state before the first step
 
 
 class CannotRun(Exception):
@@ -83,7 +90,10 @@ def _expected(loaded, size):
     wrong = None
     for values in (_varied, _small, _ones):
         for free in limits.TRIAL_FREE_SIZES:
-            chunks = [_feeds(loaded, size, free, values, np.random.default_rng(seed)) for seed in range(limits.TRIAL_ROWS)]
+            chunks = [
+                _feeds(loaded, size, free, values, np.random.default_rng(seed))
+                for seed in range(limits.TRIAL_ROWS)
+            ]
             try:
                 return chunks, [loaded.run(None, chunk) for chunk in chunks]
             except Exception as error:  # another size or other values may fit
@@ -95,7 +105,10 @@ def _feeds(loaded, size, free, values, random):
     named = {}
     feeds = {}
     for value in loaded.get_inputs():
-        sizes = [named.setdefault(dim, free) if not isinstance(dim, int) else dim for dim in value.shape[1:]]
+        sizes = [
+            named.setdefault(dim, free) if not isinstance(dim, int) else dim
+            for dim in value.shape[1:]
+        ]
         feeds[value.name] = values(random, ELEMENTS[value.type], (size, *sizes))
     return feeds
 
@@ -110,7 +123,11 @@ def _varied(random, dtype, shape):
 
 
 def _small(random, dtype, shape):
-    return random.integers(0, 2, size=shape).astype(dtype) if np.dtype(dtype).kind in "iu" else _varied(random, dtype, shape)
+    return (
+        random.integers(0, 2, size=shape).astype(dtype)
+        if np.dtype(dtype).kind in "iu"
+        else _varied(random, dtype, shape)
+    )
 
 
 def _ones(random, dtype, shape):
@@ -123,8 +140,14 @@ def _difference(freed, chunks, expected, size):
         loaded = session(freed.SerializeToString())
         if reason := _compared(loaded, chunks, expected, size, range(len(chunks))):
             return reason
-        rows = [{name: array[row : row + 1] for name, array in chunk.items()} for chunk in chunks for row in range(size)]
-        answers = [[array[row : row + 1] for array in answer] for answer in expected for row in range(size)]
+        rows = [
+            {name: array[row : row + 1] for name, array in chunk.items()}
+            for chunk in chunks
+            for row in range(size)
+        ]
+        answers = [
+            [array[row : row + 1] for array in answer] for answer in expected for row in range(size)
+        ]
         if size > 1 and (reason := _compared(loaded, rows, answers, 1, [0])):
             return reason
     except CannotRun as wrong:
@@ -137,7 +160,9 @@ def _compared(loaded, chunks, expected, size, alone):
     for index in alone:
         if not all(map(_is_near, expected[index], _run(loaded, chunks[index]))):
             return "its answers change with the freed axis"
-    together = _run(loaded, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]})
+    together = _run(
+        loaded, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    )
     for position, array in enumerate(together):
         if np.ndim(array) == 0 or len(array) != size * len(chunks):
             return f"with {size * len(chunks)} rows it does not give {size * len(chunks)} answers"
@@ -159,7 +184,13 @@ def _is_near(expected, found):
     relative, absolute = NEAR.get(str(expected.dtype), (0, 0))
     if expected.dtype.kind != "f":
         return np.array_equal(expected, found)
-    return np.allclose(expected, found, relative, absolute * max(1.0, float(np.nanmax(np.abs(expected), initial=0))), equal_nan=True)
+    return np.allclose(
+        expected,
+        found,
+        relative,
+        absolute * max(1.0, float(np.nanmax(np.abs(expected), initial=0))),
+        equal_nan=True,
+    )
 
 
 # -- three ways to free an axis, each going further than the one before ----------------------------------------------
@@ -170,7 +201,10 @@ def _loosen_edges(model, _size):
     freed = type(model)()
     freed.CopyFrom(model)
     constants = {tensor.name for tensor in freed.graph.initializer}
-    for value in [*(value for value in freed.graph.input if value.name not in constants), *freed.graph.output]:
+    for value in [
+        *(value for value in freed.graph.input if value.name not in constants),
+        *freed.graph.output,
+    ]:
         for first in value.type.tensor_type.shape.dim[:1]:
             first.dim_param = "batch"
     del freed.graph.value_info[:]
@@ -181,16 +215,24 @@ def _loosen_shapes(model, size):
     """Also the constant shapes of Reshape nodes, at the place where the batch of their input goes on."""
     freed = _loosen_edges(model, size)
     constants = _constants(freed.graph)
-    reshapes = [node for node in freed.graph.node if node.op_type == "Reshape" and node.input[1] in constants]
+    reshapes = [
+        node
+        for node in freed.graph.node
+        if node.op_type == "Reshape" and node.input[1] in constants
+    ]
     if not 0 < len(reshapes) <= limits.TRIAL_RESHAPES:
         return None
     shown = _light(freed)
     for index, node in enumerate(reshapes):
-        loose = _loosened(_shape_of(shown, node.input[0]), numpy_helper.to_array(constants[node.input[1]]), size)
+        loose = _loosened(
+            _shape_of(shown, node.input[0]), numpy_helper.to_array(constants[node.input[1]]), size
+        )
         if loose is None:
             continue
         node.input[1] = f"freed_shape_{index}"
-        freed.graph.initializer.append(numpy_helper.from_array(np.array(loose, np.int64), node.input[1]))
+        freed.graph.initializer.append(
+            numpy_helper.from_array(np.array(loose, np.int64), node.input[1])
+        )
         shown = _light(freed)
     return freed
 
@@ -231,9 +273,13 @@ def _light(model):
     light.CopyFrom(model)
     for tensor in light.graph.initializer:
         if math.prod(tensor.dims) > limits.TRIAL_SMALL and tensor.data_type != tensor.STRING:
-            light.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+            light.graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
     kept = [
-        tensor for tensor in light.graph.initializer if math.prod(tensor.dims) <= limits.TRIAL_SMALL or tensor.data_type == tensor.STRING
+        tensor
+        for tensor in light.graph.initializer
+        if math.prod(tensor.dims) <= limits.TRIAL_SMALL or tensor.data_type == tensor.STRING
     ]
     del light.graph.initializer[:]
     light.graph.initializer.extend(kept)
@@ -245,7 +291,10 @@ def _shape_of(model, name):
     """The sizes of a value, None for those that are not known; None when nothing is."""
     for value in [*model.graph.value_info, *model.graph.input]:
         if value.name == name and value.type.tensor_type.HasField("shape"):
-            return [dim.dim_value if dim.HasField("dim_value") else None for dim in value.type.tensor_type.shape.dim]
+            return [
+                dim.dim_value if dim.HasField("dim_value") else None
+                for dim in value.type.tensor_type.shape.dim
+            ]
     return None
 
 
@@ -274,5 +323,7 @@ def _loosen_states(model, size):
 
 def _zeros(graph):
     return {
-        name for name, tensor in _constants(graph).items() if tensor.data_type != tensor.STRING and not numpy_helper.to_array(tensor).any()
+        name
+        for name, tensor in _constants(graph).items()
+        if tensor.data_type != tensor.STRING and not numpy_helper.to_array(tensor).any()
     }

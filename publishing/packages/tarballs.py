@@ -17,7 +17,18 @@ KINDS = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
-HARMLESS_KEYS = {"path", "mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment", "hdrcharset"}
+HARMLESS_KEYS = {
+    "path",
+    "mtime",
+    "atime",
+    "ctime",
+    "uid",
+    "gid",
+    "uname",
+    "gname",
+    "comment",
+    "hdrcharset",
+}
 HARMLESS_PREFIXES = ("LIBARCHIVE.", "SCHILY.")
 
 
@@ -30,7 +41,11 @@ def members(path):
             if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME):
                 long_name = _extended_name(stream, info) or long_name
                 continue
-            info.name, long_name, count = (long_name or info.name).removeprefix("./"), None, count + 1
+            info.name, long_name, count = (
+                (long_name or info.name).removeprefix("./"),
+                None,
+                count + 1,
+            )
             if info.name not in ("", "."):  # tar -C model . begins with the folder itself
                 yield _member(stream, info)
         if not count:
@@ -74,7 +89,9 @@ def _extended_name(stream, info):
     for key in records:
         if key not in HARMLESS_KEYS and not key.startswith(HARMLESS_PREFIXES):
             raise Refusal(
-                f"The archive uses the tar extension {printable(key)}, which is not accepted.", "tar-extension", "Pack it with tar -czf."
+                f"The archive uses the tar extension {printable(key)}, which is not accepted.",
+                "tar-extension",
+                "Pack it with tar -czf.",
             )
     if info.type == tarfile.XGLTYPE and "path" in records:
         raise damaged("a global header sets a path")
@@ -112,4 +129,8 @@ def _only_zeros(stream):
     while chunk := stream.read(limits.CHUNK):
         padding += len(chunk)
         if chunk.strip(b"\0") or padding > 1024 * 1024:
-            raise Refusal("The archive has data after its end.", "polyglot", "Pack the files again with tar -czf.")
+            raise Refusal(
+                "The archive has data after its end.",
+                "polyglot",
+                "Pack the files again with tar -czf.",
+            )

@@ -24,7 +24,12 @@ class Misplaced(Exception):
 
 def locations(tensors):
     """The files that the tensors name, as they spell them."""
-    return {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
+    return {
+        entry.value
+        for tensor in tensors
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
 
 
 def merge(tensors, companions):
@@ -53,28 +58,40 @@ def missing_file(name, location, remedy):
 
 
 def misplaced(name, reason, remedy):
-    return Problem(f"{printable(name)} keeps weights in another file, and {reason}.", "external-data", f"Write one file: {remedy}")
+    return Problem(
+        f"{printable(name)} keeps weights in another file, and {reason}.",
+        "external-data",
+        f"Write one file: {remedy}",
+    )
 
 
 def _place(tensor, companions):
     """(location, offset, length) of a tensor's values, all checked."""
     if not _is_plain(tensor):
-        raise Misplaced(f"the entry of the tensor {printable(tensor.name)} has parts that ONNX does not know")
+        raise Misplaced(
+            f"the entry of the tensor {printable(tensor.name)} has parts that ONNX does not know"
+        )
     entries = _entries(tensor)
     location = entries.get("location", "")
     try:
         archives.check_name(location)
     except Refusal:
-        raise Misplaced(f"its place {printable(location)} is not a plain path inside the package") from None
+        raise Misplaced(
+            f"its place {printable(location)} is not a plain path inside the package"
+        ) from None
     if location not in companions:
         raise Misplaced(f"the file {printable(location)} is not in the package")
     size, needed = companions[location].stat().st_size, _bytes_of(tensor)
     offset = _whole(entries.get("offset", "0"), tensor)
     length = _whole(entries["length"], tensor) if "length" in entries else size - offset
     if length != needed:
-        raise Misplaced(f"the tensor {printable(tensor.name)} needs {needed} bytes, but {length} are named for it")
+        raise Misplaced(
+            f"the tensor {printable(tensor.name)} needs {needed} bytes, but {length} are named for it"
+        )
     if offset + length > size:
-        raise Misplaced(f"the tensor {printable(tensor.name)} lies outside {printable(location)}, which has {size} bytes")
+        raise Misplaced(
+            f"the tensor {printable(tensor.name)} lies outside {printable(location)}, which has {size} bytes"
+        )
     return location, offset, length
 
 
@@ -95,7 +112,9 @@ def _check_together(places):
 
 def _bytes_of(tensor):
     if tensor.data_type == TensorProto.STRING or any(size < 0 for size in tensor.dims):
-        raise Misplaced(f"the tensor {printable(tensor.name)} is of a kind that is never kept outside")
+        raise Misplaced(
+            f"the tensor {printable(tensor.name)} is of a kind that is never kept outside"
+        )
     elements = math.prod(tensor.dims)
     if tensor.data_type in BITS:
         return -(-elements * BITS[tensor.data_type] // 8)

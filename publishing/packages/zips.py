@@ -31,7 +31,11 @@ def check_count(infos):
     if not infos:
         raise Refusal("The archive is empty.", "empty")
     if len(infos) > limits.ARCHIVE_MEMBERS:
-        raise Refusal("The archive has more than 2 000 members.", "members", "Leave out what the model does not need.")
+        raise Refusal(
+            "The archive has more than 2 000 members.",
+            "members",
+            "Leave out what the model does not need.",
+        )
 
 
 def check_declared(infos, archive_bytes):
@@ -51,9 +55,17 @@ def check_member(info):
             "Pack it without a password.",
         )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refusal(f"The archive member {printable(info.filename)} uses an unusual compression.", "compression", REPACK)
+        raise Refusal(
+            f"The archive member {printable(info.filename)} uses an unusual compression.",
+            "compression",
+            REPACK,
+        )
     if "\0" in info.orig_filename or (not info.flag_bits & UTF8 and not info.filename.isascii()):
-        raise Refusal(f"The archive member {printable(info.filename)} has a name that is not UTF-8.", "member-name", REPACK)
+        raise Refusal(
+            f"The archive member {printable(info.filename)} has a name that is not UTF-8.",
+            "member-name",
+            REPACK,
+        )
     special = _mode_kind(info.external_attr >> 16)
     if special:
         raise not_a_file(info.filename, special)
@@ -66,7 +78,11 @@ def check_layout(archive, infos, raw, path):
     position = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset != position:
-            raise refuse_content(path.name, "polyglot") if info.header_offset > position else damaged("members overlap")
+            raise (
+                refuse_content(path.name, "polyglot")
+                if info.header_offset > position
+                else damaged("members overlap")
+            )
         position = _member_end(raw, info)
     gap = archive.start_dir - position
     last = max(infos, key=lambda info: info.header_offset)
@@ -82,7 +98,11 @@ def check_end(archive, raw, path):
     end = directory.rfind(b"PK\x05\x06")
     count, size = struct.unpack("<HL", directory[end + 10 : end + 16]) if end >= 0 else (0, -1)
     spare = len(directory) - END - size
-    if archive.comment or end != len(directory) - END or (size != 0xFFFFFFFF and spare not in (0, ZIP64_END)):
+    if (
+        archive.comment
+        or end != len(directory) - END
+        or (size != 0xFFFFFFFF and spare not in (0, ZIP64_END))
+    ):
         raise refuse_content(path.name, "polyglot")
     if count not in (len(archive.infolist()), 0xFFFF):
         raise damaged("the directory's count of members is wrong")
@@ -97,10 +117,22 @@ def _member_end(raw, info):
     fields = LOCAL.unpack(header)
     flags, method, crc, packed, size, name_bytes, extra_bytes = fields[3], fields[4], *fields[7:12]
     name = raw.read(name_bytes).decode("utf-8" if flags & UTF8 else "cp437", "replace")
-    same = (name, flags & ~DESCRIPTOR, method) == (info.orig_filename, info.flag_bits & ~DESCRIPTOR, info.compress_type)
-    told = flags & DESCRIPTOR or size == 0xFFFFFFFF or (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
+    same = (name, flags & ~DESCRIPTOR, method) == (
+        info.orig_filename,
+        info.flag_bits & ~DESCRIPTOR,
+        info.compress_type,
+    )
+    told = (
+        flags & DESCRIPTOR
+        or size == 0xFFFFFFFF
+        or (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
+    )
     if not same or not told:
-        raise Refusal(f"The archive describes {printable(info.filename)} in two different ways.", "mismatch", REPACK)
+        raise Refusal(
+            f"The archive describes {printable(info.filename)} in two different ways.",
+            "mismatch",
+            REPACK,
+        )
     end = info.header_offset + LOCAL.size + name_bytes + extra_bytes + info.compress_size
     return end + _descriptor_bytes(raw, end) if flags & DESCRIPTOR else end
 
@@ -127,6 +159,11 @@ def _chunks(archive, info):
 
 def _mode_kind(mode):
     """What a Unix mode says a member is, or "" for files and folders."""
-    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
     kind = stat.S_IFMT(mode)
     return "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else kinds.get(kind, "a special file")

@@ -12,6 +12,11 @@ register = template.Library()
 def snippets(version, key):
     """[{"id", "label", "language", "text"}] that call `version` with `key` through the gateway."""
     return contract.snippets(
-        gateway_url=settings.GATEWAY_URL, model=version.model.slug, name=version.model.name, number=version.number,
-        signature=version.signature, example=version.example, key=key,
-    )  # fmt: skip
+        gateway_url=settings.GATEWAY_URL,
+        model=version.model.slug,
+        name=version.model.name,
+        number=version.number,
+        signature=version.signature,
+        example=version.example,
+        key=key,
+    )

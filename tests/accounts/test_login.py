@@ -42,14 +42,19 @@ def test_demo_buttons_exist_in_demo_mode_on_this_machine_only(client, alice, set
     settings.DEMO_MODE = True
     assert b"publish models" in client.get("/accounts/login/").content
     assert b"publish models" not in client.get("/accounts/login/", REMOTE_ADDR="10.1.2.3").content
-    assert client.post("/demo-login/", {"username": "alice"}, REMOTE_ADDR="10.1.2.3").status_code == 404
+    assert (
+        client.post("/demo-login/", {"username": "alice"}, REMOTE_ADDR="10.1.2.3").status_code
+        == 404
+    )
     settings.DEMO_MODE = False
     assert b"publish models" not in client.get("/accounts/login/").content
     assert client.post("/demo-login/", {"username": "alice"}).status_code == 404
 
 
 def test_nobody_signs_up(client):
-    assert client.post("/accounts/signup/", {"username": "mallory", "password1": PASSWORD}).status_code in (200, 403)
+    assert client.post(
+        "/accounts/signup/", {"username": "mallory", "password1": PASSWORD}
+    ).status_code in (200, 403)
     from marketplace.accounts.models import User
 
     assert not User.objects.filter(username="mallory").exists()

@@ -17,10 +17,20 @@ def ask(client, address="alice@example.com"):
     return client.post("/accounts/password/reset/", {"email": address}, follow=True)
 
 
-def test_without_a_mail_server_the_letter_is_a_file_and_the_page_says_so(client, settings, tmp_path):
-    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH, settings.EMAIL_URL = FILES, tmp_path / "mail", ""
+def test_without_a_mail_server_the_letter_is_a_file_and_the_page_says_so(
+    client, settings, tmp_path
+):
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH, settings.EMAIL_URL = (
+        FILES,
+        tmp_path / "mail",
+        "",
+    )
     page = ask(client)
-    assert page.status_code == 200 and "sends no mail yet" in page.content.decode() and "operators" in page.content.decode()
+    assert (
+        page.status_code == 200
+        and "sends no mail yet" in page.content.decode()
+        and "operators" in page.content.decode()
+    )
     [letter] = (tmp_path / "mail").iterdir()
     assert "/accounts/password/reset/key/" in letter.read_text()
 
@@ -32,11 +42,24 @@ def test_with_one_it_is_sent(client, settings):
 
 
 @pytest.mark.parametrize("address", ["alice@example.com", "nobody@example.com"])
-def test_a_mail_server_that_is_away_is_no_fault_of_ours_and_tells_nothing(client, settings, address):
-    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = SMTP, "127.0.0.1", 1, 1
+def test_a_mail_server_that_is_away_is_no_fault_of_ours_and_tells_nothing(
+    client, settings, address
+):
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = (
+        SMTP,
+        "127.0.0.1",
+        1,
+        1,
+    )
     page = ask(client, address)
-    assert page.status_code == 503 and "could not be sent" in page.content.decode() and "operators" in page.content.decode()
+    assert (
+        page.status_code == 503
+        and "could not be sent" in page.content.decode()
+        and "operators" in page.content.decode()
+    )
 
 
 def test_the_page_is_the_same_for_known_and_unknown_addresses(client):
-    assert [ask(client, address).status_code for address in ("alice@example.com", "nobody@example.com")] == [200, 200]
+    assert [
+        ask(client, address).status_code for address in ("alice@example.com", "nobody@example.com")
+    ] == [200, 200]

@@ -48,7 +48,9 @@ def test_system_users_cannot_log_in(client):
 
 @pytest.fixture
 def demo_alice():
-    return DemoLogin.objects.create(user=cast.alice(), role="publisher", can="Publishes models").user
+    return DemoLogin.objects.create(
+        user=cast.alice(), role="publisher", can="Publishes models"
+    ).user
 
 
 def demo_login(client, **more):

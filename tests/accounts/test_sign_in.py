@@ -31,11 +31,17 @@ def with_password(person):
     return person
 
 
-def attempt(username="alice", password=WRONG, address="10.0.0.1", client=None, path="/accounts/login/"):
+def attempt(
+    username="alice", password=WRONG, address="10.0.0.1", client=None, path="/accounts/login/"
+):
     """(status, is somebody in now?) of one try."""
     client = client or Client()
-    answer = client.post(path, {"login": username, "username": username, "password": password}, REMOTE_ADDR=address)
-    return answer.status_code, "sessionid" in client.cookies and bool(client.cookies["sessionid"].value)
+    answer = client.post(
+        path, {"login": username, "username": username, "password": password}, REMOTE_ADDR=address
+    )
+    return answer.status_code, "sessionid" in client.cookies and bool(
+        client.cookies["sessionid"].value
+    )
 
 
 def later(seconds):
@@ -47,14 +53,20 @@ def later(seconds):
 def tries(count, username="alice", address="10.0.0.1"):
     """As many that failed just now, without the work of failing."""
     account = sign_in._digest(username)
-    SignInAttempt.objects.bulk_create(SignInAttempt(account=account, source=address, at=timezone.now()) for _ in range(count))
+    SignInAttempt.objects.bulk_create(
+        SignInAttempt(account=account, source=address, at=timezone.now()) for _ in range(count)
+    )
 
 
 def test_five_wrong_ones_a_minute_then_a_wait_that_is_said(alice):
     assert [attempt()[0] for _ in range(6)] == [200] * 5 + [429]
     status, is_in = attempt(password=PASSWORD)
     assert (status, is_in) == (429, False)
-    page = Client().post("/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR="10.0.0.1").content.decode()
+    page = (
+        Client()
+        .post("/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR="10.0.0.1")
+        .content.decode()
+    )
     assert "Too many tries to sign in. Wait" in page and 'value="alice"' in page
     later(61)
     assert attempt(password=PASSWORD) == (302, True)
@@ -69,15 +81,21 @@ def test_the_owner_comes_in_from_elsewhere_and_in_a_known_browser(alice):
     for number in range(200):
         tries(1, address=f"10.9.{number}.1")
     assert attempt(password=PASSWORD)[0] == 429
-    assert attempt(password=PASSWORD, client=known) == (302, True), "in the browser that alice knows"
-    assert attempt(password=PASSWORD, address="10.0.0.2") == (302, True), "from an address that did not guess"
+    assert attempt(password=PASSWORD, client=known) == (302, True), (
+        "in the browser that alice knows"
+    )
+    assert attempt(password=PASSWORD, address="10.0.0.2") == (302, True), (
+        "from an address that did not guess"
+    )
 
 
 def test_a_wait_is_never_long(alice):
     """Slow, not shut: the longest is three minutes, whatever was tried."""
     tries(500)
     with pytest.raises(sign_in.TooManyTries) as refusal:
-        sign_in.begin(Client().get("/accounts/login/", REMOTE_ADDR="10.0.0.1").wsgi_request, "alice")
+        sign_in.begin(
+            Client().get("/accounts/login/", REMOTE_ADDR="10.0.0.1").wsgi_request, "alice"
+        )
     assert refusal.value.wait_s <= sign_in.PAUSE_S
     later(sign_in.PAUSE_S)
     assert attempt(password=PASSWORD) == (302, True)
@@ -134,8 +152,14 @@ def test_a_network_of_ipv6_is_one_source(alice):
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-Ip", "X-Portal-Client"])
 def test_no_header_makes_another_address(alice, header):
     for number in range(5):
-        Client().post("/accounts/login/", {"login": "alice", "password": WRONG}, headers={header: f"10.7.0.{number}"})
-    answer = Client().post("/accounts/login/", {"login": "alice", "password": PASSWORD}, headers={header: "10.7.0.9"})
+        Client().post(
+            "/accounts/login/",
+            {"login": "alice", "password": WRONG},
+            headers={header: f"10.7.0.{number}"},
+        )
+    answer = Client().post(
+        "/accounts/login/", {"login": "alice", "password": PASSWORD}, headers={header: "10.7.0.9"}
+    )
     assert answer.status_code == 429
 
 
@@ -144,7 +168,12 @@ def test_the_admin_has_no_sign_in_of_its_own(alice):
     alice.is_staff = alice.is_superuser = True
     alice.save()
     for path in ("/admin/", "/admin/login/", "/admin/catalog/registeredmodel/"):
-        assert Client().get(path, follow=True).redirect_chain[-1][0].startswith("/accounts/login/?next="), path
+        assert (
+            Client()
+            .get(path, follow=True)
+            .redirect_chain[-1][0]
+            .startswith("/accounts/login/?next=")
+        ), path
     client = Client()
     assert attempt(password=PASSWORD, client=client, path="/admin/login/") == (302, False)
     assert SignInAttempt.objects.count() == 0
@@ -160,14 +189,28 @@ def test_a_failed_sign_in_is_on_the_record(alice):
     alice.save()
     attempt(password=PASSWORD)
     found = list(AuditEvent.objects.filter(action="login.failed").order_by("id"))
-    assert [event.reason for event in found] == ["wrong password", "no such account", "account is not active"]
-    assert [event.object_id for event in found] == [str(alice.pk), str(found[1].actor.pk), str(alice.pk)]
-    assert all(event.detail["address"] == "10.0.0.1" and event.actor.username == "system:sign-in" for event in found)
+    assert [event.reason for event in found] == [
+        "wrong password",
+        "no such account",
+        "account is not active",
+    ]
+    assert [event.object_id for event in found] == [
+        str(alice.pk),
+        str(found[1].actor.pk),
+        str(alice.pk),
+    ]
+    assert all(
+        event.detail["address"] == "10.0.0.1" and event.actor.username == "system:sign-in"
+        for event in found
+    )
     assert "hunter2" not in str([event.content() for event in found])
 
 
 def test_known_and_unknown_accounts_are_answered_alike(alice):
-    pages = [Client().post("/accounts/login/", {"login": name, "password": WRONG}).content.decode() for name in ("alice", "nobody")]
+    pages = [
+        Client().post("/accounts/login/", {"login": name, "password": WRONG}).content.decode()
+        for name in ("alice", "nobody")
+    ]
     plain = [TOKEN.sub("", page).replace("alice", "").replace("nobody", "") for page in pages]
     assert plain[0] == plain[1]
     assert [attempt(name)[0] for name in ["alice"] * 6 + ["nobody"] * 6] == ([200] * 5 + [429]) * 2

@@ -41,6 +41,13 @@ class Api:
         answer = self.last.json() if self.last.content else None
         assert self.last.status_code == expect, (self.last.status_code, answer)
         if expect >= 400:
-            assert self.last["Content-Type"] == "application/problem+json", self.last["Content-Type"]
-            assert answer["status"] == expect and answer["title"] and answer["detail"] and answer["instance"].startswith("urn:request:")
+            assert self.last["Content-Type"] == "application/problem+json", self.last[
+                "Content-Type"
+            ]
+            assert (
+                answer["status"] == expect
+                and answer["title"]
+                and answer["detail"]
+                and answer["instance"].startswith("urn:request:")
+            )
         return answer

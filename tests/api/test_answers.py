@@ -54,7 +54,9 @@ def test_a_method_that_is_not_there(maya):
 
 
 def test_a_body_that_is_not_json(maya):
-    maya.last = maya.client.post("/api/v1/applications/", "{not json", content_type="application/json")
+    maya.last = maya.client.post(
+        "/api/v1/applications/", "{not json", content_type="application/json"
+    )
     maya._checked(400)
 
 
@@ -77,32 +79,54 @@ def test_an_answer_that_cannot_be_given(maya):
 @pytest.mark.parametrize(
     "path",
     [
-        "models/?q=%00", "versions/?model=%00", "versions/99999999999999999999999/", "versions/999999999999999999/", "reviews/?version=1e400",
-        "models/?page_size=-1", "models/?cursor=garbage", "keys/00000000/", "keys/%00%00%00%00%00%00%00%00/", "usage/?since=yesterday",
-        "audit-events/?action=%00", "deployments/?version=99999999999999999999", "models/?sort=owner_team__memberships__user__password",
+        "models/?q=%00",
+        "versions/?model=%00",
+        "versions/99999999999999999999999/",
+        "versions/999999999999999999/",
+        "reviews/?version=1e400",
+        "models/?page_size=-1",
+        "models/?cursor=garbage",
+        "keys/00000000/",
+        "keys/%00%00%00%00%00%00%00%00/",
+        "usage/?since=yesterday",
+        "audit-events/?action=%00",
+        "deployments/?version=99999999999999999999",
+        "models/?sort=owner_team__memberships__user__password",
     ],
-)  # fmt: skip
+)
 def test_odd_questions_have_plain_answers(maya, path):
     maya.last = maya.client.get(f"/api/v1/{path}")
     assert maya.last.status_code in (200, 400, 404), (maya.last.status_code, maya.last.content)
 
 
-@pytest.mark.parametrize("name", ["\x00", "a\x00b", "\ud800", "x" * 100_000, {"a": 1}, [], 7, True, None])
+@pytest.mark.parametrize(
+    "name", ["\x00", "a\x00b", "\ud800", "x" * 100_000, {"a": 1}, [], 7, True, None]
+)
 def test_odd_values_have_plain_answers(maya, name):
     cast.mortgage()
-    maya.last = maya.client.post("/api/v1/applications/", APP | {"name": name}, content_type="application/json")
+    maya.last = maya.client.post(
+        "/api/v1/applications/", APP | {"name": name}, content_type="application/json"
+    )
     assert maya.last.status_code in (201, 400, 422), (maya.last.status_code, maya.last.content)
 
 
 def test_characters_the_database_cannot_keep_are_an_answer():
     version = cast.draft_version()
-    values = {"values": {"limitations.text": "It fails on zero \x00 bytes, and on nothing else that is known."}}
+    values = {
+        "values": {
+            "limitations.text": "It fails on zero \x00 bytes, and on nothing else that is known."
+        }
+    }
     Api(cast.alice()).patch(f"versions/{version.pk}/card/", values, expect=422)
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(IntegrityError("duplicate key: secret_table"), 409), (OperationalError("password=hunter2"), 503), (ZeroDivisionError("at /srv"), 500)],
+    [
+        (IntegrityError("duplicate key: secret_table"), 409),
+        (OperationalError("password=hunter2"), 503),
+        (ZeroDivisionError("at /srv"), 500),
+    ],
 )
 def test_errors_of_the_inside_tell_nothing(maya, monkeypatch, error, status):
     def fail(*args, **kwargs):
@@ -140,7 +164,9 @@ def test_the_same_key_with_another_body_is_refused(maya):
 def test_another_person_may_use_the_same_key(maya):
     maya.post("applications/", APP, expect=201, key="k1")
     alice = Api(cast.alice())
-    alice.post("applications/", {"team": "consumer-lending-ai", "name": "Own use"}, expect=201, key="k1")
+    alice.post(
+        "applications/", {"team": "consumer-lending-ai", "name": "Own use"}, expect=201, key="k1"
+    )
 
 
 def test_while_the_first_is_at_work_the_second_waits(maya):
@@ -169,7 +195,9 @@ def test_a_keys_text_is_not_kept_for_a_second_answer(maya):
     first = maya.post("keys/", {"subscription": subscription.pk}, expect=201, key="k1")
     again = maya.post("keys/", {"subscription": subscription.pk}, expect=201, key="k1")
     assert first["text"] and again["text"] is None and first["kid"] == again["kid"]
-    assert ApiKey.objects.count() == 1 and first["text"] not in str(IdempotentAnswer.objects.values())
+    assert ApiKey.objects.count() == 1 and first["text"] not in str(
+        IdempotentAnswer.objects.values()
+    )
 
 
 def test_an_upload_is_told_apart_by_its_bytes():
@@ -177,16 +205,29 @@ def test_an_upload_is_told_apart_by_its_bytes():
     answers = []
     for content in (b"one", b"one", b"two"):
         file = SimpleUploadedFile("model.onnx", content)
-        alice.last = alice.client.post(f"/api/v1/versions/{version.pk}/artifacts/", {"file": file}, headers={"Idempotency-Key": "k1"})
+        alice.last = alice.client.post(
+            f"/api/v1/versions/{version.pk}/artifacts/",
+            {"file": file},
+            headers={"Idempotency-Key": "k1"},
+        )
         answers.append(alice.last.status_code)
     assert answers == [422, 422, 422]  # refused, so the key stays free
-    good = [alice.client.post(f"/api/v1/versions/{version.pk}/artifacts/", {"file": SimpleUploadedFile("t.onnx", cast.tiny_onnx())},
-                              headers={"Idempotency-Key": "k2"}).json() for _ in range(2)]  # fmt: skip
+    good = [
+        alice.client.post(
+            f"/api/v1/versions/{version.pk}/artifacts/",
+            {"file": SimpleUploadedFile("t.onnx", cast.tiny_onnx())},
+            headers={"Idempotency-Key": "k2"},
+        ).json()
+        for _ in range(2)
+    ]
     assert good[0] == good[1] and version.artifacts.count() == 1
     other = {"file": SimpleUploadedFile("t.onnx", cast.tiny_onnx() + b"\n")}
-    assert "another request" in alice.client.post(
-        f"/api/v1/versions/{version.pk}/artifacts/", other, headers={"Idempotency-Key": "k2"}
-    ).json()["detail"]
+    assert (
+        "another request"
+        in alice.client.post(
+            f"/api/v1/versions/{version.pk}/artifacts/", other, headers={"Idempotency-Key": "k2"}
+        ).json()["detail"]
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -196,7 +237,12 @@ def test_the_same_key_from_two_threads_does_it_once():
 
     def post():
         maya = Api(cast.maya())
-        maya.last = maya.client.post("/api/v1/applications/", APP, content_type="application/json", headers={"Idempotency-Key": "k1"})
+        maya.last = maya.client.post(
+            "/api/v1/applications/",
+            APP,
+            content_type="application/json",
+            headers={"Idempotency-Key": "k1"},
+        )
         answers.append(maya.last.status_code)
         connection.close()
 
@@ -218,36 +264,106 @@ def test_no_write_moves_what_only_verbs_move():
     live = cast.subscription(cast.published_version(cast.model(name="Churn forecast")))
     key, _ = cast.key(live)
     review = cast.in_review_version(cast.model(name="Fraud alert")).reviews.first()
-    rows = [version, version.model, version.card, live, key, live.application, live.plan, review, review.version]
+    rows = [
+        version,
+        version.model,
+        version.card,
+        live,
+        key,
+        live.application,
+        live.plan,
+        review,
+        review.version,
+    ]
     before = [guarded(row) for row in rows]
     evil = {
-        field.name: poison(field) for row in rows for field in row._meta.concrete_fields if field.name not in HARMLESS
+        field.name: poison(field)
+        for row in rows
+        for field in row._meta.concrete_fields
+        if field.name not in HARMLESS
     }
-    alone = [{name: value} for name, value in evil.items() if name in ("state", "risk_tier", "owner_team", "sha256", "approved_at")]
+    alone = [
+        {name: value}
+        for name, value in evil.items()
+        if name in ("state", "risk_tier", "owner_team", "sha256", "approved_at")
+    ]
     for person in (cast.alice(), cast.maya(), cast.rita()):
         api = Api(person)
         for method, address in writes(version, live, key, review):
             for body in [evil, *(alone if person == cast.alice() else ())]:
-                answer = getattr(api.client, method)(f"/api/v1/{address}", body, content_type="application/json")
-                assert 400 <= answer.status_code < 500, (person, method, address, body, answer.status_code)
+                answer = getattr(api.client, method)(
+                    f"/api/v1/{address}", body, content_type="application/json"
+                )
+                assert 400 <= answer.status_code < 500, (
+                    person,
+                    method,
+                    address,
+                    body,
+                    answer.status_code,
+                )
     assert [guarded(row) for row in rows] == before
     assert RegisteredModel.objects.count() == 3
 
 
-HARMLESS = {"summary", "description", "name", "changelog", "limitations", "tags", "visibility", "support_contact", "support_hours",
-            "domain", "capability", "model_type", "owner", "similar_reason", "reason"}  # fmt: skip
-GUARDED = {"state", "owner_team", "risk_tier", "sha256", "manifest_sha256", "manifest_signature", "approved_at", "approved_until",
-           "published_at", "submitted_by", "created_by", "mac", "kid", "epoch", "slug", "team", "plan", "monthly_quota",
-           "price_micros_per_1000", "decided_by", "pinned_version", "suspended_at", "data", "expires_at", "calls_30d"}  # fmt: skip
+HARMLESS = {
+    "summary",
+    "description",
+    "name",
+    "changelog",
+    "limitations",
+    "tags",
+    "visibility",
+    "support_contact",
+    "support_hours",
+    "domain",
+    "capability",
+    "model_type",
+    "owner",
+    "similar_reason",
+    "reason",
+}
+GUARDED = {
+    "state",
+    "owner_team",
+    "risk_tier",
+    "sha256",
+    "manifest_sha256",
+    "manifest_signature",
+    "approved_at",
+    "approved_until",
+    "published_at",
+    "submitted_by",
+    "created_by",
+    "mac",
+    "kid",
+    "epoch",
+    "slug",
+    "team",
+    "plan",
+    "monthly_quota",
+    "price_micros_per_1000",
+    "decided_by",
+    "pinned_version",
+    "suspended_at",
+    "data",
+    "expires_at",
+    "calls_30d",
+}
 
 
 def guarded(row):
     row.refresh_from_db()
-    return {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields if field.name in GUARDED}
+    return {
+        field.name: getattr(row, field.attname)
+        for field in row._meta.concrete_fields
+        if field.name in GUARDED
+    }
 
 
 def poison(field):
-    return {"state": "published", "risk_tier": "low", "monthly_quota": 10**9}.get(field.name, "0" * 64)
+    return {"state": "published", "risk_tier": "low", "monthly_quota": 10**9}.get(
+        field.name, "0" * 64
+    )
 
 
 def writes(version, live, key, review):

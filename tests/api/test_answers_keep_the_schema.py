@@ -23,19 +23,26 @@ def world(db):
 @pytest.fixture(scope="module")
 def document():
     """The schema as programs read it: through JSON."""
-    return json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str))
+    return json.loads(
+        json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str)
+    )
 
 
 def operation_at(document, path, method):
     """The operation that serves this path: the one with the fewest placeholders."""
-    fitting = [known for known in document["paths"] if re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), path)]
+    fitting = [
+        known for known in document["paths"] if re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), path)
+    ]
     return document["paths"][min(fitting, key=lambda known: known.count("{"))][method]
 
 
 def problems(document, schema, value):
     whole = {**schema, "components": document["components"]}
     validator = Draft202012Validator(whole, format_checker=FormatChecker())
-    return [f"{'.'.join(map(str, error.path))}: {error.message[:200]}" for error in validator.iter_errors(value)]
+    return [
+        f"{'.'.join(map(str, error.path))}: {error.message[:200]}"
+        for error in validator.iter_errors(value)
+    ]
 
 
 def test_every_answer_is_what_the_document_says(world, document):
@@ -50,20 +57,37 @@ def test_every_answer_is_what_the_document_says(world, document):
             with transaction.atomic():
                 response = getattr(client, method)(path, **sent, content_type="application/json")
                 transaction.set_rollback(True)
-            described = operation["responses"].get(str(response.status_code), operation["responses"]["default"])
-            content = described.get("content", {}).get(response.headers.get("Content-Type", "").split(";")[0])
+            described = operation["responses"].get(
+                str(response.status_code), operation["responses"]["default"]
+            )
+            content = described.get("content", {}).get(
+                response.headers.get("Content-Type", "").split(";")[0]
+            )
             if response.status_code == 204:
                 assert not response.content
             elif content is None:
-                wrong.append(f"{method} {path} as {person}: {response.status_code} {response.headers.get('Content-Type')} is not described")
+                wrong.append(
+                    f"{method} {path} as {person}: {response.status_code} {response.headers.get('Content-Type')} is not described"
+                )
             else:
-                wrong += [f"{method} {path} as {person}: {problem}" for problem in problems(document, content["schema"], response.json())]
+                wrong += [
+                    f"{method} {path} as {person}: {problem}"
+                    for problem in problems(document, content["schema"], response.json())
+                ]
             if response.status_code < 300:
                 answered.add((name, method))
     assert wrong == [], "\n".join(sorted(set(wrong))[:40])
     never = set(API) - answered - {(name, "get") for name in UNDESCRIBED}
-    assert {name for name, _ in never} <= {"api:version-publish", "api:version-resume", "api:version-artifacts", "api:deployment-start",
-                                           "api:deployment-roll-back", "api:change-decide", "api:subscription-list", "api:version-columns"}, never  # fmt: skip
+    assert {name for name, _ in never} <= {
+        "api:version-publish",
+        "api:version-resume",
+        "api:version-artifacts",
+        "api:deployment-start",
+        "api:deployment-roll-back",
+        "api:change-decide",
+        "api:subscription-list",
+        "api:version-columns",
+    }, never
 
 
 def test_every_422_names_its_field(world, document):
@@ -72,22 +96,34 @@ def test_every_422_names_its_field(world, document):
         if method == "get" or name in UNDESCRIBED:
             continue
         path = reverse(name, kwargs=world.arguments(thing))
-        for body in ({}, {"no_such_member": 1}, filled(world, BODIES.get(name, {})) | {"no_such_member": 1}):
+        for body in (
+            {},
+            {"no_such_member": 1},
+            filled(world, BODIES.get(name, {})) | {"no_such_member": 1},
+        ):
             for client in world.clients.values():
                 with transaction.atomic():
                     response = getattr(client, method)(path, body, content_type="application/json")
                     transaction.set_rollback(True)
                 if response.status_code == 422:
                     problem = response.json()
-                    assert problem.get("field") or all(error["field"] for error in problem["errors"]), (path, body, problem)
+                    assert problem.get("field") or all(
+                        error["field"] for error in problem["errors"]
+                    ), (path, body, problem)
 
 
 def test_me_is_an_object(document):
-    schema = document["paths"]["/api/v1/me/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = document["paths"]["/api/v1/me/"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]["schema"]
     assert schema == {"$ref": "#/components/schemas/Myself"}
 
 
 def test_no_enumeration_lacks_what_is_answered(document):
     """The empty text where a choice was not made, null where there may be none."""
-    counterfactual = document["components"]["schemas"]["SubscriptionRow"]["properties"]["counterfactual"]
-    assert Draft202012Validator({**counterfactual, "components": document["components"]}).is_valid("")
+    counterfactual = document["components"]["schemas"]["SubscriptionRow"]["properties"][
+        "counterfactual"
+    ]
+    assert Draft202012Validator({**counterfactual, "components": document["components"]}).is_valid(
+        ""
+    )

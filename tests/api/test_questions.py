@@ -13,10 +13,36 @@ from tests.api.calls import Api
 pytestmark = pytest.mark.django_db
 
 LISTS = [
-    "teams", "domains", "capabilities", "model-types", "models", "versions", "reviews", "plans", "applications", "subscriptions", "keys",
-    "usage", "refusals", "deployments", "incidents", "health-samples", "audit-events", "notices",
-]  # fmt: skip
-ORDERS = ["", "name", "-name", "rating_mean", "-rating_mean", "calls_30d", "-calls_30d,name", "-created_at", "-rating_mean,-calls_30d,name,-name"]
+    "teams",
+    "domains",
+    "capabilities",
+    "model-types",
+    "models",
+    "versions",
+    "reviews",
+    "plans",
+    "applications",
+    "subscriptions",
+    "keys",
+    "usage",
+    "refusals",
+    "deployments",
+    "incidents",
+    "health-samples",
+    "audit-events",
+    "notices",
+]
+ORDERS = [
+    "",
+    "name",
+    "-name",
+    "rating_mean",
+    "-rating_mean",
+    "calls_30d",
+    "-calls_30d,name",
+    "-created_at",
+    "-rating_mean,-calls_30d,name,-name",
+]
 
 
 @pytest.fixture
@@ -27,9 +53,16 @@ def maya():
 @pytest.fixture
 def shelf():
     """Eleven published models, some without a rating, many alike."""
-    entries = [cast.model(name=f"Income model {number:02}", similar_reason="Another one for the test.") for number in range(11)]
+    entries = [
+        cast.model(name=f"Income model {number:02}", similar_reason="Another one for the test.")
+        for number in range(11)
+    ]
     for number, entry in enumerate(entries):
-        facts = {"rating_mean": [None, 3, 4.5][number % 3], "calls_30d": number % 2, "state": "published"}
+        facts = {
+            "rating_mean": [None, 3, 4.5][number % 3],
+            "calls_30d": number % 2,
+            "state": "published",
+        }
         RegisteredModel.objects.filter(pk=entry.pk).update(**facts)
     return entries
 
@@ -66,26 +99,46 @@ def test_nulls_come_last_in_both_directions(maya, shelf):
     for order in ("rating_mean", "-rating_mean"):
         ratings = [row["rating_mean"] for row in maya.get(f"models/?sort={order}")["results"]]
         known = [rating for rating in ratings if rating is not None]
-        assert ratings == known + [None] * 4 and known == sorted(known, reverse=order.startswith("-"))
+        assert ratings == known + [None] * 4 and known == sorted(
+            known, reverse=order.startswith("-")
+        )
 
 
 def test_a_cursor_is_of_one_list_with_one_question(maya, shelf):
     """Kept while sort, filter, search or list changes, cut, or invented: 400 that names it."""
     cursor = maya.get("models/?page_size=3&sort=name")["next"].split("cursor=")[1].split("&")[0]
-    others = ["sort=-name", "sort=created_at", "", "sort=name&tier=low", "sort=name&q=income", "sort=rating_mean"]
-    wrong = [f"models/?{other}&cursor={cursor}" for other in others] + [f"{name}/?cursor={cursor}" for name in LISTS if name != "models"]
+    others = [
+        "sort=-name",
+        "sort=created_at",
+        "",
+        "sort=name&tier=low",
+        "sort=name&q=income",
+        "sort=rating_mean",
+    ]
+    wrong = [f"models/?{other}&cursor={cursor}" for other in others] + [
+        f"{name}/?cursor={cursor}" for name in LISTS if name != "models"
+    ]
     wrong += [f"models/?sort=name&cursor={text}" for text in broken(cursor)]
     for address in wrong:
         problem = maya.get(address, expect=400)
         assert [error["field"] for error in problem["errors"]] == ["cursor"], address
-    assert len(maya.get(f"models/?sort=name&page_size=5&cursor={cursor}")["results"]) == 5  # another size is the same question
+    assert (
+        len(maya.get(f"models/?sort=name&page_size=5&cursor={cursor}")["results"]) == 5
+    )  # another size is the same question
 
 
 def broken(text):
     dice = random.Random(8)
     for _ in range(30):
         place = dice.randrange(len(text))
-        yield dice.choice([text[:place], text[place + 1 :], text[:place] + dice.choice("abcXYZ019_-:") + text[place + 1 :][::-1], text[::-1]])
+        yield dice.choice(
+            [
+                text[:place],
+                text[place + 1 :],
+                text[:place] + dice.choice("abcXYZ019_-:") + text[place + 1 :][::-1],
+                text[::-1],
+            ]
+        )
     yield from ("", "cD0yMDI2", "bz0xMDAwMDAw", "r%3D1", "%F0%9F%9A%80", "x" * 5000)
 
 
@@ -96,11 +149,20 @@ def broken(text):
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("subscripton=4", "subscripton"), ("page_size=0", "page_size"), ("page_size=-1", "page_size"), ("page_size=abc", "page_size"),
-        ("page_size=201", "page_size"), ("page_size=1.5", "page_size"), ("page_size=", "page_size"), ("page_size=%D9%A3", "page_size"),
-        ("page_size=5&page_size=6", "page_size"), ("format=xml", "format"), ("page=2", "page"), ("%F0%9F%9A%80=1", "🚀"),
+        ("subscripton=4", "subscripton"),
+        ("page_size=0", "page_size"),
+        ("page_size=-1", "page_size"),
+        ("page_size=abc", "page_size"),
+        ("page_size=201", "page_size"),
+        ("page_size=1.5", "page_size"),
+        ("page_size=", "page_size"),
+        ("page_size=%D9%A3", "page_size"),
+        ("page_size=5&page_size=6", "page_size"),
+        ("format=xml", "format"),
+        ("page=2", "page"),
+        ("%F0%9F%9A%80=1", "🚀"),
     ],
-)  # fmt: skip
+)
 def test_every_list_refuses_what_it_does_not_know(maya, name, query, field):
     problem = maya.get(f"{name}/?{query}", expect=400)
     assert [error["field"] for error in problem["errors"]] == [field]
@@ -115,23 +177,42 @@ def test_what_is_no_list_takes_no_parameters(maya):
 
 def test_writing_takes_no_parameters_either(maya):
     cast.mortgage()
-    problem = maya.post("applications/?dry_run=1", {"team": "mortgage-origination", "name": "New"}, expect=422)
+    problem = maya.post(
+        "applications/?dry_run=1", {"team": "mortgage-origination", "name": "New"}, expect=422
+    )
     assert problem["errors"][0]["field"] == "dry_run" and not Application.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("address", "field"),
     [
-        ("models/?tier=purple", "tier"), ("models/?tier=", "tier"), ("models/?state=live", "state"), ("models/?sort=owner__password", "sort"),
-        ("models/?domain=no-such", "domain"), ("models/?unit=%00", None), ("models/?q=" + "x" * 1001, "q"), ("plans/?is_offered=perhaps", "is_offered"),
-        ("incidents/?is_open=2", "is_open"), ("health-samples/?is_ok=maybe", "is_ok"), ("keys/?state=dead", "state"), ("versions/?kind=pickle", "kind"),
-        ("usage/?since=yesterday", "since"), ("usage/?since=0001-01-01T00:00:00Z", "since"), ("usage/?until=9999-12-31T23:59:59-14:00", "until"),
-        ("keys/?subscription=1e3", "subscription"), ("keys/?subscription=1.5", "subscription"), ("keys/?subscription=-1", "subscription"),
-        ("keys/?subscription=9223372036854775808", "subscription"), ("reviews/?version=NaN", "version"), ("versions/?model=a&model=b", "model"),
-        ("applications/?environment=moon", "environment"), ("audit-events/?actor=" + "x" * 201, "actor"), ("teams/?is_ai_team=si", "is_ai_team"),
+        ("models/?tier=purple", "tier"),
+        ("models/?tier=", "tier"),
+        ("models/?state=live", "state"),
+        ("models/?sort=owner__password", "sort"),
+        ("models/?domain=no-such", "domain"),
+        ("models/?unit=%00", None),
+        ("models/?q=" + "x" * 1001, "q"),
+        ("plans/?is_offered=perhaps", "is_offered"),
+        ("incidents/?is_open=2", "is_open"),
+        ("health-samples/?is_ok=maybe", "is_ok"),
+        ("keys/?state=dead", "state"),
+        ("versions/?kind=pickle", "kind"),
+        ("usage/?since=yesterday", "since"),
+        ("usage/?since=0001-01-01T00:00:00Z", "since"),
+        ("usage/?until=9999-12-31T23:59:59-14:00", "until"),
+        ("keys/?subscription=1e3", "subscription"),
+        ("keys/?subscription=1.5", "subscription"),
+        ("keys/?subscription=-1", "subscription"),
+        ("keys/?subscription=9223372036854775808", "subscription"),
+        ("reviews/?version=NaN", "version"),
+        ("versions/?model=a&model=b", "model"),
+        ("applications/?environment=moon", "environment"),
+        ("audit-events/?actor=" + "x" * 201, "actor"),
+        ("teams/?is_ai_team=si", "is_ai_team"),
         ("refusals/?limit=none", "limit"),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_is_not_there_is_refused_by_name(maya, address, field):
     problem = maya.get(address, expect=400)
     assert field is None or [error["field"] for error in problem["errors"]] == [field]
@@ -145,12 +226,26 @@ def test_a_refused_choice_names_those_there_are(maya):
 def test_choices_are_case_blind_on_page_and_api(maya, client):
     client.force_login(cast.maya())
     version = cast.published_version()
-    other = cast.published_version(cast.model(name="Churn forecast", similar_reason="Another one for the test."), tier="medium")
-    for query in ("tier=LOW", "tier=Low&state=Published", "domain=Consumer-Lending&sort=Name&tier=low", "capability=SCORING&tier=low"):
-        assert [row["slug"] for row in maya.get(f"models/?{query}")["results"]] == [version.model.slug], query
+    other = cast.published_version(
+        cast.model(name="Churn forecast", similar_reason="Another one for the test."), tier="medium"
+    )
+    for query in (
+        "tier=LOW",
+        "tier=Low&state=Published",
+        "domain=Consumer-Lending&sort=Name&tier=low",
+        "capability=SCORING&tier=low",
+    ):
+        assert [row["slug"] for row in maya.get(f"models/?{query}")["results"]] == [
+            version.model.slug
+        ], query
         page = client.get(f"/models/?{query}")
-        assert page.status_code == 200 and [model.slug for model in page.context["page_obj"]] == [version.model.slug], query
-    assert maya.get(f"versions/?model={other.model.slug.upper()}&kind=EXTERNAL")["results"][0]["id"] == other.pk
+        assert page.status_code == 200 and [model.slug for model in page.context["page_obj"]] == [
+            version.model.slug
+        ], query
+    assert (
+        maya.get(f"versions/?model={other.model.slug.upper()}&kind=EXTERNAL")["results"][0]["id"]
+        == other.pk
+    )
     assert maya.get("plans/?is_offered=True")["results"]
 
 
@@ -158,13 +253,26 @@ def test_pages_say_what_is_not_there_and_do_not_show_everything(client, maya):
     client.force_login(cast.also(cast.alice(), "curator"))
     version = cast.published_version()
     page = client.get("/models/?tier=purple")
-    assert page.status_code == 400 and "purple" in page.content.decode() and "low, medium, high" in page.content.decode()
+    assert (
+        page.status_code == 400
+        and "purple" in page.content.decode()
+        and "low, medium, high" in page.content.decode()
+    )
     assert not page.context["page_obj"].object_list
-    for address in ("/usage/?window=5y", f"/models/{version.model.slug}/usage/?window=5y", f"/models/{version.model.slug}/deployment/?span=9h",
-                    "/reviews/?kind=magic"):  # fmt: skip
+    for address in (
+        "/usage/?window=5y",
+        f"/models/{version.model.slug}/usage/?window=5y",
+        f"/models/{version.model.slug}/deployment/?span=9h",
+        "/reviews/?kind=magic",
+    ):
         page = client.get(address)
         assert page.status_code == 400 and "Choose one of" in page.content.decode(), address
-    for address in ("/usage/?window=7D", f"/models/{version.model.slug}/deployment/?span=24H", "/reviews/?kind=Final", "/models/?utm_source=mail"):
+    for address in (
+        "/usage/?window=7D",
+        f"/models/{version.model.slug}/deployment/?span=24H",
+        "/reviews/?kind=Final",
+        "/models/?utm_source=mail",
+    ):
         assert client.get(address).status_code == 200, address
     assert client.get(f"/models/{version.model.slug}/?version=9.9.9").status_code == 404
 
@@ -175,13 +283,27 @@ def test_pages_say_what_is_not_there_and_do_not_show_everything(client, maya):
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
-        ('{"name": "\\ud800"}', 422, "name"), ('{"name": "\\u0000"}', 422, "name"), ('{"expected": 1e999}', 422, "expected"), ('{"a": NaN}', 422, "a"),
-        ("[" * 200_000, 422, None), ('{"a":' * 200_000, 422, None), ('{"a": 99999999999999999999999}', 422, "a"), ('{"name": 1, "name": 2}', 400, None),
-        (b"\xff", 400, None), (b'"' + b"x" * (1 << 20) + b'"', 413, None),
+        ('{"name": "\\ud800"}', 422, "name"),
+        ('{"name": "\\u0000"}', 422, "name"),
+        ('{"expected": 1e999}', 422, "expected"),
+        ('{"a": NaN}', 422, "a"),
+        ("[" * 200_000, 422, None),
+        ('{"a":' * 200_000, 422, None),
+        ('{"a": 99999999999999999999999}', 422, "a"),
+        ('{"name": 1, "name": 2}', 400, None),
+        (b"\xff", 400, None),
+        (b'"' + b"x" * (1 << 20) + b'"', 413, None),
     ],
-)  # fmt: skip
+)
 def test_bodies_that_cannot_be_kept_are_named(maya, body, status, field):
-    for path in ("applications/", "subscriptions/", "keys/", "models/", "versions/", "notices/read/"):
+    for path in (
+        "applications/",
+        "subscriptions/",
+        "keys/",
+        "models/",
+        "versions/",
+        "notices/read/",
+    ):
         maya.last = maya.client.post(f"/api/v1/{path}", body, content_type="application/json")
         problem = maya._checked(status)
         assert field is None or [error["field"] for error in problem["errors"]] == [field]
@@ -189,10 +311,25 @@ def test_bodies_that_cannot_be_kept_are_named(maya, body, status, field):
 
 def test_a_reference_by_number_is_a_number(maya):
     subscription = cast.subscription()
-    for wrong in (True, 1.0, f"{subscription.pk}", [subscription.pk], {"id": subscription.pk}, -1, 2**63):
-        assert maya.post("keys/", {"subscription": wrong}, expect=422)["errors"][0]["field"] == "subscription"
+    for wrong in (
+        True,
+        1.0,
+        f"{subscription.pk}",
+        [subscription.pk],
+        {"id": subscription.pk},
+        -1,
+        2**63,
+    ):
+        assert (
+            maya.post("keys/", {"subscription": wrong}, expect=422)["errors"][0]["field"]
+            == "subscription"
+        )
 
 
 def test_a_list_of_errors_is_short(maya):
-    problem = maya.post("applications/", {f"f{number}": 1 for number in range(5000)} | {"team": "mortgage-origination", "name": "x"}, expect=422)
+    problem = maya.post(
+        "applications/",
+        {f"f{number}": 1 for number in range(5000)} | {"team": "mortgage-origination", "name": "x"},
+        expect=422,
+    )
     assert len(problem["errors"]) <= 50

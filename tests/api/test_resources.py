@@ -37,14 +37,23 @@ def listing(**changed):
 
 def test_registering_a_model(alice):
     made = alice.post("models/", listing(tags=["income"]), expect=201)
-    assert (made["slug"], made["state"], made["owner"], made["tags"]) == ("income-verification", "draft", "alice", ["income"])
+    assert (made["slug"], made["state"], made["owner"], made["tags"]) == (
+        "income-verification",
+        "draft",
+        "alice",
+        ["income"],
+    )
 
 
 def test_search_before_build_holds_for_programs_too(alice):
     cast.published_version()
     refused = alice.post("models/", listing(name="Income verification two"), expect=422)
     assert refused["field"] == "similar_reason" and "Income verification" in refused["detail"]
-    alice.post("models/", listing(name="Income verification two", similar_reason="For companies, not for persons."), expect=201)
+    alice.post(
+        "models/",
+        listing(name="Income verification two", similar_reason="For companies, not for persons."),
+        expect=201,
+    )
 
 
 def test_a_stranger_does_not_register_for_a_team(maya):
@@ -52,31 +61,50 @@ def test_a_stranger_does_not_register_for_a_team(maya):
 
 
 def test_wrong_fields_are_named(alice):
-    problem = alice.post("models/", listing(domain="no-such", summary="x" * 300, nonsense=1), expect=422)
+    problem = alice.post(
+        "models/", listing(domain="no-such", summary="x" * 300, nonsense=1), expect=422
+    )
     assert {error["field"] for error in problem["errors"]} == {"domain", "summary"}
     problem = alice.post("models/", listing(nonsense=1), expect=422)
-    assert problem["errors"] == [{"field": "nonsense", "message": "This cannot be set here.", "code": "unknown"}]
+    assert problem["errors"] == [
+        {"field": "nonsense", "message": "This cannot be set here.", "code": "unknown"}
+    ]
 
 
 def test_editing_a_model(alice):
     entry = cast.model()
-    assert alice.patch(f"models/{entry.slug}/", {"summary": "A better sentence about it."})["summary"] == "A better sentence about it."
+    assert (
+        alice.patch(f"models/{entry.slug}/", {"summary": "A better sentence about it."})["summary"]
+        == "A better sentence about it."
+    )
 
 
 def test_the_list_is_filtered_and_searched_like_the_page(maya):
     cast.published_version()
-    cast.published_version(cast.model(name="Churn forecast", summary="Says which customers are likely to leave."))
+    cast.published_version(
+        cast.model(name="Churn forecast", summary="Says which customers are likely to leave.")
+    )
     cast.model(name="Secret draft")
-    assert {row["name"] for row in maya.get("models/")["results"]} == {"Income verification", "Churn forecast"}
-    assert [row["name"] for row in maya.get("models/?q=customers%20leave")["results"]] == ["Churn forecast"]
-    assert [row["name"] for row in maya.get("models/?sort=-name")["results"]] == ["Income verification", "Churn forecast"]
+    assert {row["name"] for row in maya.get("models/")["results"]} == {
+        "Income verification",
+        "Churn forecast",
+    }
+    assert [row["name"] for row in maya.get("models/?q=customers%20leave")["results"]] == [
+        "Churn forecast"
+    ]
+    assert [row["name"] for row in maya.get("models/?sort=-name")["results"]] == [
+        "Income verification",
+        "Churn forecast",
+    ]
     assert maya.get("models/?tier=high")["results"] == []
     assert maya.get("models/?tier=no-such", expect=400)["errors"][0]["field"] == "tier"
 
 
 def test_a_search_pages_through_all_of_it(maya):
     for number in range(7):
-        entry = cast.model(name=f"Income model {number}", similar_reason="Another one for the test.")
+        entry = cast.model(
+            name=f"Income model {number}", similar_reason="Another one for the test."
+        )
         RegisteredModel.objects.filter(pk=entry.pk).update(state="published")
     for query in ("q=income", "sort=name", "q=income&sort=-name", ""):
         rows, page = [], maya.get(f"models/?page_size=3&{query}")
@@ -114,14 +142,28 @@ def test_the_whole_journey_by_program(alice, tmp_path):
     assert alice.post(f"{at}submit/", {}, expect=409)["field"] == "plans"
     alice.post("plans/", {"model": slug, "slug": "standard", "name": "Standard"}, expect=201)
     assert alice.post(f"{at}submit/", {})["state"] == "submitted"
-    assert {gate["gate"] for gate in alice.get(f"{at}gates/")} == {"integrity", "safety", "validity", "signature", "run"}
+    assert {gate["gate"] for gate in alice.get(f"{at}gates/")} == {
+        "integrity",
+        "safety",
+        "validity",
+        "signature",
+        "run",
+    }
     assert alice.post(f"{at}withdraw/", {"reason": "A mistake."})["state"] == "withdrawn"
 
 
 def test_a_refused_upload_says_why_and_what_to_do(alice):
     version = cast.draft_version()
-    problem = alice.upload(f"versions/{version.pk}/artifacts/", SimpleUploadedFile("model.onnx", b"\x80\x04}."), expect=422)
-    assert problem["field"] == "file" and problem["remedy"] and problem["type"].endswith("package-refused")
+    problem = alice.upload(
+        f"versions/{version.pk}/artifacts/",
+        SimpleUploadedFile("model.onnx", b"\x80\x04}."),
+        expect=422,
+    )
+    assert (
+        problem["field"] == "file"
+        and problem["remedy"]
+        and problem["type"].endswith("package-refused")
+    )
     assert not version.artifacts.exists()
 
 
@@ -139,7 +181,12 @@ def test_the_lists_do_not_carry_signatures(alice):
 
 def test_an_external_endpoint(alice):
     version = cast.draft_version()
-    assert alice.put(f"versions/{version.pk}/endpoint/", {"url": "https://models.example.com/x"})["kind"] == "external"
+    assert (
+        alice.put(f"versions/{version.pk}/endpoint/", {"url": "https://models.example.com/x"})[
+            "kind"
+        ]
+        == "external"
+    )
     alice.put(f"versions/{version.pk}/endpoint/", {"url": "file:///etc/passwd"}, expect=422)
 
 
@@ -151,25 +198,44 @@ def test_visible_but_not_yours_is_403(move):
 
 def test_wrong_risk_answers_are_named(alice):
     version = cast.draft_version()
-    problem = alice.put(f"versions/{version.pk}/risk/", cast.LOW | {"people": "perhaps", "prohibited": [["x"]]}, expect=422)
+    problem = alice.put(
+        f"versions/{version.pk}/risk/",
+        cast.LOW | {"people": "perhaps", "prohibited": [["x"]]},
+        expect=422,
+    )
     assert {error["field"].split(".")[0] for error in problem["errors"]} == {"people", "prohibited"}
 
 
 def test_stopping_and_resuming():
     version = cast.published_version()
     at = f"versions/{version.pk}/"
-    assert Api(cast.sam()).post(f"{at}suspend/", {"reason": "Wrong answers for self-employed people."})["is_callable"] is False
+    assert (
+        Api(cast.sam()).post(
+            f"{at}suspend/", {"reason": "Wrong answers for self-employed people."}
+        )["is_callable"]
+        is False
+    )
     Api(cast.alice()).post(f"{at}resume/", {"reason": "It seems fine to me now."}, expect=403)
-    assert Api(cast.gus()).post(f"{at}resume/", {"reason": "The cause was found and repaired."})["is_callable"] is True
+    assert (
+        Api(cast.gus()).post(f"{at}resume/", {"reason": "The cause was found and repaired."})[
+            "is_callable"
+        ]
+        is True
+    )
 
 
 def test_deprecating(alice):
     version = cast.published_version()
     soon = (timezone.now() + timezone.timedelta(days=3)).isoformat()
     given = {"sunset_at": soon, "reason": "There is a better one now."}
-    assert alice.post(f"versions/{version.pk}/deprecate/", given, expect=422)["field"] == "sunset_at"
+    assert (
+        alice.post(f"versions/{version.pk}/deprecate/", given, expect=422)["field"] == "sunset_at"
+    )
     later = (timezone.now() + timezone.timedelta(days=120)).isoformat()
-    assert alice.post(f"versions/{version.pk}/deprecate/", given | {"sunset_at": later})["state"] == "deprecated"
+    assert (
+        alice.post(f"versions/{version.pk}/deprecate/", given | {"sunset_at": later})["state"]
+        == "deprecated"
+    )
 
 
 # ── Reviews ───────────────────────────────────────────────────────────────
@@ -216,13 +282,21 @@ def test_strangers_have_no_reviews():
 
 def test_from_an_application_to_a_call(maya):
     version = cast.published_version()
-    app = maya.post("applications/", {"team": cast.mortgage().slug, "name": "Loan origination"}, expect=201)
+    app = maya.post(
+        "applications/", {"team": cast.mortgage().slug, "name": "Loan origination"}, expect=201
+    )
     [plan] = maya.get(f"plans/?model={version.model.slug}")["results"]
-    wanted = {"application": app["slug"], "plan": plan["id"], "purpose": "Verify the income of applicants."}
+    wanted = {
+        "application": app["slug"],
+        "plan": plan["id"],
+        "purpose": "Verify the income of applicants.",
+    }
     subscription = maya.post("subscriptions/", wanted, expect=201)
     assert (subscription["state"], subscription["pinned_version"]) == ("active", "1.0.0")
     made = maya.post("keys/", {"subscription": subscription["id"], "name": "cluster"}, expect=201)
-    assert made["text"].startswith(f"mkc_{made['kid']}") and maya.last["Cache-Control"] == "no-store"
+    assert (
+        made["text"].startswith(f"mkc_{made['kid']}") and maya.last["Cache-Control"] == "no-store"
+    )
     assert "text" not in maya.get(f"keys/{made['kid']}/")
     new = maya.post(f"keys/{made['kid']}/rotate/", {"overlap_hours": 1}, expect=201)
     assert new["text"] != made["text"] and maya.last["Cache-Control"] == "no-store"
@@ -236,7 +310,10 @@ def test_the_owner_answers_a_request(alice, maya):
     asked = cast.subscription(version, plan_slug="production")
     assert [row["id"] for row in alice.get("subscriptions/?state=pending")["results"]] == [asked.pk]
     maya.post(f"subscriptions/{asked.pk}/approve/", {"reason": "Me too."}, expect=403)
-    assert alice.post(f"subscriptions/{asked.pk}/approve/", {"reason": "A good use."})["state"] == "active"
+    assert (
+        alice.post(f"subscriptions/{asked.pk}/approve/", {"reason": "A good use."})["state"]
+        == "active"
+    )
 
 
 def test_the_publisher_sees_the_subscription_but_not_its_keys(alice):
@@ -249,7 +326,11 @@ def test_the_publisher_sees_the_subscription_but_not_its_keys(alice):
 
 def test_plans_have_limits_that_make_sense(alice):
     entry = cast.model()
-    problem = alice.post("plans/", {"model": entry.slug, "slug": "x", "name": "X", "burst": 0, "rate_per_second": -1}, expect=422)
+    problem = alice.post(
+        "plans/",
+        {"model": entry.slug, "slug": "x", "name": "X", "burst": 0, "rate_per_second": -1},
+        expect=422,
+    )
     assert {error["field"] for error in problem["errors"]} == {"burst", "rate_per_second"}
 
 
@@ -257,9 +338,16 @@ def test_usage_by_the_hour():
     subscription = cast.subscription()
     zeros = dict.fromkeys(["client_errors", "upstream_errors", "aborted", "unknown"], 0)
     UsageHour.objects.create(
-        hour=timezone.now().replace(minute=0, second=0, microsecond=0), subscription=subscription,
-        **cast.paid_by(subscription), version=subscription.pinned_version, calls=7, ok=7, units=7, duration_us=7000, **zeros,
-    )  # fmt: skip
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+        subscription=subscription,
+        **cast.paid_by(subscription),
+        version=subscription.pinned_version,
+        calls=7,
+        ok=7,
+        units=7,
+        duration_us=7000,
+        **zeros,
+    )
     for person in (cast.maya(), cast.alice(), cast.vera()):
         [row] = Api(person).get(f"usage/?model={subscription.model.slug}")["results"]
         assert (row["calls"], row["team"], row["version"]) == (7, "mortgage-origination", "1.0.0")
@@ -271,9 +359,13 @@ def test_usage_by_the_hour():
 
 def test_deployments_show_what_runs(maya):
     version = cast.published_version()
-    deployment = Deployment.objects.create(version=version, app_name="income-verification-1-0-0", state="ready")
+    deployment = Deployment.objects.create(
+        version=version, app_name="income-verification-1-0-0", state="ready"
+    )
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
-    Replica.objects.create(deployment=deployment, replica_id="b", state="gone", ended_at=timezone.now())
+    Replica.objects.create(
+        deployment=deployment, replica_id="b", state="gone", ended_at=timezone.now()
+    )
     [row] = maya.get("deployments/")["results"]
     assert [replica["replica_id"] for replica in row["replicas"]] == ["a"]
     maya.post("deployments/", {}, expect=405)
@@ -284,15 +376,26 @@ def test_the_record_is_the_auditors_and_ones_own():
     everything = Api(cast.vera()).get("audit-events/?page_size=200")["results"]
     own = Api(cast.alice()).get("audit-events/?page_size=200")["results"]
     assert {row["actor"] for row in own} == {"alice"} and len(everything) > len(own) > 0
-    assert {row["actor"] for row in Api(cast.charlie()).get("audit-events/")["results"]} <= {"charlie"}
+    assert {row["actor"] for row in Api(cast.charlie()).get("audit-events/")["results"]} <= {
+        "charlie"
+    }
     Api(cast.vera()).delete(f"audit-events/{everything[0]['id']}/", expect=405)
 
 
 def test_me_and_the_teams(alice):
     assert alice.get("me/") == {
-        "username": "alice", "display_name": "Alice", "roles": [],
-        "teams": [{"slug": "consumer-lending-ai", "name": "Consumer lending AI", "business_unit": "consumer-lending", "is_ai_team": True}],
-    }  # fmt: skip
+        "username": "alice",
+        "display_name": "Alice",
+        "roles": [],
+        "teams": [
+            {
+                "slug": "consumer-lending-ai",
+                "name": "Consumer lending AI",
+                "business_unit": "consumer-lending",
+                "is_ai_team": True,
+            }
+        ],
+    }
     assert alice.get("teams/consumer-lending-ai/")["name"] == "Consumer lending AI"
 
 
@@ -310,5 +413,3 @@ def test_nothing_secret_is_answered():
         for resource in ("keys/", "subscriptions/", "audit-events/", "models/", "versions/"):
             said = json.dumps(Api(person).get(resource))
             assert key.mac not in said and text not in said and "pepper" not in said
-
-

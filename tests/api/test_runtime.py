@@ -26,12 +26,21 @@ def hour(version, subscription, **counts):
     zeros = dict.fromkeys(["ok", "client_errors", "upstream_errors", "aborted", "unknown"], 0)
     at = timezone.now().replace(minute=0, second=0, microsecond=0)
     UsageHour.objects.create(
-        hour=at, subscription=subscription, **cast.paid_by(subscription), version=version, calls=sum(counts.values()), units=0, duration_us=0, **zeros | counts
+        hour=at,
+        subscription=subscription,
+        **cast.paid_by(subscription),
+        version=version,
+        calls=sum(counts.values()),
+        units=0,
+        duration_us=0,
+        **zeros | counts,
     )
 
 
 def test_a_deployment_tells_its_size(live):
-    made = Deployment.objects.create(version=live, app_name="live", state="ready", target_ongoing_requests=7)
+    made = Deployment.objects.create(
+        version=live, app_name="live", state="ready", target_ongoing_requests=7
+    )
     row = Api(cast.maya()).get(f"deployments/{made.pk}/")
     assert (row["min_replicas"], row["max_replicas"], row["target_ongoing_requests"]) == (0, 2, 7)
 
@@ -39,15 +48,24 @@ def test_a_deployment_tells_its_size(live):
 def test_logs_are_for_its_team(live, monkeypatch):
     monkeypatch.setattr(fleet, "driver", FakeEngine)
     made = Deployment.objects.create(version=live, app_name="live", state="ready")
-    assert Api(cast.bob()).get(f"deployments/{made.pk}/logs/") == {"lines": ["ERROR the graph has no output"]}
-    assert "publishing team" in Api(cast.maya()).get(f"deployments/{made.pk}/logs/", expect=403)["detail"]
+    assert Api(cast.bob()).get(f"deployments/{made.pk}/logs/") == {
+        "lines": ["ERROR the graph has no output"]
+    }
+    assert (
+        "publishing team"
+        in Api(cast.maya()).get(f"deployments/{made.pk}/logs/", expect=403)["detail"]
+    )
 
 
 def test_incidents_are_filtered_like_one_looks_for_them(live):
     now = timezone.now()
-    closed = Incident.objects.create(version=live, summary="Old", opened_at=now - timedelta(days=3), closed_at=now)
+    closed = Incident.objects.create(
+        version=live, summary="Old", opened_at=now - timedelta(days=3), closed_at=now
+    )
     opened = Incident.objects.create(version=live, summary="New")
-    other = Incident.objects.create(version=cast.published_version(cast.model(name="Other")), summary="Other")
+    other = Incident.objects.create(
+        version=cast.published_version(cast.model(name="Other")), summary="Other"
+    )
     maya = Api(cast.maya())
 
     def found(query=""):
@@ -56,9 +74,17 @@ def test_incidents_are_filtered_like_one_looks_for_them(live):
     assert found() == [other.pk, opened.pk, closed.pk]
     assert found(f"?model={live.model.slug}&is_open=true") == [opened.pk]
     assert found(f"?version={live.pk}&is_open=false") == [closed.pk]
-    assert found(f"?since={(now - timedelta(days=1)).strftime('%Y-%m-%dT%H:%M:%SZ')}") == [other.pk, opened.pk]
+    assert found(f"?since={(now - timedelta(days=1)).strftime('%Y-%m-%dT%H:%M:%SZ')}") == [
+        other.pk,
+        opened.pk,
+    ]
     row = maya.get(f"incidents/{opened.pk}/")
-    assert (row["model"], row["number"], row["closed_at"], row["summary"]) == (live.model.slug, "1.0.0", None, "New")
+    assert (row["model"], row["number"], row["closed_at"], row["summary"]) == (
+        live.model.slug,
+        "1.0.0",
+        None,
+        "New",
+    )
 
 
 def test_incidents_and_probes_of_what_one_may_not_see_are_not_there():
@@ -72,7 +98,12 @@ def test_incidents_and_probes_of_what_one_may_not_see_are_not_there():
 
 
 def test_probes_newest_first(live):
-    HealthSample.objects.create(version=live, is_ok=False, detail="ready answered 503.", at=timezone.now() - timedelta(minutes=1))
+    HealthSample.objects.create(
+        version=live,
+        is_ok=False,
+        detail="ready answered 503.",
+        at=timezone.now() - timedelta(minutes=1),
+    )
     HealthSample.objects.create(version=live, is_ok=True, latency_ms=9.5, replicas=2)
     maya = Api(cast.maya())
     assert [row["is_ok"] for row in maya.get("health-samples/")["results"]] == [True, False]
@@ -89,7 +120,16 @@ def test_promised_and_measured(live):
     cache.clear()
     hour(live, subscription, ok=990, upstream_errors=10)
     row = maya.get(f"service-levels/{live.pk}/")
-    assert (row["calls"], row["failed"], row["availability"], row["is_enough"]) == (1000, 10, "99.000", True)
+    assert (row["calls"], row["failed"], row["availability"], row["is_enough"]) == (
+        1000,
+        10,
+        "99.000",
+        True,
+    )
     [availability] = [promise for promise in row["promises"] if promise["unit"] == "%"]
-    assert (availability["promised"], availability["measured"], availability["verdict"]) == ("99.500", 99.0, "broken")
+    assert (availability["promised"], availability["measured"], availability["verdict"]) == (
+        "99.500",
+        99.0,
+        "broken",
+    )
     assert row["error_budget"] == {"allowed": 5, "spent": 10, "left": 0}

@@ -19,11 +19,18 @@ def schema():
 
 
 def test_it_is_made_without_a_warning(tmp_path):
-    call_command("spectacular", "--fail-on-warn", "--validate", "--file", str(tmp_path / "schema.yml"))
+    call_command(
+        "spectacular", "--fail-on-warn", "--validate", "--file", str(tmp_path / "schema.yml")
+    )
 
 
 def test_routes_and_schema_are_the_same(schema):
-    documented = {(re.sub(r"{\w+}", "{}", path), method) for path, item in schema["paths"].items() for method in item if method != "parameters"}
+    documented = {
+        (re.sub(r"{\w+}", "{}", path), method)
+        for path, item in schema["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
     served = {
         (re.sub(r"\(\?P<\w+>[^)]*\)", "{}", f"/api/v1/{str(pattern.pattern).strip('^$')}"), method)
         for name, pattern in routes()
@@ -46,16 +53,30 @@ def test_every_operation_says_what_it_does_and_how_it_says_no(schema):
 
 
 def test_posts_take_an_idempotency_key(schema):
-    names = [parameter["name"] for parameter in schema["paths"]["/api/v1/keys/"]["post"]["parameters"]]
+    names = [
+        parameter["name"] for parameter in schema["paths"]["/api/v1/keys/"]["post"]["parameters"]
+    ]
     assert "Idempotency-Key" in names
 
 
 def test_write_bodies_name_no_field_that_only_verbs_move(schema):
-    guarded = {"state", "risk_tier", "manifest_sha256", "sha256", "approved_at", "calls_30d", "created_by", "mac", "epoch"}
+    guarded = {
+        "state",
+        "risk_tier",
+        "manifest_sha256",
+        "sha256",
+        "approved_at",
+        "calls_30d",
+        "created_by",
+        "mac",
+        "epoch",
+    }
     for path, item in schema["paths"].items():
         for method, operation in item.items():
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                component = schema["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
+                component = schema["components"]["schemas"][
+                    content["schema"]["$ref"].rsplit("/", 1)[1]
+                ]
                 assert not guarded & set(component.get("properties", {})), (method, path)
 
 
@@ -63,8 +84,18 @@ def test_the_document_and_its_page_answer_within_the_security_policy():
     alice = Api(cast.alice())
     page = alice.client.get("/api/docs/")
     text = page.content.decode()
-    assert "swagger-ui-bundle.js" in text and "<style" not in text and not re.search(r"<script(?![^>]*\bsrc=)", text)
+    assert (
+        "swagger-ui-bundle.js" in text
+        and "<style" not in text
+        and not re.search(r"<script(?![^>]*\bsrc=)", text)
+    )
     assert "'unsafe-inline'" not in page["Content-Security-Policy"]
     script = re.search(r'src="([^"]*\?script=[^"]*|[^"]*script=[^"]*)"', text)
-    assert script and "javascript" in alice.client.get("/api/docs/" + script[1].replace("&amp;", "&").split("/")[-1])["Content-Type"]
+    assert (
+        script
+        and "javascript"
+        in alice.client.get("/api/docs/" + script[1].replace("&amp;", "&").split("/")[-1])[
+            "Content-Type"
+        ]
+    )
     assert alice.client.get("/api/schema/?format=json").json()["openapi"].startswith("3.1")

@@ -45,7 +45,11 @@ def chained(db, witness):
     ],
 )
 def test_the_database_refuses_to_change_the_record(chained, statement):
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     assert AuditEvent.objects.count() == 6
 
@@ -86,12 +90,16 @@ def test_a_deleted_event_is_found(chained):
 
 def test_a_truncated_record_is_found_by_its_witness(chained):
     tamper(f"DELETE FROM {TABLE} WHERE seq > 2")
-    assert find_faults() == ["Witnessed head at seq 6 is not in the record: it was rewritten or cut off."]
+    assert find_faults() == [
+        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off."
+    ]
 
 
 def test_an_emptied_record_is_found_by_its_witness(chained):
     tamper(f"TRUNCATE {TABLE} CASCADE")
-    assert find_faults() == ["Witnessed head at seq 6 is not in the record: it was rewritten or cut off."]
+    assert find_faults() == [
+        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off."
+    ]
 
 
 def test_a_record_rewritten_from_the_start_is_found_by_its_witness(chained):
@@ -132,7 +140,9 @@ def test_two_sequencers_at_once_leave_no_gap(witness):
         connection.close()
 
     run_together([chain] * 2)
-    assert list(AuditEvent.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, 201))
+    assert list(AuditEvent.objects.order_by("seq").values_list("seq", flat=True)) == list(
+        range(1, 201)
+    )
     checkpoint()
     assert find_faults() == []
 
@@ -178,7 +188,9 @@ def rechain():
     head = "0" * 64
     for event in AuditEvent.objects.order_by("seq"):
         event.prev_hash, event.hash = head, actions.link(head, event.seq, event.content())
-        tamper(f"UPDATE {TABLE} SET prev_hash = '{head}', hash = '{event.hash}' WHERE seq = {event.seq}")
+        tamper(
+            f"UPDATE {TABLE} SET prev_hash = '{head}', hash = '{event.hash}' WHERE seq = {event.seq}"
+        )
         head = event.hash
 
 

@@ -34,14 +34,27 @@ def installed(django_db_setup):
     with psycopg.connect(on_database("postgres"), autocommit=True) as server:
         server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     roles.ensure(on_database("postgres"), owner, application)
-    manage("migrate", "--no-input", "--verbosity", "0", DATABASE_URL=application, DATABASE_OWNER_URL=owner)
+    manage(
+        "migrate",
+        "--no-input",
+        "--verbosity",
+        "0",
+        DATABASE_URL=application,
+        DATABASE_OWNER_URL=owner,
+    )
     yield owner, application
     with psycopg.connect(on_database("postgres"), autocommit=True) as server:
         server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def manage(*words, **variables):
-    done = subprocess.run(lineup.manage(*words), env=os.environ | variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        lineup.manage(*words),
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -83,13 +96,21 @@ def test_the_application_may_not(installed, statement):
 def test_the_application_reads_and_writes_every_other_table(installed):
     _, application = installed
     with psycopg.connect(application) as server:
-        tables = {name for (name,) in server.execute(ROLE_TABLES)} - set(grants.RECORD) - set(grants.LOOKED_AT)
+        tables = (
+            {name for (name,) in server.execute(ROLE_TABLES)}
+            - set(grants.RECORD)
+            - set(grants.LOOKED_AT)
+        )
         assert len(tables) > 40
         for table in tables:
             server.execute(f'DELETE FROM "{table}" WHERE false')
-            rights = server.execute("SELECT has_table_privilege(%s, 'SELECT, INSERT, UPDATE, DELETE')", [f'"{table}"']).fetchone()
+            rights = server.execute(
+                "SELECT has_table_privilege(%s, 'SELECT, INSERT, UPDATE, DELETE')", [f'"{table}"']
+            ).fetchone()
             assert rights == (True,), table
-        sequences = server.execute("SELECT bool_and(has_sequence_privilege(oid, 'USAGE')) FROM pg_class WHERE relkind = 'S'")
+        sequences = server.execute(
+            "SELECT bool_and(has_sequence_privilege(oid, 'USAGE')) FROM pg_class WHERE relkind = 'S'"
+        )
         assert sequences.fetchone() == (True,)
 
 
@@ -97,10 +118,19 @@ def test_the_application_has_a_month_of_usage_opened_and_makes_no_other_table(in
     """Seen on the demo in the last days of a month: the figures' task failed at each run."""
     _, application = installed
     for _ in range(2):
-        manage("shell", "-c", "from consumption import metering; metering.open_next_month()", DATABASE_URL=application)
+        manage(
+            "shell",
+            "-c",
+            "from consumption import metering; metering.open_next_month()",
+            DATABASE_URL=application,
+        )
     with psycopg.connect(application) as server:
-        month = server.execute("SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYY_MM')").fetchone()[0]
-        assert server.execute("SELECT to_regclass(%s)", [f"consumption_usageevent_{month}"]).fetchone()[0]
+        month = server.execute(
+            "SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYY_MM')"
+        ).fetchone()[0]
+        assert server.execute(
+            "SELECT to_regclass(%s)", [f"consumption_usageevent_{month}"]
+        ).fetchone()[0]
 
 
 def test_neither_role_is_more_than_it_must_be(installed):
@@ -111,7 +141,9 @@ def test_neither_role_is_more_than_it_must_be(installed):
             [[OWNER, APPLICATION]],
         )
         assert rows.fetchone() == (False,)
-        owners = server.execute(f"SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ({ROLE_TABLES})").fetchall()
+        owners = server.execute(
+            f"SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ({ROLE_TABLES})"
+        ).fetchall()
         assert owners == [(OWNER,)]
 
 
@@ -122,7 +154,11 @@ def test_the_application_adds_to_the_record_and_chains_it(installed):
         "from marketplace.audit.verify import find_faults; system = User.objects.system('gates'); "
         "record(system, 'version.check', system, reason='Checked.'); print(sequence(), bool(checkpoint()), find_faults())"
     )
-    assert manage("shell", "-v", "0", "-c", script, DATABASE_URL=application).strip().endswith("1 True []")
+    assert (
+        manage("shell", "-v", "0", "-c", script, DATABASE_URL=application)
+        .strip()
+        .endswith("1 True []")
+    )
 
 
 def test_what_an_earlier_release_owned_is_handed_over(installed):
@@ -131,13 +167,17 @@ def test_what_an_earlier_release_owned_is_handed_over(installed):
     with psycopg.connect(on_database(roles.parts(owner)["dbname"]), autocommit=True) as server:
         server.execute("CREATE TABLE left_behind (id bigserial PRIMARY KEY)")
         roles.ensure(on_database("postgres"), owner, application)
-        found = server.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'").fetchone()
+        found = server.execute(
+            "SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'"
+        ).fetchone()
         server.execute("DROP TABLE left_behind")
     assert found == (OWNER,)
 
 
 def test_deploy_check_names_a_role_that_may_too_much(db, installed):
-    assert [error.id for error in grants.application_is_not_owner(None, ["default"])] == ["audit.E001"]  # the tests' own superuser
+    assert [error.id for error in grants.application_is_not_owner(None, ["default"])] == [
+        "audit.E001"
+    ]  # the tests' own superuser
     _, application = installed
     with psycopg.connect(application) as server:
         assert server.execute(grants.EXCESS).fetchone() == (False,)
@@ -149,7 +189,9 @@ def test_deploy_check_names_a_role_that_may_too_much(db, installed):
 @pytest.fixture
 def witnessed(db, settings, tmp_path):
     settings.AUDIT_WITNESS_FILE = str(tmp_path / "witness.jsonl")
-    event = record(cast.alice(), "model.edit", cast.alice(), reason="A true one.", fields=["summary"], count=3)
+    event = record(
+        cast.alice(), "model.edit", cast.alice(), reason="A true one.", fields=["summary"], count=3
+    )
     sequence()
     (tmp_path / "witness.jsonl").touch()
     return event
@@ -160,7 +202,11 @@ COLUMNS = "at, actor_id, action, object_type, object_id, object_label, reason, d
 
 @pytest.mark.parametrize(
     ("nonce", "mac"),
-    [("gen_random_uuid()", "''"), ("gen_random_uuid()", "repeat('0', 64)"), ("gen_random_uuid()", "mac")],
+    [
+        ("gen_random_uuid()", "''"),
+        ("gen_random_uuid()", "repeat('0', 64)"),
+        ("gen_random_uuid()", "mac"),
+    ],
     ids=["no seal", "an invented seal", "another row's seal"],
 )
 @pytest.mark.parametrize("chained", [True, False])

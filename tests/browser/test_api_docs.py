@@ -12,10 +12,16 @@ from tests import cast
 def test_the_api_page_draws_without_breaking_the_policy(page, live_server):
     client = Client()
     client.force_login(cast.alice())
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value, "url": live_server.url}
+    cookie = {
+        "name": settings.SESSION_COOKIE_NAME,
+        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+        "url": live_server.url,
+    }
     page.context.add_cookies([cookie])
     said = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: said.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(f"{live_server.url}/api/docs/")
     page.get_by_text("/api/v1/models/", exact=True).first.wait_for()

@@ -15,7 +15,9 @@ GRAVE = {"serious", "critical"}
 WIDE, PHONE = 1440, 390
 LOOKS = [
     pytest.param([("light", WIDE), ("dark", PHONE)], id="light-wide, dark-phone"),
-    pytest.param([("dark", WIDE), ("light", PHONE)], id="dark-wide, light-phone", marks=pytest.mark.slow),
+    pytest.param(
+        [("dark", WIDE), ("light", PHONE)], id="dark-wide, light-phone", marks=pytest.mark.slow
+    ),
 ]
 
 
@@ -28,16 +30,41 @@ def addresses():
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
     review = Review.objects.open().first()
     live = held.pinned_version
-    deployment = Deployment.objects.create(version=live, app_name="live", state="unhealthy", reason="It did not answer.")
+    deployment = Deployment.objects.create(
+        version=live, app_name="live", state="unhealthy", reason="It did not answer."
+    )
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
     Incident.objects.create(version=live, summary=f"{live} does not answer. ready answered 503.")
     for limit in LIMITS:
-        RefusedHour.objects.create(hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now())
+        RefusedHour.objects.create(
+            hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now()
+        )
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
-    ends = [f"/publish/{entry.slug}/{live.number}/deprecate/", f"{model}versions/{live.number}/suspend/"]
+    ends = [
+        f"/publish/{entry.slug}/{live.number}/deprecate/",
+        f"{model}versions/{live.number}/suspend/",
+    ]
     return {
-        "alice": [*runtime, *ends, f"{model}usage/", "/", "/models/", "/publish/", "/publish/new/", f"{publish}/card/", f"{publish}/submit/"],
-        "maya": [model, f"{model}api/", f"{model}evidence/", f"{model}usage/", "/usage/", "/access/", held.application.get_absolute_url()],
+        "alice": [
+            *runtime,
+            *ends,
+            f"{model}usage/",
+            "/",
+            "/models/",
+            "/publish/",
+            "/publish/new/",
+            f"{publish}/card/",
+            f"{publish}/submit/",
+        ],
+        "maya": [
+            model,
+            f"{model}api/",
+            f"{model}evidence/",
+            f"{model}usage/",
+            "/usage/",
+            "/access/",
+            held.application.get_absolute_url(),
+        ],
         "rita": ["/reviews/", f"/reviews/{review.pk}/", "/operations/", "/insights/"],
     }
 
@@ -46,7 +73,9 @@ def signed_in(chromium, live_server, client, username):
     """A browser context in which nothing moves: colours change at once."""
     client.force_login(getattr(cast, username)())
     context = chromium.new_context(reduced_motion="reduce")
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
     return context
 
 
@@ -55,7 +84,9 @@ def seen_as(page, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     found = Axe().run(page).response["violations"]
-    wrong = [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in GRAVE]
+    wrong = [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in GRAVE
+    ]
     if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
         wrong.append("runs off the side")
     return [f"{page.url}, {scheme}, {width} px: {one}" for one in wrong]
@@ -67,7 +98,10 @@ def test_main_pages(chromium, live_server, client, addresses, looks):
     for username, paths in addresses.items():
         context = signed_in(chromium, live_server, client, username)
         page = context.new_page()
-        page.on("console", lambda message, kept=wrong: message.type == "error" and kept.append(message.text))
+        page.on(
+            "console",
+            lambda message, kept=wrong: message.type == "error" and kept.append(message.text),
+        )
         for path in paths:
             assert page.goto(live_server.url + path).status == 200, path
             wrong += [one for scheme, width in looks for one in seen_as(page, scheme, width)]

@@ -21,7 +21,9 @@ SUMMARY = "Takes account credits and estimates the monthly income of an applican
 def people(started_stack):
     """The cast on the stack's database, with a password each: made before tests hash passwords quicker than the stack does."""
     with started_stack.orm():
-        everyone = [one() for one in (cast.alice, cast.bob, cast.charlie, cast.maya, cast.rita, cast.evan)]
+        everyone = [
+            one() for one in (cast.alice, cast.bob, cast.charlie, cast.maya, cast.rita, cast.evan)
+        ]
         for person in everyone:
             person.set_password(PASSWORD)
             person.save()
@@ -39,7 +41,12 @@ def visit(people, stack, chromium):
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: message.type == "error" and complaints.append(f"{page.url}: {message.text}"))
+        page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and complaints.append(f"{page.url}: {message.text}")
+            ),
+        )
         page.goto(f"{people.portal}/accounts/login/")
         page.get_by_label("Username").fill(username)
         page.get_by_label("Password").fill(PASSWORD)
@@ -50,7 +57,9 @@ def visit(people, stack, chromium):
     yield sign_in
     for context in contexts:
         context.close()
-    assert [text for text in complaints if "the server responded with a status of 422" not in text] == []
+    assert [
+        text for text in complaints if "the server responded with a status of 422" not in text
+    ] == []
 
 
 def test_from_registration_to_a_metered_call(people, visit, tmp_path):
@@ -63,12 +72,16 @@ def test_from_registration_to_a_metered_call(people, visit, tmp_path):
     becomes_callable(people)
     maya = visit("maya")
     code = subscribe_and_copy_the_snippet(maya, people.portal)
-    answer = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    answer = subprocess.run(
+        ["bash", "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
     assert '"model_version"' in answer.stdout, answer.stdout + answer.stderr
     called_at = time.monotonic()
     shows_one_call(maya, f"{people.portal}/usage/?window=24h")
     shows_one_call(alice, f"{people.portal}/models/income-verification/usage/?window=24h")
-    assert time.monotonic() - called_at < 15  # the promise is five seconds; pages are looked at one after the other
+    assert (
+        time.monotonic() - called_at < 15
+    )  # the promise is five seconds; pages are looked at one after the other
     assert "Mortgage origination" in alice.content()
     speaks_the_protocol(people.gateway, re.search(r"mkc_\w{46}", code).group())
 
@@ -178,17 +191,33 @@ def shows_one_call(page, url):
 
 def speaks_the_protocol(gateway, key):
     """NVIDIA's client, unchanged but for one header: health, metadata, JSON, binary and errors (issue 2, done 3)."""
-    client, headers = triton.InferenceServerClient(gateway.removeprefix("http://")), {"Authorization": f"Bearer {key}"}
+    client, headers = (
+        triton.InferenceServerClient(gateway.removeprefix("http://")),
+        {"Authorization": f"Bearer {key}"},
+    )
     assert client.is_server_live(headers=headers) and client.is_server_ready(headers=headers)
     assert client.is_model_ready("income-verification", headers=headers)
     told = client.get_model_metadata("income-verification", headers=headers)
-    assert told["versions"] == ["1.0.0"] and [one["name"] for one in told["inputs"]] == ["income", "debt"]
+    assert told["versions"] == ["1.0.0"] and [one["name"] for one in told["inputs"]] == [
+        "income",
+        "debt",
+    ]
     for binary in (False, True):
-        answer = client.infer("income-verification", columns(binary), outputs=[wanted(binary)], request_id="7", headers=dict(headers))
+        answer = client.infer(
+            "income-verification",
+            columns(binary),
+            outputs=[wanted(binary)],
+            request_id="7",
+            headers=dict(headers),
+        )
         assert answer.as_numpy("score").tolist() == [3700.0, 5200.5]
-        assert answer.get_response()["id"] == "7" and answer.get_response()["model_version"] == "1.0.0"
+        assert (
+            answer.get_response()["id"] == "7" and answer.get_response()["model_version"] == "1.0.0"
+        )
     with pytest.raises(InferenceServerException, match="debt.*missing"):
-        client.infer("income-verification", columns(False)[:1], headers={"Authorization": f"Bearer {key}"})
+        client.infer(
+            "income-verification", columns(False)[:1], headers={"Authorization": f"Bearer {key}"}
+        )
     with pytest.raises(InferenceServerException, match="live API key"):
         client.infer("income-verification", columns(False))
 
@@ -197,7 +226,9 @@ def columns(binary):
     found = []
     for one in cast.example()["inputs"]:
         column = triton.InferInput(one["name"], one["shape"], "FP32")
-        found.append(column.set_data_from_numpy(numpy.array(one["data"], numpy.float32), binary_data=binary))
+        found.append(
+            column.set_data_from_numpy(numpy.array(one["data"], numpy.float32), binary_data=binary)
+        )
     return found
 
 

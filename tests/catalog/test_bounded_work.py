@@ -14,14 +14,18 @@ from tests import cast
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
-HUGE = " ".join(f"word{number}x" for number in range(50_000))  # 480 kB of words that nobody's listing has
+HUGE = " ".join(
+    f"word{number}x" for number in range(50_000)
+)  # 480 kB of words that nobody's listing has
 
 
 @pytest.fixture
 def compared(monkeypatch):
     """How many words are compared with the vocabulary."""
     words = []
-    monkeypatch.setattr(search, "_corrected", lambda models, word, known: words.append(word) or word)
+    monkeypatch.setattr(
+        search, "_corrected", lambda models, word, known: words.append(word) or word
+    )
     return words
 
 
@@ -29,7 +33,11 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_searched_for(compared):
     cast.published_version()
     for field in ("name", "summary", "similar_reason"):
         with pytest.raises(Invalid) as refusal:
-            actions.register_after_search(cast.alice(), owner_team=cast.lending(), **cast.listing(name="New one") | {field: HUGE})
+            actions.register_after_search(
+                cast.alice(),
+                owner_team=cast.lending(),
+                **cast.listing(name="New one") | {field: HUGE},
+            )
         assert refusal.value.field == field
     assert compared == []
 
@@ -46,7 +54,10 @@ def test_a_long_query_costs_no_more_than_a_short_one(compared, client):
 
 
 def test_what_is_asked_for_twice_is_looked_for_once():
-    assert search.content_words("income income INCOME") == ["income"] and search.content_words("x" * 41) == []
+    assert (
+        search.content_words("income income INCOME") == ["income"]
+        and search.content_words("x" * 41) == []
+    )
 
 
 # ── Limits hold in forms, serializers and verbs ───────────────────────────
@@ -54,7 +65,13 @@ def test_what_is_asked_for_twice_is_looked_for_once():
 
 def test_no_verb_keeps_what_its_field_does_not_take():
     entry = cast.model()
-    for field, value in {"name": "x" * 81, "summary": "x" * 201, "description": "x" * 10_001, "limitations": "a\0b", "tags": ["\ud800"]}.items():
+    for field, value in {
+        "name": "x" * 81,
+        "summary": "x" * 201,
+        "description": "x" * 10_001,
+        "limitations": "a\0b",
+        "tags": ["\ud800"],
+    }.items():
         with pytest.raises(Invalid) as refusal:
             actions.edit(cast.alice(), entry, **{field: value})
         assert refusal.value.field.split(".")[0] == field
@@ -81,10 +98,17 @@ def test_the_database_refuses_it_too_and_a_constraint_is_a_422_not_a_500(monkeyp
 
 def test_the_dearest_plan_breaks_no_page(client):
     version = cast.published_version()
-    cast.plan(version.model, slug="dear", price_micros_per_1000=Plan.PRICE_MAX, monthly_quota=10**12)
+    cast.plan(
+        version.model, slug="dear", price_micros_per_1000=Plan.PRICE_MAX, monthly_quota=10**12
+    )
     subscription = cast.subscription(version, plan_slug="dear")
     client.force_login(cast.maya())
-    for address in ("/usage/", f"/models/{version.model.slug}/usage/", f"/models/{version.model.slug}/plans/", subscription.get_absolute_url().split("#")[0]):
+    for address in (
+        "/usage/",
+        f"/models/{version.model.slug}/usage/",
+        f"/models/{version.model.slug}/plans/",
+        subscription.get_absolute_url().split("#")[0],
+    ):
         assert client.get(address).status_code == 200, address
 
 

@@ -13,9 +13,18 @@ pytestmark = pytest.mark.django_db
 
 def test_a_model_is_registered_as_a_draft_of_the_team():
     entry = cast.model()
-    assert (entry.state, entry.owner_team, entry.owner, entry.slug) == ("draft", cast.lending(), cast.alice(), "income-verification")
+    assert (entry.state, entry.owner_team, entry.owner, entry.slug) == (
+        "draft",
+        cast.lending(),
+        cast.alice(),
+        "income-verification",
+    )
     event = AuditEvent.objects.get(action="model.register")
-    assert (event.actor, event.object_id, event.detail) == (cast.alice(), str(entry.pk), {"team": "consumer-lending-ai"})
+    assert (event.actor, event.object_id, event.detail) == (
+        cast.alice(),
+        str(entry.pk),
+        {"team": "consumer-lending-ai"},
+    )
 
 
 @pytest.mark.parametrize("who", [cast.charlie, cast.maya, cast.rita, cast.root])
@@ -44,7 +53,9 @@ def test_a_name_needs_letters():
 
 
 def test_the_team_edits_and_the_record_says_which_fields():
-    entry = actions.edit(cast.bob(), cast.model(), summary="A better sentence about what it does.", tags=["income"])
+    entry = actions.edit(
+        cast.bob(), cast.model(), summary="A better sentence about what it does.", tags=["income"]
+    )
     assert RegisteredModel.objects.get().summary == "A better sentence about what it does."
     assert AuditEvent.objects.get(action="model.edit").detail == {"fields": ["summary", "tags"]}
     actions.edit(cast.bob(), entry, summary=entry.summary)
@@ -58,7 +69,9 @@ def test_others_do_not_edit(who):
         actions.edit(who(), entry, summary="Mine now, says somebody else.")
 
 
-@pytest.mark.parametrize("field", ["state", "slug", "owner_team", "risk_tier", "calls_30d", "created_by"])
+@pytest.mark.parametrize(
+    "field", ["state", "slug", "owner_team", "risk_tier", "calls_30d", "created_by"]
+)
 def test_what_is_not_editable_is_refused(field):
     with pytest.raises(TypeError):
         actions.edit(cast.alice(), cast.model(), **{field: "x"})
@@ -68,7 +81,10 @@ def test_the_alias_moves_and_leaves_a_trace():
     first = cast.published_version()
     second = cast.published_version(first.model, "1.1.0")
     assert first.model.aliases.get(name="stable").version == second
-    assert [event.detail["to"] for event in AuditEvent.objects.filter(action="alias.move").order_by("pk")] == ["1.0.0", "1.1.0"]
+    assert [
+        event.detail["to"]
+        for event in AuditEvent.objects.filter(action="alias.move").order_by("pk")
+    ] == ["1.0.0", "1.1.0"]
 
 
 def test_the_owner_is_on_the_team():

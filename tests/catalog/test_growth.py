@@ -31,28 +31,55 @@ def rows_are_found_by_index():
 
 def more(number):
     """So many published listings more, with a published version each."""
-    entry, start = RegisteredModel.objects.get(name="Income verification"), RegisteredModel.objects.count()
-    facts = {name: getattr(entry, name) for name in ("owner_team", "owner", "created_by", "domain", "capability", "model_type", "support_contact")}
+    entry, start = (
+        RegisteredModel.objects.get(name="Income verification"),
+        RegisteredModel.objects.count(),
+    )
+    facts = {
+        name: getattr(entry, name)
+        for name in (
+            "owner_team",
+            "owner",
+            "created_by",
+            "domain",
+            "capability",
+            "model_type",
+            "support_contact",
+        )
+    }
     made = RegisteredModel.objects.bulk_create(
         RegisteredModel(
-            **facts, name=f"Listing {n:05d}", slug=f"listing-{n}", summary="Scores the income of applicants.", state="published",
-            calls_30d=n, consumer_teams=n % 7, last_published_at=entry.last_published_at,
+            **facts,
+            name=f"Listing {n:05d}",
+            slug=f"listing-{n}",
+            summary="Scores the income of applicants.",
+            state="published",
+            calls_30d=n,
+            consumer_teams=n % 7,
+            last_published_at=entry.last_published_at,
         )
         for n in range(start, start + number)
-    )  # fmt: skip
+    )
     stable = Alias.objects.get(model=entry).version
     Alias.objects.bulk_create(Alias(model=model, name="stable", version=stable) for model in made)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE catalog_registeredmodel; ANALYZE catalog_searchdocument; ANALYZE catalog_alias")
+        cursor.execute(
+            "ANALYZE catalog_registeredmodel; ANALYZE catalog_searchdocument; ANALYZE catalog_alias"
+        )
 
 
 def touched(request):
     """Rows that the SELECTs of `request()` touched, the removed ones included, and how many statements there were."""
     with CaptureQueriesContext(connection) as queries:
         request()
-    statements = [query["sql"] for query in queries if query["sql"].lstrip().upper().startswith("SELECT")]
+    statements = [
+        query["sql"] for query in queries if query["sql"].lstrip().upper().startswith("SELECT")
+    ]
     rows = {sql: _rows(sql) for sql in statements}
-    print(*(f"{number:7.0f} {sql[:4000]}" for sql, number in rows.items() if number > LITTLE), sep="\n")  # pytest shows it with a failure
+    print(
+        *(f"{number:7.0f} {sql[:4000]}" for sql, number in rows.items() if number > LITTLE),
+        sep="\n",
+    )  # pytest shows it with a failure
     return sum(rows.values())
 
 
@@ -100,8 +127,16 @@ def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     seen = []
     for number in (200, 800):
         more(number)
-        search.similar_to(models, "Income score", "Scores income.")  # reads what is new into the vocabulary
-        seen.append(touched(lambda: list(search.similar_to(models, "Income score", "Scores income of applicants."))))
+        search.similar_to(
+            models, "Income score", "Scores income."
+        )  # reads what is new into the vocabulary
+        seen.append(
+            touched(
+                lambda: list(
+                    search.similar_to(models, "Income score", "Scores income of applicants.")
+                )
+            )
+        )
     assert seen[1] <= seen[0] * 1.5 + LITTLE
 
 
@@ -121,7 +156,13 @@ def test_spelling_reads_only_what_was_written_since(entry, monkeypatch):
 
 
 def alike(name, **facts):
-    return cast.published_version(cast.model(name=name, summary="Estimates the monthly income of an applicant from account credits.", **facts)).model
+    return cast.published_version(
+        cast.model(
+            name=name,
+            summary="Estimates the monthly income of an applicant from account credits.",
+            **facts,
+        )
+    ).model
 
 
 def shown_to(person, model):
@@ -139,18 +180,25 @@ def test_similar_models_are_worked_out_when_a_listing_changes():
     first, second = alike("Income check"), alike("Income estimate")
     assert shown_to(cast.maya(), first) == []
     settle()
-    assert shown_to(cast.maya(), first) == [second.name] and shown_to(cast.maya(), second) == [first.name]
+    assert shown_to(cast.maya(), first) == [second.name] and shown_to(cast.maya(), second) == [
+        first.name
+    ]
     third = alike("Income review")
     settle()
     assert set(shown_to(cast.maya(), first)) == {second.name, third.name}
-    RegisteredModel.objects.filter(pk=third.pk).update(name="Cat pictures", summary="Sorts pictures of cats by the colour of their fur.", tags=[])
+    RegisteredModel.objects.filter(pk=third.pk).update(
+        name="Cat pictures", summary="Sorts pictures of cats by the colour of their fur.", tags=[]
+    )
     settle()
     assert shown_to(cast.maya(), first) == [second.name] and shown_to(cast.maya(), third) == []
 
 
 def test_who_may_not_see_a_neighbour_does_not():
     """At reading time: what was open when it was worked out may be hidden now."""
-    first, second = alike("Income check"), alike("Income estimate", visibility="restricted", visible_teams=[cast.wealth()])
+    first, second = (
+        alike("Income check"),
+        alike("Income estimate", visibility="restricted", visible_teams=[cast.wealth()]),
+    )
     settle()
     assert shown_to(cast.maya(), first) == []
     assert shown_to(cast.person("nina", cast.wealth()), first) == [second.name]
@@ -177,10 +225,17 @@ def test_only_what_changed_is_worked_out_again():
     settle()
     RegisteredModel.objects.filter(pk=second.pk).update(calls_30d=5, consumer_teams=2)
     assert not SearchDocument.objects.filter(is_neighbourhood_due=True).exists()
-    RegisteredModel.objects.filter(pk=second.pk).update(summary="Estimates the weekly income of an applicant.")
-    assert [row.model_id for row in SearchDocument.objects.filter(is_neighbourhood_due=True)] == [second.pk]
+    RegisteredModel.objects.filter(pk=second.pk).update(
+        summary="Estimates the weekly income of an applicant."
+    )
+    assert [row.model_id for row in SearchDocument.objects.filter(is_neighbourhood_due=True)] == [
+        second.pk
+    ]
 
 
 def test_the_newest_publication_is_known_whoever_wrote_it():
     live = cast.published_version()
-    assert RegisteredModel.objects.get().last_published_at == type(live).objects.get(pk=live.pk).published_at
+    assert (
+        RegisteredModel.objects.get().last_published_at
+        == type(live).objects.get(pk=live.pk).published_at
+    )

@@ -79,7 +79,9 @@ def test_what_is_no_name_is_no_name_in_any_verb(name):
 
 def test_a_model_keeps_its_own_name_with_another_spelling():
     entry = cast.model()
-    assert actions.edit(cast.alice(), entry, name="Income  Verification").name == "Income Verification"
+    assert (
+        actions.edit(cast.alice(), entry, name="Income  Verification").name == "Income Verification"
+    )
     with pytest.raises(Invalid):
         ninas("INCOME VERIFICATION")
 
@@ -87,9 +89,25 @@ def test_a_model_keeps_its_own_name_with_another_spelling():
 def test_the_database_refuses_what_two_write_at_the_same_moment():
     cast.model()
     with pytest.raises(IntegrityError, match="model_name_once_in_company"), transaction.atomic():
-        RegisteredModel.objects.create(name="income verification", slug="x", owner_team=cast.wealth(), owner=nina(), created_by=nina(), **_rest())
+        RegisteredModel.objects.create(
+            name="income verification",
+            slug="x",
+            owner_team=cast.wealth(),
+            owner=nina(),
+            created_by=nina(),
+            **_rest(),
+        )
     with pytest.raises(Invalid, match="kept for another model"):
-        actions._save_entry(RegisteredModel(name="income verification", slug="x", owner_team=cast.wealth(), owner=nina(), created_by=nina(), **_rest()))
+        actions._save_entry(
+            RegisteredModel(
+                name="income verification",
+                slug="x",
+                owner_team=cast.wealth(),
+                owner=nina(),
+                created_by=nina(),
+                **_rest(),
+            )
+        )
 
 
 def _rest():
@@ -114,7 +132,10 @@ def test_a_hidden_name_gives_nothing_away(visibility, state):
 @pytest.mark.parametrize("visibility", HIDDEN)
 def test_a_hidden_model_takes_no_address(visibility):
     """Its own has a random end, whether or not the plain one is free."""
-    slugs = [cast.model(name=name, visibility=visibility).slug for name in ("Income verification", "Income checks")]
+    slugs = [
+        cast.model(name=name, visibility=visibility).slug
+        for name in ("Income verification", "Income checks")
+    ]
     assert all(re.fullmatch(r"income-[a-z]+-[a-z0-9]{5}", slug) for slug in slugs)
 
 
@@ -138,20 +159,32 @@ def test_a_draft_for_everybody_keeps_its_name_without_telling_whose_it_is():
     cast.model()
     with pytest.raises(Invalid) as refusal:
         ninas("Income verification")
-    assert "lending" not in refusal.value.sentence and "marketplace managers" in refusal.value.sentence
+    assert (
+        "lending" not in refusal.value.sentence and "marketplace managers" in refusal.value.sentence
+    )
 
 
 def test_the_api_tells_a_hidden_name_as_little(client):
     cast.model(visibility="restricted")
     answers = [_register(client, name) for name in ("Income verification", "Never heard of")]
     assert [answer.status_code for answer in answers] == [201, 201]
-    assert [answer.json()["slug"] for answer in answers] == ["income-verification", "never-heard-of"]
+    assert [answer.json()["slug"] for answer in answers] == [
+        "income-verification",
+        "never-heard-of",
+    ]
 
 
 def _register(client, name, **more):
-    facts = {"owner_team": cast.wealth().slug, "name": name, "summary": "Says how likely it is that somebody pays.", "support_contact": "x@example.com"}
+    facts = {
+        "owner_team": cast.wealth().slug,
+        "name": name,
+        "summary": "Says how likely it is that somebody pays.",
+        "support_contact": "x@example.com",
+    }
     words = {field: term.slug for field, term in cast.vocabulary().items()}
-    return client.post(reverse("api:model-list"), json.dumps(facts | words | more), content_type="application/json")
+    return client.post(
+        reverse("api:model-list"), json.dumps(facts | words | more), content_type="application/json"
+    )
 
 
 # Addresses
@@ -162,15 +195,28 @@ def test_a_name_without_latin_letters_asks_for_an_address(client):
     assert (first.status_code, first.json()["field"]) == (422, "slug")
     assert "address" in first.json()["detail"]
     second = _register(client, "评分模型", slug="credit-scoring")
-    assert (second.status_code, second.json()["name"], second.json()["slug"]) == (201, "评分模型", "credit-scoring")
+    assert (second.status_code, second.json()["name"], second.json()["slug"]) == (
+        201,
+        "评分模型",
+        "credit-scoring",
+    )
 
 
 def test_the_page_asks_for_it_too(client):
-    facts = {"owner_team": cast.wealth().pk, "owner": nina().pk, "name": "评分模型", "summary": "Says how likely it is that somebody pays back.",
-             "support_contact": "x@example.com", "visibility": "enterprise"} | {name: term.pk for name, term in cast.vocabulary().items()}  # fmt: skip
+    facts = {
+        "owner_team": cast.wealth().pk,
+        "owner": nina().pk,
+        "name": "评分模型",
+        "summary": "Says how likely it is that somebody pays back.",
+        "support_contact": "x@example.com",
+        "visibility": "enterprise",
+    } | {name: term.pk for name, term in cast.vocabulary().items()}
     page = client.post(reverse("publishing:register"), facts)
     assert page.status_code == 422 and "slug" in page.context["form"].errors
-    assert client.post(reverse("publishing:register"), facts | {"slug": "credit-scoring"}).status_code == 302
+    assert (
+        client.post(reverse("publishing:register"), facts | {"slug": "credit-scoring"}).status_code
+        == 302
+    )
     assert RegisteredModel.objects.get().slug == "credit-scoring"
 
 
@@ -191,7 +237,9 @@ def test_applications_of_a_team():
             consumption.create_application(cast.maya(), team=cast.mortgage(), name=name)
         assert refusal.value.field == "name"
     with pytest.raises(IntegrityError), transaction.atomic():
-        Application.objects.create(team=cast.mortgage(), name="loan ORIGINATION", slug="x", created_by=cast.maya())
+        Application.objects.create(
+            team=cast.mortgage(), name="loan ORIGINATION", slug="x", created_by=cast.maya()
+        )
 
 
 def test_an_application_of_another_team_leaves_no_trace_of_its_team():
@@ -212,7 +260,9 @@ def test_plans_of_a_model():
 def test_teams_and_units():
     cast.lending()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Team.objects.create(name="consumer  LENDING ai", slug="x", business_unit=cast.unit("Mortgage"))
+        Team.objects.create(
+            name="consumer  LENDING ai", slug="x", business_unit=cast.unit("Mortgage")
+        )
     with pytest.raises(IntegrityError), transaction.atomic():
         cast.unit("CONSUMER lending")
 
@@ -225,8 +275,14 @@ def test_names_that_were_alike_before_the_rule_stay():
 
     first, second = cast.model(), ninas("Something else")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE catalog_registeredmodel SET name = 'INCOME verification' WHERE id = %s", [second.pk])
+        cursor.execute(
+            "UPDATE catalog_registeredmodel SET name = 'INCOME verification' WHERE id = %s",
+            [second.pk],
+        )
     import_module("catalog.migrations.0003_name_keys").write_keys(apps, None)
-    assert RegisteredModel.objects.get(pk=first.pk).name_key != RegisteredModel.objects.get(pk=second.pk).name_key
+    assert (
+        RegisteredModel.objects.get(pk=first.pk).name_key
+        != RegisteredModel.objects.get(pk=second.pk).name_key
+    )
     with pytest.raises(Invalid):
         cast.model(name="income verification")

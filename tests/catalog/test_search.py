@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def three_models():
     for name, summary in [
-        ("Income verification", "Estimates the monthly income of an applicant from account credits."),
+        (
+            "Income verification",
+            "Estimates the monthly income of an applicant from account credits.",
+        ),
         ("Churn forecast", "Says which customers are likely to leave within three months."),
         ("Document classifier", "Sorts scanned letters by what they are about."),
     ]:
@@ -43,7 +46,9 @@ def test_an_empty_search_is_everything():
     assert len(found("")) == 3
 
 
-@pytest.mark.parametrize("text", ["' OR 1=1 --", "a & | ! ( :* <->", "\\", "%_%", "income' | 'x", "🙂", "x" * 5000])
+@pytest.mark.parametrize(
+    "text", ["' OR 1=1 --", "a & | ! ( :* <->", "\\", "%_%", "income' | 'x", "🙂", "x" * 5000]
+)
 def test_whatever_is_typed_is_a_search_and_nothing_else(text):
     assert isinstance(found(text), list)
 
@@ -58,5 +63,10 @@ def test_filters_combine():
 def test_facets_count_only_what_one_may_see():
     cast.model(name="Secret model")
     everything = RegisteredModel.objects.visible_to(cast.charlie())
-    counts = {group["param"]: group["options"] for group in facets(everything, ModelFilter(QueryDict(""), queryset=everything))}
-    assert [(option["value"], option["count"]) for option in counts["domain"]] == [("consumer-lending", 3)]
+    counts = {
+        group["param"]: group["options"]
+        for group in facets(everything, ModelFilter(QueryDict(""), queryset=everything))
+    }
+    assert [(option["value"], option["count"]) for option in counts["domain"]] == [
+        ("consumer-lending", 3)
+    ]

@@ -11,16 +11,30 @@ from tests import cast
 pytestmark = pytest.mark.django_db
 
 EVERYBODY = {
-    "alice": cast.alice, "bob": cast.bob, "charlie": cast.charlie, "maya": cast.maya, "rita": cast.rita, "evan": cast.evan,
-    "otto": cast.otto, "vera": cast.vera, "finn": cast.finn, "gus": cast.gus, "mira": cast.mira, "root": cast.root,
-}  # fmt: skip
+    "alice": cast.alice,
+    "bob": cast.bob,
+    "charlie": cast.charlie,
+    "maya": cast.maya,
+    "rita": cast.rita,
+    "evan": cast.evan,
+    "otto": cast.otto,
+    "vera": cast.vera,
+    "finn": cast.finn,
+    "gus": cast.gus,
+    "mira": cast.mira,
+    "root": cast.root,
+}
 OWNERS = {"alice", "bob"}
 OVERSEERS = {"rita", "vera", "otto", "gus", "mira"}
 ALL = set(EVERYBODY)
 
 
 def who_sees(thing):
-    return {name for name, person in EVERYBODY.items() if type(thing).objects.visible_to(person()).filter(pk=thing.pk).exists()}
+    return {
+        name
+        for name, person in EVERYBODY.items()
+        if type(thing).objects.visible_to(person()).filter(pk=thing.pk).exists()
+    }
 
 
 def published(**listing):
@@ -62,7 +76,10 @@ def test_chosen_teams():
 
 
 def test_chosen_teams_do_not_see_a_draft():
-    assert who_sees(cast.model(visibility="restricted", visible_teams=[cast.mortgage()])) == OWNERS | OVERSEERS
+    assert (
+        who_sees(cast.model(visibility="restricted", visible_teams=[cast.mortgage()]))
+        == OWNERS | OVERSEERS
+    )
 
 
 def test_chosen_units_do_not_count_when_everybody_was_not_meant():
@@ -95,7 +112,9 @@ def test_versions_of_a_hidden_model_are_hidden():
 
 def test_a_model_seen_for_many_reasons_is_listed_once():
     entry = published(
-        visibility="restricted", visible_teams=[cast.lending(), cast.mortgage()], visible_units=[cast.mortgage().business_unit]
+        visibility="restricted",
+        visible_teams=[cast.lending(), cast.mortgage()],
+        visible_units=[cast.mortgage().business_unit],
     )
     for person in (cast.alice(), cast.maya()):
         assert list(RegisteredModel.objects.visible_to(person)) == [entry]

@@ -2,7 +2,15 @@
 
 from django.db import connection
 
-from consumption.models import ApiKey, QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageHour
+from consumption.models import (
+    ApiKey,
+    QuotaLease,
+    QuotaPeriod,
+    SpoolOffset,
+    StaleHour,
+    UsageDay,
+    UsageHour,
+)
 from consumption.reconciliation import reconciliation
 
 MONTHS = 24
@@ -10,16 +18,29 @@ GROUPED = """
 SELECT {team}, {model}, {version}, {day}, {calls}, {units}::bigint FROM {table} WHERE {mine} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 OF_EVENTS = GROUPED.format(
-    team="team_id", model="model_id", version="version_id", day="(at AT TIME ZONE 'UTC')::date", calls="count(*)", units="sum(units)",
-    table="consumption_usageevent", mine="subscription_id = ANY(%s)",
-)  # fmt: skip
+    team="team_id",
+    model="model_id",
+    version="version_id",
+    day="(at AT TIME ZONE 'UTC')::date",
+    calls="count(*)",
+    units="sum(units)",
+    table="consumption_usageevent",
+    mine="subscription_id = ANY(%s)",
+)
 OF_BUCKETS = GROUPED.format(
-    team="application.team_id", model="subscription.model_id", version="bucket.version_id", day="{day}", calls="sum(calls)::bigint",
-    units="sum(units)", mine="bucket.subscription_id = ANY(%s)",
+    team="application.team_id",
+    model="subscription.model_id",
+    version="bucket.version_id",
+    day="{day}",
+    calls="sum(calls)::bigint",
+    units="sum(units)",
+    mine="bucket.subscription_id = ANY(%s)",
     table="{table} bucket JOIN consumption_subscription subscription ON subscription.id = bucket.subscription_id"
     " JOIN consumption_application application ON application.id = subscription.application_id",
-)  # fmt: skip
-OF_HOURS = OF_BUCKETS.format(table="consumption_usagehour", day="(bucket.hour AT TIME ZONE 'UTC')::date")
+)
+OF_HOURS = OF_BUCKETS.format(
+    table="consumption_usagehour", day="(bucket.hour AT TIME ZONE 'UTC')::date"
+)
 OF_DAYS = OF_BUCKETS.format(table="consumption_usageday", day="bucket.day")
 DRIFT = """
 SELECT subscription_id, month, used, units FROM
@@ -36,7 +57,14 @@ def who_of(subscription, version):
     """What the journal says of each call: subscription, key, application, team, model and version ids."""
     key = ApiKey.objects.get(subscription=subscription)
     application = subscription.application
-    return (subscription.pk, key.pk, application.pk, application.team_id, version.model_id, version.pk)
+    return (
+        subscription.pk,
+        key.pk,
+        application.pk,
+        application.team_id,
+        version.model_id,
+        version.pk,
+    )
 
 
 def empty():

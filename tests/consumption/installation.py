@@ -39,13 +39,31 @@ class Installation:
         self.stub.close()
 
     def gateway(self):
-        return Gateway(self.run.path, 1, self.stores["DATABASE_URL"], self.stores["REDIS_URL"], self.stub.host, **QUICK)
+        return Gateway(
+            self.run.path,
+            1,
+            self.stores["DATABASE_URL"],
+            self.stores["REDIS_URL"],
+            self.stub.host,
+            **QUICK,
+        )
 
     def manage(self, *words, stores=True):
         """The output of a management command as an operator calls it."""
-        told = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        told = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DATABASE_URL", "REDIS_URL")
+        }
         told |= environment.common(self.run) | (self.stores if stores else {})
-        done = subprocess.run(lineup.manage(*map(str, words)), env=told, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            lineup.manage(*map(str, words)),
+            env=told,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

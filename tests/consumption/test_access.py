@@ -55,7 +55,12 @@ def test_an_application_name_is_used_once_a_team():
 def test_applications_are_seen_by_their_team_and_those_who_oversee():
     cast.application()
     people = (cast.maya, cast.alice, cast.charlie, cast.rita, cast.vera, cast.finn, cast.root)
-    assert [who().username for who in people if Application.objects.visible_to(who()).exists()] == ["maya", "rita", "vera", "finn"]
+    assert [who().username for who in people if Application.objects.visible_to(who()).exists()] == [
+        "maya",
+        "rita",
+        "vera",
+        "finn",
+    ]
 
 
 # ── Plans ─────────────────────────────────────────────────────────────────
@@ -90,7 +95,11 @@ def test_the_owner_approves(asked):
     assert asked.state == "pending"
     actions.approve_subscription(cast.alice(), asked, "A good use.")
     asked.refresh_from_db()
-    assert (asked.state, asked.decided_by, asked.decision_reason) == ("active", cast.alice(), "A good use.")
+    assert (asked.state, asked.decided_by, asked.decision_reason) == (
+        "active",
+        cast.alice(),
+        "A good use.",
+    )
     assert last_event("subscription.approve").actor == cast.alice()
     assert Notice.objects.filter(recipient=cast.maya(), title__contains="yours to call").exists()
 
@@ -101,7 +110,10 @@ def test_the_owner_denies_with_a_reason(asked):
     actions.deny_subscription(cast.alice(), asked, "It is not made for loans to companies.")
     asked.refresh_from_db()
     assert asked.state == "denied"
-    assert Notice.objects.get(recipient=cast.maya(), title__contains="not granted").body == "It is not made for loans to companies."
+    assert (
+        Notice.objects.get(recipient=cast.maya(), title__contains="not granted").body
+        == "It is not made for loans to companies."
+    )
 
 
 @pytest.mark.parametrize("who", [cast.maya, cast.charlie, cast.rita, cast.vera, cast.root])
@@ -139,7 +151,12 @@ def test_the_database_keeps_it_to_one_as_well(version):
     first = cast.subscription(version)
     with pytest.raises(IntegrityError), transaction.atomic():
         Subscription.objects.create(
-            application=first.application, model=first.model, plan=first.plan, pinned_version=version, purpose="x", requested_by=cast.maya()
+            application=first.application,
+            model=first.model,
+            plan=first.plan,
+            pinned_version=version,
+            purpose="x",
+            requested_by=cast.maya(),
         )
 
 
@@ -178,7 +195,11 @@ def test_a_version_of_another_model_cannot_be_chosen(version):
     other = cast.published_version(cast.model(name="Churn forecast"))
     with pytest.raises(RuleError):
         actions.subscribe(
-            cast.maya(), application=cast.application(), plan=version.model.plans.get(), purpose="For loans.", version=other
+            cast.maya(),
+            application=cast.application(),
+            plan=version.model.plans.get(),
+            purpose="For loans.",
+            version=other,
         )
 
 
@@ -205,6 +226,16 @@ def test_only_its_team_closes_a_subscription(version, who):
 
 def test_subscriptions_are_seen_by_both_sides_and_those_who_oversee(version):
     cast.subscription(version)
-    people = (cast.maya, cast.alice, cast.bob, cast.charlie, cast.rita, cast.vera, cast.finn, cast.evan, cast.root)
+    people = (
+        cast.maya,
+        cast.alice,
+        cast.bob,
+        cast.charlie,
+        cast.rita,
+        cast.vera,
+        cast.finn,
+        cast.evan,
+        cast.root,
+    )
     seeing = [who().username for who in people if Subscription.objects.visible_to(who()).exists()]
     assert seeing == ["maya", "alice", "bob", "rita", "vera", "finn"]

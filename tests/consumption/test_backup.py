@@ -36,7 +36,9 @@ def revoked_file(settings, tmp_path):
     return settings.REVOCATIONS_FILE
 
 
-def test_a_revocation_is_noted_when_it_is_committed_and_not_before(db, revoked_file, django_capture_on_commit_callbacks):
+def test_a_revocation_is_noted_when_it_is_committed_and_not_before(
+    db, revoked_file, django_capture_on_commit_callbacks
+):
     subscription, _ = subscriber(live_version())
     key = ApiKey.objects.get(subscription=subscription)
     with django_capture_on_commit_callbacks() as later:
@@ -47,8 +49,12 @@ def test_a_revocation_is_noted_when_it_is_committed_and_not_before(db, revoked_f
     assert revocations.noted() == [key.kid]
 
 
-def test_a_line_that_broke_off_hides_no_other_revocation(db, revoked_file, django_capture_on_commit_callbacks):
-    revoked_file.write_bytes(b'{"kid": "first001", "at": "2026-11-23T10:00:00+00:00"}\n{"kid": "half')
+def test_a_line_that_broke_off_hides_no_other_revocation(
+    db, revoked_file, django_capture_on_commit_callbacks
+):
+    revoked_file.write_bytes(
+        b'{"kid": "first001", "at": "2026-11-23T10:00:00+00:00"}\n{"kid": "half'
+    )
     with django_capture_on_commit_callbacks(execute=True):
         revocations.note("third003")
     assert revocations.noted() == ["first001", "third003"]
@@ -70,7 +76,14 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     subscription, _ = subscriber(version, monthly_quota=1000)
     key = ApiKey.objects.get(subscription=subscription)
     journal = spool.Spool(tmp_path / "spool")
-    who = (subscription.pk, key.pk, subscription.application_id, subscription.application.team_id, version.model_id, version.pk)
+    who = (
+        subscription.pk,
+        key.pk,
+        subscription.application_id,
+        subscription.application.team_id,
+        version.model_id,
+        version.pk,
+    )
     at_us = spool.time.time_ns() // 1000
     for number in range(30):
         ticket = journal.start(at_us + number, who, 1, 0)
@@ -80,11 +93,21 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     metering.Shipper(tmp_path / "spool").ship()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
-    quota.take(subscription.pk, quota.period_start(timezone.now()), 1000, 50, "a holder that nobody remembers")
+    quota.take(
+        subscription.pk,
+        quota.period_start(timezone.now()),
+        1000,
+        50,
+        "a holder that nobody remembers",
+    )
     assert replay.replay(tmp_path / "spool") == {"events": 30, "keys": []}
     assert replay.replay(tmp_path / "spool") == {"events": 0, "keys": []}, "it may run twice"
     period = QuotaPeriod.objects.get()
-    assert (period.used, period.leased, period.quota) == (28, 28, 1000) and not QuotaLease.objects.exists()
+    assert (period.used, period.leased, period.quota) == (
+        28,
+        28,
+        1000,
+    ) and not QuotaLease.objects.exists()
     assert_agree()
     assert UsageDay.objects.aggregate(calls=Sum("calls"))["calls"] == 30
     assert len(list((tmp_path / "spool" / "shipped").iterdir())) == 1, "kept for the next restore"
@@ -112,7 +135,10 @@ def test_a_quota_that_was_used_up_after_the_backup_stays_used_up(tmp_path, revok
             [subscription.pk, version.pk],
         )
     quota.recount()
-    assert quota.take(subscription.pk, quota.period_start(timezone.now()), 10, 1, "somebody").granted == 0
+    assert (
+        quota.take(subscription.pk, quota.period_start(timezone.now()), 10, 1, "somebody").granted
+        == 0
+    )
 
 
 # What does not fit is refused, and nothing is changed
@@ -132,7 +158,9 @@ def test_other_secrets_are_refused(run, tmp_path):
     folder = tmp_path / "backup"
     (folder / "base").mkdir(parents=True)
     (folder / "base" / "PG_VERSION").write_text("18")
-    RunDir(folder).write(backup.ABOUT, {"postgres": "18", "secrets": backup.digests(run) | {"key_pepper": "another"}})
+    RunDir(folder).write(
+        backup.ABOUT, {"postgres": "18", "secrets": backup.digests(run) | {"key_pepper": "another"}}
+    )
     with pytest.raises(backup.CannotBackUp, match="key_pepper.*vault"):
         backup.put_back(run, folder)
     assert not (run.path / "data" / "postgres").exists()
@@ -142,7 +170,10 @@ def test_a_base_whose_bytes_changed_is_refused(run, tmp_path):
     base = tmp_path / "backup" / "base"
     base.mkdir(parents=True)
     (base / "PG_VERSION").write_text("18")
-    files = [{"Path": "PG_VERSION", "Checksum": backup._sha256(base / "PG_VERSION")}, {"Encoded-Path": b"1259".hex(), "Checksum": "00"}]
+    files = [
+        {"Path": "PG_VERSION", "Checksum": backup._sha256(base / "PG_VERSION")},
+        {"Encoded-Path": b"1259".hex(), "Checksum": "00"},
+    ]
     (base / "backup_manifest").write_text(json.dumps({"Files": files[:1]}))
     backup.verify(base)
     (base / "backup_manifest").write_text(json.dumps({"Files": files}))
@@ -189,10 +220,16 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
             consumption.close_subscription(cast.maya(), changed)
             audit.sequence()
             audit.checkpoint()
-            backup._await_archived(installation.superuser())  # Postgres does it by itself after five minutes
+            backup._await_archived(
+                installation.superuser()
+            )  # Postgres does it by itself after five minutes
 
             acknowledged |= loaded(gateway, path, key, tmp_path)
-            consumption.revoke_key(cast.maya(), ApiKey.objects.get(kid=lost_key[4:12]), "Leaked after the last log was brought.")
+            consumption.revoke_key(
+                cast.maya(),
+                ApiKey.objects.get(kid=lost_key[4:12]),
+                "Leaked after the last log was brought.",
+            )
             rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
             until(lambda: rows.count() >= len(acknowledged), 20, gateway.said)
             os.kill(gateway.process.pid, signal.SIGKILL)
@@ -202,7 +239,9 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
 
     said = installation.manage("restore", folder, stores=False)
     came_back = int(re.search(r"came back: (\d+)\. Keys revoked again: 1\.\nIntact:", said)[1])
-    assert 0 < came_back < len(acknowledged), "some were in the log that was brought, some only in the journal"
+    assert 0 < came_back < len(acknowledged), (
+        "some were in the log that was brought, some only in the journal"
+    )
     installation.start()
     with installation.orm():
         ids = [pk.hex for pk in rows.values_list("pk", flat=True)]
@@ -212,7 +251,10 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
         assert Subscription.objects.get(pk=changed.pk).state == "closed"
         assert ApiKey.objects.get(kid=lost_key[4:12]).state == "revoked"
         with psycopg.connect(installation.superuser()) as server:
-            assert server.execute("SHOW archive_mode").fetchone() == ("on",) and postgres.archive_link(installation.run).is_symlink()
+            assert (
+                server.execute("SHOW archive_mode").fetchone() == ("on",)
+                and postgres.archive_link(installation.run).is_symlink()
+            )
         gateway = installation.gateway()
         with gateway:
             assert gateway.infer(path, lost_key)[0] == 401 and gateway.infer(path, key)[0] == 200

@@ -13,21 +13,51 @@ import pytest
 from django.db import OperationalError, connection
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from consumption import metering, quota, replay, spool
-from consumption.models import QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import (
+    QuotaLease,
+    QuotaPeriod,
+    SpoolOffset,
+    StaleHour,
+    UsageDay,
+    UsageEvent,
+    UsageHour,
+)
 from tests.consumption import crash
 from tests.consumption.books import assert_exact, empty, quota_drift, rows, who_of
 from tests.gateway import subscriber
 
 SLOTS = 16
 NOW = datetime(2026, 6, 1, 0, 0, 1, tzinfo=UTC)  # a second after a month's turn
-MOMENTS = st.sampled_from([timedelta(0), -timedelta(seconds=2), -timedelta(hours=1), -timedelta(days=9), -timedelta(days=400), timedelta(days=31)])
+MOMENTS = st.sampled_from(
+    [
+        timedelta(0),
+        -timedelta(seconds=2),
+        -timedelta(hours=1),
+        -timedelta(days=9),
+        -timedelta(days=400),
+        timedelta(days=31),
+    ]
+)
 MONTH = quota.period_start(NOW)
 LIMIT = 40
 WRITERS = st.integers(0, 1)
-COPIED = ("consumption_usageevent", *(table._meta.db_table for table in (UsageHour, UsageDay, StaleHour, SpoolOffset, QuotaPeriod, QuotaLease)))
+COPIED = (
+    "consumption_usageevent",
+    *(
+        table._meta.db_table
+        for table in (UsageHour, UsageDay, StaleHour, SpoolOffset, QuotaPeriod, QuotaLease)
+    ),
+)
 
 
 class Told(NamedTuple):
@@ -60,7 +90,10 @@ class Books(RuleBasedStateMachine):
         empty()
         self.journals = self.folder / os.urandom(6).hex()
         self.calls, self.begun = {}, 0
-        self.writers, self.shippers = [self.new_writer(), self.new_writer()], [metering.Shipper(self.journals) for _ in range(2)]
+        self.writers, self.shippers = (
+            [self.new_writer(), self.new_writer()],
+            [metering.Shipper(self.journals) for _ in range(2)],
+        )
         self.has_backup = False
         for number in range(2):
             quota.take(self.people[0][0], MONTH, LIMIT, 5, self.writers[number].holder)
@@ -79,7 +112,9 @@ class Books(RuleBasedStateMachine):
         writer, who = self.writers[number], self.people[who]
         for _ in range(count):
             self.begun += 1
-            at_us = (NOW + before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) + self.begun
+            at_us = (NOW + before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+                microseconds=1
+            ) + self.begun
             ticket = writer.start(at_us, who, 1, 0)
             writer.running.append((ticket, who[0], at_us))
             self.calls[ticket.event_id.hex()] = Told(who[0], at_us, "unknown", 0)
@@ -90,8 +125,17 @@ class Books(RuleBasedStateMachine):
         writer = self.writers[number]
         for _ in range(min(count, len(writer.running))):
             ticket, subscription, at_us = writer.running.pop()
-            writer.end(ticket, 1, 1, units, 200 if units else 502, spool.OK if units else spool.UPSTREAM_ERROR)
-            self.calls[ticket.event_id.hex()] = Told(subscription, at_us, "ok" if units else "upstream_error", units)
+            writer.end(
+                ticket,
+                1,
+                1,
+                units,
+                200 if units else 502,
+                spool.OK if units else spool.UPSTREAM_ERROR,
+            )
+            self.calls[ticket.event_id.hex()] = Told(
+                subscription, at_us, "ok" if units else "upstream_error", units
+            )
 
     @rule(number=WRITERS)
     def writer_syncs(self, number):
@@ -104,7 +148,11 @@ class Books(RuleBasedStateMachine):
 
     # Quota
 
-    @rule(number=WRITERS, wanted=st.integers(1, LIMIT), limit=st.sampled_from([LIMIT, LIMIT, LIMIT // 4, 0]))
+    @rule(
+        number=WRITERS,
+        wanted=st.integers(1, LIMIT),
+        limit=st.sampled_from([LIMIT, LIMIT, LIMIT // 4, 0]),
+    )
     def quota_is_leased(self, number, wanted, limit):
         subscription = self.people[0][0]
         granted, left = quota.take(subscription, MONTH, limit, wanted, self.writers[number].holder)
@@ -164,7 +212,9 @@ class Books(RuleBasedStateMachine):
         self.has_backup = True
         with connection.cursor() as cursor:
             for table in COPIED:
-                cursor.execute(f"DROP TABLE IF EXISTS backup_{table}; CREATE TABLE backup_{table} AS TABLE {table}")
+                cursor.execute(
+                    f"DROP TABLE IF EXISTS backup_{table}; CREATE TABLE backup_{table} AS TABLE {table}"
+                )
 
     @precondition(lambda self: self.has_backup)
     @rule()
@@ -180,7 +230,9 @@ class Books(RuleBasedStateMachine):
             for table in COPIED:
                 cursor.execute(f"INSERT INTO {table} SELECT * FROM backup_{table}")
         replay.replay(self.journals)
-        assert UsageEvent.objects.count() == len(self.calls), "what was shipped after the backup, and what waited"
+        assert UsageEvent.objects.count() == len(self.calls), (
+            "what was shipped after the backup, and what waited"
+        )
         self.writers = [self.new_writer(), self.new_writer()]
 
     # What is always true
@@ -213,7 +265,9 @@ class Books(RuleBasedStateMachine):
 
 
 def told():
-    found = rows("SELECT event_id, subscription_id, (extract(epoch FROM at) * 1000000)::bigint, outcome, units FROM consumption_usageevent")
+    found = rows(
+        "SELECT event_id, subscription_id, (extract(epoch FROM at) * 1000000)::bigint, outcome, units FROM consumption_usageevent"
+    )
     return {event_id.hex: Told(*facts) for event_id, *facts in found}
 
 
@@ -224,17 +278,24 @@ def machine(clean, tmp_path, fired, monkeypatch):
     monkeypatch.setattr(spool, "SIZE", spool.HEADER + SLOTS * spool.SLOT)
     version = clean.version()
     people = [who_of(subscriber(version)[0], version) for _ in range(2)]
-    return lambda kills: type("Machine", (Books,), {"folder": tmp_path, "people": people, "fired": fired, "kills": kills})
+    return lambda kills: type(
+        "Machine", (Books,), {"folder": tmp_path, "people": people, "fired": fired, "kills": kills}
+    )
 
 
 def run(machine, examples, steps):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, database=None, derandomize=examples < 100,
-            suppress_health_check=list(HealthCheck), print_blob=True,
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            derandomize=examples < 100,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
         ),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.fault("F26", "F27", "F28")

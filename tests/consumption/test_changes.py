@@ -40,7 +40,14 @@ def held(db):
 
 def propose(held, by=None, kind="terms", after=None, **more):
     about = {"model": held.model, **({} if kind == "visibility" else {"plan": held.plan})}
-    return changes.propose(by or cast.alice(), kind, **about, after=DEARER if after is None else after, reason=WHY, **more)
+    return changes.propose(
+        by or cast.alice(),
+        kind,
+        **about,
+        after=DEARER if after is None else after,
+        reason=WHY,
+        **more,
+    )
 
 
 def told(person):
@@ -52,7 +59,9 @@ def pass_time(change):
     then = timezone.now() - timedelta(seconds=1)
     ScheduledChange.objects.filter(pk=change.pk).update(effective_from=then)
     if change.kind == "terms":
-        change.plan.terms.filter(effective_from__gt=timezone.now()).update(effective_from=timezone.now())
+        change.plan.terms.filter(effective_from__gt=timezone.now()).update(
+            effective_from=timezone.now()
+        )
 
 
 # ── Worse terms: two people, a notice, everybody told ─────────────────────
@@ -61,26 +70,45 @@ def pass_time(change):
 @pytest.mark.parametrize(
     "worse",
     [
-        {"price_micros_per_1000": 4_000_001}, {"rate_per_second": 19}, {"burst": 39}, {"concurrency": 15}, {"monthly_quota": 999},
+        {"price_micros_per_1000": 4_000_001},
+        {"rate_per_second": 19},
+        {"burst": 39},
+        {"concurrency": 15},
+        {"monthly_quota": 999},
         {"price_micros_per_1000": 5_000_000, "rate_per_second": 500, "monthly_quota": None},
     ],
-)  # fmt: skip
+)
 def test_one_person_makes_nothing_dearer_or_tighter(held, worse):
     """A1: silently, by one person. Mixed changes are worse ones."""
-    with pytest.raises(RuleError, match="1 application of 1 team, which made 2 calls in the last 30 days") as refusal:
+    with pytest.raises(
+        RuleError, match="1 application of 1 team, which made 2 calls in the last 30 days"
+    ) as refusal:
         cast.plan(held.model, **{"name": "Standard"} | worse)
-    assert f"/models/{held.model.slug}/plans/standard/change/" in refusal.value.sentence and "second person" in refusal.value.sentence
+    assert (
+        f"/models/{held.model.slug}/plans/standard/change/" in refusal.value.sentence
+        and "second person" in refusal.value.sentence
+    )
     change = propose(held, after=worse)
     assert change.state == "proposed" and held.plan.terms.count() == 1
     held.plan.refresh_from_db()
     assert (held.plan.price_micros_per_1000, held.plan.rate_per_second) == (4_000_000, 20)
 
 
-@pytest.mark.parametrize("better", [{"price_micros_per_1000": 3_000_000}, {"rate_per_second": 30}, {"monthly_quota": None}, {"burst": 50, "concurrency": 17}])
+@pytest.mark.parametrize(
+    "better",
+    [
+        {"price_micros_per_1000": 3_000_000},
+        {"rate_per_second": 30},
+        {"monthly_quota": None},
+        {"burst": 50, "concurrency": 17},
+    ],
+)
 def test_better_terms_begin_at_once_and_are_told(held, better):
     cast.plan(held.model, name="Standard", **better)
     held.plan.refresh_from_db()
-    assert {name: getattr(held.plan, name) for name in better} == better and held.plan.terms.count() == 2
+    assert {
+        name: getattr(held.plan, name) for name in better
+    } == better and held.plan.terms.count() == 2
     assert "better from today" in told(cast.maya())[-1].title
 
 
@@ -98,30 +126,57 @@ def test_who_proposed_it_never_confirms_it_even_as_the_marketplace_manager(held)
 @pytest.mark.parametrize("second", [cast.bob, cast.rita])
 def test_a_second_person_confirms_it_and_subscribers_are_told_what_it_means_in_money(held, second):
     change = propose(held)
-    assert [notice.title for notice in told(cast.bob())] == [f"To confirm: New terms of a plan: Standard ({held.model})"]
+    assert [notice.title for notice in told(cast.bob())] == [
+        f"To confirm: New terms of a plan: Standard ({held.model})"
+    ]
     changes.confirm(second(), change)
     change.refresh_from_db()
     first = changes.first_start()
-    assert change.state == "scheduled" and change.effective_from == first >= timezone.now() + timedelta(days=30)
+    assert (
+        change.state == "scheduled"
+        and change.effective_from == first >= timezone.now() + timedelta(days=30)
+    )
     [notice] = told(cast.maya())
-    assert notice.title == f"Loan origination: the Standard plan of {held.model} changes on {first:%-d %B %Y}"
-    for fact in ("5.00\u00a0USD per 1,000 calls instead of 4.00\u00a0USD per 1,000 calls", f"{first:%-d %B %Y}, 00:00 UTC", WHY):
+    assert (
+        notice.title
+        == f"Loan origination: the Standard plan of {held.model} changes on {first:%-d %B %Y}"
+    )
+    for fact in (
+        "5.00\u00a0USD per 1,000 calls instead of 4.00\u00a0USD per 1,000 calls",
+        f"{first:%-d %B %Y}, 00:00 UTC",
+        WHY,
+    ):
         assert fact in notice.body
-    assert "2 billed calls of the last 30 days cost 0.01\u00a0USD at the old price" in notice.body and "0.01\u00a0USD at the new one" in notice.body
-    assert {event.action for event in AuditEvent.objects.filter(object_type="consumption.scheduledchange")} == {"change.propose", "change.confirm"}
+    assert (
+        "2 billed calls of the last 30 days cost 0.01\u00a0USD at the old price" in notice.body
+        and "0.01\u00a0USD at the new one" in notice.body
+    )
+    assert {
+        event.action
+        for event in AuditEvent.objects.filter(object_type="consumption.scheduledchange")
+    } == {"change.propose", "change.confirm"}
 
 
-def test_the_terms_begin_by_the_clock_and_reach_the_gateway(held, django_capture_on_commit_callbacks):
-    change = changes.confirm(cast.bob(), propose(held, after={"rate_per_second": 5, "monthly_quota": 100}))
+def test_the_terms_begin_by_the_clock_and_reach_the_gateway(
+    held, django_capture_on_commit_callbacks
+):
+    change = changes.confirm(
+        cast.bob(), propose(held, after={"rate_per_second": 5, "monthly_quota": 100})
+    )
     key = ApiKey.objects.get()
     assert changes.begin_what_is_due() == 0
     [record] = snapshot.subscribers([key.kid])
     assert (record.rate, record.quota) == (20, 1000)
     pass_time(change)
-    assert changes.begin_what_is_due() == 1 and changes.begin_what_is_due() == 0, "two sweeps do no harm"
+    assert changes.begin_what_is_due() == 1 and changes.begin_what_is_due() == 0, (
+        "two sweeps do no harm"
+    )
     [record] = snapshot.subscribers([key.kid])
     assert (record.rate, record.quota) == (5, 100)
-    assert ScheduledChange.objects.get().state == "in_force" and "from today" in told(cast.maya())[-1].title
+    assert (
+        ScheduledChange.objects.get().state == "in_force"
+        and "from today" in told(cast.maya())[-1].title
+    )
 
 
 def test_the_notice_is_a_setting_and_runs_from_the_confirmation(held, settings):
@@ -131,7 +186,9 @@ def test_the_notice_is_a_setting_and_runs_from_the_confirmation(held, settings):
     assert refusal.value.field == "effective_from"
     change = propose(held, effective_from=changes.first_start())
     settings.CHANGE_NOTICE_DAYS = 60
-    assert changes.confirm(cast.bob(), change).effective_from >= timezone.now() + timedelta(days=60), "pushed back, never cut short"
+    assert changes.confirm(cast.bob(), change).effective_from >= timezone.now() + timedelta(
+        days=60
+    ), "pushed back, never cut short"
 
 
 def test_a_proposal_is_refused_with_a_reason_and_changes_nothing(held):
@@ -139,7 +196,9 @@ def test_a_proposal_is_refused_with_a_reason_and_changes_nothing(held):
     with pytest.raises(Invalid):
         changes.refuse(cast.bob(), change, "No.")
     changes.refuse(cast.bob(), change, "We promised stable prices until summer.")
-    assert told(cast.alice())[-1].body == "We promised stable prices until summer." and not told(cast.maya())
+    assert told(cast.alice())[-1].body == "We promised stable prices until summer." and not told(
+        cast.maya()
+    )
     assert propose(held).pk != change.pk, "and may be proposed again"
 
 
@@ -218,8 +277,16 @@ def test_no_side_path_narrows_who_may_use_a_published_model(held, visibility):
     """B5: `PATCH visibility=restricted` stopped production callers after four seconds, silently."""
     client = Client()
     client.force_login(cast.alice())
-    answer = client.patch(f"/api/v1/models/{held.model.slug}/", {"visibility": visibility}, content_type="application/json")
-    assert answer.status_code == 409 and answer.json()["field"] == "visibility" and "/api/v1/changes/" in answer.json()["remedy"]
+    answer = client.patch(
+        f"/api/v1/models/{held.model.slug}/",
+        {"visibility": visibility},
+        content_type="application/json",
+    )
+    assert (
+        answer.status_code == 409
+        and answer.json()["field"] == "visibility"
+        and "/api/v1/changes/" in answer.json()["remedy"]
+    )
     with pytest.raises(RuleError):
         catalog.edit(cast.alice(), held.model, visibility=visibility)
     assert RegisteredModel.objects.get(pk=held.model_id).visibility == "enterprise"
@@ -236,12 +303,21 @@ def test_restricting_lets_subscriptions_go_on_until_the_notice_has_run(held):
     pass_time(change)
     changes.begin_what_is_due()
     held.refresh_from_db()
-    assert held.state == "closed" and not RegisteredModel.objects.visible_to(cast.charlie()).exists()
+    assert (
+        held.state == "closed" and not RegisteredModel.objects.visible_to(cast.charlie()).exists()
+    )
 
 
 def test_those_who_stay_among_the_chosen_are_not_affected(held):
-    change = propose(held, kind="visibility", after={"visibility": "restricted", "units": [], "teams": ["mortgage-origination"]})
-    assert change.state == "in_force" and RegisteredModel.objects.get(pk=held.model_id).visibility == "restricted"
+    change = propose(
+        held,
+        kind="visibility",
+        after={"visibility": "restricted", "units": [], "teams": ["mortgage-origination"]},
+    )
+    assert (
+        change.state == "in_force"
+        and RegisteredModel.objects.get(pk=held.model_id).visibility == "restricted"
+    )
     held.refresh_from_db()
     assert held.state == "active"
 
@@ -251,7 +327,12 @@ def test_whoever_has_a_subscription_sees_the_model_whatever_its_visibility(held)
     RegisteredModel.objects.filter(pk=held.model_id).update(visibility="restricted")
     page = Client()
     page.force_login(cast.maya())
-    for name in ("catalog:model", "consumption:plans", "consumption:model_usage", "publishing:api_tab"):
+    for name in (
+        "catalog:model",
+        "consumption:plans",
+        "consumption:model_usage",
+        "publishing:api_tab",
+    ):
         assert page.get(reverse(name, args=[held.model.slug])).status_code == 200, name
     actions.close_subscription(cast.maya(), held)
     assert page.get(reverse("catalog:model", args=[held.model.slug])).status_code == 404
@@ -268,7 +349,11 @@ def api(person):
 
 def _answer(client, path, data, status):
     path = f"/api/v1/{path}"
-    answer = client.get(path) if data is None else client.post(path, data, content_type="application/json")
+    answer = (
+        client.get(path)
+        if data is None
+        else client.post(path, data, content_type="application/json")
+    )
     assert answer.status_code == status, answer.content
     return answer.json()
 
@@ -277,22 +362,46 @@ def test_the_api_shows_first_and_changes_nothing(held):
     given = {"kind": "terms", "plan": held.plan_id, "reason": WHY, **DEARER}
     shown = api(cast.alice())("changes/preview/", given)
     assert shown["needs_second_person"] and shown["affected"] == [
-        {"subscription": held.pk, "application": "loan-origination", "application_name": "Loan origination", "team": "mortgage-origination",
-         "team_name": "Mortgage origination", "calls_30d": 2, "cost_30d": "0.008000000", "currency": "USD"}
-    ]  # fmt: skip
+        {
+            "subscription": held.pk,
+            "application": "loan-origination",
+            "application_name": "Loan origination",
+            "team": "mortgage-origination",
+            "team_name": "Mortgage origination",
+            "calls_30d": 2,
+            "cost_30d": "0.008000000",
+            "currency": "USD",
+        }
+    ]
     assert not ScheduledChange.objects.exists()
     made = api(cast.alice())("changes/", given, 201)
-    assert made["state"] == "proposed" and made["differences"][0]["new"] == "5.00\u00a0USD per 1,000 calls"
+    assert (
+        made["state"] == "proposed"
+        and made["differences"][0]["new"] == "5.00\u00a0USD per 1,000 calls"
+    )
     api(cast.maya())(f"changes/{made['id']}/", status=404)
     assert api(cast.bob())(f"changes/{made['id']}/confirm/", {})["state"] == "scheduled"
     [mine] = api(cast.maya())(f"changes/{made['id']}/")["affected"]
     assert mine["team"] == "mortgage-origination"
-    assert api(cast.charlie())(f"changes/{made['id']}/")["affected"] == [], "others' use is not theirs to know"
+    assert api(cast.charlie())(f"changes/{made['id']}/")["affected"] == [], (
+        "others' use is not theirs to know"
+    )
     [plan] = api(cast.maya())(f"plans/?model={held.model.slug}")["results"]
-    assert [terms["price_micros_per_1000"] for terms in plan["terms"]] == [4_000_000, 5_000_000] and plan["price_micros_per_1000"] == 4_000_000
+    assert [terms["price_micros_per_1000"] for terms in plan["terms"]] == [
+        4_000_000,
+        5_000_000,
+    ] and plan["price_micros_per_1000"] == 4_000_000
 
 
-@pytest.mark.parametrize("given", [{"kind": "terms"}, {"kind": "withdrawal"}, {"kind": "visibility"}, {"kind": "visibility", "model": "nothing"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "terms"},
+        {"kind": "withdrawal"},
+        {"kind": "visibility"},
+        {"kind": "visibility", "model": "nothing"},
+    ],
+)
 def test_what_a_kind_needs_is_said(held, given):
     problem = api(cast.alice())("changes/", given | {"reason": WHY}, 422)
     assert {error["field"] for error in problem["errors"]} <= {"plan", "model", "visibility"}
@@ -302,16 +411,31 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     alice = Client()
     alice.force_login(cast.alice())
     address = reverse("consumption:change_terms", args=[held.model.slug, "standard"])
-    form = {"price": "5", "rate_per_second": 20, "burst": 40, "concurrency": 16, "monthly_quota": 1000, "reason": WHY, "effective_from": ""}
+    form = {
+        "price": "5",
+        "rate_per_second": 20,
+        "burst": 40,
+        "concurrency": 16,
+        "monthly_quota": 1000,
+        "reason": WHY,
+        "effective_from": "",
+    }
     shown = alice.post(address, form | {"step": "preview"}).content.decode()
-    assert "Loan origination" in shown and "2 calls in 30 days: 0.01\u00a0USD instead of 0.01\u00a0USD" in shown and not ScheduledChange.objects.exists()
+    assert (
+        "Loan origination" in shown
+        and "2 calls in 30 days: 0.01\u00a0USD instead of 0.01\u00a0USD" in shown
+        and not ScheduledChange.objects.exists()
+    )
     assert alice.post(address, form | {"step": "propose"}).status_code == 302
     change = ScheduledChange.objects.get()
     bob = Client()
     bob.force_login(cast.bob())
     assert "Your answer" in bob.get(change.get_absolute_url()).content.decode()
     assert "Your answer" not in alice.get(change.get_absolute_url()).content.decode()
-    assert bob.post(change.get_absolute_url(), {"decision": "confirm", "reason": ""}).status_code == 302
+    assert (
+        bob.post(change.get_absolute_url(), {"decision": "confirm", "reason": ""}).status_code
+        == 302
+    )
     maya = Client()
     maya.force_login(cast.maya())
     plans = maya.get(reverse("consumption:plans", args=[held.model.slug])).content.decode()
@@ -325,7 +449,10 @@ def test_who_comes_later_sees_what_is_announced_before_subscribing(held):
     changes.confirm(cast.bob(), propose(held))
     maya = Client()
     maya.force_login(cast.maya())
-    assert "Price: 5.00\u00a0USD per 1,000 calls instead of 4.00" in maya.get(reverse("consumption:subscribe", args=[held.model.slug])).content.decode()
+    assert (
+        "Price: 5.00\u00a0USD per 1,000 calls instead of 4.00"
+        in maya.get(reverse("consumption:subscribe", args=[held.model.slug])).content.decode()
+    )
 
 
 def test_strangers_and_consumers_propose_nothing(held):
@@ -334,7 +461,12 @@ def test_strangers_and_consumers_propose_nothing(held):
             propose(held, by=person)
         client = Client()
         client.force_login(person)
-        assert client.get(reverse("consumption:change_terms", args=[held.model.slug, "standard"])).status_code == 404
+        assert (
+            client.get(
+                reverse("consumption:change_terms", args=[held.model.slug, "standard"])
+            ).status_code
+            == 404
+        )
 
 
 def test_terms_that_have_begun_are_never_changed_by_anybody(held):
@@ -344,7 +476,11 @@ def test_terms_that_have_begun_are_never_changed_by_anybody(held):
     tries = [
         lambda: PlanTerms.objects.filter(pk=terms.pk).update(price_micros_per_1000=1),
         lambda: PlanTerms.objects.filter(pk=terms.pk).delete(),
-        lambda: PlanTerms.objects.create(plan=held.plan, effective_from=timezone.now() - timedelta(days=3), price_micros_per_1000=9),
+        lambda: PlanTerms.objects.create(
+            plan=held.plan,
+            effective_from=timezone.now() - timedelta(days=3),
+            price_micros_per_1000=9,
+        ),
     ]
     for attempt in tries:
         with pytest.raises(IntegrityError), transaction.atomic():

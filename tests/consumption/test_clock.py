@@ -59,7 +59,16 @@ def test_keys_expire_by_the_clock_of_postgres(wall):
     now_s = [1000.0]
     ring = KeyRing(limits.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
     raw = b"mkc_" + b"k" * 46
-    record = SimpleNamespace(loaded=time.monotonic(), pepper_version=1, mac=hmac.digest(b"pepper", raw, "sha256").hex(), is_live=True, expires_at=1001.0, used=False, networks=(), proof=b"")
+    record = SimpleNamespace(
+        loaded=time.monotonic(),
+        pepper_version=1,
+        mac=hmac.digest(b"pepper", raw, "sha256").hex(),
+        is_live=True,
+        expires_at=1001.0,
+        used=False,
+        networks=(),
+        proof=b"",
+    )
     ring.records[raw[4:12]] = record
     wall.step_s = 1.5 * DAY_S
     assert ring.known(raw, time.monotonic(), "") is record
@@ -73,7 +82,9 @@ def test_a_step_mints_no_tokens_when_redis_is_away(wall):
     redis = SimpleNamespace(is_up=False)
     gate = admission.Admission(limits.Limits(), redis, 1, None, None, None, None, None)
     account = admission.Account(1, None)
-    account.adopt(SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None, environment=0))
+    account.adopt(
+        SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None, environment=0)
+    )
     admitted = 0
     for step_s in [0, -1.5 * DAY_S, 1.5 * DAY_S] * 30:
         wall.step_s = step_s
@@ -102,9 +113,13 @@ def gate_with(left):
     seat = SimpleNamespace(enter=lambda limit: True, leave=lambda: None)
     board = SimpleNamespace(of_subscription=lambda _: seat, of_version=lambda _: seat)
     pressure = SimpleNamespace(sheds=lambda is_test: False)
-    gate = admission.Admission(limits.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None)
+    gate = admission.Admission(
+        limits.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None
+    )
     account = admission.Account(1, seat)
-    account.adopt(SimpleNamespace(rate=1000, burst=1000, concurrency=1000, quota=100, environment=0))
+    account.adopt(
+        SimpleNamespace(rate=1000, burst=1000, concurrency=1000, quota=100, environment=0)
+    )
     return gate, account
 
 
@@ -114,7 +129,10 @@ def test_a_unit_of_last_month_is_no_unit_of_this_month():
     async def run():
         gate, account = gate_with({date(2026, 11, 1): 1, date(2026, 12, 1): 1})
         began = await gate.wait(account, 1, lambda: MIDNIGHT_US - 1)
-        assert await gate.wait(account, 1, lambda: MIDNIGHT_US) == MIDNIGHT_US and account.allowance == 0
+        assert (
+            await gate.wait(account, 1, lambda: MIDNIGHT_US) == MIDNIGHT_US
+            and account.allowance == 0
+        )
         gate.done(account, 1, False, began)
         assert account.allowance == 0
         gate.done(account, 1, False, MIDNIGHT_US)
@@ -145,7 +163,13 @@ def test_nothing_is_answered_before_the_clock_of_postgres_was_read():
     async def look():
         asked.append("changes")
 
-    late = SimpleNamespace(clock=node.Clock(), database=SimpleNamespace(run=run), feed=SimpleNamespace(look=look), _one_look=asyncio.Lock(), log=node.logging)
+    late = SimpleNamespace(
+        clock=node.Clock(),
+        database=SimpleNamespace(run=run),
+        feed=SimpleNamespace(look=look),
+        _one_look=asyncio.Lock(),
+        log=node.logging,
+    )
     late._look_at_clock = lambda: node.Node._look_at_clock(late)
     asyncio.run(node.Node._look_at_changes(late))
     assert asked == [snapshot.database_time_us, "changes"] and late.clock.is_set
@@ -174,8 +198,12 @@ def faketime(monkeypatch, tmp_path):
     def wrong(told):
         folder = tmp_path / "site"
         folder.mkdir()
-        (folder / "sitecustomize.py").write_text(WRONG_CLOCK.format(told=told, library=str(LIBRARY)))
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        (folder / "sitecustomize.py").write_text(
+            WRONG_CLOCK.format(told=told, library=str(LIBRARY))
+        )
+        monkeypatch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+        )
 
     return wrong
 
@@ -190,13 +218,19 @@ def now():
 def key_that_ends(version, after, **terms):
     """(subscription, key text) with a key that ends so long from now; it may have ended."""
     subscription, text = subscriber(version, **terms)
-    ApiKey.objects.filter(subscription=subscription).update(created_at=now() - timedelta(days=90), expires_at=now() + after)
+    ApiKey.objects.filter(subscription=subscription).update(
+        created_at=now() - timedelta(days=90), expires_at=now() + after
+    )
     return subscription, text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("told", "skew_s"), [("+36h", 1.5 * DAY_S), ("-36h", -1.5 * DAY_S), ("+45d", 45 * DAY_S)])
-def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(books, tmp_path, faketime, fired, told, skew_s):
+@pytest.mark.parametrize(
+    ("told", "skew_s"), [("+36h", 1.5 * DAY_S), ("-36h", -1.5 * DAY_S), ("+45d", 45 * DAY_S)]
+)
+def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(
+    books, tmp_path, faketime, fired, told, skew_s
+):
     version = books.version()
     subscription, key = key_that_ends(version, timedelta(hours=1), monthly_quota=10_000)
     _, ended = key_that_ends(version, -timedelta(hours=1))
@@ -204,8 +238,16 @@ def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(books, tm
     began = now()
     faketime({"0": {"FAKETIME": told, **ONLY_WALL}, "shipping": {"FAKETIME": told}})
     with books.new_gateway(tmp_path / "gateway", workers=2) as gateway:
-        until(lambda: abs(gateway.count("clock_skew_seconds", worker="0") - skew_s) < 60, 20, gateway.said)
-        until(lambda: "off Postgres' clock" in gateway.said() and gateway.count("models", worker="1"), 20, gateway.said)
+        until(
+            lambda: abs(gateway.count("clock_skew_seconds", worker="0") - skew_s) < 60,
+            20,
+            gateway.said,
+        )
+        until(
+            lambda: "off Postgres' clock" in gateway.said() and gateway.count("models", worker="1"),
+            20,
+            gateway.said,
+        )
         assert abs(gateway.count("clock_skew_seconds", worker="1")) < 60
         fired.add()
         with stopped(gateway.children()["1"]):
@@ -214,15 +256,23 @@ def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(books, tm
                 status, head, _ = gateway.infer(path, key)
                 assert status == 200 and abs(date_of(head) - now()) < timedelta(seconds=30)
         until(lambda: gateway.count("calls_total", worker="0") >= 20, 10, gateway.said)
-        acknowledged = set(Load(gateway, path, key, tmp_path, seconds=2, rate=100).result()["acknowledged"])
+        acknowledged = set(
+            Load(gateway, path, key, tmp_path, seconds=2, rate=100).result()["acknowledged"]
+        )
         rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
-        until(lambda: acknowledged <= {pk.hex for pk in rows.values_list("pk", flat=True)}, 20, gateway.said)
+        until(
+            lambda: acknowledged <= {pk.hex for pk in rows.values_list("pk", flat=True)},
+            20,
+            gateway.said,
+        )
     ended_at = now() + timedelta(seconds=1)
     events = list(rows)
     assert all(began <= event.at <= ended_at and event.duration_us >= 0 for event in events)
     months = {quota.period_start(event.at) for event in events}
     periods = QuotaPeriod.objects.filter(subscription=subscription)
-    assert {period.period_start for period in periods} == months and sum(period.used for period in periods) == len(events)
+    assert {period.period_start for period in periods} == months and sum(
+        period.used for period in periods
+    ) == len(events)
     assert began <= ApiKey.objects.get(subscription=subscription).last_used_at <= ended_at
 
 
@@ -241,7 +291,9 @@ def date_of(head):
 
 
 @pytest.mark.slow
-def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(books, tmp_path, faketime, fired):
+def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(
+    books, tmp_path, faketime, fired
+):
     version = books.version()
     subscription, key = subscriber(version, rate_per_second=RATE, burst=BURST, monthly_quota=10_000)
     path = infer_path(version)
@@ -255,14 +307,28 @@ def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(book
         load = Load(gateway, path, key, tmp_path, seconds=seconds, rate=100)
         for told, skew_s in (("-36h", -1.5 * DAY_S), ("+36h", 1.5 * DAY_S), ("-5", -5), ("+0", 0)):
             hand.write_text(f"{told}\n")
-            until(lambda skew_s=skew_s: abs(gateway.count("clock_skew_seconds") - skew_s) < 2, 5, gateway.said)
+            until(
+                lambda skew_s=skew_s: abs(gateway.count("clock_skew_seconds") - skew_s) < 2,
+                5,
+                gateway.said,
+            )
             fired.add()
         assert not load.is_over(), "all steps happened in load"
         said = load.result()
         assert set(said["statuses"]) == {"200", "429"} and not said["errors"]
         rows = UsageEvent.objects.filter(subscription_id=subscription.pk)
-        until(lambda: set(said["acknowledged"]) <= {pk.hex for pk in rows.values_list("pk", flat=True)}, 20, gateway.said)
-    assert said["statuses"]["200"] <= RATE * (seconds + 1) + BURST, "at most one second's lease more"
+        until(
+            lambda: (
+                set(said["acknowledged"]) <= {pk.hex for pk in rows.values_list("pk", flat=True)}
+            ),
+            20,
+            gateway.said,
+        )
+    assert said["statuses"]["200"] <= RATE * (seconds + 1) + BURST, (
+        "at most one second's lease more"
+    )
     ended_at = now() + timedelta(seconds=1)
-    assert all(began <= event.at <= ended_at and 0 <= event.duration_us < seconds * 1e6 for event in rows)
+    assert all(
+        began <= event.at <= ended_at and 0 <= event.duration_us < seconds * 1e6 for event in rows
+    )
     assert QuotaPeriod.objects.get(subscription=subscription).used == rows.count()

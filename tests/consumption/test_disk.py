@@ -43,7 +43,10 @@ def fill(folder, leave):
 
 def torn_slots(folder):
     """Slots whose marker says written and whose checksum says otherwise."""
-    return sum(torn(spool.SegmentReader(path)) for path in [*folder.glob("*.spool"), *folder.glob("shipped/*.spool")])
+    return sum(
+        torn(spool.SegmentReader(path))
+        for path in [*folder.glob("*.spool"), *folder.glob("shipped/*.spool")]
+    )
 
 
 def torn(reader):
@@ -60,7 +63,12 @@ def torn(reader):
 
 @pytest.mark.parametrize(
     ("free", "stopped"),
-    [(1000, []), (999, ["sandbox"]), (749, ["sandbox", "uploads"]), (499, ["sandbox", "uploads", "calls"])],
+    [
+        (1000, []),
+        (999, ["sandbox"]),
+        (749, ["sandbox", "uploads"]),
+        (499, ["sandbox", "uploads", "calls"]),
+    ],
 )
 def test_sandbox_stops_first_then_uploads_then_calls(free, stopped):
     here = Room(free, 1000)
@@ -94,11 +102,18 @@ def test_the_page_says_507_and_the_draft_is_as_it_was(client, draft, nearly_full
     page = reverse("publishing:package", args=[draft.model.slug, draft.number])
     package = SimpleUploadedFile("income.onnx", onnx_bytes() + bytes(size))
     answer = client.post(page, {"file": package}, headers={"Referer": f"http://testserver{page}"})
-    assert answer.status_code == 507 and "nearly full" in answer.content.decode() and "the operators" in answer.content.decode()
+    assert (
+        answer.status_code == 507
+        and "nearly full" in answer.content.decode()
+        and "the operators" in answer.content.decode()
+    )
     draft.refresh_from_db()
     assert draft.state == "draft" and not draft.artifacts.exists()
     nearly_full.DISK_RESERVE_MIB = nearly_full.DISK_RESERVE_MOST_MIB = 0
-    assert client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}).status_code == 302, "and then it is taken"
+    assert (
+        client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}).status_code
+        == 302
+    ), "and then it is taken"
 
 
 @pytest.mark.parametrize("size", [100, 2 * bodies.SMALL], ids=["small", "large"])
@@ -108,12 +123,18 @@ def test_the_api_says_507_as_a_problem(client, draft, nearly_full, size):
     answer = client.post(f"/api/v1/versions/{draft.pk}/artifacts/", {"file": package})
     assert (answer.status_code, answer.headers["Content-Type"]) == (507, "application/problem+json")
     said = answer.json()
-    assert said["type"] == "/docs/problems/no-room" and said["remedy"] == "Upload it again later." and "operators" in said["ask"]
+    assert (
+        said["type"] == "/docs/problems/no-room"
+        and said["remedy"] == "Upload it again later."
+        and "operators" in said["ask"]
+    )
     assert client.get("/docs/problems/no-room").status_code == 200
     assert not draft.artifacts.exists()
 
 
-def test_a_disk_that_fills_up_while_the_package_is_kept_leaves_no_half_of_it(client, draft, monkeypatch, fired):
+def test_a_disk_that_fills_up_while_the_package_is_kept_leaves_no_half_of_it(
+    client, draft, monkeypatch, fired
+):
     kept = storages["artifacts"]
     save = kept._save
 
@@ -128,7 +149,10 @@ def test_a_disk_that_fills_up_while_the_package_is_kept_leaves_no_half_of_it(cli
     answer = client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())})
     assert answer.status_code == 507 and not draft.artifacts.exists()
     monkeypatch.undo()
-    assert client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}).status_code == 302
+    assert (
+        client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}).status_code
+        == 302
+    )
     [artifact] = draft.artifacts.all()
     assert kept.size(stored_as(artifact.sha256)) == artifact.size == len(onnx_bytes())
 
@@ -178,7 +202,9 @@ def environments(books):
     return infer_path(version), prod, test, (subscription.pk, test_subscription.pk)
 
 
-def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(books, small_disk, monkeypatch, settings, tmp_path, client, fired):
+def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
+    books, small_disk, monkeypatch, settings, tmp_path, client, fired
+):
     folder = small_disk(64)
     settings.SPOOL_DIR = settings.ARTIFACT_ROOT = settings.QUARANTINE_ROOT = folder
     settings.DISK_RESERVE_MIB = 16
@@ -191,16 +217,26 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(books,
         fill(folder, 14 * MIB)
         until(lambda: gateway.infer(path, test)[0] == 503, 5)
         status, kind, said = problem(gateway.infer(path, test))
-        assert (status, kind) == (503, "application/problem+json") and "/docs/problems/disk-full" in said
+        assert (status, kind) == (
+            503,
+            "application/problem+json",
+        ) and "/docs/problems/disk-full" in said
         assert gateway.infer(path, prod)[0] == 200
-        assert [(here.stops_sandbox, here.stops_uploads) for _, here in watch.disks()] == [(True, False)]
+        assert [(here.stops_sandbox, here.stops_uploads) for _, here in watch.disks()] == [
+            (True, False)
+        ]
 
         fill(folder, 10 * MIB)
         assert disk.room(folder).stops_uploads and gateway.infer(path, prod)[0] == 200
         client.force_login(cast.alice())
-        draft = cast.publishing.start_version(cast.alice(), cast.model(name="For the full disk"), "1.0.0")
+        draft = cast.publishing.start_version(
+            cast.alice(), cast.model(name="For the full disk"), "1.0.0"
+        )
         package = SimpleUploadedFile("income.onnx", onnx_bytes())
-        assert client.post(f"/api/v1/versions/{draft.pk}/artifacts/", {"file": package}).status_code == 507
+        assert (
+            client.post(f"/api/v1/versions/{draft.pk}/artifacts/", {"file": package}).status_code
+            == 507
+        )
 
         fill(folder, 6 * MIB)
         until(lambda: gateway.infer(path, prod)[0] == 503, 5)
@@ -211,15 +247,25 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(books,
         fill(folder, None)
         until(lambda: gateway.infer(path, prod)[0] == gateway.infer(path, test)[0] == 200, 5)
         said = load.result()
-        assert set(said["statuses"]) <= {"200", "503"} and said["statuses"]["503"] > 0 and not said["errors"]
+        assert (
+            set(said["statuses"]) <= {"200", "503"}
+            and said["statuses"]["503"] > 0
+            and not said["errors"]
+        )
         rows = UsageEvent.objects.filter(subscription_id__in=subscriptions)
         acknowledged = set(said["acknowledged"])
-        until(lambda: acknowledged <= {pk.hex for pk in rows.values_list("pk", flat=True)}, 20, gateway.said)
+        until(
+            lambda: acknowledged <= {pk.hex for pk in rows.values_list("pk", flat=True)},
+            20,
+            gateway.said,
+        )
         assert torn_slots(folder / "spool") == 0
 
 
 @pytest.mark.slow
-def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(books, small_disk, monkeypatch, fired):
+def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(
+    books, small_disk, monkeypatch, fired
+):
     """The reserve is off, so that it meets the end of the disk itself."""
     monkeypatch.setenv("DISK_RESERVE_MIB", "0")
     monkeypatch.setenv("DISK_RESERVE_PERCENT", "0")
@@ -233,13 +279,20 @@ def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(bo
         fill(folder, None)
         status, headers, _ = gateway.infer(path, prod)
         assert status == 200
-        until(lambda: UsageEvent.objects.filter(pk=headers["x-request-id"], outcome="ok").exists(), 10, gateway.said)
+        until(
+            lambda: UsageEvent.objects.filter(pk=headers["x-request-id"], outcome="ok").exists(),
+            10,
+            gateway.said,
+        )
     assert UsageEvent.objects.filter(subscription_id__in=subscriptions).count() == 1
 
 
 @pytest.mark.parametrize(
     ("times", "prod_status"),
-    [pytest.param(1.5, 200, id="test calls stop", marks=pytest.mark.slow), pytest.param(3, 503, id="all calls stop")],
+    [
+        pytest.param(1.5, 200, id="test calls stop", marks=pytest.mark.slow),
+        pytest.param(3, 503, id="all calls stop"),
+    ],
 )
 def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, times, prod_status):
     """The same without a disk of one's own: the reserve is set above what is free."""
@@ -251,7 +304,9 @@ def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, time
         fired.add()
         assert gateway.infer(path, prod)[0] == prod_status
         until(lambda: gateway.count("environments_open") == (1 if prod_status == 200 else 0))
-    assert UsageEvent.objects.filter(subscription_id__in=subscriptions).count() == (prod_status == 200)
+    assert UsageEvent.objects.filter(subscription_id__in=subscriptions).count() == (
+        prod_status == 200
+    )
 
 
 def test_a_low_disk_is_a_trouble_on_the_operations_page(client, db, nearly_full, tmp_path):

@@ -9,7 +9,15 @@ import pytest
 from django.utils import timezone
 
 from consumption import metering, quota, spool
-from consumption.models import QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import (
+    QuotaLease,
+    QuotaPeriod,
+    SpoolOffset,
+    StaleHour,
+    UsageDay,
+    UsageEvent,
+    UsageHour,
+)
 from tests.consumption import crash
 from tests.consumption.books import OF_DAYS, assert_exact, empty, rows, who_of
 from tests.gateway import subscriber
@@ -48,7 +56,14 @@ class Plan:
         at_us = self.middle + int(offset_s * 1e6)
         units = int(number % 10 != 0)
         ticket = writer.start(at_us, who, 100, 0)
-        writer.end(ticket, number % 5000, 200, units, 200 if units else 502, spool.OK if units else spool.UPSTREAM_ERROR)
+        writer.end(
+            ticket,
+            number % 5000,
+            200,
+            units,
+            200 if units else 502,
+            spool.OK if units else spool.UPSTREAM_ERROR,
+        )
         day = datetime.fromtimestamp(at_us / 1e6, UTC).date()
         self.expected[who[0], who[5], day] += 1
         self.units[who[0], day.replace(day=1)] += units
@@ -56,12 +71,21 @@ class Plan:
     def _double(self):
         """One in twenty calls once more, in segments of a holder that nobody knows."""
         whole = [path.read_bytes() for path in spool.segments(self.folder)]
-        starts = [(segment, spool.HEADER + slot * spool.SLOT) for segment in whole for slot in range(spool.SLOTS)]
+        starts = [
+            (segment, spool.HEADER + slot * spool.SLOT)
+            for segment in whole
+            for slot in range(spool.SLOTS)
+        ]
         used = [(segment, at) for segment, at in starts if segment[at]]
         chosen = self.source.sample(used, int(len(used) * DOUBLED))
         for number in range(0, len(chosen), spool.SLOTS):
-            slots = b"".join(segment[at : at + spool.SLOT] for segment, at in chosen[number : number + spool.SLOTS])
-            (self.folder / f"again-{number:06d}.spool").write_bytes(whole[0][: spool.HEADER] + slots)
+            slots = b"".join(
+                segment[at : at + spool.SLOT]
+                for segment, at in chosen[number : number + spool.SLOTS]
+            )
+            (self.folder / f"again-{number:06d}.spool").write_bytes(
+                whole[0][: spool.HEADER] + slots
+            )
 
 
 def ship_and_roll_up(folder):
@@ -76,7 +100,11 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
     metering.open_next_month()
     middle_us = int(datetime(middle.year, middle.month, 1, tzinfo=UTC).timestamp()) * 1_000_000
     versions = [clean.version() for _ in range(3)]
-    people = [who_of(subscriber(version, monthly_quota=10**9)[0], version) for version in versions for _ in range(2)]
+    people = [
+        who_of(subscriber(version, monthly_quota=10**9)[0], version)
+        for version in versions
+        for _ in range(2)
+    ]
     plan = Plan(tmp_path, people, middle_us, MILLION)
     plan.write()
     for subscription, month in plan.units:
@@ -87,7 +115,9 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
         if kills % 2:
             killed = crash.kill_after(lambda: ship_and_roll_up(tmp_path), points.uniform(0.2, 3))
         else:
-            killed = crash.run(lambda: ship_and_roll_up(tmp_path), deadly=points.randrange(1, 80)) == 0
+            killed = (
+                crash.run(lambda: ship_and_roll_up(tmp_path), deadly=points.randrange(1, 80)) == 0
+            )
         kills += killed
         fired.add(killed)
         if not any(spool.segments(tmp_path)):
@@ -95,9 +125,15 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
     crash.run(lambda: ship_and_roll_up(tmp_path))
     subscriptions = [who[0] for who in people]
     assert sum(calls for *_, calls, _ in rows(OF_DAYS, subscriptions)) == MILLION
-    counted = {(row.subscription_id, row.version_id, row.day): row.calls for row in UsageDay.objects.filter(subscription__in=subscriptions)}
+    counted = {
+        (row.subscription_id, row.version_id, row.day): row.calls
+        for row in UsageDay.objects.filter(subscription__in=subscriptions)
+    }
     assert counted == plan.expected
-    used = {(row.subscription_id, row.period_start): row.used for row in QuotaPeriod.objects.filter(subscription__in=subscriptions)}
+    used = {
+        (row.subscription_id, row.period_start): row.used
+        for row in QuotaPeriod.objects.filter(subscription__in=subscriptions)
+    }
     assert used == plan.units and len({month for _, month in used}) == 2
     assert_exact(subscriptions)
 
@@ -109,13 +145,25 @@ def books_now(folder):
     """All that a crash may not change, in one comparable value."""
     return {
         "events": sorted(UsageEvent.objects.values_list("event_id", "outcome", "units")),
-        "hours": sorted(UsageHour.objects.values_list("hour", "subscription", "version", "calls", "units", "p95_us")),
-        "days": sorted(UsageDay.objects.values_list("day", "subscription", "version", "calls", "units", "p95_us")),
+        "hours": sorted(
+            UsageHour.objects.values_list(
+                "hour", "subscription", "version", "calls", "units", "p95_us"
+            )
+        ),
+        "days": sorted(
+            UsageDay.objects.values_list(
+                "day", "subscription", "version", "calls", "units", "p95_us"
+            )
+        ),
         "stale": StaleHour.objects.count(),
         "quota": sorted(QuotaPeriod.objects.values_list("period_start", "used", "leased")),
         "leases": sorted(QuotaLease.objects.values_list("holder", "granted", "spent")),
         "offsets": sorted(SpoolOffset.objects.values_list("spool", "offset")),
-        "files": sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file()),
+        "files": sorted(
+            (str(path.relative_to(folder)), path.stat().st_size)
+            for path in folder.rglob("*")
+            if path.is_file()
+        ),
     }
 
 
@@ -152,8 +200,16 @@ def calls(journal, who, count, open_calls):
 
 
 @pytest.mark.fault("F7", "F26")
-@pytest.mark.parametrize("schedule", [living_writer, *(pytest.param(one, marks=pytest.mark.slow) for one in (dead_writer, doubled_writer))])
-def test_a_kill_between_any_two_statements_changes_nothing_in_the_end(clean, tmp_path, schedule, fired):
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        living_writer,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (dead_writer, doubled_writer)),
+    ],
+)
+def test_a_kill_between_any_two_statements_changes_nothing_in_the_end(
+    clean, tmp_path, schedule, fired
+):
     version = clean.version()
     who = who_of(subscriber(version)[0], version)
 
@@ -195,5 +251,7 @@ def test_two_roll_ups_and_two_shippers_at_once_double_nothing(clean, tmp_path):
         os.waitpid(child, 0)
     ship_and_roll_up(tmp_path)
     periods = QuotaPeriod.objects.order_by("period_start").values_list("used", "leased")
-    assert UsageEvent.objects.count() == 22 and list(periods) == [(8, 8), (12, 12)], "May's, of the lease; June's"
+    assert UsageEvent.objects.count() == 22 and list(periods) == [(8, 8), (12, 12)], (
+        "May's, of the lease; June's"
+    )
     assert_exact([who[0]])

@@ -36,14 +36,21 @@ def used(db):
         entry = cast.model(name=name)
         cast.plan(entry, price_micros_per_1000=3_141_593)
         version = cast.published_version(entry)
-        held += [cast.subscription(version, app=cast.application(name=app)) for app in ("Origination", "Servicing")]
+        held += [
+            cast.subscription(version, app=cast.application(name=app))
+            for app in ("Origination", "Servicing")
+        ]
     now = timezone.now()
     for subscription in held:
         for back in (0, 1):
             for outcome, count in ENDS.items():
-                UsageEvent.objects.bulk_create(event(subscription, outcome, now - timedelta(days=back)) for _ in range(count))
+                UsageEvent.objects.bulk_create(
+                    event(subscription, outcome, now - timedelta(days=back)) for _ in range(count)
+                )
         hour = now.replace(minute=0, second=0, microsecond=0)
-        RefusedHour.objects.create(hour=hour, subscription=subscription, limit="rate", calls=REJECTED, last_at=now)
+        RefusedHour.objects.create(
+            hour=hour, subscription=subscription, limit="rate", calls=REJECTED, last_at=now
+        )
     metering.mark_all_stale()
     metering.roll_up_all()
     metering.project()
@@ -52,10 +59,19 @@ def used(db):
 
 def event(subscription, outcome, at):
     return UsageEvent(
-        event_id=uuid.uuid4(), at=at, subscription_id=subscription.pk, key_id=1, application_id=subscription.application_id,
-        team_id=subscription.application.team_id, model_id=subscription.model_id, version_id=subscription.pinned_version_id, outcome=outcome,
-        http_status=499 if outcome == "aborted" else 200, units=int(outcome == "ok"), duration_us=900,
-    )  # fmt: skip
+        event_id=uuid.uuid4(),
+        at=at,
+        subscription_id=subscription.pk,
+        key_id=1,
+        application_id=subscription.application_id,
+        team_id=subscription.application.team_id,
+        model_id=subscription.model_id,
+        version_id=subscription.pinned_version_id,
+        outcome=outcome,
+        http_status=499 if outcome == "aborted" else 200,
+        units=int(outcome == "ok"),
+        duration_us=900,
+    )
 
 
 def page(person, name, *args, **query):
@@ -86,14 +102,20 @@ def test_my_usage_adds_up_figures_chart_and_rows(used, window):
     context = page(cast.maya(), "consumption:usage", window=window).context
     times = len(used) * (1 if window == "24h" else 2)
     if window == "24h":
-        times = context["totals"]["calls"] // CALLS  # yesterday's calls are 24 hours old: in or out, but whole
+        times = (
+            context["totals"]["calls"] // CALLS
+        )  # yesterday's calls are 24 hours old: in or out, but whole
     assert_parts(context["totals"], times)
-    assert {part["label"]: part["calls"] for part in context["parts"]} == {series["name"]: sum(series["values"]) for series in context["series"]}
+    assert {part["label"]: part["calls"] for part in context["parts"]} == {
+        series["name"]: sum(series["values"]) for series in context["series"]
+    }
     assert sum(part["calls"] for part in context["parts"]) == context["totals"]["calls"]
     for name in ("by_model", "by_application"):
         assert_rows(context[name], context["totals"], 2)
         assert sum(row["costs"]["USD"] for row in context[name]) == context["costs"]["USD"]
-    assert sum(row.calls for row in context["refused"]) == REJECTED * len(used), "beside the calls, never among them"
+    assert sum(row.calls for row in context["refused"]) == REJECTED * len(used), (
+        "beside the calls, never among them"
+    )
 
 
 def test_a_models_usage_adds_up_by_team_and_by_version(used):
@@ -113,14 +135,24 @@ def test_the_figures_that_stand_beside_the_chart_are_on_the_page(used):
 
 
 def test_what_consumers_pay_is_seen_by_them_and_the_publisher_and_not_by_strangers(used):
-    assert page(cast.charlie(), "consumption:model_usage", used[0].model.slug).context["costs"] is None
+    assert (
+        page(cast.charlie(), "consumption:model_usage", used[0].model.slug).context["costs"] is None
+    )
 
 
 def test_days_add_up_to_hours_and_to_the_month(used):
     hours, days = (
-        {name: sum(table.objects.values_list(name, flat=True)) for name in (*measures.COUNTS, "units", "cost")} for table in (UsageHour, UsageDay)
+        {
+            name: sum(table.objects.values_list(name, flat=True))
+            for name in (*measures.COUNTS, "units", "cost")
+        }
+        for table in (UsageHour, UsageDay)
     )
-    assert hours == days and days["calls"] == CALLS * 8 and days["cost"] == Decimal(3_141_593 * ENDS["ok"] * 8).scaleb(-9)
+    assert (
+        hours == days
+        and days["calls"] == CALLS * 8
+        and days["cost"] == Decimal(3_141_593 * ENDS["ok"] * 8).scaleb(-9)
+    )
 
 
 def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
@@ -128,13 +160,27 @@ def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
     shown, exported, answered = {}, {}, {}
     for month in months:
         lines = page(cast.maya(), "consumption:statement", month=month).context["lines"]
-        exact = page(cast.maya(), "consumption:statement", month=month, **{"as": "csv"}).content.decode()
+        exact = page(
+            cast.maya(), "consumption:statement", month=month, **{"as": "csv"}
+        ).content.decode()
         rows = list(csv.DictReader(io.StringIO(exact)))
         told = page(cast.maya(), "api:statement-detail", month).json()
-        assert [f"{line.cost:.9f}" for line in lines] == [row["cost"] for row in rows] == [row["cost"] for row in told]
+        assert (
+            [f"{line.cost:.9f}" for line in lines]
+            == [row["cost"] for row in rows]
+            == [row["cost"] for row in told]
+        )
         for line, row in zip(lines, rows, strict=True):
-            assert line.calls == int(row["calls"]) == sum(int(row[part.column]) for part in measures.PARTS)
-        for found, values in ((shown, [line.cost for line in lines]), (exported, [row["cost"] for row in rows]), (answered, [row["cost"] for row in told])):
+            assert (
+                line.calls
+                == int(row["calls"])
+                == sum(int(row[part.column]) for part in measures.PARTS)
+            )
+        for found, values in (
+            (shown, [line.cost for line in lines]),
+            (exported, [row["cost"] for row in rows]),
+            (answered, [row["cost"] for row in told]),
+        ):
             found[month] = sum(map(Decimal, values), Decimal())
     assert shown == exported == answered
     assert sum(shown.values()) == page(cast.maya(), "consumption:usage").context["costs"]["USD"]
@@ -147,7 +193,9 @@ def test_the_usage_api_adds_up_and_has_no_column_that_is_always_nothing(used):
     for row in rows:
         assert row["calls"] == sum(row[part.column] for part in measures.PARTS)
         assert Decimal(row["cost"]) == row["units"] * row["price_micros_per_1000"] * Decimal("1E-9")
-    assert sum(row["calls"] for row in page(cast.maya(), "api:refusal-list").json()["results"]) == REJECTED * len(used)
+    assert sum(
+        row["calls"] for row in page(cast.maya(), "api:refusal-list").json()["results"]
+    ) == REJECTED * len(used)
 
 
 def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used):
@@ -155,13 +203,18 @@ def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used
     used[0].model.refresh_from_db()
     assert used[0].model.calls_30d == CALLS * 4
     found = page(cast.finn(), "consumption:reconciliation").context["reconciliation"]
-    assert {way: count.calls for way, count in found.totals.items()} == dict.fromkeys(("events", "hours", "days"), CALLS * 8)
+    assert {way: count.calls for way, count in found.totals.items()} == dict.fromkeys(
+        ("events", "hours", "days"), CALLS * 8
+    )
     assert len({count.cost for count in found.totals.values()}) == 1 and not found.wrong
 
 
 def test_the_service_level_says_nothing_of_calls_that_their_callers_left(used):
     figures = measured.measured(used[0].pinned_version)
-    assert (figures.served, figures.failed) == ((ENDS["ok"] + ENDS["client_error"]) * 4, ENDS["upstream_error"] * 4)
+    assert (figures.served, figures.failed) == (
+        (ENDS["ok"] + ENDS["client_error"]) * 4,
+        ENDS["upstream_error"] * 4,
+    )
 
 
 @pytest.mark.parametrize("table", [UsageHour, UsageDay])

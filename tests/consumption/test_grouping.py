@@ -16,10 +16,22 @@ pytestmark = pytest.mark.django_db
 def called(version, app, calls):
     held = cast.subscription(version, app=app, by=cast.member_of(app.team))
     UsageDay.objects.create(
-        day=timezone.now().date(), subscription=held, version=version, team=app.team, business_unit=app.team.business_unit,
-        terms=PlanTerms.objects.filter(plan=held.plan).first(), calls=calls, ok=calls, client_errors=0, upstream_errors=0, aborted=0, unknown=0,
-        units=calls, cost=0, duration_us=1,
-    )  # fmt: skip
+        day=timezone.now().date(),
+        subscription=held,
+        version=version,
+        team=app.team,
+        business_unit=app.team.business_unit,
+        terms=PlanTerms.objects.filter(plan=held.plan).first(),
+        calls=calls,
+        ok=calls,
+        client_errors=0,
+        upstream_errors=0,
+        aborted=0,
+        unknown=0,
+        units=calls,
+        cost=0,
+        duration_us=1,
+    )
 
 
 @pytest.fixture
@@ -36,7 +48,10 @@ def test_two_models_of_one_name_are_two_rows(twins):
     for version, calls in zip(twins, (7, 5), strict=True):
         called(version, cast.application(), calls)
     rows = usage.by(usage.of_teams([cast.mortgage()]), usage.window("30d"), "model")
-    assert [(row["label"], row["calls"]) for row in rows] == [("Income check · Consumer lending AI", 7), ("INCOME  check · Wealth advice", 5)]
+    assert [(row["label"], row["calls"]) for row in rows] == [
+        ("Income check · Consumer lending AI", 7),
+        ("INCOME  check · Wealth advice", 5),
+    ]
     client = Client()
     client.force_login(cast.maya())
     page = client.get(reverse("consumption:usage")).content.decode()
@@ -50,9 +65,15 @@ def test_two_applications_of_one_name_are_two_rows(twins):
     called(twins[0], cast.application(nina, cast.wealth(), name="Advice"), 2)
     assert Application.objects.filter(name="Advice").count() == 2
     rows = usage.by(usage.of_model(twins[0].model), usage.window("30d"), "application")
-    assert [(row["label"], row["calls"]) for row in rows] == [("Advice · Mortgage origination", 3), ("Advice · Wealth advice", 2)]
+    assert [(row["label"], row["calls"]) for row in rows] == [
+        ("Advice · Mortgage origination", 3),
+        ("Advice · Wealth advice", 2),
+    ]
 
 
 def test_a_name_that_stands_alone_is_left_as_it_is(twins):
     called(twins[0], cast.application(), 3)
-    assert [row["label"] for row in usage.by(usage.of_model(twins[0].model), usage.window("30d"), "model")] == ["Income check"]
+    assert [
+        row["label"]
+        for row in usage.by(usage.of_model(twins[0].model), usage.window("30d"), "model")
+    ] == ["Income check"]

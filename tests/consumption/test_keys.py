@@ -25,7 +25,16 @@ def test_keys_differ():
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"mkc_", b"\x00" * 50, b"mkc_" + b"a" * 46, "mkc_ключ".encode(), b"x" * 1_000_000, b"mkx_" + b"0" * 46]
+    "raw",
+    [
+        b"",
+        b"mkc_",
+        b"\x00" * 50,
+        b"mkc_" + b"a" * 46,
+        "mkc_ключ".encode(),
+        b"x" * 1_000_000,
+        b"mkx_" + b"0" * 46,
+    ],
 )
 def test_what_is_not_a_key_is_not_parsed(raw):
     assert keys.parse(raw) is None

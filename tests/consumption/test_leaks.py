@@ -32,7 +32,9 @@ def key():
 @pytest.fixture(autouse=True)
 def scanner(settings):
     written = base64.b64encode(SECRET).decode()
-    settings.LEAK_REPORT_SECRETS = webhooks.secrets(f"hunter:whsec_{base64.b64encode(b'n' * 24).decode()},hunter:whsec_{written}")
+    settings.LEAK_REPORT_SECRETS = webhooks.secrets(
+        f"hunter:whsec_{base64.b64encode(b'n' * 24).decode()},hunter:whsec_{written}"
+    )
 
 
 def state(key):
@@ -56,7 +58,9 @@ def browser(person):
 
 
 def report(text, person=None, **more):
-    return browser(person or cast.charlie()).post(reverse("consumption:leaked_key"), {"text": text, **more}, follow=True)
+    return browser(person or cast.charlie()).post(
+        reverse("consumption:leaked_key"), {"text": text, **more}, follow=True
+    )
 
 
 def test_whoever_finds_a_key_ends_it_and_its_team_and_security_are_told(key):
@@ -79,8 +83,15 @@ def test_the_answer_and_the_record_of_who_reports_are_the_same_for_a_live_key_an
         pages.append(TOKEN.sub("", answer.content.decode()))
         events.append(AuditEvent.objects.filter(actor=cast.charlie()).latest("pk"))
     assert len(set(pages)) == 1
-    assert {event.action for event in events} == {"key.leak_report"} and {str(event.detail) for event in events} == {str(events[0].detail)}
-    assert AuditEvent.objects.filter(actor=cast.charlie()).exclude(action__in=["login", "key.leak_report"]).count() == 0
+    assert {event.action for event in events} == {"key.leak_report"} and {
+        str(event.detail) for event in events
+    } == {str(events[0].detail)}
+    assert (
+        AuditEvent.objects.filter(actor=cast.charlie())
+        .exclude(action__in=["login", "key.leak_report"])
+        .count()
+        == 0
+    )
 
 
 def test_an_invented_text_of_the_same_kid_neither_ends_a_key_nor_hides_it(key):
@@ -94,7 +105,11 @@ def test_an_invented_text_of_the_same_kid_neither_ends_a_key_nor_hides_it(key):
 def test_a_text_without_a_key_comes_back_with_what_a_key_looks_like():
     answer = report("mkc_AbCd1234… is <leaked>")
     page = answer.content.decode()
-    assert answer.status_code == 422 and "begins with mkc_" in page and "is &lt;leaked&gt;</textarea>" in page
+    assert (
+        answer.status_code == 422
+        and "begins with mkc_" in page
+        and "is &lt;leaked&gt;</textarea>" in page
+    )
     assert not LeakReport.objects.exists()
 
 
@@ -104,7 +119,11 @@ def test_a_person_reports_twenty_times_an_hour_and_others_are_not_held_up(key):
     for _ in range(actions.REPORTS_AN_HOUR):
         actions.report_leak(charlie, keys.mint().text.encode())
     refused = report(text)
-    assert refused.status_code == 422 and "within an hour" in refused.content.decode() and state(key) == "active"
+    assert (
+        refused.status_code == 422
+        and "within an hour" in refused.content.decode()
+        and state(key) == "active"
+    )
     LeakReport.objects.update(at=timezone.now() - timedelta(hours=1))
     actions.report_leak(charlie, text.encode())
     assert state(key) == "revoked"
@@ -128,8 +147,14 @@ def test_the_form_is_reached_from_every_page_and_from_the_keys(key):
 
 def delivery(body, number="msg_1", at=None, key=SECRET, **headers):
     at = str(int(time.time()) if at is None else at)
-    signed = {webhooks.ID: number, webhooks.TIMESTAMP: at, webhooks.SIGNATURE: webhooks.signature(key, number, at, body)}
-    return Client(enforce_csrf_checks=True).post(URL, body, content_type="application/json", headers=signed | headers)
+    signed = {
+        webhooks.ID: number,
+        webhooks.TIMESTAMP: at,
+        webhooks.SIGNATURE: webhooks.signature(key, number, at, body),
+    }
+    return Client(enforce_csrf_checks=True).post(
+        URL, body, content_type="application/json", headers=signed | headers
+    )
 
 
 def test_a_signed_report_ends_the_key_and_says_nothing(key):
@@ -141,7 +166,12 @@ def test_a_signed_report_ends_the_key_and_says_nothing(key):
     assert answer.content == other.content == empty.content
     assert state(key) == "revoked"
     assert AuditEvent.objects.get(action="key.revoke").reason == "Reported as leaked by hunter."
-    assert AuditEvent.objects.filter(action="key.leak_report", actor__username="system:scanner:hunter").count() == 2
+    assert (
+        AuditEvent.objects.filter(
+            action="key.leak_report", actor__username="system:scanner:hunter"
+        ).count()
+        == 2
+    )
 
 
 @pytest.mark.fault("F17")
@@ -151,22 +181,38 @@ def test_a_delivery_counts_once_however_often_and_in_whichever_order_it_comes(ke
         for number, body in sorted(bodies.items(), key=lambda item: item[1]):
             fired.add()
             assert delivery(body, number).status_code == 202
-    assert LeakReport.objects.count() == 20 == AuditEvent.objects.filter(action="key.leak_report").count()
+    assert (
+        LeakReport.objects.count()
+        == 20
+        == AuditEvent.objects.filter(action="key.leak_report").count()
+    )
 
 
 @pytest.mark.fault("F17")
 @pytest.mark.parametrize(
     "forged",
     [
-        {"at": 0}, {"at": int(time.time()) + 86400}, {"key": b"other" * 6}, {"headers": {webhooks.SIGNATURE: "v1,AAAA"}},
-        {"headers": {webhooks.SIGNATURE: ""}}, {"headers": {webhooks.ID: "msg_9"}}, {"headers": {webhooks.TIMESTAMP: "soon"}},
-        {"headers": {webhooks.TIMESTAMP: "٣"}}, {"headers": {webhooks.ID: ""}}, {"headers": {webhooks.SIGNATURE: "v1,é"}},
+        {"at": 0},
+        {"at": int(time.time()) + 86400},
+        {"key": b"other" * 6},
+        {"headers": {webhooks.SIGNATURE: "v1,AAAA"}},
+        {"headers": {webhooks.SIGNATURE: ""}},
+        {"headers": {webhooks.ID: "msg_9"}},
+        {"headers": {webhooks.TIMESTAMP: "soon"}},
+        {"headers": {webhooks.TIMESTAMP: "٣"}},
+        {"headers": {webhooks.ID: ""}},
+        {"headers": {webhooks.SIGNATURE: "v1,é"}},
     ],
-)  # fmt: skip
+)
 def test_what_is_not_signed_well_ends_nothing(key, fired, forged):
     key, text = key
     fired.add()
-    answer = delivery(text.encode(), at=forged.get("at"), key=forged.get("key", SECRET), **forged.get("headers", {}))
+    answer = delivery(
+        text.encode(),
+        at=forged.get("at"),
+        key=forged.get("key", SECRET),
+        **forged.get("headers", {}),
+    )
     assert answer.status_code == 401 and answer.json()["type"] == "/docs/problems/not-signed"
     assert state(key) == "active" and not LeakReport.objects.exists()
 
@@ -174,8 +220,15 @@ def test_what_is_not_signed_well_ends_nothing(key, fired, forged):
 def test_an_altered_byte_is_seen(key):
     key, text = key
     now = str(int(time.time()))
-    signed = {webhooks.ID: "m", webhooks.TIMESTAMP: now, webhooks.SIGNATURE: webhooks.signature(SECRET, "m", now, b"other")}
-    assert Client().post(URL, text.encode(), content_type="text/plain", headers=signed).status_code == 401
+    signed = {
+        webhooks.ID: "m",
+        webhooks.TIMESTAMP: now,
+        webhooks.SIGNATURE: webhooks.signature(SECRET, "m", now, b"other"),
+    }
+    assert (
+        Client().post(URL, text.encode(), content_type="text/plain", headers=signed).status_code
+        == 401
+    )
     assert state(key) == "active"
 
 
@@ -188,7 +241,10 @@ def test_a_report_has_a_size():
     assert delivery(b"x" * ((1 << 20) + 1)).status_code == 413
 
 
-@pytest.mark.parametrize("written", ["hunter", "whsec_aaaa", "hunter:whsec_%%", ":whsec_" + "a" * 32, "hunter:" + "a" * 32])
+@pytest.mark.parametrize(
+    "written",
+    ["hunter", "whsec_aaaa", "hunter:whsec_%%", ":whsec_" + "a" * 32, "hunter:" + "a" * 32],
+)
 def test_a_secret_that_is_none_ends_the_start_and_is_not_quoted(written):
     with pytest.raises(ValueError, match="is written name:whsec_") as refusal:
         webhooks.secrets(written)
@@ -204,7 +260,9 @@ def test_the_page_for_scanners_is_open_and_its_code_is_right(client):
     shown = {}
     exec(scanners.CHECKSUM, shown)
     text = keys.mint().text
-    assert shown["is_key"](text) and not shown["is_key"](text[:-1] + ("a" if text[-1] != "a" else "b"))
+    assert shown["is_key"](text) and not shown["is_key"](
+        text[:-1] + ("a" if text[-1] != "a" else "b")
+    )
 
 
 def test_only_active_people_report():

@@ -62,7 +62,10 @@ def test_ten_live_keys_are_enough(subscription):
 
 
 def test_the_same_name_twice_gets_a_number(subscription):
-    assert [cast.key(subscription, name="cluster")[0].name for _ in range(2)] == ["cluster", "cluster 2"]
+    assert [cast.key(subscription, name="cluster")[0].name for _ in range(2)] == [
+        "cluster",
+        "cluster 2",
+    ]
 
 
 def test_rotation_makes_a_sibling_and_gives_the_old_one_a_day(subscription):
@@ -70,11 +73,17 @@ def test_rotation_makes_a_sibling_and_gives_the_old_one_a_day(subscription):
     new, new_text = actions.rotate_key(cast.maya(), old)
     old.refresh_from_db()
     assert old_text != new_text and (new.state, new.name) == ("active", "cluster")
-    assert old.state == "rotating" and old.is_live and old.expires_at - timezone.now() <= timedelta(hours=24)
+    assert (
+        old.state == "rotating"
+        and old.is_live
+        and old.expires_at - timezone.now() <= timedelta(hours=24)
+    )
     assert AuditEvent.objects.filter(action="key.rotate", object_id=str(old.pk)).exists()
 
 
-@pytest.mark.parametrize("life", [timedelta(days=7), timedelta(hours=1), timedelta(days=365), timedelta(seconds=90)])
+@pytest.mark.parametrize(
+    "life", [timedelta(days=7), timedelta(hours=1), timedelta(days=365), timedelta(seconds=90)]
+)
 def test_a_rotated_key_lives_as_long_as_was_asked_for(subscription, life):
     """Issue 9, B7: a key of seven days became one of ninety."""
     old, _ = cast.key(subscription, life=life)
@@ -98,7 +107,9 @@ def test_rotation_makes_no_eleventh_live_key(subscription):
 def test_keys_that_have_expired_are_not_live_ones(subscription):
     for _ in range(10):
         cast.key(subscription)
-    ApiKey.objects.update(created_at=timezone.now() - timedelta(days=2), expires_at=timezone.now() - timedelta(days=1))
+    ApiKey.objects.update(
+        created_at=timezone.now() - timedelta(days=2), expires_at=timezone.now() - timedelta(days=1)
+    )
     cast.key(subscription, name="A new one")
 
 
@@ -136,7 +147,11 @@ def test_revoking_is_the_teams_and_of_those_who_stop_things(subscription, who):
     epoch = key.epoch
     actions.revoke_key(who(), key, "Found in a log file.")
     key.refresh_from_db()
-    assert (key.state, key.revoked_by, key.is_live) == ("revoked", who(), False) and key.epoch > epoch
+    assert (key.state, key.revoked_by, key.is_live) == (
+        "revoked",
+        who(),
+        False,
+    ) and key.epoch > epoch
     assert AuditEvent.objects.get(action="key.revoke").reason == "Found in a log file."
 
 

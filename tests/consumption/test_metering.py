@@ -7,7 +7,16 @@ import pytest
 from django.db import DatabaseError, connection
 
 from consumption import metering, quota, spool
-from consumption.models import ApiKey, QuotaLease, QuotaPeriod, SpoolOffset, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import (
+    ApiKey,
+    QuotaLease,
+    QuotaPeriod,
+    SpoolOffset,
+    StaleHour,
+    UsageDay,
+    UsageEvent,
+    UsageHour,
+)
 from consumption.reconciliation import reconciliation
 from tests.consumption.books import assert_agree
 from tests.gateway import live_version, subscriber
@@ -35,7 +44,14 @@ def who(no_events):
     subscription, _ = subscriber(version)
     key = ApiKey.objects.get(subscription=subscription)
     application = subscription.application
-    return (subscription.pk, key.pk, application.pk, application.team_id, version.model_id, version.pk)
+    return (
+        subscription.pk,
+        key.pk,
+        application.pk,
+        application.team_id,
+        version.model_id,
+        version.pk,
+    )
 
 
 def calls(journal, who, count, at_us=None, outcome=spool.OK, units=1):
@@ -56,7 +72,13 @@ def test_every_finished_call_is_shipped_once(tmp_path, who):
     calls(journal, who, 5)
     assert shipper.ship() == 5 and UsageEvent.objects.count() == 35
     event = UsageEvent.objects.first()
-    assert (event.subscription_id, event.version_id, event.outcome, event.units, event.environment) == (who[0], who[5], "ok", 1, "prod")
+    assert (
+        event.subscription_id,
+        event.version_id,
+        event.outcome,
+        event.units,
+        event.environment,
+    ) == (who[0], who[5], "ok", 1, "prod")
 
 
 def test_a_second_shipper_and_a_lost_position_do_no_harm(tmp_path, who):
@@ -126,7 +148,9 @@ def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path,
     reader = second._open(path)
     journal.close()
     assert first.ship() == 7
-    assert second._ship_reader(reader) == 0 and not second._readers, "it came between the look at the folder and the move"
+    assert second._ship_reader(reader) == 0 and not second._readers, (
+        "it came between the look at the folder and the move"
+    )
     assert [kept.name for kept in (tmp_path / "shipped").iterdir()] == [path.name]
 
 
@@ -160,7 +184,10 @@ def test_a_segment_that_cannot_be_shipped_holds_up_no_other(tmp_path, who):
         with pytest.raises(DatabaseError):
             shipper.ship()
         assert UsageEvent.objects.count() == 7
-    assert sorted(path.name for path in spool.segments(tmp_path)) == ["a-000001.spool", "c-000001.spool"]
+    assert sorted(path.name for path in spool.segments(tmp_path)) == [
+        "a-000001.spool",
+        "c-000001.spool",
+    ]
     assert not (tmp_path / "b.alive").exists(), "the good one is settled"
 
 
@@ -188,14 +215,20 @@ def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_p
 
 def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
     journal = spool.Spool(tmp_path)
-    late_evening = int(datetime(2026, 11, 3, 23, 59, 59, 999_990, tzinfo=UTC).timestamp()) * 1_000_000 + 999_990
+    late_evening = (
+        int(datetime(2026, 11, 3, 23, 59, 59, 999_990, tzinfo=UTC).timestamp()) * 1_000_000
+        + 999_990
+    )
     calls(journal, who, 20, at_us=late_evening)
     calls(journal, who, 7, outcome=spool.CLIENT_ERROR, units=0)
     metering.Shipper(tmp_path).ship()
     assert StaleHour.objects.count() == 3
     assert metering.roll_up() == 3 and metering.roll_up() == 0
     assert sorted(UsageHour.objects.values_list("calls", flat=True)) == [7, 10, 10]
-    assert sorted(UsageDay.objects.filter(ok__gt=0).values_list("ok", "units")) == [(10, 10), (10, 10)]
+    assert sorted(UsageDay.objects.filter(ok__gt=0).values_list("ok", "units")) == [
+        (10, 10),
+        (10, 10),
+    ]
     assert UsageDay.objects.get(client_errors=7).units == 0
 
 
@@ -208,34 +241,66 @@ def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
     assert metering.roll_up() == metering.HOURS_AT_ONCE
     assert UsageHour.objects.order_by("hour").first().hour > StaleHour.objects.latest("hour").hour
     metering.roll_up_all()
-    assert list(UsageHour.objects.values_list("calls", flat=True)) == [2] * hours and not StaleHour.objects.exists()
+    assert (
+        list(UsageHour.objects.values_list("calls", flat=True)) == [2] * hours
+        and not StaleHour.objects.exists()
+    )
     assert reconciliation().wrong == []
 
 
-@pytest.mark.parametrize("back", [timedelta(days=400), timedelta(days=32), -timedelta(days=32)], ids=["400 days ago", "last month", "next month"])
-def test_an_event_of_any_time_has_a_place_and_a_late_one_is_added_to_its_closed_hour(tmp_path, who, back):
+@pytest.mark.parametrize(
+    "back",
+    [timedelta(days=400), timedelta(days=32), -timedelta(days=32)],
+    ids=["400 days ago", "last month", "next month"],
+)
+def test_an_event_of_any_time_has_a_place_and_a_late_one_is_added_to_its_closed_hour(
+    tmp_path, who, back
+):
     journal = spool.Spool(tmp_path)
     at_us = now_us() - back // timedelta(microseconds=1)
     for late in (3, 4):
         calls(journal, who, late, at_us=at_us)
         metering.Shipper(tmp_path).ship()
         metering.roll_up_all()
-    assert UsageHour.objects.get().calls == UsageDay.objects.get().calls == QuotaPeriod.objects.get().used == 7
+    assert (
+        UsageHour.objects.get().calls
+        == UsageDay.objects.get().calls
+        == QuotaPeriod.objects.get().used
+        == 7
+    )
     assert reconciliation(months=24).wrong == []
 
 
 def test_hours_days_and_months_are_utc(tmp_path, who):
     """Around the turn of a month, and around the hour that New York has twice and the one that Auckland has not at all."""
-    moments = ["2026-10-31 23:59:59.999999", "2026-11-01 00:00", "2026-11-01 05:30", "2026-11-01 06:30", "2026-09-26 13:59", "2026-09-26 14:00"]
+    moments = [
+        "2026-10-31 23:59:59.999999",
+        "2026-11-01 00:00",
+        "2026-11-01 05:30",
+        "2026-11-01 06:30",
+        "2026-09-26 13:59",
+        "2026-09-26 14:00",
+    ]
     journal = spool.Spool(tmp_path)
     for moment in moments:
         at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-        calls(journal, who, 1, at_us=(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+        calls(
+            journal,
+            who,
+            1,
+            at_us=(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1),
+        )
     metering.Shipper(tmp_path).ship()
     metering.roll_up_all()
-    assert dict(UsageDay.objects.values_list("day", "calls")) == {date(2026, 9, 26): 2, date(2026, 10, 31): 1, date(2026, 11, 1): 3}
+    assert dict(UsageDay.objects.values_list("day", "calls")) == {
+        date(2026, 9, 26): 2,
+        date(2026, 10, 31): 1,
+        date(2026, 11, 1): 3,
+    }
     assert UsageHour.objects.count() == 6
-    assert dict(QuotaPeriod.objects.values_list("period_start", "used")) == {date(2026, month, 1): units for month, units in ((9, 2), (10, 1), (11, 3))}
+    assert dict(QuotaPeriod.objects.values_list("period_start", "used")) == {
+        date(2026, month, 1): units for month, units in ((9, 2), (10, 1), (11, 3))
+    }
     assert_agree()
 
 
@@ -244,10 +309,15 @@ def test_rolling_up_again_changes_nothing(tmp_path, who):
     calls(journal, who, 9)
     metering.Shipper(tmp_path).ship()
     metering.roll_up()
-    before = list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us"))
+    before = list(
+        UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us")
+    )
     metering.mark_all_stale()
     metering.roll_up()
-    assert list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us")) == before
+    assert (
+        list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us"))
+        == before
+    )
 
 
 def test_the_catalog_shows_what_was_called(tmp_path, who):
@@ -257,7 +327,11 @@ def test_the_catalog_shows_what_was_called(tmp_path, who):
     metering.roll_up()
     metering.project()
     version = live_version_of(who)
-    assert (version.model.calls_30d, version.model.calls_14d[-1], version.model.consumer_teams) == (11, 11, 1)
+    assert (version.model.calls_30d, version.model.calls_14d[-1], version.model.consumer_teams) == (
+        11,
+        11,
+        1,
+    )
     assert len(version.model.calls_14d) == 14
 
 
@@ -277,7 +351,12 @@ def test_a_month_that_has_calls_in_the_default_partition_stays_there(tmp_path, w
     """A partition cannot be made for it any more; what else the task does goes on."""
     month = quota.next_period(quota.period_start(datetime.now(UTC)))
     journal = spool.Spool(tmp_path)
-    calls(journal, who, 2, at_us=int(datetime(month.year, month.month, 1, tzinfo=UTC).timestamp()) * 1_000_000)
+    calls(
+        journal,
+        who,
+        2,
+        at_us=int(datetime(month.year, month.month, 1, tzinfo=UTC).timestamp()) * 1_000_000,
+    )
     metering.Shipper(tmp_path).ship()
     metering.open_next_month()
     with connection.cursor() as cursor:
@@ -288,7 +367,9 @@ def test_a_month_that_has_calls_in_the_default_partition_stays_there(tmp_path, w
 def test_next_months_partition_is_made_once(db):
     metering.open_next_month()
     metering.open_next_month()
-    name = f"consumption_usageevent_{quota.next_period(quota.period_start(datetime.now(UTC))):%Y_%m}"
+    name = (
+        f"consumption_usageevent_{quota.next_period(quota.period_start(datetime.now(UTC))):%Y_%m}"
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s)", [name])
         assert cursor.fetchone()[0]

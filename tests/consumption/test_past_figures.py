@@ -53,8 +53,14 @@ class History:
         entry = cast.model()
         self.alice, self.bob = cast.alice(), cast.bob()
         self.version = cast.published_version(entry)
-        self.plans = [cast.plan(entry, slug=slug, price_micros_per_1000=price) for slug, price in (("first", 1), ("second", 3_141_593))]
-        self.subscriptions = [cast.subscription(self.version, plan_slug="first", app=cast.application(name=name)) for name in ("A", "B")]
+        self.plans = [
+            cast.plan(entry, slug=slug, price_micros_per_1000=price)
+            for slug, price in (("first", 1), ("second", 3_141_593))
+        ]
+        self.subscriptions = [
+            cast.subscription(self.version, plan_slug="first", app=cast.application(name=name))
+            for name in ("A", "B")
+        ]
         self.teams = [cast.mortgage(), cast.wealth()]
         self.units = [cast.unit("Mortgage"), cast.unit("Insurance")]
         self.begin()
@@ -81,9 +87,19 @@ class History:
         price, team, unit = true[number]
         held, units = self.subscriptions[number], int(outcome == "ok")
         UsageEvent.objects.create(
-            event_id=uuid.uuid4(), at=at, subscription_id=held.pk, key_id=1, application_id=held.application_id, team_id=team,
-            model_id=held.model_id, version_id=self.version.pk, outcome=outcome, http_status=200, units=units, duration_us=5,
-        )  # fmt: skip
+            event_id=uuid.uuid4(),
+            at=at,
+            subscription_id=held.pk,
+            key_id=1,
+            application_id=held.application_id,
+            team_id=team,
+            model_id=held.model_id,
+            version_id=self.version.pk,
+            outcome=outcome,
+            http_status=200,
+            units=units,
+            duration_us=5,
+        )
         with connection.cursor() as cursor:
             cursor.execute(metering.MARK_STALE, [[at.replace(minute=0, second=0, microsecond=0)]])
         key = held.pk, team, unit
@@ -110,7 +126,14 @@ class History:
         plan = Plan.objects.get(pk=self.plans[number].pk)
         if after.items() <= terms.values(plan).items():
             return
-        change = changes.propose(self.alice, "terms", model=plan.model, plan=plan, after=after, reason="The random history wants it so.")
+        change = changes.propose(
+            self.alice,
+            "terms",
+            model=plan.model,
+            plan=plan,
+            after=after,
+            reason="The random history wants it so.",
+        )
         if change.state == "proposed":
             changes.confirm(self.bob, change)
         changes.begin_what_is_due()
@@ -120,7 +143,9 @@ class History:
         actions.change_plan(cast.person("maya", held.application.team), held, self.plans[to])
 
     def move_application(self, number, to):
-        Application.objects.filter(pk=self.subscriptions[number].application_id).update(team=self.teams[to])
+        Application.objects.filter(pk=self.subscriptions[number].application_id).update(
+            team=self.teams[to]
+        )
 
     def move_team(self, number, to):
         Team.objects.filter(pk=self.teams[number].pk).update(business_unit=self.units[to])
@@ -140,10 +165,16 @@ class History:
 
 def counted(table):
     """What roll-ups say, in the oracle's words; the cost in billionths."""
-    rows = table.objects.values_list("subscription", "team", "business_unit", *measures.COUNTS, "cost")
+    rows = table.objects.values_list(
+        "subscription", "team", "business_unit", *measures.COUNTS, "cost"
+    )
     found = Counter()
     for *key, calls, ok, client, upstream, aborted, unknown, cost in rows:
-        for name, value in zip((*measures.COUNTS, "cost"), (calls, ok, client, upstream, aborted, unknown, cost * BILLION), strict=True):
+        for name, value in zip(
+            (*measures.COUNTS, "cost"),
+            (calls, ok, client, upstream, aborted, unknown, cost * BILLION),
+            strict=True,
+        ):
             found[(*key, name)] += int(value)
     return +found
 
@@ -155,12 +186,18 @@ def assert_pages_and_api_agree(history):
     scope, window = usage.of_model(history.version.model), usage.window("30d")
     for what in usage.BY:
         rows = usage.by(scope, window, what)
-        assert sum(row["calls"] for row in rows) == calls and sum((row["costs"].get("USD", Decimal()) for row in rows), Decimal()) == total
+        assert (
+            sum(row["calls"] for row in rows) == calls
+            and sum((row["costs"].get("USD", Decimal()) for row in rows), Decimal()) == total
+        )
     shown = usage.summary(scope, window)
     assert shown["totals"]["calls"] == sum(part["calls"] for part in shown["parts"]) == calls
     assert shown["costs"] == ({"USD": total} if total else {})
     answered = UsageRow(Usage.queryset.all(), many=True).data
-    assert sum(row["calls"] for row in answered) == calls and sum((Decimal(row["cost"]) for row in answered), Decimal()) == total
+    assert (
+        sum(row["calls"] for row in answered) == calls
+        and sum((Decimal(row["cost"]) for row in answered), Decimal()) == total
+    )
 
 
 @pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
@@ -171,7 +208,9 @@ def test_whatever_is_changed_later_past_figures_stay(settings, examples):
     history = History()
 
     @given(steps=STEPS)
-    @hypothesis.settings(max_examples=examples, deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
+    @hypothesis.settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.explicit, Phase.generate]
+    )
     def holds(steps):
         with transaction.atomic():
             history.begin()
@@ -187,7 +226,9 @@ def test_whatever_is_changed_later_past_figures_stay(settings, examples):
                 history.move_team(number, 1)
                 history.move_application(number, 1 - number)
             history.recompute()
-            assert counted(UsageHour) == wanted and counted(UsageDay) == wanted, "yesterday's figures are the same today"
+            assert counted(UsageHour) == wanted and counted(UsageDay) == wanted, (
+                "yesterday's figures are the same today"
+            )
             assert reconciliation().wrong == []
             transaction.set_rollback(True)
 
@@ -218,5 +259,9 @@ def test_an_hour_with_a_new_price_in_its_middle_is_two_rows(settings):
     history.call(0, "ok", 0)
     history.call(0, "ok", 0)
     history.roll_up()
-    rows = list(UsageDay.objects.order_by("terms__effective_from").values_list("calls", "terms__price_micros_per_1000", "cost"))
+    rows = list(
+        UsageDay.objects.order_by("terms__effective_from").values_list(
+            "calls", "terms__price_micros_per_1000", "cost"
+        )
+    )
     assert rows == [(1, 1000, Decimal("0.000001")), (2, 2000, Decimal("0.000004"))]

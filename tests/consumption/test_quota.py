@@ -65,8 +65,14 @@ def test_nobody_brings_back_more_than_was_granted(subscription):
 
 
 def test_what_is_asked_again_after_a_lost_reply_is_done_once(subscription):
-    assert quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1) == quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1) == (4, 6)
-    assert quota.take(subscription.pk, MONTH, 10, 4, "two", ask=1) == (4, 2), "each holder has numbers of its own"
+    assert (
+        quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1)
+        == quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1)
+        == (4, 6)
+    )
+    assert quota.take(subscription.pk, MONTH, 10, 4, "two", ask=1) == (4, 2), (
+        "each holder has numbers of its own"
+    )
     for _ in range(2):
         quota.bring_back(subscription.pk, MONTH, "one", 2, ask=2)
     assert period().leased == 6
@@ -106,12 +112,16 @@ def test_a_first_quota_in_the_middle_of_a_month_finds_what_was_called_before(sub
     assert quota.take(subscription.pk, MONTH, 40, 20, "one") == (10, 0)
 
 
-def test_a_lease_that_was_brought_back_before_its_calls_were_shipped_is_charged_for_them(subscription):
+def test_a_lease_that_was_brought_back_before_its_calls_were_shipped_is_charged_for_them(
+    subscription,
+):
     quota.take(subscription.pk, MONTH, 10, 10, "one")
     quota.bring_back(subscription.pk, MONTH, "one", 7)
     quota.bring_back(subscription.pk, MONTH, "one", 3)
     quota.settle("one", {(subscription.pk, MONTH): 3})
-    assert (period().used, period().leased) == (3, 3), "it said twice what it did not spend; the calls say otherwise"
+    assert (period().used, period().leased) == (3, 3), (
+        "it said twice what it did not spend; the calls say otherwise"
+    )
 
 
 def test_a_lease_of_last_month_ends_with_its_process_and_never_counts_in_this_month(subscription):
@@ -136,14 +146,21 @@ def test_periods_are_calendar_months():
 
 def spenders(count):
     """Processes that lease and spend what they are told, as fast as they can."""
-    environment = os.environ | {"DATABASE_URL": on_database(connection.settings_dict["NAME"]), "REDIS_URL": settings.REDIS_URL}
+    environment = os.environ | {
+        "DATABASE_URL": on_database(connection.settings_dict["NAME"]),
+        "REDIS_URL": settings.REDIS_URL,
+    }
     started = [
         subprocess.Popen(
             [sys.executable, "-c", SPENDER, f"p{n}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
         )
         for n in range(count)
-    ]  # fmt: skip
+    ]
     for one in started:
         assert one.stdout.readline() == "ready\n"
     return started
@@ -172,7 +189,11 @@ def race(count, limits):
                 started[0].stdout.readline()
                 started[0].send_signal(signal.SIGKILL)
             spent = [spent_by(one) for one in started]
-            lost = sum(QuotaLease.objects.filter(period__subscription=subscription, holder="p0").values_list("granted", flat=True))
+            lost = sum(
+                QuotaLease.objects.filter(
+                    period__subscription=subscription, holder="p0"
+                ).values_list("granted", flat=True)
+            )
             assert QuotaPeriod.objects.get(subscription=subscription).leased == limit
             assert sum(spent[1:]) + (lost if limit == limits[-1] else spent[0]) == limit
     finally:
@@ -203,7 +224,9 @@ def test_any_order_of_takes_returns_and_deaths_keeps_the_books(subscription):
         act = source.choice(["take", "spend", "return", "die"])
         have = held.get(name, 0)
         if act == "take":
-            held[name] = have + quota.take(subscription.pk, MONTH, 60, source.randint(1, 9), name).granted
+            held[name] = (
+                have + quota.take(subscription.pk, MONTH, 60, source.randint(1, 9), name).granted
+            )
         elif act == "spend" and have:
             units = source.randint(1, have)
             quota.settle(name, {(subscription.pk, MONTH): units})
@@ -215,4 +238,6 @@ def test_any_order_of_takes_returns_and_deaths_keeps_the_books(subscription):
             assert quota.release(name) == held.pop(name, 0)
         row = QuotaPeriod.objects.filter(subscription=subscription).first()
         if row:
-            assert row.leased == sum(held.values()) + sum(spent.values()) <= 60 and row.used == sum(spent.values())
+            assert row.leased == sum(held.values()) + sum(spent.values()) <= 60 and row.used == sum(
+                spent.values()
+            )

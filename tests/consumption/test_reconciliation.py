@@ -36,10 +36,19 @@ def subscription(db):
 def call(subscription, version, at, subscription_id=None):
     key = ApiKey.objects.get(subscription=subscription)
     return UsageEvent.objects.create(
-        event_id=uuid.uuid4(), at=at, subscription_id=subscription_id or subscription.pk, key_id=key.pk,
-        application_id=subscription.application_id, team_id=subscription.application.team_id, model_id=version.model_id,
-        version_id=version.pk, outcome="ok", http_status=200, units=1, duration_us=900,
-    )  # fmt: skip
+        event_id=uuid.uuid4(),
+        at=at,
+        subscription_id=subscription_id or subscription.pk,
+        key_id=key.pk,
+        application_id=subscription.application_id,
+        team_id=subscription.application.team_id,
+        model_id=version.model_id,
+        version_id=version.pk,
+        outcome="ok",
+        http_status=200,
+        units=1,
+        duration_us=900,
+    )
 
 
 def page(client):
@@ -50,23 +59,32 @@ def page(client):
 def test_what_was_rolled_up_agrees(client, subscription):
     found = reconciliation()
     assert found.wrong == [] and found.waiting_hours == 0
-    assert {way: (count.calls, count.units) for way, count in found.totals.items()} == dict.fromkeys(("events", "hours", "days"), (12, 12))
+    assert {
+        way: (count.calls, count.units) for way, count in found.totals.items()
+    } == dict.fromkeys(("events", "hours", "days"), (12, 12))
     assert {line.team for line in found.lines} == {str(subscription.application.team)}
     assert "They agree." in page(client)
 
 
 def test_a_changed_hour_is_told_in_words(client, subscription):
     row = UsageHour.objects.order_by("hour").last()
-    UsageHour.objects.filter(pk=row.pk).update(calls=F("calls") + 3, ok=F("ok") + 3, units=F("units") - 1)
+    UsageHour.objects.filter(pk=row.pk).update(
+        calls=F("calls") + 3, ok=F("ok") + 3, units=F("units") - 1
+    )
     [wrong] = reconciliation().wrong
-    assert wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."] and wrong.difference == 3
+    assert (
+        wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."]
+        and wrong.difference == 3
+    )
     text = page(client)
     assert "They do not agree." in text and wrong.differences[0] in text and "Differs" in text
 
 
 def test_a_lost_day_is_told_in_words(client, subscription):
     UsageDay.objects.order_by("day").last().delete()
-    assert reconciliation().wrong[0].differences == ["Days count 6 calls fewer and 6 units fewer than the events."]
+    assert reconciliation().wrong[0].differences == [
+        "Days count 6 calls fewer and 6 units fewer than the events."
+    ]
 
 
 def test_a_call_of_nobody_is_seen(client, subscription):
@@ -89,7 +107,13 @@ def test_days_that_are_being_recomputed_are_left_out_and_told(client, subscripti
 
 
 def test_it_is_for_finance_and_those_who_oversee(client, subscription):
-    for person, expected in ((cast.maya(), 404), (cast.alice(), 404), (cast.vera(), 200), (cast.otto(), 200), (cast.finn(), 200)):
+    for person, expected in (
+        (cast.maya(), 404),
+        (cast.alice(), 404),
+        (cast.vera(), 200),
+        (cast.otto(), 200),
+        (cast.finn(), 200),
+    ):
         client.force_login(person)
         assert client.get(reverse("consumption:reconciliation")).status_code == expected, person
     text = page(client)

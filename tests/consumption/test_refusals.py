@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
 def refuse(subscription, limit="rate", calls=312, ago=timedelta(0)):
     at = timezone.now() - ago
     hour = at.replace(minute=0, second=0, microsecond=0)
-    return RefusedHour.objects.create(hour=hour, subscription=subscription, limit=limit, calls=calls, last_at=at)
+    return RefusedHour.objects.create(
+        hour=hour, subscription=subscription, limit=limit, calls=calls, last_at=at
+    )
 
 
 def page(person, url):
@@ -37,24 +39,37 @@ def test_the_consumer_reads_which_limit_how_many_when_last_and_what_to_do():
     shown = page(cast.maya(), "/usage/")
     assert "312 calls" in shown and f"{row.last_at:%H:%M} UTC" in shown
     assert "ask for a larger plan" in shown and f"/models/{subscription.model.slug}/plans/" in shown
-    assert subscription.model.support_contact in shown and "4 calls" in shown and "Ended key" in shown
+    assert (
+        subscription.model.support_contact in shown and "4 calls" in shown and "Ended key" in shown
+    )
     shown = page(cast.maya(), subscription.application.get_absolute_url())
-    assert "Calls were refused in the last 24 hours" in shown and "<strong>Rate</strong>: 312 calls" in shown
+    assert (
+        "Calls were refused in the last 24 hours" in shown
+        and "<strong>Rate</strong>: 312 calls" in shown
+    )
 
 
 def test_the_window_is_the_pages():
     subscription = cast.subscription()
     refuse(subscription, calls=7, ago=timedelta(days=5))
     assert "No call was refused" in page(cast.maya(), "/usage/?window=24h")
-    assert "7 calls" in page(cast.maya(), "/usage/?window=7d") and "No call was refused" not in page(cast.maya(), "/usage/?window=30d")
-    assert "refused in the last 24 hours" not in page(cast.maya(), subscription.application.get_absolute_url())
+    assert "7 calls" in page(
+        cast.maya(), "/usage/?window=7d"
+    ) and "No call was refused" not in page(cast.maya(), "/usage/?window=30d")
+    assert "refused in the last 24 hours" not in page(
+        cast.maya(), subscription.application.get_absolute_url()
+    )
 
 
 def test_the_publisher_sees_whose_calls_and_no_advice_for_callers():
     subscription = cast.subscription()
     refuse(subscription)
     shown = page(cast.alice(), f"/models/{subscription.model.slug}/usage/")
-    assert "312 calls" in shown and str(subscription.application.team) in shown and "What to do" not in shown
+    assert (
+        "312 calls" in shown
+        and str(subscription.application.team) in shown
+        and "What to do" not in shown
+    )
 
 
 def test_others_see_nothing_of_it():
@@ -83,19 +98,31 @@ def period(used, quota=1000):
     subscription = cast.subscription()
     type(subscription.plan).objects.filter(pk=subscription.plan_id).update(monthly_quota=quota)
     return QuotaPeriod.objects.create(
-        subscription=subscription, period_start=period_start(timezone.now()), quota=quota, leased=used, used=used
+        subscription=subscription,
+        period_start=period_start(timezone.now()),
+        quota=quota,
+        leased=used,
+        used=used,
     )
 
 
 def notices(person):
-    return list(Notice.objects.filter(recipient=person, kind="quota", read_at=None).values_list("title", flat=True))
+    return list(
+        Notice.objects.filter(recipient=person, kind="quota", read_at=None).values_list(
+            "title", flat=True
+        )
+    )
 
 
 def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
     found = period(799)
     tell_of_quotas()
     assert notices(cast.maya()) == []
-    for used, said in ((800, "80 % of the month's quota is used"), (950, "80 % of the month's quota is used"), (1000, "is used up")):
+    for used, said in (
+        (800, "80 % of the month's quota is used"),
+        (950, "80 % of the month's quota is used"),
+        (1000, "is used up"),
+    ):
         QuotaPeriod.objects.filter(pk=found.pk).update(used=used, leased=used)
         tell_of_quotas()
         tell_of_quotas()
@@ -128,6 +155,8 @@ def test_no_quota_no_notice_and_no_rounding_up():
 
 def test_last_month_is_over():
     found = period(1000)
-    QuotaPeriod.objects.filter(pk=found.pk).update(period_start=period_start(timezone.now() - timedelta(days=32)))
+    QuotaPeriod.objects.filter(pk=found.pk).update(
+        period_start=period_start(timezone.now() - timedelta(days=32))
+    )
     tell_of_quotas()
     assert notices(cast.maya()) == []

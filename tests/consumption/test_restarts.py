@@ -29,11 +29,23 @@ def test_ten_restarts_of_postgres_under_calls(installation, tmp_path, fired):
             installation.restart_postgres(HOW[number % 2])
             fired.add()
             began = time.monotonic()
-            until(lambda new_key=new_key: gateway.infer(path, new_key)[0] == 200, RECOVERED_S, gateway.said)
+            until(
+                lambda new_key=new_key: gateway.infer(path, new_key)[0] == 200,
+                RECOVERED_S,
+                gateway.said,
+            )
             with installation.orm():
-                until(lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).exists(), RECOVERED_S, gateway.said)
+                until(
+                    lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).exists(),
+                    RECOVERED_S,
+                    gateway.said,
+                )
                 before = UsageEvent.objects.count()
-                until(lambda before=before: UsageEvent.objects.count() > before, RECOVERED_S, gateway.said)
+                until(
+                    lambda before=before: UsageEvent.objects.count() > before,
+                    RECOVERED_S,
+                    gateway.said,
+                )
             slowest = max(slowest, time.monotonic() - began)
         assert not load.is_over(), "all restarts happened under calls"
         said = load.result()

@@ -38,7 +38,9 @@ def test_a_finished_call_is_read_back_whole(tmp_path):
     journal = spool.Spool(tmp_path)
     ticket = call(journal)
     events, [reader] = read_all(tmp_path)
-    assert events == [spool.Event(ticket.event_id, NOW_US, *WHO, 153, 0, 900, 147, 1, 200, spool.OK)]
+    assert events == [
+        spool.Event(ticket.event_id, NOW_US, *WHO, 153, 0, 900, 147, 1, 200, spool.OK)
+    ]
     assert reader.position == 1 and not reader.abandoned()
 
 
@@ -47,9 +49,13 @@ def test_calls_may_finish_in_any_order(tmp_path):
     first, second = (journal.start(NOW_US, WHO, 1, 0) for _ in range(2))
     journal.end(second, 1, 1, 1, 200, spool.OK)
     [reader] = [spool.SegmentReader(path) for path in spool.segments(tmp_path)]
-    assert [event.event_id for event in reader.finished()] == [second.event_id] and reader.position == 0
+    assert [event.event_id for event in reader.finished()] == [
+        second.event_id
+    ] and reader.position == 0
     journal.end(first, 1, 1, 1, 200, spool.OK)
-    assert [event.event_id for event in reader.finished()] == [first.event_id] and reader.position == 2
+    assert [event.event_id for event in reader.finished()] == [
+        first.event_id
+    ] and reader.position == 2
 
 
 def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path):
@@ -60,7 +66,12 @@ def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path)
     events, [reader] = read_all(tmp_path)
     assert len(events) == 1 and reader.abandoned()
     [unknown] = reader.unended()
-    assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (ticket.event_id, spool.UNKNOWN, 0, 1)
+    assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (
+        ticket.event_id,
+        spool.UNKNOWN,
+        0,
+        1,
+    )
 
 
 @pytest.mark.parametrize("damaged", [7, 40, spool._END_AT + 3, spool._END_AT + 20])
@@ -127,7 +138,11 @@ def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(
     [path] = spool.segments(tmp_path)
     os.truncate(path, spool.HEADER + 3 * spool.SLOT + spool.SLOT // 2)
     events, [reader] = read_all(tmp_path)
-    assert [event.event_id for event in events] == whole and reader.abandoned() and reader.unended() == []
+    assert (
+        [event.event_id for event in events] == whole
+        and reader.abandoned()
+        and reader.unended() == []
+    )
 
 
 @pytest.mark.parametrize("filled", [b"\0", b"\xff", b"\1"])
@@ -138,7 +153,9 @@ def test_a_slot_filled_with_one_byte_is_no_call(tmp_path, filled):
     with open(path, "r+b") as file:
         file.seek(spool.HEADER + spool.SLOT)
         file.write(filled * spool.SLOT)
-        assert spool.begun_us(file.fileno(), 0) == NOW_US and spool.begun_us(file.fileno(), 1) is None
+        assert (
+            spool.begun_us(file.fileno(), 0) == NOW_US and spool.begun_us(file.fileno(), 1) is None
+        )
     journal.close()
     events, [reader] = read_all(tmp_path)
     assert len(events) == 1 and reader.abandoned() and reader.unended() == []
@@ -162,7 +179,11 @@ def test_a_process_that_starts_is_never_taken_for_a_dead_one(tmp_path, monkeypat
 def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
     journal = spool.Spool(tmp_path)
     ids = [journal.new_id(NOW_US + number * 1000).hex() for number in range(100)]
-    assert ids == sorted(ids) and {text[12] for text in ids} == {"7"} and {text[16] for text in ids} <= set("89ab")
+    assert (
+        ids == sorted(ids)
+        and {text[12] for text in ids} == {"7"}
+        and {text[16] for text in ids} <= set("89ab")
+    )
 
 
 def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
@@ -176,7 +197,9 @@ def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     journal.sync()
     assert [path.suffix for path in tmp_path.iterdir()] == [".alive"]
     monkeypatch.undo()
-    assert journal.start(NOW_US, WHO, 1, 0) and len(list(spool.segments(tmp_path))) == 1, "there is room again"
+    assert journal.start(NOW_US, WHO, 1, 0) and len(list(spool.segments(tmp_path))) == 1, (
+        "there is room again"
+    )
 
 
 def test_a_reader_never_meets_a_segment_that_is_being_made(tmp_path, monkeypatch):
@@ -207,7 +230,9 @@ while True:
     journal.end(ticket, 1, 1, 1, 200, 0)
     sys.stdout.write(ticket.event_id.hex() + "\\n"); sys.stdout.flush()
 """
-    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     acknowledged = [child.stdout.readline().strip() for _ in range(3000)]
     child.send_signal(signal.SIGKILL)
     acknowledged += [line.strip() for line in child.stdout if len(line) == 33]

@@ -58,7 +58,11 @@ def traces(version):
         version.state,
         Counter(version.reviews.values_list("kind", "round", "state")),
         Counter(record.values_list("action", flat=True)),
-        Counter(Notice.objects.filter(title__contains=version.model.name).values_list("kind", "recipient")),
+        Counter(
+            Notice.objects.filter(title__contains=version.model.name).values_list(
+                "kind", "recipient"
+            )
+        ),
     )
 
 
@@ -84,14 +88,21 @@ def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
     scheduled = sorted({entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()})
     made = []
     for number in range(ROUNDS):
-        made += [cast.submitted_version(cast.model(name=f"Round {number} model {one}")) for one in range(VERSIONS)]
+        made += [
+            cast.submitted_version(cast.model(name=f"Round {number} model {one}"))
+            for one in range(VERSIONS)
+        ]
         spooled(tmp_path / f"spool-{number}", who)
         for name in scheduled:
             twice_at_once(name)
             fired.add()
     for one in made:
         assert traces(one) == traces(reference)
-    assert UsageEvent.objects.count() == QuotaPeriod.objects.get(subscription=who[0]).used == 30 * ROUNDS
+    assert (
+        UsageEvent.objects.count()
+        == QuotaPeriod.objects.get(subscription=who[0]).used
+        == 30 * ROUNDS
+    )
     assert_exact([who[0]])
     current_app.tasks["audit.checkpoint"]()
     assert find_faults() == [] and not AuditEvent.objects.filter(seq=None).exists()

@@ -72,7 +72,9 @@ def killed_in_between(supervisor, name, progress, source):
 
 def test_checks_open_their_reviews_and_tell_of_them_once(supervisor, fired):
     reference = cast.in_review_version(cast.model(name="Never disturbed"))
-    versions = [cast.submitted_version(cast.model(name=f"Disturbed {number}")) for number in range(VERSIONS)]
+    versions = [
+        cast.submitted_version(cast.model(name=f"Disturbed {number}")) for number in range(VERSIONS)
+    ]
 
     def progress():
         return sum(one.reviews.exists() for one in versions) / VERSIONS
@@ -106,12 +108,19 @@ def test_a_roll_up_is_all_or_nothing(supervisor, fired, tmp_path):
             kill(supervisor)
             fired.add()
         done = HOURS - StaleHour.objects.count()
-        assert done in (HOURS, *range(0, HOURS, metering.HOURS_AT_ONCE)) and UsageHour.objects.count() >= done
+        assert (
+            done in (HOURS, *range(0, HOURS, metering.HOURS_AT_ONCE))
+            and UsageHour.objects.count() >= done
+        )
         metering.mark_all_stale()
         StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
     send("consumption.roll_up")
     until(lambda: supervisor.tick() or not StaleHour.objects.exists(), 60)
-    assert sum(UsageHour.objects.values_list("calls", flat=True)) == UsageEvent.objects.count() == 10 * HOURS
+    assert (
+        sum(UsageHour.objects.values_list("calls", flat=True))
+        == UsageEvent.objects.count()
+        == 10 * HOURS
+    )
     assert_agree()
 
 
@@ -132,7 +141,14 @@ def spread_over_hours(folder):
     version = live_version()
     subscription, _ = subscriber(version)
     key, application = ApiKey.objects.get(subscription=subscription), subscription.application
-    who = (subscription.pk, key.pk, application.pk, application.team_id, version.model_id, version.pk)
+    who = (
+        subscription.pk,
+        key.pk,
+        application.pk,
+        application.team_id,
+        version.model_id,
+        version.pk,
+    )
     journal = spool.Spool(folder)
     for number in range(10 * HOURS):
         ticket = journal.start(time.time_ns() // 1000 - number // 10 * 3_600_000_000, who, 100, 0)

@@ -18,7 +18,13 @@ def answer(stdout="", stderr="", code=1):
 
 def test_needs_the_standard_library_only():
     code = "import sys, runpy; runpy.run_path('marketplace/dev/bootstrap.py'); print(any('site-packages' in (getattr(m, '__file__', '') or '') for m in sys.modules.values()))"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "False"
 
 
@@ -78,19 +84,27 @@ def test_refusals_of_the_system_are_told_in_a_sentence(problem, words):
 
 
 def test_passwords_of_an_index_are_not_printed():
-    assert "secret" not in bootstrap.last_lines(answer(stderr="Looking in indexes: https://me:secret@mirror/simple"))
+    assert "secret" not in bootstrap.last_lines(
+        answer(stderr="Looking in indexes: https://me:secret@mirror/simple")
+    )
 
 
 def test_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(bootstrap, "PYTHON", tmp_path / "none")
-    monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10_000_000})())
+    monkeypatch.setattr(
+        bootstrap.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10_000_000})()
+    )
     with pytest.raises(bootstrap.CannotInstall, match="0.0 GB are free"):
         bootstrap.check_place()
 
 
 def test_compose_file_holds_the_same_processes():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    commands = {service["command"][1] for service in services.values() if service.get("command", [""])[0] == "process"}
+    commands = {
+        service["command"][1]
+        for service in services.values()
+        if service.get("command", [""])[0] == "process"
+    }
     assert commands == set(process.NAMES)
     engine = services["web"]["environment"]["ENGINE_URL"]
     assert engine.endswith(f":{lineup.PREFERRED_PORTS['engine_http']}")

@@ -10,13 +10,28 @@ from django.utils.text import slugify
 from governance import cards as card_schema
 from governance import matrix, tiering
 from marketplace.accounts.models import User
-from marketplace.dev.company import cards, clock, consumers, external_server, inventory, models, organisation, training
+from marketplace.dev.company import (
+    cards,
+    clock,
+    consumers,
+    external_server,
+    inventory,
+    models,
+    organisation,
+    training,
+)
 from marketplace.dev.company.people import build_people
 from publishing.signature import validate_example, validate_signature
 
 QUICK = ("income-verification-2.0.0", "claims-triage-1.5.0", "complaint-routing-1.3.0")
-RELEASES = {models.key(listing, release): (listing, release) for listing, release in models.releases()}
-AUTO = {field.id: "filled in by the product when it is submitted" for field in card_schema.FIELDS if field.source == "auto"}
+RELEASES = {
+    models.key(listing, release): (listing, release) for listing, release in models.releases()
+}
+AUTO = {
+    field.id: "filled in by the product when it is submitted"
+    for field in card_schema.FIELDS
+    if field.source == "auto"
+}
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +51,9 @@ def check_version(key, made):
     assert made.facts["onnx_max_difference"] < 1e-4
     validate_signature(made.signature)
     validate_example(made.signature, made.example)
-    assert all(made.example["inputs"][0]["shape"] == tensor["shape"] for tensor in made.example["inputs"])
+    assert all(
+        made.example["inputs"][0]["shape"] == tensor["shape"] for tensor in made.example["inputs"]
+    )
     check_gain(made.facts)
     check_answers(release.recipe, made)
 
@@ -45,7 +62,11 @@ def check_gain(facts):
     """The model is better than the simple rule on the card."""
     first, rule = facts["metrics"][0], facts["baseline"]
     assert first["name"] == rule["name"]
-    better = first["value"] > rule["value"] if first["better"] == "higher" else first["value"] < rule["value"]
+    better = (
+        first["value"] > rule["value"]
+        if first["better"] == "higher"
+        else first["value"] < rule["value"]
+    )
     assert better, f"{first} does not beat {rule}"
 
 
@@ -63,7 +84,9 @@ def complete(listing, release, facts):
     answers = tiering.answers_from_points(listing.tiering)
     values = cards.card(listing, release, facts)
     assert set(values) <= set(card_schema.FIELDS_BY_ID)
-    return card_schema.completeness(values | AUTO, tiering.assess(answers).tier, tiering.conditions(answers))
+    return card_schema.completeness(
+        values | AUTO, tiering.assess(answers).tier, tiering.conditions(answers)
+    )
 
 
 @pytest.mark.parametrize("key", QUICK)
@@ -108,13 +131,17 @@ def test_no_published_version_fails_fairness(trained):
 def test_training_twice_gives_the_same_model():
     recipe = models.listing("affordability").releases[0].recipe
     rows = held_out(recipe, 50)
-    first, second = (training.run_onnx(training.train(recipe).onnx, recipe, rows)["variable"] for _ in range(2))
+    first, second = (
+        training.run_onnx(training.train(recipe).onnx, recipe, rows)["variable"] for _ in range(2)
+    )
     assert np.array_equal(first, second)
 
 
 def test_text_models_know_a_word_in_any_usual_spelling(trained):
     made, recipe = trained("complaint-routing-1.3.0"), RELEASES["complaint-routing-1.3.0"][1].recipe
-    texts = np.array(["Card declined abroad.", "CARD DECLINED ABROAD!", "card declined abroad"], dtype=object)
+    texts = np.array(
+        ["Card declined abroad.", "CARD DECLINED ABROAD!", "card declined abroad"], dtype=object
+    )
     assert list(training.run_onnx(made.onnx, recipe, {"text": texts})["label"]) == ["cards"] * 3
 
 
@@ -145,11 +172,21 @@ def test_inventory_counts_34_models_in_four_units():
 
 
 def test_people_can_decide_every_review_with_duties_separated():
-    by_role = {role: {p.username for p in organisation.PEOPLE if role in p.roles} for p in organisation.PEOPLE for role in p.roles}
-    publishers = {person.username for person in organisation.PEOPLE if person.team in {listing.team for listing in models.LISTINGS}}
+    by_role = {
+        role: {p.username for p in organisation.PEOPLE if role in p.roles}
+        for p in organisation.PEOPLE
+        for role in p.roles
+    }
+    publishers = {
+        person.username
+        for person in organisation.PEOPLE
+        if person.team in {listing.team for listing in models.LISTINGS}
+    }
     for kind, roles in matrix.ROLES.items():
         assert any(by_role[role] - publishers for role in roles), kind
-    assert all(by_role[role] - publishers for roles in matrix.FINAL_ROLES.values() for role in roles)
+    assert all(
+        by_role[role] - publishers for roles in matrix.FINAL_ROLES.values() for role in roles
+    )
 
 
 @pytest.mark.django_db
@@ -158,7 +195,11 @@ def test_people_are_written_once(settings, tmp_path):
     build_people()
     build_people()
     assert User.objects.filter(is_system=False).count() == len(organisation.PEOPLE)
-    assert User.objects.get(username="alice").memberships.filter(team__slug="lending-ai", role="lead").exists()
+    assert (
+        User.objects.get(username="alice")
+        .memberships.filter(team__slug="lending-ai", role="lead")
+        .exists()
+    )
     assert not User.objects.get(username="charlie").teams().exists()
     assert User.objects.get(username="vera").has_role("auditor")
 

@@ -32,7 +32,11 @@ def company(settings, tmp_path, cache, monkeypatch):
 
 def kept_in(folder):
     def trained(listing, release):
-        return training.cached(release.recipe, models.key(listing, release), folder) if release.recipe else None
+        return (
+            training.cached(release.recipe, models.key(listing, release), folder)
+            if release.recipe
+            else None
+        )
 
     return trained
 
@@ -45,7 +49,9 @@ def built(slug, place=0):
 
 def hosted(version):
     """As hosting leaves it once a version answers."""
-    Upstream.objects.create(version=version, kind="engine", base_url="http://127.0.0.1:1/v2", is_ready=True)
+    Upstream.objects.create(
+        version=version, kind="engine", base_url="http://127.0.0.1:1/v2", is_ready=True
+    )
     publish_what_is_ready()
     version.refresh_from_db()
     return version
@@ -70,7 +76,9 @@ def test_the_pickle_is_refused_and_leaves_only_a_record():
     version = built("hardship-offer")
     assert version.state == ModelVersion.State.DRAFT
     assert not version.artifacts.exists()
-    assert AuditEvent.objects.filter(action="version.upload_refused", object_id=str(version.pk)).exists()
+    assert AuditEvent.objects.filter(
+        action="version.upload_refused", object_id=str(version.pk)
+    ).exists()
 
 
 def test_building_a_version_twice_changes_nothing():

@@ -21,13 +21,22 @@ ALONE = ("--without-engine", "--without-company")
 @pytest.fixture
 def outside(tmp_path):
     """The environment of a shell that knows none of our services."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "RAY_ADDRESS")}
-    return inherited | {"MARKETPLACE_RUN_DIR": str(tmp_path / "run"), "MARKETPLACE_BOOTSTRAP": "off"}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "REDIS_URL", "RAY_ADDRESS")
+    }
+    return inherited | {
+        "MARKETPLACE_RUN_DIR": str(tmp_path / "run"),
+        "MARKETPLACE_BOOTSTRAP": "off",
+    }
 
 
 def start(outside, *arguments):
     argv = [sys.executable, "manage.py", "demo", *ALONE, *arguments]
-    return subprocess.Popen(argv, cwd=ROOT, env=outside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        argv, cwd=ROOT, env=outside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def until_ready(outside, demo, seconds=90):
@@ -69,7 +78,9 @@ def test_demo_from_nothing_to_nothing(outside):
 
     family = {processes.identity(pid) for pid in processes.descendants(demo.pid)}
     output = stop(demo)
-    assert demo.returncode == 0 and f"Port {taken} is in use" in output and "Traceback" not in output
+    assert (
+        demo.returncode == 0 and f"Port {taken} is in use" in output and "Traceback" not in output
+    )
     assert not [member for member in family if member and processes.identity(member[0]) == member]
     assert not os.path.exists(f"{outside['MARKETPLACE_RUN_DIR']}/demo.json")
 
@@ -79,7 +90,9 @@ def test_second_start_keeps_the_data_and_fresh_does_not(outside):
     run = Path(outside["MARKETPLACE_RUN_DIR"])
 
     def marks():
-        return (run / "data/postgres/PG_VERSION").stat().st_ino, (run / "secrets/secret_key").read_text()
+        return (run / "data/postgres/PG_VERSION").stat().st_ino, (
+            run / "secrets/secret_key"
+        ).read_text()
 
     demo = start(outside)
     until_ready(outside, demo)
@@ -109,5 +122,7 @@ except EngineUnavailable:
     print("unavailable")
 """
     bare = {"PATH": os.environ["PATH"]}
-    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, env=bare, capture_output=True, text=True)
+    told = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=bare, capture_output=True, text=True
+    )
     assert told.stdout.strip() == "unavailable", told.stderr

@@ -24,7 +24,13 @@ def nothing():
 
 
 def peer(code=SERVER, **changed):
-    made = peers.Peer("Ours for once", 2, Path(sys.executable), nothing, lambda where: ([sys.executable, "-c", code, str(where.port)], {"OWN": "1"}))
+    made = peers.Peer(
+        "Ours for once",
+        2,
+        Path(sys.executable),
+        nothing,
+        lambda where: ([sys.executable, "-c", code, str(where.port)], {"OWN": "1"}),
+    )
     return dataclasses.replace(made, **changed)
 
 
@@ -39,7 +45,10 @@ def test_a_peer_runs_without_our_stores_and_is_gone_afterwards(tmp_path, monkeyp
 
 
 def test_a_peer_that_dies_says_its_last_words(tmp_path):
-    with pytest.raises(TimeoutError, match="no such option"), peers.running(peer("raise SystemExit('no such option')"), tmp_path, 1, "/", "key"):
+    with (
+        pytest.raises(TimeoutError, match="no such option"),
+        peers.running(peer("raise SystemExit('no such option')"), tmp_path, 1, "/", "key"),
+    ):
         raise AssertionError("it never answers")
 
 
@@ -49,5 +58,7 @@ def test_what_cannot_be_installed_is_said_and_skipped(tmp_path, monkeypatch, cap
     absent = dataclasses.replace(peers.EXPRESS, program=tmp_path / "absent")
     monkeypatch.setattr(peers, "PEERS", (absent, peer()))
     assert peers.main() == 0
-    assert "Express-Gateway: skipped. node and npm are not installed here." in capsys.readouterr().out
+    assert (
+        "Express-Gateway: skipped. node and npm are not installed here." in capsys.readouterr().out
+    )
     assert [one.name for one in peers.installed()] == ["Ours for once"]

@@ -103,7 +103,8 @@ def test_wiping_keeps_only_the_lock(tmp_path):
 def test_leftovers_of_a_dead_launch_are_ended(tmp_path):
     run = RunDir(tmp_path).prepare()
     stray = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"], env=os.environ | {"MARKETPLACE_LAUNCHED": str(run.path)}
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env=os.environ | {"MARKETPLACE_LAUNCHED": str(run.path)},
     )
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
@@ -146,10 +147,16 @@ def test_without_redis_the_sentence_names_a_way_out(monkeypatch):
 def test_log_is_kept_back_while_the_backup_is_away(tmp_path):
     run = RunDir(tmp_path / "run").prepare()
     (tmp_path / "piece").write_bytes(b"log")
-    command = postgres.archive_command(run).replace("%p", "piece").replace("%f", "000000010000000000000001")
+    command = (
+        postgres.archive_command(run)
+        .replace("%p", "piece")
+        .replace("%f", "000000010000000000000001")
+    )
 
     def archive():
-        return subprocess.run(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL).returncode
+        return subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL
+        ).returncode
 
     assert archive() == 0, "no backup was ever made: nothing is kept"
     link, disk = postgres.archive_link(run), tmp_path / "disk"
@@ -157,12 +164,20 @@ def test_log_is_kept_back_while_the_backup_is_away(tmp_path):
     link.symlink_to(disk)
     assert archive() != 0, "its disk is away: Postgres is to keep the piece and try again"
     disk.mkdir()
-    assert archive() == 0 and [path.name for path in disk.iterdir()] == ["000000010000000000000001.gz"]
+    assert archive() == 0 and [path.name for path in disk.iterdir()] == [
+        "000000010000000000000001.gz"
+    ]
 
 
 def test_two_that_start_in_the_same_instant_choose_different_ports():
     ask = f"from marketplace.dev.ports import choose; print(choose({choose(29632)}), flush=True); input()"
-    other = subprocess.Popen([sys.executable, "-c", ask], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", ask],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    )
     try:
         assert int(other.stdout.readline()) != choose(29632), "though nobody listens there yet"
     finally:

@@ -88,7 +88,10 @@ def test_restarts_what_dies(supervisor):
 
     def is_back():
         supervisor.tick()
-        return supervisor.programs["one"].state == "ready" and supervisor.programs["one"].child.pid != first
+        return (
+            supervisor.programs["one"].state == "ready"
+            and supervisor.programs["one"].child.pid != first
+        )
 
     wait_for(is_back)
     assert supervisor.programs["one"].restarts == 1
@@ -120,7 +123,9 @@ def test_stop_ends_the_family_too(supervisor):
 
 
 def test_kills_what_ignores_the_request(supervisor):
-    stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('here', flush=True);" + SLEEP
+    stubborn = (
+        "import signal; signal.signal(15, signal.SIG_IGN); print('here', flush=True);" + SLEEP
+    )
     supervisor.start(python(stubborn, log_says="here", stop_within=0.3))
     supervisor.until_ready()
     pid = supervisor.programs["one"].child.pid

@@ -48,16 +48,36 @@ MORE_PEOPLE = ("bob", "evan", "fay", "sam", "lena", "gus", "mira", "otto", "finn
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 # What an accepted write is seen on.
 LOOKS = (
-    "catalog:models", "catalog:model", "governance:card", "consumption:access", "consumption:usage", "consumption:plans", "consumption:model_usage",
-    "publishing:home", "publishing:card", "publishing:interface", "api:model-list", "api:plan-list", "api:usage-list", "api:version-card",
-)  # fmt: skip
+    "catalog:models",
+    "catalog:model",
+    "governance:card",
+    "consumption:access",
+    "consumption:usage",
+    "consumption:plans",
+    "consumption:model_usage",
+    "publishing:home",
+    "publishing:card",
+    "publishing:interface",
+    "api:model-list",
+    "api:plan-list",
+    "api:usage-list",
+    "api:version-card",
+)
 # Pages of allauth and of the framework, which have no row in the table of doors.
 OTHERS = [
-    ("account_login", {"login": "alice", "password": "x"}), ("account_reset_password", {"email": "alice@example.com"}), ("account_logout", {}),
-    ("account_change_password", {"oldpassword": "x", "password1": "y"}), ("account_email", {"email": "a@example.com", "action_add": ""}),
-    ("account_set_password", {"password1": "y"}), ("account_signup", {"username": "new", "password1": "y"}), ("account_reset_password_done", {}),
-    ("admin:index", {}), ("admin:login", {"username": "root", "password": "x"}), ("healthz", {}), ("readyz", {}),
-]  # fmt: skip
+    ("account_login", {"login": "alice", "password": "x"}),
+    ("account_reset_password", {"email": "alice@example.com"}),
+    ("account_logout", {}),
+    ("account_change_password", {"oldpassword": "x", "password1": "y"}),
+    ("account_email", {"email": "a@example.com", "action_add": ""}),
+    ("account_set_password", {"password1": "y"}),
+    ("account_signup", {"username": "new", "password1": "y"}),
+    ("account_reset_password_done", {}),
+    ("admin:index", {}),
+    ("admin:login", {"username": "root", "password": "x"}),
+    ("healthz", {}),
+    ("readyz", {}),
+]
 
 
 class Playground(World):
@@ -73,8 +93,15 @@ class Playground(World):
             client.raise_request_exception = False
         self.schema = SchemaGenerator().get_schema(request=None, public=True)
         self.operations = [*self._doors(), *self._others()]
-        self.looks = [request.path for name, request in self.operations if name in LOOKS and request.method == "get"]
-        self.parameters = sorted({name for _, request in self.operations for name in request.parameters} | {"window", "span", "page", "next"})
+        self.looks = [
+            request.path
+            for name, request in self.operations
+            if name in LOOKS and request.method == "get"
+        ]
+        self.parameters = sorted(
+            {name for _, request in self.operations for name in request.parameters}
+            | {"window", "span", "page", "next"}
+        )
 
     def visit(self, person, request, looks=()):
         """The answer, or the page of `looks` that breaks after it; what it did is taken back."""
@@ -83,9 +110,21 @@ class Playground(World):
             client.cookies[name] = value
         body, content_type = request.body()
         with transaction.atomic():
-            response = client.generic(request.method.upper(), request.address, body, content_type, headers=_sendable(request.headers))
-            if response.status_code < 400 and request.method.upper() in WRITES and not request.cookies:
-                response = next((look for look in map(client.get, looks) if look.status_code >= 500), response)
+            response = client.generic(
+                request.method.upper(),
+                request.address,
+                body,
+                content_type,
+                headers=_sendable(request.headers),
+            )
+            if (
+                response.status_code < 400
+                and request.method.upper() in WRITES
+                and not request.cookies
+            ):
+                response = next(
+                    (look for look in map(client.get, looks) if look.status_code >= 500), response
+                )
             transaction.set_rollback(True)
         return response
 
@@ -97,19 +136,27 @@ class Playground(World):
         return fresh
 
     def usual(self, name, method):
-        return next(request for one, request in self.operations if (one, request.method) == (name, method))
+        return next(
+            request for one, request in self.operations if (one, request.method) == (name, method)
+        )
 
     def welcome(self, name, method):
         """Who gets furthest with a valid request."""
         _, codes = (PAGES | API).get((name, method), (None, [200] * len(PEOPLE)))
         best = min(codes[1:], key=lambda code: (code in REFUSALS, code))
-        return [person for person, code in zip(PEOPLE, codes, strict=True) if code == best and person != "anonymous"]
+        return [
+            person
+            for person, code in zip(PEOPLE, codes, strict=True)
+            if code == best and person != "anonymous"
+        ]
 
     def _doors(self):
         for (name, method), (thing, _) in (PAGES | API).items():
             data = filled(self, BODIES.get(name, {})) if method != "get" else {}
             path = reverse(name, kwargs=self.arguments(thing))
-            request = Request(method, path, name.startswith("api:"), json.loads(json.dumps(data, default=str)))
+            request = Request(
+                method, path, name.startswith("api:"), json.loads(json.dumps(data, default=str))
+            )
             if request.is_json:
                 self._learn(request)
             yield name, request
@@ -119,7 +166,16 @@ class Playground(World):
         for name, request in self.operations:
             if request.method == "post" and not request.is_json and (name, "post") in PAGES:
                 page = self.clients[self.welcome(name, "post")[0]].get(request.path)
-                request.members = tuple(dict.fromkeys(re.findall(r'<(?:input|select|textarea)[^>]* name="([\w.-]+)"', page.content.decode()) if page.status_code == 200 else ()))
+                request.members = tuple(
+                    dict.fromkeys(
+                        re.findall(
+                            r'<(?:input|select|textarea)[^>]* name="([\w.-]+)"',
+                            page.content.decode(),
+                        )
+                        if page.status_code == 200
+                        else ()
+                    )
+                )
 
     def _others(self):
         for name, data in OTHERS:
@@ -131,9 +187,15 @@ class Playground(World):
     def _learn(self, request):
         """What the schema and the list itself say of an operation."""
         for path, item in self.schema["paths"].items():
-            if request.method in item and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), request.path):
+            if request.method in item and re.fullmatch(
+                re.sub(r"{\w+}", "[^/]+", path), request.path
+            ):
                 operation = item[request.method]
-                found = {one["name"]: one["schema"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+                found = {
+                    one["name"]: one["schema"]
+                    for one in operation.get("parameters", ())
+                    if one["in"] == "query"
+                }
                 request.parameters, request.members = tuple(found), tuple(self._members(operation))
                 if request.method == "get" and "cursor" in found:
                     request.questions = tuple(islice(_questions(found), 6))
@@ -164,14 +226,18 @@ def _questions(parameters):
 
 
 def _sendable(headers):
-    return {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
+    return {
+        name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()
+    }
 
 
 @pytest.fixture
 def playground(db, monkeypatch):
     """Its clients make the portal's own requests (marketplace/wsgi.py), and keep no copy of what a page was rendered with."""
     monkeypatch.setattr("django.test.client.WSGIRequest", PortalRequest)
-    monkeypatch.setattr(Template, "_render", lambda template, context: template.nodelist.render(context))
+    monkeypatch.setattr(
+        Template, "_render", lambda template, context: template.nodelist.render(context)
+    )
     logging.disable(logging.CRITICAL)  # pytest would keep every line, and each line its request
     yield Playground()
     logging.disable(logging.NOTSET)
@@ -182,9 +248,16 @@ class Run:
 
     def __init__(self, playground, seed=SEED, first=0, looks=2):
         self.playground, self.seed, self.number, self.looks = playground, seed, first, looks
-        self.swept = [(name, usual, one) for name, usual in playground.operations for one in sweep(usual)]
+        self.swept = [
+            (name, usual, one) for name, usual in playground.operations for one in sweep(usual)
+        ]
         random.Random(seed).shuffle(self.swept)
-        self.statuses, self.answers, self.broken, self.slowest = defaultdict(set), defaultdict(Counter), [], 0.0
+        self.statuses, self.answers, self.broken, self.slowest = (
+            defaultdict(set),
+            defaultdict(Counter),
+            [],
+            0.0,
+        )
 
     def go(self, cases, seconds, sought=None):
         last, ends = self.number + cases, time.monotonic() + seconds
@@ -207,7 +280,9 @@ class Run:
         self.answers[person][response.status_code] += not request.cookies
         self.slowest = max(self.slowest, took)
         if response.status_code >= 500 or took > LONGEST_S:
-            self.broken.append(f"seed {self.seed} case {self.number}: {person} {name} {response.status_code} {took:.1f} s {_shown(request)}")
+            self.broken.append(
+                f"seed {self.seed} case {self.number}: {person} {name} {response.status_code} {took:.1f} s {_shown(request)}"
+            )
 
     def _case(self, seed):
         """Of two cases one is swept, as long as there are any."""
@@ -217,17 +292,27 @@ class Run:
             name, usual, request = self.swept[place]
             return name, usual, dice.choice(self.playground.welcome(name, usual.method)), request
         name, usual = dice.choice(self.playground.operations)
-        people = self.playground.welcome(name, usual.method) if dice.randrange(2) else list(self.playground.clients)
+        people = (
+            self.playground.welcome(name, usual.method)
+            if dice.randrange(2)
+            else list(self.playground.clients)
+        )
         return name, usual, dice.choice(people), dice.mutate(copy.deepcopy(usual))
 
     def unheard(self):
         """People who were mostly not known to the door, which then tested nothing."""
-        return {person: codes for person, codes in self.answers.items() if person != "anonymous" and codes[401] > codes.total() / 5}
+        return {
+            person: codes
+            for person, codes in self.answers.items()
+            if person != "anonymous" and codes[401] > codes.total() / 5
+        }
 
 
 def _shown(request):
     body, content_type = request.body()
-    return f"{request.method} {request.address[:300]} {content_type} {body[:300]!r} {request.headers} {request.cookies}"[:1200]
+    return f"{request.method} {request.address[:300]} {content_type} {body[:300]!r} {request.headers} {request.cookies}"[
+        :1200
+    ]
 
 
 def test_odd_requests_have_plain_answers(playground):
@@ -248,15 +333,24 @@ def test_odd_requests_have_plain_answers_and_leave_nothing_behind(playground, ca
     gc.collect()
     growth = (held(os.getpid())[0] - before) / 2**20
     figures = {
-        "cases": fuzz.number - FIRST, "swept": len(fuzz.swept), "operations": len(fuzz.statuses), "roles": len(fuzz.answers), "broken": len(fuzz.broken),
-        "slowest_s": round(fuzz.slowest, 2), "growth_mib": round(growth, 1),
-    }  # fmt: skip
+        "cases": fuzz.number - FIRST,
+        "swept": len(fuzz.swept),
+        "operations": len(fuzz.statuses),
+        "roles": len(fuzz.answers),
+        "broken": len(fuzz.broken),
+        "slowest_s": round(fuzz.slowest, 2),
+        "growth_mib": round(growth, 1),
+    }
     with capsys.disabled():
         print(f"\n{json.dumps(figures)}")
     assert fuzz.broken == [], "\n".join(fuzz.broken[:40])
     assert growth < GROWTH_MIB, f"{growth:.0f} MiB more in the second half"
     assert fuzz.unheard() == {}
-    assert all(found - {404} for key, found in fuzz.statuses.items() if key in API and key[0] != "api:nowhere"), "an operation only ever answered 404"
+    assert all(
+        found - {404}
+        for key, found in fuzz.statuses.items()
+        if key in API and key[0] != "api:nowhere"
+    ), "an operation only ever answered 404"
 
 
 # ── It finds the cases of the issue when they are put back ────────────────
@@ -291,7 +385,9 @@ def without_signature(playground, patch):
 
     def trusting(pages):
         text = pages.request.query_params.get("cursor")
-        return (None, False) if text is None else tuple(signing.loads(text, salt=paging.__name__)[1:])
+        return (
+            (None, False) if text is None else tuple(signing.loads(text, salt=paging.__name__)[1:])
+        )
 
     patch.setattr(paging.Pages, "_cursor", trusting)
 
@@ -299,7 +395,9 @@ def without_signature(playground, patch):
 def without_the_address_check(playground, patch):
     patch.setattr(middleware, "unquote", lambda text: "")
     patch.setattr(middleware, "DataError", Unknown)
-    patch.setattr("django.core.validators.ProhibitNullCharactersValidator.__call__", lambda *_: None)
+    patch.setattr(
+        "django.core.validators.ProhibitNullCharactersValidator.__call__", lambda *_: None
+    )
     patch.delitem(problems.KNOWN, DataError)
 
 
@@ -326,11 +424,33 @@ def cut(playground):
 PUT_BACK = {
     "a cursor of another question": (without_binding, "vera", other_question, "cursor="),
     "a cut cursor": (without_signature, "vera", cut, "cursor="),
-    "half a surrogate": (without_the_reader, "alice", lambda world: of(world, "api:version-card", "patch", data={"values": {"limitations.text": "\ud800"}}), "ud800"),
-    "200 000 brackets": (without_the_reader, "alice", lambda world: of(world, "api:version-card", "patch", raw=b"[" * 200_000), "[" * 50),
-    "deep JSON": (without_the_reader, "alice", lambda world: of(world, "api:version-card", "patch", raw=b'{"a":' * 100_000), '{"a":' * 9),
-    "a null character in the address": (without_the_address_check, "alice", lambda world: of(world, "governance:evidence", query=[("version", "\0")]), "=%00"),
-}  # fmt: skip
+    "half a surrogate": (
+        without_the_reader,
+        "alice",
+        lambda world: of(
+            world, "api:version-card", "patch", data={"values": {"limitations.text": "\ud800"}}
+        ),
+        "ud800",
+    ),
+    "200 000 brackets": (
+        without_the_reader,
+        "alice",
+        lambda world: of(world, "api:version-card", "patch", raw=b"[" * 200_000),
+        "[" * 50,
+    ),
+    "deep JSON": (
+        without_the_reader,
+        "alice",
+        lambda world: of(world, "api:version-card", "patch", raw=b'{"a":' * 100_000),
+        '{"a":' * 9,
+    ),
+    "a null character in the address": (
+        without_the_address_check,
+        "alice",
+        lambda world: of(world, "governance:evidence", query=[("version", "\0")]),
+        "=%00",
+    ),
+}
 
 
 @pytest.mark.fuzz
@@ -339,7 +459,9 @@ def test_what_is_put_back_is_found(playground, monkeypatch, fault):
     put_back, person, by_hand, looks_like = PUT_BACK[fault]
     assert playground.visit(person, by_hand(playground), playground.looks).status_code < 500
     put_back(playground, monkeypatch)
-    assert playground.visit(person, by_hand(playground), playground.looks).status_code >= 500, "it is not back, so that nothing could find it"
+    assert playground.visit(person, by_hand(playground), playground.looks).status_code >= 500, (
+        "it is not back, so that nothing could find it"
+    )
     fuzz = Run(playground, looks=len(playground.looks)).go(FOUND_WITHIN, 200, sought=looks_like)
     assert fuzz.found(looks_like), f"not found in {fuzz.number} cases"
     print(f"{fault}: {fuzz.found(looks_like)[0][:300]}")

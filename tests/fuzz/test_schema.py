@@ -28,9 +28,28 @@ from tests.portal import CSRF
 from tests.test_doors import routes
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
-ROLES = ["alice", "maya", "charlie", "rita", "evan", "sam", "gus", "mira", "otto", "vera", "finn", "anonymous"]
+ROLES = [
+    "alice",
+    "maya",
+    "charlie",
+    "rita",
+    "evan",
+    "sam",
+    "gus",
+    "mira",
+    "otto",
+    "vera",
+    "finn",
+    "anonymous",
+]
 CHECKS = [not_a_server_error, response_schema_conformance]
-QUIET = dict(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+QUIET = dict(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
 
 
 def sign_in(playground, person):  # noqa: F811
@@ -45,7 +64,9 @@ def real_places(playground):  # noqa: F811
     found = {}
     for name, pattern in routes():
         if name in things:
-            path = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", f"/api/v1/{str(pattern.pattern).strip('^$')}")
+            path = re.sub(
+                r"\(\?P<(\w+)>[^)]*\)", r"{\1}", f"/api/v1/{str(pattern.pattern).strip('^$')}"
+            )
             found[re.sub(r"{\w+}", "{}", path)] = list(playground.arguments(things[name]).values())
     return found
 
@@ -91,7 +112,9 @@ def test_each_operation_as_each_role(playground, schema):  # noqa: F811
     walk = Walk(playground)
     operations = [result.ok() for result in schema.get_all_operations()]
     for place, operation in enumerate(operations):
-        for role in dict.fromkeys(("alice", "maya", ROLES[place % len(ROLES)], ROLES[(place + 5) % len(ROLES)])):
+        for role in dict.fromkeys(
+            ("alice", "maya", ROLES[place % len(ROLES)], ROLES[(place + 5) % len(ROLES)])
+        ):
             for mode in GenerationMode:
                 _visit(walk, operation, sign_in(playground, role), mode)
     _told(walk, operations)
@@ -103,7 +126,9 @@ def test_along_the_links_as_each_role(playground, schema):  # noqa: F811
     walk = Walk(playground)
     for role in ROLES:
         if time.monotonic() < walk.ends:
-            _machine(walk, schema, sign_in(playground, role)).run(settings=settings(max_examples=EXAMPLES, stateful_step_count=12, **QUIET))
+            _machine(walk, schema, sign_in(playground, role)).run(
+                settings=settings(max_examples=EXAMPLES, stateful_step_count=12, **QUIET)
+            )
     _told(walk, [])
 
 
@@ -144,5 +169,7 @@ def _machine(walk, schema, sent):
 def _told(walk, operations):
     asked = {(operation.method.upper(), operation.path) for operation in operations}
     lost = sorted(key for key in asked if not walk.statuses[key] - REFUSALS)
-    print(json.dumps({"cases": walk.cases, "operations": len(walk.statuses), "never_reached": lost}))
+    print(
+        json.dumps({"cases": walk.cases, "operations": len(walk.statuses), "never_reached": lost})
+    )
     assert lost == []

@@ -20,20 +20,26 @@ WHY = "The bank that we buy data from changed its format."
 NEW = "It does not see income in cash, nor that of the self-employed."
 VALUES = {"domain": "payments", "capability": "forecasting", "model_type": "ranking"}
 STATES = {
-    "submitted": cast.submitted_version, "in_review": cast.in_review_version, "approved": cast.approved_version,
+    "submitted": cast.submitted_version,
+    "in_review": cast.in_review_version,
+    "approved": cast.approved_version,
     "published": cast.published_version,
-}  # fmt: skip
+}
 
 
 def value_of(field):
     """A new value for a reviewed field."""
     if field in VALUES:
-        return cast.term(catalog.RegisteredModel._meta.get_field(field).related_model, VALUES[field])
+        return cast.term(
+            catalog.RegisteredModel._meta.get_field(field).related_model, VALUES[field]
+        )
     return f"Something else about the {field.replace('_', ' ')} of it."
 
 
 def proposed(model, by=None, reason=WHY, weight="facts", **facts):
-    return actions.propose_amendment(by or cast.alice(), model, facts or {"limitations": NEW}, reason, weight)
+    return actions.propose_amendment(
+        by or cast.alice(), model, facts or {"limitations": NEW}, reason, weight
+    )
 
 
 def decided(amendment, by, outcome="approved"):
@@ -68,7 +74,9 @@ def test_the_teams_own_fields_change_at_once():
     assert (model.support_hours, model.tags, model.owner) == ("Always", ["payslip"], cast.bob())
 
 
-@pytest.mark.parametrize(("tier", "people"), [("low", ["rita"]), ("medium", ["rita", "gus"]), ("high", ["rita", "mira"])])
+@pytest.mark.parametrize(
+    ("tier", "people"), [("low", ["rita"]), ("medium", ["rita", "gus"]), ("high", ["rita", "mira"])]
+)
 def test_the_entry_changes_with_the_last_needed_yes_and_not_before(tier, people):
     model = cast.published_version(tier=tier).model
     amendment = proposed(model, limitations=NEW, capability=cast.term(Capability, "forecasting"))
@@ -78,8 +86,14 @@ def test_the_entry_changes_with_the_last_needed_yes_and_not_before(tier, people)
         decided(amendment, getattr(cast, name)())
         amendment.refresh_from_db()
     model = type(model).objects.get(pk=model.pk)
-    assert (model.limitations, model.capability.slug, amendment.state) == (NEW, "forecasting", "approved")
-    assert AuditEvent.objects.get(action="model.amend").detail == {"fields": ["capability", "limitations"]}
+    assert (model.limitations, model.capability.slug, amendment.state) == (
+        NEW,
+        "forecasting",
+        "approved",
+    )
+    assert AuditEvent.objects.get(action="model.amend").detail == {
+        "fields": ["capability", "limitations"]
+    }
     assert [decision.by.username for decision in amendment.decisions.all()] == people
 
 
@@ -179,7 +193,10 @@ def test_another_number_is_never_spelling(text, number):
 def test_subscribers_are_told_of_facts_and_not_of_spelling():
     subscription = cast.subscription()
     model = subscription.model
-    decided(proposed(model, weight="spelling", summary=model.summary.replace("estimates", "estimats")), cast.rita())
+    decided(
+        proposed(model, weight="spelling", summary=model.summary.replace("estimates", "estimats")),
+        cast.rita(),
+    )
     assert not Notice.objects.filter(recipient=cast.maya(), kind="model.amended").exists()
     decided(proposed(model), cast.rita())
     assert "limitations" in Notice.objects.get(recipient=cast.maya(), kind="model.amended").title
@@ -203,7 +220,11 @@ def test_page_saves_the_teams_fields_and_proposes_the_reviewed_ones(client):
     sent = {field.html_name: field.value() or "" for field in client.get(url).context["form"]}
     sent |= {"support_hours": "Always", "limitations": NEW}
     answer = client.post(url, sent)
-    assert answer.status_code == 422 and NEW in answer.content.decode() and "20 characters" in answer.content.decode()
+    assert (
+        answer.status_code == 422
+        and NEW in answer.content.decode()
+        and "20 characters" in answer.content.decode()
+    )
     model.refresh_from_db()
     assert model.support_hours != "Always", "half of a form is not saved"
     amendment_url = client.post(url, sent | {"reason": WHY}).url
@@ -212,7 +233,9 @@ def test_page_saves_the_teams_fields_and_proposes_the_reviewed_ones(client):
     assert NEW not in client.get(model.get_absolute_url()).content.decode()
     assert NEW in client.get(amendment_url).content.decode()
     client.force_login(cast.maya())
-    assert client.get(amendment_url).status_code == 404, "until it is approved, consumers do not see it"
+    assert client.get(amendment_url).status_code == 404, (
+        "until it is approved, consumers do not see it"
+    )
     client.force_login(cast.rita())
     assert amendment_url in client.get("/reviews/").content.decode()
     client.post(amendment_url, {"outcome": "approved", "reason": cast.REASON, "no_conflict": "on"})
@@ -225,10 +248,17 @@ def test_api_refuses_the_edit_and_takes_the_amendment(client):
     model = cast.published_version(tier="high").model
     client.force_login(cast.alice())
     url = f"/api/v1/models/{model.slug}/"
-    refused = client.patch(url, {"limitations": NEW, "support_hours": "Always"}, content_type="application/json")
+    refused = client.patch(
+        url, {"limitations": NEW, "support_hours": "Always"}, content_type="application/json"
+    )
     assert refused.status_code == 409 and "/api/v1/amendments/" in refused.content.decode()
     assert client.get(url).json()["support_hours"] != "Always"
     body = {"model": model.slug, "facts": {"limitations": NEW}, "reason": WHY}
     made = client.post("/api/v1/amendments/", body, content_type="application/json")
     assert made.status_code == 201 and made.json()["changes"]["limitations"]["after"] == NEW
-    assert client.post(f"/api/v1/amendments/{made.json()['id']}/withdraw/", content_type="application/json").json()["state"] == "withdrawn"
+    assert (
+        client.post(
+            f"/api/v1/amendments/{made.json()['id']}/withdraw/", content_type="application/json"
+        ).json()["state"]
+        == "withdrawn"
+    )

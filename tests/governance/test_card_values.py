@@ -14,10 +14,21 @@ from tests.api.calls import Api
 
 FIELDS = st.sampled_from(cards.FIELDS)
 TEXT = st.text(max_size=30) | st.integers(0, 12_000).map(lambda size: "x" * size)
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.sampled_from(["regression", "public", "supervised"])
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | TEXT
+    | st.sampled_from(["regression", "public", "supervised"])
+)
 VALUES = st.recursive(
     PLAIN,
-    lambda inner: st.lists(inner, max_size=3) | st.lists(TEXT, max_size=130) | st.dictionaries(st.just("not_applicable") | st.text(max_size=70), inner, max_size=25),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(TEXT, max_size=130)
+        | st.dictionaries(st.just("not_applicable") | st.text(max_size=70), inner, max_size=25)
+    ),
     max_leaves=5,
 )
 
@@ -72,7 +83,9 @@ def test_a_value_of_another_type_or_size_is_refused_with_the_limit(name, value, 
     with pytest.raises(Invalid) as refusal:
         actions.edit_card(cast.alice(), version, {name: value})
     assert refusal.value.field == name and limit in refusal.value.message
-    problem = Api(cast.alice()).patch(f"versions/{version.pk}/card/", {"values": {name: value}}, expect=422)
+    problem = Api(cast.alice()).patch(
+        f"versions/{version.pk}/card/", {"values": {name: value}}, expect=422
+    )
     assert problem["field"] == name and limit in problem["detail"]
     version.card.refresh_from_db()
     assert version.card.data == before
@@ -83,9 +96,18 @@ def test_the_form_says_the_limit_at_the_field(client):
     version = cast.draft_version()
     client.force_login(cast.alice())
     address = f"/publish/{version.model.slug}/{version.number}/card/"
-    page = client.post(address, {"limitations.text": "x" * 10_001, "evaluation.results": '{"metric": {"deep": 1}}', "ops.cost_per_1k": "1e999"})
+    page = client.post(
+        address,
+        {
+            "limitations.text": "x" * 10_001,
+            "evaluation.results": '{"metric": {"deep": 1}}',
+            "ops.cost_per_1k": "1e999",
+        },
+    )
     assert page.status_code == 422
-    assert {"limitations.text", "evaluation.results", "ops.cost_per_1k"} <= set(page.context["form"].errors)
+    assert {"limitations.text", "evaluation.results", "ops.cost_per_1k"} <= set(
+        page.context["form"].errors
+    )
     assert "[" not in (page.context["form"].errors["evaluation.results"].as_text())
     deep = client.post(address, {"limitations.text": "{" + '"a":[' * 200_000})
     assert deep.status_code == 422
@@ -93,5 +115,10 @@ def test_the_form_says_the_limit_at_the_field(client):
 
 def test_the_demo_company_keeps_the_schema():
     """Its texts are what people copy."""
-    texts = {"identity.summary": "A sentence.", "data.personal.lawful_basis": demo_cards.NO_PERSONAL_DATA}
-    assert [card_values.refusal(cards.FIELDS_BY_ID[name], value) for name, value in texts.items()] == ["", ""]
+    texts = {
+        "identity.summary": "A sentence.",
+        "data.personal.lawful_basis": demo_cards.NO_PERSONAL_DATA,
+    }
+    assert [
+        card_values.refusal(cards.FIELDS_BY_ID[name], value) for name, value in texts.items()
+    ] == ["", ""]

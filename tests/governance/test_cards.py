@@ -16,7 +16,16 @@ STARS = {
     "data.training.description",
     "evaluation.results",
 }
-CONDITIONS = ["people", "personal", "regulated", "credit", "annex_iii", "generative", "later_version", "fairness_concern"]
+CONDITIONS = [
+    "people",
+    "personal",
+    "regulated",
+    "credit",
+    "annex_iii",
+    "generative",
+    "later_version",
+    "fairness_concern",
+]
 
 
 def answer(field):
@@ -64,14 +73,31 @@ def test_small_gap_passes_below_high():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "TODO", "tbd.", "n/a", "N/A", "na", "None", "Lorem ipsum dolor", "...", "---", "xxxx", "[More Information Needed]"]
+    "text",
+    [
+        "",
+        "  ",
+        "TODO",
+        "tbd.",
+        "n/a",
+        "N/A",
+        "na",
+        "None",
+        "Lorem ipsum dolor",
+        "...",
+        "---",
+        "xxxx",
+        "[More Information Needed]",
+    ],
 )
 def test_placeholder_is_no_answer(text):
     assert cards.is_blank(text)
     assert cards.FIELDS_BY_ID["limitations.text"].problem(text) == "missing"
 
 
-@pytest.mark.parametrize("text", ["None of the groups differs by more than two points.", "Na+ channel data", "A-"])
+@pytest.mark.parametrize(
+    "text", ["None of the groups differs by more than two points.", "Na+ channel data", "A-"]
+)
 def test_text_that_only_looks_like_a_placeholder_counts(text):
     assert not cards.is_blank(text)
 
@@ -90,7 +116,11 @@ def test_text_that_only_looks_like_a_placeholder_counts(text):
         ("ops.cost_per_1k", "cheap", "not a number"),
         ("data.labels", {"not_applicable": "There are no labels: it is unsupervised."}, ""),
         ("data.labels", {"not_applicable": "no"}, "the reason is shorter than 20 characters"),
-        ("limitations.text", {"not_applicable": "It has no limitations whatsoever."}, "cannot be marked as not applicable"),
+        (
+            "limitations.text",
+            {"not_applicable": "It has no limitations whatsoever."},
+            "cannot be marked as not applicable",
+        ),
     ],
 )
 def test_what_counts_as_an_answer(field, value, problem):
@@ -124,11 +154,19 @@ def test_when_a_field_is_required(field, tier, conditions, required):
 SOME_IDS = st.sets(st.sampled_from([field.id for field in cards.FIELDS]))
 
 
-@given(SOME_IDS, st.sampled_from(["low", "medium", "high"]), st.sets(st.sampled_from(CONDITIONS)), st.sampled_from(cards.FIELDS))
+@given(
+    SOME_IDS,
+    st.sampled_from(["low", "medium", "high"]),
+    st.sets(st.sampled_from(CONDITIONS)),
+    st.sampled_from(cards.FIELDS),
+)
 def test_one_answer_more_never_lowers_the_score(ids, tier, conditions, field):
     card = {key: value for key, value in full_card().items() if key in ids}
     more = card | {field.id: answer(field)}
-    assert cards.completeness(more, tier, conditions).score >= cards.completeness(card, tier, conditions).score
+    assert (
+        cards.completeness(more, tier, conditions).score
+        >= cards.completeness(card, tier, conditions).score
+    )
 
 
 def test_copied_text_is_noticed():

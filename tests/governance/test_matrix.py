@@ -16,7 +16,11 @@ def kinds(tier, *conditions):
         ("low", ["people"], ["curation", "evaluation", "fairness", "final"]),
         ("medium", [], ["curation", "evaluation", "security", "final"]),
         ("medium", ["personal"], ["curation", "evaluation", "security", "legal", "final"]),
-        ("medium", ["people", "regulated"], ["curation", "evaluation", "fairness", "security", "legal", "final"]),
+        (
+            "medium",
+            ["people", "regulated"],
+            ["curation", "evaluation", "fairness", "security", "legal", "final"],
+        ),
         ("high", [], ["curation", "evaluation", "fairness", "security", "legal", "final"]),
     ],
 )
@@ -26,7 +30,11 @@ def test_reviews_by_tier(tier, conditions, expected):
 
 def test_higher_tiers_ask_no_less():
     for conditions in ([], ["people"], ["personal"], ["regulated"]):
-        assert set(kinds("low", *conditions)) <= set(kinds("medium", *conditions)) <= set(kinds("high", *conditions))
+        assert (
+            set(kinds("low", *conditions))
+            <= set(kinds("medium", *conditions))
+            <= set(kinds("high", *conditions))
+        )
     assert matrix.MIN_PEOPLE["low"] < matrix.MIN_PEOPLE["medium"] < matrix.MIN_PEOPLE["high"]
 
 

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
 
 
 def events(obj, action):
-    return AuditEvent.objects.filter(action=action, object_id=str(obj.pk), object_type=obj._meta.label_lower)
+    return AuditEvent.objects.filter(
+        action=action, object_id=str(obj.pk), object_type=obj._meta.label_lower
+    )
 
 
 # ── The questionnaire ─────────────────────────────────────────────────────
@@ -67,7 +69,11 @@ def test_each_answer_is_kept():
 def test_a_version_that_passes_goes_to_review_with_what_its_tier_needs():
     version = cast.in_review_version(tier="low")
     assert version.state == "in_review"
-    assert set(version.reviews.values_list("kind", flat=True)) == {"curation", "evaluation", "final"}
+    assert set(version.reviews.values_list("kind", flat=True)) == {
+        "curation",
+        "evaluation",
+        "final",
+    }
     high = cast.in_review_version(cast.model(name="Credit decision"), tier="high")
     assert high.reviews.count() == 6
 
@@ -75,7 +81,11 @@ def test_a_version_that_passes_goes_to_review_with_what_its_tier_needs():
 def test_the_reviewers_are_told_but_not_the_final_one_yet():
     cast_judges()
     version = cast.in_review_version(tier="high")
-    told = set(Notice.objects.filter(key__startswith="review-open").values_list("recipient__username", flat=True))
+    told = set(
+        Notice.objects.filter(key__startswith="review-open").values_list(
+            "recipient__username", flat=True
+        )
+    )
     assert told == {"rita", "evan", "fay", "sam", "lena"}
     cast.decide_all(version, but=["final"])
     assert Notice.objects.filter(recipient=cast.mira(), key__startswith="review-open").exists()
@@ -92,7 +102,10 @@ def test_a_failed_gate_sends_it_back_with_the_reason():
     actions.record_gate(version, "safety", "fail", "It holds a custom operator.", tool="test")
     version = actions.check(version)
     assert version.state == "changes_requested" and not version.reviews.exists()
-    assert "Safety: It holds a custom operator." in events(version, "version.gates_failed").get().reason
+    assert (
+        "Safety: It holds a custom operator."
+        in events(version, "version.gates_failed").get().reason
+    )
     assert Notice.objects.filter(recipient=cast.alice(), title__contains="did not pass").exists()
 
 
@@ -115,7 +128,13 @@ def test_evidence_about_other_bytes_does_not_count():
     version = cast.submitted_version()
     drop_gate(version, "safety")
     GateResult.objects.create(
-        version=version, gate="safety", verdict="pass", severity="block", summary="old", tool="test", manifest_sha256="0" * 64
+        version=version,
+        gate="safety",
+        verdict="pass",
+        severity="block",
+        summary="old",
+        tool="test",
+        manifest_sha256="0" * 64,
     )
     assert actions.check(version).state == "checking"
 
@@ -133,7 +152,10 @@ def test_the_last_approval_approves_the_version_and_signs_its_manifest():
 def test_a_decision_says_what_it_was_about():
     version = cast.in_review_version()
     decision = cast.approve(version.reviews.get(kind="curation"))
-    assert (decision.manifest_sha256, decision.card_sha256) == (version.manifest_sha256, version.card.sha256)
+    assert (decision.manifest_sha256, decision.card_sha256) == (
+        version.manifest_sha256,
+        version.card.sha256,
+    )
     assert decision.evidence and decision.policy.kind == "review_matrix" and decision.no_conflict
     assert events(decision.review, "review.approved").get().reason == cast.REASON
 
@@ -170,29 +192,60 @@ def test_a_review_is_decided_once():
 
 def test_requested_changes_close_the_round_and_tell_the_team():
     version = cast.in_review_version()
-    actions.decide(cast.evan(), version.reviews.get(kind="evaluation"), "changes_requested", "Measure it on last year too.", True)
+    actions.decide(
+        cast.evan(),
+        version.reviews.get(kind="evaluation"),
+        "changes_requested",
+        "Measure it on last year too.",
+        True,
+    )
     version.refresh_from_db()
     assert version.state == "changes_requested"
-    assert set(version.reviews.exclude(kind="evaluation").values_list("state", flat=True)) == {"void"}
+    assert set(version.reviews.exclude(kind="evaluation").values_list("state", flat=True)) == {
+        "void"
+    }
     assert Notice.objects.filter(recipient=cast.bob(), title__contains="needs changes").count() <= 1
-    assert Notice.objects.get(recipient=cast.alice(), title__contains="needs changes").body == "Measure it on last year too."
+    assert (
+        Notice.objects.get(recipient=cast.alice(), title__contains="needs changes").body
+        == "Measure it on last year too."
+    )
 
 
 def test_after_changes_a_new_round_begins_and_must_bring_something_new():
     version = cast.in_review_version()
-    actions.decide(cast.evan(), version.reviews.get(kind="evaluation"), "changes_requested", "Measure it on last year too.", True)
+    actions.decide(
+        cast.evan(),
+        version.reviews.get(kind="evaluation"),
+        "changes_requested",
+        "Measure it on last year too.",
+        True,
+    )
     version.refresh_from_db()
     with pytest.raises(RuleError, match="Nothing changed"):
         publishing.submit(cast.alice(), version)
-    publishing.edit_card(cast.alice(), version, {"evaluation.baseline": "A rule by hand: income is what comes in each month."})
+    publishing.edit_card(
+        cast.alice(),
+        version,
+        {"evaluation.baseline": "A rule by hand: income is what comes in each month."},
+    )
     version = actions.check(publishing.submit(cast.alice(), version))
     assert version.state == "in_review"
-    assert set(version.reviews.filter(round=2).values_list("kind", flat=True)) == {"curation", "evaluation", "final"}
+    assert set(version.reviews.filter(round=2).values_list("kind", flat=True)) == {
+        "curation",
+        "evaluation",
+        "final",
+    }
 
 
 def test_rejection_is_the_final_approvers_and_is_the_end():
     version = cast.in_review_version()
-    actions.decide(cast.rita(), version.reviews.get(kind="final"), "rejected", "It disadvantages young applicants.", True)
+    actions.decide(
+        cast.rita(),
+        version.reviews.get(kind="final"),
+        "rejected",
+        "It disadvantages young applicants.",
+        True,
+    )
     version.refresh_from_db()
     assert version.state == "rejected"
     with pytest.raises(RuleError):
@@ -201,17 +254,34 @@ def test_rejection_is_the_final_approvers_and_is_the_end():
 
 def test_a_version_that_changed_after_submission_is_not_decided():
     version = cast.in_review_version()
-    version.card.data = {**version.card.data, "intended_use.summary": "Anything you like, really, without any limit at all."}
+    version.card.data = {
+        **version.card.data,
+        "intended_use.summary": "Anything you like, really, without any limit at all.",
+    }
     version.card.save()
     with pytest.raises(RuleError, match="changed after it was submitted"):
         cast.approve(version.reviews.get(kind="curation"))
 
 
-@pytest.mark.parametrize("table", ["governance_decision", "governance_gateresult", "governance_tierassessment", "governance_policyversion"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "governance_decision",
+        "governance_gateresult",
+        "governance_tierassessment",
+        "governance_policyversion",
+    ],
+)
 def test_what_was_decided_is_never_changed(table):
     cast.approved_version()
-    column = {"governance_decision": "reason", "governance_gateresult": "summary"}.get(table, "sha256" if "policy" in table else "tier")
-    with pytest.raises(DatabaseError, match="immutable"), transaction.atomic(), connection.cursor() as cursor:
+    column = {"governance_decision": "reason", "governance_gateresult": "summary"}.get(
+        table, "sha256" if "policy" in table else "tier"
+    )
+    with (
+        pytest.raises(DatabaseError, match="immutable"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(f"UPDATE {table} SET {column} = 'other'")
 
 
@@ -249,7 +319,9 @@ def test_one_person_suffices_to_stop_a_version(who):
     assert events(version, "version.suspend").get().actor == who()
 
 
-@pytest.mark.parametrize("who", [cast.charlie, cast.maya, cast.bob, cast.vera, cast.finn, cast.root])
+@pytest.mark.parametrize(
+    "who", [cast.charlie, cast.maya, cast.bob, cast.vera, cast.finn, cast.root]
+)
 def test_others_do_not_stop_it(who):
     version = cast.published_version()
     with pytest.raises(NotAllowed):
@@ -267,9 +339,15 @@ def test_stopping_twice_and_starting_what_runs_are_refused():
 
 def cast_judges():
     """Everybody who judges is there before the reviews open."""
-    return [judge() for judge in (cast.rita, cast.evan, cast.fay, cast.sam, cast.lena, cast.gus, cast.mira)]
+    return [
+        judge()
+        for judge in (cast.rita, cast.evan, cast.fay, cast.sam, cast.lena, cast.gus, cast.mira)
+    ]
 
 
 def drop_gate(version, gate):
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM governance_gateresult WHERE version_id = %s AND gate = %s", [version.pk, gate])
+        cursor.execute(
+            "DELETE FROM governance_gateresult WHERE version_id = %s AND gate = %s",
+            [version.pk, gate],
+        )

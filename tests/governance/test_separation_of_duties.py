@@ -25,7 +25,9 @@ def refused(by, review):
     """The sentence of the refusal; it must be on the record, and the review untouched."""
     with pytest.raises(NotAllowed) as answer:
         cast.approve(review, by)
-    event = AuditEvent.objects.filter(action="review.refused", actor=by, object_id=str(review.pk)).get()
+    event = AuditEvent.objects.filter(
+        action="review.refused", actor=by, object_id=str(review.pk)
+    ).get()
     assert event.reason == answer.value.message
     review.refresh_from_db()
     assert review.state == "open" and not hasattr(review, "decision")
@@ -110,13 +112,19 @@ def test_one_person_holds_one_deciding_role():
     version = cast.in_review_version(tier="medium")
     both = cast.also(cast.sam(), "evaluator")
     cast.approve(version.reviews.get(kind="security"), both)
-    assert "already decided the security and safety review" in refused(both, version.reviews.get(kind="evaluation"))
+    assert "already decided the security and safety review" in refused(
+        both, version.reviews.get(kind="evaluation")
+    )
 
 
 def test_at_low_risk_the_curator_may_give_the_final_yes_when_somebody_else_evaluated():
     version = cast.in_review_version(tier="low")
     cast.decide_all(version)
-    assert version.reviews.get(kind="final").decision.by == version.reviews.get(kind="curation").decision.by == cast.rita()
+    assert (
+        version.reviews.get(kind="final").decision.by
+        == version.reviews.get(kind="curation").decision.by
+        == cast.rita()
+    )
 
 
 def test_at_low_risk_one_person_does_not_approve_alone():
@@ -143,8 +151,12 @@ def test_the_number_of_people_is_checked_even_when_every_review_is_approved(monk
 
 def test_at_high_risk_the_evaluator_is_from_another_business_unit():
     version = cast.in_review_version(tier="high")
-    neighbour = cast.person("nina", cast.team("Lending collections", "Consumer lending"), roles=["evaluator"])
-    assert "comes from outside Consumer lending" in refused(neighbour, version.reviews.get(kind="evaluation"))
+    neighbour = cast.person(
+        "nina", cast.team("Lending collections", "Consumer lending"), roles=["evaluator"]
+    )
+    assert "comes from outside Consumer lending" in refused(
+        neighbour, version.reviews.get(kind="evaluation")
+    )
 
 
 def test_system_users_do_not_decide(version):
@@ -171,5 +183,6 @@ def test_those_who_stop_a_version_may_not_start_it_again_alone():
 
 def left(user, days):
     Membership.objects.filter(user=user).update(
-        joined_at=timezone.now() - timedelta(days=2000), left_at=timezone.now() - timedelta(days=days)
+        joined_at=timezone.now() - timedelta(days=2000),
+        left_at=timezone.now() - timedelta(days=days),
     )

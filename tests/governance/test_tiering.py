@@ -18,8 +18,18 @@ INCOME = HARMLESS | {
     "complexity": "tabular",
     "reach": "unit",
 }
-CHURN = HARMLESS | {"people": "indirect", "data": "confidential", "complexity": "tabular", "reach": "team", "materiality": "100k_1m"}
-STAFF_ANSWERS = HARMLESS | {"generative": "internal", "complexity": "foundation", "data": "confidential"}
+CHURN = HARMLESS | {
+    "people": "indirect",
+    "data": "confidential",
+    "complexity": "tabular",
+    "reach": "team",
+    "materiality": "100k_1m",
+}
+STAFF_ANSWERS = HARMLESS | {
+    "generative": "internal",
+    "complexity": "foundation",
+    "data": "confidential",
+}
 CREDIT = HARMLESS | {"regulated": "eligibility"}
 
 
@@ -42,7 +52,12 @@ CREDIT = HARMLESS | {"regulated": "eligibility"}
         (HARMLESS | {"materiality": "over_10m"}, "high", 3, "OV5: at least high"),
         (HARMLESS | {"people": "direct"}, "medium", 2, "OV6: at least medium"),
         (HARMLESS | {"data": "personal"}, "medium", 2, "OV7: at least medium"),
-        (HARMLESS | {"prohibited": ["social_scoring"]}, "prohibited", 0, "Prohibited (EU AI Act, Article 5)"),
+        (
+            HARMLESS | {"prohibited": ["social_scoring"]},
+            "prohibited",
+            0,
+            "Prohibited (EU AI Act, Article 5)",
+        ),
     ],
 )
 def test_golden_answers(answers, tier, score, reason):
@@ -52,14 +67,20 @@ def test_golden_answers(answers, tier, score, reason):
 
 
 ANSWERS = st.fixed_dictionaries(
-    {question.id: st.sampled_from([option.id for option in question.options]) for question in tiering.QUESTIONS}
+    {
+        question.id: st.sampled_from([option.id for option in question.options])
+        for question in tiering.QUESTIONS
+    }
 )
 
 
 @given(ANSWERS, st.sampled_from(tiering.QUESTIONS))
 @settings(max_examples=500, deadline=None)
 def test_raising_an_answer_never_lowers_the_tier(answers, question):
-    tiers = [tiering.TIERS.index(tiering.assess(answers | {question.id: option.id}).tier) for option in question.options]
+    tiers = [
+        tiering.TIERS.index(tiering.assess(answers | {question.id: option.id}).tier)
+        for option in question.options
+    ]
     assert tiers == sorted(tiers)
 
 

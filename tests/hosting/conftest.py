@@ -35,7 +35,9 @@ def lone(gateway_stage, tmp_path_factory):
 @pytest.fixture(scope="session")
 def pair(gateway_stage, tmp_path_factory):
     """A gateway of two processes whose stores and upstream may fail, and which does not slow down who sends wrong keys."""
-    with Faulty(gateway_stage, tmp_path_factory.mktemp("pair"), 2, failures_per_minute=100_000) as faulty:
+    with Faulty(
+        gateway_stage, tmp_path_factory.mktemp("pair"), 2, failures_per_minute=100_000
+    ) as faulty:
         yield faulty
 
 
@@ -63,7 +65,9 @@ def external(stage):
     """A version that somebody else hosts, at the stub. Made in one transaction: no snapshot sees it hosted by us."""
     with transaction.atomic():
         version = stage.version()
-        Upstream.objects.filter(version=version).update(kind="external", base_url=f"{stage.stub.url}/income")
+        Upstream.objects.filter(version=version).update(
+            kind="external", base_url=f"{stage.stub.url}/income"
+        )
     return version
 
 

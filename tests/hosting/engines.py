@@ -57,13 +57,20 @@ class FakeEngine:
         return self.url + spec.route
 
     def run(self, name, pids, target=None, state=AppState.RUNNING):
-        seen = tuple(SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=STARTED) for pid in pids)
-        self.apps[name] = SeenApp(name, state, target=len(pids) if target is None else target, replicas=seen)
+        seen = tuple(
+            SeenReplica(f"r{pid}", "running", node=self.machine, pid=pid, started_at=STARTED)
+            for pid in pids
+        )
+        self.apps[name] = SeenApp(
+            name, state, target=len(pids) if target is None else target, replicas=seen
+        )
 
     def begun_at(self, name, moment):
         """Its replicas began at that moment."""
         app = self.apps[name]
-        self.apps[name] = replace(app, replicas=tuple(replace(one, started_at=moment) for one in app.replicas))
+        self.apps[name] = replace(
+            app, replicas=tuple(replace(one, started_at=moment) for one in app.replicas)
+        )
 
     def say(self, name, state, message="", target=1):
         self.apps[name] = SeenApp(name, state, message=message, target=target)

@@ -46,7 +46,11 @@ def is_published(version):
 
 def pids(version):
     """Of the replicas that the portal believes to run."""
-    return set(version.deployment.replicas.filter(ended_at=None, state="running").values_list("pid", flat=True))
+    return set(
+        version.deployment.replicas.filter(ended_at=None, state="running").values_list(
+            "pid", flat=True
+        )
+    )
 
 
 def deployment(version):
@@ -74,14 +78,20 @@ class Fleet:
 
     def _version(self, folder, name, content, **sla):
         entry = RegisteredModel.objects.filter(name=name).first() or cast.model(name=name)
-        return ModelVersion.objects.filter(model=entry).first() or approve(folder, entry, content=content, **sla)
+        return ModelVersion.objects.filter(model=entry).first() or approve(
+            folder, entry, content=content, **sla
+        )
 
     def caller(self, version):
         return Caller(self.stack, version)
 
     def engine_pids(self, words):
         """Pids of the engine's processes whose command line holds `words`."""
-        return [pid for pid in ray_head.processes(self.stack.run.path) if words in " ".join(ray_head.entries(pid, "cmdline"))]
+        return [
+            pid
+            for pid in ray_head.processes(self.stack.run.path)
+            if words in " ".join(ray_head.entries(pid, "cmdline"))
+        ]
 
     def replica_pids(self, version):
         """Of the processes that serve a version now, whatever the portal knows of them."""
@@ -105,7 +115,9 @@ class Fleet:
         return time.monotonic() - began
 
     def _is_ready(self, version, replicas):
-        return deployment(version).state == "ready" and len(self.replica_pids(version)) == replicas == len(pids(version))
+        return deployment(version).state == "ready" and len(
+            self.replica_pids(version)
+        ) == replicas == len(pids(version))
 
     def size(self, version, replicas):
         """Exactly so many replicas: none is added for a queue of calls that a fault has made."""
@@ -115,8 +127,18 @@ class Fleet:
     def bound(self, version, minimum, maximum, at_once):
         """Between so many replicas, each with so many calls at once; nothing is said twice."""
         one = deployment(version)
-        if (one.min_replicas, one.max_replicas, one.target_ongoing_requests) != (minimum, maximum, at_once):
-            actions.scale(version.created_by, one, minimum=minimum, maximum=maximum, target_ongoing_requests=at_once)
+        if (one.min_replicas, one.max_replicas, one.target_ongoing_requests) != (
+            minimum,
+            maximum,
+            at_once,
+        ):
+            actions.scale(
+                version.created_by,
+                one,
+                minimum=minimum,
+                maximum=maximum,
+                target_ongoing_requests=at_once,
+            )
 
     def seconds_until(self, condition, seconds=120):
         began = time.monotonic()
@@ -140,12 +162,20 @@ class Caller:
 
     def call(self, income=10.0, address="127.0.0.1"):
         """(status, headers, document) of one inference, sent from `address`; status 0 when there was no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(address, 0))
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=60, source_address=(address, 0)
+        )
         try:
             headers = {"Authorization": f"Bearer {self.key}"}
-            connection.request("POST", self.path, json.dumps(packages.plain_request(income)), headers)
+            connection.request(
+                "POST", self.path, json.dumps(packages.plain_request(income)), headers
+            )
             answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, json.loads(answer.read())
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                json.loads(answer.read()),
+            )
         except (OSError, ValueError, http.client.HTTPException):
             return 0, {}, {}
         finally:
@@ -154,7 +184,10 @@ class Caller:
     def works(self, income=10.0, score=9.0):
         """True when the right version gives the right answer; by default the tiny model's."""
         status, headers, document = self.call(income)
-        return status == 200 and (headers["x-model-version"], document["outputs"][0]["data"]) == (self.number, [score])
+        return status == 200 and (headers["x-model-version"], document["outputs"][0]["data"]) == (
+            self.number,
+            [score],
+        )
 
 
 class Load:
@@ -164,7 +197,10 @@ class Load:
         self.calls = []
         self._income, self._right = income, (caller.number, [score])
         self._caller, self._pause, self._over = caller, threads / rate, threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(number / rate,), daemon=True) for number in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._call, args=(number / rate,), daemon=True)
+            for number in range(threads)
+        ]
 
     def __enter__(self):
         for thread in self._threads:
@@ -181,7 +217,10 @@ class Load:
         while not self._over.wait(max(0.0, due - time.monotonic())):
             began = time.monotonic()
             status, headers, document = self._caller.call(self._income)
-            is_right = status != 200 or (headers.get("x-model-version"), document["outputs"][0]["data"]) == self._right
+            is_right = (
+                status != 200
+                or (headers.get("x-model-version"), document["outputs"][0]["data"]) == self._right
+            )
             self.calls.append((began, time.monotonic() - began, status, is_right))
             due = max(due + self._pause, time.monotonic())
 
@@ -200,8 +239,12 @@ class Load:
     @property
     def gap(self):
         """The longest time, in seconds, in which no call succeeded."""
-        ends = sorted(began + seconds for began, seconds, status, _right in self.calls if status == 200)
-        return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
+        ends = sorted(
+            began + seconds for began, seconds, status, _right in self.calls if status == 200
+        )
+        return max(
+            (later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0
+        )
 
     @property
     def longest(self):

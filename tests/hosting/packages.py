@@ -15,7 +15,14 @@ SIGNATURE = {
     "inputs": [
         {"name": "income", "datatype": "FP32", "shape": [-1], "required": True, "minimum": 0},
         {"name": "debt", "datatype": "FP32", "shape": [-1], "required": False, "default": 0.0},
-        {"name": "age", "datatype": "INT64", "shape": [-1], "required": True, "minimum": 18, "maximum": 120},
+        {
+            "name": "age",
+            "datatype": "INT64",
+            "shape": [-1],
+            "required": True,
+            "minimum": 18,
+            "maximum": 120,
+        },
     ],
     "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1]}],
     "binding": {
@@ -33,10 +40,15 @@ EXAMPLE = {
 
 # income and debt → score, bound one to one: what the tests' versions of the marketplace have too.
 PLAIN = {
-    "inputs": [{"name": name, "datatype": "FP32", "shape": [-1], "required": True} for name in ("income", "debt")],
+    "inputs": [
+        {"name": name, "datatype": "FP32", "shape": [-1], "required": True}
+        for name in ("income", "debt")
+    ],
     "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1]}],
     "binding": {
-        "inputs": [{"tensor": name, "datatype": "FP32", "columns": [name]} for name in ("income", "debt")],
+        "inputs": [
+            {"tensor": name, "datatype": "FP32", "columns": [name]} for name in ("income", "debt")
+        ],
         "outputs": [{"tensor": "score", "output": "score", "column": None}],
     },
 }
@@ -45,7 +57,12 @@ PLAIN = {
 def plain_request(income=10.0):
     """A request of one row, as PLAIN wants it."""
     columns = {"income": income, "debt": 1.0}
-    return {"inputs": [{"name": name, "datatype": "FP32", "shape": [1], "data": [value]} for name, value in columns.items()]}
+    return {
+        "inputs": [
+            {"name": name, "datatype": "FP32", "shape": [1], "data": [value]}
+            for name, value in columns.items()
+        ]
+    }
 
 
 class Keypair:
@@ -64,7 +81,10 @@ def weighted_sum(weights=(1.0, -1.0, 0.0), bias=0.0):
     """ONNX bytes: Y[n,1] = X[n,3] · weights + bias."""
     matrix = numpy_helper.from_array(np.array(weights, np.float32).reshape(-1, 1), "W")
     offset = numpy_helper.from_array(np.array([bias], np.float32), "B")
-    nodes = [helper.make_node("MatMul", ["X", "W"], ["XW"]), helper.make_node("Add", ["XW", "B"], ["Y"])]
+    nodes = [
+        helper.make_node("MatMul", ["X", "W"], ["XW"]),
+        helper.make_node("Add", ["XW", "B"], ["Y"]),
+    ]
     graph = helper.make_graph(
         nodes,
         "weighted_sum",
@@ -84,14 +104,20 @@ def difference():
 def looping():
     """ONNX bytes, PLAIN: score = income of each row + turns through a loop, as many as the first row's income. 1e12 never ends."""
     body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["turns", "one"], ["more"])],
+        [
+            helper.make_node("Identity", ["go"], ["on"]),
+            helper.make_node("Add", ["turns", "one"], ["more"]),
+        ],
         "turn",
         [
             helper.make_tensor_value_info("turn", TensorProto.INT64, []),
             helper.make_tensor_value_info("go", TensorProto.BOOL, []),
             helper.make_tensor_value_info("turns", TensorProto.FLOAT, [1]),
         ],
-        [helper.make_tensor_value_info("on", TensorProto.BOOL, []), helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]),
+        ],
     )
     nodes = [
         helper.make_node("Gather", ["income", "first"], ["turns_wanted"]),
@@ -119,12 +145,19 @@ def hungry():
 
 def _plain(name, nodes, **constants):
     """A graph of income and debt, each one number a row; debt counts for nothing."""
-    named = {side: helper.make_tensor_value_info(side, TensorProto.FLOAT, [None]) for side in ("income", "debt", "score")}
+    named = {
+        side: helper.make_tensor_value_info(side, TensorProto.FLOAT, [None])
+        for side in ("income", "debt", "score")
+    }
     nodes = [helper.make_node("Mul", ["debt", "none"], ["nothing"]), *nodes]
     constants |= {"first": np.zeros(1, np.int64), "none": np.zeros(1, np.float32)}
     tensors = [numpy_helper.from_array(value, label) for label, value in constants.items()]
-    graph = helper.make_graph(nodes, name, [named["income"], named["debt"]], [named["score"]], tensors)
-    return onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    graph = helper.make_graph(
+        nodes, name, [named["income"], named["debt"]], [named["score"]], tensors
+    )
+    return onnx.helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
 
 
 def store(root, content):
@@ -136,7 +169,16 @@ def store(root, content):
     return sha256
 
 
-def package(root, *, model="income-check", version="1.0.0", content=None, signature=SIGNATURE, example=EXAMPLE, **more):
+def package(
+    root,
+    *,
+    model="income-check",
+    version="1.0.0",
+    content=None,
+    signature=SIGNATURE,
+    example=EXAMPLE,
+    **more,
+):
     """A stored package's manifest. `more` replaces members."""
     content = weighted_sum() if content is None else content
     return {

@@ -42,6 +42,12 @@ def refused(call, status=422):
 def binary(raw, datatype="FP32", shape=None, size=None, **more):
     """A request with one binary tensor, as bytes and header length."""
     parameters = {"binary_data_size": len(raw) if size is None else size}
-    entry = {"name": "x", "datatype": datatype, "shape": shape or [1], "parameters": parameters, **more}
+    entry = {
+        "name": "x",
+        "datatype": datatype,
+        "shape": shape or [1],
+        "parameters": parameters,
+        **more,
+    }
     head = json.dumps({"inputs": [entry]}).encode()
     return head + raw, str(len(head))

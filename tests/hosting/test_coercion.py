@@ -62,7 +62,9 @@ def test_json_values_are_refused_by_name_and_row(datatype, data, row, says):
 def test_nan_and_infinity_literals_are_refused():
     for literal in ("NaN", "Infinity", "-Infinity", "1e999"):
         text = f'{{"inputs":[{{"name":"x","datatype":"FP32","shape":[1],"data":[{literal}]}}]}}'
-        refused(lambda text=text: coercion.columns_of(wire.read(text.encode()), signature(column())))
+        refused(
+            lambda text=text: coercion.columns_of(wire.read(text.encode()), signature(column()))
+        )
 
 
 def test_range_and_enumeration():
@@ -71,7 +73,9 @@ def test_range_and_enumeration():
     assert refused(lambda: coerce(bounded, tensor([18, 17], "INT64")))["row"] == 1
     named = column("BYTES", enum=["own", "rent"])
     assert coerce(named, tensor(["rent"], "BYTES")).tolist() == ["rent"]
-    assert "own, rent" in refused(lambda: coerce(named, tensor(["own", "lease"], "BYTES")))["remedy"]
+    assert (
+        "own, rent" in refused(lambda: coerce(named, tensor(["own", "lease"], "BYTES")))["remedy"]
+    )
 
 
 # --- shapes and batches ---
@@ -103,7 +107,9 @@ def test_a_matrix_keeps_its_shape_flat_or_nested():
     matrix = column(shape=[-1, 2])
     for data in ([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0], [3.0, 4.0]]):
         assert coerce(matrix, tensor(data, shape=[2, 2])).tolist() == [[1.0, 2.0], [3.0, 4.0]]
-    assert "shape" in refused(lambda: coerce(matrix, tensor([1.0, 2.0, 3.0], shape=[1, 3])))["detail"]
+    assert (
+        "shape" in refused(lambda: coerce(matrix, tensor([1.0, 2.0, 3.0], shape=[1, 3])))["detail"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,14 +143,22 @@ def test_a_fault_in_a_matrix_is_told_by_its_row(datatype, data):
 )
 def test_a_fault_in_a_binary_matrix_is_told_by_its_row(raw, datatype, spec):
     body, length = binary(raw, datatype, [3, 2])
-    problem = refused(lambda: coercion.columns_of(wire.read(body, length), signature(column(spec, shape=[-1, 2]))))
+    problem = refused(
+        lambda: coercion.columns_of(wire.read(body, length), signature(column(spec, shape=[-1, 2])))
+    )
     assert problem["row"] == 2
     assert problem["remedy"]
 
 
 @pytest.mark.parametrize(
     ("data", "shape"),
-    [([1.0], [2]), ([1.0, 2.0], [1]), ([1.0, 2.0], [1, 2]), ([[1.0, 2.0]], [2, 1]), ([[1.0], 2.0], [2, 1])],
+    [
+        ([1.0], [2]),
+        ([1.0, 2.0], [1]),
+        ([1.0, 2.0], [1, 2]),
+        ([[1.0, 2.0]], [2, 1]),
+        ([[1.0], 2.0], [2, 1]),
+    ],
 )
 def test_shapes_that_do_not_fit_are_refused(data, shape):
     assert refused(lambda: coerce(column(), tensor(data, shape=shape)))["field"] == "x"
@@ -156,7 +170,10 @@ def test_shapes_that_are_none_are_refused(shape):
 
 
 def test_no_rows_and_too_many():
-    assert "at least one row" in refused(lambda: coerce(column(), {**tensor([]), "shape": [0]}))["detail"]
+    assert (
+        "at least one row"
+        in refused(lambda: coerce(column(), {**tensor([]), "shape": [0]}))["detail"]
+    )
     refused(lambda: read(tensor([1.0], shape=[10**9])), 413)
     many = signature(column())
     refused(lambda: coercion.columns_of(read(tensor([1.0, 2.0])), many, most_rows=1), 413)
@@ -164,7 +181,9 @@ def test_no_rows_and_too_many():
 
 def test_every_input_has_the_same_rows():
     two = signature(column(), column(name="z"))
-    body = refused(lambda: coercion.columns_of(read(tensor([1.0]), tensor([1.0, 2.0], name="z")), two))
+    body = refused(
+        lambda: coercion.columns_of(read(tensor([1.0]), tensor([1.0, 2.0], name="z")), two)
+    )
     assert body["field"] == "z"
     assert "2 rows" in body["detail"]
 
@@ -203,7 +222,9 @@ def test_unknown_inputs_are_refused_unless_lenient():
     body = refused(lambda: coerce(column(), tensor([1.0]), tensor([1.0], name="extra")))
     assert body["field"] == "extra"
     assert "x" in body["remedy"]
-    assert coerce(column(), tensor([1.0]), tensor([1.0], name="extra"), strict=False).tolist() == [1.0]
+    assert coerce(column(), tensor([1.0]), tensor([1.0], name="extra"), strict=False).tolist() == [
+        1.0
+    ]
 
 
 def test_an_input_sent_twice_is_refused():
@@ -212,7 +233,9 @@ def test_an_input_sent_twice_is_refused():
 
 def test_several_faults_are_told_at_once():
     three = signature(column(), column(name="y"), column(name="z"))
-    body = refused(lambda: coercion.columns_of(read(tensor(["a"]), tensor([True], name="y")), three))
+    body = refused(
+        lambda: coercion.columns_of(read(tensor(["a"]), tensor([True], name="y")), three)
+    )
     assert [fault["field"] for fault in body["errors"]] == ["x", "y", "z"]
 
 
@@ -244,7 +267,12 @@ def test_other_texts_are_no_dates(form, given):
 
 
 def test_an_empty_date_is_missing():
-    assert coerce(dated("date", required=False, default="19700102"), tensor(["", None], "BYTES")).tolist() == ["1970-01-02"] * 2
+    assert (
+        coerce(
+            dated("date", required=False, default="19700102"), tensor(["", None], "BYTES")
+        ).tolist()
+        == ["1970-01-02"] * 2
+    )
     assert coerce(dated("date-time", required=False), tensor([""], "BYTES")).tolist() == [""]
 
 
@@ -292,12 +320,19 @@ def test_binary_texts():
 )
 def test_binary_values_are_refused(raw, datatype, shape, spec):
     body, length = binary(raw, datatype, shape)
-    assert refused(lambda: coercion.columns_of(wire.read(body, length), signature(column(spec))))["field"] == "x"
+    assert (
+        refused(lambda: coercion.columns_of(wire.read(body, length), signature(column(spec))))[
+            "field"
+        ]
+        == "x"
+    )
 
 
 def test_nan_in_an_optional_binary_column_is_missing():
     body, length = binary(struct.pack("<f", float("nan")))
-    found, _rows = coercion.columns_of(wire.read(body, length), signature(column(required=False, default=5)))
+    found, _rows = coercion.columns_of(
+        wire.read(body, length), signature(column(required=False, default=5))
+    )
     assert found["x"].tolist() == [5.0]
 
 
@@ -306,7 +341,9 @@ def test_nan_in_an_optional_binary_column_is_missing():
 
 def test_columns_are_stacked_in_the_order_of_the_binding():
     spec = {"tensor": "X", "datatype": "FP32", "columns": ["b", "a"]}
-    one = coercion.Signature({}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},))
+    one = coercion.Signature(
+        {}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},)
+    )
     made = binding.bind({"a": np.array([1, 2]), "b": np.array([3.0, 4.0])}, one, {"X": 2})
     assert made["X"].tolist() == [[3.0, 1.0], [4.0, 2.0]]
     assert made["X"].dtype == np.float32
@@ -323,11 +360,23 @@ def test_a_single_column_takes_the_rank_of_the_graph(rank, shape):
 # --- whatever is sent: an answer or a 4xx, never another exception ---
 
 LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-VALUES = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3))
+VALUES = st.recursive(
+    LEAF,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+)
 DATATYPES = st.sampled_from([*coercion.datatypes.NUMPY, "FP7"])
 TENSORS = st.fixed_dictionaries(
-    {"name": st.sampled_from(["x", "z", ""]), "datatype": DATATYPES, "shape": st.lists(st.integers(-1, 3), max_size=3)},
-    optional={"data": st.lists(LEAF, max_size=4) | VALUES, "parameters": VALUES | st.just({"binary_data_size": 4})},
+    {
+        "name": st.sampled_from(["x", "z", ""]),
+        "datatype": DATATYPES,
+        "shape": st.lists(st.integers(-1, 3), max_size=3),
+    },
+    optional={
+        "data": st.lists(LEAF, max_size=4) | VALUES,
+        "parameters": VALUES | st.just({"binary_data_size": 4}),
+    },
 )
 
 
@@ -343,7 +392,9 @@ TENSORS = st.fixed_dictionaries(
 def test_any_request_is_answered_or_refused(tensors, outputs, datatype, form, required, tail):
     document = {"inputs": tensors} | ({"outputs": outputs} if outputs is not None else {})
     head = json.dumps(document).encode()
-    spec = signature(column(datatype, required=required, format=form if datatype == "BYTES" else None, minimum=0))
+    spec = signature(
+        column(datatype, required=required, format=form if datatype == "BYTES" else None, minimum=0)
+    )
     try:
         request = wire.read(head + tail, str(len(head)) if tail else None)
         coercion.chosen(request, spec)
@@ -365,7 +416,11 @@ def test_any_bytes_are_refused(body, length):
 
 
 @settings(max_examples=100, deadline=None)
-@given(values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+@given(
+    values=st.lists(
+        st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20
+    )
+)
 def test_json_and_binary_say_the_same(values):
     by_json = coerce(column(), tensor(values))
     body, length = binary(np.array(values, "<f4").tobytes(), shape=[len(values)])

@@ -37,12 +37,21 @@ def test_what_cannot_be_inflated_is_refused_with_a_remedy(body, encoding, most, 
     assert caught.value.status == status and caught.value.faults[0].remedy
 
 
-@pytest.mark.parametrize(("encoding", "compress"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress), (b"", bytes)])
+@pytest.mark.parametrize(
+    ("encoding", "compress"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress), (b"", bytes)]
+)
 def test_a_replica_answers_a_compressed_request(tmp_path, monkeypatch, encoding, compress):
     monkeypatch.setenv("REPLICA_LIMIT_MEMORY", "0")
     keys, sent = packages.Keypair(), []
-    manifest = packages.package(tmp_path, content=packages.difference(), signature=packages.PLAIN, example=packages.plain_request(3.0))
-    app = server.app_from_manifest(manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public)
+    manifest = packages.package(
+        tmp_path,
+        content=packages.difference(),
+        signature=packages.PLAIN,
+        example=packages.plain_request(3.0),
+    )
+    app = server.app_from_manifest(
+        manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public
+    )
     body = compress(json.dumps(packages.plain_request(5.0)).encode())
 
     async def receive():
@@ -52,5 +61,11 @@ def test_a_replica_answers_a_compressed_request(tmp_path, monkeypatch, encoding,
         sent.append(message)
 
     headers = [(b"content-encoding", encoding)] if encoding else []
-    asyncio.run(app({"type": "http", "method": "POST", "path": f"{app.prefix}/infer", "headers": headers}, receive, send))
+    asyncio.run(
+        app(
+            {"type": "http", "method": "POST", "path": f"{app.prefix}/infer", "headers": headers},
+            receive,
+            send,
+        )
+    )
     assert sent[0]["status"] == 200 and json.loads(sent[1]["body"])["outputs"], sent[1]["body"]

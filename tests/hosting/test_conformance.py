@@ -23,9 +23,19 @@ from tests.hosting import packages
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 ONNX = {"BOOL": "BOOL", "FP16": "FLOAT16", "FP32": "FLOAT", "FP64": "DOUBLE", "BYTES": "STRING"}
-GIVEN = {"BOOL": [True, False], "BYTES": ["a", "ü€😀"]} | {name: [0, 100] for name in datatypes.NUMBERS}
-EXTREMES = {name: [np.iinfo(kind).min, np.iinfo(kind).max] for name, kind in datatypes.NUMPY.items() if name in datatypes.INTEGERS}
-EXTREMES |= {name: [np.finfo(kind).min, np.finfo(kind).max] for name, kind in datatypes.NUMPY.items() if name in datatypes.FLOATS}
+GIVEN = {"BOOL": [True, False], "BYTES": ["a", "ü€😀"]} | {
+    name: [0, 100] for name in datatypes.NUMBERS
+}
+EXTREMES = {
+    name: [np.iinfo(kind).min, np.iinfo(kind).max]
+    for name, kind in datatypes.NUMPY.items()
+    if name in datatypes.INTEGERS
+}
+EXTREMES |= {
+    name: [np.finfo(kind).min, np.finfo(kind).max]
+    for name, kind in datatypes.NUMPY.items()
+    if name in datatypes.FLOATS
+}
 EXTREMES |= {"BOOL": [False, True], "BYTES": ["", "a\x01b\u20ac"]}
 MUTATIONS = 600
 
@@ -33,25 +43,43 @@ MUTATIONS = 600
 def echo():
     """ONNX bytes: each output is the input of its datatype."""
     kinds = {name: getattr(TensorProto, ONNX.get(name, name)) for name in datatypes.NUMPY}
-    sides = [[helper.make_tensor_value_info(side + name, kind, [None]) for name, kind in kinds.items()] for side in ("", "as_")]
+    sides = [
+        [helper.make_tensor_value_info(side + name, kind, [None]) for name, kind in kinds.items()]
+        for side in ("", "as_")
+    ]
     nodes = [helper.make_node("Identity", [name], [f"as_{name}"]) for name in kinds]
     graph = helper.make_graph(nodes, "echo", *sides)
-    return onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return onnx.helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
 
 
 SIGNATURE = {
-    "inputs": [{"name": name, "datatype": name, "shape": [-1], "required": True} for name in datatypes.NUMPY],
-    "outputs": [{"name": f"as_{name}", "datatype": name, "shape": [-1]} for name in datatypes.NUMPY],
+    "inputs": [
+        {"name": name, "datatype": name, "shape": [-1], "required": True}
+        for name in datatypes.NUMPY
+    ],
+    "outputs": [
+        {"name": f"as_{name}", "datatype": name, "shape": [-1]} for name in datatypes.NUMPY
+    ],
     "binding": {
-        "inputs": [{"tensor": name, "datatype": name, "columns": [name]} for name in datatypes.NUMPY],
-        "outputs": [{"tensor": f"as_{name}", "output": f"as_{name}", "column": None} for name in datatypes.NUMPY],
+        "inputs": [
+            {"tensor": name, "datatype": name, "columns": [name]} for name in datatypes.NUMPY
+        ],
+        "outputs": [
+            {"tensor": f"as_{name}", "output": f"as_{name}", "column": None}
+            for name in datatypes.NUMPY
+        ],
     },
 }
 
 
 def document(values=GIVEN, **members):
     """A JSON request with these values by datatype."""
-    tensors = [{"name": name, "datatype": name, "shape": [len(values[name])], "data": values[name]} for name in datatypes.NUMPY]
+    tensors = [
+        {"name": name, "datatype": name, "shape": [len(values[name])], "data": values[name]}
+        for name in datatypes.NUMPY
+    ]
     return {"inputs": tensors, **members}
 
 
@@ -61,8 +89,12 @@ def replica(tmp_path_factory):
     folder, keys = tmp_path_factory.mktemp("replica"), packages.Keypair()
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("REPLICA_LIMIT_MEMORY", "0")
-        manifest = packages.package(folder, model="echo", content=echo(), signature=SIGNATURE, example=document())
-        app = server.app_from_manifest(manifest, keys.sign(manifest), root=folder, public_key=keys.public)
+        manifest = packages.package(
+            folder, model="echo", content=echo(), signature=SIGNATURE, example=document()
+        )
+        app = server.app_from_manifest(
+            manifest, keys.sign(manifest), root=folder, public_key=keys.public
+        )
     port = free_port()
     running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=running.run, daemon=True)
@@ -81,12 +113,20 @@ def caller(stage, replica):
     version.upstream.save()
     key = subscriber(version)[1]
     path = infer_path(version)
-    until(lambda: stage.gateway.infer(path, key, json.dumps(document()).encode())[2].startswith(b'{"model_name":"echo"'), 5)
+    until(
+        lambda: stage.gateway.infer(path, key, json.dumps(document()).encode())[2].startswith(
+            b'{"model_name":"echo"'
+        ),
+        5,
+    )
     return version.model.slug, path, key
 
 
 def tensors(values=GIVEN, binary=True):
-    return [tensor(name, np.array(values[name], datatypes.dtype(name)), binary) for name in datatypes.NUMPY]
+    return [
+        tensor(name, np.array(values[name], datatypes.dtype(name)), binary)
+        for name in datatypes.NUMPY
+    ]
 
 
 def tensor(name, array, binary=True):
@@ -100,41 +140,66 @@ def infer(gateway, caller):
     """infer(inputs, …) through tritonclient, which writes into the headers that it is given."""
     model, _, key = caller
     client = triton.InferenceServerClient(f"127.0.0.1:{gateway.port}")
-    yield lambda inputs, **more: client.infer(model, inputs, headers={"Authorization": f"Bearer {key}"}, **more)
+    yield lambda inputs, **more: client.infer(
+        model, inputs, headers={"Authorization": f"Bearer {key}"}, **more
+    )
     client.close()
 
 
 def same(answer, values):
     """Does each output hold exactly these values?"""
-    return all(came_back(answer.as_numpy(f"as_{name}"), values[name], name) for name in datatypes.NUMPY)
+    return all(
+        came_back(answer.as_numpy(f"as_{name}"), values[name], name) for name in datatypes.NUMPY
+    )
 
 
 def came_back(array, values, name):
     texts = [one.decode() if isinstance(one, bytes) else one for one in array.tolist()]
-    return (texts if name == "BYTES" else array.tolist()) == np.array(values, datatypes.dtype(name)).tolist()
+    return (texts if name == "BYTES" else array.tolist()) == np.array(
+        values, datatypes.dtype(name)
+    ).tolist()
 
 
 @pytest.mark.parametrize("values", [GIVEN, EXTREMES], ids=["given", "extremes"])
-@pytest.mark.parametrize("more", [{}, {"request_compression_algorithm": "gzip"}, {"request_compression_algorithm": "deflate"}], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"request_compression_algorithm": "gzip"}, {"request_compression_algorithm": "deflate"}],
+    ids=str,
+)
 def test_every_datatype_comes_back_to_the_bit(infer, values, more):
-    answer = infer(tensors(values), request_id="mine", response_compression_algorithm="gzip", **more)
+    answer = infer(
+        tensors(values), request_id="mine", response_compression_algorithm="gzip", **more
+    )
     assert same(answer, values)
     told = answer.get_response()
     assert (told["id"], told["model_name"], told["model_version"]) == ("mine", "echo", "1.0.0")
 
 
 def test_json_in_and_out_says_the_same(infer):
-    readable = [name for name in datatypes.NUMPY if name != "FP16"]  # tritonclient has no JSON for it
-    inputs = [*(tensor(name, np.array(GIVEN[name], datatypes.dtype(name)), name == "FP16") for name in datatypes.NUMPY)]
+    readable = [
+        name for name in datatypes.NUMPY if name != "FP16"
+    ]  # tritonclient has no JSON for it
+    inputs = [
+        *(
+            tensor(name, np.array(GIVEN[name], datatypes.dtype(name)), name == "FP16")
+            for name in datatypes.NUMPY
+        )
+    ]
     wanted = [triton.InferRequestedOutput(f"as_{name}", binary_data=False) for name in readable]
     answer = infer(inputs, outputs=wanted)
     assert all(came_back(answer.as_numpy(f"as_{name}"), GIVEN[name], name) for name in readable)
 
 
 def test_outputs_are_chosen_and_their_form_too(infer):
-    wanted = [triton.InferRequestedOutput("as_BYTES", binary_data=True), triton.InferRequestedOutput("as_INT64", binary_data=False)]
+    wanted = [
+        triton.InferRequestedOutput("as_BYTES", binary_data=True),
+        triton.InferRequestedOutput("as_INT64", binary_data=False),
+    ]
     told = infer(tensors(), outputs=wanted).get_response()["outputs"]
-    assert [(one["name"], "data" in one) for one in told] == [("as_BYTES", False), ("as_INT64", True)]
+    assert [(one["name"], "data" in one) for one in told] == [
+        ("as_BYTES", False),
+        ("as_INT64", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +221,32 @@ def test_what_does_not_fit_is_told_by_input_and_row(infer, name, array, says):
 
 
 def test_an_unknown_output_and_an_empty_request_are_told(infer):
-    for inputs, more in ((tensors(), {"outputs": [triton.InferRequestedOutput("nothing")]}), ([], {})):
+    for inputs, more in (
+        (tensors(), {"outputs": [triton.InferRequestedOutput("nothing")]}),
+        ([], {}),
+    ):
         with pytest.raises(InferenceServerException) as refused:
             infer(inputs, **more)
         assert refused.value.status() == "422"
 
 
-SHAPES = (None, True, -1, 0, 1e400, 2**70, "", [], {}, "a" * 100, [[]], [None], {"a": 1}, "\ud800", float("nan"))
+SHAPES = (
+    None,
+    True,
+    -1,
+    0,
+    1e400,
+    2**70,
+    "",
+    [],
+    {},
+    "a" * 100,
+    [[]],
+    [None],
+    {"a": 1},
+    "\ud800",
+    float("nan"),
+)
 
 
 def bent(value, source):
@@ -185,7 +269,10 @@ def scratched(data, source):
 def test_mutated_bodies_are_refused_or_answered_by_the_real_server_class(gateway, caller):
     _, path, key = caller
     source, seen = random.Random(11), Counter()
-    plain, whole = json.dumps(document()).encode(), document(parameters={"binary_data_output": True}, id="x")
+    plain, whole = (
+        json.dumps(document()).encode(),
+        document(parameters={"binary_data_output": True}, id="x"),
+    )
     binary, length = triton.InferenceServerClient.generate_request_body(tensors())
     for number in range(MUTATIONS):
         if number % 3 == 0:
@@ -193,7 +280,9 @@ def test_mutated_bodies_are_refused_or_answered_by_the_real_server_class(gateway
         elif number % 3 == 1:
             status, _, body = gateway.infer(path, key, scratched(plain, source))
         else:
-            status, _, body = gateway.infer(path, key, scratched(binary, source), Inference_Header_Content_Length=str(length))
+            status, _, body = gateway.infer(
+                path, key, scratched(binary, source), Inference_Header_Content_Length=str(length)
+            )
         seen[status] += 1
         assert status in (200, 400, 413, 422), (status, body)
         assert status == 200 or json.loads(body)["error"]

@@ -51,13 +51,22 @@ def test_a_key_that_is_named_ends_and_its_team_is_told(form):
 def test_keys_are_found_in_any_text_and_an_invented_one_ends_nothing():
     subscription = cast.subscription()
     (leaked, text), (kept, other) = cast.key(subscription), cast.key(subscription)
-    said = revoke(leaked=f'export KEY="{text}"\n+ key: {same_kid(other)}\n{keys.mint().text}\n\xff\x00'.encode("latin-1"))
-    assert ApiKey.objects.get(pk=leaked.pk).state == "revoked" and ApiKey.objects.get(pk=kept.pk).state == "active"
+    said = revoke(
+        leaked=f'export KEY="{text}"\n+ key: {same_kid(other)}\n{keys.mint().text}\n\xff\x00'.encode(
+            "latin-1"
+        )
+    )
+    assert (
+        ApiKey.objects.get(pk=leaked.pk).state == "revoked"
+        and ApiKey.objects.get(pk=kept.pk).state == "active"
+    )
     assert "2 of those named are not live keys" in said
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("words", "complaint"), [(("nonsense!",), "neither"), ((), "no key in this")])
+@pytest.mark.parametrize(
+    ("words", "complaint"), [(("nonsense!",), "neither"), ((), "no key in this")]
+)
 def test_what_names_no_key_is_refused_with_what_a_key_looks_like(words, complaint):
     with pytest.raises(CommandError, match=complaint):
         revoke(*words, leaked=b"nothing here")
@@ -120,7 +129,13 @@ def kill_workers(gateway):
     before = gateway.children()
     for name in ("0", "1"):
         os.kill(before[name], signal.SIGKILL)
-    until(lambda: {"0", "1"} <= (now := gateway.children()).keys() and all(now[name] != before[name] for name in "01"), 10)
+    until(
+        lambda: (
+            {"0", "1"} <= (now := gateway.children()).keys()
+            and all(now[name] != before[name] for name in "01")
+        ),
+        10,
+    )
     until(lambda: gateway.get("/v2/health/live")[0] == 200, 20, gateway.said)
 
 
@@ -133,21 +148,33 @@ def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, tenants, f
     faulty.postgres.set(mode)
     faulty.postgres.drop_all()
     code, said = command(faulty, leaked=f"{leaked.key} {same_kid(other.key)}".encode())
-    assert code == 0 and "- Redis: every gateway" in said and "enter this there by themselves" in said and leaked.key[12:] not in said
+    assert (
+        code == 0
+        and "- Redis: every gateway" in said
+        and "enter this there by themselves" in said
+        and leaked.key[12:] not in said
+    )
     (gateway.folder / "revoked-keys.jsonl").unlink()
     until(lambda: leaked.answers() == {401}, 1.5, gateway.said)
     assert other.answers() == {200}, "an invented text with its kid does not end a key"
     kill_workers(gateway)
-    until(lambda: leaked.answers() == {401}, 3, gateway.said)  # a new worker knows it without Postgres
+    until(
+        lambda: leaked.answers() == {401}, 3, gateway.said
+    )  # a new worker knows it without Postgres
     faulty.heal()
     until(lambda: leaked.state() == "revoked", 20, gateway.said)
-    assert AuditEvent.objects.get(action="key.revoke", object_label__contains=leaked.kid).reason == REASON
+    assert (
+        AuditEvent.objects.get(action="key.revoke", object_label__contains=leaked.kid).reason
+        == REASON
+    )
     assert other.state() == "active" and leaked.answers() == {401}
     until(lambda: other.answers() == {200}, 5, gateway.said)
 
 
 @pytest.mark.fault("F4")
-def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_ended(gateway, faulty, tenants, fired):
+def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_ended(
+    gateway, faulty, tenants, fired
+):
     leaked, other = tenants
     fired.watch(lambda: faulty.postgres.fired)
     faulty.postgres.set("refuse")
@@ -157,7 +184,10 @@ def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_
     assert other.answers() == {200}
     faulty.heal()
     until(lambda: leaked.state() == "revoked", 20, gateway.said)
-    assert other.state() == "active" and Notice.objects.filter(recipient=cast.maya(), title__contains=leaked.kid).count() == 1
+    assert (
+        other.state() == "active"
+        and Notice.objects.filter(recipient=cast.maya(), title__contains=leaked.kid).count() == 1
+    )
 
 
 @pytest.mark.fault("F1", "F4")
@@ -167,7 +197,11 @@ def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fi
     faulty.postgres.set("refuse")
     faulty.redis.set("refuse")
     code, said = command(faulty, leaked.kid)
-    assert code == 0 and "- NOT Redis" in said and "revoked-keys.jsonl: the gateway on this machine" in said
+    assert (
+        code == 0
+        and "- NOT Redis" in said
+        and "revoked-keys.jsonl: the gateway on this machine" in said
+    )
     assert "machine of every other gateway" in said
     until(lambda: leaked.answers() == {401}, 1.5, gateway.said)
     assert other.answers() == {200}
@@ -181,11 +215,17 @@ def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fi
 
 
 @pytest.mark.slow
-def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(faulty, gateway, fired, tmp_path):
+def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(
+    faulty, gateway, fired, tmp_path
+):
     fired.watch(lambda: min(faulty.postgres.fired, faulty.redis.fired))
     faulty.postgres.set("refuse")
     faulty.redis.set("refuse")
-    elsewhere = SimpleNamespace(database_url=faulty.database_url, redis_url=faulty.redis_url, gateway=SimpleNamespace(folder=tmp_path / "none"))
+    elsewhere = SimpleNamespace(
+        database_url=faulty.database_url,
+        redis_url=faulty.redis_url,
+        gateway=SimpleNamespace(folder=tmp_path / "none"),
+    )
     code, said = command(elsewhere, "AbCd1234")
     assert code == 1 and "the keys still work" in said
 
@@ -193,6 +233,8 @@ def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(faul
 def test_a_torn_or_broken_line_does_not_hide_the_others(tmp_path):
     path = tmp_path / "revoked-keys.jsonl"
     good = tombstones.for_kid("AbCd1234", REASON)
-    path.write_bytes(b'{"kid": 1}\nnonsense\n' + tombstones.write(good) + b"\n" + tombstones.write(good)[:20])
+    path.write_bytes(
+        b'{"kid": 1}\nnonsense\n' + tombstones.write(good) + b"\n" + tombstones.write(good)[:20]
+    )
     assert tombstones.from_file(path) == [good]
     assert tombstones.from_file(tmp_path / "none") == []

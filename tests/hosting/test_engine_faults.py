@@ -1,6 +1,6 @@
 """What breaks below a version, on the real engine under real calls: its processes, and each part of the engine itself.
 
-    python3 manage.py test -m chaos tests/hosting/test_engine_faults.py -q
+python3 manage.py test -m chaos tests/hosting/test_engine_faults.py -q
 """
 
 import os
@@ -16,12 +16,20 @@ from tests.hosting import live
 pytestmark = [pytest.mark.stack, pytest.mark.chaos]
 KILLS = 20
 WATCHED_S = 10  # what follows a kill: Ray misses its HAProxy after two seconds, and has a new one with its routes three seconds later
-START_S = 15  # what a replica of these small models takes to load on a busy machine with two processors
+START_S = (
+    15  # what a replica of these small models takes to load on a busy machine with two processors
+)
 
 
 def told(name, **numbers):
     """A line for the report, with `-s`."""
-    print(f"\n{name}: " + ", ".join(f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}" for key, value in numbers.items()))
+    print(
+        f"\n{name}: "
+        + ", ".join(
+            f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in numbers.items()
+        )
+    )
 
 
 @pytest.mark.fault("F14")
@@ -36,7 +44,13 @@ def test_a_stopped_replica_is_replaced(fleet, fired):
         noticed = fleet.seconds_until(lambda: live.is_gone(victim), 5.5)
         answered = noticed + fleet.seconds_until(caller.works, START_S)
         time.sleep(1)
-    told("SIGSTOP", noticed_s=noticed, answered_s=answered, statuses=dict(load.statuses), gap_s=load.gap)
+    told(
+        "SIGSTOP",
+        noticed_s=noticed,
+        answered_s=answered,
+        statuses=dict(load.statuses),
+        gap_s=load.gap,
+    )
     assert not load.wrong
     assert load.success_percent >= 99
     fleet.until_ready(fleet.steady)
@@ -73,7 +87,9 @@ def test_the_only_replica_is_killed(fleet, fired):
         fleet.seconds_until(lambda: fleet.replica_pids(fleet.steady) - {victim}, START_S)
         answered = fleet.seconds_until(caller.works, START_S)
         time.sleep(1)
-    told("kill -9 of the only one", answered_s=answered, statuses=dict(load.statuses), gap_s=load.gap)
+    told(
+        "kill -9 of the only one", answered_s=answered, statuses=dict(load.statuses), gap_s=load.gap
+    )
     assert not load.wrong
     assert load.gap <= 15 + START_S
     fleet.until_ready(fleet.steady)
@@ -92,12 +108,21 @@ def test_twenty_kills_with_two_replicas(fleet, fired):
             fired.add()
             time.sleep(0.5)
         fleet.until_ready(fleet.steady, 2)
-    told("20 kills of one of two", success_percent=load.success_percent, calls=len(load.calls), statuses=dict(load.statuses), gap_s=load.gap)
+    told(
+        "20 kills of one of two",
+        success_percent=load.success_percent,
+        calls=len(load.calls),
+        statuses=dict(load.statuses),
+        gap_s=load.gap,
+    )
     assert load.success_percent >= 99.5
     assert not load.wrong
     # The portal looks every three seconds: a successor that runs before the dead one is off the list looks like a change of size.
     assert KILLS - 4 <= live.deployment(fleet.steady).restarts - restarts <= KILLS
-    assert Notice.objects.filter(kind="deployment.crashing", recipient=fleet.steady.created_by).count() == 1
+    assert (
+        Notice.objects.filter(kind="deployment.crashing", recipient=fleet.steady.created_by).count()
+        == 1
+    )
     fleet.size(fleet.steady, 1)
 
 
@@ -134,7 +159,9 @@ def test_a_call_that_wants_too_much_memory_is_refused_alone(fleet, fired):
     ],
 )
 @pytest.mark.fault("F14")
-def test_a_part_of_the_engine_is_killed_and_no_call_notices(fleet, fired, part, words, back_within_s):
+def test_a_part_of_the_engine_is_killed_and_no_call_notices(
+    fleet, fired, part, words, back_within_s
+):
     """It comes back by itself, and the same processes answer all the time."""
     before, restarts = fleet.pids(*fleet.versions.values()), restarts_of(fleet)
     load, numbers = kill_under_load(fleet, fired, words, back_within_s)
@@ -176,7 +203,13 @@ def kill_under_load(fleet, fired, words, back_within_s):
             fleet.until_ready(version)
         settled = time.monotonic() - began
         time.sleep(max(0.0, WATCHED_S - settled))
-    return load, {"back_s": back, "every_version_ready_s": settled, "statuses": dict(load.statuses), "gap_s": load.gap, "operations": sorted(said)}
+    return load, {
+        "back_s": back,
+        "every_version_ready_s": settled,
+        "statuses": dict(load.statuses),
+        "gap_s": load.gap,
+        "operations": sorted(said),
+    }
 
 
 def restarts_of(fleet):

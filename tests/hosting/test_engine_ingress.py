@@ -40,7 +40,9 @@ class Engine:
     """Ray's part: it writes configurations and starts HAProxies. `calls` are the answers that a caller got meanwhile."""
 
     def __init__(self, run_dir):
-        _argv, self.env = ray_head.head_command(run_dir, ray_head.EnginePorts(), artifact_root=run_dir, public_key="")
+        _argv, self.env = ray_head.head_command(
+            run_dir, ray_head.EnginePorts(), artifact_root=run_dir, public_key=""
+        )
         self.run_dir, self.folder = run_dir, ray_head.temp_dir(run_dir)
         self.home = self.folder / ray_head.INGRESS / "0123abcd"
         self.home.mkdir(parents=True)
@@ -49,10 +51,18 @@ class Engine:
 
     def configure(self, word=""):
         rules, backend = (RULES, BACKEND.format(word=word)) if word else ("", "")
-        (self.home / "haproxy.cfg").write_text(CONFIG.format(folder=self.home, port=self.port, rules=rules) + backend)
+        (self.home / "haproxy.cfg").write_text(
+            CONFIG.format(folder=self.home, port=self.port, rules=rules) + backend
+        )
 
     def start(self, *more):
-        argv = [self.env["RAY_SERVE_HAPROXY_BINARY_PATH"], "-db", "-f", str(self.home / "haproxy.cfg"), *more]
+        argv = [
+            self.env["RAY_SERVE_HAPROXY_BINARY_PATH"],
+            "-db",
+            "-f",
+            str(self.home / "haproxy.cfg"),
+            *more,
+        ]
         self.started.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=self.env))
         until(lambda: self.pid() == self.started[-1].pid)
         return self.started[-1]
@@ -63,10 +73,16 @@ class Engine:
     def pid(self):
         """Of the HAProxy that answers on Ray's control socket."""
         said = ingress.asked(str(self.home / "admin.sock"), "show info")
-        return next((int(line.split(":")[1]) for line in said.splitlines() if line.startswith("Pid:")), None)
+        return next(
+            (int(line.split(":")[1]) for line in said.splitlines() if line.startswith("Pid:")), None
+        )
 
     def stand_ins(self):
-        return [pid for pid in ray_head.marked(self.folder) if "stand-in.cfg" in " ".join(ray_head.entries(pid, "cmdline"))]
+        return [
+            pid
+            for pid in ray_head.marked(self.folder)
+            if "stand-in.cfg" in " ".join(ray_head.entries(pid, "cmdline"))
+        ]
 
     def call(self):
         """The answer's text, or None when nobody listens."""

@@ -1,6 +1,6 @@
 """More calls than a version can take, and none at all, on the real engine through the real gateway.
 
-    python3 manage.py test -m slow tests/hosting/test_engine_load.py -q
+python3 manage.py test -m slow tests/hosting/test_engine_load.py -q
 """
 
 import threading
@@ -70,7 +70,9 @@ def test_replicas_follow_the_load_down_to_none_and_back(fleet):
     assert caller.works(1.0, 1.0), "the first call of a sleeping version is held, not failed"
     cold = time.monotonic() - woken
     awake = fleet.until_ready(version)
-    print(f"up {up:.1f} s, asleep {asleep:.1f} s, cold start {cold:.1f} s, ready {awake:.1f} s, load {dict(load.statuses)}")
+    print(
+        f"up {up:.1f} s, asleep {asleep:.1f} s, cold start {cold:.1f} s, ready {awake:.1f} s, load {dict(load.statuses)}"
+    )
     assert not load.wrong
     one = live.deployment(version)
     (chart,) = scale.charts([one], scale.span("1h")).values()
@@ -89,15 +91,24 @@ def test_what_replicas_count_reaches_the_portals_metrics(fleet):
         assert caller.call(income)[0] == 200
     status, headers, _problem = caller.call("nonsense")
     assert status == 422
-    fleet.stack.wait_until(lambda: figures(name)["model_requests_total", "422"] > before["model_requests_total", "422"], 60)
+    fleet.stack.wait_until(
+        lambda: (
+            figures(name)["model_requests_total", "422"] > before["model_requests_total", "422"]
+        ),
+        60,
+    )
     after = figures(name)
     risen = {key: after[key] - before[key] for key in after}
     assert risen["model_requests_total", "200"] >= 3
-    assert risen["model_request_seconds_count", None] == sum(risen["model_requests_total", status] for status in ("200", "422"))
+    assert risen["model_request_seconds_count", None] == sum(
+        risen["model_requests_total", status] for status in ("200", "422")
+    )
     assert risen["model_rows_total", None] >= risen["model_batch_rows_count", None] >= 3
     assert risen["model_request_seconds_spent_total", None] > 0
     assert ("model_in_flight", None) in after
-    assert headers["x-request-id"] in "\n".join(driver().logs(name)), "what a replica logs is found by the caller's request id"
+    assert headers["x-request-id"] in "\n".join(driver().logs(name)), (
+        "what a replica logs is found by the caller's request id"
+    )
 
 
 def figures(application):

@@ -21,11 +21,15 @@ def no_limit(monkeypatch):
 
 @pytest.fixture
 def manifest(tmp_path):
-    return packages.package(tmp_path, content=GRAPH, signature=packages.SIGNATURE, example=packages.EXAMPLE)
+    return packages.package(
+        tmp_path, content=GRAPH, signature=packages.SIGNATURE, example=packages.EXAMPLE
+    )
 
 
 def load(manifest, folder, keys=KEYS, public_key=None):
-    return loader.load(manifest, keys.sign(manifest), root=folder, public_key=public_key or KEYS.public)
+    return loader.load(
+        manifest, keys.sign(manifest), root=folder, public_key=public_key or KEYS.public
+    )
 
 
 def stored(manifest, folder):
@@ -46,7 +50,12 @@ def test_an_approved_package_answers_its_example(manifest, tmp_path):
 
 def test_only_the_platforms_signature_over_this_very_manifest_counts(manifest, tmp_path):
     signature = KEYS.sign(manifest)
-    for changed, given in (({**manifest, "version": "9.9.9"}, signature), (manifest, packages.Keypair().sign(manifest)), (manifest, ""), (manifest, "zz")):
+    for changed, given in (
+        ({**manifest, "version": "9.9.9"}, signature),
+        (manifest, packages.Keypair().sign(manifest)),
+        (manifest, ""),
+        (manifest, "zz"),
+    ):
         with pytest.raises(CannotLoad, match="not signed by the platform"):
             loader.load(changed, given, root=tmp_path, public_key=KEYS.public)
     with pytest.raises(CannotLoad, match="MANIFEST_PUBLIC_KEY"):
@@ -87,7 +96,14 @@ def test_what_was_hashed_is_what_is_loaded(manifest, tmp_path, monkeypatch):
         ({"format": "external"}, "serves ONNX graphs"),
         ({"entry": "model.pkl"}, "serves ONNX graphs"),
         ({"entry": "other.onnx"}, "does not list that file"),
-        ({"example": {"inputs": [{"name": "income", "datatype": "FP32", "shape": [1], "data": [-1.0]}]}}, "example fails: Input 'income', row 0"),
+        (
+            {
+                "example": {
+                    "inputs": [{"name": "income", "datatype": "FP32", "shape": [1], "data": [-1.0]}]
+                }
+            },
+            "example fails: Input 'income', row 0",
+        ),
     ],
 )
 def test_a_package_that_cannot_be_served_says_why(manifest, tmp_path, change, says):
@@ -95,7 +111,9 @@ def test_a_package_that_cannot_be_served_says_why(manifest, tmp_path, change, sa
         load({**manifest, **change}, tmp_path)
 
 
-@pytest.mark.parametrize(("side", "says"), [("inputs", "the graph has the inputs"), ("outputs", "the graph makes")])
+@pytest.mark.parametrize(
+    ("side", "says"), [("inputs", "the graph has the inputs"), ("outputs", "the graph makes")]
+)
 def test_a_binding_that_is_not_the_graphs_is_refused(manifest, tmp_path, side, says):
     binding = packages.SIGNATURE["binding"]
     changed = {**binding, side: [{**binding[side][0], "tensor": "Z"}]}
@@ -104,6 +122,8 @@ def test_a_binding_that_is_not_the_graphs_is_refused(manifest, tmp_path, side, s
 
 
 def test_a_graph_that_is_none_is_refused(tmp_path):
-    manifest = packages.package(tmp_path, content=b"no graph at all", signature=packages.SIGNATURE, example=packages.EXAMPLE)
+    manifest = packages.package(
+        tmp_path, content=b"no graph at all", signature=packages.SIGNATURE, example=packages.EXAMPLE
+    )
     with pytest.raises(CannotLoad, match="ONNX Runtime cannot load the graph"):
         load(manifest, tmp_path)

@@ -39,7 +39,11 @@ def infer(client, number, income=(4000.0, 5200.0), binary=False):
         tensor.set_data_from_numpy(np.array(values, np.float32), binary_data=binary)
         inputs.append(tensor)
     outputs = [triton.InferRequestedOutput("score", binary_data=binary)]
-    return client.infer(SLUG, inputs, number, request_id="q1", outputs=outputs).as_numpy("score").tolist()
+    return (
+        client.infer(SLUG, inputs, number, request_id="q1", outputs=outputs)
+        .as_numpy("score")
+        .tolist()
+    )
 
 
 def test_versions_live_side_by_side_and_heal(stack, stack_orm, client, tmp_path):
@@ -68,8 +72,12 @@ def test_versions_live_side_by_side_and_heal(stack, stack_orm, client, tmp_path)
         assert pids(second) == others
         row = first.deployment.replicas.get(pid=victim)
         assert (row.state, row.ended_at is not None) == ("crashed", True)
-        Upstream.objects.filter(version=first).update(probe_due_at=timezone.now())  # what may sleep is probed every five minutes
-        stack.wait_until(lambda: HealthSample.objects.filter(version=first, is_ok=True).exists(), 30)
+        Upstream.objects.filter(version=first).update(
+            probe_due_at=timezone.now()
+        )  # what may sleep is probed every five minutes
+        stack.wait_until(
+            lambda: HealthSample.objects.filter(version=first, is_ok=True).exists(), 30
+        )
 
 
 def answers(client):
@@ -91,7 +99,9 @@ def test_a_package_changed_after_approval_does_not_start_and_says_why(stack, sta
         stored.chmod(0o600)
         whole = stored.read_bytes()
         stored.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-        stack.wait_until(lambda: Deployment.objects.filter(version=version, state="failed").exists(), 90)
+        stack.wait_until(
+            lambda: Deployment.objects.filter(version=version, state="failed").exists(), 90
+        )
         assert "not those that were approved" in Deployment.objects.get(version=version).reason
         assert not is_published(version)
         stored.write_bytes(whole)  # other tests of this stack have the same bytes under this name

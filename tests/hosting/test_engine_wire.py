@@ -53,7 +53,6 @@ def test_bodies_that_are_no_request(body, says):
         {},
         {"inputs": []},
         {"inputs": {}},
-
         {"inputs": [{"name": 1}]},
         {"inputs": [{"name": "x", "datatype": "FP99", "shape": [1], "data": [1]}]},
         {"inputs": [{"name": "x", "datatype": [], "shape": [1], "data": [1]}]},
@@ -65,7 +64,10 @@ def test_bodies_that_are_no_request(body, says):
         {"inputs": [tensor([1.0])], "outputs": [{}]},
         {"inputs": [tensor([1.0])], "parameters": []},
         {"inputs": [{**tensor([1.0]), "parameters": {"shared_memory_region": "r"}}]},
-        {"inputs": [tensor([1.0])], "outputs": [{"name": "y", "parameters": {"classification": 2}}]},
+        {
+            "inputs": [tensor([1.0])],
+            "outputs": [{"name": "y", "parameters": {"classification": 2}}],
+        },
     ],
 )
 def test_requests_that_are_not_in_order(document):
@@ -86,11 +88,19 @@ def test_outputs_are_chosen_and_encoded():
 
 
 def test_answers_are_read_back():
-    arrays = [("y", np.array([1.5, np.nan], np.float32), False), ("b", np.array([1, 2], np.int64), True)]
+    arrays = [
+        ("y", np.array([1.5, np.nan], np.float32), False),
+        ("b", np.array([1, 2], np.int64), True),
+    ]
     body, length = wire.write({"model_name": "m", "model_version": "1.0.0", "id": "q"}, arrays)
     head = json.loads(body[:length])
     assert head["id"] == "q"
-    assert head["outputs"][0] == {"name": "y", "datatype": "FP32", "shape": [2], "data": [1.5, None]}
+    assert head["outputs"][0] == {
+        "name": "y",
+        "datatype": "FP32",
+        "shape": [2],
+        "data": [1.5, None],
+    }
     assert head["outputs"][1]["parameters"] == {"binary_data_size": 16}
     assert np.frombuffer(body[length:], np.int64).tolist() == [1, 2]
 
@@ -100,4 +110,7 @@ def test_text_answers_in_both_forms():
     body, _length = wire.write({}, [("t", texts, False)])
     assert json.loads(body)["outputs"][0]["data"] == ["own", "ü"]
     body, length = wire.write({}, [("t", texts, True)])
-    assert wire.strings(wire.RawTensor("t", "BYTES", [2], body[length:], binary=True)) == ["own", "ü"]
+    assert wire.strings(wire.RawTensor("t", "BYTES", [2], body[length:], binary=True)) == [
+        "own",
+        "ü",
+    ]

@@ -21,7 +21,16 @@ from marketplace.dev.rundir import ROOT
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG
 from tests import cast
-from tests.gateway import answer_ok, free_port, infer_path, meanwhile, parallel, same_kid, subscriber, until
+from tests.gateway import (
+    answer_ok,
+    free_port,
+    infer_path,
+    meanwhile,
+    parallel,
+    same_kid,
+    subscriber,
+    until,
+)
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -46,7 +55,9 @@ def test_without_redis_each_decision_is_counted_once_and_as_what_it_was(stage, t
         answers = [gateway.infer(infer_path(version), key)[0] for _ in range(30)]
         until(lambda: gateway.count("degraded_decisions_total") == 30, 5, gateway.said)
         assert gateway.count("redis_up") == 0 and set(answers) == {200, 429}
-        assert gateway.count("decisions_total", decision="failure_mode_allowed") == answers.count(200)
+        assert gateway.count("decisions_total", decision="failure_mode_allowed") == answers.count(
+            200
+        )
         assert gateway.count("decisions_total", decision="over_limit") == answers.count(429)
         assert gateway.count("decisions_total", decision="ok") == 0
 
@@ -54,7 +65,9 @@ def test_without_redis_each_decision_is_counted_once_and_as_what_it_was(stage, t
 @pytest.fixture(scope="module")
 def trio(gateway_stage, tmp_path_factory):
     """A gateway of three workers, with a long wait for slots so that only the limit itself refuses."""
-    with gateway_stage.new_gateway(tmp_path_factory.mktemp("trio"), 3, slot_wait_s=20, first_byte_s=20) as gateway:
+    with gateway_stage.new_gateway(
+        tmp_path_factory.mktemp("trio"), 3, slot_wait_s=20, first_byte_s=20
+    ) as gateway:
         yield gateway
 
 
@@ -65,8 +78,18 @@ def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, trio):
     time.sleep(1.2)  # the numbers are told once a second: now all earlier calls are in them
     before = trio.count("decisions_total", decision="ok")
     answers = [trio.infer(infer_path(quick), hasty)[0] for _ in range(6)]
-    until(lambda: trio.count("refused_total", version=quick.pk, limit="rate") == answers.count(429) > 0, 5, trio.said)
-    until(lambda: trio.count("decisions_total", decision="ok") - before == answers.count(200) > 0, 5, trio.said)
+    until(
+        lambda: (
+            trio.count("refused_total", version=quick.pk, limit="rate") == answers.count(429) > 0
+        ),
+        5,
+        trio.said,
+    )
+    until(
+        lambda: trio.count("decisions_total", decision="ok") - before == answers.count(200) > 0,
+        5,
+        trio.said,
+    )
     stage.stub.behave = slowly(2)
     with meanwhile(3, lambda _: trio.infer(infer_path(slow), patient)):
         until(lambda: trio.count("version_in_flight", version=slow.pk) == 3, 3, trio.said)
@@ -98,7 +121,9 @@ class Watched:
 
 
 def in_flight_by_worker(gateway, version):
-    return [gateway.count("version_in_flight", version=version.pk, worker=worker) for worker in range(3)]
+    return [
+        gateway.count("version_in_flight", version=version.pk, worker=worker) for worker in range(3)
+    ]
 
 
 def test_three_workers_together_never_pass_the_plans_calls_at_once(stage, trio):
@@ -106,7 +131,9 @@ def test_three_workers_together_never_pass_the_plans_calls_at_once(stage, trio):
     _, key = subscriber(version, concurrency=4)
     stage.stub.behave = upstream = Watched(0.02)
     answers = parallel(24, lambda _: [trio.infer(infer_path(version), key)[0] for _ in range(15)])
-    assert {status for found in answers for status in found} == {200}, "a slot freed by another worker is noticed"
+    assert {status for found in answers for status in found} == {200}, (
+        "a slot freed by another worker is noticed"
+    )
     assert upstream.most == 4
 
 
@@ -116,8 +143,14 @@ def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_p
     _, key = subscriber(version)
     stage.stub.behave = upstream = Watched(0.3)
     with stage.new_gateway(tmp_path, 3, upstream_concurrency=5) as gateway:
-        answers = sum(parallel(30, lambda _: [gateway.infer(infer_path(version), key) for _ in range(5)]), [])
-        until(lambda: gateway.count("refused_total", version=version.pk, limit="upstream") > 0, 5, gateway.said)
+        answers = sum(
+            parallel(30, lambda _: [gateway.infer(infer_path(version), key) for _ in range(5)]), []
+        )
+        until(
+            lambda: gateway.count("refused_total", version=version.pk, limit="upstream") > 0,
+            5,
+            gateway.said,
+        )
     assert {status for status, *_ in answers} == {200, 503} and upstream.most == 5
     refused = next(json.loads(body) for status, _, body in answers if status == 503)
     assert refused["type"].endswith("/model-busy")
@@ -130,13 +163,19 @@ def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
     _, key = subscriber(version, concurrency=6)
     stage.stub.behave = slowly(8)
     with meanwhile(6, lambda _: trio.infer(infer_path(version), key)):
-        held = until(lambda: sum(found := in_flight_by_worker(trio, version)) == 6 and found, 5, trio.said)
+        held = until(
+            lambda: sum(found := in_flight_by_worker(trio, version)) == 6 and found, 5, trio.said
+        )
         victim = held.index(max(held))
         os.kill(trio.children()[str(victim)], signal.SIGKILL)
         fired.add(int(held[victim]))
         stage.stub.behave = upstream = Watched(0.4)
-        answers = parallel(int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3))
-        assert [status for status, *_ in answers] == [200] * int(held[victim]) == [200] * upstream.most
+        answers = parallel(
+            int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3)
+        )
+        assert (
+            [status for status, *_ in answers] == [200] * int(held[victim]) == [200] * upstream.most
+        )
 
 
 def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
@@ -144,7 +183,9 @@ def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
     first, second = (slots.Board(columns.fd, columns.take(), columns.count) for _ in range(2))
     assert first.of_subscription(7).enter(2) and second.of_subscription(7).enter(2)
     assert not first.of_subscription(7).enter(2) and not second.of_subscription(7).enter(2)
-    assert second.of_version(7).enter(1) and not first.of_version(7).enter(1), "a version is not a subscription"
+    assert second.of_version(7).enter(1) and not first.of_version(7).enter(1), (
+        "a version is not a subscription"
+    )
     first.of_subscription(7).leave()
     assert second.of_subscription(7).enter(2) and first.of_subscription(7).taken() == 2
     columns.give_back(1)
@@ -187,7 +228,10 @@ PROXY = "10.0.3.7"
 def test_the_caller_is_the_first_address_from_the_right_that_is_no_trusted_proxy(told, caller):
     proxies = callers.Proxies(["10.0.3.0/24"])
     assert proxies.have(PROXY) and not proxies.have("203.0.113.9")
-    headers = [(b"host", b"models"), *((b"x-forwarded-for", value.encode("latin-1")) for value in told)]
+    headers = [
+        (b"host", b"models"),
+        *((b"x-forwarded-for", value.encode("latin-1")) for value in told),
+    ]
     assert proxies.caller(PROXY, headers) == caller
 
 
@@ -199,37 +243,70 @@ def test_a_proxy_that_is_no_network_ends_the_start_with_a_sentence():
 
 def test_a_gateway_does_not_start_with_a_proxy_that_is_no_network():
     words = [sys.executable, "-m", "hosting.gateway"]
-    done = subprocess.run(words, env=os.environ | {"GATEWAY_TRUSTED_PROXIES": "10.0.3.0/24,balancer"}, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "GATEWAY_TRUSTED_PROXIES cannot be used: balancer is not a network" in done.stderr
+    done = subprocess.run(
+        words,
+        env=os.environ | {"GATEWAY_TRUSTED_PROXIES": "10.0.3.0/24,balancer"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        done.returncode == 1
+        and "GATEWAY_TRUSTED_PROXIES cannot be used: balancer is not a network" in done.stderr
+    )
 
 
 def guesses(gateway, path, told, count, address="127.0.0.1"):
-    return [gateway.infer(path, "nonsense", address=address, x_forwarded_for=told(number))[0] for number in range(count)]
+    return [
+        gateway.infer(path, "nonsense", address=address, x_forwarded_for=told(number))[0]
+        for number in range(count)
+    ]
 
 
 def test_who_is_not_trusted_cannot_escape_by_naming_other_addresses(gateway, version):
     """From an address of its own: other tests send wrong keys too."""
-    assert guesses(gateway, infer_path(version), lambda number: f"203.0.113.{number}", 90, "127.0.0.8")[-1] == 429
+    assert (
+        guesses(
+            gateway, infer_path(version), lambda number: f"203.0.113.{number}", 90, "127.0.0.8"
+        )[-1]
+        == 429
+    )
 
 
 @pytest.fixture(scope="module")
 def proxied(gateway_stage, tmp_path_factory):
     """A gateway of one process that trusts this machine to be its proxy."""
     bounds = {"connections_per_address": 4, "connections": 40}
-    with gateway_stage.new_gateway(tmp_path_factory.mktemp("proxied"), trusted_proxies="127.0.0.0/8", **bounds) as gateway:
+    with gateway_stage.new_gateway(
+        tmp_path_factory.mktemp("proxied"), trusted_proxies="127.0.0.0/8", **bounds
+    ) as gateway:
         yield gateway
 
 
 def test_behind_a_trusted_proxy_each_caller_is_counted_for_itself(proxied, version):
     path = infer_path(version)
-    found = guesses(proxied, path, lambda number: f"198.51.100.{number}, 203.0.113.9, 127.0.0.2", 25)
-    assert found == [401] * 20 + [429] * 5, "what stands left of the caller's address is the caller's own invention"
+    found = guesses(
+        proxied, path, lambda number: f"198.51.100.{number}, 203.0.113.9, 127.0.0.2", 25
+    )
+    assert found == [401] * 20 + [429] * 5, (
+        "what stands left of the caller's address is the caller's own invention"
+    )
     assert proxied.infer(path, "nonsense", x_forwarded_for="203.0.113.10")[0] == 401
     with contextlib.ExitStack() as opened:
-        several = [opened.enter_context(socket.create_connection(("127.0.0.1", proxied.port))) for _ in range(30)]
-        assert all(is_live(connection) for connection in several), "a proxy's connections are many callers'"
-        rest = [opened.enter_context(socket.create_connection(("127.0.0.1", proxied.port))) for _ in range(20)]
-        assert not all(is_live(connection) for connection in rest), "all connections together are bounded"
+        several = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", proxied.port)))
+            for _ in range(30)
+        ]
+        assert all(is_live(connection) for connection in several), (
+            "a proxy's connections are many callers'"
+        )
+        rest = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", proxied.port)))
+            for _ in range(20)
+        ]
+        assert not all(is_live(connection) for connection in rest), (
+            "all connections together are bounded"
+        )
     until(lambda: proxied.get("/v2/health/live")[0] == 200, 5, proxied.said)
 
 
@@ -252,13 +329,22 @@ def key_from(version, networks):
 def test_a_key_for_some_networks_is_refused_elsewhere_and_told_why(proxied, version):
     path, key = infer_path(version), key_from(version, ["203.0.113.0/24"])
     assert proxied.infer(path, key, x_forwarded_for="203.0.113.20")[0] == 200
-    assert proxied.get(f"/v2/models/{version.model.slug}", key, x_forwarded_for="203.0.113.20")[0] == 200
+    assert (
+        proxied.get(f"/v2/models/{version.model.slug}", key, x_forwarded_for="203.0.113.20")[0]
+        == 200
+    )
     status, _, body = proxied.infer(path, key, x_forwarded_for="203.0.113.20, 198.51.100.1")
     problem = json.loads(body)
     assert status == 403 and problem["type"].endswith("/address-not-allowed")
-    assert "198.51.100.1" in problem["detail"] and "203.0.113" not in problem["detail"] and "ask the application's team" in problem["detail"]
+    assert (
+        "198.51.100.1" in problem["detail"]
+        and "203.0.113" not in problem["detail"]
+        and "ask the application's team" in problem["detail"]
+    )
     assert proxied.get(f"/v2/models/{version.model.slug}", key)[0] == 403
-    assert proxied.infer(path, same_kid(key), x_forwarded_for="198.51.100.1")[0] == 401, "a wrong key is not told"
+    assert proxied.infer(path, same_kid(key), x_forwarded_for="198.51.100.1")[0] == 401, (
+        "a wrong key is not told"
+    )
     assert "address-not-allowed" in BY_SLUG
 
 

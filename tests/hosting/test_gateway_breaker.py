@@ -36,9 +36,18 @@ def is_open(gateway, version):
 
 
 @pytest.mark.fault("F11", "F12")
-@pytest.mark.parametrize("how", ["hangs up", "the ingress says 500", *(pytest.param(how, marks=pytest.mark.slow) for how in ("resets", "is late"))])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "hangs up",
+        "the ingress says 500",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("resets", "is late")),
+    ],
+)
 @pytest.mark.parametrize("kind", ["version", pytest.param("external", marks=pytest.mark.slow)])
-def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(gateway, stage, request, fired, how, kind):
+def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
+    gateway, stage, request, fired, how, kind
+):
     version = request.getfixturevalue(kind)
     subscription, key = subscriber(version)
     stage.stub.behave = LOST.get(how) or (lambda *_: time.sleep(3))
@@ -72,7 +81,9 @@ def heals(gateway, version, key):
     until(lambda: gateway.count("breaker_refused_total", version=version.pk) >= 1, 5)
 
 
-def test_while_it_is_open_nothing_is_asked_and_then_exactly_one_call_tries(gateway, stage, external):
+def test_while_it_is_open_nothing_is_asked_and_then_exactly_one_call_tries(
+    gateway, stage, external
+):
     _, key = subscriber(external)
     stage.stub.behave = hang_up
     trip(gateway, external, key)
@@ -106,7 +117,16 @@ def test_a_caller_who_leaves_while_trying_lets_the_next_one_try(gateway, stage, 
     until(lambda: gateway.infer(infer_path(external), key)[0] == 200, 3, gateway.said)
 
 
-@pytest.mark.parametrize("how", ["a full queue", "told to wait", "too many", "the model's own failure", "the model's own refusal"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a full queue",
+        "told to wait",
+        "too many",
+        "the model's own failure",
+        "the model's own refusal",
+    ],
+)
 def test_it_does_not_open_for_what_the_upstream_decided(gateway, stage, version, how):
     _, key = subscriber(version)
     stage.stub.behave, expected = NOT_LOST[how]
@@ -126,7 +146,9 @@ def test_it_does_not_open_when_callers_leave(gateway, stage, version):
 def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
     with transaction.atomic():  # no snapshot sees it awake
         version = stage.version()
-        Deployment.objects.create(version=version, app_name=f"asleep-{version.pk}", state=DeploymentState.SCALED_TO_ZERO)
+        Deployment.objects.create(
+            version=version, app_name=f"asleep-{version.pk}", state=DeploymentState.SCALED_TO_ZERO
+        )
     _, key = subscriber(version)
     stage.stub.behave = lambda *_: time.sleep(1.5)
     assert call_in_threads(gateway, infer_path(version), key, 8, 1) == {504: 8}
@@ -135,8 +157,13 @@ def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
 
 
 @pytest.mark.fault("F11")
-def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(gateway, stage, fired):
-    version, other = stage.version(sla={"timeout_s": 2}), stage.version()  # all have begun before the first five end
+def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(
+    gateway, stage, fired
+):
+    version, other = (
+        stage.version(sla={"timeout_s": 2}),
+        stage.version(),
+    )  # all have begun before the first five end
     _, key = subscriber(version)
     _, other_key = subscriber(other)
     worker = gateway.children()["0"]
@@ -161,7 +188,11 @@ def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behi
     assert Counter(found) == {504: 100}
     assert gateway.infer(infer_path(version), key)[0] == 503, "five in a row are enough"
     time.sleep(1.2)  # the numbers are told once a second
-    until(lambda: open_files(worker) <= files + 4 and gateway.count("tasks") <= tasks + 2, 3.8, gateway.said)
+    until(
+        lambda: open_files(worker) <= files + 4 and gateway.count("tasks") <= tasks + 2,
+        3.8,
+        gateway.said,
+    )
     until(lambda: gateway.count("in_flight") == 0, 2)
     hung.set()
     fired.add(100)

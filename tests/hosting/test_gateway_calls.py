@@ -19,20 +19,37 @@ from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.lib.nudge import nudge
 from tests import cast
-from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, live_version, parallel, subscriber, until
+from tests.gateway import (
+    ANSWER,
+    REQUEST,
+    answer,
+    answer_ok,
+    http_answer,
+    infer_path,
+    live_version,
+    parallel,
+    subscriber,
+    until,
+)
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
 
 def told(body):
     document = json.loads(body)
-    assert document["error"] == document["detail"] and document["type"].startswith("/docs/problems/")
+    assert document["error"] == document["detail"] and document["type"].startswith(
+        "/docs/problems/"
+    )
     return document
 
 
 def eventually(gateway, status, path, key, **headers):
     """Poll until the gateway has seen what changed."""
-    return until(lambda: (found := gateway.infer(path, key, **headers))[0] == status and found, 5, gateway.said)
+    return until(
+        lambda: (found := gateway.infer(path, key, **headers))[0] == status and found,
+        5,
+        gateway.said,
+    )
 
 
 def change(queryset, **facts):
@@ -48,7 +65,11 @@ def test_a_call_is_answered_and_shows_on_the_usage_within_five_seconds(gateway, 
     status, headers, body = gateway.infer(infer_path(version), key)
     assert (status, body) == (200, ANSWER)
     assert headers["x-model-version"] == "1.0.0" and headers["ratelimit"].startswith('"rate";r=')
-    until(lambda: UsageHour.objects.filter(subscription=subscription, calls=1).exists(), 5, gateway.said)
+    until(
+        lambda: UsageHour.objects.filter(subscription=subscription, calls=1).exists(),
+        5,
+        gateway.said,
+    )
     assert stage.called(subscription) == [(headers["x-request-id"], "ok", 1)]
 
 
@@ -64,9 +85,15 @@ def test_unknown_wrong_and_missing_keys_get_the_same_401(gateway, version):
     wrong_secret = consumption.keys.mint().text
     wrong = f"mkc_{key[4:12]}{wrong_secret[12:44]}"
     wrong += consumption.keys.checksum(wrong.encode())
-    answers = [gateway.infer(infer_path(version), one) for one in (key[:-1] + "x", wrong, wrong_secret, "nonsense", "")]
+    answers = [
+        gateway.infer(infer_path(version), one)
+        for one in (key[:-1] + "x", wrong, wrong_secret, "nonsense", "")
+    ]
     assert {status for status, *_ in answers} == {401}
-    bodies = [{name: value for name, value in told(body).items() if name != "request_id"} for *_, body in answers]
+    bodies = [
+        {name: value for name, value in told(body).items() if name != "request_id"}
+        for *_, body in answers
+    ]
     assert all(body == bodies[0] for body in bodies)
     assert gateway.infer(infer_path(version), key)[0] == 200
 
@@ -76,13 +103,18 @@ def test_a_revoked_key_is_dead_within_a_second_everywhere(gateway, version):
     subscription, key = subscriber(version)
     assert {gateway.infer(infer_path(version), key)[0] for _ in range(6)} == {200}
     consumption.revoke_key(cast.maya(), ApiKey.objects.get(subscription=subscription))
-    until(lambda: {gateway.infer(infer_path(version), key)[0] for _ in range(6)} == {401}, 1, gateway.said)
+    until(
+        lambda: {gateway.infer(infer_path(version), key)[0] for _ in range(6)} == {401},
+        1,
+        gateway.said,
+    )
 
 
 def test_an_expired_key_is_refused(gateway, version):
     subscription, key = subscriber(version)
     ApiKey.objects.filter(subscription=subscription).update(
-        created_at=timezone.now() - timedelta(days=2), expires_at=timezone.now() - timedelta(seconds=1)
+        created_at=timezone.now() - timedelta(days=2),
+        expires_at=timezone.now() - timedelta(seconds=1),
     )
     assert gateway.infer(infer_path(version), key)[0] == 401
 
@@ -114,7 +146,11 @@ def test_a_paused_subscription_says_so(gateway, version):
 def test_another_model_does_not_exist_for_this_key(gateway, stage, version):
     _, key = subscriber(version)
     other = stage.version()
-    assert gateway.infer(infer_path(other), key)[0] == gateway.infer("/v2/models/nothing/infer", key)[0] == 404
+    assert (
+        gateway.infer(infer_path(other), key)[0]
+        == gateway.infer("/v2/models/nothing/infer", key)[0]
+        == 404
+    )
     assert gateway.get(f"/v2/models/{other.model.slug}", key)[0] == 404
 
 
@@ -134,14 +170,21 @@ def test_a_model_that_became_restricted_goes_on_answering_who_has_a_subscription
 # ── Which version ─────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("pin_exact", "1.2.0"), ("auto_patch", "1.2.5"), ("auto_minor", "1.4.0")])
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("pin_exact", "1.2.0"), ("auto_patch", "1.2.5"), ("auto_minor", "1.4.0")],
+)
 def test_an_unversioned_call_follows_the_subscriptions_policy(gateway, stage, policy, expected):
     first = stage.version("1.2.0")
     for number in ("1.2.5", "1.4.0", "2.0.0"):
         stage.version(number, first.model)
     subscription, key = subscriber(first)
     change(Subscription.objects.filter(pk=subscription.pk), version_policy=policy)
-    until(lambda: gateway.infer(infer_path(first), key)[1].get("x-model-version") == expected, 5, gateway.said)
+    until(
+        lambda: gateway.infer(infer_path(first), key)[1].get("x-model-version") == expected,
+        5,
+        gateway.said,
+    )
     assert gateway.infer(infer_path(first, "2.0.0"), key)[1]["x-model-version"] == "2.0.0"
     assert gateway.infer(infer_path(first, "9.9.9"), key)[0] == 404
 
@@ -160,15 +203,29 @@ def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage
     _, key = subscriber(version)
     change(
         ModelVersion.objects.filter(pk=version.pk),
-        state="deprecated", deprecated_at=timezone.now(), sunset_at=sunset, successor=successor,
-    )  # fmt: skip
+        state="deprecated",
+        deprecated_at=timezone.now(),
+        sunset_at=sunset,
+        successor=successor,
+    )
     model = f"/v2/models/{version.model.slug}"
-    asks = [lambda: gateway.infer(infer_path(version), key), lambda: gateway.get(model, key), lambda: gateway.get(f"{model}/ready", key)]
+    asks = [
+        lambda: gateway.infer(infer_path(version), key),
+        lambda: gateway.get(model, key),
+        lambda: gateway.get(f"{model}/ready", key),
+    ]
     for ask in asks:
-        status, headers, _ = until(lambda ask=ask: "deprecation" in (answer := ask())[1] and answer, 5, gateway.said)
+        status, headers, _ = until(
+            lambda ask=ask: "deprecation" in (answer := ask())[1] and answer, 5, gateway.said
+        )
         assert status == 200 and re.fullmatch(r"@\d+", headers["deprecation"])
-        assert parsedate_to_datetime(headers["sunset"]).timestamp() >= int(headers["deprecation"][1:])
-        assert f'<{model}/versions/2.0.0>; rel="successor-version"' in headers["link"] and 'rel="sunset"' in headers["link"]
+        assert parsedate_to_datetime(headers["sunset"]).timestamp() >= int(
+            headers["deprecation"][1:]
+        )
+        assert (
+            f'<{model}/versions/2.0.0>; rel="successor-version"' in headers["link"]
+            and 'rel="sunset"' in headers["link"]
+        )
 
 
 def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, version):
@@ -177,8 +234,11 @@ def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, v
     past = timezone.now() - timedelta(days=1)
     change(
         ModelVersion.objects.filter(pk=version.pk),
-        state="deprecated", deprecated_at=past - timedelta(days=30), sunset_at=past, successor=successor,
-    )  # fmt: skip
+        state="deprecated",
+        deprecated_at=past - timedelta(days=30),
+        sunset_at=past,
+        successor=successor,
+    )
     status, headers, body = eventually(gateway, 410, infer_path(version, "1.0.0"), key)
     assert "2.0.0" in told(body)["detail"] and "successor-version" in headers["link"]
 
@@ -205,20 +265,37 @@ def test_metadata_tells_the_signature_and_the_versions_of_the_key(gateway, stage
     stage.version("1.1.0", version.model)
     _, key = subscriber(version)
     document = json.loads(
-        until(lambda: (a := gateway.get(f"/v2/models/{version.model.slug}", key))[0] == 200 and b"1.1.0" in a[2] and a, 5)[2]
+        until(
+            lambda: (
+                (a := gateway.get(f"/v2/models/{version.model.slug}", key))[0] == 200
+                and b"1.1.0" in a[2]
+                and a
+            ),
+            5,
+        )[2]
     )
     assert document["versions"] == ["1.0.0", "1.1.0"] and document["name"] == version.model.slug
     assert document["inputs"][0] == {"name": "income", "datatype": "FP32", "shape": [-1]}
 
 
 def test_metadata_tells_that_the_first_call_waits_for_a_cold_start(gateway, stage, version):
-    Deployment.objects.create(version=version, app_name=f"cold-{version.pk}", state=DeploymentState.SCALED_TO_ZERO)
+    Deployment.objects.create(
+        version=version, app_name=f"cold-{version.pk}", state=DeploymentState.SCALED_TO_ZERO
+    )
     nudge("version")
     _, key = subscriber(version)
     path = f"/v2/models/{version.model.slug}"
-    until(lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 10}, 5, gateway.said)
+    until(
+        lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 10},
+        5,
+        gateway.said,
+    )
     change(ModelVersion.objects.filter(pk=version.pk), cold_start_s=2.9)
-    until(lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 3}, 5, gateway.said)
+    until(
+        lambda: json.loads(gateway.get(path, key)[2]).get("parameters") == {"cold_start_s": 3},
+        5,
+        gateway.said,
+    )
     change(Deployment.objects.filter(version=version), state=DeploymentState.READY)
     until(lambda: "parameters" not in json.loads(gateway.get(path, key)[2]), 5, gateway.said)
 
@@ -246,7 +323,16 @@ def test_a_flood_of_looks_at_readiness_does_not_reach_the_engine(gateway, stage,
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v2/repository/index", "/v2/systemsharedmemory/status", "/v2/trace/setting", "/v2/logging", "/v2/models/x/config", "/v3"]
+    "path",
+    [
+        "/",
+        "/v2/repository/index",
+        "/v2/systemsharedmemory/status",
+        "/v2/trace/setting",
+        "/v2/logging",
+        "/v2/models/x/config",
+        "/v3",
+    ],
 )
 def test_the_rest_of_the_protocol_does_not_exist(gateway, version, path):
     assert gateway.get(path)[0] == gateway.request("POST", path, body=b"{}")[0] == 404
@@ -260,18 +346,38 @@ def test_the_wrong_method_is_told_the_right_one(gateway, version):
 
 def test_only_known_headers_and_the_body_reach_the_upstream(gateway, stage, version):
     _, key = subscriber(version)
-    gateway.infer(infer_path(version), key, Cookie="a=b", X_Forwarded_For="1.2.3.4", Content_Type="application/json", TE="trailers")
+    gateway.infer(
+        infer_path(version),
+        key,
+        Cookie="a=b",
+        X_Forwarded_For="1.2.3.4",
+        Content_Type="application/json",
+        TE="trailers",
+    )
     head, body = stage.stub.seen[-1]
     names = {line.split(b":")[0].lower() for line in head.split(b"\r\n")[1:]}
-    assert names == {b"host", b"content-length", b"accept-encoding", b"content-type", b"x-request-id"} and body == REQUEST
-    assert head.startswith(b"POST /v2/models/%b/versions/1.0.0/infer HTTP/1.1\r\n" % version.model.slug.encode())
+    assert (
+        names == {b"host", b"content-length", b"accept-encoding", b"content-type", b"x-request-id"}
+        and body == REQUEST
+    )
+    assert head.startswith(
+        b"POST /v2/models/%b/versions/1.0.0/infer HTTP/1.1\r\n" % version.model.slug.encode()
+    )
 
 
 def test_only_known_headers_of_the_upstream_come_back(gateway, stage, version):
     _, key = subscriber(version)
-    stage.stub.behave = answer(b"200 OK", ANSWER, b"application/json", b"set-cookie: a=b\r\nserver: secret\r\nx-internal: 1\r\n")
+    stage.stub.behave = answer(
+        b"200 OK",
+        ANSWER,
+        b"application/json",
+        b"set-cookie: a=b\r\nserver: secret\r\nx-internal: 1\r\n",
+    )
     headers = gateway.infer(infer_path(version), key)[1]
-    assert not {"set-cookie", "server", "x-internal"} & headers.keys() and headers["content-type"] == "application/json"
+    assert (
+        not {"set-cookie", "server", "x-internal"} & headers.keys()
+        and headers["content-type"] == "application/json"
+    )
 
 
 def test_our_own_server_class_may_say_what_is_wrong_and_nobody_else(gateway, stage, version):
@@ -279,7 +385,9 @@ def test_our_own_server_class_may_say_what_is_wrong_and_nobody_else(gateway, sta
     document = b'{"type":"/docs/problems/bad-input","error":"Input income, row 0"}'
     stage.stub.behave = answer(b"422 Unprocessable Entity", document, b"application/problem+json")
     assert gateway.infer(infer_path(version), key)[::2] == (422, document)
-    stage.stub.behave = answer(b"500 Internal Server Error", b"Traceback: secret", b"application/problem+json")
+    stage.stub.behave = answer(
+        b"500 Internal Server Error", b"Traceback: secret", b"application/problem+json"
+    )
     status, _, body = gateway.infer(infer_path(version), key)
     assert status == 502 and b"secret" not in body
     Upstream.objects.filter(version=version).update(kind="external")
@@ -299,15 +407,26 @@ def oip_answer(connection, head, body):
     values, at = {}, 0
     for tensor in request["inputs"]:
         size = tensor.get("parameters", {}).get("binary_data_size")
-        values[tensor["name"]] = np.frombuffer(raw[at : at + size], "<f4") if size else np.array(tensor["data"], "<f4")
+        values[tensor["name"]] = (
+            np.frombuffer(raw[at : at + size], "<f4") if size else np.array(tensor["data"], "<f4")
+        )
         at += size or 0
     score = (values["income"] - values["debt"]).astype("<f4")
     binary = request.get("parameters", {}).get("binary_data_output") or any(
         output.get("parameters", {}).get("binary_data") for output in request.get("outputs", [])
     )
     output = {"name": "score", "datatype": "FP32", "shape": [len(score)]}
-    output |= {"parameters": {"binary_data_size": score.nbytes}} if binary else {"data": score.tolist()}
-    head = json.dumps({"model_name": "m", "model_version": "1.0.0", "id": request.get("id", ""), "outputs": [output]}).encode()
+    output |= (
+        {"parameters": {"binary_data_size": score.nbytes}} if binary else {"data": score.tolist()}
+    )
+    head = json.dumps(
+        {
+            "model_name": "m",
+            "model_version": "1.0.0",
+            "id": request.get("id", ""),
+            "outputs": [output],
+        }
+    ).encode()
     extra = b"inference-header-content-length: %d\r\n" % len(head) if binary else b""
     connection.sendall(http_answer(head + (score.tobytes() if binary else b""), extra=extra))
 
@@ -319,15 +438,24 @@ def test_tritonclient_works_unchanged(gateway, stage, version, binary):
     client = triton.InferenceServerClient(f"127.0.0.1:{gateway.port}")
     headers = {"Authorization": f"Bearer {key}"}
     slug = version.model.slug
-    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready(slug, headers=headers)
-    assert client.get_model_metadata(slug, "1.0.0", headers=headers)["outputs"][0]["name"] == "score"
+    assert (
+        client.is_server_live()
+        and client.is_server_ready()
+        and client.is_model_ready(slug, headers=headers)
+    )
+    assert (
+        client.get_model_metadata(slug, "1.0.0", headers=headers)["outputs"][0]["name"] == "score"
+    )
     inputs = [triton.InferInput(name, [3], "FP32") for name in ("income", "debt")]
     for tensor, values in zip(inputs, ([4000, 10, 5.5], [300, 20, 0.5]), strict=True):
         tensor.set_data_from_numpy(np.array(values, dtype=np.float32), binary_data=binary)
     outputs = [triton.InferRequestedOutput("score", binary_data=binary)]
     result = client.infer(slug, inputs, outputs=outputs, headers=headers, request_id="my-id-7")
     assert result.as_numpy("score").tolist() == [3700.0, -10.0, 5.0]
-    assert result.get_response()["id"] == "my-id-7" and result.get_response()["model_version"] == "1.0.0"
+    assert (
+        result.get_response()["id"] == "my-id-7"
+        and result.get_response()["model_version"] == "1.0.0"
+    )
 
 
 def test_tritonclient_reads_our_errors(gateway, version):
@@ -336,7 +464,12 @@ def test_tritonclient_reads_our_errors(gateway, version):
     tensor = triton.InferInput("income", [1], "FP32")
     tensor.set_data_from_numpy(np.array([1], dtype=np.float32))
     with pytest.raises(InferenceServerException, match="no callable version '9.9.9'"):
-        client.infer(version.model.slug, [tensor], model_version="9.9.9", headers={"Authorization": f"Bearer {key}"})
+        client.infer(
+            version.model.slug,
+            [tensor],
+            model_version="9.9.9",
+            headers={"Authorization": f"Bearer {key}"},
+        )
     with pytest.raises(InferenceServerException, match="Send a live API key"):
         client.infer(version.model.slug, [tensor])
 
@@ -359,11 +492,16 @@ def external(version, url, credential=""):
     nudge("version")
 
 
-def test_an_external_endpoint_gets_its_credential_and_never_the_callers_key(gateway, stage, version):
+def test_an_external_endpoint_gets_its_credential_and_never_the_callers_key(
+    gateway, stage, version
+):
     _, key = subscriber(version)
     external(version, f"{stage.stub.url}/income", "sk-of-the-endpoint")
     until(
-        lambda: gateway.infer(infer_path(version), key)[0] == 200 and stage.stub.seen[-1][0].startswith(b"POST /income/infer"),
+        lambda: (
+            gateway.infer(infer_path(version), key)[0] == 200
+            and stage.stub.seen[-1][0].startswith(b"POST /income/infer")
+        ),
         5,
         gateway.said,
     )
@@ -371,7 +509,15 @@ def test_an_external_endpoint_gets_its_credential_and_never_the_callers_key(gate
     assert b"authorization: Bearer sk-of-the-endpoint" in head and key.encode() not in head
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "https://169.254.169.254/x", "https://[::ffff:127.0.0.1]/x", "https://10.0.0.1/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/x",
+        "https://169.254.169.254/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://10.0.0.1/x",
+    ],
+)
 def test_an_address_inside_the_network_is_not_called(gateway, version, url):
     _, key = subscriber(version)
     external(version, url)
@@ -380,8 +526,14 @@ def test_an_address_inside_the_network_is_not_called(gateway, version, url):
 
 def test_the_portals_pages_may_call_from_the_browser_and_no_others(gateway, version, settings):
     _, key = subscriber(version)
-    status, headers, _ = gateway.request("OPTIONS", infer_path(version), origin="https://elsewhere.example")
+    status, headers, _ = gateway.request(
+        "OPTIONS", infer_path(version), origin="https://elsewhere.example"
+    )
     assert status == 204 and "authorization" in headers["access-control-allow-headers"].lower()
-    answers = [headers, gateway.infer(infer_path(version), key)[1], gateway.infer(infer_path(version), "mkc_nonsense")[1]]
+    answers = [
+        headers,
+        gateway.infer(infer_path(version), key)[1],
+        gateway.infer(infer_path(version), "mkc_nonsense")[1],
+    ]
     assert {answer["access-control-allow-origin"] for answer in answers} == {settings.PORTAL_URL}
     assert all("access-control-allow-credentials" not in answer for answer in answers)

@@ -98,7 +98,9 @@ def test_in_any_order_each_change_that_was_committed_is_told_once_by_the_next_lo
 def test_after_a_failover_a_long_time_or_very_much_nothing_that_is_held_is_trusted(monkeypatch):
     stands = snapshot.changes_since(None).position
     assert snapshot.changes_since(stands).is_whole
-    assert not snapshot.changes_since(stands._replace(server=stands.server - timedelta(days=1))).is_whole
+    assert not snapshot.changes_since(
+        stands._replace(server=stands.server - timedelta(days=1))
+    ).is_whole
     assert not snapshot.changes_since(stands._replace(at=stands.at - timedelta(hours=2))).is_whole
     monkeypatch.setattr(snapshot, "MOST_CHANGES", 10)
     Change.objects.bulk_create(Change(kind="model", name=str(n)) for n in range(11))
@@ -131,7 +133,9 @@ class Held:
     def __init__(self):
         self.health = DatabaseHealth(1.0)
         self.models = ModelCache(Limits(), self._models, self.health)
-        self.keys = KeyRing(Limits(), {1: "pepper"}, self._keys, lambda record: None, time.time, health=self.health)
+        self.keys = KeyRing(
+            Limits(), {1: "pepper"}, self._keys, lambda record: None, time.time, health=self.health
+        )
         self.feed = Feed(self._ask, self.keys, self.models, self.health)
         self.loaded = Counter()
         self._line = connections["default"]
@@ -155,7 +159,9 @@ class Held:
 
     async def _ask(self, position):
         """Everything happens in one transaction here, which is in its own snapshots as if it were over: so all that is noted is new."""
-        return snapshot.changes_since(position and position._replace(snapshot=snapshot.NOTHING_SEEN))
+        return snapshot.changes_since(
+            position and position._replace(snapshot=snapshot.NOTHING_SEEN)
+        )
 
     def look(self):
         self.loaded.clear()
@@ -163,15 +169,27 @@ class Held:
         Change.objects.all().delete()
 
     def hold_all(self):
-        models = [self.models.fetch(pk) for pk in RegisteredModel.objects.values_list("pk", flat=True)]
-        self.run(*models, *(self.keys._flight.load(kid.encode()) for kid in ApiKey.objects.values_list("kid", flat=True)))
+        models = [
+            self.models.fetch(pk) for pk in RegisteredModel.objects.values_list("pk", flat=True)
+        ]
+        self.run(
+            *models,
+            *(
+                self.keys._flight.load(kid.encode())
+                for kid in ApiKey.objects.values_list("kid", flat=True)
+            ),
+        )
 
     def assert_true(self, after):
         ids, kids = [*self.models._records], [kid.decode() for kid in self.keys.records]
         fresh = snapshot.models(ids)
-        assert {pk: self.models._records[pk] for pk in ids} == {pk: fresh.get(pk) or nothing(pk) for pk in ids}, after
+        assert {pk: self.models._records[pk] for pk in ids} == {
+            pk: fresh.get(pk) or nothing(pk) for pk in ids
+        }, after
         held = {kid.decode(): replace(record, who=()) for kid, record in self.keys.records.items()}
-        assert held == {record.kid: replace(record, who=()) for record in snapshot.subscribers(kids)}, after
+        assert held == {
+            record.kid: replace(record, who=()) for record in snapshot.subscribers(kids)
+        }, after
 
 
 class Company:
@@ -196,38 +214,69 @@ class Company:
         self.serial += 1
         luck, now, serial = self.luck, timezone.now(), self.serial
         version, key = self.any(ModelVersion), self.any(ApiKey)
-        teams, states = [cast.lending(), cast.mortgage(), cast.wealth()], ["published", "deprecated", "retired"]
+        teams, states = (
+            [cast.lending(), cast.mortgage(), cast.wealth()],
+            ["published", "deprecated", "retired"],
+        )
         return {
-            "a version is published": lambda: live_version(luck.choice(self.models), f"2.0.{serial}", url="http://127.0.0.1:1/c"),
-            "a version changes its state": lambda: self.change(ModelVersion, state=luck.choice(states), deprecated_at=now),
+            "a version is published": lambda: live_version(
+                luck.choice(self.models), f"2.0.{serial}", url="http://127.0.0.1:1/c"
+            ),
+            "a version changes its state": lambda: self.change(
+                ModelVersion, state=luck.choice(states), deprecated_at=now
+            ),
             "a version is suspended": lambda: self.change(ModelVersion, suspended_at=now),
             "a suspension ends": lambda: ModelVersion.objects.update(suspended_at=None),
-            "an end is announced": lambda: self.change(ModelVersion, sunset_at=now + timedelta(days=serial), deprecated_at=now),
+            "an end is announced": lambda: self.change(
+                ModelVersion, sunset_at=now + timedelta(days=serial), deprecated_at=now
+            ),
             "a successor is named": lambda: self.change(ModelVersion, successor=version),
             "another service level": lambda: self.change(ModelVersion, sla={"timeout_s": serial}),
-            "another address": lambda: self.change(Upstream, base_url=f"http://127.0.0.1:1/{serial}"),
+            "another address": lambda: self.change(
+                Upstream, base_url=f"http://127.0.0.1:1/{serial}"
+            ),
             "an upstream's readiness": lambda: self.change(Upstream, is_ready=luck.random() < 0.5),
             "an upstream goes": lambda: Upstream.objects.filter(version=version).delete(),
-            "an upstream comes": lambda: Upstream.objects.get_or_create(version=version, defaults={"base_url": "http://127.0.0.1:1/d"}),
-            "a deployment comes": lambda: Deployment.objects.get_or_create(version=version, defaults={"app_name": f"app-{version.pk}"}),
-            "a deployment's state": lambda: Deployment.objects.update(state=luck.choice(["ready", "scaled_to_zero", "stopped", "failed"])),
+            "an upstream comes": lambda: Upstream.objects.get_or_create(
+                version=version, defaults={"base_url": "http://127.0.0.1:1/d"}
+            ),
+            "a deployment comes": lambda: Deployment.objects.get_or_create(
+                version=version, defaults={"app_name": f"app-{version.pk}"}
+            ),
+            "a deployment's state": lambda: Deployment.objects.update(
+                state=luck.choice(["ready", "scaled_to_zero", "stopped", "failed"])
+            ),
             "another name": lambda: self.change(RegisteredModel, slug=f"renamed-{serial}"),
-            "a key ends": lambda: ApiKey.objects.filter(pk=key.pk).update(state="revoked", epoch=serial),
-            "a key's networks": lambda: ApiKey.objects.filter(pk=key.pk).update(networks=["192.0.2.0/24"]),
+            "a key ends": lambda: ApiKey.objects.filter(pk=key.pk).update(
+                state="revoked", epoch=serial
+            ),
+            "a key's networks": lambda: ApiKey.objects.filter(pk=key.pk).update(
+                networks=["192.0.2.0/24"]
+            ),
             "a key's digest": lambda: ApiKey.objects.filter(pk=key.pk).update(mac=f"{serial:064x}"),
-            "a subscription's state": lambda: self.change(Subscription, state=luck.choice(["active", "paused", "closed"])),
-            "a subscription's policy": lambda: self.change(Subscription, version_policy=luck.choice(["pin_exact", "auto_patch"])),
+            "a subscription's state": lambda: self.change(
+                Subscription, state=luck.choice(["active", "paused", "closed"])
+            ),
+            "a subscription's policy": lambda: self.change(
+                Subscription, version_policy=luck.choice(["pin_exact", "auto_patch"])
+            ),
             "another pin": lambda: self.change(Subscription, pinned_version=version),
-            "a plan's limits": lambda: self.change(Plan, rate_per_second=serial, burst=serial, monthly_quota=serial),
+            "a plan's limits": lambda: self.change(
+                Plan, rate_per_second=serial, burst=serial, monthly_quota=serial
+            ),
             "another plan": lambda: self.change(Subscription, plan=self.any(Plan)),
             "an application moves": lambda: self.change(Application, team=luck.choice(teams)),
-            "an environment": lambda: self.change(Application, environment=luck.choice(["prod", "test"])),
+            "an environment": lambda: self.change(
+                Application, environment=luck.choice(["prod", "test"])
+            ),
         }
 
 
 @pytest.fixture
 def company(monkeypatch):
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the ORM is asked on the test's connection, in its transaction
+    monkeypatch.setenv(
+        "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
+    )  # the ORM is asked on the test's connection, in its transaction
     return Company(random.Random(8))
 
 
@@ -254,7 +303,13 @@ def test_what_the_gateway_does_not_read_is_no_change(company, held):
     now = timezone.now()
     draft = cast.draft_version(cast.model(name="Drafted"))
     Change.objects.all().delete()
-    RegisteredModel.objects.update(calls_30d=5, consumer_teams=2, measured_p95_ms=7, summary="Other words.", visibility="restricted")
+    RegisteredModel.objects.update(
+        calls_30d=5,
+        consumer_teams=2,
+        measured_p95_ms=7,
+        summary="Other words.",
+        visibility="restricted",
+    )
     company.models[0].visible_teams.add(cast.wealth())
     ApiKey.objects.update(last_used_at=now)
     Upstream.objects.update(updated_at=now)
@@ -296,7 +351,10 @@ def test_retired_versions_are_loaded_without_their_signatures(company):
     live, retired = model.versions.newest_first()
     ModelVersion.objects.filter(pk=retired.pk).update(state="retired")
     found = {version.number: version for version in snapshot.models([model.pk])[model.pk].versions}
-    assert '"score"' in found[live.number].tensors and found[retired.number].tensors == '"inputs": [], "outputs": []'
+    assert (
+        '"score"' in found[live.number].tensors
+        and found[retired.number].tensors == '"inputs": [], "outputs": []'
+    )
 
 
 @pytest.mark.django_db
@@ -324,7 +382,9 @@ class Postgres:
         await asyncio.sleep(0.01)
         if self.is_away:
             raise DatabaseAway
-        return {pk: replace(nothing(pk), slug=f"model-{pk}{'-suspended' if read else ''}") for pk in ids}
+        return {
+            pk: replace(nothing(pk), slug=f"model-{pk}{'-suspended' if read else ''}") for pk in ids
+        }
 
 
 def test_a_herd_at_a_cold_model_asks_once():
@@ -345,7 +405,9 @@ def test_a_load_that_a_change_overtakes_is_done_once_more():
         await asyncio.sleep(0.005)
         postgres.suspended = True
         await cache.changed({1})
-        assert (await loading).slug == "model-1-suspended" and cache.get(1).slug == "model-1-suspended"
+        assert (await loading).slug == "model-1-suspended" and cache.get(
+            1
+        ).slug == "model-1-suspended"
 
     asyncio.run(run())
 
@@ -359,12 +421,16 @@ def test_while_postgres_is_away_loaded_models_go_on_and_others_are_503():
         postgres.is_away = True
         with pytest.raises(Problem) as refusal:
             await cache.fetch(2)
-        assert refusal.value.status == 503 and any(name == b"retry-after" for name, _ in refusal.value.headers)
+        assert refusal.value.status == 503 and any(
+            name == b"retry-after" for name, _ in refusal.value.headers
+        )
         cache.distrust(time.monotonic())
         assert cache.get(1).slug == "model-1" and (await cache.fetch(1)).slug == "model-1"
         postgres.is_away = False
         assert (await cache.fetch(2)).slug == "model-2"
-        assert cache.get(1) is None and (await cache.fetch(1)).slug == "model-1", "what is not trusted is loaded when it can be"
+        assert cache.get(1) is None and (await cache.fetch(1)).slug == "model-1", (
+            "what is not trusted is loaded when it can be"
+        )
 
     asyncio.run(run())
 

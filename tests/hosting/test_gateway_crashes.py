@@ -21,12 +21,20 @@ def check_books(stage, subscription, said):
     acknowledged = said["acknowledged"]
     assert len(acknowledged) == len(set(acknowledged))
     until(
-        lambda: UsageEvent.objects.filter(subscription_id=subscription.pk, outcome="ok").count() >= len(acknowledged),
+        lambda: (
+            UsageEvent.objects.filter(subscription_id=subscription.pk, outcome="ok").count()
+            >= len(acknowledged)
+        ),
         30,
         stage.gateway.said,
     )
     time.sleep(1)
-    ids = [event.hex for event in UsageEvent.objects.filter(subscription_id=subscription.pk).values_list("event_id", flat=True)]
+    ids = [
+        event.hex
+        for event in UsageEvent.objects.filter(subscription_id=subscription.pk).values_list(
+            "event_id", flat=True
+        )
+    ]
     assert set(acknowledged) <= set(ids), f"lost {len(set(acknowledged) - set(ids))}"
     assert len(ids) == len(set(ids))
     until(lambda: metering.roll_up_all() or not StaleHour.objects.exists(), 15)
@@ -47,7 +55,11 @@ def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, fire
     assert fired.count == 2 and said["statuses"].get("200", 0) > 50, said["statuses"]
     assert set(said["statuses"]) <= {"200", "503"}
     check_books(stage, subscription, said)
-    until(lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used, 20, gateway.said)
+    until(
+        lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used,
+        20,
+        gateway.said,
+    )
 
 
 @pytest.mark.fault("F9")
@@ -73,7 +85,11 @@ def test_twenty_rolling_reloads_fail_no_call(gateway, stage, fired, tmp_path):
     while fired.count < RELOADS and not load.is_over():
         before = gateway.children()
         gateway.process.send_signal(signal.SIGHUP)
-        until(lambda before=before: not set(gateway.children().values()) & set(before.values()), 60, gateway.said)
+        until(
+            lambda before=before: not set(gateway.children().values()) & set(before.values()),
+            60,
+            gateway.said,
+        )
         fired.add()
     assert fired.count == RELOADS and not load.is_over(), f"{fired.count} reloads were under load"
     said = load.result()
@@ -86,15 +102,31 @@ def test_twenty_rolling_reloads_fail_no_call(gateway, stage, fired, tmp_path):
 def test_fifty_kills_under_load_lose_no_call_that_was_answered(gateway, stage, fired, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=10_000_000)
-    load = Load(gateway, infer_path(version), key, tmp_path, seconds=KILLS * KILL_S, rate=400, connections=CONNECTIONS)
+    load = Load(
+        gateway,
+        infer_path(version),
+        key,
+        tmp_path,
+        seconds=KILLS * KILL_S,
+        rate=400,
+        connections=CONNECTIONS,
+    )
     source = random.Random(1)
     while not load.is_over():
         fired.add(gateway.kill(source.choice(["0", "1", "0", "1", "shipping"])))
         time.sleep(2.0)  # the killed one works again, or there would be nobody left to kill
     said = load.result()
-    assert fired.count >= KILLS and said["calls"] >= 200 * said["seconds"], (fired.count, said["calls"], said["seconds"])
+    assert fired.count >= KILLS and said["calls"] >= 200 * said["seconds"], (
+        fired.count,
+        said["calls"],
+        said["seconds"],
+    )
     check_books(stage, subscription, said)
     events = UsageEvent.objects.filter(subscription_id=subscription.pk)
     assert events.filter(outcome="unknown").count() <= CONNECTIONS * fired.count
     assert not events.exclude(outcome="ok").filter(units__gt=0).exists()
-    until(lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used, 30, gateway.said)
+    until(
+        lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used,
+        30,
+        gateway.said,
+    )

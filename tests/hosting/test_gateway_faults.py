@@ -37,7 +37,13 @@ def metric(gateway, name):
 
 
 @pytest.mark.fault("F1", "F2")
-@pytest.mark.parametrize("mode", ["hang", *(pytest.param(mode, marks=pytest.mark.chaos) for mode in ("refuse", "slow", "reset"))])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "hang",
+        *(pytest.param(mode, marks=pytest.mark.chaos) for mode in ("refuse", "slow", "reset")),
+    ],
+)
 def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, fired, mode):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=5000, burst=5000)
@@ -48,7 +54,14 @@ def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, f
     faulty.redis.set(mode)
     time.sleep(1.1)  # the lease in hand runs out
     assert {gateway.infer(path, key)[0] for _ in range(40)} == {200}
-    until(lambda: metric(gateway, "degraded_decisions_total") > before and metric(gateway, "redis_up") == 0, 5, gateway.said)
+    until(
+        lambda: (
+            metric(gateway, "degraded_decisions_total") > before
+            and metric(gateway, "redis_up") == 0
+        ),
+        5,
+        gateway.said,
+    )
     faulty.redis.set("pass")
     until(lambda: metric(gateway, "redis_up") == 1, 6, gateway.said)
     assert gateway.infer(path, key)[0] == 200
@@ -66,11 +79,16 @@ def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty, fired
     found = []
     while time.monotonic() - began < 2:
         found.append(gateway.infer(infer_path(version), key)[0])
-    assert set(found) == {200, 429} and found.count(200) <= 1.1 * (20 + 20 * (time.monotonic() - began)) + 1
+    assert (
+        set(found) == {200, 429}
+        and found.count(200) <= 1.1 * (20 + 20 * (time.monotonic() - began)) + 1
+    )
 
 
 @pytest.mark.fault("F3", "F25")
-def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(gateway, stage, faulty, fired):
+def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(
+    gateway, stage, faulty, fired
+):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=25)
     server = redis.Redis.from_url(stage.gateway.redis_url)
@@ -100,7 +118,9 @@ def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, fau
 @pytest.mark.fault("F4")
 @pytest.mark.chaos
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
-def test_postgres_away_serves_cached_keys_and_answers_503_to_others(gateway, stage, faulty, fired, mode):
+def test_postgres_away_serves_cached_keys_and_answers_503_to_others(
+    gateway, stage, faulty, fired, mode
+):
     version = stage.version()
     subscription, key = subscriber(version)
     _, other = subscriber(version, app="Never seen")
@@ -118,11 +138,17 @@ def test_postgres_away_serves_cached_keys_and_answers_503_to_others(gateway, sta
     status, headers, _ = gateway.infer(path, other)
     assert status == 503 and "retry-after" in headers
     assert gateway.infer(path, keys.mint().text)[0] == 503
-    assert gateway.infer(path, "nonsense")[0] == 401, "no database is needed to see that this is no key"
+    assert gateway.infer(path, "nonsense")[0] == 401, (
+        "no database is needed to see that this is no key"
+    )
     assert gateway.get("/v2/health/ready")[0] == 200
     faulty.postgres.set("pass")
     until(lambda: gateway.infer(path, other)[0] == 200, 5, gateway.said)
-    until(lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).count() > 30, 15, gateway.said)
+    until(
+        lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).count() > 30,
+        15,
+        gateway.said,
+    )
 
 
 @pytest.mark.fault("F4", "F25")
@@ -145,7 +171,10 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
 def test_a_statement_that_is_never_answered_ends_by_itself(fired):
     """A server or a proxy that hangs closes nothing: without a limit of our own, shipping waited for ever."""
     proxy = proxy_before(settings.DATABASE_URL)
-    with closing(proxy), closing(psycopg.connect(through(proxy, settings.DATABASE_URL), autocommit=True)) as raw:
+    with (
+        closing(proxy),
+        closing(psycopg.connect(through(proxy, settings.DATABASE_URL), autocommit=True)) as raw,
+    ):
         snapshot._wait_at_most(0.3, SimpleNamespace(connection=raw))
         assert raw.execute("SELECT 7").fetchone() == (7,)
         fired.watch(lambda: proxy.fired)
@@ -170,9 +199,17 @@ def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, f
         answered.append(gateway.infer(path, key)[0] == 200)
         time.sleep(0.02)
     faulty.postgres.set("pass")
-    until(lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).count() >= sum(answered), 15, gateway.said)
+    until(
+        lambda: UsageEvent.objects.filter(subscription_id=subscription.pk).count() >= sum(answered),
+        15,
+        gateway.said,
+    )
     time.sleep(1.5)
-    assert UsageEvent.objects.filter(subscription_id=subscription.pk).count() == sum(answered) == len(answered)
+    assert (
+        UsageEvent.objects.filter(subscription_id=subscription.pk).count()
+        == sum(answered)
+        == len(answered)
+    )
 
 
 @pytest.mark.fault("F23")

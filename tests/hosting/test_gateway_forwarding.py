@@ -19,8 +19,27 @@ from hosting.gateway.limits import Limits
 from hosting.gateway.pool import SILENT, Pool
 from marketplace.lib.nudge import nudge
 from tests import cast
-from tests.gateway import ANSWER, QUICK, REQUEST, Gateway, http_answer, infer_path, raw_request, subscriber, until
-from tests.hosting.upstreams import LOST, NOT_LOST, Losing, call_in_threads, closing_after, drip, hang_up, id_of
+from tests.gateway import (
+    ANSWER,
+    QUICK,
+    REQUEST,
+    Gateway,
+    http_answer,
+    infer_path,
+    raw_request,
+    subscriber,
+    until,
+)
+from tests.hosting.upstreams import (
+    LOST,
+    NOT_LOST,
+    Losing,
+    call_in_threads,
+    closing_after,
+    drip,
+    hang_up,
+    id_of,
+)
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -34,13 +53,20 @@ def gateway(lone, stage):
 def test_a_caller_who_reads_too_slowly_is_no_failure_of_the_model(stage, version, tmp_path):
     """It took a byte in time again and again, and the call's time ran out: the model's availability has nothing to do with that."""
     subscription, key = subscriber(version)
-    stage.stub.behave = lambda connection, head, body: connection.sendall(http_answer(b"x" * 24_000_000))
+    stage.stub.behave = lambda connection, head, body: connection.sendall(
+        http_answer(b"x" * 24_000_000)
+    )
     shared = stage.gateway.database_url, stage.gateway.redis_url, stage.stub.host
-    with Gateway(tmp_path, 1, *shared, **QUICK | {"total_s": 1.5}) as gateway, socket.socket() as caller:
+    with (
+        Gateway(tmp_path, 1, *shared, **QUICK | {"total_s": 1.5}) as gateway,
+        socket.socket() as caller,
+    ):
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         caller.connect(("127.0.0.1", gateway.port))
         caller.sendall(raw_request(infer_path(version), key))
-        ((_, outcome, units),) = until(lambda: caller.recv(4096) and stage.called(subscription), 15, gateway.said)
+        ((_, outcome, units),) = until(
+            lambda: caller.recv(4096) and stage.called(subscription), 15, gateway.said
+        )
     assert (outcome, units) == ("aborted", 0)
 
 
@@ -49,12 +75,16 @@ def test_a_caller_who_reads_too_slowly_is_no_failure_of_the_model(stage, version
 
 @pytest.mark.fault("F12", "F14")
 @pytest.mark.parametrize("how", LOST)
-def test_a_call_that_a_dying_replica_lost_is_sent_again_and_charged_once(gateway, stage, version, fired, how):
+def test_a_call_that_a_dying_replica_lost_is_sent_again_and_charged_once(
+    gateway, stage, version, fired, how
+):
     subscription, key = subscriber(version)
     losing = stage.stub.behave = Losing(LOST[how])
     status, headers, body = gateway.infer(infer_path(version), key)
     assert (status, body) == (200, ANSWER)
-    assert losing.came == {headers["x-request-id"]: 2} and [sent for _, sent in stage.stub.seen] == [REQUEST, REQUEST]
+    assert losing.came == {headers["x-request-id"]: 2} and [
+        sent for _, sent in stage.stub.seen
+    ] == [REQUEST, REQUEST]
     until(lambda: stage.called(subscription), 5, gateway.said)
     assert stage.called(subscription) == [(headers["x-request-id"], "ok", 1)]
     until(lambda: gateway.count("retries_total", version=version.pk) == 1, 5)
@@ -71,12 +101,18 @@ def test_what_the_upstream_decided_is_not_asked_again(gateway, stage, version, h
 
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("how", ["hangs up", "resets", "the ingress says 500"])
-def test_an_external_endpoint_that_took_the_request_is_not_asked_twice(gateway, stage, external, fired, how):
+def test_an_external_endpoint_that_took_the_request_is_not_asked_twice(
+    gateway, stage, external, fired, how
+):
     subscription, key = subscriber(external)
     stage.stub.behave = LOST[how]
     assert gateway.infer(infer_path(external), key)[0] == 502
     assert len(stage.stub.seen) == 1
-    until(lambda: [row[1:] for row in stage.called(subscription)] == [("upstream_error", 0)], 5, gateway.said)
+    until(
+        lambda: [row[1:] for row in stage.called(subscription)] == [("upstream_error", 0)],
+        5,
+        gateway.said,
+    )
     fired.add(1)
 
 
@@ -84,16 +120,24 @@ def test_an_answer_that_has_begun_is_never_begun_again(gateway, stage, version):
     subscription, key = subscriber(version)
 
     def begin_and_stop(connection, head, body):
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
+        )
         for _ in range(4):
             connection.sendall(b'{"a":')
             time.sleep(0.1)
         return False
 
     stage.stub.behave = begin_and_stop
-    assert gateway.infer(infer_path(version), key)[0] == 0, "a cut connection is the only honest sign left"
+    assert gateway.infer(infer_path(version), key)[0] == 0, (
+        "a cut connection is the only honest sign left"
+    )
     assert len(stage.stub.seen) == 1
-    until(lambda: [row[1:] for row in stage.called(subscription)] == [("upstream_error", 0)], 5, gateway.said)
+    until(
+        lambda: [row[1:] for row in stage.called(subscription)] == [("upstream_error", 0)],
+        5,
+        gateway.said,
+    )
 
 
 def test_what_is_left_of_the_deadline_bounds_the_second_try(gateway, stage, version):
@@ -145,14 +189,25 @@ def test_connections_that_the_model_closed_meanwhile_fail_nobody(gateway, stage,
     stage.stub.behave = closing_after(k, closed)
     assert call_in_threads(gateway, infer_path(version), key, 4, 30) == {200: 120}
     assert len(closed) >= 20
-    until(lambda: UsageEvent.objects.filter(subscription_id=subscription.pk, outcome="ok", units=1).count() == 120, 10, gateway.said)
+    until(
+        lambda: (
+            UsageEvent.objects.filter(
+                subscription_id=subscription.pk, outcome="ok", units=1
+            ).count()
+            == 120
+        ),
+        10,
+        gateway.said,
+    )
     assert UsageEvent.objects.filter(subscription_id=subscription.pk).count() == 120
     fired.add(len(closed))
 
 
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("k", [1, 3])
-def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_repeat_nothing(gateway, stage, external, fired, k):
+def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_repeat_nothing(
+    gateway, stage, external, fired, k
+):
     _, key = subscriber(external)
     closed = []
     stage.stub.behave = closing_after(k, closed)
@@ -162,18 +217,28 @@ def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_
 
 
 @pytest.mark.fault("F12")
-@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", b"HTTP/1.1 200 OK\r\nx-a: ", b"\0"])
+@pytest.mark.parametrize(
+    "more",
+    [b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", b"HTTP/1.1 200 OK\r\nx-a: ", b"\0"],
+)
 def test_what_an_upstream_says_unasked_reaches_nobody(gateway, stage, external, fired, more):
     _, key = subscriber(external)
-    stage.stub.behave = lambda connection, head, body: connection.sendall(http_answer(ANSWER) + more)
-    assert [gateway.infer(infer_path(external), key)[::2] for _ in range(10)] == [(200, ANSWER)] * 10
+    stage.stub.behave = lambda connection, head, body: connection.sendall(
+        http_answer(ANSWER) + more
+    )
+    assert [gateway.infer(infer_path(external), key)[::2] for _ in range(10)] == [
+        (200, ANSWER)
+    ] * 10
     fired.add(len(stage.stub.seen))
 
 
 def test_headers_behind_a_running_call_are_bounded_too(gateway, stage, version):
     _, key = subscriber(version)
     stage.stub.behave = lambda *_: time.sleep(0.9)
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client, pytest.raises(OSError):
+    with (
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client,
+        pytest.raises(OSError),
+    ):
         client.sendall(raw_request(infer_path(version), key))
         until(lambda: stage.stub.seen, 5)
         client.sendall(b"POST /v2/models/x/infer HTTP/1.1\r\nHost: g\r\n")
@@ -222,7 +287,9 @@ def test_a_request_that_nobody_took_is_told_from_one_that_was_taken(reads_first)
         pool = Pool(Limits(), lambda origin: origin.host)
         origin = Origin("127.0.0.1", listener.getsockname()[1], False, is_external=True)
         first, second = Asker(), Asker()
-        (await pool.open(origin)).exchange(first, [b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"], 5)
+        (await pool.open(origin)).exchange(
+            first, [b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"], 5
+        )
         assert await first.ended == "done"
         if not reads_first:
             may_close.set()
@@ -262,7 +329,10 @@ class Listener:
         self.thread.start()
 
     def _listen(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=20) as client,
+        ):
             client.sendall(self.request)
             while data := client.recv(65536):
                 self.received.append(data)
@@ -273,7 +343,9 @@ class Listener:
 
 
 @pytest.mark.parametrize(("end", "goes_on_s"), [(revoke, 2.5), (suspend, 0), (pause, 0)])
-def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(gateway, stage, version, end, goes_on_s):
+def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(
+    gateway, stage, version, end, goes_on_s
+):
     subscription, key = subscriber(version)
     stage.stub.behave = drip
     listener = Listener(gateway, version, key)

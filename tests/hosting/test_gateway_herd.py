@@ -57,8 +57,24 @@ def texts(count):
 
 
 def record(kid):
-    facts = dict(application_id=1, team_id=1, model_id=1, subscription_id=1, key_id=1, epoch=0, networks=(), proof=b"")
-    return SimpleNamespace(kid=kid, mac=keys.mac(TEXTS[kid], PEPPER), pepper_version=1, is_live=True, expires_at=2e9, **facts)
+    facts = dict(
+        application_id=1,
+        team_id=1,
+        model_id=1,
+        subscription_id=1,
+        key_id=1,
+        epoch=0,
+        networks=(),
+        proof=b"",
+    )
+    return SimpleNamespace(
+        kid=kid,
+        mac=keys.mac(TEXTS[kid], PEPPER),
+        pepper_version=1,
+        is_live=True,
+        expires_at=2e9,
+        **facts,
+    )
 
 
 def ring(postgres):
@@ -96,7 +112,9 @@ def test_five_thousand_cold_keys_ask_a_few_questions_one_at_a_time():
     postgres = Postgres()
     assert calls(ring(postgres), texts(5000)) == {200: 5000}
     assert len(postgres.asked) <= 11 and postgres.most == 1
-    assert sorted(kid for kids in postgres.asked for kid in kids) == sorted(list(TEXTS)[-5000:]), "each key once"
+    assert sorted(kid for kids in postgres.asked for kid in kids) == sorted(list(TEXTS)[-5000:]), (
+        "each key once"
+    )
 
 
 @pytest.mark.fault("F23")
@@ -124,7 +142,9 @@ def test_cold_keys_while_postgres_is_away_are_answered_503_and_loaded_when_it_is
 
 
 @pytest.mark.parametrize(("age_s", "status"), [(60, 200), (121, 503)])
-def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young_enough(age_s, status):
+def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young_enough(
+    age_s, status
+):
     postgres = Postgres()
     one, raws = ring(postgres), texts(1)
     assert calls(one, raws) == {200: 1}
@@ -168,11 +188,15 @@ def test_five_thousand_cold_keys_at_a_real_gateway(stage):
     until_then = timezone.now() + timedelta(days=1)
     ApiKey.objects.bulk_create(
         ApiKey(
-            kid=one.kid, mac=keys.mac(one.text, settings.KEY_PEPPERS[1]), subscription=subscription, name=one.kid, created_by=cast.maya(),
+            kid=one.kid,
+            mac=keys.mac(one.text, settings.KEY_PEPPERS[1]),
+            subscription=subscription,
+            name=one.kid,
+            created_by=cast.maya(),
             expires_at=until_then,
         )
         for one in minted
-    )  # fmt: skip
+    )
     gateway = stage.gateway
     time.sleep(1.2)
     before = gateway.count("key_loads_total")

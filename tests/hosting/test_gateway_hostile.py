@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway import ANSWER, REQUEST, answer, answer_ok, http_answer, infer_path, parallel, raw_request, subscriber, until
+from tests.gateway import (
+    ANSWER,
+    REQUEST,
+    answer,
+    answer_ok,
+    http_answer,
+    infer_path,
+    parallel,
+    raw_request,
+    subscriber,
+    until,
+)
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 TRAILED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
@@ -26,7 +37,9 @@ def caller(stage):
 
 def raw(gateway, data, wait=4.0, address="127.0.0.1"):
     """Send bytes, read until the gateway closes or `wait` passes: (what it said, seconds until it closed or None)."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=wait, source_address=(address, 0)) as client:
+    with socket.create_connection(
+        ("127.0.0.1", gateway.port), timeout=wait, source_address=(address, 0)
+    ) as client:
         began, said = time.monotonic(), b""
         for piece in [data] if isinstance(data, bytes) else data:
             try:
@@ -74,14 +87,21 @@ def test_ambiguous_framing_is_400_and_closes(gateway, stage, caller, lines):
 def test_a_request_smuggled_behind_another_never_reaches_the_upstream(gateway, stage, caller):
     path, key, _ = caller
     inner = raw_request(path, key)
-    said, _ = raw(gateway, raw_request(path, key, b"0\r\n\r\n" + inner, "Transfer-Encoding: chunked", "Content-Length: 4"))
+    said, _ = raw(
+        gateway,
+        raw_request(
+            path, key, b"0\r\n\r\n" + inner, "Transfer-Encoding: chunked", "Content-Length: 4"
+        ),
+    )
     assert status_of(said) == 400 and b"\nHTTP/1.1" not in said and stage.stub.seen == []
 
 
 @pytest.mark.fault("F13")
 def test_ten_thousand_headers_are_refused(gateway, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, raw_request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(10_000)]))
+    said, closed = raw(
+        gateway, raw_request(path, key, REQUEST, *[f"X-{n}: {n}" for n in range(10_000)])
+    )
     assert status_of(said) in (431, 0) and closed is not None
 
 
@@ -93,7 +113,9 @@ def test_a_hundred_and_one_headers_are_refused_with_words(gateway, caller):
 
 
 @pytest.mark.fault("F13")
-@pytest.mark.parametrize("start", [b"GET /", b"POST /v2/models/x/infer HTTP/1.1\r\nX: " + b"y" * 500])
+@pytest.mark.parametrize(
+    "start", [b"GET /", b"POST /v2/models/x/infer HTTP/1.1\r\nX: " + b"y" * 500]
+)
 def test_slow_headers_are_closed_in_time(gateway, start):
     said, closed = raw(gateway, start)
     assert closed is not None and 0.5 < closed < 3.5 and status_of(said) in (408, 0)
@@ -102,7 +124,9 @@ def test_slow_headers_are_closed_in_time(gateway, start):
 @pytest.mark.fault("F13")
 def test_a_slow_body_is_closed_in_time_and_never_holds_a_replica(gateway, stage, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, raw_request(path, key, REQUEST[:20], f"Content-Length: {len(REQUEST)}"), wait=5)
+    said, closed = raw(
+        gateway, raw_request(path, key, REQUEST[:20], f"Content-Length: {len(REQUEST)}"), wait=5
+    )
     assert status_of(said) == 408 and closed < 4.5 and stage.stub.seen == []
 
 
@@ -116,7 +140,9 @@ def test_an_idle_connection_is_closed_in_time(gateway, caller):
 @pytest.mark.fault("F13")
 def test_a_300_mib_body_is_refused_before_it_is_sent(gateway, caller):
     path, key, _ = caller
-    said, closed = raw(gateway, raw_request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}"))
+    said, closed = raw(
+        gateway, raw_request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}")
+    )
     assert status_of(said) == 413 and closed < 3
 
 
@@ -132,30 +158,66 @@ def test_a_chunked_body_without_end_is_cut_at_the_limit(gateway, stage, caller):
 @pytest.mark.fault("F13")
 def test_a_body_in_six_byte_chunks_is_put_together(gateway, stage, caller):
     path, key, _ = caller
-    pieces = [b"%x\r\n%b\r\n" % (len(REQUEST[at : at + 6]), REQUEST[at : at + 6]) for at in range(0, len(REQUEST), 6)]
-    said, _ = raw(gateway, raw_request(path, key, b"".join(pieces) + b"0\r\n\r\n", "Transfer-Encoding: chunked", "Connection: close"))
+    pieces = [
+        b"%x\r\n%b\r\n" % (len(REQUEST[at : at + 6]), REQUEST[at : at + 6])
+        for at in range(0, len(REQUEST), 6)
+    ]
+    said, _ = raw(
+        gateway,
+        raw_request(
+            path,
+            key,
+            b"".join(pieces) + b"0\r\n\r\n",
+            "Transfer-Encoding: chunked",
+            "Connection: close",
+        ),
+    )
     assert status_of(said) == 200
     head, body = stage.stub.seen[-1]
-    assert body == REQUEST and b"content-length: %d" % len(REQUEST) in head and b"chunked" not in head
+    assert (
+        body == REQUEST and b"content-length: %d" % len(REQUEST) in head and b"chunked" not in head
+    )
 
 
 def test_pipelined_requests_are_answered_in_order(gateway, caller):
     path, key, _ = caller
-    said, _ = raw(gateway, raw_request(path, key) * 3 + raw_request(path, "wrong", REQUEST, "Connection: close"))
+    said, _ = raw(
+        gateway,
+        raw_request(path, key) * 3 + raw_request(path, "wrong", REQUEST, "Connection: close"),
+    )
     statuses = [part[1:4] for part in said.split(b"HTTP/1.1")[1:]]
     assert statuses[:3] == [b"200"] * 3 and statuses[3] in (b"401", b"429") and len(statuses) == 4
 
 
 def test_an_offer_to_upgrade_is_ignored(gateway, caller):
     path, key, _ = caller
-    said, _ = raw(gateway, raw_request(path, key, REQUEST, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"))
+    said, _ = raw(
+        gateway,
+        raw_request(
+            path,
+            key,
+            REQUEST,
+            "Connection: Upgrade, HTTP2-Settings",
+            "Upgrade: h2c",
+            "HTTP2-Settings: AAMAAABk",
+        ),
+    )
     assert status_of(said) == 200
 
 
 def test_expect_continue_is_answered_before_the_body(gateway, caller):
     path, key, _ = caller
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
-        client.sendall(raw_request(path, key, b"", f"Content-Length: {len(REQUEST)}", "Expect: 100-continue", "Connection: close"))
+        client.sendall(
+            raw_request(
+                path,
+                key,
+                b"",
+                f"Content-Length: {len(REQUEST)}",
+                "Expect: 100-continue",
+                "Connection: close",
+            )
+        )
         assert client.recv(100).startswith(b"HTTP/1.1 100 ")
         client.sendall(REQUEST)
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
@@ -163,13 +225,26 @@ def test_expect_continue_is_answered_before_the_body(gateway, caller):
 
 def test_injections_in_every_field_are_refused_quietly(gateway, stage, caller):
     path, key, _ = caller
-    nasty = ["' OR 1=1 --", "${jndi:ldap://x}", "{{7*7}}", "../../etc/passwd", "%00", "<script>", "\x01", "mkc_" + "'" * 46, "\u00e9" * 40]
+    nasty = [
+        "' OR 1=1 --",
+        "${jndi:ldap://x}",
+        "{{7*7}}",
+        "../../etc/passwd",
+        "%00",
+        "<script>",
+        "\x01",
+        "mkc_" + "'" * 46,
+        "\u00e9" * 40,
+    ]
     for text in nasty:
         quoted = text.encode("latin-1", "replace")
         for data in (
-            b"POST /v2/models/%b/infer HTTP/1.1\r\nHost: g\r\nContent-Length: 0\r\n\r\n" % quoted.replace(b" ", b"%20"),
-            b"POST %b HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %b\r\nContent-Length: 0\r\n\r\n" % (path.encode(), quoted),
-            b"GET /v2/models/x?q=%b HTTP/1.1\r\nHost: g\r\nX-API-Key: %b\r\n\r\n" % (quoted.replace(b" ", b"+"), quoted),
+            b"POST /v2/models/%b/infer HTTP/1.1\r\nHost: g\r\nContent-Length: 0\r\n\r\n"
+            % quoted.replace(b" ", b"%20"),
+            b"POST %b HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %b\r\nContent-Length: 0\r\n\r\n"
+            % (path.encode(), quoted),
+            b"GET /v2/models/x?q=%b HTTP/1.1\r\nHost: g\r\nX-API-Key: %b\r\n\r\n"
+            % (quoted.replace(b" ", b"+"), quoted),
         ):
             said, _ = raw(gateway, data.replace(b"Host: g", b"Host: g\r\nConnection: close"))
             assert status_of(said) in (400, 401, 404, 429), said[:100]
@@ -190,7 +265,9 @@ def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stag
             data = bytearray(good)
             for _ in range(mine.randint(1, 6)):
                 at = mine.randrange(len(data))
-                data[at : at + mine.randint(0, 3)] = bytes(mine.randrange(256) for _ in range(mine.randint(0, 4)))
+                data[at : at + mine.randint(0, 3)] = bytes(
+                    mine.randrange(256) for _ in range(mine.randint(0, 4))
+                )
             seen.add(status_of(raw(gateway, bytes(data), wait=0.3)[0]))
 
     parallel(8, lambda _: some(source.random(), 125))
@@ -203,18 +280,27 @@ def test_five_thousand_mutated_requests_bring_no_5xx_and_no_growth(gateway, stag
 
 
 def memory(gateway):
-    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for name, pid in gateway.children().items() if name != "shipping"]
+    pages = [
+        int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        for name, pid in gateway.children().items()
+        if name != "shipping"
+    ]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.fault("F13")
 def test_good_traffic_goes_on_under_a_hundred_slow_sockets(gateway, caller):
     path, key, _ = caller
-    slow = [socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.2", 0)) for _ in range(100)]
+    slow = [
+        socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.2", 0))
+        for _ in range(100)
+    ]
     for client in slow:
         client.sendall(b"POST /v2/models/x/infer HTTP/1.1\r\nHost: g\r\nX-Slow: ")
     answers = [gateway.infer(path, key) for _ in range(30)]
-    assert {status for status, *_ in answers} == {200}, [body for status, _, body in answers if status != 200][:1]
+    assert {status for status, *_ in answers} == {200}, [
+        body for status, _, body in answers if status != 200
+    ][:1]
     for client in slow:
         client.settimeout(5)
         client.recv(1000)
@@ -225,8 +311,15 @@ def test_good_traffic_goes_on_under_a_hundred_slow_sockets(gateway, caller):
 @pytest.mark.fault("F13")
 def test_an_address_may_have_so_many_connections_and_no_more(gateway, stage, caller):
     path, key, _ = caller
-    many = [socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.3", 0)) for _ in range(700)]
-    until(lambda: gateway.metrics().get("gateway_connections_turned_away_total", 0) >= 100, 5, gateway.said)
+    many = [
+        socket.create_connection(("127.0.0.1", gateway.port), source_address=("127.0.0.3", 0))
+        for _ in range(700)
+    ]
+    until(
+        lambda: gateway.metrics().get("gateway_connections_turned_away_total", 0) >= 100,
+        5,
+        gateway.said,
+    )
     until(lambda: gateway.metrics().get("gateway_connections", float("inf")) <= 2 * 300 + 50, 8)
     assert gateway.infer(path, key)[0] == 200, "from another address"
     for client in many:
@@ -263,12 +356,28 @@ def outcomes(stage, subscription, count):
         ("not http", lambda c, h, b: c.sendall(b"SSH-2.0-x\r\n\r\n")),
         ("truncated", lambda c, h, b: (c.sendall(http_answer(ANSWER)[:-20]), False)[1]),
         ("half a head", lambda c, h, b: (c.sendall(b"HTTP/1.1 200 OK\r\ncontent-le"), False)[1]),
-        ("both framings", lambda c, h, b: c.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}")),
+        (
+            "both framings",
+            lambda c, h, b: c.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}"
+            ),
+        ),
         ("many trailers", lambda c, h, b: c.sendall(TRAILED + b"x: y\r\n" * 100_000 + b"\r\n")),
-        ("a long trailer", lambda c, h, b: c.sendall(TRAILED + b"x: " + b"y" * 500_000 + b"\r\n\r\n")),
-        ("many headers", answer(b"200 OK", ANSWER, extra=b"".join(b"x-%d: 1\r\n" % n for n in range(500)))),
+        (
+            "a long trailer",
+            lambda c, h, b: c.sendall(TRAILED + b"x: " + b"y" * 500_000 + b"\r\n\r\n"),
+        ),
+        (
+            "many headers",
+            answer(b"200 OK", ANSWER, extra=b"".join(b"x-%d: 1\r\n" % n for n in range(500))),
+        ),
         ("long head", answer(b"200 OK", ANSWER, extra=b"x: " + b"y" * 70_000 + b"\r\n")),
-        ("too large", lambda c, h, b: c.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n" + b"x" * 100)),
+        (
+            "too large",
+            lambda c, h, b: c.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n" + b"x" * 100
+            ),
+        ),
     ],
 )
 def test_a_broken_upstream_is_502_in_our_own_words(gateway, stage, caller, name, behave):
@@ -287,7 +396,12 @@ def test_a_broken_upstream_is_502_in_our_own_words(gateway, stage, caller, name,
 @pytest.mark.fault("F12")
 def test_a_header_of_the_upstream_cannot_inject_another(gateway, stage, caller):
     path, key, _ = caller
-    stage.stub.behave = answer(b"200 OK", ANSWER, b"application/json\r\nset-cookie: a=b", b"content-encoding: x\x0bset-cookie: c\r\n")
+    stage.stub.behave = answer(
+        b"200 OK",
+        ANSWER,
+        b"application/json\r\nset-cookie: a=b",
+        b"content-encoding: x\x0bset-cookie: c\r\n",
+    )
     status, headers, _ = gateway.infer(path, key)
     assert "set-cookie" not in headers and status in (200, 502)
 
@@ -298,7 +412,11 @@ def test_a_hanging_upstream_is_504_at_the_deadline_and_is_hung_up_on(gateway, st
     stage.stub.behave = lambda c, h, b: time.sleep(3)
     began = time.monotonic()
     status, _, body = gateway.infer(path, key)
-    assert status == 504 and time.monotonic() - began < 2.0 and "within 1 seconds" in json.loads(body)["detail"]
+    assert (
+        status == 504
+        and time.monotonic() - began < 2.0
+        and "within 1 seconds" in json.loads(body)["detail"]
+    )
     assert outcomes(stage, subscription, 1) == ["aborted"]
 
 
@@ -337,7 +455,9 @@ def test_a_caller_who_leaves_stops_the_upstream_and_is_recorded(gateway, stage, 
 def test_a_large_binary_answer_streams_through_whole(gateway, stage, caller):
     path, key, _ = caller
     large = os.urandom(20 * 1024 * 1024)
-    stage.stub.behave = answer(b"200 OK", large, b"application/octet-stream", b"inference-header-content-length: 10\r\n")
+    stage.stub.behave = answer(
+        b"200 OK", large, b"application/octet-stream", b"inference-header-content-length: 10\r\n"
+    )
     status, headers, body = gateway.infer(path, key, body=os.urandom(8 * 1024 * 1024))
     assert status == 200 and body == large and headers["inference-header-content-length"] == "10"
 
@@ -382,7 +502,12 @@ def test_a_thousand_mutated_answers_neither_crash_nor_leak(gateway, stage, calle
         connection.sendall(bytes(data))
         return False
 
-    whole = gateway.infer(path, key)[1].keys() | {"transfer-encoding", "content-encoding", "connection", "retry-after"}
+    whole = gateway.infer(path, key)[1].keys() | {
+        "transfer-encoding",
+        "content-encoding",
+        "connection",
+        "retry-after",
+    }
     stage.stub.behave = mutate
     before = memory(gateway)
 

@@ -42,7 +42,11 @@ class Line:
         """(status, {name: value}, body) of the next answer."""
         answer = http.client.HTTPResponse(self, method=method)
         answer.begin()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read(),
+        )
 
 
 def asked(gateway, *requests):
@@ -72,7 +76,13 @@ def sent_together(gateway, requests, source):
 
 
 def infer(target, key, *lines, version="1.1", body=REQUEST):
-    head = [f"POST {target} HTTP/{version}", "Host: g", f"Authorization: Bearer {key}", f"Content-Length: {len(body)}", *lines]
+    head = [
+        f"POST {target} HTTP/{version}",
+        "Host: g",
+        f"Authorization: Bearer {key}",
+        f"Content-Length: {len(body)}",
+        *lines,
+    ]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
@@ -85,7 +95,11 @@ def test_requests_sent_together_are_answered_in_order_and_each_once(gateway, cal
         ("POST", infer(path.replace("/infer", "/versions/9.9.9/infer"), key), 404),
         ("POST", infer(path, key, "Connection: Upgrade", "Upgrade: websocket"), 200),
         ("POST", raw_request(path, key, chunks + b"\r\n", "Transfer-Encoding: chunked"), 200),
-        ("POST", raw_request(path, key, chunks + b"X-Sum: 1\r\n\r\n", "Transfer-Encoding: chunked"), 200),
+        (
+            "POST",
+            raw_request(path, key, chunks + b"X-Sum: 1\r\n\r\n", "Transfer-Encoding: chunked"),
+            200,
+        ),
         ("HEAD", f"HEAD {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode(), 405),
         ("PUT", f"PUT {path} HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\n\r\nhello".encode(), 405),
         ("OPTIONS", f"OPTIONS {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode(), 204),
@@ -95,13 +109,24 @@ def test_requests_sent_together_are_answered_in_order_and_each_once(gateway, cal
     source = random.Random(3)
     for _ in range(60):
         chosen = source.choices(known, k=source.randint(2, 14))
-        assert sent_together(gateway, [(method, data) for method, data, _ in chosen], source) == [status for *_, status in chosen]
+        assert sent_together(gateway, [(method, data) for method, data, _ in chosen], source) == [
+            status for *_, status in chosen
+        ]
 
 
-@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/models/x/infer", "/v2/models/x/versions/1.0.0/infer", "/v2/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v2/health/live", "/v2/models/x/infer", "/v2/models/x/versions/1.0.0/infer", "/v2/nothing"],
+)
 def test_head_is_answered_without_a_body_and_the_next_answer_follows(gateway, path):
-    head, live = asked(gateway, ("HEAD", f"HEAD {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode()), ("GET", LIVE))
-    assert head[0] == {"/v2/health/live": 200, "/v2/nothing": 404}.get(path, 405) and live[0] == 200 and live[2] == b'{"live": true}'
+    head, live = asked(
+        gateway, ("HEAD", f"HEAD {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode()), ("GET", LIVE)
+    )
+    assert (
+        head[0] == {"/v2/health/live": 200, "/v2/nothing": 404}.get(path, 405)
+        and live[0] == 200
+        and live[2] == b'{"live": true}'
+    )
 
 
 def test_each_route_tells_its_methods(gateway, caller):
@@ -119,25 +144,40 @@ def test_each_route_tells_its_methods(gateway, caller):
 def test_a_preflight_has_no_content(gateway, caller):
     path, key = caller
     status, headers, body = gateway.request("OPTIONS", path)
-    assert status == 204 and body == b"" and not {"content-length", "content-type", "transfer-encoding"} & headers.keys()
+    assert (
+        status == 204
+        and body == b""
+        and not {"content-length", "content-type", "transfer-encoding"} & headers.keys()
+    )
     assert headers["access-control-allow-methods"] == "GET, POST"
 
 
 def test_a_target_in_absolute_form_is_a_path(gateway, caller):
     path, key = caller
-    found = asked(gateway, ("POST", infer(f"http://elsewhere{path}", key)), ("POST", infer(f"http://elsewhere{path}?mk={key}", key)))
+    found = asked(
+        gateway,
+        ("POST", infer(f"http://elsewhere{path}", key)),
+        ("POST", infer(f"http://elsewhere{path}?mk={key}", key)),
+    )
     assert [status for status, *_ in found] == [200, 400]
     assert asked(gateway, ("GET", LIVE.replace(b"/v2", b"http://g:1/v2")))[0][0] == 200
 
 
 @pytest.mark.fault("F13")
 @pytest.mark.parametrize("name", ["Accept", "Content-Type", "Inference-Header-Content-Length"])
-def test_headers_that_would_choke_the_engine_are_refused_before_they_are_recorded(gateway, stage, caller, name):
+def test_headers_that_would_choke_the_engine_are_refused_before_they_are_recorded(
+    gateway, stage, caller, name
+):
     """An ingress answered 400 to 17 KB of them, and that counted as a failure of the model."""
     path, key = caller
     ((status, _, body),) = asked(gateway, ("POST", infer(path, key, f"{name}: {'a' * 9000}")))
     assert status == 431 and b"8 KiB" in body and stage.stub.seen == []
-    assert asked(gateway, ("POST", infer(path, key, f"X-Other: {'a' * 20_000}", f"{name}: {'a' * 7000}")))[0][0] == 200
+    assert (
+        asked(
+            gateway, ("POST", infer(path, key, f"X-Other: {'a' * 20_000}", f"{name}: {'a' * 7000}"))
+        )[0][0]
+        == 200
+    )
 
 
 def test_a_trailer_is_no_header(gateway, caller):
@@ -146,7 +186,12 @@ def test_a_trailer_is_no_header(gateway, caller):
     trailer = f"0\r\nAuthorization: Bearer {key}\r\n\r\n"
     found = asked(gateway, ("GET", f"{head}{trailer}".encode()), ("GET", LIVE))
     assert [status for status, *_ in found] == [401, 200]
-    behind_others = asked(gateway, ("POST", infer(path, key) * 2 + head.encode()), ("POST", b""), ("GET", trailer.encode()))
+    behind_others = asked(
+        gateway,
+        ("POST", infer(path, key) * 2 + head.encode()),
+        ("POST", b""),
+        ("GET", trailer.encode()),
+    )
     assert [status for status, *_ in behind_others] == [200, 200, 401]
 
 
@@ -170,12 +215,22 @@ def test_a_quoted_letter_is_that_letter(gateway, caller):
 
 def test_a_client_of_http_1_0_gets_no_chunks_and_no_hundred(gateway, stage, caller):
     path, key = caller
-    stage.stub.behave = lambda c, h, b: c.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
-    ((status, headers, body),) = asked(gateway, ("POST", infer(path, key, "Expect: 100-continue", version="1.0")))
-    assert (status, body, headers["connection"]) == (200, b"{}", "close") and "transfer-encoding" not in headers
+    stage.stub.behave = lambda c, h, b: c.sendall(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+    ((status, headers, body),) = asked(
+        gateway, ("POST", infer(path, key, "Expect: 100-continue", version="1.0"))
+    )
+    assert (status, body, headers["connection"]) == (
+        200,
+        b"{}",
+        "close",
+    ) and "transfer-encoding" not in headers
 
 
-@pytest.mark.parametrize("line", [b"GET /v2/health/live\r\n\r\n", b"GET /v2/health/live HTTP/2.0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "line", [b"GET /v2/health/live\r\n\r\n", b"GET /v2/health/live HTTP/2.0\r\n\r\n"]
+)
 def test_other_versions_of_http_are_not_spoken(gateway, line):
     ((status, headers, _),) = asked(gateway, ("GET", line))
     assert status == 400 and headers["connection"] == "close"
@@ -184,7 +239,9 @@ def test_other_versions_of_http_are_not_spoken(gateway, line):
 @pytest.mark.parametrize("status", [b"204 No Content", b"205 Reset Content"])
 def test_an_upstream_that_answers_nothing_has_failed(gateway, stage, caller, status):
     path, key = caller
-    stage.stub.behave = lambda c, h, b: c.sendall(b"HTTP/1.1 %b\r\ncontent-length: 0\r\n\r\n" % status)
+    stage.stub.behave = lambda c, h, b: c.sendall(
+        b"HTTP/1.1 %b\r\ncontent-length: 0\r\n\r\n" % status
+    )
     found = asked(gateway, ("POST", infer(path, key)), ("GET", LIVE))
     assert [status for status, *_ in found] == [502, 200]
 

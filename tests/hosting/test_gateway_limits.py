@@ -23,10 +23,16 @@ def test_the_rate_limit_says_itself_and_when_to_come_back(gateway, stage):
     answers = [gateway.infer(infer_path(version), key) for _ in range(9)]
     assert [status for status, *_ in answers].count(200) in (5, 6)
     status, headers, body = answers[-1]
-    assert status == 429 and "limited by the plan's rate: 2 calls a second, 5 at a burst" in json.loads(body)["detail"]
+    assert (
+        status == 429
+        and "limited by the plan's rate: 2 calls a second, 5 at a burst"
+        in json.loads(body)["detail"]
+    )
     assert int(headers["retry-after"]) >= 1 and headers["ratelimit"].startswith('"rate";r=0')
     assert answers[0][1]["ratelimit-policy"] == '"rate";q=5;w=2'
-    assert headers["x-model-version"] == "1.0.0", "also what is refused tells of the version, and whether it ends"
+    assert headers["x-model-version"] == "1.0.0", (
+        "also what is refused tells of the version, and whether it ends"
+    )
 
 
 def test_the_rate_is_shared_by_all_processes_and_exact(gateway, stage):
@@ -53,7 +59,10 @@ def test_the_quota_is_never_passed_and_says_itself(gateway, stage):
     assert answered.count(200) == 37 and set(answered) == {200, 429}
     status, headers, body = gateway.infer(infer_path(version), key)
     detail = json.loads(body)["detail"]
-    assert re.search(r"monthly quota: 0 of 37 left, resets 1 \w+ \(UTC\)", detail) and int(headers["retry-after"]) > 0
+    assert (
+        re.search(r"monthly quota: 0 of 37 left, resets 1 \w+ \(UTC\)", detail)
+        and int(headers["retry-after"]) > 0
+    )
     until(lambda: QuotaPeriod.objects.get(subscription=subscription).used == 37, 5, gateway.said)
 
 
@@ -95,7 +104,10 @@ def test_too_many_at_once_waits_a_little_then_says_so(gateway, stage):
     answers = parallel(12, lambda _: gateway.infer(infer_path(version), key))
     refused = [answer for answer in answers if answer[0] == 503]
     assert {status for status, *_ in answers} == {200, 503} and len(refused) >= 4
-    assert "limited by the plan's concurrency: 2 calls at a time" in json.loads(refused[0][2])["detail"]
+    assert (
+        "limited by the plan's concurrency: 2 calls at a time"
+        in json.loads(refused[0][2])["detail"]
+    )
 
 
 @pytest.mark.fault("F22")
@@ -121,7 +133,9 @@ def test_guessing_keys_is_slowed_down_and_live_keys_are_not(gateway, stage):
     version = stage.version()
     _, key = subscriber(version)
     path, guesser = infer_path(version), "127.0.0.9"
-    assert {gateway.infer(path, key, address=guesser)[0] for _ in range(20)} == {200}, "now both processes know the key"
+    assert {gateway.infer(path, key, address=guesser)[0] for _ in range(20)} == {200}, (
+        "now both processes know the key"
+    )
     guesses = [gateway.infer(path, keys.mint().text, address=guesser)[0] for _ in range(90)]
     assert set(guesses) <= {401, 429} and guesses[-1] == 429
     assert {gateway.infer(path, key, address=guesser)[0] for _ in range(6)} == {200}

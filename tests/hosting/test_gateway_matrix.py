@@ -25,13 +25,19 @@ RECOVERED_WITHIN_S = 5
 SLOW_MS = 1000
 KEY_MADE_WITHIN_S = 4
 RATE = 100
-SHARES = {"redis": 0.3, "postgres": 0.2, "upstream": 0.05}  # of the replies that are cut: the rarer they are, the more
+SHARES = {
+    "redis": 0.3,
+    "postgres": 0.2,
+    "upstream": 0.05,
+}  # of the replies that are cut: the rarer they are, the more
 STORED_WITHIN_S = 45  # shipping notices after 30 s that its connection hangs
 
 
 def cells(chosen, *marks):
     return [
-        pytest.param(what, mode, marks=[pytest.mark.fault(*ROWS[what]), *marks], id=f"{what}-{mode}")
+        pytest.param(
+            what, mode, marks=[pytest.mark.fault(*ROWS[what]), *marks], id=f"{what}-{mode}"
+        )
         for what in ROWS
         for mode in MODES
         if (what, mode) in chosen
@@ -39,18 +45,26 @@ def cells(chosen, *marks):
 
 
 @pytest.mark.parametrize(("what", "mode"), cells(SHORT))
-def test_a_short_fault_is_at_worst_503_and_soon_over(faulty, stage, settings, fired, tmp_path, what, mode):
+def test_a_short_fault_is_at_worst_503_and_soon_over(
+    faulty, stage, settings, fired, tmp_path, what, mode
+):
     cell = Cell(faulty, stage, what)
     fired.watch(lambda: cell.proxy.fired)
     cell.run(mode, 1.0, tmp_path, settings, unseen=2)
 
 
-@pytest.mark.parametrize(("what", "mode"), cells({(what, mode) for what in ROWS for mode in MODES}, pytest.mark.chaos))
-def test_a_fault_of_five_seconds_is_at_worst_503_and_soon_over(faulty, stage, settings, fired, tmp_path, what, mode):
+@pytest.mark.parametrize(
+    ("what", "mode"), cells({(what, mode) for what in ROWS for mode in MODES}, pytest.mark.chaos)
+)
+def test_a_fault_of_five_seconds_is_at_worst_503_and_soon_over(
+    faulty, stage, settings, fired, tmp_path, what, mode
+):
     cell = Cell(faulty, stage, what)
     fired.watch(lambda: cell.proxy.fired)
     said = cell.run(mode, 5.0, tmp_path, settings, unseen=6)
-    assert what == "upstream" or said["p99_ms"] < SLOW_MS, "one slow call opens the breaker; the others do not wait for it"
+    assert what == "upstream" or said["p99_ms"] < SLOW_MS, (
+        "one slow call opens the breaker; the others do not wait for it"
+    )
 
 
 class Cell:
@@ -60,7 +74,9 @@ class Cell:
         self.faulty, self.stage, self.what = faulty, stage, what
         self.gateway, self.proxy = faulty.gateway, faulty.proxies[what]
         version = stage.version(url=f"http://{faulty.upstream.host}")
-        self.subscription, self.key = subscriber(version, monthly_quota=100_000, rate_per_second=2 * RATE, burst=2 * RATE)
+        self.subscription, self.key = subscriber(
+            version, monthly_quota=100_000, rate_per_second=2 * RATE, burst=2 * RATE
+        )
         self.proxy.share = SHARES[what]
         self.path = infer_path(version)
         self.answers = []
@@ -101,7 +117,9 @@ class Cell:
 
     def check_answers(self, said):
         allowed = A_BROKEN_UPSTREAM if self.what == "upstream" else AN_OUTAGE
-        statuses = {int(status) for status in said["statuses"]} | {status for status, *_ in self.answers}
+        statuses = {int(status) for status in said["statuses"]} | {
+            status for status, *_ in self.answers
+        }
         broken_off = {0} if self.what == "upstream" else set()
         assert statuses <= allowed | broken_off, (said["statuses"], self.answers)
         assert all("retry-after" in headers for status, headers, _ in self.answers if status == 503)
@@ -110,10 +128,19 @@ class Cell:
 
     def check_metering(self, acknowledged):
         """What was answered with 200 is charged, each once, and nothing else; the quota's books agree."""
-        ids = [*acknowledged, *(headers["x-request-id"] for status, headers, _ in self.answers if status == 200)]
+        ids = [
+            *acknowledged,
+            *(headers["x-request-id"] for status, headers, _ in self.answers if status == 200),
+        ]
         mine = UsageEvent.objects.filter(subscription_id=self.subscription.pk)
-        until(lambda: mine.filter(outcome="ok").count() >= len(ids), STORED_WITHIN_S, self.gateway.said)
-        assert sorted(one.hex for one in mine.filter(outcome="ok").values_list("event_id", flat=True)) == sorted(ids)
+        until(
+            lambda: mine.filter(outcome="ok").count() >= len(ids),
+            STORED_WITHIN_S,
+            self.gateway.said,
+        )
+        assert sorted(
+            one.hex for one in mine.filter(outcome="ok").values_list("event_id", flat=True)
+        ) == sorted(ids)
         charged = sum(mine.values_list("units", flat=True))
         assert charged == len(ids)
         until(lambda: QuotaPeriod.objects.get(subscription=self.subscription).used == charged, 10)

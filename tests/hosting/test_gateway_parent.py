@@ -14,7 +14,9 @@ class Child:
     def __init__(self, is_well=True):
         self.is_well = is_well
         self.was_ended = self.is_closed = False
-        self.process = SimpleNamespace(poll=lambda: None if self.is_well else 1, wait=lambda seconds: None)
+        self.process = SimpleNamespace(
+            poll=lambda: None if self.is_well else 1, wait=lambda seconds: None
+        )
 
     def is_ready(self):
         return self.is_well
@@ -39,7 +41,12 @@ def test_a_reload_ends_the_old_worker_only_when_the_new_one_answers(tmp_path, mo
     monkeypatch.setattr(parent, "_start", start)
     parent._reload()
     stays, leaves = (fresh, old) if is_well else (old, fresh)
-    assert parent.children["0"] is stays and not stays.was_ended and leaves.was_ended and leaves.is_closed
+    assert (
+        parent.children["0"] is stays
+        and not stays.was_ended
+        and leaves.was_ended
+        and leaves.is_closed
+    )
     assert shipping.was_ended
 
 

@@ -35,11 +35,21 @@ class Race:
         self.gateway, self.limit, self.folder = gateway, limit, folder
         self.subscription, self.key = subscriber(version, monthly_quota=limit)
         self.path = infer_path(version)
-        self.acknowledged = [self.gateway.infer(self.path, self.key)[0] for _ in range(limit // 100)].count(200)  # leases are out
+        self.acknowledged = [
+            self.gateway.infer(self.path, self.key)[0] for _ in range(limit // 100)
+        ].count(200)  # leases are out
 
     def run(self, seconds, happens):
         """Ask for one and a half times the limit, and `happens(n)` every half second; nothing but 200, 429 and 503 is answered."""
-        load = Load(self.gateway, self.path, self.key, self.folder, seconds, max(40, 1.5 * self.limit / seconds), connections=32)
+        load = Load(
+            self.gateway,
+            self.path,
+            self.key,
+            self.folder,
+            seconds,
+            max(40, 1.5 * self.limit / seconds),
+            connections=32,
+        )
         number = 0
         while not load.is_over():
             time.sleep(0.5)
@@ -53,7 +63,11 @@ class Race:
 
     def use_up(self):
         """All is quiet: within a minute the whole limit is charged, and then not one more."""
-        until(self.is_used_up, USABLE_WITHIN_S, lambda: f"{self.charged()} of {self.limit}. {self.gateway.said()}")
+        until(
+            self.is_used_up,
+            USABLE_WITHIN_S,
+            lambda: f"{self.charged()} of {self.limit}. {self.gateway.said()}",
+        )
         until(lambda: set(self.ask(2 * PROCESSES)) == {429}, 10, self.gateway.said)
         assert self.charged() <= self.limit
 
@@ -70,7 +84,11 @@ class Race:
 
     def charged(self):
         """Units of the recorded events."""
-        return sum(UsageEvent.objects.filter(subscription_id=self.subscription.pk).values_list("units", flat=True))
+        return sum(
+            UsageEvent.objects.filter(subscription_id=self.subscription.pk).values_list(
+                "units", flat=True
+            )
+        )
 
 
 @pytest.mark.slow
@@ -83,8 +101,13 @@ def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("happening", ["nothing", "redis away", "redis flushed", "a process killed", "postgres replies cut"])
-def test_eight_processes_never_overrun_and_all_of_it_is_usable(faulty, stage, fired, tmp_path, happening, limit):
+@pytest.mark.parametrize(
+    "happening",
+    ["nothing", "redis away", "redis flushed", "a process killed", "postgres replies cut"],
+)
+def test_eight_processes_never_overrun_and_all_of_it_is_usable(
+    faulty, stage, fired, tmp_path, happening, limit
+):
     server = redis.Redis.from_url(stage.gateway.redis_url)
 
     def happens(number):

@@ -78,13 +78,19 @@ class Callers:
 @pytest.fixture(scope="module")
 def four(gateway_stage, tmp_path_factory):
     """A gateway of four processes that does not slow down guessers: every call of a dead key is looked at."""
-    with Faulty(gateway_stage, tmp_path_factory.mktemp("four"), 4, failures_per_minute=10**9) as faulty:
+    with Faulty(
+        gateway_stage, tmp_path_factory.mktemp("four"), 4, failures_per_minute=10**9
+    ) as faulty:
         yield faulty
 
 
 def race(callers, subscriptions, source, revoked):
     """Keys that are called from their first moment, revoked one after the other after a random while; {key: when the revoke returned}."""
-    made = [consumption.create_key(cast.maya(), one) for one in subscriptions for _ in range(AT_ONCE // len(subscriptions))]
+    made = [
+        consumption.create_key(cast.maya(), one)
+        for one in subscriptions
+        for _ in range(AT_ONCE // len(subscriptions))
+    ]
     source.shuffle(made)
     for row, key in made:
         callers.start(key)
@@ -101,14 +107,18 @@ def race(callers, subscriptions, source, revoked):
 
 
 @pytest.mark.parametrize(("redis", "within_s"), [("up", 1.0), ("away", 5.0)])
-def test_nothing_that_began_too_long_after_its_revocation_is_answered(four, stage, fired, redis, within_s):
+def test_nothing_that_began_too_long_after_its_revocation_is_answered(
+    four, stage, fired, redis, within_s
+):
     def slowly(connection, head, body):
         time.sleep(0.05)
         answer_ok(connection, head, body)
 
     stage.stub.behave = slowly
     version = stage.version()
-    subscriptions = [subscriber(version, app=f"Racer {number}")[0] for number in range(AT_ONCE // 5)]
+    subscriptions = [
+        subscriber(version, app=f"Racer {number}")[0] for number in range(AT_ONCE // 5)
+    ]
     revoked, source = {}, random.Random(4)
     if redis == "away":
         four.redis.set("refuse")
@@ -122,9 +132,22 @@ def test_nothing_that_began_too_long_after_its_revocation_is_answered(four, stag
     four.heal()
     for key, at in revoked.items():
         fired.add(any(seen.began < at < seen.ended for seen in callers.log[key]))
-    late = [seen.began - revoked[key] for key, log in callers.log.items() for seen in log if seen.status == 200]
-    assert max(late) <= within_s, f"{sum(one > within_s for one in late)} calls, the last {max(late):.2f} s after the revoke"
+    late = [
+        seen.began - revoked[key]
+        for key, log in callers.log.items()
+        for seen in log
+        if seen.status == 200
+    ]
+    assert max(late) <= within_s, (
+        f"{sum(one > within_s for one in late)} calls, the last {max(late):.2f} s after the revoke"
+    )
     assert {seen.status for log in callers.log.values() for seen in log} <= {200, 401, 429}
     assert fired.count >= RACES / 3, "calls were in flight when their key was revoked"
-    assert min(log[-1].began - revoked[key] for key, log in callers.log.items()) > WATCH_S - 10, "watched until the end"
-    assert not ApiKey.objects.filter(kid__in=[key[4:12] for key in revoked]).exclude(state="revoked").exists()
+    assert min(log[-1].began - revoked[key] for key, log in callers.log.items()) > WATCH_S - 10, (
+        "watched until the end"
+    )
+    assert (
+        not ApiKey.objects.filter(kid__in=[key[4:12] for key in revoked])
+        .exclude(state="revoked")
+        .exists()
+    )

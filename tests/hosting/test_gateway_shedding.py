@@ -40,7 +40,13 @@ def pressure(lag_s=0.0, in_flight=0):
 
 @pytest.mark.parametrize(
     ("lag_s", "test", "production"),
-    [(0, False, False), (0.9 * LAG_S, False, False), (1.5 * LAG_S, True, False), (2.5 * LAG_S, True, True), (60, True, True)],
+    [
+        (0, False, False),
+        (0.9 * LAG_S, False, False),
+        (1.5 * LAG_S, True, False),
+        (2.5 * LAG_S, True, True),
+        (60, True, True),
+    ],
 )
 def test_calls_of_test_applications_are_turned_away_first(lag_s, test, production):
     made = pressure(lag_s)
@@ -79,7 +85,10 @@ def test_only_the_process_own_work_counts_not_what_others_take_from_the_machine(
     assert not blocked(lambda: time.sleep(0.3)).sheds(True)
 
 
-@pytest.mark.parametrize(("in_flight", "test", "production"), [(1535, False, False), (1536, True, False), (2047, True, False), (2048, True, True)])
+@pytest.mark.parametrize(
+    ("in_flight", "test", "production"),
+    [(1535, False, False), (1536, True, False), (2047, True, False), (2048, True, True)],
+)
 def test_calls_in_flight_are_bounded_for_test_applications_earlier(in_flight, test, production):
     made = pressure(in_flight=in_flight)
     assert (made.sheds(True), made.sheds(False)) == (test, production)
@@ -113,7 +122,9 @@ class Worker:
                 look_at += LOOK_S
             if self.pressure.sheds(False):
                 self.now += self.REFUSAL_S
-                heapq.heappush(self.waiting, told := self.now + self.pressure.put_off(Limits().shed_wait_s))
+                heapq.heappush(
+                    self.waiting, told := self.now + self.pressure.put_off(Limits().shed_wait_s)
+                )
                 heapq.heappush(arrivals, (told, number))
             else:
                 self.now += self.ANSWER_S
@@ -129,7 +140,9 @@ def test_a_tenfold_burst_and_more_leaves_four_fifths_of_the_capacity(clients):
     capacity = worker.run(50, 5)
     assert worker.run(clients, 60) >= 0.8 * capacity
     worker.run(50, 10)
-    assert not worker.pressure.sheds(True) and not worker.pressure.waiting, "back to normal within ten seconds"
+    assert not worker.pressure.sheds(True) and not worker.pressure.waiting, (
+        "back to normal within ten seconds"
+    )
     assert worker.run(50, 5) == pytest.approx(capacity, rel=0.02)
 
 
@@ -138,18 +151,35 @@ def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version)
     gateway = Gateway(
-        tmp_path, 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host, **QUICK, in_flight=0, shed_wait_s=1
+        tmp_path,
+        1,
+        on_database(stage.database),
+        stage.gateway.redis_url,
+        stage.stub.host,
+        **QUICK,
+        in_flight=0,
+        shed_wait_s=1,
     )
     with gateway:
         began = time.monotonic()
         status, headers, body = gateway.infer(infer_path(version), key)
-        assert time.monotonic() - began >= 0.5, "told late, so that asking again at once does not pay"
+        assert time.monotonic() - began >= 0.5, (
+            "told late, so that asking again at once does not pay"
+        )
         problem = json.loads(body)
-        assert status == 503 and problem["type"].endswith("/gateway-busy") and "no limit of your plan" in problem["detail"]
+        assert (
+            status == 503
+            and problem["type"].endswith("/gateway-busy")
+            and "no limit of your plan" in problem["detail"]
+        )
         assert headers["retry-after"] == "2" and "gateway-busy" in BY_SLUG
         assert gateway.get("/v2/health/ready")[0] == gateway.get("/v2/health/live")[0] == 200
         assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
-        until(lambda: gateway.count("refused_total", version=version.pk, limit="load") == 1, 3, gateway.said)
+        until(
+            lambda: gateway.count("refused_total", version=version.pk, limit="load") == 1,
+            3,
+            gateway.said,
+        )
         assert stage.stub.seen == []
 
 
@@ -164,8 +194,15 @@ def refusal_of(doorway, address):
 
 def test_too_many_connections_are_the_callers_own_doing_as_long_as_they_are_one_addresss():
     doorway = Doorway(per_address=2, in_all=4, bytes_held=0)
-    assert [refusal_of(doorway, "192.0.2.1") for _ in range(3)] == [None, None, (429, "too-many-connections")]
-    assert [refusal_of(doorway, address) for address in ("192.0.2.2", None)] == [None, (503, "gateway-busy")]
+    assert [refusal_of(doorway, "192.0.2.1") for _ in range(3)] == [
+        None,
+        None,
+        (429, "too-many-connections"),
+    ]
+    assert [refusal_of(doorway, address) for address in ("192.0.2.2", None)] == [
+        None,
+        (503, "gateway-busy"),
+    ]
 
 
 def test_who_opens_too_many_connections_reads_so(stage, tmp_path):
@@ -177,7 +214,10 @@ def test_who_opens_too_many_connections_reads_so(stage, tmp_path):
         status, headers, body = gateway.infer("/v2/models/any/infer", "", b"x" * 700_000)
     assert (status, headers["retry-after"], headers["connection"]) == (429, "1", "close")
     problem = json.loads(body)
-    assert problem["type"].endswith("/too-many-connections") and "more than 4 connections" in problem["detail"]
+    assert (
+        problem["type"].endswith("/too-many-connections")
+        and "more than 4 connections" in problem["detail"]
+    )
     assert "too-many-connections" in BY_SLUG
 
 
@@ -197,9 +237,15 @@ def test_a_real_burst(stage, tmp_path, fired):
     _, key = subscriber(version)
     _, trying_key = subscriber(version, environment="test")
     gateway = Gateway(
-        tmp_path / "gateway", 1, on_database(stage.database), stage.gateway.redis_url, stage.stub.host,
-        **QUICK | {"connections_per_address": 2000}, busy_lag_s=0.01, upstream_concurrency=2000,
-    )  # fmt: skip
+        tmp_path / "gateway",
+        1,
+        on_database(stage.database),
+        stage.gateway.redis_url,
+        stage.stub.host,
+        **QUICK | {"connections_per_address": 2000},
+        busy_lag_s=0.01,
+        upstream_concurrency=2000,
+    )
     path, health = infer_path(version), []
     with gateway:
         until(lambda: gateway.infer(path, key)[0] == 200)
@@ -211,9 +257,19 @@ def test_a_real_burst(stage, tmp_path, fired):
         served, tried = production.result(), trying.result()
         fired.add(tried["statuses"].get("503", 0))
         assert set(health) == {200} and len(health) > 10
-        assert not served["errors"] + tried["errors"] and set(served["statuses"]) | set(tried["statuses"]) <= {"200", "503"}
-        assert share_answered(served) > share_answered(tried), "test applications are turned away first"
-        until(lambda: gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.01, 10, gateway.said)
+        assert not served["errors"] + tried["errors"] and set(served["statuses"]) | set(
+            tried["statuses"]
+        ) <= {"200", "503"}
+        assert share_answered(served) > share_answered(tried), (
+            "test applications are turned away first"
+        )
+        until(
+            lambda: (
+                gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.01
+            ),
+            10,
+            gateway.said,
+        )
         assert {gateway.infer(path, key)[0] for _ in range(50)} == {200}
 
 
@@ -244,9 +300,15 @@ def test_a_thousand_calls_that_wait_for_a_lease_look_again_once_or_twice():
 
     async def burst():
         limits = Limits()
-        admission = Counted(limits, redis, 1, Board(), Pressure(limits, Counters()), None, None, lambda epoch: None)
+        admission = Counted(
+            limits, redis, 1, Board(), Pressure(limits, Counters()), None, None, lambda epoch: None
+        )
         account = Account(1, Board().of_subscription(1))
-        account.adopt(SimpleNamespace(environment=0, rate=100_000, burst=100_000, concurrency=1000, quota=None))
+        account.adopt(
+            SimpleNamespace(
+                environment=0, rate=100_000, burst=100_000, concurrency=1000, quota=None
+            )
+        )
         admission.limits = replace(limits, upstream_concurrency=1000)
         await asyncio.gather(*(admission.wait(account, 1, lambda: 0) for _ in range(1000)))
         return admission.admitted
@@ -267,7 +329,15 @@ class Asked:
 
 def account_of(environment="prod"):
     account = Account(1, Board().of_subscription(1))
-    account.adopt(SimpleNamespace(environment=ENVIRONMENTS.index(environment), rate=100, burst=100, concurrency=1000, quota=None))
+    account.adopt(
+        SimpleNamespace(
+            environment=ENVIRONMENTS.index(environment),
+            rate=100,
+            burst=100,
+            concurrency=1000,
+            quota=None,
+        )
+    )
     return account
 
 
@@ -299,9 +369,12 @@ def test_while_both_have_a_line_a_test_application_has_a_quarter_of_productions_
 
 
 @pytest.mark.parametrize(
-    ("environment", "waited_s", "is_turned_away"), [("test", 1.5 * LAG_S, True), ("prod", 1.5 * LAG_S, False), ("prod", 2.5 * LAG_S, True)]
+    ("environment", "waited_s", "is_turned_away"),
+    [("test", 1.5 * LAG_S, True), ("prod", 1.5 * LAG_S, False), ("prod", 2.5 * LAG_S, True)],
 )
-def test_whose_line_is_too_long_is_turned_away_and_nobody_else(environment, waited_s, is_turned_away):
+def test_whose_line_is_too_long_is_turned_away_and_nobody_else(
+    environment, waited_s, is_turned_away
+):
     async def live():
         turns, greedy = Turns(Limits()), account_of(environment)
         for _ in range(CALLS + 1):
@@ -310,5 +383,9 @@ def test_whose_line_is_too_long_is_turned_away_and_nobody_else(environment, wait
         assert turns.may_begin(account_of(environment), Asked("", []))
         turns.may_begin(greedy, Asked("", []))
 
-    with pytest.raises(Problem, match="gets more calls") if is_turned_away else contextlib.nullcontext():
+    with (
+        pytest.raises(Problem, match="gets more calls")
+        if is_turned_away
+        else contextlib.nullcontext()
+    ):
         asyncio.run(live())

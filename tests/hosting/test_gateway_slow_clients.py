@@ -23,9 +23,14 @@ HOST = b"Host: g\r\n"
 @pytest.fixture(scope="module")
 def production(gateway_stage, tmp_path_factory):
     """A gateway of two processes with the limits that it is shipped with."""
-    bounds = {name: getattr(LIMITS, name) for name in ("header_s", "body_s", "idle_s", "first_byte_s", "upstream_idle_s")}
+    bounds = {
+        name: getattr(LIMITS, name)
+        for name in ("header_s", "body_s", "idle_s", "first_byte_s", "upstream_idle_s")
+    }
     folder = tmp_path_factory.mktemp("production")
-    with Faulty(gateway_stage, folder, 2, **bounds, connections_per_address=LIMITS.connections_per_address) as faulty:
+    with Faulty(
+        gateway_stage, folder, 2, **bounds, connections_per_address=LIMITS.connections_per_address
+    ) as faulty:
         yield faulty.gateway
 
 
@@ -59,7 +64,10 @@ class Slow:
             with contextlib.suppress(BlockingIOError, ConnectionError):
                 self.is_answered = self.socket.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
                 self.began = time.monotonic() if self.is_answered else self.began
-        if self.closed_after is None and self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED:
+        if (
+            self.closed_after is None
+            and self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
+        ):
             self.closed_after = time.monotonic() - self.began
         return self.closed_after is not None
 
@@ -71,7 +79,13 @@ def kinds(path, key, slow_path, slow_key):
     whole = asks % (path, key) + b"Content-Length: 2\r\n\r\n{}"
     large = asks % (slow_path, slow_key) + b"Content-Length: 2\r\n\r\n{}"
     one_of_each = [
-        ("header", LIMITS.header_s, b"POST /v2/models/x/infer HTTP/1.1\r\n" + HOST + b"X-Slow: ", b"y", 0),
+        (
+            "header",
+            LIMITS.header_s,
+            b"POST /v2/models/x/infer HTTP/1.1\r\n" + HOST + b"X-Slow: ",
+            b"y",
+            0,
+        ),
         ("body", LIMITS.body_s, body, b" ", 0),
         ("idle", LIMITS.idle_s, whole, b"", 0),
         ("reading", LIMITS.write_s, large, b"", 256),
@@ -79,7 +93,9 @@ def kinds(path, key, slow_path, slow_key):
     return one_of_each[:3] * 3 + one_of_each[3:]
 
 
-def test_five_hundred_slow_sockets_are_closed_in_time_and_good_traffic_goes_on(production, stage, fired, tmp_path):
+def test_five_hundred_slow_sockets_are_closed_in_time_and_good_traffic_goes_on(
+    production, stage, fired, tmp_path
+):
     version, other = stage.version(), stage.version()
     _, key = subscriber(version)
     _, slow_key = subscriber(other)
@@ -87,20 +103,34 @@ def test_five_hundred_slow_sockets_are_closed_in_time_and_good_traffic_goes_on(p
     large = other.model.slug.encode()
 
     def behave(connection, head, body):
-        connection.sendall(http_answer(b"x" * 4_000_000)) if large in head else answer_ok(connection, head, body)
+        connection.sendall(http_answer(b"x" * 4_000_000)) if large in head else answer_ok(
+            connection, head, body
+        )
 
     stage.stub.behave = behave
-    load = Load(production, infer_path(version), good_key, tmp_path, LIMITS.body_s + 8, 50, connections=8)
-    chosen = kinds(infer_path(version).encode(), key.encode(), infer_path(other).encode(), slow_key.encode())
+    load = Load(
+        production, infer_path(version), good_key, tmp_path, LIMITS.body_s + 8, 50, connections=8
+    )
+    chosen = kinds(
+        infer_path(version).encode(), key.encode(), infer_path(other).encode(), slow_key.encode()
+    )
     slow = []
     for number, (name, limit_s, *rest) in zip(range(SLOW), itertools.cycle(chosen), strict=False):
-        slow.append((name, Slow(production.port, f"127.0.0.{2 + number // PER_ADDRESS}", limit_s, *rest)))
+        slow.append(
+            (name, Slow(production.port, f"127.0.0.{2 + number // PER_ADDRESS}", limit_s, *rest))
+        )
     fired.add(len(slow))
     drip_until_closed(slow, load)
     said = load.result()
     assert set(said["statuses"]) == {"200"} and said["errors"] == 0, said["statuses"]
-    late = Counter(name for name, one in slow if not one.closed_after or one.closed_after > one.limit_s + GRACE_S)
-    early = Counter(name for name, one in slow if one.closed_after and one.closed_after < one.limit_s - GRACE_S)
+    late = Counter(
+        name
+        for name, one in slow
+        if not one.closed_after or one.closed_after > one.limit_s + GRACE_S
+    )
+    early = Counter(
+        name for name, one in slow if one.closed_after and one.closed_after < one.limit_s - GRACE_S
+    )
     assert not late and not early, (late, early, {name: one.closed_after for name, one in slow})
 
 

@@ -21,7 +21,9 @@ def parts(tmp_path, monkeypatch):
     monkeypatch.setattr(head, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(head, "PAUSE_S", 0.05)
     env = os.environ | {ray_head.MARK: str(tmp_path)}
-    started = {words: subprocess.Popen([sys.executable, "-c", SLEEPS, words], env=env) for words in PARTS}
+    started = {
+        words: subprocess.Popen([sys.executable, "-c", SLEEPS, words], env=env) for words in PARTS
+    }
     until(lambda: all(found_in(tmp_path, words) for words in started))
     yield started
     ray_head.end(str(tmp_path), 0)
@@ -73,7 +75,11 @@ def test_a_store_that_does_not_stay_up_ends_the_head(parts, tmp_path):
     while watching.is_alive():
         victim = kill(parts, tmp_path, head.STORE)
         deaths += 1
-        until(lambda victim=victim: found_in(tmp_path, head.STORE) not in (None, victim) or not watching.is_alive())
+        until(
+            lambda victim=victim: (
+                found_in(tmp_path, head.STORE) not in (None, victim) or not watching.is_alive()
+            )
+        )
     assert deaths == 1 + head.MOST_EARLY_DEATHS
 
 

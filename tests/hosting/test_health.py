@@ -81,7 +81,9 @@ def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
         http.client.RemoteDisconnected("x"): "It broke the connection off.",
         http.client.BadStatusLine("x"): "It did not answer in HTTP.",
         OSError(113, "No route to host"): "It cannot be reached: No route to host.",
-        outbound.Refused("The host models.example is not found."): "The host models.example is not found.",
+        outbound.Refused(
+            "The host models.example is not found."
+        ): "The host models.example is not found.",
     }
     for wrong, words in said.items():
         monkeypatch.setattr(health, "_exchange", Mock(side_effect=wrong))
@@ -100,7 +102,9 @@ def test_three_failures_open_one_incident_and_tell(upstream, world):
         health.probe(upstream)
     incident = Incident.objects.get(version=upstream.version)
     assert "does not answer" in incident.summary
-    told = set(Notice.objects.filter(kind="incident.opened").values_list("recipient__username", flat=True))
+    told = set(
+        Notice.objects.filter(kind="incident.opened").values_list("recipient__username", flat=True)
+    )
     assert told == {"alice", "maya"}
     upstream.refresh_from_db()
     assert not upstream.is_ready
@@ -146,7 +150,9 @@ def test_probes_have_their_turn(upstream, world):
     assert health.probe_due() == 1
 
 
-def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_faults_at_once(upstream, monkeypatch, quiet_machine):
+def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_faults_at_once(
+    upstream, monkeypatch, quiet_machine
+):
     """Issue 8, line 6: who gets no processor is late, not sick. Who breaks the connection off is."""
     waited = []
 
@@ -162,10 +168,16 @@ def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_fau
     monkeypatch.setattr(health, "_exchange", Mock(side_effect=ConnectionResetError))
     health.probe(upstream)
     details = list(HealthSample.objects.order_by("at").values_list("detail", flat=True))
-    assert details == ["It said nothing for 5 seconds.", "It said nothing for 30 seconds.", "It broke the connection off."]
+    assert details == [
+        "It said nothing for 5 seconds.",
+        "It said nothing for 30 seconds.",
+        "It broke the connection off.",
+    ]
 
 
-def test_a_machine_that_becomes_busy_during_a_probe_is_asked_again_with_more_time(upstream, monkeypatch, quiet_machine):
+def test_a_machine_that_becomes_busy_during_a_probe_is_asked_again_with_more_time(
+    upstream, monkeypatch, quiet_machine
+):
     def late(_url, _method, path, _body, connect):
         quiet_machine.is_saturated = True
         if connect.keywords["timeout"] == 5:
@@ -179,8 +191,12 @@ def test_a_machine_that_becomes_busy_during_a_probe_is_asked_again_with_more_tim
 
 def hosted_here(upstream, state="ready", **facts):
     """The version as one that our engine serves."""
-    Upstream.objects.filter(pk=upstream.pk).update(kind="engine", base_url="http://127.0.0.1:1/v2/models/a/versions/1.0.0")
-    return Deployment.objects.create(version=upstream.version, app_name="income", state=state, **facts)
+    Upstream.objects.filter(pk=upstream.pk).update(
+        kind="engine", base_url="http://127.0.0.1:1/v2/models/a/versions/1.0.0"
+    )
+    return Deployment.objects.create(
+        version=upstream.version, app_name="income", state=state, **facts
+    )
 
 
 def test_what_sleeps_is_not_woken_and_costs_no_look(upstream, world):
@@ -200,7 +216,9 @@ def test_what_has_just_fallen_asleep_is_not_woken_either(upstream, world):
     assert health.probe_due(engine) == 1
 
 
-@pytest.mark.parametrize(("facts", "minutes"), [({}, 5), ({"min_replicas": 1}, 0.5), ({"awake_because": "plan"}, 0.5)])
+@pytest.mark.parametrize(
+    ("facts", "minutes"), [({}, 5), ({"min_replicas": 1}, 0.5), ({"awake_because": "plan"}, 0.5)]
+)
 def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(upstream, world, facts, minutes):
     hosted_here(upstream, **facts)
     assert health.probe_due(FakeEngine()) == 1
@@ -208,7 +226,9 @@ def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(upstream, world
     assert due_in.total_seconds() == pytest.approx(60 * minutes, abs=5)
 
 
-def test_probes_read_what_is_due_and_not_what_exists(upstream, world, django_assert_max_num_queries):
+def test_probes_read_what_is_due_and_not_what_exists(
+    upstream, world, django_assert_max_num_queries
+):
     """Issue 8, line 8: nothing is due, one query; ten thousand retired ones are no longer looked at."""
     health.probe_due()
     with django_assert_max_num_queries(1):
@@ -244,7 +264,9 @@ def test_a_model_that_ran_out_of_memory_is_told_once_for_each_process(upstream):
     for _ in range(2):
         health.tell_of_memory(engine)
     told = Notice.objects.filter(kind="deployment.memory", recipient=cast.alice())
-    assert told.get().body.startswith("Out of memory: 3 of its calls needed more than a version that declares 512 MB gets")
+    assert told.get().body.startswith(
+        "Out of memory: 3 of its calls needed more than a version that declares 512 MB gets"
+    )
     assert str(deployment.pk) in told.get().key
     engine.counted = ray_metrics.read(MEMORY.replace("r1", "r2"))
     health.tell_of_memory(engine)
@@ -264,7 +286,10 @@ ray_raylet_heartbeats{Component="raylet"} 1.0
 def test_figures_of_replicas_keep_the_names_that_mean_something():
     families = {family.name: family for family in ray_metrics.read(MEMORY)}
     assert set(families) == {"model_out_of_memory"}
-    assert families["model_out_of_memory"].samples[0].labels == {"application": "thirsty", "replica": "r1"}
+    assert families["model_out_of_memory"].samples[0].labels == {
+        "application": "thirsty",
+        "replica": "r1",
+    }
 
 
 def test_sums_that_ray_only_guesses_are_left_out():
@@ -277,7 +302,11 @@ ray_model_batch_rows_count{application="a",replica="r"} 1.0
 ray_model_batch_rows_sum{application="a",replica="r"} 0.5
 """
     (family,) = ray_metrics.read(text)
-    assert [sample.name for sample in family.samples] == ["model_batch_rows_bucket", "model_batch_rows_bucket", "model_batch_rows_count"]
+    assert [sample.name for sample in family.samples] == [
+        "model_batch_rows_bucket",
+        "model_batch_rows_bucket",
+        "model_batch_rows_count",
+    ]
 
     class Told:
         def collect(self):
@@ -285,7 +314,9 @@ ray_model_batch_rows_sum{application="a",replica="r"} 0.5
 
     registry = CollectorRegistry()
     registry.register(Told())
-    assert b'model_batch_rows_bucket{application="a",le="1.0",replica="r"} 1.0' in generate_latest(registry)
+    assert b'model_batch_rows_bucket{application="a",le="1.0",replica="r"} 1.0' in generate_latest(
+        registry
+    )
 
 
 def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkeypatch):
@@ -312,9 +343,18 @@ def usage(version, ok, upstream_errors=0, client_errors=0, days_ago=0, subscript
     subscription = subscription or cast.subscription(version)
     UsageHour.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days_ago),
-        subscription=subscription, **cast.paid_by(subscription), version=version, calls=ok + upstream_errors + client_errors, ok=ok,
-        client_errors=client_errors, upstream_errors=upstream_errors, aborted=0, unknown=0, units=ok, duration_us=0,
-    )  # fmt: skip
+        subscription=subscription,
+        **cast.paid_by(subscription),
+        version=version,
+        calls=ok + upstream_errors + client_errors,
+        ok=ok,
+        client_errors=client_errors,
+        upstream_errors=upstream_errors,
+        aborted=0,
+        unknown=0,
+        units=ok,
+        duration_us=0,
+    )
     return subscription
 
 
@@ -323,12 +363,21 @@ def called(subscription, version, milliseconds, count, days_ago, outcome="ok", s
     at = timezone.now() - timedelta(days=days_ago)
     UsageEvent.objects.bulk_create(
         UsageEvent(
-            event_id=uuid.uuid4(), at=at + timedelta(milliseconds=number), subscription_id=subscription.pk, key_id=1, application_id=1,
-            team_id=1, model_id=version.model_id, version_id=version.pk, outcome=outcome, http_status=status, units=1,
+            event_id=uuid.uuid4(),
+            at=at + timedelta(milliseconds=number),
+            subscription_id=subscription.pk,
+            key_id=1,
+            application_id=1,
+            team_id=1,
+            model_id=version.model_id,
+            version_id=version.pk,
+            outcome=outcome,
+            http_status=status,
+            units=1,
             duration_us=milliseconds * 1000,
         )
         for number in range(count)
-    )  # fmt: skip
+    )
 
 
 def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
@@ -339,7 +388,12 @@ def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
     called(subscription, version, 10, 1000, days_ago=2)
     called(subscription, version, 1000, 100, days_ago=1)
     figures = measured.measured(version)
-    assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (1100, 10, 1000, 1000)
+    assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (
+        1100,
+        10,
+        1000,
+        1000,
+    )
     measured.project()
     version.model.refresh_from_db()
     assert version.model.measured_p95_ms == 1000
@@ -355,7 +409,9 @@ def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
     called(subscription, version, 700, 60, days_ago=31)
     assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (50, 10)
     monkeypatch.setattr(measured, "SAMPLE", 150)
-    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (150, 900), "the window is 30 days"
+    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (150, 900), (
+        "the window is 30 days"
+    )
 
 
 def test_calls_that_came_too_late_count_against_the_version(upstream):
@@ -376,7 +432,12 @@ def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream
     version.sla = {"rps": 1}
     usage(version, 3000)
     (line,) = measured.promises(version, measured.measured(version))
-    assert (line.name, line.promised, line.measured, line.verdict) == ("Calls a second", 1, 0.83, "never asked for so many")
+    assert (line.name, line.promised, line.measured, line.verdict) == (
+        "Calls a second",
+        1,
+        0.83,
+        "never asked for so many",
+    )
     version.sla = {"rps": "0.5"}
     assert measured.promises(version, measured.measured(version))[0].verdict == "kept"
 
@@ -386,7 +447,9 @@ def test_little_traffic_is_said_to_be_little(upstream):
     usage(version, 10)
     figures = measured.measured(version)
     assert (figures.calls, figures.is_enough) == (10, False)
-    assert {promise.verdict for promise in measured.promises(version, figures)} == {"not enough traffic"}
+    assert {promise.verdict for promise in measured.promises(version, figures)} == {
+        "not enough traffic"
+    }
     measured.project()
     version.model.refresh_from_db()
     assert version.model.measured_availability is None
@@ -398,7 +461,11 @@ def test_availability_against_the_promise_and_the_budget(upstream):
     figures = measured.measured(version)
     assert figures.availability == Decimal("99.000")
     promise = measured.promises(version, figures)[0]
-    assert (promise.name, promise.promised, promise.verdict) == ("Availability", Decimal("99.5"), "broken")
+    assert (promise.name, promise.promised, promise.verdict) == (
+        "Availability",
+        Decimal("99.5"),
+        "broken",
+    )
     budget = measured.error_budget(version, figures)
     assert (budget.allowed, budget.spent, budget.left) == (5, 10, 0)
     measured.project()

@@ -56,7 +56,12 @@ def inodes(pid):
 def listeners(pids):
     """{(address, port): the program} of what these processes listen on."""
     sockets = listening_sockets()
-    return {sockets[inode]: Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids for inode in inodes(pid) if inode in sockets}
+    return {
+        sockets[inode]: Path(f"/proc/{pid}/comm").read_text().strip()
+        for pid in pids
+        for inode in inodes(pid)
+        if inode in sockets
+    }
 
 
 @pytest.mark.stack
@@ -66,7 +71,11 @@ def test_everything_that_a_start_opens_listens_on_loopback(stack, stack_orm, tmp
         version = approve(tmp_path, cast.model(name="Listens"), "1.0.0")
         stack.wait_until(lambda: is_published(version), 120)
     programs = [running.child.pid for running in stack.supervisor.programs.values()]
-    pids = {*programs, *(below for pid in programs for below in descendants(pid)), *ray_head.processes(stack.run.path)}
+    pids = {
+        *programs,
+        *(below for pid in programs for below in descendants(pid)),
+        *ray_head.processes(stack.run.path),
+    }
     found = listeners(pids)
     ports = {port for _, port in found}
     for opened in ("web", "gateway", "engine_http", "engine_haproxy_stats"):
@@ -84,7 +93,9 @@ def test_what_ray_opens_for_all_its_ingress_opens_on_loopback(monkeypatch):
         "127.0.0.1:20009",
     ]
     monkeypatch.setenv("ENGINE_LISTENS_ON", "10.0.0.7")
-    assert "bind 10.0.0.7:20009" in ingress.narrowed(RAY_WRITES) and "bind 127.0.0.1:20000" in ingress.narrowed(RAY_WRITES)
+    assert "bind 10.0.0.7:20009" in ingress.narrowed(
+        RAY_WRITES
+    ) and "bind 127.0.0.1:20000" in ingress.narrowed(RAY_WRITES)
 
 
 def test_a_replica_opens_its_port_where_its_head_says():
@@ -95,5 +106,7 @@ def test_a_replica_opens_its_port_where_its_head_says():
 
 def test_an_embedded_head_names_loopback(tmp_path, monkeypatch):
     monkeypatch.delenv("ENGINE_LISTENS_ON", raising=False)
-    _argv, env = ray_head.head_command(tmp_path, ray_head.EnginePorts(), artifact_root=tmp_path, public_key="")
+    _argv, env = ray_head.head_command(
+        tmp_path, ray_head.EnginePorts(), artifact_root=tmp_path, public_key=""
+    )
     assert env[listening.ADDRESS] == "127.0.0.1"

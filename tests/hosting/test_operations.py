@@ -56,7 +56,9 @@ def run_dir(settings, tmp_path):
 @pytest.fixture
 def deployment():
     version = cast.published_version()
-    made = Deployment.objects.create(version=version, app_name="live", state="ready", max_replicas=3, target_ongoing_requests=4)
+    made = Deployment.objects.create(
+        version=version, app_name="live", state="ready", max_replicas=3, target_ongoing_requests=4
+    )
     Replica.objects.create(deployment=made, replica_id="a", state="running")
     Replica.objects.create(deployment=made, replica_id="b", state="running")
     return made
@@ -64,7 +66,9 @@ def deployment():
 
 def gateway_reports(settings, *, in_flight=2, redis_up=1, began=1.7e9, version=7, shut=0):
     for worker in (0, 1):
-        told = WORKER.format(worker, in_flight, redis_up if worker else 1, began + worker, version, shut * worker)
+        told = WORKER.format(
+            worker, in_flight, redis_up if worker else 1, began + worker, version, shut * worker
+        )
         (settings.GATEWAY_METRICS_DIR / f"{worker}.prom").write_text(told)
 
 
@@ -76,9 +80,19 @@ def page(person):
 
 def event(version, seconds_ago=10, duration_us=1_000_000, outcome="ok", http_status=200):
     UsageEvent.objects.create(
-        event_id=uuid.uuid4(), at=timezone.now() - timedelta(seconds=seconds_ago), subscription_id=1, key_id=1, application_id=1, team_id=1,
-        model_id=version.model_id, version_id=version.pk, outcome=outcome, http_status=http_status, units=1, duration_us=duration_us,
-    )  # fmt: skip
+        event_id=uuid.uuid4(),
+        at=timezone.now() - timedelta(seconds=seconds_ago),
+        subscription_id=1,
+        key_id=1,
+        application_id=1,
+        team_id=1,
+        model_id=version.model_id,
+        version_id=version.pk,
+        outcome=outcome,
+        http_status=http_status,
+        units=1,
+        duration_us=duration_us,
+    )
 
 
 def test_the_processes_of_the_gateway_are_summed(settings):
@@ -86,9 +100,13 @@ def test_the_processes_of_the_gateway_are_summed(settings):
     told = gateways.report()
     assert (len(told.workers), told.in_flight, told.degraded) == (2, 4, 8)
     assert dict(told.refused)["Rate"] == 20 and dict(told.refused)["Model full"] == 0
-    assert [(refusal.count, refusal.words) for refusal in told.refused_lately(7)] == [(12, "by their plan's rate")]
+    assert [(refusal.count, refusal.words) for refusal in told.refused_lately(7)] == [
+        (12, "by their plan's rate")
+    ]
     assert told.refused_lately(8) == [] and told.since.timestamp() == 1.7e9
-    assert (told.is_redis_up, told.is_postgres_up) == (False, True), "one process that misses it is enough"
+    assert (told.is_redis_up, told.is_postgres_up) == (False, True), (
+        "one process that misses it is enough"
+    )
 
 
 def test_a_gateway_that_fell_silent_is_not_reachable_in_words(settings):
@@ -97,7 +115,10 @@ def test_a_gateway_that_fell_silent_is_not_reachable_in_words(settings):
         os.utime(path, (time.time() - 600, time.time() - 600))
     assert gateways.report().workers == []
     [trouble] = [one for one in watch.overview()["troubles"] if "not reachable" in one.what]
-    assert (trouble.tone, round((timezone.now() - trouble.since).total_seconds(), -1)) == ("bad", 600)
+    assert (trouble.tone, round((timezone.now() - trouble.since).total_seconds(), -1)) == (
+        "bad",
+        600,
+    )
     assert "The gateway is not reachable" in page(cast.otto())
 
 
@@ -109,7 +130,12 @@ def test_an_address_that_does_not_answer_is_no_crash(settings):
 def test_degraded_decisions_are_shown(settings):
     gateway_reports(settings, redis_up=0)
     text = page(cast.otto())
-    assert "6 calls admitted without Redis" in text and "Redis does not answer" in text and "No. 1 for " in text and ", without Redis" in text
+    assert (
+        "6 calls admitted without Redis" in text
+        and "Redis does not answer" in text
+        and "No. 1 for " in text
+        and ", without Redis" in text
+    )
 
 
 def test_saturation_is_calls_at_once_over_places(deployment):
@@ -117,11 +143,23 @@ def test_saturation_is_calls_at_once_over_places(deployment):
         event(deployment.version)
     event(deployment.version, seconds_ago=90)
     [row] = watch.overview()["deployments"]
-    assert (row.running, round(row.calls_per_s, 3), round(row.busy, 3), round(row.full_percent, 3)) == (2, 2.0, 2.0, 25.0)
+    assert (
+        row.running,
+        round(row.calls_per_s, 3),
+        round(row.busy, 3),
+        round(row.full_percent, 3),
+    ) == (2, 2.0, 2.0, 25.0)
 
 
 def test_calls_that_the_version_failed_are_told_from_those_that_callers_spoilt_or_left(deployment):
-    for outcome, status in (("upstream_error", 502), ("aborted", 504), ("unknown", 0), ("aborted", 499), ("client_error", 422), ("ok", 200)):
+    for outcome, status in (
+        ("upstream_error", 502),
+        ("aborted", 504),
+        ("unknown", 0),
+        ("aborted", 499),
+        ("client_error", 422),
+        ("ok", 200),
+    ):
         event(deployment.version, outcome=outcome, http_status=status)
     [row] = watch.overview()["deployments"]
     assert row.failed_calls == 3
@@ -162,7 +200,9 @@ def test_a_shelf_that_is_too_small_is_told_before_it_falls_short(settings, caplo
     assert backlog().shelf.keeps_s is None and "for a restore" not in page(cast.otto())
     settings.SPOOL_KEEP_MIB = 18
     assert 8.9 < backlog().shelf.keeps_s / 3600 < 9.1 and backlog().shelf.mib_needed == 145
-    assert "kept for 9.0 hours for a restore, not 72" in page(cast.otto()) and "SPOOL_KEEP_MIB to 145" in page(cast.otto())
+    assert "kept for 9.0 hours for a restore, not 72" in page(
+        cast.otto()
+    ) and "SPOOL_KEEP_MIB to 145" in page(cast.otto())
     settings.SPOOL_KEEP_MIB = 8
     metering._clear_shelf(shelf)
     assert len(list(shelf.iterdir())) == 1 and "SPOOL_KEEP_MIB is too small" in caplog.text
@@ -212,11 +252,22 @@ def calm(settings, monkeypatch):
 def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
     cast.subscription(deployment.version)
     began = timezone.now() - timedelta(minutes=38)
-    Incident.objects.create(version=deployment.version, summary=f"{deployment.version} does not answer. Refused.", opened_at=began)
+    Incident.objects.create(
+        version=deployment.version,
+        summary=f"{deployment.version} does not answer. Refused.",
+        opened_at=began,
+    )
     Deployment.objects.filter(pk=deployment.pk).update(state="unhealthy")
     [trouble] = watch.overview()["troubles"]
-    assert (trouble.tone, trouble.since, trouble.affected) == ("bad", began, "1 application of 1 team may call it.")
-    assert (trouble.what, trouble.why) == (f"{deployment.version} does not answer.", "Refused.") and "Stop and start it" in trouble.remedy
+    assert (trouble.tone, trouble.since, trouble.affected) == (
+        "bad",
+        began,
+        "1 application of 1 team may call it.",
+    )
+    assert (trouble.what, trouble.why) == (
+        f"{deployment.version} does not answer.",
+        "Refused.",
+    ) and "Stop and start it" in trouble.remedy
     text = page(cast.otto())
     assert "for 38 min" in text and "1 thing needs somebody" in text
     assert reverse("hosting:steer", args=[deployment.version.model.slug, "1.0.0"]) in text
@@ -224,7 +275,10 @@ def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
 
 def test_a_store_that_is_away_says_since_when(settings, calm):
     path = settings.GATEWAY_METRICS_DIR / "1.prom"
-    path.write_text(path.read_text().replace('redis_up{worker="1"} 1', 'redis_up{worker="1"} 0') + 'gateway_redis_away_since_seconds{worker="1"} 1.7e9\n')
+    path.write_text(
+        path.read_text().replace('redis_up{worker="1"} 1', 'redis_up{worker="1"} 0')
+        + 'gateway_redis_away_since_seconds{worker="1"} 1.7e9\n'
+    )
     [trouble] = watch.overview()["troubles"]
     assert (trouble.what, trouble.since.timestamp()) == ("Redis does not answer.", 1.7e9)
 
@@ -248,11 +302,20 @@ def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
 
 
 def test_a_version_that_failed_says_since_when(calm, deployment):
-    Deployment.objects.filter(pk=deployment.pk).update(state_since=timezone.now() - timedelta(days=3))
+    Deployment.objects.filter(pk=deployment.pk).update(
+        state_since=timezone.now() - timedelta(days=3)
+    )
     before = timezone.now()
-    transition(Deployment.objects.get(pk=deployment.pk), Deployment.State.FAILED, reason="It has no output.")
+    transition(
+        Deployment.objects.get(pk=deployment.pk),
+        Deployment.State.FAILED,
+        reason="It has no output.",
+    )
     [trouble] = watch.overview()["troubles"]
-    assert (trouble.what, trouble.why) == (f"{deployment.version} does not run.", "It has no output.") and trouble.since >= before
+    assert (trouble.what, trouble.why) == (
+        f"{deployment.version} does not run.",
+        "It has no output.",
+    ) and trouble.since >= before
     assert (trouble.affected, trouble.tone) == ("Nobody subscribes to it.", "warn")
     cast.subscription(deployment.version)
     [trouble] = watch.overview()["troubles"]
@@ -263,19 +326,35 @@ def test_what_everybody_feels_comes_first(deployment, settings, tmp_path):
     settings.GATEWAY_METRICS_DIR = tmp_path  # no process of the gateway reports
     cast.subscription(deployment.version)
     long_ago = timezone.now() - timedelta(days=2)
-    Incident.objects.create(version=deployment.version, summary=f"{deployment.version} does not answer.", opened_at=long_ago)
+    Incident.objects.create(
+        version=deployment.version,
+        summary=f"{deployment.version} does not answer.",
+        opened_at=long_ago,
+    )
     first, second = (one for one in watch.overview()["troubles"] if one.tone == "bad")
-    assert "gateway is not reachable" in first.what and second.what == f"{deployment.version} does not answer."
+    assert (
+        "gateway is not reachable" in first.what
+        and second.what == f"{deployment.version} does not answer."
+    )
 
 
 def test_many_at_once_are_one_trouble(calm, monkeypatch):
     for number, name in enumerate(["Paper clips", "Sea weather", "Bee counting", "Ladder safety"]):
         version = cast.published_version(cast.model(name=name))
         Deployment.objects.create(version=version, app_name=f"app{number}", state="unhealthy")
-        Incident.objects.create(version=version, summary=f"{version} does not answer.", opened_at=timezone.now() - timedelta(minutes=number))
+        Incident.objects.create(
+            version=version,
+            summary=f"{version} does not answer.",
+            opened_at=timezone.now() - timedelta(minutes=number),
+        )
     [trouble] = watch.overview()["troubles"]
-    assert trouble.what.startswith("4 hosted versions do not answer: ") and trouble.what.endswith(" and 1 more.")
-    assert 170 < (timezone.now() - trouble.since).total_seconds() < 190 and "read engine.log" in trouble.remedy
+    assert trouble.what.startswith("4 hosted versions do not answer: ") and trouble.what.endswith(
+        " and 1 more."
+    )
+    assert (
+        170 < (timezone.now() - trouble.since).total_seconds() < 190
+        and "read engine.log" in trouble.remedy
+    )
     monkeypatch.setattr(watch, "engine_answers", lambda: False)
     cache.clear()
     remedies = [one.remedy for one in watch.overview()["troubles"]]
@@ -304,12 +383,21 @@ def test_a_full_version_that_may_not_grow(calm, deployment):
 def test_a_version_that_fails_calls_though_its_probes_are_well(calm, deployment):
     cast.subscription(deployment.version)
     for number in range(100):
-        event(deployment.version, outcome="upstream_error" if number < 10 else "ok", http_status=502 if number < 10 else 200)
+        event(
+            deployment.version,
+            outcome="upstream_error" if number < 10 else "ok",
+            http_status=502 if number < 10 else 200,
+        )
     cache.clear()
     [trouble] = watch.overview()["troubles"]
-    assert trouble.what == f"{deployment.version} failed 10 of 100 calls in the last minute, though it answers the probes."
+    assert (
+        trouble.what
+        == f"{deployment.version} failed 10 of 100 calls in the last minute, though it answers the probes."
+    )
     assert trouble.tone == "bad"
-    UsageEvent.objects.filter(outcome="upstream_error").update(at=timezone.now() - timedelta(minutes=2))
+    UsageEvent.objects.filter(outcome="upstream_error").update(
+        at=timezone.now() - timedelta(minutes=2)
+    )
     cache.clear()
     assert whats() == []
 
@@ -318,7 +406,13 @@ def test_a_version_that_keeps_losing_processes(calm, deployment):
     now = timezone.now()
     for number in range(6):
         ended = now - timedelta(minutes=11 * number + 1)
-        Replica.objects.create(deployment=deployment, replica_id=str(number), state="crashed", started_at=ended, ended_at=ended)
+        Replica.objects.create(
+            deployment=deployment,
+            replica_id=str(number),
+            state="crashed",
+            started_at=ended,
+            ended_at=ended,
+        )
     assert whats() == [f"{deployment.version} lost 6 processes in the last hour; others took over."]
     Replica.objects.filter(replica_id__in=["0", "1"]).update(ended_at=now - timedelta(hours=2))
     assert whats() == []
@@ -328,7 +422,9 @@ def test_a_version_that_keeps_losing_processes(calm, deployment):
 
 def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
     gateway_reports(settings, version=deployment.version_id, shut=1)
-    assert whats() == [f"{deployment.version} fails call after call: the gateway pauses before it asks again."]
+    assert whats() == [
+        f"{deployment.version} fails call after call: the gateway pauses before it asks again."
+    ]
 
 
 def test_a_saturated_engine_is_told_and_blames_no_model(calm, monkeypatch):
@@ -342,28 +438,50 @@ def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deploy
     at = timezone.now() - timedelta(minutes=4)
     Upstream.objects.filter(version=deployment.version).update(probe_due_at=at)
     (trouble,) = watch.overview()["troubles"]
-    assert (trouble.what, trouble.since) == ("No model is being probed: background work stands still.", at)
+    assert (trouble.what, trouble.since) == (
+        "No model is being probed: background work stands still.",
+        at,
+    )
     Upstream.objects.filter(version=deployment.version).update(probe_due_at=None)
     assert whats() == [], "what sleeps is not probed"
 
 
-@pytest.mark.parametrize(("free", "tone", "said"), [(900, "warn", "uploads follow"), (700, "warn", "production calls follow"), (400, "bad", "refused until")])
+@pytest.mark.parametrize(
+    ("free", "tone", "said"),
+    [
+        (900, "warn", "uploads follow"),
+        (700, "warn", "production calls follow"),
+        (400, "bad", "refused until"),
+    ],
+)
 def test_a_disk_that_fills_says_what_stops(calm, monkeypatch, free, tone, said):
     monkeypatch.setattr(disk, "room", lambda folder: disk.Room(free * disk.MIB, 1000 * disk.MIB))
     [trouble] = watch.overview()["troubles"]
-    assert trouble.tone == tone and said in trouble.affected and "journal and the artifacts" in trouble.what
+    assert (
+        trouble.tone == tone
+        and said in trouble.affected
+        and "journal and the artifacts" in trouble.what
+    )
 
 
 def test_clocks_that_disagree_are_told(settings, calm):
     path = settings.GATEWAY_METRICS_DIR / "0.prom"
-    path.write_text(path.read_text().replace("clock_skew_seconds{worker=\"0\"} 0.01", "clock_skew_seconds{worker=\"0\"} -7.5"))
+    path.write_text(
+        path.read_text().replace(
+            'clock_skew_seconds{worker="0"} 0.01', 'clock_skew_seconds{worker="0"} -7.5'
+        )
+    )
     assert whats() == ["A gateway machine's clock is 7.5 s off Postgres' clock."]
 
 
 def test_a_gateway_that_sheds_calls_needs_somebody(settings, calm):
     path = settings.GATEWAY_METRICS_DIR / "1.prom"
-    path.write_text(path.read_text() + 'gateway_refused_last_hour{worker="1",version="7",limit="load"} 9\n')
-    assert whats() == ["9 calls were turned away in the last hour because the gateway was too busy."]
+    path.write_text(
+        path.read_text() + 'gateway_refused_last_hour{worker="1",version="7",limit="load"} 9\n'
+    )
+    assert whats() == [
+        "9 calls were turned away in the last hour because the gateway was too busy."
+    ]
 
 
 def test_an_external_endpoint_is_part_of_the_fleet(calm):
@@ -374,7 +492,10 @@ def test_an_external_endpoint_is_part_of_the_fleet(calm):
     Upstream.objects.update(is_ready=False)
     Incident.objects.create(version=version, summary=f"{version} does not answer.")
     [trouble] = watch.overview()["troubles"]
-    assert trouble.remedy.startswith("Ask who hosts it") and version.model.support_contact in trouble.remedy
+    assert (
+        trouble.remedy.startswith("Ask who hosts it")
+        and version.model.support_contact in trouble.remedy
+    )
     assert "Does not answer" in page(cast.otto())
 
 
@@ -388,38 +509,57 @@ def metrics(client=None, **sent):
 def test_metrics_tell_the_state(deployment, settings):
     Incident.objects.create(version=deployment.version, summary="Three probes failed.")
     answer = metrics()
-    assert answer.status_code == 200 and answer["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert answer.status_code == 200 and answer["Content-Type"].startswith(
+        "text/plain; version=0.0.4"
+    )
     assert faults(answer.content.decode()) == []
     found = {
         (sample.name, sample.labels.get("state")): sample.value
         for family in text_string_to_metric_families(answer.content.decode())
         for sample in family.samples
     }
-    assert found["marketplace_deployments", "ready"] == 1 and found["marketplace_deployments", "failed"] == 0
-    assert found["marketplace_replicas_running", None] == 2 and found["marketplace_incidents_open", None] == 1
+    assert (
+        found["marketplace_deployments", "ready"] == 1
+        and found["marketplace_deployments", "failed"] == 0
+    )
+    assert (
+        found["marketplace_replicas_running", None] == 2
+        and found["marketplace_incidents_open", None] == 1
+    )
     assert found["marketplace_audit_events_unsequenced", None] == watch.audit_waiting() > 0
     assert found["marketplace_redis_up", None] == 1 and ("marketplace_tasks_waiting", None) in found
-    assert ("marketplace_spool_waiting_calls", None) not in found, "there is no journal on this machine"
-    assert 'marketplace_troubles{tone="bad"} 1.0' in answer.content.decode(), "the gateway that is away"
+    assert ("marketplace_spool_waiting_calls", None) not in found, (
+        "there is no journal on this machine"
+    )
+    assert 'marketplace_troubles{tone="bad"} 1.0' in answer.content.decode(), (
+        "the gateway that is away"
+    )
     assert 'marketplace_disk_free_bytes{holds="' in answer.content.decode()
 
 
 def test_tasks_are_counted_by_how_they_ended():
     told = broker.ended().get(("hosting.probe", "FAILURE"), 0)
     broker.count(tasks.probe, "FAILURE")
-    assert f'marketplace_tasks_ended_total{{state="FAILURE",task="hosting.probe"}} {told + 1}.0' in metrics().content.decode()
+    assert (
+        f'marketplace_tasks_ended_total{{state="FAILURE",task="hosting.probe"}} {told + 1}.0'
+        in metrics().content.decode()
+    )
 
 
 def test_metrics_are_for_this_machine_and_for_operators():
     assert metrics(REMOTE_ADDR="10.1.2.3").status_code == 404
-    assert metrics(headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 404, "a proxy on this machine lends nobody its address"
+    assert metrics(headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 404, (
+        "a proxy on this machine lends nobody its address"
+    )
     client = Client()
     for person, expected in ((cast.charlie(), 404), (cast.finn(), 404), (cast.otto(), 200)):
         client.force_login(person)
         assert metrics(client, REMOTE_ADDR="10.1.2.3").status_code == expected, person
 
 
-def test_metrics_cost_few_queries_and_live_without_redis(deployment, settings, django_assert_max_num_queries):
+def test_metrics_cost_few_queries_and_live_without_redis(
+    deployment, settings, django_assert_max_num_queries
+):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     with django_assert_max_num_queries(20):
         text = metrics().content.decode()
@@ -433,8 +573,15 @@ def test_the_most_at_once_in_each_step():
     start = timezone.now()
     at = [start + timedelta(minutes=minute) for minute in range(7)]
     half = timedelta(seconds=30)
-    lives = [(at[0], at[6]), (at[1] + half, at[2] + half), (at[4], at[4] + half), (at[4] + half, at[5])]
-    assert scale.most_at_once(lives, at) == [1, 2, 2, 1, 2, 1], "a replica that took over from another is not two at once"
+    lives = [
+        (at[0], at[6]),
+        (at[1] + half, at[2] + half),
+        (at[4], at[4] + half),
+        (at[4] + half, at[5]),
+    ]
+    assert scale.most_at_once(lives, at) == [1, 2, 2, 1, 2, 1], (
+        "a replica that took over from another is not two at once"
+    )
     assert scale.most_at_once([], at) == [0] * 6
 
 
@@ -445,16 +592,29 @@ def over_time(deployment, slug):
 def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):
     since = timezone.now()
     Replica.objects.bulk_create(
-        Replica(deployment=deployment, replica_id=f"old{n}", state="gone", started_at=since, ended_at=since) for n in range(30)
+        Replica(
+            deployment=deployment,
+            replica_id=f"old{n}",
+            state="gone",
+            started_at=since,
+            ended_at=since,
+        )
+        for n in range(30)
     )
     [shown] = fleet.deployments_of([deployment.version_id])
-    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(shown.past_replicas) == fleet.PAST_SHOWN
+    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(
+        shown.past_replicas
+    ) == fleet.PAST_SHOWN
 
 
 def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_num_queries):
     hours_ago = timezone.now() - timedelta(hours=5, minutes=10)
     Replica.objects.create(
-        deployment=deployment, replica_id="c", state="gone", started_at=hours_ago, ended_at=hours_ago + timedelta(minutes=5)
+        deployment=deployment,
+        replica_id="c",
+        state="gone",
+        started_at=hours_ago,
+        ended_at=hours_ago + timedelta(minutes=5),
     )
     with django_assert_num_queries(1):
         hour = over_time(deployment, "1h")
@@ -464,4 +624,7 @@ def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_n
     client.force_login(cast.maya())
     address = reverse("hosting:deployment", args=[deployment.version.model.slug])
     assert "Version 1.0.0, last hour: running at once" in client.get(address).content.decode()
-    assert "Version 1.0.0, last 24 hours: running at once" in client.get(address, {"span": "24h"}).content.decode()
+    assert (
+        "Version 1.0.0, last 24 hours: running at once"
+        in client.get(address, {"span": "24h"}).content.decode()
+    )

@@ -22,7 +22,10 @@ def callable_now(text, listed=False):
     return outbound.is_callable(ipaddress.ip_address(text), listed)
 
 
-@pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"])
+@pytest.mark.parametrize(
+    "text",
+    ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"],
+)
 def test_public_addresses_are_called(text):
     assert callable_now(text)
 
@@ -30,13 +33,39 @@ def test_public_addresses_are_called(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", "::", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
-        "169.254.169.254", "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "224.0.0.1", "ff02::1", "240.0.0.1",
-        "255.255.255.255", "192.0.2.1", "198.18.0.1", "::ffff:127.0.0.1", "::ffff:100.64.0.1", "64:ff9b::7f00:1",
-        "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::", "2001:0:7f00:1::", "2001:db8::1",
-        "2001:0:4136:e378:8000:63bf:80ff:fffe", "100.100.100.200",
+        "127.0.0.1",
+        "127.1.2.3",
+        "::1",
+        "0.0.0.0",
+        "::",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "fe80::1",
+        "fec0::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "224.0.0.1",
+        "ff02::1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "192.0.2.1",
+        "198.18.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:100.64.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2002:a00:1::",
+        "2001:0:7f00:1::",
+        "2001:db8::1",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "100.100.100.200",
     ],
-)  # fmt: skip
+)
 def test_inner_addresses_are_not(text):
     assert not callable_now(text)
 
@@ -46,7 +75,18 @@ def test_a_listed_host_may_be_private(text):
     assert callable_now(text, listed=True)
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "64:ff9b::7f00:1", "::ffff:127.0.0.1", "fd00:ec2::254"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1",
+        "::1",
+        "169.254.169.254",
+        "fe80::1",
+        "64:ff9b::7f00:1",
+        "::ffff:127.0.0.1",
+        "fd00:ec2::254",
+    ],
+)
 def test_loopback_and_metadata_are_never_called_even_if_listed(text):
     assert not callable_now(text, listed=True)
 
@@ -54,24 +94,39 @@ def test_loopback_and_metadata_are_never_called_even_if_listed(text):
 @pytest.mark.parametrize(
     "url",
     [
-        "http://models.example.com/x", "ftp://models.example.com", "https://", "models.example.com", "https://u:p@models.example.com",
-        "https://u@models.example.com", "https://models.example.com/#x", "https://models.example.com:22/", "https://models.example.com:x/",
-        "https://[::1", "//models.example.com", "javascript:alert(1)", "",
+        "http://models.example.com/x",
+        "ftp://models.example.com",
+        "https://",
+        "models.example.com",
+        "https://u:p@models.example.com",
+        "https://u@models.example.com",
+        "https://models.example.com/#x",
+        "https://models.example.com:22/",
+        "https://models.example.com:x/",
+        "https://[::1",
+        "//models.example.com",
+        "javascript:alert(1)",
+        "",
     ],
-)  # fmt: skip
+)
 def test_urls_that_are_refused_by_their_text(url):
     with pytest.raises(Refused):
         outbound.check_url(url)
 
 
-@pytest.mark.parametrize("host", ["127.1", "0177.0.0.1", "2130706433", "0x7f.1", "localhost", "①②⑦.⓪.⓪.①"])
+@pytest.mark.parametrize(
+    "host", ["127.1", "0177.0.0.1", "2130706433", "0x7f.1", "localhost", "①②⑦.⓪.⓪.①"]
+)
 def test_other_spellings_of_loopback_are_refused(host):
     with pytest.raises(Refused):
         outbound.resolve(host, 443)
 
 
 def test_every_address_of_a_name_is_judged(monkeypatch):
-    both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("8.8.8.8", "10.0.0.1")]
+    both = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))
+        for address in ("8.8.8.8", "10.0.0.1")
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: both)
     with pytest.raises(Refused):
         outbound.resolve("models.example.com", 443)
@@ -91,7 +146,9 @@ def test_the_connection_goes_to_the_judged_address(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_differently)
     monkeypatch.setattr(socket, "create_connection", create_connection)
-    connection = outbound.connect("https://models.elsewhere.example/v2", 1)  # the tests answer for example.com themselves
+    connection = outbound.connect(
+        "https://models.elsewhere.example/v2", 1
+    )  # the tests answer for example.com themselves
     with pytest.raises(OSError, match="nobody"):
         connection.request("GET", "/")
     assert connected == [("8.8.8.8", 443)]
@@ -109,17 +166,31 @@ def test_a_listed_host_may_use_http_and_its_port(settings, monkeypatch):
 # Issue 9, line 7: an address is judged when it is entered, with the rule that the connection uses.
 
 NEVER_CALLED = [
-    "https://169.254.169.254/latest", "https://[fe80::1]/", "https://127.0.0.1/", "https://[::1]:8443/", "https://10.0.0.7/", "https://0177.0.0.1/",
-    "https://2130706433/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::a9fe:a9fe]/", "https://localhost/", "https://user:pw@models.example.com/",
-    "https://models.example.com:22/", "ftp://models.example.com/", "http://models.example.com/", "https://models.example.com/#part",
-]  # fmt: skip
+    "https://169.254.169.254/latest",
+    "https://[fe80::1]/",
+    "https://127.0.0.1/",
+    "https://[::1]:8443/",
+    "https://10.0.0.7/",
+    "https://0177.0.0.1/",
+    "https://2130706433/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[64:ff9b::a9fe:a9fe]/",
+    "https://localhost/",
+    "https://user:pw@models.example.com/",
+    "https://models.example.com:22/",
+    "ftp://models.example.com/",
+    "http://models.example.com/",
+    "https://models.example.com/#part",
+]
 
 
 @pytest.mark.parametrize("url", NEVER_CALLED)
 def test_an_address_that_could_never_be_called_is_not_stored(db, client, url):
     version = cast.draft_version()
     client.force_login(cast.alice())
-    answer = client.put(f"/api/v1/versions/{version.pk}/endpoint/", {"url": url}, content_type="application/json")
+    answer = client.put(
+        f"/api/v1/versions/{version.pk}/endpoint/", {"url": url}, content_type="application/json"
+    )
     assert answer.status_code == 422, answer.content
     page = f"/publish/{version.model.slug}/{version.number}/package/"
     answer = client.post(page, {"external_url": url})
@@ -130,7 +201,10 @@ def test_an_address_that_could_never_be_called_is_not_stored(db, client, url):
 
 def test_an_address_by_name_is_judged_by_where_it_is(monkeypatch):
     def inside(host, port, **_):
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("8.8.8.8", "10.0.0.1")]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in ("8.8.8.8", "10.0.0.1")
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", inside)
     with pytest.raises(Refused, match="inside the network"):

@@ -31,7 +31,9 @@ def status(portal, cookie):
         return type(problem).__name__
 
 
-def test_a_storm_on_the_portal_is_at_worst_503_and_the_gateway_goes_on(portal, stage, fired, tmp_path):
+def test_a_storm_on_the_portal_is_at_worst_503_and_the_gateway_goes_on(
+    portal, stage, fired, tmp_path
+):
     version = stage.version()
     _, key = subscriber(version)
     cookie = session(cast.maya())

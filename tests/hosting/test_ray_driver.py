@@ -10,7 +10,12 @@ import pytest
 from hosting.drivers import ray, watchdog
 from hosting.drivers.base import AppSpec, EngineUnavailable
 
-SPEC = AppSpec(name="income-check-1-0-0", route="/v2/models/income-check/versions/1.0.0", manifest={"model": "income-check"}, signature="ab")
+SPEC = AppSpec(
+    name="income-check-1-0-0",
+    route="/v2/models/income-check/versions/1.0.0",
+    manifest={"model": "income-check"},
+    signature="ab",
+)
 URL = "http://127.0.0.1:26000"
 
 
@@ -21,7 +26,12 @@ def told(config):
         deployment = application["deployments"][0]
         deployment["health_check_period_s"] = float(deployment["health_check_period_s"])
         deployment["autoscaling_config"]["smoothing_factor"] = 1.0
-    return {"applications": {application["name"]: {"deployed_app_config": application} for application in applications}}
+    return {
+        "applications": {
+            application["name"]: {"deployed_app_config": application}
+            for application in applications
+        }
+    }
 
 
 def test_what_the_engine_has_is_not_sent_again():
@@ -51,8 +61,17 @@ def test_a_difference_in_what_we_set_is_sent(where, value):
 
 
 def test_replicas_run_on_while_a_new_controller_gets_to_know_them():
-    replicas = [{"replica_id": state, "state": state, "pid": 7} for state in ("RUNNING", "RECOVERING", "STARTING", "STOPPING")]
-    app = ray._seen_app("check", {"status": "DEPLOYING", "deployments": {ray.DEPLOYMENT: {"replicas": replicas, "target_num_replicas": 2}}})
+    replicas = [
+        {"replica_id": state, "state": state, "pid": 7}
+        for state in ("RUNNING", "RECOVERING", "STARTING", "STOPPING")
+    ]
+    app = ray._seen_app(
+        "check",
+        {
+            "status": "DEPLOYING",
+            "deployments": {ray.DEPLOYMENT: {"replicas": replicas, "target_num_replicas": 2}},
+        },
+    )
     assert [replica.replica_id for replica in app.running] == ["RUNNING", "RECOVERING"]
 
 
@@ -75,14 +94,24 @@ def test_a_version_that_sleeps_is_told_to_start_without_a_replica_and_nobody_is_
     awake = ray.config([replace(SPEC, min_replicas=0)], URL)
     assert [first_replicas(config) for config in (asleep, awake)] == [0, 1]
     assert not ray._differs(told(awake), ray._as_begun(asleep, told(awake)))
-    assert ray._differs(told(awake), ray._as_begun(ray.config([replace(SPEC, min_replicas=1)], URL), told(awake)))
+    assert ray._differs(
+        told(awake), ray._as_begun(ray.config([replace(SPEC, min_replicas=1)], URL), told(awake))
+    )
 
 
 def first_replicas(config):
     return config["applications"][0]["deployments"][0]["autoscaling_config"]["initial_replicas"]
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"HTTP/1.1 200 OK\r\n\r\n<html>"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n<html>",
+    ],
+)
 def test_a_control_interface_that_dies_in_the_middle_of_an_answer_is_away(tmp_path, answer):
     token = tmp_path / "token"
     token.write_text("secret")

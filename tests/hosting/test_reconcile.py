@@ -79,7 +79,9 @@ def test_an_approved_version_is_brought_up(engine, version):
     assert reconcile(engine) is True
     deployment = Deployment.objects.get(version=version)
     assert deployment.state == S.STARTING
-    assert engine.specs[deployment.app_name].route == f"/v2/models/{version.model.slug}/versions/1.0.0"
+    assert (
+        engine.specs[deployment.app_name].route == f"/v2/models/{version.model.slug}/versions/1.0.0"
+    )
 
     engine.run(deployment.app_name, [11])
     assert reconcile(engine) is False
@@ -110,7 +112,9 @@ def test_twice_at_once_does_no_harm(engine, version):
 def _connection_facts():
     facts = connection.settings_dict
     names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    return {name: facts[key] for name, key in names.items() if facts[key]} | {"dbname": facts["NAME"]}
+    return {name: facts[key] for name, key in names.items() if facts[key]} | {
+        "dbname": facts["NAME"]
+    }
 
 
 def test_a_second_pass_tells_the_engine_nothing(engine, version):
@@ -187,7 +191,9 @@ def test_a_version_goes_on_serving_while_another_replica_answers(engine, version
 def test_a_replica_first_seen_before_it_has_a_machine_can_crash(engine, version):
     reconcile(engine)
     name = Deployment.objects.get(version=version).app_name
-    engine.apps[name] = SeenApp(name, AppState.STARTING, target=1, replicas=(SeenReplica("r11", "starting"),))
+    engine.apps[name] = SeenApp(
+        name, AppState.STARTING, target=1, replicas=(SeenReplica("r11", "starting"),)
+    )
     reconcile(engine)
     engine.run(name, [11])
     reconcile(engine)
@@ -202,13 +208,22 @@ def test_a_dead_replica_that_is_still_listed_beside_its_successor_crashed(engine
     actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
     engine.run(deployment.app_name, [11, 12])
     reconcile(engine)
-    dying, living, coming = (SeenReplica(f"r{pid}", state, node="n", pid=pid) for pid, state in ((11, "stopping"), (12, "running"), (13, "starting")))
-    engine.apps[deployment.app_name] = SeenApp(deployment.app_name, AppState.RUNNING, target=2, replicas=(dying, living, coming))
+    dying, living, coming = (
+        SeenReplica(f"r{pid}", state, node="n", pid=pid)
+        for pid, state in ((11, "stopping"), (12, "running"), (13, "starting"))
+    )
+    engine.apps[deployment.app_name] = SeenApp(
+        deployment.app_name, AppState.RUNNING, target=2, replicas=(dying, living, coming)
+    )
     reconcile(engine)
     engine.run(deployment.app_name, [12, 13])
     reconcile(engine)
     deployment.refresh_from_db()
-    assert dict(deployment.replicas.values_list("pid", "state")) == {11: "crashed", 12: "running", 13: "running"}
+    assert dict(deployment.replicas.values_list("pid", "state")) == {
+        11: "crashed",
+        12: "running",
+        13: "running",
+    }
     assert deployment.restarts == 1
 
 
@@ -279,7 +294,12 @@ def test_others_that_come_up_are_progress(engine, version):
     reconcile(engine)
     long_ago = timezone.now() - timedelta(minutes=10)
     Deployment.objects.update(started_at=long_ago)
-    other = Deployment(version=cast.approved_version(cast.model(name="Another")), app_name="other", state=S.READY, ready_at=timezone.now())
+    other = Deployment(
+        version=cast.approved_version(cast.model(name="Another")),
+        app_name="other",
+        state=S.READY,
+        ready_at=timezone.now(),
+    )
     other.save()
     reconcile(engine)
     assert Deployment.objects.get(version=version).state == S.STARTING
@@ -306,10 +326,15 @@ def test_a_replica_on_its_way_out_is_no_restart(engine, version):
     actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
     reconcile(engine)
     leaving = SeenReplica("r11", "stopping", node=engine.machine)
-    engine.apps[deployment.app_name] = SeenApp(deployment.app_name, AppState.RUNNING, target=0, replicas=(leaving,))
+    engine.apps[deployment.app_name] = SeenApp(
+        deployment.app_name, AppState.RUNNING, target=0, replicas=(leaving,)
+    )
     reconcile(engine)
     deployment.refresh_from_db()
-    assert (deployment.state, Upstream.objects.get(version=version).is_ready) == (S.SCALED_TO_ZERO, True)
+    assert (deployment.state, Upstream.objects.get(version=version).is_ready) == (
+        S.SCALED_TO_ZERO,
+        True,
+    )
 
 
 def test_a_suspension_is_told_once_to_publishers_and_consumers(engine, version):
@@ -317,12 +342,18 @@ def test_a_suspension_is_told_once_to_publishers_and_consumers(engine, version):
     cast.publishing.publish_what_is_ready()
     cast.subscription(version)
     cast.mortgage().memberships.update(role="lead")
-    version.suspended_at, version.suspension_reason = timezone.now(), "It prices leased cars wrongly."
+    version.suspended_at, version.suspension_reason = (
+        timezone.now(),
+        "It prices leased cars wrongly.",
+    )
     version.save()
     for _ in range(3):
         reconcile(engine)
     told = Notice.objects.filter(kind="version.suspended")
-    assert set(told.values_list("recipient__username", flat=True)) == {"alice", "maya"} and told.count() == 2
+    assert (
+        set(told.values_list("recipient__username", flat=True)) == {"alice", "maya"}
+        and told.count() == 2
+    )
     assert told[0].body == "It prices leased cars wrongly."
 
 

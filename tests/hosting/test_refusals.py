@@ -26,12 +26,18 @@ def test_every_refusal_is_told_with_its_limit(stage):
     version = stage.version()
     slow, slow_key = subscriber(version, rate_per_second=1, burst=1)
     small, small_key = subscriber(version, monthly_quota=2)
-    hasty, many = ([stage.gateway.infer(infer_path(version), key)[0] for _ in range(5)] for key in (slow_key, small_key))
+    hasty, many = (
+        [stage.gateway.infer(infer_path(version), key)[0] for _ in range(5)]
+        for key in (slow_key, small_key)
+    )
     assert set(hasty) == {200, 429} and many.count(429) == 3
     until(lambda: refused(slow) == {"rate": hasty.count(429)}, 10, stage.gateway.said)
     until(lambda: refused(small) == {"quota": 3}, 10, stage.gateway.said)
     told = {one.subscription.pk: one for one in refusals.of([slow, small], timezone.now())}
-    assert told[small.pk].limit.name == "Monthly quota" and "larger plan" in told[small.pk].limit.remedy
+    assert (
+        told[small.pk].limit.name == "Monthly quota"
+        and "larger plan" in told[small.pk].limit.remedy
+    )
     assert abs((timezone.now() - told[small.pk].last_at).total_seconds()) < 60
 
 
@@ -51,7 +57,9 @@ def test_a_key_that_has_ended_is_told_and_an_invented_one_is_not(stage):
 def test_a_key_used_from_elsewhere_is_told(stage):
     version = stage.version()
     subscription, _ = subscriber(version)
-    _, key = actions.create_key(cast.maya(), subscription, name="Elsewhere", networks=["192.0.2.0/24"])
+    _, key = actions.create_key(
+        cast.maya(), subscription, name="Elsewhere", networks=["192.0.2.0/24"]
+    )
     assert stage.gateway.infer(infer_path(version), key)[0] == 403
     until(lambda: refused(subscription) == {"network": 1})
 
@@ -59,10 +67,14 @@ def test_a_key_used_from_elsewhere_is_told(stage):
 def test_counts_survive_restarts_and_a_killed_worker(stage, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=1)
-    with Gateway(tmp_path, 1, stage.gateway.database_url, stage.gateway.redis_url, stage.stub.host, **QUICK) as gateway:
+    with Gateway(
+        tmp_path, 1, stage.gateway.database_url, stage.gateway.redis_url, stage.stub.host, **QUICK
+    ) as gateway:
 
         def refuse(count):
-            assert [gateway.infer(infer_path(version), key)[0] for _ in range(count)] == [429] * count
+            assert [gateway.infer(infer_path(version), key)[0] for _ in range(count)] == [
+                429
+            ] * count
 
         assert gateway.infer(infer_path(version), key)[0] == 200
         refuse(4)
@@ -91,7 +103,10 @@ def test_files_are_booked_once_however_often_they_are_read(tmp_path):
     for ledger in (refusals.Ledger(tmp_path), refusals.Ledger(tmp_path)):
         ledger.book()
         ledger.book()
-    assert list(RefusedHour.objects.order_by("hour").values_list("subscription", "calls")) == [(subscription.pk, 1), (subscription.pk, 2)]
+    assert list(RefusedHour.objects.order_by("hour").values_list("subscription", "calls")) == [
+        (subscription.pk, 1),
+        (subscription.pk, 2),
+    ]
 
 
 @pytest.mark.django_db

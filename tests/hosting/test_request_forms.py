@@ -34,7 +34,9 @@ def serve(tmp_path, monkeypatch):
 
     def served(**facts):
         manifest = packages.package(tmp_path, **facts)
-        return server.app_from_manifest(manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public)
+        return server.app_from_manifest(
+            manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public
+        )
 
     return served
 
@@ -46,19 +48,32 @@ def asked(app, body, header_length=None):
 
 
 FORMS = {
-    "tensors without datatype and shape": {"inputs": [{"name": name, "data": values} for name, values in COLUMNS.items()]},
-    "tensors without datatype": {"inputs": [{"name": name, "shape": [3, 1], "data": values} for name, values in COLUMNS.items()]},
+    "tensors without datatype and shape": {
+        "inputs": [{"name": name, "data": values} for name, values in COLUMNS.items()]
+    },
+    "tensors without datatype": {
+        "inputs": [
+            {"name": name, "shape": [3, 1], "data": values} for name, values in COLUMNS.items()
+        ]
+    },
     "tensors without shape": {
-        "inputs": [{"name": name, "datatype": "FP64", "data": [[value] for value in values]} for name, values in COLUMNS.items()]
+        "inputs": [
+            {"name": name, "datatype": "FP64", "data": [[value] for value in values]}
+            for name, values in COLUMNS.items()
+        ]
     },
     "dataframe_split": {"dataframe_split": {"columns": NAMES, "index": [7, 8, 9], "data": ROWS}},
-    "dataframe_split, other order": {"dataframe_split": {"columns": NAMES[::-1], "data": [row[::-1] for row in ROWS]}},
+    "dataframe_split, other order": {
+        "dataframe_split": {"columns": NAMES[::-1], "data": [row[::-1] for row in ROWS]}
+    },
     "dataframe_split without names": {"dataframe_split": {"columns": [0, 1, 2], "data": ROWS}},
     "dataframe_records": {"dataframe_records": RECORDS},
     "instances, objects": {"instances": RECORDS, "signature_name": "serving_default"},
     "instances, rows": {"instances": ROWS},
     "inputs by name": {"inputs": COLUMNS},
-    "inputs by name, nested": {"inputs": {name: [[value] for value in values] for name, values in COLUMNS.items()}},
+    "inputs by name, nested": {
+        "inputs": {name: [[value] for value in values] for name, values in COLUMNS.items()}
+    },
     "inputs, rows": {"inputs": ROWS},
     "inputs, records": {"inputs": RECORDS},
     "inputs by the graph's tensor": {"inputs": {"X": ROWS}},
@@ -69,20 +84,34 @@ FORMS = {
 def test_every_form_is_understood(serve, body):
     status, answer = asked(serve(), body)
     assert status == 200, answer
-    assert answer["outputs"] == [{"name": "score", "datatype": "FP32", "shape": [3], "data": SCORES}]
+    assert answer["outputs"] == [
+        {"name": "score", "datatype": "FP32", "shape": [3], "data": SCORES}
+    ]
 
 
 def test_who_sends_rows_gets_rows(serve):
     app = serve()
-    assert asked(app, {"dataframe_records": RECORDS})[1]["predictions"] == [{"score": score} for score in SCORES]
-    assert asked(app, {"dataframe_split": {"columns": NAMES, "data": ROWS}})[1]["predictions"] == [{"score": score} for score in SCORES]
+    assert asked(app, {"dataframe_records": RECORDS})[1]["predictions"] == [
+        {"score": score} for score in SCORES
+    ]
+    assert asked(app, {"dataframe_split": {"columns": NAMES, "data": ROWS}})[1]["predictions"] == [
+        {"score": score} for score in SCORES
+    ]
     assert asked(app, {"instances": ROWS})[1]["predictions"] == SCORES
     assert "predictions" not in asked(app, {"inputs": COLUMNS})[1]
 
 
 def test_gaps_are_filled_as_in_the_protocols_own_form(serve):
-    rows = [{"income": 10.0, "age": 30}, {"income": 20.0, "age": 40, "debt": None}, {"income": 30.0, "age": 50, "debt": 1.0}]
-    assert asked(serve(), {"dataframe_records": rows})[1]["outputs"][0]["data"] == [10.0, 20.0, 29.0]
+    rows = [
+        {"income": 10.0, "age": 30},
+        {"income": 20.0, "age": 40, "debt": None},
+        {"income": 30.0, "age": 50, "debt": 1.0},
+    ]
+    assert asked(serve(), {"dataframe_records": rows})[1]["outputs"][0]["data"] == [
+        10.0,
+        20.0,
+        29.0,
+    ]
 
 
 WRONG = {
@@ -107,7 +136,11 @@ def test_what_is_wrong_is_answered_with_this_models_example_in_the_same_form(ser
 @pytest.mark.parametrize(
     ("body", "field", "row"),
     [
-        ({"dataframe_records": [{"income": 1.0, "age": 30}, {"income": "much", "age": 30}]}, "income", 1),
+        (
+            {"dataframe_records": [{"income": 1.0, "age": 30}, {"income": "much", "age": 30}]},
+            "income",
+            1,
+        ),
         ({"instances": [{"income": 1.0, "age": 17}]}, "age", 0),
         ({"dataframe_records": [{"income": 1.0, "age": 30, "colour": 1}]}, "colour", None),
         ({"inputs": {"income": [1.0]}}, "age", None),
@@ -124,11 +157,21 @@ def test_two_forms_at_once_are_refused(serve):
 
 def images():
     """ONNX bytes and signature: Y = X + X over images of 2 × 3."""
-    sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2, 3]) for name in ("X", "Y")]
-    graph = helper.make_graph([helper.make_node("Add", ["X", "X"], ["Y"])], "g", sides[:1], sides[1:])
-    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    sides = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2, 3]) for name in ("X", "Y")
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["X", "X"], ["Y"])], "g", sides[:1], sides[1:]
+    )
+    content = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
     fields = [{"name": name, "datatype": "FP32", "shape": [-1, 2, 3]} for name in ("X", "Y")]
-    return {"content": content, "signature": {"inputs": fields[:1], "outputs": fields[1:], "binding": {}}, "example": None}
+    return {
+        "content": content,
+        "signature": {"inputs": fields[:1], "outputs": fields[1:], "binding": {}},
+        "example": None,
+    }
 
 
 PIXELS = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
@@ -155,7 +198,9 @@ def test_tensors_of_several_dimensions_need_no_shape(serve, body):
 
 def test_binary_data_needs_neither(serve):
     raw = PIXELS.tobytes()
-    head = json.dumps({"inputs": [{"name": "X", "parameters": {"binary_data_size": len(raw)}}]}).encode()
+    head = json.dumps(
+        {"inputs": [{"name": "X", "parameters": {"binary_data_size": len(raw)}}]}
+    ).encode()
     assert asked(serve(**images()), head + raw, len(head))[1]["outputs"][0]["shape"] == [2, 2, 3]
     head = json.dumps({"inputs": [{"name": "X", "parameters": {"binary_data_size": 20}}]}).encode()
     assert asked(serve(**images()), head + raw[:20], len(head))[0] == 422
@@ -164,11 +209,21 @@ def test_binary_data_needs_neither(serve):
 def test_binary_texts_need_neither(serve):
     fields = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in ("X", "Y")]
     sides = [helper.make_tensor_value_info(name, TensorProto.STRING, [None]) for name in ("X", "Y")]
-    graph = helper.make_graph([helper.make_node("Identity", ["X"], ["Y"])], "g", sides[:1], sides[1:])
-    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-    app = serve(content=content, signature={"inputs": fields[:1], "outputs": fields[1:], "binding": {}}, example=None)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["X"], ["Y"])], "g", sides[:1], sides[1:]
+    )
+    content = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    app = serve(
+        content=content,
+        signature={"inputs": fields[:1], "outputs": fields[1:], "binding": {}},
+        example=None,
+    )
     raw = b"".join(struct.pack("<I", len(text)) + text for text in (b"a", b"", "é".encode()))
-    head = json.dumps({"inputs": [{"name": "X", "parameters": {"binary_data_size": len(raw)}}]}).encode()
+    head = json.dumps(
+        {"inputs": [{"name": "X", "parameters": {"binary_data_size": len(raw)}}]}
+    ).encode()
     assert asked(app, head + raw, len(head))[1]["outputs"][0]["data"] == ["a", "", "é"]
 
 
@@ -193,9 +248,19 @@ def address(serve):
 @pytest.mark.parametrize("kind", ["pandas", "python"])
 def test_the_snippet_of_the_api_tab_is_answered_by_the_real_server(address, tmp_path, kind):
     pytest.importorskip("pandas")
-    made = Contract(address, "income-check", "Income check", "1.0.0", packages.SIGNATURE, packages.EXAMPLE, key="mkc_x")
+    made = Contract(
+        address,
+        "income-check",
+        "Income check",
+        "1.0.0",
+        packages.SIGNATURE,
+        packages.EXAMPLE,
+        key="mkc_x",
+    )
     snippet = next(snippet for snippet in made.snippets() if snippet.id == kind)
     (tmp_path / snippet.filename).write_text(snippet.text)
-    ran = subprocess.run([sys.executable, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "score" in ran.stdout and "9.0" in ran.stdout and "18.0" in ran.stdout

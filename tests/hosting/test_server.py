@@ -23,14 +23,18 @@ def serve(tmp_path, monkeypatch):
 
     def serve(content, **facts):
         manifest = plain_package(tmp_path, content)
-        return server.app_from_manifest(manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public, **facts)
+        return server.app_from_manifest(
+            manifest, keys.sign(manifest), root=tmp_path, public_key=keys.public, **facts
+        )
 
     return serve
 
 
 def plain_package(folder, content, income=10.0):
     """A package's manifest; its example is one row with that income."""
-    return packages.package(folder, content=content, signature=packages.PLAIN, example=packages.plain_request(income))
+    return packages.package(
+        folder, content=content, signature=packages.PLAIN, example=packages.plain_request(income)
+    )
 
 
 def asked(income):
@@ -47,13 +51,30 @@ async def infer(app, body, path="", **headers):
     async def send(message):
         sent.append(message)
 
-    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"x_request_id": "r-1", **headers}.items()]
-    scope = {"type": "http", "method": "POST", "path": path or f"{app.prefix}/infer", "headers": told}
+    told = [
+        (name.replace("_", "-").encode(), value.encode())
+        for name, value in {"x_request_id": "r-1", **headers}.items()
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path or f"{app.prefix}/infer",
+        "headers": told,
+    }
     await app(scope, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
-@pytest.mark.parametrize("path", ["/infer", "/v2/models/income-check/versions/1.0.1/infer", "{0}/versions/1.0.0/infer", "{0}0/infer", "{0}/infer/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/infer",
+        "/v2/models/income-check/versions/1.0.1/infer",
+        "{0}/versions/1.0.0/infer",
+        "{0}0/infer",
+        "{0}/infer/x",
+    ],
+)
 def test_a_call_for_another_version_gets_no_answer_from_this_one(serve, path):
     """Ports are used again: an ingress that has not heard yet may send here what was meant for the version before."""
     app = serve(cast.tiny_onnx())
@@ -106,14 +127,24 @@ def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
 def test_a_large_request_is_read_beside_the_event_loop(serve, monkeypatch):
     """A queue of them would otherwise keep health checks waiting, and their replica would be taken for wedged."""
     app, read, seen = serve(cast.tiny_onnx()), wire.read, []
-    monkeypatch.setattr(wire, "read", lambda *sent: seen.append(threading.current_thread().name) or read(*sent))
+    monkeypatch.setattr(
+        wire, "read", lambda *sent: seen.append(threading.current_thread().name) or read(*sent)
+    )
     rows = 20_000
-    inputs = [{"name": name, "datatype": "FP32", "shape": [rows], "data": [1.5] * (rows - 1) + [7.0]} for name in ("income", "debt")]
+    inputs = [
+        {"name": name, "datatype": "FP32", "shape": [rows], "data": [1.5] * (rows - 1) + [7.0]}
+        for name in ("income", "debt")
+    ]
     large = json.dumps({"id": "l", "inputs": inputs}).encode()
     assert len(large) < server.LARGE_BYTES
     large += b" " * server.LARGE_BYTES
     status, answer = asyncio.run(infer(app, large))
-    assert (status, answer["id"], answer["outputs"][0]["shape"], answer["outputs"][0]["data"][-1]) == (200, "l", [rows], 0.0)
+    assert (
+        status,
+        answer["id"],
+        answer["outputs"][0]["shape"],
+        answer["outputs"][0]["data"][-1],
+    ) == (200, "l", [rows], 0.0)
     assert asyncio.run(infer(app, asked(1.0)))[0] == 200
     assert asyncio.run(infer(app, large[:-1] + b"x"))[0] == 400
     assert [name.startswith("infer") for name in seen] == [True, False, True]
@@ -142,7 +173,9 @@ def test_a_call_that_needs_too_much_memory_is_refused_alone(serve):
 
     def run(columns):
         if columns["income"][0] > 1000:
-            raise RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 1572864000")
+            raise RuntimeError(
+                "bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 1572864000"
+            )
         return plenty(columns)
 
     app.model.run = run
@@ -172,9 +205,14 @@ print([asyncio.run(test_server.infer(app, test_server.asked(mib)))[0] for mib in
 example = test_server.plain_package(root, packages.hungry(), income=3e7)
 server.app_from_manifest(example, keys.sign(example), root=root, public_key=keys.public)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "[200, 500, 200]"
-    assert "CannotLoad: Out of memory: its own example needs more than a version that declares 512 MB gets." in done.stderr
+    assert (
+        "CannotLoad: Out of memory: its own example needs more than a version that declares 512 MB gets."
+        in done.stderr
+    )
 
 
 def test_only_a_run_past_its_limit_is_wedged(serve):

@@ -45,11 +45,22 @@ def subscribe(deployment, **plan):
 def used(deployment, calls):
     """So many calls of the version in the last days."""
     made = subscribe(deployment)
-    team, zeros = made.application.team, ("client_errors", "upstream_errors", "aborted", "unknown", "cost", "duration_us")
+    team, zeros = (
+        made.application.team,
+        ("client_errors", "upstream_errors", "aborted", "unknown", "cost", "duration_us"),
+    )
     UsageDay.objects.create(
-        day=timezone.now().date() - timedelta(days=2), subscription=made, version=deployment.version, team=team,
-        business_unit=team.business_unit, terms=made.plan.terms.first(), calls=calls, ok=calls, units=calls, **dict.fromkeys(zeros, 0),
-    )  # fmt: skip
+        day=timezone.now().date() - timedelta(days=2),
+        subscription=made,
+        version=deployment.version,
+        team=team,
+        business_unit=team.business_unit,
+        terms=made.plan.terms.first(),
+        calls=calls,
+        ok=calls,
+        units=calls,
+        **dict.fromkeys(zeros, 0),
+    )
     deployment.version.model.calls_30d = calls
     deployment.version.model.save(update_fields=["calls_30d"])
 
@@ -59,7 +70,9 @@ def test_a_fresh_version_may_sleep_and_its_spec_says_so():
     version = rows.version("Fresh", sla=PROMISE)
     reconcile(engine)
     spec = engine.specs[version.deployment.app_name]
-    assert (spec.min_replicas, spec.starts_asleep) == (0, False), "it is started once, to prove that it runs"
+    assert (spec.min_replicas, spec.starts_asleep) == (0, False), (
+        "it is started once, to prove that it runs"
+    )
 
 
 def test_one_that_nobody_uses_sleeps_sooner(settings):
@@ -99,7 +112,14 @@ def test_callers_that_do_not_wait_for_a_start_keep_it_awake():
 
 @pytest.mark.parametrize(
     ("p95_ms", "calls", "expected"),
-    [(100, 200, "latency"), (100, 199, ""), (4000, 1000, ""), ("", 1000, ""), ("nonsense", 1000, ""), (None, 1000, "")],
+    [
+        (100, 200, "latency"),
+        (100, 199, ""),
+        (4000, 1000, ""),
+        ("", 1000, ""),
+        ("nonsense", 1000, ""),
+        (None, 1000, ""),
+    ],
 )
 def test_a_promised_latency_that_is_judged_and_would_break_keeps_it_awake(p95_ms, calls, expected):
     """Below 200 calls in 30 days nobody judges the promise, as on the page."""
@@ -157,10 +177,15 @@ def test_the_page_says_whether_it_sleeps_and_why_not(client):
     client.force_login(cast.alice())
 
     def page(deployment):
-        return client.get(reverse("hosting:deployment", args=[deployment.version.model.slug])).content.decode()
+        return client.get(
+            reverse("hosting:deployment", args=[deployment.version.model.slug])
+        ).content.decode()
 
     sleeper = rows.deployment("Sleeper", cold_start_s=2.9)
-    assert "Sleeps after 2 minutes without a call; the next one then waits about 3 seconds." in page(sleeper)
+    assert (
+        "Sleeps after 2 minutes without a call; the next one then waits about 3 seconds."
+        in page(sleeper)
+    )
     kept = rows.deployment("Kept", awake_because="plan")
     assert "Stays awake: an always-on plan has subscribers." in page(kept)
     asleep = rows.deployment("Asleep", state=S.SCALED_TO_ZERO, cold_start_s=2.9)

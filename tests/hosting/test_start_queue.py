@@ -46,7 +46,12 @@ def run(engine, version, pid=1):
 
 
 def test_the_most_used_starts_first_then_the_most_subscribed_then_the_newest(engine):
-    old, quiet, subscribed, busy = (rows.version("Old"), rows.version("Quiet"), rows.version("Subscribed"), rows.version("Busy", calls=9))
+    old, quiet, subscribed, busy = (
+        rows.version("Old"),
+        rows.version("Quiet"),
+        rows.version("Subscribed"),
+        rows.version("Busy", calls=9),
+    )
     cast.plan(subscribed.model)
     cast.subscription(subscribed)
     Subscription.objects.update(state="active")
@@ -74,7 +79,9 @@ def test_a_version_that_waits_is_told_its_position(client, engine):
 def test_a_start_that_hangs_gives_its_slot_back_and_goes_on(engine):
     stuck, other = rows.version("Stuck", calls=9), rows.version("Other")
     reconcile(engine)
-    Deployment.objects.filter(version=stuck).update(started_at=timezone.now() - start_queue.HOLDS_A_SLOT)
+    Deployment.objects.filter(version=stuck).update(
+        started_at=timezone.now() - start_queue.HOLDS_A_SLOT
+    )
     reconcile(engine)
     assert started(engine) == {name(stuck), name(other)}
     assert Deployment.objects.get(version=stuck).state == S.STARTING
@@ -82,17 +89,24 @@ def test_a_start_that_hangs_gives_its_slot_back_and_goes_on(engine):
 
 def test_an_engine_that_lost_everything_starts_a_few_at_a_time_too(engine):
     """A restart of the engine, or of the whole marketplace, is a cold start of everything that was awake."""
-    first, second, third = (rows.deployment(label, calls=calls) for label, calls in (("First", 9), ("Second", 5), ("Third", 1)))
+    first, second, third = (
+        rows.deployment(label, calls=calls)
+        for label, calls in (("First", 9), ("Second", 5), ("Third", 1))
+    )
     for deployment in (first, second, third):
         deployment.version.cold_start_s = 3
     reconcile(engine)
     assert started(engine) == {first.app_name}
     waiting = Deployment.objects.filter(waits_for_slot=True)
-    assert set(waiting) == {second, third} and {deployment.state for deployment in waiting} == {S.RESTARTING}
+    assert set(waiting) == {second, third} and {deployment.state for deployment in waiting} == {
+        S.RESTARTING
+    }
     assert start_queue.positions() == {second.pk: 1, third.pk: 2}
     Deployment.objects.update(started_at=timezone.now() - timedelta(hours=1))
     reconcile(engine)
-    assert not Deployment.objects.filter(state=S.FAILED, waits_for_slot=True).exists(), "the time in the queue is nobody's fault"
+    assert not Deployment.objects.filter(state=S.FAILED, waits_for_slot=True).exists(), (
+        "the time in the queue is nobody's fault"
+    )
 
 
 def test_what_slept_needs_no_slot_when_the_engine_comes_back(engine):
@@ -109,7 +123,10 @@ def test_what_slept_needs_no_slot_when_the_engine_comes_back(engine):
 
 def test_sleepers_that_are_to_stay_awake_wake_one_after_the_other(engine):
     """Their usage was counted, or their teams say so: all of them at once would be a cold start of everything."""
-    sleepers = [rows.deployment(f"Sleeper {number}", state=S.SCALED_TO_ZERO, calls=number) for number in range(3)]
+    sleepers = [
+        rows.deployment(f"Sleeper {number}", state=S.SCALED_TO_ZERO, calls=number)
+        for number in range(3)
+    ]
     for one in sleepers:
         engine.run(one.app_name, [], target=0)
     reconcile(engine)
@@ -134,7 +151,9 @@ def test_a_saturated_machine_stops_the_clock_of_a_start_but_not_for_ever(engine)
     assert Deployment.objects.get().state == S.STARTING
     engine.is_busy = False
     reconcile(engine)
-    assert Deployment.objects.get().state == S.STARTING, "the load has ended just now: it gets its five minutes"
+    assert Deployment.objects.get().state == S.STARTING, (
+        "the load has ended just now: it gets its five minutes"
+    )
     engine.is_busy = True
     Deployment.objects.update(started_at=timezone.now() - LONGEST_START - timedelta(minutes=1))
     reconcile(engine)
@@ -150,7 +169,9 @@ def test_a_quiet_machine_gives_five_minutes(engine):
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_a_pass_costs_the_same_for_any_number_of_settled_versions(engine, count, django_assert_max_num_queries):
+def test_a_pass_costs_the_same_for_any_number_of_settled_versions(
+    engine, count, django_assert_max_num_queries
+):
     """Issue 8, line 8: what is settled and has not changed is neither written nor read one by one."""
     for number in range(count):
         one = rows.deployment(f"Model {number}", state=S.SCALED_TO_ZERO)

@@ -15,7 +15,9 @@ from hosting.drivers.watchdog import Watchdog
 from hosting.model_server import heartbeat, scheduling
 
 ROOT = Path(__file__).resolve().parents[2]
-ENDS_WITHIN_S = 5  # reliability: a replica that hangs is given up within five seconds on a quiet machine
+ENDS_WITHIN_S = (
+    5  # reliability: a replica that hangs is given up within five seconds on a quiet machine
+)
 REPLICA = """
 import asyncio, os, sys, time
 from hosting.model_server import heartbeat
@@ -36,7 +38,10 @@ class Replica:
         self.folder, self.beats = folder, folder / "beats"
         self.wedged, self.blocked = folder / "wedged", folder / "blocked"
         argv = [sys.executable, "-c", REPLICA, "ray::ServeReplica:a", self.wedged, self.blocked]
-        self.process = subprocess.Popen(argv, env=os.environ | {"REPLICA_HEARTBEAT_DIR": str(self.beats), "PYTHONPATH": str(ROOT)})
+        self.process = subprocess.Popen(
+            argv,
+            env=os.environ | {"REPLICA_HEARTBEAT_DIR": str(self.beats), "PYTHONPATH": str(ROOT)},
+        )
         self.pid = self.process.pid
         while not self._has_beaten():
             time.sleep(0.05)
@@ -97,7 +102,9 @@ def test_a_replica_that_waits_for_a_processor_is_left_alone(replica, monkeypatch
     replica.stop()
     assert seconds_until_ended(Watchdog(replica.beats), replica, 6) == 6
     monkeypatch.setattr(watching, "run_delays_s", lambda pid: {"1": 1e9})
-    assert seconds_until_ended(Watchdog(replica.beats), replica, 30) < 30, "it got the processor and still says nothing"
+    assert seconds_until_ended(Watchdog(replica.beats), replica, 30) < 30, (
+        "it got the processor and still says nothing"
+    )
 
 
 def test_a_wedged_inference_is_ended_at_once(replica):
@@ -117,7 +124,9 @@ def test_a_number_that_another_program_has_by_now_is_not_ended(tmp_path):
         other.wait()
 
 
-def test_a_folder_that_is_not_there_yet_and_a_file_that_is_half_written_are_no_fault(tmp_path, replica):
+def test_a_folder_that_is_not_there_yet_and_a_file_that_is_half_written_are_no_fault(
+    tmp_path, replica
+):
     Watchdog(tmp_path / "none").look()
     (replica.beats / str(replica.pid)).write_bytes(b"\0")
     Watchdog(replica.beats).look()
@@ -151,7 +160,9 @@ def test_starved_for_real_it_lives_and_hung_it_ends(replica):
         for process in load:
             process.kill()
     replica.stop()
-    assert seconds_until_ended(Watchdog(replica.beats), replica, 60) < 2 * ENDS_WITHIN_S * slowness()
+    assert (
+        seconds_until_ended(Watchdog(replica.beats), replica, 60) < 2 * ENDS_WITHIN_S * slowness()
+    )
 
 
 def _spin(processor):

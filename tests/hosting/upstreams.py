@@ -6,14 +6,28 @@ import struct
 import time
 from collections import Counter
 
-from tests.gateway import ANSWER, answer, answer_ok, content_length, http_answer, infer_path, parallel, raw_request, until
+from tests.gateway import (
+    ANSWER,
+    answer,
+    answer_ok,
+    content_length,
+    http_answer,
+    infer_path,
+    parallel,
+    raw_request,
+    until,
+)
 
 RESET = struct.pack("ii", 1, 0)
-QUEUE_IS_FULL = b"Request dropped due to backpressure (num_queued_requests=64, max_queued_requests=64)."
+QUEUE_IS_FULL = (
+    b"Request dropped due to backpressure (num_queued_requests=64, max_queued_requests=64)."
+)
 
 
 def id_of(head):
-    return next(line[14:].decode() for line in head.split(b"\r\n") if line.startswith(b"x-request-id: "))
+    return next(
+        line[14:].decode() for line in head.split(b"\r\n") if line.startswith(b"x-request-id: ")
+    )
 
 
 class Losing:
@@ -59,10 +73,19 @@ LOST = {
 
 NOT_LOST = {
     "a full queue": (answer(b"503 Service Unavailable", QUEUE_IS_FULL), 503),
-    "told to wait": (answer(b"503 Service Unavailable", b"later", extra=b"retry-after: 3\r\n"), 503),
+    "told to wait": (
+        answer(b"503 Service Unavailable", b"later", extra=b"retry-after: 3\r\n"),
+        503,
+    ),
     "too many": (answer(b"429 Too Many Requests"), 503),
-    "the model's own failure": (answer(b"500 Internal Server Error", b"{}", b"application/problem+json"), 502),
-    "the model's own refusal": (answer(b"422 Unprocessable Entity", b"{}", b"application/problem+json"), 422),
+    "the model's own failure": (
+        answer(b"500 Internal Server Error", b"{}", b"application/problem+json"),
+        502,
+    ),
+    "the model's own refusal": (
+        answer(b"422 Unprocessable Entity", b"{}", b"application/problem+json"),
+        422,
+    ),
 }
 
 
@@ -89,7 +112,9 @@ def call_in_threads(gateway, path, key, threads, each):
 
 def drip(connection, head, body):
     """A byte every 50 ms for as long as anybody listens."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
     with contextlib.suppress(OSError):
         while content_length(head):
             connection.sendall(b"1\r\n \r\n")

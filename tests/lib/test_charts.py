@@ -4,7 +4,10 @@ import pytest
 from django.template import Context, Template
 
 LABELS = ["Mon", "Tue", "Wed"]
-SERIES = [{"name": "Answered", "values": [5, 7, 2]}, {"name": "Refused", "values": [1, 0, None], "tone": "warn"}]
+SERIES = [
+    {"name": "Answered", "values": [5, 7, 2]},
+    {"name": "Refused", "values": [1, 0, None], "tone": "warn"},
+]
 CALLS = {
     "sparkline": '{% sparkline values label="Calls" %}',
     "line": '{% line_chart "Response time" labels values unit="ms" threshold=9 %}',

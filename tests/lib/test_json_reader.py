@@ -11,9 +11,13 @@ from marketplace.lib import json_reader
 from marketplace.lib.canonical import digest
 from marketplace.lib.json_reader import Malformed, Unusable
 
-PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-)  # fmt: skip
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+)
 ANY = st.recursive(
     PLAIN | st.text(st.characters(categories=["Cs", "Cc", "L"])) | st.integers() | st.floats(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
@@ -21,9 +25,21 @@ ANY = st.recursive(
 
 
 @settings(deadline=None)
-@given(st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=3), max_leaves=9))
+@given(
+    st.recursive(
+        PLAIN,
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=3)
+        ),
+        max_leaves=9,
+    )
+)
 def test_what_can_be_kept_is_read_as_it_was_sent(value):
-    assert json_reader.read(json.dumps(value)) == json_reader.read(json.dumps(value, ensure_ascii=False).encode()) == value
+    assert (
+        json_reader.read(json.dumps(value))
+        == json_reader.read(json.dumps(value, ensure_ascii=False).encode())
+        == value
+    )
 
 
 @settings(deadline=None)
@@ -73,7 +89,19 @@ def test_what_cannot_be_kept_is_named(text, path):
     assert refusal.value.path == path
 
 
-@pytest.mark.parametrize("sent", ["", "{", '{"a": 1, "a": 2}', b"\xff\xfe{}", b'{"a": "\xed\xa0\x80"}', "{'a': 1}", '{"a": 1} x', "{a: 1}"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "{",
+        '{"a": 1, "a": 2}',
+        b"\xff\xfe{}",
+        b'{"a": "\xed\xa0\x80"}',
+        "{'a': 1}",
+        '{"a": 1} x',
+        "{a: 1}",
+    ],
+)
 def test_what_is_not_json_says_where(sent):
     with pytest.raises(Malformed) as refusal:
         json_reader.read(sent)
@@ -86,6 +114,10 @@ def test_a_mark_of_the_byte_order_is_no_error():
 
 def test_work_is_bounded_by_the_size_of_the_body():
     """A mebibyte of the costliest forms is read or refused within a second or two on a busy machine."""
-    for text in ("[" + ",".join(["[]"] * 300_000) + "]", "{" + ",".join(f'"{n}":0' for n in range(90_000)) + "}", '{"a":0,' + '"a":0,' * 150_000):
+    for text in (
+        "[" + ",".join(["[]"] * 300_000) + "]",
+        "{" + ",".join(f'"{n}":0' for n in range(90_000)) + "}",
+        '{"a":0,' + '"a":0,' * 150_000,
+    ):
         with contextlib.suppress(Malformed, Unusable):
             json_reader.read(text[: json_reader.LARGEST_BODY])

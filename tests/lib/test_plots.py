@@ -5,7 +5,9 @@ import pytest
 from marketplace.lib import plots
 
 
-@pytest.mark.parametrize(("value", "top"), [(0, 1), (1, 1), (7, 8), (101, 120), (950, 1000), (1001, 1200), (0.03, 0.032)])
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1), (1, 1), (7, 8), (101, 120), (950, 1000), (1001, 1200), (0.03, 0.032)]
+)
 def test_the_top_of_a_scale_is_the_next_round_number(value, top):
     assert plots.nice_ceiling(value) == pytest.approx(top)
 
@@ -47,4 +49,6 @@ def test_a_step_line_stays_level_and_jumps():
     assert plots.step_path([1, 2], 2, 10) == "M0.00 5.00L50.00 5.00L50.00 0.00L100.00 0.00"
     assert plots.step_path([1, None, 2], 2, 10) == "M0.00 5.00L33.33 5.00M66.67 0.00L100.00 0.00"
     assert plots.step_path([], 2, 10) == ""
-    assert plots.area_path([1], 2, 10, plots.step_path) == "M0.00 5.00L100.00 5.00L100 10.00L0 10.00Z"
+    assert (
+        plots.area_path([1], 2, 10, plots.step_path) == "M0.00 5.00L100.00 5.00L100 10.00L0 10.00Z"
+    )

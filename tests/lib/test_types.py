@@ -10,5 +10,7 @@ from marketplace.dev.rundir import ROOT
 
 @pytest.mark.slow
 def test_mypy_has_nothing_to_say():
-    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-6000:]

@@ -23,7 +23,13 @@ def given(name, datatype="FP64", **more):
 
 SIGNATURE = {
     "inputs": [
-        given("stated_income", minimum=0, maximum=500000, unit="USD per year", description="What the applicant says"),
+        given(
+            "stated_income",
+            minimum=0,
+            maximum=500000,
+            unit="USD per year",
+            description="What the applicant says",
+        ),
         given("age", "INT64", minimum=18, maximum=120),
         given("employment", "BYTES", enum=["salaried", "self-employed"]),
         given("since", "BYTES", format="date"),
@@ -38,7 +44,11 @@ SIGNATURE = {
     ],
     "binding": {
         "inputs": [
-            {"tensor": "N", "datatype": "FP32", "columns": ["stated_income", "age", "has_account", "debt"]},
+            {
+                "tensor": "N",
+                "datatype": "FP32",
+                "columns": ["stated_income", "age", "has_account", "debt"],
+            },
             {"tensor": "E", "datatype": "BYTES", "columns": ["employment"]},
             {"tensor": "S", "datatype": "BYTES", "columns": ["since"]},
             {"tensor": "pixels", "datatype": "FP32", "columns": None},
@@ -67,7 +77,12 @@ EXAMPLE = {
     "inputs": [
         {"name": "stated_income", "datatype": "FP64", "shape": [2], "data": [52000.0, 18000.5]},
         {"name": "age", "datatype": "INT64", "shape": [2], "data": [41, 22]},
-        {"name": "employment", "datatype": "BYTES", "shape": [2], "data": ["salaried", "self-employed"]},
+        {
+            "name": "employment",
+            "datatype": "BYTES",
+            "shape": [2],
+            "data": ["salaried", "self-employed"],
+        },
         {"name": "since", "datatype": "BYTES", "shape": [2], "data": ["2019-04-01", "2024-11-30"]},
         {"name": "has_account", "datatype": "BOOL", "shape": [2], "data": [True, False]},
         {"name": "debt", "datatype": "FP32", "shape": [2], "data": [1200.5, None]},

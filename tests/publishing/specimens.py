@@ -27,9 +27,13 @@ def tensor(name, kind=TensorProto.FLOAT, shape=(None, 3)):
 def model(nodes=None, inputs=None, outputs=None, initializers=(), opset=17, metadata=None, **more):
     """A small ONNX model: by default Y = X + X over three columns."""
     nodes = nodes or [helper.make_node("Add", ["X", "X"], ["Y"])]
-    graph = helper.make_graph(nodes, "g", inputs or [tensor("X")], outputs or [tensor("Y")], list(initializers))
+    graph = helper.make_graph(
+        nodes, "g", inputs or [tensor("X")], outputs or [tensor("Y")], list(initializers)
+    )
     opsets = more.pop("opset_imports", [helper.make_opsetid("", opset)])
-    made = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="tests", **more)
+    made = helper.make_model(
+        graph, opset_imports=opsets, ir_version=8, producer_name="tests", **more
+    )
     helper.set_model_props(made, metadata or {})
     return made
 
@@ -40,12 +44,17 @@ def onnx_bytes(**options):
 
 def custom_operator():
     node = helper.make_node("PyOp", ["X"], ["Y"], domain="ai.onnx.contrib")
-    return onnx_bytes(nodes=[node], opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.contrib", 1)])
+    return onnx_bytes(
+        nodes=[node],
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.contrib", 1)],
+    )
 
 
 def hidden_custom_operator():
     """The custom operator sits in a branch of an If."""
-    branch = helper.make_graph([helper.make_node("Evil", [], ["B"], domain="com.evil")], "b", [], [tensor("B")])
+    branch = helper.make_graph(
+        [helper.make_node("Evil", [], ["B"], domain="com.evil")], "b", [], [tensor("B")]
+    )
     node = helper.make_node("If", ["C"], ["Y"], then_branch=branch, else_branch=branch)
     condition = helper.make_tensor("C", TensorProto.BOOL, [], [True])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.evil", 1)]
@@ -65,13 +74,21 @@ def external_attribute():
     value = helper.make_tensor("V", TensorProto.FLOAT, [1], [1])
     value.data_location = TensorProto.EXTERNAL
     value.external_data.add(key="location", value="secrets.bin")
-    nodes = [helper.make_node("Constant", [], ["C"], value=value), helper.make_node("Add", ["X", "C"], ["Y"])]
+    nodes = [
+        helper.make_node("Constant", [], ["C"], value=value),
+        helper.make_node("Add", ["X", "C"], ["Y"]),
+    ]
     return onnx_bytes(nodes=nodes)
 
 
 def local_function():
     function = helper.make_function(
-        "local", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)]
+        "local",
+        "Twice",
+        ["a"],
+        ["b"],
+        [helper.make_node("Add", ["a", "a"], ["b"])],
+        [helper.make_opsetid("", 17)],
     )
     return onnx_bytes(functions=[function])
 
@@ -79,9 +96,15 @@ def local_function():
 def endless_function():
     """A function that calls itself: it never ends being written out."""
     node = helper.make_node("Again", ["a"], ["b"], domain="local")
-    function = helper.make_function("local", "Again", ["a"], ["b"], [node], [helper.make_opsetid("local", 1)])
+    function = helper.make_function(
+        "local", "Again", ["a"], ["b"], [node], [helper.make_opsetid("local", 1)]
+    )
     call = helper.make_node("Again", ["X"], ["Y"], domain="local")
-    return onnx_bytes(nodes=[call], functions=[function], opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("local", 1)])
+    return onnx_bytes(
+        nodes=[call],
+        functions=[function],
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("local", 1)],
+    )
 
 
 def zip_of(files, compression=zipfile.ZIP_DEFLATED):
@@ -118,16 +141,29 @@ def zip_link(name):
 
 def mlmodel(signature=True, flavors=None, extra=""):
     """The text of an MLmodel file for three columns."""
-    columns = [{"type": "double", "name": "income"}, {"type": "long", "name": "age"}, {"type": "double", "name": "debt", "required": False}]
-    default = {"onnx": {"data": "model.onnx"}, "python_function": {"loader_module": "mlflow.onnx", "data": "model.onnx"}}
-    body = {"flavors": flavors or default, "saved_input_example_info": {"artifact_path": "input_example.json", "type": "dataframe"}}
+    columns = [
+        {"type": "double", "name": "income"},
+        {"type": "long", "name": "age"},
+        {"type": "double", "name": "debt", "required": False},
+    ]
+    default = {
+        "onnx": {"data": "model.onnx"},
+        "python_function": {"loader_module": "mlflow.onnx", "data": "model.onnx"},
+    }
+    body = {
+        "flavors": flavors or default,
+        "saved_input_example_info": {"artifact_path": "input_example.json", "type": "dataframe"},
+    }
     if signature:
         body["signature"] = {"inputs": json.dumps(columns), "outputs": None}
     return json.dumps(body).encode() + extra.encode()  # JSON is YAML
 
 
 def mlflow_files(**options):
-    example = {"columns": ["income", "age", "debt"], "data": [[52000.0, 41, 1200.5], [18000.0, 22, None]]}
+    example = {
+        "columns": ["income", "age", "debt"],
+        "data": [[52000.0, 41, 1200.5], [18000.0, 22, None]],
+    }
     return {
         "model/MLmodel": mlmodel(**options),
         "model/model.onnx": onnx_bytes(),
@@ -149,8 +185,19 @@ def load_onnx(data):
 def calling_function(*nodes):
     """Y = Twice(X), where Twice is a local function (by default of one Add) with an older operator set."""
     body = list(nodes) or [helper.make_node("Add", ["a", "a"], ["b"])]
-    imports = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1), helper.make_opsetid("com.evil", 1)]
-    function = helper.make_function("local", "Twice", ["a"], ["b"], body, [helper.make_opsetid("", 13), helper.make_opsetid("com.evil", 1)])
+    imports = [
+        helper.make_opsetid("", 17),
+        helper.make_opsetid("local", 1),
+        helper.make_opsetid("com.evil", 1),
+    ]
+    function = helper.make_function(
+        "local",
+        "Twice",
+        ["a"],
+        ["b"],
+        body,
+        [helper.make_opsetid("", 13), helper.make_opsetid("com.evil", 1)],
+    )
     call = helper.make_node("Twice", ["X"], ["Y"], domain="local")
     return onnx_bytes(nodes=[call], functions=[function], opset_imports=imports)
 
@@ -162,6 +209,13 @@ def doubling_functions(depth):
     for level in range(depth):
         inner = f"f{level + 1}" if level + 1 < depth else "Abs"
         domain = "local" if level + 1 < depth else ""
-        body = [helper.make_node(inner, ["a"], ["m"], domain=domain), helper.make_node(inner, ["m"], ["b"], domain=domain)]
+        body = [
+            helper.make_node(inner, ["a"], ["m"], domain=domain),
+            helper.make_node(inner, ["m"], ["b"], domain=domain),
+        ]
         functions.append(helper.make_function("local", f"f{level}", ["a"], ["b"], body, opset))
-    return onnx_bytes(nodes=[helper.make_node("f0", ["X"], ["Y"], domain="local")], functions=functions, opset_imports=opset)
+    return onnx_bytes(
+        nodes=[helper.make_node("f0", ["X"], ["Y"], domain="local")],
+        functions=functions,
+        opset_imports=opset,
+    )

@@ -33,16 +33,28 @@ BAD_NAMES = {
     "__MACOSX/../evil.txt": "traversal",
 }
 LITTER = [
-    "__MACOSX/._model.onnx", "__MACOSX/model/._MLmodel", ".DS_Store", "model/.DS_Store", "._model.onnx", "Thumbs.db", "model/thumbs.db",
-    "desktop.ini", ".Spotlight-V100/store", "$RECYCLE.BIN/x.bin", "__MACOSX/" + "x" * 250,
-]  # fmt: skip
+    "__MACOSX/._model.onnx",
+    "__MACOSX/model/._MLmodel",
+    ".DS_Store",
+    "model/.DS_Store",
+    "._model.onnx",
+    "Thumbs.db",
+    "model/thumbs.db",
+    "desktop.ini",
+    ".Spotlight-V100/store",
+    "$RECYCLE.BIN/x.bin",
+    "__MACOSX/" + "x" * 250,
+]
 
 
 @pytest.mark.parametrize("name", LITTER)
 @pytest.mark.parametrize(("pack", "upload"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
 def test_what_file_managers_add_is_left_out_silently(look, pack, upload, name):
     """Issue 9, line 15. Its content is of no interest, and nothing of it is kept."""
-    found, clean = look(pack(good_files(**{name: b"\x00\x01\x02Bud1"})), upload), look(pack(good_files()), upload)
+    found, clean = (
+        look(pack(good_files(**{name: b"\x00\x01\x02Bud1"})), upload),
+        look(pack(good_files()), upload),
+    )
     assert [file["name"] for file in found["files"]] == ["model.onnx"]
     assert found["warnings"] == clean["warnings"]
 
@@ -55,7 +67,11 @@ def test_what_is_left_out_counts_as_the_rest_does(look):
 
 @pytest.mark.parametrize(
     ("name", "says", "not_said"),
-    [("x" * 201, "201 bytes", "accents"), ("ü" * 101, "202 bytes", "accents"), ("e\u0301.txt", "accents", "bytes")],
+    [
+        ("x" * 201, "201 bytes", "accents"),
+        ("ü" * 101, "202 bytes", "accents"),
+        ("e\u0301.txt", "accents", "bytes"),
+    ],
 )
 def test_a_name_that_cannot_be_kept_gets_its_own_reason(look, name, says, not_said):
     with pytest.raises(Refused) as refused:
@@ -66,7 +82,11 @@ def test_a_name_that_cannot_be_kept_gets_its_own_reason(look, name, says, not_sa
 @pytest.mark.parametrize("ending", [".onnx", ".zip", ".tar.gz"])
 def test_a_long_name_of_the_upload_itself_keeps_its_ending(inspected, ending):
     """Cut at two hundred characters, model…onnx was a file of an unknown kind."""
-    content = {".onnx": onnx_bytes(), ".zip": zip_of(good_files()), ".tar.gz": tar_of(good_files())}[ending]
+    content = {
+        ".onnx": onnx_bytes(),
+        ".zip": zip_of(good_files()),
+        ".tar.gz": tar_of(good_files()),
+    }[ending]
     with inspected(content, "m" * 240 + ending) as found:
         assert found.entry == "model.onnx"
 
@@ -79,7 +99,9 @@ def test_bad_member_name_is_refused(look, pack, upload, name, code):
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
 def test_tar_member_that_is_no_file_is_refused(look, kind):
     with pytest.raises(Refused) as refused:
         look(tar_of([(tar_link("model.onnx", kind), b"")]), "m.tgz")
@@ -90,7 +112,10 @@ def test_symlink_then_write_is_refused_and_writes_nothing_outside(look, tmp_path
     outside = tmp_path / "outside"
     outside.mkdir()
     with pytest.raises(Refused):
-        look(tar_of([(tar_link("dir", tarfile.SYMTYPE, str(outside)), b""), ("dir/evil.txt", b"x")]), "m.tar.gz")
+        look(
+            tar_of([(tar_link("dir", tarfile.SYMTYPE, str(outside)), b""), ("dir/evil.txt", b"x")]),
+            "m.tar.gz",
+        )
     assert list(outside.iterdir()) == []
 
 
@@ -138,8 +163,14 @@ ODD_ZIPS = {
     "two homes": (lambda: zip_of({"a/MLmodel": b"{}", "b/MLmodel": b"{}"}), "entry"),
     "stray file": (lambda: zip_of({**mlflow_files(), "stray.txt": b"x"}), "entry"),
     "python inside": (lambda: zip_of(good_files(**{"code.py": b"import os\n"})), "code"),
-    "too many": (lambda: zip_of({f"{index}.txt": b"" for index in range(limits.ARCHIVE_MEMBERS + 1)}), "members"),
-    "too many files": (lambda: zip_of({f"{index}.txt": b"x" for index in range(limits.VERSION_FILES + 1)}), "members"),
+    "too many": (
+        lambda: zip_of({f"{index}.txt": b"" for index in range(limits.ARCHIVE_MEMBERS + 1)}),
+        "members",
+    ),
+    "too many files": (
+        lambda: zip_of({f"{index}.txt": b"x" for index in range(limits.VERSION_FILES + 1)}),
+        "members",
+    ),
 }
 
 
@@ -153,7 +184,9 @@ def test_odd_zip_is_refused(look, make, code):
 @pytest.mark.parametrize("pack", [zip_of, tar_of])
 def test_duplicate_after_casefold_is_refused(look, pack):
     with pytest.raises(Refused) as refused:
-        look(pack([("README.md", b"x"), ("readme.MD", b"y")]), "m.zip" if pack is zip_of else "m.tgz")
+        look(
+            pack([("README.md", b"x"), ("readme.MD", b"y")]), "m.zip" if pack is zip_of else "m.tgz"
+        )
     assert refused.value.code == "duplicate"
 
 
@@ -163,7 +196,11 @@ def tar_with_trailer(trailer):
 
 def sparse_tar():
     info = tarfile.TarInfo("model.onnx")
-    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "999999999"}
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "999999999",
+    }
     return tar_of([(info, b"x")])
 
 
@@ -173,7 +210,10 @@ ODD_TARS = {
     "trailing noise": (lambda: tar_of(good_files()) + b"noise", "damaged-archive"),
     "cut": (lambda: tar_of(good_files())[:-40], "damaged-archive"),
     "sparse": (sparse_tar, "tar-extension"),
-    "no end mark": (lambda: gzip.compress(gzip.decompress(tar_of({"a.txt": b"x"}))[:1024]), "damaged-archive"),
+    "no end mark": (
+        lambda: gzip.compress(gzip.decompress(tar_of({"a.txt": b"x"}))[:1024]),
+        "damaged-archive",
+    ),
 }
 
 
@@ -201,13 +241,17 @@ def test_bomb_that_lies_about_its_size_is_refused(look):
         look(bytes(data), "m.zip")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from(["m.onnx", "m.zip", "m.tar.gz"]), st.data())
 def test_damaged_package_is_accepted_or_refused_but_never_breaks(look, name, data):
     """A few bytes changed, cut or doubled anywhere, also inside the gzip: no other exception than Refused."""
-    raw = {"m.onnx": onnx_bytes, "m.zip": lambda: zip_of(mlflow_files()), "m.tar.gz": lambda: gzip.decompress(tar_of(mlflow_files()))}[
-        name
-    ]()
+    raw = {
+        "m.onnx": onnx_bytes,
+        "m.zip": lambda: zip_of(mlflow_files()),
+        "m.tar.gz": lambda: gzip.decompress(tar_of(mlflow_files())),
+    }[name]()
     start = data.draw(st.integers(0, len(raw) - 1))
     length = data.draw(st.integers(0, 40))
     damaged = raw[:start] + data.draw(st.binary(max_size=8)) + raw[start + length :]

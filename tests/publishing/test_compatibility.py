@@ -35,16 +35,26 @@ TABLE = [
     ({"a": {"unit": "USD"}}, {"a": {"unit": "EUR"}}, "major"),
     ({"a": {}}, {"a": {"unit": "EUR", "description": "new words"}}, "patch"),
     ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "patch"),
-    ({"a": {"shape": [-1, 3]}, "b": {"shape": [-1, 3]}}, {"b": {"shape": [-1, 3]}, "a": {"shape": [-1, 3]}}, "major"),
+    (
+        {"a": {"shape": [-1, 3]}, "b": {"shape": [-1, 3]}},
+        {"b": {"shape": [-1, 3]}, "a": {"shape": [-1, 3]}},
+        "major",
+    ),
 ]
 
 
 def with_inputs(table):
-    return {"inputs": [given(name, **more) for name, more in table.items()], "outputs": [field("y")]}
+    return {
+        "inputs": [given(name, **more) for name, more in table.items()],
+        "outputs": [field("y")],
+    }
 
 
 def with_outputs(table):
-    return {"inputs": [given("x")], "outputs": [field(name, **more) for name, more in table.items()]}
+    return {
+        "inputs": [given("x")],
+        "outputs": [field(name, **more) for name, more in table.items()],
+    }
 
 
 @pytest.mark.parametrize(("old", "new", "bump"), TABLE)
@@ -89,7 +99,9 @@ EDITS = {
     "required": st.booleans(),
     "unit": st.sampled_from(["", "USD", "EUR"]),
 }
-FIELDS = st.dictionaries(st.sampled_from("abcd"), st.fixed_dictionaries({}, optional=EDITS), min_size=1)
+FIELDS = st.dictionaries(
+    st.sampled_from("abcd"), st.fixed_dictionaries({}, optional=EDITS), min_size=1
+)
 
 
 @drawn(FIELDS)
@@ -100,7 +112,10 @@ def test_nothing_changed_needs_no_more_than_a_patch(table):
 
 @drawn(FIELDS, FIELDS)
 def test_what_is_taken_away_one_way_is_major_one_way(old, new):
-    there, back = compare(with_inputs(old), with_inputs(new)), compare(with_inputs(new), with_inputs(old))
+    there, back = (
+        compare(with_inputs(old), with_inputs(new)),
+        compare(with_inputs(new), with_inputs(old)),
+    )
     if set(old) - set(new):
         assert there.required == "major"
     if there.required == "minor":
@@ -116,14 +131,31 @@ def test_two_small_steps_are_not_a_big_one(first, second, third):
 
 
 def test_findings_come_gravest_first():
-    found = compare(SIGNATURE, {**SIGNATURE, "inputs": [given("new", required=False), *SIGNATURE["inputs"][1:]]})
+    found = compare(
+        SIGNATURE, {**SIGNATURE, "inputs": [given("new", required=False), *SIGNATURE["inputs"][1:]]}
+    )
     assert [finding.bump for finding in found.findings] == ["major", "minor"]
 
 
 # -- version numbers -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["1", "1.0", "1.0.0.0", "01.0.0", "1.0.0-beta", "v1.0.0", "", None, "1.0.0 ", "١.0.0", "1.0.0\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "1.0",
+        "1.0.0.0",
+        "01.0.0",
+        "1.0.0-beta",
+        "v1.0.0",
+        "",
+        None,
+        "1.0.0 ",
+        "١.0.0",
+        "1.0.0\n",
+    ],
+)
 def test_bad_number_is_refused(text):
     with pytest.raises(Invalid) as problem:
         semver.parse(text)

@@ -34,9 +34,21 @@ def gateway():
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             calls.append((self.path, dict(self.headers), self.rfile.read(length)))
-            output = {"name": "income", "datatype": "FP32", "shape": [2], "data": [51000.0, 17250.0]}
+            output = {
+                "name": "income",
+                "datatype": "FP32",
+                "shape": [2],
+                "data": [51000.0, 17250.0],
+            }
             rows = [{"income": value} for value in output["data"]]
-            body = json.dumps({"model_name": "m", "model_version": "2.0.0", "outputs": [output], "predictions": rows}).encode()
+            body = json.dumps(
+                {
+                    "model_name": "m",
+                    "model_version": "2.0.0",
+                    "outputs": [output],
+                    "predictions": rows,
+                }
+            ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -59,15 +71,23 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name):
     command = COMMANDS[name]
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
-    made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]})
+    made = contract(
+        gateway_url=url, key=KEY, signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]}
+    )
     snippet = next(snippet for snippet in made.snippets() if snippet.id == name)
     (tmp_path / snippet.filename).write_text(snippet.text)
-    ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(
+        [*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "51000" in ran.stdout
     path, headers, body = calls[0]
-    assert path == "/v2/models/income-verification/infer", "whoever copies it keeps what the subscription's policy brings"
-    assert {key.lower(): value for key, value in headers.items()}["authorization"] == f"Bearer {KEY}"
+    assert path == "/v2/models/income-verification/infer", (
+        "whoever copies it keeps what the subscription's policy brings"
+    )
+    assert {key.lower(): value for key, value in headers.items()}[
+        "authorization"
+    ] == f"Bearer {KEY}"
     if name not in ("tritonclient", "pandas"):
         assert json.loads(body) == EXAMPLE
 
@@ -77,13 +97,20 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
     url, calls = gateway
     odd = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
     tensor = {"name": odd, "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]}
-    made = contract(gateway_url=url, key=KEY, signature={**SIGNATURE, "inputs": [given(odd)]}, example={"inputs": [tensor]})
+    made = contract(
+        gateway_url=url,
+        key=KEY,
+        signature={**SIGNATURE, "inputs": [given(odd)]},
+        example={"inputs": [tensor]},
+    )
     for snippet in made.snippets():
         command = COMMANDS[snippet.id]
         if snippet.id == "tritonclient" or not shutil.which(command[0]):
             continue
         (tmp_path / snippet.filename).write_text(snippet.text)
-        ran = subprocess.run([*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        ran = subprocess.run(
+            [*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
         assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
         sent = json.loads(calls[-1][2])
         assert sent == {"inputs": [tensor]} or sent["dataframe_split"]["columns"] == [odd]
@@ -96,11 +123,20 @@ def test_snippets_show_a_placeholder_without_a_key():
 
 def test_openapi_document_is_valid():
     openapi_spec_validator.validate(contract().openapi())
-    openapi_spec_validator.validate(contract(deprecated=True, support="lending@example.com").openapi())
+    openapi_spec_validator.validate(
+        contract(deprecated=True, support="lending@example.com").openapi()
+    )
 
 
 def test_draft_without_signature_has_documents_but_no_snippets():
-    facts = {"gateway_url": "http://127.0.0.1:1", "model": "m", "name": "M", "number": "1.0.0", "signature": {}, "example": {}}
+    facts = {
+        "gateway_url": "http://127.0.0.1:1",
+        "model": "m",
+        "name": "M",
+        "number": "1.0.0",
+        "signature": {},
+        "example": {},
+    }
     assert contract_module.snippets(**facts, key="") == []
     assert contract_module.postman(**facts)["item"]
     openapi_spec_validator.validate(contract_module.openapi(**facts))
@@ -110,19 +146,33 @@ def test_draft_without_signature_has_documents_but_no_snippets():
 def request_schema():
     """The request schema with its references resolved inside the document."""
     document = contract().openapi()
-    return jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Request", "components": document["components"]})
+    return jsonschema.Draft202012Validator(
+        {"$ref": "#/components/schemas/Request", "components": document["components"]}
+    )
 
 
 def changed(name, /, **more):
-    return {"inputs": [tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]]}
+    return {
+        "inputs": [
+            tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]
+        ]
+    }
 
 
 def test_example_fits_the_documents_schema(request_schema):
     request_schema.validate(EXAMPLE)
-    request_schema.validate({"inputs": [tensor for tensor in EXAMPLE["inputs"] if tensor["name"] != "debt"]})
+    request_schema.validate(
+        {"inputs": [tensor for tensor in EXAMPLE["inputs"] if tensor["name"] != "debt"]}
+    )
     request_schema.validate(changed("pixels", data=[0.5, 0.25, 1.0, 0.0]))
     request_schema.validate(changed("age", shape=[2, 1]))
-    request_schema.validate({"inputs": [{"name": tensor["name"], "data": tensor["data"]} for tensor in EXAMPLE["inputs"]]})
+    request_schema.validate(
+        {
+            "inputs": [
+                {"name": tensor["name"], "data": tensor["data"]} for tensor in EXAMPLE["inputs"]
+            ]
+        }
+    )
     request_schema.validate({"dataframe_split": {"columns": ["age"], "data": [[41]]}})
 
 
@@ -146,20 +196,29 @@ def test_schema_refuses_what_the_model_refuses(request_schema, body):
 
 
 def test_document_tells_every_error():
-    responses = contract().openapi()["paths"]["/v2/models/income-verification/versions/2.0.0/infer"]["post"]["responses"]
+    responses = contract().openapi()["paths"][
+        "/v2/models/income-verification/versions/2.0.0/infer"
+    ]["post"]["responses"]
     assert {"401", "403", "404", "410", "413", "422", "429", "502", "503", "504"} < set(responses)
 
 
 def test_made_up_answer_fits_the_documents_schema():
     document = contract().openapi()
-    answer = document["paths"]["/v2/models/income-verification/versions/2.0.0/infer"]["post"]["responses"]["200"]
+    answer = document["paths"]["/v2/models/income-verification/versions/2.0.0/infer"]["post"][
+        "responses"
+    ]["200"]
     value = answer["content"]["application/json"]["examples"]["example"]["value"]
-    jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Answer", "components": document["components"]}).validate(value)
+    jsonschema.Draft202012Validator(
+        {"$ref": "#/components/schemas/Answer", "components": document["components"]}
+    ).validate(value)
     assert [output["shape"] for output in value["outputs"]] == [[2], [2], [2, 2]]
 
 
 def test_gateway_address_may_end_in_v2():
-    assert contract(gateway_url="https://gateway.example/v2/").infer_url == contract(gateway_url="https://gateway.example").infer_url
+    assert (
+        contract(gateway_url="https://gateway.example/v2/").infer_url
+        == contract(gateway_url="https://gateway.example").infer_url
+    )
 
 
 def test_postman_collection_has_calls_errors_and_no_key():

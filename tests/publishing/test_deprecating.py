@@ -24,13 +24,19 @@ def version():
 
 def send(client, version, day):
     client.force_login(cast.alice())
-    return client.post(f"/publish/{version.model.slug}/{version.number}/deprecate/", WORDS | {"sunset_at": f"{day:%Y-%m-%d}"})
+    return client.post(
+        f"/publish/{version.model.slug}/{version.number}/deprecate/",
+        WORDS | {"sunset_at": f"{day:%Y-%m-%d}"},
+    )
 
 
 def test_the_page_says_from_which_day_on_and_who_is_told(client, version):
     client.force_login(cast.alice())
     text = client.get(f"/publish/{version.model.slug}/{version.number}/deprecate/").content.decode()
-    assert f"{first_end(version):%-d %B %Y} or later" in text and f'min="{first_end(version):%Y-%m-%d}"' in text
+    assert (
+        f"{first_end(version):%-d %B %Y} or later" in text
+        and f'min="{first_end(version):%Y-%m-%d}"' in text
+    )
     assert "Who is told at once" in text and "Mortgage origination" in text
 
 
@@ -45,7 +51,13 @@ def test_the_day_that_a_refusal_names_is_accepted(client, version):
 
 
 def deprecated(version, successor):
-    return publishing.deprecate(cast.alice(), version, sunset_at=datetime(2099, 1, 1, tzinfo=UTC), reason=WORDS["reason"], successor=successor)
+    return publishing.deprecate(
+        cast.alice(),
+        version,
+        sunset_at=datetime(2099, 1, 1, tzinfo=UTC),
+        reason=WORDS["reason"],
+        successor=successor,
+    )
 
 
 def test_a_successor_is_a_version_of_the_same_model_that_answers(version):

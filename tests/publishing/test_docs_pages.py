@@ -17,7 +17,11 @@ def version():
 
 def page(client, user, name, version):
     client.force_login(user)
-    arguments = [version.model.slug] if name == "publishing:api_tab" else [version.model.slug, version.number]
+    arguments = (
+        [version.model.slug]
+        if name == "publishing:api_tab"
+        else [version.model.slug, version.number]
+    )
     return client.get(reverse(name, args=arguments))
 
 
@@ -32,7 +36,10 @@ def test_openapi_document_is_valid_and_of_this_version(client, version):
     document = page(client, cast.maya(), "publishing:openapi", version).json()
     openapi_spec_validator.validate(document)
     assert document["info"]["version"] == "1.0.0"
-    assert document["components"]["schemas"]["Input.income"]["description"] == "Monthly account credits (USD)"
+    assert (
+        document["components"]["schemas"]["Input.income"]["description"]
+        == "Monthly account credits (USD)"
+    )
 
 
 def test_postman_collection_is_a_file(client, version):

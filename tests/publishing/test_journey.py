@@ -144,11 +144,19 @@ def test_nothing_is_uploaded_after_submission(tmp_path):
 # ── Describing ────────────────────────────────────────────────────────────
 
 EDITS = {
-    "endpoint": lambda by, version: actions.name_endpoint(by, version, "https://other.example.com/"),
-    "interface": lambda by, version: actions.describe_interface(by, version, cast.signature(), cast.example()),
+    "endpoint": lambda by, version: actions.name_endpoint(
+        by, version, "https://other.example.com/"
+    ),
+    "interface": lambda by, version: actions.describe_interface(
+        by, version, cast.signature(), cast.example()
+    ),
     "sla": lambda by, version: actions.promise_sla(by, version, **cast.SLA),
-    "card": lambda by, version: actions.edit_card(by, version, {"limitations.text": "It knows salaried people only, nobody else."}),
-    "changelog": lambda by, version: actions.edit_changelog(by, version, "Something else changed in it."),
+    "card": lambda by, version: actions.edit_card(
+        by, version, {"limitations.text": "It knows salaried people only, nobody else."}
+    ),
+    "changelog": lambda by, version: actions.edit_changelog(
+        by, version, "Something else changed in it."
+    ),
 }
 
 
@@ -157,7 +165,9 @@ def test_the_team_describes_its_draft_and_becomes_a_contributor(edit):
     version = cast.draft_version()
     EDITS[edit](cast.bob(), version)
     assert version.contributions.filter(user=cast.bob(), kind="edited").exists()
-    assert AuditEvent.objects.filter(actor=cast.bob(), action__in=["version.edit", "card.edit"]).exists()
+    assert AuditEvent.objects.filter(
+        actor=cast.bob(), action__in=["version.edit", "card.edit"]
+    ).exists()
 
 
 @pytest.mark.parametrize("who", STRANGERS)
@@ -219,9 +229,18 @@ def test_what_the_product_knows_is_not_overwritten_by_people(field):
 def test_submission_freezes_what_is_judged():
     version = cast.submitted_version()
     assert version.state == "submitted" and version.submitted_by == cast.alice()
-    assert version.manifest_sha256 == digest(version.manifest) and version.manifest["signature"] == cast.signature()
+    assert (
+        version.manifest_sha256 == digest(version.manifest)
+        and version.manifest["signature"] == cast.signature()
+    )
     assert version.card.sha256 == digest(version.card.data)
-    assert set(version.gate_results.values_list("gate", flat=True)) == {"integrity", "safety", "validity", "signature", "run"}
+    assert set(version.gate_results.values_list("gate", flat=True)) == {
+        "integrity",
+        "safety",
+        "validity",
+        "signature",
+        "run",
+    }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
 
 
@@ -297,12 +316,16 @@ def test_a_later_version_says_what_changed():
 # ── Withdrawing ───────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("make", [cast.draft_version, cast.submitted_version, cast.in_review_version])
+@pytest.mark.parametrize(
+    "make", [cast.draft_version, cast.submitted_version, cast.in_review_version]
+)
 def test_the_team_withdraws_before_approval(make):
     version = actions.withdraw(cast.bob(), make(), "We found a better one.")
     assert version.state == "withdrawn" and not version.reviews.filter(state="open").exists()
     assert events("version.withdraw").get().reason == "We found a better one."
-    assert not Notice.objects.filter(key__startswith="review-open", read_at=None).exists(), "nobody is asked to decide it any more"
+    assert not Notice.objects.filter(key__startswith="review-open", read_at=None).exists(), (
+        "nobody is asked to decide it any more"
+    )
 
 
 @pytest.mark.parametrize("who", STRANGERS)
@@ -315,7 +338,12 @@ def test_what_runs_or_is_published_is_not_withdrawn():
     with pytest.raises(RuleError):
         actions.withdraw(cast.alice(), cast.published_version())
     running = cast.approved_version(cast.model(name="Second one"))
-    Upstream.objects.create(version=running, kind="external", base_url="https://models.example.com/income", is_ready=True)
+    Upstream.objects.create(
+        version=running,
+        kind="external",
+        base_url="https://models.example.com/income",
+        is_ready=True,
+    )
     with pytest.raises(RuleError, match="is being published"):
         actions.withdraw(cast.alice(), running)
 
@@ -324,11 +352,20 @@ def test_an_approved_version_that_never_ran_is_withdrawn_and_the_next_patch_prop
     """Issue 9, line 17: it failed to start, and could be neither withdrawn nor edited."""
     version = cast.approved_version()
     client.force_login(cast.alice())
-    page = client.post(reverse("publishing:withdraw", args=[version.model.slug, "1.0.0"]), {"reason": "It does not start."}, follow=True)
+    page = client.post(
+        reverse("publishing:withdraw", args=[version.model.slug, "1.0.0"]),
+        {"reason": "It does not start."},
+        follow=True,
+    )
     assert "the next one is 1.0.1" in page.content.decode()
     version.refresh_from_db()
     assert version.state == "withdrawn" and not should_run().filter(pk=version.pk).exists()
-    assert client.get(reverse("publishing:new_version", args=[version.model.slug])).context["form"].initial["number"] == "1.0.1"
+    assert (
+        client.get(reverse("publishing:new_version", args=[version.model.slug]))
+        .context["form"]
+        .initial["number"]
+        == "1.0.1"
+    )
     with pytest.raises(Invalid, match="never used twice"):
         actions.start_version(cast.alice(), version.model, "1.0.0")
 
@@ -356,7 +393,11 @@ def test_the_sweep_publishes_what_is_ready_once():
     assert actions.publish_what_is_ready() == 1
     assert actions.publish_what_is_ready() == 0
     version.refresh_from_db()
-    assert version.is_callable and version.model.state == "published" and version.model.risk_tier == "low"
+    assert (
+        version.is_callable
+        and version.model.state == "published"
+        and version.model.risk_tier == "low"
+    )
     assert events("version.publish").get().actor == User.objects.system("publisher")
 
 
@@ -378,14 +419,22 @@ def test_consumers_are_told_of_a_new_version():
     first = cast.published_version()
     cast.subscription(first)
     cast.published_version(first.model, "1.1.0")
-    assert Notice.objects.filter(recipient=cast.maya(), title="Income verification 1.1.0 is published").exists()
+    assert Notice.objects.filter(
+        recipient=cast.maya(), title="Income verification 1.1.0 is published"
+    ).exists()
 
 
 # ── Deprecating ───────────────────────────────────────────────────────────
 
 
 def deprecate(by, version, days=100, **more):
-    return actions.deprecate(by, version, sunset_at=timezone.now() + timedelta(days=days), reason="A better one is there.", **more)
+    return actions.deprecate(
+        by,
+        version,
+        sunset_at=timezone.now() + timedelta(days=days),
+        reason="A better one is there.",
+        **more,
+    )
 
 
 @pytest.mark.parametrize("who", [cast.alice, cast.bob, cast.rita])

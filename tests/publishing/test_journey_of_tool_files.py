@@ -30,32 +30,49 @@ def test_a_changed_file_is_a_new_artifact_and_what_came_is_kept_by_digest(tmp_pa
     version = uploaded(tmp_path, content)
     came = hashlib.sha256(content).hexdigest()
     assert version.artifacts.get().sha256 != came
-    assert version.manifest["original"] == [{"name": "model.onnx", "sha256": came, "size": len(content)}]
+    assert version.manifest["original"] == [
+        {"name": "model.onnx", "sha256": came, "size": len(content)}
+    ]
     assert build_manifest(version)["changes"] == version.manifest["changes"] != []
     told = AuditEvent.objects.filter(action="version.package_changed").get().detail
     assert told["original"][0]["sha256"] == came and "Twice" in told["changes"][0]
     client.force_login(cast.alice())
-    page = client.get(reverse("publishing:package", args=[version.model.slug, version.number])).content.decode()
+    page = client.get(
+        reverse("publishing:package", args=[version.model.slug, version.number])
+    ).content.decode()
     assert came in page and "Changed on the way in" in page
 
 
 def wide(width=40):
     relu = onnx.helper.make_node("Relu", ["E"], ["Y"])
-    return specimens.onnx_bytes(nodes=[relu], inputs=[specimens.tensor("E", shape=(None, width))], outputs=[specimens.tensor("Y", shape=(None, width))])
+    return specimens.onnx_bytes(
+        nodes=[relu],
+        inputs=[specimens.tensor("E", shape=(None, width))],
+        outputs=[specimens.tensor("Y", shape=(None, width))],
+    )
 
 
 def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client):
     version = uploaded(tmp_path, wide())
-    assert "one tensor of 40 values" in {item["step"]: item["sentence"] for item in actions.what_is_missing(version)}["interface"]
+    assert (
+        "one tensor of 40 values"
+        in {item["step"]: item["sentence"] for item in actions.what_is_missing(version)}[
+            "interface"
+        ]
+    )
     client.force_login(cast.alice())
     address = reverse("publishing:interface", args=[version.model.slug, version.number])
     page = client.get(address).content.decode()
     assert "One tensor, or columns?" in page and "40 values a row as <code>E</code>" in page
-    assert client.post(address, {"tensor": "E", "kind": "columns", "names": "a, b"}).status_code == 422
+    assert (
+        client.post(address, {"tensor": "E", "kind": "columns", "names": "a, b"}).status_code == 422
+    )
     client.post(address, {"tensor": "E", "kind": "tensor", "names": ""})
     version.refresh_from_db()
     assert version.manifest["questions"] == []
-    assert [(field["name"], field["shape"]) for field in version.signature["inputs"]] == [("E", [-1, 40])]
+    assert [(field["name"], field["shape"]) for field in version.signature["inputs"]] == [
+        ("E", [-1, 40])
+    ]
 
 
 def test_its_columns_are_named_by_the_publisher(tmp_path):
@@ -74,7 +91,10 @@ def test_every_problem_of_a_file_is_told_on_the_page(tmp_path, client):
     version = cast.draft_version()
     node = onnx.helper.make_node("Secret", ["X"], ["Y"], domain="com.acme")
     listed = onnx.helper.make_value_info(
-        "L", onnx.helper.make_sequence_type_proto(onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None))
+        "L",
+        onnx.helper.make_sequence_type_proto(
+            onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None)
+        ),
     )
     content = specimens.onnx_bytes(
         nodes=[node, onnx.helper.make_node("SequenceConstruct", ["X"], ["L"])],

@@ -37,10 +37,15 @@ def why_not_carried(model):
     """Words of the reason why no call can carry what goes in or out, or ""."""
     if not inputs_of(model):
         return "has no input"
-    for value, is_input in [*((value, True) for value in inputs_of(model)), *((value, False) for value in model.graph.output)]:
+    for value, is_input in [
+        *((value, True) for value in inputs_of(model)),
+        *((value, False) for value in model.graph.output),
+    ]:
         kind = value.type.WhichOneof("value")
         if kind != "tensor_type":
-            return {"sequence_type": "sequence", "optional_type": "optional", "map_type": "maps"}[kind]
+            return {"sequence_type": "sequence", "optional_type": "optional", "map_type": "maps"}[
+                kind
+            ]
         if value.type.tensor_type.elem_type not in DATATYPES:
             return TensorProto.DataType.Name(value.type.tensor_type.elem_type)
         if is_input and not value.type.tensor_type.shape.dim:
@@ -61,14 +66,23 @@ def feeds_of(case, model):
     """The case's own inputs where all have the same number of rows, and JSON can hold them; else None."""
     arrays = [np.asarray(array) for array in case.data_sets[0][0]]
     feeds = dict(zip([value.name for value in inputs_of(model)], arrays, strict=False))
-    fits = len({len(array) if array.ndim else 0 for array in arrays}) == 1 and all(array.size for array in arrays)
+    fits = len({len(array) if array.ndim else 0 for array in arrays}) == 1 and all(
+        array.size for array in arrays
+    )
     finite = all(array.dtype.kind != "f" or np.isfinite(array).all() for array in arrays)
     return feeds if fits and finite and len(feeds) == len(inputs_of(model)) else None
 
 
 def app_of(found, content, monkeypatch):
     """The server class around an inspection of `content`, without a store."""
-    manifest = {"model": "m", "version": "1", "signature": found["signature"], "format": "onnx", "entry": "model.onnx", "example": None}
+    manifest = {
+        "model": "m",
+        "version": "1",
+        "signature": found["signature"],
+        "format": "onnx",
+        "entry": "model.onnx",
+        "example": None,
+    }
     monkeypatch.setattr(server.loader, "_signed", lambda *_: None)
     monkeypatch.setattr(server.loader, "_verified", lambda *_: content)
     return server.app_from_manifest(manifest, "")
@@ -84,7 +98,10 @@ def test_onnx_node_tests(look, monkeypatch, capsys):
         try:
             found, problems = look(content), []
         except Exception as refused:
-            found, problems = None, getattr(refused, "problems", [{"code": "crash", "message": repr(refused)}])
+            found, problems = (
+                None,
+                getattr(refused, "problems", [{"code": "crash", "message": repr(refused)}]),
+            )
         said = " ".join(problem["message"] for problem in problems)
         if found:
             counts["accepted"] += 1
@@ -97,7 +114,11 @@ def test_onnx_node_tests(look, monkeypatch, capsys):
                 wrong.append(f"{case.name}: {barred} is not said: {said}")
         else:
             counts["refused: ONNX Runtime cannot load it"] += 1
-            if session or {problem["code"] for problem in problems} - {"engine", "custom-operator", "invalid-onnx"}:
+            if session or {problem["code"] for problem in problems} - {
+                "engine",
+                "custom-operator",
+                "invalid-onnx",
+            }:
                 wrong.append(f"{case.name}: {said}")
     with capsys.disabled():
         print("", *(f"{count:6} {what}" for what, count in counts.most_common()), sep="\n")
@@ -116,20 +137,32 @@ def answer_of(case, model, found, content, session, monkeypatch):
         again = dict(zip(names, session.run(names, feeds), strict=True))
     except Exception:
         return "not called: ONNX Runtime fails on its inputs"
-    if any(not np.array_equal(wanted[name], again[name], equal_nan=wanted[name].dtype.kind == "f") for name in names):
+    if any(
+        not np.array_equal(wanted[name], again[name], equal_nan=wanted[name].dtype.kind == "f")
+        for name in names
+    ):
         return "not called: it answers by chance"
-    status, answer = serving.call(app_of(found, content, monkeypatch), serving.request_of(found["signature"], feeds))
+    status, answer = serving.call(
+        app_of(found, content, monkeypatch), serving.request_of(found["signature"], feeds)
+    )
     assert status == 200, (case.name, answer)
     for row in found["signature"]["binding"]["outputs"]:
         output = next(output for output in answer["outputs"] if output["name"] == row["output"])
-        reference = wanted[row["tensor"]] if row["column"] is None else wanted[row["tensor"]][:, row["column"]]
+        reference = (
+            wanted[row["tensor"]]
+            if row["column"] is None
+            else wanted[row["tensor"]][:, row["column"]]
+        )
         assert same(output, reference), (case.name, output, reference)
     return "answered equal"
 
 
 def same(output, reference):
     if reference.dtype.kind in "OSU":
-        return output["data"] == [value.decode() if isinstance(value, bytes) else value for value in reference.ravel().tolist()]
+        return output["data"] == [
+            value.decode() if isinstance(value, bytes) else value
+            for value in reference.ravel().tolist()
+        ]
     got = np.array([np.nan if value is None else value for value in output["data"]], dtype=float)
     known = np.where(np.isfinite(reference.astype(float)), reference.astype(float), np.nan)
     return np.allclose(got.ravel(), known.ravel(), 1e-6, 1e-6, equal_nan=True)

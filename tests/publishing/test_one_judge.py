@@ -17,15 +17,24 @@ from onnx import TensorProto, helper
 
 from hosting.model_server import datatypes, server
 from marketplace.lib.errors import Invalid
-from publishing.signature import example_from_signature, in_protocol, validate_example, validate_signature
+from publishing.signature import (
+    example_from_signature,
+    in_protocol,
+    validate_example,
+    validate_signature,
+)
 from tests.hosting import packages
 from tests.hosting.test_server import infer
 
 KEYS = packages.Keypair()
 TYPES = {
-    "BOOL": TensorProto.BOOL, "BYTES": TensorProto.STRING, "FP16": TensorProto.FLOAT16, "FP32": TensorProto.FLOAT,
-    "FP64": TensorProto.DOUBLE, **{name: getattr(TensorProto, name) for name in datatypes.INTEGERS},
-}  # fmt: skip
+    "BOOL": TensorProto.BOOL,
+    "BYTES": TensorProto.STRING,
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    **{name: getattr(TensorProto, name) for name in datatypes.INTEGERS},
+}
 DATATYPES = sorted(TYPES)
 
 
@@ -39,8 +48,19 @@ def no_limit(monkeypatch):
 
 
 def described(name, datatype, **more):
-    return {"name": name, "datatype": datatype, "shape": [-1], "required": True, "default": None, "enum": None,
-            "minimum": None, "maximum": None, "format": None, "unit": "", "description": ""} | more  # fmt: skip
+    return {
+        "name": name,
+        "datatype": datatype,
+        "shape": [-1],
+        "required": True,
+        "default": None,
+        "enum": None,
+        "minimum": None,
+        "maximum": None,
+        "format": None,
+        "unit": "",
+        "description": "",
+    } | more
 
 
 def echo(*bound):
@@ -55,22 +75,36 @@ def echo(*bound):
         rows.append({"tensor": tensor, "datatype": carrier, "columns": [field["name"]]})
         results.append({"tensor": result, "output": f"{field['name']}!", "column": None})
         outputs.append({**described(f"{field['name']}!", carrier), "shape": field["shape"]})
-    signature = {"inputs": [field for field, _ in bound], "outputs": outputs, "binding": {"inputs": rows, "outputs": results}}
-    sides = {side: [_tensor(info) for info in infos] for side, infos in (("inputs", taken), ("outputs", made))}
+    signature = {
+        "inputs": [field for field, _ in bound],
+        "outputs": outputs,
+        "binding": {"inputs": rows, "outputs": results},
+    }
+    sides = {
+        side: [_tensor(info) for info in infos]
+        for side, infos in (("inputs", taken), ("outputs", made))
+    }
     opsets = [helper.make_opsetid("", 17)]
-    model = helper.make_model(helper.make_graph(nodes, "echo", taken, made), opset_imports=opsets, ir_version=8)
+    model = helper.make_model(
+        helper.make_graph(nodes, "echo", taken, made), opset_imports=opsets, ir_version=8
+    )
     return signature, sides, model.SerializeToString()
 
 
 def _tensor(info):
     named = {number: name for name, number in TYPES.items()}
-    dims = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in info.type.tensor_type.shape.dim]
+    dims = [
+        dim.dim_value if dim.HasField("dim_value") else -1
+        for dim in info.type.tensor_type.shape.dim
+    ]
     return {"name": info.name, "datatype": named[info.type.tensor_type.elem_type], "shape": dims}
 
 
 def replica(folder, signature, content):
     manifest = packages.package(folder, content=content, signature=signature, example={})
-    return server.app_from_manifest(manifest, KEYS.sign(manifest), root=folder, public_key=KEYS.public)
+    return server.app_from_manifest(
+        manifest, KEYS.sign(manifest), root=folder, public_key=KEYS.public
+    )
 
 
 def publishing_accepts(signature, example):
@@ -92,12 +126,72 @@ def answered(app, example):
 # --- random signatures and values ------------------------------------------------------------------------------------
 
 EDGES = [
-    0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**24, 2**24 + 1, 2**31, 2**32 - 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63,
-    2**64 - 1, 2**64, -(2**31), -(2**63), -(2**63) - 1, 10**400, 0.0, -0.0, 0.1, 1.0, 2.5, 65504.0, 65520.0, 3.4e38, 1e39, 1e308, 1e-50,
-    5e-324, float("nan"), float("inf"), -float("inf"), True, False, None, "", "a", "ü", "🚀", "\0", "\ud800", "2024-01-01", "20240101",
-    "2024-01-01T10:00:00Z", "2024-13-01", "x" * 70_000, [], [1], [[1.0]], {}, {"a": 1},
-]  # fmt: skip
-VALUES = st.sampled_from(EDGES) | st.integers(-300, 300) | st.floats(width=32) | st.text(max_size=4) | st.booleans()
+    0,
+    1,
+    -1,
+    2,
+    127,
+    128,
+    255,
+    256,
+    2**15,
+    2**16 - 1,
+    2**24,
+    2**24 + 1,
+    2**31,
+    2**32 - 1,
+    2**53,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    2**64,
+    -(2**31),
+    -(2**63),
+    -(2**63) - 1,
+    10**400,
+    0.0,
+    -0.0,
+    0.1,
+    1.0,
+    2.5,
+    65504.0,
+    65520.0,
+    3.4e38,
+    1e39,
+    1e308,
+    1e-50,
+    5e-324,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    False,
+    None,
+    "",
+    "a",
+    "ü",
+    "🚀",
+    "\0",
+    "\ud800",
+    "2024-01-01",
+    "20240101",
+    "2024-01-01T10:00:00Z",
+    "2024-13-01",
+    "x" * 70_000,
+    [],
+    [1],
+    [[1.0]],
+    {},
+    {"a": 1},
+]
+VALUES = (
+    st.sampled_from(EDGES)
+    | st.integers(-300, 300)
+    | st.floats(width=32)
+    | st.text(max_size=4)
+    | st.booleans()
+)
 
 
 def fitting(datatype):
@@ -108,21 +202,34 @@ def fitting(datatype):
         return st.sampled_from(["a", "b", "ü", "2024-01-01", "2024-01-01T10:00:00+02:00", ""])
     low, high = datatypes.span(datatype)
     if datatype in datatypes.INTEGERS:
-        return st.integers(int(low), int(high)) | st.sampled_from([int(low), int(high), 0, 1]).filter(lambda value: low <= value <= high)
-    return st.floats(float(low), float(high), width={"FP16": 16, "FP32": 32, "FP64": 64}[datatype]) | st.integers(0, 2000)
+        return st.integers(int(low), int(high)) | st.sampled_from(
+            [int(low), int(high), 0, 1]
+        ).filter(lambda value: low <= value <= high)
+    return st.floats(
+        float(low), float(high), width={"FP16": 16, "FP32": 32, "FP64": 64}[datatype]
+    ) | st.integers(0, 2000)
 
 
 @st.composite
 def fields(draw, name):
     datatype = draw(st.sampled_from(DATATYPES))
     inside = fitting(datatype)
-    more = {"shape": draw(st.sampled_from([[-1], [-1], [-1, 1], [-1, 2], [-1, 2, 2], [-1, -1]])), "required": draw(st.booleans())}
+    more = {
+        "shape": draw(st.sampled_from([[-1], [-1], [-1, 1], [-1, 2], [-1, 2, 2], [-1, -1]])),
+        "required": draw(st.booleans()),
+    }
     if not more["required"] or draw(st.integers(0, 3)) == 0:
         more["default"] = draw(inside | st.none())
     if draw(st.integers(0, 3)) == 0:
         more["enum"] = draw(st.lists(inside, min_size=1, max_size=3, unique=True))
     if datatype in datatypes.NUMBERS and draw(st.booleans()):
-        more |= dict(zip(("minimum", "maximum"), sorted(draw(st.lists(inside, min_size=2, max_size=2))), strict=True))
+        more |= dict(
+            zip(
+                ("minimum", "maximum"),
+                sorted(draw(st.lists(inside, min_size=2, max_size=2))),
+                strict=True,
+            )
+        )
         more.pop(draw(st.sampled_from(["minimum", "maximum", "neither"])), None)
     if datatype == "BYTES" and draw(st.booleans()):
         more["format"] = draw(st.sampled_from(["date", "date-time"]))
@@ -142,11 +249,17 @@ def allowed(field):
     if field["enum"]:
         return st.sampled_from(field["enum"])
     if field["format"]:
-        return st.sampled_from(["2024-01-01", "20240229"] if field["format"] == "date" else ["2024-01-01T10:00:00+02:00", "20240101T10"])
+        return st.sampled_from(
+            ["2024-01-01", "20240229"]
+            if field["format"] == "date"
+            else ["2024-01-01T10:00:00+02:00", "20240101T10"]
+        )
     low, high = field["minimum"], field["maximum"]
     within = fitting(field["datatype"])
     known = [value for value in (low, high, field["default"]) if value is not None]
-    fits = within.filter(lambda value: (low is None or value >= low) and (high is None or value <= high))
+    fits = within.filter(
+        lambda value: (low is None or value >= low) and (high is None or value <= high)
+    )
     return st.sampled_from(known) if known else fits
 
 
@@ -154,7 +267,10 @@ def allowed(field):
 def tensors(draw, field):
     """What a caller sends for the field: half of them in good order, the rest wrong in one way or several."""
     rows, sound = draw(st.integers(1, 3)), draw(st.booleans())
-    shape = [rows, *(draw(st.sampled_from([1, 2])) if size == -1 else size for size in field["shape"][1:])]
+    shape = [
+        rows,
+        *(draw(st.sampled_from([1, 2])) if size == -1 else size for size in field["shape"][1:]),
+    ]
     if not sound and draw(st.integers(0, 4)) == 0:
         shape = draw(st.lists(st.sampled_from([0, 1, 2, 3, -1, 2**40, 1.5, True]), max_size=3))
     count = math.prod(size for size in shape if type(size) is int and 0 <= size < 100)
@@ -164,7 +280,9 @@ def tensors(draw, field):
         data = data[:-1] + draw(st.sampled_from([[], [None], [[1]], [draw(VALUES)]]))
     if draw(st.booleans()) and all(type(size) is int and size > 0 for size in shape):
         data = nested(data, shape)
-    datatype = field["datatype"] if sound or draw(st.booleans()) else draw(st.sampled_from(DATATYPES))
+    datatype = (
+        field["datatype"] if sound or draw(st.booleans()) else draw(st.sampled_from(DATATYPES))
+    )
     return {"name": field["name"], "datatype": datatype, "shape": shape, "data": data}
 
 
@@ -182,14 +300,22 @@ def test_publishing_and_replicas_agree_about_thousands(tmp_path, data):
 
 
 def both_judge_alike(tmp_path, data):
-    signature, graph, content = echo(*[data.draw(fields(name)) for name in data.draw(st.sampled_from(["x", "x", "xy"]))])
+    signature, graph, content = echo(
+        *[data.draw(fields(name)) for name in data.draw(st.sampled_from(["x", "x", "xy"]))]
+    )
     try:
         validate_signature(signature, graph)
     except Invalid:
         assume(False)
     app = replica(tmp_path, signature, content)
     for _ in range(3):
-        example = {"inputs": [data.draw(tensors(field)) for field in signature["inputs"] if field["required"] or data.draw(st.booleans())]}
+        example = {
+            "inputs": [
+                data.draw(tensors(field))
+                for field in signature["inputs"]
+                if field["required"] or data.draw(st.booleans())
+            ]
+        }
         answers = answered(app, example)
         assert publishing_accepts(signature, example) == (answers is not None), example
         event("answered" if answers else "refused")
@@ -203,7 +329,9 @@ def came_back_whole(signature, example, answers):
     for field, row in zip(signature["inputs"], signature["binding"]["inputs"], strict=True):
         if field["name"] not in sent:
             continue
-        for value, back in zip(_flat(sent[field["name"]]["data"]), answers[f"{field['name']}!"]["data"], strict=True):
+        for value, back in zip(
+            _flat(sent[field["name"]]["data"]), answers[f"{field['name']}!"]["data"], strict=True
+        ):
             assert _is_same(field, row["datatype"], value, back), (field, row, value, back)
 
 
@@ -214,13 +342,17 @@ def _flat(data):
 def _is_same(field, carrier, value, back):
     if value is None or (value == "" and field["format"]):
         missing = field["default"]
-        return _is_same(field, carrier, missing, back) if missing is not None else back in (None, "")
+        return (
+            _is_same(field, carrier, missing, back) if missing is not None else back in (None, "")
+        )
     if field["format"] == "date":
         return date.fromisoformat(value) == date.fromisoformat(back)
     if field["format"] == "date-time":
         return _instant(value) == _instant(back)
     if field["datatype"] in datatypes.FLOATS:
-        return datatypes.dtype(carrier).type(datatypes.dtype(field["datatype"]).type(value)) == datatypes.dtype(carrier).type(back)
+        return datatypes.dtype(carrier).type(
+            datatypes.dtype(field["datatype"]).type(value)
+        ) == datatypes.dtype(carrier).type(back)
     return back == value
 
 
@@ -258,7 +390,11 @@ def test_the_example_that_is_made_up_is_one_that_a_replica_answers(tmp_path, dat
         (described("x", "UINT64"), "INT64", {"shape": [1], "data": [2**63]}),
         (described("x", "INT64"), "INT8", {"shape": [1], "data": [128]}),
         (described("x", "UINT64"), "UINT64", {"shape": [1], "data": [2**64]}),
-        (described("x", "FP32", shape=[-1, 2]), "FP32", {"shape": [2, 2], "data": [[1], [2, 3, 4]]}),
+        (
+            described("x", "FP32", shape=[-1, 2]),
+            "FP32",
+            {"shape": [2, 2], "data": [[1], [2, 3, 4]]},
+        ),
         (described("x", "BYTES"), "BYTES", {"shape": [1], "data": ["\ud800"]}),
         (described("x", "BYTES"), "BYTES", {"shape": [1], "data": ["a\0b"]}),
         (described("x", "BYTES", format="date"), "BYTES", {"shape": [1], "data": ["2024-02-30"]}),
@@ -283,7 +419,11 @@ def test_what_would_be_lost_is_refused_by_both(tmp_path, field, carrier, tensor)
         (described("x", "INT64", required=False, default=2**24 + 1), "FP32", "inputs.x.default"),
         (described("x", "INT64", enum=[1, 2**24 + 1]), "FP32", "inputs.x.enum"),
         (described("x", "FP32", enum=[0.1, 0.1 + 1e-12]), "FP32", "inputs.x.enum"),
-        (described("x", "BYTES", format="date", enum=["2024-01-01", "20240101"]), "BYTES", "inputs.x.enum"),
+        (
+            described("x", "BYTES", format="date", enum=["2024-01-01", "20240101"]),
+            "BYTES",
+            "inputs.x.enum",
+        ),
         (described("x", "FP32", maximum=1e39), "FP32", "inputs.x.maximum"),
         (described("x", "UINT8", minimum=-1), "UINT8", "inputs.x.minimum"),
         (described("x", "INT8", minimum=0.2, maximum=0.8), "INT8", "inputs.x.minimum"),
@@ -300,7 +440,9 @@ def test_what_would_be_lost_is_refused_by_both(tmp_path, field, carrier, tensor)
         (described("x", "FP32", shape=[-1] * 9), "FP32", "inputs.x.shape"),
     ],
 )
-def test_a_signature_that_would_lose_values_or_that_no_call_can_fill_is_refused(field, carrier, path):
+def test_a_signature_that_would_lose_values_or_that_no_call_can_fill_is_refused(
+    field, carrier, path
+):
     signature, graph, _content = echo((field, carrier))
     with pytest.raises(Invalid) as refusal:
         validate_signature(signature, graph)
@@ -327,16 +469,26 @@ def test_an_example_too_large_for_people_is_neither_made_nor_asked_for():
     "example",
     [
         {"dataframe_split": {"columns": ["x", "y"], "data": [[1.5, 2], [2.5, 3]]}},
-        {"inputs": [{"name": "x", "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]}, {"name": "y", "datatype": "INT32", "shape": [2], "data": [2, 3]}]},
+        {
+            "inputs": [
+                {"name": "x", "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]},
+                {"name": "y", "datatype": "INT32", "shape": [2], "data": [2, 3]},
+            ]
+        },
         {"inputs": [{"name": "x", "data": [1.5, 2.5]}, {"name": "y", "data": [2, 3]}]},
     ],
     ids=["pandas", "other datatypes", "nothing but data"],
 )
 def test_an_example_is_kept_in_the_signatures_own_words(example):
     """Any form that a replica takes may be given; documents, probes and endpoints need the protocol's."""
-    signature, _graph, _content = echo((described("x", "FP32"), "FP32"), (described("y", "INT64"), "INT64"))
+    signature, _graph, _content = echo(
+        (described("x", "FP32"), "FP32"), (described("y", "INT64"), "INT64")
+    )
     validate_example(signature, example)
-    kept = {tensor["name"]: (tensor["datatype"], tensor["shape"], tensor["data"]) for tensor in in_protocol(example, signature)["inputs"]}
+    kept = {
+        tensor["name"]: (tensor["datatype"], tensor["shape"], tensor["data"])
+        for tensor in in_protocol(example, signature)["inputs"]
+    }
     assert kept == {"x": ("FP32", [2], [1.5, 2.5]), "y": ("INT64", [2], [2, 3])}
 
 

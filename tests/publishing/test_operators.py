@@ -6,7 +6,11 @@ from publishing.packages import operators
 
 
 def test_every_reviewed_operator_has_a_kernel_here():
-    kernels = {(kernel.domain, kernel.op_name) for kernel in runtime.get_all_opkernel_def() if kernel.provider == "CPUExecutionProvider"}
+    kernels = {
+        (kernel.domain, kernel.op_name)
+        for kernel in runtime.get_all_opkernel_def()
+        if kernel.provider == "CPUExecutionProvider"
+    }
     assert {("com.microsoft", name) for name in operators.REVIEWED} <= kernels
     assert {("", name) for name in operators.REVIEWED_IN_STANDARD} <= kernels
 

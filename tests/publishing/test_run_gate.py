@@ -32,7 +32,9 @@ def graph(nodes, shape=("N",), result=None, *, elements=FLOAT, opset=17, **const
     x = helper.make_tensor_value_info("x", elements, list(shape))
     y = helper.make_tensor_value_info("y", elements, list(result or shape))
     made = helper.make_graph(nodes, "made", [x], [y], tensors)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8).SerializeToString()
+    return helper.make_model(
+        made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8
+    ).SerializeToString()
 
 
 def same(opset=17):
@@ -42,11 +44,15 @@ def same(opset=17):
 def convolution():
     """3 × 3 over images of any size: those of 2 × 2 do not fit."""
     node = helper.make_node("Conv", ["x", "kernel"], ["y"])
-    return graph([node], ("N", 1, "H", "W"), ("N", 1, "H2", "W2"), kernel=np.ones((1, 1, 3, 3), np.float32))
+    return graph(
+        [node], ("N", 1, "H", "W"), ("N", 1, "H2", "W2"), kernel=np.ones((1, 1, 3, 3), np.float32)
+    )
 
 
 def lower_case(**locale):
-    node = helper.make_node("StringNormalizer", ["x"], ["y"], case_change_action="LOWER", is_case_sensitive=0, **locale)
+    node = helper.make_node(
+        "StringNormalizer", ["x"], ["y"], case_change_action="LOWER", is_case_sensitive=0, **locale
+    )
     return graph([node], elements=TEXT)
 
 
@@ -65,7 +71,12 @@ def draft(tmp_path):
         actions.upload(cast.alice(), version, path, "model.onnx")
         version.refresh_from_db()
         if interface:
-            actions.describe_interface(cast.alice(), version, interface.get("signature", version.signature), interface["example"])
+            actions.describe_interface(
+                cast.alice(),
+                version,
+                interface.get("signature", version.signature),
+                interface["example"],
+            )
         return version
 
     return draft
@@ -84,8 +95,16 @@ def test_what_answers_is_submitted_with_figures_as_evidence(draft):
     assert version.state == "in_review"
     [evidence] = [gate for gate in governance.current_gates(version) if gate.gate == "run"]
     assert (evidence.verdict, evidence.severity) == ("pass", "block")
-    assert evidence.metrics["rows"] == [1, 3] and evidence.metrics["output"] == {"y": [1.0]} and evidence.metrics["memory_mb"] > 10
-    assert "answered 1 row in" in evidence.summary and "row by row the same" in evidence.summary and evidence.duration_ms > 0
+    assert (
+        evidence.metrics["rows"] == [1, 3]
+        and evidence.metrics["output"] == {"y": [1.0]}
+        and evidence.metrics["memory_mb"] > 10
+    )
+    assert (
+        "answered 1 row in" in evidence.summary
+        and "row by row the same" in evidence.summary
+        and evidence.duration_ms > 0
+    )
 
 
 @pytest.mark.parametrize("locale", [{}, {"locale": "en_US"}, {"locale": "de_DE.UTF-8"}])
@@ -118,11 +137,19 @@ def test_a_row_too_large_to_show_is_tried_without_an_example(draft):
     [
         (convolution, "Invalid input shape: {2,2}", "With x [1, 1, 3, 3] it runs"),
         (over_the_batch, "Rows of one call change each other's answers", "model.eval()"),
-        (lambda: graph([helper.make_node("RandomNormalLike", ["x"], ["y"])]), "answers the same call twice and differs", "fixed seed"),
-        (lambda: graph([helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1)]), "Asked for 3 rows, the output y has 1 rows", "model.eval()"),
+        (
+            lambda: graph([helper.make_node("RandomNormalLike", ["x"], ["y"])]),
+            "answers the same call twice and differs",
+            "fixed seed",
+        ),
+        (
+            lambda: graph([helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1)]),
+            "Asked for 3 rows, the output y has 1 rows",
+            "model.eval()",
+        ),
     ],
     ids=["convolution", "softmax over the batch", "random", "sum over the batch"],
-)  # fmt: skip
+)
 def test_what_does_not_answer_is_not_submitted_and_says_why(draft, content, says, remedy):
     version = draft(content())
     with pytest.raises(RuleError) as refusal:
@@ -138,7 +165,10 @@ def test_an_answer_that_is_not_what_the_signature_promises_is_told_with_what_it_
     promised = json.loads(json.dumps(version.signature))
     promised["outputs"][0]["shape"] = [-1, 5]
     actions.describe_interface(cast.alice(), version, promised, version.example)
-    assert tried(version).summary == "The output y has the shape [-1]; the signature says [-1, 5]. Declare it [-1]."
+    assert (
+        tried(version).summary
+        == "The output y has the shape [-1]; the signature says [-1, 5]. Declare it [-1]."
+    )
 
 
 def test_an_opset_newer_than_the_engines_is_told_with_the_one_to_use(tmp_path):
@@ -158,16 +188,26 @@ def run(content, types, example=None, memory_mb=512):
     from publishing.packages import running
 
     def fields(names):
-        return [{"name": name, "datatype": datatype, "shape": [-1], "required": True} for name, datatype in names.items()]
+        return [
+            {"name": name, "datatype": datatype, "shape": [-1], "required": True}
+            for name, datatype in names.items()
+        ]
 
-    signature = {"inputs": fields(types), "outputs": fields({"y" if "x" in types else "score": "FP32"})}
+    signature = {
+        "inputs": fields(types),
+        "outputs": fields({"y" if "x" in types else "score": "FP32"}),
+    }
     made = example_from_signature(signature) if example is None else example
-    return running.try_out(io.BytesIO(content), hashlib.sha256(content).hexdigest(), signature, made, memory_mb)
+    return running.try_out(
+        io.BytesIO(content), hashlib.sha256(content).hexdigest(), signature, made, memory_mb
+    )
 
 
 def test_the_child_ends_what_takes_for_ever_or_too_much(monkeypatch):
     monkeypatch.setattr(limits, "RUN_SECONDS", 4)
-    found = run(packages.looping(), {"income": "FP32", "debt": "FP32"}, packages.plain_request(1e12))
+    found = run(
+        packages.looping(), {"income": "FP32", "debt": "FP32"}, packages.plain_request(1e12)
+    )
     assert "did not answer its example within 4 seconds" in found["problem"]
     monkeypatch.setattr(limits, "RUN_SECONDS", 60)
     found = run(packages.hungry(), {"income": "FP32", "debt": "FP32"}, packages.plain_request(1e9))
@@ -176,13 +216,17 @@ def test_the_child_ends_what_takes_for_ever_or_too_much(monkeypatch):
 
 def test_the_child_loads_nothing_of_the_marketplace():
     program = "import sys, publishing.packages.run_child; from hosting.model_server import session, trial; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"marketplace", "django", "celery"} & set(loaded)
 
 
 def test_the_portal_loads_no_runtime_to_ask_for_a_trial():
     program = "import django; django.setup(); import sys, publishing.views, publishing.tasks; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "onnxruntime" not in loaded
 
 
@@ -206,8 +250,18 @@ def test_nothing_in_the_portal_is_as_large_as_a_number_in_a_file(tmp_path, shape
 
 @pytest.mark.parametrize("shape", [[-1, 2**40], [-1, 8_000_000, 100]])
 def test_no_document_is_as_large_as_a_number_in_a_signature(shape):
-    signature = {"inputs": [described("x", "FP32")], "outputs": [described("y", "FP32") | {"shape": shape}]}
-    contract = Contract(gateway_url="http://gateway", model="m", name="M", number="1.0.0", signature=signature, example=example_from_signature(signature))
+    signature = {
+        "inputs": [described("x", "FP32")],
+        "outputs": [described("y", "FP32") | {"shape": shape}],
+    }
+    contract = Contract(
+        gateway_url="http://gateway",
+        model="m",
+        name="M",
+        number="1.0.0",
+        signature=signature,
+        example=example_from_signature(signature),
+    )
     assert len(json.dumps(contract.openapi())) < 50_000
 
 
@@ -216,7 +270,9 @@ def test_no_document_is_as_large_as_a_number_in_a_signature(shape):
 
 def test_an_upload_is_tried_in_the_background_and_the_page_shows_it(draft, client, monkeypatch):
     sent = []
-    monkeypatch.setattr("publishing.actions.enqueue", lambda name, *args, **when: sent.append((name, *args)))
+    monkeypatch.setattr(
+        "publishing.actions.enqueue", lambda name, *args, **when: sent.append((name, *args))
+    )
     version = draft(convolution())
     assert ("publishing.try_out", version.pk) in sent
     client.force_login(cast.alice())
@@ -225,10 +281,15 @@ def test_an_upload_is_tried_in_the_background_and_the_page_shows_it(draft, clien
     assert "Being tried" in waiting and 'hx-trigger="every 3s"' in waiting
     actions.try_out(version)
     shown = client.get(page)
-    assert "Invalid input shape" in shown.content.decode() and 'hx-trigger="every 3s"' not in shown.content.decode()
+    assert (
+        "Invalid input shape" in shown.content.decode()
+        and 'hx-trigger="every 3s"' not in shown.content.decode()
+    )
     assert [item["step"] for item in shown.context["missing"]] == ["run"]
     submit = client.get(reverse("publishing:submit", args=[version.model.slug, version.number]))
-    [entry] = [item for item in submit.context["checklist"] if "answers its own example" in item["label"]]
+    [entry] = [
+        item for item in submit.context["checklist"] if "answers its own example" in item["label"]
+    ]
     assert entry["ok"] is False and entry["url"] == page
 
 
@@ -247,7 +308,12 @@ def test_a_trial_holds_for_what_was_tried_and_words_do_not_matter(draft):
 def test_another_person_does_not_try(client):
     version = cast.draft_version()
     client.force_login(cast.charlie())
-    assert client.post(reverse("publishing:try_again", args=[version.model.slug, version.number])).status_code == 404
+    assert (
+        client.post(
+            reverse("publishing:try_again", args=[version.model.slug, version.number])
+        ).status_code
+        == 404
+    )
 
 
 def test_submitted_before_there_was_a_gate_is_tried_by_the_sweep(draft):
@@ -264,12 +330,29 @@ def test_submitted_before_there_was_a_gate_is_tried_by_the_sweep(draft):
     [
         ({"status": 500}, "answered its own example"),
         ({"answer": b"<html>"}, "not JSON with a list of outputs"),
-        ({"answer": b'{"outputs": [{"name": "other", "datatype": "FP32", "shape": [1], "data": [1]}]}'}, "lacks the output score"),
-        ({"answer": b'{"outputs": [{"name": "score", "datatype": "FP64", "shape": [1], "data": [1]}]}'}, "the signature says FP32"),
-        ({"answer": b'{"outputs": [{"name": "score", "datatype": "FP32", "shape": [1], "data": [1]}]}'}, "3 row(s) were asked"),
+        (
+            {
+                "answer": b'{"outputs": [{"name": "other", "datatype": "FP32", "shape": [1], "data": [1]}]}'
+            },
+            "lacks the output score",
+        ),
+        (
+            {
+                "answer": b'{"outputs": [{"name": "score", "datatype": "FP64", "shape": [1], "data": [1]}]}'
+            },
+            "the signature says FP32",
+        ),
+        (
+            {
+                "answer": b'{"outputs": [{"name": "score", "datatype": "FP32", "shape": [1], "data": [1]}]}'
+            },
+            "3 row(s) were asked",
+        ),
     ],
 )
-def test_an_endpoint_is_asked_by_the_way_of_the_gateway_before_submission(monkeypatch, change, says):
+def test_an_endpoint_is_asked_by_the_way_of_the_gateway_before_submission(
+    monkeypatch, change, says
+):
     version = cast.draft_version()
     monkeypatch.setattr(endpoints.Answering, "getresponse", lambda self: answer_of(self, **change))
     with pytest.raises(RuleError, match="not ready to submit") as refusal:
@@ -278,7 +361,9 @@ def test_an_endpoint_is_asked_by_the_way_of_the_gateway_before_submission(monkey
 
 
 def answer_of(connection, status=200, answer=None):
-    return SimpleNamespace(status=status, read=lambda most=None: answer if answer is not None else connection.read())
+    return SimpleNamespace(
+        status=status, read=lambda most=None: answer if answer is not None else connection.read()
+    )
 
 
 def test_an_endpoint_that_was_repaired_is_asked_again(monkeypatch):
@@ -293,14 +378,28 @@ def test_an_endpoint_that_was_repaired_is_asked_again(monkeypatch):
 def test_an_endpoint_that_asks_for_its_credential_is_told_and_not_stopped(monkeypatch):
     """Its credential is entered when it is approved; nothing is public before it answered."""
     version = cast.draft_version()
-    monkeypatch.setattr(endpoints.Answering, "getresponse", lambda self: answer_of(self, status=401))
+    monkeypatch.setattr(
+        endpoints.Answering, "getresponse", lambda self: answer_of(self, status=401)
+    )
     version = governance.check(actions.submit(cast.alice(), version))
     [evidence] = [gate for gate in governance.current_gates(version) if gate.gate == "run"]
-    assert version.state == "in_review" and evidence.verdict == "inconclusive" and not evidence.blocks
+    assert (
+        version.state == "in_review" and evidence.verdict == "inconclusive" and not evidence.blocks
+    )
 
 
 def test_rows_of_an_example_are_its_first_ones_from_the_beginning_again():
-    signature = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}], "outputs": [{"name": "y", "shape": [-1]}]}
-    example = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4]]}]}
+    signature = {
+        "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+        "outputs": [{"name": "y", "shape": [-1]}],
+    }
+    example = {
+        "inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4]]}]
+    }
     made = trials.rows_of(signature, example, 3)
-    assert made["inputs"][0] == {"name": "x", "datatype": "FP32", "shape": [3, 2], "data": [1, 2, 3, 4, 1, 2]}
+    assert made["inputs"][0] == {
+        "name": "x",
+        "datatype": "FP32",
+        "shape": [3, 2],
+        "data": [1, 2, 3, 4, 1, 2],
+    }

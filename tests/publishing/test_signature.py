@@ -5,7 +5,13 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from marketplace.lib.errors import Invalid
-from publishing.signature import carry_over, example_from_signature, validate_example, validate_signature, value_problem
+from publishing.signature import (
+    carry_over,
+    example_from_signature,
+    validate_example,
+    validate_signature,
+    value_problem,
+)
 from tests.publishing.contracts import EXAMPLE, GRAPH, SIGNATURE, field, given
 
 BOUND_Y = [{"tensor": "Y", "output": "y", "column": None}]
@@ -38,7 +44,13 @@ def test_whole_signature_and_example_pass():
         (with_input(format="date"), "inputs.x.format"),
         (with_input(maximum=4, default=5), "inputs.x.default"),
         (with_input(datatype="INT64", required=False), "inputs.x.default"),
-        ({**SIGNATURE, "binding": {**SIGNATURE["binding"], "inputs": SIGNATURE["binding"]["inputs"][1:]}}, "binding.inputs"),
+        (
+            {
+                **SIGNATURE,
+                "binding": {**SIGNATURE["binding"], "inputs": SIGNATURE["binding"]["inputs"][1:]},
+            },
+            "binding.inputs",
+        ),
         ({**SIGNATURE, "binding": {"inputs": [None], "outputs": []}}, "binding.inputs"),
     ],
 )
@@ -55,7 +67,11 @@ def test_signature_must_fit_the_graph():
 
 
 def changed(name, /, **more):
-    return {"inputs": [tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]]}
+    return {
+        "inputs": [
+            tensor | (more if tensor["name"] == name else {}) for tensor in EXAMPLE["inputs"]
+        ]
+    }
 
 
 @pytest.mark.parametrize(
@@ -95,7 +111,9 @@ def test_made_example_fits():
 )
 def test_made_value_lies_in_the_range(datatype, span, low, high):
     start = max(span[0], 0) if datatype.startswith("U") else span[0]
-    made = given("x", datatype, minimum=start if low else None, maximum=start + span[1] if high else None)
+    made = given(
+        "x", datatype, minimum=start if low else None, maximum=start + span[1] if high else None
+    )
     example = example_from_signature({"inputs": [made]})
     assert value_problem(made, example["inputs"][0]["data"][0]) == ""
 
@@ -104,12 +122,18 @@ def test_new_upload_keeps_names_and_details():
     fresh = {
         "inputs": [given("f0", "FP32"), given("f1", "FP32")],
         "outputs": [field("y", "FP32")],
-        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1"]}], "outputs": BOUND_Y},
+        "binding": {
+            "inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1"]}],
+            "outputs": BOUND_Y,
+        },
     }
     named = {
         "inputs": [given("income", "FP32", unit="USD", minimum=0), given("age", "FP32")],
         "outputs": [field("y", "FP32", description="Accepted income")],
-        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age"]}], "outputs": BOUND_Y},
+        "binding": {
+            "inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "age"]}],
+            "outputs": BOUND_Y,
+        },
     }
     kept, sentences = carry_over(named, fresh)
     assert kept["inputs"] == named["inputs"]
@@ -132,7 +156,10 @@ def test_another_package_does_not_take_the_names_of_the_former_one(other):
     named = {
         "inputs": [given("income", "FP32", unit="USD", minimum=0), given("f1", "FP32", minimum=5)],
         "outputs": [field("y", "FP32")],
-        "binding": {"inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "f1"]}], "outputs": BOUND_Y},
+        "binding": {
+            "inputs": [{"tensor": "X", "datatype": "FP32", "columns": ["income", "f1"]}],
+            "outputs": BOUND_Y,
+        },
     }
     columns = other["columns"]
     fresh = {
@@ -145,7 +172,15 @@ def test_another_package_does_not_take_the_names_of_the_former_one(other):
 
 def test_what_would_not_fit_the_new_package_is_left_out_and_told():
     bound = [{"tensor": "X", "datatype": "FP64", "columns": ["income"]}]
-    old = {"inputs": [given("income", "FP64", maximum=1e300, default=1e300)], "outputs": [field("y")], "binding": {"inputs": bound, "outputs": BOUND_Y}}
-    new = {"inputs": [given("income", "FP64")], "outputs": [field("y")], "binding": {"inputs": [bound[0] | {"datatype": "FP32"}], "outputs": BOUND_Y}}
+    old = {
+        "inputs": [given("income", "FP64", maximum=1e300, default=1e300)],
+        "outputs": [field("y")],
+        "binding": {"inputs": bound, "outputs": BOUND_Y},
+    }
+    new = {
+        "inputs": [given("income", "FP64")],
+        "outputs": [field("y")],
+        "binding": {"inputs": [bound[0] | {"datatype": "FP32"}], "outputs": BOUND_Y},
+    }
     kept, [sentence] = carry_over(old, new)
     assert kept == new and "left out" in sentence and "inputs.income" in sentence

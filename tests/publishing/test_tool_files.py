@@ -53,7 +53,10 @@ def answers(tmp_path, monkeypatch):
         found, app = serving.served(upload, tmp_path / "store")
         status, answer = serving.call(app, serving.request_of(found.signature, feeds))
         assert status == 200, answer
-        return found, {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer["outputs"]}
+        return found, {
+            output["name"]: np.array(output["data"]).reshape(output["shape"])
+            for output in answer["outputs"]
+        }
 
     return answered
 
@@ -63,19 +66,36 @@ def answers(tmp_path, monkeypatch):
 
 def classifier(labels, **producer):
     """A linear classifier as scikit-learn, LightGBM and CatBoost write it: label, and a ZipMap over the probabilities."""
-    kind = {"classlabels_strings": labels} if isinstance(labels[0], str) else {"classlabels_int64s": labels}
-    classes = {"classlabels_strings": labels} if isinstance(labels[0], str) else {"classlabels_ints": labels}
+    kind = (
+        {"classlabels_strings": labels}
+        if isinstance(labels[0], str)
+        else {"classlabels_int64s": labels}
+    )
+    classes = (
+        {"classlabels_strings": labels}
+        if isinstance(labels[0], str)
+        else {"classlabels_ints": labels}
+    )
     weights = [float(number % 5 - 2) for number in range(3 * len(labels))]
     nodes = [
         helper.make_node(
-            "LinearClassifier", ["X"], ["label", "raw"], domain="ai.onnx.ml", coefficients=weights,
-            intercepts=[0.0] * len(labels), post_transform="SOFTMAX", **classes,
+            "LinearClassifier",
+            ["X"],
+            ["label", "raw"],
+            domain="ai.onnx.ml",
+            coefficients=weights,
+            intercepts=[0.0] * len(labels),
+            post_transform="SOFTMAX",
+            **classes,
         ),
         helper.make_node("ZipMap", ["raw"], ["probabilities"], domain="ai.onnx.ml", **kind),
-    ]  # fmt: skip
+    ]
     key = TensorProto.STRING if isinstance(labels[0], str) else TensorProto.INT64
     mapped = helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
-    outputs = [tensor("label", key, (None,)), helper.make_value_info("probabilities", helper.make_sequence_type_proto(mapped))]
+    outputs = [
+        tensor("label", key, (None,)),
+        helper.make_value_info("probabilities", helper.make_sequence_type_proto(mapped)),
+    ]
     return written(model(nodes=nodes, outputs=outputs, opset_imports=ML), **producer or SKLEARN)
 
 
@@ -87,7 +107,10 @@ def test_zipmap_is_dropped_and_its_labels_name_the_columns(answers, labels):
     assert "ZipMap" in found.changes[0] and str(labels[0]) in found.changes[0]
     label, maps = serving.onnxruntime.InferenceSession(data).run(None, {"X": ROWS})
     assert got["label"].tolist() == label.tolist()
-    assert np.allclose(np.array([got[str(name)] for name in labels]).T, [[row[name] for name in labels] for row in maps])
+    assert np.allclose(
+        np.array([got[str(name)] for name in labels]).T,
+        [[row[name] for name in labels] for row in maps],
+    )
 
 
 def test_zipmap_of_a_graph_that_imports_no_standard_operators_is_dropped(answers):
@@ -102,7 +125,10 @@ def test_zipmap_of_a_graph_that_imports_no_standard_operators_is_dropped(answers
 
 
 def test_a_label_that_is_another_outputs_name_is_told_apart(look):
-    names = [field["name"] for field in look(classifier(["label", "other", "third"]))["signature"]["outputs"]]
+    names = [
+        field["name"]
+        for field in look(classifier(["label", "other", "third"]))["signature"]["outputs"]
+    ]
     assert names == ["label", "probabilities_label", "other", "third"]
 
 
@@ -111,17 +137,29 @@ def test_class_labels_are_proposed_as_names_where_there_is_no_zipmap(look):
     del made.graph.node[1]
     made.graph.output[1].CopyFrom(tensor("raw", shape=(None, 3)))
     found = look(made.SerializeToString())
-    assert [field["name"] for field in found["signature"]["outputs"]] == ["label", "paid", "late", "lost"]
+    assert [field["name"] for field in found["signature"]["outputs"]] == [
+        "label",
+        "paid",
+        "late",
+        "lost",
+    ]
     assert found["signature"]["outputs"][1]["description"] == "Class paid"
     assert found["changes"] == []
 
 
 def sequence_of_tensors(**producer):
-    output = helper.make_value_info("Y", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None)))
-    return written(model(nodes=[helper.make_node("SequenceConstruct", ["X", "X"], ["Y"])], outputs=[output]), **producer)
+    output = helper.make_value_info(
+        "Y", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    )
+    return written(
+        model(nodes=[helper.make_node("SequenceConstruct", ["X", "X"], ["Y"])], outputs=[output]),
+        **producer,
+    )
 
 
-@pytest.mark.parametrize(("producer", "remedy"), [(TORCH, "torch.stack"), ({}, "ConcatFromSequence")])
+@pytest.mark.parametrize(
+    ("producer", "remedy"), [(TORCH, "torch.stack"), ({}, "ConcatFromSequence")]
+)
 def test_a_sequence_of_tensors_is_no_zipmap(look, producer, remedy):
     (problem,) = problems(look, sequence_of_tensors(**producer))
     assert problem["code"] == "sequence" and "sequence of tensors" in problem["message"]
@@ -133,7 +171,9 @@ def test_a_sequence_of_tensors_is_no_zipmap(look, producer, remedy):
 
 def external(offset=0, length=12, location="model.onnx.data", extra=()):
     """A graph whose weights W are elsewhere."""
-    weights = TensorProto(name="W", dims=[3], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    weights = TensorProto(
+        name="W", dims=[3], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL
+    )
     for key, value in (("location", location), ("offset", offset), ("length", length), *extra):
         if value is not None:
             weights.external_data.add(key=key, value=str(value))
@@ -147,7 +187,9 @@ WEIGHTS = np.array([2.0, 3.0, 4.0], np.float32).tobytes()
 def test_weights_in_the_archive_are_merged_into_the_one_file(answers, pack):
     graph = from_dynamo(external(offset=4))
     name = "m.zip" if pack is zip_of else "m.tar.gz"
-    found, got = answers(pack({"m/model.onnx": graph, "m/model.onnx.data": b"\0\0\0\0" + WEIGHTS}), name, X=ROWS)
+    found, got = answers(
+        pack({"m/model.onnx": graph, "m/model.onnx.data": b"\0\0\0\0" + WEIGHTS}), name, X=ROWS
+    )
     assert np.allclose(got["Y"], ROWS * [2, 3, 4])
     assert [file.name for file in found.files] == ["model.onnx"]
     assert found.original == [
@@ -161,7 +203,10 @@ def test_weights_in_the_archive_are_merged_into_the_one_file(answers, pack):
 def test_an_mlflow_folder_with_weights_beside_the_graph_is_taken(answers):
     """MLflow's default: model.onnx and a file named by a random number."""
     beside = "32a2ae4c-eb79-11f1-8bfb-02fc00000001.data"
-    files = specimens.mlflow_files() | {"model/model.onnx": external(location=beside).SerializeToString(), f"model/{beside}": WEIGHTS}
+    files = specimens.mlflow_files() | {
+        "model/model.onnx": external(location=beside).SerializeToString(),
+        f"model/{beside}": WEIGHTS,
+    }
     whole = np.array([[52000.0, 41.0, 1200.0]], np.float32)
     found, got = answers(zip_of(files), "m.zip", X=whole)
     assert np.allclose(got["Y"], whole * [2, 3, 4])
@@ -181,20 +226,32 @@ MISPLACED = {
     "length short": (external(length=8), {"m/model.onnx.data": WEIGHTS}, "needs 12 bytes"),
     "length long": (external(length=10**9), {"m/model.onnx.data": WEIGHTS}, "needs 12 bytes"),
     "no length": (external(length=None), {"m/model.onnx.data": WEIGHTS + b"x"}, "needs 12 bytes"),
-    "unknown key": (external(extra=[("basepath", "/")]), {"m/model.onnx.data": WEIGHTS}, "does not know"),
-    "key twice": (external(extra=[("location", "/etc/passwd")]), {"m/model.onnx.data": WEIGHTS}, "does not know"),
+    "unknown key": (
+        external(extra=[("basepath", "/")]),
+        {"m/model.onnx.data": WEIGHTS},
+        "does not know",
+    ),
+    "key twice": (
+        external(extra=[("location", "/etc/passwd")]),
+        {"m/model.onnx.data": WEIGHTS},
+        "does not know",
+    ),
 }
 
 
 @pytest.mark.parametrize(("made", "beside", "words"), MISPLACED.values(), ids=MISPLACED.keys())
 def test_weights_are_taken_from_the_package_only(look, made, beside, words):
-    (problem,) = problems(look, zip_of({"m/model.onnx": made.SerializeToString(), **beside}), "m.zip")
+    (problem,) = problems(
+        look, zip_of({"m/model.onnx": made.SerializeToString(), **beside}), "m.zip"
+    )
     assert problem["code"] == "external-data" and words in problem["message"], problem
 
 
 def two_weights(first, second, dims=(3,)):
     made = external(offset=first)
-    other = TensorProto(name="V", dims=dims, data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    other = TensorProto(
+        name="V", dims=dims, data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL
+    )
     for key, value in (("location", "model.onnx.data"), ("offset", second), ("length", 12)):
         other.external_data.add(key=key, value=str(value))
     made.graph.initializer.append(other)
@@ -204,9 +261,13 @@ def two_weights(first, second, dims=(3,)):
 
 
 def test_tied_weights_share_their_bytes_and_others_do_not(answers, look):
-    found, got = answers(zip_of({"m/model.onnx": two_weights(0, 0), "m/model.onnx.data": WEIGHTS}), "m.zip", X=ROWS)
+    found, got = answers(
+        zip_of({"m/model.onnx": two_weights(0, 0), "m/model.onnx.data": WEIGHTS}), "m.zip", X=ROWS
+    )
     assert np.allclose(got["Y"], ROWS * [2, 3, 4] + [2, 3, 4])
-    (problem,) = problems(look, zip_of({"m/model.onnx": two_weights(0, 8), "m/model.onnx.data": WEIGHTS * 2}), "m.zip")
+    (problem,) = problems(
+        look, zip_of({"m/model.onnx": two_weights(0, 8), "m/model.onnx.data": WEIGHTS * 2}), "m.zip"
+    )
     assert "overlap" in problem["message"]
 
 
@@ -219,7 +280,12 @@ def test_shared_weights_do_not_add_up_beyond_the_limit(look, monkeypatch):
 
 
 def test_links_in_an_archive_are_no_weights(look):
-    archive = tar_of([("m/model.onnx", external().SerializeToString()), (tar_link("m/model.onnx.data", b"2"), b"")])
+    archive = tar_of(
+        [
+            ("m/model.onnx", external().SerializeToString()),
+            (tar_link("m/model.onnx.data", b"2"), b""),
+        ]
+    )
     assert problems(look, archive, "m.tar.gz")[0]["code"] == "member-kind"
 
 
@@ -228,7 +294,10 @@ def test_a_file_that_the_served_graph_does_not_use_is_not_weights(look, marker):
     import pickle
 
     stray = pickle.dumps(specimens.Payload(marker))
-    named = specimens.mlflow_files() | {"model/other.onnx": external(location="stray.bin").SerializeToString(), "model/stray.bin": stray}
+    named = specimens.mlflow_files() | {
+        "model/other.onnx": external(location="stray.bin").SerializeToString(),
+        "model/stray.bin": stray,
+    }
     (problem,) = problems(look, zip_of(named), "m.zip")
     assert "stray.bin" in problem["message"] and not marker.exists()
 
@@ -242,8 +311,14 @@ def test_an_empty_file_of_weights_is_left_out(look):
 @pytest.mark.parametrize(
     ("graph", "line"),
     [
-        (from_dynamo(external()), "torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)"),
-        (external().SerializeToString(), "onnx.save(onnx.load('model.onnx'), 'single.onnx', save_as_external_data=False)"),
+        (
+            from_dynamo(external()),
+            "torch.onnx.export(model, example, 'model.onnx', dynamo=True, external_data=False)",
+        ),
+        (
+            external().SerializeToString(),
+            "onnx.save(onnx.load('model.onnx'), 'single.onnx', save_as_external_data=False)",
+        ),
     ],
 )
 def test_a_graph_without_its_weights_says_how_to_send_both_or_one(look, graph, line):
@@ -256,26 +331,45 @@ def test_a_graph_without_its_weights_says_how_to_send_both_or_one(look, graph, l
 
 
 def test_imports_that_no_node_uses_are_no_operators(look):
-    unused = ["ai.onnx.contrib", "com.microsoft.nchwc", "ai.onnx.preview.training", "org.pytorch.aten", "com.acme"]
+    unused = [
+        "ai.onnx.contrib",
+        "com.microsoft.nchwc",
+        "ai.onnx.preview.training",
+        "org.pytorch.aten",
+        "com.acme",
+    ]
     imports = [helper.make_opsetid("", 17), *(helper.make_opsetid(domain, 1) for domain in unused)]
     assert look(onnx_bytes(opset_imports=imports))["changes"] == []
 
 
 FUSED = {
     "Gelu": lambda: helper.make_node("Gelu", ["X"], ["Y"], domain="com.microsoft"),
-    "FusedMatMul": lambda: helper.make_node("FusedMatMul", ["X", "W"], ["Y"], domain="com.microsoft", transB=1),
+    "FusedMatMul": lambda: helper.make_node(
+        "FusedMatMul", ["X", "W"], ["Y"], domain="com.microsoft", transB=1
+    ),
     "BiasGelu": lambda: helper.make_node("BiasGelu", ["X", "B"], ["Y"], domain="com.microsoft"),
-    "SkipLayerNormalization": lambda: helper.make_node("SkipLayerNormalization", ["X3", "X3", "B"], ["Y3"], domain="com.microsoft"),
-    "SimplifiedLayerNormalization": lambda: helper.make_node("SimplifiedLayerNormalization", ["X", "B"], ["Y"], axis=-1),
+    "SkipLayerNormalization": lambda: helper.make_node(
+        "SkipLayerNormalization", ["X3", "X3", "B"], ["Y3"], domain="com.microsoft"
+    ),
+    "SimplifiedLayerNormalization": lambda: helper.make_node(
+        "SimplifiedLayerNormalization", ["X", "B"], ["Y"], axis=-1
+    ),
 }
 
 
 def fused(operator, imported=True):
-    constants = [numpy_helper.from_array(np.eye(3, dtype=np.float32), "W"), numpy_helper.from_array(np.ones(3, np.float32), "B")]
+    constants = [
+        numpy_helper.from_array(np.eye(3, dtype=np.float32), "W"),
+        numpy_helper.from_array(np.ones(3, np.float32), "B"),
+    ]
     axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
     nodes = [FUSED[operator]()]
     if nodes[0].output[0] == "Y3":
-        nodes = [helper.make_node("Unsqueeze", ["X", "axes"], ["X3"]), *nodes, helper.make_node("Squeeze", ["Y3", "axes"], ["Y"])]
+        nodes = [
+            helper.make_node("Unsqueeze", ["X", "axes"], ["X3"]),
+            *nodes,
+            helper.make_node("Squeeze", ["Y3", "axes"], ["Y"]),
+        ]
     imports = [helper.make_opsetid("", 17)] + [helper.make_opsetid("com.microsoft", 1)] * imported
     return onnx_bytes(nodes=nodes, initializers=[*constants, axes], opset_imports=imports)
 
@@ -305,15 +399,26 @@ DENIED = {
 @pytest.mark.parametrize(("domain", "operator", "remedy"), DENIED.values(), ids=DENIED.keys())
 def test_other_operators_are_refused_with_a_remedy_by_operator(look, domain, operator, remedy):
     node = helper.make_node(operator, ["X"], ["Y"], domain=domain)
-    problem = problems(look, onnx_bytes(nodes=[node], opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]))[0]
-    assert problem["code"] == "custom-operator" and f"“{operator}” of the domain “{domain}”" in problem["message"]
+    problem = problems(
+        look,
+        onnx_bytes(
+            nodes=[node],
+            opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)],
+        ),
+    )[0]
+    assert (
+        problem["code"] == "custom-operator"
+        and f"“{operator}” of the domain “{domain}”" in problem["message"]
+    )
     assert remedy in problem["remedy"], problem["remedy"]
 
 
 def test_functions_are_written_out_and_judged_by_what_they_do(answers, look):
     found, got = answers(specimens.calling_function(), X=ROWS)
     assert np.allclose(got["Y"], ROWS * 2) and "Twice" in found.changes[0]
-    (problem,) = problems(look, specimens.calling_function(helper.make_node("Evil", ["a"], ["b"], domain="com.evil")))
+    (problem,) = problems(
+        look, specimens.calling_function(helper.make_node("Evil", ["a"], ["b"], domain="com.evil"))
+    )
     assert "“Evil” of the domain “com.evil”" in problem["message"]
 
 
@@ -326,29 +431,43 @@ def test_functions_that_unfold_without_end_are_refused_before_they_unfold(look):
 
 
 def fixed(nodes=None, inputs=None, outputs=None, **options):
-    return model(nodes=nodes, inputs=inputs or [tensor("X", shape=(1, 3))], outputs=outputs or [tensor("Y", shape=(1, 3))], **options)
+    return model(
+        nodes=nodes,
+        inputs=inputs or [tensor("X", shape=(1, 3))],
+        outputs=outputs or [tensor("Y", shape=(1, 3))],
+        **options,
+    )
 
 
 def flattened():
     """Flatten as both exporters of PyTorch write it: a Reshape to a constant shape that begins with the batch."""
     shape = numpy_helper.from_array(np.array([1, 12], np.int64), "shape")
     sides = {"inputs": [tensor("X", shape=(1, 3, 4))], "outputs": [tensor("Y", shape=(1, 12))]}
-    return fixed([helper.make_node("Reshape", ["X", "shape"], ["Y"])], initializers=[shape], **sides)
+    return fixed(
+        [helper.make_node("Reshape", ["X", "shape"], ["Y"])], initializers=[shape], **sides
+    )
 
 
 def recurrent():
     """An LSTM whose first states are constant zeros of one row."""
     random = np.random.default_rng(0)
     constants = {
-        "W": random.normal(size=(1, 16, 2)), "R": random.normal(size=(1, 16, 4)), "B": random.normal(size=(1, 32)),
-        "h": np.zeros((1, 1, 4)), "c": np.zeros((1, 1, 4)),
-    }  # fmt: skip
+        "W": random.normal(size=(1, 16, 2)),
+        "R": random.normal(size=(1, 16, 4)),
+        "B": random.normal(size=(1, 32)),
+        "h": np.zeros((1, 1, 4)),
+        "c": np.zeros((1, 1, 4)),
+    }
     nodes = [
         helper.make_node("Transpose", ["X"], ["steps"], perm=[1, 0, 2]),
-        helper.make_node("LSTM", ["steps", "W", "R", "B", "", "h", "c"], ["", "last"], hidden_size=4),
+        helper.make_node(
+            "LSTM", ["steps", "W", "R", "B", "", "h", "c"], ["", "last"], hidden_size=4
+        ),
         helper.make_node("Reshape", ["last", "shape"], ["Y"]),
     ]
-    initializers = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    initializers = [
+        numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()
+    ]
     initializers.append(numpy_helper.from_array(np.array([1, 4], np.int64), "shape"))
     sides = {"inputs": [tensor("X", shape=(1, 5, 2))], "outputs": [tensor("Y", shape=(1, 4))]}
     return fixed(nodes, initializers=initializers, **sides)
@@ -360,13 +479,22 @@ def test_a_batch_of_one_is_freed_when_rows_answer_alike(answers, make):
     shape = [dim.dim_value for dim in made.graph.input[0].type.tensor_type.shape.dim]
     rows = np.random.default_rng(1).normal(size=(5, *shape[1:])).astype(np.float32)
     found, got = answers(made.SerializeToString(), X=rows)
-    one_by_one = [serving.expected_of(made.SerializeToString(), {"X": rows[at : at + 1]})["Y"] for at in range(5)]
+    one_by_one = [
+        serving.expected_of(made.SerializeToString(), {"X": rows[at : at + 1]})["Y"]
+        for at in range(5)
+    ]
     assert np.allclose(got["Y"], np.concatenate(one_by_one), atol=1e-6)
-    assert "freed" in found.changes[0] and found.original[0]["sha256"] == hashlib.sha256(made.SerializeToString()).hexdigest()
+    assert (
+        "freed" in found.changes[0]
+        and found.original[0]["sha256"] == hashlib.sha256(made.SerializeToString()).hexdigest()
+    )
 
 
 MIXING = {
-    "sum over the batch": [helper.make_node("ReduceSum", ["X"], ["S"], keepdims=1), helper.make_node("Add", ["X", "S"], ["Y"])],
+    "sum over the batch": [
+        helper.make_node("ReduceSum", ["X"], ["S"], keepdims=1),
+        helper.make_node("Add", ["X", "S"], ["Y"]),
+    ],
     "softmax over the batch": [helper.make_node("Softmax", ["X"], ["Y"], axis=0)],
     "running total": [helper.make_node("CumSum", ["X", "zero"], ["Y"])],
 }
@@ -376,15 +504,38 @@ MIXING = {
 def test_a_batch_whose_rows_change_each_other_stays_fixed_and_is_refused(look, nodes):
     zero = numpy_helper.from_array(np.array(0, np.int64), "zero")
     (problem,) = problems(look, fixed(nodes, initializers=[zero]).SerializeToString())
-    assert "fixed to 1" in problem["message"] and "changes with the rows beside it" in problem["message"]
+    assert (
+        "fixed to 1" in problem["message"]
+        and "changes with the rows beside it" in problem["message"]
+    )
 
 
 BATCH_LINES = {
-    "dynamo": (from_dynamo, "dynamo=True, external_data=False, dynamic_shapes=({0: torch.export.Dim('batch')},))", "dynamic_axes"),
-    "script": (lambda made: written(made, **TORCH), "dynamo=False, input_names=['X'], dynamic_axes={'X': {0: 'batch'}})", "dynamic_shapes"),
-    "sklearn": (lambda made: written(made, **SKLEARN), "initial_types=[('X', FloatTensorType([None, 3]))]", "dynamic_axes"),
-    "tensorflow": (lambda made: written(made, producer_name="tf2onnx"), "tf.TensorSpec([None, 3], tf.float32, name='X')", "dynamic_axes"),
-    "unknown": (lambda made: made.SerializeToString(), "dim[0].dim_param = 'batch'", "dynamic_axes"),
+    "dynamo": (
+        from_dynamo,
+        "dynamo=True, external_data=False, dynamic_shapes=({0: torch.export.Dim('batch')},))",
+        "dynamic_axes",
+    ),
+    "script": (
+        lambda made: written(made, **TORCH),
+        "dynamo=False, input_names=['X'], dynamic_axes={'X': {0: 'batch'}})",
+        "dynamic_shapes",
+    ),
+    "sklearn": (
+        lambda made: written(made, **SKLEARN),
+        "initial_types=[('X', FloatTensorType([None, 3]))]",
+        "dynamic_axes",
+    ),
+    "tensorflow": (
+        lambda made: written(made, producer_name="tf2onnx"),
+        "tf.TensorSpec([None, 3], tf.float32, name='X')",
+        "dynamic_axes",
+    ),
+    "unknown": (
+        lambda made: made.SerializeToString(),
+        "dim[0].dim_param = 'batch'",
+        "dynamic_axes",
+    ),
 }
 
 
@@ -400,14 +551,23 @@ def test_a_batch_that_stays_fixed_has_the_line_of_its_producer(look, write, line
 
 def test_half_floats_are_part_of_the_protocol_in_json_and_in_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("REPLICA_LIMIT_MEMORY", "0")
-    half = {side: [tensor(name, TensorProto.FLOAT16)] for side, name in (("inputs", "X"), ("outputs", "Y"))}
-    upload = specimens.save(onnx_bytes(metadata={"columns": '{"X": "tensor"}'}, **half), tmp_path / "model.onnx")
+    half = {
+        side: [tensor(name, TensorProto.FLOAT16)]
+        for side, name in (("inputs", "X"), ("outputs", "Y"))
+    }
+    upload = specimens.save(
+        onnx_bytes(metadata={"columns": '{"X": "tensor"}'}, **half), tmp_path / "model.onnx"
+    )
     found, app = serving.served(upload, tmp_path / "store")
     assert [field["datatype"] for field in found.signature["inputs"]] == ["FP16"]
     wanted = (ROWS.astype(np.float16) * 2).ravel().tolist()
     told = {"name": "X", "datatype": "FP16", "shape": [3, 3]}
     status, answer = serving.call(app, {"inputs": [{**told, "data": ROWS.ravel().tolist()}]})
-    assert (status, answer["outputs"][0]["datatype"], answer["outputs"][0]["data"]) == (200, "FP16", wanted)
+    assert (status, answer["outputs"][0]["datatype"], answer["outputs"][0]["data"]) == (
+        200,
+        "FP16",
+        wanted,
+    )
     raw = ROWS.astype("<f2").tobytes()
     head = json.dumps({"inputs": [{**told, "parameters": {"binary_data_size": len(raw)}}]}).encode()
     assert serving.call(app, head + raw, len(head))[1]["outputs"][0]["data"] == wanted
@@ -425,22 +585,32 @@ def wide(width, **options):
 def test_more_than_32_unnamed_columns_ask_and_stay_one_tensor(look):
     found = look(wide(64))
     assert found["questions"] == [{"tensor": "E", "width": 64}]
-    assert [(field["name"], field["shape"]) for field in found["signature"]["inputs"]] == [("E", [-1, 64])]
+    assert [(field["name"], field["shape"]) for field in found["signature"]["inputs"]] == [
+        ("E", [-1, 64])
+    ]
     assert len(look(wide(32))["signature"]["inputs"]) == 32
 
 
 @pytest.mark.parametrize("width", [8, 64])
 def test_a_tensor_stays_one_where_the_publisher_says_so(look, width):
     found = look(wide(width, metadata={"columns": '{"E": "tensor"}'}))
-    assert (found["questions"], [field["shape"] for field in found["signature"]["inputs"]]) == ([], [[-1, width]])
+    assert (found["questions"], [field["shape"] for field in found["signature"]["inputs"]]) == (
+        [],
+        [[-1, width]],
+    )
     names = [f"c{index}" for index in range(width)]
     found = look(wide(width, metadata={"columns": json.dumps({"E": names})}))
-    assert (found["questions"], [field["name"] for field in found["signature"]["inputs"]]) == ([], names)
+    assert (found["questions"], [field["name"] for field in found["signature"]["inputs"]]) == (
+        [],
+        names,
+    )
 
 
 def test_all_problems_come_in_one_answer_each_with_the_remedy_of_its_producer(look):
     """A custom operator, a fixed batch, an output that is a list and one of a type without a name in the protocol."""
-    listed = helper.make_value_info("L", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None)))
+    listed = helper.make_value_info(
+        "L", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    )
     nodes = [
         helper.make_node("Secret", ["X"], ["Y"], domain="com.acme"),
         helper.make_node("SequenceConstruct", ["X"], ["L"]),
@@ -449,13 +619,30 @@ def test_all_problems_come_in_one_answer_each_with_the_remedy_of_its_producer(lo
     outputs = [tensor("Y", shape=(1, 3)), listed, tensor("H", TensorProto.BFLOAT16, (1, 3))]
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.acme", 1)]
     found = problems(look, from_dynamo(fixed(nodes, outputs=outputs, opset_imports=imports)))
-    assert [problem["code"] for problem in found] == ["custom-operator", "sequence", "signature", "signature"]
+    assert [problem["code"] for problem in found] == [
+        "custom-operator",
+        "sequence",
+        "signature",
+        "signature",
+    ]
     assert all(problem["remedy"] for problem in found)
     said = " ".join(problem["remedy"] for problem in found)
-    assert "torch.stack" in said and "model.float()" in said and "dynamic_shapes" in said and "dynamic_axes" not in said
+    assert (
+        "torch.stack" in said
+        and "model.float()" in said
+        and "dynamic_shapes" in said
+        and "dynamic_axes" not in said
+    )
 
 
 def test_what_onnx_runtime_cannot_load_is_refused_in_its_words(look):
-    sides = {"inputs": [tensor("X", TensorProto.DOUBLE)], "outputs": [tensor("Y", TensorProto.DOUBLE)]}
+    sides = {
+        "inputs": [tensor("X", TensorProto.DOUBLE)],
+        "outputs": [tensor("Y", TensorProto.DOUBLE)],
+    }
     (problem,) = problems(look, onnx_bytes(nodes=[helper.make_node("Selu", ["X"], ["Y"])], **sides))
-    assert problem["code"] == "engine" and "Selu" in problem["message"] and "[ONNXRuntimeError]" not in problem["message"]
+    assert (
+        problem["code"] == "engine"
+        and "Selu" in problem["message"]
+        and "[ONNXRuntimeError]" not in problem["message"]
+    )

@@ -42,7 +42,10 @@ def alice(client):
 
 def addresses(draft):
     """Both doors for a package."""
-    return [reverse(bodies.PAGE, args=[draft.model.slug, draft.number]), reverse(bodies.API, args=[draft.pk])]
+    return [
+        reverse(bodies.PAGE, args=[draft.model.slug, draft.number]),
+        reverse(bodies.API, args=[draft.pk]),
+    ]
 
 
 def send(client, address, size=None):
@@ -60,15 +63,27 @@ def said(answer):
 
 def kept(address):
     """An open Upload of somebody, as if it were on its way."""
-    return Upload.objects.create(**address, server="elsewhere", expires_at=timezone.now() + timedelta(hours=1))
+    return Upload.objects.create(
+        **address, server="elsewhere", expires_at=timezone.now() + timedelta(hours=1)
+    )
 
 
 SIZES = [(10 * KIB, True), (70 * KIB, False), (2000 * KIB, False)]
 
 
 @pytest.mark.parametrize(("size", "is_taken"), SIZES)
-@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded", "application/json", "text/plain"])
-@pytest.mark.parametrize("path", ["/accounts/login/", "/", "/api/v1/models/", "/admin/login/", "/nowhere/"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=b",
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "text/plain",
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/", "/api/v1/models/", "/admin/login/", "/nowhere/"]
+)
 def test_anybody_sends_little(client, incoming, path, kind, size, is_taken):
     answer = client.generic("POST", path, b"x" * size, content_type=kind)
     assert (answer.status_code != 413) == is_taken
@@ -76,25 +91,45 @@ def test_anybody_sends_little(client, incoming, path, kind, size, is_taken):
 
 
 def test_a_signed_report_of_leaked_keys_may_be_larger(client):
-    answer = client.generic("POST", "/security/leaked-keys", b"x" * 500 * KIB, content_type="text/plain")
+    answer = client.generic(
+        "POST", "/security/leaked-keys", b"x" * 500 * KIB, content_type="text/plain"
+    )
     assert answer.status_code == 401, "it was read, and not signed"
-    assert client.generic("POST", "/security/leaked-keys", b"x" * 1100 * KIB, content_type="text/plain").status_code == 413
+    assert (
+        client.generic(
+            "POST", "/security/leaked-keys", b"x" * 1100 * KIB, content_type="text/plain"
+        ).status_code
+        == 413
+    )
 
 
-@pytest.mark.parametrize(("size", "is_taken"), [(70 * KIB, True), (1000 * KIB, True), (1100 * KIB, False)])
+@pytest.mark.parametrize(
+    ("size", "is_taken"), [(70 * KIB, True), (1000 * KIB, True), (1100 * KIB, False)]
+)
 @pytest.mark.parametrize("path", ["/access/", "/api/v1/applications/"])
 def test_people_who_are_signed_in_send_up_to_a_mebibyte(alice, path, size, is_taken):
     answer = alice.generic("POST", path, b"x" * size, content_type="application/json")
     assert (answer.status_code != 413) == is_taken
     if not is_taken and path.startswith("/api/"):
-        assert said(answer)[1:] == (1024 * KIB, "Send less at a time; packages go to the package step of a version.")
+        assert said(answer)[1:] == (
+            1024 * KIB,
+            "Send less at a time; packages go to the package step of a version.",
+        )
 
 
 def test_files_are_written_for_an_upload_only(alice, client, draft, incoming, monkeypatch):
     """A form that takes no file leaves none on disk, not even for a moment."""
     written = []
-    monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.__init__", lambda *_, **__: written.append(1))
-    for path in ("/accounts/login/", "/access/", "/api/v1/applications/", reverse("publishing:register")):
+    monkeypatch.setattr(
+        "django.core.files.uploadedfile.TemporaryUploadedFile.__init__",
+        lambda *_, **__: written.append(1),
+    )
+    for path in (
+        "/accounts/login/",
+        "/access/",
+        "/api/v1/applications/",
+        reverse("publishing:register"),
+    ):
         alice.post(path, {"file": SimpleUploadedFile("a.bin", b"x" * KIB)})
     client.logout()
     for address in addresses(draft):
@@ -124,7 +159,11 @@ def test_a_package_has_a_largest_size(alice, draft, settings, door):
 @pytest.mark.parametrize("whose", ["UPLOADS_PER_PERSON", "UPLOADS_PER_TEAM"])
 def test_so_many_uploads_at_once(alice, draft, settings, whose, door):
     setattr(settings, whose, 1)
-    other = {"by": cast.alice() if "PERSON" in whose else cast.bob(), "team": draft.model.owner_team, "size": 1}
+    other = {
+        "by": cast.alice() if "PERSON" in whose else cast.bob(),
+        "team": draft.model.owner_team,
+        "size": 1,
+    }
     first = kept(other)
     answer = send(alice, addresses(draft)[door])
     assert answer.status_code == 429 and answer["Retry-After"]
@@ -165,8 +204,12 @@ def test_what_an_archive_holds_counts_not_what_it_weighs(draft, settings, tmp_pa
 
 def test_a_place_that_outlived_its_process_is_given_back(draft):
     about = {"by": cast.alice(), "team": draft.model.owner_team, "size": 1}
-    Upload.objects.create(**about, server=uploads.here(), expires_at=timezone.now() + timedelta(hours=1))
-    Upload.objects.create(**about, server="elsewhere", expires_at=timezone.now() - timedelta(seconds=1))
+    Upload.objects.create(
+        **about, server=uploads.here(), expires_at=timezone.now() + timedelta(hours=1)
+    )
+    Upload.objects.create(
+        **about, server="elsewhere", expires_at=timezone.now() - timedelta(seconds=1)
+    )
     other = kept(about)
     assert uploads.forget_those_of_this_server() == 2
     assert list(Upload.objects.all()) == [other]

@@ -16,8 +16,18 @@ from tests.publishing.specimens import Payload, mlflow_files, onnx_bytes, tar_of
 pytestmark = pytest.mark.django_db
 
 HOSTILE = {
-    "renamed pickle": (lambda marker: pickle.dumps(Payload(marker)), "income.onnx", "is a Python pickle", "skl2onnx"),
-    "zip bomb": (lambda _: zip_of({"model.onnx": bytes(100 * 2**20)}), "m.zip", "like a zip bomb", "without an archive"),
+    "renamed pickle": (
+        lambda marker: pickle.dumps(Payload(marker)),
+        "income.onnx",
+        "is a Python pickle",
+        "skl2onnx",
+    ),
+    "zip bomb": (
+        lambda _: zip_of({"model.onnx": bytes(100 * 2**20)}),
+        "m.zip",
+        "like a zip bomb",
+        "without an archive",
+    ),
     "traversal": (
         lambda _: tar_of({"../../evil.txt": b"x", "model.onnx": onnx_bytes()}),
         "m.tar.gz",
@@ -25,7 +35,12 @@ HOSTILE = {
         "standard tool",
     ),
     "truncated": (lambda _: onnx_bytes()[:-20], "income.onnx", "ends too early", "Upload it again"),
-    "custom operator": (lambda _: specimens.custom_operator(), "income.onnx", "PyOp", "in the caller"),
+    "custom operator": (
+        lambda _: specimens.custom_operator(),
+        "income.onnx",
+        "PyOp",
+        "in the caller",
+    ),
     "pickle in MLflow": (
         lambda marker: zip_of({**mlflow_files(), "model/model.pkl": pickle.dumps(Payload(marker))}),
         "m.zip",
@@ -55,7 +70,9 @@ def files_below(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(("make", "name", "sentence", "remedy"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize(
+    ("make", "name", "sentence", "remedy"), HOSTILE.values(), ids=HOSTILE.keys()
+)
 def test_hostile_upload_is_refused_on_the_page(send, draft, tmp_path, make, name, sentence, remedy):
     marker = tmp_path / "executed"
     response = send(make(marker), name)

@@ -60,7 +60,9 @@ def request_id(head: bytes) -> str:
 
 def in_shares(requests: dict[str, str], shares: dict[str, int]) -> list[tuple[str, bytes]]:
     """One round: each label as often as its share says."""
-    return [(label, requests[label].encode()) for label, share in shares.items() for _ in range(share)]
+    return [
+        (label, requests[label].encode()) for label, share in shares.items() for _ in range(share)
+    ]
 
 
 async def main() -> None:
@@ -71,7 +73,11 @@ async def main() -> None:
     began = time.monotonic()
     await witness.steady(CONNECTIONS, float(seconds), float(rate))
     summary = witness.summary(time.monotonic() - began)
-    print(json.dumps(summary | {"sent": witness.sent, "lost": summary.pop("errors"), "hung": witness.hung}))
+    print(
+        json.dumps(
+            summary | {"sent": witness.sent, "lost": summary.pop("errors"), "hung": witness.hung}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ class Growth:
 
     def report(self):
         """{"name pid": {"seconds", "mib", "mib_per_10_min", "files", "files_more"}}"""
-        return {f"{name} {pid}": told(looks) for (name, pid), looks in self.looks.items() if looks[-1][0] - looks[0][0] >= LEAST_S}
+        return {
+            f"{name} {pid}": told(looks)
+            for (name, pid), looks in self.looks.items()
+            if looks[-1][0] - looks[0][0] >= LEAST_S
+        }
 
 
 def held(pid):
@@ -51,4 +55,6 @@ def told(looks):
 def slope(xs, ys):
     """Of the line of least squares."""
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((one - x) * (other - y) for one, other in zip(xs, ys, strict=True)) / sum((one - x) ** 2 for one in xs)
+    return sum((one - x) * (other - y) for one, other in zip(xs, ys, strict=True)) / sum(
+        (one - x) ** 2 for one in xs
+    )

@@ -32,11 +32,17 @@ def join(answers, events, ours, target, allowed):
         "outcomes": Counter(event.outcome for event in events),
         "lost": len(set(acknowledged) - by_id.keys()),
         "duplicate": len(events) - len(by_id) + len(acknowledged) - len(set(acknowledged)),
-        "foreign": sum(event.subscription not in ours or event.target != target for event in events),
-        "misrecorded": sum(not agrees(by_id[one], *seen[one], ours) for one in seen.keys() & by_id.keys()),
+        "foreign": sum(
+            event.subscription not in ours or event.target != target for event in events
+        ),
+        "misrecorded": sum(
+            not agrees(by_id[one], *seen[one], ours) for one in seen.keys() & by_id.keys()
+        ),
         "unseen": len(unseen),
         "unseen_outcomes": Counter(event.outcome for event in unseen),
-        "not_allowed": Counter(f"{label} {status}" for label, status, _ in answers if status not in allowed[label]),
+        "not_allowed": Counter(
+            f"{label} {status}" for label, status, _ in answers if status not in allowed[label]
+        ),
     }
 
 

@@ -24,7 +24,9 @@ class Killer:
         self.source = random.Random(seed)
         self.growth = growth
         self.kinds = {
-            "gateway worker": lambda: self.gateway_child(self.source.choice(self.gateway_workers())),
+            "gateway worker": lambda: self.gateway_child(
+                self.source.choice(self.gateway_workers())
+            ),
             "shipping": lambda: self.gateway_child("shipping"),
             "gateway parent": lambda: self.program("gateway"),
             "replica": self.replica,
@@ -72,9 +74,16 @@ class Killer:
 
     def living(self):
         """{name: pid} of everything of ours that runs now."""
-        names = [name for name in self.stack.supervisor.programs if name not in ("postgres", "redis", "engine")]
+        names = [
+            name
+            for name in self.stack.supervisor.programs
+            if name not in ("postgres", "redis", "engine")
+        ]
         found = {name: self.program(name) for name in names}
-        found |= {f"gateway {name}": self.gateway_child(name) for name in [*self.gateway_workers(), "shipping"]}
+        found |= {
+            f"gateway {name}": self.gateway_child(name)
+            for name in [*self.gateway_workers(), "shipping"]
+        }
         found |= {f"replica {pid}": pid for pid in self.replicas()}
         return {name: pid for name, pid in found.items() if pid}
 
@@ -87,7 +96,11 @@ class Killer:
 
     def gateway_child(self, name):
         parent = self.program("gateway")
-        pids = [pid for pid in processes.children_by_parent().get(parent, ()) if words(pid)[1:4] == ["-m", "hosting.gateway", name]]
+        pids = [
+            pid
+            for pid in processes.children_by_parent().get(parent, ())
+            if words(pid)[1:4] == ["-m", "hosting.gateway", name]
+        ]
         return pids[0] if pids else None
 
     def replica(self):
@@ -95,12 +108,22 @@ class Killer:
         return self.source.choice(pids) if pids else None
 
     def replicas(self):
-        return [pid for pid in ray_head.processes(self.stack.run.path) if " ".join(words(pid)).startswith(f"ray::ServeReplica:{self.slug}")]
+        return [
+            pid
+            for pid in ray_head.processes(self.stack.run.path)
+            if " ".join(words(pid)).startswith(f"ray::ServeReplica:{self.slug}")
+        ]
 
 
 def words(pid):
     """A process' command line; [] when it is gone."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+        return (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()
+            .decode(errors="replace")
+            .rstrip("\0")
+            .split("\0")
+        )
     except OSError:
         return []

@@ -53,7 +53,9 @@ ALLOWED = {"wide": {200, 502, 503, 504}, "tight": {200, 429, 502, 503, 504}}
 
 @pytest.fixture(scope="module")
 def soaked(tmp_path_factory, django_db_blocker):
-    with Stack(tmp_path_factory.mktemp("soak"), django_db_blocker, own_stores=True, workers=WORKERS) as stack:
+    with Stack(
+        tmp_path_factory.mktemp("soak"), django_db_blocker, own_stores=True, workers=WORKERS
+    ) as stack:
         start_twins(stack)
         yield stack
 
@@ -61,8 +63,12 @@ def soaked(tmp_path_factory, django_db_blocker):
 def start_twins(stack):
     """A second Celery worker and a second beat, as in a hall where somebody started too many."""
     worker, beat = lineup.worker(), lineup.beat(stack.run)
-    stack.supervisor.start(replace(worker, name="worker-2", argv=[*worker.argv, "--hostname", "second@%h"]))
-    stack.supervisor.start(replace(beat, name="beat-2", argv=[*beat.argv[:-1], f"{beat.argv[-1]}-2"]))
+    stack.supervisor.start(
+        replace(worker, name="worker-2", argv=[*worker.argv, "--hostname", "second@%h"])
+    )
+    stack.supervisor.start(
+        replace(beat, name="beat-2", argv=[*beat.argv[:-1], f"{beat.argv[-1]}-2"])
+    )
     stack.supervisor.until_ready()
 
 
@@ -79,8 +85,12 @@ def served(soaked, orm, tmp_path):
     with orm():
         version = published_on_two_replicas(soaked, tmp_path)
         terms = {"wide": 10_000_000, "tight": TIGHT_QUOTA}
-        sold = {label: subscriber(version, label, monthly_quota=quota) for label, quota in terms.items()}
-        return version, {label: (subscription.pk, key) for label, (subscription, key) in sold.items()}
+        sold = {
+            label: subscriber(version, label, monthly_quota=quota) for label, quota in terms.items()
+        }
+        return version, {
+            label: (subscription.pk, key) for label, (subscription, key) in sold.items()
+        }
 
 
 def published_on_two_replicas(stack, folder):
@@ -88,7 +98,9 @@ def published_on_two_replicas(stack, folder):
         return found
     version = approve(folder, cast.model(name="Soak check"))
     stack.wait_until(lambda: is_published(version), 180)
-    hosting.scale(version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8)
+    hosting.scale(
+        version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8
+    )
     stack.wait_until(lambda: len(pids(version)) == 2, 120)
     return version
 
@@ -100,9 +112,29 @@ class Load:
         self.log = folder / "client.log"
         plan = folder / "requests.json"
         path = infer_path(version)
-        plan.write_text(json.dumps({"requests": {label: raw_request(path, key).decode() for label, (_, key) in sold.items()}, "shares": SHARES}))
-        words = [sys.executable, "-m", "tests.soak.client", stack.ports["gateway"], seconds, rate, plan, self.log]
-        self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        plan.write_text(
+            json.dumps(
+                {
+                    "requests": {
+                        label: raw_request(path, key).decode() for label, (_, key) in sold.items()
+                    },
+                    "shares": SHARES,
+                }
+            )
+        )
+        words = [
+            sys.executable,
+            "-m",
+            "tests.soak.client",
+            stack.ports["gateway"],
+            seconds,
+            rate,
+            plan,
+            self.log,
+        ]
+        self.process = subprocess.Popen(
+            [str(word) for word in words], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
 
     def result(self, stack):
         """Supervises on, for the client waits for a gateway that is away."""
@@ -116,7 +148,9 @@ class Load:
 
 
 @pytest.mark.fault("F3", "F5", "F7", "F8", "F9", "F14", "F26")
-def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, served, fired, tmp_path):
+def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(
+    soaked, orm, served, fired, tmp_path
+):
     version, sold = served
     load = Load(soaked, version, sold, tmp_path, SECONDS, RATE)
     growth = Growth()
@@ -128,27 +162,47 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(soaked, orm, se
     with orm():
         recover(soaked, version, killer)
         settle(soaked, load.answers())
-        counts = join(load.answers(), events(), labels(sold), (version.model_id, version.pk), ALLOWED)
+        counts = join(
+            load.answers(), events(), labels(sold), (version.model_id, version.pk), ALLOWED
+        )
         afterwards = use_up(soaked, version, *sold["tight"])
         settle(soaked, load.answers())
-        counts |= {"books": [line.differences for line in reconciliation().wrong], "drift": quota_drift(), "quota": quotas(sold)}
+        counts |= {
+            "books": [line.differences for line in reconciliation().wrong],
+            "drift": quota_drift(),
+            "quota": quotas(sold),
+        }
     report = {
-        "seconds": SECONDS, "rate": RATE, "seed": SEED, "client": said, "kills": killer.fired, "killed": sum(killer.fired.values()),
-        "settled_s": round(time.monotonic() - began, 1), "restarts": restarts(soaked), **counts,
-        "growth": growth.report(), "history": killer.history,
-    }  # fmt: skip
+        "seconds": SECONDS,
+        "rate": RATE,
+        "seed": SEED,
+        "client": said,
+        "kills": killer.fired,
+        "killed": sum(killer.fired.values()),
+        "settled_s": round(time.monotonic() - began, 1),
+        "restarts": restarts(soaked),
+        **counts,
+        "growth": growth.report(),
+        "history": killer.history,
+    }
     report["afterwards"] = Counter(afterwards)
     (tmp_path / "everything-dies.json").write_text(json.dumps(report, indent=1))
     verdict = json.dumps({name: value for name, value in report.items() if name != "history"})
     print(f"\n{verdict}\n{tmp_path / 'everything-dies.json'}")
     assert all(killer.fired.values()), f"a kind was never killed: {verdict}"
-    assert report["lost"] == report["duplicate"] == report["foreign"] == report["misrecorded"] == 0, verdict
+    assert (
+        report["lost"] == report["duplicate"] == report["foreign"] == report["misrecorded"] == 0
+    ), verdict
     assert report["unseen"] <= said["lost"] + said["hung"] and said["hung"] == 0, verdict
     assert report["not_allowed"] == {}, verdict
     assert report["books"] == report["drift"] == [], verdict
-    assert all(used == charged <= limit for used, charged, _, limit in report["quota"].values()), verdict
+    assert all(used == charged <= limit for used, charged, _, limit in report["quota"].values()), (
+        verdict
+    )
     assert all(leased == used for used, _, leased, _ in report["quota"].values()), verdict
-    assert report["quota"]["tight"][0] == TIGHT_QUOTA, f"what the dead held did not come back: {verdict}"
+    assert report["quota"]["tight"][0] == TIGHT_QUOTA, (
+        f"what the dead held did not come back: {verdict}"
+    )
     assert afterwards[-1] == 429 and set(afterwards) <= {200, 429}, verdict
     assert report["acknowledged"] >= 0.3 * SECONDS * RATE, verdict
 
@@ -163,12 +217,19 @@ def test_no_call_fails_while_the_gateway_is_renewed(soaked, orm, served, tmp_pat
     idle(soaked, 2)
     for name in killer.gateway_workers():
         os.kill(before[name], signal.SIGTERM)
-        soaked.wait_until(lambda name=name: gateway_children(killer)[name] not in (None, before[name]), 40)
+        soaked.wait_until(
+            lambda name=name: gateway_children(killer)[name] not in (None, before[name]), 40
+        )
         idle(soaked, 3)
     os.kill(soaked.pid("gateway"), signal.SIGHUP)
-    soaked.wait_until(lambda: not set(gateway_children(killer).values()) & {*before.values(), None}, 60)
+    soaked.wait_until(
+        lambda: not set(gateway_children(killer).values()) & {*before.values(), None}, 60
+    )
     said = load.result(soaked)
-    statuses = {label: Counter(status for name, status, _ in load.answers() if name == label) for label in SHARES}
+    statuses = {
+        label: Counter(status for name, status, _ in load.answers() if name == label)
+        for label in SHARES
+    }
     verdict = f"{said} {statuses}"
     assert said["lost"] == said["hung"] == 0, verdict
     assert set(statuses["wide"]) == {200} and set(statuses["tight"]) <= {200, 429}, verdict
@@ -189,9 +250,15 @@ def idle(stack, seconds):
 def recover(stack, version, killer):
     """Wait until everything runs again, and until a probe proves that beat, Redis, worker, engine and Postgres work together."""
     began = timezone.now()
-    stack.wait_until(lambda: all(one.state == "ready" for one in stack.supervisor.programs.values()), 120)
-    stack.wait_until(lambda: len(living := set(killer.replicas())) == 2 and living == pids(version), 120)
-    stack.wait_until(lambda: HealthSample.objects.filter(version=version, at__gt=began).exists(), 60)
+    stack.wait_until(
+        lambda: all(one.state == "ready" for one in stack.supervisor.programs.values()), 120
+    )
+    stack.wait_until(
+        lambda: len(living := set(killer.replicas())) == 2 and living == pids(version), 120
+    )
+    stack.wait_until(
+        lambda: HealthSample.objects.filter(version=version, at__gt=began).exists(), 60
+    )
 
 
 def settle(stack, answers):
@@ -209,7 +276,10 @@ def use_up(stack, version, subscription_id, key):
     A worker says 429 while another one still holds a lease; that comes back within seconds.
     """
     statuses, by = [], time.monotonic() + USABLE_WITHIN_S
-    while QuotaPeriod.objects.get(subscription_id=subscription_id).used < TIGHT_QUOTA and time.monotonic() < by:
+    while (
+        QuotaPeriod.objects.get(subscription_id=subscription_id).used < TIGHT_QUOTA
+        and time.monotonic() < by
+    ):
         statuses.append(ask(stack, version, key))
         stack.tick()
         time.sleep(0.5 if statuses[-1] == 429 else 0)
@@ -226,7 +296,12 @@ def ask(stack, version, key):
 
 
 def stored(ids):
-    return {event_id.hex for event_id in UsageEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+    return {
+        event_id.hex
+        for event_id in UsageEvent.objects.filter(event_id__in=ids).values_list(
+            "event_id", flat=True
+        )
+    }
 
 
 def leases_are_back():
@@ -234,8 +309,19 @@ def leases_are_back():
 
 
 def events():
-    fields = ("event_id", "subscription_id", "outcome", "http_status", "units", "model_id", "version_id")
-    return [Recorded(one.hex, *rest, target=(model, version)) for one, *rest, model, version in UsageEvent.objects.values_list(*fields)]
+    fields = (
+        "event_id",
+        "subscription_id",
+        "outcome",
+        "http_status",
+        "units",
+        "model_id",
+        "version_id",
+    )
+    return [
+        Recorded(one.hex, *rest, target=(model, version))
+        for one, *rest, model, version in UsageEvent.objects.values_list(*fields)
+    ]
 
 
 def labels(sold):
@@ -247,10 +333,18 @@ def quotas(sold):
     found = {}
     for label, (subscription_id, _) in sold.items():
         period = QuotaPeriod.objects.get(subscription_id=subscription_id)
-        charged = sum(UsageEvent.objects.filter(subscription_id=subscription_id).values_list("units", flat=True))
+        charged = sum(
+            UsageEvent.objects.filter(subscription_id=subscription_id).values_list(
+                "units", flat=True
+            )
+        )
         found[label] = (period.used, charged, period.leased, period.quota)
     return found
 
 
 def restarts(stack):
-    return {name: running.restarts for name, running in stack.supervisor.programs.items() if running.restarts}
+    return {
+        name: running.restarts
+        for name, running in stack.supervisor.programs.items()
+        if running.restarts
+    }

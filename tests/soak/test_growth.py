@@ -10,12 +10,20 @@ MIB = 2**20
 
 
 def test_a_leak_is_told_per_ten_minutes():
-    leaking = told([(second, 100 * MIB + second * MIB // 10, 20 + second // 30) for second in range(0, 121, 3)])
-    assert leaking["mib_per_10_min"] == pytest.approx(60, abs=0.2) and leaking["files_more"] == 4 and leaking["seconds"] == 120
+    leaking = told(
+        [(second, 100 * MIB + second * MIB // 10, 20 + second // 30) for second in range(0, 121, 3)]
+    )
+    assert (
+        leaking["mib_per_10_min"] == pytest.approx(60, abs=0.2)
+        and leaking["files_more"] == 4
+        and leaking["seconds"] == 120
+    )
 
 
 def test_noise_is_no_leak():
-    assert told([(second, 100 * MIB + (second % 2) * MIB, 20) for second in range(120)])["mib_per_10_min"] == pytest.approx(0, abs=0.2)
+    assert told([(second, 100 * MIB + (second % 2) * MIB, 20) for second in range(120)])[
+        "mib_per_10_min"
+    ] == pytest.approx(0, abs=0.2)
 
 
 def test_young_and_short_lived_processes_are_left_out(monkeypatch):

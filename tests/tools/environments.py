@@ -14,7 +14,10 @@ from marketplace.dev.rundir import ROOT
 HOME = ROOT / ".tools"
 LISTS = Path(__file__).parent
 NAMES = ("tools", "tensorflow", "mlflow2")
-FAMILIES = {"tf2onnx": "tensorflow", "mlflow2": "mlflow2"}  # tool → its environment, "tools" for all others
+FAMILIES = {
+    "tf2onnx": "tensorflow",
+    "mlflow2": "mlflow2",
+}  # tool → its environment, "tools" for all others
 
 
 def environment_of(tool):
@@ -25,14 +28,21 @@ def python_of(name):
     """The interpreter of an environment, or None when it is not installed as its list says now."""
     interpreter, stamp = HOME / name / "bin" / "python", HOME / name / "installed.txt"
     wanted = (LISTS / f"{name}.txt").read_text()
-    return interpreter if interpreter.exists() and stamp.exists() and stamp.read_text() == wanted else None
+    return (
+        interpreter
+        if interpreter.exists() and stamp.exists() and stamp.read_text() == wanted
+        else None
+    )
 
 
 def install(name):
     """Makes the environment. Raises CalledProcessError when pip cannot."""
     target, wanted = HOME / name, LISTS / f"{name}.txt"
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(target)], check=True)
-    subprocess.run([str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(wanted)], check=True)
+    subprocess.run(
+        [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(wanted)],
+        check=True,
+    )
     (target / "installed.txt").write_text(wanted.read_text())
 
 
@@ -42,7 +52,9 @@ def run(name, *arguments, folder, timeout_s=900):
     env = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
     with (folder / "log.txt").open("wb") as log:
         command = [str(python_of(name)), *map(str, arguments)]
-        return subprocess.run(command, cwd=folder, env=env, stdout=log, stderr=log, timeout=timeout_s).returncode
+        return subprocess.run(
+            command, cwd=folder, env=env, stdout=log, stderr=log, timeout=timeout_s
+        ).returncode
 
 
 if __name__ == "__main__":

@@ -18,14 +18,29 @@ def served(upload, folder):
     """(Inspection, ModelApp) of the file at `upload`. Raises Refused, CannotLoad."""
     (folder / "quarantine").mkdir(parents=True, exist_ok=True)
     with packages.inspect(upload, upload.name, quarantine=folder / "quarantine") as found:
-        files = [{"name": file.name, "sha256": store(folder, file.path.read_bytes()), "size": file.size} for file in found.files]
-        assert all(file["sha256"] == known.sha256 for file, known in zip(files, found.files, strict=True))
+        files = [
+            {"name": file.name, "sha256": store(folder, file.path.read_bytes()), "size": file.size}
+            for file in found.files
+        ]
+        assert all(
+            file["sha256"] == known.sha256 for file, known in zip(files, found.files, strict=True)
+        )
     signatures.validate_signature(found.signature, found.graph)
     manifest = {
-        "schema": "package/1", "model": "m", "version": "1.0.0", "format": found.format, "flavor": found.flavor, "entry": found.entry,
-        "files": files, "signature": found.signature, "example": None, "resources": {"memory_mb": 512},
-    }  # fmt: skip
-    return found, server.app_from_manifest(manifest, KEYS.sign(manifest), root=folder, public_key=KEYS.public)
+        "schema": "package/1",
+        "model": "m",
+        "version": "1.0.0",
+        "format": found.format,
+        "flavor": found.flavor,
+        "entry": found.entry,
+        "files": files,
+        "signature": found.signature,
+        "example": None,
+        "resources": {"memory_mb": 512},
+    }
+    return found, server.app_from_manifest(
+        manifest, KEYS.sign(manifest), root=folder, public_key=KEYS.public
+    )
 
 
 def request_of(signature, feeds):
@@ -38,13 +53,21 @@ def request_of(signature, feeds):
             inputs.append(_tensor(fields[row["tensor"]], array))
             continue
         table = array.reshape(len(array), -1) if len(row["columns"]) == 1 else array
-        inputs += [_tensor(fields[name], table[:, index] if array.ndim == 2 else array) for index, name in enumerate(row["columns"])]
+        inputs += [
+            _tensor(fields[name], table[:, index] if array.ndim == 2 else array)
+            for index, name in enumerate(row["columns"])
+        ]
     return {"inputs": inputs}
 
 
 def _tensor(field, array):
     data = array.ravel().tolist()
-    return {"name": field["name"], "datatype": field["datatype"], "shape": list(array.shape), "data": data}
+    return {
+        "name": field["name"],
+        "datatype": field["datatype"],
+        "shape": list(array.shape),
+        "data": data,
+    }
 
 
 def call(app, body, header_length=None):
@@ -52,12 +75,17 @@ def call(app, body, header_length=None):
     sent = []
 
     async def receive():
-        return {"type": "http.request", "body": body if isinstance(body, bytes) else json.dumps(body).encode()}
+        return {
+            "type": "http.request",
+            "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
+        }
 
     async def send(message):
         sent.append(message)
 
-    headers = [(b"inference-header-content-length", str(header_length).encode())] if header_length else []
+    headers = (
+        [(b"inference-header-content-length", str(header_length).encode())] if header_length else []
+    )
     scope = {"type": "http", "method": "POST", "path": f"{app.prefix}/infer", "headers": headers}
     asyncio.run(app(scope, receive, send))
     return sent[0]["status"], json.loads(sent[1]["body"])
@@ -75,14 +103,19 @@ def expected(path, feeds, batch):
 
 def expected_of(content, feeds):
     """What ONNX Runtime answers to the graph in these bytes."""
-    return _expected(onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]), feeds, None)
+    return _expected(
+        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]), feeds, None
+    )
 
 
 def _expected(session, feeds, batch):
     names = [output.name for output in session.get_outputs()]
     rows = len(next(iter(feeds.values())))
     step = batch or rows
-    parts = [session.run(names, {name: array[at : at + step] for name, array in feeds.items()}) for at in range(0, rows, step)]
+    parts = [
+        session.run(names, {name: array[at : at + step] for name, array in feeds.items()})
+        for at in range(0, rows, step)
+    ]
     joined = {}
     for index, name in enumerate(names):
         values = [part[index] for part in parts]
@@ -100,8 +133,14 @@ def differences(found, answer, wanted):
             reference = np.array([list(entry.values()) for entry in reference])
         if row["column"] is not None:
             reference = reference[:, row["column"]]
-        got = np.array(output["data"], dtype=object if reference.dtype.kind in "OSU" else None).reshape(output["shape"])
-        same = got.ravel().tolist() == reference.ravel().tolist() if reference.dtype.kind in "OSUib" else _near(got, reference)
+        got = np.array(
+            output["data"], dtype=object if reference.dtype.kind in "OSU" else None
+        ).reshape(output["shape"])
+        same = (
+            got.ravel().tolist() == reference.ravel().tolist()
+            if reference.dtype.kind in "OSUib"
+            else _near(got, reference)
+        )
         if not same or got.size != reference.size:
             told.append(f"{row['output']}: {got.ravel()[:4]} is not {reference.ravel()[:4]}")
     return told
@@ -109,4 +148,10 @@ def differences(found, answer, wanted):
 
 def _near(got, reference):
     tolerance = 5e-3 if reference.dtype == np.float16 else 1e-5
-    return np.allclose(got.astype(float).ravel(), reference.astype(float).ravel(), tolerance, tolerance, equal_nan=True)
+    return np.allclose(
+        got.astype(float).ravel(),
+        reference.astype(float).ravel(),
+        tolerance,
+        tolerance,
+        equal_nan=True,
+    )

@@ -19,7 +19,9 @@ def makers():
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(MAKERS)
         importlib.import_module("everything")
-        return {name: tool for name, (tool, _) in importlib.import_module("registry").MAKERS.items()}
+        return {
+            name: tool for name, (tool, _) in importlib.import_module("registry").MAKERS.items()
+        }
 
 
 TOOLS = makers()
@@ -35,8 +37,14 @@ def made(tmp_path_factory):
     def of(environment):
         if environment not in folders:
             folders[environment] = tmp_path_factory.mktemp(environment)
-            names = [name for name, tool in TOOLS.items() if environments.environment_of(tool) == environment]
-            environments.run(environment, MAKERS, folders[environment], *names, folder=folders[environment])
+            names = [
+                name
+                for name, tool in TOOLS.items()
+                if environments.environment_of(tool) == environment
+            ]
+            environments.run(
+                environment, MAKERS, folders[environment], *names, folder=folders[environment]
+            )
         return folders[environment]
 
     return of
@@ -47,10 +55,14 @@ def test_there_are_sixty_files():
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(made, tmp_path, monkeypatch, name):
+def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(
+    made, tmp_path, monkeypatch, name
+):
     environment = environments.environment_of(TOOLS[name])
     if not environments.python_of(environment):
-        pytest.skip(f"the tools' environment {environment} is not installed: python -m tests.tools.environments")
+        pytest.skip(
+            f"the tools' environment {environment} is not installed: python -m tests.tools.environments"
+        )
     monkeypatch.setenv("REPLICA_LIMIT_MEMORY", "0")
     folder = made(environment) / name
     failed = folder / "failed.txt"
@@ -65,7 +77,12 @@ def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(made, tmp_path
     found, app = serving.served(folder / facts["upload"], tmp_path)
     status, answer = serving.call(app, serving.request_of(found.signature, feeds))
     assert status == 200, answer
-    assert serving.differences(found, answer, serving.expected(folder / facts["onnx"], feeds, facts["batch"])) == []
+    assert (
+        serving.differences(
+            found, answer, serving.expected(folder / facts["onnx"], feeds, facts["batch"])
+        )
+        == []
+    )
     assert bool(found.changes) == bool(found.original)
 
 

@@ -13,4 +13,6 @@ class Command(BaseCommand):
             found = replay()
         except StillServing as problem:
             raise CommandError(str(problem)) from None
-        self.stdout.write(f"Usage events that came back: {found['events']}. Keys revoked again: {len(found['keys'])}.")
+        self.stdout.write(
+            f"Usage events that came back: {found['events']}. Keys revoked again: {len(found['keys'])}."
+        )

@@ -28,34 +28,63 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser):
-        parser.add_argument("keys", nargs="*", help="names of keys (AbCd1234) or whole keys; none: read text from standard input")
-        parser.add_argument("--reason", required=True, help="why, for the record and for the key's team")
+        parser.add_argument(
+            "keys",
+            nargs="*",
+            help="names of keys (AbCd1234) or whole keys; none: read text from standard input",
+        )
+        parser.add_argument(
+            "--reason", required=True, help="why, for the record and for the key's team"
+        )
 
     def handle(self, *args, reason, **options):
         kids, leaked = _given(options["keys"]) if options["keys"] else ([], sys.stdin.buffer.read())
         texts = keys.find_texts(leaked)
         if not kids and not texts:
-            raise CommandError("There is no key in this. A key is 50 characters and begins with mkc_, mks_ or mkp_.")
+            raise CommandError(
+                "There is no key in this. A key is 50 characters and begins with mkc_, mks_ or mkp_."
+            )
         try:
             ended = _revoke(kids, leaked, reason)
         except (DatabaseError, InterfaceError):
-            self._bury([tombstones.for_kid(kid, reason) for kid in kids] + [tombstones.for_text(text, reason) for text in texts])
+            self._bury(
+                [tombstones.for_kid(kid, reason) for kid in kids]
+                + [tombstones.for_text(text, reason) for text in texts]
+            )
             return
         for key in ended:
             self.stdout.write(f"{key} no longer works.")
         rest = len({*kids, *keys.find(leaked)}) - len(ended)
         if rest:
-            self.stdout.write(f"{rest} of those named are not live keys: unknown, mistyped or ended before. Nothing to do for them.")
+            self.stdout.write(
+                f"{rest} of those named are not live keys: unknown, mistyped or ended before. Nothing to do for them."
+            )
 
     def _bury(self, buried):
         self.stdout.write(f"Postgres does not answer, so {len(buried)} keys are ended without it:")
-        reached = [self._told("Redis: every gateway that reaches it refuses them within a second.", tombstones.to_redis, buried)]
+        reached = [
+            self._told(
+                "Redis: every gateway that reaches it refuses them within a second.",
+                tombstones.to_redis,
+                buried,
+            )
+        ]
         path = settings.TOMBSTONES_FILE
-        reached.append(self._told(f"{path}: the gateway on this machine refuses them within a second.", tombstones.to_file, buried))
+        reached.append(
+            self._told(
+                f"{path}: the gateway on this machine refuses them within a second.",
+                tombstones.to_file,
+                buried,
+            )
+        )
         if not any(reached):
-            raise CommandError("Nothing was reached: the keys still work. Run this on each gateway's machine, with its RUN_DIR.")
+            raise CommandError(
+                "Nothing was reached: the keys still work. Run this on each gateway's machine, with its RUN_DIR."
+            )
         if not reached[0]:
-            self.stdout.write("Run this on the machine of every other gateway too; there a key lives on for two minutes at most.")
+            self.stdout.write(
+                "Run this on the machine of every other gateway too; there a key lives on for two minutes at most."
+            )
         self.stdout.write(
             "When Postgres answers again, the gateways enter this there by themselves. Run the same command once more then: "
             "it says which keys have ended."
@@ -76,7 +105,9 @@ def _given(words):
     texts = [word for word in words if keys.parse(word.encode())]
     named = [KID.fullmatch(word) for word in words if word not in texts]
     if not all(named):
-        raise CommandError("A key is named by its eight characters (AbCd1234) or given whole. At least one of these is neither.")
+        raise CommandError(
+            "A key is named by its eight characters (AbCd1234) or given whole. At least one of these is neither."
+        )
     return [match[1] for match in named], " ".join(texts).encode()
 
 

@@ -28,19 +28,34 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="TeamUnit",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("since", models.DateTimeField()),
                 (
                     "business_unit",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.businessunit"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.businessunit",
+                    ),
                 ),
                 (
                     "team",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="units", to="accounts.team"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="units",
+                        to="accounts.team",
+                    ),
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("team", "since"), name="team_unit_since_once")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("team", "since"), name="team_unit_since_once")
+                ],
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),

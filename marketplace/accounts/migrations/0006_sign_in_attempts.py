@@ -16,14 +16,26 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SignInAttempt",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "account",
                     models.CharField(
-                        help_text="Keyed digest of the name that was typed, whether there is such an account or not", max_length=64
+                        help_text="Keyed digest of the name that was typed, whether there is such an account or not",
+                        max_length=64,
                     ),
                 ),
-                ("source", models.CharField(help_text="The network address, or the known browser of the account's owner", max_length=64)),
+                (
+                    "source",
+                    models.CharField(
+                        help_text="The network address, or the known browser of the account's owner",
+                        max_length=64,
+                    ),
+                ),
                 ("is_known_browser", models.BooleanField(default=False)),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
             ],

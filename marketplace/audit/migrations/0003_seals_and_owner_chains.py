@@ -24,11 +24,22 @@ class Migration(migrations.Migration):
             "ALTER TABLE audit_auditevent ALTER COLUMN nonce DROP DEFAULT;",
             "ALTER TABLE audit_auditevent DROP COLUMN nonce",
             state_operations=[
-                migrations.AddField("auditevent", "nonce", models.UUIDField(default=uuid.uuid4, unique=True, editable=False))
+                migrations.AddField(
+                    "auditevent",
+                    "nonce",
+                    models.UUIDField(default=uuid.uuid4, unique=True, editable=False),
+                )
             ],
         ),
         migrations.AddField(
-            "auditevent", "mac", models.CharField(max_length=64, blank=True, default="", help_text="The writer's keyed digest; blank before release 0.2"),
+            "auditevent",
+            "mac",
+            models.CharField(
+                max_length=64,
+                blank=True,
+                default="",
+                help_text="The writer's keyed digest; blank before release 0.2",
+            ),
             preserve_default=False,
         ),
         migrations.RunSQL(FORWARD, BACKWARD),

@@ -26,23 +26,61 @@ KEYWORDS = {
 CATEGORIES = (*sorted(KEYWORDS), "other")
 SIGNATURE: dict[str, Any] = {
     "inputs": [
-        {"name": "description", "datatype": "BYTES", "shape": [-1], "required": True, "description": "Text of the account transaction",
-         "unit": "", "minimum": None, "maximum": None, "enum": None, "default": None, "format": None},
-        {"name": "amount", "datatype": "FP64", "shape": [-1], "required": True, "description": "Amount; negative when money leaves",
-         "unit": "USD", "minimum": -50_000, "maximum": 50_000, "enum": None, "default": None, "format": None},
+        {
+            "name": "description",
+            "datatype": "BYTES",
+            "shape": [-1],
+            "required": True,
+            "description": "Text of the account transaction",
+            "unit": "",
+            "minimum": None,
+            "maximum": None,
+            "enum": None,
+            "default": None,
+            "format": None,
+        },
+        {
+            "name": "amount",
+            "datatype": "FP64",
+            "shape": [-1],
+            "required": True,
+            "description": "Amount; negative when money leaves",
+            "unit": "USD",
+            "minimum": -50_000,
+            "maximum": 50_000,
+            "enum": None,
+            "default": None,
+            "format": None,
+        },
     ],
     "outputs": [
-        {"name": "category", "datatype": "BYTES", "shape": [-1], "description": "Spending category", "unit": "",
-         "minimum": None, "maximum": None, "enum": list(CATEGORIES)},
+        {
+            "name": "category",
+            "datatype": "BYTES",
+            "shape": [-1],
+            "description": "Spending category",
+            "unit": "",
+            "minimum": None,
+            "maximum": None,
+            "enum": list(CATEGORIES),
+        },
     ],
     "binding": {
-        "inputs": [{"tensor": name, "datatype": kind, "columns": None} for name, kind in (("description", "BYTES"), ("amount", "FP64"))],
+        "inputs": [
+            {"tensor": name, "datatype": kind, "columns": None}
+            for name, kind in (("description", "BYTES"), ("amount", "FP64"))
+        ],
         "outputs": [{"tensor": "category", "output": "category", "column": None}],
     },
-}  # fmt: skip
+}
 EXAMPLE: dict[str, Any] = {
     "inputs": [
-        {"name": "description", "datatype": "BYTES", "shape": [2], "data": ["GREEN VALLEY MARKET 0421", "ACME CORP PAYROLL"]},
+        {
+            "name": "description",
+            "datatype": "BYTES",
+            "shape": [2],
+            "data": ["GREEN VALLEY MARKET 0421", "ACME CORP PAYROLL"],
+        },
         {"name": "amount", "datatype": "FP64", "shape": [2], "data": [-64.2, 3120.0]},
     ]
 }
@@ -64,18 +102,32 @@ def category(description: str, amount: float) -> str:
 
 def infer(request: dict[str, Any]) -> dict[str, Any]:
     """An Open Inference response. Raises BadRequest."""
-    columns = {tensor.get("name"): tensor.get("data") for tensor in request.get("inputs", []) if isinstance(tensor, dict)}
+    columns = {
+        tensor.get("name"): tensor.get("data")
+        for tensor in request.get("inputs", [])
+        if isinstance(tensor, dict)
+    }
     descriptions, amounts = columns.get("description"), columns.get("amount")
-    if not isinstance(descriptions, list) or not isinstance(amounts, list) or len(descriptions) != len(amounts):
+    if (
+        not isinstance(descriptions, list)
+        or not isinstance(amounts, list)
+        or len(descriptions) != len(amounts)
+    ):
         raise BadRequest("Give description and amount with the same number of values.")
-    answers = [category(str(text), float(amount)) for text, amount in zip(descriptions, amounts, strict=True)]
+    answers = [
+        category(str(text), float(amount))
+        for text, amount in zip(descriptions, amounts, strict=True)
+    ]
     output = {"name": "category", "datatype": "BYTES", "shape": [len(answers)], "data": answers}
     reply = {"model_name": NAME, "model_version": VERSION, "outputs": [output]}
     return reply | ({"id": request["id"]} if "id" in request else {})
 
 
 def metadata() -> dict[str, Any]:
-    tensors = {side: [{k: field[k] for k in ("name", "datatype", "shape")} for field in SIGNATURE[side]] for side in ("inputs", "outputs")}
+    tensors = {
+        side: [{k: field[k] for k in ("name", "datatype", "shape")} for field in SIGNATURE[side]]
+        for side in ("inputs", "outputs")
+    }
     return {"name": NAME, "versions": [VERSION], "platform": "vendor_keywords", **tensors}
 
 
@@ -89,10 +141,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.replace(f"/versions/{VERSION}", "").rstrip("/")
         answers: dict[str, dict[str, Any]] = {
-            "/v2": {"name": "vendor", "version": "1", "extensions": []}, "/v2/health/live": {"live": True}, "/v2/health/ready": {"ready": True},
-            f"/v2/models/{NAME}": metadata(), f"/v2/models/{NAME}/ready": {"name": NAME, "ready": True},
-        }  # fmt: skip
-        self.answer(200, answers[path]) if path in answers else self.answer(404, {"error": "Not found."})
+            "/v2": {"name": "vendor", "version": "1", "extensions": []},
+            "/v2/health/live": {"live": True},
+            "/v2/health/ready": {"ready": True},
+            f"/v2/models/{NAME}": metadata(),
+            f"/v2/models/{NAME}/ready": {"name": NAME, "ready": True},
+        }
+        self.answer(200, answers[path]) if path in answers else self.answer(
+            404, {"error": "Not found."}
+        )
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

@@ -37,7 +37,9 @@ from .submissions import person, submitted, trained
 
 STATE = ModelVersion.State
 Progress = Callable[..., None]
-PATIENCE = 600  # seconds without a version becoming callable before the rest is left to the next start
+PATIENCE = (
+    600  # seconds without a version becoming callable before the rest is left to the next start
+)
 HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
 CLOCK_NOTE = "demo.clock"
@@ -51,7 +53,9 @@ def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
     wait=False where nothing serves models: consumers then subscribe at the next build.
     """
     if not settings.DEMO_MODE:
-        raise CommandError("The demo company is only built in demo mode (DEMO_MODE=1): its people sign in by a button.")
+        raise CommandError(
+            "The demo company is only built in demo mode (DEMO_MODE=1): its people sign in by a button."
+        )
     progress("people")
     people.build_people()
     note_the_clock()
@@ -95,7 +99,9 @@ def build_version(listing: Listing, release: Release) -> None:
 
 
 def blocking(version: ModelVersion) -> str:
-    return " ".join(f"{result.gate}: {result.summary}" for result in version.gate_results.all() if result.blocks)
+    return " ".join(
+        f"{result.gate}: {result.summary}" for result in version.gate_results.all() if result.blocks
+    )
 
 
 def build_inventory() -> None:
@@ -103,13 +109,19 @@ def build_inventory() -> None:
     units = {unit.slug: unit for unit in BusinessUnit.objects.all()}
     entries = {model.slug: model for model in RegisteredModel.objects.all()}
     for name, unit, since, slug in inventory.MODELS:
-        facts = {"business_unit": units[unit], "in_production_since": since, "published_as": entries.get(slug)}
+        facts = {
+            "business_unit": units[unit],
+            "in_production_since": since,
+            "published_as": entries.get(slug),
+        }
         ProductionModel.objects.get_or_create(name=name, defaults=facts)
 
 
 def settle(progress: Progress, patience: float) -> None:
     """As versions become callable: consumers subscribe, then what the story does to a live version happens."""
-    waiting = [(listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE]
+    waiting = [
+        (listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE
+    ]
     total, last, retried = len(waiting), time.monotonic(), set[int]()
     while True:
         live = [(listing, release) for listing, release in waiting if is_live(listing, release)]
@@ -162,7 +174,11 @@ def settle_one(listing: Listing, release: Release) -> None:
 
 def backdate_publication(version: ModelVersion) -> None:
     """It went live a day after its approval; hosting did it just now, in another process. Left alone once that is so."""
-    if version.published_at and version.approved_at and version.published_at > version.approved_at + 2 * HOSTED:
+    if (
+        version.published_at
+        and version.approved_at
+        and version.published_at > version.approved_at + 2 * HOSTED
+    ):
         ModelVersion.objects.filter(pk=version.pk).update(published_at=version.approved_at + HOSTED)
 
 
@@ -191,13 +207,17 @@ def finish_story() -> None:
 
 def announce_end(version: ModelVersion, listing: Listing, release: Release) -> None:
     """Deprecate in favour of the successor, once that one is callable."""
-    successor = version.model.versions.filter(number=release.successor, state=STATE.PUBLISHED).first()
+    successor = version.model.versions.filter(
+        number=release.successor, state=STATE.PUBLISHED
+    ).first()
     if successor is None:
         return
     reason = f"{successor} replaces it: yearly credits instead of monthly ones. Its changelog says what to change."
     with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
         sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
-        deprecate(person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor)
+        deprecate(
+            person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor
+        )
 
 
 def demo_facts() -> dict[str, Any]:
@@ -207,11 +227,18 @@ def demo_facts() -> dict[str, Any]:
 
 def example() -> dict[str, Any]:
     """One call that works: mortgage's key for income verification. {} while it is not callable."""
-    version = ModelVersion.objects.callable().filter(model__slug=consumers.HERO[1]).newest_first().first()
+    version = (
+        ModelVersion.objects.callable().filter(model__slug=consumers.HERO[1]).newest_first().first()
+    )
     key = example_key()
     if version is None or not key:
         return {}
-    return {"model": consumers.HERO[1], "version": version.number, "key": key, "request": version.example}
+    return {
+        "model": consumers.HERO[1],
+        "version": version.number,
+        "key": key,
+        "request": version.example,
+    }
 
 
 def example_key() -> str:

@@ -167,4 +167,9 @@ def standard_plans(*, owner_approval: bool, price: float) -> tuple[DemoPlan, ...
 
 def standard_sla(availability: float = 99.5, p95_ms: int = 150, rps: int = 50) -> dict[str, Any]:
     """Availability in percent per month, p95 latency in milliseconds, throughput in requests per second."""
-    return {"availability": availability, "p95_ms": p95_ms, "rps": rps, "support": "Mon–Fri 08:00–18:00"}
+    return {
+        "availability": availability,
+        "p95_ms": p95_ms,
+        "rps": rps,
+        "support": "Mon–Fri 08:00–18:00",
+    }

@@ -18,7 +18,9 @@ MIN_GROUP = 100
 MIN_OUTCOMES = 30
 
 
-def facts(recipe: Recipe, kept: Sample, held: Sample, answers: dict[str, np.ndarray]) -> dict[str, Any]:
+def facts(
+    recipe: Recipe, kept: Sample, held: Sample, answers: dict[str, np.ndarray]
+) -> dict[str, Any]:
     """Everything the card's evaluation and fairness sections need, as plain JSON."""
     predicted = prediction(recipe, answers)
     return {
@@ -81,8 +83,14 @@ MEASURED: dict[str, list[tuple[str, Metric, str]]] = {
 def metrics(recipe: Recipe, target: np.ndarray, predicted: np.ndarray) -> list[dict[str, Any]]:
     """Each metric with a 95 % bootstrap interval (100 resamples, fixed seed)."""
     return [
-        {"name": name, "value": rounded(metric(target, predicted)), **interval(metric, target, predicted),
-         "n": len(target), "better": better, "primary": place == 0}
+        {
+            "name": name,
+            "value": rounded(metric(target, predicted)),
+            **interval(metric, target, predicted),
+            "n": len(target),
+            "better": better,
+            "primary": place == 0,
+        }
         for place, (name, metric, better) in enumerate(MEASURED[recipe.task])
     ]
 
@@ -103,10 +111,18 @@ def baseline(recipe: Recipe, kept: Sample, held: Sample) -> dict[str, Any]:
     if recipe.task == "multiclass":
         names, counts = np.unique(known, return_counts=True)
         common = names[counts.argmax()]
-        return {"name": "accuracy", "value": rounded(float(np.mean(target == common))), "rule": f"always “{common}”"}
+        return {
+            "name": "accuracy",
+            "value": rounded(float(np.mean(target == common))),
+            "rule": f"always “{common}”",
+        }
     if recipe.baseline_column:
         naive = held.inputs[recipe.baseline_column].astype(float)
-        return {"name": "mae", "value": rounded(mae(target, naive)), "rule": f"{recipe.baseline_column} taken as it is"}
+        return {
+            "name": "mae",
+            "value": rounded(mae(target, naive)),
+            "rule": f"{recipe.baseline_column} taken as it is",
+        }
     naive = np.full(len(target), np.median(known))
     return {"name": "mae", "value": rounded(mae(target, naive)), "rule": "always the median"}
 
@@ -124,7 +140,9 @@ def fairness(recipe: Recipe, held: Sample, predicted: np.ndarray) -> list[dict[s
     """One entry per protected attribute."""
     measure = {"binary": selection, "regression": errors, "multiclass": hits}[recipe.task]
     target = primary_target(held.target)
-    return [measure(recipe, name, groups, target, predicted) for name, groups in held.groups.items()]
+    return [
+        measure(recipe, name, groups, target, predicted) for name, groups in held.groups.items()
+    ]
 
 
 def selection(
@@ -137,21 +155,29 @@ def selection(
     rows = []
     for group in enough(groups, target):
         inside = groups == group
-        rows.append({
-            "group": str(group), "n": int(inside.sum()),
-            "selection_rate": rounded(chosen[inside].mean()),
-            "true_positive_rate": rounded(chosen[inside & deserving].mean()),
-            "false_positive_rate": rounded(chosen[inside & ~deserving].mean()),
-            "auc": rounded(auc(target[inside], score[inside])),
-        })
+        rows.append(
+            {
+                "group": str(group),
+                "n": int(inside.sum()),
+                "selection_rate": rounded(chosen[inside].mean()),
+                "true_positive_rate": rounded(chosen[inside & deserving].mean()),
+                "false_positive_rate": rounded(chosen[inside & ~deserving].mean()),
+                "auc": rounded(auc(target[inside], score[inside])),
+            }
+        )
     ratio = min(column(rows, "selection_rate")) / max(column(rows, "selection_rate"))
     odds = max(spread(rows, "true_positive_rate"), spread(rows, "false_positive_rate"))
     gap = spread(rows, "auc")
     verdict = worst(graded(1 - ratio, 0.2, 0.2), graded(odds, 0.1, 0.2), graded(gap, 0.05, 0.10))
     return {
-        "attribute": attribute, "threshold": recipe.threshold, "favourable": recipe.favourable, "groups": rows,
-        "demographic_parity_ratio": rounded(ratio), "equalised_odds_difference": rounded(odds),
-        "auc_gap": rounded(gap), "verdict": verdict,
+        "attribute": attribute,
+        "threshold": recipe.threshold,
+        "favourable": recipe.favourable,
+        "groups": rows,
+        "demographic_parity_ratio": rounded(ratio),
+        "equalised_odds_difference": rounded(odds),
+        "auc_gap": rounded(gap),
+        "verdict": verdict,
     }
 
 
@@ -163,26 +189,46 @@ def errors(
     for group in enough(groups):
         inside = groups == group
         error = value[inside] - target[inside]
-        rows.append({
-            "group": str(group), "n": int(inside.sum()), "mean_signed_error": rounded(error.mean()),
-            "mae": rounded(np.abs(error).mean()),
-            "relative_signed_error": rounded(error.mean() / target.mean()),
-        })
+        rows.append(
+            {
+                "group": str(group),
+                "n": int(inside.sum()),
+                "mean_signed_error": rounded(error.mean()),
+                "mae": rounded(np.abs(error).mean()),
+                "relative_signed_error": rounded(error.mean() / target.mean()),
+            }
+        )
     ratio = max(column(rows, "mae")) / min(column(rows, "mae"))
     tilt = max(abs(number) for number in column(rows, "relative_signed_error"))
     verdict = worst(graded(tilt, 0.05, 0.10), graded(ratio - 1, 0.25, 0.5))
-    return {"attribute": attribute, "groups": rows, "mae_ratio": rounded(ratio),
-            "largest_relative_signed_error": rounded(tilt), "verdict": verdict}
+    return {
+        "attribute": attribute,
+        "groups": rows,
+        "mae_ratio": rounded(ratio),
+        "largest_relative_signed_error": rounded(tilt),
+        "verdict": verdict,
+    }
 
 
-def hits(recipe: Recipe, attribute: str, groups: np.ndarray, target: np.ndarray, label: np.ndarray) -> dict[str, Any]:
+def hits(
+    recipe: Recipe, attribute: str, groups: np.ndarray, target: np.ndarray, label: np.ndarray
+) -> dict[str, Any]:
     """Several classes: is the model as often right for every group?"""
     rows = [
-        {"group": str(g), "n": int((groups == g).sum()), "accuracy": rounded(np.mean((target == label)[groups == g]))}
+        {
+            "group": str(g),
+            "n": int((groups == g).sum()),
+            "accuracy": rounded(np.mean((target == label)[groups == g])),
+        }
         for g in enough(groups)
     ]
     gap = spread(rows, "accuracy")
-    return {"attribute": attribute, "groups": rows, "accuracy_gap": rounded(gap), "verdict": graded(gap, 0.05, 0.10)}
+    return {
+        "attribute": attribute,
+        "groups": rows,
+        "accuracy_gap": rounded(gap),
+        "verdict": graded(gap, 0.05, 0.10),
+    }
 
 
 def enough(groups: np.ndarray, outcome: np.ndarray | None = None) -> list[Any]:
@@ -191,7 +237,11 @@ def enough(groups: np.ndarray, outcome: np.ndarray | None = None) -> list[Any]:
     large = [name for name, count in zip(names, counts, strict=True) if count >= MIN_GROUP]
     if outcome is None:
         return large
-    return [name for name in large if MIN_OUTCOMES <= outcome[groups == name].sum() <= (groups == name).sum() - MIN_OUTCOMES]
+    return [
+        name
+        for name in large
+        if MIN_OUTCOMES <= outcome[groups == name].sum() <= (groups == name).sum() - MIN_OUTCOMES
+    ]
 
 
 def column(rows: list[dict[str, Any]], name: str) -> list[float]:

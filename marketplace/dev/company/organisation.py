@@ -52,8 +52,16 @@ TEAMS = (
     DemoTeam("balance-sheet", "Balance-Sheet Management", "treasury-and-finance", False, "TF-110"),
     DemoTeam("finance-control", "Finance Control", "treasury-and-finance", False, "TF-120"),
     DemoTeam("model-risk", "Model Risk", "risk-and-compliance", False, "RC-110"),
-    DemoTeam("legal-and-compliance", "Legal and Compliance", "risk-and-compliance", False, "RC-120"),
-    DemoTeam("financial-crime-operations", "Financial-Crime Operations", "risk-and-compliance", False, "RC-130"),
+    DemoTeam(
+        "legal-and-compliance", "Legal and Compliance", "risk-and-compliance", False, "RC-120"
+    ),
+    DemoTeam(
+        "financial-crime-operations",
+        "Financial-Crime Operations",
+        "risk-and-compliance",
+        False,
+        "RC-130",
+    ),
     DemoTeam("internal-audit", "Internal Audit", "risk-and-compliance", False, "RC-140"),
     DemoTeam("contact-centre", "Contact Centre", "group-operations", False, "GO-110"),
     DemoTeam("platform-operations", "Platform Operations", "group-operations", False, "GO-120"),
@@ -86,7 +94,13 @@ PEOPLE = (
     Person("uma", "Uma Reddy", "Head of underwriting", "lending-underwriting", True),
     Person("hanna", "Hanna Koch", "Mortgage analytics lead", "mortgage-analytics", True),
     Person("ivan", "Ivan Duarte", "Data scientist", "mortgage-analytics"),
-    Person("maya", "Maya Castellanos", "Product owner, mortgage origination", "mortgage-origination", True),
+    Person(
+        "maya",
+        "Maya Castellanos",
+        "Product owner, mortgage origination",
+        "mortgage-origination",
+        True,
+    ),
     Person("milo", "Milo Andersson", "Software engineer", "mortgage-origination"),
     Person("jonas", "Jonas Becker", "Quantitative analyst", "portfolio-engineering", True),
     Person("klara", "Klara Svensson", "Quantitative analyst", "portfolio-engineering"),
@@ -102,18 +116,58 @@ PEOPLE = (
     Person("pavel", "Pavel Horak", "SME credit officer", "sme-lending", True),
     Person("bettina", "Bettina Vogel", "Asset-liability manager", "balance-sheet", True),
     Person("finn", "Finn Gallagher", "Finance controller", "finance-control", True, ("finance",)),
-    Person("rita", "Rita Salazar", "Head of model governance", "model-risk", True, ("governance_lead", "model_risk_officer")),
-    Person("ralf", "Ralf Hagen", "Model risk officer", "model-risk", False, ("model_risk_officer",)),
-    Person("eva", "Eva Lindholm", "Independent model evaluator", "model-risk", False, ("evaluator",)),
-    Person("edgar", "Edgar Mbeki", "Independent model evaluator", "model-risk", False, ("evaluator",)),
-    Person("faye", "Faye Nakamura", "Responsible AI reviewer", "model-risk", False, ("fairness_reviewer",)),
-    Person("leo", "Leo Tremblay", "Counsel, data and AI", "legal-and-compliance", True, ("legal_reviewer",)),
-    Person("tara", "Tara Singh", "Head of financial-crime operations", "financial-crime-operations", True),
+    Person(
+        "rita",
+        "Rita Salazar",
+        "Head of model governance",
+        "model-risk",
+        True,
+        ("governance_lead", "model_risk_officer"),
+    ),
+    Person(
+        "ralf", "Ralf Hagen", "Model risk officer", "model-risk", False, ("model_risk_officer",)
+    ),
+    Person(
+        "eva", "Eva Lindholm", "Independent model evaluator", "model-risk", False, ("evaluator",)
+    ),
+    Person(
+        "edgar", "Edgar Mbeki", "Independent model evaluator", "model-risk", False, ("evaluator",)
+    ),
+    Person(
+        "faye",
+        "Faye Nakamura",
+        "Responsible AI reviewer",
+        "model-risk",
+        False,
+        ("fairness_reviewer",),
+    ),
+    Person(
+        "leo",
+        "Leo Tremblay",
+        "Counsel, data and AI",
+        "legal-and-compliance",
+        True,
+        ("legal_reviewer",),
+    ),
+    Person(
+        "tara",
+        "Tara Singh",
+        "Head of financial-crime operations",
+        "financial-crime-operations",
+        True,
+    ),
     Person("vera", "Vera Kowalski", "Internal auditor", "internal-audit", True, ("auditor",)),
     Person("ursula", "Ursula Brandt", "Contact-centre manager", "contact-centre", True),
     Person("otto", "Otto Weiss", "Platform operator", "platform-operations", True, ("operator",)),
     Person("ada", "Ada Nwosu", "Platform administrator", "platform-operations", False, ("admin",)),
-    Person("sam", "Sam Ortega", "Application security engineer", "information-security", True, ("security_reviewer",)),
+    Person(
+        "sam",
+        "Sam Ortega",
+        "Application security engineer",
+        "information-security",
+        True,
+        ("security_reviewer",),
+    ),
     Person("mona", "Mona Laurent", "Marketplace manager", "marketplace-office", True, ("curator",)),
     Person("cleo", "Cleo Harrington", "Chief executive", roles=("executive",)),
     Person("charlie", "Charlie Stone", "Branch adviser"),
@@ -139,11 +193,32 @@ LOGINS = {
 }
 
 DOMAINS = (
-    "Consumer Lending", "Mortgage", "Wealth Management", "Insurance", "Payments", "Commercial Banking",
-    "Treasury", "Compliance", "Customer Analytics", "Operations",
+    "Consumer Lending",
+    "Mortgage",
+    "Wealth Management",
+    "Insurance",
+    "Payments",
+    "Commercial Banking",
+    "Treasury",
+    "Compliance",
+    "Customer Analytics",
+    "Operations",
 )
 CAPABILITIES = (
-    "Verification", "Scoring", "Classification", "Regression", "Forecasting", "Ranking", "Recommendation",
-    "Anomaly Detection", "Document Understanding", "NLP",
+    "Verification",
+    "Scoring",
+    "Classification",
+    "Regression",
+    "Forecasting",
+    "Ranking",
+    "Recommendation",
+    "Anomaly Detection",
+    "Document Understanding",
+    "NLP",
 )
-MODEL_TYPES = ("Binary classification", "Multiclass classification", "Regression", "Text classification")
+MODEL_TYPES = (
+    "Binary classification",
+    "Multiclass classification",
+    "Regression",
+    "Text classification",
+)

@@ -40,34 +40,48 @@ def build_people() -> None:
 
 def make_team(team: DemoTeam) -> None:
     facts = {
-        "name": team.name, "business_unit": BusinessUnit.objects.get(slug=team.unit), "is_ai_team": team.is_ai_team,
-        "cost_centre": team.cost_centre, "email": f"{team.slug}@company.example",
-    }  # fmt: skip
+        "name": team.name,
+        "business_unit": BusinessUnit.objects.get(slug=team.unit),
+        "is_ai_team": team.is_ai_team,
+        "cost_centre": team.cost_centre,
+        "email": f"{team.slug}@company.example",
+    }
     Team.objects.get_or_create(slug=team.slug, defaults=facts)
 
 
 def make_person(person: Person, password: str, hired: datetime) -> None:
     """One hash serves all: the demo's people share one password of this installation."""
     facts = {
-        "display_name": person.name, "job_title": person.title, "password": password,
-        "email": f"{person.username}@company.example", "date_joined": hired,
-    }  # fmt: skip
+        "display_name": person.name,
+        "job_title": person.title,
+        "password": password,
+        "email": f"{person.username}@company.example",
+        "date_joined": hired,
+    }
     user, created = User.objects.get_or_create(username=person.username, defaults=facts)
     if not created:
         return
     if person.team:
         role = Membership.Role.LEAD if person.lead else Membership.Role.MEMBER
-        Membership.objects.create(user=user, team=Team.objects.get(slug=person.team), role=role, joined_at=hired)
+        Membership.objects.create(
+            user=user, team=Team.objects.get(slug=person.team), role=role, joined_at=hired
+        )
     system = User.objects.system()
     for grant in person.roles:
         RoleGrant.objects.create(user=user, role=grant, granted_by=system, granted_at=hired)
 
 
 def make_vocabulary() -> None:
-    words = ((Domain, organisation.DOMAINS), (Capability, organisation.CAPABILITIES), (ModelType, organisation.MODEL_TYPES))
+    words = (
+        (Domain, organisation.DOMAINS),
+        (Capability, organisation.CAPABILITIES),
+        (ModelType, organisation.MODEL_TYPES),
+    )
     for term, names in words:
         for position, name in enumerate(names):
-            term.objects.get_or_create(slug=slugify(name), defaults={"name": name, "position": position})
+            term.objects.get_or_create(
+                slug=slugify(name), defaults={"name": name, "position": position}
+            )
 
 
 def demo_password() -> str:
@@ -83,4 +97,7 @@ def demo_password() -> str:
 def logins() -> dict[str, dict[str, str]]:
     """role → username and password, for the console and `.run/demo.json`."""
     password = demo_password()
-    return {role: {"username": name, "password": password} for role, (name, _) in organisation.LOGINS.items()}
+    return {
+        role: {"username": name, "password": password}
+        for role, (name, _) in organisation.LOGINS.items()
+    }

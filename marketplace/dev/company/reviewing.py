@@ -18,12 +18,20 @@ from .submissions import person
 
 STATE = ModelVersion.State
 APPROVED, REJECTED = Review.State.APPROVED, Review.State.REJECTED
-REVIEWERS = {"curation": "mona", "evaluation": "eva", "fairness": "faye", "security": "sam", "legal": "leo"}
+REVIEWERS = {
+    "curation": "mona",
+    "evaluation": "eva",
+    "fairness": "faye",
+    "security": "sam",
+    "legal": "leo",
+}
 FIRST_DECISION, NEXT_DECISION, LAST_DECISION = 20, 9, 90  # hours after submission
 FINAL = {"low": "mona", "medium": "rita", "high": "ralf"}
 
 
-def reviewed(version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None) -> ModelVersion:
+def reviewed(
+    version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None
+) -> ModelVersion:
     """Checks run, and every decision made that the release's fate asks for. Returns the version as it stands then."""
     version = governance.check(version)
     if version.state != STATE.IN_REVIEW:
@@ -33,7 +41,9 @@ def reviewed(version: ModelVersion, listing: Listing, release: Release, facts: d
         if is_decided(review.kind, release.fate):
             reason = REASONS[review.kind](listing, facts)
             with clock.at(submission + timedelta(hours=FIRST_DECISION + place * NEXT_DECISION)):
-                governance.decide(person(REVIEWERS[review.kind]), review, APPROVED, reason, no_conflict=True)
+                governance.decide(
+                    person(REVIEWERS[review.kind]), review, APPROVED, reason, no_conflict=True
+                )
     with clock.at(submission + timedelta(hours=LAST_DECISION)):
         finish(version, listing, release, facts)
     version.refresh_from_db()
@@ -49,7 +59,9 @@ def is_decided(kind: str, fate: str) -> bool:
     return fate != f"waiting:{kind}"
 
 
-def finish(version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None) -> None:
+def finish(
+    version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None
+) -> None:
     if release.fate.startswith("waiting:"):
         return
     final = version.reviews.filter(kind=Review.Kind.FINAL, state=Review.State.OPEN).first()
@@ -111,9 +123,12 @@ def legal_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
 
 
 REASONS = {
-    "curation": curation_reason, "evaluation": evaluation_reason, "fairness": fairness_reason,
-    "security": security_reason, "legal": legal_reason,
-}  # fmt: skip
+    "curation": curation_reason,
+    "evaluation": evaluation_reason,
+    "fairness": fairness_reason,
+    "security": security_reason,
+    "legal": legal_reason,
+}
 
 
 def final_reason(listing: Listing, facts: dict[str, Any] | None) -> str:

@@ -15,7 +15,10 @@ def signature(recipe: Recipe, kept: Sample) -> dict[str, Any]:
     return {
         "inputs": [input_field(column, kept.inputs[column.name]) for column in recipe.columns],
         "outputs": [output_field(output) for output in recipe.outputs],
-        "binding": {"inputs": bound_inputs(recipe), "outputs": [bound_output(o) for o in recipe.outputs]},
+        "binding": {
+            "inputs": bound_inputs(recipe),
+            "outputs": [bound_output(o) for o in recipe.outputs],
+        },
     }
 
 
@@ -23,9 +26,17 @@ def input_field(column: Column, values: np.ndarray) -> dict[str, Any]:
     numeric = column.datatype in ("FP32", "INT64")
     low, high = training_range(values) if numeric else (None, None)
     return {
-        "name": column.name, "datatype": column.datatype, "shape": [-1], "required": True,
-        "description": column.description, "unit": column.unit, "minimum": low, "maximum": high,
-        "enum": list(column.enum) or None, "default": None, "format": None,
+        "name": column.name,
+        "datatype": column.datatype,
+        "shape": [-1],
+        "required": True,
+        "description": column.description,
+        "unit": column.unit,
+        "minimum": low,
+        "maximum": high,
+        "enum": list(column.enum) or None,
+        "default": None,
+        "format": None,
     }
 
 
@@ -47,10 +58,14 @@ def outwards(value: float, direction: int) -> float:
 
 def output_field(output: Output) -> dict[str, Any]:
     return {
-        "name": output.name, "datatype": output.datatype,
+        "name": output.name,
+        "datatype": output.datatype,
         "shape": [-1] if output.width is None else [-1, output.width],
-        "description": output.description, "unit": output.unit,
-        "minimum": output.minimum, "maximum": output.maximum, "enum": list(output.enum) or None,
+        "description": output.description,
+        "unit": output.unit,
+        "minimum": output.minimum,
+        "maximum": output.maximum,
+        "enum": list(output.enum) or None,
     }
 
 
@@ -59,7 +74,11 @@ def bound_inputs(recipe: Recipe) -> list[dict[str, Any]]:
         return [{"tensor": "text", "datatype": "BYTES", "columns": ["text"]}]
     if any(column.datatype == "BYTES" for column in recipe.columns):
         return [
-            {"tensor": c.name, "datatype": "BYTES" if c.datatype == "BYTES" else "FP32", "columns": [c.name]}
+            {
+                "tensor": c.name,
+                "datatype": "BYTES" if c.datatype == "BYTES" else "FP32",
+                "columns": [c.name],
+            }
             for c in recipe.columns
         ]
     return [{"tensor": "X", "datatype": "FP32", "columns": [c.name for c in recipe.columns]}]
@@ -74,8 +93,12 @@ def example(recipe: Recipe, held: Sample, rows: int = 2) -> dict[str, Any]:
     picked = typical_rows(recipe, held, rows)
     return {
         "inputs": [
-            {"name": c.name, "datatype": c.datatype, "shape": [len(picked)],
-             "data": [plain(c, held.inputs[c.name][row]) for row in picked]}
+            {
+                "name": c.name,
+                "datatype": c.datatype,
+                "shape": [len(picked)],
+                "data": [plain(c, held.inputs[c.name][row]) for row in picked],
+            }
             for c in recipe.columns
         ]
     }

@@ -37,13 +37,21 @@ def registered(listing: Listing) -> RegisteredModel:
         return known
     by = person(listing.submitter)
     model = register(
-        by, owner_team=Team.objects.get(slug=listing.team), name=listing.name, summary=listing.summary,
-        description=listing.description, limitations=listing.limitations, owner=person(listing.owner),
-        support_contact=f"{listing.team}@company.example", support_hours="Mon–Fri 08:00–18:00",
-        domain=Domain.objects.get(slug=listing.domain), capability=Capability.objects.get(slug=listing.capability),
-        model_type=ModelType.objects.get(slug=listing.model_type), tags=list(listing.tags),
+        by,
+        owner_team=Team.objects.get(slug=listing.team),
+        name=listing.name,
+        summary=listing.summary,
+        description=listing.description,
+        limitations=listing.limitations,
+        owner=person(listing.owner),
+        support_contact=f"{listing.team}@company.example",
+        support_hours="Mon–Fri 08:00–18:00",
+        domain=Domain.objects.get(slug=listing.domain),
+        capability=Capability.objects.get(slug=listing.capability),
+        model_type=ModelType.objects.get(slug=listing.model_type),
+        tags=list(listing.tags),
         similar_reason=SECOND_CHURN if listing.slug == "client-attrition" else "",
-    )  # fmt: skip
+    )
     for plan in listing.plans:
         offer(by, model, plan)
     return model
@@ -51,10 +59,17 @@ def registered(listing: Listing) -> RegisteredModel:
 
 def offer(by: User, model: RegisteredModel, plan: DemoPlan) -> None:
     offer_plan(
-        by, model, slug=slugify(plan.name), name=plan.name, rate_per_second=plan.rate_per_second, burst=plan.burst,
-        concurrency=plan.concurrency, monthly_quota=plan.monthly_quota, approval=plan.approval,
+        by,
+        model,
+        slug=slugify(plan.name),
+        name=plan.name,
+        rate_per_second=plan.rate_per_second,
+        burst=plan.burst,
+        concurrency=plan.concurrency,
+        monthly_quota=plan.monthly_quota,
+        approval=plan.approval,
         price_micros_per_1000=plan.price_micros_per_1000,
-    )  # fmt: skip
+    )
 
 
 def submitted(listing: Listing, release: Release, made: Trained | None) -> ModelVersion:
@@ -78,7 +93,9 @@ def fill_in(by: User, version: ModelVersion, listing: Listing, made: Trained | N
         publishing.describe_interface(by, version, made.signature, made.example)
     else:
         publishing.name_endpoint(by, version, vendor_url())
-        publishing.describe_interface(by, version, external_server.SIGNATURE, external_server.EXAMPLE)
+        publishing.describe_interface(
+            by, version, external_server.SIGNATURE, external_server.EXAMPLE
+        )
     assess_risk(by, version, tiering.answers_from_points(listing.tiering))
     publishing.edit_card(by, version, cards.card(listing, release, facts))
 
@@ -103,7 +120,11 @@ def trained(listing: Listing, release: Release) -> Trained | None:
     """The trained model of a release, from the cache after the first time; None where there is nothing to train."""
     if release.recipe is None:
         return None
-    return training.cached(release.recipe, models.key(listing, release), Path(settings.RUN_DIR) / "company" / training.code_hash())
+    return training.cached(
+        release.recipe,
+        models.key(listing, release),
+        Path(settings.RUN_DIR) / "company" / training.code_hash(),
+    )
 
 
 def vendor_url() -> str:

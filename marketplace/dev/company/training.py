@@ -45,12 +45,27 @@ def learner(estimator: Estimator, recipe: Recipe) -> Any:
 
     regression = recipe.task == "regression"
     if estimator.kind == "boosting":
-        make = ensemble.GradientBoostingRegressor if regression else ensemble.GradientBoostingClassifier
-        return make(n_estimators=estimator.trees, max_depth=estimator.depth, subsample=0.7, random_state=0)
+        make = (
+            ensemble.GradientBoostingRegressor
+            if regression
+            else ensemble.GradientBoostingClassifier
+        )
+        return make(
+            n_estimators=estimator.trees, max_depth=estimator.depth, subsample=0.7, random_state=0
+        )
     if estimator.kind == "forest":
         make = ensemble.RandomForestRegressor if regression else ensemble.RandomForestClassifier
-        return make(n_estimators=estimator.trees, max_depth=estimator.depth, min_samples_leaf=10, random_state=0)
-    line = linear_model.Ridge(alpha=1.0) if regression else linear_model.LogisticRegression(max_iter=500)
+        return make(
+            n_estimators=estimator.trees,
+            max_depth=estimator.depth,
+            min_samples_leaf=10,
+            random_state=0,
+        )
+    line = (
+        linear_model.Ridge(alpha=1.0)
+        if regression
+        else linear_model.LogisticRegression(max_iter=500)
+    )
     return make_pipeline(StandardScaler(), line)
 
 
@@ -81,7 +96,10 @@ def fitted(recipe: Recipe, rows: np.ndarray, target: np.ndarray) -> Any:
         numbers = [i for i in range(len(recipe.columns)) if i not in texts]
         one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
         model = make_pipeline(
-            ColumnTransformer([("numbers", "passthrough", numbers), ("categories", one_hot, texts)]), model
+            ColumnTransformer(
+                [("numbers", "passthrough", numbers), ("categories", one_hot, texts)]
+            ),
+            model,
         )
     return model.fit(rows, target)
 
@@ -96,7 +114,9 @@ def to_onnx(recipe: Recipe, model: Any) -> bytes:
 
     if has_text(recipe):
         kinds = {"BYTES": StringTensorType}
-        types = [(c.name, kinds.get(c.datatype, FloatTensorType)([None, 1])) for c in recipe.columns]
+        types = [
+            (c.name, kinds.get(c.datatype, FloatTensorType)([None, 1])) for c in recipe.columns
+        ]
     else:
         types = [("X", FloatTensorType([None, len(recipe.columns)]))]
     options = None if recipe.task == "regression" else {"zipmap": False}
@@ -128,7 +148,9 @@ def graph_column(datatype: str, values: np.ndarray) -> np.ndarray:
     return values.astype(object if datatype == "BYTES" else np.float32).reshape(-1, 1)
 
 
-def run_onnx(content: bytes, recipe: Recipe, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run_onnx(
+    content: bytes, recipe: Recipe, inputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Graph outputs by tensor name for these rows, from onnxruntime on one thread."""
     import onnxruntime
 
@@ -155,7 +177,9 @@ def train(recipe: Recipe) -> Trained:
     measured["onnx_max_difference"] = difference
     measured["onnx_bytes"] = len(content)
     measured["training_seconds"] = round(time.perf_counter() - started, 3)
-    return Trained(content, signatures.signature(recipe, kept), signatures.example(recipe, held), measured)
+    return Trained(
+        content, signatures.signature(recipe, kept), signatures.example(recipe, held), measured
+    )
 
 
 def fit_tabular(recipe: Recipe, kept: Sample) -> tuple[Any, bytes]:
@@ -186,7 +210,9 @@ def disagreement(recipe: Recipe, model: Any, content: bytes, held: Sample) -> fl
 def code_hash() -> str:
     """Changes when anything that training reads changes; names the cache directory."""
     here = Path(__file__).parent
-    files = [here / f"{name}.py" for name in ("training", "listing", "signatures", "measures", "words")]
+    files = [
+        here / f"{name}.py" for name in ("training", "listing", "signatures", "measures", "words")
+    ]
     files += sorted((here / "models").glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 

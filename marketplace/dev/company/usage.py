@@ -21,9 +21,15 @@ from .consumers import USES, Use
 
 WEEKDAYS = np.array([1.1, 1.0, 1.0, 0.97, 0.88, 0.22, 0.14])  # Monday first
 # Share of a day's calls per hour (UTC): office hours of the United States.
-HOURS = np.array([2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 11, 9, 9, 10, 9, 7, 4, 3], dtype=float)
+HOURS = np.array(
+    [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 11, 9, 9, 10, 9, 7, 4, 3], dtype=float
+)
 # What a limit refuses is no event.
-OUTCOMES = ((spool.OK, 200, 0.989), (spool.CLIENT_ERROR, 422, 0.009), (spool.UPSTREAM_ERROR, 502, 0.002))
+OUTCOMES = (
+    (spool.OK, 200, 0.989),
+    (spool.CLIENT_ERROR, 422, 0.009),
+    (spool.UPSTREAM_ERROR, 502, 0.002),
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SUSPENDED_DAYS_AGO = 6
 
@@ -44,15 +50,30 @@ def build_usage() -> int:
 
 def past_calls(use: Use, now: datetime) -> Iterator[bytes]:
     """One use's events, oldest first, each as metering.copied makes it."""
-    made = Subscription.objects.filter(application__name=use.application, model__slug=use.slug).select_related("application").first()
+    made = (
+        Subscription.objects.filter(application__name=use.application, model__slug=use.slug)
+        .select_related("application")
+        .first()
+    )
     key = ApiKey.objects.filter(subscription=made).first() if made else None
     if made is None or key is None or not use.daily or has_past(made):
         return
     generator = np.random.default_rng([*use.application.encode(), *use.slug.encode()])
     last = SUSPENDED_DAYS_AGO if made.pinned_version.suspended_at else 0
-    who = (made.pk, key.pk, made.application_id, made.application.team_id, made.model_id, made.pinned_version_id)
+    who = (
+        made.pk,
+        key.pk,
+        made.application_id,
+        made.application.team_id,
+        made.model_id,
+        made.pinned_version_id,
+    )
     for back in range(use.since, last - 1, -1):
-        day = (now - timedelta(days=back)).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = (
+            (now - timedelta(days=back))
+            .astimezone(UTC)
+            .replace(hour=0, minute=0, second=0, microsecond=0)
+        )
         for at in moments(use, day, back, generator):
             if at < now:
                 yield call(at, who, made.application.environment, generator)
@@ -71,16 +92,29 @@ def moments(use: Use, day: datetime, back: int, generator: np.random.Generator) 
     return [day + timedelta(microseconds=int(one)) for one in microseconds]
 
 
-def call(at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator) -> bytes:
+def call(
+    at: datetime, who: tuple[int, ...], environment: str, generator: np.random.Generator
+) -> bytes:
     outcome, status = drawn_outcome(generator.random())
     served = outcome != spool.UPSTREAM_ERROR
     duration_us = int(generator.lognormal(9.1, 0.45))
     identity = UUID(bytes=generator.bytes(16), version=4)
-    request_bytes, response_bytes = int(generator.integers(300, 900)), int(generator.integers(180, 420)) if served else 160
+    request_bytes, response_bytes = (
+        int(generator.integers(300, 900)),
+        int(generator.integers(180, 420)) if served else 160,
+    )
     return metering.copied(
-        identity.bytes, (at - EPOCH) // timedelta(microseconds=1), *who, request_bytes, spool.ENVIRONMENTS.index(environment),
-        duration_us, response_bytes, int(outcome == spool.OK), status, outcome,
-    )  # fmt: skip
+        identity.bytes,
+        (at - EPOCH) // timedelta(microseconds=1),
+        *who,
+        request_bytes,
+        spool.ENVIRONMENTS.index(environment),
+        duration_us,
+        response_bytes,
+        int(outcome == spool.OK),
+        status,
+        outcome,
+    )
 
 
 def drawn_outcome(number: float) -> tuple[int, int]:

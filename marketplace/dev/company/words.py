@@ -19,7 +19,10 @@ OPSET = 20
 
 def tokens(text: str) -> list[str]:
     """Lower-case words without one trailing punctuation mark: the spelling the model knows."""
-    return [word[:-1] if word[-1] in TRAILING and len(word) > 1 else word for word in text.lower().split()]
+    return [
+        word[:-1] if word[-1] in TRAILING and len(word) > 1 else word
+        for word in text.lower().split()
+    ]
 
 
 def fitted(recipe: Recipe, kept: Sample) -> tuple[Any, bytes]:
@@ -29,7 +32,8 @@ def fitted(recipe: Recipe, kept: Sample) -> tuple[Any, bytes]:
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(
-        TfidfVectorizer(analyzer=tokens, min_df=3, max_features=800), LogisticRegression(max_iter=300, C=4.0)
+        TfidfVectorizer(analyzer=tokens, min_df=3, max_features=800),
+        LogisticRegression(max_iter=300, C=4.0),
     )
     model.fit(kept.inputs["text"], kept.target)
     return model, graph(model[0], model[1])
@@ -57,13 +61,26 @@ def graph(vectoriser: Any, classifier: Any) -> bytes:
         numpy_helper.from_array(np.asarray(classifier.intercept_, np.float32), "intercepts"),
         numpy_helper.from_array(np.asarray(1e-9, np.float32), "tiny"),
         numpy_helper.from_array(np.asarray([1], np.int64), "axis"),
-        helper.make_tensor("classes", TensorProto.STRING, [len(classifier.classes_)], [c.encode() for c in classifier.classes_]),
+        helper.make_tensor(
+            "classes",
+            TensorProto.STRING,
+            [len(classifier.classes_)],
+            [c.encode() for c in classifier.classes_],
+        ),
     ]
     nodes = [
         helper.make_node("StringSplit", ["text"], ["words", "word_count"]),
         helper.make_node(
-            "TfIdfVectorizer", ["words"], ["counts"], mode="TF", min_gram_length=1, max_gram_length=1,
-            max_skip_count=0, ngram_counts=[0], ngram_indexes=places, pool_strings=pool,
+            "TfIdfVectorizer",
+            ["words"],
+            ["counts"],
+            mode="TF",
+            min_gram_length=1,
+            max_gram_length=1,
+            max_skip_count=0,
+            ngram_counts=[0],
+            ngram_indexes=places,
+            pool_strings=pool,
         ),
         helper.make_node("Mul", ["counts", "idf"], ["weighted"]),
         helper.make_node("ReduceL2", ["weighted", "axis"], ["length"], keepdims=1),
@@ -77,7 +94,9 @@ def graph(vectoriser: Any, classifier: Any) -> bytes:
     ]
     text = helper.make_tensor_value_info("text", TensorProto.STRING, [None])
     label = helper.make_tensor_value_info("label", TensorProto.STRING, [None])
-    shares = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(classifier.classes_)])
+    shares = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, [None, len(classifier.classes_)]
+    )
     body = helper.make_graph(nodes, "bag_of_words", [text], [label, shares], initializer=constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     return bytes(model.SerializeToString())

@@ -20,7 +20,13 @@ PAUSE_S = 1.0  # and then nobody asks for so long, so that refusals are quick wh
 # The server gives up waiting for a lock, and ends the statement of a client that has left.
 AT_SERVER = "-c timezone=UTC -c lock_timeout=4s -c client_connection_check_interval=2s"
 # The kernel gives up on a peer that acknowledges nothing (milliseconds) or does not answer its probes (seconds).
-NETWORK = {"connect_timeout": 2, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+NETWORK = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 @dataclass

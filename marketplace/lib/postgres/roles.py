@@ -45,21 +45,29 @@ def ensure(server: str, owner_url: str, application_url: str) -> None:
         for role in (owner, application):
             _ensure_role(connection, role["user"], role["password"])
         _ensure_database(connection, owner["dbname"], owner["user"])
-    with psycopg.connect(server, dbname=owner["dbname"], autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(
+        server, dbname=owner["dbname"], autocommit=True, connect_timeout=5
+    ) as connection:
         connection.execute(sql.SQL(HAND_OVER).format(owner=sql.Literal(owner["user"])))
 
 
 def parts(url: str) -> dict[str, str]:
     """user, password and dbname of a postgresql:// URL; absent ones are empty."""
     read = urlparse(url)
-    return {"user": unquote(read.username or ""), "password": unquote(read.password or ""), "dbname": read.path.lstrip("/")}
+    return {
+        "user": unquote(read.username or ""),
+        "password": unquote(read.password or ""),
+        "dbname": read.path.lstrip("/"),
+    }
 
 
 def _ensure_role(connection: "psycopg.Connection[Any]", name: str, password: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
     verb = sql.SQL("ALTER ROLE" if exists else "CREATE ROLE")
     limits = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD")
-    connection.execute(sql.SQL(" ").join([verb, sql.Identifier(name), limits, sql.Literal(password)]))
+    connection.execute(
+        sql.SQL(" ").join([verb, sql.Identifier(name), limits, sql.Literal(password)])
+    )
 
 
 def _ensure_database(connection: "psycopg.Connection[Any]", name: str, owner: str) -> None:

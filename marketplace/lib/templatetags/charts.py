@@ -67,7 +67,10 @@ def bar_list(rows, unit=""):
     """A ranked list with a bar behind each number; the longest bar is the largest value."""
     rows = list(rows)
     top = max((row["value"] for row in rows), default=0) or 1
-    return {"rows": [dict(row, width=round(100 * row["value"] / top, 1)) for row in rows], "unit": unit}
+    return {
+        "rows": [dict(row, width=round(100 * row["value"] / top, 1)) for row in rows],
+        "unit": unit,
+    }
 
 
 def _named(series, title):
@@ -95,7 +98,10 @@ def _frame(title, labels, series, unit, top, height):
         "label_y": height + 17,
         "series": series,
         "labels": plots.axis_labels(labels),
-        "ticks": [{"y": t.y, "text_y": t.y + 4, "text": compact(t.value)} for t in plots.ticks(top, height)],
+        "ticks": [
+            {"y": t.y, "text_y": t.y + 4, "text": compact(t.value)}
+            for t in plots.ticks(top, height)
+        ],
         "summary": f"{_range(_flat(series))} {unit}".strip(),
         "rows": _rows(labels, series),
     }

@@ -18,4 +18,10 @@ def nav_link(context, name, label, under="", count=0, count_label=""):
     except NoReverseMatch:
         url = ""
     current = any(path.startswith(part) for part in under.split() or [url or "-"])
-    return {"url": url, "label": label, "current": current, "count": count, "count_label": count_label}
+    return {
+        "url": url,
+        "label": label,
+        "current": current,
+        "count": count,
+        "count_label": count_label,
+    }

@@ -141,8 +141,16 @@ def when(value):
     """Date and time with its zone, as a <time> element."""
     if not value:
         return NOTHING
-    local = timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
-    shown = local.strftime("%-d %b %Y, %H:%M %Z") if isinstance(value, datetime) else local.strftime("%-d %b %Y")
+    local = (
+        timezone.localtime(value)
+        if isinstance(value, datetime) and timezone.is_aware(value)
+        else value
+    )
+    shown = (
+        local.strftime("%-d %b %Y, %H:%M %Z")
+        if isinstance(value, datetime)
+        else local.strftime("%-d %b %Y")
+    )
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown.strip())
 
 
@@ -151,8 +159,14 @@ def day(value):
     """The date alone, as a <time> element."""
     if not value:
         return NOTHING
-    local = timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), local.strftime("%-d %b %Y"))
+    local = (
+        timezone.localtime(value)
+        if isinstance(value, datetime) and timezone.is_aware(value)
+        else value
+    )
+    return format_html(
+        '<time datetime="{}">{}</time>', value.isoformat(), local.strftime("%-d %b %Y")
+    )
 
 
 @register.filter

@@ -9,7 +9,13 @@ def keras_dense():
     import keras
 
     keras.utils.set_random_seed(5)
-    model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax", name="y")])
+    model = keras.Sequential(
+        [
+            keras.Input((4,), name="x"),
+            keras.layers.Dense(8, "relu"),
+            keras.layers.Dense(3, "softmax", name="y"),
+        ]
+    )
     model(ROWS)  # Keras exports what has been called
     return model
 
@@ -30,7 +36,15 @@ def tf_saved_model(folder):
     import subprocess
 
     keras_dense().export(str(folder / "saved"), verbose=False)
-    command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder / "saved"), "--output", str(folder / "model.onnx")]
+    command = [
+        sys.executable,
+        "-m",
+        "tf2onnx.convert",
+        "--saved-model",
+        str(folder / "saved"),
+        "--output",
+        str(folder / "model.onnx"),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     import onnx
 
@@ -45,7 +59,9 @@ def tf_function(folder):
 
     model = keras_dense()
     made, _ = tf2onnx.convert.from_function(
-        tf.function(lambda x: model(x)), input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")], opset=17
+        tf.function(lambda x: model(x)),
+        input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")],
+        opset=17,
     )
     onnx.save(made, folder / "model.onnx")
     return facts("model.onnx", {made.graph.input[0].name: ROWS})
@@ -57,7 +73,12 @@ def tf_images(folder):
     import onnx
 
     keras.utils.set_random_seed(6)
-    layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    layers = [
+        keras.Input((8, 8, 3)),
+        keras.layers.Conv2D(4, 3),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(2),
+    ]
     model = keras.Sequential(layers)
     model(IMAGES.transpose(0, 2, 3, 1))
     model.export(str(folder / "model.onnx"), format="onnx", verbose=False)

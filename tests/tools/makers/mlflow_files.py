@@ -29,14 +29,18 @@ def mlflow_signed(folder):
     from mlflow.models import infer_signature
 
     frame = pandas.DataFrame(ROWS, columns=["income", "age", "debt", "score"])
-    return mlflow_saved(folder, sk_onnx(), {"X": ROWS}, signature=infer_signature(frame), input_example=frame)
+    return mlflow_saved(
+        folder, sk_onnx(), {"X": ROWS}, signature=infer_signature(frame), input_example=frame
+    )
 
 
 @maker("mlflow")
 def mlflow_tensor_signature(folder):
     from mlflow.models import infer_signature
 
-    return mlflow_saved(folder, sk_onnx(), {"X": ROWS}, signature=infer_signature(ROWS), input_example=ROWS)
+    return mlflow_saved(
+        folder, sk_onnx(), {"X": ROWS}, signature=infer_signature(ROWS), input_example=ROWS
+    )
 
 
 @maker("mlflow")
@@ -46,8 +50,13 @@ def mlflow_big_weights(folder):
     from onnx import TensorProto, helper, numpy_helper
 
     weights = numpy_helper.from_array(RNG.normal(size=(4, 1024)).astype(np.float32), "W")
-    sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, size]) for name, size in (("X", 4), ("Y", 1024))]
-    graph = helper.make_graph([helper.make_node("MatMul", ["X", "W"], ["Y"])], "g", sides[:1], sides[1:], [weights])
+    sides = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, size])
+        for name, size in (("X", 4), ("Y", 1024))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["X", "W"], ["Y"])], "g", sides[:1], sides[1:], [weights]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     return mlflow_saved(folder, model, {"X": ROWS})

@@ -8,7 +8,9 @@ from torch_files import attentive, exported
 def float_model(folder):
     import torch
 
-    module = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.GELU(), torch.nn.LayerNorm(64), torch.nn.Linear(64, 32)).eval()
+    module = torch.nn.Sequential(
+        torch.nn.Linear(32, 64), torch.nn.GELU(), torch.nn.LayerNorm(64), torch.nn.Linear(64, 32)
+    ).eval()
     rows = RNG.normal(size=(3, 32)).astype(np.float32)
     exported(folder, module, {"x": rows}, False, free=True, opset_version=17)
     (folder / "model.onnx").rename(folder / "float.onnx")
@@ -35,7 +37,12 @@ def static(folder, form):
         def get_next(self):
             return next(self.left, None)
 
-    quantize_static(folder / "float.onnx", folder / "model.onnx", Reader(), quant_format=getattr(QuantFormat, form))
+    quantize_static(
+        folder / "float.onnx",
+        folder / "model.onnx",
+        Reader(),
+        quant_format=getattr(QuantFormat, form),
+    )
     return facts("model.onnx", {"x": rows})
 
 
@@ -66,9 +73,13 @@ def optimised(folder, level):
 
     rows = float_model(folder)
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, f"ORT_ENABLE_{level}")
+    options.graph_optimization_level = getattr(
+        onnxruntime.GraphOptimizationLevel, f"ORT_ENABLE_{level}"
+    )
     options.optimized_model_filepath = str(folder / "model.onnx")
-    onnxruntime.InferenceSession(str(folder / "float.onnx"), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(
+        str(folder / "float.onnx"), options, providers=["CPUExecutionProvider"]
+    )
     return facts("model.onnx", {"x": rows})
 
 
@@ -98,7 +109,9 @@ def ort_fused_transformer(folder):
 
     exported(folder, attentive(), {"ids": IDS}, False, free=True, opset_version=14)
     (folder / "model.onnx").rename(folder / "float.onnx")
-    optimize_model(str(folder / "float.onnx"), "bert", num_heads=2, hidden_size=8).save_model_to_file(str(folder / "model.onnx"))
+    optimize_model(
+        str(folder / "float.onnx"), "bert", num_heads=2, hidden_size=8
+    ).save_model_to_file(str(folder / "model.onnx"))
     return facts("model.onnx", {"ids": IDS})
 
 

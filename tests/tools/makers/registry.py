@@ -1,13 +1,16 @@
 """What every maker needs: where it enters itself, the data it learns from, and how it says what it made."""
 
-
 import os
 import warnings
 import zipfile
 
 import numpy as np
 
-os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+os.environ |= {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 warnings.simplefilter("ignore")
 MAKERS = {}
 RNG = np.random.default_rng(7)

@@ -73,7 +73,13 @@ def sk_linear(folder):
 def sk_linear_double(folder):
     from sklearn.linear_model import LinearRegression
 
-    return sk(folder, LinearRegression(), AMOUNT, sample=TABLE.astype(np.float64), rows=ROWS.astype(np.float64))
+    return sk(
+        folder,
+        LinearRegression(),
+        AMOUNT,
+        sample=TABLE.astype(np.float64),
+        rows=ROWS.astype(np.float64),
+    )
 
 
 @maker("skl2onnx")
@@ -115,7 +121,12 @@ def sk_kmeans(folder):
 def sk_isolation(folder):
     from sklearn.ensemble import IsolationForest
 
-    return sk(folder, IsolationForest(n_estimators=8, random_state=0), TWO, target_opset={"": 18, "ai.onnx.ml": 3})
+    return sk(
+        folder,
+        IsolationForest(n_estimators=8, random_state=0),
+        TWO,
+        target_opset={"": 18, "ai.onnx.ml": 3},
+    )
 
 
 @maker("skl2onnx")
@@ -138,7 +149,9 @@ def sk_scaled_pipeline(folder):
 def sk_old_opset(folder):
     from sklearn.tree import DecisionTreeClassifier
 
-    return sk(folder, DecisionTreeClassifier(max_depth=3), THREE, target_opset={"": 12, "ai.onnx.ml": 1})
+    return sk(
+        folder, DecisionTreeClassifier(max_depth=3), THREE, target_opset={"": 12, "ai.onnx.ml": 1}
+    )
 
 
 @maker("skl2onnx")
@@ -147,7 +160,9 @@ def sk_fixed_batch(folder):
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.linear_model import LogisticRegression
 
-    made = to_onnx(LogisticRegression().fit(TABLE, TWO), initial_types=[("X", FloatTensorType([1, 4]))])
+    made = to_onnx(
+        LogisticRegression().fit(TABLE, TWO), initial_types=[("X", FloatTensorType([1, 4]))]
+    )
     (folder / "model.onnx").write_bytes(made.SerializeToString())
     return facts("model.onnx", {"X": ROWS}, batch=1)
 
@@ -162,8 +177,12 @@ def sk_columns(folder):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    frame = pandas.DataFrame({"income": TABLE[:, 0].astype(np.float32), "age": THREE.astype(np.int64), "region": WORDS})
-    split = ColumnTransformer([("n", StandardScaler(), ["income", "age"]), ("c", OneHotEncoder(), ["region"])])
+    frame = pandas.DataFrame(
+        {"income": TABLE[:, 0].astype(np.float32), "age": THREE.astype(np.int64), "region": WORDS}
+    )
+    split = ColumnTransformer(
+        [("n", StandardScaler(), ["income", "age"]), ("c", OneHotEncoder(), ["region"])]
+    )
     made = to_onnx(make_pipeline(split, LogisticRegression()).fit(frame, TWO), frame[:1])
     (folder / "model.onnx").write_bytes(made.SerializeToString())
     rows = {name: frame[name][:3].to_numpy().reshape(-1, 1) for name in frame}

@@ -8,7 +8,9 @@ def dense():
     import torch
 
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3), torch.nn.Softmax(-1)).eval()
+    return torch.nn.Sequential(
+        torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3), torch.nn.Softmax(-1)
+    ).eval()
 
 
 def exported(folder, module, rows, dynamo, free=False, **more):
@@ -22,7 +24,9 @@ def exported(folder, module, rows, dynamo, free=False, **more):
         more["dynamic_shapes"] = tuple({0: torch.export.Dim("batch")} for _ in rows)
     elif free:
         more["dynamic_axes"] = {name: {0: "batch"} for name in names}
-    torch.onnx.export(module, sample, str(folder / "model.onnx"), dynamo=dynamo, input_names=names, **more)
+    torch.onnx.export(
+        module, sample, str(folder / "model.onnx"), dynamo=dynamo, input_names=names, **more
+    )
     upload, onnx = "model.onnx", "model.onnx"
     if (folder / "model.onnx.data").exists():
         (folder / "model").mkdir()
@@ -71,10 +75,14 @@ def convolution():
     import torch
 
     torch.manual_seed(1)
-    layers = torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    layers = (
+        torch.nn.Conv2d(3, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    )
     return torch.nn.Sequential(*layers, torch.nn.Linear(4, 5)).eval()
-
-
 
 
 @maker("torch")
@@ -102,8 +110,6 @@ def recurrent():
     return Last().eval()
 
 
-
-
 @maker("torch")
 def torch_dynamo_lstm(folder):
     return exported(folder, recurrent(), {"series": SERIES}, True)
@@ -123,14 +129,16 @@ def attentive():
     class Encoder(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.words, self.encoder, self.out = torch.nn.Embedding(50, 8), torch.nn.TransformerEncoder(layer, 1), torch.nn.Linear(8, 2)
+            self.words, self.encoder, self.out = (
+                torch.nn.Embedding(50, 8),
+                torch.nn.TransformerEncoder(layer, 1),
+                torch.nn.Linear(8, 2),
+            )
 
         def forward(self, ids):
             return self.out(self.encoder(self.words(ids)).mean(1))
 
     return Encoder().eval()
-
-
 
 
 @maker("torch")
@@ -166,12 +174,24 @@ def two_towers():
 
 @maker("torch")
 def torch_dynamo_two_inputs(folder):
-    return exported(folder, two_towers(), {"user": ROWS, "item": ROWS[:, :2].copy()}, True, output_names=["score", "embedding"])
+    return exported(
+        folder,
+        two_towers(),
+        {"user": ROWS, "item": ROWS[:, :2].copy()},
+        True,
+        output_names=["score", "embedding"],
+    )
 
 
 @maker("torch")
 def torch_script_two_inputs(folder):
-    return exported(folder, two_towers(), {"user": ROWS, "item": ROWS[:, :2].copy()}, False, output_names=["score", "embedding"])
+    return exported(
+        folder,
+        two_towers(),
+        {"user": ROWS, "item": ROWS[:, :2].copy()},
+        False,
+        output_names=["score", "embedding"],
+    )
 
 
 @maker("torch")
@@ -188,7 +208,13 @@ def torch_script_half(folder):
 def torch_dynamo_embedding(folder):
     import torch
 
-    return exported(folder, torch.nn.Linear(64, 8).eval(), {"embedding": RNG.normal(size=(3, 64)).astype(np.float32)}, True, free=True)
+    return exported(
+        folder,
+        torch.nn.Linear(64, 8).eval(),
+        {"embedding": RNG.normal(size=(3, 64)).astype(np.float32)},
+        True,
+        free=True,
+    )
 
 
 @maker("torch")
@@ -207,4 +233,12 @@ def torch_functions(folder):
     import torch
 
     module = torch.nn.Sequential(dense(), torch.nn.LayerNorm(3)).eval()
-    return exported(folder, module, {"x": ROWS}, False, free=True, export_modules_as_functions=True, opset_version=17)
+    return exported(
+        folder,
+        module,
+        {"x": ROWS},
+        False,
+        free=True,
+        export_modules_as_functions=True,
+        opset_version=17,
+    )

@@ -15,7 +15,11 @@ def lgb(folder, kind, target):
     import lightgbm
     from onnxmltools import convert_lightgbm
 
-    return through_onnxmltools(folder, getattr(lightgbm, kind)(n_estimators=6, verbose=-1).fit(TABLE, target), convert_lightgbm)
+    return through_onnxmltools(
+        folder,
+        getattr(lightgbm, kind)(n_estimators=6, verbose=-1).fit(TABLE, target),
+        convert_lightgbm,
+    )
 
 
 @maker("lightgbm")
@@ -37,7 +41,11 @@ def xgb(folder, kind, target):
     import xgboost
     from onnxmltools import convert_xgboost
 
-    return through_onnxmltools(folder, getattr(xgboost, kind)(n_estimators=6, max_depth=3).fit(TABLE, target), convert_xgboost)
+    return through_onnxmltools(
+        folder,
+        getattr(xgboost, kind)(n_estimators=6, max_depth=3).fit(TABLE, target),
+        convert_xgboost,
+    )
 
 
 @maker("xgboost")
@@ -58,7 +66,9 @@ def xgb_regressor(folder):
 def cat(folder, kind, target):
     import catboost
 
-    fitted = getattr(catboost, kind)(iterations=6, depth=3, verbose=0, allow_writing_files=False).fit(TABLE, target)
+    fitted = getattr(catboost, kind)(
+        iterations=6, depth=3, verbose=0, allow_writing_files=False
+    ).fit(TABLE, target)
     fitted.save_model(str(folder / "model.onnx"), format="onnx")
     return facts("model.onnx", {"features": ROWS})
 

@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def handle(self, *args, witness=None, **options):
         faults = find_faults(witness)
         if faults:
-            raise CommandError("The record is not intact:\n" + "\n".join(f"- {fault}" for fault in faults))
+            raise CommandError(
+                "The record is not intact:\n" + "\n".join(f"- {fault}" for fault in faults)
+            )
         count = AuditEvent.objects.exclude(seq=None).count()
         waiting = AuditEvent.objects.filter(seq=None).count()
         self.stdout.write(f"Intact: {count} events chained, {waiting} waiting for the sequencer.")

@@ -27,7 +27,9 @@ FILLER = (
 ).split()
 
 
-def texts(phrases: dict[str, str], length: int, clean: float, rng: np.random.Generator, n: int) -> Sample:
+def texts(
+    phrases: dict[str, str], length: int, clean: float, rng: np.random.Generator, n: int
+) -> Sample:
     """`n` texts of about `length` words; a `clean` share carry only phrases of their own class."""
     names = sorted(phrases)
     labels = rng.integers(0, len(names), n)
@@ -36,9 +38,17 @@ def texts(phrases: dict[str, str], length: int, clean: float, rng: np.random.Gen
 
 
 def text(
-    phrases: dict[str, str], names: list[str], label: int, length: int, clean: float, rng: np.random.Generator
+    phrases: dict[str, str],
+    names: list[str],
+    label: int,
+    length: int,
+    clean: float,
+    rng: np.random.Generator,
 ) -> str:
-    own, other = phrases[names[label]].split("|"), phrases[names[int(rng.integers(len(names)))]].split("|")
+    own, other = (
+        phrases[names[label]].split("|"),
+        phrases[names[int(rng.integers(len(names)))]].split("|"),
+    )
     parts = [own[int(rng.integers(len(own)))] for _ in range(1 + length // 15)]
     if rng.random() > clean:
         parts.append(other[int(rng.integers(len(other)))])

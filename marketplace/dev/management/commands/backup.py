@@ -17,7 +17,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         try:
-            about = back_up(RunDir(), folder, postgres.as_superuser(RunDir(), settings.DATABASE_URL))
+            about = back_up(
+                RunDir(), folder, postgres.as_superuser(RunDir(), settings.DATABASE_URL)
+            )
         except CannotBackUp as problem:
             raise CommandError(str(problem)) from problem
-        self.stdout.write(f"Backed up to {folder} at {about['made_at']}. Not in it: the secrets. Keep {RunDir().secret('')} in your vault.")
+        self.stdout.write(
+            f"Backed up to {folder} at {about['made_at']}. Not in it: the secrets. Keep {RunDir().secret('')} in your vault."
+        )

@@ -15,7 +15,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-wait", action="store_true", help="do not wait for approved models to be served")
+        parser.add_argument(
+            "--no-wait", action="store_true", help="do not wait for approved models to be served"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = RunDir()

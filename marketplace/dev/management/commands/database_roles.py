@@ -18,13 +18,21 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        admin, owner, application = (os.environ.get(f"DATABASE_{name}URL", "") for name in ("ADMIN_", "OWNER_", ""))
+        admin, owner, application = (
+            os.environ.get(f"DATABASE_{name}URL", "") for name in ("ADMIN_", "OWNER_", "")
+        )
         if not (admin and owner and application):
-            raise CommandError("Set DATABASE_ADMIN_URL (a superuser), DATABASE_OWNER_URL and DATABASE_URL (two different roles).")
+            raise CommandError(
+                "Set DATABASE_ADMIN_URL (a superuser), DATABASE_OWNER_URL and DATABASE_URL (two different roles)."
+            )
         if roles.parts(owner)["user"] == roles.parts(application)["user"]:
-            raise CommandError("DATABASE_OWNER_URL and DATABASE_URL name the same role: the application must not own its tables.")
+            raise CommandError(
+                "DATABASE_OWNER_URL and DATABASE_URL name the same role: the application must not own its tables."
+            )
         try:
             roles.ensure(admin, owner, application)
         except psycopg.Error as problem:
             raise CommandError(str(problem)) from problem
-        self.stdout.write(f"{roles.parts(owner)['user']} owns {settings.DATABASES['default']['NAME']}; {roles.parts(application)['user']} works in it.")
+        self.stdout.write(
+            f"{roles.parts(owner)['user']} owns {settings.DATABASES['default']['NAME']}; {roles.parts(application)['user']} works in it."
+        )

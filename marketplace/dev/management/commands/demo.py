@@ -6,7 +6,9 @@ from marketplace.dev.demo import main
 
 
 class Command(BaseCommand):
-    help = "Start the whole marketplace with its demo company on this machine (--fresh begins anew)."
+    help = (
+        "Start the whole marketplace with its demo company on this machine (--fresh begins anew)."
+    )
     requires_system_checks: list[str] = []
 
     def run_from_argv(self, argv: list[str]) -> Any:

@@ -9,9 +9,22 @@ from django.core.management.base import BaseCommand, CommandParser
 from marketplace.dev.bootstrap import DEV_LOCK, LOCK, ROOT, VENV
 
 COMPILE = (
-    "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
-    "--quiet", "pyproject.toml", "--extra", "engine", "--extra", "company",
-)  # fmt: skip
+    "pip",
+    "compile",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--no-header",
+    "--no-annotate",
+    "--quiet",
+    "pyproject.toml",
+    "--extra",
+    "engine",
+    "--extra",
+    "company",
+)
 
 
 class Command(BaseCommand):
@@ -31,5 +44,11 @@ class Command(BaseCommand):
 
 def compile_lock(*arguments: str) -> None:
     """Run uv without local wheel folders: they would leak into the lock."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PIP_FIND_LINKS", "UV_FIND_LINKS")}
-    subprocess.run([VENV / "bin" / "uv", *COMPILE, *arguments], cwd=ROOT, env=environment, check=True)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PIP_FIND_LINKS", "UV_FIND_LINKS")
+    }
+    subprocess.run(
+        [VENV / "bin" / "uv", *COMPILE, *arguments], cwd=ROOT, env=environment, check=True
+    )
