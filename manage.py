@@ -18,7 +18,7 @@ def bootstrap():
         "bootstrap", os.path.join(ROOT, "marketplace", "dev", "bootstrap.py")
     )
     if spec is None or spec.loader is None:
-        sys.exit("marketplace/dev/bootstrap.py is missing: this checkout is not complete.")
+        sys.exit("marketplace/launcher/bootstrap.py is missing: this checkout is not complete.")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -33,7 +33,7 @@ def main():
             + " ".join(sys.argv[1:])
         )
     bootstrap().enter(sys.argv)
-    from marketplace.dev.launch import launch
+    from marketplace.commands import launch
 
     sys.exit(launch(sys.argv))
 

@@ -168,15 +168,15 @@ def measure(
     folder: Path, program: str, wrk: str, seconds: float
 ) -> tuple[dict[str, list[Seen]], list[float]]:
     """All rounds of the three phases, and how long each burst took to be over."""
-    from tests import cast
+    from tests import factories
     from tests.gateway import Gateway, free_port, live_version, subscriber
 
     stub = free_port()
     with ground.nginx_pair(program, folder, stub, free_port()):
         url = f"http://127.0.0.1:{stub}"
         version, other = (
-            live_version(cast.model(name="Busy"), url=url),
-            live_version(cast.model(name="Quiet"), url=url),
+            live_version(factories.model(name="Busy"), url=url),
+            live_version(factories.model(name="Quiet"), url=url),
         )
 
         def caller(of, app: str, **terms) -> Caller:

@@ -17,12 +17,12 @@ ANSWER = '{"model_name":"bench","model_version":"1.0.0","outputs":[{"name":"scor
 @contextmanager
 def stores(folder: Path) -> Iterator[None]:
     """Postgres, Redis and settings: the ones named in the environment, else embedded ones for as long as this lasts."""
-    from marketplace.dev import environment
-    from marketplace.dev.ports import choose_all
-    from marketplace.dev.rundir import RunDir
-    from marketplace.dev.services import start_stores
-    from marketplace.dev.status import Status
-    from marketplace.dev.supervisor import Supervisor
+    from marketplace.launcher import environment
+    from marketplace.launcher.ports import choose_all
+    from marketplace.launcher.rundir import RunDir
+    from marketplace.launcher.status import Status
+    from marketplace.launcher.stores import start_stores
+    from marketplace.launcher.supervisor import Supervisor
 
     run = RunDir(folder / "run").prepare()
     ports = choose_all({"postgres": 25632, "redis": 26579})

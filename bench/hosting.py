@@ -36,8 +36,8 @@ from hosting.drivers import ray_head
 from hosting.drivers.base import AppSpec, AppState
 from hosting.drivers.ray import RayDriver
 from hosting.drivers.ray_head import EnginePorts
-from marketplace.dev import lineup
-from marketplace.dev.ports import choose_all
+from marketplace.launcher import process_definitions
+from marketplace.launcher.ports import choose_all
 from tests.hosting import packages
 
 EXAMPLE = json.dumps(packages.EXAMPLE)
@@ -147,7 +147,9 @@ def _started_head(folder, artifacts, public_key, token):
     wanted = {
         f"engine_{name}": 27100 + offset for offset, name in enumerate(EnginePorts().singles())
     }
-    ports = lineup.engine_ports(choose_all(wanted) | lineup.replica_ports(27200))
+    ports = process_definitions.engine_ports(
+        choose_all(wanted) | process_definitions.replica_ports(27200)
+    )
     argv, env = ray_head.head_command(
         folder, ports, artifact_root=artifacts, public_key=public_key, token_path=token
     )
@@ -534,11 +536,11 @@ class Front:
 @contextmanager
 def gateway_before(target, spec, folder):
     """A gateway of two processes before the engine, and a subscriber of the version."""
-    from tests import cast
+    from tests import factories
     from tests.gateway import Gateway, infer_path, live_version, subscriber
 
     version = live_version(
-        cast.model(name=spec.name.title()), url=f"http://127.0.0.1:{target.port}"
+        factories.model(name=spec.name.title()), url=f"http://127.0.0.1:{target.port}"
     )
     _subscription, key = subscriber(version)
     with Gateway(folder / "gateway", workers=2) as gateway:

@@ -28,7 +28,7 @@ def main() -> int:
 
 def compare(folder: Path, seconds: float) -> int:
     """Two tenants before one stub; nginx as the stub where there is one."""
-    from tests import cast
+    from tests import factories
     from tests.gateway import Gateway, Stub, free_port, live_version, subscriber
 
     stub_port = free_port()
@@ -37,22 +37,24 @@ def compare(folder: Path, seconds: float) -> int:
         print(
             "There is no nginx here (Debian: apt-get install nginx-light): the stub is Python and shares its time with the measurement."
         )
-        return measure(folder, seconds, Stub().url, cast, Gateway, live_version, subscriber)
+        return measure(folder, seconds, Stub().url, factories, Gateway, live_version, subscriber)
     with ground.nginx_pair(program, folder, stub_port, free_port()):
         return measure(
             folder,
             seconds,
             f"http://127.0.0.1:{stub_port}",
-            cast,
+            factories,
             Gateway,
             live_version,
             subscriber,
         )
 
 
-def measure(folder: Path, seconds: float, url: str, cast, Gateway, live_version, subscriber) -> int:
-    greedy = live_version(cast.model(name="Greedy"), url=url)
-    quiet = live_version(cast.model(name="Quiet"), url=url)
+def measure(
+    folder: Path, seconds: float, url: str, factories, Gateway, live_version, subscriber
+) -> int:
+    greedy = live_version(factories.model(name="Greedy"), url=url)
+    quiet = live_version(factories.model(name="Quiet"), url=url)
     _, greedy_key = subscriber(greedy, rate_per_second=RATE, burst=BURST, concurrency=64)
     _, quiet_key = subscriber(quiet)
     with Gateway(folder / "gateway", workers=2) as gateway:

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from marketplace.dev.ports import choose
-from marketplace.dev.processes import die_with_parent
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.ports import choose
+from marketplace.launcher.processes import die_with_parent
+from marketplace.launcher.rundir import ROOT
 
 HOME = ROOT / ".peers"
 READY_S = 90

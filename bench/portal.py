@@ -138,29 +138,29 @@ def sign_in() -> str:
     """The cookie of a person on a team, with a few models to look at."""
     from django.test import Client
 
-    from tests import cast
+    from tests import factories
 
     for number in range(20):
-        cast.model(name=f"Model {number}")
+        factories.model(name=f"Model {number}")
     browser = Client()
-    browser.force_login(cast.alice())
+    browser.force_login(factories.alice())
     return browser.cookies["sessionid"].value
 
 
 @contextmanager
 def portal(folder: Path) -> Iterator[tuple[int, list[int]]]:
     """Front and web process as the demo starts them: (port, their pids)."""
-    from marketplace.dev import lineup
-    from marketplace.dev.ports import choose
-    from marketplace.dev.rundir import RunDir
-    from marketplace.dev.status import Status
-    from marketplace.dev.supervisor import Supervisor
+    from marketplace.launcher import process_definitions
+    from marketplace.launcher.ports import choose
+    from marketplace.launcher.rundir import RunDir
+    from marketplace.launcher.status import Status
+    from marketplace.launcher.supervisor import Supervisor
 
     run, port = RunDir(folder / "run"), choose(28000)
     supervisor = Supervisor(run, Status(run), {**os.environ, "RUN_DIR": str(run.path)})
     try:
-        supervisor.start(lineup.front(port))
-        supervisor.start(lineup.web(run))
+        supervisor.start(process_definitions.front(port))
+        supervisor.start(process_definitions.web(run))
         supervisor.until_ready()
         yield port, [running.child.pid for running in supervisor.programs.values() if running.child]
     finally:

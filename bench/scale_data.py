@@ -334,7 +334,7 @@ class _Company:
         )  # the newest in the future, so that no probe is due while a bench runs
 
     def consumers(self, keys: int) -> None:
-        from consumption import quota
+        from consumption.metering import quota
         from consumption.models import (
             ApiKey,
             Application,

@@ -11,12 +11,12 @@ from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_register
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
-from marketplace.lib import names
-from marketplace.lib.background import enqueue
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.limits import require_fields
-from marketplace.lib.transitions import transition
+from marketplace.core import names
+from marketplace.core.background import enqueue
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.field_limits import require_fields
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
 
 SIMILAR_REASON_MIN = 20
 NAME_KEYS = ("name_key", "name_shape")

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
-from marketplace.lib.admin import LookOnly
+from marketplace.core.admin import LookOnly
 
 
 @admin.register(RegisteredModel)

@@ -11,7 +11,7 @@ from catalog.filters import ModelFilter, VersionFilter
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.accounts.resources import SLUG, ReadableResource, Resource
-from marketplace.lib.serializers import LineField
+from marketplace.core.serializers import LineField
 
 
 class TermRow(serializers.Serializer):

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from catalog import counts, search
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
 from marketplace.accounts.models import BusinessUnit
-from marketplace.lib.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
+from marketplace.core.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
 
 TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
 

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplace.accounts.models import BusinessUnit, Team
-from marketplace.lib import names
-from marketplace.lib.fields import LineField, NameKeyField
-from marketplace.lib.limits import PROSE, REASON
-from marketplace.lib.transitions import state_constraint
+from marketplace.core import names
+from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.fields import LineField, NameKeyField
+from marketplace.core.transitions import state_constraint
 
 SEES_EVERYTHING = (
     "curator",

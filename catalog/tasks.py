@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from catalog import neighbours
-from marketplace.lib.background import enqueue
+from marketplace.core.background import enqueue
 
 SWEEP_S = 1.5  # of one run: what is left goes on in the next, so that a long queue holds nobody up
 

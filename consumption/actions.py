@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import affected, keys, revocations, terms
+from consumption import affected, keys, revocation_log, terms
 from consumption.models import ApiKey, Application, LeakReport, Plan, ScheduledChange, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
@@ -22,11 +22,11 @@ from consumption.permissions import (
 )
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib import names
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.nudge import nudge
-from marketplace.lib.transitions import StaleState, transition
+from marketplace.core import names
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+from marketplace.core.invalidation import nudge
+from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import tell
 
 KEY_LIFE = timedelta(days=90)
@@ -565,7 +565,7 @@ def _end(by, key, reason):
     )
     record(by, "key.revoke", key, reason=reason)
     nudge("revoke", kid=key.kid, epoch=key.epoch)
-    revocations.note(key.kid)
+    revocation_log.note(key.kid)
     return key
 
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from consumption.models import ApiKey, Application, Plan, Subscription
-from marketplace.lib.admin import LookOnly
+from marketplace.core.admin import LookOnly
 
 
 @admin.register(ApiKey)

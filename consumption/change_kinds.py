@@ -8,11 +8,11 @@ from catalog.models import RegisteredModel
 from consumption import actions, terms
 from consumption.models import Plan, PlanTerms, Subscription
 from marketplace.accounts.models import BusinessUnit, Team, User
-from marketplace.lib import limits
-from marketplace.lib.errors import Invalid
-from marketplace.lib.money import show_amount
-from marketplace.lib.nudge import nudge
-from marketplace.lib.templatetags.present import quantity
+from marketplace.core import field_limits
+from marketplace.core.errors import Invalid
+from marketplace.core.invalidation import nudge
+from marketplace.core.money import show_amount
+from marketplace.core.templatetags.formatting import quantity
 
 
 class NewTerms:
@@ -26,7 +26,7 @@ class NewTerms:
     def check(self, change):
         if change.after == change.before:
             raise Invalid("Nothing differs from the terms in force.", field="price")
-        limits.require(
+        field_limits.require(
             PlanTerms(plan=change.plan, effective_from=change.effective_from, **change.after)
         )
 

@@ -18,9 +18,9 @@ from consumption.models import Plan, ScheduledChange
 from consumption.permissions import can_change, can_confirm, can_withdraw_change
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.transitions import transition
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
 from marketplace.notices.actions import settle, tell
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 import django_filters
 
+from consumption.metering.rejections import LIMITS
 from consumption.models import (
     ApiKey,
     Application,
@@ -11,8 +12,7 @@ from consumption.models import (
     Subscription,
     UsageHour,
 )
-from consumption.refusals import LIMITS
-from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
+from marketplace.core.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
 
 
 class PlanFilter(FilterSet):

@@ -9,9 +9,9 @@ from consumption import terms
 from consumption.changes import first_start
 from consumption.models import Application, Plan, Subscription
 from marketplace.accounts.models import BusinessUnit, Team
-from marketplace.lib.forms import LineField
-from marketplace.lib.limits import PROSE, REASON
-from marketplace.lib.money import from_micros, show_price, to_micros
+from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.forms import LineField
+from marketplace.core.money import from_micros, show_price, to_micros
 
 
 class ApplicationForm(forms.Form):

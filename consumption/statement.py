@@ -1,7 +1,7 @@
 """The statement of a month: what was called, at which price, and who paid; a line for each thing that was true then.
 
 Lines are read from the day roll-ups, so page, CSV and API agree with them and with the events to the last unit
-(consumption.reconciliation). Amounts are exact here; pages show them to the currency's digits (docs/money.md).
+(consumption.metering.reconciliation). Amounts are exact here; pages show them to the currency's digits (docs/money.md).
 """
 
 import csv
@@ -14,9 +14,9 @@ from decimal import Decimal
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from consumption import measures
+from consumption.metering import measures
+from consumption.metering.quota import next_period, period_start
 from consumption.models import UsageDay
-from consumption.quota import next_period, period_start
 
 
 @dataclass(frozen=True)

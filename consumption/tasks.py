@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from consumption import changes, metering, quota_notices
+from consumption import changes
+from consumption.metering import projections, quota_notices, rollups
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -10,14 +11,14 @@ MISSED_S = 60  # an hour that waits longer has nobody: the shipping process reco
 @shared_task(name="consumption.roll_up", statement_s=240)
 def roll_up():
     """Recompute the hours and days that got events and that no shipping process saw to."""
-    metering.roll_up_all(stale_s=MISSED_S)
+    rollups.roll_up_all(stale_s=MISSED_S)
 
 
 @shared_task(name="consumption.project", statement_s=60)
 def project():
     """Refresh the figures of the catalog, make room for next month's events, tell whose quota is nearly used."""
-    metering.open_next_month()
-    metering.project()
+    rollups.open_next_month()
+    projections.project()
     quota_notices.tell_of_quotas()
 
 

@@ -1,6 +1,6 @@
 """Terms of plans: which are in force, whether new ones are worse for consumers, how they read, and how they begin.
 
-A call is valued by the rows (consumption.valuation); the gateway and lists read the copy on the plan, which `begin` writes.
+A call is valued by the rows (consumption.metering.valuation); the gateway and lists read the copy on the plan, which `begin` writes.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from django.utils.text import capfirst
 
 from consumption.models import Plan, PlanTerms
 from marketplace.audit.actions import record
-from marketplace.lib.money import from_micros, show_price
-from marketplace.lib.nudge import nudge
+from marketplace.core.invalidation import nudge
+from marketplace.core.money import from_micros, show_price
 
 FIELDS = ("price_micros_per_1000", "rate_per_second", "burst", "concurrency", "monthly_quota")
 # What each is called, and the unit of its figures.

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from catalog.pages import model_frame, open_model
-from consumption import actions, changes, keys, refusals, scanners, statement, terms, usage
+from consumption import actions, changes, keys, leak_scanners, statement, terms
 from consumption.change_kinds import KINDS
 from consumption.forms import (
     ApplicationForm,
@@ -30,6 +30,8 @@ from consumption.forms import (
     TermsForm,
     VisibilityForm,
 )
+from consumption.metering import rejections, usage
+from consumption.metering.reconciliation import reconciliation
 from consumption.models import ApiKey, Application, Plan, PlanTerms, ScheduledChange, Subscription
 from consumption.permissions import (
     can_change,
@@ -41,13 +43,12 @@ from consumption.permissions import (
     can_see_model_usage,
     can_withdraw_change,
 )
-from consumption.reconciliation import reconciliation
 from marketplace.accounts.models import User
-from marketplace.lib import webhooks
-from marketplace.lib.bodies import takes_from_anybody
-from marketplace.lib.errors import Invalid
-from marketplace.lib.forms import show, submitted
-from marketplace.lib.problems import refused
+from marketplace.core import webhooks
+from marketplace.core.errors import Invalid
+from marketplace.core.forms import show, submitted
+from marketplace.core.problem_json import refused
+from marketplace.core.request_bodies import takes_from_anybody
 
 DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
 LARGEST_REPORT = 1 << 20  # bytes
@@ -85,7 +86,7 @@ def application(request, slug):
     )
     subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
     months = usage.this_month(subscriptions)
-    refused = refusals.of(subscriptions, timezone.now() - usage.DAY)
+    refused = rejections.of(subscriptions, timezone.now() - usage.DAY)
     announced = changes.announced_to(subscriptions)
     offered = list(
         Plan.objects.filter(is_offered=True, model__in=[one.model_id for one in subscriptions])
@@ -367,8 +368,8 @@ def key_pattern(request):
     url = settings.PORTAL_URL + reverse("consumption:leaked_keys")
     context = {
         "pattern": keys.PATTERN,
-        "checksum": scanners.CHECKSUM,
-        "shell": scanners.REPORT % url,
+        "checksum": leak_scanners.CHECKSUM,
+        "shell": leak_scanners.REPORT % url,
     }
     return render(request, "docs/leaked_keys.html", context)
 
@@ -402,7 +403,7 @@ def my_usage(request):
         **usage.summary(scope, window),
         "by_model": usage.by(scope, window, "model"),
         "by_application": usage.by(scope, window, "application"),
-        "refused": refusals.of(subscriptions, refusals.beginning(window)),
+        "refused": rejections.of(subscriptions, rejections.beginning(window)),
     }
     return render(
         request, "consumption/_usage.html" if request.htmx else "consumption/usage.html", context
@@ -455,7 +456,9 @@ def model_usage(request, slug):
         "shows_teams": shows_teams,
         "by_team": usage.by(scope, window, "team") if shows_teams else [],
         "by_version": usage.by(scope, window, "version"),
-        "refused": refusals.of(subscriptions, refusals.beginning(window)) if shows_teams else [],
+        "refused": rejections.of(subscriptions, rejections.beginning(window))
+        if shows_teams
+        else [],
     }
     if not shows_teams:
         context["costs"] = None

@@ -31,13 +31,13 @@ from governance.permissions import (
 )
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib import signing
-from marketplace.lib.background import enqueue
-from marketplace.lib.canonical import canonical, digest
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.nudge import nudge
-from marketplace.lib.transitions import transition
+from marketplace.core import signing
+from marketplace.core.background import enqueue
+from marketplace.core.canonical import canonical, digest
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.guard import require
+from marketplace.core.invalidation import nudge
+from marketplace.core.transitions import transition
 from marketplace.notices.actions import settle, tell
 
 STATE = ModelVersion.State

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from governance.models import Decision, GateResult, PolicyVersion, Review
-from marketplace.lib.admin import LookOnly
+from marketplace.core.admin import LookOnly
 
 for noun in (Decision, GateResult, PolicyVersion, Review):
     admin.site.register(noun, LookOnly)

@@ -25,7 +25,7 @@ from marketplace.accounts.resources import (
     Visible,
     one_or_nothing,
 )
-from marketplace.lib.serializers import ProseField
+from marketplace.core.serializers import ProseField
 
 QUESTIONS = {
     question.id: serializers.ChoiceField(

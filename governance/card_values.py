@@ -3,7 +3,7 @@
 `None`, "", [] and {} empty a field. What a field must hold before submission is another question: CardField.problem.
 """
 
-from marketplace.lib.limits import PROSE
+from marketplace.core.field_limits import PROSE
 
 LINE = 500  # characters of a one-line answer
 ENTRY = 1_000  # characters of one entry of a list, of a member of an entry, or of the reason why a field does not apply

@@ -3,7 +3,7 @@
 import django_filters
 
 from governance.models import Amendment, Review
-from marketplace.lib.filters import FilterSet, IdFilter, SlugFilter
+from marketplace.core.filters import FilterSet, IdFilter, SlugFilter
 
 
 class ReviewFilter(FilterSet):

@@ -4,7 +4,7 @@ from django import forms
 
 from governance import tiering
 from governance.models import Review
-from marketplace.lib.limits import REASON
+from marketplace.core.field_limits import REASON
 
 
 class DecisionForm(forms.Form):

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
 from governance.matrix import MIN_PEOPLE, roles_for
-from marketplace.lib.limits import REASON
-from marketplace.lib.transitions import state_constraint
+from marketplace.core.field_limits import REASON
+from marketplace.core.transitions import state_constraint
 
 
 class PolicyVersion(models.Model):

@@ -6,7 +6,7 @@ from typing import Any
 from catalog.models import ModelVersion
 from governance import cards, matrix, tiering
 from governance.models import PolicyVersion
-from marketplace.lib.canonical import digest
+from marketplace.core.canonical import digest
 
 # Gates of this product that a version of any tier must pass before people look at it (G1–G4 and G6 of the gates; docs/packaging.md).
 REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature", "run")

@@ -5,8 +5,8 @@ Points, bands and floors: governance.md §2.1. Raising any answer never lowers t
 
 from dataclasses import dataclass
 
-from marketplace.lib.canonical import digest
-from marketplace.lib.errors import Invalid
+from marketplace.core.canonical import digest
+from marketplace.core.errors import Invalid
 
 TIERS = ("low", "medium", "high", "prohibited")
 BANDS = ((12, "high"), (6, "medium"), (0, "low"))  # points from … → tier

@@ -22,9 +22,9 @@ from governance.permissions import (
     reasons_against_amendment,
     why_not_decide,
 )
-from marketplace.lib.forms import show, submitted
-from marketplace.lib.guard import require
-from marketplace.lib.query import chosen
+from marketplace.core.forms import show, submitted
+from marketplace.core.guard import require
+from marketplace.core.query import chosen
 
 
 def queue(request):

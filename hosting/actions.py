@@ -8,10 +8,10 @@ from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib.background import enqueue
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.transitions import transition
+from marketplace.core.background import enqueue
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
 
 ASK = "the publishing team or an operator"
 MOST_REPLICAS = 8

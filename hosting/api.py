@@ -8,12 +8,12 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion
-from hosting import actions, fleet, measured
+from hosting import actions, deployments, service_levels
 from hosting.filters import DeploymentFilter, HealthSampleFilter, IncidentFilter
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.permissions import can_read_logs
 from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Resource
-from marketplace.lib.guard import require
+from marketplace.core.guard import require
 
 
 class ReplicaRow(serializers.ModelSerializer):
@@ -117,7 +117,7 @@ class Deployments(ReadableResource):
             "Only its publishing team and operators read its logs.",
             ask=actions.ASK,
         )
-        return Response(LogLines({"lines": fleet.last_lines(deployment)}).data)
+        return Response(LogLines({"lines": deployments.last_lines(deployment)}).data)
 
     def _steered(self, verb, serializer_class):
         deployment = self.get_object()
@@ -224,10 +224,10 @@ class ServiceLevels(Resource):
     def retrieve(self, request, pk):
         """The measured figures of one version beside its SLA."""
         version = self.get_object()
-        figures = fleet.figures_of(version)
+        figures = deployments.figures_of(version)
         promises, budget = (
-            measured.promises(version, figures),
-            measured.error_budget(version, figures),
+            service_levels.promises(version, figures),
+            service_levels.error_budget(version, figures),
         )
         return Response(
             ServiceLevelRow(

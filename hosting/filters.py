@@ -3,7 +3,7 @@
 import django_filters
 
 from hosting.models import Deployment, HealthSample, Incident
-from marketplace.lib.filters import FilterSet, IdFilter, MomentFilter, SlugFilter, TruthFilter
+from marketplace.core.filters import FilterSet, IdFilter, MomentFilter, SlugFilter, TruthFilter
 
 
 class OfVersionFilter(FilterSet):

@@ -3,7 +3,7 @@
 from django import forms
 
 from hosting.actions import MOST_AT_ONCE, MOST_REPLICAS
-from marketplace.lib.limits import REASON
+from marketplace.core.field_limits import REASON
 
 
 class StartForm(forms.Form):

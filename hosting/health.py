@@ -13,13 +13,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from consumption.models import Subscription
-from hosting import outbound, sleep
+from hosting import egress, sleep
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
 from marketplace.accounts.models import Membership, User
 from marketplace.audit.actions import record
-from marketplace.lib import pressure
-from marketplace.lib.transitions import StaleState, transition
+from marketplace.core import machine_load
+from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import tell
 
 TIMEOUT_S = 5
@@ -47,7 +47,7 @@ SILENT = (
 
 def answers(base_url, version):
     """True when `…/ready` says so and the version's own example is answered."""
-    return _ask(base_url, version, outbound.connect_internal)[0]
+    return _ask(base_url, version, egress.connect_internal)[0]
 
 
 class Unreachable(Exception):
@@ -59,11 +59,11 @@ def ask(base_url, path, body):
     started = time.perf_counter()
     try:
         status, answer = _exchange(
-            base_url.rstrip("/"), "POST", path, body, partial(outbound.connect, timeout=TIMEOUT_S)
+            base_url.rstrip("/"), "POST", path, body, partial(egress.connect, timeout=TIMEOUT_S)
         )
     except TimeoutError:
         raise Unreachable(_silence(TIMEOUT_S)) from None
-    except outbound.Refused as refusal:
+    except egress.Refused as refusal:
         raise Unreachable(str(refusal)) from None
     except (OSError, http.client.HTTPException) as wrong:
         raise Unreachable(_plainly(wrong)) from None
@@ -135,9 +135,7 @@ def _claim(upstream, deployment):
 def probe(upstream):
     """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
-    connect = (
-        outbound.connect if upstream.kind == Upstream.Kind.EXTERNAL else outbound.connect_internal
-    )
+    connect = egress.connect if upstream.kind == Upstream.Kind.EXTERNAL else egress.connect_internal
     is_ok, milliseconds, detail = _ask(upstream.base_url, version, connect)
     deployment = Deployment.objects.filter(version=version).first()
     running = (
@@ -182,9 +180,9 @@ def _failing(version):
 
 def _ask(base_url, version, connect):
     """(ok, milliseconds of the example or None, detail). On a saturated machine silence counts only after half a minute."""
-    timeout_s = STARVED_TIMEOUT_S if pressure.is_saturated() else TIMEOUT_S
+    timeout_s = STARVED_TIMEOUT_S if machine_load.is_saturated() else TIMEOUT_S
     answer = _ask_within(timeout_s, base_url, version, connect)
-    if answer[2] == _silence(TIMEOUT_S) and pressure.is_saturated():
+    if answer[2] == _silence(TIMEOUT_S) and machine_load.is_saturated():
         return _ask_within(STARVED_TIMEOUT_S, base_url, version, connect)
     return answer
 
@@ -209,7 +207,7 @@ def _ask_within(timeout_s, base_url, version, connect):
         return True, milliseconds, ""
     except TimeoutError:
         return False, None, _silence(timeout_s)
-    except outbound.Refused as refusal:
+    except egress.Refused as refusal:
         return False, None, str(refusal)
     except (OSError, http.client.HTTPException) as wrong:
         return False, None, _plainly(wrong)

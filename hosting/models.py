@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from marketplace.lib.transitions import state_constraint
+from marketplace.core.transitions import state_constraint
 
 
 class RuntimeEnvironment(models.Model):

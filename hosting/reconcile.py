@@ -25,7 +25,7 @@ from hosting.drivers.base import AppSpec, AppState, EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib.transitions import StaleState, transition
+from marketplace.core.transitions import StaleState, transition
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription, UsageDay
-from hosting.measured import ENOUGH_CALLS, WINDOW_DAYS
 from hosting.models import AwakeReason, Deployment, DeploymentState
+from hosting.service_levels import ENOUGH_CALLS, WINDOW_DAYS
 
 LEAST_S = 60  # a version is seen ready before it may fall asleep
 START_GUESS_S = 10.0  # of a version that was never measured

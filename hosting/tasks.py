@@ -4,8 +4,8 @@ from contextlib import suppress
 
 from celery import shared_task
 
-from consumption import refusals
-from hosting import changes, health, measured, sleep
+from consumption.metering import rejections
+from hosting import change_log, health, service_levels, sleep
 from hosting import reconcile as reconciling
 from hosting.drivers.base import EngineUnavailable
 
@@ -26,17 +26,17 @@ def probe():
 @shared_task(name="hosting.forget_old_samples", time_limit=300, statement_s=240)
 def forget_old_samples():
     health.forget_old_samples()
-    refusals.forget_old()
+    rejections.forget_old()
 
 
 @shared_task(name="hosting.forget_changes", time_limit=60)
 def forget_changes():
-    changes.forget_old()
+    change_log.forget_old()
 
 
 @shared_task(name="hosting.project", time_limit=120, statement_s=60)
 def project():
-    measured.project()
+    service_levels.project()
     if sleep.refresh():
         reconciling.reconcile()
     with suppress(EngineUnavailable):

@@ -7,7 +7,9 @@ from hosting import views
 app_name = "hosting"
 urlpatterns = [
     path("models/<slug:slug>/deployment/", views.deployment, name="deployment"),
-    path("models/<slug:slug>/versions/<str:number>/deployment/", views.steer, name="steer"),
-    path("operations/", views.operations, name="operations"),
-    path("metrics", views.metrics, name="metrics"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/deployment/",
+        views.manage_deployment,
+        name="manage_deployment",
+    ),
 ]

@@ -3,63 +3,40 @@
 from datetime import timedelta
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
-from hosting import actions, exposition, fleet, gateways, measured, scale, watch
+from hosting import actions, deployments, gateway_metrics, replica_history, service_levels
 from hosting.forms import ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
-from hosting.permissions import can_operate, can_see_operations
-from marketplace.lib.forms import submitted
+from hosting.permissions import can_operate
+from marketplace.core.forms import submitted
 
 HOUR = timedelta(hours=1)
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 def deployment(request, slug):
     """What runs for a model: each version's state, replicas now and before, restarts, probes, incidents."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "hosting:deployment")
-    context["deployments"] = fleet.deployments_of(context["versions"])
+    context["deployments"] = deployments.deployments_of(context["versions"])
     context |= _replicas_over_time(request, context["deployments"])
     may_operate = any(
         can_operate(request.user, one) for one in context["deployments"][:1]
     )  # all are of one team
-    told = gateways.report() if may_operate else gateways.Report()
+    told = gateway_metrics.report() if may_operate else gateway_metrics.Report()
     _add_gateways_view(context["deployments"], told)
     for one in context["deployments"]:
-        one.steer_url = _steer_url(one) if may_operate and not one.is_external else ""
+        one.manage_url = _manage_url(one) if may_operate and not one.is_external else ""
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
 
-def operations(request):
-    """For operators: what runs, what does not and why, how full it is, what waits."""
-    if not can_see_operations(request.user):
-        raise Http404
-    return render(
-        request,
-        "hosting/_operations.html" if request.htmx else "hosting/operations.html",
-        watch.overview(),
-    )
-
-
-@login_not_required
-@never_cache
-def metrics(request):
-    """The marketplace's state for Prometheus: to a scraper on this machine, or to an operator who looks."""
-    if not (_is_direct_from_here(request) or can_see_operations(request.user)):
-        raise Http404
-    return HttpResponse(exposition.text(), content_type=exposition.CONTENT_TYPE)
-
-
-def steer(request, slug, number):
+def manage_deployment(request, slug, number):
     """Start, stop, size and roll back one version, and read what its processes write. For its team and operators."""
     found = _operated(request, slug, number)
     forms = _forms(request, found)
@@ -72,19 +49,19 @@ def steer(request, slug, number):
         if done:
             messages.success(request, said)
             return redirect(
-                f"{_steer_url(found)}#main"
+                f"{_manage_url(found)}#main"
             )  # where it is said; else the browser stays at the form
-    shown = fleet.deployments_of([found.version_id])
-    _add_gateways_view(shown, gateways.report())
-    lines = fleet.last_lines(found)
+    shown = deployments.deployments_of([found.version_id])
+    _add_gateways_view(shown, gateway_metrics.report())
+    lines = deployments.last_lines(found)
     entry, since = (
         found.version.model,
         (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0),
     )
     context = {
         "deployment": shown[0],
-        "affected": fleet.affected([entry]).get(entry.pk, fleet.NOBODY),
-        "calls": measured.calls_since(found.version, since),
+        "affected": deployments.affected([entry]).get(entry.pk, deployments.NOBODY),
+        "calls": service_levels.calls_since(found.version, since),
         "since": since,
         "trail": [
             {"label": entry.name, "url": entry.get_absolute_url()},
@@ -97,12 +74,15 @@ def steer(request, slug, number):
         "log_text": "\n".join(lines or ()),
     }
     return render(
-        request, "hosting/steer.html", context, status=422 if request.method == "POST" else 200
+        request,
+        "hosting/manage_deployment.html",
+        context,
+        status=422 if request.method == "POST" else 200,
     )
 
 
 def _add_gateways_view(deployments, told):
-    """Give each what the gateways.Report tells of it: `.refusals` of the last hour, `.is_shut` while it is given a pause."""
+    """Give each what the gateway_metrics.Report tells of it: `.refusals` of the last hour, `.is_shut` while it is given a pause."""
     for one in deployments:
         one.refusals = told.refused_lately(one.version_id)
         one.is_shut = one.version_id in told.shut_versions
@@ -110,13 +90,15 @@ def _add_gateways_view(deployments, told):
 
 def _replicas_over_time(request, deployments):
     """Give each deployment its `.over_time` chart, None where nothing of ours runs; returns the choice of spans."""
-    span = scale.span(request.GET.get("span"))
+    span = replica_history.span(request.GET.get("span"))
     ours = [one for one in deployments if not one.is_external]
-    drawn = scale.charts(ours, span)
+    drawn = replica_history.charts(ours, span)
     for one in deployments:
         one.over_time = drawn.get(one.pk)
     return {
-        "span_tabs": [_span_tab(request, one, one == span) for one in scale.SPANS] if ours else []
+        "span_tabs": [_span_tab(request, one, one == span) for one in replica_history.SPANS]
+        if ours
+        else []
     }
 
 
@@ -124,14 +106,6 @@ def _span_tab(request, span, is_current):
     query = request.GET.copy()
     query["span"] = span.slug
     return {"label": span.label, "url": f"?{query.urlencode()}", "current": is_current}
-
-
-def _is_direct_from_here(request):
-    """From loopback, and not passed on by a proxy on this machine for somebody elsewhere."""
-    passed_on = any(
-        name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
-    )
-    return request.META["REMOTE_ADDR"] in LOOPBACK and not passed_on
 
 
 def _operated(request, slug, number):
@@ -177,5 +151,7 @@ def _forms(request, found):
     }
 
 
-def _steer_url(found):
-    return reverse("hosting:steer", args=[found.version.model.slug, found.version.number])
+def _manage_url(found):
+    return reverse(
+        "hosting:manage_deployment", args=[found.version.model.slug, found.version.number]
+    )

@@ -19,7 +19,7 @@ from governance.api import Amendments, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.audit.api import Events
-from marketplace.lib.problems import page_not_found
+from marketplace.core.problem_json import page_not_found
 from marketplace.notices.api import Notices
 from publishing.api import Versions
 

@@ -12,8 +12,8 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 - what follows needs Django's settings and apps
 from django.db import DatabaseError, InterfaceError  # noqa: E402
 
-from marketplace.lib.requests import PortalHandler  # noqa: E402
-from marketplace.web import limits  # noqa: E402
+from marketplace.core.requests import PortalHandler  # noqa: E402
+from marketplace.web import front_limits  # noqa: E402
 from marketplace.web.front import own_folder, socket_path  # noqa: E402
 from marketplace.web.receiving import Portal  # noqa: E402
 from publishing import uploads  # noqa: E402
@@ -32,7 +32,7 @@ def _started() -> None:
         )
 
 
-application = Portal(PortalHandler(), limits.from_environment(), _started)
+application = Portal(PortalHandler(), front_limits.from_environment(), _started)
 
 
 def main() -> None:

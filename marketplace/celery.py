@@ -4,7 +4,7 @@ import os
 
 from celery import Celery
 
-from marketplace.lib import broker  # noqa: F401 (counts how tasks end)
+from marketplace.core import broker  # noqa: F401 (counts how tasks end)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 app = Celery("marketplace")

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace.lib import logs, postgres, secrets, webhooks
+from marketplace.core import logs, postgres, secrets, webhooks
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
@@ -86,7 +86,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "heroicons",
-    "marketplace.lib",
+    "marketplace.core",
     "marketplace.accounts",
     "marketplace.audit",
     "marketplace.notices",
@@ -95,14 +95,16 @@ INSTALLED_APPS = [
     "consumption",
     "hosting",
     "publishing",
-    "marketplace.adoption",
-    "marketplace.dev",
+    "marketplace.insights",
+    "marketplace.operations",
+    "marketplace.launcher",
+    "marketplace.demo",
 ]
 MIDDLEWARE = [
-    "marketplace.lib.middleware.request_id",
-    "marketplace.lib.middleware.patience",
-    "marketplace.lib.middleware.security_headers",
-    "marketplace.lib.middleware.readable",
+    "marketplace.core.middleware.request_id",
+    "marketplace.core.middleware.patience",
+    "marketplace.core.middleware.security_headers",
+    "marketplace.core.middleware.readable",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -111,11 +113,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "publishing.bodies.before_reading",  # whoever reads a body stands below
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "marketplace.lib.middleware.LowerCaseAddresses",
+    "marketplace.core.middleware.LowerCaseAddresses",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "marketplace.lib.middleware.BusinessAnswers",
+    "marketplace.core.middleware.BusinessAnswers",
 ]
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
@@ -140,7 +142,7 @@ def database(url):
     """A Django DATABASES entry from postgres://user:password@host:port/name."""
     parts = urlparse(url)
     return {
-        "ENGINE": "marketplace.lib.postgres",
+        "ENGINE": "marketplace.core.postgres",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -180,7 +182,7 @@ CACHES = {
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))
 QUARANTINE_ROOT = os.environ.get("QUARANTINE_ROOT", str(RUN_DIR / "quarantine"))
-# What every disk keeps free (marketplace/lib/disk.py): the larger of the first two, but never more than the third.
+# What every disk keeps free (marketplace/core/disk_space.py): the larger of the first two, but never more than the third.
 DISK_RESERVE_PERCENT = int(os.environ.get("DISK_RESERVE_PERCENT", "5"))
 DISK_RESERVE_MIB = int(os.environ.get("DISK_RESERVE_MIB", "1024"))
 DISK_RESERVE_MOST_MIB = int(os.environ.get("DISK_RESERVE_MOST_MIB", "8192"))
@@ -202,7 +204,7 @@ WHITENOISE_USE_FINDERS = (
     True  # one machine serves from the checkout; STATIC_ROOT is for real deployments
 )
 FILE_UPLOAD_HANDLERS = [
-    "marketplace.lib.bodies.NoFiles"
+    "marketplace.core.request_bodies.NoFiles"
 ]  # publishing.bodies lets those keep files that take some
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # What a package may have, what a person and a team may keep and have on their way: docs/portal-limits.md.
@@ -265,11 +267,11 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["marketplace.accounts.authentication.PortalSession"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["marketplace.lib.json_reader.JSONBody"],
-    "DEFAULT_FILTER_BACKENDS": ["marketplace.lib.filters.Filters"],
-    "DEFAULT_PAGINATION_CLASS": "marketplace.lib.paging.Pages",
+    "DEFAULT_PARSER_CLASSES": ["marketplace.core.json_reader.JSONBody"],
+    "DEFAULT_FILTER_BACKENDS": ["marketplace.core.filters.Filters"],
+    "DEFAULT_PAGINATION_CLASS": "marketplace.core.paging.Pages",
     "DEFAULT_SCHEMA_CLASS": "marketplace.accounts.contract.Contract",
-    "EXCEPTION_HANDLER": "marketplace.lib.problems.handle",
+    "EXCEPTION_HANDLER": "marketplace.core.problem_json.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Model marketplace",
@@ -376,8 +378,8 @@ SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
 # Shipped segments stay this long, but not more than so much of them: a restore ships again what its backup did not have.
 SPOOL_KEEP_HOURS = int(os.environ.get("SPOOL_KEEP_HOURS", "72"))
 SPOOL_KEEP_MIB = int(os.environ.get("SPOOL_KEEP_MIB", "1024"))
-REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocations.py
-TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/tombstones.py
+REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocation_log.py
+TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/emergency_revocations.py
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 # Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.

@@ -20,9 +20,9 @@ from catalog.models import RegisteredModel
 from consumption.models import Subscription
 from governance.models import Review
 from governance.permissions import REVIEWER_ROLES
-from marketplace.adoption import insights
-from marketplace.lib import postgres, redis
-from marketplace.lib import problems as answers
+from marketplace.core import postgres, redis_client
+from marketplace.core import problem_json as answers
+from marketplace.insights import figures
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG, PAGES
 
@@ -61,7 +61,7 @@ def home(request):
         ],
         "continuing": held.open().for_list()[:SHOWN],
         "notices": Notice.objects.filter(recipient=request.user, read_at=None)[:SHOWN],
-        "story": insights.story(request.user),
+        "story": figures.story(request.user),
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)
@@ -117,7 +117,7 @@ def _postgres_answers():
 
 def _redis_answers():
     try:
-        return redis.ask(lambda line: line.ping())
+        return redis_client.ask(lambda line: line.ping())
     except RedisError:
         return False
 

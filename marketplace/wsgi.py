@@ -7,6 +7,6 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 django.setup(set_prefix=False)
 
-from marketplace.lib.requests import PortalHandler  # noqa: E402 - it needs the settings
+from marketplace.core.requests import PortalHandler  # noqa: E402 - it needs the settings
 
 application = PortalHandler()

@@ -23,15 +23,15 @@ from catalog.permissions import can_edit, can_edit_version
 from governance import card_values, cards, policies
 from governance.actions import propose_amendment, void_reviews
 from governance.models import Amendment, GateResult
-from hosting import outbound
+from hosting import egress
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib.background import enqueue
-from marketplace.lib.canonical import digest
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.guard import require
-from marketplace.lib.nudge import nudge
-from marketplace.lib.transitions import transition
+from marketplace.core.background import enqueue
+from marketplace.core.canonical import digest
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+from marketplace.core.invalidation import nudge
+from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
 from publishing import evidence, packages, room, semver, trials, uploads
 from publishing import signature as signatures
@@ -133,8 +133,8 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
     """
     _hold_editable(by, version)
     try:
-        outbound.judge(url)
-    except outbound.Refused as refusal:
+        egress.judge(url)
+    except egress.Refused as refusal:
         raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})

@@ -11,7 +11,7 @@ from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance import card_values, cards
 from governance.api import Gate, GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
-from marketplace.lib.serializers import LineField, ProseField
+from marketplace.core.serializers import LineField, ProseField
 from publishing import actions, trials
 
 

@@ -13,9 +13,9 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 
 from catalog.models import ModelVersion
-from marketplace.lib import problems
-from marketplace.lib.bodies import ADMISSION, REFUSAL, NoFiles
-from marketplace.lib.errors import BusinessAnswer, TooLarge
+from marketplace.core import problem_json
+from marketplace.core.errors import BusinessAnswer, TooLarge
+from marketplace.core.request_bodies import ADMISSION, REFUSAL, NoFiles
 from publishing import room, uploads
 
 PAGE, API = (
@@ -156,7 +156,7 @@ def _too_large(limit, size, person):
 
 def _sign_in(request):
     if _is_api(request):
-        return problems.refused(
+        return problem_json.refused(
             401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."
         )
     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
@@ -164,7 +164,7 @@ def _sign_in(request):
 
 def _not_found(request):
     if _is_api(request):
-        return problems.page_not_found(request)
+        return problem_json.page_not_found(request)
     raise Http404
 
 
@@ -178,9 +178,9 @@ def refusal(request, error):
             "remedy": error.remedy,
             "ask": error.ask,
         }
-        body = problems.problem(error.status, error.slug, error.title, error.message, **members)
+        body = problem_json.problem(error.status, error.slug, error.title, error.message, **members)
         return JsonResponse(
-            body, status=error.status, content_type=problems.MEDIA_TYPE, headers=retry
+            body, status=error.status, content_type=problem_json.MEDIA_TYPE, headers=retry
         )
     answer = render(request, "refused.html", {"error": error}, status=error.status)
     for name, value in retry.items():

@@ -4,7 +4,7 @@ import hashlib
 
 from catalog.models import ModelVersion, stored_as
 from governance.actions import record_gate
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 from publishing import signature as signatures
 from publishing.storage import read
 

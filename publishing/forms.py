@@ -10,10 +10,10 @@ from catalog.models import ModelVersion, RegisteredModel
 from governance import card_values, cards
 from governance.models import Amendment
 from marketplace.accounts.models import User
-from marketplace.lib import json_reader
-from marketplace.lib.forms import JSONField, LineField
-from marketplace.lib.json_reader import Malformed, Unusable
-from marketplace.lib.limits import PROSE, REASON
+from marketplace.core import json_reader
+from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.forms import JSONField, LineField
+from marketplace.core.json_reader import Malformed, Unusable
 from publishing.actions import first_end
 
 

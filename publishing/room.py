@@ -6,16 +6,16 @@ from pathlib import Path
 
 from django.conf import settings
 
-from marketplace.lib import disk
-from marketplace.lib.errors import NoRoom
+from marketplace.core import disk_space
+from marketplace.core.errors import NoRoom
 
 
 def require_room(size=0):
     """Raise NoRoom unless `size` bytes fit beside the reserve where packages are inspected and kept."""
     for folder in (settings.ARTIFACT_ROOT, settings.QUARANTINE_ROOT):
-        if disk.room(folder).after(size).stops_uploads:
+        if disk_space.room(folder).after(size).stops_uploads:
             raise no_room()
-    if disk.room(_incoming()).free < size:
+    if disk_space.room(_incoming()).free < size:
         raise no_room()
 
 
@@ -25,7 +25,7 @@ def told():
     try:
         yield
     except OSError as error:
-        if disk.is_full(error):
+        if disk_space.is_full(error):
             raise no_room() from error
         raise
 

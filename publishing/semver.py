@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 
 FORM = re.compile(
     r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-rc\.([1-9]\d{0,3}))?", re.ASCII

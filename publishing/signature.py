@@ -15,7 +15,7 @@ from hosting.model_server.examples import (
     in_protocol,
     is_too_large_to_show,
 )
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 
 __all__ = [
     "carry_over",

@@ -19,7 +19,7 @@ from hosting import health
 from hosting.model_server import coercion, wire
 from hosting.model_server.examples import TRIAL_ROWS
 from hosting.model_server.problems import Problem
-from marketplace.lib.canonical import digest
+from marketplace.core.canonical import digest
 from publishing.manifest import MEMORY_MB
 from publishing.packages import running
 from publishing.storage import read

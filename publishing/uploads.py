@@ -14,8 +14,8 @@ from django.utils import timezone
 from catalog.models import Artifact, ModelVersion
 from catalog.permissions import can_edit, can_edit_version
 from marketplace.accounts.models import Team, User
-from marketplace.lib.errors import LengthRequired, QuotaFull, RuleError, TooLarge, TooManyAtOnce
-from marketplace.lib.guard import require
+from marketplace.core.errors import LengthRequired, QuotaFull, RuleError, TooLarge, TooManyAtOnce
+from marketplace.core.guard import require
 from publishing import room
 from publishing.models import Upload, UploadSet
 

@@ -15,9 +15,9 @@ from governance import policies
 from governance.actions import assess_risk, current_gates
 from governance.forms import QuestionnaireForm
 from governance.models import Amendment, Decision, Review
-from marketplace.lib import names
-from marketplace.lib.forms import show, submitted
-from marketplace.lib.guard import require
+from marketplace.core import names
+from marketplace.core.forms import show, submitted
+from marketplace.core.guard import require
 from publishing import actions, steps
 from publishing.forms import (
     CardForm,

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
-from hosting import outbound
-from marketplace.dev import chromium as browser_program
+from hosting import egress
+from marketplace.launcher import chromium as browser_program
 from tests import endpoints, faults
 from tests.distribution import Distribution
 
@@ -79,7 +79,7 @@ def quick_passwords(settings):
 def endpoints_of_others_answer():
     """A version is not submitted before its example was answered; the cast's external endpoint does that without a network."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outbound, "connect", endpoints.answered_by_us(outbound.connect))
+        patch.setattr(egress, "connect", endpoints.answered_by_us(egress.connect))
         yield
 
 

@@ -13,11 +13,11 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST = (
     "gateway_stage",
     "stack",
-    "tests/dev/test_demo.py",
+    "tests/demo/test_demo.py",
     "tests/browser/test_looks.py",
     "tests/consumption/test_disk.py",
-    "tests/dev/test_supervisor.py",
-    "tests/dev/test_stores.py",
+    "tests/launcher/test_supervisor.py",
+    "tests/launcher/test_stores.py",
     "tests/publishing/test_journey.py",
     "tests/hosting/test_reconcile.py",
 )

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
-from tests import cast
+from tests import factories
 
 HOST = "models.example.com"
 ONE = {"BYTES": "a", "BOOL": True}
@@ -19,7 +19,7 @@ def answer(asked):
             "shape": [rows],
             "data": [ONE.get(output["datatype"], 1)] * rows,
         }
-        for output in cast.signature()["outputs"]
+        for output in factories.signature()["outputs"]
     ]
     return json.dumps({"model_name": "there", "model_version": "1", "outputs": outputs}).encode()
 

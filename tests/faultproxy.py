@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 
-from marketplace.dev.ports import FALLBACK, choose
+from marketplace.launcher.ports import FALLBACK, choose
 
 RESET = struct.pack("ii", 1, 0)
 

@@ -27,10 +27,10 @@ from consumption import actions as consumption
 from consumption import keys
 from consumption.models import UsageEvent
 from hosting.models import Upstream
-from marketplace.dev.ports import FALLBACK, choose
-from marketplace.dev.processes import die_with_parent
-from marketplace.dev.rundir import ROOT
-from tests import cast
+from marketplace.launcher.ports import FALLBACK, choose
+from marketplace.launcher.processes import die_with_parent
+from marketplace.launcher.rundir import ROOT
+from tests import factories
 from tests.faultproxy import FaultProxy
 from tests.stack import models_on, on_database, on_redis
 
@@ -362,7 +362,7 @@ def route(version, url):
 @transaction.atomic
 def live_version(entry=None, number="1.0.0", url="", **facts):
     """A version as the journey leaves it, by its row alone: published and routed to `url`."""
-    entry = entry or cast.model()
+    entry = entry or factories.model()
     type(entry).objects.filter(pk=entry.pk).update(state="published")
     major, minor, patch = map(int, number.split("."))
     version = ModelVersion.objects.create(
@@ -375,7 +375,7 @@ def live_version(entry=None, number="1.0.0", url="", **facts):
         **{
             "state": "published",
             "manifest_signature": "signed",
-            "signature": cast.signature(),
+            "signature": factories.signature(),
             "published_at": timezone.now(),
             **facts,
         },
@@ -389,8 +389,8 @@ def subscriber(version, app="Loan origination", environment="prod", **terms):
     """(Subscription, text of a key) on a plan of its own with these terms; wide limits by default."""
     wide = {"rate_per_second": 50_000, "burst": 50_000, "concurrency": 200, "monthly_quota": None}
     slug = f"plan-{version.model.plans.count()}"
-    plan = cast.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
-    by, team = cast.maya(), cast.mortgage()
+    plan = factories.plan(version.model, slug=slug, by=version.model.owner, **{**wide, **terms})
+    by, team = factories.maya(), factories.mortgage()
     application = consumption.create_application(
         by, team=team, name=f"{app} {version.model_id} {slug}", environment=environment
     )
@@ -443,7 +443,7 @@ class Stage:
 
     def version(self, number="1.0.0", entry=None, url="", **facts):
         """A live version, of a model of its own unless told, routed to the stub."""
-        entry = entry or cast.model(name=f"Model {next(MODELS)}")
+        entry = entry or factories.model(name=f"Model {next(MODELS)}")
         return live_version(entry, number, url or self.stub.url, **facts)
 
     def called(self, subscription):

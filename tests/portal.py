@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from marketplace.dev import lineup
-from marketplace.dev.processes import die_with_parent
-from marketplace.dev.rundir import ROOT, RunDir
+from marketplace.launcher import process_definitions
+from marketplace.launcher.processes import die_with_parent
+from marketplace.launcher.rundir import ROOT, RunDir
 from tests.gateway import free_port, proxy_before, through, until
 from tests.stack import on_database
 
@@ -30,7 +30,10 @@ class Portal:
         self.port = free_port()
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
-        self.processes = [lineup.front(self.port), lineup.web(RunDir(folder))]
+        self.processes = [
+            process_definitions.front(self.port),
+            process_definitions.web(RunDir(folder)),
+        ]
         self.environment = (
             os.environ
             | environment

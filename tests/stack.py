@@ -14,17 +14,17 @@ from django.db import connection
 
 from hosting.drivers import ray_head
 from marketplace import settings as facts
-from marketplace.dev import environment, lineup, postgres, redis
-from marketplace.dev.ports import choose_all
-from marketplace.dev.rundir import ROOT, RunDir
-from marketplace.dev.status import Status
-from marketplace.dev.supervisor import Supervisor
-from marketplace.lib import signing
-from marketplace.lib.postgres import roles
+from marketplace.core import signing
+from marketplace.core.postgres import roles
+from marketplace.launcher import embedded_postgres, embedded_redis, environment, process_definitions
+from marketplace.launcher.ports import choose_all
+from marketplace.launcher.rundir import ROOT, RunDir
+from marketplace.launcher.status import Status
+from marketplace.launcher.supervisor import Supervisor
 
 STACK_REDIS = 5
 WORKER_REDIS = 6
-PREFERRED = lineup.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}
+PREFERRED = process_definitions.PREFERRED_PORTS | {"web": 28000, "gateway": 28001}
 PLACE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
@@ -42,7 +42,7 @@ def beside_others():
     first = random.randrange(22000, 29000, 50)
     return choose_all(
         {name: first + offset for offset, name in enumerate(PREFERRED)}
-    ) | lineup.replica_ports(first + 1000)
+    ) | process_definitions.replica_ports(first + 1000)
 
 
 class Stack:
@@ -56,7 +56,9 @@ class Stack:
         self.blocker = blocker
         self.engine = engine
         self.ports = (
-            beside_others() if own_stores else choose_all(PREFERRED) | lineup.replica_ports()
+            beside_others()
+            if own_stores
+            else choose_all(PREFERRED) | process_definitions.replica_ports()
         )
         self.database = f"stack_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.own_stores = own_stores
@@ -81,18 +83,18 @@ class Stack:
     def begin(self):
         """Stores first, then a database with today's schema, then everything that stands on it."""
         if self.own_stores:
-            self.supervisor.start(postgres.postgres(self.run, self.ports["postgres"]))
-            self.supervisor.start(redis.redis(self.run, self.ports["redis"]))
+            self.supervisor.start(embedded_postgres.postgres(self.run, self.ports["postgres"]))
+            self.supervisor.start(embedded_redis.redis(self.run, self.ports["redis"]))
             self.supervisor.until_ready()
         self.make_database()
         self.manage("migrate", "--no-input", "--verbosity", "0")
-        self.supervisor.start(lineup.front(self.ports["web"]))
-        self.supervisor.start(lineup.web(self.run))
-        self.supervisor.start(lineup.gateway(self.ports["gateway"]))
-        self.supervisor.start(lineup.worker())
-        self.supervisor.start(lineup.beat(self.run))
+        self.supervisor.start(process_definitions.front(self.ports["web"]))
+        self.supervisor.start(process_definitions.web(self.run))
+        self.supervisor.start(process_definitions.gateway(self.ports["gateway"]))
+        self.supervisor.start(process_definitions.worker())
+        self.supervisor.start(process_definitions.beat(self.run))
         if self.engine:
-            self.supervisor.start(lineup.engine(self.run, self.ports))
+            self.supervisor.start(process_definitions.engine(self.run, self.ports))
 
     def __exit__(self, *_):
         self.stop()
@@ -104,7 +106,7 @@ class Stack:
     def store_urls(self):
         """The processes sign in as the application, `migrate` as the owner: roles of this stack's own, as in production."""
         server = (
-            postgres.url(self.run, self.ports["postgres"], self.database)
+            embedded_postgres.url(self.run, self.ports["postgres"], self.database)
             if self.own_stores
             else on_database(self.database)
         )
@@ -114,7 +116,7 @@ class Stack:
             "DATABASE_ADMIN_URL": server,
             "DATABASE_OWNER_URL": f"postgresql://{names['owner']}:{self.run.secret_text('postgres_owner_password')}@{place}",
             "DATABASE_URL": f"postgresql://{names['app']}:{self.run.secret_text('postgres_app_password')}@{place}",
-            "REDIS_URL": redis.url(self.run, self.ports["redis"])
+            "REDIS_URL": embedded_redis.url(self.run, self.ports["redis"])
             if self.own_stores
             else on_redis(STACK_REDIS),
         }
@@ -129,7 +131,7 @@ class Stack:
     def manage(self, *arguments):
         """Run a management command on the stack's database; its output. Raises CalledProcessError."""
         done = subprocess.run(
-            lineup.manage(*arguments),
+            process_definitions.manage(*arguments),
             env=os.environ | self.environment,
             cwd=ROOT,
             capture_output=True,
@@ -216,7 +218,7 @@ def worker_on_test_database(folder):
         "REDIS_URL": on_redis(WORKER_REDIS),
     }
     supervisor = Supervisor(run, Status(run), environment.common(run) | stores)
-    supervisor.start(lineup.worker())
+    supervisor.start(process_definitions.worker())
     try:
         supervisor.until_ready()
         yield supervisor

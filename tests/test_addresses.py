@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES)
 def test_another_spelling_leads_to_the_usual_one(client, page):
-    client.force_login(cast.charlie())
+    client.force_login(factories.charlie())
     for slug in ("Claims-Triage", "CLAIMS-TRIAGE"):
         answer = client.get(f"/models/{slug}/{page}?version=1.0.0&q=A%20b")
         assert (answer.status_code, answer["Location"]) == (
@@ -33,15 +33,15 @@ def test_another_spelling_leads_to_the_usual_one(client, page):
 
 
 def test_the_api_leads_there_too(client):
-    client.force_login(cast.charlie())
+    client.force_login(factories.charlie())
     assert (
         client.get("/api/v1/models/Claims-Triage/")["Location"] == "/api/v1/models/claims-triage/"
     )
 
 
 def test_it_says_nothing_about_what_is_hidden(client):
-    hidden = cast.model(name="Secret draft")
-    client.force_login(cast.charlie())
+    hidden = factories.model(name="Secret draft")
+    client.force_login(factories.charlie())
     there, nowhere = (
         client.get("/models/SECRET-draft/", follow=True),
         client.get("/models/NO-such/", follow=True),
@@ -55,8 +55,8 @@ def test_it_says_nothing_about_what_is_hidden(client):
 
 
 def test_who_writes_must_spell_it_right(client):
-    client.force_login(cast.maya())
-    entry = cast.published_version().model
+    client.force_login(factories.maya())
+    entry = factories.published_version().model
     assert client.post(f"/models/{entry.slug.upper()}/subscribe/").status_code == 404
 
 
@@ -84,20 +84,20 @@ SPOKEN = [
 def test_candidates_stand_before_their_release_on_page_and_api(client):
     from tests.api.calls import Api
 
-    entry = cast.model()
+    entry = factories.model()
     for number in sorted(SPOKEN, key=hash):
-        cast.draft_version(entry, number)
+        factories.draft_version(entry, number)
     newest_first = SPOKEN[::-1]
     assert list(entry.versions.newest_first().values_list("number", flat=True)) == newest_first
     assert (
         list(entry.versions.values_list("number", flat=True)) == newest_first
     )  # the model's own order
-    alice, found, address = Api(cast.alice()), [], "versions/?page_size=3"
+    alice, found, address = Api(factories.alice()), [], "versions/?page_size=3"
     while address:
         page = alice.get(address)
         found, address = found + [row["number"] for row in page["results"]], page["next"]
     assert found == newest_first
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     text = client.get(f"/models/{entry.slug}/versions/").content.decode()
     places = [
         text.index(f">{number}<") if f">{number}<" in text else text.index(number + "<")
@@ -107,10 +107,10 @@ def test_candidates_stand_before_their_release_on_page_and_api(client):
 
 
 def test_a_release_takes_over_from_its_candidate_and_not_the_other_way():
-    entry = cast.model()
-    cast.published_version(entry, "1.0.0-rc.1")
-    second = cast.published_version(entry, "1.0.0-rc.2")
+    entry = factories.model()
+    factories.published_version(entry, "1.0.0-rc.1")
+    second = factories.published_version(entry, "1.0.0-rc.2")
     assert entry.aliases.get(name="stable").version == second
-    release = cast.published_version(entry, "1.0.0")
-    cast.published_version(entry, "1.0.0-rc.3")
+    release = factories.published_version(entry, "1.0.0")
+    factories.published_version(entry, "1.0.0-rc.3")
     assert entry.aliases.get(name="stable").version == release

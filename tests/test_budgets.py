@@ -12,7 +12,7 @@ from consumption.changes import propose
 from consumption.models import Plan, RefusedHour
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import tell
-from tests import cast
+from tests import factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
@@ -29,11 +29,11 @@ LISTS = [
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
     ("governance:queue", "rita", 25),
-    ("hosting:operations", "otto", 25),
+    ("operations:operations", "otto", 25),
     ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
     ("publishing:home", "alice", 30),
-    ("adoption:insights", "vera", 40),
+    ("insights:insights", "vera", 40),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
@@ -72,7 +72,7 @@ def test_more_rows_do_not_need_more_queries():
 
 def count(name, who, most):
     client = Client()
-    client.force_login(getattr(cast, who)())
+    client.force_login(getattr(factories, who)())
     with CaptureQueriesContext(connection) as queries:
         response = client.get(reverse(name, kwargs=ARGUMENTS.get(name)))
     assert response.status_code == 200, name
@@ -94,10 +94,10 @@ def everything(number):
     """`number` more of each thing that lists show."""
     start = RegisteredModel.objects.filter(name__in=NAMES).count()
     for name in NAMES[start : start + number]:
-        live = cast.published_version(cast.model(name=name))
-        cast.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
-        held = cast.subscription(live)
-        cast.key(held)
+        live = factories.published_version(factories.model(name=name))
+        factories.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
+        held = factories.subscription(live)
+        factories.key(held)
         now = timezone.now()
         RefusedHour.objects.create(
             hour=now.replace(minute=0, second=0, microsecond=0),
@@ -106,9 +106,11 @@ def everything(number):
             calls=1,
             last_at=now,
         )
-        cast.subscription(live, app=cast.application(name=f"For {name}"), plan_slug="production")
+        factories.subscription(
+            live, app=factories.application(name=f"For {name}"), plan_slug="production"
+        )
         propose(
-            cast.alice(),
+            factories.alice(),
             "visibility",
             model=live.model,
             after={"visibility": "restricted", "units": [], "teams": []},
@@ -118,7 +120,7 @@ def everything(number):
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
         Incident.objects.create(version=live, summary=f"{live} does not answer.")
         HealthSample.objects.create(version=live, is_ok=False)
-        cast.in_review_version(cast.model(name=f"{name} judged"))
-        cast.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
-        tell([cast.alice()], "review", f"About {name}", key=name)
+        factories.in_review_version(factories.model(name=f"{name} judged"))
+        factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
+        tell([factories.alice()], "review", f"About {name}", key=name)
         start += 1

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 from tests.distribution import LONGEST, unit_of
 
 CONFTEST = """

@@ -13,27 +13,27 @@ from governance.actions import propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.notices.models import Notice
-from tests import cast
-from tests.doors_table import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
+from tests import factories
+from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
 class World:
     """One thing of each kind, in the states that doors are about."""
 
     def __init__(self):
-        self.people = {name: getattr(cast, name)() for name in PEOPLE if name != "anonymous"}
-        self.live = cast.published_version()
-        self.subscription = cast.subscription(self.live)
-        self.key, _ = cast.key(self.subscription)
+        self.people = {name: getattr(factories, name)() for name in PEOPLE if name != "anonymous"}
+        self.live = factories.published_version()
+        self.subscription = factories.subscription(self.live)
+        self.key, _ = factories.key(self.subscription)
         self.deployment = Deployment.objects.create(
             version=self.live, app_name="live", state="ready"
         )
         self.incident = Incident.objects.create(version=self.live, summary="It does not answer.")
-        cast.plan(self.live.model, slug="production", approval=Plan.Approval.OWNER)
-        self.pending = cast.subscription(
-            self.live, plan_slug="production", app=cast.application(name="Second system")
+        factories.plan(self.live.model, slug="production", approval=Plan.Approval.OWNER)
+        self.pending = factories.subscription(
+            self.live, plan_slug="production", app=factories.application(name="Second system")
         )
-        self.judged = cast.in_review_version(cast.model(name="Judged model"))
+        self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
@@ -47,10 +47,10 @@ class World:
             reason=LONG,
         )
         self.month = "2026-01"
-        self.draft = cast.draft_version(cast.model(name="Secret draft"))
+        self.draft = factories.draft_version(factories.model(name="Secret draft"))
         self.application = self.subscription.application
-        self.problem, self.low = "rule", cast.LOW
-        self.notice = Notice.objects.filter(recipient=cast.alice()).first()
+        self.problem, self.low = "rule", factories.LOW
+        self.notice = Notice.objects.filter(recipient=factories.alice()).first()
         self.event = self.people["alice"].audit_events.first()
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
         for name, person in self.people.items():

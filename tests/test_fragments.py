@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from hosting.models import Deployment
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -15,16 +15,16 @@ REFRESHED = [
     ("consumption:usage", {}, "maya"),
     ("consumption:model_usage", {"slug": "income-verification"}, "alice"),
     ("hosting:deployment", {"slug": "income-verification"}, "maya"),
-    ("hosting:operations", {}, "otto"),
+    ("operations:operations", {}, "otto"),
 ]
 
 
 @pytest.mark.parametrize(("name", "arguments", "who"), REFRESHED)
 def test_the_part_is_in_the_whole(name, arguments, who):
-    version = cast.published_version()
+    version = factories.published_version()
     Deployment.objects.create(version=version, app_name="one", state="ready")
     client = Client()
-    client.force_login(getattr(cast, who)())
+    client.force_login(getattr(factories, who)())
     address = reverse(name, kwargs=arguments)
     whole, part = client.get(address), client.get(address, headers={"HX-Request": "true"})
     assert "<html" in whole.content.decode() and "<html" not in part.content.decode()
@@ -42,9 +42,9 @@ def test_the_part_is_in_the_whole(name, arguments, who):
     ],
 )
 def test_pages_need_no_inline_script_or_style(name, arguments, who):
-    cast.published_version()
+    factories.published_version()
     client = Client()
-    client.force_login(getattr(cast, who)())
+    client.force_login(getattr(factories, who)())
     page = client.get(reverse(name, kwargs=arguments))
     text = page.content.decode()
     for forbidden in ("<style", 'style="', "onclick=", "onchange=", "javascript:"):

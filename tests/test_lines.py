@@ -13,8 +13,8 @@ from rest_framework import serializers
 from catalog.models import RegisteredModel
 from consumption.forms import ApplicationForm
 from governance import cards
-from marketplace.lib.serializers import ProseField
-from tests import cast
+from marketplace.core.serializers import ProseField
+from tests import factories
 
 APPS = [
     "catalog",
@@ -22,7 +22,7 @@ APPS = [
     "consumption",
     "hosting",
     "publishing",
-    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "adoption")),
+    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "insights")),
 ]
 UNSEEN = {
     "line break": "ab\ncd efghij",
@@ -178,8 +178,9 @@ def test_a_line_of_a_card():
 @pytest.mark.django_db
 def test_composed_letters_are_kept_whichever_way_they_came():
     form = ApplicationForm(
-        {"team": cast.mortgage().pk, "name": "Cafe\u0301", "environment": "prod"}, user=cast.maya()
+        {"team": factories.mortgage().pk, "name": "Cafe\u0301", "environment": "prod"},
+        user=factories.maya(),
     )
     assert form.is_valid() and form.cleaned_data["name"] == "Caf\u00e9"
-    assert cast.model(support_contact="Cafe\u0301 desk").support_contact == "Caf\u00e9 desk"
+    assert factories.model(support_contact="Cafe\u0301 desk").support_contact == "Caf\u00e9 desk"
     assert RegisteredModel.objects.get().support_contact == "Caf\u00e9 desk"

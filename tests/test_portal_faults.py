@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from consumption.models import ApiKey
 from marketplace.audit.models import AuditEvent
-from tests import cast
+from tests import factories
 from tests.gateway import until
 from tests.portal import Portal, session
 
@@ -21,7 +21,7 @@ FAULTS = ["refuse", "hang", "slow", "cut", "reset"]
 @pytest.fixture
 def away(client, db, fired):
     """The client of somebody who signed in, and then no statement is answered any more."""
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     client.raise_request_exception = False
 
     def refuse(execute, sql, params, many, context):
@@ -92,7 +92,7 @@ def test_the_api_says_it_in_its_own_way(away, url):
 
 @pytest.mark.django_db
 def test_anything_else_that_breaks_is_a_500(client, monkeypatch):
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     client.raise_request_exception = False
     monkeypatch.setattr("marketplace.views.setup_progress", lambda: 1 / 0)
     answer = client.get("/")
@@ -144,7 +144,7 @@ WELL = {"read": 200, "write": 302, "key": 200, "api": 200, "api key": 201, "read
 @pytest.fixture
 def visit(running, transactional_db):
     """`visit()` makes a Visit; the portal is healed and well before and after."""
-    subscription, cookie = cast.subscription(), session(cast.maya())
+    subscription, cookie = factories.subscription(), session(factories.maya())
     running.heal()
     assert Visit(running, subscription, cookie).statuses() == WELL, running.said()
     yield lambda: Visit(running, subscription, cookie)

@@ -11,12 +11,12 @@ import time
 import onnx
 import pytest
 
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 from marketplace.web import front
-from marketplace.web.limits import Limits
+from marketplace.web.front_limits import Limits
 from marketplace.web.receiving import environ_of
 from publishing.models import Upload
-from tests import cast
+from tests import factories
 from tests.gateway import until
 from tests.portal import CSRF, Portal, session
 from tests.publishing.specimens import onnx_bytes
@@ -88,9 +88,11 @@ class Good:
 
 def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fired):
     """Also people who are signed in, on any address: forms, the REST API, uploads."""
-    version = cast.publishing.start_version(cast.alice(), cast.model(name="Income"), "1.0.0")
+    version = factories.publishing.start_version(
+        factories.alice(), factories.model(name="Income"), "1.0.0"
+    )
     assert version.model.slug == "income"
-    cookie = session(cast.alice())
+    cookie = session(factories.alice())
     slow = Slow(quick, 14, 8, cookie)
     good = Good(quick, cookie, 6).end()
     ended = slow.ended()
@@ -107,7 +109,7 @@ def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fir
 @pytest.mark.slow
 def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_path, fired):
     """500 with slow headers, 500 with slow bodies, from the address that good clients have too; the limits as they are shipped."""
-    cookie = session(cast.maya())
+    cookie = session(factories.maya())
     with Portal(tmp_path) as portal:
         quiet = Good(portal, cookie, 15).end()
         slow = Slow(portal, 40, 500, cookie, "header drip,body drip")
@@ -320,7 +322,9 @@ def test_nobody_in_particular_sends_much_and_nothing_of_it_is_kept(quick, path, 
 
 @pytest.fixture
 def draft(transactional_db):
-    return cast.publishing.start_version(cast.alice(), cast.model(name="Income"), "1.0.0")
+    return factories.publishing.start_version(
+        factories.alice(), factories.model(name="Income"), "1.0.0"
+    )
 
 
 def form(more):
@@ -334,7 +338,7 @@ def form(more):
 @pytest.mark.parametrize("more", [0, 200_000], ids=["small", "large"])
 def test_a_package_goes_in_by_the_page_and_by_the_api(quick, draft, more):
     """Small ones come whole from the front, large ones are admitted first; both leave only the artifact and no place taken."""
-    cookie, (kind, body) = session(cast.alice()), form(more)
+    cookie, (kind, body) = session(factories.alice()), form(more)
     assert quick.request("POST", "/publish/income/1.0.0/package/", cookie, body, kind)[0] == 302, (
         quick.said()
     )
@@ -362,7 +366,7 @@ def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_g
     quick, draft
 ):
     """Two declared GiB that stall take no worker and no room, and are gone at the deadline."""
-    cookie = session(cast.alice())
+    cookie = session(factories.alice())
     stalled = [begin_upload(quick, cookie, 2**31 - 1) for _ in range(3)]
     until(lambda: Upload.objects.count() == 3, 10, quick.said)
     status, headers, page = begin_upload(quick, cookie, 200_000).heard()
@@ -378,14 +382,14 @@ def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_g
 
 
 def test_who_leaves_while_sending_gives_the_place_back(quick, draft):
-    line = begin_upload(quick, session(cast.alice()), 10_000_000)
+    line = begin_upload(quick, session(factories.alice()), 10_000_000)
     until(lambda: Upload.objects.count() == 1, 10, quick.said)
     line.socket.close()
     until(lambda: Upload.objects.count() == 0, 10, quick.said)
 
 
 def test_an_upload_says_how_large_it_is_and_waits_for_leave(quick, draft):
-    cookie = session(cast.alice())
+    cookie = session(factories.alice())
     jar = f"Cookie: sessionid={cookie}; csrftoken={CSRF}"
     chunked = ["Transfer-Encoding: chunked", "Content-Type: multipart/form-data; boundary=b"]
     status, _, page = (

@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from bench import scale_data
 from catalog.models import RegisteredModel
-from consumption import metering
+from consumption.metering import projections
 from consumption.models import FiguresDay, StaleFigures, UsageHour
-from hosting import measured, watch
+from hosting import service_levels
+from marketplace.operations import summary
 
 pytestmark = pytest.mark.django_db
 SMALL, LARGE = 150, 450
@@ -78,7 +79,7 @@ def at_rest(listings):
     """{name: Work} of every task and of the operations page, when they ran before and nothing has changed."""
     found = {}
     with company(listings):
-        for name, run in (*tasks().items(), ("operations", watch.overview)):
+        for name, run in (*tasks().items(), ("operations", summary.overview)):
             run()
             with working() as found[name]:
                 run()
@@ -97,8 +98,8 @@ def test_figures_are_written_for_models_that_were_called_and_for_no_other():
     """A change of an hour marks its model; the others are not even read. With a new day all that have figures are written once."""
     with company(SMALL):
         UsageHour.objects.update(p95_us=2)
-        metering.project()
-        measured.project()
+        projections.project()
+        service_levels.project()
         hour = UsageHour.objects.select_related("subscription").first()
         model = RegisteredModel.objects.get(pk=hour.subscription.model_id)
         before = model.calls_30d
@@ -108,10 +109,10 @@ def test_figures_are_written_for_models_that_were_called_and_for_no_other():
             (model.pk, "service"),
         }
         with working() as work:
-            metering.project()
+            projections.project()
         assert work.rows < 100 and not StaleFigures.objects.filter(figures="usage").exists()
         RegisteredModel.objects.filter(pk=model.pk).update(calls_30d=before + 1)
         FiguresDay.objects.all().delete()
-        metering.project()
+        projections.project()
         model.refresh_from_db()
         assert model.calls_30d == before

@@ -12,7 +12,7 @@ from consumption.models import ApiKey, Subscription
 from governance import actions as governance
 from hosting.models import Deployment, Upstream
 from publishing import actions as publishing
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +44,8 @@ def errors(answer):
 
 
 def test_from_registration_to_a_key():
-    alice, maya = Visitor(cast.alice()), Visitor(cast.maya())
-    vocabulary = {name: term.pk for name, term in cast.vocabulary().items()}
+    alice, maya = Visitor(factories.alice()), Visitor(factories.maya())
+    vocabulary = {name: term.pk for name, term in factories.vocabulary().items()}
     slug = register(alice, vocabulary)
     package_and_describe(alice, slug)
     version = ModelVersion.objects.get()
@@ -65,9 +65,9 @@ def register(alice, vocabulary):
     alice.see("publishing:register")
     alice.send(
         "publishing:register",
-        owner_team=cast.lending().pk,
+        owner_team=factories.lending().pk,
         name="Income verification",
-        owner=cast.alice().pk,
+        owner=factories.alice().pk,
         tags="income, credit",
         summary="Takes account credits and estimates the monthly income.",
         support_contact="lending-ai@example.com",
@@ -87,16 +87,21 @@ def package_and_describe(alice, slug):
     at = (slug, "1.0.0")
     for step in ("package", "interface", "card", "risk", "plans", "submit"):
         alice.see(f"publishing:{step}", *at)
-    alice.send("publishing:package", *at, file=SimpleUploadedFile("tiny.onnx", cast.tiny_onnx()))
-    kept = {"signature": json.dumps(cast.signature()), "example": json.dumps(cast.example())}
+    alice.send(
+        "publishing:package", *at, file=SimpleUploadedFile("tiny.onnx", factories.tiny_onnx())
+    )
+    kept = {
+        "signature": json.dumps(factories.signature()),
+        "example": json.dumps(factories.example()),
+    }
     alice.send("publishing:interface", *at, **kept)
-    alice.send("publishing:interface", *at, sla="1", **cast.SLA)
+    alice.send("publishing:interface", *at, sla="1", **factories.SLA)
     values = {
         name: "\n".join(value) if isinstance(value, list) else value
-        for name, value in cast.card_values().items()
+        for name, value in factories.card_values().items()
     }
     alice.send("publishing:card", *at, **values)
-    alice.send("publishing:risk", *at, **cast.MEDIUM)
+    alice.send("publishing:risk", *at, **factories.MEDIUM)
     plan = {
         "name": "Standard",
         "rate_per_second": 20,
@@ -112,11 +117,15 @@ def package_and_describe(alice, slug):
 
 def review_it(version):
     for review in sorted(version.reviews.all(), key=lambda one: one.kind == "final"):
-        judge = Visitor(cast.judge(review))
+        judge = Visitor(factories.judge(review))
         assert "Income verification" in judge.see("governance:queue")
         judge.see("governance:review", review.pk)
         judge.send(
-            "governance:review", review.pk, outcome="approved", reason=cast.REASON, no_conflict="on"
+            "governance:review",
+            review.pk,
+            outcome="approved",
+            reason=factories.REASON,
+            no_conflict="on",
         )
         judge.see("governance:review", review.pk)
     version.refresh_from_db()
@@ -138,7 +147,7 @@ def subscribe_and_call(maya, slug):
         slug,
         plan=plan.pk,
         new_application="Loan origination",
-        team=cast.mortgage().pk,
+        team=factories.mortgage().pk,
         purpose="Verify the income of applicants.",
         version_policy="auto_minor",
     )
@@ -170,18 +179,24 @@ def everybody_looks(slug):
         "consumption:model_usage",
         "hosting:deployment",
     ]
-    for person in (cast.alice(), cast.maya(), cast.charlie(), cast.rita(), cast.vera()):
+    for person in (
+        factories.alice(),
+        factories.maya(),
+        factories.charlie(),
+        factories.rita(),
+        factories.vera(),
+    ):
         for name in pages:
             Visitor(person).see(name, slug, query="?version=1.0.0")
-    docs = Visitor(cast.maya())
+    docs = Visitor(factories.maya())
     docs.see("publishing:docs", slug, "1.0.0")
     assert json.loads(docs.see("publishing:openapi", slug, "1.0.0"))["openapi"].startswith("3.1")
     assert json.loads(docs.see("publishing:postman", slug, "1.0.0"))["info"]
 
 
 def test_a_refused_file_is_said_on_the_page_and_leaves_nothing():
-    version = cast.draft_version()
-    alice = Visitor(cast.alice())
+    version = factories.draft_version()
+    alice = Visitor(factories.alice())
     address = reverse("publishing:package", args=[version.model.slug, version.number])
     page = alice.client.post(address, {"file": SimpleUploadedFile("model.onnx", b"\x80\x04\x95.")})
     assert page.status_code == 422 and "pickle" in page.content.decode().lower()
@@ -189,16 +204,16 @@ def test_a_refused_file_is_said_on_the_page_and_leaves_nothing():
 
 
 def test_changes_requested_come_back_to_the_publisher_with_the_reason():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     review = version.reviews.get(kind="curation")
-    Visitor(cast.rita()).send(
+    Visitor(factories.rita()).send(
         "governance:review",
         review.pk,
         outcome="changes_requested",
         reason="Say which applicants it was not made for.",
         no_conflict="on",
     )
-    alice = Visitor(cast.alice())
+    alice = Visitor(factories.alice())
     for step in ("package", "card", "submit"):
         text = alice.see(f"publishing:{step}", version.model.slug, version.number)
     assert "Say which applicants it was not made for." in text
@@ -206,17 +221,17 @@ def test_changes_requested_come_back_to_the_publisher_with_the_reason():
 
 @pytest.mark.parametrize("state", ["suspended", "deprecated", "withdrawn", "rejected"])
 def test_pages_of_a_version_that_ended(state):
-    alice = Visitor(cast.alice())
+    alice = Visitor(factories.alice())
     if state == "suspended":
-        version = cast.published_version()
-        Visitor(cast.rita()).send(
+        version = factories.published_version()
+        Visitor(factories.rita()).send(
             "governance:suspend",
             version.model.slug,
             "1.0.0",
             reason="Wrong answers for the self-employed.",
         )
     elif state == "deprecated":
-        version = cast.published_version()
+        version = factories.published_version()
         alice.send(
             "publishing:deprecate",
             version.model.slug,
@@ -225,12 +240,12 @@ def test_pages_of_a_version_that_ended(state):
             reason="A better one is coming soon.",
         )
     elif state == "withdrawn":
-        version = cast.in_review_version()
+        version = factories.in_review_version()
         alice.send("publishing:withdraw", version.model.slug, "1.0.0", reason="A mistake.")
     else:
-        version = cast.in_review_version()
+        version = factories.in_review_version()
         governance.decide(
-            cast.rita(),
+            factories.rita(),
             version.reviews.get(kind="final"),
             "rejected",
             "It disadvantages young people.",

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ OURS = [
         "governance",
         "consumption",
         "hosting",
-        "adoption",
+        "insights",
     )
 ]
 
@@ -29,8 +29,8 @@ OURS = [
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
 def test_every_list_opens_and_nothing_is_deleted(model):
     client, desk = Client(), admin.site._registry[model]
-    cast.key()
-    root = cast.root()
+    factories.key()
+    root = factories.root()
     client.force_login(root)
     assert (
         client.get(
@@ -51,6 +51,6 @@ def test_every_list_opens_and_nothing_is_deleted(model):
 def test_states_are_read_only(model):
     desk = admin.site._registry[model]
     request = RequestFactory().get("/")
-    request.user = cast.root()
+    request.user = factories.root()
     assert not desk.has_change_permission(request) or "state" in desk.get_readonly_fields(request)
     assert not desk.has_add_permission(request)

@@ -13,9 +13,9 @@ from catalog import neighbours, search
 from catalog.models import RegisteredModel
 from consumption.models import PlanTerms, UsageDay
 from hosting.models import Deployment, HealthSample, Incident
-from marketplace.adoption import insights
-from marketplace.adoption.models import ProductionModel
-from tests import cast
+from marketplace.insights import figures
+from marketplace.insights.models import ProductionModel
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 ADDRESSES = [
@@ -84,7 +84,9 @@ def differences(before, after):
 
 def used(version, person, team):
     """A subscription of another unit that called the version today."""
-    held = cast.subscription(version, by=person, app=cast.application(person, team, name="Advice"))
+    held = factories.subscription(
+        version, by=person, app=factories.application(person, team, name="Advice")
+    )
     UsageDay.objects.create(
         day=timezone.now().date(),
         subscription=held,
@@ -112,27 +114,27 @@ def settle():
 @pytest.mark.parametrize("visibility", ["restricted", "business_units"])
 def test_a_hidden_model_leaves_no_trace(visibility):
     summary = "Estimates the monthly income of an applicant from account credits."
-    first = cast.published_version(cast.model(name="Income check", summary=summary))
-    cast.subscription(first)
-    nina = cast.person("nina", cast.wealth())
+    first = factories.published_version(factories.model(name="Income check", summary=summary))
+    factories.subscription(first)
+    nina = factories.person("nina", factories.wealth())
     settle()
-    maya = signed_in(cast.maya())
+    maya = signed_in(factories.maya())
     before = seen_by(maya)
-    hidden = cast.published_version(
-        cast.model(
+    hidden = factories.published_version(
+        factories.model(
             name="Zephyr income",
             summary=summary,
             visibility=visibility,
-            visible_teams=[cast.wealth()],
-            visible_units=[cast.wealth().business_unit],
+            visible_teams=[factories.wealth()],
+            visible_units=[factories.wealth().business_unit],
         )
     )
-    used(hidden, nina, cast.wealth())
+    used(hidden, nina, factories.wealth())
     Deployment.objects.create(version=hidden, app_name="zephyr", state="ready")
     Incident.objects.create(version=hidden, summary="It does not answer.")
     HealthSample.objects.create(version=hidden, is_ok=False)
     ProductionModel.objects.create(
-        name="Old income model", business_unit=cast.lending().business_unit
+        name="Old income model", business_unit=factories.lending().business_unit
     )
     settle()
     inventory = seen_by(maya)["/insights/"]
@@ -152,13 +154,13 @@ def test_a_hidden_model_leaves_no_trace(visibility):
 
 
 def test_figures_are_over_what_the_reader_sees():
-    cast.published_version(cast.model(name="Income check"))
-    hidden = cast.published_version(
-        cast.model(name="Zephyr", visibility="restricted", visible_teams=[cast.wealth()])
+    factories.published_version(factories.model(name="Income check"))
+    hidden = factories.published_version(
+        factories.model(name="Zephyr", visibility="restricted", visible_teams=[factories.wealth()])
     )
-    nina = cast.person("nina", cast.wealth())
-    used(hidden, nina, cast.wealth())
-    few, many = insights.overview(cast.maya()), insights.overview(nina)
+    nina = factories.person("nina", factories.wealth())
+    used(hidden, nina, factories.wealth())
+    few, many = figures.overview(factories.maya()), figures.overview(nina)
     assert (
         few["models"],
         few["teams"],
@@ -173,18 +175,18 @@ def test_figures_are_over_what_the_reader_sees():
         many["cross_unit_models"],
         len(many["matrix"]),
     ) == (2, 1, 9, 1, 1)
-    assert insights.overview(cast.vera())["models"] == 2
+    assert figures.overview(factories.vera())["models"] == 2
     RegisteredModel.objects.filter(pk=hidden.model.pk).update(visibility="enterprise")
-    assert insights.story(cast.maya())["models"] == 2
+    assert figures.story(factories.maya())["models"] == 2
     RegisteredModel.objects.filter(pk=hidden.model.pk).update(visibility="restricted")
-    assert insights.story(cast.maya())["models"] == 1
+    assert figures.story(factories.maya())["models"] == 1
 
 
 def test_spelling_suggests_no_hidden_word():
-    cast.published_version(cast.model(name="Income check"))
-    cast.published_version(cast.model(name="Zephyrine", visibility="restricted"))
-    once_open = cast.published_version(cast.model(name="Quetzal ranking")).model
-    seen = RegisteredModel.objects.visible_to(cast.maya()).published()
+    factories.published_version(factories.model(name="Income check"))
+    factories.published_version(factories.model(name="Zephyrine", visibility="restricted"))
+    once_open = factories.published_version(factories.model(name="Quetzal ranking")).model
+    seen = RegisteredModel.objects.visible_to(factories.maya()).published()
     assert search.correct(seen, ["zephyrin", "quetzel", "incme"]) == [
         "zephyrin",
         "quetzal",
@@ -192,20 +194,20 @@ def test_spelling_suggests_no_hidden_word():
     ]
     RegisteredModel.objects.filter(pk=once_open.pk).update(visibility="restricted")
     assert search.correct(seen, ["quetzel"]) == ["quetzel"]
-    own = RegisteredModel.objects.visible_to(cast.alice()).published()
+    own = RegisteredModel.objects.visible_to(factories.alice()).published()
     assert search.correct(own, ["zephyrine"]) == ["zephyrine"]
 
 
 def test_registering_is_told_of_no_hidden_model():
-    cast.published_version(cast.model(name="Income check", visibility="restricted"))
-    client = signed_in(cast.maya())
+    factories.published_version(factories.model(name="Income check", visibility="restricted"))
+    client = signed_in(factories.maya())
     facts = {
-        "owner_team": cast.mortgage().slug,
+        "owner_team": factories.mortgage().slug,
         "name": "Income check",
-        "summary": cast.listing()["summary"],
+        "summary": factories.listing()["summary"],
         "support_contact": "x@example.com",
     }
-    words = {name: term.slug for name, term in cast.vocabulary().items()}
+    words = {name: term.slug for name, term in factories.vocabulary().items()}
     answer = client.post(
         reverse("api:model-list"), json.dumps(facts | words), content_type="application/json"
     )

@@ -3,8 +3,8 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from marketplace.lib import names
-from marketplace.lib.fields import NameKeyField
+from marketplace.core import names
+from marketplace.core.fields import NameKeyField
 
 ONCE = [
     (["name_key"], Q(visibility="enterprise"), "model_name_once_in_company"),

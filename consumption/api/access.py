@@ -21,7 +21,7 @@ from marketplace.accounts.resources import (
     Reason,
     Visible,
 )
-from marketplace.lib.serializers import LineField, ProseField
+from marketplace.core.serializers import LineField, ProseField
 
 
 class TermsRow(serializers.ModelSerializer):

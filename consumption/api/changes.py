@@ -13,8 +13,8 @@ from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange
 from consumption.permissions import can_change
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Visible
-from marketplace.lib.guard import require
-from marketplace.lib.serializers import ProseField
+from marketplace.core.guard import require
+from marketplace.core.serializers import ProseField
 
 
 class AffectedRow(serializers.Serializer):

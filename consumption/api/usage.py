@@ -5,10 +5,11 @@ from rest_framework import serializers, viewsets
 from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
-from consumption import measures, statement
+from consumption import statement
 from consumption.filters import RefusalFilter, UsageFilter
+from consumption.metering import measures
+from consumption.metering.rejections import LIMITS
 from consumption.models import RefusedHour, UsageHour
-from consumption.refusals import LIMITS
 from marketplace.accounts.resources import Resource, StrictParameters
 
 

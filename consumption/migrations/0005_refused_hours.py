@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 (
                     "limit",
                     models.CharField(
-                        help_text="A name of consumption.refusals.LIMITS", max_length=12
+                        help_text="A name of consumption.metering.rejections.LIMITS", max_length=12
                     ),
                 ),
                 ("calls", models.BigIntegerField()),

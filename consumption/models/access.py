@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from marketplace.accounts.models import Team
-from marketplace.lib.fields import LineField, NameKeyField
-from marketplace.lib.limits import PROSE, REASON
-from marketplace.lib.transitions import state_constraint
+from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.fields import LineField, NameKeyField
+from marketplace.core.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
 

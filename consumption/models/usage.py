@@ -139,7 +139,9 @@ class RefusedHour(models.Model):
 
     hour = models.DateTimeField(db_index=True)
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
-    limit = models.CharField(max_length=12, help_text="A name of consumption.refusals.LIMITS")
+    limit = models.CharField(
+        max_length=12, help_text="A name of consumption.metering.rejections.LIMITS"
+    )
     calls = models.BigIntegerField()
     last_at = models.DateTimeField()
     told = models.JSONField(
@@ -231,7 +233,7 @@ class StaleHour(models.Model):
 class StaleFigures(models.Model):
     """A model whose figures in the catalog wait to be written anew. Writers: triggers on UsageHour, and each new day.
 
-    `figures`: "usage" (consumption.metering writes them) or "service" (hosting.measured). `at` is when the first change came.
+    `figures`: "usage" (consumption.metering.rollups writes them) or "service" (hosting.service_levels). `at` is when the first change came.
     """
 
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="+")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from marketplace.lib.canonical import digest
+from marketplace.core.canonical import digest
 
 
 class EngineUnavailable(Exception):

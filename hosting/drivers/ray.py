@@ -15,7 +15,7 @@ from django.conf import settings
 
 from hosting.drivers import ray_metrics
 from hosting.drivers.base import AppState, EngineUnavailable, SeenApp, SeenReplica
-from marketplace.lib import pressure
+from marketplace.core import machine_load
 
 IMPORT_PATH = "hosting.model_server.replica:build"
 DEPLOYMENT = "model"
@@ -77,7 +77,7 @@ class RayDriver:
     def is_saturated(self):
         """See Driver.is_saturated: this machine's, when the engine is on it, else that of the busiest node whose agent tells."""
         if is_here(self.api_url):
-            return pressure.is_saturated()
+            return machine_load.is_saturated()
         try:
             return ray_metrics.busiest_percent(self.metrics_urls) >= SATURATED_PERCENT
         except (OSError, ValueError, http.client.HTTPException):

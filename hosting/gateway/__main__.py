@@ -22,7 +22,7 @@ from pathlib import Path
 from hosting.gateway import admin, limits
 from hosting.gateway.callers import Proxies
 from hosting.gateway.slots import Columns
-from marketplace.lib import logs
+from marketplace.core import logs
 
 log = logging.getLogger("hosting.gateway")
 PR_SET_PDEATHSIG = 1

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from consumption.spool import ENVIRONMENTS
+from consumption.metering.usage_journal import ENVIRONMENTS
 from hosting.gateway import problems
 from hosting.gateway.authenticate import DatabaseAway, Subscriber
 from hosting.gateway.limits import Limits

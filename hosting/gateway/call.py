@@ -17,7 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from consumption import spool
+from consumption.metering import usage_journal
 from hosting.gateway import pool, problems, resolve
 from hosting.gateway.admission import Account
 from hosting.gateway.authenticate import Subscriber
@@ -120,7 +120,7 @@ class Call:
         self.account: Account | None = None
         self.version: Version | None = None
         self.lane: Lane | None = None
-        self.ticket: spool.Ticket | None = None
+        self.ticket: usage_journal.Ticket | None = None
         self.event_id = b""
         self.connection: Connection | None = None
         self.task: asyncio.Task[None] | None = None
@@ -167,13 +167,13 @@ class Call:
             self.connection.abandon()
         if self.task is not None and self.ticket is None:
             self.task.cancel()
-        self._end(499, spool.ABORTED, 0)
+        self._end(499, usage_journal.ABORTED, 0)
 
     def cut_off(self, problem: problems.Problem) -> None:
         """The right to an answer has ended while it was made: the caller gets no more of it, the upstream stops."""
         if self.connection is not None:
             self.connection.abandon()
-        self._fail(problem, spool.ABORTED)
+        self._fail(problem, usage_journal.ABORTED)
 
     def slow_down(self) -> None:
         """The caller cannot take more."""
@@ -263,7 +263,7 @@ class Call:
             self.ticket = node.spool.start(
                 self.at_us, (*who, version.id), self.size, subscriber.environment
             )
-        except spool.SpoolFull:
+        except usage_journal.SpoolFull:
             raise problems.disk_full() from None
         self.event_id = self.ticket.event_id.hex().encode()
         self.lane = lane
@@ -283,7 +283,7 @@ class Call:
             connection = await self.node.pool.open(version.origin)
         except (OSError, ValueError):  # ValueError: a host name that TLS cannot take
             if not self._try_again(self.node.limits.retry_pause_s):
-                self._lose(problems.not_running(version.number), spool.UPSTREAM_ERROR)
+                self._lose(problems.not_running(version.number), usage_journal.UPSTREAM_ERROR)
             return
         if self.over:
             self.node.pool.give_back(connection)
@@ -383,7 +383,7 @@ class Call:
         if self.lane.failures:
             self.lane.worked()
         held, self.held = self.held, b""
-        self._end(self.status, spool.OK, 1)
+        self._end(self.status, usage_journal.OK, 1)
         self._pass_on(held, True)
 
     def on_failed(self, why: str, untouched: bool) -> None:
@@ -400,12 +400,16 @@ class Call:
             return
         if why == pool.LATE and not self.status:
             self._lose(
-                problems.upstream_late(version.first_byte_s), spool.ABORTED, version.is_asleep
+                problems.upstream_late(version.first_byte_s),
+                usage_journal.ABORTED,
+                version.is_asleep,
             )
         elif why == pool.UNREAD:
-            self._fail(problems.upstream_failed(), spool.ABORTED)
+            self._fail(problems.upstream_failed(), usage_journal.ABORTED)
         else:
-            self._lose(problems.upstream_failed(), spool.UPSTREAM_ERROR, why == pool.TOO_LARGE)
+            self._lose(
+                problems.upstream_failed(), usage_journal.UPSTREAM_ERROR, why == pool.TOO_LARGE
+            )
 
     def _pass_on(self, data: bytes, last: bool) -> None:
         if self.chunked:
@@ -429,18 +433,18 @@ class Call:
         else:
             return
         if status in (400, 404, 413, 415, 422) and self._is_servers_own and self.held:
-            self._end(status, spool.CLIENT_ERROR, 0)
+            self._end(status, usage_journal.CLIENT_ERROR, 0)
             self.caller.refuse(_Quoted(status, self.held), self.request_id, version.answer_head)
         elif status in (400, 413, 415, 422) and version.is_external:
-            self._fail(problems.refused_input(), spool.CLIENT_ERROR)
+            self._fail(problems.refused_input(), usage_journal.CLIENT_ERROR)
         elif status in (429, 503):
-            self._fail(problems.upstream_busy(), spool.UPSTREAM_ERROR)
+            self._fail(problems.upstream_busy(), usage_journal.UPSTREAM_ERROR)
         elif status == 404:
-            self._fail(problems.not_running(version.number), spool.UPSTREAM_ERROR)
+            self._fail(problems.not_running(version.number), usage_journal.UPSTREAM_ERROR)
         elif status == 504:
-            self._fail(problems.upstream_late(version.first_byte_s), spool.UPSTREAM_ERROR)
+            self._fail(problems.upstream_late(version.first_byte_s), usage_journal.UPSTREAM_ERROR)
         else:
-            self._fail(problems.upstream_failed(), spool.UPSTREAM_ERROR)
+            self._fail(problems.upstream_failed(), usage_journal.UPSTREAM_ERROR)
 
     @property
     def _is_queue_full(self) -> bool:
@@ -485,7 +489,7 @@ class Call:
         if self.over:
             return
         if self.ticket is not None:
-            self._fail(problem, spool.UPSTREAM_ERROR)
+            self._fail(problem, usage_journal.UPSTREAM_ERROR)
             return
         self.over = True
         self.body.clear()

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consumption.tally import Tally
+from consumption.metering.rejection_counter import Tally
 from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (

@@ -15,9 +15,10 @@ from typing import Any
 from django.conf import settings
 from redis import RedisError as RedisLibraryError
 
-from consumption import keys, quota, tombstones
-from consumption.spool import ENVIRONMENTS, OUTCOMES, Spool
-from consumption.tally import FOLDER
+from consumption import emergency_revocations, keys
+from consumption.metering import quota
+from consumption.metering.rejection_counter import FOLDER
+from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, Spool
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import KeyRing, Subscriber
@@ -33,7 +34,7 @@ from hosting.gateway.protocol import Doorway
 from hosting.gateway.redis_line import Ear, Redis, RedisAway, RedisError, pack
 from hosting.gateway.resolve import Model
 from hosting.gateway.slots import Board
-from marketplace.lib import disk
+from marketplace.core import disk_space
 
 CHANNEL = "gateway:nudge"
 STRANGERS_BURIED = 100
@@ -245,18 +246,22 @@ class Node:
             facts = os.stat(settings.TOMBSTONES_FILE)
             if (facts.st_size, facts.st_mtime_ns) != self._tombstones_seen:
                 self._tombstones_seen = (facts.st_size, facts.st_mtime_ns)
-                self._bury(tombstones.from_file(settings.TOMBSTONES_FILE))
+                self._bury(emergency_revocations.from_file(settings.TOMBSTONES_FILE))
         if time.monotonic() >= self._ask_for_tombstones_at:
             with contextlib.suppress(RedisAway, RedisError):
-                self._bury(tombstones.read(await self.redis.ask(pack("HVALS", tombstones.KEY))))
+                self._bury(
+                    emergency_revocations.read(
+                        await self.redis.ask(pack("HVALS", emergency_revocations.KEY))
+                    )
+                )
                 self._ask_for_tombstones_at = time.monotonic() + 5.0
 
-    def _bury(self, found: list[tombstones.Tombstone]) -> None:
+    def _bury(self, found: list[emergency_revocations.Tombstone]) -> None:
         for tombstone in found:
             self.keys.bury(tombstone.kid.encode(), tombstone.macs)
 
     async def _look_at_disk(self) -> None:
-        self.room = disk.room(self.spool.folder)
+        self.room = disk_space.room(self.spool.folder)
         open_now = (
             0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
         )
@@ -264,7 +269,7 @@ class Node:
             answered = ", ".join(ENVIRONMENTS[:open_now]) or "none"
             self.log.warning(
                 "the journal's disk has %d MiB left: calls of these are answered: %s",
-                self.room.free // disk.MIB,
+                self.room.free // disk_space.MIB,
                 answered,
             )
         self.environments_open = open_now
@@ -407,9 +412,9 @@ class Node:
             self._strangers_buried += 1
             if self._strangers_buried > STRANGERS_BURIED:
                 return  # invented texts must not fill the disk
-        grave = [tombstones.for_text(raw, snapshot.LEAKED)]
+        grave = [emergency_revocations.for_text(raw, snapshot.LEAKED)]
         self._bury(grave)
-        for tell in (tombstones.to_file, tombstones.to_redis):
+        for tell in (emergency_revocations.to_file, emergency_revocations.to_redis):
             try:
                 await asyncio.to_thread(tell, grave)
             except (OSError, RedisLibraryError):
@@ -439,7 +444,7 @@ class Node:
             message = {}
         kind = message.get("kind", "")
         if kind == "tombstone":
-            self._bury(tombstones.read([payload]))
+            self._bury(emergency_revocations.read([payload]))
         elif kind in ("revoke", "key"):
             self.keys.revoke(str(message.get("kid", "")).encode())
         else:

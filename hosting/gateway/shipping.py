@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import django
 
 if TYPE_CHECKING:
-    from consumption.tombstones import Tombstone
+    from consumption.emergency_revocations import Tombstone
 
 log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
@@ -30,9 +30,9 @@ class Shipping:
     """Two repeated steps, each allowed to fail and to be tried again."""
 
     def __init__(self, folder: Path) -> None:
-        from consumption.metering import Shipper
-        from consumption.refusals import Ledger
-        from consumption.tally import FOLDER
+        from consumption.metering.rejection_counter import FOLDER
+        from consumption.metering.rejections import Ledger
+        from consumption.metering.shipping import Shipper
 
         self.shipper = Shipper(folder)
         self.refusals = Ledger(folder / FOLDER)
@@ -55,18 +55,19 @@ class Shipping:
         """Ship, then roll up if it is time. Postgres being away is no news here: the spool waits."""
         from django.db import DatabaseError, InterfaceError, connection
 
-        from consumption import metering, tombstones
+        from consumption import emergency_revocations
+        from consumption.metering import rollups
 
         try:
             self.shipper.ship()
             self.refusals.book()
             if time.monotonic() >= self._roll_up_at:
                 began = time.monotonic()
-                metering.roll_up()
+                rollups.roll_up()
                 took = time.monotonic() - began
                 self._roll_up_at = time.monotonic() + max(ROLL_UP_EVERY_S, SHARE * took)
             if time.monotonic() >= self._tombstones_at:
-                tombstones.enter(self._entered)
+                emergency_revocations.enter(self._entered)
                 self._tombstones_at = time.monotonic() + TOMBSTONES_EVERY_S
         except (DatabaseError, InterfaceError) as error:
             log.warning(

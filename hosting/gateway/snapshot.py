@@ -19,9 +19,9 @@ from django.db.models import Case, F, JSONField, Value, When
 from catalog.models import ModelVersion
 from consumption import networks
 from consumption.actions import rehash_key, revoke_leaked
+from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.models import ApiKey
-from consumption.spool import ENVIRONMENTS
-from hosting import credentials, outbound
+from hosting import credentials, egress
 from hosting.gateway import addresses, limits
 from hosting.gateway.authenticate import Subscriber
 from hosting.gateway.changes import Changes, Position
@@ -188,7 +188,7 @@ MOST_CHANGES = (
     5_000  # of one look; after more than that it is cheaper to look at each record when it is used
 )
 NOTHING_SEEN = "1:1:"
-REMEMBERED = timedelta(minutes=30)  # notes are kept for longer: hosting.changes.KEPT
+REMEMBERED = timedelta(minutes=30)  # notes are kept for longer: hosting.change_log.KEPT
 
 
 def changes_since(position: Position | None) -> Changes:
@@ -284,10 +284,10 @@ def _route(
     is_external = upstream.kind == Upstream.Kind.EXTERNAL
     try:
         if is_external:
-            outbound.check_url(upstream.base_url)
+            egress.check_url(upstream.base_url)
         origin, prefix = addresses.parse(upstream.base_url, is_external)
         secret = _secret(upstream)
-    except (ValueError, outbound.Refused, credentials.Unreadable) as error:
+    except (ValueError, egress.Refused, credentials.Unreadable) as error:
         _complain(version.pk, str(error))
         return None, b"", b""
     fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
@@ -315,8 +315,8 @@ def _secret(upstream: Upstream) -> str:
 def callable_address(origin: addresses.Origin) -> str:
     """The one address of an external host that is connected to, after all of them were judged. Raises OSError."""
     try:
-        return outbound.resolve(origin.host, origin.port)
-    except outbound.Refused as refusal:
+        return egress.resolve(origin.host, origin.port)
+    except egress.Refused as refusal:
         log.warning("an external upstream is not called: %s", refusal)
         raise OSError(str(refusal)) from refusal
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hosting.model_server import coercion, wire
 from hosting.model_server.session import CannotLoad, because, bound_memory, open_graph
-from marketplace.lib.canonical import canonical
+from marketplace.core.canonical import canonical
 
 SERVABLE = ("onnx", "mlflow")
 

@@ -7,7 +7,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import ValidationError
 
 from marketplace.accounts import sign_in
-from marketplace.lib.errors import NotSent
+from marketplace.core.errors import NotSent
 
 TOO_MANY_TRIES = "too_many_tries"
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
-from marketplace.lib.admin import LookOnly
+from marketplace.core.admin import LookOnly
 
 
 class MembershipsInline(admin.TabularInline):

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from marketplace.accounts.idempotency import HEADER, LONGEST
-from marketplace.lib.problems import MEDIA_TYPE
+from marketplace.core.problem_json import MEDIA_TYPE
 
 
 class FieldError(serializers.Serializer):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.response import Response
 
 from marketplace.accounts.models import IdempotentAnswer
-from marketplace.lib.errors import BusinessAnswer, Invalid, RuleError
+from marketplace.core.errors import BusinessAnswer, Invalid, RuleError
 
 HEADER = "Idempotency-Key"
 LONGEST = 255

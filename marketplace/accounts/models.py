@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils import timezone
 
-from marketplace.lib.fields import LineField, NameKeyField
+from marketplace.core.fields import LineField, NameKeyField
 
 
 class BusinessUnit(models.Model):

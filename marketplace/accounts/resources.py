@@ -12,8 +12,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response
 
 from marketplace.accounts.idempotency import once
-from marketplace.lib.filters import Filters
-from marketplace.lib.serializers import ProseField
+from marketplace.core.filters import Filters
+from marketplace.core.serializers import ProseField
 
 SLUG = "[-a-zA-Z0-9_]+"
 NUMBER = "[0-9]{1,18}"

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from marketplace.accounts.models import SignInAttempt, User
-from marketplace.lib.errors import BusinessAnswer
+from marketplace.core.errors import BusinessAnswer
 
 MINUTE, HOUR, KEPT = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 A_MINUTE, AN_HOUR = 5, 20  # tries of one account from one source

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent, Checkpoint
-from marketplace.lib import requestid, signing
-from marketplace.lib.background import enqueue
-from marketplace.lib.canonical import canonical, digest
-from marketplace.lib.limits import PROSE, require_text
+from marketplace.core import request_ids, signing
+from marketplace.core.background import enqueue
+from marketplace.core.canonical import canonical, digest
+from marketplace.core.field_limits import PROSE, require_text
 
 SEQUENCER_LOCK = 7_310_001
 # What may not wait for the periodic checkpoint (reliability.md §2.9: approvals, role changes, statement closes).
@@ -35,7 +35,7 @@ def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> 
         object_label=str(obj)[:200],
         reason=reason,
         detail=detail,
-        request_id=requestid.current(),
+        request_id=request_ids.current(),
     )
     event.seal()
     event.save(force_insert=True)

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.admin import LookOnly
+from marketplace.core.admin import LookOnly
 
 
 @admin.register(AuditEvent)

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from marketplace.accounts.resources import ReadableResource
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.filters import FilterSet, MomentFilter, TextFilter
+from marketplace.core.filters import FilterSet, MomentFilter, TextFilter
 
 
 class EventRow(serializers.ModelSerializer):

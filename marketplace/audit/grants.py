@@ -9,7 +9,7 @@ from django.core.checks import Error, Tags, register
 from django.db import connections
 from psycopg import sql
 
-from marketplace.lib.postgres import roles
+from marketplace.core.postgres import roles
 
 RECORD = (
     "audit_auditevent",

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import models
 
-from marketplace.lib.canonical import canonical
+from marketplace.core.canonical import canonical
 
 SEES_THE_RECORD = ("auditor", "curator", "admin")
 

@@ -7,8 +7,8 @@ from django.conf import settings
 
 from marketplace.audit.actions import link
 from marketplace.audit.models import AuditEvent
-from marketplace.lib import signing
-from marketplace.lib.canonical import canonical
+from marketplace.core import signing
+from marketplace.core.canonical import canonical
 
 
 def find_faults(witness_file=None, limit=20):

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from marketplace.web.limits import Limits, from_environment
+from marketplace.web.front_limits import Limits, from_environment
 
 LONGEST_SOCKET = 100  # characters of a Unix socket's path; the kernel takes 107
 SPARE_FILES = (
@@ -234,7 +234,7 @@ def _as_format(text: str) -> str:
 
 def _protecting_headers() -> list[str]:
     """The portal's own, on what the front says by itself."""
-    from marketplace.lib.middleware import HEADERS, POLICY
+    from marketplace.core.middleware import HEADERS, POLICY
 
     headers = {"Content-Security-Policy": POLICY.format(connect="'self'"), **HEADERS}
     return [

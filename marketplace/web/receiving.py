@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from marketplace.lib.bodies import ADMISSION, REFUSAL, Admission
-from marketplace.lib.errors import BusinessAnswer, Incomplete, TooLarge, TooManyAtOnce, TooSlow
-from marketplace.web.limits import Limits
+from marketplace.core.errors import BusinessAnswer, Incomplete, TooLarge, TooManyAtOnce, TooSlow
+from marketplace.core.request_bodies import ADMISSION, REFUSAL, Admission
+from marketplace.web.front_limits import Limits
 
 log = logging.getLogger(__name__)
 CLIENT, SCHEME = b"x-portal-client", b"x-portal-scheme"

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 
 from . import limits
 

@@ -4,7 +4,7 @@ import pytest
 
 from marketplace.accounts.models import DemoLogin
 from marketplace.audit.models import AuditEvent
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-demo-password"
@@ -12,7 +12,7 @@ PASSWORD = "a-long-demo-password"
 
 @pytest.fixture
 def alice():
-    person = cast.alice()
+    person = factories.alice()
     person.set_password(PASSWORD)
     person.save()
     return person

@@ -3,7 +3,7 @@
 import pytest
 from django.core import mail
 
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 FILES = "django.core.mail.backends.filebased.EmailBackend"
@@ -11,7 +11,7 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
 def ask(client, address="alice@example.com"):
-    alice = cast.alice()
+    alice = factories.alice()
     alice.email = "alice@example.com"
     alice.save()
     return client.post("/accounts/password/reset/", {"email": address}, follow=True)

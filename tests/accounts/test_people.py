@@ -6,38 +6,38 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplace.accounts.models import DemoLogin, Membership, RoleGrant, User
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_role_ends_with_its_grant():
-    rita = cast.rita()
+    rita = factories.rita()
     assert rita.has_role("curator")
     rita.grants.update(revoked_at=timezone.now())
     assert not rita.has_role("curator") and rita.roles() == set()
 
 
 def test_a_superuser_holds_no_role():
-    assert not cast.root().has_role(*RoleGrant.Role.values)
+    assert not factories.root().has_role(*RoleGrant.Role.values)
 
 
 def test_an_inactive_person_holds_no_role():
-    rita = cast.rita()
+    rita = factories.rita()
     rita.is_active = False
     assert not rita.has_role("curator")
 
 
 def test_who_left_is_not_on_the_team():
-    alice = cast.alice()
+    alice = factories.alice()
     alice.memberships.update(left_at=timezone.now())
-    assert not alice.is_on(cast.lending()) and not alice.teams().exists()
+    assert not alice.is_on(factories.lending()) and not alice.teams().exists()
 
 
 def test_one_membership_at_a_time():
-    alice = cast.alice()
+    alice = factories.alice()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Membership.objects.create(user=alice, team=cast.lending())
+        Membership.objects.create(user=alice, team=factories.lending())
 
 
 def test_system_users_cannot_log_in(client):
@@ -49,7 +49,7 @@ def test_system_users_cannot_log_in(client):
 @pytest.fixture
 def demo_alice():
     return DemoLogin.objects.create(
-        user=cast.alice(), role="publisher", can="Publishes models"
+        user=factories.alice(), role="publisher", can="Publishes models"
     ).user
 
 
@@ -75,7 +75,7 @@ def test_no_demo_login_from_another_machine(client, settings, demo_alice):
 
 def test_only_demo_people_have_a_button(client, settings):
     settings.DEMO_MODE = True
-    cast.alice()
+    factories.alice()
     assert demo_login(client).status_code == 404
 
 

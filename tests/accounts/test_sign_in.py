@@ -12,7 +12,7 @@ from django.utils import timezone
 from marketplace.accounts import sign_in
 from marketplace.accounts.models import SignInAttempt
 from marketplace.audit.models import AuditEvent
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-demo-password"
@@ -22,7 +22,7 @@ TOKEN = re.compile(r"[A-Za-z0-9]{64}|[0-9a-f-]{32,36}")
 
 @pytest.fixture
 def alice():
-    return with_password(cast.alice())
+    return with_password(factories.alice())
 
 
 def with_password(person):
@@ -105,7 +105,7 @@ def test_a_browser_is_known_for_its_own_account_until_the_password_changes(alice
     known = Client()
     attempt(password=PASSWORD, client=known)
     del known.cookies["sessionid"]
-    with_password(cast.bob())
+    with_password(factories.bob())
     tries(20, "bob")
     assert attempt("bob", PASSWORD, client=known)[0] == 429
     alice.set_password("another long password")
@@ -219,7 +219,7 @@ def test_known_and_unknown_accounts_are_answered_alike(alice):
 @pytest.mark.django_db(transaction=True)
 def test_a_hundred_tries_at_once_are_not_one(transactional_db):
     """Counted before the password is looked at, one after the other, whichever process asks."""
-    with_password(cast.alice())
+    with_password(factories.alice())
 
     def one(_):
         try:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalog.models import RegisteredModel
 from consumption.models import ApiKey, Application
 from marketplace.accounts.models import IdempotentAnswer
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ APP = {"team": "mortgage-origination", "name": "Loan origination"}
 
 @pytest.fixture
 def maya():
-    return Api(cast.maya())
+    return Api(factories.maya())
 
 
 # ── Problems ──────────────────────────────────────────────────────────────
@@ -36,7 +36,7 @@ def test_who_is_not_signed_in_gets_401():
 
 def test_a_session_alone_does_not_write_without_a_csrf_token():
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     answer = client.post("/api/v1/applications/", APP, content_type="application/json")
     assert answer.status_code == 403 and answer["Content-Type"] == "application/problem+json"
     assert not Application.objects.exists()
@@ -103,7 +103,7 @@ def test_odd_questions_have_plain_answers(maya, path):
     "name", ["\x00", "a\x00b", "\ud800", "x" * 100_000, {"a": 1}, [], 7, True, None]
 )
 def test_odd_values_have_plain_answers(maya, name):
-    cast.mortgage()
+    factories.mortgage()
     maya.last = maya.client.post(
         "/api/v1/applications/", APP | {"name": name}, content_type="application/json"
     )
@@ -111,13 +111,13 @@ def test_odd_values_have_plain_answers(maya, name):
 
 
 def test_characters_the_database_cannot_keep_are_an_answer():
-    version = cast.draft_version()
+    version = factories.draft_version()
     values = {
         "values": {
             "limitations.text": "It fails on zero \x00 bytes, and on nothing else that is known."
         }
     }
-    Api(cast.alice()).patch(f"versions/{version.pk}/card/", values, expect=422)
+    Api(factories.alice()).patch(f"versions/{version.pk}/card/", values, expect=422)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_errors_of_the_inside_tell_nothing(maya, monkeypatch, error, status):
         raise error
 
     monkeypatch.setattr("consumption.actions.create_application", fail)
-    cast.mortgage()
+    factories.mortgage()
     problem = maya.post("applications/", APP, expect=status)
     assert not any(word in str(problem) for word in ("secret", "hunter2", "/srv", "Traceback"))
     assert status != 503 or maya.last["Retry-After"]
@@ -163,7 +163,7 @@ def test_the_same_key_with_another_body_is_refused(maya):
 
 def test_another_person_may_use_the_same_key(maya):
     maya.post("applications/", APP, expect=201, key="k1")
-    alice = Api(cast.alice())
+    alice = Api(factories.alice())
     alice.post(
         "applications/", {"team": "consumer-lending-ai", "name": "Own use"}, expect=201, key="k1"
     )
@@ -191,7 +191,7 @@ def test_a_key_of_500_characters_is_refused(maya):
 
 
 def test_a_keys_text_is_not_kept_for_a_second_answer(maya):
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     first = maya.post("keys/", {"subscription": subscription.pk}, expect=201, key="k1")
     again = maya.post("keys/", {"subscription": subscription.pk}, expect=201, key="k1")
     assert first["text"] and again["text"] is None and first["kid"] == again["kid"]
@@ -201,7 +201,7 @@ def test_a_keys_text_is_not_kept_for_a_second_answer(maya):
 
 
 def test_an_upload_is_told_apart_by_its_bytes():
-    alice, version = Api(cast.alice()), cast.draft_version()
+    alice, version = Api(factories.alice()), factories.draft_version()
     answers = []
     for content in (b"one", b"one", b"two"):
         file = SimpleUploadedFile("model.onnx", content)
@@ -215,13 +215,13 @@ def test_an_upload_is_told_apart_by_its_bytes():
     good = [
         alice.client.post(
             f"/api/v1/versions/{version.pk}/artifacts/",
-            {"file": SimpleUploadedFile("t.onnx", cast.tiny_onnx())},
+            {"file": SimpleUploadedFile("t.onnx", factories.tiny_onnx())},
             headers={"Idempotency-Key": "k2"},
         ).json()
         for _ in range(2)
     ]
     assert good[0] == good[1] and version.artifacts.count() == 1
-    other = {"file": SimpleUploadedFile("t.onnx", cast.tiny_onnx() + b"\n")}
+    other = {"file": SimpleUploadedFile("t.onnx", factories.tiny_onnx() + b"\n")}
     assert (
         "another request"
         in alice.client.post(
@@ -232,11 +232,11 @@ def test_an_upload_is_told_apart_by_its_bytes():
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_key_from_two_threads_does_it_once():
-    cast.maya()
+    factories.maya()
     answers = []
 
     def post():
-        maya = Api(cast.maya())
+        maya = Api(factories.maya())
         maya.last = maya.client.post(
             "/api/v1/applications/",
             APP,
@@ -260,10 +260,12 @@ def test_the_same_key_from_two_threads_does_it_once():
 
 def test_no_write_moves_what_only_verbs_move():
     """Every model field, posted to every write endpoint: state, owner, tier and digests stay."""
-    version = cast.draft_version()
-    live = cast.subscription(cast.published_version(cast.model(name="Churn forecast")))
-    key, _ = cast.key(live)
-    review = cast.in_review_version(cast.model(name="Fraud alert")).reviews.first()
+    version = factories.draft_version()
+    live = factories.subscription(
+        factories.published_version(factories.model(name="Churn forecast"))
+    )
+    key, _ = factories.key(live)
+    review = factories.in_review_version(factories.model(name="Fraud alert")).reviews.first()
     rows = [
         version,
         version.model,
@@ -287,10 +289,10 @@ def test_no_write_moves_what_only_verbs_move():
         for name, value in evil.items()
         if name in ("state", "risk_tier", "owner_team", "sha256", "approved_at")
     ]
-    for person in (cast.alice(), cast.maya(), cast.rita()):
+    for person in (factories.alice(), factories.maya(), factories.rita()):
         api = Api(person)
         for method, address in writes(version, live, key, review):
-            for body in [evil, *(alone if person == cast.alice() else ())]:
+            for body in [evil, *(alone if person == factories.alice() else ())]:
                 answer = getattr(api.client, method)(
                     f"/api/v1/{address}", body, content_type="application/json"
                 )

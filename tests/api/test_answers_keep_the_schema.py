@@ -9,7 +9,7 @@ from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.doors_table import API, BODIES
+from tests.endpoint_permissions import API, BODIES
 from tests.test_doors import World, filled
 
 UNDESCRIBED = ("api:schema", "api:docs", "api:nowhere")

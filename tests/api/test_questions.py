@@ -6,8 +6,8 @@ import pytest
 
 from catalog.models import RegisteredModel
 from consumption.models import Application
-from marketplace.lib.paging import MOST
-from tests import cast
+from marketplace.core.paging import MOST
+from tests import factories
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -47,14 +47,16 @@ ORDERS = [
 
 @pytest.fixture
 def maya():
-    return Api(cast.maya())
+    return Api(factories.maya())
 
 
 @pytest.fixture
 def shelf():
     """Eleven published models, some without a rating, many alike."""
     entries = [
-        cast.model(name=f"Income model {number:02}", similar_reason="Another one for the test.")
+        factories.model(
+            name=f"Income model {number:02}", similar_reason="Another one for the test."
+        )
         for number in range(11)
     ]
     for number, entry in enumerate(entries):
@@ -170,13 +172,13 @@ def test_every_list_refuses_what_it_does_not_know(maya, name, query, field):
 
 
 def test_what_is_no_list_takes_no_parameters(maya):
-    entry = cast.published_version().model
+    entry = factories.published_version().model
     for address in ("me/", f"models/{entry.slug}/", f"versions/{entry.versions.get().pk}/card/"):
         assert maya.get(f"{address}?page_size=3", expect=400)["errors"][0]["field"] == "page_size"
 
 
 def test_writing_takes_no_parameters_either(maya):
-    cast.mortgage()
+    factories.mortgage()
     problem = maya.post(
         "applications/?dry_run=1", {"team": "mortgage-origination", "name": "New"}, expect=422
     )
@@ -224,10 +226,11 @@ def test_a_refused_choice_names_those_there_are(maya):
 
 
 def test_choices_are_case_blind_on_page_and_api(maya, client):
-    client.force_login(cast.maya())
-    version = cast.published_version()
-    other = cast.published_version(
-        cast.model(name="Churn forecast", similar_reason="Another one for the test."), tier="medium"
+    client.force_login(factories.maya())
+    version = factories.published_version()
+    other = factories.published_version(
+        factories.model(name="Churn forecast", similar_reason="Another one for the test."),
+        tier="medium",
     )
     for query in (
         "tier=LOW",
@@ -250,8 +253,8 @@ def test_choices_are_case_blind_on_page_and_api(maya, client):
 
 
 def test_pages_say_what_is_not_there_and_do_not_show_everything(client, maya):
-    client.force_login(cast.also(cast.alice(), "curator"))
-    version = cast.published_version()
+    client.force_login(factories.also(factories.alice(), "curator"))
+    version = factories.published_version()
     page = client.get("/models/?tier=purple")
     assert (
         page.status_code == 400
@@ -310,7 +313,7 @@ def test_bodies_that_cannot_be_kept_are_named(maya, body, status, field):
 
 
 def test_a_reference_by_number_is_a_number(maya):
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     for wrong in (
         True,
         1.0,

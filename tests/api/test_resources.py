@@ -11,7 +11,7 @@ from consumption.models import Plan, UsageHour
 from governance.models import Review
 from hosting.models import Deployment, Replica
 from marketplace.audit.models import AuditEvent
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice():
-    return Api(cast.alice())
+    return Api(factories.alice())
 
 
 @pytest.fixture
 def maya():
-    return Api(cast.maya())
+    return Api(factories.maya())
 
 
 def listing(**changed):
-    form = {name: getattr(value, "slug", value) for name, value in cast.listing().items()}
-    return form | {"owner_team": cast.lending().slug} | changed
+    form = {name: getattr(value, "slug", value) for name, value in factories.listing().items()}
+    return form | {"owner_team": factories.lending().slug} | changed
 
 
 # ── Models ────────────────────────────────────────────────────────────────
@@ -46,7 +46,7 @@ def test_registering_a_model(alice):
 
 
 def test_search_before_build_holds_for_programs_too(alice):
-    cast.published_version()
+    factories.published_version()
     refused = alice.post("models/", listing(name="Income verification two"), expect=422)
     assert refused["field"] == "similar_reason" and "Income verification" in refused["detail"]
     alice.post(
@@ -72,7 +72,7 @@ def test_wrong_fields_are_named(alice):
 
 
 def test_editing_a_model(alice):
-    entry = cast.model()
+    entry = factories.model()
     assert (
         alice.patch(f"models/{entry.slug}/", {"summary": "A better sentence about it."})["summary"]
         == "A better sentence about it."
@@ -80,11 +80,11 @@ def test_editing_a_model(alice):
 
 
 def test_the_list_is_filtered_and_searched_like_the_page(maya):
-    cast.published_version()
-    cast.published_version(
-        cast.model(name="Churn forecast", summary="Says which customers are likely to leave.")
+    factories.published_version()
+    factories.published_version(
+        factories.model(name="Churn forecast", summary="Says which customers are likely to leave.")
     )
-    cast.model(name="Secret draft")
+    factories.model(name="Secret draft")
     assert {row["name"] for row in maya.get("models/")["results"]} == {
         "Income verification",
         "Churn forecast",
@@ -102,7 +102,7 @@ def test_the_list_is_filtered_and_searched_like_the_page(maya):
 
 def test_a_search_pages_through_all_of_it(maya):
     for number in range(7):
-        entry = cast.model(
+        entry = factories.model(
             name=f"Income model {number}", similar_reason="Another one for the test."
         )
         RegisteredModel.objects.filter(pk=entry.pk).update(state="published")
@@ -117,9 +117,9 @@ def test_a_search_pages_through_all_of_it(maya):
 
 
 def test_what_one_may_not_see_is_not_there(maya):
-    entry = cast.model()
+    entry = factories.model()
     assert maya.get(f"models/{entry.slug}/", expect=404)["title"] == "Not found"
-    version = cast.draft_version(entry)
+    version = factories.draft_version(entry)
     maya.get(f"versions/{version.pk}/", expect=404)
     maya.post(f"versions/{version.pk}/submit/", {}, expect=404)
     maya.post("versions/", {"model": entry.slug, "number": "2.0.0"}, expect=422)
@@ -132,12 +132,14 @@ def test_the_whole_journey_by_program(alice, tmp_path):
     slug = alice.post("models/", listing(), expect=201)["slug"]
     version = alice.post("versions/", {"model": slug, "number": "1.0.0"}, expect=201)
     at = f"versions/{version['id']}/"
-    taken = alice.upload(f"{at}artifacts/", SimpleUploadedFile("tiny.onnx", cast.tiny_onnx()))
+    taken = alice.upload(f"{at}artifacts/", SimpleUploadedFile("tiny.onnx", factories.tiny_onnx()))
     assert [file["name"] for file in taken["artifacts"]] and taken["signature"]["inputs"]
-    alice.put(f"{at}interface/", {"signature": cast.signature(), "example": cast.example()})
-    alice.put(f"{at}sla/", cast.SLA)
-    assert alice.put(f"{at}risk/", cast.LOW)["tier"] == "low"
-    assert alice.patch(f"{at}card/", {"values": cast.card_values()})["completeness"] > 50
+    alice.put(
+        f"{at}interface/", {"signature": factories.signature(), "example": factories.example()}
+    )
+    alice.put(f"{at}sla/", factories.SLA)
+    assert alice.put(f"{at}risk/", factories.LOW)["tier"] == "low"
+    assert alice.patch(f"{at}card/", {"values": factories.card_values()})["completeness"] > 50
     assert [item["step"] for item in alice.get(f"{at}missing/")] == ["plans"]
     assert alice.post(f"{at}submit/", {}, expect=409)["field"] == "plans"
     alice.post("plans/", {"model": slug, "slug": "standard", "name": "Standard"}, expect=201)
@@ -153,7 +155,7 @@ def test_the_whole_journey_by_program(alice, tmp_path):
 
 
 def test_a_refused_upload_says_why_and_what_to_do(alice):
-    version = cast.draft_version()
+    version = factories.draft_version()
     problem = alice.upload(
         f"versions/{version.pk}/artifacts/",
         SimpleUploadedFile("model.onnx", b"\x80\x04}."),
@@ -168,19 +170,19 @@ def test_a_refused_upload_says_why_and_what_to_do(alice):
 
 
 def test_an_upload_comes_as_multipart(alice):
-    version = cast.draft_version()
+    version = factories.draft_version()
     alice.post(f"versions/{version.pk}/artifacts/", {"file": "text"}, expect=415)
     alice.upload(f"versions/{version.pk}/artifacts/", "not a file", expect=422)
 
 
 def test_the_lists_do_not_carry_signatures(alice):
-    cast.draft_version()
+    factories.draft_version()
     [row] = alice.get("versions/?model=income-verification&state=draft")["results"]
     assert "signature" not in row and row["number"] == "1.0.0"
 
 
 def test_an_external_endpoint(alice):
-    version = cast.draft_version()
+    version = factories.draft_version()
     assert (
         alice.put(f"versions/{version.pk}/endpoint/", {"url": "https://models.example.com/x"})[
             "kind"
@@ -192,32 +194,35 @@ def test_an_external_endpoint(alice):
 
 @pytest.mark.parametrize("move", ["submit", "withdraw", "publish"])
 def test_visible_but_not_yours_is_403(move):
-    version = cast.published_version()
-    assert Api(cast.maya()).post(f"versions/{version.pk}/{move}/", {}, expect=403)["status"] == 403
+    version = factories.published_version()
+    assert (
+        Api(factories.maya()).post(f"versions/{version.pk}/{move}/", {}, expect=403)["status"]
+        == 403
+    )
 
 
 def test_wrong_risk_answers_are_named(alice):
-    version = cast.draft_version()
+    version = factories.draft_version()
     problem = alice.put(
         f"versions/{version.pk}/risk/",
-        cast.LOW | {"people": "perhaps", "prohibited": [["x"]]},
+        factories.LOW | {"people": "perhaps", "prohibited": [["x"]]},
         expect=422,
     )
     assert {error["field"].split(".")[0] for error in problem["errors"]} == {"people", "prohibited"}
 
 
 def test_stopping_and_resuming():
-    version = cast.published_version()
+    version = factories.published_version()
     at = f"versions/{version.pk}/"
     assert (
-        Api(cast.sam()).post(
+        Api(factories.sam()).post(
             f"{at}suspend/", {"reason": "Wrong answers for self-employed people."}
         )["is_callable"]
         is False
     )
-    Api(cast.alice()).post(f"{at}resume/", {"reason": "It seems fine to me now."}, expect=403)
+    Api(factories.alice()).post(f"{at}resume/", {"reason": "It seems fine to me now."}, expect=403)
     assert (
-        Api(cast.gus()).post(f"{at}resume/", {"reason": "The cause was found and repaired."})[
+        Api(factories.gus()).post(f"{at}resume/", {"reason": "The cause was found and repaired."})[
             "is_callable"
         ]
         is True
@@ -225,7 +230,7 @@ def test_stopping_and_resuming():
 
 
 def test_deprecating(alice):
-    version = cast.published_version()
+    version = factories.published_version()
     soon = (timezone.now() + timezone.timedelta(days=3)).isoformat()
     given = {"sunset_at": soon, "reason": "There is a better one now."}
     assert (
@@ -242,12 +247,12 @@ def test_deprecating(alice):
 
 
 def decision(**changed):
-    return {"outcome": "approved", "reason": cast.REASON, "no_conflict": True} | changed
+    return {"outcome": "approved", "reason": factories.REASON, "no_conflict": True} | changed
 
 
 def test_a_reviewer_decides_from_the_queue():
-    cast.in_review_version()
-    rita = Api(cast.rita())
+    factories.in_review_version()
+    rita = Api(factories.rita())
     [row] = rita.get("reviews/?kind=curation&state=open")["results"]
     assert rita.post(f"reviews/{row['id']}/decide/", decision())["decision"]["by"] == "rita"
     assert Review.objects.get(kind="curation").state == "approved"
@@ -255,8 +260,8 @@ def test_a_reviewer_decides_from_the_queue():
 
 @pytest.mark.parametrize("publisher", ["alice", "alice with the role", "alice as superuser"])
 def test_nobody_approves_their_own_submission_by_program(publisher):
-    review = cast.in_review_version().reviews.get(kind="curation")
-    by = cast.alice() if publisher == "alice" else cast.also(cast.alice(), "curator")
+    review = factories.in_review_version().reviews.get(kind="curation")
+    by = factories.alice() if publisher == "alice" else factories.also(factories.alice(), "curator")
     by.is_superuser = publisher == "alice as superuser"
     by.save()
     problem = Api(by).post(f"reviews/{review.pk}/decide/", decision(), expect=403)
@@ -265,14 +270,14 @@ def test_nobody_approves_their_own_submission_by_program(publisher):
 
 
 def test_a_refusal_stays_on_the_record_with_an_idempotency_key():
-    review = cast.in_review_version().reviews.get(kind="curation")
-    Api(cast.alice()).post(f"reviews/{review.pk}/decide/", decision(), expect=403, key="once")
-    assert AuditEvent.objects.filter(action="review.refused", actor=cast.alice()).exists()
+    review = factories.in_review_version().reviews.get(kind="curation")
+    Api(factories.alice()).post(f"reviews/{review.pk}/decide/", decision(), expect=403, key="once")
+    assert AuditEvent.objects.filter(action="review.refused", actor=factories.alice()).exists()
 
 
 def test_strangers_have_no_reviews():
-    review = cast.in_review_version().reviews.first()
-    for stranger in (cast.charlie(), cast.maya(), cast.finn(), cast.root()):
+    review = factories.in_review_version().reviews.first()
+    for stranger in (factories.charlie(), factories.maya(), factories.finn(), factories.root()):
         assert Api(stranger).get("reviews/")["results"] == []
         Api(stranger).post(f"reviews/{review.pk}/decide/", decision(), expect=404)
 
@@ -281,9 +286,9 @@ def test_strangers_have_no_reviews():
 
 
 def test_from_an_application_to_a_call(maya):
-    version = cast.published_version()
+    version = factories.published_version()
     app = maya.post(
-        "applications/", {"team": cast.mortgage().slug, "name": "Loan origination"}, expect=201
+        "applications/", {"team": factories.mortgage().slug, "name": "Loan origination"}, expect=201
     )
     [plan] = maya.get(f"plans/?model={version.model.slug}")["results"]
     wanted = {
@@ -305,9 +310,9 @@ def test_from_an_application_to_a_call(maya):
 
 
 def test_the_owner_answers_a_request(alice, maya):
-    version = cast.published_version()
-    cast.plan(version.model, slug="production", approval=Plan.Approval.OWNER)
-    asked = cast.subscription(version, plan_slug="production")
+    version = factories.published_version()
+    factories.plan(version.model, slug="production", approval=Plan.Approval.OWNER)
+    asked = factories.subscription(version, plan_slug="production")
     assert [row["id"] for row in alice.get("subscriptions/?state=pending")["results"]] == [asked.pk]
     maya.post(f"subscriptions/{asked.pk}/approve/", {"reason": "Me too."}, expect=403)
     assert (
@@ -317,7 +322,7 @@ def test_the_owner_answers_a_request(alice, maya):
 
 
 def test_the_publisher_sees_the_subscription_but_not_its_keys(alice):
-    key, _ = cast.key()
+    key, _ = factories.key()
     assert len(alice.get("subscriptions/")["results"]) == 1
     assert alice.get("keys/")["results"] == []
     alice.post(f"keys/{key.kid}/revoke/", {}, expect=404)
@@ -325,7 +330,7 @@ def test_the_publisher_sees_the_subscription_but_not_its_keys(alice):
 
 
 def test_plans_have_limits_that_make_sense(alice):
-    entry = cast.model()
+    entry = factories.model()
     problem = alice.post(
         "plans/",
         {"model": entry.slug, "slug": "x", "name": "X", "burst": 0, "rate_per_second": -1},
@@ -335,12 +340,12 @@ def test_plans_have_limits_that_make_sense(alice):
 
 
 def test_usage_by_the_hour():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     zeros = dict.fromkeys(["client_errors", "upstream_errors", "aborted", "unknown"], 0)
     UsageHour.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0),
         subscription=subscription,
-        **cast.paid_by(subscription),
+        **factories.paid_by(subscription),
         version=subscription.pinned_version,
         calls=7,
         ok=7,
@@ -348,17 +353,17 @@ def test_usage_by_the_hour():
         duration_us=7000,
         **zeros,
     )
-    for person in (cast.maya(), cast.alice(), cast.vera()):
+    for person in (factories.maya(), factories.alice(), factories.vera()):
         [row] = Api(person).get(f"usage/?model={subscription.model.slug}")["results"]
         assert (row["calls"], row["team"], row["version"]) == (7, "mortgage-origination", "1.0.0")
-    assert Api(cast.charlie()).get("usage/")["results"] == []
+    assert Api(factories.charlie()).get("usage/")["results"] == []
 
 
 # ── Runtime, record, people ───────────────────────────────────────────────
 
 
 def test_deployments_show_what_runs(maya):
-    version = cast.published_version()
+    version = factories.published_version()
     deployment = Deployment.objects.create(
         version=version, app_name="income-verification-1-0-0", state="ready"
     )
@@ -372,14 +377,14 @@ def test_deployments_show_what_runs(maya):
 
 
 def test_the_record_is_the_auditors_and_ones_own():
-    cast.published_version()
-    everything = Api(cast.vera()).get("audit-events/?page_size=200")["results"]
-    own = Api(cast.alice()).get("audit-events/?page_size=200")["results"]
+    factories.published_version()
+    everything = Api(factories.vera()).get("audit-events/?page_size=200")["results"]
+    own = Api(factories.alice()).get("audit-events/?page_size=200")["results"]
     assert {row["actor"] for row in own} == {"alice"} and len(everything) > len(own) > 0
-    assert {row["actor"] for row in Api(cast.charlie()).get("audit-events/")["results"]} <= {
+    assert {row["actor"] for row in Api(factories.charlie()).get("audit-events/")["results"]} <= {
         "charlie"
     }
-    Api(cast.vera()).delete(f"audit-events/{everything[0]['id']}/", expect=405)
+    Api(factories.vera()).delete(f"audit-events/{everything[0]['id']}/", expect=405)
 
 
 def test_me_and_the_teams(alice):
@@ -400,16 +405,16 @@ def test_me_and_the_teams(alice):
 
 
 def test_notices_are_ones_own(maya):
-    cast.subscription()
-    alice = Api(cast.alice())
+    factories.subscription()
+    alice = Api(factories.alice())
     assert alice.get("notices/")["results"] and maya.get("notices/")["results"] == []
     alice.post("notices/read/", {}, expect=204)
     assert all(row["read_at"] for row in alice.get("notices/")["results"])
 
 
 def test_nothing_secret_is_answered():
-    key, text = cast.key()
-    for person in (cast.maya(), cast.alice(), cast.rita(), cast.vera()):
+    key, text = factories.key()
+    for person in (factories.maya(), factories.alice(), factories.rita(), factories.vera()):
         for resource in ("keys/", "subscriptions/", "audit-events/", "models/", "versions/"):
             said = json.dumps(Api(person).get(resource))
             assert key.mac not in said and text not in said and "pepper" not in said

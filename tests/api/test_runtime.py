@@ -7,9 +7,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from consumption.models import UsageHour
-from hosting import fleet
+from hosting import deployments
 from hosting.models import Deployment, HealthSample, Incident
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 from tests.hosting.engines import FakeEngine
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def live():
     cache.clear()
-    return cast.published_version()
+    return factories.published_version()
 
 
 def hour(version, subscription, **counts):
@@ -28,7 +28,7 @@ def hour(version, subscription, **counts):
     UsageHour.objects.create(
         hour=at,
         subscription=subscription,
-        **cast.paid_by(subscription),
+        **factories.paid_by(subscription),
         version=version,
         calls=sum(counts.values()),
         units=0,
@@ -41,19 +41,19 @@ def test_a_deployment_tells_its_size(live):
     made = Deployment.objects.create(
         version=live, app_name="live", state="ready", target_ongoing_requests=7
     )
-    row = Api(cast.maya()).get(f"deployments/{made.pk}/")
+    row = Api(factories.maya()).get(f"deployments/{made.pk}/")
     assert (row["min_replicas"], row["max_replicas"], row["target_ongoing_requests"]) == (0, 2, 7)
 
 
 def test_logs_are_for_its_team(live, monkeypatch):
-    monkeypatch.setattr(fleet, "driver", FakeEngine)
+    monkeypatch.setattr(deployments, "driver", FakeEngine)
     made = Deployment.objects.create(version=live, app_name="live", state="ready")
-    assert Api(cast.bob()).get(f"deployments/{made.pk}/logs/") == {
+    assert Api(factories.bob()).get(f"deployments/{made.pk}/logs/") == {
         "lines": ["ERROR the graph has no output"]
     }
     assert (
         "publishing team"
-        in Api(cast.maya()).get(f"deployments/{made.pk}/logs/", expect=403)["detail"]
+        in Api(factories.maya()).get(f"deployments/{made.pk}/logs/", expect=403)["detail"]
     )
 
 
@@ -64,9 +64,9 @@ def test_incidents_are_filtered_like_one_looks_for_them(live):
     )
     opened = Incident.objects.create(version=live, summary="New")
     other = Incident.objects.create(
-        version=cast.published_version(cast.model(name="Other")), summary="Other"
+        version=factories.published_version(factories.model(name="Other")), summary="Other"
     )
-    maya = Api(cast.maya())
+    maya = Api(factories.maya())
 
     def found(query=""):
         return [row["id"] for row in maya.get(f"incidents/{query}")["results"]]
@@ -88,10 +88,10 @@ def test_incidents_are_filtered_like_one_looks_for_them(live):
 
 
 def test_incidents_and_probes_of_what_one_may_not_see_are_not_there():
-    draft = cast.draft_version(cast.model(name="Secret draft"))
+    draft = factories.draft_version(factories.model(name="Secret draft"))
     hidden = Incident.objects.create(version=draft, summary="Secret")
     HealthSample.objects.create(version=draft, is_ok=False)
-    stranger = Api(cast.charlie())
+    stranger = Api(factories.charlie())
     assert stranger.get("incidents/")["results"] == stranger.get("health-samples/")["results"] == []
     stranger.get(f"incidents/{hidden.pk}/", expect=404)
     stranger.get(f"service-levels/{draft.pk}/", expect=404)
@@ -105,15 +105,15 @@ def test_probes_newest_first(live):
         at=timezone.now() - timedelta(minutes=1),
     )
     HealthSample.objects.create(version=live, is_ok=True, latency_ms=9.5, replicas=2)
-    maya = Api(cast.maya())
+    maya = Api(factories.maya())
     assert [row["is_ok"] for row in maya.get("health-samples/")["results"]] == [True, False]
     [failed] = maya.get(f"health-samples/?version={live.pk}&is_ok=false")["results"]
     assert (failed["detail"], failed["latency_ms"]) == ("ready answered 503.", None)
 
 
 def test_promised_and_measured(live):
-    subscription = cast.subscription(live)
-    maya = Api(cast.maya())
+    subscription = factories.subscription(live)
+    maya = Api(factories.maya())
     row = maya.get(f"service-levels/{live.pk}/")
     assert (row["calls"], row["is_enough"], row["availability"]) == (0, False, None)
     assert {promise["verdict"] for promise in row["promises"]} == {"not enough traffic"}

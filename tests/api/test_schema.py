@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 from tests.test_doors import methods, routes
 
@@ -81,7 +81,7 @@ def test_write_bodies_name_no_field_that_only_verbs_move(schema):
 
 
 def test_the_document_and_its_page_answer_within_the_security_policy():
-    alice = Api(cast.alice())
+    alice = Api(factories.alice())
     page = alice.client.get("/api/docs/")
     text = page.content.decode()
     assert (

@@ -10,7 +10,7 @@ from marketplace.audit import actions
 from marketplace.audit.actions import checkpoint, record, sequence
 from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.audit.verify import find_faults
-from tests import cast
+from tests import factories
 
 TABLE = AuditEvent._meta.db_table
 
@@ -24,7 +24,7 @@ def witness(settings, tmp_path):
 @pytest.fixture
 def chained(db, witness):
     """Six events, chained, with a witnessed checkpoint over them."""
-    alice = cast.alice()
+    alice = factories.alice()
     for number in range(6):
         record(alice, "model.edit", alice, reason=f"change {number}", fields=["summary"])
     sequence()
@@ -55,7 +55,7 @@ def test_the_database_refuses_to_change_the_record(chained, statement):
 
 
 def test_events_that_are_not_yet_chained_cannot_be_edited_either(db):
-    event = record(cast.alice(), "model.edit", cast.alice())
+    event = record(factories.alice(), "model.edit", factories.alice())
     event.reason = "rewritten"
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         event.save()
@@ -63,7 +63,7 @@ def test_events_that_are_not_yet_chained_cannot_be_edited_either(db):
 
 def test_an_act_that_fails_leaves_no_event(db):
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        record(cast.alice(), "model.edit", cast.alice())
+        record(factories.alice(), "model.edit", factories.alice())
         1 / 0  # noqa: B018
     assert not AuditEvent.objects.filter(action="model.edit").exists()
 
@@ -130,7 +130,7 @@ def test_the_checkpoint_is_kept_in_both_places(chained, witness):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_sequencers_at_once_leave_no_gap(witness):
-    alice = cast.alice()
+    alice = factories.alice()
     for _ in range(200):
         record(alice, "model.edit", alice)
 
@@ -149,7 +149,7 @@ def test_two_sequencers_at_once_leave_no_gap(witness):
 
 @pytest.mark.django_db(transaction=True)
 def test_writers_at_work_while_the_sequencer_runs_lose_nothing(witness):
-    alice = cast.alice()
+    alice = factories.alice()
     done = threading.Event()
 
     def write():

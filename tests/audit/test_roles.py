@@ -12,9 +12,9 @@ from marketplace.audit import grants
 from marketplace.audit.actions import record, sequence
 from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.audit.verify import find_faults
-from marketplace.dev import lineup
-from marketplace.lib.postgres import roles
-from tests import cast
+from marketplace.core.postgres import roles
+from marketplace.launcher import process_definitions
+from tests import factories
 from tests.stack import on_database
 
 TABLE, POINTS = AuditEvent._meta.db_table, Checkpoint._meta.db_table
@@ -49,7 +49,7 @@ def installed(django_db_setup):
 
 def manage(*words, **variables):
     done = subprocess.run(
-        lineup.manage(*words),
+        process_definitions.manage(*words),
         env=os.environ | variables,
         capture_output=True,
         text=True,
@@ -190,7 +190,12 @@ def test_deploy_check_names_a_role_that_may_too_much(db, installed):
 def witnessed(db, settings, tmp_path):
     settings.AUDIT_WITNESS_FILE = str(tmp_path / "witness.jsonl")
     event = record(
-        cast.alice(), "model.edit", cast.alice(), reason="A true one.", fields=["summary"], count=3
+        factories.alice(),
+        "model.edit",
+        factories.alice(),
+        reason="A true one.",
+        fields=["summary"],
+        count=3,
     )
     sequence()
     (tmp_path / "witness.jsonl").touch()
@@ -225,7 +230,7 @@ def test_a_row_inserted_by_hand_is_found(witnessed, nonce, mac, chained):
 
 def test_a_row_sealed_under_an_earlier_key_is_believed(witnessed, settings):
     settings.AUDIT_KEYS = ["a new key", *settings.AUDIT_KEYS]
-    record(cast.alice(), "model.edit", cast.alice())
+    record(factories.alice(), "model.edit", factories.alice())
     sequence()
     assert find_faults() == []
     settings.AUDIT_KEYS = ["a new key"]

@@ -4,14 +4,14 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests import cast
+from tests import factories
 
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_the_api_page_draws_without_breaking_the_policy(page, live_server):
     client = Client()
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     cookie = {
         "name": settings.SESSION_COOKIE_NAME,
         "value": client.cookies[settings.SESSION_COOKIE_NAME].value,

@@ -4,11 +4,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
+from consumption.metering.rejections import LIMITS
 from consumption.models import RefusedHour
-from consumption.refusals import LIMITS
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
-from tests import cast
+from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GRAVE = {"serious", "critical"}
@@ -24,9 +24,9 @@ LOOKS = [
 @pytest.fixture
 def addresses():
     """Each main page with who looks at it, on a catalog with one published model and one version in review."""
-    held = cast.subscription()
+    held = factories.subscription()
     entry = held.model
-    cast.in_review_version(entry, "1.1.0")
+    factories.in_review_version(entry, "1.1.0")
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
     review = Review.objects.open().first()
     live = held.pinned_version
@@ -71,7 +71,7 @@ def addresses():
 
 def signed_in(chromium, live_server, client, username):
     """A browser context in which nothing moves: colours change at once."""
-    client.force_login(getattr(cast, username)())
+    client.force_login(getattr(factories, username)())
     context = chromium.new_context(reduced_motion="reduce")
     context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]

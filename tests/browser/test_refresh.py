@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from hosting.models import Deployment, Replica
-from tests import cast
+from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TICK_S = 5
@@ -13,10 +13,10 @@ TICK_S = 5
 @pytest.fixture
 def part(page, live_server, client):
     """The operations page of a small fleet, and the requests that its refreshing part made."""
-    live = cast.published_version()
+    live = factories.published_version()
     deployment = Deployment.objects.create(version=live, app_name="live", state="ready")
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
-    client.force_login(cast.otto())
+    client.force_login(factories.otto())
     page.context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
     )

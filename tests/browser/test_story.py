@@ -9,7 +9,7 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from tests import cast
+from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 PASSWORD = "a-long-demo-password"
@@ -22,12 +22,20 @@ def people(started_stack):
     """The cast on the stack's database, with a password each: made before tests hash passwords quicker than the stack does."""
     with started_stack.orm():
         everyone = [
-            one() for one in (cast.alice, cast.bob, cast.charlie, cast.maya, cast.rita, cast.evan)
+            one()
+            for one in (
+                factories.alice,
+                factories.bob,
+                factories.charlie,
+                factories.maya,
+                factories.rita,
+                factories.evan,
+            )
         ]
         for person in everyone:
             person.set_password(PASSWORD)
             person.save()
-        cast.vocabulary()
+        factories.vocabulary()
     return started_stack
 
 
@@ -87,7 +95,7 @@ def test_from_registration_to_a_metered_call(people, visit, tmp_path):
 
 
 def submit_a_model(page, portal, folder):
-    (folder / "income.onnx").write_bytes(cast.tiny_onnx())
+    (folder / "income.onnx").write_bytes(factories.tiny_onnx())
     page.goto(f"{portal}/publish/new/")
     page.get_by_label("Name", exact=True).fill(NAME)
     page.get_by_label("Summary").fill(SUMMARY)
@@ -114,7 +122,7 @@ def submit_a_model(page, portal, folder):
 def fill_the_card(page):
     from governance import cards
 
-    for name, value in cast.card_values().items():
+    for name, value in factories.card_values().items():
         field = cards.FIELDS_BY_ID[name]
         control = page.locator(f"[name='{name}']")
         if field.choices:
@@ -125,7 +133,7 @@ def fill_the_card(page):
 
 
 def answer_the_questionnaire(page):
-    for question, answer in cast.LOW.items():
+    for question, answer in factories.LOW.items():
         page.locator(f"input[name={question}][value={answer}]").check()
     page.get_by_role("button", name="Save and see the tier").click()
     page.get_by_text("Risk tier: low.").wait_for()
@@ -224,7 +232,7 @@ def speaks_the_protocol(gateway, key):
 
 def columns(binary):
     found = []
-    for one in cast.example()["inputs"]:
+    for one in factories.example()["inputs"]:
         column = triton.InferInput(one["name"], one["shape"], "FP32")
         found.append(
             column.set_data_from_numpy(numpy.array(one["data"], numpy.float32), binary_data=binary)

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from catalog import actions, search
 from catalog.models import RegisteredModel
 from consumption.models import Plan
-from marketplace.lib import limits
-from marketplace.lib.errors import Invalid
-from tests import cast
+from marketplace.core import field_limits
+from marketplace.core.errors import Invalid
+from tests import factories
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -30,21 +30,21 @@ def compared(monkeypatch):
 
 
 def test_a_text_that_is_too_long_is_refused_before_it_is_searched_for(compared):
-    cast.published_version()
+    factories.published_version()
     for field in ("name", "summary", "similar_reason"):
         with pytest.raises(Invalid) as refusal:
             actions.register_after_search(
-                cast.alice(),
-                owner_team=cast.lending(),
-                **cast.listing(name="New one") | {field: HUGE},
+                factories.alice(),
+                owner_team=factories.lending(),
+                **factories.listing(name="New one") | {field: HUGE},
             )
         assert refusal.value.field == field
     assert compared == []
 
 
 def test_a_long_query_costs_no_more_than_a_short_one(compared, client):
-    cast.published_version()
-    client.force_login(cast.alice())
+    factories.published_version()
+    client.force_login(factories.alice())
     began = time.perf_counter()
     page = client.get("/publish/similar/", {"name": HUGE, "summary": HUGE})
     list(search.rank(RegisteredModel.objects.all(), HUGE))
@@ -64,7 +64,7 @@ def test_what_is_asked_for_twice_is_looked_for_once():
 
 
 def test_no_verb_keeps_what_its_field_does_not_take():
-    entry = cast.model()
+    entry = factories.model()
     for field, value in {
         "name": "x" * 81,
         "summary": "x" * 201,
@@ -73,36 +73,36 @@ def test_no_verb_keeps_what_its_field_does_not_take():
         "tags": ["\ud800"],
     }.items():
         with pytest.raises(Invalid) as refusal:
-            actions.edit(cast.alice(), entry, **{field: value})
+            actions.edit(factories.alice(), entry, **{field: value})
         assert refusal.value.field.split(".")[0] == field
         entry.refresh_from_db()
 
 
 @pytest.mark.parametrize("price", [-1, Plan.PRICE_MAX + 1, 2**63 - 1, 2**63])
 def test_a_price_has_an_upper_bound_everywhere(price, client):
-    entry = cast.model()
+    entry = factories.model()
     with pytest.raises(Invalid) as refusal:
-        cast.plan(entry, price_micros_per_1000=price)
+        factories.plan(entry, price_micros_per_1000=price)
     assert refusal.value.field == "price_micros_per_1000"
     body = {"model": entry.slug, "slug": "big", "name": "Big", "price_micros_per_1000": price}
-    problem = Api(cast.alice()).post("plans/", body, expect=422)
+    problem = Api(factories.alice()).post("plans/", body, expect=422)
     assert (problem.get("field") or problem["errors"][0]["field"]) == "price_micros_per_1000"
     assert not entry.plans.exists()
 
 
 def test_the_database_refuses_it_too_and_a_constraint_is_a_422_not_a_500(monkeypatch):
-    plan = cast.plan(cast.model())
+    plan = factories.plan(factories.model())
     with pytest.raises(IntegrityError), transaction.atomic():
         Plan.objects.filter(pk=plan.pk).update(price_micros_per_1000=2**63 - 1)
 
 
 def test_the_dearest_plan_breaks_no_page(client):
-    version = cast.published_version()
-    cast.plan(
+    version = factories.published_version()
+    factories.plan(
         version.model, slug="dear", price_micros_per_1000=Plan.PRICE_MAX, monthly_quota=10**12
     )
-    subscription = cast.subscription(version, plan_slug="dear")
-    client.force_login(cast.maya())
+    subscription = factories.subscription(version, plan_slug="dear")
+    client.force_login(factories.maya())
     for address in (
         "/usage/",
         f"/models/{version.model.slug}/usage/",
@@ -113,6 +113,6 @@ def test_the_dearest_plan_breaks_no_page(client):
 
 
 def test_expressions_and_what_is_not_loaded_are_left_alone():
-    entry = RegisteredModel.objects.defer("description").get(pk=cast.model().pk)
-    limits.require(entry)
+    entry = RegisteredModel.objects.defer("description").get(pk=factories.model().pk)
+    field_limits.require(entry)
     assert "description" not in vars(entry)

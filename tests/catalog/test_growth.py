@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from catalog import neighbours, search, vocabulary
 from catalog.models import Alias, Neighbour, RegisteredModel, SearchDocument
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 LITTLE = 30  # rows that may be added: a plan may change
@@ -18,7 +18,7 @@ LITTLE = 30  # rows that may be added: a plan may change
 
 @pytest.fixture
 def entry():
-    return cast.published_version(cast.model(name="Income verification")).model
+    return factories.published_version(factories.model(name="Income verification")).model
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ PAGES = {
 
 def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
     client = Client()
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     seen = {}
     for number in (60, 600):
         more(number)
@@ -123,7 +123,7 @@ def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
 
 def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     monkeypatch.setattr(search, "CANDIDATES", 50)
-    models = RegisteredModel.objects.visible_to(cast.maya()).published()
+    models = RegisteredModel.objects.visible_to(factories.maya()).published()
     seen = []
     for number in (200, 800):
         more(number)
@@ -156,8 +156,8 @@ def test_spelling_reads_only_what_was_written_since(entry, monkeypatch):
 
 
 def alike(name, **facts):
-    return cast.published_version(
-        cast.model(
+    return factories.published_version(
+        factories.model(
             name=name,
             summary="Estimates the monthly income of an applicant from account credits.",
             **facts,
@@ -178,34 +178,37 @@ def settle():
 
 def test_similar_models_are_worked_out_when_a_listing_changes():
     first, second = alike("Income check"), alike("Income estimate")
-    assert shown_to(cast.maya(), first) == []
+    assert shown_to(factories.maya(), first) == []
     settle()
-    assert shown_to(cast.maya(), first) == [second.name] and shown_to(cast.maya(), second) == [
-        first.name
-    ]
+    assert shown_to(factories.maya(), first) == [second.name] and shown_to(
+        factories.maya(), second
+    ) == [first.name]
     third = alike("Income review")
     settle()
-    assert set(shown_to(cast.maya(), first)) == {second.name, third.name}
+    assert set(shown_to(factories.maya(), first)) == {second.name, third.name}
     RegisteredModel.objects.filter(pk=third.pk).update(
         name="Cat pictures", summary="Sorts pictures of cats by the colour of their fur.", tags=[]
     )
     settle()
-    assert shown_to(cast.maya(), first) == [second.name] and shown_to(cast.maya(), third) == []
+    assert (
+        shown_to(factories.maya(), first) == [second.name]
+        and shown_to(factories.maya(), third) == []
+    )
 
 
 def test_who_may_not_see_a_neighbour_does_not():
     """At reading time: what was open when it was worked out may be hidden now."""
     first, second = (
         alike("Income check"),
-        alike("Income estimate", visibility="restricted", visible_teams=[cast.wealth()]),
+        alike("Income estimate", visibility="restricted", visible_teams=[factories.wealth()]),
     )
     settle()
-    assert shown_to(cast.maya(), first) == []
-    assert shown_to(cast.person("nina", cast.wealth()), first) == [second.name]
+    assert shown_to(factories.maya(), first) == []
+    assert shown_to(factories.person("nina", factories.wealth()), first) == [second.name]
     RegisteredModel.objects.filter(pk=second.pk).update(visibility="enterprise")
-    assert shown_to(cast.maya(), first) == [second.name]
+    assert shown_to(factories.maya(), first) == [second.name]
     RegisteredModel.objects.filter(pk=second.pk).update(visibility="restricted")
-    assert shown_to(cast.maya(), first) == []
+    assert shown_to(factories.maya(), first) == []
 
 
 def test_hidden_neighbours_do_not_take_the_places_of_open_ones(monkeypatch):
@@ -215,7 +218,7 @@ def test_hidden_neighbours_do_not_take_the_places_of_open_ones(monkeypatch):
     for word in ("green", "grey", "gold"):
         alike(f"Income check {word}", visibility="restricted")
     settle()
-    assert set(shown_to(cast.maya(), first)) == set(opened)
+    assert set(shown_to(factories.maya(), first)) == set(opened)
     assert Neighbour.objects.filter(model=first).count() <= 4
 
 
@@ -234,7 +237,7 @@ def test_only_what_changed_is_worked_out_again():
 
 
 def test_the_newest_publication_is_known_whoever_wrote_it():
-    live = cast.published_version()
+    live = factories.published_version()
     assert (
         RegisteredModel.objects.get().last_published_at
         == type(live).objects.get(pk=live.pk).published_at

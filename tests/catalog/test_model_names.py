@@ -16,20 +16,20 @@ from catalog.models import RegisteredModel
 from consumption import actions as consumption
 from consumption.models import Application
 from marketplace.accounts.models import Team
-from marketplace.lib.errors import Invalid
-from tests import cast
-from tests.lib.test_names import ONE, TWO
+from marketplace.core.errors import Invalid
+from tests import factories
+from tests.core.test_names import ONE, TWO
 
 pytestmark = pytest.mark.django_db
 HIDDEN = ["business_units", "restricted"]
 
 
 def nina():
-    return cast.person("nina", cast.wealth())
+    return factories.person("nina", factories.wealth())
 
 
 def ninas(name, **facts):
-    return cast.model(by=nina(), owner_team=cast.wealth(), name=name, **facts)
+    return factories.model(by=nina(), owner_team=factories.wealth(), name=name, **facts)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def client():
 
 @pytest.mark.parametrize(("one", "other"), ONE)
 def test_across_teams_a_name_is_given_once(one, other):
-    cast.model(name=one, slug="one")
+    factories.model(name=one, slug="one")
     with pytest.raises(Invalid) as refusal:
         ninas(other, slug="something-else")
     assert refusal.value.field == "name" and refusal.value.remedy
@@ -49,13 +49,13 @@ def test_across_teams_a_name_is_given_once(one, other):
 
 @pytest.mark.parametrize(("one", "other"), TWO)
 def test_names_that_differ_live_side_by_side(one, other):
-    cast.model(name=one, slug="one")
+    factories.model(name=one, slug="one")
     assert ninas(other, slug="other")
 
 
 @pytest.mark.parametrize(("one", "other"), ONE)
 def test_editing_obeys_the_rules_of_registering(one, other):
-    cast.model(name=one, slug="one")
+    factories.model(name=one, slug="one")
     mine = ninas("Something else")
     with pytest.raises(Invalid) as refusal:
         actions.edit(nina(), mine, name=other)
@@ -65,12 +65,12 @@ def test_editing_obeys_the_rules_of_registering(one, other):
 
 @pytest.mark.parametrize("name", ["🚀", "???", "a\u202eb", "a\nb", "\u0301", " "])
 def test_what_is_no_name_is_no_name_in_any_verb(name):
-    entry = cast.model()
+    entry = factories.model()
     for attempt in (
         lambda: ninas(name, slug="x"),
-        lambda: actions.edit(cast.alice(), entry, name=name),
-        lambda: cast.application(name=name),
-        lambda: cast.plan(entry, slug="x", name=name),
+        lambda: actions.edit(factories.alice(), entry, name=name),
+        lambda: factories.application(name=name),
+        lambda: factories.plan(entry, slug="x", name=name),
     ):
         with pytest.raises(Invalid) as refusal:
             attempt()
@@ -78,21 +78,22 @@ def test_what_is_no_name_is_no_name_in_any_verb(name):
 
 
 def test_a_model_keeps_its_own_name_with_another_spelling():
-    entry = cast.model()
+    entry = factories.model()
     assert (
-        actions.edit(cast.alice(), entry, name="Income  Verification").name == "Income Verification"
+        actions.edit(factories.alice(), entry, name="Income  Verification").name
+        == "Income Verification"
     )
     with pytest.raises(Invalid):
         ninas("INCOME VERIFICATION")
 
 
 def test_the_database_refuses_what_two_write_at_the_same_moment():
-    cast.model()
+    factories.model()
     with pytest.raises(IntegrityError, match="model_name_once_in_company"), transaction.atomic():
         RegisteredModel.objects.create(
             name="income verification",
             slug="x",
-            owner_team=cast.wealth(),
+            owner_team=factories.wealth(),
             owner=nina(),
             created_by=nina(),
             **_rest(),
@@ -102,7 +103,7 @@ def test_the_database_refuses_what_two_write_at_the_same_moment():
             RegisteredModel(
                 name="income verification",
                 slug="x",
-                owner_team=cast.wealth(),
+                owner_team=factories.wealth(),
                 owner=nina(),
                 created_by=nina(),
                 **_rest(),
@@ -111,7 +112,7 @@ def test_the_database_refuses_what_two_write_at_the_same_moment():
 
 
 def _rest():
-    return {"summary": "x", "support_contact": "x"} | cast.vocabulary()
+    return {"summary": "x", "support_contact": "x"} | factories.vocabulary()
 
 
 # What one may not see
@@ -121,7 +122,7 @@ def _rest():
 @pytest.mark.parametrize("state", ["draft", "published"])
 def test_a_hidden_name_gives_nothing_away(visibility, state):
     """The same answer, name and address as if it were not there."""
-    hidden = cast.model(visibility=visibility)
+    hidden = factories.model(visibility=visibility)
     RegisteredModel.objects.filter(pk=hidden.pk).update(state=state)
     assert not RegisteredModel.objects.visible_to(nina()).exists()
     mine = ninas("Income verification")
@@ -133,30 +134,30 @@ def test_a_hidden_name_gives_nothing_away(visibility, state):
 def test_a_hidden_model_takes_no_address(visibility):
     """Its own has a random end, whether or not the plain one is free."""
     slugs = [
-        cast.model(name=name, visibility=visibility).slug
+        factories.model(name=name, visibility=visibility).slug
         for name in ("Income verification", "Income checks")
     ]
     assert all(re.fullmatch(r"income-[a-z]+-[a-z0-9]{5}", slug) for slug in slugs)
 
 
 def test_who_sees_the_hidden_one_is_told_of_it():
-    cast.model(visibility="restricted", visible_teams=[cast.wealth()])
+    factories.model(visibility="restricted", visible_teams=[factories.wealth()])
     RegisteredModel.objects.update(state="published")
     with pytest.raises(Invalid, match="Consumer lending AI already has"):
         ninas("Income verification")
 
 
 def test_opening_a_model_to_everybody_needs_a_free_name():
-    hidden = cast.model(visibility="restricted")
+    hidden = factories.model(visibility="restricted")
     ninas("Income verification")
     with pytest.raises(Invalid) as refusal:
-        actions.edit(cast.alice(), hidden, visibility="enterprise")
+        actions.edit(factories.alice(), hidden, visibility="enterprise")
     assert refusal.value.field == "name"
-    actions.edit(cast.alice(), hidden, name="Income check", visibility="enterprise")
+    actions.edit(factories.alice(), hidden, name="Income check", visibility="enterprise")
 
 
 def test_a_draft_for_everybody_keeps_its_name_without_telling_whose_it_is():
-    cast.model()
+    factories.model()
     with pytest.raises(Invalid) as refusal:
         ninas("Income verification")
     assert (
@@ -165,7 +166,7 @@ def test_a_draft_for_everybody_keeps_its_name_without_telling_whose_it_is():
 
 
 def test_the_api_tells_a_hidden_name_as_little(client):
-    cast.model(visibility="restricted")
+    factories.model(visibility="restricted")
     answers = [_register(client, name) for name in ("Income verification", "Never heard of")]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert [answer.json()["slug"] for answer in answers] == [
@@ -176,12 +177,12 @@ def test_the_api_tells_a_hidden_name_as_little(client):
 
 def _register(client, name, **more):
     facts = {
-        "owner_team": cast.wealth().slug,
+        "owner_team": factories.wealth().slug,
         "name": name,
         "summary": "Says how likely it is that somebody pays.",
         "support_contact": "x@example.com",
     }
-    words = {field: term.slug for field, term in cast.vocabulary().items()}
+    words = {field: term.slug for field, term in factories.vocabulary().items()}
     return client.post(
         reverse("api:model-list"), json.dumps(facts | words | more), content_type="application/json"
     )
@@ -204,13 +205,13 @@ def test_a_name_without_latin_letters_asks_for_an_address(client):
 
 def test_the_page_asks_for_it_too(client):
     facts = {
-        "owner_team": cast.wealth().pk,
+        "owner_team": factories.wealth().pk,
         "owner": nina().pk,
         "name": "评分模型",
         "summary": "Says how likely it is that somebody pays back.",
         "support_contact": "x@example.com",
         "visibility": "enterprise",
-    } | {name: term.pk for name, term in cast.vocabulary().items()}
+    } | {name: term.pk for name, term in factories.vocabulary().items()}
     page = client.post(reverse("publishing:register"), facts)
     assert page.status_code == 422 and "slug" in page.context["form"].errors
     assert (
@@ -231,40 +232,43 @@ def test_an_address_is_well_formed(slug):
 
 
 def test_applications_of_a_team():
-    cast.application(name="Loan origination")
+    factories.application(name="Loan origination")
     for name in ("LOAN  origination", "Loan or\u0456gination"):
         with pytest.raises(Invalid) as refusal:
-            consumption.create_application(cast.maya(), team=cast.mortgage(), name=name)
+            consumption.create_application(factories.maya(), team=factories.mortgage(), name=name)
         assert refusal.value.field == "name"
     with pytest.raises(IntegrityError), transaction.atomic():
         Application.objects.create(
-            team=cast.mortgage(), name="loan ORIGINATION", slug="x", created_by=cast.maya()
+            team=factories.mortgage(),
+            name="loan ORIGINATION",
+            slug="x",
+            created_by=factories.maya(),
         )
 
 
 def test_an_application_of_another_team_leaves_no_trace_of_its_team():
-    cast.application(name="Loan origination")
-    other = consumption.create_application(nina(), team=cast.wealth(), name="Loan origination")
+    factories.application(name="Loan origination")
+    other = consumption.create_application(nina(), team=factories.wealth(), name="Loan origination")
     assert re.fullmatch(r"loan-origination-[a-z0-9]{5}", other.slug)
 
 
 def test_plans_of_a_model():
-    entry = cast.model()
-    cast.plan(entry, slug="standard", name="Standard")
+    entry = factories.model()
+    factories.plan(entry, slug="standard", name="Standard")
     with pytest.raises(Invalid) as refusal:
-        cast.plan(entry, slug="other", name="STANDARD")
+        factories.plan(entry, slug="other", name="STANDARD")
     assert refusal.value.field == "name"
-    assert cast.plan(entry, slug="standard", name="Standard").name == "Standard"
+    assert factories.plan(entry, slug="standard", name="Standard").name == "Standard"
 
 
 def test_teams_and_units():
-    cast.lending()
+    factories.lending()
     with pytest.raises(IntegrityError), transaction.atomic():
         Team.objects.create(
-            name="consumer  LENDING ai", slug="x", business_unit=cast.unit("Mortgage")
+            name="consumer  LENDING ai", slug="x", business_unit=factories.unit("Mortgage")
         )
     with pytest.raises(IntegrityError), transaction.atomic():
-        cast.unit("CONSUMER lending")
+        factories.unit("CONSUMER lending")
 
 
 def test_names_that_were_alike_before_the_rule_stay():
@@ -273,7 +277,7 @@ def test_names_that_were_alike_before_the_rule_stay():
 
     from django.apps import apps
 
-    first, second = cast.model(), ninas("Something else")
+    first, second = factories.model(), ninas("Something else")
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE catalog_registeredmodel SET name = 'INCOME verification' WHERE id = %s",
@@ -285,4 +289,4 @@ def test_names_that_were_alike_before_the_rule_stay():
         != RegisteredModel.objects.get(pk=second.pk).name_key
     )
     with pytest.raises(Invalid):
-        cast.model(name="income verification")
+        factories.model(name="income verification")

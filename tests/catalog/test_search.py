@@ -6,8 +6,8 @@ from django.http import QueryDict
 from catalog import search
 from catalog.filters import ModelFilter, facets
 from catalog.models import RegisteredModel
-from marketplace.lib.transitions import transition
-from tests import cast
+from marketplace.core.transitions import transition
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def three_models():
         ("Churn forecast", "Says which customers are likely to leave within three months."),
         ("Document classifier", "Sorts scanned letters by what they are about."),
     ]:
-        transition(cast.model(name=name, summary=summary), "published")
+        transition(factories.model(name=name, summary=summary), "published")
 
 
 def found(text):
@@ -61,8 +61,8 @@ def test_filters_combine():
 
 
 def test_facets_count_only_what_one_may_see():
-    cast.model(name="Secret model")
-    everything = RegisteredModel.objects.visible_to(cast.charlie())
+    factories.model(name="Secret model")
+    everything = RegisteredModel.objects.visible_to(factories.charlie())
     counts = {
         group["param"]: group["options"]
         for group in facets(everything, ModelFilter(QueryDict(""), queryset=everything))

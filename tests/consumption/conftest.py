@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from marketplace.dev import environment
-from tests.consumption.books import empty
+from marketplace.launcher import environment
+from tests.consumption.billing_state import empty
 from tests.consumption.installation import Installation
 from tests.gateway import Stage, make_database
 

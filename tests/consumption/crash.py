@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from consumption import metering
+from consumption.metering import shipping
 
 FAILED = 3
 
@@ -77,7 +77,7 @@ def _be_child(work: Callable[[], object], points: Points, tell: int) -> None:
         BaseDatabaseWrapper._commit = points.around(BaseDatabaseWrapper._commit)
         Path.rename = points.around(Path.rename)
         Path.unlink = points.around(Path.unlink)
-        metering.put_aside = points.around(metering.put_aside)
+        shipping.put_aside = points.around(shipping.put_aside)
         with connection.execute_wrapper(points.before_statement):
             work()
         said = str(points.passed)

@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 
-from marketplace.dev import environment, lineup, postgres
-from marketplace.dev.ports import choose_all
-from marketplace.dev.rundir import ROOT, RunDir
-from marketplace.dev.services import start_stores
-from marketplace.dev.status import Status
-from marketplace.dev.supervisor import Supervisor
+from marketplace.launcher import embedded_postgres, environment, process_definitions
+from marketplace.launcher.ports import choose_all
+from marketplace.launcher.rundir import ROOT, RunDir
+from marketplace.launcher.status import Status
+from marketplace.launcher.stores import start_stores
+from marketplace.launcher.supervisor import Supervisor
 from tests.gateway import QUICK, Gateway, Stub
 from tests.stack import beside_others, models_on
 
@@ -32,7 +32,7 @@ class Installation:
         self.stores = environment.stores(self.run, self.ports)
 
     def superuser(self):
-        return postgres.url(self.run, self.ports["postgres"])
+        return embedded_postgres.url(self.run, self.ports["postgres"])
 
     def stop(self):
         self.supervisor.stop()
@@ -57,7 +57,7 @@ class Installation:
         }
         told |= environment.common(self.run) | (self.stores if stores else {})
         done = subprocess.run(
-            lineup.manage(*map(str, words)),
+            process_definitions.manage(*map(str, words)),
             env=told,
             cwd=ROOT,
             capture_output=True,

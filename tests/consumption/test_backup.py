@@ -14,13 +14,15 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from consumption import actions as consumption
-from consumption import metering, quota, replay, revocations, spool
+from consumption import revocation_log
+from consumption.metering import quota, replay, shipping, usage_journal
 from consumption.models import ApiKey, QuotaLease, QuotaPeriod, Subscription, UsageDay, UsageEvent
 from marketplace.audit import actions as audit
-from marketplace.dev import backup, postgres
-from marketplace.dev.rundir import RunDir
-from tests import cast
-from tests.consumption.books import assert_agree
+from marketplace.launcher import embedded_postgres
+from marketplace.launcher.rundir import RunDir
+from marketplace.operations import backup
+from tests import factories
+from tests.consumption.billing_state import assert_agree
 from tests.gateway import Load, infer_path, live_version, subscriber, until
 
 pytestmark = pytest.mark.fault("F27")
@@ -42,11 +44,11 @@ def test_a_revocation_is_noted_when_it_is_committed_and_not_before(
     subscription, _ = subscriber(live_version())
     key = ApiKey.objects.get(subscription=subscription)
     with django_capture_on_commit_callbacks() as later:
-        consumption.revoke_key(cast.maya(), key, "Left the company.")
-    assert revocations.noted() == []
+        consumption.revoke_key(factories.maya(), key, "Left the company.")
+    assert revocation_log.noted() == []
     for work in later:
         work()
-    assert revocations.noted() == [key.kid]
+    assert revocation_log.noted() == [key.kid]
 
 
 def test_a_line_that_broke_off_hides_no_other_revocation(
@@ -56,8 +58,8 @@ def test_a_line_that_broke_off_hides_no_other_revocation(
         b'{"kid": "first001", "at": "2026-11-23T10:00:00+00:00"}\n{"kid": "half'
     )
     with django_capture_on_commit_callbacks(execute=True):
-        revocations.note("third003")
-    assert revocations.noted() == ["first001", "third003"]
+        revocation_log.note("third003")
+    assert revocation_log.noted() == ["first001", "third003"]
 
 
 def test_a_key_that_the_restored_database_shows_as_live_is_revoked_again(db, revoked_file):
@@ -75,7 +77,7 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     version = live_version()
     subscription, _ = subscriber(version, monthly_quota=1000)
     key = ApiKey.objects.get(subscription=subscription)
-    journal = spool.Spool(tmp_path / "spool")
+    journal = usage_journal.Spool(tmp_path / "spool")
     who = (
         subscription.pk,
         key.pk,
@@ -84,13 +86,13 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
         version.model_id,
         version.pk,
     )
-    at_us = spool.time.time_ns() // 1000
+    at_us = usage_journal.time.time_ns() // 1000
     for number in range(30):
         ticket = journal.start(at_us + number, who, 1, 0)
         if number < 28:
-            journal.end(ticket, 1, 1, 1, 200, spool.OK)
+            journal.end(ticket, 1, 1, 1, 200, usage_journal.OK)
     journal.close()
-    metering.Shipper(tmp_path / "spool").ship()
+    shipping.Shipper(tmp_path / "spool").ship()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
     quota.take(
@@ -116,7 +118,7 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
 def test_replay_refuses_while_a_gateway_runs(db, tmp_path, settings, revoked_file):
     """It would end leases that the gateway goes on spending."""
     settings.SPOOL_DIR = tmp_path
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     with pytest.raises(CommandError, match="still runs here .processes: 1.: stop it"):
         call_command("replay")
     journal.close()
@@ -217,7 +219,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
             assert "Not in it: the secrets" in installation.manage("backup", folder)
 
             acknowledged |= loaded(gateway, path, key, tmp_path)
-            consumption.close_subscription(cast.maya(), changed)
+            consumption.close_subscription(factories.maya(), changed)
             audit.sequence()
             audit.checkpoint()
             backup._await_archived(
@@ -226,7 +228,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
 
             acknowledged |= loaded(gateway, path, key, tmp_path)
             consumption.revoke_key(
-                cast.maya(),
+                factories.maya(),
                 ApiKey.objects.get(kid=lost_key[4:12]),
                 "Leaked after the last log was brought.",
             )
@@ -253,7 +255,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
         with psycopg.connect(installation.superuser()) as server:
             assert (
                 server.execute("SHOW archive_mode").fetchone() == ("on",)
-                and postgres.archive_link(installation.run).is_symlink()
+                and embedded_postgres.archive_link(installation.run).is_symlink()
             )
         gateway = installation.gateway()
         with gateway:

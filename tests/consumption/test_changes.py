@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from catalog import actions as catalog
 from catalog.models import RegisteredModel
-from consumption import actions, changes, metering
+from consumption import actions, changes
+from consumption.metering import rollups
 from consumption.models import ApiKey, Plan, PlanTerms, ScheduledChange, Subscription
 from hosting.gateway import snapshot
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 from tests.consumption.test_reconciliation import call
 
 pytestmark = pytest.mark.django_db
@@ -26,22 +27,22 @@ DEARER = {"price_micros_per_1000": 5_000_000}
 @pytest.fixture
 def held(db):
     """Maya's subscription to a plan of 4.00 USD for 1,000 calls, with two calls, one of which is billed."""
-    entry = cast.model()
-    cast.bob()
-    cast.plan(entry, price_micros_per_1000=4_000_000, rate_per_second=20, monthly_quota=1000)
-    made = cast.subscription(cast.published_version(entry))
-    cast.key(made)
+    entry = factories.model()
+    factories.bob()
+    factories.plan(entry, price_micros_per_1000=4_000_000, rate_per_second=20, monthly_quota=1000)
+    made = factories.subscription(factories.published_version(entry))
+    factories.key(made)
     for _ in range(2):
         call(made, made.pinned_version, timezone.now() - timedelta(days=1))
-    metering.mark_all_stale()
-    metering.roll_up_all()
+    rollups.mark_all_stale()
+    rollups.roll_up_all()
     return made
 
 
 def propose(held, by=None, kind="terms", after=None, **more):
     about = {"model": held.model, **({} if kind == "visibility" else {"plan": held.plan})}
     return changes.propose(
-        by or cast.alice(),
+        by or factories.alice(),
         kind,
         **about,
         after=DEARER if after is None else after,
@@ -83,7 +84,7 @@ def test_one_person_makes_nothing_dearer_or_tighter(held, worse):
     with pytest.raises(
         RuleError, match="1 application of 1 team, which made 2 calls in the last 30 days"
     ) as refusal:
-        cast.plan(held.model, **{"name": "Standard"} | worse)
+        factories.plan(held.model, **{"name": "Standard"} | worse)
     assert (
         f"/models/{held.model.slug}/plans/standard/change/" in refusal.value.sentence
         and "second person" in refusal.value.sentence
@@ -104,29 +105,35 @@ def test_one_person_makes_nothing_dearer_or_tighter(held, worse):
     ],
 )
 def test_better_terms_begin_at_once_and_are_told(held, better):
-    cast.plan(held.model, name="Standard", **better)
+    factories.plan(held.model, name="Standard", **better)
     held.plan.refresh_from_db()
     assert {
         name: getattr(held.plan, name) for name in better
     } == better and held.plan.terms.count() == 2
-    assert "better from today" in told(cast.maya())[-1].title
+    assert "better from today" in told(factories.maya())[-1].title
 
 
 def test_who_proposed_it_never_confirms_it_even_as_the_marketplace_manager(held):
     change = propose(held)
-    cast.also(cast.alice(), "curator")
-    for person in (cast.alice(), cast.maya(), cast.charlie(), cast.vera(), cast.root()):
+    factories.also(factories.alice(), "curator")
+    for person in (
+        factories.alice(),
+        factories.maya(),
+        factories.charlie(),
+        factories.vera(),
+        factories.root(),
+    ):
         with pytest.raises(NotAllowed):
             changes.confirm(person, change)
         with pytest.raises(NotAllowed):
             changes.refuse(person, change, "I do not want to pay for this.")
-    assert ScheduledChange.objects.get().state == "proposed" and not told(cast.maya())
+    assert ScheduledChange.objects.get().state == "proposed" and not told(factories.maya())
 
 
-@pytest.mark.parametrize("second", [cast.bob, cast.rita])
+@pytest.mark.parametrize("second", [factories.bob, factories.rita])
 def test_a_second_person_confirms_it_and_subscribers_are_told_what_it_means_in_money(held, second):
     change = propose(held)
-    assert [notice.title for notice in told(cast.bob())] == [
+    assert [notice.title for notice in told(factories.bob())] == [
         f"To confirm: New terms of a plan: Standard ({held.model})"
     ]
     changes.confirm(second(), change)
@@ -136,7 +143,7 @@ def test_a_second_person_confirms_it_and_subscribers_are_told_what_it_means_in_m
         change.state == "scheduled"
         and change.effective_from == first >= timezone.now() + timedelta(days=30)
     )
-    [notice] = told(cast.maya())
+    [notice] = told(factories.maya())
     assert (
         notice.title
         == f"Loan origination: the Standard plan of {held.model} changes on {first:%-d %B %Y}"
@@ -161,7 +168,7 @@ def test_the_terms_begin_by_the_clock_and_reach_the_gateway(
     held, django_capture_on_commit_callbacks
 ):
     change = changes.confirm(
-        cast.bob(), propose(held, after={"rate_per_second": 5, "monthly_quota": 100})
+        factories.bob(), propose(held, after={"rate_per_second": 5, "monthly_quota": 100})
     )
     key = ApiKey.objects.get()
     assert changes.begin_what_is_due() == 0
@@ -175,7 +182,7 @@ def test_the_terms_begin_by_the_clock_and_reach_the_gateway(
     assert (record.rate, record.quota) == (5, 100)
     assert (
         ScheduledChange.objects.get().state == "in_force"
-        and "from today" in told(cast.maya())[-1].title
+        and "from today" in told(factories.maya())[-1].title
     )
 
 
@@ -186,7 +193,7 @@ def test_the_notice_is_a_setting_and_runs_from_the_confirmation(held, settings):
     assert refusal.value.field == "effective_from"
     change = propose(held, effective_from=changes.first_start())
     settings.CHANGE_NOTICE_DAYS = 60
-    assert changes.confirm(cast.bob(), change).effective_from >= timezone.now() + timedelta(
+    assert changes.confirm(factories.bob(), change).effective_from >= timezone.now() + timedelta(
         days=60
     ), "pushed back, never cut short"
 
@@ -194,24 +201,24 @@ def test_the_notice_is_a_setting_and_runs_from_the_confirmation(held, settings):
 def test_a_proposal_is_refused_with_a_reason_and_changes_nothing(held):
     change = propose(held)
     with pytest.raises(Invalid):
-        changes.refuse(cast.bob(), change, "No.")
-    changes.refuse(cast.bob(), change, "We promised stable prices until summer.")
-    assert told(cast.alice())[-1].body == "We promised stable prices until summer." and not told(
-        cast.maya()
-    )
+        changes.refuse(factories.bob(), change, "No.")
+    changes.refuse(factories.bob(), change, "We promised stable prices until summer.")
+    assert told(factories.alice())[
+        -1
+    ].body == "We promised stable prices until summer." and not told(factories.maya())
     assert propose(held).pk != change.pk, "and may be proposed again"
 
 
 def test_what_was_announced_can_be_taken_back_until_it_begins(held):
-    change = changes.confirm(cast.bob(), propose(held))
+    change = changes.confirm(factories.bob(), propose(held))
     assert held.plan.terms.count() == 2
-    changes.withdraw(cast.alice(), change)
-    assert held.plan.terms.count() == 1 and "taken back" in told(cast.maya())[-1].title
-    again = changes.confirm(cast.bob(), propose(held))
+    changes.withdraw(factories.alice(), change)
+    assert held.plan.terms.count() == 1 and "taken back" in told(factories.maya())[-1].title
+    again = changes.confirm(factories.bob(), propose(held))
     pass_time(again)
     changes.begin_what_is_due()
     with pytest.raises(RuleError):
-        changes.withdraw(cast.alice(), again)
+        changes.withdraw(factories.alice(), again)
 
 
 def test_one_change_of_a_plan_at_a_time(held):
@@ -219,11 +226,11 @@ def test_one_change_of_a_plan_at_a_time(held):
     with pytest.raises(RuleError, match="waits already"):
         propose(held, after={"rate_per_second": 3})
     with pytest.raises(RuleError, match="waits already"):
-        cast.plan(held.model, name="Standard", rate_per_second=3)
+        factories.plan(held.model, name="Standard", rate_per_second=3)
 
 
 def test_a_plan_that_nobody_has_changes_at_once(held):
-    actions.close_subscription(cast.maya(), held)
+    actions.close_subscription(factories.maya(), held)
     assert propose(held).state == "in_force"
     held.plan.refresh_from_db()
     assert held.plan.price_micros_per_1000 == 5_000_000
@@ -231,21 +238,21 @@ def test_a_plan_that_nobody_has_changes_at_once(held):
 
 def test_a_currency_is_for_ever(held):
     with pytest.raises(RuleError, match="USD"):
-        actions.offer_plan(cast.alice(), held.model, slug="standard", currency="EUR")
+        actions.offer_plan(factories.alice(), held.model, slug="standard", currency="EUR")
 
 
 # ── The end of a plan ─────────────────────────────────────────────────────
 
 
 def test_a_plan_that_ends_takes_nobody_new_and_keeps_who_has_it_until_the_notice_has_run(held):
-    change = changes.confirm(cast.bob(), propose(held, kind="withdrawal", after={}))
+    change = changes.confirm(factories.bob(), propose(held, kind="withdrawal", after={}))
     held.refresh_from_db()
     assert held.state == "active" and held.keys.live().count() == 1
     with pytest.raises(RuleError, match="no longer offered"):
-        cast.subscription(held.pinned_version, app=cast.application(name="Late one"))
+        factories.subscription(held.pinned_version, app=factories.application(name="Late one"))
     with pytest.raises(RuleError, match="announced"):
-        cast.plan(held.model, name="Standard", is_offered=True)
-    assert "the Standard plan of Income verification ends" in told(cast.maya())[0].title
+        factories.plan(held.model, name="Standard", is_offered=True)
+    assert "the Standard plan of Income verification ends" in told(factories.maya())[0].title
     pass_time(change)
     changes.begin_what_is_due()
     held.refresh_from_db()
@@ -253,14 +260,14 @@ def test_a_plan_that_ends_takes_nobody_new_and_keeps_who_has_it_until_the_notice
 
 
 def test_who_has_it_moves_to_another_plan_with_the_same_keys(held):
-    other = cast.plan(held.model, slug="larger", price_micros_per_1000=9_000_000)
-    gated = cast.plan(held.model, slug="gated", approval=Plan.Approval.OWNER)
-    change = changes.confirm(cast.bob(), propose(held, kind="withdrawal", after={}))
+    other = factories.plan(held.model, slug="larger", price_micros_per_1000=9_000_000)
+    gated = factories.plan(held.model, slug="gated", approval=Plan.Approval.OWNER)
+    change = changes.confirm(factories.bob(), propose(held, kind="withdrawal", after={}))
     with pytest.raises(NotAllowed):
-        actions.change_plan(cast.alice(), held, other)
+        actions.change_plan(factories.alice(), held, other)
     with pytest.raises(RuleError, match="approves"):
-        actions.change_plan(cast.maya(), held, gated)
-    actions.change_plan(cast.maya(), held, other)
+        actions.change_plan(factories.maya(), held, gated)
+    actions.change_plan(factories.maya(), held, other)
     pass_time(change)
     changes.begin_what_is_due()
     held.refresh_from_db()
@@ -276,7 +283,7 @@ ONLY_WEALTH = {"visibility": "restricted", "units": [], "teams": ["wealth-advice
 def test_no_side_path_narrows_who_may_use_a_published_model(held, visibility):
     """B5: `PATCH visibility=restricted` stopped production callers after four seconds, silently."""
     client = Client()
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     answer = client.patch(
         f"/api/v1/models/{held.model.slug}/",
         {"visibility": visibility},
@@ -288,23 +295,26 @@ def test_no_side_path_narrows_who_may_use_a_published_model(held, visibility):
         and "/api/v1/changes/" in answer.json()["remedy"]
     )
     with pytest.raises(RuleError):
-        catalog.edit(cast.alice(), held.model, visibility=visibility)
+        catalog.edit(factories.alice(), held.model, visibility=visibility)
     assert RegisteredModel.objects.get(pk=held.model_id).visibility == "enterprise"
 
 
 def test_restricting_lets_subscriptions_go_on_until_the_notice_has_run(held):
-    cast.wealth()
+    factories.wealth()
     change = propose(held, kind="visibility", after=ONLY_WEALTH)
     assert [row["application"] for row in change.affected] == ["loan-origination"]
-    changes.confirm(cast.rita(), change)
+    changes.confirm(factories.rita(), change)
     held.refresh_from_db()
-    assert held.state == "active" and RegisteredModel.objects.visible_to(cast.charlie()).exists()
-    assert "Mortgage origination will not be among them" in told(cast.maya())[0].body
+    assert (
+        held.state == "active" and RegisteredModel.objects.visible_to(factories.charlie()).exists()
+    )
+    assert "Mortgage origination will not be among them" in told(factories.maya())[0].body
     pass_time(change)
     changes.begin_what_is_due()
     held.refresh_from_db()
     assert (
-        held.state == "closed" and not RegisteredModel.objects.visible_to(cast.charlie()).exists()
+        held.state == "closed"
+        and not RegisteredModel.objects.visible_to(factories.charlie()).exists()
     )
 
 
@@ -326,7 +336,7 @@ def test_whoever_has_a_subscription_sees_the_model_whatever_its_visibility(held)
     """Also by a path that nobody thought of: the subscription is the right, in the gateway and on the pages."""
     RegisteredModel.objects.filter(pk=held.model_id).update(visibility="restricted")
     page = Client()
-    page.force_login(cast.maya())
+    page.force_login(factories.maya())
     for name in (
         "catalog:model",
         "consumption:plans",
@@ -334,7 +344,7 @@ def test_whoever_has_a_subscription_sees_the_model_whatever_its_visibility(held)
         "publishing:api_tab",
     ):
         assert page.get(reverse(name, args=[held.model.slug])).status_code == 200, name
-    actions.close_subscription(cast.maya(), held)
+    actions.close_subscription(factories.maya(), held)
     assert page.get(reverse("catalog:model", args=[held.model.slug])).status_code == 404
 
 
@@ -360,7 +370,7 @@ def _answer(client, path, data, status):
 
 def test_the_api_shows_first_and_changes_nothing(held):
     given = {"kind": "terms", "plan": held.plan_id, "reason": WHY, **DEARER}
-    shown = api(cast.alice())("changes/preview/", given)
+    shown = api(factories.alice())("changes/preview/", given)
     assert shown["needs_second_person"] and shown["affected"] == [
         {
             "subscription": held.pk,
@@ -374,19 +384,19 @@ def test_the_api_shows_first_and_changes_nothing(held):
         }
     ]
     assert not ScheduledChange.objects.exists()
-    made = api(cast.alice())("changes/", given, 201)
+    made = api(factories.alice())("changes/", given, 201)
     assert (
         made["state"] == "proposed"
         and made["differences"][0]["new"] == "5.00\u00a0USD per 1,000 calls"
     )
-    api(cast.maya())(f"changes/{made['id']}/", status=404)
-    assert api(cast.bob())(f"changes/{made['id']}/confirm/", {})["state"] == "scheduled"
-    [mine] = api(cast.maya())(f"changes/{made['id']}/")["affected"]
+    api(factories.maya())(f"changes/{made['id']}/", status=404)
+    assert api(factories.bob())(f"changes/{made['id']}/confirm/", {})["state"] == "scheduled"
+    [mine] = api(factories.maya())(f"changes/{made['id']}/")["affected"]
     assert mine["team"] == "mortgage-origination"
-    assert api(cast.charlie())(f"changes/{made['id']}/")["affected"] == [], (
+    assert api(factories.charlie())(f"changes/{made['id']}/")["affected"] == [], (
         "others' use is not theirs to know"
     )
-    [plan] = api(cast.maya())(f"plans/?model={held.model.slug}")["results"]
+    [plan] = api(factories.maya())(f"plans/?model={held.model.slug}")["results"]
     assert [terms["price_micros_per_1000"] for terms in plan["terms"]] == [
         4_000_000,
         5_000_000,
@@ -403,13 +413,13 @@ def test_the_api_shows_first_and_changes_nothing(held):
     ],
 )
 def test_what_a_kind_needs_is_said(held, given):
-    problem = api(cast.alice())("changes/", given | {"reason": WHY}, 422)
+    problem = api(factories.alice())("changes/", given | {"reason": WHY}, 422)
     assert {error["field"] for error in problem["errors"]} <= {"plan", "model", "visibility"}
 
 
 def test_the_page_shows_who_is_affected_before_it_proposes(held):
     alice = Client()
-    alice.force_login(cast.alice())
+    alice.force_login(factories.alice())
     address = reverse("consumption:change_terms", args=[held.model.slug, "standard"])
     form = {
         "price": "5",
@@ -429,7 +439,7 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     assert alice.post(address, form | {"step": "propose"}).status_code == 302
     change = ScheduledChange.objects.get()
     bob = Client()
-    bob.force_login(cast.bob())
+    bob.force_login(factories.bob())
     assert "Your answer" in bob.get(change.get_absolute_url()).content.decode()
     assert "Your answer" not in alice.get(change.get_absolute_url()).content.decode()
     assert (
@@ -437,7 +447,7 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
         == 302
     )
     maya = Client()
-    maya.force_login(cast.maya())
+    maya.force_login(factories.maya())
     plans = maya.get(reverse("consumption:plans", args=[held.model.slug])).content.decode()
     application = maya.get(held.get_absolute_url().partition("#")[0]).content.decode()
     for text in (plans, application):
@@ -446,9 +456,9 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
 
 
 def test_who_comes_later_sees_what_is_announced_before_subscribing(held):
-    changes.confirm(cast.bob(), propose(held))
+    changes.confirm(factories.bob(), propose(held))
     maya = Client()
-    maya.force_login(cast.maya())
+    maya.force_login(factories.maya())
     assert (
         "Price: 5.00\u00a0USD per 1,000 calls instead of 4.00"
         in maya.get(reverse("consumption:subscribe", args=[held.model.slug])).content.decode()
@@ -456,7 +466,7 @@ def test_who_comes_later_sees_what_is_announced_before_subscribing(held):
 
 
 def test_strangers_and_consumers_propose_nothing(held):
-    for person in (cast.maya(), cast.charlie(), cast.rita()):
+    for person in (factories.maya(), factories.charlie(), factories.rita()):
         with pytest.raises(NotAllowed):
             propose(held, by=person)
         client = Client()

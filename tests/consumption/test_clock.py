@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 
-from consumption import quota
+from consumption.metering import quota
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import admission, limits, node, snapshot
 from hosting.gateway.authenticate import KeyRing

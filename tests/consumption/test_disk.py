@@ -10,14 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from catalog.models import stored_as
-from consumption import spool
+from consumption.metering import usage_journal
 from consumption.models import Application, UsageEvent
-from hosting import watch
-from marketplace.lib import disk
-from marketplace.lib.disk import MIB, Room
+from marketplace.core import disk_space
+from marketplace.core.disk_space import MIB, Room
+from marketplace.operations import summary
 from publishing import bodies
 from publishing.storage import store
-from tests import cast
+from tests import factories
 from tests.gateway import Load, infer_path, subscriber, until
 from tests.publishing.specimens import onnx_bytes
 
@@ -44,15 +44,18 @@ def fill(folder, leave):
 def torn_slots(folder):
     """Slots whose marker says written and whose checksum says otherwise."""
     return sum(
-        torn(spool.SegmentReader(path))
+        torn(usage_journal.SegmentReader(path))
         for path in [*folder.glob("*.spool"), *folder.glob("shipped/*.spool")]
     )
 
 
 def torn(reader):
-    used, view = reader._used(spool.SLOTS), reader._view
-    whole = len(reader.finished(spool.SLOTS))
-    ends = sum(bool(view[spool.HEADER + slot * spool.SLOT + spool._END_AT]) for slot in range(used))
+    used, view = reader._used(usage_journal.SLOTS), reader._view
+    whole = len(reader.finished(usage_journal.SLOTS))
+    ends = sum(
+        bool(view[usage_journal.HEADER + slot * usage_journal.SLOT + usage_journal._END_AT])
+        for slot in range(used)
+    )
     bad = sum(reader._start(slot) is None for slot in range(used)) + ends - whole
     reader.close()
     return bad
@@ -78,7 +81,7 @@ def test_sandbox_stops_first_then_uploads_then_calls(free, stopped):
 
 @pytest.mark.parametrize(("size_gib", "reserve_mib"), [(1, 1024), (100, 5120), (2000, 8192)])
 def test_the_reserve_is_five_percent_or_a_gibibyte_and_has_a_top(size_gib, reserve_mib):
-    assert disk._reserve(size_gib * 1024 * MIB) == reserve_mib * MIB
+    assert disk_space._reserve(size_gib * 1024 * MIB) == reserve_mib * MIB
 
 
 # Uploads
@@ -86,7 +89,7 @@ def test_the_reserve_is_five_percent_or_a_gibibyte_and_has_a_top(size_gib, reser
 
 @pytest.fixture
 def draft(db):
-    return cast.publishing.start_version(cast.alice(), cast.model(), "1.0.0")
+    return factories.publishing.start_version(factories.alice(), factories.model(), "1.0.0")
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def nearly_full(settings):
 
 @pytest.mark.parametrize("size", [100, 2 * bodies.SMALL], ids=["small", "large"])
 def test_the_page_says_507_and_the_draft_is_as_it_was(client, draft, nearly_full, size):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     page = reverse("publishing:package", args=[draft.model.slug, draft.number])
     package = SimpleUploadedFile("income.onnx", onnx_bytes() + bytes(size))
     answer = client.post(page, {"file": package}, headers={"Referer": f"http://testserver{page}"})
@@ -118,7 +121,7 @@ def test_the_page_says_507_and_the_draft_is_as_it_was(client, draft, nearly_full
 
 @pytest.mark.parametrize("size", [100, 2 * bodies.SMALL], ids=["small", "large"])
 def test_the_api_says_507_as_a_problem(client, draft, nearly_full, size):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     package = SimpleUploadedFile("income.onnx", onnx_bytes() + bytes(size))
     answer = client.post(f"/api/v1/versions/{draft.pk}/artifacts/", {"file": package})
     assert (answer.status_code, answer.headers["Content-Type"]) == (507, "application/problem+json")
@@ -144,7 +147,7 @@ def test_a_disk_that_fills_up_while_the_package_is_kept_leaves_no_half_of_it(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(type(kept), "_save", lambda _, name, content: half(name, content))
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     page = reverse("publishing:package", args=[draft.model.slug, draft.number])
     answer = client.post(page, {"file": SimpleUploadedFile("income.onnx", onnx_bytes())})
     assert answer.status_code == 507 and not draft.artifacts.exists()
@@ -172,19 +175,19 @@ def test_what_a_kill_left_half_written_is_written_anew(draft, tmp_path):
 
 def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(small_disk, fired):
     folder = small_disk(9)
-    journal = spool.Spool(folder)
+    journal = usage_journal.Spool(folder)
     begun = ended = 0
-    with pytest.raises(spool.SpoolFull):
+    with pytest.raises(usage_journal.SpoolFull):
         while True:
             ticket = journal.start(begun, WHO, 1, 0)
             begun += 1
-            if begun <= spool.SLOTS or begun % 7:
-                journal.end(ticket, 1, 1, 1, 200, spool.OK)
+            if begun <= usage_journal.SLOTS or begun % 7:
+                journal.end(ticket, 1, 1, 1, 200, usage_journal.OK)
                 ended += 1
     fired.add()
-    assert begun == 2 * spool.SLOTS, "two segments fit"
-    readers = [spool.SegmentReader(path) for path in spool.segments(folder)]
-    assert sum(len(reader.finished(spool.SLOTS)) for reader in readers) == ended
+    assert begun == 2 * usage_journal.SLOTS, "two segments fit"
+    readers = [usage_journal.SegmentReader(path) for path in usage_journal.segments(folder)]
+    assert sum(len(reader.finished(usage_journal.SLOTS)) for reader in readers) == ended
     assert torn_slots(folder) == 0
     for reader in readers:
         reader.close()
@@ -222,15 +225,15 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
             "application/problem+json",
         ) and "/docs/problems/disk-full" in said
         assert gateway.infer(path, prod)[0] == 200
-        assert [(here.stops_sandbox, here.stops_uploads) for _, here in watch.disks()] == [
+        assert [(here.stops_sandbox, here.stops_uploads) for _, here in summary.disks()] == [
             (True, False)
         ]
 
         fill(folder, 10 * MIB)
-        assert disk.room(folder).stops_uploads and gateway.infer(path, prod)[0] == 200
-        client.force_login(cast.alice())
-        draft = cast.publishing.start_version(
-            cast.alice(), cast.model(name="For the full disk"), "1.0.0"
+        assert disk_space.room(folder).stops_uploads and gateway.infer(path, prod)[0] == 200
+        client.force_login(factories.alice())
+        draft = factories.publishing.start_version(
+            factories.alice(), factories.model(name="For the full disk"), "1.0.0"
         )
         package = SimpleUploadedFile("income.onnx", onnx_bytes())
         assert (
@@ -242,7 +245,7 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
         until(lambda: gateway.infer(path, prod)[0] == 503, 5)
         fill(folder, 0)
         fired.add(sum(gateway.infer(path, key)[0] == 503 for key in (prod, test)))
-        assert fired.count == 2 and [here.stops_calls for _, here in watch.disks()] == [True]
+        assert fired.count == 2 and [here.stops_calls for _, here in summary.disks()] == [True]
 
         fill(folder, None)
         until(lambda: gateway.infer(path, prod)[0] == gateway.infer(path, test)[0] == 200, 5)
@@ -296,7 +299,7 @@ def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(
 )
 def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, times, prod_status):
     """The same without a disk of one's own: the reserve is set above what is free."""
-    monkeypatch.setenv("DISK_RESERVE_MIB", str(int(disk.room(tmp_path).free / MIB * times)))
+    monkeypatch.setenv("DISK_RESERVE_MIB", str(int(disk_space.room(tmp_path).free / MIB * times)))
     monkeypatch.setenv("DISK_RESERVE_MOST_MIB", str(1 << 30))
     path, prod, test, subscriptions = environments(books)
     with books.new_gateway(tmp_path / "gateway") as gateway:
@@ -309,7 +312,9 @@ def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, time
     )
 
 
-def test_a_low_disk_is_a_trouble_on_the_operations_page(client, db, nearly_full, tmp_path):
+def test_a_low_disk_is_a_alert_on_the_operations_page(client, db, nearly_full, tmp_path):
     nearly_full.SPOOL_DIR = tmp_path / "not yet made"
-    client.force_login(cast.otto())
-    assert "The disk of the journal" in client.get(reverse("hosting:operations")).content.decode()
+    client.force_login(factories.otto())
+    assert (
+        "The disk of the journal" in client.get(reverse("operations:operations")).content.decode()
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from consumption import metering, quota, spool
+from consumption.metering import quota, rollups, shipping, usage_journal
 from consumption.models import (
     QuotaLease,
     QuotaPeriod,
@@ -19,7 +19,7 @@ from consumption.models import (
     UsageHour,
 )
 from tests.consumption import crash
-from tests.consumption.books import OF_DAYS, assert_exact, empty, rows, who_of
+from tests.consumption.billing_state import OF_DAYS, assert_exact, empty, rows, who_of
 from tests.gateway import subscriber
 
 MILLION = 1_000_000
@@ -41,7 +41,7 @@ class Plan:
 
     def write(self):
         """The journals of three writers, and of one who wrote some of their calls a second time."""
-        writers = [spool.Spool(self.folder) for _ in range(3)]
+        writers = [usage_journal.Spool(self.folder) for _ in range(3)]
         for number in range(self.count):
             self._one(writers[number % 3], self.people[number % len(self.people)], number)
         for writer in writers:
@@ -62,7 +62,7 @@ class Plan:
             200,
             units,
             200 if units else 502,
-            spool.OK if units else spool.UPSTREAM_ERROR,
+            usage_journal.OK if units else usage_journal.UPSTREAM_ERROR,
         )
         day = datetime.fromtimestamp(at_us / 1e6, UTC).date()
         self.expected[who[0], who[5], day] += 1
@@ -70,34 +70,34 @@ class Plan:
 
     def _double(self):
         """One in twenty calls once more, in segments of a holder that nobody knows."""
-        whole = [path.read_bytes() for path in spool.segments(self.folder)]
+        whole = [path.read_bytes() for path in usage_journal.segments(self.folder)]
         starts = [
-            (segment, spool.HEADER + slot * spool.SLOT)
+            (segment, usage_journal.HEADER + slot * usage_journal.SLOT)
             for segment in whole
-            for slot in range(spool.SLOTS)
+            for slot in range(usage_journal.SLOTS)
         ]
         used = [(segment, at) for segment, at in starts if segment[at]]
         chosen = self.source.sample(used, int(len(used) * DOUBLED))
-        for number in range(0, len(chosen), spool.SLOTS):
+        for number in range(0, len(chosen), usage_journal.SLOTS):
             slots = b"".join(
-                segment[at : at + spool.SLOT]
-                for segment, at in chosen[number : number + spool.SLOTS]
+                segment[at : at + usage_journal.SLOT]
+                for segment, at in chosen[number : number + usage_journal.SLOTS]
             )
             (self.folder / f"again-{number:06d}.spool").write_bytes(
-                whole[0][: spool.HEADER] + slots
+                whole[0][: usage_journal.HEADER] + slots
             )
 
 
 def ship_and_roll_up(folder):
-    metering.Shipper(folder).ship()
-    metering.roll_up_all()
+    shipping.Shipper(folder).ship()
+    rollups.roll_up_all()
 
 
 @pytest.mark.slow
 @pytest.mark.fault("F26", "F7")
 def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp_path, fired):
     middle = quota.next_period(quota.period_start(timezone.now()))
-    metering.open_next_month()
+    rollups.open_next_month()
     middle_us = int(datetime(middle.year, middle.month, 1, tzinfo=UTC).timestamp()) * 1_000_000
     versions = [clean.version() for _ in range(3)]
     people = [
@@ -120,8 +120,8 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
             )
         kills += killed
         fired.add(killed)
-        if not any(spool.segments(tmp_path)):
-            metering.mark_all_stale()  # all is shipped: the rest of the kills is the roll-up's
+        if not any(usage_journal.segments(tmp_path)):
+            rollups.mark_all_stale()  # all is shipped: the rest of the kills is the roll-up's
     crash.run(lambda: ship_and_roll_up(tmp_path))
     subscriptions = [who[0] for who in people]
     assert sum(calls for *_, calls, _ in rows(OF_DAYS, subscriptions)) == MILLION
@@ -169,13 +169,13 @@ def books_now(folder):
 
 def dead_writer(folder, who):
     """Killed with two calls open and a lease in hand."""
-    journal = spool.Spool(folder, "dead")
+    journal = usage_journal.Spool(folder, "dead")
     return journal, calls(journal, who, 20, open_calls=2)
 
 
 def living_writer(folder, who):
     """Still at work: one call is open."""
-    journal = spool.Spool(folder, "alive")
+    journal = usage_journal.Spool(folder, "alive")
     calls(journal, who, 20, open_calls=1)
     return journal, None
 
@@ -184,7 +184,7 @@ def doubled_writer(folder, who):
     """Its segment was put back after it had been shipped and put aside, as a restore does it."""
     journal, _ = dead_writer(folder, who)
     journal.close()
-    metering.Shipper(folder).ship()
+    shipping.Shipper(folder).ship()
     [kept] = (folder / "shipped").iterdir()
     kept.rename(folder / kept.name)
     return journal, None
@@ -196,7 +196,7 @@ def calls(journal, who, count, open_calls):
     for number in range(count + open_calls):
         ticket = journal.start(at_us + number * 100_000, who, 1, 0)
         if number >= open_calls:
-            journal.end(ticket, number, 1, 1, 200, spool.OK)
+            journal.end(ticket, number, 1, 1, 200, usage_journal.OK)
 
 
 @pytest.mark.fault("F7", "F26")

@@ -14,10 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import measures, metering
+from consumption.metering import measures, projections, rollups
 from consumption.models import RefusedHour, UsageDay, UsageEvent, UsageHour
-from hosting import measured
-from tests import cast
+from hosting import service_levels
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 # How many calls end in each way: all differ, so that no two are taken for each other.
@@ -33,11 +33,11 @@ def used(db):
         cursor.execute("DELETE FROM consumption_usageevent")
     held = []
     for name in ("Income verification", "Affordability"):
-        entry = cast.model(name=name)
-        cast.plan(entry, price_micros_per_1000=3_141_593)
-        version = cast.published_version(entry)
+        entry = factories.model(name=name)
+        factories.plan(entry, price_micros_per_1000=3_141_593)
+        version = factories.published_version(entry)
         held += [
-            cast.subscription(version, app=cast.application(name=app))
+            factories.subscription(version, app=factories.application(name=app))
             for app in ("Origination", "Servicing")
         ]
     now = timezone.now()
@@ -51,9 +51,9 @@ def used(db):
         RefusedHour.objects.create(
             hour=hour, subscription=subscription, limit="rate", calls=REJECTED, last_at=now
         )
-    metering.mark_all_stale()
-    metering.roll_up_all()
-    metering.project()
+    rollups.mark_all_stale()
+    rollups.roll_up_all()
+    projections.project()
     return held
 
 
@@ -99,7 +99,7 @@ def assert_rows(rows, totals, times):
 @pytest.mark.parametrize("window", ["24h", "7d", "30d", "90d"])
 def test_my_usage_adds_up_figures_chart_and_rows(used, window):
     """Callers hanging up were "model's errors 0" in the figure and 18 in the chart beside it."""
-    context = page(cast.maya(), "consumption:usage", window=window).context
+    context = page(factories.maya(), "consumption:usage", window=window).context
     times = len(used) * (1 if window == "24h" else 2)
     if window == "24h":
         times = (
@@ -120,7 +120,7 @@ def test_my_usage_adds_up_figures_chart_and_rows(used, window):
 
 def test_a_models_usage_adds_up_by_team_and_by_version(used):
     entry = used[0].model
-    context = page(cast.alice(), "consumption:model_usage", entry.slug).context
+    context = page(factories.alice(), "consumption:model_usage", entry.slug).context
     assert_parts(context["totals"], 4)
     assert_rows(context["by_team"], context["totals"], 1)
     assert_rows(context["by_version"], context["totals"], 1)
@@ -128,7 +128,7 @@ def test_a_models_usage_adds_up_by_team_and_by_version(used):
 
 
 def test_the_figures_that_stand_beside_the_chart_are_on_the_page(used):
-    text = re.sub(r"<[^>]+>|\s+", " ", page(cast.maya(), "consumption:usage").content.decode())
+    text = re.sub(r"<[^>]+>|\s+", " ", page(factories.maya(), "consumption:usage").content.decode())
     for part in measures.PARTS:
         label = part.label.replace("'", "&#x27;")
         assert re.search(rf"{label}\s+{ENDS[part.outcome] * 8}\b", text), part.label
@@ -136,7 +136,8 @@ def test_the_figures_that_stand_beside_the_chart_are_on_the_page(used):
 
 def test_what_consumers_pay_is_seen_by_them_and_the_publisher_and_not_by_strangers(used):
     assert (
-        page(cast.charlie(), "consumption:model_usage", used[0].model.slug).context["costs"] is None
+        page(factories.charlie(), "consumption:model_usage", used[0].model.slug).context["costs"]
+        is None
     )
 
 
@@ -159,12 +160,12 @@ def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
     months = {(timezone.now() - timedelta(days=back)).strftime("%Y-%m") for back in (0, 1)}
     shown, exported, answered = {}, {}, {}
     for month in months:
-        lines = page(cast.maya(), "consumption:statement", month=month).context["lines"]
+        lines = page(factories.maya(), "consumption:statement", month=month).context["lines"]
         exact = page(
-            cast.maya(), "consumption:statement", month=month, **{"as": "csv"}
+            factories.maya(), "consumption:statement", month=month, **{"as": "csv"}
         ).content.decode()
         rows = list(csv.DictReader(io.StringIO(exact)))
-        told = page(cast.maya(), "api:statement-detail", month).json()
+        told = page(factories.maya(), "api:statement-detail", month).json()
         assert (
             [f"{line.cost:.9f}" for line in lines]
             == [row["cost"] for row in rows]
@@ -183,26 +184,28 @@ def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
         ):
             found[month] = sum(map(Decimal, values), Decimal())
     assert shown == exported == answered
-    assert sum(shown.values()) == page(cast.maya(), "consumption:usage").context["costs"]["USD"]
+    assert (
+        sum(shown.values()) == page(factories.maya(), "consumption:usage").context["costs"]["USD"]
+    )
 
 
 def test_the_usage_api_adds_up_and_has_no_column_that_is_always_nothing(used):
     """`refused` in the usage API was always 0: what a limit turned away is no call, and has its own resource."""
-    rows = page(cast.maya(), "api:usage-list").json()["results"]
+    rows = page(factories.maya(), "api:usage-list").json()["results"]
     assert sum(row["calls"] for row in rows) == CALLS * 8 and "refused" not in rows[0]
     for row in rows:
         assert row["calls"] == sum(row[part.column] for part in measures.PARTS)
         assert Decimal(row["cost"]) == row["units"] * row["price_micros_per_1000"] * Decimal("1E-9")
     assert sum(
-        row["calls"] for row in page(cast.maya(), "api:refusal-list").json()["results"]
+        row["calls"] for row in page(factories.maya(), "api:refusal-list").json()["results"]
     ) == REJECTED * len(used)
 
 
 def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used):
-    assert page(cast.maya(), "home").context["story"]["calls_30d"] == CALLS * 8
+    assert page(factories.maya(), "home").context["story"]["calls_30d"] == CALLS * 8
     used[0].model.refresh_from_db()
     assert used[0].model.calls_30d == CALLS * 4
-    found = page(cast.finn(), "consumption:reconciliation").context["reconciliation"]
+    found = page(factories.finn(), "consumption:reconciliation").context["reconciliation"]
     assert {way: count.calls for way, count in found.totals.items()} == dict.fromkeys(
         ("events", "hours", "days"), CALLS * 8
     )
@@ -210,7 +213,7 @@ def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used
 
 
 def test_the_service_level_says_nothing_of_calls_that_their_callers_left(used):
-    figures = measured.measured(used[0].pinned_version)
+    figures = service_levels.measured(used[0].pinned_version)
     assert (figures.served, figures.failed) == (
         (ENDS["ok"] + ENDS["client_error"]) * 4,
         ENDS["upstream_error"] * 4,
@@ -227,5 +230,5 @@ def test_the_database_refuses_parts_that_do_not_add_up(used, table, column):
 def test_a_changed_cost_is_found_by_reconciliation(used):
     row = UsageHour.objects.first()
     UsageHour.objects.filter(pk=row.pk).update(cost=F("cost") + Decimal("0.000000001"))
-    [line] = page(cast.finn(), "consumption:reconciliation").context["reconciliation"].wrong
+    [line] = page(factories.finn(), "consumption:reconciliation").context["reconciliation"].wrong
     assert line.differences == ["Hours count a cost of 0.000000001 more than the events."]

@@ -6,15 +6,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
-from consumption import usage
+from consumption.metering import usage
 from consumption.models import Application, PlanTerms, UsageDay
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
 def called(version, app, calls):
-    held = cast.subscription(version, app=app, by=cast.member_of(app.team))
+    held = factories.subscription(version, app=app, by=factories.member_of(app.team))
     UsageDay.objects.create(
         day=timezone.now().date(),
         subscription=held,
@@ -37,32 +37,34 @@ def called(version, app, calls):
 @pytest.fixture
 def twins():
     """Two models of one name, as there were before names had to differ, of two teams."""
-    first = cast.published_version(cast.model(name="Income check"))
-    nina = cast.person("nina", cast.wealth())
-    second = cast.published_version(cast.model(by=nina, owner_team=cast.wealth(), name="Other"))
+    first = factories.published_version(factories.model(name="Income check"))
+    nina = factories.person("nina", factories.wealth())
+    second = factories.published_version(
+        factories.model(by=nina, owner_team=factories.wealth(), name="Other")
+    )
     RegisteredModel.objects.filter(pk=second.model_id).update(name="INCOME  check")
     return first, second
 
 
 def test_two_models_of_one_name_are_two_rows(twins):
     for version, calls in zip(twins, (7, 5), strict=True):
-        called(version, cast.application(), calls)
-    rows = usage.by(usage.of_teams([cast.mortgage()]), usage.window("30d"), "model")
+        called(version, factories.application(), calls)
+    rows = usage.by(usage.of_teams([factories.mortgage()]), usage.window("30d"), "model")
     assert [(row["label"], row["calls"]) for row in rows] == [
         ("Income check · Consumer lending AI", 7),
         ("INCOME  check · Wealth advice", 5),
     ]
     client = Client()
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     page = client.get(reverse("consumption:usage")).content.decode()
     assert "Income check · Consumer lending AI" in page and "INCOME  check · Wealth advice" in page
 
 
 def test_two_applications_of_one_name_are_two_rows(twins):
-    nina = cast.member_of(cast.wealth())
-    cast.maya()
-    called(twins[0], cast.application(name="Advice"), 3)
-    called(twins[0], cast.application(nina, cast.wealth(), name="Advice"), 2)
+    nina = factories.member_of(factories.wealth())
+    factories.maya()
+    called(twins[0], factories.application(name="Advice"), 3)
+    called(twins[0], factories.application(nina, factories.wealth(), name="Advice"), 2)
     assert Application.objects.filter(name="Advice").count() == 2
     rows = usage.by(usage.of_model(twins[0].model), usage.window("30d"), "application")
     assert [(row["label"], row["calls"]) for row in rows] == [
@@ -72,7 +74,7 @@ def test_two_applications_of_one_name_are_two_rows(twins):
 
 
 def test_a_name_that_stands_alone_is_left_as_it_is(twins):
-    called(twins[0], cast.application(), 3)
+    called(twins[0], factories.application(), 3)
     assert [
         row["label"]
         for row in usage.by(usage.of_model(twins[0].model), usage.window("30d"), "model")

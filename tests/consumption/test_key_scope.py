@@ -10,9 +10,9 @@ from consumption import actions, keys, networks
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
-from marketplace.lib.transitions import StaleState
-from tests import cast
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.transitions import StaleState
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 OFFICE = ["10.20.0.0/16", "192.0.2.7/32", "2001:db8::/32"]
@@ -20,13 +20,13 @@ OFFICE = ["10.20.0.0/16", "192.0.2.7/32", "2001:db8::/32"]
 
 @pytest.fixture
 def subscription():
-    return cast.subscription()
+    return factories.subscription()
 
 
 @pytest.fixture
 def maya(subscription):
     client = Client()
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     return client
 
 
@@ -59,18 +59,18 @@ def test_an_address_is_in_a_network_or_it_is_not(address, inside):
 )
 def test_what_is_no_network_is_refused_with_the_remedy(subscription, text, words):
     with pytest.raises(Invalid, match=words):
-        cast.key(subscription, networks=[text])
+        factories.key(subscription, networks=[text])
 
 
 def test_there_is_a_bound_on_networks(subscription):
     with pytest.raises(Invalid, match="At most 50"):
-        cast.key(subscription, networks=[f"10.0.{number}.0/24" for number in range(51)])
+        factories.key(subscription, networks=[f"10.0.{number}.0/24" for number in range(51)])
 
 
 def test_a_key_keeps_its_networks_once_each_in_their_usual_form_and_the_record_tells_them(
     subscription,
 ):
-    key, _ = cast.key(
+    key, _ = factories.key(
         subscription, networks=["10.20.0.0/16", " 192.0.2.7 ", "", "2001:0db8::/32", "10.20.0.0/16"]
     )
     key.refresh_from_db()
@@ -79,16 +79,16 @@ def test_a_key_keeps_its_networks_once_each_in_their_usual_form_and_the_record_t
 
 
 def test_a_key_works_from_anywhere_unless_told_otherwise(subscription):
-    assert cast.key(subscription)[0].networks == []
+    assert factories.key(subscription)[0].networks == []
 
 
 def test_a_rotated_key_works_from_where_the_old_one_did(subscription):
-    key, _ = cast.key(subscription, networks=OFFICE)
-    assert actions.rotate_key(cast.maya(), key)[0].networks == OFFICE
+    key, _ = factories.key(subscription, networks=OFFICE)
+    assert actions.rotate_key(factories.maya(), key)[0].networks == OFFICE
 
 
 def test_the_networks_of_a_key_can_be_changed_and_the_record_tells_both(maya, subscription):
-    key, _ = cast.key(subscription, networks=["192.0.2.7"])
+    key, _ = factories.key(subscription, networks=["192.0.2.7"])
     url = reverse("consumption:key_networks", args=[key.kid])
     assert "192.0.2.7/32</textarea>" in maya.get(url).content.decode()
     done = maya.post(
@@ -106,7 +106,7 @@ def test_the_networks_of_a_key_can_be_changed_and_the_record_tells_both(maya, su
 
 
 def test_a_network_that_is_none_changes_nothing_and_what_was_typed_stays(maya, subscription):
-    key, _ = cast.key(subscription, networks=["192.0.2.7"])
+    key, _ = factories.key(subscription, networks=["192.0.2.7"])
     answer = maya.post(
         reverse("consumption:key_networks", args=[key.kid]), {"networks": "10.20.0.1/16"}
     )
@@ -120,18 +120,20 @@ def test_a_network_that_is_none_changes_nothing_and_what_was_typed_stays(maya, s
     assert key.networks == ["192.0.2.7/32"]
 
 
-@pytest.mark.parametrize("who", [cast.charlie, cast.alice, cast.rita, cast.otto, cast.root])
+@pytest.mark.parametrize(
+    "who", [factories.charlie, factories.alice, factories.rita, factories.otto, factories.root]
+)
 def test_only_its_team_changes_the_networks_of_a_key(subscription, who):
-    key, _ = cast.key(subscription)
+    key, _ = factories.key(subscription)
     with pytest.raises(NotAllowed, match="Only its own team"):
         actions.change_networks(who(), key, OFFICE)
 
 
 def test_a_key_that_has_ended_gets_no_networks(maya, subscription):
-    key, _ = cast.key(subscription)
-    actions.revoke_key(cast.maya(), key)
+    key, _ = factories.key(subscription)
+    actions.revoke_key(factories.maya(), key)
     with pytest.raises(RuleError, match="has ended"):
-        actions.change_networks(cast.maya(), key, OFFICE)
+        actions.change_networks(factories.maya(), key, OFFICE)
     assert (
         "has ended"
         in maya.get(reverse("consumption:key_networks", args=[key.kid])).content.decode()
@@ -139,17 +141,17 @@ def test_a_key_that_has_ended_gets_no_networks(maya, subscription):
 
 
 def test_of_two_who_change_a_key_the_second_looks_again(subscription):
-    key, _ = cast.key(subscription)
+    key, _ = factories.key(subscription)
     other = ApiKey.objects.get(pk=key.pk)
-    actions.change_networks(cast.maya(), key, OFFICE)
+    actions.change_networks(factories.maya(), key, OFFICE)
     with pytest.raises(StaleState):
-        actions.change_networks(cast.maya(), other, [])
+        actions.change_networks(factories.maya(), other, [])
     key.refresh_from_db()
     assert key.networks == OFFICE
 
 
 def test_the_api_changes_networks(maya, subscription):
-    key, _ = cast.key(subscription)
+    key, _ = factories.key(subscription)
 
     def put(**facts):
         return maya.put(
@@ -195,7 +197,7 @@ def test_the_form_keeps_what_was_typed_when_it_cannot_be_used(maya, subscription
 
 def test_who_may_not_make_keys_gets_no_form(subscription):
     alice = Client()
-    alice.force_login(cast.alice())
+    alice.force_login(factories.alice())
     page = alice.get(reverse("consumption:create_key", args=[subscription.pk])).content.decode()
     assert "make its keys" in page and "<textarea" not in page
 
@@ -216,7 +218,7 @@ def test_the_api_takes_and_tells_networks(maya, subscription):
 
 
 def test_a_digest_moves_to_another_pepper_once_and_the_record_tells(subscription):
-    key, text = cast.key(subscription)
+    key, text = factories.key(subscription)
     by, old, mac = User.objects.system("gateway"), key.mac, keys.mac(text, "the second")
     for _ in range(3):
         actions.rehash_key(by, key.pk, old=old, mac=mac, pepper_version=2)
@@ -226,7 +228,7 @@ def test_a_digest_moves_to_another_pepper_once_and_the_record_tells(subscription
 
 
 def test_a_late_digest_never_overwrites_a_newer_one(subscription):
-    key, text = cast.key(subscription)
+    key, text = factories.key(subscription)
     by, old = User.objects.system("gateway"), key.mac
     actions.rehash_key(by, key.pk, old=old, mac=keys.mac(text, "third"), pepper_version=3)
     actions.rehash_key(by, key.pk, old=old, mac=keys.mac(text, "second"), pepper_version=2)

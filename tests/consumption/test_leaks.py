@@ -10,13 +10,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import actions, keys, scanners
+from consumption import actions, keys, leak_scanners
 from consumption.models import LeakReport
 from marketplace.audit.models import AuditEvent
-from marketplace.lib import webhooks
-from marketplace.lib.errors import NotAllowed
+from marketplace.core import webhooks
+from marketplace.core.errors import NotAllowed
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 SECRET = b"k" * 24
@@ -26,7 +26,7 @@ TOKEN = re.compile(r'csrfmiddlewaretoken" value="\w+"|x-csrftoken": "\w+"')
 
 @pytest.fixture
 def key():
-    return cast.key(cast.subscription())
+    return factories.key(factories.subscription())
 
 
 @pytest.fixture(autouse=True)
@@ -58,18 +58,18 @@ def browser(person):
 
 
 def report(text, person=None, **more):
-    return browser(person or cast.charlie()).post(
+    return browser(person or factories.charlie()).post(
         reverse("consumption:leaked_key"), {"text": text, **more}, follow=True
     )
 
 
 def test_whoever_finds_a_key_ends_it_and_its_team_and_security_are_told(key):
     key, text = key
-    cast.sam()
+    factories.sam()
     page = report(f'export KEY="{text}"', found_at="A public repository").content.decode()
     assert state(key) == "revoked" and "Thank you" in page and text[12:] not in page
     reason = "Reported as leaked by Charlie. Found at: A public repository"
-    for person in (cast.maya(), cast.sam()):
+    for person in (factories.maya(), factories.sam()):
         assert Notice.objects.get(recipient=person, title__contains="was revoked").body == reason
     event = AuditEvent.objects.get(action="key.revoke")
     assert (event.reason, event.actor.username) == (reason, "system:leaks")
@@ -81,13 +81,13 @@ def test_the_answer_and_the_record_of_who_reports_are_the_same_for_a_live_key_an
     for sent in (text, text, keys.mint().text, same_kid(text)):
         answer = report(sent)
         pages.append(TOKEN.sub("", answer.content.decode()))
-        events.append(AuditEvent.objects.filter(actor=cast.charlie()).latest("pk"))
+        events.append(AuditEvent.objects.filter(actor=factories.charlie()).latest("pk"))
     assert len(set(pages)) == 1
     assert {event.action for event in events} == {"key.leak_report"} and {
         str(event.detail) for event in events
     } == {str(events[0].detail)}
     assert (
-        AuditEvent.objects.filter(actor=cast.charlie())
+        AuditEvent.objects.filter(actor=factories.charlie())
         .exclude(action__in=["login", "key.leak_report"])
         .count()
         == 0
@@ -115,7 +115,7 @@ def test_a_text_without_a_key_comes_back_with_what_a_key_looks_like():
 
 def test_a_person_reports_twenty_times_an_hour_and_others_are_not_held_up(key):
     key, text = key
-    charlie = cast.charlie()
+    charlie = factories.charlie()
     for _ in range(actions.REPORTS_AN_HOUR):
         actions.report_leak(charlie, keys.mint().text.encode())
     refused = report(text)
@@ -127,7 +127,7 @@ def test_a_person_reports_twenty_times_an_hour_and_others_are_not_held_up(key):
     LeakReport.objects.update(at=timezone.now() - timedelta(hours=1))
     actions.report_leak(charlie, text.encode())
     assert state(key) == "revoked"
-    actions.report_leak(cast.maya(), text.encode())
+    actions.report_leak(factories.maya(), text.encode())
 
 
 def test_nothing_of_the_key_is_kept(key):
@@ -138,7 +138,7 @@ def test_nothing_of_the_key_is_kept(key):
 
 
 def test_the_form_is_reached_from_every_page_and_from_the_keys(key):
-    page = browser(cast.maya()).get(key[0].subscription.get_absolute_url()).content.decode()
+    page = browser(factories.maya()).get(key[0].subscription.get_absolute_url()).content.decode()
     assert page.count(reverse("consumption:leaked_key")) == 1
 
 
@@ -258,7 +258,7 @@ def test_the_page_for_scanners_is_open_and_its_code_is_right(client):
     page = client.get(reverse("consumption:key_pattern")).content.decode()
     assert r"\bmk[csp]_[0-9A-Za-z]{46}\b" in page and URL in page
     shown = {}
-    exec(scanners.CHECKSUM, shown)
+    exec(leak_scanners.CHECKSUM, shown)
     text = keys.mint().text
     assert shown["is_key"](text) and not shown["is_key"](
         text[:-1] + ("a" if text[-1] != "a" else "b")
@@ -266,7 +266,7 @@ def test_the_page_for_scanners_is_open_and_its_code_is_right(client):
 
 
 def test_only_active_people_report():
-    charlie = cast.charlie()
+    charlie = factories.charlie()
     charlie.is_active = False
     with pytest.raises(NotAllowed, match="active people"):
         actions.report_leak(charlie, keys.mint().text.encode())

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection
 
-from consumption import metering, quota, spool
+from consumption.metering import projections, quota, rollups, shipping, usage_journal
+from consumption.metering.reconciliation import reconciliation
 from consumption.models import (
     ApiKey,
     QuotaLease,
@@ -17,8 +18,7 @@ from consumption.models import (
     UsageEvent,
     UsageHour,
 )
-from consumption.reconciliation import reconciliation
-from tests.consumption.books import assert_agree
+from tests.consumption.billing_state import assert_agree
 from tests.gateway import live_version, subscriber
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def who(no_events):
     )
 
 
-def calls(journal, who, count, at_us=None, outcome=spool.OK, units=1):
+def calls(journal, who, count, at_us=None, outcome=usage_journal.OK, units=1):
     for number in range(count):
         ticket = journal.start((at_us or now_us()) + number, who, 100, 0)
         journal.end(ticket, 1000 + number, 200, units, 200, outcome)
@@ -65,9 +65,9 @@ def now_us():
 
 
 def test_every_finished_call_is_shipped_once(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 30)
-    shipper = metering.Shipper(tmp_path)
+    shipper = shipping.Shipper(tmp_path)
     assert (shipper.ship(), shipper.ship()) == (30, 0)
     calls(journal, who, 5)
     assert shipper.ship() == 5 and UsageEvent.objects.count() == 35
@@ -82,69 +82,71 @@ def test_every_finished_call_is_shipped_once(tmp_path, who):
 
 
 def test_a_second_shipper_and_a_lost_position_do_no_harm(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 20)
-    metering.Shipper(tmp_path).ship()
+    shipping.Shipper(tmp_path).ship()
     SpoolOffset.objects.all().delete()
-    assert metering.Shipper(tmp_path).ship() == 0 and UsageEvent.objects.count() == 20
+    assert shipping.Shipper(tmp_path).ship() == 0 and UsageEvent.objects.count() == 20
 
 
 def test_a_running_call_is_shipped_when_it_ends(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     ticket = journal.start(now_us(), who, 1, 0)
     calls(journal, who, 3)
-    shipper = metering.Shipper(tmp_path)
+    shipper = shipping.Shipper(tmp_path)
     assert shipper.ship() == 3 and SpoolOffset.objects.get().offset == 0
-    journal.end(ticket, 5, 5, 1, 200, spool.OK)
+    journal.end(ticket, 5, 5, 1, 200, usage_journal.OK)
     assert shipper.ship() == 1 and SpoolOffset.objects.get().offset == 4
 
 
 def test_a_call_that_never_ended_becomes_unknown_and_costs_nothing(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     journal.start(now_us(), who, 1, 0)
     journal.close()
-    shipper = metering.Shipper(tmp_path)
+    shipper = shipping.Shipper(tmp_path)
     assert shipper.ship() == 1
     event = UsageEvent.objects.get()
     assert (event.outcome, event.units) == ("unknown", 0)
-    assert not list(spool.segments(tmp_path)) and not SpoolOffset.objects.exists()
+    assert not list(usage_journal.segments(tmp_path)) and not SpoolOffset.objects.exists()
     assert len(list((tmp_path / "shipped").iterdir())) == 1, "kept for three days"
 
 
 def test_a_shelf_keeps_what_was_used_and_no_more_than_it_may(tmp_path, who, settings, monkeypatch):
     """A whole segment is cut only when no second shipper can have it mapped any more: reading past the end would kill it."""
     for _ in range(3):
-        journal = spool.Spool(tmp_path)
+        journal = usage_journal.Spool(tmp_path)
         calls(journal, who, 7)
         journal.close()
     shelf = tmp_path / "shipped"
-    metering.Shipper(tmp_path).ship()
-    assert [path.stat().st_size for path in shelf.iterdir()] == [spool.SIZE] * 3
-    monkeypatch.setattr(metering, "CUT_AFTER_S", -1)
-    metering._clear_shelf(shelf)
-    assert [path.stat().st_size for path in shelf.iterdir()] == [spool.HEADER + 7 * spool.SLOT] * 3
-    assert len(spool.SegmentReader(next(shelf.iterdir())).finished()) == 7
+    shipping.Shipper(tmp_path).ship()
+    assert [path.stat().st_size for path in shelf.iterdir()] == [usage_journal.SIZE] * 3
+    monkeypatch.setattr(shipping, "CUT_AFTER_S", -1)
+    shipping._clear_shelf(shelf)
+    assert [path.stat().st_size for path in shelf.iterdir()] == [
+        usage_journal.HEADER + 7 * usage_journal.SLOT
+    ] * 3
+    assert len(usage_journal.SegmentReader(next(shelf.iterdir())).finished()) == 7
     settings.SPOOL_KEEP_HOURS = 0
-    monkeypatch.setattr(time, "time", lambda: spool.os.stat(tmp_path).st_mtime + 3600)
-    metering._clear_shelf(shelf)
+    monkeypatch.setattr(time, "time", lambda: usage_journal.os.stat(tmp_path).st_mtime + 3600)
+    shipping._clear_shelf(shelf)
     assert not any(shelf.iterdir())
 
 
 def test_a_second_shipper_lets_go_of_what_the_first_put_aside(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 7)
-    first, second = metering.Shipper(tmp_path), metering.Shipper(tmp_path)
+    first, second = shipping.Shipper(tmp_path), shipping.Shipper(tmp_path)
     assert second.ship() == 7
     journal.close()
-    assert first.ship() == 0 and not any(spool.segments(tmp_path))
+    assert first.ship() == 0 and not any(usage_journal.segments(tmp_path))
     assert second.ship() == 0 and not second._readers and not SpoolOffset.objects.exists()
 
 
 def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 7)
-    first, second = metering.Shipper(tmp_path), metering.Shipper(tmp_path)
-    [path] = spool.segments(tmp_path)
+    first, second = shipping.Shipper(tmp_path), shipping.Shipper(tmp_path)
+    [path] = usage_journal.segments(tmp_path)
     reader = second._open(path)
     journal.close()
     assert first.ship() == 7
@@ -155,9 +157,9 @@ def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path,
 
 
 def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, monkeypatch):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 10)
-    shipper = metering.Shipper(tmp_path)
+    shipper = shipping.Shipper(tmp_path)
     settle = quota.settle
 
     def break_down(*_):
@@ -173,18 +175,18 @@ def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, mon
 
 def test_a_segment_that_cannot_be_shipped_holds_up_no_other(tmp_path, who):
     """One that Postgres refuses (an outcome that nobody knows), one that cannot be opened, and between them a good one."""
-    refused, good = spool.Spool(tmp_path, "a"), spool.Spool(tmp_path, "b")
+    refused, good = usage_journal.Spool(tmp_path, "a"), usage_journal.Spool(tmp_path, "b")
     calls(refused, who, 1, outcome=99)
     calls(good, who, 7)
     (tmp_path / "c-000001.spool").mkdir()
     for journal in (refused, good):
         journal.close()
-    shipper = metering.Shipper(tmp_path)
+    shipper = shipping.Shipper(tmp_path)
     for _ in range(2):
         with pytest.raises(DatabaseError):
             shipper.ship()
         assert UsageEvent.objects.count() == 7
-    assert sorted(path.name for path in spool.segments(tmp_path)) == [
+    assert sorted(path.name for path in usage_journal.segments(tmp_path)) == [
         "a-000001.spool",
         "c-000001.spool",
     ]
@@ -195,35 +197,35 @@ def test_a_shelf_that_two_clear_at_once(tmp_path, monkeypatch):
     (tmp_path / "kept").write_bytes(b"")
     listed = [tmp_path / "kept", tmp_path / "dropped by the other one"]
     monkeypatch.setattr(type(tmp_path), "iterdir", lambda _: iter(listed))
-    metering._clear_shelf(tmp_path)
+    shipping._clear_shelf(tmp_path)
     assert listed[0].exists()
 
 
 def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     month = quota.period_start(datetime.now(UTC))
     quota.take(who[0], month, 100, 40, journal.holder)
     calls(journal, who, 25)
-    calls(journal, who, 5, outcome=spool.UPSTREAM_ERROR, units=0)
+    calls(journal, who, 5, outcome=usage_journal.UPSTREAM_ERROR, units=0)
     journal.close()
-    metering.Shipper(tmp_path).ship()
+    shipping.Shipper(tmp_path).ship()
     period = QuotaPeriod.objects.get()
     assert (period.used, period.leased) == (25, 25) and not QuotaLease.objects.exists()
     assert_agree()
-    assert not spool.dead_holders(tmp_path)
+    assert not usage_journal.dead_holders(tmp_path)
 
 
 def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     late_evening = (
         int(datetime(2026, 11, 3, 23, 59, 59, 999_990, tzinfo=UTC).timestamp()) * 1_000_000
         + 999_990
     )
     calls(journal, who, 20, at_us=late_evening)
-    calls(journal, who, 7, outcome=spool.CLIENT_ERROR, units=0)
-    metering.Shipper(tmp_path).ship()
+    calls(journal, who, 7, outcome=usage_journal.CLIENT_ERROR, units=0)
+    shipping.Shipper(tmp_path).ship()
     assert StaleHour.objects.count() == 3
-    assert metering.roll_up() == 3 and metering.roll_up() == 0
+    assert rollups.roll_up() == 3 and rollups.roll_up() == 0
     assert sorted(UsageHour.objects.values_list("calls", flat=True)) == [7, 10, 10]
     assert sorted(UsageDay.objects.filter(ok__gt=0).values_list("ok", "units")) == [
         (10, 10),
@@ -233,14 +235,14 @@ def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
 
 
 def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
-    journal = spool.Spool(tmp_path)
-    hours = metering.HOURS_AT_ONCE + 6
+    journal = usage_journal.Spool(tmp_path)
+    hours = rollups.HOURS_AT_ONCE + 6
     for back in range(hours):
         calls(journal, who, 2, at_us=now_us() - back * 3_600_000_000)
-    metering.Shipper(tmp_path).ship()
-    assert metering.roll_up() == metering.HOURS_AT_ONCE
+    shipping.Shipper(tmp_path).ship()
+    assert rollups.roll_up() == rollups.HOURS_AT_ONCE
     assert UsageHour.objects.order_by("hour").first().hour > StaleHour.objects.latest("hour").hour
-    metering.roll_up_all()
+    rollups.roll_up_all()
     assert (
         list(UsageHour.objects.values_list("calls", flat=True)) == [2] * hours
         and not StaleHour.objects.exists()
@@ -256,12 +258,12 @@ def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
 def test_an_event_of_any_time_has_a_place_and_a_late_one_is_added_to_its_closed_hour(
     tmp_path, who, back
 ):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     at_us = now_us() - back // timedelta(microseconds=1)
     for late in (3, 4):
         calls(journal, who, late, at_us=at_us)
-        metering.Shipper(tmp_path).ship()
-        metering.roll_up_all()
+        shipping.Shipper(tmp_path).ship()
+        rollups.roll_up_all()
     assert (
         UsageHour.objects.get().calls
         == UsageDay.objects.get().calls
@@ -281,7 +283,7 @@ def test_hours_days_and_months_are_utc(tmp_path, who):
         "2026-09-26 13:59",
         "2026-09-26 14:00",
     ]
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     for moment in moments:
         at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         calls(
@@ -290,8 +292,8 @@ def test_hours_days_and_months_are_utc(tmp_path, who):
             1,
             at_us=(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1),
         )
-    metering.Shipper(tmp_path).ship()
-    metering.roll_up_all()
+    shipping.Shipper(tmp_path).ship()
+    rollups.roll_up_all()
     assert dict(UsageDay.objects.values_list("day", "calls")) == {
         date(2026, 9, 26): 2,
         date(2026, 10, 31): 1,
@@ -305,15 +307,15 @@ def test_hours_days_and_months_are_utc(tmp_path, who):
 
 
 def test_rolling_up_again_changes_nothing(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 9)
-    metering.Shipper(tmp_path).ship()
-    metering.roll_up()
+    shipping.Shipper(tmp_path).ship()
+    rollups.roll_up()
     before = list(
         UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us")
     )
-    metering.mark_all_stale()
-    metering.roll_up()
+    rollups.mark_all_stale()
+    rollups.roll_up()
     assert (
         list(UsageHour.objects.values_list("calls", "units", "duration_us", "p50_us", "p95_us"))
         == before
@@ -321,11 +323,11 @@ def test_rolling_up_again_changes_nothing(tmp_path, who):
 
 
 def test_the_catalog_shows_what_was_called(tmp_path, who):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(journal, who, 11)
-    metering.Shipper(tmp_path).ship()
-    metering.roll_up()
-    metering.project()
+    shipping.Shipper(tmp_path).ship()
+    rollups.roll_up()
+    projections.project()
     version = live_version_of(who)
     assert (version.model.calls_30d, version.model.calls_14d[-1], version.model.consumer_teams) == (
         11,
@@ -342,31 +344,31 @@ def live_version_of(who):
 
 
 def test_the_key_shows_when_it_was_last_used(tmp_path, who):
-    calls(spool.Spool(tmp_path), who, 1)
-    metering.Shipper(tmp_path).ship()
+    calls(usage_journal.Spool(tmp_path), who, 1)
+    shipping.Shipper(tmp_path).ship()
     assert ApiKey.objects.get(pk=who[1]).last_used_at is not None
 
 
 def test_a_month_that_has_calls_in_the_default_partition_stays_there(tmp_path, who):
     """A partition cannot be made for it any more; what else the task does goes on."""
     month = quota.next_period(quota.period_start(datetime.now(UTC)))
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     calls(
         journal,
         who,
         2,
         at_us=int(datetime(month.year, month.month, 1, tzinfo=UTC).timestamp()) * 1_000_000,
     )
-    metering.Shipper(tmp_path).ship()
-    metering.open_next_month()
+    shipping.Shipper(tmp_path).ship()
+    rollups.open_next_month()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM consumption_usageevent_default")
         assert cursor.fetchone() == (2,)
 
 
 def test_next_months_partition_is_made_once(db):
-    metering.open_next_month()
-    metering.open_next_month()
+    rollups.open_next_month()
+    rollups.open_next_month()
     name = (
         f"consumption_usageevent_{quota.next_period(quota.period_start(datetime.now(UTC))):%Y_%m}"
     )

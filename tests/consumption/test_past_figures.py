@@ -16,13 +16,14 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from catalog.models import RegisteredModel
-from consumption import actions, changes, measures, metering, terms, usage
+from consumption import actions, changes, terms
 from consumption.api import Usage
 from consumption.api.usage import UsageRow
+from consumption.metering import measures, rollups, shipping, usage
+from consumption.metering.reconciliation import reconciliation
 from consumption.models import Application, Plan, Subscription, UsageDay, UsageEvent, UsageHour
-from consumption.reconciliation import reconciliation
 from marketplace.accounts.models import BusinessUnit, Team
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 OUTCOMES = [part.outcome for part in measures.PARTS]
@@ -50,19 +51,21 @@ class History:
     """The company, and what is true in it at each moment: [(moment, price, team, unit) of each subscription]."""
 
     def __init__(self):
-        entry = cast.model()
-        self.alice, self.bob = cast.alice(), cast.bob()
-        self.version = cast.published_version(entry)
+        entry = factories.model()
+        self.alice, self.bob = factories.alice(), factories.bob()
+        self.version = factories.published_version(entry)
         self.plans = [
-            cast.plan(entry, slug=slug, price_micros_per_1000=price)
+            factories.plan(entry, slug=slug, price_micros_per_1000=price)
             for slug, price in (("first", 1), ("second", 3_141_593))
         ]
         self.subscriptions = [
-            cast.subscription(self.version, plan_slug="first", app=cast.application(name=name))
+            factories.subscription(
+                self.version, plan_slug="first", app=factories.application(name=name)
+            )
             for name in ("A", "B")
         ]
-        self.teams = [cast.mortgage(), cast.wealth()]
-        self.units = [cast.unit("Mortgage"), cast.unit("Insurance")]
+        self.teams = [factories.mortgage(), factories.wealth()]
+        self.units = [factories.unit("Mortgage"), factories.unit("Insurance")]
         self.begin()
 
     def begin(self):
@@ -101,7 +104,7 @@ class History:
             duration_us=5,
         )
         with connection.cursor() as cursor:
-            cursor.execute(metering.MARK_STALE, [[at.replace(minute=0, second=0, microsecond=0)]])
+            cursor.execute(shipping.MARK_STALE, [[at.replace(minute=0, second=0, microsecond=0)]])
         key = held.pk, team, unit
         self.expected[(*key, "calls")] += 1
         self.expected[(*key, dict(zip(OUTCOMES, measures.COUNTS[1:], strict=True))[outcome])] += 1
@@ -140,7 +143,7 @@ class History:
 
     def move_subscription(self, number, to):
         held = Subscription.objects.get(pk=self.subscriptions[number].pk)
-        actions.change_plan(cast.person("maya", held.application.team), held, self.plans[to])
+        actions.change_plan(factories.person("maya", held.application.team), held, self.plans[to])
 
     def move_application(self, number, to):
         Application.objects.filter(pk=self.subscriptions[number].application_id).update(
@@ -156,11 +159,11 @@ class History:
             kind.objects.filter(pk=one.pk).update(name=f"{text} {one.pk}")
 
     def roll_up(self):
-        metering.roll_up_all()
+        rollups.roll_up_all()
 
     def recompute(self):
-        metering.mark_all_stale()
-        metering.roll_up_all()
+        rollups.mark_all_stale()
+        rollups.roll_up_all()
 
 
 def counted(table):

@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from consumption import quota
+from consumption.metering import quota
 from consumption.models import QuotaLease, QuotaPeriod
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 from tests.gateway import live_version, subscriber
 from tests.stack import on_database
 

@@ -9,10 +9,10 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import metering
+from consumption.metering import rollups
+from consumption.metering.reconciliation import reconciliation
 from consumption.models import ApiKey, StaleHour, UsageDay, UsageEvent, UsageHour
-from consumption.reconciliation import reconciliation
-from tests import cast
+from tests import factories
 from tests.gateway import live_version, subscriber
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +28,8 @@ def subscription(db):
     for days_ago in (0, 1):
         for _ in range(6):
             call(made, version, timezone.now() - timedelta(days=days_ago))
-    metering.mark_all_stale()
-    metering.roll_up()
+    rollups.mark_all_stale()
+    rollups.roll_up()
     return made
 
 
@@ -52,7 +52,7 @@ def call(subscription, version, at, subscription_id=None):
 
 
 def page(client):
-    client.force_login(cast.finn())
+    client.force_login(factories.finn())
     return client.get(reverse("consumption:reconciliation")).content.decode()
 
 
@@ -90,8 +90,8 @@ def test_a_lost_day_is_told_in_words(client, subscription):
 def test_a_call_of_nobody_is_seen(client, subscription):
     version = subscription.model.versions.get()
     call(subscription, version, timezone.now(), subscription_id=987_654)
-    metering.mark_all_stale()
-    metering.roll_up()
+    rollups.mark_all_stale()
+    rollups.roll_up()
     [wrong] = reconciliation().wrong
     assert (wrong.team, wrong.events.calls, wrong.hours.calls, wrong.days.calls) == (None, 1, 0, 0)
     assert "Nobody that is known" in page(client)
@@ -108,22 +108,22 @@ def test_days_that_are_being_recomputed_are_left_out_and_told(client, subscripti
 
 def test_it_is_for_finance_and_those_who_oversee(client, subscription):
     for person, expected in (
-        (cast.maya(), 404),
-        (cast.alice(), 404),
-        (cast.vera(), 200),
-        (cast.otto(), 200),
-        (cast.finn(), 200),
+        (factories.maya(), 404),
+        (factories.alice(), 404),
+        (factories.vera(), 200),
+        (factories.otto(), 200),
+        (factories.finn(), 200),
     ):
         client.force_login(person)
         assert client.get(reverse("consumption:reconciliation")).status_code == expected, person
     text = page(client)
     assert "Reconciliation</a>" in text, "finance finds it in the navigation"
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     assert "Reconciliation</a>" not in client.get(reverse("consumption:usage")).content.decode()
 
 
 def test_more_teams_do_not_need_more_queries(client, subscription, django_assert_max_num_queries):
-    client.force_login(cast.finn())
+    client.force_login(factories.finn())
     with django_assert_max_num_queries(12):
         client.get(reverse("consumption:reconciliation"))
 

@@ -6,11 +6,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from consumption.metering.quota import period_start
+from consumption.metering.quota_notices import tell_of_quotas
 from consumption.models import QuotaPeriod, RefusedHour
-from consumption.quota import period_start
-from consumption.quota_notices import tell_of_quotas
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -33,16 +33,16 @@ def page(person, url):
 
 
 def test_the_consumer_reads_which_limit_how_many_when_last_and_what_to_do():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     row = refuse(subscription)
     refuse(subscription, "key", 4)
-    shown = page(cast.maya(), "/usage/")
+    shown = page(factories.maya(), "/usage/")
     assert "312 calls" in shown and f"{row.last_at:%H:%M} UTC" in shown
     assert "ask for a larger plan" in shown and f"/models/{subscription.model.slug}/plans/" in shown
     assert (
         subscription.model.support_contact in shown and "4 calls" in shown and "Ended key" in shown
     )
-    shown = page(cast.maya(), subscription.application.get_absolute_url())
+    shown = page(factories.maya(), subscription.application.get_absolute_url())
     assert (
         "Calls were refused in the last 24 hours" in shown
         and "<strong>Rate</strong>: 312 calls" in shown
@@ -50,21 +50,21 @@ def test_the_consumer_reads_which_limit_how_many_when_last_and_what_to_do():
 
 
 def test_the_window_is_the_pages():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     refuse(subscription, calls=7, ago=timedelta(days=5))
-    assert "No call was refused" in page(cast.maya(), "/usage/?window=24h")
+    assert "No call was refused" in page(factories.maya(), "/usage/?window=24h")
     assert "7 calls" in page(
-        cast.maya(), "/usage/?window=7d"
-    ) and "No call was refused" not in page(cast.maya(), "/usage/?window=30d")
+        factories.maya(), "/usage/?window=7d"
+    ) and "No call was refused" not in page(factories.maya(), "/usage/?window=30d")
     assert "refused in the last 24 hours" not in page(
-        cast.maya(), subscription.application.get_absolute_url()
+        factories.maya(), subscription.application.get_absolute_url()
     )
 
 
 def test_the_publisher_sees_whose_calls_and_no_advice_for_callers():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     refuse(subscription)
-    shown = page(cast.alice(), f"/models/{subscription.model.slug}/usage/")
+    shown = page(factories.alice(), f"/models/{subscription.model.slug}/usage/")
     assert (
         "312 calls" in shown
         and str(subscription.application.team) in shown
@@ -73,29 +73,31 @@ def test_the_publisher_sees_whose_calls_and_no_advice_for_callers():
 
 
 def test_others_see_nothing_of_it():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     refuse(subscription)
-    assert "Refused calls" not in page(cast.charlie(), f"/models/{subscription.model.slug}/usage/")
-    assert "312 calls" not in page(cast.charlie(), "/usage/")
-    assert Api(cast.charlie()).get("refusals/")["results"] == []
+    assert "Refused calls" not in page(
+        factories.charlie(), f"/models/{subscription.model.slug}/usage/"
+    )
+    assert "312 calls" not in page(factories.charlie(), "/usage/")
+    assert Api(factories.charlie()).get("refusals/")["results"] == []
 
 
 def test_the_api_tells_the_same():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     refuse(subscription)
     refuse(subscription, "quota", 2)
-    for person in (cast.maya(), cast.alice(), cast.vera()):
+    for person in (factories.maya(), factories.alice(), factories.vera()):
         [row] = Api(person).get(f"refusals/?limit=rate&model={subscription.model.slug}")["results"]
         assert (row["calls"], row["limit"], row["team"]) == (312, "rate", "mortgage-origination")
         assert "larger plan" in row["remedy"]
-    assert len(Api(cast.maya()).get("refusals/")["results"]) == 2
+    assert len(Api(factories.maya()).get("refusals/")["results"]) == 2
 
 
 # ── Quota ─────────────────────────────────────────────────────────────────
 
 
 def period(used, quota=1000):
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     type(subscription.plan).objects.filter(pk=subscription.plan_id).update(monthly_quota=quota)
     return QuotaPeriod.objects.create(
         subscription=subscription,
@@ -117,7 +119,7 @@ def notices(person):
 def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
     found = period(799)
     tell_of_quotas()
-    assert notices(cast.maya()) == []
+    assert notices(factories.maya()) == []
     for used, said in (
         (800, "80 % of the month's quota is used"),
         (950, "80 % of the month's quota is used"),
@@ -126,11 +128,11 @@ def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
         QuotaPeriod.objects.filter(pk=found.pk).update(used=used, leased=used)
         tell_of_quotas()
         tell_of_quotas()
-        [title] = notices(cast.maya())
+        [title] = notices(factories.maya())
         assert said in title
-    notice = Notice.objects.get(recipient=cast.maya(), title__contains="used up")
+    notice = Notice.objects.get(recipient=factories.maya(), title__contains="used up")
     assert "1,000 of 1,000 calls" in notice.body and "larger plan" in notice.body
-    assert notices(cast.alice()) == []
+    assert notices(factories.alice()) == []
 
 
 def test_a_larger_quota_is_a_new_occasion():
@@ -138,19 +140,19 @@ def test_a_larger_quota_is_a_new_occasion():
     tell_of_quotas()
     type(found.subscription.plan).objects.update(monthly_quota=2000)
     tell_of_quotas()
-    assert len(notices(cast.maya())) == 1
+    assert len(notices(factories.maya())) == 1
     QuotaPeriod.objects.filter(pk=found.pk).update(quota=2000, used=1700, leased=1700)
     tell_of_quotas()
-    assert len(notices(cast.maya())) == 2
+    assert len(notices(factories.maya())) == 2
 
 
 def test_no_quota_no_notice_and_no_rounding_up():
     found = period(2, quota=3)
     tell_of_quotas()
-    assert notices(cast.maya()) == []
+    assert notices(factories.maya()) == []
     type(found.subscription.plan).objects.update(monthly_quota=None)
     tell_of_quotas()
-    assert notices(cast.maya()) == []
+    assert notices(factories.maya()) == []
 
 
 def test_last_month_is_over():
@@ -159,4 +161,4 @@ def test_last_month_is_over():
         period_start=period_start(timezone.now() - timedelta(days=32))
     )
     tell_of_quotas()
-    assert notices(cast.maya()) == []
+    assert notices(factories.maya()) == []

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
-from tests.consumption.books import assert_agree
+from tests.consumption.billing_state import assert_agree
 from tests.gateway import Load, infer_path, live_version, subscriber, until
 
 RESTARTS = 10

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from consumption import spool
-from marketplace.dev.rundir import ROOT
+from consumption.metering import usage_journal
+from marketplace.launcher.rundir import ROOT
 
 WHO = (1, 2, 3, 4, 5, 6)
 NOW_US = 1_700_000_000_000_000
@@ -17,7 +17,7 @@ NOW_US = 1_700_000_000_000_000
 
 def read_all(folder):
     """All finished events, and the segments' readers."""
-    readers = [spool.SegmentReader(path) for path in spool.segments(folder)]
+    readers = [usage_journal.SegmentReader(path) for path in usage_journal.segments(folder)]
     return [event for reader in readers for event in drain(reader)], readers
 
 
@@ -28,38 +28,40 @@ def drain(reader):
             return
 
 
-def call(journal, number=0, outcome=spool.OK):
+def call(journal, number=0, outcome=usage_journal.OK):
     ticket = journal.start(NOW_US + number, WHO, 153, 0)
     journal.end(ticket, 900, 147, 1, 200, outcome)
     return ticket
 
 
 def test_a_finished_call_is_read_back_whole(tmp_path):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     ticket = call(journal)
     events, [reader] = read_all(tmp_path)
     assert events == [
-        spool.Event(ticket.event_id, NOW_US, *WHO, 153, 0, 900, 147, 1, 200, spool.OK)
+        usage_journal.Event(
+            ticket.event_id, NOW_US, *WHO, 153, 0, 900, 147, 1, 200, usage_journal.OK
+        )
     ]
     assert reader.position == 1 and not reader.abandoned()
 
 
 def test_calls_may_finish_in_any_order(tmp_path):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     first, second = (journal.start(NOW_US, WHO, 1, 0) for _ in range(2))
-    journal.end(second, 1, 1, 1, 200, spool.OK)
-    [reader] = [spool.SegmentReader(path) for path in spool.segments(tmp_path)]
+    journal.end(second, 1, 1, 1, 200, usage_journal.OK)
+    [reader] = [usage_journal.SegmentReader(path) for path in usage_journal.segments(tmp_path)]
     assert [event.event_id for event in reader.finished()] == [
         second.event_id
     ] and reader.position == 0
-    journal.end(first, 1, 1, 1, 200, spool.OK)
+    journal.end(first, 1, 1, 1, 200, usage_journal.OK)
     assert [event.event_id for event in reader.finished()] == [
         first.event_id
     ] and reader.position == 2
 
 
 def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     call(journal)
     ticket = journal.start(NOW_US, WHO, 1, 1)
     journal.close()
@@ -68,19 +70,19 @@ def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path)
     [unknown] = reader.unended()
     assert (unknown.event_id, unknown.outcome, unknown.units, unknown.environment) == (
         ticket.event_id,
-        spool.UNKNOWN,
+        usage_journal.UNKNOWN,
         0,
         1,
     )
 
 
-@pytest.mark.parametrize("damaged", [7, 40, spool._END_AT + 3, spool._END_AT + 20])
+@pytest.mark.parametrize("damaged", [7, 40, usage_journal._END_AT + 3, usage_journal._END_AT + 20])
 def test_a_torn_slot_is_never_read_as_a_call(tmp_path, damaged):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     call(journal)
-    [path] = spool.segments(tmp_path)
+    [path] = usage_journal.segments(tmp_path)
     with open(path, "r+b") as file:
-        file.seek(spool.HEADER + damaged)
+        file.seek(usage_journal.HEADER + damaged)
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte[0] ^ 0xFF]))
@@ -88,12 +90,12 @@ def test_a_torn_slot_is_never_read_as_a_call(tmp_path, damaged):
 
 
 def test_a_full_segment_is_followed_by_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(spool, "SLOTS", 10)
-    journal = spool.Spool(tmp_path)
+    monkeypatch.setattr(usage_journal, "SLOTS", 10)
+    journal = usage_journal.Spool(tmp_path)
     open_call = journal.start(NOW_US, WHO, 1, 0)
     for number in range(25):
         call(journal, number)
-    journal.end(open_call, 1, 1, 1, 200, spool.OK)
+    journal.end(open_call, 1, 1, 1, 200, usage_journal.OK)
     events, readers = read_all(tmp_path)
     assert len(events) == 26 and len(readers) == 3
     assert [reader.abandoned() for reader in readers] == [False] * 3
@@ -103,13 +105,13 @@ def test_a_full_segment_is_followed_by_another(tmp_path, monkeypatch):
 
 def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_path, monkeypatch):
     """What the disk has is what fdatasync pushed: also of segments that were used up in between, and their names."""
-    monkeypatch.setattr(spool, "SLOTS", 10)
+    monkeypatch.setattr(usage_journal, "SLOTS", 10)
     on_disk, names = {}, set()
     push, push_name = os.fdatasync, os.fsync
 
     def fdatasync(fd):
         push(fd)
-        on_disk[os.readlink(f"/proc/self/fd/{fd}")] = os.pread(fd, spool.SIZE, 0)
+        on_disk[os.readlink(f"/proc/self/fd/{fd}")] = os.pread(fd, usage_journal.SIZE, 0)
 
     def fsync(fd):
         push_name(fd)
@@ -117,10 +119,10 @@ def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_pat
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     monkeypatch.setattr(os, "fsync", fsync)
-    journal = spool.Spool(tmp_path / "journal")
+    journal = usage_journal.Spool(tmp_path / "journal")
     long_call = journal.start(NOW_US, WHO, 1, 0)
     written = {call(journal, number).event_id for number in range(35)}
-    journal.end(long_call, 1, 1, 1, 200, spool.OK)
+    journal.end(long_call, 1, 1, 1, 200, usage_journal.OK)
     journal.sync()
     rest = tmp_path / "after the power cut"
     rest.mkdir()
@@ -131,12 +133,12 @@ def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_pat
 
 
 def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(tmp_path):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     whole = [call(journal, number).event_id for number in range(3)]
     call(journal, 3)
     journal.close()
-    [path] = spool.segments(tmp_path)
-    os.truncate(path, spool.HEADER + 3 * spool.SLOT + spool.SLOT // 2)
+    [path] = usage_journal.segments(tmp_path)
+    os.truncate(path, usage_journal.HEADER + 3 * usage_journal.SLOT + usage_journal.SLOT // 2)
     events, [reader] = read_all(tmp_path)
     assert (
         [event.event_id for event in events] == whole
@@ -147,14 +149,15 @@ def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(
 
 @pytest.mark.parametrize("filled", [b"\0", b"\xff", b"\1"])
 def test_a_slot_filled_with_one_byte_is_no_call(tmp_path, filled):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     call(journal)
-    [path] = spool.segments(tmp_path)
+    [path] = usage_journal.segments(tmp_path)
     with open(path, "r+b") as file:
-        file.seek(spool.HEADER + spool.SLOT)
-        file.write(filled * spool.SLOT)
+        file.seek(usage_journal.HEADER + usage_journal.SLOT)
+        file.write(filled * usage_journal.SLOT)
         assert (
-            spool.begun_us(file.fileno(), 0) == NOW_US and spool.begun_us(file.fileno(), 1) is None
+            usage_journal.begun_us(file.fileno(), 0) == NOW_US
+            and usage_journal.begun_us(file.fileno(), 1) is None
         )
     journal.close()
     events, [reader] = read_all(tmp_path)
@@ -168,16 +171,16 @@ def test_a_process_that_starts_is_never_taken_for_a_dead_one(tmp_path, monkeypat
 
     def look_then_lock(fd, how):
         if how == fcntl.LOCK_EX:
-            taken_for_dead.extend(spool.dead_holders(tmp_path))
+            taken_for_dead.extend(usage_journal.dead_holders(tmp_path))
         lock(fd, how)
 
     monkeypatch.setattr(fcntl, "flock", look_then_lock)
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     assert taken_for_dead == [] and (tmp_path / f"{journal.holder}.alive").exists()
 
 
 def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
-    journal = spool.Spool(tmp_path)
+    journal = usage_journal.Spool(tmp_path)
     ids = [journal.new_id(NOW_US + number * 1000).hex() for number in range(100)]
     assert (
         ids == sorted(ids)
@@ -191,13 +194,13 @@ def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", no_room)
-    journal = spool.Spool(tmp_path)
-    with pytest.raises(spool.SpoolFull):
+    journal = usage_journal.Spool(tmp_path)
+    with pytest.raises(usage_journal.SpoolFull):
         journal.start(NOW_US, WHO, 1, 0)
     journal.sync()
     assert [path.suffix for path in tmp_path.iterdir()] == [".alive"]
     monkeypatch.undo()
-    assert journal.start(NOW_US, WHO, 1, 0) and len(list(spool.segments(tmp_path))) == 1, (
+    assert journal.start(NOW_US, WHO, 1, 0) and len(list(usage_journal.segments(tmp_path))) == 1, (
         "there is room again"
     )
 
@@ -208,14 +211,17 @@ def test_a_reader_never_meets_a_segment_that_is_being_made(tmp_path, monkeypatch
     allocate = os.posix_fallocate
 
     def look_then_allocate(*told):
-        met.extend(spool.segments(tmp_path))
+        met.extend(usage_journal.segments(tmp_path))
         allocate(*told)
 
     monkeypatch.setattr(os, "posix_fallocate", look_then_allocate)
-    journal = spool.Spool(tmp_path)
-    [path] = spool.segments(tmp_path)
-    assert met == [] and path.stat().st_size == spool.HEADER + spool.SLOTS * spool.SLOT
-    assert not spool.SegmentReader(path).abandoned()
+    journal = usage_journal.Spool(tmp_path)
+    [path] = usage_journal.segments(tmp_path)
+    assert (
+        met == []
+        and path.stat().st_size == usage_journal.HEADER + usage_journal.SLOTS * usage_journal.SLOT
+    )
+    assert not usage_journal.SegmentReader(path).abandoned()
     journal.close()
 
 
@@ -224,7 +230,7 @@ def test_sigkill_loses_no_call_that_was_acknowledged(tmp_path):
     program = f"""
 import pathlib, sys
 from consumption import spool
-journal = spool.Spool(pathlib.Path({str(tmp_path)!r}))
+journal = usage_journal.Spool(pathlib.Path({str(tmp_path)!r}))
 while True:
     ticket = journal.start({NOW_US}, {WHO}, 1, 0)
     journal.end(ticket, 1, 1, 1, 200, 0)
@@ -241,7 +247,7 @@ while True:
     ids = [event.event_id.hex() for event in events]
     assert set(acknowledged) <= set(ids) and len(ids) == len(set(ids))
     assert all(reader.abandoned() for reader in readers)
-    assert len(spool.dead_holders(tmp_path)) == 0, "its segments are still there"
-    for path in spool.segments(tmp_path):
+    assert len(usage_journal.dead_holders(tmp_path)) == 0, "its segments are still there"
+    for path in usage_journal.segments(tmp_path):
         path.unlink()
-    assert len(spool.dead_holders(tmp_path)) == 1
+    assert len(usage_journal.dead_holders(tmp_path)) == 1

@@ -10,12 +10,12 @@ from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 
-from consumption import metering, quota, spool
+from consumption.metering import quota, shipping, usage_journal
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
 from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.audit.verify import find_faults
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 from tests.consumption import crash
 from tests.consumption.test_exactness import assert_exact, empty, who_of
 from tests.gateway import subscriber
@@ -68,19 +68,19 @@ def traces(version):
 
 def spooled(folder, who):
     """Thirty calls over three hours whose shipping process died before it rolled them up."""
-    journal = spool.Spool(folder)
+    journal = usage_journal.Spool(folder)
     quota.take(who[0], quota.period_start(timezone.now()), 1000, 30, journal.holder)
     for number in range(30):
         ticket = journal.start(time.time_ns() // 1000 - number % 3 * 3_600_000_000, who, 100, 0)
-        journal.end(ticket, 1000, 200, 1, 200, spool.OK)
+        journal.end(ticket, 1000, 200, 1, 200, usage_journal.OK)
     journal.close()
-    metering.Shipper(folder).ship()
+    shipping.Shipper(folder).ship()
     StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
 
 
 def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
     current_app.loader.import_default_modules()
-    reference = cast.submitted_version(cast.model(name="Alone"))
+    reference = factories.submitted_version(factories.model(name="Alone"))
     current_app.tasks["governance.sweep"]()
     current_app.tasks["publishing.sweep"]()
     version = ground.version()
@@ -89,7 +89,7 @@ def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
     made = []
     for number in range(ROUNDS):
         made += [
-            cast.submitted_version(cast.model(name=f"Round {number} model {one}"))
+            factories.submitted_version(factories.model(name=f"Round {number} model {one}"))
             for one in range(VERSIONS)
         ]
         spooled(tmp_path / f"spool-{number}", who)

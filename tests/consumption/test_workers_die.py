@@ -13,13 +13,13 @@ from celery import current_app
 from django.db import connection
 from django.utils import timezone
 
-from consumption import metering, spool
+from consumption.metering import rollups, shipping, usage_journal
 from consumption.models import ApiKey, StaleHour, UsageEvent, UsageHour
 from marketplace.audit.models import AuditEvent
-from marketplace.dev import processes
+from marketplace.launcher import processes
 from marketplace.notices.models import Notice
-from tests import cast
-from tests.consumption.books import assert_agree
+from tests import factories
+from tests.consumption.billing_state import assert_agree
 from tests.gateway import live_version, subscriber, until
 from tests.stack import WORKER_REDIS, on_redis, worker_on_test_database
 
@@ -71,9 +71,10 @@ def killed_in_between(supervisor, name, progress, source):
 
 
 def test_checks_open_their_reviews_and_tell_of_them_once(supervisor, fired):
-    reference = cast.in_review_version(cast.model(name="Never disturbed"))
+    reference = factories.in_review_version(factories.model(name="Never disturbed"))
     versions = [
-        cast.submitted_version(cast.model(name=f"Disturbed {number}")) for number in range(VERSIONS)
+        factories.submitted_version(factories.model(name=f"Disturbed {number}"))
+        for number in range(VERSIONS)
     ]
 
     def progress():
@@ -109,10 +110,10 @@ def test_a_roll_up_is_all_or_nothing(supervisor, fired, tmp_path):
             fired.add()
         done = HOURS - StaleHour.objects.count()
         assert (
-            done in (HOURS, *range(0, HOURS, metering.HOURS_AT_ONCE))
+            done in (HOURS, *range(0, HOURS, rollups.HOURS_AT_ONCE))
             and UsageHour.objects.count() >= done
         )
-        metering.mark_all_stale()
+        rollups.mark_all_stale()
         StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
     send("consumption.roll_up")
     until(lambda: supervisor.tick() or not StaleHour.objects.exists(), 60)
@@ -149,9 +150,9 @@ def spread_over_hours(folder):
         version.model_id,
         version.pk,
     )
-    journal = spool.Spool(folder)
+    journal = usage_journal.Spool(folder)
     for number in range(10 * HOURS):
         ticket = journal.start(time.time_ns() // 1000 - number // 10 * 3_600_000_000, who, 100, 0)
-        journal.end(ticket, 1000, 200, 1, 200, spool.OK)
-    shipper = metering.Shipper(folder)
+        journal.end(ticket, 1000, 200, 1, 200, usage_journal.OK)
+    shipper = shipping.Shipper(folder)
     until(lambda: shipper.ship() == 0, 30)

@@ -27,10 +27,10 @@ from django.urls import NoReverseMatch, reverse
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.parsers import JSONParser
 
-from marketplace.lib import limits, middleware, paging, problems
-from marketplace.lib.requests import PortalRequest
-from tests import cast
-from tests.doors_table import API, BODIES, PAGES, PEOPLE
+from marketplace.core import field_limits, middleware, paging, problem_json
+from marketplace.core.requests import PortalRequest
+from tests import factories
+from tests.endpoint_permissions import API, BODIES, PAGES, PEOPLE
 from tests.fuzz.mutations import Mutator, Request, sweep
 from tests.soak.growth import held
 from tests.test_doors import World, filled
@@ -86,7 +86,7 @@ class Playground(World):
     def __init__(self):
         super().__init__()
         for name in MORE_PEOPLE:
-            self.people[name] = getattr(cast, name)()
+            self.people[name] = getattr(factories, name)()
             self.clients[name] = Client()
             self.clients[name].force_login(self.people[name])
         for client in self.clients.values():
@@ -358,9 +358,9 @@ def test_odd_requests_have_plain_answers_and_leave_nothing_behind(playground, ca
 
 def without_the_reader(playground, patch):
     """Bodies are read, fields kept and errors of the database told as before there were rules."""
-    patch.setattr("marketplace.lib.json_reader.JSONBody.parse", JSONParser.parse)
-    patch.setattr(limits, "require_value", lambda field, value: None)
-    patch.delitem(problems.KNOWN, DataError)
+    patch.setattr("marketplace.core.json_reader.JSONBody.parse", JSONParser.parse)
+    patch.setattr(field_limits, "require_value", lambda field, value: None)
+    patch.delitem(problem_json.KNOWN, DataError)
 
 
 def without_binding(playground, patch):
@@ -398,7 +398,7 @@ def without_the_address_check(playground, patch):
     patch.setattr(
         "django.core.validators.ProhibitNullCharactersValidator.__call__", lambda *_: None
     )
-    patch.delitem(problems.KNOWN, DataError)
+    patch.delitem(problem_json.KNOWN, DataError)
 
 
 class Unknown(Exception):

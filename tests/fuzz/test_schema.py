@@ -21,8 +21,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from marketplace.lib.requests import PortalHandler
-from tests.doors_table import API
+from marketplace.core.requests import PortalHandler
+from tests.endpoint_permissions import API
 from tests.fuzz.test_mutations import LONGEST_S, REFUSALS, SECONDS, playground  # noqa: F401 - the fixture
 from tests.portal import CSRF
 from tests.test_doors import routes

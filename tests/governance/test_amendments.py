@@ -11,26 +11,26 @@ from governance import actions
 from governance.amendments import is_spelling
 from governance.models import Amendment, AmendmentDecision
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 WHY = "The bank that we buy data from changed its format."
 NEW = "It does not see income in cash, nor that of the self-employed."
 VALUES = {"domain": "payments", "capability": "forecasting", "model_type": "ranking"}
 STATES = {
-    "submitted": cast.submitted_version,
-    "in_review": cast.in_review_version,
-    "approved": cast.approved_version,
-    "published": cast.published_version,
+    "submitted": factories.submitted_version,
+    "in_review": factories.in_review_version,
+    "approved": factories.approved_version,
+    "published": factories.published_version,
 }
 
 
 def value_of(field):
     """A new value for a reviewed field."""
     if field in VALUES:
-        return cast.term(
+        return factories.term(
             catalog.RegisteredModel._meta.get_field(field).related_model, VALUES[field]
         )
     return f"Something else about the {field.replace('_', ' ')} of it."
@@ -38,13 +38,13 @@ def value_of(field):
 
 def proposed(model, by=None, reason=WHY, weight="facts", **facts):
     return actions.propose_amendment(
-        by or cast.alice(), model, facts or {"limitations": NEW}, reason, weight
+        by or factories.alice(), model, facts or {"limitations": NEW}, reason, weight
     )
 
 
 def decided(amendment, by, outcome="approved"):
     amendment.refresh_from_db()
-    return actions.decide_amendment(by, amendment, outcome, cast.REASON, cast.NO_CONFLICT)
+    return actions.decide_amendment(by, amendment, outcome, factories.REASON, factories.NO_CONFLICT)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -53,37 +53,45 @@ def test_no_fact_that_reviewers_rely_on_changes_by_an_edit(state):
     for field in catalog.REVIEWED_FIELDS:
         before = getattr(model, field)
         with pytest.raises(RuleError, match="amendment") as refusal:
-            catalog.edit(cast.alice(), model, **{field: value_of(field)})
+            catalog.edit(factories.alice(), model, **{field: value_of(field)})
         assert refusal.value.field == field and "/api/v1/amendments/" in refusal.value.remedy
         model = type(model).objects.get(pk=model.pk)
         assert getattr(model, field) == before
 
 
 def test_before_anybody_judges_the_team_edits_freely():
-    model = cast.draft_version().model
+    model = factories.draft_version().model
     facts = {field: value_of(field) for field in catalog.REVIEWED_FIELDS}
-    catalog.edit(cast.alice(), model, **facts)
+    catalog.edit(factories.alice(), model, **facts)
     model = type(model).objects.get(pk=model.pk)
     assert {field: getattr(model, field) for field in facts} == facts
 
 
 def test_the_teams_own_fields_change_at_once():
-    model = cast.published_version().model
-    catalog.edit(cast.alice(), model, support_hours="Always", tags=["payslip"], owner=cast.bob())
+    model = factories.published_version().model
+    catalog.edit(
+        factories.alice(), model, support_hours="Always", tags=["payslip"], owner=factories.bob()
+    )
     model.refresh_from_db()
-    assert (model.support_hours, model.tags, model.owner) == ("Always", ["payslip"], cast.bob())
+    assert (model.support_hours, model.tags, model.owner) == (
+        "Always",
+        ["payslip"],
+        factories.bob(),
+    )
 
 
 @pytest.mark.parametrize(
     ("tier", "people"), [("low", ["rita"]), ("medium", ["rita", "gus"]), ("high", ["rita", "mira"])]
 )
 def test_the_entry_changes_with_the_last_needed_yes_and_not_before(tier, people):
-    model = cast.published_version(tier=tier).model
-    amendment = proposed(model, limitations=NEW, capability=cast.term(Capability, "forecasting"))
+    model = factories.published_version(tier=tier).model
+    amendment = proposed(
+        model, limitations=NEW, capability=factories.term(Capability, "forecasting")
+    )
     for name in people:
         model.refresh_from_db()
         assert model.limitations != NEW and amendment.state == "open"
-        decided(amendment, getattr(cast, name)())
+        decided(amendment, getattr(factories, name)())
         amendment.refresh_from_db()
     model = type(model).objects.get(pk=model.pk)
     assert (model.limitations, model.capability.slug, amendment.state) == (
@@ -98,26 +106,34 @@ def test_the_entry_changes_with_the_last_needed_yes_and_not_before(tier, people)
 
 
 def test_one_no_ends_it_and_changes_nothing():
-    model = cast.published_version(tier="high").model
-    bob, amendment = cast.bob(), proposed(model)
-    decided(amendment, cast.mira(), "refused")
+    model = factories.published_version(tier="high").model
+    bob, amendment = factories.bob(), proposed(model)
+    decided(amendment, factories.mira(), "refused")
     model.refresh_from_db()
     assert model.limitations != NEW
     with pytest.raises(RuleError, match="refused already"):
-        decided(amendment, cast.rita())
+        decided(amendment, factories.rita())
     assert Notice.objects.filter(recipient=bob, key=f"amendment-refused:{amendment.pk}").exists()
 
 
 def test_nobody_approves_the_work_of_their_team_by_any_path():
-    alice, bob = cast.alice(), cast.also(cast.bob(), "curator", "model_risk_officer")
-    model = cast.published_version(tier="high").model
-    former = cast.person("former", cast.lending(), roles=["curator"])
+    alice, bob = factories.alice(), factories.also(factories.bob(), "curator", "model_risk_officer")
+    model = factories.published_version(tier="high").model
+    former = factories.person("former", factories.lending(), roles=["curator"])
     former.memberships.update(left_at=timezone.now())
     amendment = proposed(model, by=alice)
-    for person in (alice, bob, former, cast.charlie(), cast.maya(), cast.root(), cast.evan()):
+    for person in (
+        alice,
+        bob,
+        former,
+        factories.charlie(),
+        factories.maya(),
+        factories.root(),
+        factories.evan(),
+    ):
         with pytest.raises(NotAllowed):
             decided(amendment, person)
-    both = cast.also(cast.rita(), "model_risk_officer")
+    both = factories.also(factories.rita(), "model_risk_officer")
     decided(amendment, both)
     with pytest.raises(NotAllowed, match="another person"):
         decided(amendment, both)
@@ -126,21 +142,21 @@ def test_nobody_approves_the_work_of_their_team_by_any_path():
 
 
 def test_only_the_team_proposes_and_withdraws():
-    model = cast.published_version().model
+    model = factories.published_version().model
     with pytest.raises(NotAllowed):
-        proposed(model, by=cast.maya())
+        proposed(model, by=factories.maya())
     amendment = proposed(model)
     with pytest.raises(NotAllowed):
-        actions.withdraw_amendment(cast.rita(), amendment)
-    actions.withdraw_amendment(cast.bob(), amendment)
+        actions.withdraw_amendment(factories.rita(), amendment)
+    actions.withdraw_amendment(factories.bob(), amendment)
     with pytest.raises(RuleError):
-        decided(amendment, cast.rita())
+        decided(amendment, factories.rita())
     model.refresh_from_db()
     assert model.limitations != NEW
 
 
 def test_a_field_is_in_one_open_amendment():
-    model = cast.published_version().model
+    model = factories.published_version().model
     proposed(model)
     with pytest.raises(RuleError, match="being reviewed"):
         proposed(model, limitations="Another thought about what it cannot do.")
@@ -148,7 +164,7 @@ def test_a_field_is_in_one_open_amendment():
 
 
 def test_a_proposal_says_why_and_changes_something():
-    model = cast.published_version().model
+    model = factories.published_version().model
     with pytest.raises(Invalid, match="20 characters"):
         proposed(model, reason="Because.")
     with pytest.raises(Invalid, match="Nothing differs"):
@@ -158,11 +174,11 @@ def test_a_proposal_says_why_and_changes_something():
 
 
 def test_spelling_needs_one_curator_at_every_tier_and_nothing_but_spelling():
-    model = cast.published_version(tier="high").model
+    model = factories.published_version(tier="high").model
     typed = model.summary.replace("estimates", "estimats")
     with pytest.raises(Invalid, match="more than spelling"):
         proposed(model, weight="spelling", summary=f"{model.summary} Never for mortgages.")
-    decided(proposed(model, weight="spelling", summary=typed), cast.rita())
+    decided(proposed(model, weight="spelling", summary=typed), factories.rita())
     model.refresh_from_db()
     assert model.summary == typed
 
@@ -191,31 +207,33 @@ def test_another_number_is_never_spelling(text, number):
 
 
 def test_subscribers_are_told_of_facts_and_not_of_spelling():
-    subscription = cast.subscription()
+    subscription = factories.subscription()
     model = subscription.model
     decided(
         proposed(model, weight="spelling", summary=model.summary.replace("estimates", "estimats")),
-        cast.rita(),
+        factories.rita(),
     )
-    assert not Notice.objects.filter(recipient=cast.maya(), kind="model.amended").exists()
-    decided(proposed(model), cast.rita())
-    assert "limitations" in Notice.objects.get(recipient=cast.maya(), kind="model.amended").title
+    assert not Notice.objects.filter(recipient=factories.maya(), kind="model.amended").exists()
+    decided(proposed(model), factories.rita())
+    assert (
+        "limitations" in Notice.objects.get(recipient=factories.maya(), kind="model.amended").title
+    )
 
 
 def test_an_entry_that_says_something_else_by_now_is_not_overwritten():
-    model = cast.published_version().model
+    model = factories.published_version().model
     amendment = proposed(model)
     type(model).objects.filter(pk=model.pk).update(limitations="Written by a migration.")
     with pytest.raises(RuleError, match="changed since"):
-        decided(amendment, cast.rita())
+        decided(amendment, factories.rita())
 
 
 # The page and the API
 
 
 def test_page_saves_the_teams_fields_and_proposes_the_reviewed_ones(client):
-    model = cast.published_version().model
-    client.force_login(cast.alice())
+    model = factories.published_version().model
+    client.force_login(factories.alice())
     url = f"/publish/{model.slug}/entry/"
     sent = {field.html_name: field.value() or "" for field in client.get(url).context["form"]}
     sent |= {"support_hours": "Always", "limitations": NEW}
@@ -232,21 +250,23 @@ def test_page_saves_the_teams_fields_and_proposes_the_reviewed_ones(client):
     assert model.support_hours == "Always" and model.limitations != NEW
     assert NEW not in client.get(model.get_absolute_url()).content.decode()
     assert NEW in client.get(amendment_url).content.decode()
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     assert client.get(amendment_url).status_code == 404, (
         "until it is approved, consumers do not see it"
     )
-    client.force_login(cast.rita())
+    client.force_login(factories.rita())
     assert amendment_url in client.get("/reviews/").content.decode()
-    client.post(amendment_url, {"outcome": "approved", "reason": cast.REASON, "no_conflict": "on"})
-    client.force_login(cast.maya())
+    client.post(
+        amendment_url, {"outcome": "approved", "reason": factories.REASON, "no_conflict": "on"}
+    )
+    client.force_login(factories.maya())
     assert client.get(amendment_url).status_code == 200
     assert Amendment.objects.get().state == "approved"
 
 
 def test_api_refuses_the_edit_and_takes_the_amendment(client):
-    model = cast.published_version(tier="high").model
-    client.force_login(cast.alice())
+    model = factories.published_version(tier="high").model
+    client.force_login(factories.alice())
     url = f"/api/v1/models/{model.slug}/"
     refused = client.patch(
         url, {"limitations": NEW, "support_hours": "Always"}, content_type="application/json"

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from governance import card_values, cards
-from marketplace.dev.company import cards as demo_cards
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
+from marketplace.demo.company import cards as demo_cards
 from publishing import actions
-from tests import cast
+from tests import factories
 from tests.api.calls import Api
 
 FIELDS = st.sampled_from(cards.FIELDS)
@@ -78,12 +78,12 @@ def test_whatever_is_taken_can_be_judged_and_shown(field, value):
 )
 @pytest.mark.django_db
 def test_a_value_of_another_type_or_size_is_refused_with_the_limit(name, value, limit):
-    version = cast.draft_version()
+    version = factories.draft_version()
     before = dict(version.card.data)
     with pytest.raises(Invalid) as refusal:
-        actions.edit_card(cast.alice(), version, {name: value})
+        actions.edit_card(factories.alice(), version, {name: value})
     assert refusal.value.field == name and limit in refusal.value.message
-    problem = Api(cast.alice()).patch(
+    problem = Api(factories.alice()).patch(
         f"versions/{version.pk}/card/", {"values": {name: value}}, expect=422
     )
     assert problem["field"] == name and limit in problem["detail"]
@@ -93,8 +93,8 @@ def test_a_value_of_another_type_or_size_is_refused_with_the_limit(name, value, 
 
 @pytest.mark.django_db
 def test_the_form_says_the_limit_at_the_field(client):
-    version = cast.draft_version()
-    client.force_login(cast.alice())
+    version = factories.draft_version()
+    client.force_login(factories.alice())
     address = f"/publish/{version.model.slug}/{version.number}/card/"
     page = client.post(
         address,

@@ -8,12 +8,12 @@ from django.db import DatabaseError, connection, transaction
 from governance import actions
 from governance.models import Decision, GateResult, Review
 from marketplace.audit.models import AuditEvent
-from marketplace.lib import signing
-from marketplace.lib.canonical import canonical
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.core import signing
+from marketplace.core.canonical import canonical
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from publishing import actions as publishing
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -29,37 +29,37 @@ def events(obj, action):
 
 @pytest.mark.parametrize("tier", ["low", "medium", "high"])
 def test_answers_lead_to_a_tier(tier):
-    version = cast.draft_version(tier=tier)
+    version = factories.draft_version(tier=tier)
     assert version.risk_tier == tier
     assert events(version, "version.assess").get().detail["tier"] == tier
 
 
 def test_strangers_do_not_answer():
-    version = cast.draft_version()
-    for stranger in (cast.charlie(), cast.maya(), cast.rita(), cast.root()):
+    version = factories.draft_version()
+    for stranger in (factories.charlie(), factories.maya(), factories.rita(), factories.root()):
         with pytest.raises(NotAllowed):
-            actions.assess_risk(stranger, version, cast.LOW)
+            actions.assess_risk(stranger, version, factories.LOW)
 
 
 def test_after_submission_the_tier_stands():
-    version = cast.submitted_version(tier="medium")
+    version = factories.submitted_version(tier="medium")
     with pytest.raises((NotAllowed, RuleError)):
-        actions.assess_risk(cast.alice(), version, cast.LOW)
+        actions.assess_risk(factories.alice(), version, factories.LOW)
     version.refresh_from_db()
     assert version.risk_tier == "medium"
 
 
 def test_a_missing_answer_is_named():
-    version = cast.draft_version()
-    answers = {name: answer for name, answer in cast.LOW.items() if name != "autonomy"}
+    version = factories.draft_version()
+    answers = {name: answer for name, answer in factories.LOW.items() if name != "autonomy"}
     with pytest.raises(Invalid) as refusal:
-        actions.assess_risk(cast.alice(), version, answers)
+        actions.assess_risk(factories.alice(), version, answers)
     assert refusal.value.field == "autonomy"
 
 
 def test_each_answer_is_kept():
-    version = cast.draft_version(tier="low")
-    actions.assess_risk(cast.alice(), version, cast.HIGH)
+    version = factories.draft_version(tier="low")
+    actions.assess_risk(factories.alice(), version, factories.HIGH)
     assert [row.tier for row in version.assessments.all()] == ["high", "low"]
 
 
@@ -67,38 +67,38 @@ def test_each_answer_is_kept():
 
 
 def test_a_version_that_passes_goes_to_review_with_what_its_tier_needs():
-    version = cast.in_review_version(tier="low")
+    version = factories.in_review_version(tier="low")
     assert version.state == "in_review"
     assert set(version.reviews.values_list("kind", flat=True)) == {
         "curation",
         "evaluation",
         "final",
     }
-    high = cast.in_review_version(cast.model(name="Credit decision"), tier="high")
+    high = factories.in_review_version(factories.model(name="Credit decision"), tier="high")
     assert high.reviews.count() == 6
 
 
 def test_the_reviewers_are_told_but_not_the_final_one_yet():
     cast_judges()
-    version = cast.in_review_version(tier="high")
+    version = factories.in_review_version(tier="high")
     told = set(
         Notice.objects.filter(key__startswith="review-open").values_list(
             "recipient__username", flat=True
         )
     )
     assert told == {"rita", "evan", "fay", "sam", "lena"}
-    cast.decide_all(version, but=["final"])
-    assert Notice.objects.filter(recipient=cast.mira(), key__startswith="review-open").exists()
+    factories.decide_all(version, but=["final"])
+    assert Notice.objects.filter(recipient=factories.mira(), key__startswith="review-open").exists()
 
 
 def test_checking_twice_opens_the_reviews_once():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     actions.check(version)
     assert version.reviews.count() == 3
 
 
 def test_a_failed_gate_sends_it_back_with_the_reason():
-    version = cast.submitted_version()
+    version = factories.submitted_version()
     actions.record_gate(version, "safety", "fail", "It holds a custom operator.", tool="test")
     version = actions.check(version)
     assert version.state == "changes_requested" and not version.reviews.exists()
@@ -106,18 +106,20 @@ def test_a_failed_gate_sends_it_back_with_the_reason():
         "Safety: It holds a custom operator."
         in events(version, "version.gates_failed").get().reason
     )
-    assert Notice.objects.filter(recipient=cast.alice(), title__contains="did not pass").exists()
+    assert Notice.objects.filter(
+        recipient=factories.alice(), title__contains="did not pass"
+    ).exists()
 
 
 @pytest.mark.parametrize("verdict", ["error", "inconclusive"])
 def test_a_gate_that_could_not_run_blocks(verdict):
-    version = cast.submitted_version()
+    version = factories.submitted_version()
     actions.record_gate(version, "integrity", verdict, "The storage was away.", tool="test")
     assert actions.check(version).state == "changes_requested"
 
 
 def test_without_the_evidence_it_waits_in_checking():
-    version = cast.submitted_version()
+    version = factories.submitted_version()
     drop_gate(version, "safety")
     assert actions.check(version).state == "checking"
     actions.record_gate(version, "safety", "pass", "Looked at again.", tool="test")
@@ -125,7 +127,7 @@ def test_without_the_evidence_it_waits_in_checking():
 
 
 def test_evidence_about_other_bytes_does_not_count():
-    version = cast.submitted_version()
+    version = factories.submitted_version()
     drop_gate(version, "safety")
     GateResult.objects.create(
         version=version,
@@ -143,57 +145,57 @@ def test_evidence_about_other_bytes_does_not_count():
 
 
 def test_the_last_approval_approves_the_version_and_signs_its_manifest():
-    version = cast.approved_version()
+    version = factories.approved_version()
     assert version.state == "approved" and version.approved_until > version.approved_at
     assert signing.is_signed(canonical(version.manifest), version.manifest_signature)
-    assert events(version, "version.approve").get().actor == cast.rita()
+    assert events(version, "version.approve").get().actor == factories.rita()
 
 
 def test_a_decision_says_what_it_was_about():
-    version = cast.in_review_version()
-    decision = cast.approve(version.reviews.get(kind="curation"))
+    version = factories.in_review_version()
+    decision = factories.approve(version.reviews.get(kind="curation"))
     assert (decision.manifest_sha256, decision.card_sha256) == (
         version.manifest_sha256,
         version.card.sha256,
     )
     assert decision.evidence and decision.policy.kind == "review_matrix" and decision.no_conflict
-    assert events(decision.review, "review.approved").get().reason == cast.REASON
+    assert events(decision.review, "review.approved").get().reason == factories.REASON
 
 
 def test_the_final_approval_comes_last():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     with pytest.raises(RuleError, match="still open: curation, independent evaluation"):
-        cast.approve(version.reviews.get(kind="final"))
+        factories.approve(version.reviews.get(kind="final"))
 
 
 @pytest.mark.parametrize(
     ("outcome", "reason", "no_conflict", "field"),
     [
         ("approved", "ok", True, "reason"),
-        ("approved", cast.REASON, False, "no_conflict"),
-        ("void", cast.REASON, True, "outcome"),
-        ("rejected", cast.REASON, True, "outcome"),
+        ("approved", factories.REASON, False, "no_conflict"),
+        ("void", factories.REASON, True, "outcome"),
+        ("rejected", factories.REASON, True, "outcome"),
     ],
 )
 def test_a_decision_has_a_form(outcome, reason, no_conflict, field):
-    review = cast.in_review_version().reviews.get(kind="curation")
+    review = factories.in_review_version().reviews.get(kind="curation")
     with pytest.raises(Invalid) as refusal:
-        actions.decide(cast.rita(), review, outcome, reason, no_conflict)
+        actions.decide(factories.rita(), review, outcome, reason, no_conflict)
     assert refusal.value.field == field
 
 
 def test_a_review_is_decided_once():
-    review = cast.in_review_version().reviews.get(kind="curation")
-    cast.approve(review)
+    review = factories.in_review_version().reviews.get(kind="curation")
+    factories.approve(review)
     with pytest.raises(RuleError, match="not open any more"):
-        cast.approve(review)
+        factories.approve(review)
     assert Decision.objects.count() == 1
 
 
 def test_requested_changes_close_the_round_and_tell_the_team():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     actions.decide(
-        cast.evan(),
+        factories.evan(),
         version.reviews.get(kind="evaluation"),
         "changes_requested",
         "Measure it on last year too.",
@@ -204,17 +206,20 @@ def test_requested_changes_close_the_round_and_tell_the_team():
     assert set(version.reviews.exclude(kind="evaluation").values_list("state", flat=True)) == {
         "void"
     }
-    assert Notice.objects.filter(recipient=cast.bob(), title__contains="needs changes").count() <= 1
     assert (
-        Notice.objects.get(recipient=cast.alice(), title__contains="needs changes").body
+        Notice.objects.filter(recipient=factories.bob(), title__contains="needs changes").count()
+        <= 1
+    )
+    assert (
+        Notice.objects.get(recipient=factories.alice(), title__contains="needs changes").body
         == "Measure it on last year too."
     )
 
 
 def test_after_changes_a_new_round_begins_and_must_bring_something_new():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     actions.decide(
-        cast.evan(),
+        factories.evan(),
         version.reviews.get(kind="evaluation"),
         "changes_requested",
         "Measure it on last year too.",
@@ -222,13 +227,13 @@ def test_after_changes_a_new_round_begins_and_must_bring_something_new():
     )
     version.refresh_from_db()
     with pytest.raises(RuleError, match="Nothing changed"):
-        publishing.submit(cast.alice(), version)
+        publishing.submit(factories.alice(), version)
     publishing.edit_card(
-        cast.alice(),
+        factories.alice(),
         version,
         {"evaluation.baseline": "A rule by hand: income is what comes in each month."},
     )
-    version = actions.check(publishing.submit(cast.alice(), version))
+    version = actions.check(publishing.submit(factories.alice(), version))
     assert version.state == "in_review"
     assert set(version.reviews.filter(round=2).values_list("kind", flat=True)) == {
         "curation",
@@ -238,9 +243,9 @@ def test_after_changes_a_new_round_begins_and_must_bring_something_new():
 
 
 def test_rejection_is_the_final_approvers_and_is_the_end():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     actions.decide(
-        cast.rita(),
+        factories.rita(),
         version.reviews.get(kind="final"),
         "rejected",
         "It disadvantages young applicants.",
@@ -249,18 +254,18 @@ def test_rejection_is_the_final_approvers_and_is_the_end():
     version.refresh_from_db()
     assert version.state == "rejected"
     with pytest.raises(RuleError):
-        publishing.withdraw(cast.alice(), version)
+        publishing.withdraw(factories.alice(), version)
 
 
 def test_a_version_that_changed_after_submission_is_not_decided():
-    version = cast.in_review_version()
+    version = factories.in_review_version()
     version.card.data = {
         **version.card.data,
         "intended_use.summary": "Anything you like, really, without any limit at all.",
     }
     version.card.save()
     with pytest.raises(RuleError, match="changed after it was submitted"):
-        cast.approve(version.reviews.get(kind="curation"))
+        factories.approve(version.reviews.get(kind="curation"))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +278,7 @@ def test_a_version_that_changed_after_submission_is_not_decided():
     ],
 )
 def test_what_was_decided_is_never_changed(table):
-    cast.approved_version()
+    factories.approved_version()
     column = {"governance_decision": "reason", "governance_gateresult": "summary"}.get(
         table, "sha256" if "policy" in table else "tier"
     )
@@ -287,19 +292,19 @@ def test_what_was_decided_is_never_changed(table):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_people_deciding_at_once_decide_once():
-    version = cast.in_review_version()
-    second = cast.person("ravi", cast.head_office(), roles=["curator"])
+    version = factories.in_review_version()
+    second = factories.person("ravi", factories.head_office(), roles=["curator"])
     review, answers = version.reviews.get(kind="curation"), []
 
     def decide(by):
         try:
-            answers.append(cast.approve(Review.objects.get(pk=review.pk), by))
+            answers.append(factories.approve(Review.objects.get(pk=review.pk), by))
         except RuleError as refusal:
             answers.append(refusal)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=decide, args=[by]) for by in (cast.rita(), second)]
+    threads = [threading.Thread(target=decide, args=[by]) for by in (factories.rita(), second)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -310,9 +315,11 @@ def test_two_people_deciding_at_once_decide_once():
 # ── Stopping ──────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("who", [cast.sam, cast.rita, cast.mira, cast.gus, cast.alice])
+@pytest.mark.parametrize(
+    "who", [factories.sam, factories.rita, factories.mira, factories.gus, factories.alice]
+)
 def test_one_person_suffices_to_stop_a_version(who):
-    version = cast.published_version()
+    version = factories.published_version()
     actions.suspend(who(), version, "Wrong answers for self-employed people.")
     version.refresh_from_db()
     assert not version.is_callable and version.state == "published"
@@ -320,28 +327,44 @@ def test_one_person_suffices_to_stop_a_version(who):
 
 
 @pytest.mark.parametrize(
-    "who", [cast.charlie, cast.maya, cast.bob, cast.vera, cast.finn, cast.root]
+    "who",
+    [
+        factories.charlie,
+        factories.maya,
+        factories.bob,
+        factories.vera,
+        factories.finn,
+        factories.root,
+    ],
 )
 def test_others_do_not_stop_it(who):
-    version = cast.published_version()
+    version = factories.published_version()
     with pytest.raises(NotAllowed):
         actions.suspend(who(), version, "Wrong answers for self-employed people.")
 
 
 def test_stopping_twice_and_starting_what_runs_are_refused():
-    version = cast.published_version()
+    version = factories.published_version()
     with pytest.raises(RuleError, match="is not suspended"):
-        actions.resume(cast.gus(), version, "Nothing was wrong with it at all.")
-    actions.suspend(cast.sam(), version, "Wrong answers for self-employed people.")
+        actions.resume(factories.gus(), version, "Nothing was wrong with it at all.")
+    actions.suspend(factories.sam(), version, "Wrong answers for self-employed people.")
     with pytest.raises(RuleError, match="suspended already"):
-        actions.suspend(cast.rita(), version, "Wrong answers for self-employed people.")
+        actions.suspend(factories.rita(), version, "Wrong answers for self-employed people.")
 
 
 def cast_judges():
     """Everybody who judges is there before the reviews open."""
     return [
         judge()
-        for judge in (cast.rita, cast.evan, cast.fay, cast.sam, cast.lena, cast.gus, cast.mira)
+        for judge in (
+            factories.rita,
+            factories.evan,
+            factories.fay,
+            factories.sam,
+            factories.lena,
+            factories.gus,
+            factories.mira,
+        )
     ]
 
 

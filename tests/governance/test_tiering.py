@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance import tiering
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 
 HARMLESS = {question.id: question.options[0].id for question in tiering.QUESTIONS}
 INCOME = HARMLESS | {

@@ -9,10 +9,11 @@ from collections import Counter
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import actions as governance
-from hosting import actions, watch
+from hosting import actions
 from hosting.drivers import ray_head
 from hosting.models import Deployment
-from tests import cast
+from marketplace.operations import summary
+from tests import factories
 from tests.gateway import infer_path, subscriber
 from tests.hosting import packages
 
@@ -22,19 +23,19 @@ TIMEOUT_S = 10  # what callers of the looping version wait for, as declared
 
 def approve(folder, entry, number="1.0.0", content=None, **sla):
     """An approved ONNX version, by default of the tiny model. Nobody touches hosting."""
-    draft = cast.draft_version(entry, number)
+    draft = factories.draft_version(entry, number)
     if sla:
-        cast.publishing.promise_sla(draft.created_by, draft, **{**cast.SLA, **sla})
+        factories.publishing.promise_sla(draft.created_by, draft, **{**factories.SLA, **sla})
     package = folder / "model.onnx"
-    package.write_bytes(content or cast.tiny_onnx())
-    cast.publishing.upload(draft.created_by, draft, package, package.name)
+    package.write_bytes(content or factories.tiny_onnx())
+    factories.publishing.upload(draft.created_by, draft, package, package.name)
     draft.refresh_from_db()
-    cast.publishing.submit(draft.created_by, draft)
+    factories.publishing.submit(draft.created_by, draft)
     draft.refresh_from_db()
     if draft.state == "submitted":
         governance.check(draft)
     draft.refresh_from_db()
-    cast.decide_all(draft)
+    factories.decide_all(draft)
     draft.refresh_from_db()
     return draft
 
@@ -77,7 +78,7 @@ class Fleet:
         self.steady, self.looping, self.hungry = self.versions.values()
 
     def _version(self, folder, name, content, **sla):
-        entry = RegisteredModel.objects.filter(name=name).first() or cast.model(name=name)
+        entry = RegisteredModel.objects.filter(name=name).first() or factories.model(name=name)
         return ModelVersion.objects.filter(model=entry).first() or approve(
             folder, entry, content=content, **sla
         )
@@ -145,10 +146,10 @@ class Fleet:
         self.stack.wait_until(condition, seconds)
         return time.monotonic() - began
 
-    def troubles(self):
+    def alerts(self):
         """What the operations page says now."""
-        watch.cache.clear()
-        return " ".join(str(trouble) for trouble in watch.overview()["troubles"])
+        summary.cache.clear()
+        return " ".join(str(alert) for alert in summary.overview()["alerts"])
 
 
 class Caller:

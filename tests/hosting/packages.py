@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from onnx import TensorProto, helper, numpy_helper
 
-from marketplace.lib.canonical import canonical
+from marketplace.core.canonical import canonical
 
 FEATURES = ("income", "debt", "age")
 SIGNATURE = {

@@ -2,12 +2,12 @@
 
 from catalog.models import Alias, ModelVersion, RegisteredModel
 from hosting.models import Deployment
-from tests import cast
+from tests import factories
 
 
 def version(name, *, calls=0, state="published", number="1.0.0", **facts):
     """A hosted version of a model of its own."""
-    entry = cast.model(name=name)
+    entry = factories.model(name=name)
     entry.calls_30d = calls
     entry.state = RegisteredModel.State.PUBLISHED
     entry.save(update_fields=["calls_30d", "state"])
@@ -20,7 +20,7 @@ def version(name, *, calls=0, state="published", number="1.0.0", **facts):
         patch=patch,
         state=state,
         kind="onnx",
-        created_by=cast.alice(),
+        created_by=factories.alice(),
         manifest={"model": entry.slug, "version": number},
         manifest_signature="ab",
         **facts,

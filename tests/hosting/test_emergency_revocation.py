@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import CommandError, call_command
 
-from consumption import keys, tombstones
+from consumption import emergency_revocations, keys
 from consumption.models import ApiKey
 from marketplace.audit.models import AuditEvent
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 from tests.gateway import infer_path, same_kid, subscriber, until
 
 REASON = "Found in a public repository."
@@ -38,19 +38,21 @@ def revoke(*words, leaked=b""):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("form", ["{kid}", "mkc_{kid}…", "{text}"])
 def test_a_key_that_is_named_ends_and_its_team_is_told(form):
-    key, text = cast.key(cast.subscription())
+    key, text = factories.key(factories.subscription())
     said = revoke(form.format(kid=key.kid, text=text))
     key.refresh_from_db()
     assert key.state == "revoked" and f"{key} no longer works" in said and text[12:] not in said
     event = AuditEvent.objects.get(action="key.revoke")
     assert (event.reason, event.actor.username) == (REASON, "system:emergency")
-    assert Notice.objects.get(recipient=cast.maya(), title__contains="was revoked").body == REASON
+    assert (
+        Notice.objects.get(recipient=factories.maya(), title__contains="was revoked").body == REASON
+    )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_keys_are_found_in_any_text_and_an_invented_one_ends_nothing():
-    subscription = cast.subscription()
-    (leaked, text), (kept, other) = cast.key(subscription), cast.key(subscription)
+    subscription = factories.subscription()
+    (leaked, text), (kept, other) = factories.key(subscription), factories.key(subscription)
     said = revoke(
         leaked=f'export KEY="{text}"\n+ key: {same_kid(other)}\n{keys.mint().text}\n\xff\x00'.encode(
             "latin-1"
@@ -186,7 +188,8 @@ def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_
     until(lambda: leaked.state() == "revoked", 20, gateway.said)
     assert (
         other.state() == "active"
-        and Notice.objects.filter(recipient=cast.maya(), title__contains=leaked.kid).count() == 1
+        and Notice.objects.filter(recipient=factories.maya(), title__contains=leaked.kid).count()
+        == 1
     )
 
 
@@ -232,9 +235,12 @@ def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(
 
 def test_a_torn_or_broken_line_does_not_hide_the_others(tmp_path):
     path = tmp_path / "revoked-keys.jsonl"
-    good = tombstones.for_kid("AbCd1234", REASON)
+    good = emergency_revocations.for_kid("AbCd1234", REASON)
     path.write_bytes(
-        b'{"kid": 1}\nnonsense\n' + tombstones.write(good) + b"\n" + tombstones.write(good)[:20]
+        b'{"kid": 1}\nnonsense\n'
+        + emergency_revocations.write(good)
+        + b"\n"
+        + emergency_revocations.write(good)[:20]
     )
-    assert tombstones.from_file(path) == [good]
-    assert tombstones.from_file(tmp_path / "none") == []
+    assert emergency_revocations.from_file(path) == [good]
+    assert emergency_revocations.from_file(tmp_path / "none") == []

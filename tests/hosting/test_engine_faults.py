@@ -194,7 +194,7 @@ def kill_under_load(fleet, fired, words, back_within_s):
         fired.add()
 
         def is_back():
-            said.add(fleet.troubles())
+            said.add(fleet.alerts())
             return part_runs(fleet, words, victim) and caller.works()
 
         fleet.stack.wait_until(is_back, back_within_s)

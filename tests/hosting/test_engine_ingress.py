@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from hosting.drivers import ingress, ray_head
-from marketplace.dev.ports import take
+from marketplace.launcher.ports import take
 from tests.gateway import until
 
 # The shape of what Ray writes: see HAPROXY_CONFIG_TEMPLATE in ray.serve.

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hosting import scale
+from hosting import replica_history
 from hosting.drivers.base import driver
 from hosting.drivers.ray import MAX_ONGOING, MAX_QUEUED
-from hosting.exposition import Marketplace
 from marketplace.notices.models import Notice
+from marketplace.operations.prometheus_exporter import Marketplace
 from tests.hosting import live
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -75,7 +75,7 @@ def test_replicas_follow_the_load_down_to_none_and_back(fleet):
     )
     assert not load.wrong
     one = live.deployment(version)
-    (chart,) = scale.charts([one], scale.span("1h")).values()
+    (chart,) = replica_history.charts([one], replica_history.span("1h")).values()
     values = chart["series"][0]["values"]
     assert max(values) == MOST
     assert one.replicas.filter(state="crashed").count() == crashed

@@ -6,7 +6,7 @@ import pytest
 
 from hosting.model_server import coercion, loader, wire
 from hosting.model_server.loader import CannotLoad
-from marketplace.lib.canonical import canonical
+from marketplace.core.canonical import canonical
 from tests.hosting import packages
 
 KEYS = packages.Keypair()

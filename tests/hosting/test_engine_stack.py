@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from catalog.models import RegisteredModel, stored_as
 from hosting.models import Deployment, HealthSample, Upstream
-from tests import cast
+from tests import factories
 from tests.hosting.live import approve, is_published, pids
 
 pytestmark = pytest.mark.stack
@@ -22,7 +22,9 @@ SLUG = "engine-check"
 
 def version_of(folder, number):
     """A further approved version of one model."""
-    entry = RegisteredModel.objects.filter(slug=SLUG).first() or cast.model(name="Engine check")
+    entry = RegisteredModel.objects.filter(slug=SLUG).first() or factories.model(
+        name="Engine check"
+    )
     return approve(folder, entry, number)
 
 

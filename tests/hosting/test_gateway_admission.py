@@ -17,10 +17,10 @@ from consumption import keys
 from consumption.models import ApiKey
 from hosting.gateway import callers, slots
 from marketplace.audit.models import AuditEvent
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG
-from tests import cast
+from tests import factories
 from tests.gateway import (
     answer_ok,
     free_port,
@@ -323,7 +323,7 @@ def is_live(connection):
 def key_from(version, networks):
     """A key of a wide plan that works from these networks only."""
     subscription, _ = subscriber(version)
-    return consumption.create_key(cast.maya(), subscription, networks=networks)[1]
+    return consumption.create_key(factories.maya(), subscription, networks=networks)[1]
 
 
 def test_a_key_for_some_networks_is_refused_elsewhere_and_told_why(proxied, version):
@@ -358,7 +358,7 @@ def test_a_key_for_some_networks_that_leaks_elsewhere_is_revoked_all_the_same(ga
     key = key_from(version, ["203.0.113.0/24"])
     assert gateway.infer(f"{infer_path(version)}?key={key}", "")[0] == 400
     until(lambda: ApiKey.objects.get(kid=key[4:12]).state == "revoked", 5, gateway.said)
-    told = Notice.objects.get(recipient=cast.maya(), title__contains=key[4:12])
+    told = Notice.objects.get(recipient=factories.maya(), title__contains=key[4:12])
     assert "sent in an address" in told.body
 
 
@@ -370,9 +370,9 @@ def test_networks_that_change_hold_at_every_worker_within_a_second(gateway, vers
         return {gateway.infer(infer_path(version), text)[0] for _ in range(12)}
 
     until(lambda: answers() == {200}, 5, gateway.said)
-    consumption.change_networks(cast.maya(), key, ["203.0.113.0/24"])
+    consumption.change_networks(factories.maya(), key, ["203.0.113.0/24"])
     until(lambda: answers() == {403}, 1, gateway.said)
-    consumption.change_networks(cast.maya(), key, ["203.0.113.0/24", "127.0.0.1"])
+    consumption.change_networks(factories.maya(), key, ["203.0.113.0/24", "127.0.0.1"])
     until(lambda: answers() == {200}, 1, gateway.said)
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from hosting.models import Deployment, DeploymentState
-from marketplace.lib.nudge import nudge
+from marketplace.core.invalidation import nudge
 from tests.gateway import answer_ok, free_port, infer_path, meanwhile, route, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, call_in_threads, hang_up, leave_after
 

@@ -17,8 +17,8 @@ from consumption import actions as consumption
 from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
-from marketplace.lib.nudge import nudge
-from tests import cast
+from marketplace.core.invalidation import nudge
+from tests import factories
 from tests.gateway import (
     ANSWER,
     REQUEST,
@@ -102,7 +102,7 @@ def test_unknown_wrong_and_missing_keys_get_the_same_401(gateway, version):
 def test_a_revoked_key_is_dead_within_a_second_everywhere(gateway, version):
     subscription, key = subscriber(version)
     assert {gateway.infer(infer_path(version), key)[0] for _ in range(6)} == {200}
-    consumption.revoke_key(cast.maya(), ApiKey.objects.get(subscription=subscription))
+    consumption.revoke_key(factories.maya(), ApiKey.objects.get(subscription=subscription))
     until(
         lambda: {gateway.infer(infer_path(version), key)[0] for _ in range(6)} == {401},
         1,
@@ -244,7 +244,7 @@ def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, v
 
 
 def test_a_version_without_a_running_replica_is_503(gateway, stage):
-    version = live_version(cast.model(name="No replica"), url="")
+    version = live_version(factories.model(name="No replica"), url="")
     _, key = subscriber(version)
     status, headers, body = gateway.infer(infer_path(version), key)
     assert status == 503 and "replica" in told(body)["detail"] and "retry-after" in headers

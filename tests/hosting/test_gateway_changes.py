@@ -26,7 +26,7 @@ from hosting.gateway.problems import Problem
 from hosting.gateway.resolve import nothing
 from hosting.models import Change, Deployment, Upstream
 from marketplace.accounts.models import Team
-from tests import cast
+from tests import factories
 from tests.gateway import live_version, subscriber
 from tests.stack import on_database
 
@@ -112,7 +112,7 @@ def test_after_a_failover_a_long_time_or_very_much_nothing_that_is_held_is_trust
 def test_a_look_is_one_statement_by_an_index_whatever_exists():
     for count in (1, 30):
         for number in range(count):
-            live_version(cast.model(name=f"Model {count} {number}"), url="http://127.0.0.1:1")
+            live_version(factories.model(name=f"Model {count} {number}"), url="http://127.0.0.1:1")
         Change.objects.all().delete()
         stands = snapshot.changes_since(None).position
         with CaptureQueriesContext(connection) as asked:
@@ -197,7 +197,7 @@ class Company:
 
     def __init__(self, luck):
         self.luck = luck
-        self.models = [cast.model(name=f"Model {n}") for n in range(3)]
+        self.models = [factories.model(name=f"Model {n}") for n in range(3)]
         for model in self.models:
             live_version(model, "1.0.0", url="http://127.0.0.1:1/a")
             live_version(model, "1.1.0", url="http://127.0.0.1:1/b")
@@ -215,7 +215,7 @@ class Company:
         luck, now, serial = self.luck, timezone.now(), self.serial
         version, key = self.any(ModelVersion), self.any(ApiKey)
         teams, states = (
-            [cast.lending(), cast.mortgage(), cast.wealth()],
+            [factories.lending(), factories.mortgage(), factories.wealth()],
             ["published", "deprecated", "retired"],
         )
         return {
@@ -301,7 +301,7 @@ def test_whatever_happens_to_its_rows_what_is_held_is_what_a_fresh_load_says(com
 @pytest.mark.django_db
 def test_what_the_gateway_does_not_read_is_no_change(company, held):
     now = timezone.now()
-    draft = cast.draft_version(cast.model(name="Drafted"))
+    draft = factories.draft_version(factories.model(name="Drafted"))
     Change.objects.all().delete()
     RegisteredModel.objects.update(
         calls_30d=5,
@@ -310,7 +310,7 @@ def test_what_the_gateway_does_not_read_is_no_change(company, held):
         summary="Other words.",
         visibility="restricted",
     )
-    company.models[0].visible_teams.add(cast.wealth())
+    company.models[0].visible_teams.add(factories.wealth())
     ApiKey.objects.update(last_used_at=now)
     Upstream.objects.update(updated_at=now)
     Deployment.objects.update(restarts=3)
@@ -326,7 +326,7 @@ def test_only_what_changed_and_is_held_is_loaded_again(company, held):
     ModelVersion.objects.filter(model=first).update(suspended_at=timezone.now())
     held.look()
     assert held.loaded == {"models": 1}
-    stranger = live_version(cast.model(name="Nobody called it"), url="http://127.0.0.1:1")
+    stranger = live_version(factories.model(name="Nobody called it"), url="http://127.0.0.1:1")
     ModelVersion.objects.filter(pk=stranger.pk).update(suspended_at=timezone.now())
     Plan.objects.filter(model=second).update(burst=77)
     held.look()
@@ -338,7 +338,7 @@ def test_only_what_changed_and_is_held_is_loaded_again(company, held):
 @pytest.mark.django_db
 def test_a_model_without_a_version_is_remembered_and_found_when_it_gets_one(company, held):
     """Nothing to call is known within the same bound, and corrected by the change."""
-    draft = cast.model(name="Not yet")
+    draft = factories.model(name="Not yet")
     assert held.run(held.models.fetch(draft.pk))[0].slug == ""
     live_version(draft, url="http://127.0.0.1:1")
     held.look()

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from consumption import metering
+from consumption.metering import rollups
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
-from tests.consumption.books import assert_agree
+from tests.consumption.billing_state import assert_agree
 from tests.gateway import Load, infer_path, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -37,7 +37,7 @@ def check_books(stage, subscription, said):
     ]
     assert set(acknowledged) <= set(ids), f"lost {len(set(acknowledged) - set(ids))}"
     assert len(ids) == len(set(ids))
-    until(lambda: metering.roll_up_all() or not StaleHour.objects.exists(), 15)
+    until(lambda: rollups.roll_up_all() or not StaleHour.objects.exists(), 15)
     assert_agree()
     return ids
 

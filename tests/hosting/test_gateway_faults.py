@@ -13,7 +13,7 @@ from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import snapshot
-from tests import cast
+from tests import factories
 from tests.gateway import Faulty, infer_path, parallel, proxy_before, subscriber, through, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -111,7 +111,7 @@ def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, fau
     assert gateway.infer(infer_path(version), key)[0] == 200
     fired.watch(lambda: faulty.redis.fired)
     faulty.redis.set("refuse")
-    consumption.revoke_key(cast.maya(), ApiKey.objects.get(subscription=subscription))
+    consumption.revoke_key(factories.maya(), ApiKey.objects.get(subscription=subscription))
     until(lambda: gateway.infer(infer_path(version), key)[0] == 401, 5, gateway.said)
 
 

@@ -17,8 +17,8 @@ from hosting.gateway.addresses import Origin
 from hosting.gateway.lanes import Lane
 from hosting.gateway.limits import Limits
 from hosting.gateway.pool import SILENT, Pool
-from marketplace.lib.nudge import nudge
-from tests import cast
+from marketplace.core.invalidation import nudge
+from tests import factories
 from tests.gateway import (
     ANSWER,
     QUICK,
@@ -306,7 +306,7 @@ def test_a_request_that_nobody_took_is_told_from_one_that_was_taken(reads_first)
 
 
 def revoke(subscription, version):
-    consumption.revoke_key(cast.maya(), ApiKey.objects.get(subscription=subscription))
+    consumption.revoke_key(factories.maya(), ApiKey.objects.get(subscription=subscription))
 
 
 def suspend(subscription, version):

@@ -19,7 +19,7 @@ from hosting.gateway.authenticate import KeyRing
 from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
 from hosting.gateway.limits import Limits
 from hosting.gateway.problems import Problem
-from tests import cast
+from tests import factories
 from tests.gateway import infer_path, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -192,7 +192,7 @@ def test_five_thousand_cold_keys_at_a_real_gateway(stage):
             mac=keys.mac(one.text, settings.KEY_PEPPERS[1]),
             subscription=subscription,
             name=one.kid,
-            created_by=cast.maya(),
+            created_by=factories.maya(),
             expires_at=until_then,
         )
         for one in minted

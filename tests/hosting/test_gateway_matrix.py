@@ -12,7 +12,7 @@ import pytest
 
 from consumption import actions as consumption
 from consumption.models import QuotaPeriod, UsageEvent
-from tests import cast
+from tests import factories
 from tests.gateway import Load, infer_path, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -104,7 +104,7 @@ class Cell:
         return self.answers[-1][0]
 
     def new_key(self):
-        return consumption.create_key(cast.maya(), self.subscription)[1]
+        return consumption.create_key(factories.maya(), self.subscription)[1]
 
     def key_made_meanwhile(self, settings):
         """A key made while Redis misbehaves for the portal too: it is made within seconds."""

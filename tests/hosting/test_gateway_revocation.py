@@ -11,7 +11,7 @@ import pytest
 from bench.load import Client
 from consumption import actions as consumption
 from consumption.models import ApiKey
-from tests import cast
+from tests import factories
 from tests.gateway import Faulty, answer_ok, infer_path, raw_request, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F24"), pytest.mark.chaos]
@@ -87,7 +87,7 @@ def four(gateway_stage, tmp_path_factory):
 def race(callers, subscriptions, source, revoked):
     """Keys that are called from their first moment, revoked one after the other after a random while; {key: when the revoke returned}."""
     made = [
-        consumption.create_key(cast.maya(), one)
+        consumption.create_key(factories.maya(), one)
         for one in subscriptions
         for _ in range(AT_ONCE // len(subscriptions))
     ]
@@ -96,12 +96,12 @@ def race(callers, subscriptions, source, revoked):
         callers.start(key)
         time.sleep(source.uniform(0, 0.04))
         if source.random() < 0.3:  # its first load is still in flight
-            consumption.revoke_key(cast.maya(), row)
+            consumption.revoke_key(factories.maya(), row)
             revoked[key] = time.monotonic()
     for row, key in made:
         if key not in revoked:
             time.sleep(source.uniform(0, 0.04))
-            consumption.revoke_key(cast.maya(), row)
+            consumption.revoke_key(factories.maya(), row)
             revoked[key] = time.monotonic()
     return [key for _, key in made]
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumption.spool import ENVIRONMENTS
+from consumption.metering.usage_journal import ENVIRONMENTS
 from hosting.gateway.admission import Account, Admission
 from hosting.gateway.limits import Limits
 from hosting.gateway.metrics import Counters

@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from catalog.models import ModelVersion
 from consumption.models import UsageEvent, UsageHour
-from hosting import actions, credentials, health, measured, outbound, tasks
+from hosting import actions, credentials, egress, health, service_levels, tasks
 from hosting.drivers import ray_metrics
 from hosting.models import Deployment, HealthSample, Incident, Upstream
 from marketplace.audit.models import AuditEvent
-from marketplace.lib import pressure
-from marketplace.lib.errors import NotAllowed
+from marketplace.core import machine_load
+from marketplace.core.errors import NotAllowed
 from marketplace.notices.models import Notice
-from tests import cast, endpoints
+from tests import endpoints, factories
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def upstream():
-    return Upstream.objects.get(version=cast.published_version())
+    return Upstream.objects.get(version=factories.published_version())
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def quiet_machine(monkeypatch):
     class Machine:
         is_saturated = False
 
-    monkeypatch.setattr(pressure, "is_saturated", lambda: Machine.is_saturated)
+    monkeypatch.setattr(machine_load, "is_saturated", lambda: Machine.is_saturated)
     return Machine
 
 
@@ -81,7 +81,7 @@ def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
         http.client.RemoteDisconnected("x"): "It broke the connection off.",
         http.client.BadStatusLine("x"): "It did not answer in HTTP.",
         OSError(113, "No route to host"): "It cannot be reached: No route to host.",
-        outbound.Refused(
+        egress.Refused(
             "The host models.example is not found."
         ): "The host models.example is not found.",
     }
@@ -92,8 +92,8 @@ def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
 
 
 def test_three_failures_open_one_incident_and_tell(upstream, world):
-    cast.subscription(upstream.version)
-    cast.mortgage().memberships.update(role="lead")
+    factories.subscription(upstream.version)
+    factories.mortgage().memberships.update(role="lead")
     world.status = None
     health.probe(upstream)
     health.probe(upstream)
@@ -120,7 +120,7 @@ def test_recovery_closes_it(upstream, world):
     assert incident.closed_at is not None
     upstream.refresh_from_db()
     assert upstream.is_ready
-    assert Notice.objects.filter(kind="incident.closed", recipient=cast.alice()).count() == 1
+    assert Notice.objects.filter(kind="incident.closed", recipient=factories.alice()).count() == 1
 
 
 def test_after_a_restart_of_everything_a_version_has_time_to_come_up(upstream, world):
@@ -233,7 +233,7 @@ def test_probes_read_what_is_due_and_not_what_exists(
     health.probe_due()
     with django_assert_max_num_queries(1):
         assert health.probe_due() == 0
-    cast.published_version(cast.model(name="Retired"))
+    factories.published_version(factories.model(name="Retired"))
     ModelVersion.objects.filter(model__name="Retired").update(state="retired")
     assert health.probe_due() == 0
     assert Upstream.objects.get(version__model__name="Retired").probe_due_at is None
@@ -263,7 +263,7 @@ def test_a_model_that_ran_out_of_memory_is_told_once_for_each_process(upstream):
     engine.counted = ray_metrics.read(MEMORY)
     for _ in range(2):
         health.tell_of_memory(engine)
-    told = Notice.objects.filter(kind="deployment.memory", recipient=cast.alice())
+    told = Notice.objects.filter(kind="deployment.memory", recipient=factories.alice())
     assert told.get().body.startswith(
         "Out of memory: 3 of its calls needed more than a version that declares 512 MB gets"
     )
@@ -324,13 +324,13 @@ def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkey
     upstream.save()
     assert not health.probe(upstream)
     assert "inside the network" in HealthSample.objects.get(version=upstream.version).detail
-    assert outbound.Refused
+    assert egress.Refused
 
 
 def test_credentials_are_sealed_for_their_version(upstream):
     with pytest.raises(NotAllowed):
-        actions.set_credential(cast.maya(), upstream.version, "secret-1")
-    actions.set_credential(cast.alice(), upstream.version, "secret-1")
+        actions.set_credential(factories.maya(), upstream.version, "secret-1")
+    actions.set_credential(factories.alice(), upstream.version, "secret-1")
     upstream.refresh_from_db()
     assert b"secret-1" not in bytes(upstream.credential)
     assert credentials.open_sealed(upstream.credential, upstream.version_id) == "secret-1"
@@ -340,11 +340,11 @@ def test_credentials_are_sealed_for_their_version(upstream):
 
 
 def usage(version, ok, upstream_errors=0, client_errors=0, days_ago=0, subscription=None):
-    subscription = subscription or cast.subscription(version)
+    subscription = subscription or factories.subscription(version)
     UsageHour.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days_ago),
         subscription=subscription,
-        **cast.paid_by(subscription),
+        **factories.paid_by(subscription),
         version=version,
         calls=ok + upstream_errors + client_errors,
         ok=ok,
@@ -387,31 +387,35 @@ def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
     subscription = usage(version, 1100)
     called(subscription, version, 10, 1000, days_ago=2)
     called(subscription, version, 1000, 100, days_ago=1)
-    figures = measured.measured(version)
+    figures = service_levels.measured(version)
     assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (
         1100,
         10,
         1000,
         1000,
     )
-    measured.project()
+    service_levels.project()
     version.model.refresh_from_db()
     assert version.model.measured_p95_ms == 1000
 
 
 def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
-    monkeypatch.setattr(measured, "SAMPLE", 50)
+    monkeypatch.setattr(service_levels, "SAMPLE", 50)
     version = upstream.version
     subscription = usage(version, 100, days_ago=2)
     usage(version, 60, days_ago=1, subscription=subscription)
     called(subscription, version, 900, 100, days_ago=2)
     called(subscription, version, 10, 60, days_ago=1)
     called(subscription, version, 700, 60, days_ago=31)
-    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (50, 10)
-    monkeypatch.setattr(measured, "SAMPLE", 150)
-    assert (measured.measured(version).sampled, measured.measured(version).p99_ms) == (150, 900), (
-        "the window is 30 days"
+    assert (service_levels.measured(version).sampled, service_levels.measured(version).p99_ms) == (
+        50,
+        10,
     )
+    monkeypatch.setattr(service_levels, "SAMPLE", 150)
+    assert (service_levels.measured(version).sampled, service_levels.measured(version).p99_ms) == (
+        150,
+        900,
+    ), "the window is 30 days"
 
 
 def test_calls_that_came_too_late_count_against_the_version(upstream):
@@ -420,9 +424,9 @@ def test_calls_that_came_too_late_count_against_the_version(upstream):
     subscription = usage(version, 990)
     called(subscription, version, 30_000, 10, days_ago=1, outcome="aborted", status=504)
     called(subscription, version, 500, 40, days_ago=1, outcome="aborted", status=499)
-    figures = measured.measured(version)
+    figures = service_levels.measured(version)
     assert (figures.failed, figures.availability) == (10, Decimal("99.000"))
-    measured.project()
+    service_levels.project()
     version.model.refresh_from_db()
     assert version.model.measured_availability == Decimal("99.000")
 
@@ -431,7 +435,7 @@ def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream
     version = upstream.version
     version.sla = {"rps": 1}
     usage(version, 3000)
-    (line,) = measured.promises(version, measured.measured(version))
+    (line,) = service_levels.promises(version, service_levels.measured(version))
     assert (line.name, line.promised, line.measured, line.verdict) == (
         "Calls a second",
         1,
@@ -439,18 +443,18 @@ def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream
         "never asked for so many",
     )
     version.sla = {"rps": "0.5"}
-    assert measured.promises(version, measured.measured(version))[0].verdict == "kept"
+    assert service_levels.promises(version, service_levels.measured(version))[0].verdict == "kept"
 
 
 def test_little_traffic_is_said_to_be_little(upstream):
     version = upstream.version
     usage(version, 10)
-    figures = measured.measured(version)
+    figures = service_levels.measured(version)
     assert (figures.calls, figures.is_enough) == (10, False)
-    assert {promise.verdict for promise in measured.promises(version, figures)} == {
+    assert {promise.verdict for promise in service_levels.promises(version, figures)} == {
         "not enough traffic"
     }
-    measured.project()
+    service_levels.project()
     version.model.refresh_from_db()
     assert version.model.measured_availability is None
 
@@ -458,16 +462,16 @@ def test_little_traffic_is_said_to_be_little(upstream):
 def test_availability_against_the_promise_and_the_budget(upstream):
     version = upstream.version
     usage(version, 980, upstream_errors=10, client_errors=10)
-    figures = measured.measured(version)
+    figures = service_levels.measured(version)
     assert figures.availability == Decimal("99.000")
-    promise = measured.promises(version, figures)[0]
+    promise = service_levels.promises(version, figures)[0]
     assert (promise.name, promise.promised, promise.verdict) == (
         "Availability",
         Decimal("99.5"),
         "broken",
     )
-    budget = measured.error_budget(version, figures)
+    budget = service_levels.error_budget(version, figures)
     assert (budget.allowed, budget.spent, budget.left) == (5, 10, 0)
-    measured.project()
+    service_levels.project()
     version.model.refresh_from_db()
     assert version.model.measured_availability == Decimal("99.000")

@@ -9,8 +9,8 @@ import pytest
 
 from hosting.drivers import ingress, ray_head
 from hosting.model_server import listening
-from marketplace.dev.processes import descendants
-from tests import cast
+from marketplace.launcher.processes import descendants
+from tests import factories
 from tests.hosting.live import approve, is_published
 
 LISTEN = "0A"  # the state in /proc/net/tcp
@@ -68,7 +68,7 @@ def listeners(pids):
 def test_everything_that_a_start_opens_listens_on_loopback(stack, stack_orm, tmp_path):
     """Front, gateway, engine with its ingress and statistics, and the replica of a version that runs."""
     with stack_orm():
-        version = approve(tmp_path, cast.model(name="Listens"), "1.0.0")
+        version = approve(tmp_path, factories.model(name="Listens"), "1.0.0")
         stack.wait_until(lambda: is_published(version), 120)
     programs = [running.child.pid for running in stack.supervisor.programs.values()]
     pids = {

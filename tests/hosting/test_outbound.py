@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from hosting import outbound
-from hosting.outbound import Refused
-from tests import cast
+from hosting import egress
+from hosting.egress import Refused
+from tests import factories
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def nothing_listed(settings):
 
 
 def callable_now(text, listed=False):
-    return outbound.is_callable(ipaddress.ip_address(text), listed)
+    return egress.is_callable(ipaddress.ip_address(text), listed)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_loopback_and_metadata_are_never_called_even_if_listed(text):
 )
 def test_urls_that_are_refused_by_their_text(url):
     with pytest.raises(Refused):
-        outbound.check_url(url)
+        egress.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_urls_that_are_refused_by_their_text(url):
 )
 def test_other_spellings_of_loopback_are_refused(host):
     with pytest.raises(Refused):
-        outbound.resolve(host, 443)
+        egress.resolve(host, 443)
 
 
 def test_every_address_of_a_name_is_judged(monkeypatch):
@@ -129,7 +129,7 @@ def test_every_address_of_a_name_is_judged(monkeypatch):
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: both)
     with pytest.raises(Refused):
-        outbound.resolve("models.example.com", 443)
+        egress.resolve("models.example.com", 443)
 
 
 def test_the_connection_goes_to_the_judged_address(monkeypatch):
@@ -146,7 +146,7 @@ def test_the_connection_goes_to_the_judged_address(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_differently)
     monkeypatch.setattr(socket, "create_connection", create_connection)
-    connection = outbound.connect(
+    connection = egress.connect(
         "https://models.elsewhere.example/v2", 1
     )  # the tests answer for example.com themselves
     with pytest.raises(OSError, match="nobody"):
@@ -158,9 +158,9 @@ def test_a_listed_host_may_use_http_and_its_port(settings, monkeypatch):
     settings.OUTBOUND_ALLOWED = ["Models.internal:9000"]
     inner = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", 9000))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: inner)
-    assert outbound.connect("http://models.internal:9000/v2", 1).port == 9000
+    assert egress.connect("http://models.internal:9000/v2", 1).port == 9000
     with pytest.raises(Refused):
-        outbound.connect("http://models.internal:9001/v2", 1)
+        egress.connect("http://models.internal:9001/v2", 1)
 
 
 # Issue 9, line 7: an address is judged when it is entered, with the rule that the connection uses.
@@ -186,8 +186,8 @@ NEVER_CALLED = [
 
 @pytest.mark.parametrize("url", NEVER_CALLED)
 def test_an_address_that_could_never_be_called_is_not_stored(db, client, url):
-    version = cast.draft_version()
-    client.force_login(cast.alice())
+    version = factories.draft_version()
+    client.force_login(factories.alice())
     answer = client.put(
         f"/api/v1/versions/{version.pk}/endpoint/", {"url": url}, content_type="application/json"
     )
@@ -208,7 +208,7 @@ def test_an_address_by_name_is_judged_by_where_it_is(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", inside)
     with pytest.raises(Refused, match="inside the network"):
-        outbound.judge("https://models.example.com/")
+        egress.judge("https://models.example.com/")
 
 
 def test_a_name_that_is_not_known_yet_is_taken_and_a_slow_answer_holds_nobody(monkeypatch):
@@ -216,10 +216,10 @@ def test_a_name_that_is_not_known_yet_is_taken_and_a_slow_answer_holds_nobody(mo
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", not_known)
-    outbound.judge("https://models.example.com/")
+    egress.judge("https://models.example.com/")
     silent = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(20))
     began = time.monotonic()
-    outbound.judge("https://models.example.com/", within_s=0.1)
+    egress.judge("https://models.example.com/", within_s=0.1)
     assert time.monotonic() - began < 10
     silent.set()

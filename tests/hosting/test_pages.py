@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from hosting import fleet, health
+from hosting import deployments, health
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.reconcile import reconcile
-from tests import cast
+from tests import factories
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 def deployment(monkeypatch):
     """A running deployment of a published version; the engine behind the page is the test's."""
     monkeypatch.setattr(health, "answers", lambda url, version: True)
-    version = cast.published_version()
+    version = factories.published_version()
     version.upstream.delete()
     version.kind = "onnx"
     version.save(update_fields=["kind"])
     engine = FakeEngine()
-    monkeypatch.setattr(fleet, "driver", lambda: engine)
+    monkeypatch.setattr(deployments, "driver", lambda: engine)
     reconcile(engine)
     made = Deployment.objects.get(version=version)
     engine.run(made.app_name, [77])
@@ -36,11 +36,13 @@ def deployment(monkeypatch):
 
 
 def address(deployment):
-    return reverse("hosting:steer", args=[deployment.version.model.slug, deployment.version.number])
+    return reverse(
+        "hosting:manage_deployment", args=[deployment.version.model.slug, deployment.version.number]
+    )
 
 
 def test_everybody_who_sees_the_model_sees_what_runs(client, deployment):
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     page = client.get(reverse("hosting:deployment", args=[deployment.version.model.slug]))
     assert page.status_code == 200
     assert "Not enough traffic" in page.content.decode()
@@ -49,10 +51,10 @@ def test_everybody_who_sees_the_model_sees_what_runs(client, deployment):
 
 def test_the_controls_are_for_its_team_and_operators(client, deployment):
     for person, expected in (
-        (cast.maya(), 404),
-        (cast.charlie(), 404),
-        (cast.bob(), 200),
-        (cast.otto(), 200),
+        (factories.maya(), 404),
+        (factories.charlie(), 404),
+        (factories.bob(), 200),
+        (factories.otto(), 200),
     ):
         client.force_login(person)
         assert client.get(address(deployment)).status_code == expected, person
@@ -60,7 +62,7 @@ def test_the_controls_are_for_its_team_and_operators(client, deployment):
 
 
 def test_stop_and_start_from_the_page(client, deployment):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     assert client.post(address(deployment), {"verb": "stop", "reason": ""}).status_code == 422
     assert (
         client.post(
@@ -76,7 +78,7 @@ def test_stop_and_start_from_the_page(client, deployment):
 
 
 def test_size_from_the_page(client, deployment):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     size = {"verb": "size", "minimum": 3, "maximum": 2, "target_ongoing_requests": 4}
     refused = client.post(address(deployment), size)
     assert (
@@ -93,7 +95,7 @@ def test_size_from_the_page(client, deployment):
 
 def test_the_tab_tells_promise_against_measured(client, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(state="failed", reason="It has no output.")
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     text = client.get(
         reverse("hosting:deployment", args=[deployment.version.model.slug])
     ).content.decode()
@@ -112,7 +114,7 @@ def test_an_incident_stands_on_top_of_the_tab(client, deployment):
         version=deployment.version,
         summary=f"{deployment.version} does not answer. ready answered 503.",
     )
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     text = client.get(
         reverse("hosting:deployment", args=[deployment.version.model.slug])
     ).content.decode()
@@ -123,8 +125,8 @@ def test_an_incident_stands_on_top_of_the_tab(client, deployment):
 
 
 def test_an_external_endpoint_has_its_tab(client):
-    version = cast.published_version()
-    client.force_login(cast.alice())
+    version = factories.published_version()
+    client.force_login(factories.alice())
     text = client.get(reverse("hosting:deployment", args=[version.model.slug])).content.decode()
     assert "the marketplace calls and watches it" in text
     assert "Promised and measured" in text and "Answers" in text
@@ -138,7 +140,7 @@ def test_an_external_endpoint_has_its_tab(client):
 def test_a_suspended_version_says_why_it_is_stopped(client, deployment):
     ModelVersion.objects.filter(pk=deployment.version_id).update(suspended_at=timezone.now())
     Deployment.objects.filter(pk=deployment.pk).update(state="stopped")
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     text = client.get(
         reverse("hosting:deployment", args=[deployment.version.model.slug])
     ).content.decode()
@@ -154,7 +156,7 @@ def test_the_publisher_reads_what_limits_refused(client, deployment, settings, t
     lines.append(f'gateway_breaker_open{{worker="0",version="{deployment.version_id}"}} 1')
     (tmp_path / "0.prom").write_text("\n".join(lines) + "\n")
     url = reverse("hosting:deployment", args=[deployment.version.model.slug])
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     text = client.get(url).content.decode()
     assert (
         "12 calls were refused in the last hour by their plan&#x27;s rate." in text
@@ -165,20 +167,20 @@ def test_the_publisher_reads_what_limits_refused(client, deployment, settings, t
         in text
     )
     assert "Its last calls all failed." in text
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     assert "in the last hour" not in client.get(url).content.decode()
 
 
 def test_the_controls_say_who_is_affected(client, deployment):
-    cast.subscription(deployment.version)
-    client.force_login(cast.alice())
+    factories.subscription(deployment.version)
+    client.force_login(factories.alice())
     text = client.get(address(deployment)).content.decode()
     assert "1 application of 1 team may call it. 0 calls since " in text
     assert "Takes effect without a restart" in text and "its consumers are told" in text
 
 
 def test_more_versions_and_replicas_do_not_need_more_queries(client, deployment):
-    client.force_login(cast.maya())
+    client.force_login(factories.maya())
     url = reverse("hosting:deployment", args=[deployment.version.model.slug])
     entry = deployment.version.model
 
@@ -191,7 +193,7 @@ def test_more_versions_and_replicas_do_not_need_more_queries(client, deployment)
     before = queries()
     for number in ("1.1.0", "1.2.0"):
         made = Deployment.objects.create(
-            version=cast.published_version(entry, number), app_name=number, state="ready"
+            version=factories.published_version(entry, number), app_name=number, state="ready"
         )
         for name in range(8):
             Replica.objects.create(deployment=made, replica_id=f"r{name}", state="running")
@@ -199,7 +201,7 @@ def test_more_versions_and_replicas_do_not_need_more_queries(client, deployment)
 
 
 def test_a_page_costs_few_queries(client, deployment, django_assert_max_num_queries):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     url = reverse("hosting:deployment", args=[deployment.version.model.slug])
     client.get(url)
     with django_assert_max_num_queries(40):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests import cast
+from tests import factories
 from tests.gateway import Load, infer_path, subscriber, until
 from tests.portal import Portal, session
 
@@ -36,7 +36,7 @@ def test_a_storm_on_the_portal_is_at_worst_503_and_the_gateway_goes_on(
 ):
     version = stage.version()
     _, key = subscriber(version)
-    cookie = session(cast.maya())
+    cookie = session(factories.maya())
     assert status(portal, cookie) == 200
     fired.watch(lambda: portal.postgres.fired)
     portal.postgres.set("slow")

@@ -16,9 +16,9 @@ from hosting.drivers.base import AppState, SeenApp, SeenReplica, driver
 from hosting.models import Deployment, Replica, Upstream
 from hosting.reconcile import LOCK, reconcile
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from tests import cast
+from tests import factories
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
@@ -54,12 +54,12 @@ def version(tmp_path):
 def hosted(folder, entry=None, number="1.0.0"):
     """An approved ONNX version."""
     Path(settings.QUARANTINE_ROOT).mkdir(exist_ok=True)
-    draft = cast.draft_version(entry, number)
-    cast.upload_tiny(draft, folder)
+    draft = factories.draft_version(entry, number)
+    factories.upload_tiny(draft, folder)
     draft.refresh_from_db()
-    cast.publishing.submit(draft.created_by, draft)
+    factories.publishing.submit(draft.created_by, draft)
     governance.check(draft)
-    cast.decide_all(draft)
+    factories.decide_all(draft)
     draft.refresh_from_db()
     assert draft.state == "approved"
     return draft
@@ -148,7 +148,7 @@ def test_scaling_down_is_no_restart(engine, version):
 
 def test_one_of_two_is_degraded(engine, version):
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=2, maximum=3, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=2, maximum=3, target_ongoing_requests=4)
     engine.run(deployment.app_name, [11], target=2)
     reconcile(engine)
     deployment.refresh_from_db()
@@ -164,7 +164,7 @@ def test_too_many_restarts_fail_with_a_notice(engine, version):
     deployment.refresh_from_db()
     assert deployment.state == S.FAILED
     assert "5 times" in deployment.reason
-    assert Notice.objects.filter(recipient=cast.alice(), kind="deployment.failed").count() == 1
+    assert Notice.objects.filter(recipient=factories.alice(), kind="deployment.failed").count() == 1
     reconcile(engine)
     assert deployment.app_name not in engine.specs
 
@@ -179,11 +179,11 @@ def lose_one_of_two(engine, deployment, times):
 
 def test_a_version_goes_on_serving_while_another_replica_answers(engine, version):
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
     lose_one_of_two(engine, deployment, times=21)
     assert (deployment.state, deployment.restarts) == (S.READY, 20)
     assert deployment.app_name in engine.specs
-    told = Notice.objects.get(recipient=cast.alice(), kind="deployment.crashing")
+    told = Notice.objects.get(recipient=factories.alice(), kind="deployment.crashing")
     assert "goes on serving" in told.body
     assert not Notice.objects.filter(kind="deployment.failed").exists()
 
@@ -205,7 +205,7 @@ def test_a_replica_first_seen_before_it_has_a_machine_can_crash(engine, version)
 def test_a_dead_replica_that_is_still_listed_beside_its_successor_crashed(engine, version):
     """For some moments an engine tells three of two: the one that ends, the one that lives, the one that is to come."""
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
     engine.run(deployment.app_name, [11, 12])
     reconcile(engine)
     dying, living, coming = (
@@ -229,7 +229,7 @@ def test_a_dead_replica_that_is_still_listed_beside_its_successor_crashed(engine
 
 def test_two_replicas_that_die_together_again_and_again_fail(engine, version):
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
     for pid in range(20, 28, 2):
         engine.run(deployment.app_name, [pid, pid + 1])
         reconcile(engine)
@@ -265,7 +265,7 @@ def test_a_version_that_cannot_start_says_why(engine, version):
     deployment.refresh_from_db()
     assert deployment.state == S.FAILED
     assert deployment.reason == "The graph has the inputs ['x']."
-    told = Notice.objects.get(recipient=cast.alice(), kind="deployment.failed")
+    told = Notice.objects.get(recipient=factories.alice(), kind="deployment.failed")
     assert told.body == "The graph has the inputs ['x'].\nERROR the graph has no output"
     assert AuditEvent.objects.filter(action="deployment.failed").exists()
 
@@ -295,7 +295,7 @@ def test_others_that_come_up_are_progress(engine, version):
     long_ago = timezone.now() - timedelta(minutes=10)
     Deployment.objects.update(started_at=long_ago)
     other = Deployment(
-        version=cast.approved_version(cast.model(name="Another")),
+        version=factories.approved_version(factories.model(name="Another")),
         app_name="other",
         state=S.READY,
         ready_at=timezone.now(),
@@ -307,7 +307,7 @@ def test_others_that_come_up_are_progress(engine, version):
 
 def test_scaled_to_zero_sleeps_and_wakes(engine, version):
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
     reconcile(engine)
     engine.run(deployment.app_name, [], target=0)
     reconcile(engine)
@@ -323,7 +323,7 @@ def test_scaled_to_zero_sleeps_and_wakes(engine, version):
 def test_a_replica_on_its_way_out_is_no_restart(engine, version):
     """Seen on a demo: for the seconds in which the last replica ended the page said Restarting, and the route stayed not ready."""
     deployment = settle(engine, version)
-    actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
     reconcile(engine)
     leaving = SeenReplica("r11", "stopping", node=engine.machine)
     engine.apps[deployment.app_name] = SeenApp(
@@ -339,9 +339,9 @@ def test_a_replica_on_its_way_out_is_no_restart(engine, version):
 
 def test_a_suspension_is_told_once_to_publishers_and_consumers(engine, version):
     settle(engine, version)
-    cast.publishing.publish_what_is_ready()
-    cast.subscription(version)
-    cast.mortgage().memberships.update(role="lead")
+    factories.publishing.publish_what_is_ready()
+    factories.subscription(version)
+    factories.mortgage().memberships.update(role="lead")
     version.suspended_at, version.suspension_reason = (
         timezone.now(),
         "It prices leased cars wrongly.",
@@ -396,57 +396,61 @@ def test_an_engine_that_is_away_changes_nothing(engine, version):
 def test_stop_needs_a_reason_and_the_right_person(engine, version):
     deployment = settle(engine, version)
     with pytest.raises(NotAllowed):
-        actions.stop(cast.charlie(), deployment, "why not")
+        actions.stop(factories.charlie(), deployment, "why not")
     with pytest.raises(Invalid):
-        actions.stop(cast.alice(), deployment, " ")
-    actions.stop(cast.otto(), deployment, "it answers nonsense")
+        actions.stop(factories.alice(), deployment, " ")
+    actions.stop(factories.otto(), deployment, "it answers nonsense")
     assert not Upstream.objects.get(version=version).is_ready
     reconcile(engine)
     reconcile(engine)
     deployment.refresh_from_db()
     assert deployment.state == S.STOPPED
-    assert AuditEvent.objects.filter(action="deployment.stop", actor=cast.otto()).count() == 1
+    assert AuditEvent.objects.filter(action="deployment.stop", actor=factories.otto()).count() == 1
 
 
 def test_start_runs_it_again(engine, version):
     deployment = settle(engine, version)
-    actions.stop(cast.alice(), deployment, "maintenance")
+    actions.stop(factories.alice(), deployment, "maintenance")
     reconcile(engine)
     deployment.refresh_from_db()
     with pytest.raises(NotAllowed):
-        actions.start(cast.charlie(), deployment)
-    actions.start(cast.bob(), deployment)
+        actions.start(factories.charlie(), deployment)
+    actions.start(factories.bob(), deployment)
     assert settle(engine, version, pids=(60,)).state == S.READY
     with pytest.raises(RuleError):
-        actions.start(cast.bob(), Deployment.objects.get(version=version))
+        actions.start(factories.bob(), Deployment.objects.get(version=version))
 
 
 def test_scale_refuses_what_cannot_be(engine, version):
     deployment = settle(engine, version)
     with pytest.raises(Invalid):
-        actions.scale(cast.alice(), deployment, minimum=3, maximum=2, target_ongoing_requests=4)
+        actions.scale(
+            factories.alice(), deployment, minimum=3, maximum=2, target_ongoing_requests=4
+        )
     with pytest.raises(Invalid):
-        actions.scale(cast.alice(), deployment, minimum=0, maximum=1, target_ongoing_requests=0)
+        actions.scale(
+            factories.alice(), deployment, minimum=0, maximum=1, target_ongoing_requests=0
+        )
     with pytest.raises(NotAllowed):
-        actions.scale(cast.maya(), deployment, minimum=1, maximum=1, target_ongoing_requests=1)
+        actions.scale(factories.maya(), deployment, minimum=1, maximum=1, target_ongoing_requests=1)
 
 
 def test_roll_back_goes_to_the_version_before(engine, version, tmp_path):
     settle(engine, version)
-    publisher = cast.User.objects.system("publisher")
-    cast.publishing.publish(publisher, version)
+    publisher = factories.User.objects.system("publisher")
+    factories.publishing.publish(publisher, version)
     newer = hosted(tmp_path, version.model, "1.1.0")
     deployment = settle(engine, newer, pids=(70,))
-    cast.publishing.publish(publisher, newer)
-    assert actions.roll_back(cast.alice(), deployment, "It drifts.") == version
+    factories.publishing.publish(publisher, newer)
+    assert actions.roll_back(factories.alice(), deployment, "It drifts.") == version
     deployment.refresh_from_db()
     assert deployment.state == S.STOPPING
     with pytest.raises(RuleError):
-        actions.roll_back(cast.alice(), version.deployment, "nothing before it")
+        actions.roll_back(factories.alice(), version.deployment, "nothing before it")
 
 
 def test_an_external_version_gets_an_upstream(engine):
-    version = cast.approved_version()
+    version = factories.approved_version()
     reconcile(engine)
     assert (version.upstream.kind, version.upstream.is_ready) == ("external", False)
     assert engine.specs == {}

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from consumption import actions, refusals
+from consumption import actions
+from consumption.metering import rejections
+from consumption.metering.rejection_counter import HOUR_S, Tally
 from consumption.models import RefusedHour
-from consumption.tally import HOUR_S, Tally
-from tests import cast
+from tests import factories
 from tests.gateway import QUICK, Gateway, infer_path, same_kid, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -33,7 +34,7 @@ def test_every_refusal_is_told_with_its_limit(stage):
     assert set(hasty) == {200, 429} and many.count(429) == 3
     until(lambda: refused(slow) == {"rate": hasty.count(429)}, 10, stage.gateway.said)
     until(lambda: refused(small) == {"quota": 3}, 10, stage.gateway.said)
-    told = {one.subscription.pk: one for one in refusals.of([slow, small], timezone.now())}
+    told = {one.subscription.pk: one for one in rejections.of([slow, small], timezone.now())}
     assert (
         told[small.pk].limit.name == "Monthly quota"
         and "larger plan" in told[small.pk].limit.remedy
@@ -45,7 +46,7 @@ def test_a_key_that_has_ended_is_told_and_an_invented_one_is_not(stage):
     version = stage.version()
     subscription, key = subscriber(version)
     assert stage.gateway.infer(infer_path(version), key)[0] == 200
-    actions.revoke_key(cast.maya(), subscription.keys.get(), "Replaced.")
+    actions.revoke_key(factories.maya(), subscription.keys.get(), "Replaced.")
     until(lambda: stage.gateway.infer(infer_path(version), key)[0] == 401)
     for _ in range(3):
         assert stage.gateway.infer(infer_path(version), key)[0] == 401
@@ -58,7 +59,7 @@ def test_a_key_used_from_elsewhere_is_told(stage):
     version = stage.version()
     subscription, _ = subscriber(version)
     _, key = actions.create_key(
-        cast.maya(), subscription, name="Elsewhere", networks=["192.0.2.0/24"]
+        factories.maya(), subscription, name="Elsewhere", networks=["192.0.2.0/24"]
     )
     assert stage.gateway.infer(infer_path(version), key)[0] == 403
     until(lambda: refused(subscription) == {"network": 1})
@@ -94,13 +95,13 @@ def test_counts_survive_restarts_and_a_killed_worker(stage, tmp_path):
 
 @pytest.mark.django_db
 def test_files_are_booked_once_however_often_they_are_read(tmp_path):
-    subscription, now_s = cast.subscription(), int(timezone.now().timestamp())
+    subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
     tally = Tally()
     for at_s in (now_s - HOUR_S, now_s, now_s):
         tally.add(subscription.pk, "rate", at_s)
     tally.add(subscription.pk + 1000, "rate", now_s)  # nobody's: it must not stop the others
     tally.tell(tmp_path, "one")
-    for ledger in (refusals.Ledger(tmp_path), refusals.Ledger(tmp_path)):
+    for ledger in (rejections.Ledger(tmp_path), rejections.Ledger(tmp_path)):
         ledger.book()
         ledger.book()
     assert list(RefusedHour.objects.order_by("hour").values_list("subscription", "calls")) == [
@@ -111,25 +112,25 @@ def test_files_are_booked_once_however_often_they_are_read(tmp_path):
 
 @pytest.mark.django_db
 def test_processes_are_added_up(tmp_path):
-    subscription, now_s = cast.subscription(), int(timezone.now().timestamp())
+    subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
     for holder, calls in (("one", 2), ("two", 3)):
         tally = Tally()
         for _ in range(calls):
             tally.add(subscription.pk, "quota", now_s)
         tally.tell(tmp_path, holder)
-    refusals.Ledger(tmp_path).book()
+    rejections.Ledger(tmp_path).book()
     [row] = RefusedHour.objects.all()
     assert (row.calls, row.told) == (5, {"one": 2, "two": 3})
 
 
 @pytest.mark.django_db
 def test_a_file_goes_when_its_hour_is_long_over(tmp_path):
-    subscription, now_s = cast.subscription(), int(timezone.now().timestamp())
+    subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
     for holder, at_s in (("old", now_s - 3 * HOUR_S), ("new", now_s)):
         tally = Tally()
         tally.add(subscription.pk, "rate", at_s)
         tally.tell(tmp_path, holder)
-    ledger = refusals.Ledger(tmp_path)
+    ledger = rejections.Ledger(tmp_path)
     ledger.book()
     ledger.book()
     assert [path.stem.partition("-")[2] for path in tmp_path.glob("*.json")] == ["new"]
@@ -138,17 +139,17 @@ def test_a_file_goes_when_its_hour_is_long_over(tmp_path):
 
 @pytest.mark.django_db
 def test_a_torn_file_stops_nobody(tmp_path):
-    subscription, now_s = cast.subscription(), int(timezone.now().timestamp())
+    subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
     (tmp_path / f"{now_s // HOUR_S}-torn.json").write_text("[[1, ")
     tally = Tally()
     tally.add(subscription.pk, "rate", now_s)
     tally.tell(tmp_path, "whole")
-    refusals.Ledger(tmp_path).book()
+    rejections.Ledger(tmp_path).book()
     assert RefusedHour.objects.get().calls == 1
 
 
 def test_a_process_keeps_a_bounded_number(tmp_path, monkeypatch):
-    monkeypatch.setattr("consumption.tally.MOST", 3)
+    monkeypatch.setattr("consumption.metering.rejection_counter.MOST", 3)
     tally = Tally()
     for number in range(10):
         tally.add(number, "rate", 1_000_000_000)

@@ -14,7 +14,7 @@ import uvicorn
 from onnx import TensorProto, helper
 
 from hosting.model_server import server
-from marketplace.dev.ports import choose
+from marketplace.launcher.ports import choose
 from publishing.contract import Contract
 from tests.hosting import packages
 from tests.hosting.test_server import infer

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hosting import gateways
+from hosting import gateway_metrics
 from hosting.gateway import admin, metrics, recent, scrape
 from tests.gateway import Gateway, answer, answer_ok, free_port, infer_path, subscriber, until
 from tests.hosting.prometheus import faults
@@ -60,7 +60,7 @@ def test_the_internal_port_tells_metrics_and_nothing_else(tmp_path, monkeypatch,
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
     settings.GATEWAY_METRICS_URL = f"http://127.0.0.1:{port}/metrics"
-    assert gateways.report().in_flight == 3, "a portal on another machine reads the same"
+    assert gateway_metrics.report().in_flight == 3, "a portal on another machine reads the same"
 
 
 def test_the_last_hour_forgets_minute_by_minute():

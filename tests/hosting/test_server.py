@@ -10,8 +10,8 @@ import time
 import pytest
 
 from hosting.model_server import server, wire
-from marketplace.dev.rundir import ROOT
-from tests import cast
+from marketplace.launcher.rundir import ROOT
+from tests import factories
 from tests.hosting import packages
 
 
@@ -77,12 +77,12 @@ async def infer(app, body, path="", **headers):
 )
 def test_a_call_for_another_version_gets_no_answer_from_this_one(serve, path):
     """Ports are used again: an ingress that has not heard yet may send here what was meant for the version before."""
-    app = serve(cast.tiny_onnx())
+    app = serve(factories.tiny_onnx())
     assert asyncio.run(infer(app, asked(10.0), path.format(app.prefix)))[0] == 404
 
 
 def test_a_length_beyond_all_bounds_is_refused(serve):
-    app = serve(cast.tiny_onnx())
+    app = serve(factories.tiny_onnx())
     for length in (str(server.MOST_BODY_BYTES + 1), "9" * 5000):
         assert asyncio.run(infer(app, asked(10.0), content_length=length))[0] == 413
 
@@ -105,7 +105,7 @@ def test_a_graph_that_loops_leaves_the_event_loop_free(serve):
 
 
 def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
-    app = serve(cast.tiny_onnx())
+    app = serve(factories.tiny_onnx())
     quick = app.model.run
 
     def run(columns):
@@ -126,7 +126,7 @@ def test_a_run_that_took_long_sends_the_next_ones_to_the_thread(serve):
 
 def test_a_large_request_is_read_beside_the_event_loop(serve, monkeypatch):
     """A queue of them would otherwise keep health checks waiting, and their replica would be taken for wedged."""
-    app, read, seen = serve(cast.tiny_onnx()), wire.read, []
+    app, read, seen = serve(factories.tiny_onnx()), wire.read, []
     monkeypatch.setattr(
         wire, "read", lambda *sent: seen.append(threading.current_thread().name) or read(*sent)
     )

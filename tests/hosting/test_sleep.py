@@ -11,7 +11,7 @@ from consumption.models import Subscription, UsageDay
 from hosting import actions, health, sleep
 from hosting.models import AwakeReason, Deployment
 from hosting.reconcile import reconcile
-from tests import cast
+from tests import factories
 from tests.hosting import rows
 from tests.hosting.engines import FakeEngine
 
@@ -33,8 +33,8 @@ def judged(deployment):
 
 
 def subscribe(deployment, **plan):
-    cast.plan(deployment.version.model)
-    made = cast.subscription(deployment.version)
+    factories.plan(deployment.version.model)
+    made = factories.subscription(deployment.version)
     Subscription.objects.update(state="active")
     for field, value in plan.items():
         setattr(made.plan, field, value)
@@ -87,10 +87,10 @@ def test_one_that_nobody_uses_sleeps_sooner(settings):
 
 def test_what_its_team_keeps_running_stays_awake():
     deployment = rows.deployment("Kept")
-    actions.scale(cast.alice(), deployment, minimum=1, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=1, maximum=2, target_ongoing_requests=4)
     deployment.refresh_from_db()
     assert deployment.awake_because == AwakeReason.TEAM
-    actions.scale(cast.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
+    actions.scale(factories.alice(), deployment, minimum=0, maximum=2, target_ongoing_requests=4)
     deployment.refresh_from_db()
     assert deployment.awake_because == AwakeReason.NONE
 
@@ -174,7 +174,7 @@ def test_a_start_that_nobody_watched_is_no_measurement():
 
 
 def test_the_page_says_whether_it_sleeps_and_why_not(client):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
 
     def page(deployment):
         return client.get(

@@ -11,7 +11,7 @@ from consumption.models import Subscription
 from hosting import health, start_queue
 from hosting.models import Deployment
 from hosting.reconcile import LONGEST_START, reconcile
-from tests import cast
+from tests import factories
 from tests.hosting import rows
 from tests.hosting.engines import FakeEngine
 
@@ -52,8 +52,8 @@ def test_the_most_used_starts_first_then_the_most_subscribed_then_the_newest(eng
         rows.version("Subscribed"),
         rows.version("Busy", calls=9),
     )
-    cast.plan(subscribed.model)
-    cast.subscription(subscribed)
+    factories.plan(subscribed.model)
+    factories.subscription(subscribed)
     Subscription.objects.update(state="active")
     order = []
     for _ in range(4):
@@ -71,7 +71,7 @@ def test_a_version_that_waits_is_told_its_position(client, engine):
     reconcile(engine)
     assert started(engine) == {name(busy)}
     assert start_queue.positions() == {another.deployment.pk: 1, rare.deployment.pk: 2}
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     page = client.get(reverse("hosting:deployment", args=[rare.model.slug])).content.decode()
     assert "Waiting to start: 2nd" in page
 

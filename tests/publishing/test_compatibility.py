@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 from publishing import semver
 from publishing.compatibility import compare
 from tests.publishing.contracts import SIGNATURE, field, given

@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 from marketplace.notices.models import Notice
 from publishing import actions as publishing
 from publishing.actions import first_end
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 WORDS = {"reason": "Version 2 is better in every respect; moving takes a day.", "successor": ""}
@@ -19,11 +19,11 @@ WORDS = {"reason": "Version 2 is better in every respect; moving takes a day.", 
 
 @pytest.fixture
 def version():
-    return cast.subscription().pinned_version
+    return factories.subscription().pinned_version
 
 
 def send(client, version, day):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     return client.post(
         f"/publish/{version.model.slug}/{version.number}/deprecate/",
         WORDS | {"sunset_at": f"{day:%Y-%m-%d}"},
@@ -31,7 +31,7 @@ def send(client, version, day):
 
 
 def test_the_page_says_from_which_day_on_and_who_is_told(client, version):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     text = client.get(f"/publish/{version.model.slug}/{version.number}/deprecate/").content.decode()
     assert (
         f"{first_end(version):%-d %B %Y} or later" in text
@@ -47,12 +47,12 @@ def test_the_day_that_a_refusal_names_is_accepted(client, version):
     [named] = re.findall(r"Choose (\d+ \w+ \d{4}) or later", answer.content.decode())
     assert send(client, version, datetime.strptime(named, "%d %B %Y")).status_code == 302
     assert ModelVersion.objects.get(pk=version.pk).state == "deprecated"
-    assert Notice.objects.filter(recipient=cast.maya(), kind="version.deprecated").exists()
+    assert Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated").exists()
 
 
 def deprecated(version, successor):
     return publishing.deprecate(
-        cast.alice(),
+        factories.alice(),
         version,
         sunset_at=datetime(2099, 1, 1, tzinfo=UTC),
         reason=WORDS["reason"],
@@ -62,14 +62,14 @@ def deprecated(version, successor):
 
 def test_a_successor_is_a_version_of_the_same_model_that_answers(version):
     """Issue 9, line 7: another model's version was taken, and consumers were sent to its number in this model."""
-    other = cast.published_version(cast.model(name="Something quite different"), "2.0.0")
-    draft = cast.draft_version(version.model, "2.0.0")
-    suspended = cast.published_version(version.model, "1.5.0")
+    other = factories.published_version(factories.model(name="Something quite different"), "2.0.0")
+    draft = factories.draft_version(version.model, "2.0.0")
+    suspended = factories.published_version(version.model, "1.5.0")
     type(version).objects.filter(pk=suspended.pk).update(suspended_at=timezone.now())
     suspended.refresh_from_db()
     for wrong in (other, version, draft, suspended):
         with pytest.raises(Invalid) as refusal:
             deprecated(version, wrong)
         assert refusal.value.field == "successor"
-    right = cast.published_version(version.model, "3.0.0")
+    right = factories.published_version(version.model, "3.0.0")
     assert deprecated(version, right).successor == right

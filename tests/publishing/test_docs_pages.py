@@ -4,7 +4,7 @@ import openapi_spec_validator
 import pytest
 from django.urls import reverse
 
-from tests import cast
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 DOCUMENTS = ["publishing:openapi", "publishing:postman", "publishing:docs"]
@@ -12,7 +12,7 @@ DOCUMENTS = ["publishing:openapi", "publishing:postman", "publishing:docs"]
 
 @pytest.fixture
 def version():
-    return cast.published_version()
+    return factories.published_version()
 
 
 def page(client, user, name, version):
@@ -26,14 +26,14 @@ def page(client, user, name, version):
 
 
 def test_api_tab_shows_code_for_this_version(client, version):
-    text = page(client, cast.maya(), "publishing:api_tab", version).content.decode()
+    text = page(client, factories.maya(), "publishing:api_tab", version).content.decode()
     assert f"/v2/models/{version.model.slug}/infer" in text
     assert "tritonclient" in text
     assert "YOUR_API_KEY" in text
 
 
 def test_openapi_document_is_valid_and_of_this_version(client, version):
-    document = page(client, cast.maya(), "publishing:openapi", version).json()
+    document = page(client, factories.maya(), "publishing:openapi", version).json()
     openapi_spec_validator.validate(document)
     assert document["info"]["version"] == "1.0.0"
     assert (
@@ -43,13 +43,13 @@ def test_openapi_document_is_valid_and_of_this_version(client, version):
 
 
 def test_postman_collection_is_a_file(client, version):
-    response = page(client, cast.maya(), "publishing:postman", version)
+    response = page(client, factories.maya(), "publishing:postman", version)
     assert response["Content-Disposition"].startswith("attachment; filename=")
     assert response.json()["item"][0]["name"] == "Run the model"
 
 
 def test_swagger_page_may_call_the_gateway_and_nothing_else(client, version, settings):
-    response = page(client, cast.maya(), "publishing:docs", version)
+    response = page(client, factories.maya(), "publishing:docs", version)
     policy = response["Content-Security-Policy"]
     assert f"connect-src 'self' {settings.GATEWAY_URL};" in policy
     assert "unsafe" not in policy
@@ -57,13 +57,13 @@ def test_swagger_page_may_call_the_gateway_and_nothing_else(client, version, set
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_draft_is_for_its_team_only(client, name):
-    draft = cast.draft_version()
-    assert page(client, cast.bob(), name, draft).status_code == 200
-    assert page(client, cast.charlie(), name, draft).status_code == 404
+    draft = factories.draft_version()
+    assert page(client, factories.bob(), name, draft).status_code == 200
+    assert page(client, factories.charlie(), name, draft).status_code == 404
 
 
 def test_bare_draft_has_pages_too(client):
-    entry = cast.model()
-    bare = cast.publishing.start_version(cast.alice(), entry, "1.0.0")
+    entry = factories.model()
+    bare = factories.publishing.start_version(factories.alice(), entry, "1.0.0")
     for name in ["publishing:api_tab", *DOCUMENTS]:
-        assert page(client, cast.alice(), name, bare).status_code == 200, name
+        assert page(client, factories.alice(), name, bare).status_code == 200, name

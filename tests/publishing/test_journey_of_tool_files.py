@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from marketplace.audit.models import AuditEvent
-from marketplace.lib.errors import Invalid, NotAllowed
+from marketplace.core.errors import Invalid, NotAllowed
 from publishing import actions
 from publishing.manifest import build_manifest
-from tests import cast
+from tests import factories
 from tests.publishing import specimens
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 
 def uploaded(tmp_path, content, name="model.onnx"):
     """A draft with this file as its package."""
-    version = cast.draft_version()
-    actions.upload(cast.alice(), version, specimens.save(content, tmp_path / name), name)
+    version = factories.draft_version()
+    actions.upload(factories.alice(), version, specimens.save(content, tmp_path / name), name)
     version.refresh_from_db()
     return version
 
@@ -36,7 +36,7 @@ def test_a_changed_file_is_a_new_artifact_and_what_came_is_kept_by_digest(tmp_pa
     assert build_manifest(version)["changes"] == version.manifest["changes"] != []
     told = AuditEvent.objects.filter(action="version.package_changed").get().detail
     assert told["original"][0]["sha256"] == came and "Twice" in told["changes"][0]
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     page = client.get(
         reverse("publishing:package", args=[version.model.slug, version.number])
     ).content.decode()
@@ -60,7 +60,7 @@ def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client
             "interface"
         ]
     )
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     address = reverse("publishing:interface", args=[version.model.slug, version.number])
     page = client.get(address).content.decode()
     assert "One tensor, or columns?" in page and "40 values a row as <code>E</code>" in page
@@ -78,17 +78,17 @@ def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client
 def test_its_columns_are_named_by_the_publisher(tmp_path):
     version = uploaded(tmp_path, wide())
     names = [f"measure {number}" for number in range(40)]
-    actions.divide_input(cast.alice(), version, "E", names)
+    actions.divide_input(factories.alice(), version, "E", names)
     assert [field["name"] for field in version.signature["inputs"]] == names
     assert len(version.example["inputs"]) == 40
     with pytest.raises(Invalid, match="takes 40 columns; 39 are named"):
-        actions.divide_input(cast.alice(), version, "E", names[1:])
+        actions.divide_input(factories.alice(), version, "E", names[1:])
     with pytest.raises(NotAllowed):
-        actions.divide_input(cast.charlie(), version, "E", None)
+        actions.divide_input(factories.charlie(), version, "E", None)
 
 
 def test_every_problem_of_a_file_is_told_on_the_page(tmp_path, client):
-    version = cast.draft_version()
+    version = factories.draft_version()
     node = onnx.helper.make_node("Secret", ["X"], ["Y"], domain="com.acme")
     listed = onnx.helper.make_value_info(
         "L",
@@ -101,7 +101,7 @@ def test_every_problem_of_a_file_is_told_on_the_page(tmp_path, client):
         outputs=[specimens.tensor("Y"), listed],
         opset_imports=[onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.acme", 1)],
     )
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     address = reverse("publishing:package", args=[version.model.slug, version.number])
     page = client.post(address, {"file": SimpleUploadedFile("model.onnx", content)})
     assert page.status_code == 422

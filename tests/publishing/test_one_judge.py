@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from hosting.model_server import datatypes, server
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 from publishing.signature import (
     example_from_signature,
     in_protocol,

@@ -13,12 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from governance import actions as governance
 from hosting.model_server.examples import example_from_signature
-from marketplace.dev.rundir import ROOT
-from marketplace.lib.errors import RuleError
+from marketplace.core.errors import RuleError
+from marketplace.launcher.rundir import ROOT
 from publishing import actions, trials
 from publishing.contract import Contract
 from publishing.packages import Refused, limits
-from tests import cast, endpoints
+from tests import endpoints, factories
 from tests.hosting import packages
 from tests.publishing.test_one_judge import described
 
@@ -65,14 +65,14 @@ def draft(tmp_path):
     """content → a draft with everything but a trial; its signature is the one that was read from the package."""
 
     def draft(content, **interface):
-        version = cast.draft_version()
+        version = factories.draft_version()
         path = tmp_path / "model.onnx"
         path.write_bytes(content)
-        actions.upload(cast.alice(), version, path, "model.onnx")
+        actions.upload(factories.alice(), version, path, "model.onnx")
         version.refresh_from_db()
         if interface:
             actions.describe_interface(
-                cast.alice(),
+                factories.alice(),
                 version,
                 interface.get("signature", version.signature),
                 interface["example"],
@@ -91,7 +91,7 @@ def tried(version):
 
 
 def test_what_answers_is_submitted_with_figures_as_evidence(draft):
-    version = governance.check(actions.submit(cast.alice(), draft(same())))
+    version = governance.check(actions.submit(factories.alice(), draft(same())))
     assert version.state == "in_review"
     [evidence] = [gate for gate in governance.current_gates(version) if gate.gate == "run"]
     assert (evidence.verdict, evidence.severity) == ("pass", "block")
@@ -126,7 +126,7 @@ def test_a_row_too_large_to_show_is_tried_without_an_example(draft):
     mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2, 3], keepdims=0)
     version = draft(graph([mean], ("N", 3, 500, 500), ("N",)))
     assert version.example == {}
-    assert actions.submit(cast.alice(), version).state == "submitted"
+    assert actions.submit(factories.alice(), version).state == "submitted"
 
 
 # --- what does not -----------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_a_row_too_large_to_show_is_tried_without_an_example(draft):
 def test_what_does_not_answer_is_not_submitted_and_says_why(draft, content, says, remedy):
     version = draft(content())
     with pytest.raises(RuleError) as refusal:
-        actions.submit(cast.alice(), version)
+        actions.submit(factories.alice(), version)
     assert says in refusal.value.message and remedy in refusal.value.message
     version.refresh_from_db()
     assert version.state == "draft" and version.is_editable, "it can still be mended"
@@ -164,7 +164,7 @@ def test_an_answer_that_is_not_what_the_signature_promises_is_told_with_what_it_
     version = draft(same())
     promised = json.loads(json.dumps(version.signature))
     promised["outputs"][0]["shape"] = [-1, 5]
-    actions.describe_interface(cast.alice(), version, promised, version.example)
+    actions.describe_interface(factories.alice(), version, promised, version.example)
     assert (
         tried(version).summary
         == "The output y has the shape [-1]; the signature says [-1, 5]. Declare it [-1]."
@@ -236,13 +236,13 @@ def test_the_portal_loads_no_runtime_to_ask_for_a_trial():
 @pytest.mark.parametrize("shape", [("N", 30_000_000), ("N", 2**40), ("N", 3000, 3000, 3)])
 def test_nothing_in_the_portal_is_as_large_as_a_number_in_a_file(tmp_path, shape):
     """Issue 8, line 3: 76 bytes of ONNX took 600 MB, or were a 500."""
-    version = cast.draft_version()
+    version = factories.draft_version()
     path = tmp_path / "model.onnx"
     path.write_bytes(graph([helper.make_node("Identity", ["x"], ["y"])], shape))
     tracemalloc.start()
     try:
         with pytest.raises(Refused, match="a call carries at most"):
-            actions.upload(cast.alice(), version, path, "model.onnx")
+            actions.upload(factories.alice(), version, path, "model.onnx")
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
         tracemalloc.stop()
@@ -275,7 +275,7 @@ def test_an_upload_is_tried_in_the_background_and_the_page_shows_it(draft, clien
     )
     version = draft(convolution())
     assert ("publishing.try_out", version.pk) in sent
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     page = reverse("publishing:interface", args=[version.model.slug, version.number])
     waiting = client.get(page).content.decode()
     assert "Being tried" in waiting and 'hx-trigger="every 3s"' in waiting
@@ -298,16 +298,16 @@ def test_a_trial_holds_for_what_was_tried_and_words_do_not_matter(draft):
     assert actions.try_out(version) and not actions.try_out(version)
     worded = json.loads(json.dumps(version.signature))
     worded["inputs"][0] |= {"description": "What the applicant says", "unit": "USD"}
-    actions.describe_interface(cast.alice(), version, worded, version.example)
+    actions.describe_interface(factories.alice(), version, worded, version.example)
     assert trials.latest(version), "what people write about a field is not run"
     worded["inputs"][0] |= {"minimum": 0.5}
-    actions.describe_interface(cast.alice(), version, worded, version.example)
+    actions.describe_interface(factories.alice(), version, worded, version.example)
     assert trials.latest(version) is None
 
 
 def test_another_person_does_not_try(client):
-    version = cast.draft_version()
-    client.force_login(cast.charlie())
+    version = factories.draft_version()
+    client.force_login(factories.charlie())
     assert (
         client.post(
             reverse("publishing:try_again", args=[version.model.slug, version.number])
@@ -317,7 +317,7 @@ def test_another_person_does_not_try(client):
 
 
 def test_submitted_before_there_was_a_gate_is_tried_by_the_sweep(draft):
-    version = actions.submit(cast.alice(), draft(same()))
+    version = actions.submit(factories.alice(), draft(same()))
     type(version).objects.filter(pk=version.pk).update(manifest_sha256="0" * 64)
     assert actions.try_what_waits() == 1 and actions.try_what_waits() == 0
 
@@ -353,10 +353,10 @@ def test_submitted_before_there_was_a_gate_is_tried_by_the_sweep(draft):
 def test_an_endpoint_is_asked_by_the_way_of_the_gateway_before_submission(
     monkeypatch, change, says
 ):
-    version = cast.draft_version()
+    version = factories.draft_version()
     monkeypatch.setattr(endpoints.Answering, "getresponse", lambda self: answer_of(self, **change))
     with pytest.raises(RuleError, match="not ready to submit") as refusal:
-        actions.submit(cast.alice(), version)
+        actions.submit(factories.alice(), version)
     assert says in refusal.value.message
 
 
@@ -367,21 +367,21 @@ def answer_of(connection, status=200, answer=None):
 
 
 def test_an_endpoint_that_was_repaired_is_asked_again(monkeypatch):
-    version = cast.draft_version()
+    version = factories.draft_version()
     with monkeypatch.context() as broken:
         broken.setattr(endpoints.Answering, "getresponse", lambda self: answer_of(self, status=503))
         with pytest.raises(RuleError, match="503"):
-            actions.submit(cast.alice(), version)
-    assert actions.submit(cast.alice(), version).state == "submitted"
+            actions.submit(factories.alice(), version)
+    assert actions.submit(factories.alice(), version).state == "submitted"
 
 
 def test_an_endpoint_that_asks_for_its_credential_is_told_and_not_stopped(monkeypatch):
     """Its credential is entered when it is approved; nothing is public before it answered."""
-    version = cast.draft_version()
+    version = factories.draft_version()
     monkeypatch.setattr(
         endpoints.Answering, "getresponse", lambda self: answer_of(self, status=401)
     )
-    version = governance.check(actions.submit(cast.alice(), version))
+    version = governance.check(actions.submit(factories.alice(), version))
     [evidence] = [gate for gate in governance.current_gates(version) if gate.gate == "run"]
     assert (
         version.state == "in_review" and evidence.verdict == "inconclusive" and not evidence.blocks

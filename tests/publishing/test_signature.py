@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from marketplace.lib.errors import Invalid
+from marketplace.core.errors import Invalid
 from publishing.signature import (
     carry_over,
     example_from_signature,

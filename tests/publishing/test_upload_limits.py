@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Artifact
-from marketplace.lib.errors import QuotaFull
+from marketplace.core.errors import QuotaFull
 from publishing import bodies, uploads
 from publishing.models import Upload
-from tests import cast
+from tests import factories
 from tests.publishing.specimens import onnx_bytes
 
 pytestmark = pytest.mark.django_db
@@ -31,12 +31,12 @@ def incoming(settings, tmp_path, monkeypatch):
 
 @pytest.fixture
 def draft():
-    return cast.publishing.start_version(cast.alice(), cast.model(), "1.0.0")
+    return factories.publishing.start_version(factories.alice(), factories.model(), "1.0.0")
 
 
 @pytest.fixture
 def alice(client):
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     return client
 
 
@@ -140,7 +140,7 @@ def test_files_are_written_for_an_upload_only(alice, client, draft, incoming, mo
 @pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
 def test_who_may_not_edit_the_version_uploads_nothing(client, draft, incoming, door):
     """A stranger does not learn of the draft; who sees it and is not on its team is told who may."""
-    client.force_login(cast.charlie())
+    client.force_login(factories.charlie())
     assert send(client, addresses(draft)[door]).status_code in (403, 404)
     assert Upload.objects.count() == 0 and list(incoming.iterdir()) == []
 
@@ -160,7 +160,7 @@ def test_a_package_has_a_largest_size(alice, draft, settings, door):
 def test_so_many_uploads_at_once(alice, draft, settings, whose, door):
     setattr(settings, whose, 1)
     other = {
-        "by": cast.alice() if "PERSON" in whose else cast.bob(),
+        "by": factories.alice() if "PERSON" in whose else factories.bob(),
         "team": draft.model.owner_team,
         "size": 1,
     }
@@ -180,8 +180,10 @@ def test_so_many_bytes_are_kept(alice, draft, settings, whose, door):
     """What is on its way counts too; what the upload replaces does not."""
     setattr(settings, whose, 50 * KIB)
     assert send(alice, addresses(draft)[door]).status_code in (201, 302)
-    by = cast.alice() if "PERSON" in whose else cast.bob()
-    other = cast.publishing.start_version(cast.alice(), cast.model(name="Another"), "1.0.0")
+    by = factories.alice() if "PERSON" in whose else factories.bob()
+    other = factories.publishing.start_version(
+        factories.alice(), factories.model(name="Another"), "1.0.0"
+    )
     Artifact.objects.create(version=other, name="a", size=30 * KIB, sha256="0" * 64, uploaded_by=by)
     coming = kept({"by": by, "team": draft.model.owner_team, "size": 20 * KIB})
     answer = send(alice, addresses(draft)[door])
@@ -198,12 +200,12 @@ def test_what_an_archive_holds_counts_not_what_it_weighs(draft, settings, tmp_pa
     package.write_bytes(onnx_bytes())
     settings.UPLOAD_TEAM_BYTES = package.stat().st_size - 1
     with pytest.raises(QuotaFull):
-        cast.publishing.upload(cast.alice(), draft, package, "income.onnx")
+        factories.publishing.upload(factories.alice(), draft, package, "income.onnx")
     assert not draft.artifacts.exists()
 
 
 def test_a_place_that_outlived_its_process_is_given_back(draft):
-    about = {"by": cast.alice(), "team": draft.model.owner_team, "size": 1}
+    about = {"by": factories.alice(), "team": draft.model.owner_team, "size": 1}
     Upload.objects.create(
         **about, server=uploads.here(), expires_at=timezone.now() + timedelta(hours=1)
     )

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from marketplace.audit.models import AuditEvent
-from tests import cast
+from tests import factories
 from tests.publishing import specimens
 from tests.publishing.specimens import Payload, mlflow_files, onnx_bytes, tar_of, zip_of
 
@@ -52,7 +52,7 @@ HOSTILE = {
 
 @pytest.fixture
 def draft():
-    return cast.publishing.start_version(cast.alice(), cast.model(), "1.0.0")
+    return factories.publishing.start_version(factories.alice(), factories.model(), "1.0.0")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def send(client, draft, settings, tmp_path, monkeypatch):
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "incoming")
     Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", settings.FILE_UPLOAD_TEMP_DIR)
-    client.force_login(cast.alice())
+    client.force_login(factories.alice())
     address = reverse("publishing:package", args=[draft.model.slug, draft.number])
     return lambda data, name: client.post(address, {"file": SimpleUploadedFile(name, data)})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import redis
 
 from hosting.drivers import ray_head
-from marketplace.dev import processes
+from marketplace.launcher import processes
 
 
 class Killer:

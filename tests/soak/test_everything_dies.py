@@ -21,15 +21,15 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import spool
+from consumption.metering import usage_journal
+from consumption.metering.reconciliation import reconciliation
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
-from consumption.reconciliation import reconciliation
 from hosting import actions as hosting
 from hosting.models import HealthSample
-from marketplace.dev import lineup
-from marketplace.dev.rundir import ROOT
-from tests import cast
-from tests.consumption.books import quota_drift
+from marketplace.launcher import process_definitions
+from marketplace.launcher.rundir import ROOT
+from tests import factories
+from tests.consumption.billing_state import quota_drift
 from tests.gateway import REQUEST, infer_path, raw_request, subscriber
 from tests.hosting.live import approve, is_published, pids
 from tests.soak.growth import Growth
@@ -62,7 +62,7 @@ def soaked(tmp_path_factory, django_db_blocker):
 
 def start_twins(stack):
     """A second Celery worker and a second beat, as in a hall where somebody started too many."""
-    worker, beat = lineup.worker(), lineup.beat(stack.run)
+    worker, beat = process_definitions.worker(), process_definitions.beat(stack.run)
     stack.supervisor.start(
         replace(worker, name="worker-2", argv=[*worker.argv, "--hostname", "second@%h"])
     )
@@ -96,9 +96,9 @@ def served(soaked, orm, tmp_path):
 def published_on_two_replicas(stack, folder):
     if found := ModelVersion.objects.filter(model__slug=SLUG).first():
         return found
-    version = approve(folder, cast.model(name="Soak check"))
+    version = approve(folder, factories.model(name="Soak check"))
     stack.wait_until(lambda: is_published(version), 180)
-    hosting.scale(
+    hosting.replica_history(
         version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8
     )
     stack.wait_until(lambda: len(pids(version)) == 2, 120)
@@ -265,7 +265,9 @@ def settle(stack, answers):
     """Wait until every journal of a dead process is shipped, every lease is back, and all hours are rolled up."""
     acknowledged = {request_id for _, status, request_id in answers if status == 200}
     stack.wait_until(lambda: acknowledged <= stored(acknowledged), 60)
-    stack.wait_until(lambda: len(list(spool.segments(stack.run.path / "spool"))) == WORKERS, 60)
+    stack.wait_until(
+        lambda: len(list(usage_journal.segments(stack.run.path / "spool"))) == WORKERS, 60
+    )
     stack.wait_until(lambda: not StaleHour.objects.exists(), 60)
     stack.wait_until(leases_are_back, 60)
 

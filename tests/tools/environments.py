@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from marketplace.dev.rundir import ROOT
+from marketplace.launcher.rundir import ROOT
 
 HOME = ROOT / ".tools"
 LISTS = Path(__file__).parent

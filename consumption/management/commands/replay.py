@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from consumption.replay import StillServing, replay
+from consumption.metering.replay import StillServing, replay
 
 
 class Command(BaseCommand):

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 from redis import RedisError
 
-from consumption import keys, tombstones
+from consumption import emergency_revocations, keys
 from consumption.actions import revoke_leaked, revoke_named
 from marketplace.accounts.models import User
-from marketplace.lib import postgres
+from marketplace.core import postgres
 
 KID = re.compile(r"(?:mk[csp]_)?([0-9A-Za-z]{8})…?")
 POSTGRES_S = 5.0
@@ -48,8 +48,8 @@ class Command(BaseCommand):
             ended = _revoke(kids, leaked, reason)
         except (DatabaseError, InterfaceError):
             self._bury(
-                [tombstones.for_kid(kid, reason) for kid in kids]
-                + [tombstones.for_text(text, reason) for text in texts]
+                [emergency_revocations.for_kid(kid, reason) for kid in kids]
+                + [emergency_revocations.for_text(text, reason) for text in texts]
             )
             return
         for key in ended:
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         reached = [
             self._told(
                 "Redis: every gateway that reaches it refuses them within a second.",
-                tombstones.to_redis,
+                emergency_revocations.to_redis,
                 buried,
             )
         ]
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         reached.append(
             self._told(
                 f"{path}: the gateway on this machine refuses them within a second.",
-                tombstones.to_file,
+                emergency_revocations.to_file,
                 buried,
             )
         )

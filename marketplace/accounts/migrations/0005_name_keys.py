@@ -2,8 +2,8 @@
 
 from django.db import migrations
 
-from marketplace.lib import names
-from marketplace.lib.fields import NameKeyField
+from marketplace.core import names
+from marketplace.core.fields import NameKeyField
 
 
 def write_keys(apps, schema_editor):

@@ -1,0 +1,115 @@
+"""Hours and days of usage, recomputed from events and never incremented, and the partitions that events lie in.
+
+Everything may run twice. Integers only.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from consumption.metering import measures, quota, valuation
+from consumption.models import Outcome, UsageDay, UsageHour
+
+ROLL_UP_LOCK = 0x6D65746572
+MONTH_LOCK = 0x6D6F6E7468
+HOURS_AT_ONCE = 24  # so many busy hours are summed well within the minute that the shipping process gives a statement
+
+_COLUMNS = """subscription_id, version_id, team_id, business_unit_id, terms_id, calls, ok, client_errors, upstream_errors, aborted,
+    unknown, units, cost, duration_us, p50_us, p95_us, p99_us"""
+# What is true of a call when it is made is a row of its own: a change in the middle of an hour splits the hour.
+_SUMS = f"""
+    e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, {", ".join(measures.SUMS.values())},
+    sum(e.units)::bigint, {valuation.COST}, sum(duration_us)::bigint,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok')
+"""
+_GROUPS = "e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, price.price_micros_per_1000"
+# Newest first: today's figures do not wait until a year has been recomputed.
+TAKE_STALE = """
+DELETE FROM consumption_stalehour WHERE hour IN (
+  SELECT hour FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' ORDER BY hour DESC LIMIT %s FOR UPDATE
+) RETURNING hour
+"""
+# An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
+_INSERT = f"""
+WITH {valuation.PERIODS}
+INSERT INTO {{table}} ({{period}}, {_COLUMNS})
+SELECT {{start}}, {_SUMS} FROM consumption_usageevent e {valuation.JOINS}
+WHERE at >= %s AND at < %s AND {{start}} = ANY(%s) AND outcome <> '{Outcome.REFUSED}'
+  AND EXISTS (SELECT FROM catalog_modelversion v WHERE v.id = e.version_id)
+GROUP BY 1, {_GROUPS}
+"""
+INSERT_HOURS = _INSERT.format(
+    table="consumption_usagehour", period="hour", start="date_trunc('hour', at, 'UTC')"
+)
+INSERT_DAYS = _INSERT.format(
+    table="consumption_usageday", period="day", start="(at AT TIME ZONE 'UTC')::date"
+)
+
+
+@transaction.atomic
+def roll_up(stale_s: float = 0) -> int:
+    """Recompute hours that got events, and their days, from events: at most HOURS_AT_ONCE of those that wait for `stale_s` seconds.
+
+    Returns how many hours. One at a time: a second one leaves at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ROLL_UP_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(TAKE_STALE, [stale_s, HOURS_AT_ONCE])
+        hours = sorted(hour for (hour,) in cursor.fetchall())
+        if hours:
+            days = sorted({hour.astimezone(UTC).date() for hour in hours})
+            cursor.execute(valuation.NO_NESTED_LOOPS)
+            UsageHour.objects.filter(hour__in=hours).delete()
+            cursor.execute(INSERT_HOURS, [hours[0], hours[-1] + timedelta(hours=1), hours])
+            UsageDay.objects.filter(day__in=days).delete()
+            cursor.execute(
+                INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days]
+            )
+    return len(hours)
+
+
+def roll_up_all(stale_s: float = 0) -> None:
+    """`roll_up` until no hour waits."""
+    while roll_up(stale_s):
+        pass
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def mark_all_stale() -> None:
+    """Have everything recomputed, for example after events were loaded by hand."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO consumption_stalehour (hour, touched_at)"
+            " SELECT DISTINCT date_trunc('hour', at, 'UTC') AS hour, 'epoch'::timestamptz FROM consumption_usageevent ORDER BY hour DESC"
+            " ON CONFLICT (hour) DO UPDATE SET touched_at = excluded.touched_at"
+        )
+
+
+@transaction.atomic
+def open_next_month() -> None:
+    """Have a partition ready for the coming month, so that old months can be dropped whole.
+
+    All else lies in the default one; a month of which it has calls already stays there.
+    """
+    start = quota.next_period(quota.period_start(timezone.now()))
+    name = f"consumption_usageevent_{start:%Y_%m}"
+    month = [f"{start} 00:00+00", f"{quota.next_period(start)} 00:00+00"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_regclass(%s) IS NOT NULL OR EXISTS (SELECT FROM consumption_usageevent_default WHERE at >= %s AND at < %s)",
+            [name, *month],
+        )
+        if cursor.fetchone()[0]:
+            return
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [MONTH_LOCK]
+        )  # IF NOT EXISTS alone fails when two ask at once
+        cursor.execute("SELECT consumption_open_month(%s)", [start])

@@ -1,0 +1,296 @@
+"""Ships the usage journal to Postgres: each call becomes one usage event, exactly once.
+
+Everything may run twice. Events are inserted with ON CONFLICT DO NOTHING on their id, and only rows that were really new
+are committed to the quota and mark their hour stale (`consumption.metering.rollups`).
+"""
+
+import contextlib
+import logging
+import os
+import struct
+import time
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models.functions import Now
+
+from consumption.metering import quota, usage_journal
+from consumption.metering.usage_journal import SegmentReader
+from consumption.models import ApiKey, SpoolOffset
+
+log = logging.getLogger(__name__)
+NOTE_EVERY_S = 60
+CUT_AFTER_S = 60
+
+STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
+    application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
+    duration_us bigint, response_bytes bigint, units bigint, http_status int, outcome smallint) ON COMMIT DELETE ROWS
+"""
+# The rows that were new come back summed, so that a batch of thousands costs a few rows.
+INSERT_SPOOLED = """
+WITH fresh AS (
+  INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
+      version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
+  SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', subscription_id, key_id, application_id,
+      team_id, model_id, version_id, (%s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
+      request_bytes, response_bytes, (%s::text[])[environment + 1], %s
+  FROM spooled
+  ON CONFLICT DO NOTHING
+  RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
+)
+SELECT subscription_id, key_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2, 3
+"""
+MOVE_POSITION = """
+INSERT INTO consumption_spooloffset (spool, "offset", shipped_at) VALUES (%s, %s, now())
+ON CONFLICT (spool) DO UPDATE SET "offset" = excluded."offset", shipped_at = excluded.shipped_at
+"""
+# The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events. Newest first, as
+# the roll-up takes them: in two orders they would wait for each other.
+MARK_STALE = """
+INSERT INTO consumption_stalehour (hour, touched_at) SELECT hour, now() FROM unnest(%s::timestamptz[]) AS hour ORDER BY hour DESC
+ON CONFLICT (hour) DO UPDATE SET touched_at = consumption_stalehour.touched_at
+"""
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TAIL = b"\xff\xff"
+# One row of COPY in binary: number of fields, then each field's length and value, big-endian.
+_pack_row = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ii" + "ih").pack
+
+
+class Shipper:
+    """Copies a spool folder to Postgres, step by step. One at a time per folder; a second one does no harm."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._readers: dict[Path, SegmentReader[bytes]] = {}
+        self._noted: dict[
+            int, float
+        ] = {}  # when the last use of a key was written down, by the monotonic clock
+
+    def ship(self) -> int:
+        """Copy all that ended since the last time. Returns the number of new events.
+
+        Raises DatabaseError or OSError: at once when Postgres is away; of a segment that cannot be read or that Postgres refuses,
+        when all others were shipped.
+        """
+        new, refused = 0, None
+        paths = list(usage_journal.segments(self.folder))
+        for path in paths:
+            try:
+                new += self._ship_segment(path)
+            except (OperationalError, InterfaceError):
+                raise
+            except (DatabaseError, OSError) as error:
+                log.error("%s cannot be shipped and holds up no other: %s", path.name, error)
+                refused = refused or error
+        for path in self._readers.keys() - set(paths):
+            self._readers.pop(path).close()  # another shipper put it aside
+        self._settle_dead_holders()
+        if refused:
+            raise refused
+        return new
+
+    def _ship_segment(self, path: Path) -> int:
+        reader = self._readers.get(path) or self._open(path)
+        if reader is None:
+            return 0
+        try:
+            return self._ship_reader(reader)
+        except (DatabaseError, InterfaceError, OSError):
+            if unfinished := self._readers.pop(path, None):
+                unfinished.close()  # what it had read is read again from the stored position
+            raise
+
+    def _open(self, path: Path) -> SegmentReader[bytes] | None:
+        offset = (
+            SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
+        )
+        try:
+            reader = SegmentReader(path, offset or 0, copied)
+        except FileNotFoundError:
+            return None
+        self._readers[path] = reader
+        return reader
+
+    def _ship_reader(self, reader: SegmentReader[bytes]) -> int:
+        """What is there now; what comes meanwhile waits for the next time, or each handful would be a transaction."""
+        was_abandoned = reader.abandoned()
+        before, begun = reader.position, reader.begun()
+        new = 0
+        while True:
+            rows = reader.finished()
+            if rows or reader.position != before:
+                new += self._store(reader, rows)
+            if reader.seen >= begun:
+                break
+        if was_abandoned:
+            new += self._finish(reader)
+        return new
+
+    def _finish(self, reader: SegmentReader[bytes]) -> int:
+        """The writer is gone: what it had begun is unknown; then the segment is put aside.
+
+        Its position is forgotten first: killed in between, a shipper copies it once more, and nothing of it is new.
+        """
+        with transaction.atomic():
+            new = self._store(reader, reader.unended())
+            SpoolOffset.objects.filter(spool=reader.name).delete()
+        del self._readers[reader.path]
+        put_aside(reader)
+        return new
+
+    def _store(self, reader: SegmentReader[bytes], rows: list[bytes]) -> int:
+        fresh = store(reader.holder, rows, reader.name, reader.position)
+        self._note_last_use({key for _, key, _, _, _ in fresh})
+        return sum(count for _, _, _, count, _ in fresh)
+
+    def _note_last_use(self, keys: set[int]) -> None:
+        """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
+        now = time.monotonic()
+        if late := [
+            key for key in keys if now - self._noted.get(key, -NOTE_EVERY_S) >= NOTE_EVERY_S
+        ]:
+            ApiKey.objects.filter(pk__in=late).update(last_used_at=Now())
+            self._noted.update(dict.fromkeys(late, now))
+
+    def _settle_dead_holders(self) -> None:
+        for holder in usage_journal.dead_holders(self.folder):
+            quota.release(holder)
+            SpoolOffset.objects.filter(
+                spool__startswith=f"{holder}-"
+            ).delete()  # one that a second shipper wrote last
+            usage_journal.forget_holder(self.folder, holder)
+
+
+@transaction.atomic
+def store(
+    holder: str, rows: list[bytes], segment: str, position: int
+) -> list[tuple[int, int, datetime, int, int]]:
+    """Insert `copied` calls, book their units, mark their hours and move the position, all in one.
+
+    Returns what was new, summed: subscription, key, hour, calls, units.
+    """
+    with connection.cursor() as cursor:
+        fresh = insert(cursor, rows) if rows else []
+        if hours := sorted({hour for _, _, hour, _, _ in fresh}):
+            cursor.execute(MARK_STALE, [hours])
+        cursor.execute(MOVE_POSITION, [segment, position])
+    spent: Counter[tuple[int, date]] = Counter()
+    for subscription_id, _, hour, _, units in fresh:
+        spent[subscription_id, quota.period_start(hour)] += units
+    quota.settle(holder, {key: units for key, units in spent.items() if units})
+    return fresh
+
+
+def insert(
+    cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False
+) -> list[tuple[int, int, datetime, int, int]]:
+    """Insert `copied` calls that are not there yet. Returns what was new, as `store` does; nothing is booked."""
+    cursor.execute(STAGE)
+    with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(_COPY_HEAD + b"".join(rows) + _COPY_TAIL)
+    cursor.execute(
+        INSERT_SPOOLED, [list(usage_journal.OUTCOMES), list(usage_journal.ENVIRONMENTS), is_demo]
+    )
+    return cursor.fetchall()
+
+
+def copied(
+    event_id: bytes,
+    at_us: int,
+    subscription: int,
+    key: int,
+    application: int,
+    team: int,
+    model: int,
+    version: int,
+    request_bytes: int,
+    environment: int,
+    duration_us: int,
+    response_bytes: int,
+    units: int,
+    http_status: int,
+    outcome: int,
+) -> bytes:
+    """The fields of a usage_journal.Event as one row of COPY."""
+    return _pack_row(
+        15,
+        16,
+        event_id,
+        8,
+        at_us,
+        8,
+        subscription,
+        8,
+        key,
+        8,
+        application,
+        8,
+        team,
+        8,
+        model,
+        8,
+        version,
+        8,
+        request_bytes,
+        2,
+        environment,
+        8,
+        duration_us,
+        8,
+        response_bytes,
+        8,
+        units,
+        4,
+        http_status,
+        2,
+        outcome,
+    )
+
+
+def put_aside(reader: SegmentReader[bytes]) -> None:
+    """Keep a shipped segment a while: it is shipped again when the database is restored from a backup."""
+    shelf = reader.path.parent / usage_journal.SHELF
+    shelf.mkdir(exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # another shipper was first
+        reader.path.rename(shelf / reader.path.name)
+    reader.close()
+    _clear_shelf(shelf)
+
+
+def _clear_shelf(shelf: Path) -> None:
+    """Drop what is old or too much; that calls are kept for less time than they should be is told to the log."""
+    room, now = settings.SPOOL_KEEP_MIB << 20, time.time()
+    for path in sorted(shelf.iterdir(), key=_written_at, reverse=True):
+        with contextlib.suppress(FileNotFoundError):  # another shipper dropped it
+            about = _cut_to_its_use(path, now)
+            room -= about.st_size
+            kept_h = (now - about.st_mtime) / 3600
+            if room < 0 and kept_h < settings.SPOOL_KEEP_HOURS:
+                log.warning(
+                    "shipped calls are kept for %.1f of %d hours: SPOOL_KEEP_MIB is too small",
+                    kept_h,
+                    settings.SPOOL_KEEP_HOURS,
+                )
+            if room < 0 or kept_h > settings.SPOOL_KEEP_HOURS:
+                path.unlink()
+
+
+def _cut_to_its_use(path: Path, now: float) -> os.stat_result:
+    """Cut a segment when no second shipper, as during a reload, can be reading it any more. Returns what it is then."""
+    about = path.stat()
+    if about.st_size == usage_journal.SIZE and now - about.st_ctime > CUT_AFTER_S:
+        usage_journal.cut(path)
+        os.utime(path, (about.st_atime, about.st_mtime))
+    return path.stat()
+
+
+def _written_at(path: Path) -> float:
+    """Seconds since 1970; 0 when the file is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0

@@ -1,0 +1,239 @@
+"""What the gateway's processes report about themselves, summed over those that are alive.
+
+They leave their counters in a folder of this machine; where the portal runs elsewhere, it asks the gateway's internal port.
+"""
+
+import urllib.request
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.conf import settings
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumption.metering.rejections import LIMITS
+from hosting.gateway import metrics
+
+TIMEOUT_S = 1.0
+DECISIONS = {
+    "failure_mode_allowed": "admitted without Redis",
+    "error": "answered 503, since nobody could decide",
+}
+SHUT = ("breaker_open", "version")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process: its number, when it began, and what it sees."""
+
+    name: str
+    started_at: datetime | None
+    in_flight: int
+    is_redis_up: bool
+    is_postgres_up: bool
+    redis_away_since: datetime | None
+    postgres_away_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Calls that one limit refused in the last hour."""
+
+    limit: str
+    count: int
+
+    @property
+    def name(self):
+        return LIMITS[self.limit].name
+
+    @property
+    def words(self):
+        """How a sentence goes on: "12 calls were refused …"."""
+        return LIMITS[self.limit].words
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counters since the processes began, by name without prefix, summed; `least` and `most` have the extremes instead.
+
+    `labelled` is {(name, label): {value of the label: sum}} of families with one label beside the worker's number;
+    `lately` is {version id: {limit: calls refused in the last hour}}.
+    """
+
+    workers: list[Worker] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    least: dict[str, float] = field(default_factory=dict)
+    most: dict[str, float] = field(default_factory=dict)
+    labelled: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    lately: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def count(self, name):
+        """A counter as a whole number; 0 when no process tells it."""
+        return int(self.sums.get(name, 0))
+
+    @property
+    def in_flight(self):
+        return self.count("in_flight")
+
+    @property
+    def connections(self):
+        return self.count("connections")
+
+    @property
+    def degraded(self):
+        """Decisions that were made without the store that usually decides."""
+        return self.count("degraded_decisions_total") + self.count("stale_key_answers_total")
+
+    @property
+    def degraded_kinds(self):
+        """[(what was decided without the store, how often)], those that happened."""
+        told = self.labelled.get(("decisions_total", "decision"), {})
+        kinds = [(words, int(told.get(name, 0))) for name, words in DECISIONS.items()]
+        kinds.append(
+            (
+                "answered with a key that Postgres could not confirm",
+                self.count("stale_key_answers_total"),
+            )
+        )
+        return [(words, count) for words, count in kinds if count]
+
+    @property
+    def refused(self):
+        """[(limit, calls it refused)]"""
+        return [
+            (LIMITS[limit].name, self.count(f"refused_{limit}_total"))
+            for limit in metrics.LIMITS.values()
+        ]
+
+    def refused_lately(self, version_id):
+        """[Refusals] of one version, most first; limits that refused nothing are absent."""
+        found = self.lately.get(version_id, {})
+        return [
+            Refusals(limit, count)
+            for limit, count in sorted(found.items(), key=lambda pair: -pair[1])
+            if count
+        ]
+
+    @property
+    def shed(self):
+        """Calls that were turned away in the last hour because the gateway itself was too busy."""
+        return sum(found.get("load", 0) for found in self.lately.values())
+
+    @property
+    def shut_versions(self):
+        """Ids of versions that a process has stopped asking for a while, since they failed call after call."""
+        return {int(version) for version, count in self.labelled.get(SHUT, {}).items() if count}
+
+    @property
+    def since(self):
+        """When the oldest process began to count; None when none says."""
+        return min(
+            (worker.started_at for worker in self.workers if worker.started_at), default=None
+        )
+
+    @property
+    def redis_away_since(self):
+        """When the first of the processes that miss Redis began to; None when none does, or none says."""
+        return min(
+            (worker.redis_away_since for worker in self.workers if worker.redis_away_since),
+            default=None,
+        )
+
+    @property
+    def postgres_away_since(self):
+        return min(
+            (worker.postgres_away_since for worker in self.workers if worker.postgres_away_since),
+            default=None,
+        )
+
+    @property
+    def skew_s(self):
+        """The largest difference between a gateway machine's clock and Postgres' clock, seconds."""
+        return max(
+            abs(self.most.get("clock_skew_seconds", 0)),
+            abs(self.least.get("clock_skew_seconds", 0)),
+        )
+
+    @property
+    def is_redis_up(self):
+        """As every process sees it."""
+        return bool(self.least.get("redis_up", 1))
+
+    @property
+    def is_postgres_up(self):
+        return bool(self.least.get("postgres_up", 1))
+
+
+def report():
+    """The Report of all processes that wrote in the last seconds; no workers when none did."""
+    by_worker, labelled, lately = {}, {}, {}
+    for sample in (
+        sample for family in text_string_to_metric_families(_text()) for sample in family.samples
+    ):
+        name, labels = sample.name.removeprefix("gateway_"), dict(sample.labels)
+        worker = labels.pop("worker", None)
+        if worker is None:
+            continue
+        mine = by_worker.setdefault(worker, {})
+        if not labels:
+            mine[name] = sample.value
+        elif name == "refused_last_hour":
+            _add(lately, int(labels["version"]), labels["limit"], int(sample.value))
+        elif len(labels) == 1:
+            [(label, value)] = labels.items()
+            _add(labelled, (name, label), value, sample.value)
+    workers = [_worker(name, mine) for name, mine in sorted(by_worker.items())]
+    return Report(workers, *_extremes(by_worker.values()), labelled, lately)
+
+
+def _add(table, row, column, count):
+    found = table.setdefault(row, {})
+    found[column] = found.get(column, 0) + count
+
+
+def _extremes(told):
+    """Of what several processes tell, by name: the sums, the least and the most."""
+    values = {}
+    for mine in told:
+        for name, value in mine.items():
+            values.setdefault(name, []).append(value)
+    return [{name: of(found) for name, found in values.items()} for of in (sum, min, max)]
+
+
+def last_report():
+    """When a process of the gateway last wrote on this machine; None when none ever did or none writes here."""
+    try:
+        newest = max(
+            (path.stat().st_mtime for path in settings.GATEWAY_METRICS_DIR.glob("*.prom")),
+            default=None,
+        )
+    except OSError:
+        return None
+    return datetime.fromtimestamp(newest, UTC) if newest else None
+
+
+def _worker(name, told):
+    return Worker(
+        name,
+        _moment(told.get("start_time_seconds")),
+        int(told.get("in_flight", 0)),
+        bool(told.get("redis_up", 1)),
+        bool(told.get("postgres_up", 1)),
+        _moment(told.get("redis_away_since_seconds")),
+        _moment(told.get("postgres_away_since_seconds")),
+    )
+
+
+def _moment(seconds):
+    """Seconds since 1970 as a datetime; None for none."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _text():
+    """The metrics of all processes; nothing when they cannot be reached."""
+    try:
+        if not settings.GATEWAY_METRICS_URL:
+            return metrics.joined(settings.GATEWAY_METRICS_DIR)
+        with urllib.request.urlopen(settings.GATEWAY_METRICS_URL, timeout=TIMEOUT_S) as answer:
+            return answer.read().decode()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,62 @@
+"""How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
+
+from django import forms
+from django.shortcuts import render
+
+from marketplace.core import json_reader, text
+from marketplace.core.errors import NotAllowed, RuleError
+
+
+class LineField(forms.CharField):
+    """One line of text, composed (NFC), without characters that cannot be seen (docs/names.md)."""
+
+    default_validators = [text.one_line]
+
+    def to_python(self, value):
+        return text.composed(super().to_python(value) or "")
+
+
+class JSONField(forms.JSONField):
+    """JSON in a text area, read as the API reads its bodies."""
+
+    def to_python(self, value):
+        if self.disabled or value in self.empty_values or not isinstance(value, str):
+            return super().to_python(value)
+        try:
+            return json_reader.read(value)
+        except json_reader.Malformed as error:
+            raise forms.ValidationError(str(error), code="invalid") from None
+        except json_reader.Unusable as error:
+            raise forms.ValidationError(
+                f"{error.path}: {error.message}" if error.path else error.message, code="invalid"
+            ) from None
+
+    def bound_data(self, data, initial):
+        """What was typed is shown again as it was typed."""
+        return (
+            forms.fields.InvalidJSONInput(data)
+            if isinstance(data, str)
+            else super().bound_data(data, initial)
+        )
+
+
+def submitted(request, form, verb):
+    """Run `verb(**cleaned_data)` when the form was posted and is well-formed.
+
+    Returns (done, result). A RuleError lands on its field (or on top of the form) and done is False.
+    """
+    if request.method != "POST" or not form.is_valid():
+        return False, None
+    try:
+        return True, verb(**form.cleaned_data)
+    except NotAllowed:
+        raise
+    except RuleError as problem:
+        form.add_error(problem.field if problem.field in form.fields else None, problem.sentences)
+        return False, None
+
+
+def show(request, template, form, **context):
+    """Render a form page; 422 when what was sent could not be taken."""
+    status = 422 if request.method == "POST" else 200
+    return render(request, template, {"form": form, **context}, status=status)

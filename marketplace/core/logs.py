@@ -1,0 +1,73 @@
+"""How log lines are written: plain ones for people, or one JSON object each for a log store (LOG_FORMAT=json)."""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+
+LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+
+
+class Json(logging.Formatter):
+    """One object a line: at (UTC), level, logger, message, request_id, process, and error with the traceback where there is one."""
+
+    def format(self, record):
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": getattr(record, "request_id", "-"),
+            "process": record.process,
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class AtMost(logging.Filter):
+    """Lets `per_second` lines through in each second; the first one of the next second says how many were left out."""
+
+    def __init__(self, per_second, clock=time.monotonic):
+        super().__init__()
+        self.per_second = per_second
+        self._clock = clock
+        self._second = self._passed = self._left_out = 0
+
+    def filter(self, record):
+        second = int(self._clock())
+        if second != self._second:
+            if self._left_out:
+                record.msg = (
+                    f"{record.getMessage()} ({self._left_out} more lines like it were left out)"
+                )
+                record.args = ()
+            self._second, self._passed, self._left_out = second, 0, 0
+        self._passed += 1
+        self._left_out += self._passed > self.per_second
+        return self._passed <= self.per_second
+
+
+def configuration(form, level):
+    """Django's LOGGING. `form` is "line" or "json". Raises ValueError for another."""
+    formatters = {"line": {"format": LINE}, "json": {"()": "marketplace.core.logs.Json"}}
+    if form not in formatters:
+        raise ValueError(f"LOG_FORMAT is {form!r}: it can be line or json.")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "request_id": {"()": "marketplace.core.request_ids.RequestIdFilter"},
+            "failed_calls": {"()": "marketplace.core.logs.AtMost", "per_second": 20},
+        },
+        "formatters": formatters,
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "filters": ["request_id"],
+                "formatter": form,
+            }
+        },
+        "loggers": {"hosting.gateway.call": {"filters": ["failed_calls"]}},
+        "root": {"handlers": ["console"], "level": level},
+    }

@@ -1,0 +1,261 @@
+"""Builds the demo company through the marketplace's own verbs. May run twice: it goes on where it stopped.
+
+People first, then each model from training to its place in the story. Hosting brings approved versions up meanwhile;
+whoever needs a published version waits for it, so the whole ends when the last one answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import ModelVersion, RegisteredModel
+from consumption.models import ApiKey
+from governance.actions import suspend
+from hosting.actions import start
+from hosting.models import Deployment
+from marketplace.accounts.models import BusinessUnit, Team, User
+from marketplace.audit.actions import record
+from marketplace.audit.models import AuditEvent
+from marketplace.insights.models import ProductionModel
+from publishing.actions import NOTICE_DAYS, deprecate
+
+from . import clock, consumers, inventory, models, people, usage
+from .listing import Listing, Release
+from .reviewing import reviewed
+from .submissions import person, submitted, trained
+
+STATE = ModelVersion.State
+Progress = Callable[..., None]
+PATIENCE = (
+    600  # seconds without a version becoming callable before the rest is left to the next start
+)
+HOSTED = timedelta(days=1)
+ANNOUNCED_DAYS_AGO = 28
+CLOCK_NOTE = "demo.clock"
+GOES_LIVE = ("published", "deprecated", "suspended")
+SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
+
+
+def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
+    """Everything, in order. Returns the facts that the console and `.run/demo.json` show. Demo mode only.
+
+    wait=False where nothing serves models: consumers then subscribe at the next build.
+    """
+    if not settings.DEMO_MODE:
+        raise CommandError(
+            "The demo company is only built in demo mode (DEMO_MODE=1): its people sign in by a button."
+        )
+    progress("people")
+    people.build_people()
+    note_the_clock()
+    build_versions(progress)
+    build_inventory()
+    settle(progress, patience=PATIENCE if wait else 0)
+    progress("past usage")
+    usage.build_usage()
+    return demo_facts()
+
+
+def note_the_clock() -> None:
+    """Tell auditors, once and at the true time, that the acts of the demo carry the story's dates."""
+    if AuditEvent.objects.filter(action=CLOCK_NOTE).exists():
+        return
+    office = Team.objects.get(slug="marketplace-office")
+    reason = "The demo company's past is written under a demo clock: acts recorded by its build carry the story's dates."
+    record(User.objects.system("demo"), CLOCK_NOTE, office, reason=reason)
+
+
+def build_versions(progress: Progress) -> None:
+    """Train, register, submit and review every version, the story's hero first."""
+    todo = list(models.releases())
+    for done, (listing, release) in enumerate(todo):
+        progress(f"{listing.name} {release.number}", done, len(todo))
+        build_version(listing, release)
+
+
+def build_version(listing: Listing, release: Release) -> None:
+    """One version, as far as people bring it, in one transaction; one that is there is left alone."""
+    if ModelVersion.objects.filter(model__slug=listing.slug, number=release.number).exists():
+        return
+    made = trained(listing, release)
+    with transaction.atomic(), clock.at(clock.ago(days=release.days_ago)):
+        version = submitted(listing, release, made)
+        if release.fate == "refused":
+            return
+        version = reviewed(version, listing, release, made.facts if made else None)
+        if version.state == STATE.CHANGES_REQUESTED:
+            raise CommandError(f"{version} did not pass the checks: {blocking(version)}")
+
+
+def blocking(version: ModelVersion) -> str:
+    return " ".join(
+        f"{result.gate}: {result.summary}" for result in version.gate_results.all() if result.blocks
+    )
+
+
+def build_inventory() -> None:
+    """The list of models in production, linked to what is published of it."""
+    units = {unit.slug: unit for unit in BusinessUnit.objects.all()}
+    entries = {model.slug: model for model in RegisteredModel.objects.all()}
+    for name, unit, since, slug in inventory.MODELS:
+        facts = {
+            "business_unit": units[unit],
+            "in_production_since": since,
+            "published_as": entries.get(slug),
+        }
+        ProductionModel.objects.get_or_create(name=name, defaults=facts)
+
+
+def settle(progress: Progress, patience: float) -> None:
+    """As versions become callable: consumers subscribe, then what the story does to a live version happens."""
+    waiting = [
+        (listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE
+    ]
+    total, last, retried = len(waiting), time.monotonic(), set[int]()
+    while True:
+        live = [(listing, release) for listing, release in waiting if is_live(listing, release)]
+        for listing, release in live:
+            settle_one(listing, release)
+            waiting.remove((listing, release))
+            last = time.monotonic()
+        progress("models callable", total - len(waiting), total)
+        if not waiting or time.monotonic() - last > patience or gave_up(waiting, retried):
+            break
+        if not live:
+            retry_failed(retried)
+            time.sleep(1)
+    finish_story()
+
+
+def gave_up(waiting: list[tuple[Listing, Release]], retried: set[int]) -> bool:
+    """True when hosting failed with all that is waited for, a second time too."""
+    failed = Deployment.objects.filter(pk__in=retried, state=Deployment.State.FAILED).count()
+    return failed >= len(waiting)
+
+
+def retry_failed(retried: set[int]) -> None:
+    """A busy machine may be too slow for the first start of a model: the operator starts it again, once."""
+    failed = Deployment.objects.filter(state=Deployment.State.FAILED, version__state=STATE.APPROVED)
+    for deployment in failed.exclude(pk__in=retried).select_related("version__model"):
+        start(person("otto"), deployment, "Started again while the demo was being built.")
+        retried.add(deployment.pk)
+
+
+def version_of(listing: Listing, release: Release) -> ModelVersion | None:
+    found = ModelVersion.objects.filter(model__slug=listing.slug, number=release.number)
+    return found.select_related("model__owner_team", "successor").first()
+
+
+def is_live(listing: Listing, release: Release) -> bool:
+    version = version_of(listing, release)
+    return version is not None and version.state in ModelVersion.LIVE
+
+
+def settle_one(listing: Listing, release: Release) -> None:
+    version = version_of(listing, release)
+    if version is None or version.published_at is None:
+        return
+    backdate_publication(version)
+    for use in consumers.USES:
+        if use.slug == listing.slug and use.version in ("", release.number):
+            adopt(use)
+
+
+def backdate_publication(version: ModelVersion) -> None:
+    """It went live a day after its approval; hosting did it just now, in another process. Left alone once that is so."""
+    if (
+        version.published_at
+        and version.approved_at
+        and version.published_at > version.approved_at + 2 * HOSTED
+    ):
+        ModelVersion.objects.filter(pk=version.pk).update(published_at=version.approved_at + HOSTED)
+
+
+@transaction.atomic
+def adopt(use: consumers.Use) -> None:
+    """Subscribe and make a key; the example's key is kept for the demo's facts."""
+    with clock.at(clock.ago(days=use.since)):
+        made = consumers.new_subscription(use)
+        text = consumers.new_key(made) if made else ""
+    if text and (use.application, use.slug) == consumers.HERO:
+        keep_example_key(text)
+
+
+def finish_story() -> None:
+    """What happens to live versions once their consumers are there."""
+    for listing, release in models.releases():
+        version = version_of(listing, release)
+        if version is None or version.state != STATE.PUBLISHED:
+            continue
+        if release.fate == "deprecated":
+            announce_end(version, listing, release)
+        if release.fate == "suspended" and not version.suspended_at:
+            with clock.at(clock.ago(days=usage.SUSPENDED_DAYS_AGO)):
+                suspend(person("mona"), version, SUSPENSION)
+
+
+def announce_end(version: ModelVersion, listing: Listing, release: Release) -> None:
+    """Deprecate in favour of the successor, once that one is callable."""
+    successor = version.model.versions.filter(
+        number=release.successor, state=STATE.PUBLISHED
+    ).first()
+    if successor is None:
+        return
+    reason = f"{successor} replaces it: yearly credits instead of monthly ones. Its changelog says what to change."
+    with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
+        sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
+        deprecate(
+            person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor
+        )
+
+
+def demo_facts() -> dict[str, Any]:
+    """{"logins": {role: {"username", "password"}}, "example": {"model", "version", "key", "request"}}."""
+    return {"logins": people.logins(), "example": example()}
+
+
+def example() -> dict[str, Any]:
+    """One call that works: mortgage's key for income verification. {} while it is not callable."""
+    version = (
+        ModelVersion.objects.callable().filter(model__slug=consumers.HERO[1]).newest_first().first()
+    )
+    key = example_key()
+    if version is None or not key:
+        return {}
+    return {
+        "model": consumers.HERO[1],
+        "version": version.number,
+        "key": key,
+        "request": version.example,
+    }
+
+
+def example_key() -> str:
+    try:
+        text = json.loads(example_file().read_text())["key"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return text if ApiKey.objects.filter(kid=text[4:12], state=ApiKey.State.ACTIVE).exists() else ""
+
+
+def keep_example_key(text: str) -> None:
+    """0600: it is a credential, if only of the demo."""
+    path = example_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        json.dump({"key": text}, out)
+
+
+def example_file() -> Path:
+    return Path(settings.RUN_DIR) / "secrets" / "example_key.json"

@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class DevConfig(AppConfig):
-    name = "marketplace.dev"
-    label = "dev"
-    verbose_name = "Development ground"

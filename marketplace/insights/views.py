@@ -1,0 +1,9 @@
+"""Pages of value."""
+
+from django.shortcuts import render
+
+from marketplace.insights import figures
+
+
+def overview(request):
+    return render(request, "insights/insights.html", figures.overview(request.user))

@@ -1,0 +1,115 @@
+"""The demo company's versions go the real way: the verbs decide, the story only says who calls them and when."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from consumption.models import Subscription, UsageEvent
+from governance.models import Decision
+from hosting.models import Upstream
+from marketplace.audit.models import AuditEvent
+from marketplace.demo.company import (
+    consumers,
+    journey,
+    models,
+    people,
+    submissions,
+    training,
+    usage,
+)
+from publishing.actions import publish_what_is_ready
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("company-journey")
+
+
+@pytest.fixture(autouse=True)
+def company(settings, tmp_path, cache, monkeypatch):
+    """The people are there, and models trained for one test serve the others."""
+    settings.RUN_DIR, settings.DEMO_MODE = tmp_path, True
+    monkeypatch.setattr(submissions, "trained", kept_in(cache))
+    monkeypatch.setattr(journey, "trained", kept_in(cache))
+    people.build_people()
+
+
+def kept_in(folder):
+    def trained(listing, release):
+        return (
+            training.cached(release.recipe, models.key(listing, release), folder)
+            if release.recipe
+            else None
+        )
+
+    return trained
+
+
+def built(slug, place=0):
+    listing = models.listing(slug)
+    journey.build_version(listing, listing.releases[place])
+    return ModelVersion.objects.get(model__slug=slug, number=listing.releases[place].number)
+
+
+def hosted(version):
+    """As hosting leaves it once a version answers."""
+    Upstream.objects.create(
+        version=version, kind="engine", base_url="http://127.0.0.1:1/v2", is_ready=True
+    )
+    publish_what_is_ready()
+    version.refresh_from_db()
+    return version
+
+
+def test_a_waiting_version_waits_for_its_curator_alone_at_first():
+    version = built("policy-lapse")
+    assert version.state == ModelVersion.State.IN_REVIEW
+    assert not Decision.objects.filter(review__version=version).exists()
+    assert timezone.now() - version.submitted_at > timedelta(days=1)
+
+
+def test_the_biased_one_is_rejected_with_the_measured_figures():
+    version = built("credit-line-preapproval")
+    assert version.state == ModelVersion.State.REJECTED
+    decision = Decision.objects.get(review__version=version, outcome="rejected")
+    assert "a ratio of 0.54" in decision.reason
+    assert decision.at < timezone.now() - timedelta(days=30)
+
+
+def test_the_pickle_is_refused_and_leaves_only_a_record():
+    version = built("hardship-offer")
+    assert version.state == ModelVersion.State.DRAFT
+    assert not version.artifacts.exists()
+    assert AuditEvent.objects.filter(
+        action="version.upload_refused", object_id=str(version.pk)
+    ).exists()
+
+
+def test_building_a_version_twice_changes_nothing():
+    first = built("policy-lapse")
+    events = AuditEvent.objects.count()
+    assert built("policy-lapse") == first
+    assert AuditEvent.objects.count() == events
+
+
+def test_consumers_subscribe_once_a_version_is_live_and_have_a_past():
+    version = hosted(built("call-volume-forecast"))
+    assert version.state == ModelVersion.State.PUBLISHED
+    use = next(one for one in consumers.USES if one.slug == "call-volume-forecast")
+    journey.adopt(use)
+    journey.adopt(use)
+    made = Subscription.objects.get(model__slug=use.slug)
+    assert made.keys.count() == 1
+    count = usage.build_usage()
+    assert count == UsageEvent.objects.filter(is_demo=True, subscription_id=made.pk).count() > 200
+    assert usage.build_usage() == 0
+
+
+def test_the_company_is_never_built_outside_the_demo(settings):
+    settings.DEMO_MODE = False
+    with pytest.raises(journey.CommandError, match="demo mode"):
+        journey.build(lambda *_: None)
