@@ -15,7 +15,7 @@ def bootstrap():
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location(
-        "bootstrap", os.path.join(ROOT, "marketplace", "dev", "bootstrap.py")
+        "bootstrap", os.path.join(ROOT, "marketplace", "launcher", "bootstrap.py")
     )
     if spec is None or spec.loader is None:
         sys.exit("marketplace/launcher/bootstrap.py is missing: this checkout is not complete.")

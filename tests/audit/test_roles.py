@@ -121,7 +121,7 @@ def test_the_application_has_a_month_of_usage_opened_and_makes_no_other_table(in
         manage(
             "shell",
             "-c",
-            "from consumption import metering; metering.open_next_month()",
+            "from consumption.metering import rollups; rollups.open_next_month()",
             DATABASE_URL=application,
         )
     with psycopg.connect(application) as server:

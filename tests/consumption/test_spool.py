@@ -229,7 +229,7 @@ def test_sigkill_loses_no_call_that_was_acknowledged(tmp_path):
     """The child writes a call, then its id to a pipe; it is killed in the middle of that."""
     program = f"""
 import pathlib, sys
-from consumption import spool
+from consumption.metering import usage_journal
 journal = usage_journal.Spool(pathlib.Path({str(tmp_path)!r}))
 while True:
     ticket = journal.start({NOW_US}, {WHO}, 1, 0)
