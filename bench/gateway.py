@@ -1,6 +1,6 @@
 """The gateway against an nginx hop, in one run: CPU per request, requests per second per core, added latency.
 
-`.venv/bin/python -m bench.gateway [seconds]`. All duties are on: keys, policies, rate and quota leases, spool, shipping.
+`.venv/bin/python -m bench.gateway [seconds]`. All duties are on: keys, policies, rate and quota leases, usage journal, shipping.
 CPU is what the kernel booked on the process that answers (worker), and with the shipping process added.
 Peers that `python -m bench.peers` has installed are measured after it, one at a time, before the same stub.
 Ratios and differences are of neighbouring rounds, and of those the median; the table shows the least and the most too.

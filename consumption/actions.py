@@ -565,7 +565,7 @@ def _end(by, key, reason):
     )
     record(by, "key.revoke", key, reason=reason)
     nudge("revoke", kid=key.kid, epoch=key.epoch)
-    revocation_log.note(key.kid)
+    revocation_log.append(key.kid)
     return key
 
 

@@ -1,11 +1,11 @@
-"""Keys that must not be answered any more although Postgres cannot be told: emergency revocations.
+"""The emergency revocation list: keys that gateways deny while Postgres is unavailable.
 
-A tombstone is a line of JSON {"kid", "macs", "reason", "at"}. `macs` are the digests, under every pepper, of the text that
-was given, so that an invented text with somebody's kid ends nothing; none: the kid alone was given, and it is meant.
-Tombstones lie in Redis (the hash KEY, and a message to all gateways at once) and in TOMBSTONES_FILE, which the gateway on the
-same machine reads every half second. Gateways answer 401 to what is buried, before and after a restart, with or without
-Postgres. When Postgres answers again the shipping process beside each gateway enters them there (`enter`); both are
-kept, for gateways that are still cut off and for a database that is restored from an older backup.
+An entry is a line of JSON {"kid", "macs", "reason", "at"}. `macs` are the digests of the key's text under every pepper, so
+that an invented text with somebody's kid revokes nothing. They are empty when only the kid was given; then the kid decides.
+Entries are in Redis (the hash KEY, and one message to all gateways) and in EMERGENCY_REVOCATIONS_FILE, which the gateway on
+the same machine reads every half second. Gateways answer 401 to a denied key, before and after a restart, with or without
+Postgres. When Postgres answers again, the shipping process beside each gateway revokes the keys there
+(`revoke_in_database`). The entries stay, for gateways that are still cut off and for a database restored from a backup.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ from marketplace.core.errors import RuleError
 from marketplace.core.invalidation import CHANNEL
 
 log = logging.getLogger(__name__)
-KEY = "gateway:tombstones"
-KEPT_S = 366 * 24 * 3600  # no key lives longer
+KEY = "gateway:emergency_revocations"
+RETENTION_S = 366 * 24 * 3600  # no key lives longer
 
 
-class Tombstone(NamedTuple):
-    """One key that is to be refused. `at`: seconds since 1970."""
+class EmergencyRevocation(NamedTuple):
+    """One denied key. `at`: seconds since 1970."""
 
     kid: str
     macs: tuple[str, ...]
@@ -42,49 +42,49 @@ class Tombstone(NamedTuple):
     at: float
 
     def covers(self, key: ApiKey) -> bool:
-        """Is this the key that was meant?"""
+        """Does the revocation mean this key?"""
         return not self.macs or key.mac in self.macs
 
 
-def for_text(text: bytes, reason: str) -> Tombstone:
-    """Of a key whose text is known."""
+def for_text(text: bytes, reason: str) -> EmergencyRevocation:
+    """The revocation of a key whose text is known."""
     macs = tuple(keys.mac(text, pepper) for pepper in settings.KEY_PEPPERS.values())
-    return Tombstone(text[4 : 4 + keys.KID].decode(), macs, reason, time.time())
+    return EmergencyRevocation(text[4 : 4 + keys.KID].decode(), macs, reason, time.time())
 
 
-def for_kid(kid: str, reason: str) -> Tombstone:
-    """Of a key of which only the public name is known."""
-    return Tombstone(kid, (), reason, time.time())
+def for_kid(kid: str, reason: str) -> EmergencyRevocation:
+    """The revocation of a key of which only the kid is known."""
+    return EmergencyRevocation(kid, (), reason, time.time())
 
 
-def write(tombstone: Tombstone) -> bytes:
-    """As a line, without its end."""
-    return json.dumps(tombstone._asdict()).encode()
+def serialize(revocation: EmergencyRevocation) -> bytes:
+    """The revocation as one line without its end."""
+    return json.dumps(revocation._asdict()).encode()
 
 
-def read(lines: Iterable[bytes]) -> list[Tombstone]:
-    """The tombstones of lines; one that cannot be read is told to the log and left out."""
-    found = []
+def parse(lines: Iterable[bytes]) -> list[EmergencyRevocation]:
+    """The revocations of lines; an unreadable line is logged and skipped."""
+    revocations = []
     for line in lines:
         try:
-            told = json.loads(line)
-            found.append(
-                Tombstone(
-                    str(told["kid"]),
-                    tuple(map(str, told["macs"])),
-                    str(told["reason"]),
-                    float(told["at"]),
+            fields = json.loads(line)
+            revocations.append(
+                EmergencyRevocation(
+                    str(fields["kid"]),
+                    tuple(map(str, fields["macs"])),
+                    str(fields["reason"]),
+                    float(fields["at"]),
                 )
             )
         except (ValueError, KeyError, TypeError):
-            log.error("a tombstone cannot be read and is passed over: %r", line[:80])
-    return found
+            log.error("an emergency revocation cannot be read and is skipped: %r", line[:80])
+    return revocations
 
 
-def to_file(tombstones: Iterable[Tombstone]) -> None:
-    """Append to TOMBSTONES_FILE, through to the disk. Raises OSError."""
-    lines = b"".join(write(tombstone) + b"\n" for tombstone in tombstones)
-    fd = os.open(settings.TOMBSTONES_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def append_to_file(revocations: Iterable[EmergencyRevocation]) -> None:
+    """Append to EMERGENCY_REVOCATIONS_FILE and flush it to disk. Raises OSError."""
+    lines = b"".join(serialize(revocation) + b"\n" for revocation in revocations)
+    fd = os.open(settings.EMERGENCY_REVOCATIONS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(fd, lines)
         os.fsync(fd)
@@ -92,46 +92,43 @@ def to_file(tombstones: Iterable[Tombstone]) -> None:
         os.close(fd)
 
 
-def from_file(path: Path) -> list[Tombstone]:
-    """What was written so far, whole lines only; nothing when there is no file."""
+def read_file(path: Path) -> list[EmergencyRevocation]:
+    """The revocations in the file, whole lines only; none when there is no file."""
     try:
-        return read(path.read_bytes().split(b"\n")[:-1])
+        return parse(path.read_bytes().split(b"\n")[:-1])
     except FileNotFoundError:
         return []
 
 
-def to_redis(tombstones: Iterable[Tombstone]) -> None:
-    """Tell all gateways at once, and those that start later. Raises RedisError."""
-    with redis_client.connection(1.0) as line:
-        pipe = line.pipeline(transaction=False)
-        for tombstone in tombstones:
-            pipe.hset(KEY, tombstone.kid, write(tombstone))
-            pipe.publish(CHANNEL, json.dumps({"kind": "tombstone", **tombstone._asdict()}))
-        pipe.expire(KEY, KEPT_S)
+def publish(revocations: Iterable[EmergencyRevocation]) -> None:
+    """Send to all gateways, and store for those that start later. Raises RedisError."""
+    with redis_client.connection(1.0) as redis:
+        pipe = redis.pipeline(transaction=False)
+        for revocation in revocations:
+            pipe.hset(KEY, revocation.kid, serialize(revocation))
+            message = {"kind": "emergency_revocation", **revocation._asdict()}
+            pipe.publish(CHANNEL, json.dumps(message))
+        pipe.expire(KEY, RETENTION_S)
         pipe.execute()
 
 
-def enter(known: set[Tombstone]) -> None:
-    """Revoke in Postgres what is buried, each once; `known` are those that were looked at before, and grows.
+def revoke_in_database(done: set[EmergencyRevocation]) -> None:
+    """Revoke the listed keys in Postgres, each once, as the system user `emergency`.
 
-    The system user `emergency` does it. Raises DatabaseError when Postgres is away.
+    `done` holds the revocations of earlier calls and grows. Raises DatabaseError when Postgres is unavailable.
     """
-    for tombstone in {*from_file(settings.TOMBSTONES_FILE), *_from_redis()} - known:
-        _enter(tombstone)
-        known.add(tombstone)
+    listed = {*read_file(settings.EMERGENCY_REVOCATIONS_FILE)}
+    with contextlib.suppress(RedisError), redis_client.connection(1.0) as redis:
+        listed.update(parse(redis.hvals(KEY)))
+    for revocation in listed - done:
+        _revoke(revocation)
+        done.add(revocation)
 
 
-def _from_redis() -> list[Tombstone]:
-    with contextlib.suppress(RedisError), redis_client.connection(1.0) as line:
-        return read(line.hvals(KEY))
-    return []
-
-
-def _enter(tombstone: Tombstone) -> None:
-    key = ApiKey.objects.filter(kid=tombstone.kid).first()
-    if key is not None and tombstone.covers(key):
-        with contextlib.suppress(RuleError):  # somebody else was first
-            for ended in revoke_named(
-                User.objects.system("emergency"), [key.kid], tombstone.reason
-            ):
-                log.warning("%s is revoked in Postgres too", ended)
+def _revoke(revocation: EmergencyRevocation) -> None:
+    key = ApiKey.objects.filter(kid=revocation.kid).first()
+    if key is not None and revocation.covers(key):
+        with contextlib.suppress(RuleError):  # somebody revoked it meanwhile
+            by = User.objects.system("emergency")
+            for revoked in revoke_named(by, [key.kid], revocation.reason):
+                log.warning("%s is revoked in Postgres too", revoked)

@@ -7,7 +7,7 @@ from consumption.models import (
     ApiKey,
     Application,
     Plan,
-    RefusedHour,
+    RejectedHour,
     ScheduledChange,
     Subscription,
     UsageHour,
@@ -73,7 +73,7 @@ class UsageFilter(FilterSet):
         fields = ["subscription", "application", "model", "since", "until"]
 
 
-class RefusalFilter(FilterSet):
+class RejectionFilter(FilterSet):
     subscription = IdFilter(field_name="subscription_id", label="Subscription id")
     application = SlugFilter(field_name="subscription__application__slug", label="Application")
     model = SlugFilter(field_name="subscription__model__slug", label="Model")
@@ -84,5 +84,5 @@ class RefusalFilter(FilterSet):
     until = MomentFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")
 
     class Meta:
-        model = RefusedHour
+        model = RejectedHour
         fields = ["subscription", "application", "model", "limit", "since", "until"]

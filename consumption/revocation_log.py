@@ -1,6 +1,6 @@
-"""Every revocation once more, outside the database: a database that is restored from a backup must not revive a key.
+"""The revocation log: every revocation outside the database, so that a restored backup does not revive a key.
 
-A line of JSON {"kid", "at"} in REVOCATIONS_FILE, through to the disk when the revocation is committed. Only a restore reads it.
+Each is a line of JSON {"kid", "at"} in REVOCATIONS_FILE, on disk once the revocation is committed. Only a restore reads it.
 """
 
 import json
@@ -15,17 +15,17 @@ from django.utils import timezone
 KID = re.compile(rb'\{"kid": "([0-9A-Za-z]{8})"')
 
 
-def note(kid: str) -> None:
-    """Append the kid when the transaction is committed. A disk that refuses it is told to the log; the revocation stands."""
+def append(kid: str) -> None:
+    """Append the kid when the transaction is committed. A failing disk is logged; the revocation stands."""
     transaction.on_commit(
-        lambda: _append({"kid": kid, "at": timezone.now().isoformat()}), robust=True
+        lambda: _write({"kid": kid, "at": timezone.now().isoformat()}), robust=True
     )
 
 
-def noted() -> list[str]:
-    """The kids of all that was written whole, oldest first. Raises OSError.
+def read() -> list[str]:
+    """The kids of all complete entries, oldest first. Raises OSError.
 
-    A line that a full disk or a power cut broke off, and the next one is joined to, hides no other.
+    An entry that a full disk or a power cut broke off does not hide the next one, which is then on the same line.
     """
     try:
         return [kid.decode() for kid in KID.findall(Path(settings.REVOCATIONS_FILE).read_bytes())]
@@ -33,10 +33,10 @@ def noted() -> list[str]:
         return []
 
 
-def _append(line: dict[str, str]) -> None:
+def _write(entry: dict[str, str]) -> None:
     fd = os.open(settings.REVOCATIONS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(fd, json.dumps(line).encode() + b"\n")
+        os.write(fd, json.dumps(entry).encode() + b"\n")
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -26,7 +26,7 @@ def probe():
 @shared_task(name="hosting.forget_old_samples", time_limit=300, statement_s=240)
 def forget_old_samples():
     health.forget_old_samples()
-    rejections.forget_old()
+    rejections.delete_old()
 
 
 @shared_task(name="hosting.forget_changes", time_limit=60)

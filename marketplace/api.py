@@ -10,7 +10,7 @@ from consumption.api import (
     Changes,
     Keys,
     Plans,
-    Refusals,
+    Rejections,
     Statements,
     Subscriptions,
     Usage,
@@ -39,7 +39,7 @@ router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")
 router.register("usage", Usage, basename="usage")
 router.register("statements", Statements, basename="statement")
-router.register("refusals", Refusals, basename="refusal")
+router.register("rejections", Rejections, basename="rejection")
 router.register("deployments", Deployments)
 router.register("incidents", Incidents)
 router.register("health-samples", HealthSamples, basename="health-sample")

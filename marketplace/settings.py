@@ -374,12 +374,14 @@ ENGINE_METRICS_URLS = os.environ.get(
 ).split()  # of its nodes' agents; the portal's /metrics joins what replicas count
 # What the gateway leaves on this machine: its journal, and what its processes count. The address replaces the folder
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
-SPOOL_DIR = Path(os.environ.get("SPOOL_DIR", RUN_DIR / "spool"))
+USAGE_JOURNAL_DIR = Path(os.environ.get("USAGE_JOURNAL_DIR", RUN_DIR / "journal"))
 # Shipped segments stay this long, but not more than so much of them: a restore ships again what its backup did not have.
-SPOOL_KEEP_HOURS = int(os.environ.get("SPOOL_KEEP_HOURS", "72"))
-SPOOL_KEEP_MIB = int(os.environ.get("SPOOL_KEEP_MIB", "1024"))
+JOURNAL_ARCHIVE_HOURS = int(os.environ.get("JOURNAL_ARCHIVE_HOURS", "72"))
+JOURNAL_ARCHIVE_MIB = int(os.environ.get("JOURNAL_ARCHIVE_MIB", "1024"))
 REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocation_log.py
-TOMBSTONES_FILE = RUN_DIR / "revoked-keys.jsonl"  # see consumption/emergency_revocations.py
+EMERGENCY_REVOCATIONS_FILE = (
+    RUN_DIR / "revoked-keys.jsonl"
+)  # see consumption/emergency_revocations.py
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 # Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.

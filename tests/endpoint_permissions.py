@@ -239,7 +239,7 @@ API = {
     ("api:key-revoke", "post"): ("key", (401, 404, 200, 404, 200, 403)),
     ("api:key-rotate", "post"): ("key", (401, 404, 201, 404, 403, 403)),
     ("api:usage-list", "get"): (None, READ),
-    ("api:refusal-list", "get"): (None, READ),
+    ("api:rejection-list", "get"): (None, READ),
     ("api:statement-detail", "get"): ("month", READ),
     ("api:deployment-list", "get"): (None, READ),
     ("api:deployment-detail", "get"): ("deployment", READ),

@@ -172,7 +172,7 @@ class Gateway:
             "OUTBOUND_ALLOWED": self.outbound,
             "OUTBOUND_ALLOWS_LOOPBACK": "1",
             "RUN_DIR": str(self.folder),
-            "SPOOL_DIR": str(self.folder / "spool"),
+            "USAGE_JOURNAL_DIR": str(self.folder / "journal"),
             **{f"GATEWAY_{name.upper()}": str(value) for name, value in self.limits.items()},
         }
         self.log = open(self.folder / "gateway.log", "ab")  # noqa: SIM115 - lives as long as the process

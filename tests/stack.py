@@ -174,7 +174,10 @@ def in_its_place(stack, settings):
     settings.KEY_PEPPERS = {1: run.secret_text("key_pepper")}
     settings.AUDIT_KEYS = [run.secret_text("audit_key")]
     settings.QUARANTINE_ROOT = str(run.path / "tmp")
-    settings.SPOOL_DIR, settings.GATEWAY_METRICS_DIR = run.path / "spool", run.path / "metrics"
+    settings.USAGE_JOURNAL_DIR, settings.GATEWAY_METRICS_DIR = (
+        run.path / "journal",
+        run.path / "metrics",
+    )
     settings.RAY_AUTH_TOKEN_PATH = str(run.secret("ray_token"))
     for name in ("REDIS_URL", "ENGINE_URL", "ENGINE_API_URL"):
         setattr(settings, name, environment[name])

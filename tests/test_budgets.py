@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from consumption.changes import propose
-from consumption.models import Plan, RefusedHour
+from consumption.models import Plan, RejectedHour
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import tell
 from tests import factories
@@ -42,7 +42,7 @@ LISTS = [
     ("api:application-list", "maya", 12),
     ("api:subscription-list", "alice", 12),
     ("api:key-list", "maya", 12),
-    ("api:refusal-list", "maya", 12),
+    ("api:rejection-list", "maya", 12),
     ("api:deployment-list", "maya", 12),
     ("api:incident-list", "maya", 12),
     ("api:health-sample-list", "maya", 12),
@@ -99,7 +99,7 @@ def everything(number):
         held = factories.subscription(live)
         factories.key(held)
         now = timezone.now()
-        RefusedHour.objects.create(
+        RejectedHour.objects.create(
             hour=now.replace(minute=0, second=0, microsecond=0),
             subscription=held,
             limit="rate",

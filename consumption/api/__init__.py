@@ -2,14 +2,14 @@
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
-from consumption.api.usage import Refusals, Statements, Usage
+from consumption.api.usage import Rejections, Statements, Usage
 
 __all__ = [
     "Applications",
     "Changes",
     "Keys",
     "Plans",
-    "Refusals",
+    "Rejections",
     "Statements",
     "Subscriptions",
     "Usage",

@@ -6,10 +6,10 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from consumption import statement
-from consumption.filters import RefusalFilter, UsageFilter
+from consumption.filters import RejectionFilter, UsageFilter
 from consumption.metering import measures
 from consumption.metering.rejections import LIMITS
-from consumption.models import RefusedHour, UsageHour
+from consumption.models import RejectedHour, UsageHour
 from marketplace.accounts.resources import Resource, StrictParameters
 
 
@@ -70,8 +70,8 @@ class Usage(ListModelMixin, Resource):
     filterset_class = UsageFilter
 
 
-class RefusalRow(OfSubscription):
-    """Calls of one subscription that one limit turned away in one hour, before a model was asked; `last_at` is the last of them."""
+class RejectionRow(OfSubscription):
+    """Calls of one subscription that one limit rejected in one hour, before they were forwarded; `last_at` is the last of them."""
 
     model = serializers.CharField(source="subscription.model.slug")
     plan = serializers.CharField(source="subscription.plan.slug")
@@ -79,7 +79,7 @@ class RefusalRow(OfSubscription):
     remedy = serializers.SerializerMethodField(help_text="What the caller's team can do.")
 
     class Meta:
-        model = RefusedHour
+        model = RejectedHour
         fields = [
             "hour",
             "subscription",
@@ -98,14 +98,14 @@ class RefusalRow(OfSubscription):
         return LIMITS[row.limit].remedy
 
 
-class Refusals(ListModelMixin, Resource):
+class Rejections(ListModelMixin, Resource):
     """Refused calls by the hour and limit, newest first: of one's own subscriptions, and of those to one's own models."""
 
-    queryset = RefusedHour.objects.select_related(
+    queryset = RejectedHour.objects.select_related(
         "subscription__application__team", "subscription__model", "subscription__plan"
     ).order_by("-hour")
-    serializer_class = RefusalRow
-    filterset_class = RefusalFilter
+    serializer_class = RejectionRow
+    filterset_class = RejectionFilter
 
 
 MONTH = "^20[0-9]{2}-[01][0-9]$"

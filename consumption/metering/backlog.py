@@ -15,38 +15,43 @@ from django.conf import settings
 from django.db.models import Max
 
 from consumption.metering import usage_journal
-from consumption.models import SpoolOffset
+from consumption.models import JournalPosition
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Shipped segments that are kept for a restore: `used` of `room` bytes, the oldest written to `reaches_s` seconds ago."""
+class Archive:
+    """Shipped segments that are kept for a restore. The oldest was written to `oldest_s` seconds ago."""
 
-    used: int
-    room: int
-    reaches_s: float
+    used_bytes: int
+    capacity_bytes: int
+    oldest_s: float
 
     @property
-    def keeps_s(self) -> float | None:
-        """Seconds that calls will be kept at this pace, when that is less than SPOOL_KEEP_HOURS; else, and below half full, None."""
-        if self.used < self.room / 2:
+    def retention_s(self) -> float | None:
+        """Seconds that calls will be kept at this pace, if fewer than JOURNAL_ARCHIVE_HOURS; None otherwise, and below half full."""
+        if self.used_bytes < self.capacity_bytes / 2:
             return None
-        keeps_s = self.reaches_s * self.room / self.used
-        return keeps_s if keeps_s < settings.SPOOL_KEEP_HOURS * 3600 else None
+        retention_s = self.oldest_s * self.capacity_bytes / self.used_bytes
+        return retention_s if retention_s < settings.JOURNAL_ARCHIVE_HOURS * 3600 else None
 
     @property
     def mib_needed(self) -> int:
-        """The SPOOL_KEEP_MIB that would be enough at this pace."""
+        """The JOURNAL_ARCHIVE_MIB that would be enough at this pace."""
         return math.ceil(
-            self.used / max(self.reaches_s, 1) * settings.SPOOL_KEEP_HOURS * 3600 / (1 << 20)
+            self.used_bytes
+            / max(self.oldest_s, 1)
+            * settings.JOURNAL_ARCHIVE_HOURS
+            * 3600
+            / (1 << 20)
         )
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """`waiting` calls are journalled and not yet in Postgres, running calls included; the oldest began `oldest_s` seconds ago.
+    """Calls that are in the journal and not yet in Postgres, running calls included; the oldest began `oldest_s` seconds ago.
 
-    `is_here` False: the journal is not on this machine. `segments`: files still open. `shipped_at`: when the position last moved.
+    `is_here` is False when the journal is on another machine. `segments` counts the files that are not yet archived.
+    `shipped_at` is when the position last moved.
     """
 
     is_here: bool
@@ -54,42 +59,44 @@ class Backlog:
     waiting: int = 0
     oldest_s: float | None = None
     shipped_at: datetime | None = None
-    shelf: Shelf | None = None
+    archive: Archive | None = None
 
 
 def backlog(folder: Path | None = None) -> Backlog:
-    """The Backlog of a spool folder; by default that of settings. Two queries, sixteen small reads a file."""
-    folder = folder or Path(settings.SPOOL_DIR)
+    """The Backlog of a journal folder; by default that of settings. Two queries, sixteen small reads a file."""
+    folder = folder or Path(settings.USAGE_JOURNAL_DIR)
     if not folder.is_dir():
         return Backlog(is_here=False)
-    positions = dict(SpoolOffset.objects.values_list("spool", "offset"))
-    looked = [_look(path, positions.get(path.stem, 0)) for path in usage_journal.segments(folder)]
-    begun = [at_us for _, at_us in looked if at_us is not None]
+    positions = dict(JournalPosition.objects.values_list("segment", "offset"))
+    measured = [
+        _measure(path, positions.get(path.stem, 0)) for path in usage_journal.segments(folder)
+    ]
+    begun = [at_us for _, at_us in measured if at_us is not None]
     return Backlog(
         is_here=True,
-        segments=len(looked),
-        waiting=sum(waiting for waiting, _ in looked),
+        segments=len(measured),
+        waiting=sum(waiting for waiting, _ in measured),
         oldest_s=max(0.0, time.time() - min(begun) / 1e6) if begun else None,
-        shipped_at=SpoolOffset.objects.aggregate(at=Max("shipped_at"))["at"],
-        shelf=_shelf(folder / usage_journal.SHELF),
+        shipped_at=JournalPosition.objects.aggregate(at=Max("shipped_at"))["at"],
+        archive=_archive(folder / usage_journal.ARCHIVE),
     )
 
 
-def _shelf(folder: Path) -> Shelf:
-    kept = []
-    for path in folder.glob("*.spool"):
+def _archive(folder: Path) -> Archive:
+    stats = []
+    for path in folder.glob("*.segment"):
         with contextlib.suppress(FileNotFoundError):  # dropped meanwhile
-            kept.append(path.stat())
-    oldest = min((about.st_mtime for about in kept), default=time.time())
-    return Shelf(
-        sum(about.st_size for about in kept),
-        settings.SPOOL_KEEP_MIB << 20,
+            stats.append(path.stat())
+    oldest = min((stat.st_mtime for stat in stats), default=time.time())
+    return Archive(
+        sum(stat.st_size for stat in stats),
+        settings.JOURNAL_ARCHIVE_MIB << 20,
         max(0.0, time.time() - oldest),
     )
 
 
-def _look(path: Path, position: int) -> tuple[int, int | None]:
-    """(calls after `position`, when the first of them began in us) of one segment; nothing when it was put aside meanwhile."""
+def _measure(path: Path, position: int) -> tuple[int, int | None]:
+    """(calls after `position`, when the first of them began in us) of one segment; (0, None) when it was archived meanwhile."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

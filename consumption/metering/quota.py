@@ -1,11 +1,12 @@
-"""Monthly quotas, given out in leases by Postgres so that any number of gateway processes never overrun one.
+"""Monthly quotas: Postgres leases them to gateway processes, so that any number of processes never overruns a quota.
 
-`QuotaPeriod.leased` counts all that was ever taken and not brought back; it never passes the quota. A process spends
-its lease by itself. What is settled (`used`, `QuotaLease.spent`) is written by metering, from events. Calls that no lease
-stood for, because the plan had no quota then, count as leased when they are settled: a quota that comes later in the month
-finds them. Whoever changes a lease holds the lock of its period.
+`QuotaPeriod.leased` counts the calls that were taken and not given back; it never exceeds the quota. The lease owner, one
+gateway process, spends its lease without asking. Metering commits what was spent (`used`, `QuotaLease.spent`) from usage
+events. Calls made without a lease, while the plan had no quota, count as leased when they are committed, so a quota that is
+set later in the month includes them. Every change of a lease holds the lock of its period.
 
-A holder numbers what it asks for (`ask`), and asks again with the same number when no reply came: it gets the same answer.
+Each request of an owner has a request id. An owner that got no reply repeats the request with the same id and gets the
+same answer.
 """
 
 from datetime import UTC, date, datetime
@@ -18,7 +19,7 @@ from consumption.models import QuotaLease, QuotaPeriod
 
 
 class Lease(NamedTuple):
-    """`granted` calls may be made now; `left` is what nobody has taken yet after this grant."""
+    """`granted` calls may be made now; `left` calls of the quota are not leased to any owner."""
 
     granted: int
     left: int
@@ -36,26 +37,28 @@ def next_period(start: date) -> date:
 
 @transaction.atomic
 def take(
-    subscription_id: int, start: date, quota: int, wanted: int, holder: str, ask: int = 0
+    subscription_id: int, start: date, quota: int, wanted: int, owner: str, request_id: int = 0
 ) -> Lease:
-    """Lease up to `wanted` calls of the period to `holder`. Grants 0 when nothing is left. `ask` 0: it will not be asked again."""
+    """Lease up to `wanted` calls of the period to `owner`. Grants 0 when nothing is left. `request_id` 0: it is never repeated."""
     period = _locked(subscription_id, start, quota)
-    known = QuotaLease.objects.filter(period=period, holder=holder).first()
-    if known and ask and known.last_ask == ask:
-        return Lease(known.last_granted, period.quota - period.leased)
+    lease = QuotaLease.objects.filter(period=period, owner=owner).first()
+    if lease and request_id and lease.last_request_id == request_id:
+        return Lease(lease.last_granted, period.quota - period.leased)
     granted = max(0, min(wanted, period.quota - period.leased))
     if granted:
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") + granted)
-        lease = known or QuotaLease.objects.create(period=period, holder=holder)
+        lease = lease or QuotaLease.objects.create(period=period, owner=owner)
         QuotaLease.objects.filter(pk=lease.pk).update(
-            granted=F("granted") + granted, last_ask=ask, last_granted=granted
+            granted=F("granted") + granted, last_request_id=request_id, last_granted=granted
         )
     return Lease(granted, period.quota - period.leased - granted)
 
 
 @transaction.atomic
-def bring_back(subscription_id: int, start: date, holder: str, unspent: int, ask: int = 0) -> None:
-    """A living process returns what it will not spend. `ask` as in `take`."""
+def give_back(
+    subscription_id: int, start: date, owner: str, unspent: int, request_id: int = 0
+) -> None:
+    """Return the calls that a living owner will not spend. `request_id` as in `take`."""
     period = (
         QuotaPeriod.objects.select_for_update()
         .filter(subscription_id=subscription_id, period_start=start)
@@ -63,16 +66,14 @@ def bring_back(subscription_id: int, start: date, holder: str, unspent: int, ask
     )
     if period is None or unspent <= 0:
         return
-    lease = QuotaLease.objects.filter(
-        period=period, holder=holder, granted__gte=F("spent") + unspent
-    )
-    if ask:
-        lease = lease.exclude(last_ask=ask)
-    if lease.update(granted=F("granted") - unspent, last_ask=ask, last_granted=0):
+    lease = QuotaLease.objects.filter(period=period, owner=owner, granted__gte=F("spent") + unspent)
+    if request_id:
+        lease = lease.exclude(last_request_id=request_id)
+    if lease.update(granted=F("granted") - unspent, last_request_id=request_id, last_granted=0):
         QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
 
 
-# Locks the periods in one order for all.
+# Locks the periods in one order, so that two transactions never wait for each other.
 OPEN_PERIODS = """
 INSERT INTO consumption_quotaperiod (subscription_id, period_start, quota, leased, used)
 SELECT subscription.id, spent.start, 0, 0, 0
@@ -81,48 +82,48 @@ JOIN consumption_subscription subscription ON subscription.id = spent.subscripti
 ORDER BY 1, 2
 ON CONFLICT (subscription_id, period_start) DO UPDATE SET used = consumption_quotaperiod.used
 """
-BOOK = """
-WITH booked AS (
+COMMIT = """
+WITH committed AS (
   SELECT period.id AS period_id, lease.id AS lease_id, spent.units,
     spent.units - least(spent.units, greatest(0, coalesce(lease.granted - lease.spent, 0))) AS unleased
   FROM unnest(%s::bigint[], %s::date[], %s::bigint[]) AS spent (subscription_id, start, units)
   JOIN consumption_quotaperiod period ON period.subscription_id = spent.subscription_id AND period.period_start = spent.start
-  LEFT JOIN consumption_quotalease lease ON lease.period_id = period.id AND lease.holder = %s
-), settled AS (
-  UPDATE consumption_quotalease lease SET granted = lease.granted + booked.unleased, spent = lease.spent + booked.units
-  FROM booked WHERE lease.id = booked.lease_id
+  LEFT JOIN consumption_quotalease lease ON lease.period_id = period.id AND lease.owner = %s
+), spent_leases AS (
+  UPDATE consumption_quotalease lease SET granted = lease.granted + committed.unleased, spent = lease.spent + committed.units
+  FROM committed WHERE lease.id = committed.lease_id
 )
 UPDATE consumption_quotaperiod period
-SET used = used + booked.units, leased = leased + booked.unleased, quota = greatest(quota, leased + booked.unleased)
-FROM booked WHERE period.id = booked.period_id
+SET used = used + committed.units, leased = leased + committed.unleased, quota = greatest(quota, leased + committed.unleased)
+FROM committed WHERE period.id = committed.period_id
 """
 
 
 @transaction.atomic(savepoint=False)
-def settle(holder: str, spent: dict[tuple[int, date], int]) -> None:
-    """Book shipped units: {(subscription, period start): units}. Call it in the transaction that stores the events.
+def commit(owner: str, spent: dict[tuple[int, date], int]) -> None:
+    """Commit shipped units, {(subscription, period start): units}, in the transaction that stores their events.
 
-    Subscriptions that nobody knows are passed over.
+    Unknown subscriptions are skipped.
     """
     if not spent:
         return
     subscriptions, starts = zip(*spent, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(OPEN_PERIODS, [list(subscriptions), list(starts)])
-        cursor.execute(BOOK, [list(subscriptions), list(starts), list(spent.values()), holder])
+        cursor.execute(COMMIT, [list(subscriptions), list(starts), list(spent.values()), owner])
 
 
 @transaction.atomic
-def release(holder: str) -> int:
-    """Give back what a dead holder did not spend, once its every event is settled. Returns how many calls came back."""
+def expire(owner: str) -> int:
+    """End the leases of a dead owner whose events are all committed. Returns how many unspent calls went back to the quota."""
     returned = 0
-    leases = QuotaLease.objects.filter(holder=holder)
+    leases = QuotaLease.objects.filter(owner=owner)
     for period in (
         QuotaPeriod.objects.select_for_update()
         .filter(pk__in=leases.values("period"))
         .order_by("subscription_id", "period_start")
     ):
-        for lease in leases.filter(period=period):  # none when somebody was first
+        for lease in leases.filter(period=period):  # none when another transaction expired it first
             unspent = max(0, lease.granted - lease.spent)
             QuotaPeriod.objects.filter(pk=period.pk).update(leased=F("leased") - unspent)
             lease.delete()
@@ -148,7 +149,7 @@ SET quota = greatest(consumption_quotaperiod.quota, excluded.used), leased = exc
 
 @transaction.atomic
 def recount() -> None:
-    """Set every period to what its events say, with nothing leased. Only while no gateway runs: it ends all leases."""
+    """Recompute every period from its events and end all leases. Only while no gateway runs."""
     QuotaLease.objects.all().delete()
     QuotaPeriod.objects.update(leased=0, used=0)
     with connection.cursor() as cursor:
@@ -156,7 +157,7 @@ def recount() -> None:
 
 
 def _locked(subscription_id: int, start: date, quota: int) -> QuotaPeriod:
-    """The period's row, locked, following a changed plan but never below what is leased."""
+    """The period's row, locked. Its quota follows a changed plan but never falls below what is leased."""
     QuotaPeriod.objects.get_or_create(
         subscription_id=subscription_id, period_start=start, defaults={"quota": quota}
     )

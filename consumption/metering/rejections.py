@@ -1,7 +1,8 @@
-"""Calls that were turned away before a model was asked: whose, by which limit, how many in each hour, when last.
+"""Rejected calls: how many calls of a subscription each limit rejected in each hour before they were forwarded, and the last one.
 
-The gateway's processes count them into files (tally.py). `Ledger` adds to an hour what a process tells beyond what it told
-before, so files may be booked twice, and a process that starts anew begins at nothing as Prometheus' counters do.
+Gateway processes count rejections into files (rejection_counter.py). `RejectionImporter` adds to an hour only what a process
+reports beyond its previous report, so a file may be imported twice. A process that starts anew begins at zero, as Prometheus
+counters do.
 """
 
 import contextlib
@@ -17,22 +18,22 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 
 from consumption.metering.rejection_counter import HOUR_S
-from consumption.models import RefusedHour, Subscription
+from consumption.models import RejectedHour, Subscription
 
 log = logging.getLogger(__name__)
-SETTLED_S = 600  # an hour that ended so long ago is told by nobody any more
-KEPT = timedelta(days=100)  # the pages look back 90 days
+CLOSED_AFTER_S = 600  # no process reports an hour that ended this long ago
+RETENTION = timedelta(days=100)  # the pages look back 90 days
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What may turn a call away: its name, how a sentence about others goes on, what the caller's team can do and where.
+    """A limit that rejects calls: its name, the reason as the end of a sentence, and the remedy for the calling team.
 
-    `leads_to`: the plans, the subscription's keys, or the model's owner; "" where waiting is all there is.
+    `leads_to` is where the remedy is found: "plans", "keys" (of the subscription), "owner" (of the model), or "" to wait.
     """
 
     name: str
-    words: str
+    reason: str
     remedy: str
     leads_to: str = ""
 
@@ -82,73 +83,70 @@ LIMITS = {
 }
 
 
-# Booking
+# Import
 
-# In one order for all, so that two gateways' machines never wait for each other.
-BOOK = """
-INSERT INTO consumption_refusedhour AS r (hour, subscription_id, "limit", calls, last_at, told)
-SELECT to_timestamp(%(hour)s), new.subscription, new."limit", new.calls, to_timestamp(new.last_s), jsonb_build_object(%(holder)s::text, new.calls)
+# Rows are locked in one order, so that the gateways of two machines never wait for each other.
+IMPORT = """
+INSERT INTO consumption_rejectedhour AS r (hour, subscription_id, "limit", calls, last_at, reported)
+SELECT to_timestamp(%(hour)s), new.subscription, new."limit", new.calls, to_timestamp(new.last_s), jsonb_build_object(%(owner)s::text, new.calls)
 FROM unnest(%(subscriptions)s::bigint[], %(limits)s::text[], %(calls)s::bigint[], %(last)s::bigint[]) AS new (subscription, "limit", calls, last_s)
 WHERE EXISTS (SELECT 1 FROM consumption_subscription s WHERE s.id = new.subscription)
 ORDER BY 2, 3
 ON CONFLICT (hour, subscription_id, "limit") DO UPDATE
-SET calls = r.calls + greatest(excluded.calls - coalesce((r.told ->> %(holder)s)::bigint, 0), 0),
+SET calls = r.calls + greatest(excluded.calls - coalesce((r.reported ->> %(owner)s)::bigint, 0), 0),
     last_at = greatest(r.last_at, excluded.last_at),
-    told = r.told || jsonb_build_object(%(holder)s::text, greatest(excluded.calls, coalesce((r.told ->> %(holder)s)::bigint, 0)))
+    reported = r.reported || jsonb_build_object(%(owner)s::text, greatest(excluded.calls, coalesce((r.reported ->> %(owner)s)::bigint, 0)))
 """
 
 
-class Ledger:
-    """Brings the files of a folder to Postgres. Two at once do no harm."""
+class RejectionImporter:
+    """Imports the counters' files of a folder into Postgres. Two importers at once do no harm."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._booked: dict[Path, int] = {}  # by the time of its last change, ns
+        self._imported: dict[Path, int] = {}  # path: time of its last change, ns
 
-    def book(self) -> None:
-        """Book what changed since the last time, and remove files of hours that are over. Raises DatabaseError, OSError."""
-        found = {}
+    def run(self) -> None:
+        """Import the files that changed since the last run and remove those of closed hours. Raises DatabaseError, OSError."""
+        changed_at = {}
         for path in self.folder.glob("*.json"):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # another one that books, as during a reload, removed it
-                found[path] = path.stat().st_mtime_ns
-                if self._booked.get(path) != found[path]:
-                    _book(path)
-                elif _is_settled(path):
+            with contextlib.suppress(FileNotFoundError):  # a second importer (reload) removed it
+                changed_at[path] = path.stat().st_mtime_ns
+                if self._imported.get(path) != changed_at[path]:
+                    _import(path)
+                elif _is_closed(path):
                     path.unlink()
-        self._booked = found
+        self._imported = changed_at
 
 
-def _book(path: Path) -> None:
-    hour, _, holder = path.stem.partition("-")
+def _import(path: Path) -> None:
+    hour, _, owner = path.stem.partition("-")
     try:
         columns = [list(column) for column in zip(*json.loads(path.read_text()), strict=True)]
     except ValueError:
-        log.error(
-            "%s cannot be read and is passed over", path.name
-        )  # a power cut; the process writes it anew
+        # A power cut broke it off; its process writes it again.
+        log.error("%s cannot be read and is skipped", path.name)
         return
-    told = dict(zip(("subscriptions", "limits", "calls", "last"), columns, strict=True))
+    counts = dict(zip(("subscriptions", "limits", "calls", "last"), columns, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(BOOK, {"hour": int(hour) * HOUR_S, "holder": holder, **told})
+        cursor.execute(IMPORT, {"hour": int(hour) * HOUR_S, "owner": owner, **counts})
 
 
-def _is_settled(path: Path) -> bool:
-    return time.time() - (int(path.stem.partition("-")[0]) + 1) * HOUR_S > SETTLED_S
+def _is_closed(path: Path) -> bool:
+    return time.time() - (int(path.stem.partition("-")[0]) + 1) * HOUR_S > CLOSED_AFTER_S
 
 
-def forget_old() -> None:
-    """Hours that no page shows any more."""
-    RefusedHour.objects.filter(hour__lt=timezone.now() - KEPT).delete()
+def delete_old() -> None:
+    """Delete the hours that no page shows any more."""
+    RejectedHour.objects.filter(hour__lt=timezone.now() - RETENTION).delete()
 
 
-# Telling
+# Queries
 
 
 @dataclass(frozen=True)
-class Refused:
-    """What one limit turned away of one subscription: `calls`, the last at `last_at`."""
+class RejectionCount:
+    """How many calls of one subscription one limit rejected; `last_at` is the last of them."""
 
     subscription: Subscription
     limit: Limit
@@ -157,8 +155,8 @@ class Refused:
 
 
 def of(subscriptions, since):
-    """[Refused] from the hour of `since` (datetime) on, most first. Two queries for any number of subscriptions."""
-    hours = RefusedHour.objects.filter(
+    """[RejectionCount] from the hour of `since` (datetime) on, most first. Two queries for any number of subscriptions."""
+    hours = RejectedHour.objects.filter(
         subscription__in=subscriptions, hour__gte=since.replace(minute=0, second=0, microsecond=0)
     )
     sums = (
@@ -167,15 +165,15 @@ def of(subscriptions, since):
         .order_by("-total")
     )
     rows = [row for row in sums if row["limit"] in LIMITS]
-    held = Subscription.objects.for_list().in_bulk({row["subscription"] for row in rows})
+    by_id = Subscription.objects.for_list().in_bulk({row["subscription"] for row in rows})
     return [
-        Refused(held[row["subscription"]], LIMITS[row["limit"]], row["total"], row["last"])
+        RejectionCount(by_id[row["subscription"]], LIMITS[row["limit"]], row["total"], row["last"])
         for row in rows
     ]
 
 
 def beginning(window):
-    """The first moment of a usage.Window as a datetime, UTC."""
+    """The start of a usage.Window as a datetime (UTC)."""
     first = window.starts()[0]
     return (
         first

@@ -1,6 +1,6 @@
-"""After the database was restored from a backup, and before anything is served: what it forgot comes back from the journals.
+"""Replays the journals after the database was restored from a backup and before anything is served.
 
-Usage from the segments that were kept after shipping, revocations from their file. Nothing else may run meanwhile.
+Usage comes from the archived segments, revocations from their file. Nothing else may run meanwhile.
 """
 
 from pathlib import Path
@@ -11,20 +11,23 @@ from django.conf import settings
 from consumption import emergency_revocations, revocation_log
 from consumption.actions import revoke_named
 from consumption.metering import quota, rollups, shipping, usage_journal
-from consumption.models import ApiKey, SpoolOffset
+from consumption.models import ApiKey, JournalPosition
 from marketplace.accounts.models import User
 
 REASON = "Revoked before the database was restored from a backup that did not know it yet."
 
 
 class StillServing(RuntimeError):
-    """A gateway runs: it holds leases that the recount would end, and its quotas would be overrun."""
+    """A gateway runs. Its leases would be ended by the recount, and quotas would be overrun."""
 
 
 def replay(folder: Path | None = None) -> dict[str, Any]:
-    """{"events": new ones, "keys": [those revoked again]}. May run twice. Raises StillServing, DatabaseError, OSError."""
-    folder = Path(folder or settings.SPOOL_DIR)
-    if living := usage_journal.living_holders(folder):
+    """Replay usage and revocations. Returns {"events": new events, "keys": [keys revoked again]}.
+
+    It may run twice. Raises StillServing, DatabaseError, OSError.
+    """
+    folder = Path(folder or settings.USAGE_JOURNAL_DIR)
+    if living := usage_journal.living_owners(folder):
         raise StillServing(
             f"The gateway still runs here (processes: {len(living)}): stop it, then run this again. Nothing was changed."
         )
@@ -36,17 +39,17 @@ def replay(folder: Path | None = None) -> dict[str, Any]:
 
 
 def revoke_again() -> list[ApiKey]:
-    """Revoke what was revoked after the backup; by the system user `restore`. Returns the keys."""
-    kids = revocation_log.noted()
-    emergency_revocations.enter(set())
+    """Revoke the keys that were revoked after the backup, as the system user `restore`. Returns them."""
+    kids = revocation_log.read()
+    emergency_revocations.revoke_in_database(set())
     return revoke_named(User.objects.system("restore"), kids, REASON)
 
 
 def ship_again(folder: Path) -> int:
-    """Ship what the shelf holds and what was still waiting; events that are there already stay as they are. Returns the new ones."""
-    for path in [*folder.glob(f"{usage_journal.SHELF}/*.spool")]:
+    """Ship the archived and the waiting segments. Returns the number of new events; stored ones do not change."""
+    for path in [*folder.glob(f"{usage_journal.ARCHIVE}/*.segment")]:
         path.rename(folder / path.name)
     new = shipping.Shipper(folder).ship()
     waiting = [path.stem for path in usage_journal.segments(folder)]
-    SpoolOffset.objects.exclude(spool__in=waiting).delete()
+    JournalPosition.objects.exclude(segment__in=waiting).delete()
     return new

@@ -20,34 +20,34 @@ from django.db.models.functions import Now
 
 from consumption.metering import quota, usage_journal
 from consumption.metering.usage_journal import SegmentReader
-from consumption.models import ApiKey, SpoolOffset
+from consumption.models import ApiKey, JournalPosition
 
 log = logging.getLogger(__name__)
-NOTE_EVERY_S = 60
-CUT_AFTER_S = 60
+LAST_USE_EVERY_S = 60
+TRUNCATE_AFTER_S = 60
 
 STAGE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS spooled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
+CREATE TEMPORARY TABLE IF NOT EXISTS journalled (event_id uuid, at_us bigint, subscription_id bigint, key_id bigint,
     application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
     duration_us bigint, response_bytes bigint, units bigint, http_status int, outcome smallint) ON COMMIT DELETE ROWS
 """
 # The rows that were new come back summed, so that a batch of thousands costs a few rows.
-INSERT_SPOOLED = """
+INSERT_JOURNALLED = """
 WITH fresh AS (
   INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
       version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
   SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', subscription_id, key_id, application_id,
       team_id, model_id, version_id, (%s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
       request_bytes, response_bytes, (%s::text[])[environment + 1], %s
-  FROM spooled
+  FROM journalled
   ON CONFLICT DO NOTHING
   RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
 )
 SELECT subscription_id, key_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2, 3
 """
 MOVE_POSITION = """
-INSERT INTO consumption_spooloffset (spool, "offset", shipped_at) VALUES (%s, %s, now())
-ON CONFLICT (spool) DO UPDATE SET "offset" = excluded."offset", shipped_at = excluded.shipped_at
+INSERT INTO consumption_journalposition (segment, "offset", shipped_at) VALUES (%s, %s, now())
+ON CONFLICT (segment) DO UPDATE SET "offset" = excluded."offset", shipped_at = excluded.shipped_at
 """
 # The update takes the row's lock even when it is there, so a roll-up in progress cannot miss these events. Newest first, as
 # the roll-up takes them: in two orders they would wait for each other.
@@ -62,22 +62,21 @@ _pack_row = struct.Struct("!h i16s" + "iq" * 8 + "ih" + "iq" * 3 + "ii" + "ih").
 
 
 class Shipper:
-    """Copies a spool folder to Postgres, step by step. One at a time per folder; a second one does no harm."""
+    """Copies a journal folder to Postgres. One shipper per folder is enough; a second one does no harm."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._readers: dict[Path, SegmentReader[bytes]] = {}
-        self._noted: dict[
-            int, float
-        ] = {}  # when the last use of a key was written down, by the monotonic clock
+        # {key id: when its last use was written, by the monotonic clock}
+        self._last_use_written_at: dict[int, float] = {}
 
     def ship(self) -> int:
-        """Copy all that ended since the last time. Returns the number of new events.
+        """Copy the calls that ended since the last time. Returns the number of new events.
 
-        Raises DatabaseError or OSError: at once when Postgres is away; of a segment that cannot be read or that Postgres refuses,
-        when all others were shipped.
+        Raises DatabaseError or OSError: at once when Postgres is unavailable; after all other segments are shipped, when a segment
+        cannot be read or stored.
         """
-        new, refused = 0, None
+        new, first_error = 0, None
         paths = list(usage_journal.segments(self.folder))
         for path in paths:
             try:
@@ -85,13 +84,13 @@ class Shipper:
             except (OperationalError, InterfaceError):
                 raise
             except (DatabaseError, OSError) as error:
-                log.error("%s cannot be shipped and holds up no other: %s", path.name, error)
-                refused = refused or error
+                log.error("%s cannot be shipped; the others go on: %s", path.name, error)
+                first_error = first_error or error
         for path in self._readers.keys() - set(paths):
-            self._readers.pop(path).close()  # another shipper put it aside
-        self._settle_dead_holders()
-        if refused:
-            raise refused
+            self._readers.pop(path).close()  # another shipper archived it
+        self._expire_dead_owners()
+        if first_error:
+            raise first_error
         return new
 
     def _ship_segment(self, path: Path) -> int:
@@ -102,12 +101,14 @@ class Shipper:
             return self._ship_reader(reader)
         except (DatabaseError, InterfaceError, OSError):
             if unfinished := self._readers.pop(path, None):
-                unfinished.close()  # what it had read is read again from the stored position
+                unfinished.close()  # it is read again from the stored position
             raise
 
     def _open(self, path: Path) -> SegmentReader[bytes] | None:
         offset = (
-            SpoolOffset.objects.filter(spool=path.stem).values_list("offset", flat=True).first()
+            JournalPosition.objects.filter(segment=path.stem)
+            .values_list("offset", flat=True)
+            .first()
         )
         try:
             reader = SegmentReader(path, offset or 0, copied)
@@ -117,7 +118,7 @@ class Shipper:
         return reader
 
     def _ship_reader(self, reader: SegmentReader[bytes]) -> int:
-        """What is there now; what comes meanwhile waits for the next time, or each handful would be a transaction."""
+        """Ship what has ended by now. Later calls wait for the next time, or each handful would be a transaction."""
         was_abandoned = reader.abandoned()
         before, begun = reader.position, reader.begun()
         new = 0
@@ -132,47 +133,48 @@ class Shipper:
         return new
 
     def _finish(self, reader: SegmentReader[bytes]) -> int:
-        """The writer is gone: what it had begun is unknown; then the segment is put aside.
+        """The writer is gone: store its open calls as unknown and archive the segment.
 
-        Its position is forgotten first: killed in between, a shipper copies it once more, and nothing of it is new.
+        The position is deleted first: a shipper that is killed in between copies the segment again, and no event is new.
         """
         with transaction.atomic():
             new = self._store(reader, reader.unended())
-            SpoolOffset.objects.filter(spool=reader.name).delete()
+            JournalPosition.objects.filter(segment=reader.name).delete()
         del self._readers[reader.path]
-        put_aside(reader)
+        archive(reader)
         return new
 
     def _store(self, reader: SegmentReader[bytes], rows: list[bytes]) -> int:
-        fresh = store(reader.holder, rows, reader.name, reader.position)
+        fresh = store(reader.owner, rows, reader.name, reader.position)
         self._note_last_use({key for _, key, _, _, _ in fresh})
         return sum(count for _, _, _, count, _ in fresh)
 
     def _note_last_use(self, keys: set[int]) -> None:
-        """Coarse, so that a busy key costs one write a minute. By Postgres' clock: this machine's may be wrong."""
+        """Write when keys were last used, at most once a minute for each. By Postgres' clock: this machine's may be wrong."""
         now = time.monotonic()
         if late := [
-            key for key in keys if now - self._noted.get(key, -NOTE_EVERY_S) >= NOTE_EVERY_S
+            key
+            for key in keys
+            if now - self._last_use_written_at.get(key, -LAST_USE_EVERY_S) >= LAST_USE_EVERY_S
         ]:
             ApiKey.objects.filter(pk__in=late).update(last_used_at=Now())
-            self._noted.update(dict.fromkeys(late, now))
+            self._last_use_written_at.update(dict.fromkeys(late, now))
 
-    def _settle_dead_holders(self) -> None:
-        for holder in usage_journal.dead_holders(self.folder):
-            quota.release(holder)
-            SpoolOffset.objects.filter(
-                spool__startswith=f"{holder}-"
-            ).delete()  # one that a second shipper wrote last
-            usage_journal.forget_holder(self.folder, holder)
+    def _expire_dead_owners(self) -> None:
+        for owner in usage_journal.dead_owners(self.folder):
+            quota.expire(owner)
+            # A second shipper may have written one last.
+            JournalPosition.objects.filter(segment__startswith=f"{owner}-").delete()
+            usage_journal.forget_owner(self.folder, owner)
 
 
 @transaction.atomic
 def store(
-    holder: str, rows: list[bytes], segment: str, position: int
+    owner: str, rows: list[bytes], segment: str, position: int
 ) -> list[tuple[int, int, datetime, int, int]]:
-    """Insert `copied` calls, book their units, mark their hours and move the position, all in one.
+    """Insert `copied` calls, commit their units, mark their hours and move the position, in one transaction.
 
-    Returns what was new, summed: subscription, key, hour, calls, units.
+    Returns the new events, summed: subscription, key, hour, calls, units.
     """
     with connection.cursor() as cursor:
         fresh = insert(cursor, rows) if rows else []
@@ -182,19 +184,19 @@ def store(
     spent: Counter[tuple[int, date]] = Counter()
     for subscription_id, _, hour, _, units in fresh:
         spent[subscription_id, quota.period_start(hour)] += units
-    quota.settle(holder, {key: units for key, units in spent.items() if units})
+    quota.commit(owner, {key: units for key, units in spent.items() if units})
     return fresh
 
 
 def insert(
     cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False
 ) -> list[tuple[int, int, datetime, int, int]]:
-    """Insert `copied` calls that are not there yet. Returns what was new, as `store` does; nothing is booked."""
+    """Insert `copied` calls that are not stored yet. Returns the new events as `store` does; commits no units."""
     cursor.execute(STAGE)
-    with cursor.copy("COPY spooled FROM STDIN (FORMAT BINARY)") as copy:
+    with cursor.copy("COPY journalled FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_COPY_HEAD + b"".join(rows) + _COPY_TAIL)
     cursor.execute(
-        INSERT_SPOOLED, [list(usage_journal.OUTCOMES), list(usage_journal.ENVIRONMENTS), is_demo]
+        INSERT_JOURNALLED, [list(usage_journal.OUTCOMES), list(usage_journal.ENVIRONMENTS), is_demo]
     )
     return cursor.fetchall()
 
@@ -252,40 +254,40 @@ def copied(
     )
 
 
-def put_aside(reader: SegmentReader[bytes]) -> None:
-    """Keep a shipped segment a while: it is shipped again when the database is restored from a backup."""
-    shelf = reader.path.parent / usage_journal.SHELF
-    shelf.mkdir(exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):  # another shipper was first
-        reader.path.rename(shelf / reader.path.name)
+def archive(reader: SegmentReader[bytes]) -> None:
+    """Keep a shipped segment in the archive: it is shipped again when the database is restored from a backup."""
+    folder = reader.path.parent / usage_journal.ARCHIVE
+    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # another shipper archived it
+        reader.path.rename(folder / reader.path.name)
     reader.close()
-    _clear_shelf(shelf)
+    _prune_archive(folder)
 
 
-def _clear_shelf(shelf: Path) -> None:
-    """Drop what is old or too much; that calls are kept for less time than they should be is told to the log."""
-    room, now = settings.SPOOL_KEEP_MIB << 20, time.time()
-    for path in sorted(shelf.iterdir(), key=_written_at, reverse=True):
-        with contextlib.suppress(FileNotFoundError):  # another shipper dropped it
-            about = _cut_to_its_use(path, now)
-            room -= about.st_size
-            kept_h = (now - about.st_mtime) / 3600
-            if room < 0 and kept_h < settings.SPOOL_KEEP_HOURS:
+def _prune_archive(folder: Path) -> None:
+    """Delete segments that are too old or too many; log when calls are kept for less time than JOURNAL_ARCHIVE_HOURS."""
+    bytes_left, now = settings.JOURNAL_ARCHIVE_MIB << 20, time.time()
+    for path in sorted(folder.iterdir(), key=_written_at, reverse=True):
+        with contextlib.suppress(FileNotFoundError):  # another shipper deleted it
+            stat = _truncate(path, now)
+            bytes_left -= stat.st_size
+            kept_h = (now - stat.st_mtime) / 3600
+            if bytes_left < 0 and kept_h < settings.JOURNAL_ARCHIVE_HOURS:
                 log.warning(
-                    "shipped calls are kept for %.1f of %d hours: SPOOL_KEEP_MIB is too small",
+                    "shipped calls are kept for %.1f of %d hours: JOURNAL_ARCHIVE_MIB is too small",
                     kept_h,
-                    settings.SPOOL_KEEP_HOURS,
+                    settings.JOURNAL_ARCHIVE_HOURS,
                 )
-            if room < 0 or kept_h > settings.SPOOL_KEEP_HOURS:
+            if bytes_left < 0 or kept_h > settings.JOURNAL_ARCHIVE_HOURS:
                 path.unlink()
 
 
-def _cut_to_its_use(path: Path, now: float) -> os.stat_result:
-    """Cut a segment when no second shipper, as during a reload, can be reading it any more. Returns what it is then."""
-    about = path.stat()
-    if about.st_size == usage_journal.SIZE and now - about.st_ctime > CUT_AFTER_S:
-        usage_journal.cut(path)
-        os.utime(path, (about.st_atime, about.st_mtime))
+def _truncate(path: Path, now: float) -> os.stat_result:
+    """Truncate a segment once no second shipper (reload) can be reading it. Returns its new stat."""
+    stat = path.stat()
+    if stat.st_size == usage_journal.SIZE and now - stat.st_ctime > TRUNCATE_AFTER_S:
+        usage_journal.truncate(path)
+        os.utime(path, (stat.st_atime, stat.st_mtime))
     return path.stat()
 
 

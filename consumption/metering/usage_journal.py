@@ -1,14 +1,14 @@
-"""The usage spool: a journal on disk that holds each call from before it is forwarded until it is in Postgres.
+"""The usage journal: a write-ahead journal on disk that holds each call from before it is forwarded until it is in Postgres.
 
-One writer process owns a *holder* name and a row of segment files, preallocated and memory-mapped. Every call takes
-one slot of 128 bytes: the first part is written before the upstream is asked, the second part before the last byte of
-the answer goes out. Each part has its own CRC32, so a slot that was torn by SIGKILL or a full disk reads as
-"not there". Stores into a mapped file survive the death of the process; `sync` bounds what a power cut can take: the last
-of a segment that is used up, too, is on the disk before its lock is given up.
+Each writer process has an *owner* name, which also owns its quota leases, and a row of segment files, preallocated and
+memory-mapped. Every call takes one slot of 128 bytes: the start record is written before the call is forwarded, the end record
+before the last byte of the answer is sent. Each record has its own CRC32, so a slot that SIGKILL or a full disk tore reads as
+absent. Stores into a mapped file survive the death of the process. `sync` bounds what a power cut can take; a segment that is
+used up is on disk before its lock is released.
 
-A writer keeps an exclusive lock on its segments and on `<holder>.alive`; the kernel drops the locks with the process.
-A reader that gets the lock therefore knows that nothing more will come: slots without an end are `unknown`, zero units.
-Slots finish out of order; the reader's position is the first slot that is not yet finished.
+A writer keeps an exclusive lock on its segments and on `<owner>.alive`; the kernel drops the locks with the process. A reader
+that gets the lock therefore knows that no more records will come: slots without an end record are `unknown`, zero units.
+Calls end out of order; the reader's position is the first slot that has not ended.
 """
 
 import contextlib
@@ -33,9 +33,9 @@ HEADER = 4096
 SLOT = 128
 SLOTS = 32768
 SIZE = HEADER + SLOTS * SLOT
-MAGIC = b"MKSPOOL1"
-MAKING = ".making"
-SHELF = "shipped"  # the folder of segments that are in Postgres, inside the journal's
+MAGIC = b"MKUSAGE1"
+PARTIAL = ".partial"
+ARCHIVE = "shipped"  # folder of segments that are in Postgres, inside the journal's folder
 
 # event id, at (us since 1970), subscription, key, application, team, model, version, request bytes, environment
 _START = struct.Struct("<16sqqqqqqqqB")
@@ -49,11 +49,11 @@ _unpack_seal, _unpack_start, _unpack_end = _SEAL.unpack_from, _START.unpack, _EN
 assert _SEAL_SIZE + _START_SIZE <= _END_AT and _END_AT + _SEAL_SIZE + _END_SIZE <= SLOT
 
 
-Made = TypeVar("Made")
+Record = TypeVar("Record")
 
 
-class SpoolFull(Exception):
-    """No room on disk for another segment: no call may be forwarded, because it could not be recorded."""
+class JournalFull(Exception):
+    """The disk has no space for another segment. No call may be forwarded, because it could not be recorded."""
 
 
 class Event(NamedTuple):
@@ -81,28 +81,28 @@ class Segment:
 
     __slots__ = ("path", "fd", "view", "used", "open_calls")
 
-    def __init__(self, path: Path, holder: str) -> None:
+    def __init__(self, path: Path, owner: str) -> None:
         self.path = path
-        being_made = path.with_suffix(MAKING)
+        partial = path.with_suffix(PARTIAL)
         try:
-            self.fd = os.open(being_made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self.fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SpoolFull(str(error)) from error
+            raise JournalFull(str(error)) from error
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX)
             os.posix_fallocate(self.fd, 0, SIZE)
         except OSError as error:
             os.close(self.fd)
-            being_made.unlink(missing_ok=True)
-            raise SpoolFull(str(error)) from error
+            partial.unlink(missing_ok=True)
+            raise JournalFull(str(error)) from error
         self.view = mmap.mmap(self.fd, SIZE)
-        about = json.dumps(
-            {"holder": holder, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}
+        header = json.dumps(
+            {"owner": owner, "pid": os.getpid(), "boot": boot_id(), "opened": time.time()}
         ).encode()
-        self.view[: len(MAGIC) + len(about)] = MAGIC + about
+        self.view[: len(MAGIC) + len(header)] = MAGIC + header
         self.used = 0
         self.open_calls = 0
-        being_made.rename(path)  # readers meet a segment only at its full size and locked
+        partial.rename(path)  # readers meet a segment only at its full size and locked
 
     def close(self) -> None:
         """Drop the mapping and with it the lock: the reader takes over."""
@@ -121,24 +121,24 @@ class Ticket:
         self.event_id = event_id
 
 
-class Spool:
+class UsageJournal:
     """The writing side, one per gateway process."""
 
-    def __init__(self, folder: Path, holder: str | None = None) -> None:
+    def __init__(self, folder: Path, owner: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.holder = holder or new_holder()
+        self.owner = owner or new_owner()
         self._number = 0
         self._random = random.Random(os.urandom(32)).getrandbits
-        self._life = _sign_of_life(folder / f"{self.holder}.alive")
+        self._alive_fd = _lock_new_file(folder / f"{self.owner}.alive")
         self._full: list[Segment] = []  # used up, with calls that still run
-        self._over: list[
-            Segment
-        ] = []  # used up and without running calls: closed by the next `sync`
+        # Used up, without running calls: the next `sync` closes them.
+        self._over: list[Segment] = []
         self._dirty = self._has_new_name = False
         self._syncing = threading.Lock()
-        self._segment: Segment | None = None  # begun on a full disk: each call tries again
-        with contextlib.suppress(SpoolFull):
+        # None after a start on a full disk: each call tries again.
+        self._segment: Segment | None = None
+        with contextlib.suppress(JournalFull):
             self._segment = self._next_segment()
 
     def start(
@@ -148,7 +148,7 @@ class Spool:
         request_bytes: int,
         environment: int,
     ) -> Ticket:
-        """Record that a call begins. `who` = subscription, key, application, team, model, version. Raises SpoolFull."""
+        """Record the start of a call. `who` = subscription, key, application, team, model, version. Raises JournalFull."""
         segment = self._segment
         if segment is None or segment.used >= SLOTS:
             segment = self._rotate()
@@ -170,7 +170,7 @@ class Spool:
         status: int,
         outcome: int,
     ) -> None:
-        """Record how a call ended; to be called before the last byte of its answer goes out."""
+        """Record the end of a call. Call it before the last byte of the answer is sent."""
         segment = ticket.segment
         part = _END.pack(duration_us, response_bytes, units, status, outcome)
         offset = ticket.offset + _END_AT
@@ -182,7 +182,7 @@ class Spool:
         self._dirty = True
 
     def new_id(self, at_us: int) -> bytes:
-        """A UUID version 7: sortable by time, unique without asking anybody."""
+        """A UUID version 7: sortable by time, unique without coordination."""
         random_bits = self._random(74)
         value = (
             (at_us // 1000) << 80
@@ -194,7 +194,7 @@ class Spool:
         return value.to_bytes(16, "big")
 
     def sync(self) -> None:
-        """Push what was written to the disk, and give up the segments that are over; meant for a thread, every 50 ms. Raises OSError."""
+        """Flush the records to disk and release the segments that are over. A thread calls it every 50 ms. Raises OSError."""
         with self._syncing:
             if not self._dirty:
                 return
@@ -209,11 +209,11 @@ class Spool:
                     segment.close()
 
     def close(self) -> None:
-        """Give up all locks. Calls still open become `unknown`."""
+        """Release all locks. Calls without an end record become `unknown`."""
         with self._syncing:
             for segment in [*self._segments(), *self._over]:
                 segment.close()
-        os.close(self._life)
+        os.close(self._alive_fd)
 
     def _segments(self) -> list[Segment]:
         return [*self._full, self._segment] if self._segment else list(self._full)
@@ -229,12 +229,12 @@ class Spool:
 
     def _next_segment(self) -> Segment:
         self._number += 1
-        segment = Segment(self.folder / f"{self.holder}-{self._number:06d}.spool", self.holder)
+        segment = Segment(self.folder / f"{self.owner}-{self._number:06d}.segment", self.owner)
         self._has_new_name = True
         return segment
 
     def _sync_names(self) -> None:
-        """A file whose name a power cut took is lost whole."""
+        """Flush the folder: a file whose name a power cut takes is lost whole."""
         if self._has_new_name:
             self._has_new_name = False
             folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -244,13 +244,13 @@ class Spool:
                 os.close(folder)
 
 
-class SegmentReader(Generic[Made]):
-    """The reading side of one segment. `make` gets the fields of an Event, one by one, for each call that is handed out."""
+class SegmentReader(Generic[Record]):
+    """The reading side of one segment. `make` gets the fields of an Event as arguments and makes the record to return."""
 
-    def __init__(self, path: Path, position: int = 0, make: Callable[..., Made] = Event) -> None:  # type: ignore[assignment]
+    def __init__(self, path: Path, position: int = 0, make: Callable[..., Record] = Event) -> None:  # type: ignore[assignment]
         self.path = path
         self.name = path.stem
-        self.holder = path.stem.rsplit("-", 1)[0]
+        self.owner = path.stem.rsplit("-", 1)[0]
         self._make = make
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._view = (
@@ -262,7 +262,7 @@ class SegmentReader(Generic[Made]):
 
     @property
     def position(self) -> int:
-        """Number of slots from the beginning that are finished without a gap."""
+        """Number of slots from the beginning whose calls have all ended."""
         return self._open[0] if self._open else self._next
 
     @property
@@ -270,52 +270,52 @@ class SegmentReader(Generic[Made]):
         """Calls that have begun and not ended."""
         return len(self._open)
 
-    def finished(self, limit: int = 20_000) -> list[Made]:
-        """The calls that ended since the last look, at most `limit` new slots."""
-        looked, self._open = self._open, []
+    def finished(self, limit: int = 20_000) -> list[Record]:
+        """The calls that ended since the last call of this method, at most `limit` new slots."""
+        still_open, self._open = self._open, []
         used = self._used(limit)
-        found = [*self._ended(looked), *self._ended(range(self._next, used))]
+        records = [*self._ended(still_open), *self._ended(range(self._next, used))]
         self._next = used
-        return found
+        return records
 
     def abandoned(self) -> bool:
-        """Is the writer gone (closed or dead)? Holds the writer's lock from then on."""
+        """Has the writer closed the segment or died? If so, this reader holds its lock from now on."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
-    def unended(self) -> list[Made]:
-        """The begun calls as `unknown` events of zero units; only for an abandoned segment."""
+    def unended(self) -> list[Record]:
+        """The calls without an end record as `unknown`, zero units. Only for an abandoned segment."""
         starts = (self._start(slot) for slot in self._open)
         self._open = []
         return [self._make(*start, 0, 0, 0, 0, UNKNOWN) for start in starts if start]
 
     @property
     def seen(self) -> int:
-        """Number of slots that were looked at."""
+        """Number of slots that were read."""
         return self._next
 
     def begun(self) -> int:
-        """Number of slots that are used at this moment."""
+        """Number of slots that are in use now."""
         return self._used(SLOTS)
 
     def close(self) -> None:
-        """Forget the file."""
+        """Close the file."""
         if isinstance(self._view, mmap.mmap):
             self._view.close()
         os.close(self._fd)
 
     def _used(self, limit: int) -> int:
-        """The first slot from the next one on that is unused, or `limit` further. Slots are used in order."""
+        """The first unused slot, at most `limit` after the next one. Slots are used in order."""
         stop = min(self._limit, self._next + limit)
         markers = self._view[HEADER + self._next * SLOT : HEADER + stop * SLOT : SLOT]
         unused = markers.find(0)
         return stop if unused < 0 else self._next + unused
 
-    def _ended(self, slots: Iterable[int]) -> Iterator[Made]:
-        """What was made of those that have an end; the others are open. In one piece, because every call passes here."""
+    def _ended(self, slots: Iterable[int]) -> Iterator[Record]:
+        """The records of ended calls; the other slots stay open. One function, because it runs for every call."""
         view, make, still_open = self._view, self._make, self._open.append
         for slot in slots:
             at = HEADER + slot * SLOT
@@ -338,13 +338,13 @@ class SegmentReader(Generic[Made]):
 
 def segments(folder: Path) -> Iterator[Path]:
     """The segment files of a folder, oldest writer first."""
-    return iter(sorted(folder.glob("*.spool")))
+    return iter(sorted(folder.glob("*.segment")))
 
 
 def begun_us(fd: int, slot: int) -> int | None:
-    """When the call of a slot began, in us since 1970; None when the slot is unused or torn.
+    """The start of a slot's call in us since 1970; None when the slot is unused or torn.
 
-    Reads the file instead of mapping it: a map of a file that is cut meanwhile would kill its reader.
+    It reads the file instead of mapping it: truncating a mapped file kills its reader.
     """
     raw = os.pread(fd, _SEAL_SIZE + _START_SIZE, HEADER + slot * SLOT)
     part = raw[_SEAL_SIZE:]
@@ -354,7 +354,7 @@ def begun_us(fd: int, slot: int) -> int | None:
 
 
 def first_unused(fd: int, position: int = 0) -> int:
-    """The first unused slot at or after `position`. Slots are used in order, so halving finds it in sixteen small reads."""
+    """The first unused slot at or after `position`. Slots are used in order, so a binary search takes sixteen small reads."""
     low, high = position, SLOTS
     while low < high:
         middle = (low + high) // 2
@@ -365,52 +365,52 @@ def first_unused(fd: int, position: int = 0) -> int:
     return low
 
 
-def cut(path: Path) -> None:
-    """Give the room of unused slots back. Nobody may have the file mapped: reading beyond its end kills the reader."""
+def truncate(path: Path) -> None:
+    """Truncate the file to its used slots. No process may have it mapped: reading beyond the end kills the reader."""
     with open(path, "r+b") as file:
         file.truncate(HEADER + first_unused(file.fileno()) * SLOT)
 
 
-def dead_holders(folder: Path) -> list[str]:
-    """Holders whose process is gone and who left no segment behind."""
+def dead_owners(folder: Path) -> list[str]:
+    """Owner whose process is gone and who left no segment behind."""
     return [
         path.stem
         for path in folder.glob("*.alive")
-        if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.spool"))
+        if _unlocked(path) and not any(folder.glob(f"{path.stem}-*.segment"))
     ]
 
 
-def living_holders(folder: Path) -> list[str]:
-    """Holders whose process is at work on this machine."""
+def living_owners(folder: Path) -> list[str]:
+    """Owner whose process is at work on this machine."""
     return [path.stem for path in folder.glob("*.alive") if not _unlocked(path)]
 
 
-def forget_holder(folder: Path, holder: str) -> None:
-    """Remove the life sign of a settled holder, and a segment that it was just making."""
-    for path in folder.glob(f"{holder}-*{MAKING}"):
+def forget_owner(folder: Path, owner: str) -> None:
+    """Remove the files of an owner whose leases have expired: its lock and a segment that it was creating."""
+    for path in folder.glob(f"{owner}-*{PARTIAL}"):
         path.unlink(missing_ok=True)
-    (folder / f"{holder}.alive").unlink(missing_ok=True)
+    (folder / f"{owner}.alive").unlink(missing_ok=True)
 
 
-def new_holder() -> str:
+def new_owner() -> str:
     """A name that no other process on any machine ever had."""
     return f"{os.uname().nodename.split('.')[0][:20]}-{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def boot_id() -> str:
-    """This boot of this machine, empty where the kernel does not tell."""
+    """This boot of this machine, empty where the kernel does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
 
 
-def _sign_of_life(path: Path) -> int:
-    """A new file that nobody ever sees unlocked: it would be taken for a dead process'."""
-    being_made = path.with_suffix(MAKING)
-    fd = os.open(being_made, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock_new_file(path: Path) -> int:
+    """Create a locked file. It gets its name after the lock: an unlocked one would belong to a dead process."""
+    partial = path.with_suffix(PARTIAL)
+    fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    being_made.rename(path)
+    partial.rename(path)
     return fd
 
 

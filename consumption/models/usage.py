@@ -46,10 +46,10 @@ class UsageEvent(models.Model):
         db_table = "consumption_usageevent"
 
 
-class SpoolOffset(models.Model):
-    """How far a gateway's spool file was copied to Postgres; moved in the same transaction as the events."""
+class JournalPosition(models.Model):
+    """How far one segment of a usage journal was copied to Postgres; moved in the same transaction as the events."""
 
-    spool = models.CharField(max_length=120, primary_key=True)
+    segment = models.CharField(max_length=120, primary_key=True)
     offset = models.BigIntegerField(default=0)
     shipped_at = models.DateTimeField(auto_now=True)
 
@@ -134,8 +134,8 @@ class UsageDay(UsageBucket):
         constraints = UsageBucket.constraints("usageday", "day")
 
 
-class RefusedHour(models.Model):
-    """Calls of one subscription that one limit turned away in one hour, before a model was asked. Writer: refusals.Ledger."""
+class RejectedHour(models.Model):
+    """Calls of one subscription that one limit rejected in one hour, before they were forwarded. Writer: rejections.RejectionImporter."""
 
     hour = models.DateTimeField(db_index=True)
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
@@ -144,9 +144,9 @@ class RefusedHour(models.Model):
     )
     calls = models.BigIntegerField()
     last_at = models.DateTimeField()
-    told = models.JSONField(
+    reported = models.JSONField(
         default=dict,
-        help_text="calls by gateway process: what each has told so far is not added again",
+        help_text="calls by gateway process: what each has reported so far is not added again",
     )
 
     objects = OfSubscriptionSet.as_manager()
@@ -154,7 +154,7 @@ class RefusedHour(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["hour", "subscription", "limit"], name="refusedhour_once"
+                fields=["hour", "subscription", "limit"], name="rejectedhour_once"
             )
         ]
 
@@ -205,18 +205,18 @@ class QuotaLease(models.Model):
     """
 
     period = models.ForeignKey(QuotaPeriod, models.CASCADE, related_name="leases")
-    holder = models.CharField(max_length=120, db_index=True)
+    owner = models.CharField(max_length=120, db_index=True)
     granted = models.BigIntegerField(default=0)
     spent = models.BigIntegerField(default=0, help_text="Units of shipped events. Writer: metering")
-    last_ask = models.BigIntegerField(
+    last_request_id = models.BigIntegerField(
         default=0,
-        help_text="The holder's number of the last change: one that comes again is answered, not done",
+        help_text="The owner's id of its last request: a request that is repeated gets the same answer and changes nothing",
     )
     last_granted = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["period", "holder"], name="quota_lease_once_a_holder")
+            models.UniqueConstraint(fields=["period", "owner"], name="quota_lease_once_an_owner")
         ]
 
 

@@ -14,5 +14,5 @@ redis_line.py, addresses.py, callers.py, cross_origin.py     how Redis is asked;
 metrics.py, recent.py, scrape.py, admin.py               what is counted, and how Prometheus reads it
 changes.py, model_cache.py, single_flight.py, database_health.py     what is held of Postgres' records, and how it stays true
 snapshot.py    the one window to the ORM
-node.py        what a process has: keys, models, leases, pool, lanes, spool, counters, and the loops that keep them fresh
+node.py        what a process has: keys, models, leases, pool, lanes, usage journal, counters, and the loops that keep them fresh
 """

@@ -3,7 +3,7 @@
     GATEWAY_HOST, GATEWAY_PORT, GATEWAY_WORKERS    where, and how many processes answer
     GATEWAY_TRUSTED_PROXIES                        networks of the balancers in front, whose X-Forwarded-For is believed
     GATEWAY_ADMIN_PORT                             /metrics, on loopback; off by default
-    DATABASE_URL, REDIS_URL, RUN_DIR, SPOOL_DIR    what they stand on
+    DATABASE_URL, REDIS_URL, RUN_DIR, USAGE_JOURNAL_DIR    what they stand on
 SIGTERM: finish what was accepted, ship the journal, end. SIGHUP: replace the workers one after the other.
 The parent keeps the listening socket, so no connection is lost while workers change.
 """

@@ -209,7 +209,7 @@ class KeyRing:
         self.records.pop(kid, None)
         self._unknown.pop(kid, None)
 
-    def bury(self, kid: bytes, macs: Iterable[str]) -> None:
+    def deny(self, kid: bytes, macs: Iterable[str]) -> None:
         """Refuse a key from now on, whatever Postgres says: the text that has one of these digests; none: any text of that kid."""
         before, fresh = self._buried.get(kid), frozenset(macs)
         self._buried[kid] = (

@@ -260,10 +260,10 @@ class Call:
             lane.refused += 1
             raise problems.upstream_failing(version.number, shut_s)
         try:
-            self.ticket = node.spool.start(
+            self.ticket = node.journal.start(
                 self.at_us, (*who, version.id), self.size, subscriber.environment
             )
-        except usage_journal.SpoolFull:
+        except usage_journal.JournalFull:
             raise problems.disk_full() from None
         self.event_id = self.ticket.event_id.hex().encode()
         self.lane = lane
@@ -522,7 +522,7 @@ class Call:
         if ticket is None or version is None or self.account is None or self.lane is None:
             return
         duration_us = (time.monotonic_ns() - self.began_ns) // 1000
-        node.spool.end(ticket, duration_us, self.response_bytes, units, status, outcome)
+        node.journal.end(ticket, duration_us, self.response_bytes, units, status, outcome)
         node.admission.done(self.account, version.id, units > 0, self.at_us)
         self.lane.leave(self)
         node.counters.in_flight -= 1
@@ -534,7 +534,7 @@ class Call:
         if self.event_id:
             return self.event_id.decode()
         if not self.made_id:
-            self.made_id = self.node.spool.new_id(self.node.clock.now_us()).hex()
+            self.made_id = self.node.journal.new_id(self.node.clock.now_us()).hex()
         return self.made_id
 
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consumption.metering.rejection_counter import Tally
+from consumption.metering.rejection_counter import RejectionCounter
 from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (
@@ -77,7 +77,7 @@ class Counters:
         self.started_at = time.time()
         self.refusals: dict[tuple[int, str], int] = {}
         self.refused_lately: LastHour[tuple[int, str]] = LastHour()
-        self.tally = Tally()
+        self.rejection_counter = RejectionCounter()
         self.undecided = 0
         self.away: dict[str, float] = {}
         self.latency = [0] * (len(BUCKETS_US) + 1)
@@ -104,7 +104,7 @@ class Counters:
             key = (version_id, limit)
             self.refusals[key] = self.refusals.get(key, 0) + 1
             self.refused_lately.add(key, time.monotonic())
-            self.tally.add(subscription_id, limit, at_s)
+            self.rejection_counter.add(subscription_id, limit, at_s)
         elif slug == "try-again":
             self.undecided += 1
 

@@ -18,7 +18,7 @@ from redis import RedisError as RedisLibraryError
 from consumption import emergency_revocations, keys
 from consumption.metering import quota
 from consumption.metering.rejection_counter import FOLDER
-from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, Spool
+from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, UsageJournal
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
 from hosting.gateway.authenticate import KeyRing, Subscriber
@@ -75,7 +75,7 @@ class Node:
         bounds: limits.Limits,
         *,
         redis_url: str,
-        spool_dir: Path,
+        journal_dir: Path,
         run_dir: Path,
         worker: int,
         workers: int,
@@ -90,7 +90,7 @@ class Node:
         self.doorway = Doorway(
             bounds.connections_per_address, bounds.connections, bounds.bodies_bytes
         )
-        self.spool = Spool(spool_dir)
+        self.journal = UsageJournal(journal_dir)
         self.database = snapshot.Database(4, bounds.database_s)
         self.database_health = DatabaseHealth(bounds.database_probe_s)
         script = pack("SCRIPT", "LOAD", GCRA)
@@ -134,8 +134,8 @@ class Node:
         self.connections: set[Any] = set()
         self._epoch = 0
         self._strangers_buried = 0
-        self._tombstones_seen = (0, 0)
-        self._ask_for_tombstones_at = 0.0
+        self._emergency_revocations_seen = (0, 0)
+        self._emergency_revocations_due_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._nudge = asyncio.Event()
         self._one_look = asyncio.Lock()
@@ -147,7 +147,7 @@ class Node:
         return cls(
             limits.from_environment(),
             redis_url=settings.REDIS_URL,
-            spool_dir=Path(os.environ.get("SPOOL_DIR", run_dir / "spool")),
+            journal_dir=Path(os.environ.get("USAGE_JOURNAL_DIR", run_dir / "journal")),
             run_dir=run_dir,
             worker=int(os.environ.get("GATEWAY_WORKER", "0")),
             workers=int(os.environ.get("GATEWAY_WORKERS", "1")),
@@ -157,7 +157,7 @@ class Node:
         """Connect to what is there; what is not there is looked for by the loops."""
         await self.redis.start()
         self.ear.start()
-        await self._look_at_tombstones()
+        await self._read_emergency_revocations()
         try:
             await self._look_at_clock()
             await self._look_at_changes()
@@ -169,7 +169,7 @@ class Node:
         self._every(0.05, self._sync)
         self._every(0.25, self._tick)
         self._every(1.0, self._look_at_disk)
-        self._every(0.5, self._look_at_tombstones)
+        self._every(0.5, self._read_emergency_revocations)
         self._every(1.0, self._tell)
         self._spawn(self.pressure.watch())
         await self._look_at_disk()
@@ -183,13 +183,15 @@ class Node:
             async with asyncio.timeout(5):
                 await self.admission.bring_back(idle_only=False, at_us=self.clock.now_us())
         except (TimeoutError, DatabaseAway):
-            self.log.warning("leases were not returned: they come back when the spool is settled")
+            self.log.warning(
+                "leases were not returned: they come back when the usage journal is settled"
+            )
         await self.ear.stop()
         await self.redis.stop()
         self.pool.close()
         self._tell_refusals()
-        self.spool.sync()
-        self.spool.close()
+        self.journal.sync()
+        self.journal.close()
         self.database.close()
 
     def is_ready(self) -> bool:
@@ -197,7 +199,7 @@ class Node:
         return self.feed.has_looked
 
     def new_request_id(self) -> str:
-        return self.spool.new_id(self.clock.now_us()).hex()
+        return self.journal.new_id(self.clock.now_us()).hex()
 
     def leaks_key(self, query: bytes, address: str) -> bool:
         """Is there a key in the query string? Then it counts as leaked; if it is a live one, it is revoked."""
@@ -240,28 +242,28 @@ class Node:
         with contextlib.suppress(Problem):
             await self.models.fetch(model_id)
 
-    async def _look_at_tombstones(self) -> None:
+    async def _read_emergency_revocations(self) -> None:
         """The file that the emergency command writes on this machine; and what was told to Redis while nobody listened."""
         with contextlib.suppress(FileNotFoundError):
-            facts = os.stat(settings.TOMBSTONES_FILE)
-            if (facts.st_size, facts.st_mtime_ns) != self._tombstones_seen:
-                self._tombstones_seen = (facts.st_size, facts.st_mtime_ns)
-                self._bury(emergency_revocations.from_file(settings.TOMBSTONES_FILE))
-        if time.monotonic() >= self._ask_for_tombstones_at:
+            facts = os.stat(settings.EMERGENCY_REVOCATIONS_FILE)
+            if (facts.st_size, facts.st_mtime_ns) != self._emergency_revocations_seen:
+                self._emergency_revocations_seen = (facts.st_size, facts.st_mtime_ns)
+                self._deny(emergency_revocations.read_file(settings.EMERGENCY_REVOCATIONS_FILE))
+        if time.monotonic() >= self._emergency_revocations_due_at:
             with contextlib.suppress(RedisAway, RedisError):
-                self._bury(
-                    emergency_revocations.read(
+                self._deny(
+                    emergency_revocations.parse(
                         await self.redis.ask(pack("HVALS", emergency_revocations.KEY))
                     )
                 )
-                self._ask_for_tombstones_at = time.monotonic() + 5.0
+                self._emergency_revocations_due_at = time.monotonic() + 5.0
 
-    def _bury(self, found: list[emergency_revocations.Tombstone]) -> None:
-        for tombstone in found:
-            self.keys.bury(tombstone.kid.encode(), tombstone.macs)
+    def _deny(self, found: list[emergency_revocations.EmergencyRevocation]) -> None:
+        for revocation in found:
+            self.keys.deny(revocation.kid.encode(), revocation.macs)
 
     async def _look_at_disk(self) -> None:
-        self.room = disk_space.room(self.spool.folder)
+        self.room = disk_space.room(self.journal.folder)
         open_now = (
             0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
         )
@@ -280,7 +282,7 @@ class Node:
 
     async def _sync(self) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self.spool.sync)
+        await loop.run_in_executor(None, self.journal.sync)
 
     async def _tick(self) -> None:
         now = time.monotonic()
@@ -306,7 +308,7 @@ class Node:
 
     def _tell_refusals(self) -> None:
         with contextlib.suppress(OSError):  # a full disk: the next second tries again
-            self.counters.tally.tell(self.spool.folder / FOLDER, self.spool.holder)
+            self.counters.rejection_counter.write(self.journal.folder / FOLDER, self.journal.owner)
 
     def _gauges(self) -> dict[str, float]:
         refused = {
@@ -379,14 +381,14 @@ class Node:
         self, subscription_id: int, start: date, limit: int, wanted: int, ask: int
     ) -> tuple[int, int]:
         return await self.database.run(
-            quota.take, subscription_id, start, limit, wanted, self.spool.holder, ask
+            quota.take, subscription_id, start, limit, wanted, self.journal.owner, ask
         )
 
     async def _return_quota(
         self, subscription_id: int, start: date, unspent: int, ask: int
     ) -> None:
         await self.database.run(
-            quota.bring_back, subscription_id, start, self.spool.holder, unspent, ask
+            quota.give_back, subscription_id, start, self.journal.owner, unspent, ask
         )
 
     async def _revoke_leaked(self, query: bytes) -> None:
@@ -412,16 +414,16 @@ class Node:
             self._strangers_buried += 1
             if self._strangers_buried > STRANGERS_BURIED:
                 return  # invented texts must not fill the disk
-        grave = [emergency_revocations.for_text(raw, snapshot.LEAKED)]
-        self._bury(grave)
-        for tell in (emergency_revocations.to_file, emergency_revocations.to_redis):
+        revocations = [emergency_revocations.for_text(raw, snapshot.LEAKED)]
+        self._deny(revocations)
+        for send in (emergency_revocations.append_to_file, emergency_revocations.publish):
             try:
-                await asyncio.to_thread(tell, grave)
+                await asyncio.to_thread(send, revocations)
             except (OSError, RedisLibraryError):
-                self.log.warning("%s could not be told of a leaked key", tell.__name__)
+                self.log.warning("%s failed for a leaked key", send.__name__)
 
     def _turned_away(self, record: Subscriber, limit: str) -> None:
-        self.counters.tally.add(record.subscription_id, limit, int(self.clock.now_s()))
+        self.counters.rejection_counter.add(record.subscription_id, limit, int(self.clock.now_s()))
 
     def _rehash(self, record: Subscriber, mac: str) -> None:
         self._spawn(self._rehash_in_turn(record, mac))
@@ -443,8 +445,8 @@ class Node:
         except ValueError:
             message = {}
         kind = message.get("kind", "")
-        if kind == "tombstone":
-            self._bury(emergency_revocations.read([payload]))
+        if kind == "emergency_revocation":
+            self._deny(emergency_revocations.parse([payload]))
         elif kind in ("revoke", "key"):
             self.keys.revoke(str(message.get("kid", "")).encode())
         else:

@@ -1,4 +1,4 @@
-"""The process beside the workers that copies the spool to Postgres and keeps the newest hours rolled up.
+"""The process beside the workers that copies the usage journal to Postgres and keeps the newest hours rolled up.
 
 It also settles the journals of workers that were killed, and enters in Postgres the keys that were revoked while Postgres
 was away. When it is killed itself, its parent starts another one, which goes on from the position in Postgres.
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import django
 
 if TYPE_CHECKING:
-    from consumption.emergency_revocations import Tombstone
+    from consumption.emergency_revocations import EmergencyRevocation
 
 log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
 ROLL_UP_EVERY_S = 2.0
-TOMBSTONES_EVERY_S = 5.0
+EMERGENCY_REVOCATIONS_EVERY_S = 5.0
 SHARE = (
     9  # a roll-up may take a tenth of the time, not more: a busy hour is recomputed whole each time
 )
@@ -31,15 +31,15 @@ class Shipping:
 
     def __init__(self, folder: Path) -> None:
         from consumption.metering.rejection_counter import FOLDER
-        from consumption.metering.rejections import Ledger
+        from consumption.metering.rejections import RejectionImporter
         from consumption.metering.shipping import Shipper
 
         self.shipper = Shipper(folder)
-        self.refusals = Ledger(folder / FOLDER)
+        self.rejections = RejectionImporter(folder / FOLDER)
         self.is_ending = False
         self._roll_up_at = 0.0
-        self._tombstones_at = 0.0
-        self._entered: set[Tombstone] = set()
+        self._emergency_revocations_at = 0.0
+        self._entered: set[EmergencyRevocation] = set()
 
     def run(self) -> None:
         """Until SIGTERM; then once more, so that nothing of a graceful stop is left for later."""
@@ -52,7 +52,7 @@ class Shipping:
         self.step()
 
     def step(self) -> None:
-        """Ship, then roll up if it is time. Postgres being away is no news here: the spool waits."""
+        """Ship, then roll up if it is time. Postgres being away is no news here: the usage journal waits."""
         from django.db import DatabaseError, InterfaceError, connection
 
         from consumption import emergency_revocations
@@ -60,24 +60,24 @@ class Shipping:
 
         try:
             self.shipper.ship()
-            self.refusals.book()
+            self.rejections.run()
             if time.monotonic() >= self._roll_up_at:
                 began = time.monotonic()
                 rollups.roll_up()
                 took = time.monotonic() - began
                 self._roll_up_at = time.monotonic() + max(ROLL_UP_EVERY_S, SHARE * took)
-            if time.monotonic() >= self._tombstones_at:
-                emergency_revocations.enter(self._entered)
-                self._tombstones_at = time.monotonic() + TOMBSTONES_EVERY_S
+            if time.monotonic() >= self._emergency_revocations_at:
+                emergency_revocations.revoke_in_database(self._entered)
+                self._emergency_revocations_at = time.monotonic() + EMERGENCY_REVOCATIONS_EVERY_S
         except (DatabaseError, InterfaceError) as error:
             log.warning(
-                "usage waits in the spool: %s",
+                "usage waits in the usage journal: %s",
                 str(error).strip().splitlines()[0] if str(error) else "no database",
             )
             connection.close()
             time.sleep(SHIP_EVERY_S)
         except OSError:
-            log.exception("the spool folder cannot be read")
+            log.exception("the usage journal folder cannot be read")
 
     def _end(self, signum: int, frame: FrameType | None) -> None:
         self.is_ending = True
@@ -94,6 +94,6 @@ def run() -> None:
     tame_connections()
     settings.DATABASES["default"]["OPTIONS"]["options"] = "-c statement_timeout=60000"
     run_dir = Path(os.environ.get("RUN_DIR", settings.RUN_DIR))
-    folder = Path(os.environ.get("SPOOL_DIR", run_dir / "spool"))
+    folder = Path(os.environ.get("USAGE_JOURNAL_DIR", run_dir / "journal"))
     folder.mkdir(parents=True, exist_ok=True)
     Shipping(folder).run()

@@ -14,7 +14,7 @@ def common(run: RunDir) -> dict[str, str]:
         "MARKETPLACE_RUN_DIR": str(run.path),
         "RUN_DIR": str(run.path),
         "ARTIFACT_ROOT": str(run.path / "artifacts"),
-        "SPOOL_DIR": str(run.path / "spool"),
+        "USAGE_JOURNAL_DIR": str(run.path / "journal"),
         "SECRET_KEY_FILE": str(run.secret("secret_key")),
         "KEY_PEPPER_FILE": str(run.secret("key_pepper")),
         "AUDIT_KEY_FILE": str(run.secret("audit_key")),

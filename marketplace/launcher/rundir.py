@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("data", "logs", "secrets", "spool", "artifacts", "tmp")
+FOLDERS = ("data", "logs", "secrets", "journal", "artifacts", "tmp")
 KEPT = ("lock", "test")
 MIGRATED = "migrated.json"  # what the tables were last brought up to date with
 SECRETS = (

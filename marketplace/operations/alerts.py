@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hosting.models import DeploymentState
 
-SPOOL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
+JOURNAL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
 QUEUE_LONG = 100
 PROBE_LATE = timedelta(minutes=3)  # after a probe was due
 SKEW_S = 2  # the gateway's own warning
@@ -118,7 +118,7 @@ def _stores(facts):
 
 def _journal(facts):
     journal = facts["backlog"]
-    if journal.oldest_s and journal.oldest_s > SPOOL_LATE_S:
+    if journal.oldest_s and journal.oldest_s > JOURNAL_LATE_S:
         yield Alert(
             Severity.WARNING,
             "Usage piles up in the journal: its oldest call is more than a minute old.",
@@ -126,12 +126,12 @@ def _journal(facts):
             "Is the gateway's shipping process alive? Read gateway.log.",
             timezone.now() - timedelta(seconds=journal.oldest_s),
         )
-    if journal.shelf and journal.shelf.keeps_s is not None:
+    if journal.archive and journal.archive.retention_s is not None:
         yield Alert(
             Severity.WARNING,
-            f"Recorded calls are kept for {journal.shelf.keeps_s / 3600:.1f} hours for a restore, not {settings.SPOOL_KEEP_HOURS}.",
+            f"Recorded calls are kept for {journal.archive.retention_s / 3600:.1f} hours for a restore, not {settings.JOURNAL_ARCHIVE_HOURS}.",
             "Nobody yet: after a restore of an older backup, calls before that time are missing from figures and statements.",
-            f"There are more calls than the journal's shelf has room for: set SPOOL_KEEP_MIB to {journal.shelf.mib_needed} or more.",
+            f"There are more calls than the journal's archive has space for: set JOURNAL_ARCHIVE_MIB to {journal.archive.mib_needed} or more.",
         )
 
 

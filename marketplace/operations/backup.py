@@ -11,7 +11,7 @@ by the newest base; at its next start it plays the log to the end. What the data
     audit-witness.jsonl   the checkpoints of the record at that time
     backup.json           when, of what version, and digests of the secrets that belong to it
 
-Not in it: secrets/ (keep a copy in your vault; the data is useless without them), spool/ and revocations.jsonl (the journals
+Not in it: secrets/ (keep a copy in your vault; the data is useless without them), journal/ and revocations.jsonl (the journals
 stay where they are and are read at a restore), logs, Redis (rates and queues; all of it is made anew).
 """
 

@@ -127,12 +127,12 @@ def _tasks_ended():
 def _usage(journal, stale_hours):
     if journal.is_here:
         yield Gauge(
-            "marketplace_spool_waiting_calls",
+            "marketplace_journal_waiting_calls",
             "Calls in the journal and not in Postgres, running ones included",
             journal.waiting,
         )
         yield Gauge(
-            "marketplace_spool_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0
+            "marketplace_journal_oldest_seconds", "Age of the oldest of them", journal.oldest_s or 0
         )
     yield Gauge(
         "marketplace_usage_stale_hours",

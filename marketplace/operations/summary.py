@@ -83,7 +83,7 @@ def probes_due_since():
 
 def disks():
     """[(what lies there, disk_space.Room)] of this machine, each disk once."""
-    folders = {"journal": settings.SPOOL_DIR, "artifacts": settings.ARTIFACT_ROOT}
+    folders = {"journal": settings.USAGE_JOURNAL_DIR, "artifacts": settings.ARTIFACT_ROOT}
     found = {}
     for name, folder in folders.items():
         room = disk_space.room(folder)

@@ -25,7 +25,7 @@ LISTS = [
     "subscriptions",
     "keys",
     "usage",
-    "refusals",
+    "rejections",
     "deployments",
     "incidents",
     "health-samples",
@@ -212,7 +212,7 @@ def test_writing_takes_no_parameters_either(maya):
         ("applications/?environment=moon", "environment"),
         ("audit-events/?actor=" + "x" * 201, "actor"),
         ("teams/?is_ai_team=si", "is_ai_team"),
-        ("refusals/?limit=none", "limit"),
+        ("rejections/?limit=none", "limit"),
     ],
 )
 def test_a_value_that_is_not_there_is_refused_by_name(maya, address, field):

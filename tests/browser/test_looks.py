@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from consumption.metering.rejections import LIMITS
-from consumption.models import RefusedHour
+from consumption.models import RejectedHour
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from tests import factories
@@ -36,7 +36,7 @@ def addresses():
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
     Incident.objects.create(version=live, summary=f"{live} does not answer. ready answered 503.")
     for limit in LIMITS:
-        RefusedHour.objects.create(
+        RejectedHour.objects.create(
             hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now()
         )
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]

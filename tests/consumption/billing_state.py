@@ -5,9 +5,9 @@ from django.db import connection
 from consumption.metering.reconciliation import reconciliation
 from consumption.models import (
     ApiKey,
+    JournalPosition,
     QuotaLease,
     QuotaPeriod,
-    SpoolOffset,
     StaleHour,
     UsageDay,
     UsageHour,
@@ -71,7 +71,7 @@ def empty():
     """Forget every call, and all that was counted. The event table is not Django's own: no flush between tests reaches it."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
-    for table in (UsageHour, UsageDay, StaleHour, SpoolOffset, QuotaLease, QuotaPeriod):
+    for table in (UsageHour, UsageDay, StaleHour, JournalPosition, QuotaLease, QuotaPeriod):
         table.objects.all().delete()
 
 

@@ -77,7 +77,7 @@ def _be_child(work: Callable[[], object], points: Points, tell: int) -> None:
         BaseDatabaseWrapper._commit = points.around(BaseDatabaseWrapper._commit)
         Path.rename = points.around(Path.rename)
         Path.unlink = points.around(Path.unlink)
-        shipping.put_aside = points.around(shipping.put_aside)
+        shipping.archive = points.around(shipping.archive)
         with connection.execute_wrapper(points.before_statement):
             work()
         said = str(points.passed)

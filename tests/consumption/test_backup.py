@@ -34,7 +34,7 @@ pytestmark = pytest.mark.fault("F27")
 @pytest.fixture
 def revoked_file(settings, tmp_path):
     settings.REVOCATIONS_FILE = tmp_path / "revocations.jsonl"
-    settings.TOMBSTONES_FILE = tmp_path / "revoked-keys.jsonl"
+    settings.EMERGENCY_REVOCATIONS_FILE = tmp_path / "revoked-keys.jsonl"
     return settings.REVOCATIONS_FILE
 
 
@@ -45,10 +45,10 @@ def test_a_revocation_is_noted_when_it_is_committed_and_not_before(
     key = ApiKey.objects.get(subscription=subscription)
     with django_capture_on_commit_callbacks() as later:
         consumption.revoke_key(factories.maya(), key, "Left the company.")
-    assert revocation_log.noted() == []
+    assert revocation_log.read() == []
     for work in later:
         work()
-    assert revocation_log.noted() == [key.kid]
+    assert revocation_log.read() == [key.kid]
 
 
 def test_a_line_that_broke_off_hides_no_other_revocation(
@@ -58,8 +58,8 @@ def test_a_line_that_broke_off_hides_no_other_revocation(
         b'{"kid": "first001", "at": "2026-11-23T10:00:00+00:00"}\n{"kid": "half'
     )
     with django_capture_on_commit_callbacks(execute=True):
-        revocation_log.note("third003")
-    assert revocation_log.noted() == ["first001", "third003"]
+        revocation_log.append("third003")
+    assert revocation_log.read() == ["first001", "third003"]
 
 
 def test_a_key_that_the_restored_database_shows_as_live_is_revoked_again(db, revoked_file):
@@ -77,7 +77,7 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     version = live_version()
     subscription, _ = subscriber(version, monthly_quota=1000)
     key = ApiKey.objects.get(subscription=subscription)
-    journal = usage_journal.Spool(tmp_path / "spool")
+    journal = usage_journal.UsageJournal(tmp_path / "journal")
     who = (
         subscription.pk,
         key.pk,
@@ -92,7 +92,7 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
         if number < 28:
             journal.end(ticket, 1, 1, 1, 200, usage_journal.OK)
     journal.close()
-    shipping.Shipper(tmp_path / "spool").ship()
+    shipping.Shipper(tmp_path / "journal").ship()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
     quota.take(
@@ -100,10 +100,10 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
         quota.period_start(timezone.now()),
         1000,
         50,
-        "a holder that nobody remembers",
+        "a owner that nobody remembers",
     )
-    assert replay.replay(tmp_path / "spool") == {"events": 30, "keys": []}
-    assert replay.replay(tmp_path / "spool") == {"events": 0, "keys": []}, "it may run twice"
+    assert replay.replay(tmp_path / "journal") == {"events": 30, "keys": []}
+    assert replay.replay(tmp_path / "journal") == {"events": 0, "keys": []}, "it may run twice"
     period = QuotaPeriod.objects.get()
     assert (period.used, period.leased, period.quota) == (
         28,
@@ -112,13 +112,13 @@ def test_usage_quota_and_roll_ups_follow_from_what_was_kept(tmp_path, revoked_fi
     ) and not QuotaLease.objects.exists()
     assert_agree()
     assert UsageDay.objects.aggregate(calls=Sum("calls"))["calls"] == 30
-    assert len(list((tmp_path / "spool" / "shipped").iterdir())) == 1, "kept for the next restore"
+    assert len(list((tmp_path / "journal" / "shipped").iterdir())) == 1, "kept for the next restore"
 
 
 def test_replay_refuses_while_a_gateway_runs(db, tmp_path, settings, revoked_file):
     """It would end leases that the gateway goes on spending."""
-    settings.SPOOL_DIR = tmp_path
-    journal = usage_journal.Spool(tmp_path)
+    settings.USAGE_JOURNAL_DIR = tmp_path
+    journal = usage_journal.UsageJournal(tmp_path)
     with pytest.raises(CommandError, match="still runs here .processes: 1.: stop it"):
         call_command("replay")
     journal.close()

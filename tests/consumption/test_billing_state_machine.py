@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 
 from consumption.metering import quota, replay, rollups, shipping, usage_journal
 from consumption.models import (
+    JournalPosition,
     QuotaLease,
     QuotaPeriod,
-    SpoolOffset,
     StaleHour,
     UsageDay,
     UsageEvent,
@@ -55,7 +55,7 @@ COPIED = (
     "consumption_usageevent",
     *(
         table._meta.db_table
-        for table in (UsageHour, UsageDay, StaleHour, SpoolOffset, QuotaPeriod, QuotaLease)
+        for table in (UsageHour, UsageDay, StaleHour, JournalPosition, QuotaPeriod, QuotaLease)
     ),
 )
 
@@ -96,12 +96,12 @@ class Books(RuleBasedStateMachine):
         )
         self.has_backup = False
         for number in range(2):
-            quota.take(self.people[0][0], MONTH, LIMIT, 5, self.writers[number].holder)
+            quota.take(self.people[0][0], MONTH, LIMIT, 5, self.writers[number].owner)
             self.calls_begin(number, 12, timedelta(0), 0)
             self.calls_end(number, 9, 1)
 
     def new_writer(self):
-        journal = usage_journal.Spool(self.journals)
+        journal = usage_journal.UsageJournal(self.journals)
         journal.running = []
         return journal
 
@@ -155,7 +155,7 @@ class Books(RuleBasedStateMachine):
     )
     def quota_is_leased(self, number, wanted, limit):
         subscription = self.people[0][0]
-        granted, left = quota.take(subscription, MONTH, limit, wanted, self.writers[number].holder)
+        granted, left = quota.take(subscription, MONTH, limit, wanted, self.writers[number].owner)
         period = QuotaPeriod.objects.get(subscription=subscription, period_start=MONTH)
         assert granted <= wanted and left == period.quota - period.leased
         assert not granted or period.leased <= limit
@@ -163,7 +163,7 @@ class Books(RuleBasedStateMachine):
     @rule(number=WRITERS, count=st.integers(1, LIMIT))
     def quota_is_brought_back(self, number, count):
         """As often as it likes, and more than it has."""
-        quota.bring_back(self.people[0][0], MONTH, self.writers[number].holder, count)
+        quota.give_back(self.people[0][0], MONTH, self.writers[number].owner, count)
 
     # Shipping
 
@@ -186,11 +186,11 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def positions_are_lost(self):
-        SpoolOffset.objects.all().delete()
+        JournalPosition.objects.all().delete()
 
     @rule()
     def shelved_segments_come_back(self):
-        for path in self.journals.glob("shipped/*.spool"):
+        for path in self.journals.glob("shipped/*.segment"):
             path.rename(self.journals / path.name)
 
     @rule()

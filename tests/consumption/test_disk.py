@@ -45,7 +45,7 @@ def torn_slots(folder):
     """Slots whose marker says written and whose checksum says otherwise."""
     return sum(
         torn(usage_journal.SegmentReader(path))
-        for path in [*folder.glob("*.spool"), *folder.glob("shipped/*.spool")]
+        for path in [*folder.glob("*.segment"), *folder.glob("shipped/*.segment")]
     )
 
 
@@ -175,9 +175,9 @@ def test_what_a_kill_left_half_written_is_written_anew(draft, tmp_path):
 
 def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(small_disk, fired):
     folder = small_disk(9)
-    journal = usage_journal.Spool(folder)
+    journal = usage_journal.UsageJournal(folder)
     begun = ended = 0
-    with pytest.raises(usage_journal.SpoolFull):
+    with pytest.raises(usage_journal.JournalFull):
         while True:
             ticket = journal.start(begun, WHO, 1, 0)
             begun += 1
@@ -209,7 +209,7 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
     books, small_disk, monkeypatch, settings, tmp_path, client, fired
 ):
     folder = small_disk(64)
-    settings.SPOOL_DIR = settings.ARTIFACT_ROOT = settings.QUARANTINE_ROOT = folder
+    settings.USAGE_JOURNAL_DIR = settings.ARTIFACT_ROOT = settings.QUARANTINE_ROOT = folder
     settings.DISK_RESERVE_MIB = 16
     monkeypatch.setenv("DISK_RESERVE_MIB", "16")
     path, prod, test, subscriptions = environments(books)
@@ -262,7 +262,7 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
             20,
             gateway.said,
         )
-        assert torn_slots(folder / "spool") == 0
+        assert torn_slots(folder / "journal") == 0
 
 
 @pytest.mark.slow
@@ -313,7 +313,7 @@ def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, time
 
 
 def test_a_low_disk_is_a_alert_on_the_operations_page(client, db, nearly_full, tmp_path):
-    nearly_full.SPOOL_DIR = tmp_path / "not yet made"
+    nearly_full.USAGE_JOURNAL_DIR = tmp_path / "not yet made"
     client.force_login(factories.otto())
     assert (
         "The disk of the journal" in client.get(reverse("operations:operations")).content.decode()

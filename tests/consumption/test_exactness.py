@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from consumption.metering import quota, rollups, shipping, usage_journal
 from consumption.models import (
+    JournalPosition,
     QuotaLease,
     QuotaPeriod,
-    SpoolOffset,
     StaleHour,
     UsageDay,
     UsageEvent,
@@ -41,7 +41,7 @@ class Plan:
 
     def write(self):
         """The journals of three writers, and of one who wrote some of their calls a second time."""
-        writers = [usage_journal.Spool(self.folder) for _ in range(3)]
+        writers = [usage_journal.UsageJournal(self.folder) for _ in range(3)]
         for number in range(self.count):
             self._one(writers[number % 3], self.people[number % len(self.people)], number)
         for writer in writers:
@@ -69,7 +69,7 @@ class Plan:
         self.units[who[0], day.replace(day=1)] += units
 
     def _double(self):
-        """One in twenty calls once more, in segments of a holder that nobody knows."""
+        """One in twenty calls once more, in segments of a owner that nobody knows."""
         whole = [path.read_bytes() for path in usage_journal.segments(self.folder)]
         starts = [
             (segment, usage_journal.HEADER + slot * usage_journal.SLOT)
@@ -83,7 +83,7 @@ class Plan:
                 segment[at : at + usage_journal.SLOT]
                 for segment, at in chosen[number : number + usage_journal.SLOTS]
             )
-            (self.folder / f"again-{number:06d}.spool").write_bytes(
+            (self.folder / f"again-{number:06d}.segment").write_bytes(
                 whole[0][: usage_journal.HEADER] + slots
             )
 
@@ -157,8 +157,8 @@ def books_now(folder):
         ),
         "stale": StaleHour.objects.count(),
         "quota": sorted(QuotaPeriod.objects.values_list("period_start", "used", "leased")),
-        "leases": sorted(QuotaLease.objects.values_list("holder", "granted", "spent")),
-        "offsets": sorted(SpoolOffset.objects.values_list("spool", "offset")),
+        "leases": sorted(QuotaLease.objects.values_list("owner", "granted", "spent")),
+        "offsets": sorted(JournalPosition.objects.values_list("segment", "offset")),
         "files": sorted(
             (str(path.relative_to(folder)), path.stat().st_size)
             for path in folder.rglob("*")
@@ -169,13 +169,13 @@ def books_now(folder):
 
 def dead_writer(folder, who):
     """Killed with two calls open and a lease in hand."""
-    journal = usage_journal.Spool(folder, "dead")
+    journal = usage_journal.UsageJournal(folder, "dead")
     return journal, calls(journal, who, 20, open_calls=2)
 
 
 def living_writer(folder, who):
     """Still at work: one call is open."""
-    journal = usage_journal.Spool(folder, "alive")
+    journal = usage_journal.UsageJournal(folder, "alive")
     calls(journal, who, 20, open_calls=1)
     return journal, None
 
@@ -192,7 +192,7 @@ def doubled_writer(folder, who):
 
 def calls(journal, who, count, open_calls):
     at_us = int(datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC).timestamp() * 1e6)
-    quota.take(who[0], datetime(2026, 5, 1, tzinfo=UTC).date(), 1000, 50, journal.holder)
+    quota.take(who[0], datetime(2026, 5, 1, tzinfo=UTC).date(), 1000, 50, journal.owner)
     for number in range(count + open_calls):
         ticket = journal.start(at_us + number * 100_000, who, 1, 0)
         if number >= open_calls:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from consumption.metering import measures, projections, rollups
-from consumption.models import RefusedHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import RejectedHour, UsageDay, UsageEvent, UsageHour
 from hosting import service_levels
 from tests import factories
 
@@ -48,7 +48,7 @@ def used(db):
                     event(subscription, outcome, now - timedelta(days=back)) for _ in range(count)
                 )
         hour = now.replace(minute=0, second=0, microsecond=0)
-        RefusedHour.objects.create(
+        RejectedHour.objects.create(
             hour=hour, subscription=subscription, limit="rate", calls=REJECTED, last_at=now
         )
     rollups.mark_all_stale()
@@ -197,7 +197,7 @@ def test_the_usage_api_adds_up_and_has_no_column_that_is_always_nothing(used):
         assert row["calls"] == sum(row[part.column] for part in measures.PARTS)
         assert Decimal(row["cost"]) == row["units"] * row["price_micros_per_1000"] * Decimal("1E-9")
     assert sum(
-        row["calls"] for row in page(factories.maya(), "api:refusal-list").json()["results"]
+        row["calls"] for row in page(factories.maya(), "api:rejection-list").json()["results"]
     ) == REJECTED * len(used)
 
 

@@ -10,9 +10,9 @@ from consumption.metering import projections, quota, rollups, shipping, usage_jo
 from consumption.metering.reconciliation import reconciliation
 from consumption.models import (
     ApiKey,
+    JournalPosition,
     QuotaLease,
     QuotaPeriod,
-    SpoolOffset,
     StaleHour,
     UsageDay,
     UsageEvent,
@@ -65,7 +65,7 @@ def now_us():
 
 
 def test_every_finished_call_is_shipped_once(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 30)
     shipper = shipping.Shipper(tmp_path)
     assert (shipper.ship(), shipper.ship()) == (30, 0)
@@ -82,68 +82,70 @@ def test_every_finished_call_is_shipped_once(tmp_path, who):
 
 
 def test_a_second_shipper_and_a_lost_position_do_no_harm(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 20)
     shipping.Shipper(tmp_path).ship()
-    SpoolOffset.objects.all().delete()
+    JournalPosition.objects.all().delete()
     assert shipping.Shipper(tmp_path).ship() == 0 and UsageEvent.objects.count() == 20
 
 
 def test_a_running_call_is_shipped_when_it_ends(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     ticket = journal.start(now_us(), who, 1, 0)
     calls(journal, who, 3)
     shipper = shipping.Shipper(tmp_path)
-    assert shipper.ship() == 3 and SpoolOffset.objects.get().offset == 0
+    assert shipper.ship() == 3 and JournalPosition.objects.get().offset == 0
     journal.end(ticket, 5, 5, 1, 200, usage_journal.OK)
-    assert shipper.ship() == 1 and SpoolOffset.objects.get().offset == 4
+    assert shipper.ship() == 1 and JournalPosition.objects.get().offset == 4
 
 
 def test_a_call_that_never_ended_becomes_unknown_and_costs_nothing(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     journal.start(now_us(), who, 1, 0)
     journal.close()
     shipper = shipping.Shipper(tmp_path)
     assert shipper.ship() == 1
     event = UsageEvent.objects.get()
     assert (event.outcome, event.units) == ("unknown", 0)
-    assert not list(usage_journal.segments(tmp_path)) and not SpoolOffset.objects.exists()
+    assert not list(usage_journal.segments(tmp_path)) and not JournalPosition.objects.exists()
     assert len(list((tmp_path / "shipped").iterdir())) == 1, "kept for three days"
 
 
-def test_a_shelf_keeps_what_was_used_and_no_more_than_it_may(tmp_path, who, settings, monkeypatch):
+def test_the_archive_keeps_used_slots_and_stays_within_its_limits(
+    tmp_path, who, settings, monkeypatch
+):
     """A whole segment is cut only when no second shipper can have it mapped any more: reading past the end would kill it."""
     for _ in range(3):
-        journal = usage_journal.Spool(tmp_path)
+        journal = usage_journal.UsageJournal(tmp_path)
         calls(journal, who, 7)
         journal.close()
-    shelf = tmp_path / "shipped"
+    archive = tmp_path / "shipped"
     shipping.Shipper(tmp_path).ship()
-    assert [path.stat().st_size for path in shelf.iterdir()] == [usage_journal.SIZE] * 3
-    monkeypatch.setattr(shipping, "CUT_AFTER_S", -1)
-    shipping._clear_shelf(shelf)
-    assert [path.stat().st_size for path in shelf.iterdir()] == [
+    assert [path.stat().st_size for path in archive.iterdir()] == [usage_journal.SIZE] * 3
+    monkeypatch.setattr(shipping, "TRUNCATE_AFTER_S", -1)
+    shipping._prune_archive(archive)
+    assert [path.stat().st_size for path in archive.iterdir()] == [
         usage_journal.HEADER + 7 * usage_journal.SLOT
     ] * 3
-    assert len(usage_journal.SegmentReader(next(shelf.iterdir())).finished()) == 7
-    settings.SPOOL_KEEP_HOURS = 0
+    assert len(usage_journal.SegmentReader(next(archive.iterdir())).finished()) == 7
+    settings.JOURNAL_ARCHIVE_HOURS = 0
     monkeypatch.setattr(time, "time", lambda: usage_journal.os.stat(tmp_path).st_mtime + 3600)
-    shipping._clear_shelf(shelf)
-    assert not any(shelf.iterdir())
+    shipping._prune_archive(archive)
+    assert not any(archive.iterdir())
 
 
 def test_a_second_shipper_lets_go_of_what_the_first_put_aside(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 7)
     first, second = shipping.Shipper(tmp_path), shipping.Shipper(tmp_path)
     assert second.ship() == 7
     journal.close()
     assert first.ship() == 0 and not any(usage_journal.segments(tmp_path))
-    assert second.ship() == 0 and not second._readers and not SpoolOffset.objects.exists()
+    assert second.ship() == 0 and not second._readers and not JournalPosition.objects.exists()
 
 
-def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+def test_two_shippers_that_end_the_same_segment_archive_it_once(tmp_path, who):
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 7)
     first, second = shipping.Shipper(tmp_path), shipping.Shipper(tmp_path)
     [path] = usage_journal.segments(tmp_path)
@@ -157,16 +159,16 @@ def test_two_shippers_that_end_the_same_segment_leave_one_on_the_shelf(tmp_path,
 
 
 def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, monkeypatch):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 10)
     shipper = shipping.Shipper(tmp_path)
-    settle = quota.settle
+    commit = quota.commit
 
     def break_down(*_):
-        monkeypatch.setattr(quota, "settle", settle)
+        monkeypatch.setattr(quota, "commit", commit)
         raise DatabaseError("cut in the middle of the transaction")
 
-    monkeypatch.setattr(quota, "settle", break_down)
+    monkeypatch.setattr(quota, "commit", break_down)
     with pytest.raises(DatabaseError):
         shipper.ship()
     assert UsageEvent.objects.count() == 0
@@ -175,10 +177,13 @@ def test_a_failing_database_loses_nothing_and_doubles_nothing(tmp_path, who, mon
 
 def test_a_segment_that_cannot_be_shipped_holds_up_no_other(tmp_path, who):
     """One that Postgres refuses (an outcome that nobody knows), one that cannot be opened, and between them a good one."""
-    refused, good = usage_journal.Spool(tmp_path, "a"), usage_journal.Spool(tmp_path, "b")
+    refused, good = (
+        usage_journal.UsageJournal(tmp_path, "a"),
+        usage_journal.UsageJournal(tmp_path, "b"),
+    )
     calls(refused, who, 1, outcome=99)
     calls(good, who, 7)
-    (tmp_path / "c-000001.spool").mkdir()
+    (tmp_path / "c-000001.segment").mkdir()
     for journal in (refused, good):
         journal.close()
     shipper = shipping.Shipper(tmp_path)
@@ -187,24 +192,24 @@ def test_a_segment_that_cannot_be_shipped_holds_up_no_other(tmp_path, who):
             shipper.ship()
         assert UsageEvent.objects.count() == 7
     assert sorted(path.name for path in usage_journal.segments(tmp_path)) == [
-        "a-000001.spool",
-        "c-000001.spool",
+        "a-000001.segment",
+        "c-000001.segment",
     ]
     assert not (tmp_path / "b.alive").exists(), "the good one is settled"
 
 
-def test_a_shelf_that_two_clear_at_once(tmp_path, monkeypatch):
+def test_two_shippers_prune_the_archive_at_once(tmp_path, monkeypatch):
     (tmp_path / "kept").write_bytes(b"")
     listed = [tmp_path / "kept", tmp_path / "dropped by the other one"]
     monkeypatch.setattr(type(tmp_path), "iterdir", lambda _: iter(listed))
-    shipping._clear_shelf(tmp_path)
+    shipping._prune_archive(tmp_path)
     assert listed[0].exists()
 
 
 def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     month = quota.period_start(datetime.now(UTC))
-    quota.take(who[0], month, 100, 40, journal.holder)
+    quota.take(who[0], month, 100, 40, journal.owner)
     calls(journal, who, 25)
     calls(journal, who, 5, outcome=usage_journal.UPSTREAM_ERROR, units=0)
     journal.close()
@@ -212,11 +217,11 @@ def test_shipping_settles_the_quota_and_a_dead_process_gives_the_rest_back(tmp_p
     period = QuotaPeriod.objects.get()
     assert (period.used, period.leased) == (25, 25) and not QuotaLease.objects.exists()
     assert_agree()
-    assert not usage_journal.dead_holders(tmp_path)
+    assert not usage_journal.dead_owners(tmp_path)
 
 
 def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     late_evening = (
         int(datetime(2026, 11, 3, 23, 59, 59, 999_990, tzinfo=UTC).timestamp()) * 1_000_000
         + 999_990
@@ -235,7 +240,7 @@ def test_hours_and_days_are_the_sums_of_events(tmp_path, who):
 
 
 def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     hours = rollups.HOURS_AT_ONCE + 6
     for back in range(hours):
         calls(journal, who, 2, at_us=now_us() - back * 3_600_000_000)
@@ -258,7 +263,7 @@ def test_many_hours_are_rolled_up_in_parts_the_newest_first(tmp_path, who):
 def test_an_event_of_any_time_has_a_place_and_a_late_one_is_added_to_its_closed_hour(
     tmp_path, who, back
 ):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     at_us = now_us() - back // timedelta(microseconds=1)
     for late in (3, 4):
         calls(journal, who, late, at_us=at_us)
@@ -283,7 +288,7 @@ def test_hours_days_and_months_are_utc(tmp_path, who):
         "2026-09-26 13:59",
         "2026-09-26 14:00",
     ]
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     for moment in moments:
         at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         calls(
@@ -307,7 +312,7 @@ def test_hours_days_and_months_are_utc(tmp_path, who):
 
 
 def test_rolling_up_again_changes_nothing(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 9)
     shipping.Shipper(tmp_path).ship()
     rollups.roll_up()
@@ -323,7 +328,7 @@ def test_rolling_up_again_changes_nothing(tmp_path, who):
 
 
 def test_the_catalog_shows_what_was_called(tmp_path, who):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(journal, who, 11)
     shipping.Shipper(tmp_path).ship()
     rollups.roll_up()
@@ -344,7 +349,7 @@ def live_version_of(who):
 
 
 def test_the_key_shows_when_it_was_last_used(tmp_path, who):
-    calls(usage_journal.Spool(tmp_path), who, 1)
+    calls(usage_journal.UsageJournal(tmp_path), who, 1)
     shipping.Shipper(tmp_path).ship()
     assert ApiKey.objects.get(pk=who[1]).last_used_at is not None
 
@@ -352,7 +357,7 @@ def test_the_key_shows_when_it_was_last_used(tmp_path, who):
 def test_a_month_that_has_calls_in_the_default_partition_stays_there(tmp_path, who):
     """A partition cannot be made for it any more; what else the task does goes on."""
     month = quota.next_period(quota.period_start(datetime.now(UTC)))
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     calls(
         journal,
         who,

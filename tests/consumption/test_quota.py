@@ -22,7 +22,7 @@ SPENDER = """
 import sys, django
 django.setup()
 from datetime import date
-from consumption import quota
+from consumption.metering import quota
 print("ready", flush=True)
 for line in sys.stdin:
     subscription, limit, lease = map(int, line.split())
@@ -52,39 +52,39 @@ def test_a_lease_is_never_larger_than_what_is_left(subscription):
 
 def test_a_living_process_brings_back_what_it_did_not_spend(subscription):
     quota.take(subscription.pk, MONTH, 10, 10, "one")
-    quota.bring_back(subscription.pk, MONTH, "one", 7)
+    quota.give_back(subscription.pk, MONTH, "one", 7)
     assert period().leased == 3 and QuotaLease.objects.get().granted == 3
     assert quota.take(subscription.pk, MONTH, 10, 9, "two").granted == 7
 
 
 def test_nobody_brings_back_more_than_was_granted(subscription):
     quota.take(subscription.pk, MONTH, 10, 2, "one")
-    quota.bring_back(subscription.pk, MONTH, "one", 3)
-    quota.bring_back(subscription.pk, MONTH, "two", 1)
+    quota.give_back(subscription.pk, MONTH, "one", 3)
+    quota.give_back(subscription.pk, MONTH, "two", 1)
     assert period().leased == 2
 
 
 def test_what_is_asked_again_after_a_lost_reply_is_done_once(subscription):
     assert (
-        quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1)
-        == quota.take(subscription.pk, MONTH, 10, 4, "one", ask=1)
+        quota.take(subscription.pk, MONTH, 10, 4, "one", request_id=1)
+        == quota.take(subscription.pk, MONTH, 10, 4, "one", request_id=1)
         == (4, 6)
     )
-    assert quota.take(subscription.pk, MONTH, 10, 4, "two", ask=1) == (4, 2), (
-        "each holder has numbers of its own"
+    assert quota.take(subscription.pk, MONTH, 10, 4, "two", request_id=1) == (4, 2), (
+        "each owner has numbers of its own"
     )
     for _ in range(2):
-        quota.bring_back(subscription.pk, MONTH, "one", 2, ask=2)
+        quota.give_back(subscription.pk, MONTH, "one", 2, request_id=2)
     assert period().leased == 6
-    assert quota.take(subscription.pk, MONTH, 10, 9, "one", ask=3) == (4, 0)
+    assert quota.take(subscription.pk, MONTH, 10, 9, "one", request_id=3) == (4, 0)
 
 
 def test_a_dead_process_leaves_only_what_its_events_spent(subscription):
     quota.take(subscription.pk, MONTH, 100, 20, "dead")
-    quota.settle("dead", {(subscription.pk, MONTH): 12})
-    assert quota.release("dead") == 8
+    quota.commit("dead", {(subscription.pk, MONTH): 12})
+    assert quota.expire("dead") == 8
     assert (period().leased, period().used) == (12, 12)
-    assert quota.release("dead") == 0
+    assert quota.expire("dead") == 0
 
 
 def test_a_changed_plan_is_followed_but_never_below_what_is_leased(subscription):
@@ -97,17 +97,17 @@ def test_a_changed_plan_is_followed_but_never_below_what_is_leased(subscription)
 def test_calls_of_a_time_without_a_quota_count_when_one_comes(subscription):
     """The plan had a quota, then none, then one again; a process held a lease of the first time."""
     quota.take(subscription.pk, MONTH, 100, 10, "one")
-    quota.settle("one", {(subscription.pk, MONTH): 25})
-    quota.settle("two", {(subscription.pk, MONTH): 5})
+    quota.commit("one", {(subscription.pk, MONTH): 25})
+    quota.commit("two", {(subscription.pk, MONTH): 5})
     assert (period().used, period().leased) == (30, 30)
-    quota.bring_back(subscription.pk, MONTH, "one", 10)
+    quota.give_back(subscription.pk, MONTH, "one", 10)
     assert period().leased == 30, "its lease stood for ten of the calls"
     assert quota.take(subscription.pk, MONTH, 40, 40, "two") == (10, 0)
-    assert (quota.release("one"), quota.release("two")) == (0, 10)
+    assert (quota.expire("one"), quota.expire("two")) == (0, 10)
 
 
 def test_a_first_quota_in_the_middle_of_a_month_finds_what_was_called_before(subscription):
-    quota.settle("one", {(subscription.pk, MONTH): 30, (subscription.pk, date(2026, 10, 1)): 500})
+    quota.commit("one", {(subscription.pk, MONTH): 30, (subscription.pk, date(2026, 10, 1)): 500})
     assert quota.take(subscription.pk, MONTH, 20, 5, "one").granted == 0
     assert quota.take(subscription.pk, MONTH, 40, 20, "one") == (10, 0)
 
@@ -116,9 +116,9 @@ def test_a_lease_that_was_brought_back_before_its_calls_were_shipped_is_charged_
     subscription,
 ):
     quota.take(subscription.pk, MONTH, 10, 10, "one")
-    quota.bring_back(subscription.pk, MONTH, "one", 7)
-    quota.bring_back(subscription.pk, MONTH, "one", 3)
-    quota.settle("one", {(subscription.pk, MONTH): 3})
+    quota.give_back(subscription.pk, MONTH, "one", 7)
+    quota.give_back(subscription.pk, MONTH, "one", 3)
+    quota.commit("one", {(subscription.pk, MONTH): 3})
     assert (period().used, period().leased) == (3, 3), (
         "it said twice what it did not spend; the calls say otherwise"
     )
@@ -127,14 +127,14 @@ def test_a_lease_that_was_brought_back_before_its_calls_were_shipped_is_charged_
 def test_a_lease_of_last_month_ends_with_its_process_and_never_counts_in_this_month(subscription):
     quota.take(subscription.pk, date(2026, 10, 1), 10, 8, "one")
     quota.take(subscription.pk, MONTH, 10, 4, "one")
-    quota.settle("one", {(subscription.pk, date(2026, 10, 1)): 5})
-    assert quota.release("one") == 3 + 4
+    quota.commit("one", {(subscription.pk, date(2026, 10, 1)): 5})
+    assert quota.expire("one") == 3 + 4
     periods = dict(QuotaPeriod.objects.values_list("period_start", "leased"))
     assert periods == {date(2026, 10, 1): 5, MONTH: 0}
 
 
 def test_calls_of_a_subscription_that_nobody_knows_are_passed_over(subscription):
-    quota.settle("one", {(subscription.pk + 1, MONTH): 5, (subscription.pk, MONTH): 1})
+    quota.commit("one", {(subscription.pk + 1, MONTH): 5, (subscription.pk, MONTH): 1})
     connection.check_constraints()
     assert period().used == 1
 
@@ -191,7 +191,7 @@ def race(count, limits):
             spent = [spent_by(one) for one in started]
             lost = sum(
                 QuotaLease.objects.filter(
-                    period__subscription=subscription, holder="p0"
+                    period__subscription=subscription, owner="p0"
                 ).values_list("granted", flat=True)
             )
             assert QuotaPeriod.objects.get(subscription=subscription).leased == limit
@@ -229,13 +229,13 @@ def test_any_order_of_takes_returns_and_deaths_keeps_the_books(subscription):
             )
         elif act == "spend" and have:
             units = source.randint(1, have)
-            quota.settle(name, {(subscription.pk, MONTH): units})
+            quota.commit(name, {(subscription.pk, MONTH): units})
             held[name], spent[name] = have - units, spent.get(name, 0) + units
         elif act == "return" and have:
-            quota.bring_back(subscription.pk, MONTH, name, have)
+            quota.give_back(subscription.pk, MONTH, name, have)
             held[name] = 0
         elif act == "die":
-            assert quota.release(name) == held.pop(name, 0)
+            assert quota.expire(name) == held.pop(name, 0)
         row = QuotaPeriod.objects.filter(subscription=subscription).first()
         if row:
             assert row.leased == sum(held.values()) + sum(spent.values()) <= 60 and row.used == sum(

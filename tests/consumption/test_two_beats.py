@@ -66,10 +66,10 @@ def traces(version):
     )
 
 
-def spooled(folder, who):
+def ship_calls(folder, who):
     """Thirty calls over three hours whose shipping process died before it rolled them up."""
-    journal = usage_journal.Spool(folder)
-    quota.take(who[0], quota.period_start(timezone.now()), 1000, 30, journal.holder)
+    journal = usage_journal.UsageJournal(folder)
+    quota.take(who[0], quota.period_start(timezone.now()), 1000, 30, journal.owner)
     for number in range(30):
         ticket = journal.start(time.time_ns() // 1000 - number % 3 * 3_600_000_000, who, 100, 0)
         journal.end(ticket, 1000, 200, 1, 200, usage_journal.OK)
@@ -92,7 +92,7 @@ def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
             factories.submitted_version(factories.model(name=f"Round {number} model {one}"))
             for one in range(VERSIONS)
         ]
-        spooled(tmp_path / f"spool-{number}", who)
+        ship_calls(tmp_path / f"journal-{number}", who)
         for name in scheduled:
             twice_at_once(name)
             fired.add()

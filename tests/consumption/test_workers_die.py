@@ -101,7 +101,7 @@ def traces(version):
 
 
 def test_a_roll_up_is_all_or_nothing(supervisor, fired, tmp_path):
-    spread_over_hours(tmp_path / "spool")
+    spread_over_hours(tmp_path / "journal")
     StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
     for _ in range(KILLS):
         send("consumption.roll_up")
@@ -150,7 +150,7 @@ def spread_over_hours(folder):
         version.model_id,
         version.pk,
     )
-    journal = usage_journal.Spool(folder)
+    journal = usage_journal.UsageJournal(folder)
     for number in range(10 * HOURS):
         ticket = journal.start(time.time_ns() // 1000 - number // 10 * 3_600_000_000, who, 100, 0)
         journal.end(ticket, 1000, 200, 1, 200, usage_journal.OK)

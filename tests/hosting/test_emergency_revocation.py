@@ -238,9 +238,9 @@ def test_a_torn_or_broken_line_does_not_hide_the_others(tmp_path):
     good = emergency_revocations.for_kid("AbCd1234", REASON)
     path.write_bytes(
         b'{"kid": 1}\nnonsense\n'
-        + emergency_revocations.write(good)
+        + emergency_revocations.serialize(good)
         + b"\n"
-        + emergency_revocations.write(good)[:20]
+        + emergency_revocations.serialize(good)[:20]
     )
-    assert emergency_revocations.from_file(path) == [good]
-    assert emergency_revocations.from_file(tmp_path / "none") == []
+    assert emergency_revocations.read_file(path) == [good]
+    assert emergency_revocations.read_file(tmp_path / "none") == []

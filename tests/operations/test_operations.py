@@ -48,7 +48,7 @@ def run_dir(settings, tmp_path):
     """Nothing of this machine's own gateway or engine; nothing remembered from the last test."""
     settings.GATEWAY_METRICS_DIR = tmp_path / "metrics"
     settings.GATEWAY_METRICS_DIR.mkdir()
-    settings.SPOOL_DIR = tmp_path / "spool"
+    settings.USAGE_JOURNAL_DIR = tmp_path / "journal"
     settings.ENGINE_API_URL = "http://127.0.0.1:9"
     cache.clear()
     return tmp_path
@@ -168,7 +168,7 @@ def test_calls_that_the_version_failed_are_told_from_those_that_callers_spoilt_o
 
 def test_the_journal_tells_what_is_not_in_postgres(settings):
     assert not backlog().is_here
-    journal = usage_journal.Spool(settings.SPOOL_DIR)
+    journal = usage_journal.UsageJournal(settings.USAGE_JOURNAL_DIR)
     assert (backlog().waiting, backlog().oldest_s) == (0, None)
     began = (time.time_ns() // 1000) - 90_000_000
     for number in range(7):
@@ -177,41 +177,41 @@ def test_the_journal_tells_what_is_not_in_postgres(settings):
     running = journal.start(began + 60_000_000, CALL, 1, 0)
     assert backlog().waiting == 8 and 89 < backlog().oldest_s < 100
     assert "Usage piles up in the journal" in page(factories.otto())
-    shipping.Shipper(settings.SPOOL_DIR).ship()
+    shipping.Shipper(settings.USAGE_JOURNAL_DIR).ship()
     assert backlog().waiting == 1 and 29 < backlog().oldest_s < 40, "the call that still runs"
     assert backlog().shipped_at is not None
     journal.end(running, 5, 5, 1, 200, usage_journal.OK)
     journal.close()
 
 
-def test_a_shelf_that_is_too_small_is_told_before_it_falls_short(settings, caplog):
+def test_an_archive_that_is_too_small_raises_an_alert_before_it_falls_short(settings, caplog):
     """Three segments of 4 MiB within six hours, where 72 hours should have room."""
-    shelf = settings.SPOOL_DIR / usage_journal.SHELF
+    archive = settings.USAGE_JOURNAL_DIR / usage_journal.ARCHIVE
     now = time.time()
     for hours_ago in (6, 3, 1):
-        journal = usage_journal.Spool(settings.SPOOL_DIR)
+        journal = usage_journal.UsageJournal(settings.USAGE_JOURNAL_DIR)
         for number in range(9):
             journal.end(journal.start(number, CALL, 1, 0), 5, 5, 1, 200, usage_journal.OK)
         journal.close()
-        [path] = usage_journal.segments(settings.SPOOL_DIR)
-        shelf.mkdir(exist_ok=True)
-        path.rename(shelf / path.name)
-        os.utime(shelf / path.name, (now, now - hours_ago * 3600))
-    settings.SPOOL_KEEP_MIB = 1024
-    assert backlog().shelf.keeps_s is None and "for a restore" not in page(factories.otto())
-    settings.SPOOL_KEEP_MIB = 18
-    assert 8.9 < backlog().shelf.keeps_s / 3600 < 9.1 and backlog().shelf.mib_needed == 145
+        [path] = usage_journal.segments(settings.USAGE_JOURNAL_DIR)
+        archive.mkdir(exist_ok=True)
+        path.rename(archive / path.name)
+        os.utime(archive / path.name, (now, now - hours_ago * 3600))
+    settings.JOURNAL_ARCHIVE_MIB = 1024
+    assert backlog().archive.retention_s is None and "for a restore" not in page(factories.otto())
+    settings.JOURNAL_ARCHIVE_MIB = 18
+    assert 8.9 < backlog().archive.retention_s / 3600 < 9.1 and backlog().archive.mib_needed == 145
     assert "kept for 9.0 hours for a restore, not 72" in page(
         factories.otto()
-    ) and "SPOOL_KEEP_MIB to 145" in page(factories.otto())
-    settings.SPOOL_KEEP_MIB = 8
-    shipping._clear_shelf(shelf)
-    assert len(list(shelf.iterdir())) == 1 and "SPOOL_KEEP_MIB is too small" in caplog.text
+    ) and "JOURNAL_ARCHIVE_MIB to 145" in page(factories.otto())
+    settings.JOURNAL_ARCHIVE_MIB = 8
+    shipping._prune_archive(archive)
+    assert len(list(archive.iterdir())) == 1 and "JOURNAL_ARCHIVE_MIB is too small" in caplog.text
 
 
 def test_a_segment_that_is_full_is_counted_whole(settings, monkeypatch):
     monkeypatch.setattr(usage_journal, "SLOTS", 16)
-    journal = usage_journal.Spool(settings.SPOOL_DIR)
+    journal = usage_journal.UsageJournal(settings.USAGE_JOURNAL_DIR)
     for number in range(20):
         journal.end(journal.start(1 + number, CALL, 1, 0), 5, 5, 1, 200, usage_journal.OK)
     assert (backlog().segments, backlog().waiting) == (2, 20)
@@ -535,7 +535,7 @@ def test_metrics_tell_the_state(deployment, settings):
     )
     assert found["marketplace_audit_events_unsequenced", None] == summary.audit_waiting() > 0
     assert found["marketplace_redis_up", None] == 1 and ("marketplace_tasks_waiting", None) in found
-    assert ("marketplace_spool_waiting_calls", None) not in found, (
+    assert ("marketplace_journal_waiting_calls", None) not in found, (
         "there is no journal on this machine"
     )
     assert 'marketplace_alerts{severity="critical"} 1.0' in answer.content.decode(), (

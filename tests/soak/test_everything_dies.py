@@ -266,7 +266,7 @@ def settle(stack, answers):
     acknowledged = {request_id for _, status, request_id in answers if status == 200}
     stack.wait_until(lambda: acknowledged <= stored(acknowledged), 60)
     stack.wait_until(
-        lambda: len(list(usage_journal.segments(stack.run.path / "spool"))) == WORKERS, 60
+        lambda: len(list(usage_journal.segments(stack.run.path / "journal"))) == WORKERS, 60
     )
     stack.wait_until(lambda: not StaleHour.objects.exists(), 60)
     stack.wait_until(leases_are_back, 60)

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         try:
             ended = _revoke(kids, leaked, reason)
         except (DatabaseError, InterfaceError):
-            self._bury(
+            self._deny(
                 [emergency_revocations.for_kid(kid, reason) for kid in kids]
                 + [emergency_revocations.for_text(text, reason) for text in texts]
             )
@@ -60,21 +60,23 @@ class Command(BaseCommand):
                 f"{rest} of those named are not live keys: unknown, mistyped or ended before. Nothing to do for them."
             )
 
-    def _bury(self, buried):
-        self.stdout.write(f"Postgres does not answer, so {len(buried)} keys are ended without it:")
+    def _deny(self, revocations):
+        self.stdout.write(
+            f"Postgres does not answer, so {len(revocations)} keys are ended without it:"
+        )
         reached = [
-            self._told(
+            self._sent(
                 "Redis: every gateway that reaches it refuses them within a second.",
-                emergency_revocations.to_redis,
-                buried,
+                emergency_revocations.publish,
+                revocations,
             )
         ]
-        path = settings.TOMBSTONES_FILE
+        path = settings.EMERGENCY_REVOCATIONS_FILE
         reached.append(
-            self._told(
+            self._sent(
                 f"{path}: the gateway on this machine refuses them within a second.",
-                emergency_revocations.to_file,
-                buried,
+                emergency_revocations.append_to_file,
+                revocations,
             )
         )
         if not any(reached):
@@ -90,13 +92,13 @@ class Command(BaseCommand):
             "it says which keys have ended."
         )
 
-    def _told(self, words, tell, buried):
+    def _sent(self, message, send, revocations):
         try:
-            tell(buried)
+            send(revocations)
         except (RedisError, OSError) as error:
-            self.stdout.write(f"- NOT {words.partition(':')[0]}: {error}")
+            self.stdout.write(f"- NOT {message.partition(':')[0]}: {error}")
             return False
-        self.stdout.write(f"- {words}")
+        self.stdout.write(f"- {message}")
         return True
 
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from consumption import actions
 from consumption.metering import rejections
-from consumption.metering.rejection_counter import HOUR_S, Tally
-from consumption.models import RefusedHour
+from consumption.metering.rejection_counter import HOUR_S, RejectionCounter
+from consumption.models import RejectedHour
 from tests import factories
 from tests.gateway import QUICK, Gateway, infer_path, same_kid, subscriber, until
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 def refused(subscription):
     """{limit: calls} as booked so far."""
     connection.close()  # the next look sees what the gateway has committed
-    rows = RefusedHour.objects.filter(subscription=subscription).values_list("limit", "calls")
+    rows = RejectedHour.objects.filter(subscription=subscription).values_list("limit", "calls")
     return {limit: sum(calls for name, calls in rows if name == limit) for limit, _ in rows}
 
 
@@ -94,17 +94,20 @@ def test_counts_survive_restarts_and_a_killed_worker(stage, tmp_path):
 
 
 @pytest.mark.django_db
-def test_files_are_booked_once_however_often_they_are_read(tmp_path):
+def test_files_are_imported_once_however_often_they_are_read(tmp_path):
     subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
-    tally = Tally()
+    counter = RejectionCounter()
     for at_s in (now_s - HOUR_S, now_s, now_s):
-        tally.add(subscription.pk, "rate", at_s)
-    tally.add(subscription.pk + 1000, "rate", now_s)  # nobody's: it must not stop the others
-    tally.tell(tmp_path, "one")
-    for ledger in (rejections.Ledger(tmp_path), rejections.Ledger(tmp_path)):
-        ledger.book()
-        ledger.book()
-    assert list(RefusedHour.objects.order_by("hour").values_list("subscription", "calls")) == [
+        counter.add(subscription.pk, "rate", at_s)
+    counter.add(subscription.pk + 1000, "rate", now_s)  # nobody's: it must not stop the others
+    counter.write(tmp_path, "one")
+    for importer in (
+        rejections.RejectionImporter(tmp_path),
+        rejections.RejectionImporter(tmp_path),
+    ):
+        importer.run()
+        importer.run()
+    assert list(RejectedHour.objects.order_by("hour").values_list("subscription", "calls")) == [
         (subscription.pk, 1),
         (subscription.pk, 2),
     ]
@@ -113,46 +116,46 @@ def test_files_are_booked_once_however_often_they_are_read(tmp_path):
 @pytest.mark.django_db
 def test_processes_are_added_up(tmp_path):
     subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
-    for holder, calls in (("one", 2), ("two", 3)):
-        tally = Tally()
+    for owner, calls in (("one", 2), ("two", 3)):
+        counter = RejectionCounter()
         for _ in range(calls):
-            tally.add(subscription.pk, "quota", now_s)
-        tally.tell(tmp_path, holder)
-    rejections.Ledger(tmp_path).book()
-    [row] = RefusedHour.objects.all()
-    assert (row.calls, row.told) == (5, {"one": 2, "two": 3})
+            counter.add(subscription.pk, "quota", now_s)
+        counter.write(tmp_path, owner)
+    rejections.RejectionImporter(tmp_path).run()
+    [row] = RejectedHour.objects.all()
+    assert (row.calls, row.reported) == (5, {"one": 2, "two": 3})
 
 
 @pytest.mark.django_db
 def test_a_file_goes_when_its_hour_is_long_over(tmp_path):
     subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
-    for holder, at_s in (("old", now_s - 3 * HOUR_S), ("new", now_s)):
-        tally = Tally()
-        tally.add(subscription.pk, "rate", at_s)
-        tally.tell(tmp_path, holder)
-    ledger = rejections.Ledger(tmp_path)
-    ledger.book()
-    ledger.book()
+    for owner, at_s in (("old", now_s - 3 * HOUR_S), ("new", now_s)):
+        counter = RejectionCounter()
+        counter.add(subscription.pk, "rate", at_s)
+        counter.write(tmp_path, owner)
+    importer = rejections.RejectionImporter(tmp_path)
+    importer.run()
+    importer.run()
     assert [path.stem.partition("-")[2] for path in tmp_path.glob("*.json")] == ["new"]
-    assert RefusedHour.objects.count() == 2
+    assert RejectedHour.objects.count() == 2
 
 
 @pytest.mark.django_db
 def test_a_torn_file_stops_nobody(tmp_path):
     subscription, now_s = factories.subscription(), int(timezone.now().timestamp())
     (tmp_path / f"{now_s // HOUR_S}-torn.json").write_text("[[1, ")
-    tally = Tally()
-    tally.add(subscription.pk, "rate", now_s)
-    tally.tell(tmp_path, "whole")
-    rejections.Ledger(tmp_path).book()
-    assert RefusedHour.objects.get().calls == 1
+    counter = RejectionCounter()
+    counter.add(subscription.pk, "rate", now_s)
+    counter.write(tmp_path, "whole")
+    rejections.RejectionImporter(tmp_path).run()
+    assert RejectedHour.objects.get().calls == 1
 
 
 def test_a_process_keeps_a_bounded_number(tmp_path, monkeypatch):
     monkeypatch.setattr("consumption.metering.rejection_counter.MOST", 3)
-    tally = Tally()
+    counter = RejectionCounter()
     for number in range(10):
-        tally.add(number, "rate", 1_000_000_000)
-    tally.tell(tmp_path, "one")
+        counter.add(number, "rate", 1_000_000_000)
+    counter.write(tmp_path, "one")
     [path] = tmp_path.iterdir()
     assert path.read_text().count("rate") == 3 and os.path.getsize(path) < 200

@@ -35,7 +35,7 @@ def call(journal, number=0, outcome=usage_journal.OK):
 
 
 def test_a_finished_call_is_read_back_whole(tmp_path):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     ticket = call(journal)
     events, [reader] = read_all(tmp_path)
     assert events == [
@@ -47,7 +47,7 @@ def test_a_finished_call_is_read_back_whole(tmp_path):
 
 
 def test_calls_may_finish_in_any_order(tmp_path):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     first, second = (journal.start(NOW_US, WHO, 1, 0) for _ in range(2))
     journal.end(second, 1, 1, 1, 200, usage_journal.OK)
     [reader] = [usage_journal.SegmentReader(path) for path in usage_journal.segments(tmp_path)]
@@ -61,7 +61,7 @@ def test_calls_may_finish_in_any_order(tmp_path):
 
 
 def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     call(journal)
     ticket = journal.start(NOW_US, WHO, 1, 1)
     journal.close()
@@ -78,7 +78,7 @@ def test_what_began_and_never_ended_is_unknown_once_the_writer_is_gone(tmp_path)
 
 @pytest.mark.parametrize("damaged", [7, 40, usage_journal._END_AT + 3, usage_journal._END_AT + 20])
 def test_a_torn_slot_is_never_read_as_a_call(tmp_path, damaged):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     call(journal)
     [path] = usage_journal.segments(tmp_path)
     with open(path, "r+b") as file:
@@ -91,7 +91,7 @@ def test_a_torn_slot_is_never_read_as_a_call(tmp_path, damaged):
 
 def test_a_full_segment_is_followed_by_another(tmp_path, monkeypatch):
     monkeypatch.setattr(usage_journal, "SLOTS", 10)
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     open_call = journal.start(NOW_US, WHO, 1, 0)
     for number in range(25):
         call(journal, number)
@@ -119,7 +119,7 @@ def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_pat
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     monkeypatch.setattr(os, "fsync", fsync)
-    journal = usage_journal.Spool(tmp_path / "journal")
+    journal = usage_journal.UsageJournal(tmp_path / "journal")
     long_call = journal.start(NOW_US, WHO, 1, 0)
     written = {call(journal, number).event_id for number in range(35)}
     journal.end(long_call, 1, 1, 1, 200, usage_journal.OK)
@@ -133,7 +133,7 @@ def test_a_power_cut_takes_nothing_that_was_written_before_the_last_sync(tmp_pat
 
 
 def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(tmp_path):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     whole = [call(journal, number).event_id for number in range(3)]
     call(journal, 3)
     journal.close()
@@ -149,7 +149,7 @@ def test_a_file_that_was_cut_off_in_the_middle_of_a_record_gives_the_whole_ones(
 
 @pytest.mark.parametrize("filled", [b"\0", b"\xff", b"\1"])
 def test_a_slot_filled_with_one_byte_is_no_call(tmp_path, filled):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     call(journal)
     [path] = usage_journal.segments(tmp_path)
     with open(path, "r+b") as file:
@@ -171,16 +171,16 @@ def test_a_process_that_starts_is_never_taken_for_a_dead_one(tmp_path, monkeypat
 
     def look_then_lock(fd, how):
         if how == fcntl.LOCK_EX:
-            taken_for_dead.extend(usage_journal.dead_holders(tmp_path))
+            taken_for_dead.extend(usage_journal.dead_owners(tmp_path))
         lock(fd, how)
 
     monkeypatch.setattr(fcntl, "flock", look_then_lock)
-    journal = usage_journal.Spool(tmp_path)
-    assert taken_for_dead == [] and (tmp_path / f"{journal.holder}.alive").exists()
+    journal = usage_journal.UsageJournal(tmp_path)
+    assert taken_for_dead == [] and (tmp_path / f"{journal.owner}.alive").exists()
 
 
 def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     ids = [journal.new_id(NOW_US + number * 1000).hex() for number in range(100)]
     assert (
         ids == sorted(ids)
@@ -194,8 +194,8 @@ def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", no_room)
-    journal = usage_journal.Spool(tmp_path)
-    with pytest.raises(usage_journal.SpoolFull):
+    journal = usage_journal.UsageJournal(tmp_path)
+    with pytest.raises(usage_journal.JournalFull):
         journal.start(NOW_US, WHO, 1, 0)
     journal.sync()
     assert [path.suffix for path in tmp_path.iterdir()] == [".alive"]
@@ -215,7 +215,7 @@ def test_a_reader_never_meets_a_segment_that_is_being_made(tmp_path, monkeypatch
         allocate(*told)
 
     monkeypatch.setattr(os, "posix_fallocate", look_then_allocate)
-    journal = usage_journal.Spool(tmp_path)
+    journal = usage_journal.UsageJournal(tmp_path)
     [path] = usage_journal.segments(tmp_path)
     assert (
         met == []
@@ -230,7 +230,7 @@ def test_sigkill_loses_no_call_that_was_acknowledged(tmp_path):
     program = f"""
 import pathlib, sys
 from consumption.metering import usage_journal
-journal = usage_journal.Spool(pathlib.Path({str(tmp_path)!r}))
+journal = usage_journal.UsageJournal(pathlib.Path({str(tmp_path)!r}))
 while True:
     ticket = journal.start({NOW_US}, {WHO}, 1, 0)
     journal.end(ticket, 1, 1, 1, 200, 0)
@@ -247,7 +247,7 @@ while True:
     ids = [event.event_id.hex() for event in events]
     assert set(acknowledged) <= set(ids) and len(ids) == len(set(ids))
     assert all(reader.abandoned() for reader in readers)
-    assert len(usage_journal.dead_holders(tmp_path)) == 0, "its segments are still there"
+    assert len(usage_journal.dead_owners(tmp_path)) == 0, "its segments are still there"
     for path in usage_journal.segments(tmp_path):
         path.unlink()
-    assert len(usage_journal.dead_holders(tmp_path)) == 1
+    assert len(usage_journal.dead_owners(tmp_path)) == 1

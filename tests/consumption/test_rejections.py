@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from consumption.metering.quota import period_start
 from consumption.metering.quota_notices import tell_of_quotas
-from consumption.models import QuotaPeriod, RefusedHour
+from consumption.models import QuotaPeriod, RejectedHour
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.api.calls import Api
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def refuse(subscription, limit="rate", calls=312, ago=timedelta(0)):
     at = timezone.now() - ago
     hour = at.replace(minute=0, second=0, microsecond=0)
-    return RefusedHour.objects.create(
+    return RejectedHour.objects.create(
         hour=hour, subscription=subscription, limit=limit, calls=calls, last_at=at
     )
 
@@ -79,7 +79,7 @@ def test_others_see_nothing_of_it():
         factories.charlie(), f"/models/{subscription.model.slug}/usage/"
     )
     assert "312 calls" not in page(factories.charlie(), "/usage/")
-    assert Api(factories.charlie()).get("refusals/")["results"] == []
+    assert Api(factories.charlie()).get("rejections/")["results"] == []
 
 
 def test_the_api_tells_the_same():
@@ -87,10 +87,12 @@ def test_the_api_tells_the_same():
     refuse(subscription)
     refuse(subscription, "quota", 2)
     for person in (factories.maya(), factories.alice(), factories.vera()):
-        [row] = Api(person).get(f"refusals/?limit=rate&model={subscription.model.slug}")["results"]
+        [row] = Api(person).get(f"rejections/?limit=rate&model={subscription.model.slug}")[
+            "results"
+        ]
         assert (row["calls"], row["limit"], row["team"]) == (312, "rate", "mortgage-origination")
         assert "larger plan" in row["remedy"]
-    assert len(Api(factories.maya()).get("refusals/")["results"]) == 2
+    assert len(Api(factories.maya()).get("rejections/")["results"]) == 2
 
 
 # ── Quota ─────────────────────────────────────────────────────────────────
