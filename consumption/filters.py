@@ -2,7 +2,7 @@
 
 import django_filters
 
-from consumption.metering.rejections import LIMITS
+from consumption.metering.rollups.rejections import LIMITS
 from consumption.models import (
     ApiKey,
     Application,

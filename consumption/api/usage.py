@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from consumption import statement
 from consumption.filters import RejectionFilter, UsageFilter
 from consumption.metering import measures
-from consumption.metering.rejections import LIMITS
+from consumption.metering.rollups.rejections import LIMITS
 from consumption.models import RejectedHour, UsageHour
 from marketplace.accounts.resources import Resource, StrictParameters
 

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from consumption.metering.rejection_counter import HOUR_S
+from consumption.metering.rollups.rejection_counter import HOUR_S
 from consumption.models import RejectedHour, Subscription
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consumption.metering.rejection_counter import RejectionCounter
+from consumption.metering.rollups.rejection_counter import RejectionCounter
 from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (

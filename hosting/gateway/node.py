@@ -17,7 +17,7 @@ from redis import RedisError as RedisLibraryError
 
 from consumption import emergency_revocations, keys
 from consumption.metering import quota
-from consumption.metering.rejection_counter import FOLDER
+from consumption.metering.rollups.rejection_counter import FOLDER
 from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, UsageJournal
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission

@@ -30,8 +30,8 @@ class Shipping:
     """Two repeated steps, each allowed to fail and to be tried again."""
 
     def __init__(self, folder: Path) -> None:
-        from consumption.metering.rejection_counter import FOLDER
-        from consumption.metering.rejections import RejectionImporter
+        from consumption.metering.rollups.rejection_counter import FOLDER
+        from consumption.metering.rollups.rejections import RejectionImporter
         from consumption.metering.shipping import Shipper
 
         self.shipper = Shipper(folder)

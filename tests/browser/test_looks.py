@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
-from consumption.metering.rejections import LIMITS
+from consumption.metering.rollups.rejections import LIMITS
 from consumption.models import RejectedHour
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
