@@ -2,7 +2,7 @@
 
 import django_filters
 
-from consumption.metering.rollups.rejections import LIMITS
+from consumption.metering import rejections
 from consumption.models import (
     ApiKey,
     Application,
@@ -78,7 +78,7 @@ class RejectionFilter(FilterSet):
     application = SlugFilter(field_name="subscription__application__slug", label="Application")
     model = SlugFilter(field_name="subscription__model__slug", label="Model")
     limit = django_filters.MultipleChoiceFilter(
-        choices=[(slug, limit.name) for slug, limit in LIMITS.items()], label="Limit"
+        choices=[(slug, limit.name) for slug, limit in rejections.LIMITS.items()], label="Limit"
     )
     since = MomentFilter(field_name="hour", lookup_expr="gte", label="From (UTC), inclusive")
     until = MomentFilter(field_name="hour", lookup_expr="lt", label="To (UTC), exclusive")

@@ -7,8 +7,7 @@ from rest_framework.response import Response
 
 from consumption import statement
 from consumption.filters import RejectionFilter, UsageFilter
-from consumption.metering import measures
-from consumption.metering.rollups.rejections import LIMITS
+from consumption.metering import measures, rejections
 from consumption.models import RejectedHour, UsageHour
 from marketplace.accounts.resources import Resource, StrictParameters
 
@@ -75,7 +74,9 @@ class RejectionRow(OfSubscription):
 
     model = serializers.CharField(source="subscription.model.slug")
     plan = serializers.CharField(source="subscription.plan.slug")
-    limit = serializers.ChoiceField(choices=[(slug, limit.name) for slug, limit in LIMITS.items()])
+    limit = serializers.ChoiceField(
+        choices=[(slug, limit.name) for slug, limit in rejections.LIMITS.items()]
+    )
     remedy = serializers.SerializerMethodField(help_text="What the caller's team can do.")
 
     class Meta:
@@ -95,7 +96,7 @@ class RejectionRow(OfSubscription):
         read_only_fields = fields
 
     def get_remedy(self, row) -> str:
-        return LIMITS[row.limit].remedy
+        return rejections.LIMITS[row.limit].remedy
 
 
 class Rejections(ListModelMixin, Resource):

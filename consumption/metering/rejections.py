@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from consumption.metering.rollups.rejection_counter import HOUR_S
+from consumption.metering import rejection_counter
 from consumption.models import RejectedHour, Subscription
 
 log = logging.getLogger(__name__)
@@ -129,11 +129,16 @@ def _import(path: Path) -> None:
         return
     counts = dict(zip(("subscriptions", "limits", "calls", "last"), columns, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(IMPORT, {"hour": int(hour) * HOUR_S, "owner": owner, **counts})
+        cursor.execute(
+            IMPORT, {"hour": int(hour) * rejection_counter.HOUR_S, "owner": owner, **counts}
+        )
 
 
 def _is_closed(path: Path) -> bool:
-    return time.time() - (int(path.stem.partition("-")[0]) + 1) * HOUR_S > CLOSED_AFTER_S
+    return (
+        time.time() - (int(path.stem.partition("-")[0]) + 1) * rejection_counter.HOUR_S
+        > CLOSED_AFTER_S
+    )
 
 
 def delete_old() -> None:

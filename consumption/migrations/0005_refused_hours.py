@@ -20,7 +20,8 @@ class Migration(migrations.Migration):
                 (
                     "limit",
                     models.CharField(
-                        help_text="A name of consumption.metering.rejections.LIMITS", max_length=12
+                        help_text="A name of LIMITS in consumption/metering/rejections.py",
+                        max_length=12,
                     ),
                 ),
                 ("calls", models.BigIntegerField()),

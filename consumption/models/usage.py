@@ -140,7 +140,7 @@ class RejectedHour(models.Model):
     hour = models.DateTimeField(db_index=True)
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
     limit = models.CharField(
-        max_length=12, help_text="A name of consumption.metering.rollups.rejections.LIMITS"
+        max_length=12, help_text="A name of LIMITS in consumption/metering/rejections.py"
     )
     calls = models.BigIntegerField()
     last_at = models.DateTimeField()

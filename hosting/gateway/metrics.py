@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consumption.metering.rollups.rejection_counter import RejectionCounter
+from consumption.metering import rejection_counter
 from hosting.gateway.recent import LastHour
 
 BUCKETS_US = (
@@ -77,7 +77,7 @@ class Counters:
         self.started_at = time.time()
         self.refusals: dict[tuple[int, str], int] = {}
         self.refused_lately: LastHour[tuple[int, str]] = LastHour()
-        self.rejection_counter = RejectionCounter()
+        self.rejection_counter = rejection_counter.RejectionCounter()
         self.undecided = 0
         self.away: dict[str, float] = {}
         self.latency = [0] * (len(BUCKETS_US) + 1)

@@ -16,8 +16,7 @@ from django.conf import settings
 from redis import RedisError as RedisLibraryError
 
 from consumption import emergency_revocations, keys
-from consumption.metering import quota
-from consumption.metering.rollups.rejection_counter import FOLDER
+from consumption.metering import quota, rejection_counter
 from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, UsageJournal
 from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
 from hosting.gateway.admission import GCRA, Admission
@@ -308,7 +307,9 @@ class Node:
 
     def _tell_refusals(self) -> None:
         with contextlib.suppress(OSError):  # a full disk: the next second tries again
-            self.counters.rejection_counter.write(self.journal.folder / FOLDER, self.journal.owner)
+            self.counters.rejection_counter.write(
+                self.journal.folder / rejection_counter.FOLDER, self.journal.owner
+            )
 
     def _gauges(self) -> dict[str, float]:
         refused = {

@@ -30,12 +30,11 @@ class Shipping:
     """Two repeated steps, each allowed to fail and to be tried again."""
 
     def __init__(self, folder: Path) -> None:
-        from consumption.metering.rollups.rejection_counter import FOLDER
-        from consumption.metering.rollups.rejections import RejectionImporter
+        from consumption.metering import rejection_counter, rejections
         from consumption.metering.shipping import Shipper
 
         self.shipper = Shipper(folder)
-        self.rejections = RejectionImporter(folder / FOLDER)
+        self.rejections = rejections.RejectionImporter(folder / rejection_counter.FOLDER)
         self.is_ending = False
         self._roll_up_at = 0.0
         self._emergency_revocations_at = 0.0

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
-from consumption.metering.rollups.rejections import LIMITS
+from consumption.metering import rejections
 from consumption.models import RejectedHour
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
@@ -35,7 +35,7 @@ def addresses():
     )
     Replica.objects.create(deployment=deployment, replica_id="a", state="running")
     Incident.objects.create(version=live, summary=f"{live} does not answer. ready answered 503.")
-    for limit in LIMITS:
+    for limit in rejections.LIMITS:
         RejectedHour.objects.create(
             hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now()
         )
