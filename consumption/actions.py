@@ -23,6 +23,7 @@ from consumption.permissions import (
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import names
+from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import nudge
@@ -231,15 +232,8 @@ def approve_subscription(by, subscription, reason):
 def deny_subscription(by, subscription, reason):
     """The publisher's no, with a reason that the asker can act on."""
     _require_decider(by, subscription)
-    if len(reason.strip()) < 20:
-        raise Invalid("Say in a sentence why, so that they can act on it.", field="reason")
-    transition(
-        subscription,
-        Subscription.State.DENIED,
-        decided_by=by,
-        decided_at=timezone.now(),
-        decision_reason=reason,
-    )
+    require_reason(reason, "who asked acts on it")
+    transition(subscription, Subscription.State.DENIED, **subscription.decision(by, reason))
     record(by, "subscription.deny", subscription, reason=reason)
     tell(
         [subscription.requested_by],
@@ -570,13 +564,7 @@ def _end(by, key, reason):
 
 
 def _activate(by, subscription, reason):
-    transition(
-        subscription,
-        Subscription.State.ACTIVE,
-        decided_by=by,
-        decided_at=timezone.now(),
-        decision_reason=reason,
-    )
+    transition(subscription, Subscription.State.ACTIVE, **subscription.decision(by, reason))
     record(by, "subscription.approve", subscription, reason=reason)
     nudge("subscription", subscription=subscription.pk)
 

@@ -34,6 +34,7 @@ from marketplace.audit.actions import record
 from marketplace.core import signing
 from marketplace.core.background import enqueue
 from marketplace.core.canonical import canonical, digest
+from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import nudge
@@ -41,7 +42,12 @@ from marketplace.core.transitions import transition
 from marketplace.notices.actions import settle, tell
 
 STATE = ModelVersion.State
-REASON_MIN = 20
+REVIEW_VERBS = {
+    Review.State.APPROVED: "approve",
+    Review.State.CHANGES_REQUESTED: "request changes",
+    Review.State.REJECTED: "reject",
+}
+AMENDMENT_VERBS = {Amendment.State.APPROVED: "approve", Amendment.State.REFUSED: "refuse"}
 # approved_until by tier, in days (governance.md §2.5: low 24 months, medium and high 12).
 VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 
@@ -214,8 +220,7 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
         can_suspend(by, version),
         "Security, the manager, model risk or the accountable owner stop a version.",
     )
-    if len(reason.strip()) < REASON_MIN:
-        raise Invalid("Say in a sentence why; consumers will read it.", field="reason")
+    require_reason(reason, "consumers read it")
     if version.suspended_at:
         raise RuleError(f"{version} is suspended already.")
     version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
@@ -254,7 +259,8 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
     review.version = version
     refusal = why_not_decide(by, review)
     require(not refusal, refusal, ask="the marketplace manager to assign somebody else")
-    _check_decidable(review, outcome, reason, no_conflict)
+    _require_decision(outcome, REVIEW_VERBS, reason, no_conflict)
+    _require_decidable(review, outcome)
     transition(review, outcome, decided_at=timezone.now())
     decision = Decision.objects.create(
         review=review,
@@ -273,23 +279,22 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
     return decision
 
 
-def _check_decidable(review: Review, outcome: str, reason: str, no_conflict: bool) -> None:
-    version = review.version
-    if version.state != STATE.IN_REVIEW or review.state != Review.State.OPEN:
-        raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
-    if outcome not in (
-        Review.State.APPROVED,
-        Review.State.CHANGES_REQUESTED,
-        Review.State.REJECTED,
-    ):
-        raise Invalid("Choose a decision: approve, request changes or reject.", field="outcome")
-    if len(reason) < REASON_MIN:
-        raise Invalid(f"Give your reason in at least {REASON_MIN} characters.", field="reason")
+def _require_decision(outcome: str, verbs: dict[str, str], reason: str, no_conflict: bool) -> None:
+    """What holds for every decision: one of the outcomes (outcome → verb), a reason, no conflict of interest. Raises Invalid."""
+    if outcome not in verbs:
+        raise Invalid(f"Choose a decision: {' or '.join(verbs.values())}.", field="outcome")
+    require_reason(reason, "it stays on the record, and the publisher reads it")
     if not no_conflict:
         raise Invalid(
             "Declare that you have no conflict of interest, or let somebody else decide.",
             field="no_conflict",
         )
+
+
+def _require_decidable(review: Review, outcome: str) -> None:
+    version = review.version
+    if version.state != STATE.IN_REVIEW or review.state != Review.State.OPEN:
+        raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
     if version.manifest_sha256 != digest(version.manifest) or version.card.sha256 != digest(
         version.card.data
     ):
@@ -469,11 +474,7 @@ def _check_proposal(
             f"Nobody has judged {model} yet.",
             remedy="Edit the entry itself: it needs no amendment.",
         )
-    if len(reason.strip()) < REASON_MIN:
-        raise Invalid(
-            f"Say in at least {REASON_MIN} characters why: reviewers and consumers read it.",
-            field="reason",
-        )
+    require_reason(reason, "reviewers and consumers read it")
     for other in model.amendments.filter(state=Amendment.State.OPEN):
         if both := sorted(set(other.changes) & set(changes)):
             raise RuleError(
@@ -513,14 +514,10 @@ def _decide_amendment(
         .select_related("model__owner_team")
         .get(pk=amendment.pk)
     )
-    if amendment.state != Amendment.State.OPEN:
-        raise RuleError(
-            f"{amendment} is {amendment.get_state_display().lower()} already.",
-            remedy="Reload the page.",
-        )
+    require_state(amendment, Amendment.State.OPEN)
     refusal = reasons_against_amendment(by, amendment)
     require(not refusal, refusal, ask="the marketplace manager")
-    _check_amendment_decision(outcome, reason, no_conflict)
+    _require_decision(outcome, AMENDMENT_VERBS, reason, no_conflict)
     decision = AmendmentDecision.objects.create(
         amendment=amendment,
         kind=kind_to_decide(by, amendment),
@@ -534,18 +531,6 @@ def _decide_amendment(
     elif not undecided_kinds(Amendment.objects.get(pk=amendment.pk)):
         _apply_amendment(by, amendment)
     return decision
-
-
-def _check_amendment_decision(outcome: str, reason: str, no_conflict: bool) -> None:
-    if outcome not in (Amendment.State.APPROVED, Amendment.State.REFUSED):
-        raise Invalid("Choose a decision: approve or refuse.", field="outcome")
-    if len(reason) < REASON_MIN:
-        raise Invalid(f"Give your reason in at least {REASON_MIN} characters.", field="reason")
-    if not no_conflict:
-        raise Invalid(
-            "Declare that you have no conflict of interest, or let somebody else decide.",
-            field="no_conflict",
-        )
 
 
 def _apply_amendment(by: User, amendment: Amendment) -> None:

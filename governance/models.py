@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
 from governance.matrix import MIN_PEOPLE, roles_for
+from marketplace.core.decisions import Decidable, Proposal
 from marketplace.core.field_limits import REASON
 from marketplace.core.transitions import state_constraint
 
@@ -83,7 +84,7 @@ class ReviewSet(models.QuerySet):
         ).order_by("due_at")
 
 
-class Review(models.Model):
+class Review(Decidable):
     """One required judgement about one version: an open row is the queue."""
 
     class Kind(models.TextChoices):
@@ -111,7 +112,6 @@ class Review(models.Model):
     state = models.CharField(max_length=20, choices=ReviewState, default=ReviewState.OPEN)
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
-    decided_at = models.DateTimeField(null=True, blank=True)
 
     objects = ReviewSet.as_manager()
 
@@ -212,7 +212,7 @@ class AmendmentSet(models.QuerySet):
         ).prefetch_related("decisions__by")
 
 
-class Amendment(models.Model):
+class Amendment(Proposal):
     """A change of facts that reviewers relied on. The entry says what was approved until every needed person agreed."""
 
     class Weight(models.TextChoices):
@@ -231,15 +231,11 @@ class Amendment(models.Model):
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="amendments")
     changes = models.JSONField(help_text="field → {before, after}; choices by their slug")
     weight = models.CharField(max_length=10, choices=Weight)
-    reason = models.TextField()
     tier = models.CharField(
         max_length=12, help_text="The model's risk tier when it was proposed; decides who is needed"
     )
     state = models.CharField(max_length=10, choices=AmendmentState, default=AmendmentState.OPEN)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
-    decided_at = models.DateTimeField(null=True, blank=True)
 
     objects = AmendmentSet.as_manager()
 
@@ -268,7 +264,7 @@ class AmendmentDecision(models.Model):
     kind = models.CharField(max_length=12, choices=Review.Kind)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     outcome = models.CharField(max_length=10, choices=AmendmentState)
-    reason = models.TextField()
+    reason = models.TextField(max_length=REASON)
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from marketplace.accounts.models import Team
-from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.decisions import Decided, Proposal
 from marketplace.core.fields import LineField, NameKeyField
+from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -242,7 +243,7 @@ class SubscriptionSet(models.QuerySet):
         return self.filter(state__in=Subscription.OPEN)
 
 
-class Subscription(models.Model):
+class Subscription(Decided):
     """An application's right to call a model under a plan, and how it follows the model's versions."""
 
     class Policy(models.TextChoices):
@@ -282,11 +283,6 @@ class Subscription(models.Model):
     )
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField(default=timezone.now)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    decided_at = models.DateTimeField(null=True, blank=True)
-    decision_reason = models.TextField(max_length=REASON, blank=True)
 
     objects = SubscriptionSet.as_manager()
 
@@ -352,7 +348,7 @@ class ScheduledChangeSet(models.QuerySet):
         return self.select_related("model__owner_team", "plan", "proposed_by", "decided_by")
 
 
-class ScheduledChange(models.Model):
+class ScheduledChange(Proposal, Decided):
     """A change that takes something from consumers: one person proposes it, another confirms it, consumers are told, a notice runs.
 
     `before` and `after` hold what changes, by name; which names there are is the kind's (consumption.changes). `affected` is
@@ -377,16 +373,8 @@ class ScheduledChange(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     affected = models.JSONField(default=list)
-    reason = models.TextField(max_length=REASON)
     effective_from = models.DateTimeField()
     state = models.CharField(max_length=10, choices=ChangeState, default=ChangeState.PROPOSED)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    decided_at = models.DateTimeField(null=True, blank=True)
-    decision_reason = models.TextField(max_length=REASON, blank=True)
 
     objects = ScheduledChangeSet.as_manager()
 
