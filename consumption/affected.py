@@ -4,12 +4,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
+from catalog.models import ModelVersion
 from consumption.models import Subscription, UsageDay
 
 DAYS = 30
+# How many leading parts of a version's number stay, when a subscription follows its model's versions.
+SAME_PARTS = {
+    Subscription.Policy.PIN_EXACT: 4,
+    Subscription.Policy.AUTO_PATCH: 2,
+    Subscription.Policy.AUTO_MINOR: 1,
+}
 PER_1000_MICROS = Decimal(
     "0.000000001"
 )  # currency units for one unit at one micro-unit for 1 000 calls
@@ -45,34 +52,67 @@ class Affected:
 
 def by(subscriptions):
     """[Affected] of the open ones among `subscriptions` (a queryset), most calls first. Two queries."""
-    rows = UsageDay.objects.filter(
-        subscription__in=subscriptions, day__gt=(timezone.now() - timedelta(days=DAYS)).date()
-    )
+    rows = _days().filter(subscription__in=subscriptions)
     sums = {
         row["subscription"]: row
         for row in rows.values("subscription").annotate(
             n=Sum("calls"), billed=Sum("units"), paid=Sum("cost")
         )
     }
-    found = [
-        _one(subscription, sums.get(subscription.pk, {}))
+    rows = [
+        _affected(subscription, sums.get(subscription.pk, {}))
         for subscription in subscriptions.open().for_list()
     ]
-    return sorted(found, key=lambda one: (-one.calls, one.subscription.pk))
+    return sorted(rows, key=lambda row: (-row.calls, row.subscription.pk))
+
+
+def following(version):
+    """The subscriptions whose calls this version answers: by their policy, as the gateway resolves it, or by name in thirty days."""
+    answers = Q(pk__in=_days().filter(version=version).values("subscription"))
+    versions = list(version.model.versions.filter(state__in=ModelVersion.LISTED))
+    for pinned in versions:
+        policies = [policy for policy in SAME_PARTS if resolve(policy, pinned, versions) == version]
+        if policies:
+            answers |= Q(pinned_version=pinned, version_policy__in=policies)
+    return Subscription.objects.filter(answers, model=version.model_id)
+
+
+def resolve(policy, pinned, versions):
+    """The version that answers calls of a subscription that was pinned to one: the newest that its policy allows.
+
+    versions  those of the model; deprecated ones only answer where no other one does.
+    """
+    same, now = SAME_PARTS[policy], timezone.now()
+    fitting = [
+        version
+        for version in versions
+        if version.precedence[:same] == pinned.precedence[:same]
+        and version.precedence >= pinned.precedence
+        and version.is_callable
+        and not (version.sunset_at and version.sunset_at <= now)
+        and (not version.is_candidate or version == pinned)
+    ]
+    fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
+    return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)
 
 
 def sentence(affected):
     """ "3 applications of 2 teams, which made 1,204 calls in the last 30 days"."""
-    teams = len({one.subscription.application.team_id for one in affected})
-    applications = len({one.subscription.application_id for one in affected})
-    calls = sum(one.calls for one in affected)
+    teams = len({row.subscription.application.team_id for row in affected})
+    applications = len({row.subscription.application_id for row in affected})
+    calls = sum(row.calls for row in affected)
     return (
         f"{applications} application{'s' * (applications != 1)} of {teams} team{'s' * (teams != 1)}, "
         f"which made {calls:,} call{'s' * (calls != 1)} in the last {DAYS} days"
     )
 
 
-def _one(subscription, sums):
+def _days():
+    """Usage of the last thirty days."""
+    return UsageDay.objects.filter(day__gt=(timezone.now() - timedelta(days=DAYS)).date())
+
+
+def _affected(subscription, sums):
     return Affected(
         subscription, sums.get("n") or 0, sums.get("billed") or 0, sums.get("paid") or Decimal()
     )

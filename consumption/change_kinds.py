@@ -1,21 +1,105 @@
-"""What each kind of ScheduledChange takes away: from whom, what is done when it is announced, withdrawn and due, and how it reads."""
+"""What each kind of ScheduledChange takes away: from whom, what is done when it is announced, withdrawn and due, and how it reads.
 
+Kinds about what runs and about versions belong to hosting and publishing, which register theirs when they start (`register`).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.text import capfirst
 
 from catalog.actions import change_visibility
 from catalog.models import RegisteredModel
 from consumption import actions, terms
-from consumption.models import Plan, PlanTerms, Subscription
+from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
+from consumption.permissions import can_change
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.core import field_limits
-from marketplace.core.errors import Invalid
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.invalidation import nudge
 from marketplace.core.money import show_amount
 from marketplace.core.templatetags.formatting import quantity
 
+KINDS = {}
 
-class NewTerms:
+
+def register(kind, behaviour):
+    """Say how changes of a ScheduledChange.Kind behave."""
+    KINDS[kind] = behaviour
+
+
+def first_start(days=None):
+    """The first moment from which a change that is confirmed now may hold: the UTC midnight after the notice.
+
+    days  the notice; by default CHANGE_NOTICE_DAYS. Without a notice it is now.
+    """
+    now, days = timezone.now(), settings.CHANGE_NOTICE_DAYS if days is None else days
+    if not days:
+        return now
+    day = (now + timedelta(days=days + 1)).astimezone(UTC).date()
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class Kind:
+    """How one kind of change behaves. A change that takes nothing from anybody begins at once."""
+
+    title = ""
+    notice_kind = "change"  # of the notices to those from whom it takes something
+
+    def notice_days(self, change):
+        """How long those who are affected have notice, from the confirmation on."""
+        return settings.CHANGE_NOTICE_DAYS
+
+    def may_propose(self, user, change):
+        return can_change(user, change.model)
+
+    def before(self, change):
+        """What it is now: plain JSON."""
+        return {}
+
+    def check(self, change):
+        """Bring `change.after` into its usual form. Raises Invalid, RuleError."""
+
+    def takes_away(self, change):
+        return True
+
+    def subscriptions(self, change):
+        """From whom it takes something: a queryset."""
+        raise NotImplementedError
+
+    def concerns(self, change, subscription):
+        """Is the announced change shown to this subscription?"""
+        return subscription.pk in {row["subscription"] for row in change.affected}
+
+    def announce(self, by, change):
+        """What is done when the second person has confirmed. By default nothing: all stays as it is until the notice has run."""
+
+    def retract(self, by, change):
+        """Undo `announce`."""
+
+    def apply(self, by, change):
+        """What is done when the notice has run."""
+
+    def differences(self, change):
+        """What changes, in words: [terms.Difference]."""
+        raise NotImplementedError
+
+    def headline(self, change):
+        """One line for a notice, without a full stop."""
+        raise NotImplementedError
+
+    def cost_then(self, change, affected):
+        """What an Affected's calls of thirty days would cost then; None where no price changes."""
+        return
+
+    def consequence(self, change, affected):
+        """What it means for one Affected, in a sentence or two."""
+        raise NotImplementedError
+
+
+class NewTerms(Kind):
     """Another price, other limits of a plan. Better ones need neither a notice nor a second person; mixed ones are worse."""
 
     title = "New terms of a plan"
@@ -24,6 +108,7 @@ class NewTerms:
         return terms.values(change.plan)
 
     def check(self, change):
+        change.after = change.before | change.after
         if change.after == change.before:
             raise Invalid("Nothing differs from the terms in force.", field="price")
         field_limits.require(
@@ -57,31 +142,26 @@ class NewTerms:
     def headline(self, change):
         return f"the {change.plan} plan of {change.model} changes"
 
-    def cost_then(self, change, one):
-        """What one Affected's calls of thirty days would cost on the new terms; None where the price stays."""
+    def cost_then(self, change, affected):
         price = change.after["price_micros_per_1000"]
-        return None if price == change.before["price_micros_per_1000"] else one.cost_at(price)
+        is_same = price == change.before["price_micros_per_1000"]
+        return None if is_same else affected.cost_at(price)
 
-    def consequence(self, change, one):
-        """What it means for one Affected, in money where the price changes."""
+    def consequence(self, change, affected):
         price, currency = change.after["price_micros_per_1000"], change.plan.currency
         if price == change.before["price_micros_per_1000"]:
-            return f"You made {quantity(one.calls, 'call,calls')} in the last 30 days."
-        old, new = one.cost_at(change.before["price_micros_per_1000"]), one.cost_at(price)
+            return f"You made {quantity(affected.calls, 'call,calls')} in the last 30 days."
+        old = affected.cost_at(change.before["price_micros_per_1000"])
+        new = affected.cost_at(price)
+        billed = quantity(affected.units, "billed call,billed calls")
         return (
-            f"Your {quantity(one.units, 'billed call,billed calls')} of the last 30 days cost {show_amount(old, currency)} at the old price and "
-            f"{show_amount(new, currency)} at the new one: {show_amount(abs(new - old), currency)} {'more' if new > old else 'less'}."
+            f"Your {billed} of the last 30 days cost {show_amount(old, currency)} at the old price "
+            f"and {show_amount(new, currency)} at the new one: "
+            f"{show_amount(abs(new - old), currency)} {'more' if new > old else 'less'}."
         )
 
 
-class _Ending:
-    """A kind that changes no price."""
-
-    def cost_then(self, change, one):
-        return None
-
-
-class PlanWithdrawal(_Ending):
+class PlanWithdrawal(Kind):
     """A plan ends: nobody new takes it from the announcement on, and who has it goes on until it is due."""
 
     title = "End of a plan"
@@ -91,9 +171,6 @@ class PlanWithdrawal(_Ending):
 
     def check(self, change):
         change.after = {"is_offered": False}
-
-    def takes_away(self, change):
-        return True
 
     def subscriptions(self, change):
         return change.plan.subscriptions.all()
@@ -116,11 +193,14 @@ class PlanWithdrawal(_Ending):
     def headline(self, change):
         return f"the {change.plan} plan of {change.model} ends"
 
-    def consequence(self, change, one):
-        return f"Your subscription goes on until then, and ends with its keys. Move it to another plan before: {change.model.get_absolute_url()}plans/"
+    def consequence(self, change, affected):
+        return (
+            "Your subscription goes on until then, and ends with its keys. "
+            f"Move it to another plan before: {change.model.get_absolute_url()}plans/"
+        )
 
 
-class NarrowerVisibility(_Ending):
+class NarrowerVisibility(Kind):
     """Fewer may use a model. `after`: {"visibility", "units": [slug], "teams": [slug]}."""
 
     title = "Fewer teams may use the model"
@@ -139,32 +219,18 @@ class NarrowerVisibility(_Ending):
         if change.after == change.before:
             raise Invalid("Nothing differs from who may use it now.", field="visibility")
 
-    def takes_away(self, change):
-        return True
-
     def subscriptions(self, change):
         """Those of teams that could not subscribe any more."""
-        visibility, held = (
-            change.after["visibility"],
-            Subscription.objects.filter(model=change.model),
-        )
+        visibility = change.after["visibility"]
+        of_model = Subscription.objects.filter(model=change.model)
         if visibility == RegisteredModel.Visibility.ENTERPRISE:
-            return held.none()
+            return of_model.none()
         may = Q(application__team=change.model.owner_team_id)
         if visibility == RegisteredModel.Visibility.BUSINESS_UNITS:
             may |= Q(application__team__business_unit__slug__in=change.after["units"])
         else:
             may |= Q(application__team__slug__in=change.after["teams"])
-        return held.exclude(may)
-
-    def concerns(self, change, subscription):
-        return subscription.pk in {row["subscription"] for row in change.affected}
-
-    def announce(self, by, change):
-        """Nothing yet: the model stays as it is until the notice has run."""
-
-    def retract(self, by, change):
-        """Nothing was done."""
+        return of_model.exclude(may)
 
     def apply(self, by, change):
         change_visibility(
@@ -177,23 +243,67 @@ class NarrowerVisibility(_Ending):
         _end_all(by, self.subscriptions(change), change)
 
     def differences(self, change):
-        return [
-            terms.Difference(
-                "May use it", self._words(change.before), self._words(change.after), True
-            )
-        ]
+        before, after = self._words(change.before), self._words(change.after)
+        return [terms.Difference("May use it", before, after, True)]
 
     def headline(self, change):
         return f"{change.model} will be for fewer teams"
 
-    def consequence(self, change, one):
-        return f"{one.subscription.application.team} will not be among them: your subscription goes on until then, and ends with its keys."
+    def consequence(self, change, affected):
+        return (
+            f"{affected.subscription.application.team} will not be among them: "
+            "your subscription goes on until then, and ends with its keys."
+        )
 
     def _words(self, who):
         visibility = RegisteredModel.Visibility(who["visibility"])
         if visibility == RegisteredModel.Visibility.ENTERPRISE:
             return visibility.label.lower()
         return ", ".join(who["names"]) or "its own team alone"
+
+
+class SubscriptionEnd(Kind):
+    """The publisher ends one subscription: it goes on until the notice has run, then ends with its keys."""
+
+    title = "End of a subscription"
+
+    def before(self, change):
+        return {"state": change.subscription.state}
+
+    def check(self, change):
+        if change.subscription.state not in (
+            Subscription.State.ACTIVE,
+            Subscription.State.PAUSED,
+        ):
+            state = change.subscription.get_state_display().lower()
+            raise RuleError(
+                f"{change.subscription} is {state}: there is nothing to end.",
+                field="subscription",
+                remedy="A request that waits is approved or denied.",
+            )
+        change.after = {"state": Subscription.State.CLOSED.value}
+
+    def subscriptions(self, change):
+        return Subscription.objects.filter(pk=change.subscription_id)
+
+    def concerns(self, change, subscription):
+        return subscription.pk == change.subscription_id
+
+    def apply(self, by, change):
+        _end_all(by, self.subscriptions(change), change)
+
+    def differences(self, change):
+        state = Subscription.State(change.before["state"])
+        return [terms.Difference("Subscription", state.label.lower(), "ended", True)]
+
+    def headline(self, change):
+        return f"its subscription to {change.model} ends"
+
+    def consequence(self, change, affected):
+        return (
+            "Your subscription goes on until then, and ends with its keys. "
+            f"{change.model.owner_team} answers questions: {change.model.support_contact}."
+        )
 
 
 def _who(visibility, units, teams):
@@ -206,7 +316,7 @@ def _who(visibility, units, teams):
         "visibility": visibility,
         "units": sorted(unit.slug for unit in units),
         "teams": sorted(team.slug for team in teams),
-        "names": sorted(one.name for one in counting),
+        "names": sorted(group.name for group in counting),
     }
 
 
@@ -221,7 +331,10 @@ def _end_all(by, subscriptions, change):
         nudge("subscription", subscription=subscription.pk)
 
 
-KINDS = {"terms": NewTerms(), "withdrawal": PlanWithdrawal(), "visibility": NarrowerVisibility()}
+register(ScheduledChange.Kind.TERMS, NewTerms())
+register(ScheduledChange.Kind.WITHDRAWAL, PlanWithdrawal())
+register(ScheduledChange.Kind.VISIBILITY, NarrowerVisibility())
+register(ScheduledChange.Kind.SUBSCRIPTION, SubscriptionEnd())
 SYSTEM = "changes"
 
 

@@ -5,19 +5,19 @@ nothing from anybody begins at once. The rules in words: docs/money.md.
 """
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from consumption import affected
-from consumption.change_kinds import KINDS, system
+from consumption.change_kinds import KINDS, first_start, system
 from consumption.models import Plan, ScheduledChange
-from consumption.permissions import can_change, can_confirm, can_withdraw_change
+from consumption.permissions import can_confirm, can_withdraw_change
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
@@ -25,33 +25,33 @@ from marketplace.notices.actions import settle, tell
 
 log = logging.getLogger(__name__)
 STATE = ScheduledChange.State
-REASON_MIN = 20
 LATEST = timedelta(days=730)
+READERS = "consumers read it"
 
 
-def first_start():
-    """The first moment from which a change that is confirmed now may hold: the UTC midnight after the notice."""
-    now = timezone.now()
-    if not settings.CHANGE_NOTICE_DAYS:
-        return now
-    day = (now + timedelta(days=settings.CHANGE_NOTICE_DAYS + 1)).astimezone(UTC).date()
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def preview(by, kind, *, model, after, reason="", effective_from=None, **about):
+    """The change as it would be, not saved, and whom it would affect: (ScheduledChange, [Affected]).
 
-
-def preview(kind, *, model, plan=None, after, reason="", effective_from=None):
-    """The change as it would be, not saved, and whom it would affect: (ScheduledChange, [Affected]). Raises Invalid."""
+    about  `plan`, `version` or `subscription`: what the change is about, unless it is the model as a whole.
+    Raises NotAllowed, Invalid, RuleError.
+    """
     change = ScheduledChange(
         kind=kind,
         model=model,
-        plan=plan,
         after=after,
         reason=reason.strip(),
-        effective_from=effective_from or first_start(),
+        proposed_by=by,
+        **about,
     )
-    change.before = KINDS[kind].before(change)
-    if kind == ScheduledChange.Kind.TERMS:
-        change.after = change.before | after
-    KINDS[kind].check(change)
+    behaviour = KINDS[kind]
+    require(
+        behaviour.may_propose(by, change),
+        f"Only members of {model.owner_team} propose this.",
+        ask=str(model.owner_team),
+    )
+    change.effective_from = effective_from or _first_start(change)
+    change.before = behaviour.before(change)
+    behaviour.check(change)
     return change, who_loses(change)
 
 
@@ -66,48 +66,46 @@ def who_loses(change):
 
 def announced_to(subscriptions):
     """{subscription id: [ScheduledChange with .differences]}: what is announced to these, soonest first. A query or two for all."""
-    open_ones = [one for one in subscriptions if one.state in one.OPEN]
-    found = (
+    open_ones = [
+        subscription for subscription in subscriptions if subscription.state in subscription.OPEN
+    ]
+    announced = (
         ScheduledChange.objects.filter(
-            state=STATE.SCHEDULED, model__in=[one.model_id for one in open_ones]
+            state=STATE.SCHEDULED,
+            model__in=[subscription.model_id for subscription in open_ones],
         )
         .for_list()
         .order_by("effective_from")
     )
-    told = {one.pk: [] for one in subscriptions}
-    for change in found:
+    by_subscription = {subscription.pk: [] for subscription in subscriptions}
+    for change in announced:
         change.differences = KINDS[change.kind].differences(change)
-        for one in open_ones:
-            if KINDS[change.kind].concerns(change, one):
-                told[one.pk].append(change)
-    return told
+        for subscription in open_ones:
+            if KINDS[change.kind].concerns(change, subscription):
+                by_subscription[subscription.pk].append(change)
+    return by_subscription
 
 
 @transaction.atomic
-def propose(by, kind, *, model, plan=None, after, reason, effective_from=None):
+def propose(by, kind, *, model, after, reason, effective_from=None, **about):
     """Propose a change to a second person. What takes nothing from anybody is in force at once. Returns the ScheduledChange.
 
-    kind   a ScheduledChange.Kind; `plan` is needed unless it is about who may use the model.
-    after  what it becomes: some of terms.FIELDS; nothing for a withdrawal; {"visibility", "units", "teams"} (slugs).
+    kind   a ScheduledChange.Kind.
+    after  what it becomes; which names there are is the kind's (consumption.change_kinds).
+    about  `plan`, `version` or `subscription`: what the change is about, unless it is the model as a whole.
     Raises NotAllowed, Invalid, RuleError.
     """
-    require(
-        can_change(by, model),
-        f"Only members of {model.owner_team} propose this.",
-        ask=str(model.owner_team),
-    )
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
-    if plan is not None:
-        plan = Plan.objects.select_for_update().get(pk=plan.pk)
+    if "plan" in about:  # nobody subscribes to it meanwhile
+        about["plan"] = Plan.objects.select_for_update().get(pk=about["plan"].pk)
     change, losers = preview(
-        kind, model=model, plan=plan, after=after, reason=reason, effective_from=effective_from
+        by, kind, model=model, after=after, reason=reason, effective_from=effective_from, **about
     )
-    change.proposed_by = by
     _require_nothing_open(change)
     if not losers:
         return _begin_at_once(by, change)
     _check(change, effective_from)
-    change.affected = [one.as_data() for one in losers]
+    change.affected = [loser.as_data() for loser in losers]
     change.save()
     record(
         by,
@@ -131,16 +129,15 @@ def confirm(by, change, reason=""):
         _WHO,
         ask=f"another member of {change.model.owner_team}, or the marketplace manager",
     )
-    _require_state(change, STATE.PROPOSED)
-    change.effective_from = max(change.effective_from, first_start())
+    require_state(change, STATE.PROPOSED)
+    losers = who_loses(change)
+    change.effective_from = max(change.effective_from, _first_start(change))
     KINDS[change.kind].announce(by, change)
     transition(
         change,
         STATE.SCHEDULED,
         effective_from=change.effective_from,
-        decided_by=by,
-        decided_at=timezone.now(),
-        decision_reason=reason.strip(),
+        **change.decision(by, reason),
     )
     record(
         by,
@@ -150,7 +147,7 @@ def confirm(by, change, reason=""):
         effective_from=change.effective_from.isoformat(),
     )
     settle(f"change-proposed:{change.pk}")
-    _tell_losers(change, who_loses(change), KINDS[change.kind].headline(change), "announced")
+    _tell_losers(change, losers, KINDS[change.kind].headline(change), "announced")
     if change.effective_from <= timezone.now():
         _begin(system(), change)
     return change
@@ -165,15 +162,9 @@ def refuse(by, change, reason):
         _WHO,
         ask=f"another member of {change.model.owner_team}, or the marketplace manager",
     )
-    _require_state(change, STATE.PROPOSED)
-    _require_reason(reason)
-    transition(
-        change,
-        STATE.REFUSED,
-        decided_by=by,
-        decided_at=timezone.now(),
-        decision_reason=reason.strip(),
-    )
+    require_state(change, STATE.PROPOSED)
+    require_reason(reason, "who proposed it acts on it")
+    transition(change, STATE.REFUSED, **change.decision(by, reason))
     record(by, "change.refuse", change, reason=reason)
     settle(f"change-proposed:{change.pk}")
     tell(
@@ -265,12 +256,13 @@ def _held(change):
     return ScheduledChange.objects.select_for_update(of=["self"]).for_list().get(pk=change.pk)
 
 
+def _first_start(change):
+    return first_start(KINDS[change.kind].notice_days(change))
+
+
 def _require_nothing_open(change):
-    other = (
-        ScheduledChange.objects.open()
-        .filter(model=change.model, plan=change.plan, kind=change.kind)
-        .first()
-    )
+    same = {name: getattr(change, name) for name in ("model", "plan", "version", "subscription")}
+    other = ScheduledChange.objects.open().filter(kind=change.kind, **same).first()
     if other is not None:
         raise RuleError(
             f"{other} waits already.", remedy=f"Withdraw it first: {other.get_absolute_url()}"
@@ -278,28 +270,16 @@ def _require_nothing_open(change):
 
 
 def _check(change, asked_from):
-    _require_reason(change.reason)
-    first = first_start()
+    require_reason(change.reason, READERS)
+    first, days = _first_start(change), KINDS[change.kind].notice_days(change)
     if asked_from and asked_from < first - timedelta(minutes=5):
         raise Invalid(
-            f"Who has it gets {settings.CHANGE_NOTICE_DAYS} days of notice after a second person has confirmed.",
+            f"Who is affected gets {days} days of notice after a second person has confirmed.",
             field="effective_from",
             remedy=f"Choose {first:%-d %B %Y} or later (UTC).",
         )
     if change.effective_from > first + LATEST:
         raise Invalid("Choose a day within two years.", field="effective_from")
-
-
-def _require_state(change, state):
-    if change.state != state:
-        raise RuleError(f"It is {change.get_state_display().lower()}.", remedy="Reload the page.")
-
-
-def _require_reason(reason):
-    if len(reason.strip()) < REASON_MIN:
-        raise Invalid(
-            f"Say in a sentence why ({REASON_MIN} characters): people rely on it.", field="reason"
-        )
 
 
 def _tell_second_people(change, losers):
@@ -327,18 +307,18 @@ def _tell_losers(change, people, headline, occasion):
     day = (
         f" on {change.effective_from.astimezone(UTC):%-d %B %Y}" if occasion == "announced" else ""
     )
-    for one in people:
+    for loser in people:
         body = " ".join(
             part
-            for part in (f"{facts}.", start, kind.consequence(change, one), change.reason)
+            for part in (f"{facts}.", start, kind.consequence(change, loser), change.reason)
             if part
         )
-        application = one.subscription.application
+        application = loser.subscription.application
         tell(
             User.objects.on_teams([application.team]),
-            "change",
+            kind.notice_kind,
             f"{application}: {headline}{day}",
             body=body,
-            url=one.subscription.get_absolute_url(),
-            key=f"change-{occasion}:{change.pk}:{one.subscription.pk}",
+            url=loser.subscription.get_absolute_url(),
+            key=f"change-{occasion}:{change.pk}:{loser.subscription.pk}",
         )

@@ -6,7 +6,7 @@ from django import forms
 
 from catalog.models import RegisteredModel
 from consumption import terms
-from consumption.changes import first_start
+from consumption.change_kinds import first_start
 from consumption.models import Application, Plan, Subscription
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.field_limits import PROSE, REASON
@@ -210,9 +210,8 @@ class ChangeForm(forms.Form):
         required=False, label="From", widget=forms.DateInput(attrs={"type": "date"})
     )
 
-    def __init__(self, *args, model, plan=None, **kwargs):
+    def __init__(self, *args, model, plan=None, version=None, subscription=None, **kwargs):
         super().__init__(*args, **kwargs)
-        self.model, self.plan = model, plan
         first = first_start()
         self.fields[
             "effective_from"

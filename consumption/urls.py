@@ -14,6 +14,7 @@ urlpatterns = [
     path("reconciliation/", views.reconciled, name="reconciliation"),
     path("subscriptions/<int:pk>/decide/", views.decide, name="decide"),
     path("subscriptions/<int:pk>/close/", views.close_subscription, name="close"),
+    path("subscriptions/<int:pk>/end/", views.end_subscription, name="end_subscription"),
     path("subscriptions/<int:pk>/keys/", views.create_key, name="create_key"),
     path("subscriptions/<int:pk>/plan/", views.change_plan, name="change_plan"),
     path("changes/<int:pk>/", views.change, name="change"),

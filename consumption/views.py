@@ -33,6 +33,7 @@ from consumption.forms import (
 from consumption.metering import rejections, usage
 from consumption.metering.reconciliation import reconciliation
 from consumption.models import ApiKey, Application, Plan, PlanTerms, ScheduledChange, Subscription
+from consumption.pages import propose_page
 from consumption.permissions import (
     can_change,
     can_confirm,
@@ -166,59 +167,36 @@ def withdraw_change(request, pk):
 
 def change_terms(request, slug, plan_slug):
     """New terms of a plan."""
-    return _propose(request, slug, ScheduledChange.Kind.TERMS, TermsForm, plan_slug)
+    model = open_model(request, slug)
+    plan = get_object_or_404(model.plans, slug=plan_slug)
+    return propose_page(request, model, ScheduledChange.Kind.TERMS, TermsForm, plan=plan)
 
 
 def withdraw_plan(request, slug, plan_slug):
     """The end of a plan."""
-    return _propose(request, slug, ScheduledChange.Kind.WITHDRAWAL, ChangeForm, plan_slug)
+    model = open_model(request, slug)
+    plan = get_object_or_404(model.plans, slug=plan_slug)
+    return propose_page(request, model, ScheduledChange.Kind.WITHDRAWAL, ChangeForm, plan=plan)
 
 
 def change_visibility(request, slug):
     """Who may use a model."""
-    return _propose(request, slug, ScheduledChange.Kind.VISIBILITY, VisibilityForm)
+    model = open_model(request, slug)
+    return propose_page(request, model, ScheduledChange.Kind.VISIBILITY, VisibilityForm)
 
 
-def _propose(request, slug, kind, form_class, plan_slug=None):
-    """What it would be and whom it affects first; then, with the same form, the proposal."""
-    entry = open_model(request, slug)
-    if not can_change(request.user, entry):
-        raise Http404
-    about = {"model": entry}
-    if plan_slug is not None:
-        about["plan"] = get_object_or_404(entry.plans, slug=plan_slug)
-    form = form_class(request.POST or None, **about)
-    proposing = request.POST.get("step") == "propose"
-    verb = changes.propose if proposing else changes.preview
-
-    def run(reason, effective_from, **_):
-        by = [request.user] if proposing else []
-        return verb(
-            *by, kind, **about, after=form.after(), reason=reason, effective_from=effective_from
-        )
-
-    done, result = submitted(request, form, run)
-    if done and proposing:
-        waits = result.state == ScheduledChange.State.PROPOSED
-        messages.success(
-            request,
-            "Proposed. Somebody else confirms it."
-            if waits
-            else "It is in force: nobody loses anything by it.",
-        )
-        return redirect(result)
-    context = {
-        "model": entry,
-        "plan": about.get("plan"),
-        "kind": KINDS[kind],
-        "notice_days": settings.CHANGE_NOTICE_DAYS,
-    }
-    if done:
-        context["change"], losers = result
-        context["affected"] = [(one, KINDS[kind].cost_then(result[0], one)) for one in losers]
-        context["differences"] = KINDS[kind].differences(result[0])
-        return render(request, "consumption/propose.html", {"form": form, **context})
-    return show(request, "consumption/propose.html", form, **context)
+def end_subscription(request, pk):
+    """The publisher ends one subscription, with notice. Its own team closes it at once (`close_subscription`)."""
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
+    return propose_page(
+        request,
+        subscription.model,
+        ScheduledChange.Kind.SUBSCRIPTION,
+        ChangeForm,
+        subscription=subscription,
+    )
 
 
 @require_POST
@@ -475,6 +453,7 @@ def consumers(request, slug):
         raise Http404
     context = model_frame(request, entry, "consumption:model_usage")
     context["subscriptions"] = Subscription.objects.filter(model=entry).for_list()
+    context["can_end"] = can_change(request.user, entry)
     return render(request, "consumption/consumers.html", context)
 
 

@@ -1,21 +1,24 @@
 """Verbs on what runs: start, stop, scale, roll back. They change the desired state; the reconciler makes it true."""
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
 
 from catalog.models import ModelVersion
-from hosting import credentials, health, sleep
+from consumption import affected
+from hosting import capacity, credentials, health
 from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
+from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 
 ASK = "the publishing team or an operator"
-MOST_REPLICAS = 8
-MOST_AT_ONCE = 64  # calls in one replica; beyond that more processes answer sooner
 S = DeploymentState
 
 
@@ -71,28 +74,52 @@ def scale(
 ) -> None:
     """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
 
-    minimum 0 lets the version sleep when nobody calls it, unless something keeps it awake (hosting.sleep). Raises NotAllowed, Invalid.
+    minimum 0 lets the version sleep when nobody calls it, unless something keeps it awake (hosting.sleep). What takes capacity
+    from consumers is proposed instead (consumption.changes); operators from outside the owner team may act at once, with a
+    reason that consumers read. Raises NotAllowed, Invalid, RuleError.
     """
     require(
         can_operate(by, deployment),
         "Only its publishing team and operators size a deployment.",
         ask=ASK,
     )
-    _check_size(minimum, maximum, target_ongoing_requests)
-    before = [deployment.min_replicas, deployment.max_replicas, deployment.target_ongoing_requests]
-    deployment.min_replicas, deployment.max_replicas = minimum, maximum
-    deployment.target_ongoing_requests = target_ongoing_requests
-    deployment.save(update_fields=["min_replicas", "max_replicas", "target_ongoing_requests"])
-    sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
-    record(
-        by,
-        "deployment.scale",
-        deployment,
-        reason=reason,
-        before=before,
-        after=[minimum, maximum, target_ongoing_requests],
+    after = {
+        "min_replicas": minimum,
+        "max_replicas": maximum,
+        "target_ongoing_requests": target_ongoing_requests,
+    }
+    capacity.check(after)
+    deployment.refresh_from_db(
+        fields=list(after), from_queryset=Deployment.objects.select_for_update()
     )
-    enqueue("hosting.reconcile")
+    _require_notice_or_operator(by, deployment, after, reason)
+    capacity.resize(by, deployment, after, reason)
+
+
+def _require_notice_or_operator(
+    by: User, deployment: Deployment, after: dict[str, int], reason: str
+) -> None:
+    """Raises RuleError when consumers would get less than they rely on, unless an operator says why it cannot wait."""
+    version = deployment.version
+    losers = affected.by(affected.following(version))
+    if not losers or not capacity.is_less(capacity.size(deployment), after):
+        return
+    if by.has_role("operator") and not by.is_on(version.model.owner_team):
+        require_reason(reason, "consumers read it")
+        health.tell_all(
+            version,
+            "deployment.scaled",
+            f"{version} has less capacity",
+            reason,
+            f"scaled:{deployment.pk}:{timezone.now():%s}",
+        )
+        return
+    raise RuleError(
+        f"This takes capacity from {affected.sentence(losers)}: they get a notice of "
+        f"{settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
+        remedy=f"Propose it at {reverse('hosting:change_capacity', args=[version.model.slug, version.number])} "
+        "or by POST /api/v1/changes/.",
+    )
 
 
 @transaction.atomic
@@ -137,6 +164,11 @@ def set_credential(by: User, version: ModelVersion, text: str) -> None:
     upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
     if upstream is None:
         raise RuleError(f"{version} is not an external endpoint.")
+    if not text and affected.following(version).open().exists():
+        raise RuleError(
+            f"Consumers call {version}: without its credential their calls would fail.",
+            remedy="Set the new credential instead, or deprecate the version.",
+        )
     with transaction.atomic():
         upstream.credential = credentials.seal(text, version.pk) if text else None
         upstream.save(update_fields=["credential", "updated_at"])
@@ -146,15 +178,3 @@ def set_credential(by: User, version: ModelVersion, text: str) -> None:
 def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise Invalid("Say why: its consumers are told.", field="reason")
-
-
-def _check_size(minimum: int, maximum: int, target: int) -> None:
-    if not 0 <= minimum <= maximum <= MOST_REPLICAS or maximum < 1:
-        raise Invalid(
-            f"Choose 0 to {MOST_REPLICAS} replicas, the smaller number first.", field="maximum"
-        )
-    if not 1 <= target <= MOST_AT_ONCE:
-        raise Invalid(
-            f"Choose 1 to {MOST_AT_ONCE} calls at once for each replica.",
-            field="target_ongoing_requests",
-        )

@@ -8,7 +8,7 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion
-from hosting import actions, deployments, service_levels
+from hosting import actions, capacity, deployments, service_levels
 from hosting.filters import DeploymentFilter, HealthSampleFilter, IncidentFilter
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.permissions import can_read_logs
@@ -65,9 +65,9 @@ class DeploymentRow(OfVersion, serializers.ModelSerializer):
 class Size(serializers.Serializer):
     """How many processes, and how busy each may be before another is added."""
 
-    minimum = serializers.IntegerField(min_value=0, max_value=actions.MOST_REPLICAS)
-    maximum = serializers.IntegerField(min_value=1, max_value=actions.MOST_REPLICAS)
-    target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=actions.MOST_AT_ONCE)
+    minimum = serializers.IntegerField(min_value=0, max_value=capacity.MOST_REPLICAS)
+    maximum = serializers.IntegerField(min_value=1, max_value=capacity.MOST_REPLICAS)
+    target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=capacity.MOST_AT_ONCE)
 
 
 class LogLines(serializers.Serializer):

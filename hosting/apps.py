@@ -1,5 +1,10 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class HostingConfig(AppConfig):
     name = "hosting"
+
+    def ready(self):
+        import_module("hosting.capacity")  # registers its kind of change

@@ -2,7 +2,8 @@
 
 from django import forms
 
-from hosting.actions import MOST_AT_ONCE, MOST_REPLICAS
+from consumption.forms import ChangeForm
+from hosting.capacity import MOST_AT_ONCE, MOST_REPLICAS, WORDS, size
 from marketplace.core.field_limits import REASON
 
 
@@ -22,6 +23,22 @@ class ReasonForm(forms.Form):
 
     def __init__(self, *args, prefix_id, **kwargs):
         super().__init__(*args, auto_id=f"id_{prefix_id}_%s", **kwargs)
+
+
+class CapacityForm(ChangeForm):
+    """The size that a deployment shall have; what is there is the size it has."""
+
+    field_order = ["min_replicas", "max_replicas", "target_ongoing_requests"]
+
+    min_replicas = forms.IntegerField(min_value=0, label="Replicas at least")
+    max_replicas = forms.IntegerField(min_value=1, label="Replicas at most")
+    target_ongoing_requests = forms.IntegerField(min_value=1, label="Calls at once for each")
+
+    def __init__(self, *args, version, **kwargs):
+        super().__init__(*args, version=version, initial=size(version.deployment), **kwargs)
+
+    def after(self):
+        return {name: self.cleaned_data[name] for name in WORDS}
 
 
 class SizeForm(forms.Form):

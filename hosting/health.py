@@ -319,7 +319,7 @@ def close_incident(version):
 
 
 def people_of(version):
-    """The publisher's people and the leads of the teams that subscribe."""
+    """The publisher's people, and the leads of the teams that subscribe."""
     return [*publishers_of(version), *_leads(_subscribing_teams(version))]
 
 
@@ -335,9 +335,10 @@ def _subscribing_teams(version):
 
 
 def _leads(team_ids):
-    rows = Membership.objects.filter(
-        team__in=list(team_ids), role=Membership.Role.LEAD, left_at=None
-    )
+    """The leads of the teams; of a team without one, all its members: somebody has to know."""
+    members = Membership.objects.filter(team__in=set(team_ids), left_at=None, user__is_active=True)
+    leads = members.filter(role=Membership.Role.LEAD)
+    rows = leads | members.exclude(team__in=leads.values("team"))
     return [row.user for row in rows.select_related("user")]
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription
-from hosting import health, replicas, sleep, start_queue
+from hosting import capacity, health, replicas, sleep, start_queue
 from hosting.drivers.base import AppSpec, AppState, EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, Upstream
 from marketplace.accounts.models import User
@@ -87,7 +87,8 @@ def _adopt():
     """A deployment for each version that should run and has none; wake those stopped, release those no longer wanted."""
     hosted = should_run().exclude(kind=ModelVersion.Kind.EXTERNAL).select_related("model")
     for version in hosted.filter(deployment=None).order_by("pk"):
-        Deployment.objects.get_or_create(version=version, defaults={"app_name": app_name(version)})
+        defaults = {"app_name": app_name(version), **capacity.of_predecessor(version)}
+        Deployment.objects.get_or_create(version=version, defaults=defaults)
     wanted = Q(version__in=hosted.values("pk"), is_stopped_by_owner=False)
     deployments = Deployment.objects.select_related("version__model")
     for deployment in deployments.filter(wanted, state__in=(S.STOPPED, S.STOPPING)):

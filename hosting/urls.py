@@ -12,4 +12,9 @@ urlpatterns = [
         views.manage_deployment,
         name="manage_deployment",
     ),
+    path(
+        "models/<slug:slug>/versions/<str:number>/capacity/",
+        views.change_capacity,
+        name="change_capacity",
+    ),
 ]

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from catalog.pages import model_frame, open_model
+from consumption.models import ScheduledChange
+from consumption.pages import propose_page
 from hosting import actions, deployments, gateway_metrics, replica_history, service_levels
-from hosting.forms import ReasonForm, SizeForm, StartForm
+from hosting.forms import CapacityForm, ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
 from hosting.permissions import can_operate
 from marketplace.core.forms import submitted
@@ -78,6 +80,14 @@ def manage_deployment(request, slug, number):
         "hosting/manage_deployment.html",
         context,
         status=422 if request.method == "POST" else 200,
+    )
+
+
+def change_capacity(request, slug, number):
+    """Less capacity of a version, with notice to those who call it."""
+    version = _operated(request, slug, number).version
+    return propose_page(
+        request, version.model, ScheduledChange.Kind.CAPACITY, CapacityForm, version=version
     )
 
 

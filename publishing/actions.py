@@ -2,7 +2,7 @@
 
 import logging
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from catalog.actions import (
 )
 from catalog.models import Artifact, Contribution, ModelCard, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
+from consumption import affected, changes
+from consumption.change_kinds import first_start
+from consumption.models import ScheduledChange
 from governance import card_values, cards, policies
 from governance.actions import propose_amendment, void_reviews
 from governance.models import Amendment, GateResult
@@ -33,7 +36,16 @@ from marketplace.core.guard import require
 from marketplace.core.invalidation import nudge
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
-from publishing import evidence, packages, room, semver, trials, uploads
+from publishing import (
+    declared_service_level,
+    deprecation,
+    evidence,
+    packages,
+    room,
+    semver,
+    trials,
+    uploads,
+)
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
 from publishing.permissions import can_deprecate, can_publish, can_withdraw
@@ -42,8 +54,6 @@ from publishing.storage import store
 log = logging.getLogger(__name__)
 STATE = ModelVersion.State
 NO_NAMES = re.compile("The columns of .* have no names: ")
-# Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
-NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
 
 @transaction.atomic
@@ -358,55 +368,39 @@ def deprecate(
     sunset_at: datetime,
     reason: str,
     successor: ModelVersion | None = None,
-) -> ModelVersion:
+) -> ScheduledChange | None:
     """Announce the end of a version: it answers until `sunset_at`, with warning headers.
 
-    `successor` is a version of the same model that answers calls. Raises NotAllowed, Invalid, RuleError.
+    A version that consumers call is deprecated when a second person has confirmed it: returns that ScheduledChange. One that
+    nobody calls is deprecated at once: returns None. `successor` is a version of the same model that answers calls.
+    Raises NotAllowed, Invalid, RuleError.
     """
     require(
         can_deprecate(by, version),
         f"{version.model.owner_team} or the marketplace manager deprecates it.",
     )
+    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     if successor is not None:
-        _check_successor(version, successor)
-    days = NOTICE_DAYS[version.risk_tier or "low"]
+        deprecation.check_successor(version, successor)
+    days = deprecation.notice_days(version)
     if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
         raise Invalid(
             f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
             field="sunset_at",
-            remedy=f"Choose {first_end(version):%-d %B %Y} or later.",
+            remedy=f"Choose {deprecation.first_end(version):%-d %B %Y} or later.",
         )
-    transition(
-        version,
-        STATE.DEPRECATED,
-        deprecated_at=timezone.now(),
-        sunset_at=sunset_at,
-        successor=successor,
+    if not affected.following(version).open().exists():
+        deprecation.announce(by, version, sunset_at=sunset_at, reason=reason, successor=successor)
+        return None
+    return changes.propose(
+        by,
+        ScheduledChange.Kind.DEPRECATION,
+        model=version.model,
+        version=version,
+        after={"successor": successor.number if successor else ""},
+        reason=reason,
+        effective_from=max(sunset_at, first_start(days)),
     )
-    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
-    nudge("version", version=version.pk)
-    _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
-    return version
-
-
-def _check_successor(version: ModelVersion, successor: ModelVersion) -> None:
-    """Consumers are sent there by headers and pages as to another version of what they use."""
-    if successor.model_id != version.model_id:
-        raise Invalid(
-            f"{successor} is a version of another model; the successor is a version of {version.model}.",
-            field="successor",
-            remedy="Leave it empty and name the other model in the reason.",
-        )
-    if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
-        raise Invalid(
-            f"{successor} cannot take over: a successor is published and answers calls.",
-            field="successor",
-        )
-
-
-def first_end(version: ModelVersion) -> date:
-    """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
-    return (timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"] + 1)).date()
 
 
 def publish_what_is_ready() -> int:
@@ -611,11 +605,9 @@ def _run_problem(version: ModelVersion) -> str:
 def _interface_problem(version: ModelVersion) -> str:
     if problem := _signature_problem(version):
         return problem
-    return (
-        ""
-        if version.sla
-        else "Declare the service level: availability, p95 latency, requests per second."
-    )
+    if not version.sla:
+        return "Declare the service level: availability, p95 latency, requests per second."
+    return declared_service_level.problem(version)
 
 
 def _card_problem(version: ModelVersion) -> str:

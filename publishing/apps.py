@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -5,3 +7,6 @@ class PublishingConfig(AppConfig):
     """The journey moves catalog's rows; its own are the uploads on their way."""
 
     name = "publishing"
+
+    def ready(self):
+        import_module("publishing.deprecation")  # registers its kind of change

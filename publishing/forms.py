@@ -14,7 +14,7 @@ from marketplace.core import json_reader
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import JSONField, LineField
 from marketplace.core.json_reader import Malformed, Unusable
-from publishing.actions import first_end
+from publishing.deprecation import first_end
 
 
 class RegisterForm(forms.ModelForm):

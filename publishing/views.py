@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from catalog import search
 from catalog.actions import register_after_search
 from catalog.models import ModelVersion, RegisteredModel
+from consumption import affected
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
 from consumption.models import Subscription
@@ -136,18 +137,19 @@ def deprecate(request, slug, number):
         "Its team or the marketplace manager deprecates a version.",
     )
     form = DeprecateForm(request.POST or None, version=version)
-    done, _ = submitted(
+    done, change = submitted(
         request, form, lambda **data: actions.deprecate(request.user, version, **data)
     )
-    if done:
-        messages.success(request, f"{version} is deprecated; its consumers were told.")
+    if done and change is None:
+        messages.success(request, f"{version} is deprecated.")
         return redirect(version)
-    affected = version.model.subscriptions.filter(state__in=["active", "paused"]).select_related(
-        "application__team"
-    )
+    if done:
+        messages.success(request, "Proposed. Somebody else confirms it.")
+        return redirect(change)
+    losers = affected.by(affected.following(version))
     trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
     return show(
-        request, "publishing/deprecate.html", form, version=version, affected=affected, trail=trail
+        request, "publishing/deprecate.html", form, version=version, affected=losers, trail=trail
     )
 
 

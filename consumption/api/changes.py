@@ -5,15 +5,13 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from catalog.models import RegisteredModel
+from catalog.models import ModelVersion, RegisteredModel
 from consumption import changes, terms
 from consumption.change_kinds import KINDS
 from consumption.filters import ChangeFilter
-from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange
-from consumption.permissions import can_change
+from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange, Subscription
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Visible
-from marketplace.core.guard import require
 from marketplace.core.serializers import ProseField
 
 
@@ -42,6 +40,8 @@ class ChangeRow(serializers.ModelSerializer):
 
     model = serializers.CharField(source="model.slug")
     plan = serializers.CharField(source="plan.slug", default=None, allow_null=True)
+    version = serializers.CharField(source="version.number", default=None, allow_null=True)
+    subscription = serializers.IntegerField(source="subscription_id", allow_null=True)
     differences = serializers.SerializerMethodField(help_text="What changes, in words.")
     affected = serializers.SerializerMethodField()
     proposed_by = serializers.CharField(source="proposed_by.username")
@@ -54,6 +54,8 @@ class ChangeRow(serializers.ModelSerializer):
             "kind",
             "model",
             "plan",
+            "version",
+            "subscription",
             "state",
             "differences",
             "before",
@@ -93,8 +95,21 @@ class ChangeRow(serializers.ModelSerializer):
         return self.context["reader"]
 
 
+KIND = ScheduledChange.Kind
+# What a kind is about, and what else it needs.
+NEEDED = {
+    KIND.TERMS: ("plan",),
+    KIND.WITHDRAWAL: ("plan",),
+    KIND.VISIBILITY: ("model", "visibility"),
+    KIND.SUBSCRIPTION: ("subscription",),
+    KIND.CAPACITY: ("version",),
+    KIND.DEPRECATION: ("version",),
+}
+SIZES = ("min_replicas", "max_replicas", "target_ongoing_requests")
+
+
 class ChangeGiven(serializers.ModelSerializer):
-    """What is to become worse: new terms of a plan, its end, or who may use a model. Left-out terms stay as they are."""
+    """What is to become worse, and for whom. Left-out terms and sizes stay as they are."""
 
     plan = Visible(
         slug_field="id",
@@ -108,13 +123,37 @@ class ChangeGiven(serializers.ModelSerializer):
         required=False,
         help_text="Of kind visibility.",
     )
-    kind = serializers.ChoiceField(choices=ScheduledChange.Kind.choices)
+    version = Visible(
+        slug_field="id",
+        queryset=ModelVersion.objects.all(),
+        required=False,
+        help_text="Of kinds capacity and deprecation.",
+    )
+    subscription = Visible(
+        slug_field="id",
+        queryset=Subscription.objects.all(),
+        required=False,
+        help_text="Of kind subscription: the one that ends.",
+    )
+    kind = serializers.ChoiceField(choices=KIND.choices)
     visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
     units = serializers.SlugRelatedField(
         slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False
     )
     teams = serializers.SlugRelatedField(
         slug_field="slug", queryset=Team.objects.all(), many=True, required=False
+    )
+    min_replicas = serializers.IntegerField(min_value=0, max_value=10**6, required=False)
+    max_replicas = serializers.IntegerField(min_value=1, max_value=10**6, required=False)
+    target_ongoing_requests = serializers.IntegerField(
+        min_value=1, max_value=10**6, required=False, help_text="Calls at once for each replica."
+    )
+    successor = Visible(
+        slug_field="id",
+        queryset=ModelVersion.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Of kind deprecation: the version that takes over.",
     )
     reason = ProseField(max_length=4000, required=False, default="", help_text="Consumers read it.")
     effective_from = serializers.DateTimeField(
@@ -130,49 +169,53 @@ class ChangeGiven(serializers.ModelSerializer):
             "kind",
             "plan",
             "model",
+            "version",
+            "subscription",
             "reason",
             "effective_from",
             *terms.FIELDS,
             "visibility",
             "units",
             "teams",
+            *SIZES,
+            "successor",
         ]
         validators = []
         extra_kwargs = {name: {"required": False} for name in terms.FIELDS}
 
     def validate(self, data):
         """What the kind needs, as the verb takes it."""
-        kind, plan, model = data["kind"], data.get("plan"), data.get("model")
-        if kind == ScheduledChange.Kind.VISIBILITY:
-            missing = {
-                name: ["This kind needs it."]
-                for name in ("model", "visibility")
-                if not data.get(name)
-            }
-            after = {
-                "visibility": data.get("visibility"),
-                "units": [unit.slug for unit in data.get("units", ())],
-                "teams": [team.slug for team in data.get("teams", ())],
-            }
-            plan = None
-        else:
-            missing = {} if plan else {"plan": ["This kind needs it."]}
-            after = (
-                {name: data[name] for name in terms.FIELDS if name in data}
-                if kind == ScheduledChange.Kind.TERMS
-                else {}
-            )
-            model = plan and plan.model
+        kind = data["kind"]
+        missing = {name: ["This kind needs it."] for name in NEEDED[kind] if not data.get(name)}
         if missing:
             raise serializers.ValidationError(missing)
+        subject = data[NEEDED[kind][0]]
+        about = {} if kind == KIND.VISIBILITY else {NEEDED[kind][0]: subject}
         return {
             "kind": kind,
-            "model": model,
-            "plan": plan,
-            "after": after,
+            "model": subject.model if about else subject,
+            **about,
+            "after": self._after(kind, data),
             "reason": data["reason"],
             "effective_from": data["effective_from"],
         }
+
+    def _after(self, kind, data):
+        if kind == KIND.VISIBILITY:
+            return {
+                "visibility": data["visibility"],
+                "units": [unit.slug for unit in data.get("units", ())],
+                "teams": [team.slug for team in data.get("teams", ())],
+            }
+        if kind == KIND.DEPRECATION:
+            successor = data.get("successor")
+            if successor and successor.model_id != data["version"].model_id:
+                raise serializers.ValidationError(
+                    {"successor": ["The successor is a version of the same model."]}
+                )
+            return {"successor": successor.number if successor else ""}
+        names = {KIND.TERMS: terms.FIELDS, KIND.CAPACITY: SIZES}.get(kind, ())
+        return {name: data[name] for name in names if name in data}
 
 
 class ChangePreview(serializers.Serializer):
@@ -200,19 +243,14 @@ class Changes(ReadableResource):
     @action(detail=False, methods=["post"])
     def preview(self, request):
         """Who would be affected, and from when; nothing is changed."""
-        given = self.given(ChangeGiven)
-        require(
-            can_change(request.user, given["model"]),
-            f"Only members of {given['model'].owner_team} propose this.",
-        )
-        change, losers = changes.preview(**given)
-        found = {
+        change, losers = changes.preview(request.user, **self.given(ChangeGiven))
+        shown = {
             "effective_from": change.effective_from,
             "needs_second_person": bool(losers),
             "differences": KINDS[change.kind].differences(change),
-            "affected": [one.as_data() for one in losers],
+            "affected": [loser.as_data() for loser in losers],
         }
-        return Response(ChangePreview(found).data)
+        return Response(ChangePreview(shown).data)
 
     @extend_schema(request=OptionalReason, responses=ChangeRow)
     @action(detail=True, methods=["post"])

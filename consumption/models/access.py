@@ -12,8 +12,8 @@ from django.utils import timezone
 from catalog.models import ModelVersion, RegisteredModel
 from marketplace.accounts.models import Team
 from marketplace.core.decisions import Decided, Proposal
-from marketplace.core.fields import LineField, NameKeyField
 from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.fields import LineField, NameKeyField
 from marketplace.core.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -332,33 +332,49 @@ class ChangeState(models.TextChoices):
 
 class ScheduledChangeSet(models.QuerySet):
     def visible_to(self, user):
-        """Proposals: the publisher's team and those who oversee. What is scheduled or was in force: also whoever sees the model."""
+        """Proposals: the publisher's team and those who oversee. What is announced or in force: also whoever sees the model.
+
+        The end of one subscription is announced to its own team alone.
+        """
         if user.has_role(*OVERSEES):
             return self
-        told = Q(
+        teams = user.teams()
+        announced = Q(
             state__in=[ChangeState.SCHEDULED, ChangeState.IN_FORCE],
             model__in=RegisteredModel.objects.visible_to(user),
-        )
-        return self.filter(Q(model__owner_team__in=user.teams()) | told)
+        ) & (Q(subscription=None) | Q(subscription__application__team__in=teams))
+        return self.filter(Q(model__owner_team__in=teams) | announced)
 
     def open(self):
         return self.filter(state__in=ScheduledChange.OPEN)
 
     def for_list(self):
-        return self.select_related("model__owner_team", "plan", "proposed_by", "decided_by")
+        return self.select_related(
+            "model__owner_team",
+            "plan",
+            "version__model",
+            "subscription__application__team",
+            "subscription__model",
+            "proposed_by",
+            "decided_by",
+        )
 
 
 class ScheduledChange(Proposal, Decided):
     """A change that takes something from consumers: one person proposes it, another confirms it, consumers are told, a notice runs.
 
-    `before` and `after` hold what changes, by name; which names there are is the kind's (consumption.changes). `affected` is
-    who was affected when it was proposed: [{"application", "team", "calls_30d", …}].
+    It is about a model as a whole, or about one of its plans, versions or subscriptions. `before` and `after` hold what changes,
+    by name; the kind says which names there are (consumption.change_kinds). `affected` is who was affected when it was
+    proposed: [{"application", "team", "calls_30d", …}].
     """
 
     class Kind(models.TextChoices):
         TERMS = "terms", "New terms of a plan"
         WITHDRAWAL = "withdrawal", "End of a plan"
         VISIBILITY = "visibility", "Fewer teams may use the model"
+        SUBSCRIPTION = "subscription", "End of a subscription"
+        CAPACITY = "capacity", "Less capacity of a version"
+        DEPRECATION = "deprecation", "End of a version"
 
     State = ChangeState
     MOVES = {
@@ -370,6 +386,12 @@ class ScheduledChange(Proposal, Decided):
     kind = models.CharField(max_length=12, choices=Kind)
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="changes")
     plan = models.ForeignKey(Plan, models.PROTECT, null=True, blank=True, related_name="changes")
+    version = models.ForeignKey(
+        ModelVersion, models.PROTECT, null=True, blank=True, related_name="changes"
+    )
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, null=True, blank=True, related_name="changes"
+    )
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     affected = models.JSONField(default=list)
@@ -383,7 +405,7 @@ class ScheduledChange(Proposal, Decided):
         constraints = [
             state_constraint(ChangeState, "scheduledchange_state"),
             models.UniqueConstraint(
-                fields=["model", "plan", "kind"],
+                fields=["model", "plan", "version", "subscription", "kind"],
                 condition=Q(state__in=["proposed", "scheduled"]),
                 nulls_distinct=False,
                 name="scheduledchange_one_open",
@@ -402,10 +424,15 @@ class ScheduledChange(Proposal, Decided):
         ]
 
     def __str__(self):
-        return f"{self.get_kind_display()}: {self.plan or self.model}"
+        return f"{self.get_kind_display()}: {self.subject}"
 
     def get_absolute_url(self):
         return reverse("consumption:change", args=[self.pk])
+
+    @property
+    def subject(self):
+        """What it is about: a plan, a version, a subscription, or the model as a whole."""
+        return self.plan or self.version or self.subscription or self.model
 
 
 class KeyState(models.TextChoices):

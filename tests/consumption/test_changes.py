@@ -348,6 +348,89 @@ def test_whoever_has_a_subscription_sees_the_model_whatever_its_visibility(held)
     assert page.get(reverse("catalog:model", args=[held.model.slug])).status_code == 404
 
 
+# ── The end of one subscription ───────────────────────────────────────────
+
+
+def end(held, by=None):
+    return changes.propose(
+        by or factories.alice(),
+        "subscription",
+        model=held.model,
+        subscription=held,
+        after={},
+        reason=WHY,
+    )
+
+
+def test_a_publisher_ends_one_subscription_with_notice(held):
+    """B5: existing subscriptions go on until the notice has run, or each is ended by its own decision."""
+    change = end(held)
+    with pytest.raises(NotAllowed):
+        changes.confirm(factories.alice(), change)
+    changes.confirm(factories.bob(), change)
+    held.refresh_from_db()
+    assert held.state == "active" and held.keys.live().count() == 1
+    assert change.effective_from <= ScheduledChange.objects.get().effective_from
+    [notice] = told(factories.maya())
+    assert notice.title.startswith(f"Loan origination: its subscription to {held.model} ends on ")
+    assert WHY in notice.body
+    pass_time(change)
+    changes.begin_what_is_due()
+    held.refresh_from_db()
+    assert held.state == "closed" and held.keys.live().count() == 0
+
+
+def test_nobody_but_the_publisher_proposes_the_end_and_one_subscription_has_one(held):
+    for person in (factories.maya(), factories.rita(), factories.charlie(), factories.root()):
+        with pytest.raises(NotAllowed):
+            end(held, person)
+    with pytest.raises(NotAllowed):
+        actions.close_subscription(factories.alice(), held)
+    end(held)
+    with pytest.raises(RuleError, match="waits already"):
+        end(held)
+
+
+def test_the_end_of_a_subscription_is_announced_to_its_own_team_alone(held):
+    change = changes.confirm(factories.bob(), end(held))
+    assert api(factories.maya())(f"changes/{change.pk}/")["subscription"] == held.pk
+    api(factories.charlie())(f"changes/{change.pk}/", status=404)
+
+
+def test_what_waits_for_approval_is_denied_not_ended(held):
+    gated = factories.plan(held.model, slug="gated", approval=Plan.Approval.OWNER)
+    asked = factories.subscription(
+        held.pinned_version, plan_slug=gated.slug, app=factories.application(name="Another one")
+    )
+    with pytest.raises(RuleError, match="nothing to end"):
+        end(asked)
+
+
+def test_the_consumers_page_leads_to_the_end_of_a_subscription(held):
+    alice = Client()
+    alice.force_login(factories.alice())
+    address = reverse("consumption:end_subscription", args=[held.pk])
+    consumers = reverse("consumption:consumers", args=[held.model.slug])
+    assert address in alice.get(consumers).content.decode()
+    form = {"reason": WHY, "effective_from": "", "step": "preview"}
+    assert "Loan origination" in alice.post(address, form).content.decode()
+    assert not ScheduledChange.objects.exists()
+    assert alice.post(address, form | {"step": "propose"}).status_code == 302
+    assert ScheduledChange.objects.get().subscription == held
+    maya = Client()
+    maya.force_login(factories.maya())
+    assert maya.get(address).status_code == 404
+
+
+def test_the_api_ends_a_subscription_by_the_same_verbs(held):
+    given = {"kind": "subscription", "subscription": held.pk, "reason": WHY}
+    shown = api(factories.alice())("changes/preview/", given)
+    assert [row["subscription"] for row in shown["affected"]] == [held.pk]
+    made = api(factories.alice())("changes/", given, 201)
+    assert (made["state"], made["subscription"]) == ("proposed", held.pk)
+    api(factories.charlie())("changes/", given, 422)
+
+
 # ── The API and the pages ─────────────────────────────────────────────────
 
 
@@ -410,11 +493,20 @@ def test_the_api_shows_first_and_changes_nothing(held):
         {"kind": "withdrawal"},
         {"kind": "visibility"},
         {"kind": "visibility", "model": "nothing"},
+        {"kind": "subscription"},
+        {"kind": "capacity"},
+        {"kind": "deprecation"},
     ],
 )
 def test_what_a_kind_needs_is_said(held, given):
     problem = api(factories.alice())("changes/", given | {"reason": WHY}, 422)
-    assert {error["field"] for error in problem["errors"]} <= {"plan", "model", "visibility"}
+    assert {error["field"] for error in problem["errors"]} <= {
+        "plan",
+        "model",
+        "visibility",
+        "subscription",
+        "version",
+    }
 
 
 def test_the_page_shows_who_is_affected_before_it_proposes(held):
@@ -440,8 +532,8 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     change = ScheduledChange.objects.get()
     bob = Client()
     bob.force_login(factories.bob())
-    assert "Your answer" in bob.get(change.get_absolute_url()).content.decode()
-    assert "Your answer" not in alice.get(change.get_absolute_url()).content.decode()
+    assert "Your decision" in bob.get(change.get_absolute_url()).content.decode()
+    assert "Your decision" not in alice.get(change.get_absolute_url()).content.decode()
     assert (
         bob.post(change.get_absolute_url(), {"decision": "confirm", "reason": ""}).status_code
         == 302

@@ -1,19 +1,23 @@
-"""The page that announces the end of a version."""
+"""The end of a version: announced by two people to those who call it, with the notice of its tier (docs/money.md)."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from catalog.models import ModelVersion
-from marketplace.core.errors import Invalid
+from consumption import changes
+from consumption.metering import rollups
+from consumption.models import ScheduledChange
+from marketplace.core.errors import Invalid, NotAllowed
 from marketplace.notices.models import Notice
 from publishing import actions as publishing
-from publishing.actions import first_end
+from publishing.deprecation import first_end
 from tests import factories
+from tests.consumption.test_reconciliation import call
 
 pytestmark = pytest.mark.django_db
+SUNSET = datetime(2028, 1, 1, tzinfo=UTC)
 WORDS = {"reason": "Version 2 is better in every respect; moving takes a day.", "successor": ""}
 
 
@@ -37,7 +41,7 @@ def test_the_page_says_from_which_day_on_and_who_is_told(client, version):
         f"{first_end(version):%-d %B %Y} or later" in text
         and f'min="{first_end(version):%Y-%m-%d}"' in text
     )
-    assert "Who is told at once" in text and "Mortgage origination" in text
+    assert "Who is affected" in text and "Mortgage origination" in text
 
 
 def test_the_day_that_a_refusal_names_is_accepted(client, version):
@@ -45,19 +49,68 @@ def test_the_day_that_a_refusal_names_is_accepted(client, version):
     answer = send(client, version, timezone.now())
     assert answer.status_code == 422
     [named] = re.findall(r"Choose (\d+ \w+ \d{4}) or later", answer.content.decode())
-    assert send(client, version, datetime.strptime(named, "%d %B %Y")).status_code == 302
-    assert ModelVersion.objects.get(pk=version.pk).state == "deprecated"
+    day = datetime.strptime(named, "%d %B %Y").replace(tzinfo=UTC)
+    assert send(client, version, day).status_code == 302
+    assert ScheduledChange.objects.get().effective_from == day
+
+
+def deprecated(version, successor=None, sunset_at=SUNSET):
+    return publishing.deprecate(
+        factories.alice(), version, sunset_at=sunset_at, reason=WORDS["reason"], successor=successor
+    )
+
+
+def test_one_person_ends_no_version_that_consumers_call(version):
+    """The publisher proposes; with active consumers two people and a notice (B5)."""
+    factories.bob()
+    change = deprecated(version)
+    version.refresh_from_db()
+    assert (version.state, change.state) == ("published", "proposed")
+    assert [row["application"] for row in change.affected] == ["loan-origination"]
+    assert not Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated").exists()
+    with pytest.raises(NotAllowed):
+        changes.confirm(factories.alice(), change)
+    changes.confirm(factories.bob(), change)
+    version.refresh_from_db()
+    assert (version.state, version.sunset_at) == ("deprecated", SUNSET)
+    [notice] = Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated")
+    assert notice.title == f"Loan origination: {version} ends on 1 January 2028"
+
+
+def test_a_proposal_that_waited_gives_the_whole_notice_of_the_tier(version):
+    change = deprecated(version, sunset_at=timezone.now() + timedelta(days=90))
+    ScheduledChange.objects.update(effective_from=timezone.now() + timedelta(days=40))
+    changes.confirm(factories.rita(), change)
+    version.refresh_from_db()
+    assert version.sunset_at >= timezone.now() + timedelta(days=90)
+
+
+def test_an_end_that_was_announced_is_taken_back(version):
+    successor = factories.published_version(version.model, "2.0.0")
+    change = changes.confirm(factories.rita(), deprecated(version, successor))
+    changes.withdraw(factories.alice(), change)
+    version.refresh_from_db()
+    assert (version.state, version.sunset_at, version.successor) == ("published", None, None)
+    assert "taken back" in Notice.objects.filter(recipient=factories.maya()).latest("pk").title
+
+
+def test_a_version_that_nobody_calls_is_deprecated_at_once(version):
+    """Its subscribers follow minor versions: 1.1.0 answers them. They are told all the same."""
+    factories.published_version(version.model, "1.1.0")
+    assert deprecated(version) is None
+    version.refresh_from_db()
+    assert version.state == "deprecated"
     assert Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated").exists()
 
 
-def deprecated(version, successor):
-    return publishing.deprecate(
-        factories.alice(),
-        version,
-        sunset_at=datetime(2099, 1, 1, tzinfo=UTC),
-        reason=WORDS["reason"],
-        successor=successor,
-    )
+def test_calls_that_name_a_version_count_as_relying_on_it(version):
+    factories.published_version(version.model, "1.1.0")
+    subscription = version.pinned_subscriptions.get()
+    factories.key(subscription)
+    call(subscription, version, timezone.now() - timedelta(days=1))
+    rollups.mark_all_stale()
+    rollups.roll_up_all()
+    assert deprecated(version).state == "proposed"
 
 
 def test_a_successor_is_a_version_of_the_same_model_that_answers(version):
@@ -72,4 +125,6 @@ def test_a_successor_is_a_version_of_the_same_model_that_answers(version):
             deprecated(version, wrong)
         assert refusal.value.field == "successor"
     right = factories.published_version(version.model, "3.0.0")
-    assert deprecated(version, right).successor == right
+    changes.confirm(factories.rita(), deprecated(version, right))
+    version.refresh_from_db()
+    assert version.successor == right

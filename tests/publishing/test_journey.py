@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Artifact, ModelVersion, stored_as
+from consumption import changes
 from governance import actions as governance
 from hosting.models import Upstream
 from hosting.reconcile import should_run
@@ -439,14 +440,23 @@ def deprecate(by, version, days=100, **more):
     )
 
 
-@pytest.mark.parametrize("who", [factories.alice, factories.bob, factories.rita])
-def test_the_team_or_the_manager_deprecates(who):
+@pytest.mark.parametrize(
+    ("who", "second"),
+    [
+        (factories.alice, factories.rita),
+        (factories.bob, factories.alice),
+        (factories.rita, factories.bob),
+    ],
+)
+def test_the_team_or_the_manager_deprecates(who, second):
     first = factories.published_version()
     factories.subscription(first)
-    second = factories.published_version(first.model, "2.0.0")
-    first = deprecate(who(), ModelVersion.objects.get(pk=first.pk), successor=second)
-    assert (first.state, first.successor, first.is_callable) == ("deprecated", second, True)
-    assert events("version.deprecate").get().actor == who()
+    successor = factories.published_version(first.model, "2.0.0")
+    change = deprecate(who(), ModelVersion.objects.get(pk=first.pk), successor=successor)
+    changes.confirm(second(), change)
+    first.refresh_from_db()
+    assert (first.state, first.successor, first.is_callable) == ("deprecated", successor, True)
+    assert events("version.deprecate").get().actor == second()
     assert Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated").exists()
 
 

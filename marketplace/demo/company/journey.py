@@ -20,6 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
+from consumption import changes
 from consumption.models import ApiKey
 from governance.actions import suspend
 from hosting.actions import start
@@ -28,7 +29,8 @@ from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.insights.models import ProductionModel
-from publishing.actions import NOTICE_DAYS, deprecate
+from publishing.actions import deprecate
+from publishing.deprecation import notice_days
 
 from . import clock, consumers, inventory, models, people, usage
 from .listing import Listing, Release
@@ -214,10 +216,12 @@ def announce_end(version: ModelVersion, listing: Listing, release: Release) -> N
         return
     reason = f"{successor} replaces it: yearly credits instead of monthly ones. Its changelog says what to change."
     with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
-        sunset = timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier])
-        deprecate(
+        sunset = timezone.now() + timedelta(days=notice_days(version))
+        change = deprecate(
             person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor
         )
+        if change is not None:
+            changes.confirm(person("mona"), change, "The successor has run for a quarter.")
 
 
 def demo_facts() -> dict[str, Any]:

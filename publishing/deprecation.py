@@ -1,0 +1,155 @@
+"""The end of a version, announced with notice: how long it is, who takes over, and how it is a ScheduledChange (docs/money.md).
+
+From the announcement on the version is deprecated: it answers with warning headers, and takes no new subscriptions. From its
+sunset on the gateway refuses calls by itself.
+"""
+
+from datetime import date, datetime, timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from consumption import affected, terms
+from consumption.affected import Affected
+from consumption.change_kinds import Kind, register
+from consumption.models import ScheduledChange, Subscription
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.lib.errors import Invalid, RuleError
+from marketplace.lib.nudge import nudge
+from marketplace.lib.templatetags.present import quantity
+from marketplace.lib.transitions import transition
+from marketplace.notices.actions import tell
+from publishing.permissions import can_deprecate
+
+STATE = ModelVersion.State
+# Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
+NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
+
+
+def notice_days(version: ModelVersion) -> int:
+    return NOTICE_DAYS[version.risk_tier or "low"]
+
+
+def first_end(version: ModelVersion) -> date:
+    """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
+    return (timezone.now() + timedelta(days=notice_days(version) + 1)).date()
+
+
+def check_successor(version: ModelVersion, successor: ModelVersion) -> None:
+    """Consumers are sent there by headers and pages as to another version of what they use. Raises Invalid."""
+    if successor.model_id != version.model_id:
+        raise Invalid(
+            f"{successor} is a version of another model; the successor is a version of {version.model}.",
+            field="successor",
+            remedy="Leave it empty and name the other model in the reason.",
+        )
+    if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
+        raise Invalid(
+            f"{successor} cannot take over: a successor is published and answers calls.",
+            field="successor",
+        )
+
+
+def announce(
+    by: User,
+    version: ModelVersion,
+    *,
+    sunset_at: datetime,
+    reason: str,
+    successor: ModelVersion | None,
+) -> None:
+    """Deprecate the version; who subscribes to its model and does not call this version is told here."""
+    transition(
+        version,
+        STATE.DEPRECATED,
+        deprecated_at=timezone.now(),
+        sunset_at=sunset_at,
+        successor=successor,
+    )
+    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
+    nudge("version", version=version.pk)
+    teams = version.model.subscriptions.filter(
+        state__in=[Subscription.State.ACTIVE, Subscription.State.PAUSED]
+    ).values("application__team")
+    tell(
+        User.objects.on_teams(teams).exclude(pk__in=_people_of(version)),
+        "version.deprecated",
+        f"{version} ends on {sunset_at:%d %B %Y}",
+        body=reason,
+        url=version.get_absolute_url(),
+        key=f"version.deprecated:{version.pk}:{sunset_at:%Y%m%d}",
+    )
+
+
+class VersionEnd(Kind):
+    """A version that consumers call ends. `after`: {"successor": the number of the version that takes over, or ""}."""
+
+    title = "End of a version"
+    notice_kind = "version.deprecated"
+
+    def notice_days(self, change: ScheduledChange) -> int:
+        return notice_days(change.version)
+
+    def may_propose(self, user: User, change: ScheduledChange) -> bool:
+        return can_deprecate(user, change.version)
+
+    def before(self, change: ScheduledChange) -> dict[str, str]:
+        return {"state": change.version.state}
+
+    def check(self, change: ScheduledChange) -> None:
+        if change.version.state != STATE.PUBLISHED:
+            state = change.version.get_state_display().lower()
+            raise RuleError(
+                f"{change.version} is {state}; it cannot be deprecated.", field="version"
+            )
+        number = change.after.get("successor", "")
+        if number:
+            check_successor(change.version, self._successor(change))
+        change.after = {"state": STATE.DEPRECATED.value, "successor": number}
+
+    def subscriptions(self, change: ScheduledChange) -> QuerySet[Subscription]:
+        return affected.following(change.version)
+
+    def announce(self, by: User, change: ScheduledChange) -> None:
+        announce(
+            by,
+            change.version,
+            sunset_at=change.effective_from,
+            reason=change.reason,
+            successor=self._successor(change),
+        )
+
+    def retract(self, by: User, change: ScheduledChange) -> None:
+        transition(
+            change.version, STATE.PUBLISHED, deprecated_at=None, sunset_at=None, successor=None
+        )
+        record(by, "version.undeprecate", change.version, reason=change.reason)
+        nudge("version", version=change.version_id)
+
+    def differences(self, change: ScheduledChange) -> list[terms.Difference]:
+        successor = change.after["successor"]
+        then = f"refuses calls; {successor} takes over" if successor else "refuses calls"
+        return [terms.Difference(f"Version {change.version.number}", "answers calls", then, True)]
+
+    def headline(self, change: ScheduledChange) -> str:
+        return f"{change.version} ends"
+
+    def consequence(self, change: ScheduledChange, affected: Affected) -> str:
+        calls = quantity(affected.calls, "call,calls")
+        versions = f"{change.model.get_absolute_url()}versions/"
+        return f"You made {calls} in the last 30 days. Move to another version before: {versions}"
+
+    def _successor(self, change: ScheduledChange) -> ModelVersion | None:
+        number = change.after.get("successor", "")
+        return change.model.versions.filter(number=number).first() if number else None
+
+
+def _people_of(version: ModelVersion) -> QuerySet[User]:
+    """Those of the teams whose calls this version answers: they are told what it means for them."""
+    teams = affected.following(version).open().values("application__team")
+    return User.objects.on_teams(teams)
+
+
+register(ScheduledChange.Kind.DEPRECATION, VersionEnd())
