@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from consumption import changes
 from consumption.change_kinds import KINDS
 from consumption.models import ScheduledChange
-from marketplace.lib.forms import show, submitted
+from marketplace.core.forms import show, submitted
 
 
 def propose_page(request, model, kind, form_class, **about):

@@ -8,9 +8,9 @@ from hosting import sleep
 from hosting.models import Deployment
 from hosting.permissions import can_operate
 from marketplace.audit.actions import record
-from marketplace.lib.background import enqueue
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.templatetags.present import quantity
+from marketplace.core.background import enqueue
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.templatetags.formatting import quantity
 
 MOST_REPLICAS = 8
 MOST_AT_ONCE = 64  # calls in one replica; beyond that more processes answer sooner

@@ -16,10 +16,10 @@ from consumption.change_kinds import Kind, register
 from consumption.models import ScheduledChange, Subscription
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.lib.errors import Invalid, RuleError
-from marketplace.lib.nudge import nudge
-from marketplace.lib.templatetags.present import quantity
-from marketplace.lib.transitions import transition
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.invalidation import nudge
+from marketplace.core.templatetags.formatting import quantity
+from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
 from publishing.permissions import can_deprecate
 

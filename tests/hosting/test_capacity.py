@@ -14,7 +14,7 @@ from consumption.models import ScheduledChange, Subscription
 from hosting import actions, reconcile
 from hosting.gateway import resolve, snapshot
 from hosting.models import Deployment, Upstream
-from marketplace.lib.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from tests import factories
 
