@@ -25,7 +25,6 @@ from marketplace.notices.actions import settle, tell
 
 log = logging.getLogger(__name__)
 STATE = ScheduledChange.State
-LATEST = timedelta(days=730)
 READERS = "consumers read it"
 
 
@@ -278,7 +277,8 @@ def _check(change, asked_from):
             field="effective_from",
             remedy=f"Choose {first:%-d %B %Y} or later (UTC).",
         )
-    if change.effective_from > first + LATEST:
+    latest = KINDS[change.kind].latest
+    if latest and change.effective_from > first + latest:
         raise Invalid("Choose a day within two years.", field="effective_from")
 
 

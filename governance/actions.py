@@ -42,12 +42,15 @@ from marketplace.core.transitions import transition
 from marketplace.notices.actions import settle, tell
 
 STATE = ModelVersion.State
-REVIEW_VERBS = {
+REVIEW_VERBS: dict[str, str] = {
     Review.State.APPROVED: "approve",
     Review.State.CHANGES_REQUESTED: "request changes",
     Review.State.REJECTED: "reject",
 }
-AMENDMENT_VERBS = {Amendment.State.APPROVED: "approve", Amendment.State.REFUSED: "refuse"}
+AMENDMENT_VERBS: dict[str, str] = {
+    Amendment.State.APPROVED: "approve",
+    Amendment.State.REFUSED: "refuse",
+}
 # approved_until by tier, in days (governance.md §2.5: low 24 months, medium and high 12).
 VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 

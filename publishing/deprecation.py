@@ -88,6 +88,7 @@ class VersionEnd(Kind):
 
     title = "End of a version"
     notice_kind = "version.deprecated"
+    latest = None
 
     def notice_days(self, change: ScheduledChange) -> int:
         return notice_days(change.version)
