@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0007_search_documents"),
-        ("consumption", "0019_open_month_as_owner"),
+        ("consumption", "0020_words_of_the_field"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
