@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from consumption import changes
-from consumption.metering import projections, quota_notices, rollups
+from consumption.metering import projections, quota_notices, reconciliation, rollups
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -12,6 +12,12 @@ MISSED_S = 60  # an hour that waits longer has nobody: the shipping process reco
 def roll_up():
     """Recompute the hours and days that got events and that no shipping process saw to."""
     rollups.roll_up_all(stale_s=MISSED_S)
+
+
+@shared_task(name="consumption.reconcile", statement_s=240)
+def reconcile():
+    """Count the days that are due by events, hours and days."""
+    reconciliation.count_due()
 
 
 @shared_task(name="consumption.project", statement_s=60)

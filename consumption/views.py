@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.paginator import Paginator
 from django.db.models import Prefetch, Q
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -53,6 +54,7 @@ from marketplace.core.request_bodies import takes_from_anybody
 
 DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
 LARGEST_REPORT = 1 << 20  # bytes
+LINES_A_PAGE = 50
 
 
 def access(request):
@@ -412,11 +414,13 @@ def reconciled(request):
     """Do events, hours and days agree, for each team and month? For finance and those who oversee."""
     if not can_reconcile(request.user):
         raise Http404
-    return render(
-        request,
-        "consumption/reconciliation.html",
-        {"reconciliation": reconciliation(), "at": timezone.now()},
-    )
+    found = reconciliation()
+    context = {
+        "reconciliation": found,
+        "page_obj": Paginator(found.lines, LINES_A_PAGE).get_page(request.GET.get("page")),
+        "wrong": found.wrong[:LINES_A_PAGE],
+    }
+    return render(request, "consumption/reconciliation.html", context)
 
 
 def model_usage(request, slug):

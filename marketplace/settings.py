@@ -351,6 +351,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
+    "consumption-reconcile": {
+        "task": "consumption.reconcile",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "consumption-changes": {
         "task": "consumption.begin_changes",
         "schedule": 5,

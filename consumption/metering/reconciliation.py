@@ -1,55 +1,74 @@
 """Does the statement say what happened? Calls, units and cost per team and month, counted three ways, which must agree to the unit.
 
-One statement reads all three, so that they are of the same moment. Days whose newest events wait for their roll-up are
-left out on all sides and told.
+A day is counted when its roll-up has changed and again once a day (`ReconciledDay.due_at`), by one statement, so that the three
+ways are of the same moment; the page adds up what was counted. A day whose newest events wait for their roll-up is counted after it.
 """
 
+import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from consumption.metering import valuation
 from consumption.metering.quota import period_start
-from consumption.models import Outcome, StaleHour
+from consumption.models import Outcome, ReconciledDay, ReconciledUsage, StaleHour
 
 MONTHS = 3
 WAYS = ("events", "hours", "days")
+DAY = timedelta(days=1)
+AFTER_CHANGE = timedelta(minutes=5)  # a busy day changes every few seconds
+AGAIN_AFTER = DAY  # rows may be lost without a roll-up, and a worker while it counts
+COUNTS_FOR_S = 20.0
 
-# Each way counts its team as it was when the calls were made. What has no price is counted by its events alone.
+FIELDS = [f"{way}_{name}" for way in WAYS for name in ("calls", "units", "cost")]
+# Each way counts its team as it was when the calls were made. What has no price is counted by its events alone. A day with a
+# roll-up that waits says so.
 COUNT = f"""
-WITH {
-    valuation.PERIODS
-}, waiting AS (SELECT DISTINCT (hour AT TIME ZONE 'UTC')::date AS day FROM consumption_stalehour),
-counted AS (
-  SELECT 'events' AS way, team.id AS team_id, date_trunc('month', e.at, 'UTC') AS month, count(*) AS calls, sum(e.units) AS units,
+WITH {valuation.PERIODS}, counted AS (
+  SELECT 'events' AS way, (e.at AT TIME ZONE 'UTC')::date AS day, team.id AS team_id, count(*) AS calls, sum(e.units) AS units,
     coalesce(sum(e.units * price.price_micros_per_1000::numeric), 0) * 0.000000001 AS cost
   FROM consumption_usageevent e {valuation.JOINS.replace("JOIN", "LEFT JOIN")}
   LEFT JOIN accounts_team team ON team.id = e.team_id AND price.terms_id IS NOT NULL
-  WHERE e.at >= %(since)s AND e.outcome <> '{
-    Outcome.REFUSED
-}' AND (e.at AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
+  WHERE e.at >= %(since)s AND e.at < %(until)s AND e.outcome <> '{Outcome.REFUSED}'
   GROUP BY 2, 3
   UNION ALL
-  SELECT 'hours', team_id, date_trunc('month', hour, 'UTC'), sum(calls), sum(units), sum(cost)
-  FROM consumption_usagehour WHERE hour >= %(since)s AND (hour AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM waiting)
-  GROUP BY 2, 3
+  SELECT 'hours', (hour AT TIME ZONE 'UTC')::date, team_id, sum(calls), sum(units), sum(cost)
+  FROM consumption_usagehour WHERE hour >= %(since)s AND hour < %(until)s GROUP BY 2, 3
   UNION ALL
-  SELECT 'days', team_id, date_trunc('month', day::timestamp) AT TIME ZONE 'UTC', sum(calls), sum(units), sum(cost)
-  FROM consumption_usageday WHERE day >= (%(since)s AT TIME ZONE 'UTC')::date AND day NOT IN (SELECT day FROM waiting)
-  GROUP BY 2, 3
+  SELECT 'days', day, team_id, sum(calls), sum(units), sum(cost)
+  FROM consumption_usageday
+  WHERE day >= (%(since)s AT TIME ZONE 'UTC')::date AND day < (%(until)s AT TIME ZONE 'UTC')::date GROUP BY 2, 3
+  UNION ALL
+  SELECT 'waiting', (hour AT TIME ZONE 'UTC')::date, NULL, 0, 0, 0
+  FROM consumption_stalehour WHERE hour >= %(since)s AND hour < %(until)s
 )
-SELECT team.name, (month AT TIME ZONE 'UTC')::date, {
+SELECT day, bool_or(way = 'waiting'), team_id, {
     ", ".join(
-        f"coalesce(sum(counted.{name}) FILTER (WHERE way = '{way}'), 0)::{kind}"
+        f"coalesce(sum({name}) FILTER (WHERE way = '{way}'), 0)::{kind}"
         for way in WAYS
         for name, kind in (("calls", "bigint"), ("units", "bigint"), ("cost", "numeric"))
     )
 }
-FROM counted LEFT JOIN accounts_team team ON team.id = counted.team_id
+FROM counted GROUP BY day, team_id
+"""
+MARK_DUE = """
+INSERT INTO consumption_reconciledday (day, due_at) SELECT day, %s FROM unnest(%s::date[]) AS day ORDER BY day
+ON CONFLICT (day) DO UPDATE SET due_at = least(consumption_reconciledday.due_at, excluded.due_at)
+"""
+TAKE = """
+UPDATE consumption_reconciledday SET due_at = %(next)s WHERE day = (
+  SELECT day FROM consumption_reconciledday WHERE due_at <= %(now)s ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING day
+"""
+SUM = f"""
+SELECT team.name, date_trunc('month', day)::date, {", ".join(f"sum({field}){'' if 'cost' in field else '::bigint'}" for field in FIELDS)}
+FROM consumption_reconciledusage counted LEFT JOIN accounts_team team ON team.id = counted.team_id
+WHERE day >= %(since)s
 GROUP BY team.id, 1, 2 ORDER BY 2 DESC, 1 NULLS LAST
 """
 
@@ -98,13 +117,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """All lines since the first day of `since`, newest month first; `waiting_hours` are left out with their days."""
+    """All lines since the first day of `since`, newest month first.
+
+    The days of `waiting_hours`, and those of `due_days`, are counted soon. `counted_at`: the latest count, None when there is none.
+    """
 
     since: date
     lines: list[Line]
     waiting_hours: int
+    due_days: int
+    counted_at: datetime | None
 
-    @property
+    @cached_property
     def wrong(self) -> list[Line]:
         return [line for line in self.lines if line.difference]
 
@@ -122,19 +146,93 @@ class Reconciliation:
 
 
 def reconciliation(months: int = MONTHS) -> Reconciliation:
-    """The Reconciliation of this month and the `months` - 1 before it."""
+    """The Reconciliation of this month and the `months` - 1 before it, as last counted."""
     since = _months_ago(months - 1)
-    waiting = StaleHour.objects.filter(
-        hour__gte=datetime(since.year, since.month, 1, tzinfo=UTC)
-    ).count()
-    with transaction.atomic(), connection.cursor() as cursor:
+    days = ReconciledDay.objects.filter(day__gte=since)
+    return Reconciliation(
+        since,
+        _lines(since),
+        StaleHour.objects.filter(hour__gte=_midnight(since)).count(),
+        days.filter(due_at__lte=timezone.now()).count(),
+        days.aggregate(last=Max("counted_at"))["last"],
+    )
+
+
+def have_counted(days: list[datetime]) -> None:
+    """Days, by their beginnings, whose roll-ups have changed: they are counted in AFTER_CHANGE, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_DUE, [timezone.now() + AFTER_CHANGE, [day.date() for day in days]])
+
+
+def count_due(seconds: float = COUNTS_FOR_S) -> int:
+    """Count the days that are due, the longest due first, and stop after `seconds`. Returns how many."""
+    _open_window()
+    began, counted = time.monotonic(), 0
+    while time.monotonic() - began < seconds and (day := _take()):
+        _count(day, day + DAY)
+        counted += 1
+    return counted
+
+
+def count_all(months: int = MONTHS) -> Reconciliation:
+    """Count every day anew, now: this month's and the `months` - 1 before it. Returns the Reconciliation."""
+    _open_window(months)
+    ReconciledDay.objects.update(due_at=timezone.now() + AGAIN_AFTER)
+    _count(_months_ago(months - 1), date(9999, 1, 1))
+    return reconciliation(months)
+
+
+def _open_window(months: int = MONTHS) -> None:
+    """Have a row for each day of the last months, and forget those before. A day that has none yet is due."""
+    since, now = _months_ago(months - 1), timezone.now()
+    days = [since + DAY * step for step in range((now.astimezone(UTC).date() - since).days + 1)]
+    if ReconciledDay.objects.filter(day__in=days).count() < len(days):
+        missing = (ReconciledDay(day=day, due_at=now) for day in days)
+        ReconciledDay.objects.bulk_create(missing, ignore_conflicts=True)
+    for table in (ReconciledUsage, ReconciledDay):
+        table.objects.filter(day__lt=since).delete()
+
+
+def _take() -> date | None:
+    """The day that is due for longest, which is not due again for AGAIN_AFTER; None when none is."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, {"now": now, "next": now + AGAIN_AFTER})
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+@transaction.atomic
+def _count(since: date, until: date) -> None:
+    """Count the days from `since` until `until` at one moment. One whose roll-up waits keeps its last count, and is due soon."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
         cursor.execute(valuation.NO_NESTED_LOOPS)
-        cursor.execute(COUNT, {"since": f"{since} 00:00+00"})
-        return Reconciliation(since, [_line(*row) for row in cursor.fetchall()], waiting)
+        cursor.execute(COUNT, {"since": _midnight(since), "until": _midnight(until)})
+        rows = cursor.fetchall()
+    waiting = {day for day, is_waiting, *_ in rows if is_waiting}
+    days = ReconciledDay.objects.filter(day__gte=since, day__lt=until)
+    days.filter(day__in=waiting).update(due_at=now + AFTER_CHANGE)
+    days.exclude(day__in=waiting).update(counted_at=now)
+    ReconciledUsage.objects.filter(day__gte=since, day__lt=until).exclude(day__in=waiting).delete()
+    ReconciledUsage.objects.bulk_create(
+        ReconciledUsage(day=day, team_id=team, **dict(zip(FIELDS, counts, strict=True)))
+        for day, _, team, *counts in rows
+        if day not in waiting
+    )
 
 
-def _line(team: str | None, month: date, *counts: Any) -> Line:
-    return Line(team, month, *(Count(*counts[at : at + 3]) for at in (0, 3, 6)))
+def _lines(since: date) -> list[Line]:
+    with connection.cursor() as cursor:
+        cursor.execute(SUM, {"since": since})
+        return [
+            Line(team, month, *(Count(*counts[at : at + 3]) for at in (0, 3, 6)))
+            for team, month, *counts in cursor.fetchall()
+        ]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _months_ago(count: int) -> date:

@@ -3,16 +3,18 @@
 Everything may run twice. Integers only.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption.metering import measures, quota, valuation
+from consumption.metering import measures, quota, reconciliation, valuation
 from consumption.models import Outcome, UsageDay, UsageHour
 
 ROLL_UP_LOCK = 0x6D65746572
 MONTH_LOCK = 0x6D6F6E7468
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURS_AT_ONCE = 24  # so many busy hours are summed well within the minute that the shipping process gives a statement
 
 _COLUMNS = """subscription_id, version_id, team_id, business_unit_id, terms_id, calls, ok, client_errors, upstream_errors, aborted,
@@ -37,8 +39,8 @@ _INSERT = f"""
 WITH {valuation.PERIODS}
 INSERT INTO {{table}} ({{period}}, {_COLUMNS})
 SELECT {{start}}, {_SUMS} FROM consumption_usageevent e {valuation.JOINS}
-WHERE at >= %s AND at < %s AND {{start}} = ANY(%s) AND outcome <> '{Outcome.REFUSED}'
-  AND EXISTS (SELECT FROM catalog_modelversion v WHERE v.id = e.version_id)
+WHERE at >= %(since)s AND at < %(until)s AND outcome <> '{Outcome.REFUSED}'
+  AND EXISTS (SELECT FROM known_version v WHERE v.id = e.version_id)
 GROUP BY 1, {_GROUPS}
 """
 INSERT_HOURS = _INSERT.format(
@@ -62,14 +64,15 @@ def roll_up(stale_s: float = 0) -> int:
         cursor.execute(TAKE_STALE, [stale_s, HOURS_AT_ONCE])
         hours = sorted(hour for (hour,) in cursor.fetchall())
         if hours:
-            days = sorted({hour.astimezone(UTC).date() for hour in hours})
+            days = sorted({_midnight(hour) for hour in hours})
             cursor.execute(valuation.NO_NESTED_LOOPS)
             UsageHour.objects.filter(hour__in=hours).delete()
-            cursor.execute(INSERT_HOURS, [hours[0], hours[-1] + timedelta(hours=1), hours])
-            UsageDay.objects.filter(day__in=days).delete()
-            cursor.execute(
-                INSERT_DAYS, [_midnight(days[0]), _midnight(days[-1]) + timedelta(days=1), days]
-            )
+            for stretch in _stretches(hours, HOUR):
+                cursor.execute(INSERT_HOURS, stretch)
+            UsageDay.objects.filter(day__in=[day.date() for day in days]).delete()
+            for stretch in _stretches(days, DAY):
+                cursor.execute(INSERT_DAYS, stretch)
+            reconciliation.have_counted(days)
     return len(hours)
 
 
@@ -79,8 +82,20 @@ def roll_up_all(stale_s: float = 0) -> None:
         pass
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _midnight(moment: datetime) -> datetime:
+    """The beginning of its day (UTC)."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _stretches(starts: list[datetime], step: timedelta) -> Iterator[dict[str, datetime]]:
+    """[since, until) of steps that follow each other, so that events between two far ones are not read. `starts` are sorted."""
+    since = until = starts[0]
+    for start in starts:
+        if start != until:
+            yield {"since": since, "until": until}
+            since = start
+        until = start + step
+    yield {"since": since, "until": until}
 
 
 def mark_all_stale() -> None:

@@ -230,6 +230,40 @@ class StaleHour(models.Model):
     touched_at = models.DateTimeField(default=timezone.now)
 
 
+class ReconciledDay(models.Model):
+    """A day (UTC) of the reconciliation: when it was last counted and when it is due again. Writer: reconciliation."""
+
+    day = models.DateField(primary_key=True)
+    counted_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(db_index=True)
+
+
+class ReconciledUsage(models.Model):
+    """One team's calls of one day, counted from events, from hours and from days at one moment. Writer: reconciliation.
+
+    `team` is empty for calls that have no price. Costs add up all currencies: they are only compared.
+    """
+
+    day = models.DateField(db_index=True)
+    team = models.ForeignKey(Team, models.CASCADE, null=True, related_name="+")
+    events_calls = models.BigIntegerField()
+    events_units = models.BigIntegerField()
+    events_cost = models.DecimalField(max_digits=38, decimal_places=9)
+    hours_calls = models.BigIntegerField()
+    hours_units = models.BigIntegerField()
+    hours_cost = models.DecimalField(max_digits=38, decimal_places=9)
+    days_calls = models.BigIntegerField()
+    days_units = models.BigIntegerField()
+    days_cost = models.DecimalField(max_digits=38, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "team"], name="reconciled_usage_once", nulls_distinct=False
+            )
+        ]
+
+
 class StaleFigures(models.Model):
     """A model whose figures in the catalog wait to be written anew. Writers: triggers on UsageHour, and each new day.
 

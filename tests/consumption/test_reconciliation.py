@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption.metering import rollups
-from consumption.metering.reconciliation import reconciliation
-from consumption.models import ApiKey, StaleHour, UsageDay, UsageEvent, UsageHour
+from consumption.metering import reconciliation, rollups
+from consumption.models import ApiKey, ReconciledDay, StaleHour, UsageDay, UsageEvent, UsageHour
 from tests import factories
 from tests.gateway import live_version, subscriber
 
@@ -51,13 +51,20 @@ def call(subscription, version, at, subscription_id=None):
     )
 
 
+def count_every_day():
+    """As the sweep does it."""
+    reconciliation.count_due(seconds=0)
+    ReconciledDay.objects.update(due_at=timezone.now())
+    assert reconciliation.count_due() > 60
+
+
 def page(client):
     client.force_login(factories.finn())
     return client.get(reverse("consumption:reconciliation")).content.decode()
 
 
 def test_what_was_rolled_up_agrees(client, subscription):
-    found = reconciliation()
+    found = reconciliation.count_all()
     assert found.wrong == [] and found.waiting_hours == 0
     assert {
         way: (count.calls, count.units) for way, count in found.totals.items()
@@ -71,7 +78,7 @@ def test_a_changed_hour_is_told_in_words(client, subscription):
     UsageHour.objects.filter(pk=row.pk).update(
         calls=F("calls") + 3, ok=F("ok") + 3, units=F("units") - 1
     )
-    [wrong] = reconciliation().wrong
+    [wrong] = reconciliation.count_all().wrong
     assert (
         wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."]
         and wrong.difference == 3
@@ -82,7 +89,7 @@ def test_a_changed_hour_is_told_in_words(client, subscription):
 
 def test_a_lost_day_is_told_in_words(client, subscription):
     UsageDay.objects.order_by("day").last().delete()
-    assert reconciliation().wrong[0].differences == [
+    assert reconciliation.count_all().wrong[0].differences == [
         "Days count 6 calls fewer and 6 units fewer than the events."
     ]
 
@@ -92,18 +99,69 @@ def test_a_call_of_nobody_is_seen(client, subscription):
     call(subscription, version, timezone.now(), subscription_id=987_654)
     rollups.mark_all_stale()
     rollups.roll_up()
-    [wrong] = reconciliation().wrong
+    [wrong] = reconciliation.count_all().wrong
     assert (wrong.team, wrong.events.calls, wrong.hours.calls, wrong.days.calls) == (None, 1, 0, 0)
     assert "Nobody that is known" in page(client)
 
 
-def test_days_that_are_being_recomputed_are_left_out_and_told(client, subscription):
+def test_a_day_that_is_being_recomputed_keeps_its_last_count_and_is_told(client, subscription):
+    reconciliation.count_all()
     now = timezone.now()
     call(subscription, subscription.model.versions.get(), now)
-    StaleHour.objects.create(hour=now.replace(minute=0, second=0, microsecond=0))
-    found = reconciliation()
-    assert found.wrong == [] and found.waiting_hours == 1 and found.totals["events"].calls == 6
+    StaleHour.objects.create(
+        hour=now.replace(minute=0, second=0, microsecond=0), touched_at=now - timedelta(minutes=1)
+    )
+    found = reconciliation.count_all()
+    assert found.wrong == [] and found.waiting_hours == 1 and found.totals["events"].calls == 12
     assert "Calls have just arrived" in page(client)
+    today = ReconciledDay.objects.get(day=now.date())
+    assert today.due_at <= now + reconciliation.AFTER_CHANGE + timedelta(seconds=5)
+    rollups.roll_up()
+    assert {
+        way: count.calls for way, count in reconciliation.count_all().totals.items()
+    } == dict.fromkeys(reconciliation.WAYS, 13)
+
+
+def test_a_day_is_counted_when_it_is_due_and_no_other(subscription):
+    """Issue 8, C8: by change or by due time. A day that nothing changed is counted again a day later."""
+    count_every_day()
+    assert (
+        reconciliation.reconciliation().totals["events"].calls == 12
+        and reconciliation.count_due() == 0
+    )
+    UsageDay.objects.all().delete()  # by nobody's verb: nothing is marked
+    assert reconciliation.count_due() == 0 and reconciliation.reconciliation().wrong == []
+    yesterday = timezone.now().date() - timedelta(days=1)
+    ReconciledDay.objects.filter(day=yesterday).update(due_at=timezone.now())
+    assert reconciliation.count_due() == 1
+    assert reconciliation.reconciliation().wrong[0].differences == [
+        "Days count 6 calls fewer and 6 units fewer than the events."
+    ]
+
+
+def test_a_roll_up_makes_its_days_due(subscription):
+    count_every_day()
+    call(subscription, subscription.model.versions.get(), timezone.now())
+    rollups.mark_all_stale()
+    rollups.roll_up()
+    soon = timezone.now() + reconciliation.AFTER_CHANGE
+    assert ReconciledDay.objects.filter(due_at__lte=soon).count() == 2
+
+
+def test_the_page_reads_no_event(client, subscription):
+    """Three months of events were summed for each reader."""
+    reconciliation.count_all()
+    with CaptureQueriesContext(connection) as queries:
+        page(client)
+    tables = ("consumption_usageevent", "consumption_usagehour", "consumption_usageday")
+    assert not [query for query in queries if any(table in query["sql"] for table in tables)]
+
+
+def test_days_before_the_window_are_forgotten(subscription):
+    reconciliation.count_all(months=24)
+    assert ReconciledDay.objects.count() > 700
+    reconciliation.count_due(seconds=0)
+    assert ReconciledDay.objects.count() <= 93
 
 
 def test_it_is_for_finance_and_those_who_oversee(client, subscription):

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.metering import usage_journal
-from consumption.metering.reconciliation import reconciliation
+from consumption.metering.reconciliation import count_all
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
 from hosting import actions as hosting
 from hosting.models import HealthSample
@@ -168,7 +168,7 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(
         afterwards = use_up(soaked, version, *sold["tight"])
         settle(soaked, load.answers())
         counts |= {
-            "books": [line.differences for line in reconciliation().wrong],
+            "books": [line.differences for line in count_all().wrong],
             "drift": quota_drift(),
             "quota": quotas(sold),
         }
