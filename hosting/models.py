@@ -93,6 +93,10 @@ class Deployment(models.Model):
     awake_because = models.CharField(
         max_length=10, choices=AwakeReason, blank=True, help_text="Writer: hosting.sleep"
     )
+    sleep_due_at = models.DateTimeField(
+        db_default=Now(),
+        help_text="When `awake_because` is judged again. Writer: hosting.sleep",
+    )
     cold_start_s = models.FloatField(
         null=True, help_text="Seconds of the quickest of its last starts, as measured"
     )
@@ -101,7 +105,14 @@ class Deployment(models.Model):
 
     class Meta:
         ordering = ["app_name"]
-        indexes = [models.Index(fields=["state"], name="deployment_by_state")]
+        indexes = [
+            models.Index(fields=["state"], name="deployment_by_state"),
+            models.Index(
+                fields=["sleep_due_at"],
+                condition=~Q(state=DeploymentState.STOPPED),
+                name="deployment_sleep_due",
+            ),
+        ]
         constraints = [
             state_constraint(DeploymentState, "deployment_state"),
             models.CheckConstraint(

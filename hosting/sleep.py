@@ -19,6 +19,8 @@ from hosting.models import AwakeReason, Deployment, DeploymentState
 from hosting.service_levels import ENOUGH_CALLS, WINDOW_DAYS
 
 LEAST_S = 60  # a version is seen ready before it may fall asleep
+JUDGED_AGAIN_AFTER = timedelta(minutes=5)
+AT_ONCE = 100
 START_GUESS_S = 10.0  # of a version that was never measured
 
 
@@ -61,6 +63,24 @@ def note(deployment):
     minutes = max(round(idle_s(deployment) / 60), 1)
     after = f"{minutes} minute{'s' if minutes > 1 else ''}"
     return f"Sleeps after {after} without a call; the next one then waits about {start_s(deployment)} seconds."
+
+
+def refresh_due():
+    """`refresh` those that are due, at most AT_ONCE, and those that an always-on plan now wants awake. Returns how many changed."""
+    due = Deployment.objects.filter(sleep_due_at__lte=timezone.now()).exclude(
+        state=DeploymentState.STOPPED
+    )
+    chosen = set(due.order_by("sleep_due_at").values_list("pk", flat=True)[:AT_ONCE])
+    if promised := _always_on_models():
+        asleep = Deployment.objects.filter(version__model__in=promised, state__in=NOT_STOPPED)
+        chosen |= set(
+            asleep.exclude(awake_because__in=(AwakeReason.TEAM, AwakeReason.PLAN)).values_list(
+                "pk", flat=True
+            )
+        )
+    rows = Deployment.objects.filter(pk__in=chosen)
+    rows.update(sleep_due_at=timezone.now() + JUDGED_AGAIN_AFTER)
+    return refresh(rows)
 
 
 def refresh(deployments=None):

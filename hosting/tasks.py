@@ -37,7 +37,7 @@ def forget_changes():
 @shared_task(name="hosting.project", time_limit=120, statement_s=60)
 def project():
     service_levels.project()
-    if sleep.refresh():
+    if sleep.refresh_due():
         reconciling.reconcile()
     with suppress(EngineUnavailable):
         health.tell_of_memory()

@@ -198,3 +198,29 @@ def test_a_refresh_writes_only_what_changed(django_assert_max_num_queries):
     sleep.refresh()
     with django_assert_max_num_queries(3):
         assert sleep.refresh() == 0
+
+
+def test_what_is_not_due_is_not_judged():
+    """Issue 8, C8: by due time, so many at once, not all versions every minute."""
+    waits = rows.deployment("Waits")
+    sleep.refresh_due()
+    Deployment.objects.update(awake_because=AwakeReason.DEADLINE)
+    assert sleep.refresh_due() == 0
+    Deployment.objects.filter(pk=waits.pk).update(sleep_due_at=timezone.now())
+    assert sleep.refresh_due() == 1
+
+
+def test_more_than_are_judged_at_once_take_their_turns(monkeypatch):
+    monkeypatch.setattr(sleep, "AT_ONCE", 2)
+    for number in range(5):
+        rows.deployment(f"Model {number}", awake_because=AwakeReason.DEADLINE)
+    assert [sleep.refresh_due() for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_subscriber_of_an_always_on_plan_does_not_wait_until_it_is_due():
+    wanted = rows.deployment("Wanted")
+    sleep.refresh_due()
+    subscribe(wanted, is_always_on=True)
+    assert sleep.refresh_due() == 1
+    wanted.refresh_from_db()
+    assert wanted.awake_because == AwakeReason.PLAN
