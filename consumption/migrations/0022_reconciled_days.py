@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0006_sign_in_attempts"),
-        ("consumption", "0019_open_month_as_owner"),
+        ("consumption", "0021_changes_of_versions_and_subscriptions"),
     ]
 
     operations = [
