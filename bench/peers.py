@@ -50,7 +50,7 @@ class Peer:
     """
 
     name: str
-    goal: int  # ours shall take so many times less CPU (gateway.md §3)
+    goal: int  # ours shall take so many times less CPU (docs/decisions/0006-own-gateway.md)
     program: Path
     install: Callable[[], None]
     start: Callable[[Where], tuple[list[str], dict[str, str]]]

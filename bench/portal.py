@@ -1,4 +1,4 @@
-"""The portal beset by slow clients (reliability.md F13): `.venv/bin/python -m bench.portal [seconds]`
+"""The portal beset by slow clients (docs/reliability.md, F13): `.venv/bin/python -m bench.portal [seconds]`
 
 A portal as it is shipped, front and web process, with the demo's limits. Two people read pages, first in peace, then while 500
 sockets drip headers and 500 drip bodies, all from the address that the two have too; then while each other kind of slow client is

@@ -65,7 +65,7 @@ class ModelType(Term):
 
 class RegisteredModelSet(models.QuerySet):
     def visible_to(self, user):
-        """What the person may know to exist (reliability.md §2.3). The one rule of reading."""
+        """What the person may know to exist (docs/reliability.md, "Visibility and permissions"). The one rule of reading."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if sees_everything(user):

@@ -51,7 +51,7 @@ AMENDMENT_VERBS: dict[str, str] = {
     Amendment.State.APPROVED: "approve",
     Amendment.State.REFUSED: "refuse",
 }
-# approved_until by tier, in days (governance.md §2.5: low 24 months, medium and high 12).
+# approved_until by tier, in days (docs/governance.md, "States").
 VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 
 

@@ -1,4 +1,4 @@
-"""Review clocks run in business days (governance.md §2.5)."""
+"""Review clocks run in business days (docs/governance.md, "Reviews")."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
 """The questions of the model card `card/1.0.0`: what is asked, why, when it is required and how much it weighs.
 
-A row's keys are the fields of cards.CardField. Table: governance.md §1.2.
+A row's keys are the fields of cards.CardField. Table: docs/governance.md, "Model card".
 """
 
 SECTIONS = (

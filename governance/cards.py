@@ -1,4 +1,4 @@
-"""The model card's schema as data, and how complete a card is (governance.md §1.2, §1.3). Pure.
+"""The model card's schema as data, and how complete a card is (docs/governance.md, "Model card"). Pure.
 
 A card is {field id: value}. Values: text for the widgets text, textarea and choice; a list for list; a number for
 number. `{"not_applicable": "reason"}` stands in where the field allows it.

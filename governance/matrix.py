@@ -1,4 +1,4 @@
-"""Which reviews a version needs, by tier and conditions (governance.md §2.2, §2.5). Pure data and functions.
+"""Which reviews a version needs, by tier and conditions (docs/governance.md, "Reviews"). Pure data and functions.
 
 conditions: names from tiering.conditions (people, personal, regulated, credit, generative).
 """

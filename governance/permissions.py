@@ -1,6 +1,6 @@
 """Separation of duties, in one place: who may judge which version.
 
-Rules and numbers: governance.md §2.2, §2.3; reliability.md §2.4. Looked up at decision time and over the past.
+Rules and numbers: docs/governance.md, "Separation of duties". Looked up at decision time and over the past.
 """
 
 from collections.abc import Iterable

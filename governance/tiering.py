@@ -1,6 +1,6 @@
 """The risk questionnaire as data, and the pure function that turns answers into a tier.
 
-Points, bands and floors: governance.md §2.1. Raising any answer never lowers the tier.
+Points, bands and floors: docs/governance.md, "Risk tiers". Raising any answer never lowers the tier.
 """
 
 from dataclasses import dataclass

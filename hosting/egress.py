@@ -1,7 +1,7 @@
 """The one door to other people's servers: which addresses may be called, and a connection to exactly the address checked.
 
 Host names are resolved once, every address is judged, and the connection goes to a judged one with the name kept for
-TLS. Redirects are never followed, proxies of the environment never used. See reliability.md §2.5.
+TLS. Redirects are never followed, proxies of the environment never used. See docs/reliability.md, "Outgoing requests".
 """
 
 import http.client

@@ -5,7 +5,10 @@ from marketplace.accounts.models import User
 
 
 def can_operate(user: User, deployment: Deployment) -> bool:
-    """The publishing team, the manager and the operators start, stop and size a deployment (reliability.md §2.3)."""
+    """The publishing team, the manager and the operators start, stop and size a deployment.
+
+    Rule: docs/reliability.md, "Visibility and permissions".
+    """
     if not user.is_active:
         return False
     return (

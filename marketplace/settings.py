@@ -402,7 +402,7 @@ ENGINE_STARTS_AT_ONCE = int(os.environ.get("ENGINE_STARTS_AT_ONCE", os.cpu_count
 SLEEP_AFTER_S = int(os.environ.get("SLEEP_AFTER_S", "900"))
 SLEEP_UNUSED_AFTER_S = int(os.environ.get("SLEEP_UNUSED_AFTER_S", "120"))
 RAY_AUTH_TOKEN_PATH = os.environ.get("RAY_AUTH_TOKEN_PATH", str(RUN_DIR / "secrets" / "ray_token"))
-# External upstreams (reliability.md §2.5): "host:port" of internal endpoints that an administrator allows.
+# External upstreams (docs/reliability.md, "Outgoing requests"): "host:port" of internal endpoints that an administrator allows.
 OUTBOUND_ALLOWED = (
     os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
 )

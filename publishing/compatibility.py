@@ -1,4 +1,4 @@
-"""Does a new signature break the callers of the old one? The bump it needs (governance.md §6.2). Pure.
+"""Does a new signature break the callers of the old one? The bump it needs (docs/governance.md, "Version numbers"). Pure.
 
 compare({...}, {...}).required is "patch", "minor" or "major": the strongest of all findings.
 """

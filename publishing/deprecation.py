@@ -24,7 +24,7 @@ from marketplace.notices.actions import tell
 from publishing.permissions import can_deprecate
 
 STATE = ModelVersion.State
-# Minimum notice from announcement to sunset, in days, by tier (governance.md §6.4).
+# Minimum notice from announcement to sunset, in days, by tier (docs/governance.md, "Deprecation").
 NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
 

@@ -1,4 +1,4 @@
-"""Version numbers of models: MAJOR.MINOR.PATCH, optionally a release candidate -rc.N (governance.md §6.1)."""
+"""Version numbers of models: MAJOR.MINOR.PATCH, optionally a release candidate -rc.N (docs/governance.md, "Version numbers")."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Who gets which answer at which door (reliability.md §2.3): 404 for what one may not know of, 403 for what one may not do."""
+"""Who gets which answer at which endpoint: 404 for what one may not know of, 403 for what one may not do.
+
+Rule: docs/reliability.md, "Visibility and permissions".
+"""
 
 PEOPLE = ("anonymous", "charlie", "maya", "alice", "rita", "vera")
 

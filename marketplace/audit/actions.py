@@ -16,7 +16,7 @@ from marketplace.core.canonical import canonical, digest
 from marketplace.core.field_limits import PROSE, require_text
 
 SEQUENCER_LOCK = 7_310_001
-# What may not wait for the periodic checkpoint (reliability.md §2.9: approvals, role changes, statement closes).
+# What may not wait for the periodic checkpoint (docs/governance.md, "Audit record").
 WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "statement.")
 
 
@@ -71,7 +71,7 @@ def _write_links(events: list[AuditEvent]) -> None:
 
 
 def link(prev_hash: str, seq: int, content: dict[str, Any]) -> str:
-    """The chain's formula: SHA-256 over prev_hash, seq and the canonical content (reliability.md §2.9). Hex."""
+    """The chain's formula: SHA-256 over prev_hash, seq and the canonical content (docs/governance.md, "Audit record"). Hex."""
     return digest([prev_hash, seq, content])
 
 

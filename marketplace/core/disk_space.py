@@ -1,6 +1,6 @@
 """How much room a disk has, and what has to stop as it fills: sandbox calls, then uploads, then production calls.
 
-The reserve (reliability.md F15) is the larger of DISK_RESERVE_PERCENT of the disk and DISK_RESERVE_MIB, but at most
+The reserve (docs/reliability.md, F15) is the larger of DISK_RESERVE_PERCENT of the disk and DISK_RESERVE_MIB, but at most
 DISK_RESERVE_MOST_MIB: a large disk need not stop with tens of gigabytes free. Sandbox calls stop below the whole reserve,
 uploads below three quarters, production calls below half: what is left then is for Postgres and the journal.
 """

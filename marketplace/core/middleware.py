@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from marketplace.core import postgres, request_ids
 from marketplace.core.errors import BusinessAnswer, Invalid
 
-# No inline script or style anywhere, so no nonce is needed (reliability.md §2.7).
+# No inline script or style anywhere, so no nonce is needed (docs/reliability.md, "Browser protection").
 POLICY = "; ".join(
     [
         "default-src 'none'",

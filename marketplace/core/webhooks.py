@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 PREFIX = "whsec_"
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
-TOLERANCE_S = 300  # reliability.md §2.5
+TOLERANCE_S = 300  # docs/reliability.md, "Incoming webhooks"
 LONGEST_ID = 100
 SHORTEST_SECRET = 24
 

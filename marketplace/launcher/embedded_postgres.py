@@ -45,7 +45,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "max_locks_per_transaction": "256",
     "archive_mode": "on",
-    "archive_timeout": "300",  # what a backup may lack of the database: five minutes (reliability.md F27)
+    "archive_timeout": "300",  # what a backup may lack of the database: five minutes (docs/reliability.md, F27)
 }
 # Tests throw their databases away: durability would only cost time.
 VOLATILE = {

@@ -1,4 +1,4 @@
-"""visible_to: who may know that a model or a version exists (reliability.md §2.3)."""
+"""visible_to: who may know that a model or a version exists (docs/reliability.md, "Visibility and permissions")."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser

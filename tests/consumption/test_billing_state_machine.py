@@ -1,4 +1,6 @@
-"""Metering as a state machine (reliability.md T5): whatever happens in whatever order, every call is counted exactly once.
+"""Metering as a state machine: whatever happens in whatever order, every call is counted exactly once.
+
+See docs/reliability.md, "Metering state machine".
 
 Writers begin and end calls in any hour, are killed, and lease quota; shippers copy, are cut off by Postgres at any statement,
 forget positions, and get shelved segments a second time; hours are rolled up in between; a backup is restored and the

@@ -10,7 +10,7 @@ from tests.consumption.billing_state import assert_agree
 from tests.gateway import Load, infer_path, live_version, subscriber, until
 
 RESTARTS = 10
-RECOVERED_S = 5  # reliability.md F5
+RECOVERED_S = 5  # docs/reliability.md, F5
 HOW = (signal.SIGINT, signal.SIGKILL)  # as an operator does it, and as a power cut does
 
 

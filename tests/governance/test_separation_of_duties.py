@@ -1,4 +1,7 @@
-"""Nobody judges their own work: not by verb, not as superuser, not after leaving, not in a second role (governance.md §2.3)."""
+"""Nobody judges their own work: not by verb, not as superuser, not after leaving, not in a second role.
+
+Rule: docs/governance.md, "Separation of duties".
+"""
 
 from datetime import timedelta
 

@@ -80,7 +80,7 @@ def test_a_version_that_is_there_and_not_wanted_is_a_difference():
 
 
 def test_a_hung_replica_is_given_up_within_five_seconds_and_a_starved_one_not_within_a_minute():
-    """The watchdog ends the first (reliability.md F14), whose death Ray misses at once: a check waits for its answer by then. Ray
+    """The watchdog ends the first (docs/reliability.md, F14), whose death Ray misses at once: a check waits for its answer by then. Ray
     itself gives up after three late answers in a row (issue 8, line 6)."""
     (deployment,) = ray.config([SPEC], URL)["applications"][0]["deployments"]
     assert watchdog.LATE_S + watchdog.SILENT_S + 3 * watchdog.LOOK_EVERY_S <= 5

@@ -81,7 +81,7 @@ def test_outputs(old, new, bump):
 
 
 def test_churn_1_1_0_is_not_a_minor_version():
-    """The measured case of governance.md §6.2."""
+    """The measured case of docs/governance.md, "Version numbers"."""
     old = with_inputs({"products": {}, "tenure": {}})
     new = with_inputs({"product_count": {}, "region_risk": {}, "tenure": {}})
     found = compare(old, new)

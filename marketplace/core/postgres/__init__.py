@@ -1,4 +1,4 @@
-"""How long anybody waits for Postgres: one that is silent, slow or full holds no page and no task for ever (reliability.md F4–F6).
+"""How long anybody waits for Postgres: one that is silent, slow or full holds no page and no task for ever (docs/reliability.md, F4–F6).
 
 A request and a task have a patience (`patient`): seconds for one answer, and seconds for all that they wait together.
 When they are over the connection is closed and psycopg.OperationalError rises; the doors make 503 of it. A command such as

@@ -1,6 +1,6 @@
 """Measured facts of a trained demo model: quality with an interval, a baseline, and fairness by group.
 
-Fairness follows governance.md §3.4: demographic parity ratio (lowest ÷ highest selection rate),
+Fairness follows docs/governance.md, "What is not built": demographic parity ratio (lowest ÷ highest selection rate),
 equalised-odds difference, group AUC gap; regression: signed error and MAE ratio by group.
 """
 
