@@ -5,7 +5,7 @@ import re
 from governance import cards, matrix, tiering
 from governance.actions import VALID_DAYS
 from marketplace.launcher.rundir import ROOT
-from publishing.actions import NOTICE_DAYS
+from publishing.deprecation import NOTICE_DAYS
 
 TEXT = (ROOT / "docs" / "governance.md").read_text()
 
