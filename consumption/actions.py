@@ -26,7 +26,7 @@ from marketplace.core import names
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import nudge
+from marketplace.core.invalidation import notify
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import tell
 
@@ -101,7 +101,7 @@ def offer_plan(by, model, *, slug, **choices):
         plan=slug,
         terms={name: str(value) for name, value in choices.items()},
     )
-    nudge("model", model=model.pk)
+    notify("model", model=model.pk)
     return plan
 
 
@@ -254,7 +254,7 @@ def close_subscription(by, subscription, reason=""):
         _end(by, key, "The subscription was closed.")
     transition(subscription, Subscription.State.CLOSED)
     record(by, "subscription.close", subscription, reason=reason)
-    nudge("subscription", subscription=subscription.pk)
+    notify("subscription", subscription=subscription.pk)
     return subscription
 
 
@@ -294,7 +294,7 @@ def change_plan(by, subscription, plan):
         )
     record(by, "subscription.plan", subscription, before=subscription.plan.slug, after=plan.slug)
     subscription.plan = plan
-    nudge("subscription", subscription=subscription.pk)
+    notify("subscription", subscription=subscription.pk)
     return subscription
 
 
@@ -342,7 +342,7 @@ def rotate_key(by, key, overlap=OVERLAP):
     record(by, "key.rotate", key, ends=end.isoformat())
     if overlap:
         transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
-        nudge("key", kid=key.kid)
+        notify("key", kid=key.kid)
     else:
         _end(by, key, "It was replaced without an overlap.")
     return _mint(by, key.subscription, key.name, life, key.networks)
@@ -425,7 +425,7 @@ def change_networks(by, key, networks):
         )
     key.networks, key.epoch = after, key.epoch + 1
     record(by, "key.networks", key, before=before, after=after)
-    nudge("key", kid=key.kid)
+    notify("key", kid=key.kid)
     return key
 
 
@@ -558,7 +558,7 @@ def _end(by, key, reason):
         key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1
     )
     record(by, "key.revoke", key, reason=reason)
-    nudge("revoke", kid=key.kid, epoch=key.epoch)
+    notify("revoke", kid=key.kid, epoch=key.epoch)
     revocation_log.append(key.kid)
     return key
 
@@ -566,7 +566,7 @@ def _end(by, key, reason):
 def _activate(by, subscription, reason):
     transition(subscription, Subscription.State.ACTIVE, **subscription.decision(by, reason))
     record(by, "subscription.approve", subscription, reason=reason)
-    nudge("subscription", subscription=subscription.pk)
+    notify("subscription", subscription=subscription.pk)
 
 
 def _check_can_start(application, plan, version):

@@ -49,7 +49,7 @@ from marketplace.accounts.models import User
 from marketplace.core import webhooks
 from marketplace.core.errors import Invalid
 from marketplace.core.forms import show, submitted
-from marketplace.core.problem_json import refused
+from marketplace.core.problem_json import problem_response
 from marketplace.core.request_bodies import takes_from_anybody
 
 DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
@@ -323,14 +323,16 @@ def leaked_key(request):
 def leaked_keys(request):
     """The same for scanners, which sign what they send (docs/leaked-keys/). Any text; 202 says that it came, never what was in it."""
     if int(request.headers.get("Content-Length") or 0) > LARGEST_REPORT:
-        return refused(
+        return problem_response(
             413, "request-too-large", "The report is too large", "At most 1 MiB. Send several."
         )
     if request.content_type == "multipart/form-data":  # a form's parts are not what was signed
-        return refused(415, "media-type", "This media type is not understood", "Send text or JSON.")
-    delivery = webhooks.opened(settings.LEAK_REPORT_SECRETS, request.headers, request.body)
+        return problem_response(
+            415, "media-type", "This media type is not understood", "Send text or JSON."
+        )
+    delivery = webhooks.verify(settings.LEAK_REPORT_SECRETS, request.headers, request.body)
     if delivery is None:
-        return refused(
+        return problem_response(
             401,
             "not-signed",
             "The signature is not recognised",

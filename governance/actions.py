@@ -37,7 +37,7 @@ from marketplace.core.canonical import canonical, digest
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import nudge
+from marketplace.core.invalidation import notify
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import settle, tell
 
@@ -229,7 +229,7 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.suspend", version, reason=reason)
-    nudge("version", version=version.pk)
+    notify("version", version=version.pk)
     enqueue("hosting.reconcile")
     return version
 
@@ -246,7 +246,7 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     version.suspended_at, version.suspension_reason = None, ""
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.resume", version, reason=reason)
-    nudge("version", version=version.pk)
+    notify("version", version=version.pk)
     enqueue("hosting.reconcile")
     return version
 

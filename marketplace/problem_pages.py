@@ -172,7 +172,7 @@ PAGES = [
         "try-again",
         503,
         "The gateway cannot answer now",
-        "Something it needs is away. It never answers an outage with 401 or 403.",
+        "A store it needs is unavailable. It never answers an outage with 401 or 403.",
         "Try again in a moment.",
     ),
     ProblemPage(
@@ -180,12 +180,12 @@ PAGES = [
         503,
         "Calls cannot be recorded at the moment",
         "The gateway's disk is nearly full, and no call is answered that could not be recorded. Calls of test applications stop first, those of production last.",
-        "Try again after the time in Retry-After. Operators see on their page how much room is left; it goes on by itself when there is room.",
+        "Try again after the time in Retry-After. Operators see on their page how much space is left; calls are answered again when there is space.",
     ),
     ProblemPage(
-        "no-room",
+        "insufficient-storage",
         507,
-        "There is no room to keep it",
+        "Insufficient storage",
         "The marketplace's disk is nearly full, so an upload was not kept; nothing else was changed.",
         "Upload it again later, or ask the operators.",
     ),
@@ -234,7 +234,7 @@ PAGES = [
     ProblemPage(
         "upload-quota",
         507,
-        "The room for uploads is used up",
+        "The upload quota is used up",
         "What the person or the team keeps has reached its quota, so an upload was not begun.",
         "Replace or withdraw drafts that are no longer needed, or ask the operators for more room. `limit` is in bytes.",
     ),
@@ -326,7 +326,7 @@ PAGES = [
         "away",
         503,
         "The marketplace cannot reach its records",
-        "Its database is away, slow or fully taken.",
+        "Its database is unavailable, slow or fully taken.",
         "Try again after the time in Retry-After; with the same Idempotency-Key nothing is done twice.",
     ),
     ProblemPage(
@@ -339,7 +339,7 @@ PAGES = [
     ProblemPage(
         "conflict",
         409,
-        "It collides with what is there",
+        "Conflict",
         "Somebody else was first, or what you change is used elsewhere.",
         "Read it again, then retry.",
     ),
@@ -367,7 +367,7 @@ PAGES = [
     ProblemPage(
         "method",
         405,
-        "Not with this method",
+        "Method not allowed",
         "The address takes other methods, named in the Allow header.",
         "Use one of them; /api/docs/ lists them.",
     ),

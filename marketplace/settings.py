@@ -102,7 +102,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "marketplace.core.middleware.request_id",
-    "marketplace.core.middleware.patience",
+    "marketplace.core.middleware.database_deadline",
     "marketplace.core.middleware.security_headers",
     "marketplace.core.middleware.readable",
     "django.middleware.security.SecurityMiddleware",

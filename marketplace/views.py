@@ -106,7 +106,7 @@ def readyz(request):
 def _postgres_answers():
     try:
         with (
-            postgres.patient(each=postgres.POOL_S, in_all=postgres.POOL_S),
+            postgres.deadline(per_answer_s=postgres.POOL_S, total_s=postgres.POOL_S),
             connection.cursor() as cursor,
         ):
             cursor.execute("SELECT 1")
@@ -117,7 +117,7 @@ def _postgres_answers():
 
 def _redis_answers():
     try:
-        return redis_client.ask(lambda line: line.ping())
+        return redis_client.execute(lambda line: line.ping())
     except RedisError:
         return False
 
@@ -139,7 +139,7 @@ def csrf_failed(request, reason=""):
 def unreadable(request, exception=None):
     """400 for what the framework could not read; 413 when it was too long."""
     if request.path.startswith(PROGRAMS):
-        return answers.broken(exception)
+        return answers.error_response(exception)
     return HttpResponse(
         render_to_string("400.html"),
         status=413 if isinstance(exception, RequestDataTooBig) else 400,
@@ -151,8 +151,8 @@ def broken(request):
     """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""
     error = sys.exc_info()[1]
     if request.path.startswith(PROGRAMS):
-        return answers.broken(error)
-    if not answers.is_away(error):
+        return answers.error_response(error)
+    if not answers.is_database_unavailable(error):
         return HttpResponse(render_to_string("500.html"), status=500)
     frame_facts = {
         "request_id": request.request_id,

@@ -33,7 +33,7 @@ from marketplace.core.background import enqueue
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import nudge
+from marketplace.core.invalidation import notify
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
 from publishing import (
@@ -111,7 +111,7 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     """Inspect the file at `path` and make it the version's package. Returns the Inspection's warnings.
 
     The inspection is static, in a limited child process; what it refuses (packages.Refused) leaves nothing behind.
-    Raises NoRoom when the disk is nearly full, QuotaFull when the person or the team keeps too much.
+    Raises InsufficientStorage when the disk is nearly full, QuotaFull when the person or the team keeps too much.
     """
     _require_editable(by, version)
     room.require_room(Path(path).stat().st_size)
@@ -355,7 +355,7 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
         point_alias(by, version)
     refresh_tier(version.model)
     record(by, "version.publish", version)
-    nudge("version", version=version.pk)
+    notify("version", version=version.pk)
     _tell_users(version, "version.published", f"{version} is published", version.changelog)
     return version
 
@@ -401,6 +401,30 @@ def deprecate(
         reason=reason,
         effective_from=max(sunset_at, first_start(days)),
     )
+    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
+    notify("version", version=version.pk)
+    _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
+    return version
+
+
+def _check_successor(version: ModelVersion, successor: ModelVersion) -> None:
+    """Consumers are sent there by headers and pages as to another version of what they use."""
+    if successor.model_id != version.model_id:
+        raise Invalid(
+            f"{successor} is a version of another model; the successor is a version of {version.model}.",
+            field="successor",
+            remedy="Leave it empty and name the other model in the reason.",
+        )
+    if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
+        raise Invalid(
+            f"{successor} cannot take over: a successor is published and answers calls.",
+            field="successor",
+        )
+
+
+def first_end(version: ModelVersion) -> date:
+    """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
+    return (timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"] + 1)).date()
 
 
 def publish_what_is_ready() -> int:

@@ -156,7 +156,7 @@ def _too_large(limit, size, person):
 
 def _sign_in(request):
     if _is_api(request):
-        return problem_json.refused(
+        return problem_json.problem_response(
             401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."
         )
     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)

@@ -7,21 +7,21 @@ from pathlib import Path
 from django.conf import settings
 
 from marketplace.core import disk_space
-from marketplace.core.errors import NoRoom
+from marketplace.core.errors import InsufficientStorage
 
 
 def require_room(size=0):
-    """Raise NoRoom unless `size` bytes fit beside the reserve where packages are inspected and kept."""
+    """Raise InsufficientStorage unless `size` bytes fit beside the reserve where packages are inspected and kept."""
     for folder in (settings.ARTIFACT_ROOT, settings.QUARANTINE_ROOT):
-        if disk_space.room(folder).after(size).stops_uploads:
+        if disk_space.measure(folder).after(size).stops_uploads:
             raise no_room()
-    if disk_space.room(_incoming()).free < size:
+    if disk_space.measure(_incoming()).free < size:
         raise no_room()
 
 
 @contextmanager
 def told():
-    """A disk that fills up inside is a NoRoom, not a fault."""
+    """A disk that fills up inside is a InsufficientStorage, not a fault."""
     try:
         yield
     except OSError as error:
@@ -31,7 +31,7 @@ def told():
 
 
 def no_room():
-    return NoRoom(
+    return InsufficientStorage(
         "The marketplace's disk is nearly full, so the upload was not kept. Your draft is as it was.",
         remedy="Upload it again later.",
         ask="the operators; their page shows how much room is left",

@@ -27,7 +27,7 @@ SMALLER = "Leave out what the model does not need, or ask for a larger limit."
 
 @transaction.atomic
 def begin(by: User, version: ModelVersion, size: int) -> Upload:
-    """Take a place for an upload of `size` bytes (-1: not said). Raises NotAllowed, RuleError, LengthRequired, TooLarge, NoRoom,
+    """Take a place for an upload of `size` bytes (-1: not said). Raises NotAllowed, RuleError, LengthRequired, TooLarge, InsufficientStorage,
     TooManyAtOnce, QuotaFull; the answer names the field, the limit and the remedy."""
     team = version.model.owner_team
     if not version.is_editable and can_edit(by, version.model):

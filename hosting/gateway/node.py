@@ -262,9 +262,9 @@ class Node:
             self.keys.deny(revocation.kid.encode(), revocation.macs)
 
     async def _look_at_disk(self) -> None:
-        self.room = disk_space.room(self.journal.folder)
+        self.room = disk_space.measure(self.journal.folder)
         open_now = (
-            0 if self.room.stops_calls else 1 if self.room.stops_sandbox else len(ENVIRONMENTS)
+            0 if self.room.stops_calls else 1 if self.room.stops_test_calls else len(ENVIRONMENTS)
         )
         if open_now != self.environments_open:
             answered = ", ".join(ENVIRONMENTS[:open_now]) or "none"

@@ -1,6 +1,6 @@
-"""What the broker knows of background work: how much waits, and how many tasks ended how.
+"""Metrics of background work from the broker: the queue's length, and the number of tasks by outcome.
 
-The counts live in Redis only: flushed with it, they begin again at 0, as Prometheus expects of a counter.
+The counts live in Redis only. When it is flushed they begin at 0 again, as Prometheus expects of a counter.
 """
 
 from contextlib import suppress
@@ -25,7 +25,9 @@ class Queue:
 def queue():
     """The Queue; None when Redis does not answer."""
     try:
-        return redis_client.ask(lambda broker: Queue(broker.llen("celery"), broker.hlen("unacked")))
+        return redis_client.execute(
+            lambda broker: Queue(broker.llen("celery"), broker.hlen("unacked"))
+        )
     except RedisError:
         return None
 
@@ -33,14 +35,14 @@ def queue():
 def ended():
     """{(task name, state in Celery's words): count}; empty when Redis does not answer."""
     try:
-        told = redis_client.ask(lambda broker: broker.hgetall(ENDED))
+        counts = redis_client.execute(lambda broker: broker.hgetall(ENDED))
     except RedisError:
         return {}
-    return {tuple(name.decode().split(" ")): int(count) for name, count in told.items()}
+    return {tuple(name.decode().split(" ")): int(count) for name, count in counts.items()}
 
 
 @task_postrun.connect
 def count(sender=None, state=None, **_):
-    """Count one task that ended; never the reason why a task fails."""
+    """Count one task that ended. It never fails a task."""
     with suppress(RedisError):
-        redis_client.ask(lambda broker: broker.hincrby(ENDED, f"{sender.name} {state}", 1))
+        redis_client.execute(lambda broker: broker.hincrby(ENDED, f"{sender.name} {state}", 1))

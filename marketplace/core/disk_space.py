@@ -1,8 +1,8 @@
-"""How much room a disk has, and what has to stop as it fills: sandbox calls, then uploads, then production calls.
+"""The free space of a disk, and what stops as the disk fills: calls of test applications, then uploads, then production calls.
 
 The reserve (docs/reliability.md, F15) is the larger of DISK_RESERVE_PERCENT of the disk and DISK_RESERVE_MIB, but at most
-DISK_RESERVE_MOST_MIB: a large disk need not stop with tens of gigabytes free. Sandbox calls stop below the whole reserve,
-uploads below three quarters, production calls below half: what is left then is for Postgres and the journal.
+DISK_RESERVE_MOST_MIB, because a large disk need not stop with tens of gigabytes free. Test calls stop below the whole
+reserve, uploads below three quarters, production calls below half. The rest is for Postgres and the usage journal.
 """
 
 import errno
@@ -17,14 +17,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class Room:
-    """Bytes that the disk of a folder has left, and bytes that should be left."""
+class DiskSpace:
+    """Free bytes of a folder's disk, and the bytes that should stay free."""
 
     free: int
     reserve: int
 
     @property
-    def stops_sandbox(self) -> bool:
+    def stops_test_calls(self) -> bool:
         return self.free < self.reserve
 
     @property
@@ -35,19 +35,19 @@ class Room:
     def stops_calls(self) -> bool:
         return self.free * 2 < self.reserve
 
-    def after(self, size: int) -> "Room":
-        """The room that is left when `size` bytes more are kept."""
-        return Room(self.free - size, self.reserve)
+    def after(self, size: int) -> "DiskSpace":
+        """The space that is left after `size` more bytes are written."""
+        return DiskSpace(self.free - size, self.reserve)
 
 
-def room(folder: Path | str) -> Room:
-    """The room on the disk of a folder, which may not exist yet."""
-    about = os.statvfs(_existing(Path(folder).absolute()))
-    return Room(about.f_bavail * about.f_frsize, _reserve(about.f_blocks * about.f_frsize))
+def measure(folder: Path | str) -> DiskSpace:
+    """The space on the disk of a folder, which may not exist yet."""
+    stat = os.statvfs(_existing(Path(folder).absolute()))
+    return DiskSpace(stat.f_bavail * stat.f_frsize, _reserve(stat.f_blocks * stat.f_frsize))
 
 
 def is_full(error: BaseException) -> bool:
-    """Did this fail because a disk (or one's share of it) is full?"""
+    """Did this fail because a disk or a disk quota is full?"""
     return isinstance(error, OSError) and error.errno in FULL
 
 

@@ -1,4 +1,4 @@
-"""Business answers that rise from verbs. Two handlers (one per door) turn them into a page message or problem+json."""
+"""Business answers that verbs raise. Two handlers, one for pages and one for the API, render them."""
 
 
 class BusinessAnswer(Exception):
@@ -19,9 +19,8 @@ class BusinessAnswer(Exception):
     ) -> None:
         super().__init__(message)
         self.message, self.field, self.remedy, self.ask = message, field, remedy, ask
-        self.problems: list[
-            dict[str, str]
-        ] = []  # where several things are wrong: {"message", "code", "remedy"} of each
+        # Where several things are wrong: {"message", "code", "remedy"} of each.
+        self.problems: list[dict[str, str]] = []
 
     @property
     def sentence(self) -> str:
@@ -106,7 +105,7 @@ class QuotaFull(Exceeded):
 
     status = 507
     slug = "upload-quota"
-    title = "The room for uploads is used up"
+    title = "The upload quota is used up"
 
 
 class TooSlow(BusinessAnswer):
@@ -133,9 +132,9 @@ class NotSent(BusinessAnswer):
     title = "The letter could not be sent"
 
 
-class NoRoom(BusinessAnswer):
+class InsufficientStorage(BusinessAnswer):
     """The disk is nearly full: what was sent was not kept, and nothing else was changed (507)."""
 
     status = 507
-    slug = "no-room"
-    title = "There is no room to keep it"
+    slug = "insufficient-storage"
+    title = "Insufficient storage"

@@ -1,4 +1,4 @@
-"""A nudge to other processes that something in Postgres changed. Losing one costs seconds, never correctness."""
+"""Cache invalidation: notifies other processes that something in Postgres changed. A lost message costs seconds, never correctness."""
 
 import json
 import logging
@@ -13,20 +13,20 @@ CHANNEL = "gateway:nudge"
 EPOCH = "gateway:epoch"
 
 
-def nudge(kind, **facts):
-    """Publish {"kind": …, facts} on CHANNEL after commit."""
-    transaction.on_commit(lambda: _publish({"kind": kind, **facts}), robust=True)
+def notify(kind, **ids):
+    """Publish {"kind": …, ids} on CHANNEL after commit."""
+    transaction.on_commit(lambda: _publish({"kind": kind, **ids}), robust=True)
 
 
 def _publish(message):
     try:
-        redis_client.ask(lambda connection: _send(connection, message))
+        redis_client.execute(lambda connection: _send(connection, message))
     except RedisError:
-        log.warning("nudge %s not sent: readers will see it at their next look", message["kind"])
+        log.warning("invalidation %s not sent: readers see it at their next poll", message["kind"])
 
 
 def _send(connection: Redis, message):
-    line = connection.pipeline(transaction=False)
-    line.incr(EPOCH)  # readers that miss the message see the number change
-    line.publish(CHANNEL, json.dumps(message))
-    line.execute()
+    pipe = connection.pipeline(transaction=False)
+    pipe.incr(EPOCH)  # readers that miss the message see the number change
+    pipe.publish(CHANNEL, json.dumps(message))
+    pipe.execute()

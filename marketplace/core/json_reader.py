@@ -114,12 +114,12 @@ def _integer(text: str) -> int | float:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Readers disagree about which of two members of one name counts, so there must not be two."""
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in members:
             raise Malformed(f"The member “{_printable(name)}” stands there twice.")
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
 def _is_unicode(text: str) -> bool:

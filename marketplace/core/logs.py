@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One object a line: at (UTC), level, logger, message, request_id, process, and error with the traceback where there is one."""
 
     def format(self, record):
-        line = {
+        entry = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
@@ -21,11 +21,11 @@ class Json(logging.Formatter):
             "process": record.process,
         }
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+            entry["error"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
 
 
-class AtMost(logging.Filter):
+class RateLimit(logging.Filter):
     """Lets `per_second` lines through in each second; the first one of the next second says how many were left out."""
 
     def __init__(self, per_second, clock=time.monotonic):
@@ -50,7 +50,7 @@ class AtMost(logging.Filter):
 
 def configuration(form, level):
     """Django's LOGGING. `form` is "line" or "json". Raises ValueError for another."""
-    formatters = {"line": {"format": LINE}, "json": {"()": "marketplace.core.logs.Json"}}
+    formatters = {"line": {"format": LINE}, "json": {"()": "marketplace.core.logs.JsonFormatter"}}
     if form not in formatters:
         raise ValueError(f"LOG_FORMAT is {form!r}: it can be line or json.")
     return {
@@ -58,7 +58,7 @@ def configuration(form, level):
         "disable_existing_loggers": False,
         "filters": {
             "request_id": {"()": "marketplace.core.request_ids.RequestIdFilter"},
-            "failed_calls": {"()": "marketplace.core.logs.AtMost", "per_second": 20},
+            "failed_calls": {"()": "marketplace.core.logs.RateLimit", "per_second": 20},
         },
         "formatters": formatters,
         "handlers": {

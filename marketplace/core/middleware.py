@@ -1,4 +1,4 @@
-"""The portal's middleware: request ids, what cannot be read, patience with Postgres, security headers, business answers as pages."""
+"""The portal's middleware: request ids, unreadable requests, the database deadline, security headers, business answers as pages."""
 
 import re
 from urllib.parse import unquote
@@ -42,7 +42,7 @@ HEADERS = {
 
 
 def request_id(get_response):
-    """Give each request an id and tell it in the answer."""
+    """Give each request an id and return it in the response."""
 
     def middleware(request):
         request.request_id = request_ids.begin(request.headers.get("X-Request-Id", ""))
@@ -77,11 +77,11 @@ def readable(get_response):
     return middleware
 
 
-def patience(get_response):
-    """A request waits five seconds for an answer of Postgres, and ten for all of them; then it is 503."""
+def database_deadline(get_response):
+    """A request waits at most five seconds for one answer of Postgres and ten for all of them; then it is 503."""
 
     def middleware(request):
-        with postgres.patient(each=5.0, in_all=10.0):
+        with postgres.deadline(per_answer_s=5.0, total_s=10.0):
             return get_response(request)
 
     return middleware
@@ -133,7 +133,7 @@ class BusinessAnswers:
     """Turns a RuleError or NotAllowed that a page's verb raised into a message where the person stands.
 
     A refused POST goes back to the page it came from with the sentence; views that own a form catch nothing
-    and lose nothing, because they show the form again themselves (`lib.forms.show`).
+    and lose nothing, because they show the form again themselves (`core.forms.show`).
     """
 
     def __init__(self, get_response):

@@ -83,9 +83,9 @@ def shape(name: str) -> str:
     return _short(_unseen_left_out(_shape(_spaced(name)).casefold()))
 
 
-def are_alike(one: str, other: str) -> bool:
-    """Would people take the one name for the other?"""
-    return fold(one) == fold(other) or shape(one) == shape(other)
+def are_alike(first: str, second: str) -> bool:
+    """Would people confuse the two names?"""
+    return fold(first) == fold(second) or shape(first) == shape(second)
 
 
 def random_suffix() -> str:

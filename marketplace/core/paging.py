@@ -36,12 +36,12 @@ class Pages(BasePagination):
             rows = rows.filter(
                 _beyond(queryset.model, list(zip(self.order, values, strict=True)), is_backward)
             )
-        found = list(rows[: size + 1])
-        goes_on, self.rows = len(found) > size, found[:size]
+        page = list(rows[: size + 1])
+        has_more, self.rows = len(page) > size, page[:size]
         if is_backward:
             self.rows.reverse()
-        self.has_next = goes_on if not is_backward else True
-        self.has_previous = goes_on if is_backward else values is not None
+        self.has_next = has_more if not is_backward else True
+        self.has_previous = has_more if is_backward else values is not None
         return self.rows
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -85,28 +85,28 @@ class Pages(BasePagination):
         if text is None:
             return None, False
         try:
-            list_of, values, is_backward = signing.loads(text, salt=__name__)
+            bound_to, values, is_backward = signing.loads(text, salt=__name__)
         except (signing.BadSignature, ValueError, TypeError):
-            list_of, values, is_backward = None, None, False
-        if list_of != self._list_of():
+            bound_to, values, is_backward = None, None, False
+        if bound_to != self._binding():
             raise ValidationError({CURSOR: [STALE]}, code="stale")
         return values, is_backward
 
     def _link(self, row: Any, *, is_backward: bool) -> str:
         values = [_kept(row, name.lstrip("-")) for name in self.order]
-        text = signing.dumps([self._list_of(), values, is_backward], salt=__name__)
+        text = signing.dumps([self._binding(), values, is_backward], salt=__name__)
         address = remove_query_param(self.request.build_absolute_uri(), CURSOR)
         return str(replace_query_param(address, CURSOR, text))
 
-    def _list_of(self) -> str:
+    def _binding(self) -> str:
         """What a cursor is bound to: the list's address, its filters and its order."""
-        asked = sorted(
+        filters = sorted(
             (name, value)
             for name, values in self.request.query_params.lists()
             for value in values
             if name not in (CURSOR, PAGE_SIZE)
         )
-        return hashlib.sha256(repr((self.request.path, asked, self.order)).encode()).hexdigest()[
+        return hashlib.sha256(repr((self.request.path, filters, self.order)).encode()).hexdigest()[
             :16
         ]
 

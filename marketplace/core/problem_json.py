@@ -19,13 +19,13 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from marketplace.core import disk_space, request_ids
-from marketplace.core.errors import BusinessAnswer, NoRoom
+from marketplace.core.errors import BusinessAnswer, InsufficientStorage
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
-# What the framework and the database say, as status, slug, title and detail. The detail never quotes the error itself.
-AWAY = (
+# Errors of the framework and the database as status, slug, title and detail. The detail never quotes the error itself.
+UNAVAILABLE = (
     503,
     "away",
     "The marketplace cannot reach its records",
@@ -63,7 +63,7 @@ KNOWN = {
     PermissionDenied: (403, "not-allowed", "You may not do this", "You lack the right to do this."),
     exceptions.NotFound: (404, "not-found", "Not found", ""),
     Http404: (404, "not-found", "Not found", "There is no such thing, or you may not see it."),
-    exceptions.MethodNotAllowed: (405, "method", "Not with this method", ""),
+    exceptions.MethodNotAllowed: (405, "method", "Method not allowed", ""),
     exceptions.NotAcceptable: (
         406,
         "not-acceptable",
@@ -80,7 +80,7 @@ KNOWN = {
     IntegrityError: (
         409,
         "conflict",
-        "It collides with what is there",
+        "Conflict",
         "Somebody else was first, or it is used elsewhere. Read it again, then retry.",
     ),
     DataError: UNUSABLE,
@@ -89,8 +89,8 @@ RETRY_AFTER_S = 5
 MOST_ERRORS = 50  # that one answer lists
 
 
-def is_away(error):
-    """Did Postgres not answer, or not in time, or only to say that it is no primary any more?"""
+def is_database_unavailable(error):
+    """Did Postgres not answer, or not in time, or answer that it is no longer the primary?"""
     if isinstance(error, InternalError):
         return getattr(error.__cause__, "sqlstate", "") == READ_ONLY
     return isinstance(error, (OperationalError, InterfaceError))
@@ -109,7 +109,7 @@ def problem(status, slug, title, detail, **members):
 
 
 def handle(error, context):
-    """Django REST framework's EXCEPTION_HANDLER: every error becomes an answer, none of them tells of the inside."""
+    """Django REST framework's EXCEPTION_HANDLER: every error becomes a response that reveals nothing internal."""
     body = _body(error, context)
     return Response(
         body,
@@ -121,7 +121,7 @@ def handle(error, context):
 
 def _body(error, context):
     if disk_space.is_full(error):
-        error = NoRoom(
+        error = InsufficientStorage(
             "The marketplace's disk is full, so this was not kept.",
             remedy="Send it again later.",
             ask="the operators",
@@ -133,16 +133,16 @@ def _body(error, context):
             "remedy": error.remedy,
             "ask": error.ask,
         }
-        members["errors"] = [{"field": error.field, **one} for one in error.problems]
+        members["errors"] = [{"field": error.field, **each} for each in error.problems]
         return problem(error.status, error.slug, error.title, error.message, **members)
     if isinstance(error, exceptions.ValidationError):
         status = 400 if context["request"].method in SAFE_METHODS else 422
-        found = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))
+        errors = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))
         return problem(
-            status, "invalid", "What was sent cannot be used", _summary(found), errors=found
+            status, "invalid", "What was sent cannot be used", _summary(errors), errors=errors
         )
-    if is_away(error):
-        return problem(*AWAY)
+    if is_database_unavailable(error):
+        return problem(*UNAVAILABLE)
     if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
         return problem(*UNUSABLE, field=error.__cause__.diag.constraint_name)
     if type(error) is LookupError:  # a part of a form names an encoding that does not exist
@@ -180,10 +180,10 @@ def _joined(path, name):
     return f"{path}.{name}" if path else str(name)
 
 
-def _summary(found):
+def _summary(errors):
     return " ".join(
         f"{error['field']}: {error['message']}" if error["field"] else error["message"]
-        for error in found[:5]
+        for error in errors[:5]
     )
 
 
@@ -196,15 +196,15 @@ def _headers(error, status):
     return headers
 
 
-def refused(status, slug, title, detail):
-    """A problem as a whole answer, for doors outside the REST API."""
+def problem_response(status, slug, title, detail):
+    """A problem as a complete response, for endpoints outside the REST API."""
     return JsonResponse(
         problem(status, slug, title, detail), status=status, content_type=MEDIA_TYPE
     )
 
 
-def broken(error):
-    """The answer to what broke under /api/ before a resource was reached, such as in the middleware."""
+def error_response(error):
+    """The response to an error under /api/ before a resource was reached, for example in the middleware."""
     body = _body(error, {})
     return JsonResponse(
         body,

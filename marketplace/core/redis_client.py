@@ -1,4 +1,7 @@
-"""Short questions to Redis: answered within half a second or not at all, never asked twice, and not asked while it is known to be away."""
+"""The Redis client for short commands: half a second's timeout, no retries, and a circuit breaker.
+
+After a command got no answer the breaker is open for half a second: commands fail at once, because one request may have many.
+"""
 
 import time
 from collections.abc import Callable
@@ -11,36 +14,36 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 TIMEOUT_S = 0.5
-PAUSE_S = 0.5  # after no answer: one act may have many questions, and must not wait for each
-AWAY = (redis.ConnectionError, redis.TimeoutError)
+BREAKER_OPEN_S = 0.5
+UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError)
 Answer = TypeVar("Answer")
 
-_away_until: dict[str, float] = {}
+_open_until: dict[str, float] = {}
 
 
-def ask(question: Callable[[Any], Answer]) -> Answer:
-    """What `question(connection)` returns. Raises redis.RedisError."""
-    if is_away():
+def execute(command: Callable[[Any], Answer]) -> Answer:
+    """Run `command(connection)` and return its result. Raises redis.RedisError."""
+    if is_unavailable():
         raise redis.ConnectionError("Redis did not answer a moment ago.")
     try:
-        return question(_shared(settings.REDIS_URL))
-    except AWAY:
-        missed()
+        return command(_shared(settings.REDIS_URL))
+    except UNAVAILABLE:
+        open_breaker()
         raise
 
 
-def is_away() -> bool:
-    """Did it not answer somebody a moment ago?"""
-    return time.monotonic() < _away_until.get(settings.REDIS_URL, 0.0)
+def is_unavailable() -> bool:
+    """Is the breaker open, because Redis did not answer a moment ago?"""
+    return time.monotonic() < _open_until.get(settings.REDIS_URL, 0.0)
 
 
-def missed() -> None:
-    """It did not answer: nobody asks for a moment."""
-    _away_until[settings.REDIS_URL] = time.monotonic() + PAUSE_S
+def open_breaker() -> None:
+    """Redis did not answer: fail the commands of the next moment at once."""
+    _open_until[settings.REDIS_URL] = time.monotonic() + BREAKER_OPEN_S
 
 
 def connection(timeout_s: float = TIMEOUT_S) -> redis.Redis:
-    """A connection of one's own, without the library's ten retries."""
+    """A new connection, without the library's ten retries."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=timeout_s,

@@ -59,8 +59,8 @@ REMEDY = 'Make one with: python3 -c "import secrets; print(secrets.token_hex(32)
 
 def weaknesses(secrets: dict[str, str], stores: dict[str, str]) -> list[str]:
     """A sentence about each that is no secret: `secrets` by name, and addresses of stores by name, whose passwords are meant."""
-    found = [f"{name} {why}." for name, value in secrets.items() if (why := weakness(value))]
-    found += [
+    sentences = [f"{name} {why}." for name, value in secrets.items() if (why := weakness(value))]
+    sentences += [
         f"The password in {name} {why}."
         for name, url in stores.items()
         if url and (why := weakness_of_password(url))
@@ -68,7 +68,9 @@ def weaknesses(secrets: dict[str, str], stores: dict[str, str]) -> list[str]:
     twice = sorted(
         name for name, value in secrets.items() if list(secrets.values()).count(value) > 1
     )
-    return found + ([f"{' and '.join(twice)} are the same; each needs its own."] if twice else [])
+    return sentences + (
+        [f"{' and '.join(twice)} are the same; each needs its own."] if twice else []
+    )
 
 
 def weakness(value: str, length: int = KEY_LENGTH, variety: int = KEY_VARIETY) -> str:

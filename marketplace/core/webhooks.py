@@ -56,21 +56,21 @@ def _secret(part: str) -> Secret:
 
 
 def signature(key: bytes, delivery: str, timestamp: int | str, body: bytes) -> str:
-    """What belongs into the signature's header."""
+    """The value of the signature header."""
     signed = f"{delivery}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
-def opened(known: Sequence[Secret], headers: Mapping[str, str], body: bytes) -> Delivery | None:
-    """Who sent it; None when no secret signed it, or not within the last (or next) five minutes."""
+def verify(accepted: Sequence[Secret], headers: Mapping[str, str], body: bytes) -> Delivery | None:
+    """The Delivery when a secret signed it within five minutes of now; else None."""
     delivery, timestamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
     if not 0 < len(delivery) <= LONGEST_ID or not timestamp.isascii() or not timestamp.isdigit():
         return None
     if abs(time.time() - int(timestamp)) > TOLERANCE_S:
         return None
-    told = headers.get(SIGNATURE, "").split(" ")
-    for secret in known:
+    signatures = headers.get(SIGNATURE, "").split(" ")
+    for secret in accepted:
         expected = signature(secret.key, delivery, timestamp, body).encode()
-        if any(hmac.compare_digest(expected, one.encode()) for one in told):
+        if any(hmac.compare_digest(expected, given.encode()) for given in signatures):
             return Delivery(secret.sender, delivery)
     return None

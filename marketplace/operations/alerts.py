@@ -186,7 +186,7 @@ def _background(facts):
 def _disks(facts):
     """What stops as a disk fills; the order is that of core.disk_space."""
     for name, room in facts["disks"]:
-        if not room.stops_sandbox:
+        if not room.stops_test_calls:
             continue
         what = f"The disk of the {name} has {room.free / GIB:.1f} GiB left; {room.reserve / GIB:.1f} are kept free."
         if room.stops_calls:

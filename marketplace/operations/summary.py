@@ -82,11 +82,11 @@ def probes_due_since():
 
 
 def disks():
-    """[(what lies there, disk_space.Room)] of this machine, each disk once."""
+    """[(what lies there, disk_space.DiskSpace)] of this machine, each disk once."""
     folders = {"journal": settings.USAGE_JOURNAL_DIR, "artifacts": settings.ARTIFACT_ROOT}
     found = {}
     for name, folder in folders.items():
-        room = disk_space.room(folder)
+        room = disk_space.measure(folder)
         names, _ = found.get((room.free // disk_space.MIB, room.reserve), ([], None))
         found[room.free // disk_space.MIB, room.reserve] = [*names, name], room
     return [(" and the ".join(names), room) for names, room in found.values()]

@@ -13,7 +13,7 @@ from catalog.models import stored_as
 from consumption.metering import usage_journal
 from consumption.models import Application, UsageEvent
 from marketplace.core import disk_space
-from marketplace.core.disk_space import MIB, Room
+from marketplace.core.disk_space import MIB, DiskSpace
 from marketplace.operations import summary
 from publishing import bodies
 from publishing.storage import store
@@ -68,14 +68,18 @@ def torn(reader):
     ("free", "stopped"),
     [
         (1000, []),
-        (999, ["sandbox"]),
-        (749, ["sandbox", "uploads"]),
-        (499, ["sandbox", "uploads", "calls"]),
+        (999, ["test calls"]),
+        (749, ["test calls", "uploads"]),
+        (499, ["test calls", "uploads", "calls"]),
     ],
 )
 def test_sandbox_stops_first_then_uploads_then_calls(free, stopped):
-    here = Room(free, 1000)
-    said = {"sandbox": here.stops_sandbox, "uploads": here.stops_uploads, "calls": here.stops_calls}
+    space = DiskSpace(free, 1000)
+    said = {
+        "test calls": space.stops_test_calls,
+        "uploads": space.stops_uploads,
+        "calls": space.stops_calls,
+    }
     assert [name for name, stops in said.items() if stops] == stopped
 
 
@@ -94,7 +98,7 @@ def draft(db):
 
 @pytest.fixture
 def nearly_full(settings):
-    """All that is free here is less than what should be."""
+    """All that is free space is less than what should be."""
     settings.DISK_RESERVE_MIB = settings.DISK_RESERVE_MOST_MIB = 1 << 30
     return settings
 
@@ -127,11 +131,11 @@ def test_the_api_says_507_as_a_problem(client, draft, nearly_full, size):
     assert (answer.status_code, answer.headers["Content-Type"]) == (507, "application/problem+json")
     said = answer.json()
     assert (
-        said["type"] == "/docs/problems/no-room"
+        said["type"] == "/docs/problems/insufficient-storage"
         and said["remedy"] == "Upload it again later."
         and "operators" in said["ask"]
     )
-    assert client.get("/docs/problems/no-room").status_code == 200
+    assert client.get("/docs/problems/insufficient-storage").status_code == 200
     assert not draft.artifacts.exists()
 
 
@@ -225,12 +229,12 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
             "application/problem+json",
         ) and "/docs/problems/disk-full" in said
         assert gateway.infer(path, prod)[0] == 200
-        assert [(here.stops_sandbox, here.stops_uploads) for _, here in summary.disks()] == [
+        assert [(space.stops_test_calls, space.stops_uploads) for _, space in summary.disks()] == [
             (True, False)
         ]
 
         fill(folder, 10 * MIB)
-        assert disk_space.room(folder).stops_uploads and gateway.infer(path, prod)[0] == 200
+        assert disk_space.measure(folder).stops_uploads and gateway.infer(path, prod)[0] == 200
         client.force_login(factories.alice())
         draft = factories.publishing.start_version(
             factories.alice(), factories.model(name="For the full disk"), "1.0.0"
@@ -245,7 +249,7 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
         until(lambda: gateway.infer(path, prod)[0] == 503, 5)
         fill(folder, 0)
         fired.add(sum(gateway.infer(path, key)[0] == 503 for key in (prod, test)))
-        assert fired.count == 2 and [here.stops_calls for _, here in summary.disks()] == [True]
+        assert fired.count == 2 and [space.stops_calls for _, space in summary.disks()] == [True]
 
         fill(folder, None)
         until(lambda: gateway.infer(path, prod)[0] == gateway.infer(path, test)[0] == 200, 5)
@@ -299,7 +303,9 @@ def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(
 )
 def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, times, prod_status):
     """The same without a disk of one's own: the reserve is set above what is free."""
-    monkeypatch.setenv("DISK_RESERVE_MIB", str(int(disk_space.room(tmp_path).free / MIB * times)))
+    monkeypatch.setenv(
+        "DISK_RESERVE_MIB", str(int(disk_space.measure(tmp_path).free / MIB * times))
+    )
     monkeypatch.setenv("DISK_RESERVE_MOST_MIB", str(1 << 30))
     path, prod, test, subscriptions = environments(books)
     with books.new_gateway(tmp_path / "gateway") as gateway:

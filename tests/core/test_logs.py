@@ -40,7 +40,7 @@ def test_a_json_line_is_one_object_with_the_id_and_the_traceback():
     except ValueError:
         made = record("%s “calls”", 3, exc_info=sys.exc_info())
     RequestIdFilter().filter(made)
-    [line] = logs.Json().format(made).splitlines()
+    [line] = logs.JsonFormatter().format(made).splitlines()
     told = json.loads(line)
     assert (told["level"], told["logger"], told["message"]) == (
         "WARNING",
@@ -60,7 +60,7 @@ def test_a_record_that_names_its_own_id_keeps_it():
 
 def test_a_flood_of_lines_is_cut_and_told():
     now = [100.0]
-    filtered = logs.AtMost(3, clock=lambda: now[0])
+    filtered = logs.RateLimit(3, clock=lambda: now[0])
     assert [filtered.filter(record()) for _ in range(10)] == [True] * 3 + [False] * 7
     now[0] += 1
     first = record("%s calls", 5)

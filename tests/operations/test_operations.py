@@ -461,7 +461,7 @@ def test_a_disk_that_fills_says_what_stops(calm, monkeypatch, free, severity, sa
     monkeypatch.setattr(
         disk_space,
         "room",
-        lambda folder: disk_space.Room(free * disk_space.MIB, 1000 * disk_space.MIB),
+        lambda folder: disk_space.DiskSpace(free * disk_space.MIB, 1000 * disk_space.MIB),
     )
     [alert] = summary.overview()["alerts"]
     assert (

@@ -115,6 +115,6 @@ def _given(words):
 
 def _revoke(kids, leaked, reason):
     """The keys that ended. Raises DatabaseError, InterfaceError when Postgres does not answer."""
-    with postgres.patient(POSTGRES_S, POSTGRES_S):
+    with postgres.deadline(POSTGRES_S, POSTGRES_S):
         by = User.objects.system("emergency")
         return [*revoke_named(by, kids, reason), *revoke_leaked(by, leaked, reason)]

@@ -1,8 +1,8 @@
-"""How long anybody waits for Postgres: one that is silent, slow or full holds no page and no task for ever (docs/reliability.md, F4–F6).
+"""Database deadlines: a silent, slow or full Postgres holds no request and no task for ever (docs/reliability.md, F4–F6).
 
-A request and a task have a patience (`patient`): seconds for one answer, and seconds for all that they wait together.
-When they are over the connection is closed and psycopg.OperationalError rises; the doors make 503 of it. A command such as
-migrate has none: it waits for as long as its statement works, and the kernel tells it when the network is gone.
+Each request and each task has a deadline (`deadline`): seconds for one answer, and seconds for all answers together. When it
+passes, the connection is closed and psycopg.OperationalError is raised; pages and the API answer 503. A command such as
+migrate has no deadline: it waits as long as its statement works, and the kernel reports a broken network.
 """
 
 import time
@@ -14,9 +14,9 @@ from typing import Any
 
 import psycopg
 
-POOL_S = 2.0  # for a connection, and for the look whether it still works (F6)
-SILENT_S = 2.0  # nobody was answered for so long
-PAUSE_S = 1.0  # and then nobody asks for so long, so that refusals are quick while Postgres is away
+POOL_S = 2.0  # for a connection, and for the check whether it still works (F6)
+SILENT_S = 2.0  # without any answer for so long, Postgres is unavailable
+UNAVAILABLE_S = 1.0  # so long statements then fail at once
 # The server gives up waiting for a lock, and ends the statement of a client that has left.
 AT_SERVER = "-c timezone=UTC -c lock_timeout=4s -c client_connection_check_interval=2s"
 # The kernel gives up on a peer that acknowledges nothing (milliseconds) or does not answer its probes (seconds).
@@ -30,76 +30,79 @@ NETWORK = {
 
 
 @dataclass
-class Patience:
+class Deadline:
     """Seconds that one answer may take, and seconds that are left for all of them."""
 
-    each: float
-    left: float
+    per_answer_s: float
+    left_s: float
 
 
-_current: ContextVar[Patience | None] = ContextVar("patience", default=None)
+_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
-def begin(each: float, in_all: float) -> None:
-    """From now on whoever runs here (a task) waits so many seconds for an answer, and `in_all` for all of them."""
-    _current.set(Patience(each, in_all))
+def set_deadline(per_answer_s: float, total_s: float) -> None:
+    """Set the deadline of what runs here from now on, such as a task."""
+    _current.set(Deadline(per_answer_s, total_s))
 
 
 @contextmanager
-def patient(each: float, in_all: float) -> Iterator[None]:
-    """The same for a block; what it waits counts for the block around it too, which it never outlasts."""
+def deadline(per_answer_s: float, total_s: float) -> Iterator[None]:
+    """Set the deadline of a block. Its waiting counts for the block around it too, which it never outlasts."""
     outer = _current.get()
-    token = _current.set(Patience(each, in_all if outer is None else min(in_all, outer.left)))
+    left_s = total_s if outer is None else min(total_s, outer.left_s)
+    token = _current.set(Deadline(per_answer_s, left_s))
     began = time.monotonic()
     try:
         yield
     finally:
         _current.reset(token)
         if outer is not None:
-            outer.left -= time.monotonic() - began
+            outer.left_s -= time.monotonic() - began
 
 
-class Hearing:
-    """When Postgres last answered this process, and until when nobody needs to ask it."""
+class Health:
+    """When Postgres last answered this process, and until when statements fail at once."""
 
     def __init__(self) -> None:
-        self.last = time.monotonic()
-        self._pause_until = 0.0
+        self.answered_at = time.monotonic()
+        self._unavailable_until = 0.0
 
     def check(self) -> None:
-        """Raises OperationalError while Postgres is known to be away."""
-        if time.monotonic() < self._pause_until:
+        """Raises OperationalError while Postgres is known to be unavailable."""
+        if time.monotonic() < self._unavailable_until:
             raise psycopg.OperationalError("Postgres did not answer a moment ago")
 
-    def missed(self) -> None:
-        """Somebody waited in vain. When others are answered, Postgres is busy; when nobody is, it is away."""
+    def record_timeout(self) -> None:
+        """A statement got no answer. While others are answered Postgres is busy; when none is, it is unavailable."""
         now = time.monotonic()
-        if now - self.last > SILENT_S:
-            self._pause_until = now + PAUSE_S
+        if now - self.answered_at > SILENT_S:
+            self._unavailable_until = now + UNAVAILABLE_S
 
 
-hearing = Hearing()
+health = Health()
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection whose every wait ends when the patience of whoever waits ends."""
+    """A connection whose every wait ends at the current deadline."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        patience = _current.get()
-        if timeout is not None or patience is None:
-            return self._heard(super().wait(gen, interval, timeout))
-        began, most = time.monotonic(), max(0.0, min(patience.each, patience.left))
+        current = _current.get()
+        if timeout is not None or current is None:
+            return self._answered(super().wait(gen, interval, timeout))
+        began, limit_s = time.monotonic(), max(0.0, min(current.per_answer_s, current.left_s))
         try:
-            return self._heard(super().wait(gen, interval, most))
+            return self._answered(super().wait(gen, interval, limit_s))
         except psycopg.OperationalError:
-            if time.monotonic() - began < most:
+            if time.monotonic() - began < limit_s:
                 raise
-            hearing.missed()
-            self.pgconn.finish()  # an answer that still comes must not be taken for the next one's
-            raise psycopg.OperationalError(f"Postgres did not answer within {most:.1f} s") from None
+            health.record_timeout()
+            self.pgconn.finish()  # a late answer must not be read as the next statement's
+            raise psycopg.OperationalError(
+                f"Postgres did not answer within {limit_s:.1f} s"
+            ) from None
         finally:
-            patience.left -= time.monotonic() - began
+            current.left_s -= time.monotonic() - began
 
-    def _heard(self, answer: Any) -> Any:
-        hearing.last = time.monotonic()
+    def _answered(self, answer: Any) -> Any:
+        health.answered_at = time.monotonic()
         return answer

@@ -1,21 +1,21 @@
-"""Django's Postgres backend (ENGINE "marketplace.core.postgres"), but whoever wants a connection waits two seconds at most."""
+"""Django's Postgres backend (ENGINE "marketplace.core.postgres"), with a wait of at most two seconds for a connection."""
 
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
 
-from marketplace.core.postgres import POOL_S, hearing, patient
+from marketplace.core.postgres import POOL_S, deadline, health
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Refused at once while Postgres is known to be away."""
+    """Fails at once while Postgres is known to be unavailable."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        hearing.check()
+        health.check()
         try:
-            with patient(each=POOL_S, in_all=POOL_S):
+            with deadline(per_answer_s=POOL_S, total_s=POOL_S):
                 return super().get_new_connection(conn_params)
         except psycopg.OperationalError:
-            hearing.missed()
+            health.record_timeout()
             raise

@@ -42,7 +42,10 @@ def line_chart(title, labels, series, unit="", threshold=None, height=HEIGHT, st
     line = plots.step_path if steps else plots.line_path
     drawn = [_drawn_line(s, top, height, len(series) == 1, line) for s in series]
     limit = None if threshold is None else {"value": threshold, "y": height * (1 - threshold / top)}
-    return _frame(title, labels, series, unit, top, height) | {"drawn": drawn, "limit": limit}
+    return _chart_context(title, labels, series, unit, top, height) | {
+        "drawn": drawn,
+        "limit": limit,
+    }
 
 
 @register.inclusion_tag("components/charts/bars.html")
@@ -53,7 +56,7 @@ def stacked_bars(title, labels, series, unit="", height=HEIGHT):
     top = _top(plots.totals(values))
     layers = plots.stack(values, labels, top, height)
     drawn = [s | {"bars": bars} for s, bars in zip(series, layers, strict=True)]
-    return _frame(title, labels, series, unit, top, height) | {"drawn": drawn}
+    return _chart_context(title, labels, series, unit, top, height) | {"drawn": drawn}
 
 
 @register.inclusion_tag("components/charts/bars.html")
@@ -86,8 +89,8 @@ def _drawn_line(series, top, height, filled, line):
     return series | {"line": line(series["values"], top, height), "area": area}
 
 
-def _frame(title, labels, series, unit, top, height):
-    """What every chart template needs beside its own drawing."""
+def _chart_context(title, labels, series, unit, top, height):
+    """The context that all chart templates share."""
     labels = list(labels)
     return {
         "title": title,

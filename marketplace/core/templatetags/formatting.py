@@ -182,10 +182,10 @@ def lasting(value):
 
 
 @register.filter
-def quantity(value, words):
-    """A count and its noun; `words` is "call,calls"."""
-    one, many = words.split(",")
-    return f"{number(value)} {one if value == 1 else many}"
+def quantity(value, nouns):
+    """A count and its noun; `nouns` is "call,calls"."""
+    singular, plural = nouns.split(",")
+    return f"{number(value)} {singular if value == 1 else plural}"
 
 
 @register.filter
