@@ -401,30 +401,6 @@ def deprecate(
         reason=reason,
         effective_from=max(sunset_at, first_start(days)),
     )
-    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
-    notify("version", version=version.pk)
-    _tell_users(version, "version.deprecated", f"{version} ends on {sunset_at:%d %B %Y}", reason)
-    return version
-
-
-def _check_successor(version: ModelVersion, successor: ModelVersion) -> None:
-    """Consumers are sent there by headers and pages as to another version of what they use."""
-    if successor.model_id != version.model_id:
-        raise Invalid(
-            f"{successor} is a version of another model; the successor is a version of {version.model}.",
-            field="successor",
-            remedy="Leave it empty and name the other model in the reason.",
-        )
-    if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
-        raise Invalid(
-            f"{successor} cannot take over: a successor is published and answers calls.",
-            field="successor",
-        )
-
-
-def first_end(version: ModelVersion) -> date:
-    """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
-    return (timezone.now() + timedelta(days=NOTICE_DAYS[version.risk_tier or "low"] + 1)).date()
 
 
 def publish_what_is_ready() -> int:

@@ -17,7 +17,7 @@ from consumption.models import ScheduledChange, Subscription
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.invalidation import nudge
+from marketplace.core.invalidation import notify
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
@@ -69,7 +69,7 @@ def announce(
         successor=successor,
     )
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
-    nudge("version", version=version.pk)
+    notify("version", version=version.pk)
     teams = version.model.subscriptions.filter(
         state__in=[Subscription.State.ACTIVE, Subscription.State.PAUSED]
     ).values("application__team")
@@ -127,7 +127,7 @@ class VersionEnd(Kind):
             change.version, STATE.PUBLISHED, deprecated_at=None, sunset_at=None, successor=None
         )
         record(by, "version.undeprecate", change.version, reason=change.reason)
-        nudge("version", version=change.version_id)
+        notify("version", version=change.version_id)
 
     def differences(self, change: ScheduledChange) -> list[terms.Difference]:
         successor = change.after["successor"]

@@ -26,7 +26,7 @@ class Portal:
 
     def __init__(self, folder, database_url="", redis_url="", threads=8, **environment):
         self.folder = folder
-        self.patience_s = 15  # a request that takes longer hangs: the portal's own patience is ten
+        self.timeout_s = 15  # a request that takes longer hangs: the portal's own deadline is ten
         self.port = free_port()
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
@@ -99,9 +99,9 @@ class Portal:
         return self.request("POST", path, cookie, json.dumps(facts), "application/json")
 
     def request(self, method, path, cookie="", body=None, kind=""):
-        """(status, headers, body) of one request on a connection of its own. Raises TimeoutError after `patience_s`."""
+        """(status, headers, body) of one request on a connection of its own. Raises TimeoutError after `timeout_s`."""
         headers = {"Cookie": f"sessionid={cookie}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
         try:
             line.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
             answer = line.getresponse()

@@ -16,6 +16,9 @@ RETIRED = {
     r"tombstones?|tombstone_\w+|bury|buried|graves?": "emergency revocation, deny",
     r"tally": "rejection counter",
     r"refusedhour|refused_hours?": "RejectedHour",
+    r"noroom|no_room|no-room": "InsufficientStorage, disk space",
+    r"hearings?|be_patient|carry_on|patience": "health, deadline, set_database_deadline",
+    r"not with this method|it collides with what is there": "Method not allowed, Conflict",
 }
 # (path, word): why English needs the word there.
 ALLOWED = {

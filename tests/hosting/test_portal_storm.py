@@ -20,7 +20,7 @@ def portal(stage, tmp_path):
     urls = stage.gateway.database_url, stage.gateway.redis_url
     with Portal(tmp_path, *urls, threads=THREADS, DB_POOL=str(POOL)) as portal:
         portal.postgres.delay = 0.005
-        portal.patience_s = 60  # they stand in a queue
+        portal.timeout_s = 60  # they stand in a queue
         yield portal
 
 

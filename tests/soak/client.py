@@ -18,7 +18,7 @@ import uvloop
 from bench.load import Client, Load
 
 CONNECTIONS = 48  # below the gateway's bound for one address
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class Witness(Load):
@@ -37,7 +37,7 @@ class Witness(Load):
         self.sent += 1
         began = time.perf_counter()
         try:
-            status, head = await asyncio.wait_for(client.ask(request), PATIENCE_S)
+            status, head = await asyncio.wait_for(client.ask(request), TIMEOUT_S)
         except TimeoutError:
             self.hung += 1
             client.transport.abort()

@@ -39,7 +39,7 @@ from .submissions import person, submitted, trained
 
 STATE = ModelVersion.State
 Progress = Callable[..., None]
-PATIENCE = (
+SETTLE_TIMEOUT_S = (
     600  # seconds without a version becoming callable before the rest is left to the next start
 )
 HOSTED = timedelta(days=1)
@@ -63,7 +63,7 @@ def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
     note_the_clock()
     build_versions(progress)
     build_inventory()
-    settle(progress, patience=PATIENCE if wait else 0)
+    settle(progress, timeout_s=SETTLE_TIMEOUT_S if wait else 0)
     progress("past usage")
     usage.build_usage()
     return demo_facts()
@@ -119,7 +119,7 @@ def build_inventory() -> None:
         ProductionModel.objects.get_or_create(name=name, defaults=facts)
 
 
-def settle(progress: Progress, patience: float) -> None:
+def settle(progress: Progress, timeout_s: float) -> None:
     """As versions become callable: consumers subscribe, then what the story does to a live version happens."""
     waiting = [
         (listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE
@@ -132,7 +132,7 @@ def settle(progress: Progress, patience: float) -> None:
             waiting.remove((listing, release))
             last = time.monotonic()
         progress("models callable", total - len(waiting), total)
-        if not waiting or time.monotonic() - last > patience or gave_up(waiting, retried):
+        if not waiting or time.monotonic() - last > timeout_s or gave_up(waiting, retried):
             break
         if not live:
             retry_failed(retried)
