@@ -299,15 +299,23 @@ def change_plan(by, subscription, plan):
 
 
 def may_move(subscription, plan):
-    """May its own team choose this plan, without the owner? A plan that the owner approves only from another one of the kind."""
+    """May its own team choose this plan, without the owner?
+
+    A plan that the owner approves only from another one that was approved: one that allows no more, or any while theirs ends.
+    """
     is_other = (
         plan.model_id == subscription.model_id
         and plan.pk != subscription.plan_id
         and subscription.state in Subscription.OPEN
     )
-    return is_other and (
-        plan.approval == Plan.Approval.AUTOMATIC
-        or subscription.plan.approval == Plan.Approval.OWNER
+    if not is_other or plan.approval == Plan.Approval.AUTOMATIC:
+        return is_other
+    is_approved = (
+        subscription.plan.approval == Plan.Approval.OWNER
+        and subscription.state != Subscription.State.PENDING
+    )
+    return is_approved and (
+        not subscription.plan.is_offered or not terms.allows_more(plan, subscription.plan)
     )
 
 
@@ -593,7 +601,7 @@ def _check_can_start(application, plan, version):
 def _require_decider(by, subscription):
     require(
         can_decide_subscription(by, subscription),
-        f"Only members of {subscription.model.owner_team} who did not ask for it decide this request.",
+        f"Only members of {subscription.model.owner_team} who neither asked for it nor are on the team that asks decide this request.",
         ask=str(subscription.model.owner_team),
     )
 

@@ -15,9 +15,11 @@ def can_offer_plan(user, model):
 
 
 def can_decide_subscription(user, subscription):
-    """The publisher's team says yes or no, but never to its own application."""
-    owner_team = subscription.model.owner_team
-    return user.is_active and user.is_on(owner_team) and subscription.requested_by_id != user.pk
+    """The publisher's team says yes or no: never who asked, nor who is also on the other team that asks."""
+    owner_team, asking_team = subscription.model.owner_team, subscription.application.team
+    if not user.is_active or not user.is_on(owner_team) or subscription.requested_by_id == user.pk:
+        return False
+    return asking_team == owner_team or not user.is_on(asking_team)
 
 
 def can_end_subscription(user, subscription):

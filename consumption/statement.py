@@ -18,6 +18,8 @@ from consumption.metering import measures
 from consumption.metering.quota import next_period, period_start
 from consumption.models import UsageDay
 
+FORMULA_STARTS = ("=", "+", "-", "@")  # tabs and line breaks are in no name (docs/names.md)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -114,12 +116,20 @@ def totals(found):
 
 
 def as_csv(found):
-    """The lines as CSV with a header; whole numbers, and costs with all nine decimals."""
+    """The lines as CSV with a header; whole numbers, and costs with all nine decimals.
+
+    A name that a spreadsheet would run as a formula has an apostrophe before it, as spreadsheets write text.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([field.name for field in fields(Line)])
-    writer.writerows([f"{line.month:%Y-%m}", *astuple(line)[1:]] for line in found)
+    writer.writerows([f"{line.month:%Y-%m}", *map(_as_cell, astuple(line)[1:])] for line in found)
     return text.getvalue()
+
+
+def _as_cell(value):
+    is_formula = isinstance(value, str) and value.startswith(FORMULA_STARTS)
+    return f"'{value}" if is_formula else value
 
 
 def month(text):

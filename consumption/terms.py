@@ -48,6 +48,15 @@ def is_worse(before, after):
     return any(_is_worse(name, before[name], after[name]) for name in FIELDS)
 
 
+def allows_more(terms, than):
+    """Is any limit of these terms higher than the other ones' (Plan or PlanTerms)? Their prices do not matter."""
+    return any(
+        _is_worse(name, getattr(terms, name), getattr(than, name))
+        for name in FIELDS
+        if name != "price_micros_per_1000"
+    )
+
+
 def differences(before, after, currency):
     """The terms that differ, as [Difference]."""
     return [

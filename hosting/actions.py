@@ -17,6 +17,7 @@ from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
+from marketplace.notices.actions import tell
 
 ASK = "the publishing team or an operator"
 S = DeploymentState
@@ -58,6 +59,14 @@ def stop(by: User, deployment: Deployment, reason: str) -> None:
         f"{deployment.version} was stopped",
         reason,
         f"stop:{event.pk}",
+    )
+    tell(
+        User.objects.holding("curator").exclude(pk=by.pk),
+        "deployment.stopped",
+        f"{by} stopped {deployment.version} at once",
+        body=f"No notice was given to its consumers. {reason}",
+        url=deployment.version.get_absolute_url(),
+        key=f"stop-to-review:{event.pk}",
     )
     enqueue("hosting.reconcile")
 

@@ -153,6 +153,46 @@ def test_a_publisher_does_not_approve_their_own_request(version):
     actions.approve_subscription(factories.bob(), own, "Fine.")
 
 
+def test_who_is_on_both_teams_does_not_approve_the_others_request(asked):
+    """Bob asks nothing himself, but his consuming team does: he would answer his own team."""
+    factories.person("bob", factories.lending(), factories.mortgage())
+    with pytest.raises(NotAllowed):
+        actions.approve_subscription(factories.bob(), asked, "Fine.")
+    actions.approve_subscription(factories.alice(), asked, "A good use.")
+
+
+@pytest.mark.parametrize(
+    ("larger", "may"),
+    [
+        ({"rate_per_second": 21}, False),
+        ({"monthly_quota": None}, False),
+        ({"rate_per_second": 20, "price_micros_per_1000": 0}, True),
+    ],
+)
+def test_one_approval_is_not_one_for_a_larger_plan(asked, larger, may):
+    """An approved small plan was the way into every plan that the owner approves."""
+    asked.plan.rate_per_second, asked.plan.monthly_quota = 20, 1000
+    asked.plan.save()
+    plan = factories.plan(
+        asked.model,
+        slug="larger",
+        approval=Plan.Approval.OWNER,
+        **{"monthly_quota": 1000} | larger,
+    )
+    with pytest.raises(RuleError, match="approves who gets"):
+        actions.change_plan(factories.maya(), asked, plan)
+    actions.approve_subscription(factories.alice(), asked, "A good use.")
+    asked.refresh_from_db()
+    if may:
+        assert actions.change_plan(factories.maya(), asked, plan).plan == plan
+    else:
+        with pytest.raises(RuleError, match="approves who gets"):
+            actions.change_plan(factories.maya(), asked, plan)
+    Plan.objects.filter(pk=asked.plan_id).update(is_offered=False)
+    asked.refresh_from_db()
+    assert actions.may_move(asked, plan) or asked.plan == plan, "when its own plan ends"
+
+
 def test_a_request_is_decided_once(asked):
     stale = Subscription.objects.get(pk=asked.pk)
     actions.approve_subscription(factories.alice(), asked, "A good use.")
