@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from consumption.metering import measures, projections, reconciliation, rollups
-from consumption.models import RejectedHour, UsageDay, UsageEvent, UsageHour
+from consumption.models import Application, RejectedHour, UsageDay, UsageEvent, UsageHour
 from hosting import service_levels
 from tests import factories
 
@@ -234,3 +234,14 @@ def test_a_changed_cost_is_found_by_reconciliation(used):
     reconciliation.count_all()
     [line] = page(factories.finn(), "consumption:reconciliation").context["reconciliation"].wrong
     assert line.differences == ["Hours count a cost of 0.000000001 more than the events."]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_name_runs_as_a_formula_in_a_spreadsheet(used, start):
+    """Anybody may name an application; finance opens the export."""
+    name = f"{start}HYPERLINK(1)"
+    Application.objects.filter(pk=used[0].application_id).update(name=name)
+    month = f"{timezone.now() - timedelta(days=1):%Y-%m}"
+    exact = page(factories.maya(), "consumption:statement", month=month, **{"as": "csv"})
+    rows = csv.DictReader(io.StringIO(exact.content.decode()))
+    assert f"'{name}" in {row["application_name"] for row in rows}
