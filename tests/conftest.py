@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -67,6 +68,12 @@ def emptying_passes_the_record():
 def fired():
     """Counts how often this test's fault happened; if never, the test fails. See tests/faults.py."""
     return faults.Firings()
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """Rows of one test have the ids of another's (tests/snapshots.py): nothing that was kept of them is kept on."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,8 @@ alice publishes (lending), bob is on her team, charlie is nobody, rita curates, 
 mira is the model risk officer. Each function finds the person or thing again when it is there.
 """
 
+from zlib import crc32
+
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
@@ -17,6 +19,7 @@ from governance.models import Review
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
 from publishing import actions as publishing
+from tests.snapshots import replayed
 
 NO_CONFLICT = True
 REASON = "I looked at the evidence and it supports this."
@@ -45,16 +48,27 @@ ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 # ── People ────────────────────────────────────────────────────────────────
 
 
+def _fixed(*natural):
+    """A primary key that follows from the natural one, so that states of the database can be met again (tests/snapshots.py)."""
+    return 10**6 + crc32("/".join(map(str, natural)).encode())
+
+
 def unit(name):
     return BusinessUnit.objects.get_or_create(
-        name=name, defaults={"slug": name.lower().replace(" ", "-")}
+        name=name, defaults={"pk": _fixed("unit", name), "slug": name.lower().replace(" ", "-")}
     )[0]
 
 
 def team(name, unit_name, **facts):
     slug = name.lower().replace(" ", "-")
     return Team.objects.get_or_create(
-        name=name, defaults={"slug": slug, "business_unit": unit(unit_name), **facts}
+        name=name,
+        defaults={
+            "pk": _fixed("team", name),
+            "slug": slug,
+            "business_unit": unit(unit_name),
+            **facts,
+        },
     )[0]
 
 
@@ -76,15 +90,22 @@ def head_office():
 
 def person(username, *teams, roles=(), **facts):
     user, _ = User.objects.get_or_create(
-        username=username, defaults={"display_name": username.capitalize(), **facts}
+        username=username,
+        defaults={"pk": _fixed("user", username), "display_name": username.capitalize(), **facts},
     )
     for one in teams:
-        Membership.objects.get_or_create(user=user, team=one, left_at=None)
+        _once(Membership, user=user, team=one, left_at=None)
     for role in roles:
-        RoleGrant.objects.get_or_create(
-            user=user, role=role, revoked_at=None, defaults={"granted_by": user}
-        )
+        _once(RoleGrant, {"granted_by": user}, user=user, role=role, revoked_at=None)
     return user
+
+
+def _once(model, facts=None, **natural):
+    """One row, made if it is not there; with a fixed key unless an earlier one of the same person has it."""
+    pk = _fixed(model.__name__, *(getattr(value, "pk", value) for value in natural.values()))
+    if not model.objects.filter(**natural).exists():
+        taken = model.objects.filter(pk=pk).exists()
+        model.objects.create(**natural, **(facts or {}), **({} if taken else {"pk": pk}))
 
 
 def also(user, *roles):
@@ -167,7 +188,8 @@ def judge(review):
 
 def term(kind, slug):
     return kind.objects.get_or_create(
-        slug=slug, defaults={"name": slug.replace("-", " ").capitalize()}
+        slug=slug,
+        defaults={"pk": _fixed(kind.__name__, slug), "name": slug.replace("-", " ").capitalize()},
     )[0]
 
 
@@ -192,11 +214,13 @@ def listing(**changed):
     }
 
 
+@replayed
 def model(by=None, owner_team=None, **changed):
     by = by or alice()
     return catalog.register(by, owner_team=owner_team or lending(), **listing(**changed))
 
 
+@replayed
 def plan(entry, *, slug="standard", by=None, **terms):
     terms = {"name": slug.capitalize(), "approval": Plan.Approval.AUTOMATIC, **terms}
     return consumption.offer_plan(by or member_of(entry.owner_team), entry, slug=slug, **terms)
@@ -283,6 +307,7 @@ def _card_value(field):
 SLA = {"availability": "99.5", "p95_ms": 100, "rps": 20, "support": "Office hours"}
 
 
+@replayed
 def draft_version(entry=None, number="1.0.0", *, tier="low", by=None):
     """A draft with everything that submission asks for. It is an external endpoint: quick; see `upload_tiny` for bytes."""
     entry = entry or model()
@@ -307,16 +332,19 @@ def upload_tiny(version, folder, by=None):
     return publishing.upload(by or member_of(version.model.owner_team), version, path, "tiny.onnx")
 
 
+@replayed
 def submitted_version(entry=None, number="1.0.0", **draft):
     version = draft_version(entry, number, **draft)
     return publishing.submit(version.created_by, version)
 
 
+@replayed
 def in_review_version(entry=None, number="1.0.0", **draft):
     """Through the automatic checks, as the worker would take it."""
     return governance.check(submitted_version(entry, number, **draft))
 
 
+@replayed
 def approved_version(entry=None, number="1.0.0", **draft):
     version = in_review_version(entry, number, **draft)
     decide_all(version)
@@ -337,6 +365,7 @@ def approve(review, by=None):
     return governance.decide(by or judge(review), review, "approved", REASON, NO_CONFLICT)
 
 
+@replayed
 def published_version(entry=None, number="1.0.0", **draft):
     """Approved, brought up (hosting's row, as its probe writes it), published by the sweep's own verb."""
     version = approved_version(entry, number, **draft)
@@ -349,6 +378,7 @@ def published_version(entry=None, number="1.0.0", **draft):
     return publishing.publish(User.objects.system("publisher"), version)
 
 
+@replayed
 def application(by=None, one=None, name="Loan origination"):
     by, one = by or maya(), one or mortgage()
     return Application.objects.filter(
@@ -356,6 +386,7 @@ def application(by=None, one=None, name="Loan origination"):
     ).first() or consumption.create_application(by, team=one, name=name)
 
 
+@replayed
 def subscription(version=None, *, by=None, plan_slug="standard", app=None):
     version = version or published_version()
     by = by or maya()
