@@ -1,4 +1,4 @@
-"""Background doors of consumption: roll-ups and projections. The gateway's shipping process does the first by itself."""
+"""Background tasks of consumption: roll-ups and projections. The gateway's shipping process does the first by itself."""
 
 from celery import shared_task
 

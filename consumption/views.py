@@ -59,13 +59,13 @@ LINES_A_PAGE = 50
 
 def access(request):
     """All applications and subscriptions of the person's teams, and the requests that wait for them."""
-    mine = Subscription.objects.held_by(request.user).for_list()
+    subscriptions = Subscription.objects.held_by(request.user).for_list()
     waiting = Subscription.objects.filter(
         model__owner_team__in=request.user.teams(), state="pending"
     ).for_list()
     context = {
         "applications": Application.objects.filter(team__in=request.user.teams()).for_list(),
-        "subscriptions": mine,
+        "subscriptions": subscriptions,
         "waiting": waiting,
     }
     return render(request, "consumption/access.html", context)
@@ -84,10 +84,10 @@ def new_application(request):
 
 def application(request, slug):
     """One application: its subscriptions, their keys, what it used."""
-    found = get_object_or_404(
+    owned = get_object_or_404(
         Application.objects.visible_to(request.user).select_related("team"), slug=slug
     )
-    subscriptions = list(found.subscriptions.for_list().prefetch_related("keys"))
+    subscriptions = list(owned.subscriptions.for_list().prefetch_related("keys"))
     months = usage.this_month(subscriptions)
     refused = rejections.of(subscriptions, timezone.now() - usage.DAY)
     announced = changes.announced_to(subscriptions)
@@ -102,9 +102,9 @@ def application(request, slug):
             plan for plan in offered if actions.may_move(subscription, plan)
         ]
     context = {
-        "application": found,
+        "application": owned,
         "subscriptions": subscriptions,
-        "can_manage": can_manage_application(request.user, found),
+        "can_manage": can_manage_application(request.user, owned),
     }
     return render(request, "consumption/application.html", context)
 
@@ -130,10 +130,10 @@ def plans(request, slug):
 
 def change(request, pk):
     """One change that takes something from consumers: what, whom, since when proposed; the second person answers here."""
-    found = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
+    proposal = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
     form = DecideChangeForm(request.POST or None)
     done, _ = submitted(
-        request, form, lambda decision, reason: DECISIONS[decision](request.user, found, reason)
+        request, form, lambda decision, reason: DECISIONS[decision](request.user, proposal, reason)
     )
     if done:
         messages.success(
@@ -142,29 +142,30 @@ def change(request, pk):
             if form.cleaned_data["decision"] == "confirm"
             else "Refused.",
         )
-        return redirect(found)
+        return redirect(proposal)
     teams = set(request.user.teams().values_list("slug", flat=True))
-    sees_all = can_see_model_usage(request.user, found.model)
+    sees_all = can_see_model_usage(request.user, proposal.model)
     context = {
-        "change": found,
-        "differences": KINDS[found.kind].differences(found),
+        "change": proposal,
+        "differences": KINDS[proposal.kind].differences(proposal),
         "affected": [
             row | {"cost": Decimal(row["cost_30d"])}
-            for row in found.affected
+            for row in proposal.affected
             if sees_all or row["team"] in teams
         ],
-        "can_confirm": can_confirm(request.user, found),
-        "can_withdraw": can_withdraw_change(request.user, found) and found.state in found.OPEN,
+        "can_confirm": can_confirm(request.user, proposal),
+        "can_withdraw": can_withdraw_change(request.user, proposal)
+        and proposal.state in proposal.OPEN,
     }
     return show(request, "consumption/change.html", form, **context)
 
 
 @require_POST
 def withdraw_change(request, pk):
-    found = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
-    changes.withdraw(request.user, found)
+    proposal = get_object_or_404(ScheduledChange.objects.visible_to(request.user).for_list(), pk=pk)
+    changes.withdraw(request.user, proposal)
     messages.success(request, "Taken back.")
-    return redirect(found)
+    return redirect(proposal)
 
 
 def change_terms(request, slug, plan_slug):
@@ -224,12 +225,12 @@ def subscribe(request, slug):
     )
     done, subscription = submitted(request, form, lambda **data: _subscribe(request.user, **data))
     if done:
-        said = (
+        next_step = (
             "You can make a key now."
             if subscription.state == Subscription.State.ACTIVE
             else "The owner was asked."
         )
-        messages.success(request, f"{subscription.application} → {entry}: {said}")
+        messages.success(request, f"{subscription.application} → {entry}: {next_step}")
         return redirect(subscription)
     context = {
         "model": entry,
@@ -416,11 +417,11 @@ def reconciled(request):
     """Do events, hours and days agree, for each team and month? For finance and those who oversee."""
     if not can_reconcile(request.user):
         raise Http404
-    found = reconciliation()
+    report = reconciliation()
     context = {
-        "reconciliation": found,
-        "page_obj": Paginator(found.lines, LINES_A_PAGE).get_page(request.GET.get("page")),
-        "wrong": found.wrong[:LINES_A_PAGE],
+        "reconciliation": report,
+        "page_obj": Paginator(report.lines, LINES_A_PAGE).get_page(request.GET.get("page")),
+        "wrong": report.wrong[:LINES_A_PAGE],
     }
     return render(request, "consumption/reconciliation.html", context)
 
@@ -476,19 +477,19 @@ def _seen(request, entry):
 
 def _with_history(plans):
     """The plans, each with `.history` as terms.history has it. One query for all."""
-    found = list(
+    priced = list(
         plans.prefetch_related(
             Prefetch(
                 "terms", PlanTerms.objects.select_related("created_by").order_by("effective_from")
             )
         )
     )
-    for plan in found:
+    for plan in priced:
         plan.history = terms.history(plan)
         plan.upcoming = next(
             (step for step in plan.history if step[0].effective_from > timezone.now()), None
         )
-    return found
+    return priced
 
 
 def _first_choices(request, entry):

@@ -65,20 +65,20 @@ def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> Tie
         can_assess(by, version),
         f"Only {version.model.owner_team} answers, while the version is a draft.",
     )
-    found = tiering.assess(answers)
+    assessed = tiering.assess(answers)
     assessment = TierAssessment.objects.create(
         version=version,
         answers=answers,
-        tier=found.tier,
-        score=found.score,
-        reasons=list(found.reasons),
+        tier=assessed.tier,
+        score=assessed.score,
+        reasons=list(assessed.reasons),
         policy=policies.current("tiering"),
         answered_by=by,
     )
-    version.risk_tier = found.tier
+    version.risk_tier = assessed.tier
     version.save(update_fields=["risk_tier"])
     Contribution.objects.get_or_create(version=version, user=by, kind=Contribution.Kind.ASSESSED)
-    record(by, "version.assess", version, tier=found.tier, score=found.score)
+    record(by, "version.assess", version, tier=assessed.tier, score=assessed.score)
     return assessment
 
 
@@ -364,16 +364,16 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
 
 
 def _check_documentation(version: ModelVersion) -> None:
-    found = policies.card_completeness(version)
-    missing = ", ".join(item["label"] for item in found.missing)
-    summary = f"The card is {found.score} % complete; {found.needed} % are needed at {version.risk_tier} risk."
+    completeness = policies.card_completeness(version)
+    missing = ", ".join(item["label"] for item in completeness.missing)
+    summary = f"The card is {completeness.score} % complete; {completeness.needed} % are needed at {version.risk_tier} risk."
     record_gate(
         version,
         "documentation",
-        "pass" if found.ok else "fail",
+        "pass" if completeness.ok else "fail",
         f"{summary} Missing: {missing}." if missing else summary,
         tool=version.card.schema_version,
-        metrics={"score": found.score, "missing": [m["id"] for m in found.missing]},
+        metrics={"score": completeness.score, "missing": [m["id"] for m in completeness.missing]},
     )
 
 

@@ -1,4 +1,4 @@
-"""Background doors of governance."""
+"""Background tasks of governance."""
 
 from celery import shared_task
 

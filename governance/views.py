@@ -55,47 +55,49 @@ def review(request, pk):
     seen = Review.objects.visible_to(request.user).select_related(
         "version__model__owner_team__business_unit"
     )
-    found = get_object_or_404(seen, pk=pk)
-    form = DecisionForm(request.POST or None, review=found)
-    done, _ = submitted(request, form, lambda **data: actions.decide(request.user, found, **data))
+    open_review = get_object_or_404(seen, pk=pk)
+    form = DecisionForm(request.POST or None, review=open_review)
+    done, _ = submitted(
+        request, form, lambda **data: actions.decide(request.user, open_review, **data)
+    )
     if done:
-        messages.success(request, f"Recorded: {found}.")
+        messages.success(request, f"Recorded: {open_review}.")
         return redirect("governance:queue")
     return show(
         request,
         "governance/review.html",
         form,
-        review=found,
-        **_review_context(request.user, found),
+        review=open_review,
+        **_review_context(request.user, open_review),
     )
 
 
 def amendment(request, pk):
     """What an entry shall say instead, why, who agreed; and the decision form for those who may."""
-    found = get_object_or_404(Amendment.objects.visible_to(request.user).for_page(), pk=pk)
+    proposal = get_object_or_404(Amendment.objects.visible_to(request.user).for_page(), pk=pk)
     form = AmendmentDecisionForm(request.POST or None)
     done, _ = submitted(
-        request, form, lambda **data: actions.decide_amendment(request.user, found, **data)
+        request, form, lambda **data: actions.decide_amendment(request.user, proposal, **data)
     )
     if done:
-        messages.success(request, f"Recorded: {found}.")
-        return redirect(found)
+        messages.success(request, f"Recorded: {proposal}.")
+        return redirect(proposal)
     context = {
-        "amendment": found,
-        "reasons_against": reasons_against_amendment(request.user, found),
-        "is_open": found.state == Amendment.State.OPEN,
-        "may_withdraw": can_edit(request.user, found.model),
-        "trail": [{"label": found.model.name, "url": found.model.get_absolute_url()}],
+        "amendment": proposal,
+        "reasons_against": reasons_against_amendment(request.user, proposal),
+        "is_open": proposal.state == Amendment.State.OPEN,
+        "may_withdraw": can_edit(request.user, proposal.model),
+        "trail": [{"label": proposal.model.name, "url": proposal.model.get_absolute_url()}],
     }
     return show(request, "governance/amendment.html", form, **context)
 
 
 @require_POST
 def withdraw_amendment(request, pk):
-    found = get_object_or_404(Amendment.objects.visible_to(request.user), pk=pk)
-    actions.withdraw_amendment(request.user, found)
-    messages.success(request, f"{found} is withdrawn.")
-    return redirect(found.model)
+    proposal = get_object_or_404(Amendment.objects.visible_to(request.user), pk=pk)
+    actions.withdraw_amendment(request.user, proposal)
+    messages.success(request, f"{proposal} is withdrawn.")
+    return redirect(proposal.model)
 
 
 def evidence(request, slug):

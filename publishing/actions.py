@@ -369,7 +369,7 @@ def deprecate(
     reason: str,
     successor: ModelVersion | None = None,
 ) -> ScheduledChange | None:
-    """Announce the end of a version: it answers until `sunset_at`, with warning headers.
+    """Deprecate a version: it answers until `sunset_at`, with warning headers.
 
     A version that consumers call is deprecated when a second person has confirmed it: returns that ScheduledChange. One that
     nobody calls is deprecated at once: returns None. `successor` is a version of the same model that answers calls.

@@ -278,7 +278,7 @@ class Versions(GovernedVersions):
     @extend_schema(request=Deprecation, responses={200: VersionDetail, 202: VersionDetail})
     @action(detail=True, methods=["post"])
     def deprecate(self, request, pk):
-        """Announce the end of a version; 202 while a second person has yet to confirm it, because consumers call it."""
+        """Deprecate a version; 202 while a second person has yet to confirm it, because consumers call it."""
         version = self.get_object()
         change = actions.deprecate(request.user, version, **self.given(Deprecation))
         return self.answer(version, status=202 if change else 200)

@@ -1,4 +1,4 @@
-"""Background doors of publishing."""
+"""Background tasks of publishing."""
 
 from celery import shared_task
 

@@ -126,7 +126,7 @@ def try_again(request, slug, number):
 
 
 def deprecate(request, slug, number):
-    """Announce the end of a version, with its successor and the people it will touch."""
+    """Deprecate a version, with its successor and who is affected."""
     version = get_object_or_404(
         ModelVersion.objects.visible_to(request.user).select_related("model__owner_team"),
         model__slug=slug,
@@ -202,7 +202,7 @@ def interface(request, slug, number):
             request, form, lambda **data: actions.describe_interface(request.user, version, **data)
         )
     if done:
-        messages.success(request, "Kept.")
+        messages.success(request, "Saved.")
         return _next(version, "card" if version.sla else "interface")
     return _show_step(
         request,

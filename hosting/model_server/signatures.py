@@ -185,17 +185,18 @@ def _check_field(path, field, is_input):
 
 
 def _check_shape(path, shape):
-    sound = (
-        isinstance(shape, list)
-        and 0 < len(shape) <= MOST_DIMENSIONS
-        and shape[0] == -1
-        and _is_integer(shape[0])
-    )
+    sound = isinstance(shape, list) and shape and shape[0] == -1 and _is_integer(shape[0])
     if not sound or not all(_is_integer(size) and (size > 0 or size == -1) for size in shape):
         raise Unfit(
             f"{path}.shape",
             f"{path} has no shape that begins with -1, the batch.",
             "A column has the shape [-1].",
+        )
+    if len(shape) > MOST_DIMENSIONS:
+        raise Unfit(
+            f"{path}.shape",
+            f"{path} has {len(shape)} dimensions; a call carries at most {MOST_DIMENSIONS}.",
+            "Flatten it at the edge of the graph, with a Reshape inside.",
         )
     if _row_elements(shape) > MOST_ELEMENTS:
         raise Unfit(

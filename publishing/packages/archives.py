@@ -107,7 +107,7 @@ class NameBook:
     """Accepts each member name once, and only harmless ones."""
 
     def __init__(self):
-        self.seen, self.count = set(), 0
+        self.seen, self.files, self.folders, self.count = set(), set(), set(), 0
 
     def add(self, name):
         self.count += 1
@@ -126,6 +126,21 @@ class NameBook:
                 REPACK,
             )
         self.seen.add(folded)
+        self._place(folded, name)
+
+    def _place(self, folded, name):
+        """Nothing is a file and a folder at once, or it could not be unpacked again."""
+        parts = folded.split("/")
+        parents = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+        self.folders |= parents | ({folded} if name.endswith("/") else set())
+        if not name.endswith("/"):
+            self.files.add(folded)
+        if self.files & (parents | {folded}) & self.folders:
+            raise Refusal(
+                f"The archive holds {printable(name)} in or as a folder that is a file, too.",
+                "duplicate",
+                REPACK,
+            )
 
 
 def is_litter(name):

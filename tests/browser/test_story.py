@@ -109,7 +109,7 @@ def submit_a_model(page, portal, folder):
     page.get_by_label("95 % answered within").fill("100")
     page.get_by_label("Requests a second").fill("20")
     page.get_by_label("Support hours").fill("Office hours")
-    page.get_by_role("button", name="Save the promise").click()
+    page.get_by_role("button", name="Save service level").click()
     fill_the_card(page)
     answer_the_questionnaire(page)
     page.goto(page.url.replace("/risk/", "/plans/"))

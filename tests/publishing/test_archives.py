@@ -217,6 +217,15 @@ ODD_TARS = {
 }
 
 
+@pytest.mark.parametrize("members", [("a", "a/b"), ("a/b", "A"), ("a/b/c", "a/B")])
+@pytest.mark.parametrize(("pack", "upload"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
+def test_nothing_is_a_file_and_a_folder_at_once(look, pack, upload, members):
+    """It was kept, and could not be unpacked again."""
+    with pytest.raises(Refused) as refused:
+        look(pack([(name, b"x") for name in members]), upload)
+    assert refused.value.code == "duplicate" and "folder" in refused.value.message
+
+
 @pytest.mark.parametrize(("make", "code"), ODD_TARS.values(), ids=ODD_TARS.keys())
 def test_odd_tar_is_refused(look, make, code):
     with pytest.raises(Refused) as refused:
