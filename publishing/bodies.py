@@ -3,6 +3,8 @@
 Packages go to two addresses only, from people who may edit the version. Everything else is small: see docs/portal-limits.md.
 """
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
@@ -11,10 +13,11 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
+from django_htmx.http import HttpResponseClientRedirect
 
 from catalog.models import ModelVersion
 from marketplace.core import problem_json
-from marketplace.core.errors import BusinessAnswer, TooLarge
+from marketplace.core.errors import BusinessAnswer, NotAllowed, TooLarge
 from marketplace.core.request_bodies import ADMISSION, REFUSAL, NoFiles
 from publishing import room, uploads
 
@@ -34,11 +37,11 @@ def before_reading(get_response):
         admission = request.META.get(ADMISSION)
         has_answered = admission is not None and admission.is_granted
         if REFUSAL in request.META and not has_answered:
-            return refusal(request, request.META[REFUSAL])
+            return refusal(request, request.META[REFUSAL], get_response)
         try:
             upload = _of(admission) if has_answered else _judge(request, admission)
         except BusinessAnswer as error:
-            return refusal(request, error)
+            return refusal(request, error, get_response)
         if isinstance(upload, HttpResponse):
             return upload
         if admission is not None and not has_answered:
@@ -89,7 +92,7 @@ def _judge_upload(request, admission, match, size):
 def _read(request, upload, get_response):
     """Answer the request; files are kept of an upload only."""
     if error := request.META.get(REFUSAL):
-        return refusal(request, error)
+        return refusal(request, error, get_response)
     try:
         if request.content_type == FORM:
             request.upload_handlers = [
@@ -99,7 +102,7 @@ def _read(request, upload, get_response):
                 with room.told():
                     request.POST  # noqa: B018 - reading it writes its files
     except BusinessAnswer as error:
-        return refusal(request, error)
+        return refusal(request, error, get_response)
     return get_response(request)
 
 
@@ -159,7 +162,9 @@ def _sign_in(request):
         return problem_json.problem_response(
             401, "not-signed-in", "Sign in first", "This API answers to people who are signed in."
         )
-    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+    answer = redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+    is_htmx = request.headers.get("HX-Request") == "true"
+    return HttpResponseClientRedirect(answer.url) if is_htmx else answer
 
 
 def _not_found(request):
@@ -168,8 +173,8 @@ def _not_found(request):
     raise Http404
 
 
-def refusal(request, error):
-    """A business answer of the middleware, for the reader that the address has."""
+def refusal(request, error, get_response):
+    """A business answer of the middleware: problem+json, the upload's form, or an error page."""
     retry = {"Retry-After": "30"} if error.status == 429 else {}
     if _is_api(request):
         members = {
@@ -182,9 +187,33 @@ def refusal(request, error):
         return JsonResponse(
             body, status=error.status, content_type=problem_json.MEDIA_TYPE, headers=retry
         )
-    answer = render(request, "refused.html", {"error": error}, status=error.status)
+    if _is_of_upload_page(request, error):
+        answer = _form_with(request, error, get_response)
+    else:
+        answer = render(request, "refused.html", {"error": error}, status=error.status)
     for name, value in retry.items():
         answer[name] = value
+    return answer
+
+
+def _is_of_upload_page(request, error):
+    match = _match(request)
+    return bool(
+        match
+        and match.view_name == PAGE
+        and request.method == "POST"
+        and request.user.is_authenticated
+        and not isinstance(error, NotAllowed)
+    )
+
+
+def _form_with(request, error, get_response):
+    """The package step as GET shows it, with the refusal on its form: the body was not read."""
+    request.method = "GET"
+    request.upload_refusal = error
+    answer = get_response(request)
+    if answer.status_code == HTTPStatus.OK:
+        answer.status_code = error.status
     return answer
 
 

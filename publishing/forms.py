@@ -5,6 +5,8 @@ import re
 from contextlib import suppress
 
 from django import forms
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import card_values, cards
@@ -137,6 +139,8 @@ class VersionForm(forms.Form):
 
 
 class PackageForm(forms.Form):
+    """One file. `refusal` is a BusinessAnswer about an upload that was never read."""
+
     file = forms.FileField(
         label="Package file",
         help_text=(
@@ -144,6 +148,19 @@ class PackageForm(forms.Form):
             "with the ONNX flavour."
         ),
     )
+
+    def __init__(self, data=None, files=None, refusal=None):
+        super().__init__({} if refusal else data, files)
+        most = settings.UPLOAD_MAX_BYTES
+        limit = f"A package has at most {filesizeformat(most)}"
+        self.fields["file"].help_text += f" {limit}."
+        self.fields["file"].widget.attrs |= {
+            "data-max-bytes": most,
+            "data-too-large": f"{limit}. Choose a smaller file.",
+        }
+        if refusal:
+            self.errors.clear()
+            self.add_error("file", refusal.sentences)
 
 
 class ExternalForm(forms.Form):

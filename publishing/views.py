@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from catalog import search
 from catalog.actions import register_after_search
@@ -157,7 +158,11 @@ def package(request, slug, number):
     """Upload a package, or name an endpoint that is hosted elsewhere."""
     version = _own_version(request, slug, number)
     elsewhere = "external_url" in request.POST
-    form = PackageForm(None if elsewhere else request.POST or None, request.FILES or None)
+    form = PackageForm(
+        None if elsewhere else request.POST or None,
+        request.FILES or None,
+        refusal=getattr(request, "upload_refusal", None),
+    )
     external = ExternalForm(
         request.POST if elsewhere else None, initial={"external_url": version.external_url}
     )
@@ -169,7 +174,8 @@ def package(request, slug, number):
         for warning in warnings or []:
             messages.warning(request, warning)
         messages.success(request, "The package is in. Check what was read from it.")
-        return _next(version, "interface")
+        following = _step_url(version, "interface")
+        return HttpResponseClientRedirect(following) if request.htmx else redirect(following)
     context = {"external_form": external, "artifacts": version.artifacts.all()}
     return _show_step(request, version, "package", form, **context)
 

@@ -215,3 +215,61 @@ def test_a_place_that_outlived_its_process_is_given_back(draft):
     other = kept(about)
     assert uploads.forget_those_of_this_server() == 2
     assert list(Upload.objects.all()) == [other]
+
+
+def _refused_by_size(settings, draft):
+    settings.UPLOAD_MAX_BYTES = KIB
+
+
+def _refused_by_number(settings, draft):
+    settings.UPLOADS_PER_PERSON = 1
+    kept({"by": factories.alice(), "team": draft.model.owner_team, "size": 1})
+
+
+def _refused_by_quota(settings, draft):
+    settings.UPLOAD_TEAM_BYTES = 1
+
+
+REFUSALS = {
+    413: (_refused_by_size, "A package has at most"),
+    429: (_refused_by_number, "Wait until one of them has ended"),
+    507: (_refused_by_quota, "Replace drafts that are no longer needed"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "refuse", "sentence"),
+    [(status, *rest) for status, rest in REFUSALS.items()],
+    ids=map(str, REFUSALS),
+)
+def test_a_refused_upload_comes_back_on_its_form(alice, draft, settings, status, refuse, sentence):
+    """The person is still at the step, with the reason above the file and the endpoint as it was."""
+    draft.external_url = "https://models.example.com/income"
+    draft.save()
+    refuse(settings, draft)
+    answer = send(alice, addresses(draft)[0], 100 * KIB)
+    page = answer.content.decode()
+    assert answer.status_code == status
+    region = page.partition('id="package-refusal"')[2].partition('id="field-file"')[0]
+    assert "The package was not taken." in region and sentence in region
+    assert 'id="package-form"' in page and draft.external_url in page
+    assert Upload.objects.filter(server=uploads.here()).count() == 0
+
+
+def test_the_form_says_how_large_a_package_may_be_before_one_is_sent(alice, draft, settings):
+    settings.UPLOAD_MAX_BYTES = 3 * KIB
+    page = alice.get(addresses(draft)[0]).content.decode()
+    assert 'data-max-bytes="3072"' in page and page.count("A package has at most 3.0") == 2
+
+
+def test_an_upload_by_htmx_goes_on_to_the_next_page(alice, draft, client):
+    """The browser is told where to go; so is a person whose session has ended."""
+    package = {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}
+    answer = alice.post(addresses(draft)[0], package, headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == reverse(
+        "publishing:interface", args=[draft.model.slug, draft.number]
+    )
+    client.logout()
+    package = {"file": SimpleUploadedFile("income.onnx", onnx_bytes())}
+    answer = client.post(addresses(draft)[0], package, headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"].startswith("/accounts/login/?next=")
