@@ -21,6 +21,8 @@ PART = b'--b\r\nContent-Disposition: form-data; name="login"\r\n\r\n'
 LARGE = b"/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js.map"
 FILLING_S = 3.0  # until an answer has filled the buffers of both kernels
 HALF_CLOSED = "half-closed"
+ESTABLISHED, NO_INODE = "01", "0"  # in /proc/net/tcp
+WHOLE = 1_000_000  # bytes a second: reads the answer at once
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Kind:
     limit_s: float
     begins: bytes
     drips: bytes = b""
-    drains: bool = False  # it reads what comes at first
+    reads: int = 0  # bytes a second of the answer
 
 
 def kinds(cookie: str) -> Iterator[Kind]:
@@ -58,12 +60,12 @@ def kinds(cookie: str) -> Iterator[Kind]:
         "expect", limits.body_s, login + b"Content-Length: 60000\r\nExpect: 100-continue\r\n\r\n"
     )
     yield Kind(HALF_CLOSED, limits.body_s, login + b"Content-Length: 60000\r\n\r\n" + PART)
-    yield Kind("idle", limits.idle_s, page, drains=True)
-    yield Kind(
-        "never reads",
-        limits.write_s + FILLING_S,
-        (b"GET " + LARGE + b" HTTP/1.1\r\n" + HOST + b"\r\n") * 5,
-    )
+    large = b"GET " + LARGE + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    yield Kind("idle", limits.idle_s, page, reads=WHOLE)
+    yield Kind("never reads a page", limits.idle_s + FILLING_S, page)
+    yield Kind("never reads", limits.write_s + FILLING_S, large * 5)
+    yield Kind("reads a byte a second", limits.write_s + FILLING_S, large, reads=1)
+    yield Kind("reads too slowly", 2 * limits.write_s + FILLING_S, large, reads=1000)
     if cookie:
         put = (
             b"PUT /api/v1/versions/1/interface/ HTTP/1.1\r\n"
@@ -110,8 +112,11 @@ class Slow:
         with contextlib.suppress(OSError):
             if self.kind.drips:
                 self.socket.send(self.kind.drips)
-            while self.kind.drains and self.socket.recv(65536):
-                self.began = time.monotonic()
+            left = self.kind.reads
+            while left > 0 and (got := self.socket.recv(min(left, 65536))):
+                left -= len(got)
+                if self.kind.reads == WHOLE:
+                    self.began = time.monotonic()
 
     def is_open(self, held: set[int]) -> bool:
         """Does the portal still hold its end? `held` are the ports of all whose end it holds."""
@@ -121,9 +126,16 @@ class Slow:
 
 
 def held_by(port: int) -> set[int]:
-    """The ports of clients whose other end a process holds. A client that never reads is not told of the close: its window is shut."""
+    """The ports of clients whose connection is established, accepted or not, or whose other end a process holds.
+
+    A client that never reads does not learn of the close, because its window is shut: the kernel's table shows it.
+    """
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {int(row[2][-4:], 16) for row in rows if int(row[1][-4:], 16) == port and row[9] != "0"}
+    return {
+        int(row[2][-4:], 16)
+        for row in rows
+        if int(row[1][-4:], 16) == port and (row[3] == ESTABLISHED or row[9] != NO_INODE)
+    }
 
 
 def main() -> int:

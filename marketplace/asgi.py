@@ -14,16 +14,16 @@ from django.db import DatabaseError, InterfaceError  # noqa: E402
 
 from marketplace.core.requests import PortalHandler  # noqa: E402
 from marketplace.web import front_limits  # noqa: E402
-from marketplace.web.front import own_folder, socket_path  # noqa: E402
+from marketplace.web.front import private_folder, socket_path  # noqa: E402
 from marketplace.web.receiving import Portal  # noqa: E402
 from publishing import uploads  # noqa: E402
 
-KEPT_S = 60  # an idle connection of the front's, which closes first
-STOPPING_S = 5
+KEEP_ALIVE_S = 60  # an idle connection of the front's, which closes first
+SHUTDOWN_S = 5
 log = logging.getLogger(__name__)
 
 
-def _started() -> None:
+def _forget_unfinished_uploads() -> None:
     try:
         uploads.forget_those_of_this_server()
     except (DatabaseError, InterfaceError):
@@ -32,13 +32,13 @@ def _started() -> None:
         )
 
 
-application = Portal(PortalHandler(), front_limits.from_environment(), _started)
+application = Portal(PortalHandler(), front_limits.from_environment(), _forget_unfinished_uploads)
 
 
 def main() -> None:
     """Serve until SIGTERM; then finish what was begun."""
     path = socket_path(settings.RUN_DIR)
-    own_folder(path.parent)
+    private_folder(path.parent)
     uvicorn.run(
         application,
         uds=str(path),
@@ -47,8 +47,8 @@ def main() -> None:
         access_log=False,
         server_header=False,
         backlog=2048,
-        timeout_keep_alive=KEPT_S,
-        timeout_graceful_shutdown=STOPPING_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
 
 

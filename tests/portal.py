@@ -26,7 +26,7 @@ class Portal:
 
     def __init__(self, folder, database_url="", redis_url="", threads=8, **environment):
         self.folder = folder
-        self.timeout_s = 15  # a request that takes longer hangs: the portal's own deadline is ten
+        self.timeout_s = 15  # a request that takes longer hangs: the portal's own timeouts are 10 s
         self.port = free_port()
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
@@ -62,7 +62,7 @@ class Portal:
                 for process in self.processes
             ]
         for process in self.processes:
-            until(process.ready, 60, self.said)
+            until(process.ready, 60, self.log_tail)
         return self
 
     def __exit__(self, *_):
@@ -73,9 +73,9 @@ class Portal:
             child.wait(20)
         self.postgres.close()
         self.redis.close()
-        until(lambda: sessions() == 0, 10, self.said)
+        until(lambda: sessions() == 0, 10, self.log_tail)
 
-    def said(self):
+    def log_tail(self):
         return (self.folder / "portal.log").read_text()[-1500:]
 
     def end_faults(self):
@@ -85,7 +85,7 @@ class Portal:
     def heal(self):
         """All faults end; the portal is ready within five seconds (F4, F5)."""
         self.end_faults()
-        until(lambda: self.get("/readyz")[0] == 200, 5, self.said)
+        until(lambda: self.get("/readyz")[0] == 200, 5, self.log_tail)
 
     def get(self, path, cookie=""):
         return self.request("GET", path, cookie)
@@ -101,17 +101,17 @@ class Portal:
     def request(self, method, path, cookie="", body=None, kind=""):
         """(status, headers, body) of one request on a connection of its own. Raises TimeoutError after `timeout_s`."""
         headers = {"Cookie": f"sessionid={cookie}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
         try:
-            line.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
-            answer = line.getresponse()
+            client.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+            answer = client.getresponse()
             return (
                 answer.status,
                 {name.lower(): value for name, value in answer.getheaders()},
                 answer.read().decode(),
             )
         finally:
-            line.close()
+            client.close()
 
 
 def sessions():

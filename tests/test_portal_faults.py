@@ -146,10 +146,10 @@ def visit(running, transactional_db):
     """`visit()` makes a Visit; the portal is healed and well before and after."""
     subscription, cookie = factories.subscription(), session(factories.maya())
     running.heal()
-    assert Visit(running, subscription, cookie).statuses() == WELL, running.said()
+    assert Visit(running, subscription, cookie).statuses() == WELL, running.log_tail()
     yield lambda: Visit(running, subscription, cookie)
     running.heal()
-    until(lambda: Visit(running, subscription, cookie).statuses() == WELL, 10, running.said)
+    until(lambda: Visit(running, subscription, cookie).statuses() == WELL, 10, running.log_tail)
 
 
 def broken(proxy, mode, fired, share=0.05):
@@ -183,7 +183,7 @@ def test_with_postgres_ill_every_door_answers_in_time(running, visit, fired, mod
         assert one.statuses().keys() == WELL.keys(), "a door did not answer"
         assert all(status in (WELL[door], 503) for door, status in one.statuses().items()), (
             one.statuses(),
-            running.said(),
+            running.log_tail(),
         )
         assert all(says_when_to_try_again(door, *answer) for door, answer in one.found.items())
         if mode in ("refuse", "hang", "reset"):
@@ -208,7 +208,7 @@ def test_with_redis_ill_the_portal_works(running, visit, fired, mode):
     broken(running.redis, mode, fired, share=0.5)
     for _ in range(2):
         one = visit()
-        assert one.statuses() == WELL, running.said()
+        assert one.statuses() == WELL, running.log_tail()
         if mode in ("refuse", "hang"):
             assert '"redis": "away"' in one.found["ready"][2]
     running.heal()

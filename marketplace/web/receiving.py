@@ -1,8 +1,8 @@
-"""A request takes a worker when it is here, whole: the portal's ASGI application around Django's WSGI one.
+"""The portal's ASGI application around Django's WSGI one: a worker thread takes a request only when its body has arrived.
 
-Small bodies come whole from the front. For a larger one Django is asked first, with the headers only, whether this person may send
-so much to this address (`Admission`, filled by `publishing.uploads.before_reading`); then the body is received without a worker,
-within its limits, and the work is done. Uploads are received on disk and have workers of their own. Answers are sent without a worker.
+The front sends small bodies whole. Before a larger body is received, Django judges the headers: may this person send so much to this
+address (`Admission`, filled by `publishing.bodies.before_reading`)? The body is then received without a worker, within its limits.
+Uploads are received on disk and have workers of their own. Responses are sent without a worker.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from marketplace.web.front_limits import Limits
 log = logging.getLogger(__name__)
 CLIENT, SCHEME = b"x-portal-client", b"x-portal-scheme"
 BLOCK = 64 * 1024
-DRAIN_S = 1.0  # in which a client that was refused while it sends must send DRAIN_BYTES more to be heard on
+DRAIN_S = 1.0  # a rejected client that sends less than DRAIN_BYTES in this time is cut off
 DRAIN_BYTES = 512 * 1024
 Receive = Callable[[], Any]
 Send = Callable[[Any], Any]
 
 
 @dataclass
-class Answer:
-    """What Django answers: bytes, or an open file, which it closes as a context manager."""
+class Response:
+    """Django's response: bytes, or an open file that the context manager closes."""
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -54,14 +54,14 @@ class Answer:
 
 
 class File:
-    """PEP 3333's file wrapper: an answer that is sent from its file, without a worker."""
+    """PEP 3333's file wrapper: a response that is sent from its file, without a worker."""
 
     def __init__(self, file: IO[bytes], block: int = BLOCK):
         self.file = file
 
 
 class Portal:
-    """The ASGI application. `wsgi` is Django's; `started` runs in a worker once, before the first request."""
+    """The ASGI application. `wsgi` is Django's; `started` runs once in a worker, before the first request."""
 
     def __init__(
         self,
@@ -79,70 +79,72 @@ class Portal:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._live(receive, send)
-        await self._answer(environ_of(scope), receive, send)
+            return await self._lifespan(receive, send)
+        await self._handle(environ_of(scope), receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await asyncio.get_running_loop().run_in_executor(self._workers, self._started)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _handle(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         length, began = _declared(environ), asyncio.get_running_loop().time()
         if 0 <= length <= self._limits.small_body_bytes:
-            await self._answer_small(environ, length, began, receive, send)
+            await self._handle_small(environ, length, began, receive, send)
         elif (refusal := await self._admit(environ, length)) is not None:
-            await self._refuse(refusal, environ, receive, send)
+            await self._reject(refusal, environ, receive, send)
         else:
-            await self._answer_large(environ, began, receive, send)
+            await self._handle_large(environ, began, receive, send)
 
-    async def _answer_small(
+    async def _handle_small(
         self, environ: dict[str, Any], length: int, began: float, receive: Receive, send: Send
     ) -> None:
         environ["wsgi.input"] = body = io.BytesIO()
         if length:
             await self._receive_all(environ, body, length, began, self._limits.body_s, receive)
-        await self._finish(environ, self._workers, receive, send)
+        await self._respond(environ, self._workers, receive, send)
 
-    async def _admit(self, environ: dict[str, Any], length: int) -> Answer | None:
-        """Ask Django about a large body, by its headers. None when it may come, otherwise the answer."""
+    async def _admit(self, environ: dict[str, Any], length: int) -> Response | None:
+        """Let Django judge a large body by its headers. Returns the rejection, or None when the body is admitted."""
         admission = environ[ADMISSION] = Admission(declared=length)
-        answer = await self._work({**environ, "wsgi.input": io.BytesIO()}, self._admission_workers)
-        return None if admission.is_granted else answer
+        response = await self._run_in_worker(
+            {**environ, "wsgi.input": io.BytesIO()}, self._admission_workers
+        )
+        return None if admission.is_granted else response
 
-    async def _answer_large(
+    async def _handle_large(
         self, environ: dict[str, Any], began: float, receive: Receive, send: Send
     ) -> None:
         admission: Admission = environ[ADMISSION]
-        with self._place(admission, environ), _body_file(admission) as body:
+        with self._large_body_slot(admission, environ), _body_file(admission) as body:
             environ["wsgi.input"] = body
             longest_s = self._limits.upload_s if admission.is_upload else self._limits.body_s
             if REFUSAL not in environ:
                 await self._receive_all(environ, body, admission.limit, began, longest_s, receive)
-            await self._finish(
+            await self._respond(
                 environ,
                 self._upload_workers if admission.is_upload else self._workers,
                 receive,
                 send,
             )
 
-    async def _finish(
+    async def _respond(
         self, environ: dict[str, Any], workers: ThreadPoolExecutor, receive: Receive, send: Send
     ) -> None:
-        """The work, and its answer; of a body that could not be received Django hears why."""
+        """Run Django in a worker and send its response; Django renders the rejection of a body that was not received."""
         if REFUSAL not in environ:
-            await self._send(await self._work(environ, workers), send)
+            await self._send(await self._run_in_worker(environ, workers), send)
             return
         environ["wsgi.input"] = io.BytesIO()
-        await self._refuse(
-            await self._work(environ, self._admission_workers), environ, receive, send
+        await self._reject(
+            await self._run_in_worker(environ, self._admission_workers), environ, receive, send
         )
 
     @contextlib.contextmanager
-    def _place(self, admission: Admission, environ: dict[str, Any]) -> Iterator[None]:
-        """Among the large bodies of one person that are on their way at once; uploads are counted in Postgres."""
+    def _large_body_slot(self, admission: Admission, environ: dict[str, Any]) -> Iterator[None]:
+        """One of the large bodies that a person may send at once; uploads are counted in Postgres instead."""
         person, most = admission.person, self._limits.large_bodies_per_person
         if admission.is_upload:
             yield
@@ -170,7 +172,7 @@ class Portal:
         longest_s: float,
         receive: Receive,
     ) -> None:
-        """The whole body, within `longest_s` and each block of it in time; what cannot be had is left in the environment as the refusal."""
+        """Receive the whole body within `longest_s`, and each block within `body_s`. A failure goes into the environment as REFUSAL."""
         due = began + self._limits.body_s
         try:
             while await self._receive_block(body, limit, min(due, began + longest_s), receive):
@@ -187,7 +189,7 @@ class Portal:
     async def _receive_block(
         self, body: IO[bytes], limit: int, due: float, receive: Receive
     ) -> bool:
-        """The next part of a body; is there more? Raises TimeoutError when it is not there when it is due."""
+        """Receive the next block of a body; returns whether more follows. Raises TimeoutError at `due` (loop time)."""
         aim = body.tell() + self._limits.upload_block_bytes
         async with asyncio.timeout_at(due):
             while body.tell() < aim:
@@ -195,67 +197,73 @@ class Portal:
                     return False
         return True
 
-    async def _work(self, environ: dict[str, Any], workers: ThreadPoolExecutor) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(workers, self._run, environ)
+    async def _run_in_worker(
+        self, environ: dict[str, Any], workers: ThreadPoolExecutor
+    ) -> Response:
+        return await asyncio.get_running_loop().run_in_executor(workers, self._call_django, environ)
 
-    def _run(self, environ: dict[str, Any]) -> Answer:
-        """In a worker: Django's whole answer."""
-        answer, body = Answer(), environ["wsgi.input"]
+    def _call_django(self, environ: dict[str, Any]) -> Response:
+        """Call Django in this worker thread and return its whole response."""
+        response, body = Response(), environ["wsgi.input"]
         environ["CONTENT_LENGTH"] = str(body.seek(0, io.SEEK_END))
         body.seek(0)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-            answer.status = int(status.split(" ", 1)[0])
-            answer.headers = [
+            response.status = int(status.split(" ", 1)[0])
+            response.headers = [
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
         result = self._wsgi(environ, start)
         if isinstance(result, File):
-            answer.file = result.file
-            return answer
+            response.file = result.file
+            return response
         with contextlib.closing(result):
-            answer.body = b"".join(result)
-        return answer
+            response.body = b"".join(result)
+        return response
 
-    async def _send(self, answer: Answer, send: Send) -> None:
-        """To the client, as fast as it reads; one that does not is left."""
-        with contextlib.suppress(TimeoutError), answer:
+    async def _send(self, response: Response, send: Send) -> None:
+        """Send to the client as fast as it reads. Gives up when a block of 64 KiB is not taken within `write_s`."""
+        with contextlib.suppress(TimeoutError), response:
             await send(
-                {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+                {
+                    "type": "http.response.start",
+                    "status": response.status,
+                    "headers": response.headers,
+                }
             )
-            for block in answer.blocks():
+            for block in response.blocks():
                 async with asyncio.timeout(self._limits.write_s):
                     await send({"type": "http.response.body", "body": block, "more_body": True})
             await send({"type": "http.response.body"})
 
-    async def _refuse(
-        self, answer: Answer, environ: dict[str, Any], receive: Receive, send: Send
+    async def _reject(
+        self, response: Response, environ: dict[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Answer, and hear the rest of what is being sent for a while: who is cut off while it sends does not read the answer."""
+        """Send the rejection, then read on for a while: a client that is cut off while it sends does not read the response."""
         await send(
             {
                 "type": "http.response.start",
-                "status": answer.status,
-                "headers": [*answer.headers, (b"connection", b"close")],
+                "status": response.status,
+                "headers": [*response.headers, (b"connection", b"close")],
             }
         )
         await send(
-            {"type": "http.response.body", "body": b"".join(answer.blocks()), "more_body": True}
+            {"type": "http.response.body", "body": b"".join(response.blocks()), "more_body": True}
         )
-        if not _is_gone(environ):
+        if not _sends_no_more(environ):
             await _drain(receive)
         await send({"type": "http.response.body"})
 
 
-def _is_gone(environ: dict[str, Any]) -> bool:
-    """Nothing more comes: it waits for leave to send, was too slow, or has left."""
+def _sends_no_more(environ: dict[str, Any]) -> bool:
+    """The client waits for 100 Continue, was too slow, or has left."""
     return "HTTP_EXPECT" in environ or isinstance(environ.get(REFUSAL), (TooSlow, Incomplete))
 
 
 def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
     """PEP 3333's environment of an ASGI scope. Headers with an underscore are left out: they would pass for others."""
-    told = dict(scope["headers"])
+    headers = dict(scope["headers"])
     environ = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
@@ -264,9 +272,9 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
-        "REMOTE_ADDR": told.get(CLIENT, b"").decode("latin-1"),
+        "REMOTE_ADDR": headers.get(CLIENT, b"").decode("latin-1"),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": told.get(SCHEME, b"http").decode("latin-1"),
+        "wsgi.url_scheme": headers.get(SCHEME, b"http").decode("latin-1"),
         "wsgi.errors": _Errors(),
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
@@ -309,7 +317,7 @@ def _body_file(admission: Admission) -> IO[bytes]:
 
 
 async def _receive_part(body: IO[bytes], receive: Receive, limit: int) -> bool:
-    """One message of the body; is there more? Raises TooLarge, Incomplete."""
+    """Receive one message of the body; returns whether more follows. Raises TooLarge, Incomplete."""
     message = await receive()
     if message["type"] != "http.request":
         raise Incomplete("The connection closed before the body was whole.")
@@ -324,7 +332,7 @@ async def _receive_part(body: IO[bytes], receive: Receive, limit: int) -> bool:
 
 
 async def _drain(receive: Receive) -> None:
-    """Hear the rest of what a refused client sends, as long as it comes fast: who is cut off while it sends does not read the answer."""
+    """Read and drop what a rejected client still sends, as long as it sends fast."""
     with contextlib.suppress(TimeoutError):
         more = True
         while more:
