@@ -17,7 +17,7 @@ from marketplace.web.front_limits import Limits
 from marketplace.web.receiving import environ_of
 from publishing.models import Upload
 from tests import factories
-from tests.gateway import until
+from tests.gateway import free_port, until
 from tests.portal import CSRF, Portal, session
 from tests.publishing.specimens import onnx_bytes
 
@@ -126,7 +126,7 @@ def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_pa
 
 
 class RawConnection:
-    """A connection on which a test says what it likes."""
+    """A connection on which a test sends what it likes."""
 
     def __init__(self, portal):
         self.socket = socket.create_connection(("127.0.0.1", portal.port), timeout=20)
@@ -142,7 +142,7 @@ class RawConnection:
             got += more
         head, _, body = got.partition(b"\r\n\r\n")
         first, *rest = head.decode().split("\r\n")
-        headers = dict(client.lower().split(": ", 1) for client in rest)
+        headers = dict(line.lower().split(": ", 1) for line in rest)
         while len(body) < int(headers.get("content-length", 0)) and (
             more := self.socket.recv(65536)
         ):
@@ -150,7 +150,7 @@ class RawConnection:
         return int(first.split()[1]), headers, body.decode()
 
     def is_closed(self):
-        """Does the portal close it by itself?"""
+        """Does the portal close the connection?"""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
@@ -177,7 +177,9 @@ REJECTED = {
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/models/"])
 @pytest.mark.parametrize(("lines", "status", "slug"), REJECTED.values(), ids=REJECTED.keys())
-def test_what_the_front_refuses_it_says_as_the_portal_does(quick, path, lines, status, slug):
+def test_a_request_that_the_front_rejects_gets_an_answer_of_the_portal(
+    quick, path, lines, status, slug
+):
     """In a page, or as problem+json, with the request's id and the portal's headers."""
     first, *rest = lines
     found, headers, body = RawConnection(quick).send(first.format(path), *rest).receive()
@@ -239,7 +241,7 @@ def test_an_answer_keeps_its_form_behind_the_front(quick):
 
 
 def test_who_asks_is_who_connects_whatever_the_headers_say(quick):
-    """`/metrics` is for this machine: nobody gets it by a header, and a proxy's mark shuts it (issue 8, client 1)."""
+    """`/metrics` is for this machine: nobody gets it by a header, and a proxy's mark shuts it (issue 8, line 1)."""
     assert RawConnection(quick).send("GET /metrics HTTP/1.1").receive()[0] == 200
     assert (
         RawConnection(quick).send("GET /metrics HTTP/1.1", "X-Portal-Client: 10.1.2.3").receive()[0]
@@ -275,23 +277,86 @@ def test_a_header_with_an_underscore_passes_for_no_other():
     assert environ["HTTP_COOKIE"] == "a=1; b=2" and environ["PATH_INFO"] == "/a\xffb"
 
 
-def test_balancers_that_are_named_are_believed(tmp_path):
-    """The configuration is one that HAProxy takes; without names it believes nobody."""
-    for trusted in ([], ["10.0.3.0/24", "2001:db8::/64"]):
-        config = tmp_path / "haproxy.cfg"
-        front.write_error_pages(tmp_path)
-        text = front.configuration(
-            "127.0.0.1:1", tmp_path / "web.sock", tmp_path, Limits(), trusted
-        )
-        config.write_text(text)
-        done = subprocess.run(
-            [front.haproxy(), "-c", "-f", str(config)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        assert ("X-Forwarded-For" in text) == bool(trusted)
+@pytest.mark.parametrize("trusted", [[], ["10.0.3.0/24", "2001:db8::/64"]], ids=["nobody", "two"])
+def test_haproxy_accepts_the_configuration_and_believes_named_proxies_only(tmp_path, trusted):
+    config = configured(tmp_path, 1, trusted=trusted)
+    command = [front.haproxy(), "-c", "-f", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ("X-Forwarded-For" in config.read_text()) == bool(trusted)
 
 
-# Bodies: issue 8, client 2
+def configured(folder, port, limits=None, trusted=()):
+    """The front's configuration, with its error pages and the web process' socket in the same folder."""
+    front.write_error_pages(folder)
+    web, config = folder / "web.sock", folder / "haproxy.cfg"
+    text = front.configuration(f"127.0.0.1:{port}", web, folder, limits or Limits(), trusted)
+    config.write_text(text)
+    return config
+
+
+class Front:
+    """HAProxy alone. `web(connection)` plays the web process in a thread; None: there is none."""
+
+    def __init__(self, folder, web, limits):
+        self.port, self._web = free_port(), web
+        if web:
+            self._listener = socket.create_server(str(folder / "web.sock"), family=socket.AF_UNIX)
+            threading.Thread(target=self._serve, daemon=True).start()
+        command = [front.haproxy(), "-db", "-f", str(configured(folder, self.port, limits))]
+        self._child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        until(self._accepts, 10)
+        return self
+
+    def __exit__(self, *_):
+        self._child.terminate()
+        self._child.wait(10)
+
+    def _accepts(self):
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _serve(self):
+        while True:
+            self._web(self._listener.accept()[0])
+
+
+def _read_and_hang_up(connection):
+    connection.recv(65536)
+    connection.close()
+
+
+HANGING = []
+
+
+WEB_FAILURES = {
+    "portal-broke": (502, _read_and_hang_up),
+    "portal-starting": (503, None),
+    "portal-late": (504, HANGING.append),
+}
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/models/"])
+@pytest.mark.parametrize(
+    ("slug", "status", "web"),
+    [(slug, *rest) for slug, rest in WEB_FAILURES.items()],
+    ids=WEB_FAILURES,
+)
+def test_a_failure_of_the_web_process_gets_an_answer_with_a_remedy(
+    tmp_path, path, slug, status, web
+):
+    with Front(tmp_path, web, Limits(work_s=1.0)) as running:
+        found, headers, body = RawConnection(running).send(f"GET {path} HTTP/1.1").receive()
+    assert found == status and headers["retry-after"] == "5" and headers["x-request-id"] in body
+    if path.startswith("/api/"):
+        assert json.loads(body)["type"] == f"/docs/problems/{slug}" and json.loads(body)["remedy"]
+    else:
+        assert 'class="error-page"' in body
+
+
+# Bodies: issue 8, line 2
 
 
 def uploads_of(portal):
@@ -387,7 +452,7 @@ def test_three_uploads_at_once_the_fourth_is_told_to_wait_and_those_that_stall_g
         status == 429
         and headers["retry-after"]
         and "3 is the most at once" in page
-        and "Wait until one of them has closed" in page
+        and "Wait until one of them has ended" in page
     )
     assert [client.receive()[0] for client in stalled] == [408] * 3
     until(lambda: Upload.objects.count() == 0, 5, quick.log_tail)
