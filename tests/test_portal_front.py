@@ -108,7 +108,7 @@ def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fir
 
 @pytest.mark.slow
 def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_path, fired):
-    """500 with slow headers, 500 with slow bodies, from the address that readers clients have too; the limits as they are shipped."""
+    """500 with slow headers, 500 with slow bodies, from the address that the readers have too; the limits as they are shipped."""
     cookie = session(factories.maya())
     with Portal(tmp_path) as portal:
         quiet = Readers(portal, cookie, 15).end()
