@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from catalog import search
 from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
@@ -17,6 +18,7 @@ from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
+from marketplace.notices.actions import tell
 
 SIMILAR_REASON_MIN = 20
 NAME_KEYS = ("name_key", "name_shape")
@@ -38,6 +40,7 @@ EDITABLE_FIELDS = (
     "visibility",
     "similar_reason",
 )
+SUPPORT_FIELDS = ("support_contact", "support_hours")
 # What reviewers rely on (docs/amendments.md); from the first submission on these change by an amendment.
 REVIEWED_FIELDS = (
     "name",
@@ -122,7 +125,25 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
     fields = checked_names(by, model, fields)
     _require_not_narrowed(model, fields.get("visibility", model.visibility))
     _require_unreviewed(model, changed_fields(model, fields))
-    return _change(by, model, "model.edit", fields)
+    support = {name for name in SUPPORT_FIELDS if name in changed_fields(model, fields)}
+    _change(by, model, "model.edit", fields)
+    if support:
+        _tell_of_support(model)
+    return model
+
+
+def _tell_of_support(model: RegisteredModel) -> None:
+    """Subscribers learn at once whom to ask now, and when."""
+    teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    hours = f" Hours: {model.support_hours}." if model.support_hours else " No hours are declared."
+    tell(
+        User.objects.on_teams(teams),
+        "change",
+        f"{model} is supported differently",
+        body=f"Contact: {model.support_contact}.{hours}",
+        url=model.get_absolute_url(),
+        key=f"support:{model.pk}:{timezone.now().isoformat()}",
+    )
 
 
 def amend(by: User, model: RegisteredModel, **facts: Any) -> RegisteredModel:

@@ -192,7 +192,7 @@ API = {
     ("api:version-artifacts", "post"): ("draft id", (401, 404, 404, 415, 415, 415)),
     ("api:version-card", "get"): ("draft id", DRAFT),
     ("api:version-card", "patch"): ("draft id", DRAFT_EDIT),
-    ("api:version-deprecate", "post"): ("live id", (401, 403, 403, 200, 200, 403)),
+    ("api:version-deprecate", "post"): ("live id", (401, 403, 403, 202, 202, 403)),
     ("api:version-endpoint", "put"): ("draft id", DRAFT_EDIT),
     ("api:version-gates", "get"): ("draft id", DRAFT),
     ("api:version-interface", "put"): ("draft id", DRAFT_EDIT),

@@ -348,6 +348,16 @@ def test_whoever_has_a_subscription_sees_the_model_whatever_its_visibility(held)
     assert page.get(reverse("catalog:model", args=[held.model.slug])).status_code == 404
 
 
+def test_other_hours_of_support_are_told_to_subscribers(held):
+    """Nobody on call at night is something that consumers plan with."""
+    catalog.edit(factories.alice(), held.model, support_hours="", tags=["income"])
+    [notice] = told(factories.maya())
+    assert notice.title == f"{held.model} is supported differently"
+    assert "No hours are declared" in notice.body
+    catalog.edit(factories.alice(), held.model, tags=["income", "credit"])
+    assert len(told(factories.maya())) == 1
+
+
 # ── The end of one subscription ───────────────────────────────────────────
 
 
