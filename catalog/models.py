@@ -373,6 +373,7 @@ class ModelVersion(models.Model):
     EDITABLE = (S.DRAFT, S.CHANGES_REQUESTED)
     UNDER_REVIEW = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.CHANGES_REQUESTED, S.APPROVED)
     NOT_RELIED_ON = (S.DRAFT, S.CHANGES_REQUESTED, S.WITHDRAWN, S.REJECTED)
+    IN_PROGRESS = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.APPROVED)
     LIVE = (S.PUBLISHED, S.DEPRECATED)
     LISTED = (S.PUBLISHED, S.DEPRECATED, S.RETIRED)
 
@@ -471,6 +472,11 @@ class ModelVersion(models.Model):
     @property
     def is_editable(self):
         return self.state in self.EDITABLE
+
+    @property
+    def is_in_progress(self):
+        """Is it between its submission and its publication?"""
+        return self.state in self.IN_PROGRESS
 
     @property
     def is_callable(self):

@@ -249,6 +249,11 @@ class Amendment(Proposal):
     def get_absolute_url(self):
         return reverse("governance:amendment", args=[self.pk])
 
+    @property
+    def changed_fields(self):
+        """The labels of what changes: "Summary, Limitations"."""
+        return ", ".join(row["label"] for row in self.rows())
+
     def rows(self):
         """[{"field", "label", "before", "after"}] for pages."""
         return [

@@ -33,6 +33,12 @@ class Worker:
     redis_away_since: datetime | None
     postgres_away_since: datetime | None
 
+    @property
+    def missing(self):
+        """The stores it does without, as a sentence goes on: ", without Redis, without Postgres"; empty when none."""
+        reachable = {"Redis": self.is_redis_up, "Postgres": self.is_postgres_up}
+        return "".join(f", without {store}" for store, is_up in reachable.items() if not is_up)
+
 
 @dataclass(frozen=True)
 class Refusals:

@@ -124,6 +124,12 @@ class Deployment(models.Model):
     def __str__(self):
         return f"Deployment of {self.version}"
 
+    @property
+    def allowed_replicas(self):
+        """How many replicas it may have, in words: "2", or "1 to 4"."""
+        lowest, highest = self.min_replicas, self.max_replicas
+        return str(highest) if lowest == highest else f"{lowest} to {highest}"
+
 
 class Replica(models.Model):
     """Observed state: one process that serves a version, from when to when."""

@@ -1,4 +1,4 @@
-// Open <details class="menu"> close on Escape and on a click elsewhere; [data-dialog="#id"] opens a <dialog>.
+// Open <details class="menu"> close on Escape and on a click elsewhere.
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 
 document.addEventListener("keydown", (event) => {
@@ -10,8 +10,6 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
-  const opener = event.target.closest("[data-dialog]");
-  if (opener) document.querySelector(opener.dataset.dialog).showModal();
 });
 
 // Wide screens show the filters opened; a phone keeps them folded. The markup is open, so no script means visible.

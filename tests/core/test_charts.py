@@ -14,13 +14,11 @@ CALLS = {
     "lines": '{% line_chart "Percentiles" labels series unit="ms" %}',
     "bars": '{% bar_chart "Calls a day" labels values unit="calls" %}',
     "stacked": '{% stacked_bars "Calls by outcome" labels series unit="calls" %}',
-    "list": "{% bar_list rows %}",
 }
 
 
 def draw(call, **context):
-    rows = [{"label": "Mortgage", "value": 12}]
-    given = {"labels": LABELS, "values": [5, 7, 2], "series": SERIES, "rows": rows} | context
+    given = {"labels": LABELS, "values": [5, 7, 2], "series": SERIES} | context
     return Template("{% load charts %}" + call).render(Context(given))
 
 
@@ -38,7 +36,7 @@ def test_a_chart_has_a_name_a_sentence_and_its_numbers(name):
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_no_data_is_no_error(call):
-    assert draw(call, labels=[], values=[], series=[], rows=[])
+    assert draw(call, labels=[], values=[], series=[])
 
 
 def test_names_are_escaped():

@@ -53,6 +53,11 @@ def test_ruff_has_nothing_to_say():
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def test_templates_are_formatted():
+    done = run("djlint", "--check", "templates")
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
 @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK])
 def test_locks_hold_hashes_and_no_host(lock):
     text = (ROOT / lock).read_text()

@@ -12,6 +12,7 @@ from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.reconcile import reconcile
 from tests import factories
 from tests.hosting.engines import FakeEngine
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -96,9 +97,7 @@ def test_size_from_the_page(client, deployment):
 def test_the_tab_tells_promise_against_measured(client, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(state="failed", reason="It has no output.")
     client.force_login(factories.alice())
-    text = client.get(
-        reverse("hosting:deployment", args=[deployment.version.model.slug])
-    ).content.decode()
+    text = text_of(client.get(reverse("hosting:deployment", args=[deployment.version.model.slug])))
     assert "It does not run." in text and "It has no output." in text
     assert (
         "Promised and measured, 30 days" in text
@@ -115,9 +114,7 @@ def test_an_incident_stands_on_top_of_the_tab(client, deployment):
         summary=f"{deployment.version} does not answer. ready answered 503.",
     )
     client.force_login(factories.maya())
-    text = client.get(
-        reverse("hosting:deployment", args=[deployment.version.model.slug])
-    ).content.decode()
+    text = text_of(client.get(reverse("hosting:deployment", args=[deployment.version.model.slug])))
     assert (
         "<strong>Does not answer. ready answered 503.</strong>" in text
         and "Its publishers and consumers were told" in text
@@ -127,7 +124,7 @@ def test_an_incident_stands_on_top_of_the_tab(client, deployment):
 def test_an_external_endpoint_has_its_tab(client):
     version = factories.published_version()
     client.force_login(factories.alice())
-    text = client.get(reverse("hosting:deployment", args=[version.model.slug])).content.decode()
+    text = text_of(client.get(reverse("hosting:deployment", args=[version.model.slug])))
     assert "the marketplace calls and watches it" in text
     assert "Promised and measured" in text and "Answers" in text
     assert (
@@ -141,9 +138,7 @@ def test_a_suspended_version_says_why_it_is_stopped(client, deployment):
     ModelVersion.objects.filter(pk=deployment.version_id).update(suspended_at=timezone.now())
     Deployment.objects.filter(pk=deployment.pk).update(state="stopped")
     client.force_login(factories.alice())
-    text = client.get(
-        reverse("hosting:deployment", args=[deployment.version.model.slug])
-    ).content.decode()
+    text = text_of(client.get(reverse("hosting:deployment", args=[deployment.version.model.slug])))
     assert "Calls are refused until the suspension is lifted" in text
 
 
@@ -157,7 +152,7 @@ def test_the_publisher_reads_what_limits_refused(client, deployment, settings, t
     (tmp_path / "0.prom").write_text("\n".join(lines) + "\n")
     url = reverse("hosting:deployment", args=[deployment.version.model.slug])
     client.force_login(factories.alice())
-    text = client.get(url).content.decode()
+    text = text_of(client.get(url))
     assert (
         "12 calls were refused in the last hour by their plan&#x27;s rate." in text
         and "A larger plan" in text
@@ -174,7 +169,7 @@ def test_the_publisher_reads_what_limits_refused(client, deployment, settings, t
 def test_the_controls_say_who_is_affected(client, deployment):
     factories.subscription(deployment.version)
     client.force_login(factories.alice())
-    text = client.get(address(deployment)).content.decode()
+    text = text_of(client.get(address(deployment)))
     assert "1 application of 1 team may call it. 0 calls since " in text
     assert "Takes effect without a restart" in text and "its consumers are told" in text
 

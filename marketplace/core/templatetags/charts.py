@@ -5,7 +5,6 @@
     {% line_chart "Response time" labels series unit="ms" threshold=300 %}
     {% stacked_bars "Calls by outcome" labels series unit="calls" %}
     {% bar_chart "Calls a day" labels values unit="calls" %}
-    {% bar_list rows unit="calls" %}            rows: [{label, value, url?}]
 
 `labels` is a list of texts, one per position. `series` is a list of
 {"name": text, "values": [number or None, …], "tone": "1".."5" | good | warn | bad | neutral (optional)}.
@@ -63,17 +62,6 @@ def stacked_bars(title, labels, series, unit="", height=HEIGHT):
 def bar_chart(title, labels, values, unit="", height=HEIGHT):
     """Plain bars: `stacked_bars` with one series."""
     return stacked_bars(title, labels, [{"name": title, "values": values}], unit, height)
-
-
-@register.inclusion_tag("components/charts/bar_list.html")
-def bar_list(rows, unit=""):
-    """A ranked list with a bar behind each number; the longest bar is the largest value."""
-    rows = list(rows)
-    top = max((row["value"] for row in rows), default=0) or 1
-    return {
-        "rows": [dict(row, width=round(100 * row["value"] / top, 1)) for row in rows],
-        "unit": unit,
-    }
 
 
 def _named(series, title):

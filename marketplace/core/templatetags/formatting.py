@@ -41,6 +41,13 @@ ICONS = {
     "accent": "star",
     "neutral": "minus-circle",
 }
+ALERT_TONES = {"success": "good", "warning": "warn", "error": "bad"}  # Django's message levels
+ALERT_ICONS = {
+    "good": "check-circle",
+    "warn": "exclamation-triangle",
+    "bad": "x-circle",
+    "info": "information-circle",
+}
 LABELS = {
     "checking": "Being checked",
     "scaled_to_zero": "Scaled to zero",
@@ -211,6 +218,19 @@ def state_icon(state):
 def tone_icon(name):
     """The heroicon of a tone itself."""
     return ICONS.get(name, ICONS["neutral"])
+
+
+@register.filter
+def alert_tone(level):
+    """The tone of an alert: itself, or that of a Django message level; "info" for any other."""
+    tone_of_level = ALERT_TONES.get(level, level)
+    return tone_of_level if tone_of_level in ALERT_ICONS else "info"
+
+
+@register.filter
+def alert_icon(level):
+    """The heroicon of an alert."""
+    return ALERT_ICONS[alert_tone(level)]
 
 
 @register.filter
