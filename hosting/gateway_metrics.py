@@ -52,9 +52,9 @@ class Refusals:
         return LIMITS[self.limit].name
 
     @property
-    def words(self):
-        """How a sentence goes on: "12 calls were refused …"."""
-        return LIMITS[self.limit].words
+    def reason(self):
+        """The end of a sentence that begins "12 calls were refused …"."""
+        return LIMITS[self.limit].reason
 
 
 @dataclass(frozen=True)
