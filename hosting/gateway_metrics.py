@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumption.metering.rejections import LIMITS
+from consumption.metering.rollups.rejections import LIMITS
 from hosting.gateway import metrics
 
 TIMEOUT_S = 1.0
