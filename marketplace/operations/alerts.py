@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hosting.models import DeploymentState
 
-JOURNAL_LATE_S = 60  # reliability.md F4: the journal drains within a minute
+JOURNAL_LATE_S = 60  # docs/reliability.md, F4: the journal drains within a minute
 QUEUE_LONG = 100
 PROBE_LATE = timedelta(minutes=3)  # after a probe was due
 SKEW_S = 2  # the gateway's own warning

@@ -1,7 +1,7 @@
 """Backup and restore of an installation whose Postgres the launcher runs.
 
 `back_up` takes a base backup while everything runs and has Postgres bring each finished piece of its log (WAL) to the same
-folder from then on, at the latest after five minutes (reliability.md F27). `put_back` replaces the stopped Postgres' data
+folder from then on, at the latest after five minutes (docs/reliability.md, F27). `put_back` replaces the stopped Postgres' data
 by the newest base; at its next start it plays the log to the end. What the database then lacks comes from the journals
 (consumption.metering.replay). A folder holds:
 
@@ -145,7 +145,7 @@ def _sha256(path: Path) -> str:
 
 
 def await_recovery(url: str, seconds: float = 1800) -> None:
-    """Until Postgres has played its log and takes writes. Raises CannotBackUp after `seconds` (RTO 30 min, reliability.md F27)."""
+    """Until Postgres has played its log and takes writes. Raises CannotBackUp after `seconds` (RTO 30 min, docs/reliability.md, F27)."""
     by = time.monotonic() + seconds
     while time.monotonic() < by:
         with psycopg.connect(url, connect_timeout=5) as connection:
