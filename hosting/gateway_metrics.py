@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumption.metering.rollups.rejections import LIMITS
+from consumption.metering import rejections
 from hosting.gateway import metrics
 
 TIMEOUT_S = 1.0
@@ -49,12 +49,12 @@ class Refusals:
 
     @property
     def name(self):
-        return LIMITS[self.limit].name
+        return rejections.LIMITS[self.limit].name
 
     @property
     def reason(self):
         """The end of a sentence that begins "12 calls were refused …"."""
-        return LIMITS[self.limit].reason
+        return rejections.LIMITS[self.limit].reason
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Report:
     def refused(self):
         """[(limit, calls it refused)]"""
         return [
-            (LIMITS[limit].name, self.count(f"refused_{limit}_total"))
+            (rejections.LIMITS[limit].name, self.count(f"refused_{limit}_total"))
             for limit in metrics.LIMITS.values()
         ]
 
