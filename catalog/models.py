@@ -346,7 +346,6 @@ class VersionState(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
-S = VersionState
 RELEASE = 10_000  # a candidate has four digits at most (publishing/semver.py)
 
 
@@ -361,21 +360,46 @@ class ModelVersion(models.Model):
 
     State = VersionState
     MOVES = {
-        S.DRAFT: {S.SUBMITTED, S.WITHDRAWN},
-        S.SUBMITTED: {S.CHECKING, S.WITHDRAWN},
-        S.CHECKING: {S.IN_REVIEW, S.CHANGES_REQUESTED, S.WITHDRAWN},
-        S.IN_REVIEW: {S.APPROVED, S.CHANGES_REQUESTED, S.REJECTED, S.WITHDRAWN},
-        S.CHANGES_REQUESTED: {S.SUBMITTED, S.WITHDRAWN},
-        S.APPROVED: {S.PUBLISHED, S.WITHDRAWN},
-        S.PUBLISHED: {S.DEPRECATED},
-        S.DEPRECATED: {S.RETIRED, S.PUBLISHED},
+        VersionState.DRAFT: {VersionState.SUBMITTED, VersionState.WITHDRAWN},
+        VersionState.SUBMITTED: {VersionState.CHECKING, VersionState.WITHDRAWN},
+        VersionState.CHECKING: {
+            VersionState.IN_REVIEW,
+            VersionState.CHANGES_REQUESTED,
+            VersionState.WITHDRAWN,
+        },
+        VersionState.IN_REVIEW: {
+            VersionState.APPROVED,
+            VersionState.CHANGES_REQUESTED,
+            VersionState.REJECTED,
+            VersionState.WITHDRAWN,
+        },
+        VersionState.CHANGES_REQUESTED: {VersionState.SUBMITTED, VersionState.WITHDRAWN},
+        VersionState.APPROVED: {VersionState.PUBLISHED, VersionState.WITHDRAWN},
+        VersionState.PUBLISHED: {VersionState.DEPRECATED},
+        VersionState.DEPRECATED: {VersionState.RETIRED, VersionState.PUBLISHED},
     }
-    EDITABLE = (S.DRAFT, S.CHANGES_REQUESTED)
-    UNDER_REVIEW = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.CHANGES_REQUESTED, S.APPROVED)
-    NOT_RELIED_ON = (S.DRAFT, S.CHANGES_REQUESTED, S.WITHDRAWN, S.REJECTED)
-    IN_PROGRESS = (S.SUBMITTED, S.CHECKING, S.IN_REVIEW, S.APPROVED)
-    LIVE = (S.PUBLISHED, S.DEPRECATED)
-    LISTED = (S.PUBLISHED, S.DEPRECATED, S.RETIRED)
+    EDITABLE = (VersionState.DRAFT, VersionState.CHANGES_REQUESTED)
+    UNDER_REVIEW = (
+        VersionState.SUBMITTED,
+        VersionState.CHECKING,
+        VersionState.IN_REVIEW,
+        VersionState.CHANGES_REQUESTED,
+        VersionState.APPROVED,
+    )
+    NOT_RELIED_ON = (
+        VersionState.DRAFT,
+        VersionState.CHANGES_REQUESTED,
+        VersionState.WITHDRAWN,
+        VersionState.REJECTED,
+    )
+    IN_PROGRESS = (
+        VersionState.SUBMITTED,
+        VersionState.CHECKING,
+        VersionState.IN_REVIEW,
+        VersionState.APPROVED,
+    )
+    LIVE = (VersionState.PUBLISHED, VersionState.DEPRECATED)
+    LISTED = (VersionState.PUBLISHED, VersionState.DEPRECATED, VersionState.RETIRED)
 
     class Kind(models.TextChoices):
         ONNX = "onnx", "ONNX file"

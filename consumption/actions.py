@@ -26,9 +26,9 @@ from marketplace.core import names
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import StaleState, transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 
 KEY_LIFE = timedelta(days=90)
 KEY_LIFE_MAX = timedelta(days=365)
@@ -101,7 +101,7 @@ def offer_plan(by, model, *, slug, **choices):
         plan=slug,
         terms={name: str(value) for name, value in choices.items()},
     )
-    notify("model", model=model.pk)
+    invalidate("model", model=model.pk)
     return plan
 
 
@@ -148,7 +148,7 @@ def _change_plan(by, plan, choices):
         str(difference) for difference in terms.differences(before, after, plan.currency)
     )
     for one in held:
-        tell(
+        notify(
             User.objects.on_teams([one.subscription.application.team]),
             "change",
             f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
@@ -217,7 +217,7 @@ def approve_subscription(by, subscription, reason):
     """The publisher's yes. Raises NotAllowed, RuleError, StaleState."""
     _require_decider(by, subscription)
     _activate(by, subscription, reason)
-    tell(
+    notify(
         User.objects.on_teams([subscription.application.team]),
         "subscription",
         f"{subscription.model} is yours to call",
@@ -235,7 +235,7 @@ def deny_subscription(by, subscription, reason):
     require_reason(reason, "who asked acts on it")
     transition(subscription, Subscription.State.DENIED, **subscription.decision(by, reason))
     record(by, "subscription.deny", subscription, reason=reason)
-    tell(
+    notify(
         [subscription.requested_by],
         "subscription",
         f"{subscription.model} was not granted",
@@ -254,7 +254,7 @@ def close_subscription(by, subscription, reason=""):
         _end(by, key, "The subscription was closed.")
     transition(subscription, Subscription.State.CLOSED)
     record(by, "subscription.close", subscription, reason=reason)
-    notify("subscription", subscription=subscription.pk)
+    invalidate("subscription", subscription=subscription.pk)
     return subscription
 
 
@@ -294,7 +294,7 @@ def change_plan(by, subscription, plan):
         )
     record(by, "subscription.plan", subscription, before=subscription.plan.slug, after=plan.slug)
     subscription.plan = plan
-    notify("subscription", subscription=subscription.pk)
+    invalidate("subscription", subscription=subscription.pk)
     return subscription
 
 
@@ -350,7 +350,7 @@ def rotate_key(by, key, overlap=OVERLAP):
     record(by, "key.rotate", key, ends=end.isoformat())
     if overlap:
         transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
-        notify("key", kid=key.kid)
+        invalidate("key", kid=key.kid)
     else:
         _end(by, key, "It was replaced without an overlap.")
     return _mint(by, key.subscription, key.name, life, key.networks)
@@ -433,7 +433,7 @@ def change_networks(by, key, networks):
         )
     key.networks, key.epoch = after, key.epoch + 1
     record(by, "key.networks", key, before=before, after=after)
-    notify("key", kid=key.kid)
+    invalidate("key", kid=key.kid)
     return key
 
 
@@ -535,14 +535,14 @@ def _end_loudly(by, key, reason):
     """Revoke for a reason that its team, and whoever looks after security, have to know of."""
     revoke_key(by, key, reason)
     application = key.subscription.application
-    tell(
+    notify(
         User.objects.holding(*SECURITY),
         "security",
         f"{key} of {application} ({application.team}) was revoked",
         body=reason,
         key=f"key-ended:{key.pk}",
     )
-    tell(
+    notify(
         User.objects.on_teams([application.team]),
         "subscription",
         f"{key} was revoked: make a new one",
@@ -566,7 +566,7 @@ def _end(by, key, reason):
         key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1
     )
     record(by, "key.revoke", key, reason=reason)
-    notify("revoke", kid=key.kid, epoch=key.epoch)
+    invalidate("revoke", kid=key.kid, epoch=key.epoch)
     revocation_log.append(key.kid)
     return key
 
@@ -574,7 +574,7 @@ def _end(by, key, reason):
 def _activate(by, subscription, reason):
     transition(subscription, Subscription.State.ACTIVE, **subscription.decision(by, reason))
     record(by, "subscription.approve", subscription, reason=reason)
-    notify("subscription", subscription=subscription.pk)
+    invalidate("subscription", subscription=subscription.pk)
 
 
 def _check_can_start(application, plan, version):
@@ -620,7 +620,7 @@ def _stable_version(model):
 
 
 def _tell_owners(subscription):
-    tell(
+    notify(
         User.objects.on_teams([subscription.model.owner_team]),
         "subscription",
         f"{subscription.application.team} asks to use {subscription.model}"

@@ -18,7 +18,7 @@ from consumption.permissions import can_change
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.core import field_limits
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.money import show_amount
 from marketplace.core.templatetags.formatting import quantity
 
@@ -329,7 +329,7 @@ def _end_all(by, subscriptions, change):
             subscription,
             f"{capfirst(change.get_kind_display())}, announced before. {change.reason}",
         )
-        notify("subscription", subscription=subscription.pk)
+        invalidate("subscription", subscription=subscription.pk)
 
 
 register(ScheduledChange.Kind.TERMS, NewTerms())

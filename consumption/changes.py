@@ -21,7 +21,7 @@ from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import settle, tell
+from marketplace.notices.actions import notify, resolve
 
 log = logging.getLogger(__name__)
 STATE = ScheduledChange.State
@@ -145,7 +145,7 @@ def confirm(by, change, reason=""):
         reason=reason,
         effective_from=change.effective_from.isoformat(),
     )
-    settle(f"change-proposed:{change.pk}")
+    resolve(f"change-proposed:{change.pk}")
     _tell_losers(change, losers, KINDS[change.kind].headline(change), "announced")
     if change.effective_from <= timezone.now():
         _begin(system(), change)
@@ -165,8 +165,8 @@ def refuse(by, change, reason):
     require_reason(reason, "who proposed it acts on it")
     transition(change, STATE.REFUSED, **change.decision(by, reason))
     record(by, "change.refuse", change, reason=reason)
-    settle(f"change-proposed:{change.pk}")
-    tell(
+    resolve(f"change-proposed:{change.pk}")
+    notify(
         [change.proposed_by],
         "change",
         f"{change} was refused",
@@ -191,7 +191,7 @@ def withdraw(by, change, reason=""):
         raise RuleError(f"{change} has begun.", remedy="Propose the opposite.")
     transition(change, STATE.WITHDRAWN)
     record(by, "change.withdraw", change, reason=reason)
-    settle(f"change-proposed:{change.pk}")
+    resolve(f"change-proposed:{change.pk}")
     if was_announced:
         KINDS[change.kind].retract(by, change)
         _tell_losers(
@@ -289,7 +289,7 @@ def _tell_second_people(change, losers):
         if others.exists()
         else User.objects.holding("curator").exclude(pk=change.proposed_by_id)
     )
-    tell(
+    notify(
         people,
         "change",
         f"To confirm: {change} ({change.model})",
@@ -314,7 +314,7 @@ def _tell_losers(change, people, headline, occasion):
             if part
         )
         application = loser.subscription.application
-        tell(
+        notify(
             User.objects.on_teams([application.team]),
             kind.notice_kind,
             f"{application}: {headline}{day}",

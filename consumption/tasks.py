@@ -25,7 +25,7 @@ def project():
     """Refresh the figures of the catalog, make room for next month's events, tell whose quota is nearly used."""
     rollups.open_next_month()
     projections.project()
-    quota_notices.tell_of_quotas()
+    quota_notices.notify_of_quotas()
 
 
 @shared_task(name="consumption.begin_changes")

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 
 from consumption.models import Plan, PlanTerms
 from marketplace.audit.actions import record
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.money import from_micros, show_price
 
 FIELDS = ("price_micros_per_1000", "rate_per_second", "burst", "concurrency", "monthly_quota")
@@ -110,7 +110,7 @@ def begin(by, plan, terms):
         plan=plan.slug,
         terms={name: str(value) for name, value in terms.items()},
     )
-    notify("model", model=plan.model_id)
+    invalidate("model", model=plan.model_id)
 
 
 def _clock():

@@ -37,9 +37,9 @@ from marketplace.core.canonical import canonical, digest
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import settle, tell
+from marketplace.notices.actions import notify, resolve
 
 STATE = ModelVersion.State
 REVIEW_VERBS: dict[str, str] = {
@@ -180,7 +180,7 @@ def propose_amendment(
     record(by, "amendment.propose", amendment, reason=reason, changes=changes, weight=weight)
     for kind in undecided_kinds(amendment):
         deciders = User.objects.holding(*roles_for(kind, tier))
-        tell(
+        notify(
             deciders,
             "review",
             f"To decide: {amendment}",
@@ -197,7 +197,7 @@ def withdraw_amendment(by: User, amendment: Amendment) -> Amendment:
         can_edit(by, amendment.model), f"Only members of {amendment.model.owner_team} withdraw it."
     )
     transition(amendment, Amendment.State.WITHDRAWN, decided_at=timezone.now())
-    settle(f"amendment-open:{amendment.pk}")
+    resolve(f"amendment-open:{amendment.pk}")
     record(by, "amendment.withdraw", amendment)
     return amendment
 
@@ -229,7 +229,7 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.suspend", version, reason=reason)
-    notify("version", version=version.pk)
+    invalidate("version", version=version.pk)
     enqueue("hosting.reconcile")
     return version
 
@@ -246,7 +246,7 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     version.suspended_at, version.suspension_reason = None, ""
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.resume", version, reason=reason)
-    notify("version", version=version.pk)
+    invalidate("version", version=version.pk)
     enqueue("hosting.reconcile")
     return version
 
@@ -277,7 +277,7 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
         policy=policies.current("review_matrix"),
     )
     record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
-    settle(f"review-open:{review.pk}")
+    resolve(f"review-open:{review.pk}")
     _follow(by, review, outcome, reason)
     return decision
 
@@ -327,11 +327,11 @@ def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
     if outcome == Review.State.REJECTED:
         void_reviews(version)
         transition(version, STATE.REJECTED)
-        _tell_publishers(version, "was rejected", reason)
+        _notify_publishers(version, "was rejected", reason)
     elif outcome == Review.State.CHANGES_REQUESTED:
         void_reviews(version)
         transition(version, STATE.CHANGES_REQUESTED)
-        _tell_publishers(version, "needs changes", reason)
+        _notify_publishers(version, "needs changes", reason)
     elif (
         not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists()
     ):
@@ -359,7 +359,7 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
     record(
         by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256
     )
-    _tell_publishers(version, "is approved", "It will be hosted and published by itself.")
+    _notify_publishers(version, "is approved", "It will be hosted and published by itself.")
     enqueue("hosting.reconcile")
 
 
@@ -387,7 +387,7 @@ def _send_back(by: User, version: ModelVersion, blocking: list[GateResult]) -> M
         reason=report,
         gates=[result.gate for result in blocking],
     )
-    _tell_publishers(version, "did not pass the checks", report)
+    _notify_publishers(version, "did not pass the checks", report)
     return version
 
 
@@ -426,18 +426,18 @@ def void_reviews(version: ModelVersion) -> None:
     """Nobody needs to decide the version's open reviews any more."""
     for review in version.reviews.filter(state=Review.State.OPEN):
         transition(review, Review.State.VOID, decided_at=timezone.now())
-        settle(f"review-open:{review.pk}")
+        resolve(f"review-open:{review.pk}")
 
 
-def _tell_publishers(version: ModelVersion, what: str, body: str) -> None:
+def _notify_publishers(version: ModelVersion, what: str, body: str) -> None:
     team = User.objects.on_teams([version.model.owner_team])
     key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
-    tell(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
+    notify(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
 
 
 def _tell_deciders(review: Review) -> None:
     roles = roles_for(review.kind, review.version.risk_tier)
-    tell(
+    notify(
         User.objects.holding(*roles),
         "review",
         f"To decide: {review}",
@@ -552,7 +552,7 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
         users = User.objects.on_teams(
             model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
         )
-        tell(
+        notify(
             users,
             "model.amended",
             f"{model} says something else about its {names}",
@@ -569,10 +569,10 @@ def _as_value(name: str, text: str) -> Any:
 
 def _close_amendment(amendment: Amendment, to: str, reason: str) -> None:
     transition(amendment, to, decided_at=timezone.now())
-    settle(f"amendment-open:{amendment.pk}")
+    resolve(f"amendment-open:{amendment.pk}")
     team = User.objects.on_teams([amendment.model.owner_team])
     title = f"{amendment}: {amendment.get_state_display().lower()}"
-    tell(
+    notify(
         team,
         "review",
         title,

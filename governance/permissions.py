@@ -17,15 +17,15 @@ from governance.models import Amendment, Review
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
-R = RoleGrant.Role
+Role = RoleGrant.Role
 REVIEWER_ROLES = (
-    R.CURATOR,
-    R.EVALUATOR,
-    R.FAIRNESS_REVIEWER,
-    R.SECURITY_REVIEWER,
-    R.LEGAL_REVIEWER,
-    R.GOVERNANCE_LEAD,
-    R.MODEL_RISK_OFFICER,
+    Role.CURATOR,
+    Role.EVALUATOR,
+    Role.FAIRNESS_REVIEWER,
+    Role.SECURITY_REVIEWER,
+    Role.LEGAL_REVIEWER,
+    Role.GOVERNANCE_LEAD,
+    Role.MODEL_RISK_OFFICER,
 )
 
 
@@ -131,12 +131,14 @@ def can_suspend(user: User, version: ModelVersion) -> bool:
     """One person suffices to stop: security, manager, model risk, lead, or the accountable owner."""
     if version.model.owner_id == user.pk:
         return user.is_active
-    return user.has_role(R.SECURITY_REVIEWER, R.CURATOR, R.MODEL_RISK_OFFICER, R.GOVERNANCE_LEAD)
+    return user.has_role(
+        Role.SECURITY_REVIEWER, Role.CURATOR, Role.MODEL_RISK_OFFICER, Role.GOVERNANCE_LEAD
+    )
 
 
 def can_resume(user: User, version: ModelVersion) -> bool:
     """Those who stop may not alone start again: the governance lead does, never the owner team."""
-    return user.has_role(R.GOVERNANCE_LEAD) and not was_on_team(
+    return user.has_role(Role.GOVERNANCE_LEAD) and not was_on_team(
         user, version.model.owner_team, _since(version)
     )
 
@@ -156,7 +158,7 @@ def _since(version: ModelVersion) -> datetime:
 
 def _roles_text(review: Review) -> str:
     return " or ".join(
-        R(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier)
+        Role(role).label.lower() for role in roles_for(review.kind, review.version.risk_tier)
     )
 
 
@@ -194,7 +196,7 @@ def reasons_against_amendment(user: User, amendment: Amendment) -> str:
     if not kind_to_decide(user, amendment):
         kinds = [roles_for(kind, amendment.tier) for kind in undecided_kinds(amendment)]
         return (
-            f"This needs the role {' or '.join(R(role).label.lower() for roles in kinds for role in roles)}."
+            f"This needs the role {' or '.join(Role(role).label.lower() for roles in kinds for role in roles)}."
             if kinds
             else "It is decided."
         )

@@ -20,7 +20,6 @@ from marketplace.core.transitions import transition
 from marketplace.notices.actions import tell
 
 ASK = "the publishing team or an operator"
-S = DeploymentState
 
 
 @transaction.atomic
@@ -36,7 +35,7 @@ def start(by: User, deployment: Deployment, reason: str = "") -> None:
             f"{deployment.version} is suspended.",
             remedy="It runs again when the suspension is lifted.",
         )
-    transition(deployment, S.PENDING, is_stopped_by_owner=False, reason="")
+    transition(deployment, DeploymentState.PENDING, is_stopped_by_owner=False, reason="")
     record(by, "deployment.start", deployment, reason=reason)
     enqueue("hosting.reconcile")
 
@@ -50,10 +49,10 @@ def stop(by: User, deployment: Deployment, reason: str) -> None:
         ask=ASK,
     )
     _require_reason(reason)
-    transition(deployment, S.STOPPING, is_stopped_by_owner=True, reason=reason)
+    transition(deployment, DeploymentState.STOPPING, is_stopped_by_owner=True, reason=reason)
     Upstream.objects.filter(version=deployment.version_id).update(is_ready=False)
     event = record(by, "deployment.stop", deployment, reason=reason)
-    health.tell_all(
+    health.notify_all(
         deployment.version,
         "deployment.stopped",
         f"{deployment.version} was stopped",
@@ -115,7 +114,7 @@ def _require_notice_or_operator(
         return
     if by.has_role("operator") and not by.is_on(version.model.owner_team):
         require_reason(reason, "consumers read it")
-        health.tell_all(
+        health.notify_all(
             version,
             "deployment.scaled",
             f"{version} has less capacity",

@@ -1,4 +1,4 @@
-"""The runtime in the REST API: what runs and how it is, and the wishes of those who may steer it; the reconciler acts."""
+"""The runtime in the REST API: what runs and how it is, and the wishes of those who may manage it; the reconciler acts."""
 
 from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema
@@ -87,25 +87,25 @@ class Deployments(ReadableResource):
     @action(detail=True, methods=["post"])
     def start(self, request, pk):
         """Run a stopped or failed deployment again."""
-        return self._steered(actions.start, OptionalReason)
+        return self._managed(actions.start, OptionalReason)
 
     @extend_schema(request=Reason, responses=DeploymentRow)
     @action(detail=True, methods=["post"])
     def stop(self, request, pk):
         """Stop it until somebody starts it again; its consumers are told."""
-        return self._steered(actions.stop, Reason)
+        return self._managed(actions.stop, Reason)
 
     @extend_schema(request=Size, responses=DeploymentRow)
     @action(detail=True, methods=["put"])
     def size(self, request, pk):
         """Set how many replicas there may be."""
-        return self._steered(actions.scale, Size)
+        return self._managed(actions.scale, Size)
 
     @extend_schema(request=Reason, responses=DeploymentRow)
     @action(detail=True, methods=["post"])
     def roll_back(self, request, pk):
         """Take it out of service because the version before it is better."""
-        return self._steered(actions.roll_back, Reason)
+        return self._managed(actions.roll_back, Reason)
 
     @extend_schema(responses=LogLines)
     @action(detail=True)
@@ -119,7 +119,7 @@ class Deployments(ReadableResource):
         )
         return Response(LogLines({"lines": deployments.last_lines(deployment)}).data)
 
-    def _steered(self, verb, serializer_class):
+    def _managed(self, verb, serializer_class):
         deployment = self.get_object()
         verb(self.request.user, deployment, **self.given(serializer_class))
         return self.answer(deployment)

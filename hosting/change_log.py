@@ -6,11 +6,11 @@ from django.db.models.functions import Now
 
 from hosting.models import Change
 
-KEPT = timedelta(
+RETENTION = timedelta(
     hours=1
 )  # a gateway that has not looked for half of that trusts nothing that it holds
 
 
-def forget_old():
+def delete_old():
     """Notes that every gateway has read."""
-    Change.objects.filter(at__lt=Now() - KEPT).delete()
+    Change.objects.filter(at__lt=Now() - RETENTION).delete()

@@ -15,13 +15,15 @@ from hosting import replicas, service_levels, sleep, start_queue
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
 
-S = DeploymentState
 PAST_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FIGURES_KEPT_S = 30
 LOG_LINES = 100
-ANSWERING = (S.READY, S.SCALED_TO_ZERO)  # the latter starts with the first call
-CALM = (*ANSWERING, S.STOPPED)
+ANSWERING = (
+    DeploymentState.READY,
+    DeploymentState.SCALED_TO_ZERO,
+)  # the latter starts with the first call
+CALM = (*ANSWERING, DeploymentState.STOPPED)
 CALM_SHOWN = 50  # of what needs nobody; counts tell of the rest
 UNREAD = tuple(
     f"version__{name}" for name in ("signature", "example", "manifest", "sla", "changelog")
@@ -32,23 +34,23 @@ HOUR, WEEK = (
 )  # how far back rows are looked at that come without end
 # What needs somebody first; what nobody waits for last.
 ORDER = [
-    S.FAILED,
-    S.UNHEALTHY,
-    S.RESTARTING,
-    S.DEGRADED,
-    S.STARTING,
-    S.PENDING,
-    S.STOPPING,
-    S.READY,
-    S.SCALED_TO_ZERO,
-    S.STOPPED,
+    DeploymentState.FAILED,
+    DeploymentState.UNHEALTHY,
+    DeploymentState.RESTARTING,
+    DeploymentState.DEGRADED,
+    DeploymentState.STARTING,
+    DeploymentState.PENDING,
+    DeploymentState.STOPPING,
+    DeploymentState.READY,
+    DeploymentState.SCALED_TO_ZERO,
+    DeploymentState.STOPPED,
 ]
 
 
 class External:
     """An external endpoint, with what pages ask of a Deployment: nothing of ours runs, so it only answers or does not."""
 
-    STATES = {True: S.READY, False: S.UNHEALTHY}
+    STATES = {True: DeploymentState.READY, False: DeploymentState.UNHEALTHY}
     WORDS = {True: "Answers", False: "Does not answer"}
     reason = ""
     ready_at = None
@@ -72,25 +74,29 @@ def deployments_of(versions):
     """What runs for `versions`, newest version first: Deployments and Externals.
 
     Each with `.is_external`, `.live_replicas`, `.running` (how many of them), `.past_replicas`, `.incident`, `.incident_list` (each with
-    `.words`), `.last_probe`, `.figures` (service_levels.Measured), `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
+    `.words`), `.last_probe`, `.figures` (service_levels.ServiceLevelReport), `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
     """
     hosted = list(_deployments(versions))
     _add_sleep_and_queue(hosted)
-    found = [*hosted, *_externals(versions)]
-    for one in found:
-        one.is_external = isinstance(one, External)
-        one.running = sum(replica.state == Replica.State.RUNNING for replica in one.live_replicas)
-        one.incident_list = one.version.last_incidents
-        for incident in one.incident_list:
-            incident.words = capfirst(incident.summary.removeprefix(str(one.version)).strip())
-        one.incident = next(
-            (incident for incident in one.incident_list if incident.closed_at is None), None
+    deployments = [*hosted, *_externals(versions)]
+    for deployment in deployments:
+        deployment.is_external = isinstance(deployment, External)
+        deployment.running = sum(
+            replica.state == Replica.State.RUNNING for replica in deployment.live_replicas
         )
-        one.last_probe = next(iter(one.version.last_samples), None)
-        one.figures = figures_of(one.version)
-        one.promises = service_levels.promises(one.version, one.figures)
-        one.budget = service_levels.error_budget(one.version, one.figures)
-    return sorted(found, key=_number, reverse=True)
+        deployment.incident_list = deployment.version.last_incidents
+        for incident in deployment.incident_list:
+            incident.words = capfirst(
+                incident.summary.removeprefix(str(deployment.version)).strip()
+            )
+        deployment.incident = next(
+            (incident for incident in deployment.incident_list if incident.closed_at is None), None
+        )
+        deployment.last_probe = next(iter(deployment.version.last_samples), None)
+        deployment.figures = figures_of(deployment.version)
+        deployment.promises = service_levels.promises(deployment.version, deployment.figures)
+        deployment.budget = service_levels.error_budget(deployment.version, deployment.figures)
+    return sorted(deployments, key=_number, reverse=True)
 
 
 def _deployments(versions):
@@ -113,7 +119,10 @@ def _deployments(versions):
 
 def _add_sleep_and_queue(deployments):
     """Give each `.queue_title` (its position while it waits to start), `.wake_note` and `.sleep_note` (whether and when it sleeps)."""
-    waits = any(one.state == S.PENDING or one.waits_for_slot for one in deployments)
+    waits = any(
+        deployment.state == DeploymentState.PENDING or deployment.waits_for_slot
+        for deployment in deployments
+    )
     positions = start_queue.positions() if waits else {}
     for deployment in deployments:
         position = positions.get(deployment.pk)
@@ -146,14 +155,14 @@ def _health():
     )
 
 
-def _number(one):
-    return one.version.precedence
+def _number(deployment):
+    return deployment.version.precedence
 
 
 def figures_of(version):
     """The version's measured figures, at most half a minute old: pages refresh every five seconds."""
     return cache.get_or_set(
-        f"hosting:measured:{version.pk}", lambda: service_levels.measured(version), FIGURES_KEPT_S
+        f"hosting:measured:{version.pk}", lambda: service_levels.report(version), FIGURES_KEPT_S
     )
 
 
@@ -204,7 +213,7 @@ def _deployed(noticed):
     )
     chosen = Q(version__in=noticed) | ~Q(state__in=CALM) | Q(pk__in=crashed.values("deployment"))
     pks = set(Deployment.objects.filter(chosen).values_list("pk", flat=True))
-    for states in (ANSWERING, (S.STOPPED,)):
+    for states in (ANSWERING, (DeploymentState.STOPPED,)):
         calm = (
             Deployment.objects.filter(state__in=states)
             .order_by("app_name")
@@ -233,9 +242,9 @@ def _deployed(noticed):
 def _hosted_elsewhere(noticed):
     """Upstreams of external endpoints that do not answer, those of `noticed` versions, and the first of the others."""
     rows = _external().select_related("version__model__owner_team").defer(*UNREAD)
-    found = list(rows.filter(Q(is_ready=False) | Q(version__in=noticed)))
+    upstreams = list(rows.filter(Q(is_ready=False) | Q(version__in=noticed)))
     calm = rows.filter(is_ready=True).exclude(version__in=noticed).order_by("version")
-    return found + list(calm[: max(CALM_SHOWN - len(found), 0)])
+    return upstreams + list(calm[: max(CALM_SHOWN - len(upstreams), 0)])
 
 
 def _external():
@@ -252,12 +261,12 @@ def _counts():
     deployed = dict(Deployment.objects.order_by().values_list("state").annotate(count=Count("pk")))
     elsewhere = dict(_external().order_by().values_list("is_ready").annotate(count=Count("pk")))
     external = {External.STATES[is_ready]: count for is_ready, count in elsewhere.items()}
-    words = {S(state).label: count for state, count in deployed.items()} | {
-        External.WORDS[is_ready]: n for is_ready, n in elsewhere.items()
+    by_label = {DeploymentState(state).label: count for state, count in deployed.items()} | {
+        External.WORDS[is_ready]: count for is_ready, count in elsewhere.items()
     }
     return {
         state: deployed.get(state, 0) + external.get(state, 0) for state in {*deployed, *external}
-    }, words
+    }, by_label
 
 
 @dataclass(frozen=True)

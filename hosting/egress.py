@@ -1,6 +1,6 @@
-"""The one door to other people's servers: which addresses may be called, and a connection to exactly the address checked.
+"""The egress policy: which addresses of other people's servers may be called, and connections to exactly the checked address.
 
-Host names are resolved once, every address is judged, and the connection goes to a judged one with the name kept for
+Host names are resolved once, every address is checked, and the connection goes to a checked one with the name kept for
 TLS. Redirects are never followed, proxies of the environment never used. See docs/reliability.md, "Outgoing requests".
 """
 
@@ -21,16 +21,16 @@ METADATA = frozenset(
 )
 
 
-class Refused(Exception):
+class EgressDenied(Exception):
     """Why an address is not called, in a sentence for the person who entered it."""
 
 
-class NotFound(Refused):
+class HostNotFound(EgressDenied):
     """No address belongs to the name, now."""
 
 
 def connect(url, timeout):
-    """An http.client connection to an external endpoint. Raises Refused, OSError."""
+    """An http.client connection to an external endpoint. Raises EgressDenied, OSError."""
     parts = check_url(url)
     port = parts.port or 443
     address = resolve(parts.hostname, port)
@@ -47,32 +47,32 @@ def connect_internal(url, timeout):
 
 
 def check_url(url):
-    """The parts of a URL that may be called, by its text alone. Raises Refused."""
+    """The parts of a URL that may be called, by its text alone. Raises EgressDenied."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Refused("This is not an address. Enter it as https://host/path.") from None
+        raise EgressDenied("This is not an address. Enter it as https://host/path.") from None
     if not parts.hostname:
-        raise Refused("This is not an address. Enter it as https://host/path.")
+        raise EgressDenied("This is not an address. Enter it as https://host/path.")
     if parts.username or parts.password or parts.fragment:
-        raise Refused(
+        raise EgressDenied(
             "The address holds a user name, password or fragment. Enter it without; credentials have their own field."
         )
     listed = is_listed(parts.hostname, port or (443 if parts.scheme == "https" else 80))
     if parts.scheme != "https" and not (parts.scheme == "http" and listed):
-        raise Refused(
+        raise EgressDenied(
             "Only https addresses are called. Ask an administrator to list an internal host."
         )
     if (port or 443) not in PORTS and not listed:
-        raise Refused(
+        raise EgressDenied(
             f"Port {port} is not called. Use 443 or 8443, or ask an administrator to list the host and port."
         )
     return parts
 
 
-def judge(url, within_s=3.0):
-    """Refuse an address when it is entered, by the rule that every connection to it will use. Raises Refused.
+def check_destination(url, within_s=3.0):
+    """Refuse an address when it is entered, by the rule that every connection to it will use. Raises EgressDenied.
 
     A name that is not found, or not within `within_s` seconds, may be known tomorrow: the connection judges it then.
     """
@@ -82,7 +82,7 @@ def judge(url, within_s=3.0):
         names.submit(
             resolve, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
         ).result(within_s)
-    except (NotFound, TimeoutError, OSError):
+    except (HostNotFound, TimeoutError, OSError):
         return
     finally:
         names.shutdown(wait=False)
@@ -96,17 +96,17 @@ def is_listed(host, port):
 
 
 def resolve(host, port):
-    """The first address of `host`, after every one of them was found callable. Raises Refused, OSError."""
+    """The first address of `host`, after every one of them was found callable. Raises EgressDenied, OSError."""
     try:
-        name = host.encode("idna").decode("ascii") if not _is_literal(host) else host
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        hostname = host.encode("idna").decode("ascii") if not _is_literal(host) else host
+        results = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
     except (UnicodeError, socket.gaierror):
-        raise NotFound(f"The host {host} is not found.") from None
-    addresses = [ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in found]
+        raise HostNotFound(f"The host {host} is not found.") from None
+    addresses = [ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in results]
     listed = is_listed(host, port)
     for address in addresses:
         if not is_callable(address, listed):
-            raise Refused(
+            raise EgressDenied(
                 f"{host} is at an address inside the network ({address}). Ask an administrator to list it."
             )
     return str(addresses[0])
@@ -121,7 +121,7 @@ def _is_literal(host):
 
 
 def is_callable(address, listed=False):
-    """May this ip_address be called? Everything that wraps an IPv4 address is judged by that one.
+    """May this ip_address be called? Everything that wraps an IPv4 address is checked by that one.
 
     `listed`: an administrator allows this host and port; then private ranges are fine. Never: loopback, link-local,
     metadata services, multicast, unspecified.
@@ -164,7 +164,7 @@ def _unwrapped(address):
 
 
 class _Pinned(http.client.HTTPConnection):
-    """Connects to the judged address; the Host header keeps the name."""
+    """Connects to the checked address; the Host header keeps the name."""
 
     def __init__(self, host, port, address, timeout):
         super().__init__(host, port, timeout=timeout)

@@ -1,4 +1,4 @@
-"""Does a version answer? Probes end to end, what they found, and the incidents that they open and close."""
+"""Health checks: end-to-end probes of versions, their samples, and the incidents that they open and close."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ from marketplace.accounts.models import Membership, User
 from marketplace.audit.actions import record
 from marketplace.core import machine_load
 from marketplace.core.transitions import StaleState, transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 
 TIMEOUT_S = 5
 STARVED_TIMEOUT_S = 30  # where a machine has more to do than it has processors, everything is late
@@ -33,28 +33,27 @@ EVERY_WHEN_IT_MAY_SLEEP = timedelta(
 )  # a probe is a call to the engine, and must not keep it awake
 UNPROBED = 3 * EVERY
 UP_WITHIN = timedelta(minutes=3)
-KEPT = timedelta(days=35)
-S = DeploymentState
-SILENT = (
-    S.SCALED_TO_ZERO,
-    S.PENDING,
-    S.STARTING,
-    S.STOPPING,
-    S.STOPPED,
-    S.FAILED,
+RETENTION = timedelta(days=35)
+NOT_ANSWERING = (
+    DeploymentState.SCALED_TO_ZERO,
+    DeploymentState.PENDING,
+    DeploymentState.STARTING,
+    DeploymentState.STOPPING,
+    DeploymentState.STOPPED,
+    DeploymentState.FAILED,
 )  # nothing answers, and nothing has to
 
 
-def answers(base_url, version):
+def is_answering(base_url, version):
     """True when `…/ready` says so and the version's own example is answered."""
-    return _ask(base_url, version, egress.connect_internal)[0]
+    return _probe_endpoint(base_url, version, egress.connect_internal)[0]
 
 
 class Unreachable(Exception):
     """Why an external endpoint could not be asked, in a sentence."""
 
 
-def ask(base_url, path, body):
+def post(base_url, path, body):
     """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
     started = time.perf_counter()
     try:
@@ -62,11 +61,11 @@ def ask(base_url, path, body):
             base_url.rstrip("/"), "POST", path, body, partial(egress.connect, timeout=TIMEOUT_S)
         )
     except TimeoutError:
-        raise Unreachable(_silence(TIMEOUT_S)) from None
-    except egress.Refused as refusal:
-        raise Unreachable(str(refusal)) from None
-    except (OSError, http.client.HTTPException) as wrong:
-        raise Unreachable(_plainly(wrong)) from None
+        raise Unreachable(_timeout_message(TIMEOUT_S)) from None
+    except egress.EgressDenied as denial:
+        raise Unreachable(str(denial)) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(_describe(error)) from None
     return status, answer, round((time.perf_counter() - started) * 1000, 2)
 
 
@@ -98,7 +97,7 @@ def probe_due(engine=None):
     return probed
 
 
-def pause(deployment):
+def probe_interval(deployment):
     """How long after a good probe the next one is due (timedelta)."""
     return EVERY_WHEN_IT_MAY_SLEEP if deployment and may_sleep(deployment) else EVERY
 
@@ -112,7 +111,9 @@ def _has_to_answer(upstream, deployment):
     version = upstream.version
     runs = version.suspended_at is None and version.state in (version.State.APPROVED, *version.LIVE)
     return (
-        bool(upstream.base_url) and runs and (deployment is None or deployment.state not in SILENT)
+        bool(upstream.base_url)
+        and runs
+        and (deployment is None or deployment.state not in NOT_ANSWERING)
     )
 
 
@@ -126,7 +127,7 @@ def _asleep(engine):
 
 def _claim(upstream, deployment):
     """False when another worker is at it."""
-    due = timezone.now() + pause(deployment)
+    due = timezone.now() + probe_interval(deployment)
     return Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(
         probe_due_at=due
     )
@@ -136,7 +137,7 @@ def probe(upstream):
     """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
     connect = egress.connect if upstream.kind == Upstream.Kind.EXTERNAL else egress.connect_internal
-    is_ok, milliseconds, detail = _ask(upstream.base_url, version, connect)
+    is_ok, milliseconds, detail = _probe_endpoint(upstream.base_url, version, connect)
     deployment = Deployment.objects.filter(version=version).first()
     running = (
         deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
@@ -144,29 +145,29 @@ def probe(upstream):
     HealthSample.objects.create(
         version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300]
     )
-    _note(upstream, pause(deployment) if is_ok else EVERY_WHEN_FAILING)
+    _schedule_next(upstream, probe_interval(deployment) if is_ok else EVERY_WHEN_FAILING)
     if is_ok:
-        _tell_gateway(upstream, True)
+        _set_ready(upstream, True)
         close_incident(version)
-    elif _failing(version):
-        _tell_gateway(upstream, False)
+    elif _is_failing(version):
+        _set_ready(upstream, False)
         _mark_unhealthy(deployment)
         _open_incident(version, detail)
     return is_ok
 
 
-def _note(upstream, until_the_next):
+def _schedule_next(upstream, interval):
     now = timezone.now()
-    Upstream.objects.filter(pk=upstream.pk).update(probed_at=now, probe_due_at=now + until_the_next)
+    Upstream.objects.filter(pk=upstream.pk).update(probed_at=now, probe_due_at=now + interval)
 
 
-def _tell_gateway(upstream, is_ready):
+def _set_ready(upstream, is_ready):
     """Ready at once when it answers; not ready after as many failures as open an incident, so that a blip costs no call."""
     if is_ready != upstream.is_ready:
         Upstream.objects.filter(pk=upstream.pk).update(is_ready=is_ready, updated_at=timezone.now())
 
 
-def _failing(version):
+def _is_failing(version):
     """Three failures in a row. After a time without probes (it slept, or the whole marketplace was stopped) it may take a while to come up."""
     last = list(version.health_samples.values_list("is_ok", flat=True)[:FAILURES_TO_OPEN])
     if len(last) < FAILURES_TO_OPEN or any(last):
@@ -178,16 +179,16 @@ def _failing(version):
     return failed - answered < UNPROBED or timezone.now() - failed > UP_WITHIN
 
 
-def _ask(base_url, version, connect):
+def _probe_endpoint(base_url, version, connect):
     """(ok, milliseconds of the example or None, detail). On a saturated machine silence counts only after half a minute."""
     timeout_s = STARVED_TIMEOUT_S if machine_load.is_saturated() else TIMEOUT_S
-    answer = _ask_within(timeout_s, base_url, version, connect)
-    if answer[2] == _silence(TIMEOUT_S) and machine_load.is_saturated():
-        return _ask_within(STARVED_TIMEOUT_S, base_url, version, connect)
+    answer = _probe_within(timeout_s, base_url, version, connect)
+    if answer[2] == _timeout_message(TIMEOUT_S) and machine_load.is_saturated():
+        return _probe_within(STARVED_TIMEOUT_S, base_url, version, connect)
     return answer
 
 
-def _ask_within(timeout_s, base_url, version, connect):
+def _probe_within(timeout_s, base_url, version, connect):
     try:
         status, _body = _exchange(
             base_url, "GET", "/ready", None, partial(connect, timeout=timeout_s)
@@ -206,28 +207,28 @@ def _ask_within(timeout_s, base_url, version, connect):
             return False, milliseconds, f"The version's own example was answered with {status}."
         return True, milliseconds, ""
     except TimeoutError:
-        return False, None, _silence(timeout_s)
-    except egress.Refused as refusal:
-        return False, None, str(refusal)
-    except (OSError, http.client.HTTPException) as wrong:
-        return False, None, _plainly(wrong)
+        return False, None, _timeout_message(timeout_s)
+    except egress.EgressDenied as denial:
+        return False, None, str(denial)
+    except (OSError, http.client.HTTPException) as error:
+        return False, None, _describe(error)
 
 
-def _silence(timeout_s):
+def _timeout_message(timeout_s):
     return f"It said nothing for {timeout_s} seconds."
 
 
-def _plainly(wrong):
+def _describe(error):
     """Why a connection failed, for people who read no Python."""
-    if isinstance(wrong, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError):
         return "Nothing listens at its address."
-    if isinstance(wrong, ConnectionError | http.client.RemoteDisconnected):
+    if isinstance(error, ConnectionError | http.client.RemoteDisconnected):
         return "It broke the connection off."
-    if isinstance(wrong, ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         return "Its TLS certificate is not accepted."
-    if isinstance(wrong, http.client.HTTPException):
+    if isinstance(error, http.client.HTTPException):
         return "It did not answer in HTTP."
-    return f"It cannot be reached: {wrong.strerror or wrong}."
+    return f"It cannot be reached: {error.strerror or error}."
 
 
 def _exchange(base_url, method, path, body, connect):
@@ -242,29 +243,29 @@ def _exchange(base_url, method, path, body, connect):
         connection.close()
 
 
-def tell_of_memory(engine=None):
+def notify_out_of_memory(engine=None):
     """Tell publishers whose models refused calls for lack of memory, once for each process. Raises EngineUnavailable."""
-    starved = {}
+    counts = {}
     for family in (engine or driver()).figures():
         for sample in family.samples:
             if sample.name == "model_out_of_memory_total" and sample.value:
-                starved.setdefault(sample.labels["application"], []).append(
+                counts.setdefault(sample.labels["application"], []).append(
                     (sample.labels["replica"], int(sample.value))
                 )
-    for deployment in Deployment.objects.filter(app_name__in=starved).select_related(
+    for deployment in Deployment.objects.filter(app_name__in=counts).select_related(
         "version__model"
     ):
-        for replica, count in starved[deployment.app_name]:
-            _tell_of_memory(deployment, replica, count)
+        for replica, count in counts[deployment.app_name]:
+            _notify_out_of_memory(deployment, replica, count)
 
 
-def _tell_of_memory(deployment, replica, count):
+def _notify_out_of_memory(deployment, replica, count):
     declared = deployment.version.manifest.get("resources", {}).get("memory_mb", 512)
     body = (
         f"Out of memory: {count} of its calls needed more than a version that declares {declared} MB gets, and were refused. "
         "Other calls and other models are not touched. Tell callers to send fewer rows, or publish a smaller model."
     )
-    tell_publisher(
+    notify_publishers(
         deployment, "deployment.memory", f"{deployment.version} ran out of memory", body, replica
     )
 
@@ -274,9 +275,13 @@ def _tell_of_memory(deployment, replica, count):
 
 def _mark_unhealthy(deployment):
     """The engine says it runs, and yet it does not answer. Reconcile brings it back when it answers again."""
-    if deployment and deployment.state in (S.READY, S.DEGRADED):
+    if deployment and deployment.state in (DeploymentState.READY, DeploymentState.DEGRADED):
         with suppress(StaleState):
-            transition(deployment, S.UNHEALTHY, reason="It did not answer three probes in a row.")
+            transition(
+                deployment,
+                DeploymentState.UNHEALTHY,
+                reason="It did not answer three probes in a row.",
+            )
 
 
 def _open_incident(version, detail):
@@ -288,8 +293,8 @@ def _open_incident(version, detail):
                 version=version, summary=f"{version} does not answer. {detail}"[:300]
             )
             record(User.objects.system("hosting"), "incident.opened", incident, reason=detail[:300])
-            tell(
-                people_of(version),
+            notify(
+                recipients(version),
                 "incident.opened",
                 f"{version} does not answer",
                 key=f"incident-opened:{incident.pk}",
@@ -309,8 +314,8 @@ def close_incident(version):
             ):
                 continue
             record(User.objects.system("hosting"), "incident.closed", incident)
-            tell(
-                people_of(version),
+            notify(
+                recipients(version),
                 "incident.closed",
                 f"{version} answers again",
                 key=f"incident-closed:{incident.pk}",
@@ -318,12 +323,12 @@ def close_incident(version):
             )
 
 
-def people_of(version):
+def recipients(version):
     """The publisher's people, and the leads of the teams that subscribe."""
-    return [*publishers_of(version), *_leads(_subscribing_teams(version))]
+    return [*publishers(version), *_leads(_subscribing_teams(version))]
 
 
-def publishers_of(version):
+def publishers(version):
     return [version.model.owner, *_leads([version.model.owner_team_id])]
 
 
@@ -342,19 +347,19 @@ def _leads(team_ids):
     return [row.user for row in rows.select_related("user")]
 
 
-def tell_all(version, kind, title, body, key):
+def notify_all(version, kind, title, body, key):
     """Tell publishers and subscribers once per `key`."""
-    tell(people_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+    notify(recipients(version), kind, title, key=key, body=body, url=version.get_absolute_url())
 
 
-def tell_publisher(deployment, kind, title, body, occasion=""):
+def notify_publishers(deployment, kind, title, body, occasion=""):
     """Tell the version's publishers something about its deployment, once per `occasion`, by default its last start."""
     version = deployment.version
     occasion = occasion or (f"{deployment.started_at:%s}" if deployment.started_at else "never")
     key = f"{kind}:{deployment.pk}:{occasion}"
-    tell(publishers_of(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+    notify(publishers(version), kind, title, key=key, body=body, url=version.get_absolute_url())
 
 
-def forget_old_samples():
+def delete_old_samples():
     """Samples older than 35 days: the measured figures look back 30."""
-    HealthSample.objects.filter(at__lt=timezone.now() - KEPT).delete()
+    HealthSample.objects.filter(at__lt=timezone.now() - RETENTION).delete()

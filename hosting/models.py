@@ -34,8 +34,13 @@ class DeploymentState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-S = DeploymentState
-RUNNING = {S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO}
+RUNNING = {
+    DeploymentState.READY,
+    DeploymentState.DEGRADED,
+    DeploymentState.UNHEALTHY,
+    DeploymentState.RESTARTING,
+    DeploymentState.SCALED_TO_ZERO,
+}
 
 
 class OfVersions(models.QuerySet):
@@ -59,12 +64,29 @@ class Deployment(models.Model):
 
     State = DeploymentState
     MOVES = {
-        S.PENDING: {S.STARTING, S.STOPPING, S.STOPPED, S.FAILED},
-        S.STARTING: RUNNING | {S.STOPPING, S.FAILED},
-        **{state: (RUNNING - {state}) | {S.STARTING, S.STOPPING, S.FAILED} for state in RUNNING},
-        S.STOPPING: {S.STOPPED, S.PENDING, S.FAILED},
-        S.STOPPED: {S.PENDING},
-        S.FAILED: {S.PENDING, S.STOPPING, S.STOPPED},
+        DeploymentState.PENDING: {
+            DeploymentState.STARTING,
+            DeploymentState.STOPPING,
+            DeploymentState.STOPPED,
+            DeploymentState.FAILED,
+        },
+        DeploymentState.STARTING: RUNNING | {DeploymentState.STOPPING, DeploymentState.FAILED},
+        **{
+            state: (RUNNING - {state})
+            | {DeploymentState.STARTING, DeploymentState.STOPPING, DeploymentState.FAILED}
+            for state in RUNNING
+        },
+        DeploymentState.STOPPING: {
+            DeploymentState.STOPPED,
+            DeploymentState.PENDING,
+            DeploymentState.FAILED,
+        },
+        DeploymentState.STOPPED: {DeploymentState.PENDING},
+        DeploymentState.FAILED: {
+            DeploymentState.PENDING,
+            DeploymentState.STOPPING,
+            DeploymentState.STOPPED,
+        },
     }
 
     version = models.OneToOneField(ModelVersion, models.PROTECT, related_name="deployment")

@@ -1,4 +1,4 @@
-"""Who may steer what runs. The reconciler needs no permission: it follows the version's state."""
+"""Who may manage what runs. The reconciler needs no permission: it follows the version's state."""
 
 from hosting.models import Deployment
 from marketplace.accounts.models import User

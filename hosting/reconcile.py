@@ -1,10 +1,10 @@
-"""Compare what should run with what runs, in small repeatable steps. Runs on a nudge and on a timer; two at once do no harm.
+"""Compare what should run with what runs, in small repeatable steps. Runs on request and on a timer; two at once do no harm.
 
 What should run comes from the version's state (approved or live, not suspended, not stopped by its owner), never from a
 call. Approved versions are brought up too, so that publishing can find them ready.
 
 A pass asks the engine once and reads one short row for each version that should run. Only what changed since the last pass, or is
-on its way, is looked at closely: `Memory`. See docs/hosting.md.
+on its way, is looked at closely: `LastPass`. See docs/hosting.md.
 """
 
 import logging
@@ -33,30 +33,35 @@ LOCK = 7_310_101
 START_DEADLINE = timedelta(minutes=5)
 LONGEST_START = timedelta(minutes=30)  # on a saturated machine
 SATURATION_KEPT_S = LONGEST_START.total_seconds()
-SETTLED_FOR_S = 6  # the timer's next pass, when all is settled
+IDLE_FOR_S = 6  # the timer's next pass, when all is settled
 MOST_RESTARTS = 5
 RESTART_WINDOW = timedelta(minutes=10)
 
-S = DeploymentState
-UP = (S.READY, S.DEGRADED, S.UNHEALTHY, S.RESTARTING, S.SCALED_TO_ZERO)
-SETTLED = (S.READY, S.SCALED_TO_ZERO, S.FAILED)
+UP = (
+    DeploymentState.READY,
+    DeploymentState.DEGRADED,
+    DeploymentState.UNHEALTHY,
+    DeploymentState.RESTARTING,
+    DeploymentState.SCALED_TO_ZERO,
+)
+SETTLED = (DeploymentState.READY, DeploymentState.SCALED_TO_ZERO, DeploymentState.FAILED)
 
 
 def reconcile_when_due(engine=None):
-    """For the timer: `reconcile`, unless all was settled a few seconds ago. A nudge calls `reconcile` itself."""
+    """For the timer: `reconcile`, unless nothing was moving a few seconds ago. A request calls `reconcile` itself."""
     return False if cache.get("hosting:settled") else reconcile(engine)
 
 
 def reconcile(engine=None):
     """One pass. Returns True when something is still on its way (come again soon), False when all is settled or another
     process is at it."""
-    with _only_one() as mine:
-        if not mine:
+    with _only_one() as is_locked:
+        if not is_locked:
             return False
-        _adopt()
-        _settle_external()
+        _create_missing()
+        _sync_external()
         is_moving = _engine_pass(engine or driver())
-        cache.set("hosting:settled", not is_moving, SETTLED_FOR_S)
+        cache.set("hosting:settled", not is_moving, IDLE_FOR_S)
         return is_moving
 
 
@@ -65,11 +70,11 @@ def _only_one():
     """A Postgres advisory lock: it ends with the connection, so a killed worker leaves nothing locked."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        (mine,) = cursor.fetchone()
+        (is_locked,) = cursor.fetchone()
     try:
-        yield mine
+        yield is_locked
     finally:
-        if mine:
+        if is_locked:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
@@ -83,7 +88,7 @@ def should_run():
 # --- what should run -----------------------------------------------------------------------------------------------
 
 
-def _adopt():
+def _create_missing():
     """A deployment for each version that should run and has none; wake those stopped, release those no longer wanted."""
     hosted = should_run().exclude(kind=ModelVersion.Kind.EXTERNAL).select_related("model")
     for version in hosted.filter(deployment=None).order_by("pk"):
@@ -91,27 +96,31 @@ def _adopt():
         Deployment.objects.get_or_create(version=version, defaults=defaults)
     wanted = Q(version__in=hosted.values("pk"), is_stopped_by_owner=False)
     deployments = Deployment.objects.select_related("version__model")
-    for deployment in deployments.filter(wanted, state__in=(S.STOPPED, S.STOPPING)):
-        _move(deployment, S.PENDING, reason="")
-    for deployment in deployments.filter(~wanted).exclude(state__in=(S.STOPPED, S.STOPPING)):
-        _release(deployment)
+    for deployment in deployments.filter(
+        wanted, state__in=(DeploymentState.STOPPED, DeploymentState.STOPPING)
+    ):
+        _move(deployment, DeploymentState.PENDING, reason="")
+    for deployment in deployments.filter(~wanted).exclude(
+        state__in=(DeploymentState.STOPPED, DeploymentState.STOPPING)
+    ):
+        _stop_unwanted(deployment)
 
 
 @transaction.atomic
-def _release(deployment):
+def _stop_unwanted(deployment):
     """Its version is not to run any more; a suspension is told to all whom it stops."""
-    _move(deployment, S.STOPPING)
+    _move(deployment, DeploymentState.STOPPING)
     _set_not_ready(deployment)
-    _tell_if_suspended(deployment.version)
+    _notify_if_suspended(deployment.version)
 
 
-def _tell_if_suspended(version):
+def _notify_if_suspended(version):
     if version.suspended_at:
         title, occasion = (
             f"{version} is suspended: calls are refused",
             f"suspended:{version.pk}:{version.suspended_at:%s}",
         )
-        health.tell_all(version, "version.suspended", title, version.suspension_reason, occasion)
+        health.notify_all(version, "version.suspended", title, version.suspension_reason, occasion)
 
 
 def app_name(version):
@@ -133,7 +142,7 @@ def spec_of(deployment):
         num_cpus=float(version.manifest.get("resources", {}).get("num_cpus", 0.1)),
         idle_seconds=sleep.idle_s(deployment),
         timeout_s=version.answers_within_s or AppSpec.timeout_s,
-        starts_asleep=deployment.state == S.SCALED_TO_ZERO,
+        starts_asleep=deployment.state == DeploymentState.SCALED_TO_ZERO,
     )
 
 
@@ -141,10 +150,10 @@ def spec_of(deployment):
 
 
 @dataclass
-class Memory:
-    """What the last pass left: a checksum of what the engine was told, and one for each version that was settled.
+class LastPass:
+    """The result of the last pass: a checksum of what the engine was sent, and one for each version that was settled.
 
-    It lies in the cache: when it is lost, the next pass looks at everything once.
+    It is in the cache. When it is lost, the next pass looks at everything once.
     """
 
     wanted: int = 0
@@ -162,47 +171,47 @@ class Memory:
 
 def _engine_pass(engine):
     try:
-        return _one_pass(engine, Memory.load())
-    except EngineUnavailable as away:
-        log.warning("engine unavailable: %s", away)
-        _stop_the_clock()
+        return _one_pass(engine, LastPass.load())
+    except EngineUnavailable as error:
+        log.warning("engine unavailable: %s", error)
+        _extend_start_deadlines()
         return True
 
 
-def _one_pass(engine, memory):
-    seen = engine.status()
+def _one_pass(engine, last_pass):
+    apps = engine.status()
     rows = list(_active_rows())
-    wanted = {row.pk for row in _wanted(rows, seen)}
+    wanted = {row.pk for row in _wanted(rows, apps)}
     checksum = _checksum(sorted(_desired(row) for row in rows if row.pk in wanted))
     names = {row.app_name for row in rows if row.pk in wanted}
-    if checksum != memory.wanted or names != _present(seen):
+    if checksum != last_pass.wanted or names != _deployed_names(apps):
         engine.apply([spec_of(deployment) for deployment in _full(wanted)])
-        seen = engine.status()
+        apps = engine.status()
     checksums = {
         row.pk: _checksum(
-            (row.state, row.spec_sha256, row.pk in wanted, *_desired(row), seen.get(row.app_name))
+            (row.state, row.spec_sha256, row.pk in wanted, *_desired(row), apps.get(row.app_name))
         )
         for row in rows
     }
     moving = [
         row
         for row in rows
-        if row.state not in SETTLED or memory.settled.get(row.pk) != checksums[row.pk]
+        if row.state not in SETTLED or last_pass.settled.get(row.pk) != checksums[row.pk]
     ]
-    looked_at = {deployment.pk: deployment for deployment in _full(row.pk for row in moving)}
-    for deployment in looked_at.values():
+    observed = {deployment.pk: deployment for deployment in _full(row.pk for row in moving)}
+    for deployment in observed.values():
         try:
             _observe(
                 deployment,
-                seen.get(deployment.app_name),
+                apps.get(deployment.app_name),
                 spec_of(deployment) if deployment.pk in wanted else None,
                 engine,
             )
         except StaleState:
             continue  # somebody's verb was first; the next pass sees its result
-    now = [looked_at.get(row.pk, row) for row in rows]
-    Memory(checksum, checksums).save()
-    return any(deployment.state not in (*SETTLED, S.STOPPED) for deployment in now)
+    now = [observed.get(row.pk, row) for row in rows]
+    LastPass(checksum, checksums).save()
+    return any(deployment.state not in (*SETTLED, DeploymentState.STOPPED) for deployment in now)
 
 
 def _active_rows():
@@ -211,7 +220,7 @@ def _active_rows():
         model=OuterRef("version__model"), state=Subscription.State.ACTIVE
     )
     rows = (
-        Deployment.objects.exclude(state=S.STOPPED)
+        Deployment.objects.exclude(state=DeploymentState.STOPPED)
         .select_related("version__model")
         .annotate(has_subscribers=Exists(subscribed))
     )
@@ -261,84 +270,92 @@ def _checksum(value):
     return zlib.crc32(repr(value).encode())
 
 
-def _present(seen):
-    return {name for name, app in seen.items() if app.state != AppState.STOPPING}
+def _deployed_names(apps):
+    return {name for name, app in apps.items() if app.state != AppState.STOPPING}
 
 
-def _wanted(rows, seen):
+def _wanted(rows, apps):
     """What the engine is to have: what it has, what sleeps, what is starting, and of the others those that a slot is free for."""
-    candidates = [row for row in rows if row.state not in (S.STOPPING, S.FAILED)]
-    has, waiting = [], {}
+    candidates = [
+        row for row in rows if row.state not in (DeploymentState.STOPPING, DeploymentState.FAILED)
+    ]
+    deployed, waiting = [], {}
     for row in candidates:
-        if row.app_name in seen or row.state in (S.STARTING, S.SCALED_TO_ZERO):
-            has.append(row)
+        if row.app_name in apps or row.state in (
+            DeploymentState.STARTING,
+            DeploymentState.SCALED_TO_ZERO,
+        ):
+            deployed.append(row)
         if (
-            row.app_name not in seen
-            and row.state not in (S.STARTING, S.SCALED_TO_ZERO)
+            row.app_name not in apps
+            and row.state not in (DeploymentState.STARTING, DeploymentState.SCALED_TO_ZERO)
             or _is_to_wake(row)
         ):
             waiting[row.pk] = row
-        elif row.state == S.SCALED_TO_ZERO and row.waits_for_slot:
+        elif row.state == DeploymentState.SCALED_TO_ZERO and row.waits_for_slot:
             Deployment.objects.filter(pk=row.pk).update(
                 waits_for_slot=False
             )  # it may sleep on after all
     if not waiting:
-        return has
+        return deployed
     starting = [
         row
-        for row in has
-        if row.state != S.SCALED_TO_ZERO and not getattr(seen.get(row.app_name), "running", ())
+        for row in deployed
+        if row.state != DeploymentState.SCALED_TO_ZERO
+        and not getattr(apps.get(row.app_name), "running", ())
     ]
     queue = start_queue.by_use(Deployment.objects.filter(pk__in=waiting)).values_list(
         "pk", flat=True
     )
     free = start_queue.free_slots(starting)
-    started = [row for row in (waiting.pop(pk) for pk in queue[:free]) if _takes_its_slot(row)]
+    started = [row for row in (waiting.pop(pk) for pk in queue[:free]) if _take_slot(row)]
     for row in waiting.values():
-        _queue_up(row)
-    return has + started
+        _wait_for_slot(row)
+    return deployed + started
 
 
 def _is_to_wake(row):
     """It sleeps, and is to stay awake from now on. Twenty such at once would be twenty starts at once."""
-    return row.state == S.SCALED_TO_ZERO and sleep.promised_minimum(row) > 0
+    return row.state == DeploymentState.SCALED_TO_ZERO and sleep.promised_minimum(row) > 0
 
 
-def _takes_its_slot(row):
+def _take_slot(row):
     """True unless somebody's verb was first."""
     try:
-        if row.state == S.PENDING:
-            _begin(row)
+        if row.state == DeploymentState.PENDING:
+            _start(row)
             return True
         row.started_at, row.waits_for_slot = timezone.now(), False
         Deployment.objects.filter(pk=row.pk).update(started_at=row.started_at, waits_for_slot=False)
-        if row.state == S.SCALED_TO_ZERO:
-            _move(row, S.RESTARTING)  # the gateway goes on sending calls, which wait for it
+        if row.state == DeploymentState.SCALED_TO_ZERO:
+            _move(
+                row, DeploymentState.RESTARTING
+            )  # the gateway goes on sending calls, which wait for it
         else:
-            _lost(row)
+            _mark_restarting(row)
         return True
     except StaleState:
         return False
 
 
-def _queue_up(row):
+def _wait_for_slot(row):
     """Others start first. What never ran just stays pending, and what sleeps goes on sleeping."""
     if row.state in UP and not row.waits_for_slot:
         row.waits_for_slot = True
         Deployment.objects.filter(pk=row.pk).update(waits_for_slot=True)
-        if row.state != S.SCALED_TO_ZERO:
-            _lost(row)
+        if row.state != DeploymentState.SCALED_TO_ZERO:
+            _mark_restarting(row)
 
 
-def _lost(row):
-    if row.state != S.RESTARTING:
+def _mark_restarting(row):
+    if row.state != DeploymentState.RESTARTING:
         _set_not_ready(row)
-        _move(row, S.RESTARTING)
+        _move(row, DeploymentState.RESTARTING)
 
 
-def _stop_the_clock():
-    """Nothing can come up while the engine is away: that time does not count against what is being started."""
-    Deployment.objects.filter(state=S.STARTING).update(started_at=timezone.now())
+def _extend_start_deadlines():
+    """While the engine is unavailable nothing can start, so that time does not count against start deadlines."""
+    Deployment.objects.filter(state=DeploymentState.STARTING).update(started_at=timezone.now())
 
 
 def _observe(deployment, app, spec, engine):
@@ -347,11 +364,11 @@ def _observe(deployment, app, spec, engine):
         deployment, app, engine.machines(), counts_restarts=spec is not None and not changed
     )
     if spec is None:
-        return _ended(deployment, app)
+        return _finish_stopping(deployment, app)
     if restarts:
         Deployment.objects.filter(pk=deployment.pk).update(restarts=F("restarts") + restarts)
     if app is None or app.state in (AppState.MISSING, AppState.STOPPING):
-        return _waiting(deployment)
+        return _wait_for_engine(deployment)
     crashed, left_none = replicas.crashes(deployment, RESTART_WINDOW)
     if left_none > MOST_RESTARTS:
         return fail(
@@ -360,53 +377,53 @@ def _observe(deployment, app, spec, engine):
             log_tail(engine, deployment),
         )
     if restarts and crashed > MOST_RESTARTS:
-        _tell_of_crashes(deployment, log_tail(engine, deployment))
+        _notify_of_crashes(deployment, log_tail(engine, deployment))
     if app.state == AppState.FAILED:
         return fail(deployment, replicas.plain_reason(app.message), log_tail(engine, deployment))
-    _follow(deployment, app, spec, engine)
+    _follow_engine(deployment, app, spec, engine)
 
 
-def _tell_of_crashes(deployment, lines):
+def _notify_of_crashes(deployment, lines):
     """As long as another replica answers, a version that loses replicas goes on serving; its publishers are told once a day."""
-    said = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
+    message = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
     title = f"{deployment.version} keeps losing processes"
-    health.tell_publisher(
+    health.notify_publishers(
         deployment,
         "deployment.crashing",
         title,
-        "\n".join([said, *lines])[:4000],
+        "\n".join([message, *lines])[:4000],
         timezone.now().date(),
     )
 
 
-def _ended(deployment, app):
-    if deployment.state == S.STOPPING and app is None:
-        _move(deployment, S.STOPPED)
+def _finish_stopping(deployment, app):
+    if deployment.state == DeploymentState.STOPPING and app is None:
+        _move(deployment, DeploymentState.STOPPED)
 
 
-def _waiting(deployment):
+def _wait_for_engine(deployment):
     """The engine has not begun, or it lost its state and was just told again. What slept goes on sleeping."""
-    if deployment.state in UP and deployment.state != S.SCALED_TO_ZERO:
-        _lost(deployment)
+    if deployment.state in UP and deployment.state != DeploymentState.SCALED_TO_ZERO:
+        _mark_restarting(deployment)
 
 
-def _follow(deployment, app, spec, engine):
+def _follow_engine(deployment, app, spec, engine):
     """Move along with what the engine says, and believe READY only after the data path has answered."""
-    if deployment.state == S.PENDING:
-        _begin(deployment)
+    if deployment.state == DeploymentState.PENDING:
+        _start(deployment)
     to = _state_of(deployment, app)
-    if to == S.STARTING or to == deployment.state:
-        _note_spec(deployment, spec)
+    if to == DeploymentState.STARTING or to == deployment.state:
+        _store_spec(deployment, spec)
         return _check_deadline(deployment, app, engine)
     if (
-        to == S.READY
-        and deployment.state != S.DEGRADED
-        and not health.answers(engine.base_url(spec), deployment.version)
+        to == DeploymentState.READY
+        and deployment.state != DeploymentState.DEGRADED
+        and not health.is_answering(engine.base_url(spec), deployment.version)
     ):
         return _check_deadline(deployment, app, engine)
-    if to == S.READY:
+    if to == DeploymentState.READY:
         return _ready(deployment, spec, engine)
-    if to in (S.RESTARTING, S.UNHEALTHY):
+    if to in (DeploymentState.RESTARTING, DeploymentState.UNHEALTHY):
         _set_not_ready(deployment)
     _move(deployment, to)
 
@@ -419,20 +436,30 @@ def _state_of(deployment, app):
         and running == 0
         and sleep.minimum(deployment) == 0
     ):
-        return S.SCALED_TO_ZERO  # also while the last replica is still on its way out
+        return DeploymentState.SCALED_TO_ZERO  # also while the last replica is still on its way out
     if running == 0:
-        return S.RESTARTING if was_up and deployment.state != S.SCALED_TO_ZERO else deployment.state
+        return (
+            DeploymentState.RESTARTING
+            if was_up and deployment.state != DeploymentState.SCALED_TO_ZERO
+            else deployment.state
+        )
     if app.state == AppState.UNHEALTHY or running < sleep.minimum(deployment):
-        return S.DEGRADED if was_up else S.STARTING
-    return S.READY
+        return DeploymentState.DEGRADED if was_up else DeploymentState.STARTING
+    return DeploymentState.READY
 
 
-def _begin(deployment):
-    _move(deployment, S.STARTING, started_at=timezone.now(), waits_for_slot=False, reason="")
+def _start(deployment):
+    _move(
+        deployment,
+        DeploymentState.STARTING,
+        started_at=timezone.now(),
+        waits_for_slot=False,
+        reason="",
+    )
 
 
 def _ready(deployment, spec, engine):
-    probe_due_at = timezone.now() + health.pause(deployment)
+    probe_due_at = timezone.now() + health.probe_interval(deployment)
     Upstream.objects.update_or_create(
         version=deployment.version,
         defaults={
@@ -449,13 +476,13 @@ def _ready(deployment, spec, engine):
     }
     if deployment.ready_at is None:
         fields["ready_at"] = timezone.now()
-    _move(deployment, S.READY, **fields)
+    _move(deployment, DeploymentState.READY, **fields)
     sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
 
 
-def _note_spec(deployment, spec):
+def _store_spec(deployment, spec):
     """New bounds reach a running version without a restart; from now on a replica that goes has crashed again."""
-    if deployment.state == S.READY and deployment.spec_sha256 != spec.sha256:
+    if deployment.state == DeploymentState.READY and deployment.spec_sha256 != spec.sha256:
         Deployment.objects.filter(pk=deployment.pk).update(spec_sha256=spec.sha256)
 
 
@@ -467,9 +494,14 @@ def _set_not_ready(deployment):
 def _check_deadline(deployment, app, engine):
     """The engine retries a failing start for ever; we do not. The clock stands still while the machine is saturated, and on a busy
     machine others that come up are progress too."""
-    if deployment.state not in (S.STARTING, S.RESTARTING) or deployment.started_at is None:
+    if (
+        deployment.state not in (DeploymentState.STARTING, DeploymentState.RESTARTING)
+        or deployment.started_at is None
+    ):
         return
-    down_since = replicas.down_since(deployment) if deployment.state == S.RESTARTING else None
+    down_since = (
+        replicas.down_since(deployment) if deployment.state == DeploymentState.RESTARTING else None
+    )
     since = max(deployment.started_at, down_since or deployment.started_at)
     progress = Deployment.objects.aggregate(last=Max("ready_at"))["last"]
     now, counted_from = (
@@ -497,11 +529,11 @@ def fail(deployment, reason, lines=()):
     The publisher tries again with `start`.
     """
     _set_not_ready(deployment)
-    _move(deployment, S.FAILED, reason=reason[:2000])
+    _move(deployment, DeploymentState.FAILED, reason=reason[:2000])
     record(User.objects.system("hosting"), "deployment.failed", deployment, reason=reason[:500])
-    said = "\n".join([reason, *lines])[:4000]
-    health.tell_publisher(
-        deployment, "deployment.failed", f"{deployment.version} does not run", said
+    body = "\n".join([reason, *lines])[:4000]
+    health.notify_publishers(
+        deployment, "deployment.failed", f"{deployment.version} does not run", body
     )
 
 
@@ -521,7 +553,7 @@ def _move(deployment, to, **fields):
 # --- external endpoints --------------------------------------------------------------------------------------------
 
 
-def _settle_external():
+def _sync_external():
     """An Upstream row for each external version that should be reachable; the probe decides whether it is ready."""
     wanted = should_run().filter(kind=ModelVersion.Kind.EXTERNAL)
     for version in wanted.filter(upstream=None).exclude(external_url=""):
@@ -538,4 +570,4 @@ def _settle_external():
     for upstream in unwanted.select_related("version__model"):
         with transaction.atomic():
             Upstream.objects.filter(pk=upstream.pk).update(is_ready=False)
-            _tell_if_suspended(upstream.version)
+            _notify_if_suspended(upstream.version)

@@ -47,12 +47,14 @@ def charts(deployments, span):
         lives.setdefault(deployment_id, []).append((start, end or edges[-1]))
     labels = [f"{edge:%H:%M} UTC" for edge in edges[1:]]
     return {
-        one.pk: {
-            "title": f"Version {one.version.number}, last {span.label.removeprefix('1 ')}: running at once",
+        deployment.pk: {
+            "title": f"Version {deployment.version.number}, last {span.label.removeprefix('1 ')}: running at once",
             "labels": labels,
-            "series": [{"name": "Running", "values": most_at_once(lives.get(one.pk, []), edges)}],
+            "series": [
+                {"name": "Running", "values": most_at_once(lives.get(deployment.pk, []), edges)}
+            ],
         }
-        for one in deployments
+        for deployment in deployments
     }
 
 

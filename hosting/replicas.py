@@ -29,11 +29,11 @@ def record(deployment, app, machines=(), counts_restarts=True):
     A replica that is gone although as many are wanted as before has crashed. One that is gone because fewer are wanted,
     because the specification changed, or with its machine (one that is not in `machines`), is just gone.
     """
-    told = {replica.replica_id: replica for replica in app.replicas} if app else {}
+    reported = {replica.replica_id: replica for replica in app.replicas} if app else {}
     known = {row.replica_id: row for row in deployment.replicas.filter(ended_at=None)}
-    for replica_id, replica in told.items():
+    for replica_id, replica in reported.items():
         _write(deployment, known.get(replica_id), replica)
-    gone = [row for replica_id, row in known.items() if replica_id not in told]
+    gone = [row for replica_id, row in known.items() if replica_id not in reported]
     begun = sum(
         row.state != Replica.State.STARTING for row in known.values()
     )  # the others are there to take a place
@@ -42,7 +42,7 @@ def record(deployment, app, machines=(), counts_restarts=True):
     left = [
         row
         for replica_id, row in known.items()
-        if row.state == "running" == getattr(told.get(replica_id), "state", "")
+        if row.state == "running" == getattr(reported.get(replica_id), "state", "")
     ]
     _end([row for row in gone if row not in crashed], state=Replica.State.GONE)
     _end(crashed, state=Replica.State.CRASHED, left_none=not left)
@@ -80,8 +80,8 @@ def crashes(deployment, window):
     since = timezone.now() - window
     if deployment.started_at:
         since = max(since, deployment.started_at)
-    found = deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since)
-    return found.count(), found.filter(left_none=True).count()
+    crashed = deployment.replicas.filter(state=Replica.State.CRASHED, ended_at__gte=since)
+    return crashed.count(), crashed.filter(left_none=True).count()
 
 
 def quickest_start_s(deployment):
@@ -105,10 +105,10 @@ def down_since(deployment):
 def plain_reason(message):
     """The sentence inside an engine's traceback that a publisher can act on."""
     text = ANSI.sub("", message or "")
-    if found := CANNOT_LOAD.findall(text):
-        return found[-1].removesuffix(" from None").strip('"').strip()
-    if found := LAST_ERROR.findall(text):
-        return f"Its process failed at start: {found[-1][:300]}"
+    if messages := CANNOT_LOAD.findall(text):
+        return messages[-1].removesuffix(" from None").strip('"').strip()
+    if messages := LAST_ERROR.findall(text):
+        return f"Its process failed at start: {messages[-1][:300]}"
     return (
         text.strip().splitlines()[0][:300]
         if text.strip()

@@ -38,7 +38,7 @@ FROM (SELECT duration_us FROM unnest(%(subscriptions)s::bigint[]) AS given (id),
 
 
 @dataclass(frozen=True)
-class Measured:
+class ServiceLevelReport:
     """Figures of one version over `days`. Percent as Decimal, times in milliseconds, None where there is nothing to say.
 
     `sampled` answered calls gave the latencies; `probes` are the marketplace's own, every half minute while it runs.
@@ -92,8 +92,8 @@ class Promise:
     )
 
 
-def measured(version, days=WINDOW_DAYS):
-    """The Measured of a version."""
+def report(version, days=WINDOW_DAYS):
+    """The ServiceLevelReport of a version."""
     since = timezone.now() - timedelta(days=days)
     hours = UsageHour.objects.filter(version=version, hour__gte=since)
     sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
@@ -102,7 +102,7 @@ def measured(version, days=WINDOW_DAYS):
         n=Count("pk"), ok=Count("pk", Q(is_ok=True))
     )
     sampled, percentiles = _latency(version.model_id, _sample_since(hours, since), version.pk)
-    return Measured(
+    return ServiceLevelReport(
         days,
         (sums["good"] or 0) + (sums["theirs"] or 0),
         (sums["bad"] or 0) + _late(version_id=version.pk, at__gte=since).count(),
@@ -154,7 +154,7 @@ def calls_since(version, since):
 
 def promises(version, figures):
     """The version's SLA line by line: [Promise]. Lines that nobody promised are absent."""
-    lines = [
+    promises = [
         _promise(
             "Availability",
             "%",
@@ -173,7 +173,7 @@ def promises(version, figures):
         ),
         _throughput(version.sla.get("rps"), figures),
     ]
-    return [line for line in lines if line]
+    return [line for line in promises if line]
 
 
 def _promise(name, unit, promised, value, figures, *, at_least):
@@ -188,9 +188,13 @@ def _promise(name, unit, promised, value, figures, *, at_least):
 
 def _throughput(promised, figures):
     """So many calls a second are kept when an hour had them and the version answered; nobody can break it by calling less."""
-    line = _promise("Calls a second", "/s", promised, figures.busiest_rps, figures, at_least=True)
+    promise = _promise(
+        "Calls a second", "/s", promised, figures.busiest_rps, figures, at_least=True
+    )
     return (
-        replace(line, verdict=Promise.UNTRIED) if line and line.verdict == Promise.BROKEN else line
+        replace(promise, verdict=Promise.UNTRIED)
+        if promise and promise.verdict == Promise.BROKEN
+        else promise
     )
 
 
@@ -243,21 +247,21 @@ def _project(models):
             last=Max("hour"),
         )
     )
-    found = {row["version__model"]: row for row in rows}
+    totals = {row["version__model"]: row for row in rows}
     for late in (
         _late(at__gte=since, model_id__in=models)
         .values("model_id")
         .annotate(calls=Count("pk"))
         .order_by()
     ):
-        if late["model_id"] in found:
-            found[late["model_id"]]["failed"] += late["calls"]
+        if late["model_id"] in totals:
+            totals[late["model_id"]]["failed"] += late["calls"]
     for model in RegisteredModel.objects.filter(pk__in=models).only(
         "measured_availability", "measured_p95_ms"
     ):
-        facts = _facts(model, found.get(model.pk), since)
-        if any(getattr(model, name) != value for name, value in facts.items()):
-            RegisteredModel.objects.filter(pk=model.pk).update(**facts)
+        figures = _facts(model, totals.get(model.pk), since)
+        if any(getattr(model, name) != value for name, value in figures.items()):
+            RegisteredModel.objects.filter(pk=model.pk).update(**figures)
 
 
 def _facts(model, row, since):

@@ -57,8 +57,8 @@ def note(deployment):
         DeploymentState.SCALED_TO_ZERO,
     ):
         return ""
-    if because := deployment.awake_because or (AwakeReason.TEAM if deployment.min_replicas else ""):
-        label = AwakeReason(because).label
+    if reason := deployment.awake_because or (AwakeReason.TEAM if deployment.min_replicas else ""):
+        label = AwakeReason(reason).label
         return f"Stays awake: {label[0].lower()}{label[1:]}."
     minutes = max(round(idle_s(deployment) / 60), 1)
     after = f"{minutes} minute{'s' if minutes > 1 else ''}"
@@ -100,8 +100,8 @@ def refresh(deployments=None):
     )
     changed = 0
     for row in rows:
-        because = _why_awake(row, row.version.model_id in promised, calls.get(row.version_id, 0))
-        changed += _write(row, because)
+        reason = _why_awake(row, row.version.model_id in promised, calls.get(row.version_id, 0))
+        changed += _write(row, reason)
     return changed
 
 
@@ -133,14 +133,14 @@ def _why_awake(deployment, is_promised, calls):
     return AwakeReason.NONE
 
 
-def _write(deployment, because):
-    sleeps = not because and settings.SLEEP_AFTER_S
+def _write(deployment, reason):
+    sleeps = not reason and settings.SLEEP_AFTER_S
     announced_s = deployment.cold_start_s or START_GUESS_S if sleeps else None
     if deployment.version.cold_start_s != announced_s:
         ModelVersion.objects.filter(pk=deployment.version_id).update(cold_start_s=announced_s)
-    if deployment.awake_because == because:
+    if deployment.awake_because == reason:
         return False
-    Deployment.objects.filter(pk=deployment.pk).update(awake_because=because)
+    Deployment.objects.filter(pk=deployment.pk).update(awake_because=reason)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Background doors of hosting."""
+"""Background tasks of hosting."""
 
 from contextlib import suppress
 
@@ -23,15 +23,15 @@ def probe():
     health.probe_due()
 
 
-@shared_task(name="hosting.forget_old_samples", time_limit=300, statement_s=240)
-def forget_old_samples():
-    health.forget_old_samples()
+@shared_task(name="hosting.delete_old_samples", time_limit=300, statement_s=240)
+def delete_old_samples():
+    health.delete_old_samples()
     rejections.delete_old()
 
 
-@shared_task(name="hosting.forget_changes", time_limit=60)
-def forget_changes():
-    change_log.forget_old()
+@shared_task(name="hosting.delete_old_changes", time_limit=60)
+def delete_old_changes():
+    change_log.delete_old()
 
 
 @shared_task(name="hosting.project", time_limit=120, statement_s=60)
@@ -40,4 +40,4 @@ def project():
     if sleep.refresh_due():
         reconciling.reconcile()
     with suppress(EngineUnavailable):
-        health.tell_of_memory()
+        health.notify_out_of_memory()

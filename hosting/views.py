@@ -1,4 +1,4 @@
-"""Pages of the runtime: a model's deployment, one version's controls, the fleet."""
+"""Pages of the runtime: a model's deployments and the controls of one version."""
 
 from datetime import timedelta
 
@@ -28,50 +28,50 @@ def deployment(request, slug):
     context["deployments"] = deployments.deployments_of(context["versions"])
     context |= _replicas_over_time(request, context["deployments"])
     may_operate = any(
-        can_operate(request.user, one) for one in context["deployments"][:1]
+        can_operate(request.user, row) for row in context["deployments"][:1]
     )  # all are of one team
-    told = gateway_metrics.report() if may_operate else gateway_metrics.Report()
-    _add_gateways_view(context["deployments"], told)
-    for one in context["deployments"]:
-        one.manage_url = _manage_url(one) if may_operate and not one.is_external else ""
+    metrics = gateway_metrics.report() if may_operate else gateway_metrics.Report()
+    _add_gateways_view(context["deployments"], metrics)
+    for row in context["deployments"]:
+        row.manage_url = _manage_url(row) if may_operate and not row.is_external else ""
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
 
 def manage_deployment(request, slug, number):
     """Start, stop, size and roll back one version, and read what its processes write. For its team and operators."""
-    found = _operated(request, slug, number)
-    forms = _forms(request, found)
-    for name, (form, verb, said) in forms.items():
-        if request.POST.get("verb") != name:
+    deployment = _managed_deployment(request, slug, number)
+    forms = _forms(request, deployment)
+    for verb_name, (form, verb, message) in forms.items():
+        if request.POST.get("verb") != verb_name:
             continue
         done, _ = submitted(
-            request, form, lambda verb=verb, **data: verb(request.user, found, **data)
+            request, form, lambda verb=verb, **data: verb(request.user, deployment, **data)
         )
         if done:
-            messages.success(request, said)
+            messages.success(request, message)
             return redirect(
-                f"{_manage_url(found)}#main"
-            )  # where it is said; else the browser stays at the form
-    shown = deployments.deployments_of([found.version_id])
+                f"{_manage_url(deployment)}#main"
+            )  # where the message is; else the browser stays at the form
+    shown = deployments.deployments_of([deployment.version_id])
     _add_gateways_view(shown, gateway_metrics.report())
-    lines = deployments.last_lines(found)
+    lines = deployments.last_lines(deployment)
     entry, since = (
-        found.version.model,
+        deployment.version.model,
         (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0),
     )
     context = {
         "deployment": shown[0],
         "affected": deployments.affected([entry]).get(entry.pk, deployments.NOBODY),
-        "calls": service_levels.calls_since(found.version, since),
+        "calls": service_levels.calls_since(deployment.version, since),
         "since": since,
         "trail": [
             {"label": entry.name, "url": entry.get_absolute_url()},
             {"label": "Deployment", "url": reverse("hosting:deployment", args=[entry.slug])},
         ],
         **_replicas_over_time(request, shown),
-        "forms": {name: form for name, (form, _verb, _said) in forms.items()},
-        "previous": actions.version_before(found.version),
+        "forms": {verb_name: form for verb_name, (form, _verb, _said) in forms.items()},
+        "previous": actions.version_before(deployment.version),
         "log_lines": lines,
         "log_text": "\n".join(lines or ()),
     }
@@ -85,29 +85,31 @@ def manage_deployment(request, slug, number):
 
 def change_capacity(request, slug, number):
     """Less capacity of a version, with notice to those who call it."""
-    version = _operated(request, slug, number).version
+    version = _managed_deployment(request, slug, number).version
     return propose_page(
         request, version.model, ScheduledChange.Kind.CAPACITY, CapacityForm, version=version
     )
 
 
-def _add_gateways_view(deployments, told):
-    """Give each what the gateway_metrics.Report tells of it: `.refusals` of the last hour, `.is_shut` while it is given a pause."""
-    for one in deployments:
-        one.refusals = told.refused_lately(one.version_id)
-        one.is_shut = one.version_id in told.shut_versions
+def _add_gateways_view(deployments, metrics):
+    """Give each its gateway metrics: `.refusals` of the last hour, `.is_shut` while its circuit breaker is open."""
+    for deployment in deployments:
+        deployment.refusals = metrics.refused_lately(deployment.version_id)
+        deployment.is_shut = deployment.version_id in metrics.shut_versions
 
 
 def _replicas_over_time(request, deployments):
     """Give each deployment its `.over_time` chart, None where nothing of ours runs; returns the choice of spans."""
     span = replica_history.span(request.GET.get("span"))
-    ours = [one for one in deployments if not one.is_external]
-    drawn = replica_history.charts(ours, span)
-    for one in deployments:
-        one.over_time = drawn.get(one.pk)
+    hosted = [deployment for deployment in deployments if not deployment.is_external]
+    charts = replica_history.charts(hosted, span)
+    for deployment in deployments:
+        deployment.over_time = charts.get(deployment.pk)
     return {
-        "span_tabs": [_span_tab(request, one, one == span) for one in replica_history.SPANS]
-        if ours
+        "span_tabs": [
+            _span_tab(request, choice, choice == span) for choice in replica_history.SPANS
+        ]
+        if hosted
         else []
     }
 
@@ -118,28 +120,28 @@ def _span_tab(request, span, is_current):
     return {"label": span.label, "url": f"?{query.urlencode()}", "current": is_current}
 
 
-def _operated(request, slug, number):
+def _managed_deployment(request, slug, number):
     version = get_object_or_404(
         ModelVersion.objects.visible_to(request.user), model__slug=slug, number=number
     )
-    found = get_object_or_404(
+    deployment = get_object_or_404(
         Deployment.objects.select_related("version__model__owner_team"), version=version
     )
-    if not can_operate(request.user, found):
+    if not can_operate(request.user, deployment):
         raise Http404
-    return found
+    return deployment
 
 
-def _forms(request, found):
-    """name → (form, verb, what is said when it is done). Only the form that was sent is bound."""
+def _forms(request, deployment):
+    """{name: (form, verb, message when it is done)}. Only the form that was sent is bound."""
 
     def bound(name):
         return request.POST if request.POST.get("verb") == name else None
 
     size = {
-        "minimum": found.min_replicas,
-        "maximum": found.max_replicas,
-        "target_ongoing_requests": found.target_ongoing_requests,
+        "minimum": deployment.min_replicas,
+        "maximum": deployment.max_replicas,
+        "target_ongoing_requests": deployment.target_ongoing_requests,
     }
     return {
         "start": (StartForm(bound("start")), actions.start, "It starts."),
@@ -161,7 +163,7 @@ def _forms(request, found):
     }
 
 
-def _manage_url(found):
+def _manage_url(deployment):
     return reverse(
-        "hosting:manage_deployment", args=[found.version.model.slug, found.version.number]
+        "hosting:manage_deployment", args=[deployment.version.model.slug, deployment.version.number]
     )

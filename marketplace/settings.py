@@ -335,12 +335,12 @@ CELERY_BEAT_SCHEDULE = {
     "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},
     "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
     "hosting-forget": {
-        "task": "hosting.forget_old_samples",
+        "task": "hosting.delete_old_samples",
         "schedule": 86400,
         "options": {"expires": 3600},
     },
     "hosting-forget-changes": {
-        "task": "hosting.forget_changes",
+        "task": "hosting.delete_old_changes",
         "schedule": 600,
         "options": {"expires": 600},
     },

@@ -33,9 +33,9 @@ from marketplace.core.background import enqueue
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 from publishing import (
     declared_service_level,
     deprecation,
@@ -143,8 +143,8 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
     """
     _hold_editable(by, version)
     try:
-        egress.judge(url)
-    except egress.Refused as refusal:
+        egress.check_destination(url)
+    except egress.EgressDenied as refusal:
         raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
     _save(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
@@ -355,7 +355,7 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
         point_alias(by, version)
     refresh_tier(version.model)
     record(by, "version.publish", version)
-    notify("version", version=version.pk)
+    invalidate("version", version=version.pk)
     _tell_users(version, "version.published", f"{version} is published", version.changelog)
     return version
 
@@ -573,7 +573,9 @@ def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None
         "application__team"
     )
     people = User.objects.on_teams(teams)
-    tell(people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}")
+    notify(
+        people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}"
+    )
 
 
 def _package_problem(version: ModelVersion) -> str:

@@ -17,10 +17,10 @@ from consumption.models import ScheduledChange, Subscription
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 from publishing.permissions import can_deprecate
 
 STATE = ModelVersion.State
@@ -69,11 +69,11 @@ def announce(
         successor=successor,
     )
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
-    notify("version", version=version.pk)
+    invalidate("version", version=version.pk)
     teams = version.model.subscriptions.filter(
         state__in=[Subscription.State.ACTIVE, Subscription.State.PAUSED]
     ).values("application__team")
-    tell(
+    notify(
         User.objects.on_teams(teams).exclude(pk__in=_people_of(version)),
         "version.deprecated",
         f"{version} ends on {sunset_at:%d %B %Y}",
@@ -127,7 +127,7 @@ class VersionEnd(Kind):
             change.version, STATE.PUBLISHED, deprecated_at=None, sunset_at=None, successor=None
         )
         record(by, "version.undeprecate", change.version, reason=change.reason)
-        notify("version", version=change.version_id)
+        invalidate("version", version=change.version_id)
 
     def differences(self, change: ScheduledChange) -> list[terms.Difference]:
         successor = change.after["successor"]

@@ -14,9 +14,9 @@ def require_room(size=0):
     """Raise InsufficientStorage unless `size` bytes fit beside the reserve where packages are inspected and kept."""
     for folder in (settings.ARTIFACT_ROOT, settings.QUARANTINE_ROOT):
         if disk_space.measure(folder).after(size).stops_uploads:
-            raise no_room()
+            raise insufficient_storage()
     if disk_space.measure(_incoming()).free < size:
-        raise no_room()
+        raise insufficient_storage()
 
 
 @contextmanager
@@ -26,11 +26,11 @@ def told():
         yield
     except OSError as error:
         if disk_space.is_full(error):
-            raise no_room() from error
+            raise insufficient_storage() from error
         raise
 
 
-def no_room():
+def insufficient_storage():
     return InsufficientStorage(
         "The marketplace's disk is nearly full, so the upload was not kept. Your draft is as it was.",
         remedy="Upload it again later.",

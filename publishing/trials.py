@@ -153,7 +153,7 @@ def _asked(version: ModelVersion) -> dict[str, Any]:
     try:
         for rows, label in ((1, "one_row_ms"), (TRIAL_ROWS, "three_rows_ms")):
             body = json.dumps(rows_of(version.signature, version.example, rows)).encode()
-            status, answer, figures[label] = health.ask(version.external_url, "/infer", body)
+            status, answer, figures[label] = health.post(version.external_url, "/infer", body)
             if status in CREDENTIAL_ASKED:
                 said = f"The endpoint asks for a credential ({status}), which is entered after the approval; it is asked again before it is published."
                 return _no(said, verdict="inconclusive")

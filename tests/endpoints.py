@@ -44,7 +44,7 @@ class Answering:
 
 
 def answered_by_us(connect):
-    """outbound.connect, but for the host of the tests."""
+    """egress.connect, but for the host of the tests."""
     return lambda url, timeout: (Answering if urlsplit(url).hostname == HOST else connect)(
         url, timeout
     )

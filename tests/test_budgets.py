@@ -11,7 +11,7 @@ from catalog.models import RegisteredModel
 from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
 from hosting.models import Deployment, HealthSample, Incident, Replica
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 from tests import factories
 
 # (route, who asks, the most queries it may take, session and person included)
@@ -122,5 +122,5 @@ def everything(number):
         HealthSample.objects.create(version=live, is_ok=False)
         factories.in_review_version(factories.model(name=f"{name} judged"))
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
-        tell([factories.alice()], "review", f"About {name}", key=name)
+        notify([factories.alice()], "review", f"About {name}", key=name)
         start += 1

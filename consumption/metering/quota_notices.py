@@ -6,7 +6,7 @@ from django.utils import timezone
 from consumption.metering.quota import next_period, period_start
 from consumption.models import QuotaPeriod, Subscription
 from marketplace.accounts.models import User
-from marketplace.notices.actions import settle, tell
+from marketplace.notices.actions import notify, resolve
 from marketplace.notices.models import Notice
 
 MOST = (
@@ -14,13 +14,13 @@ MOST = (
 )  # at an even pace six days before the month ends, time to ask for a larger plan
 
 
-def tell_of_quotas():
+def notify_of_quotas():
     """Tell the people of each team once for each month, quota and occasion. A larger plan makes them new occasions."""
     occasions = {_key(period, _percent(period)): period for period in _nearly_used()}
     told = set(Notice.objects.filter(key__in=occasions).values_list("key", flat=True))
     for key, period in occasions.items():
         if key not in told:
-            _tell(period, key)
+            _notify(period, key)
 
 
 def _nearly_used():
@@ -48,12 +48,12 @@ def _key(period, percent):
     return f"quota-{percent}:{period.pk}:{period.subscription.plan.monthly_quota}"
 
 
-def _tell(period, key):
+def _notify(period, key):
     subscription, quota = period.subscription, period.subscription.plan.monthly_quota
     anew = next_period(period.period_start)
     is_used_up = period.used >= quota
     if is_used_up:
-        settle(_key(period, MOST))
+        resolve(_key(period, MOST))
     title = (
         f"{subscription}: the month's quota is used up"
         if is_used_up
@@ -64,4 +64,4 @@ def _tell(period, key):
         f"until {anew.day} {anew:%B} (UTC). For a larger plan ask {subscription.model.owner_team} ({subscription.model.support_contact})."
     )
     people = User.objects.on_teams([subscription.application.team])
-    tell(people, "quota", title, key=key, body=body, url=subscription.get_absolute_url())
+    notify(people, "quota", title, key=key, body=body, url=subscription.get_absolute_url())

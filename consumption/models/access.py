@@ -214,9 +214,6 @@ class SubscriptionState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
-T = SubscriptionState
-
-
 class SubscriptionSet(models.QuerySet):
     def visible_to(self, user):
         """The consumer's team, the publisher's team, and those who oversee."""
@@ -253,12 +250,16 @@ class Subscription(Decided):
 
     State = SubscriptionState
     MOVES = {
-        T.PENDING: {T.ACTIVE, T.DENIED, T.CLOSED},
-        T.ACTIVE: {T.PAUSED, T.CLOSED},
-        T.PAUSED: {T.ACTIVE, T.CLOSED},
-        T.DENIED: {T.PENDING},
+        SubscriptionState.PENDING: {
+            SubscriptionState.ACTIVE,
+            SubscriptionState.DENIED,
+            SubscriptionState.CLOSED,
+        },
+        SubscriptionState.ACTIVE: {SubscriptionState.PAUSED, SubscriptionState.CLOSED},
+        SubscriptionState.PAUSED: {SubscriptionState.ACTIVE, SubscriptionState.CLOSED},
+        SubscriptionState.DENIED: {SubscriptionState.PENDING},
     }
-    OPEN = (T.PENDING, T.ACTIVE, T.PAUSED)
+    OPEN = (SubscriptionState.PENDING, SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
 
     application = models.ForeignKey(Application, models.PROTECT, related_name="subscriptions")
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="subscriptions")

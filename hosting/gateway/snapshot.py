@@ -287,7 +287,7 @@ def _route(
             egress.check_url(upstream.base_url)
         origin, prefix = addresses.parse(upstream.base_url, is_external)
         secret = _secret(upstream)
-    except (ValueError, egress.Refused, credentials.Unreadable) as error:
+    except (ValueError, egress.EgressDenied, credentials.Unreadable) as error:
         _complain(version.pk, str(error))
         return None, b"", b""
     fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
@@ -316,7 +316,7 @@ def callable_address(origin: addresses.Origin) -> str:
     """The one address of an external host that is connected to, after all of them were judged. Raises OSError."""
     try:
         return egress.resolve(origin.host, origin.port)
-    except egress.Refused as refusal:
+    except egress.EgressDenied as refusal:
         log.warning("an external upstream is not called: %s", refusal)
         raise OSError(str(refusal)) from refusal
 

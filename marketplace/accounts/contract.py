@@ -38,8 +38,8 @@ class Contract(AutoSchema):
     def get_override_parameters(self):
         if self.method != "POST":
             return []
-        said = f"Any text up to {LONGEST} characters, new for each act: the same key brings the same answer for a day."
-        return [OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description=said)]
+        description = f"Any text up to {LONGEST} characters, new for each act: the same key brings the same answer for a day."
+        return [OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description=description)]
 
     def _map_serializer_field(self, field, direction, bypass_extensions=False):
         """A choice that need not be made is answered as the empty text: also when the field is only read."""
@@ -90,13 +90,13 @@ def add_links(result, generator, request, public):
 
 def _links(item, name, member, origin):
     """{link name: link} to the operations of a path; of a list its first row counts."""
-    found = (
+    value = (
         f"$response.body#/results/0/{member}" if origin == "get" else f"$response.body#/{member}"
     )
     return {
         operation["operationId"]: {
             "operationId": operation["operationId"],
-            "parameters": {name: found},
+            "parameters": {name: value},
         }
         for method, operation in item.items()
         if method != "parameters"

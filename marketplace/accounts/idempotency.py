@@ -106,17 +106,17 @@ def _again(claim):
 
 def fingerprint(request):
     """Hex SHA-256 over method, address and everything sent, files by content."""
-    found = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     files = request.FILES
     plain = (
         {name: value for name, value in request.data.items() if name not in files}
         if hasattr(request.data, "items")
         else request.data
     )
-    found.update(json.dumps(plain, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
     for name in sorted(files):
-        found.update(f"\n{name} {files[name].name}\n".encode())
+        digest.update(f"\n{name} {files[name].name}\n".encode())
         for chunk in files[name].chunks(CHUNK):
-            found.update(chunk)
+            digest.update(chunk)
         files[name].seek(0)
-    return found.hexdigest()
+    return digest.hexdigest()

@@ -89,10 +89,10 @@ def remember_browser(answer: HttpResponse, user: User) -> None:
 def network_of(address: str) -> str:
     """An IPv4 address, or the network of an IPv6 one: a household has 2^64 of those."""
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
-    mapped = getattr(found, "ipv4_mapped", None) or found
+    mapped = getattr(parsed, "ipv4_mapped", None) or parsed
     return (
         str(mapped)
         if mapped.version == 4

@@ -13,7 +13,7 @@ CHANNEL = "gateway:nudge"
 EPOCH = "gateway:epoch"
 
 
-def notify(kind, **ids):
+def invalidate(kind, **ids):
     """Publish {"kind": …, ids} on CHANNEL after commit."""
     transaction.on_commit(lambda: _publish({"kind": kind, **ids}), robust=True)
 

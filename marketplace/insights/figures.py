@@ -84,14 +84,14 @@ def _calls(user):
 def _count_calls(seen):
     recent = Q(day__gt=_days_ago(30))
     rows = _usage(seen, 90).values("team_id", "business_unit_id")
-    found = list(
+    rows = list(
         rows.annotate(
             last=Max("day"), answered=Sum("ok"), recent=Sum("calls", filter=recent, default=0)
         )
     )
-    teams = {row["team_id"] for row in found if row["last"] > _days_ago(30)}
-    units = frozenset(row["business_unit_id"] for row in found if row["answered"])
-    return Calls(len(teams), units, sum(row["recent"] for row in found))
+    teams = {row["team_id"] for row in rows if row["last"] > _days_ago(30)}
+    units = frozenset(row["business_unit_id"] for row in rows if row["answered"])
+    return Calls(len(teams), units, sum(row["recent"] for row in rows))
 
 
 def _usage(seen, days):

@@ -1,4 +1,4 @@
-"""Verbs of telling."""
+"""Verbs on notices."""
 
 from collections.abc import Iterable
 
@@ -8,10 +8,10 @@ from marketplace.accounts.models import User
 from marketplace.notices.models import Notice
 
 
-def tell(
+def notify(
     people: Iterable[User], kind: str, title: str, *, key: str, body: str = "", url: str = ""
 ) -> None:
-    """Tell each of `people` once per `key` (the occasion: "review-opened:41"). In the caller's transaction."""
+    """Send a notice to each of `people`, once per `key` (the occasion: "review-opened:41"). In the caller's transaction."""
     Notice.objects.bulk_create(
         [
             Notice(recipient=person, kind=kind, title=title[:200], body=body, url=url, key=key)
@@ -23,12 +23,12 @@ def tell(
 
 def mark_read(by: User, notices: Iterable[Notice] | None = None) -> None:
     """Mark the person's own notices (all, or those given) as read."""
-    mine = Notice.objects.filter(recipient=by, read_at=None)
+    unread = Notice.objects.filter(recipient=by, read_at=None)
     if notices is not None:
-        mine = mine.filter(pk__in=[notice.pk for notice in notices])
-    mine.update(read_at=timezone.now())
+        unread = unread.filter(pk__in=[notice.pk for notice in notices])
+    unread.update(read_at=timezone.now())
 
 
-def settle(key: str) -> None:
+def resolve(key: str) -> None:
     """The occasion is over: nobody needs to act on the notices of `key` any more."""
     Notice.objects.filter(key=key, read_at=None).update(read_at=timezone.now())

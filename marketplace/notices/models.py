@@ -1,4 +1,4 @@
-"""TELLING: what people are told, and whether they saw it."""
+"""NOTICES: messages to people, and whether they were read."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ class NoticeSet(models.QuerySet):
 
 
 class Notice(models.Model):
-    """One message to one person. `key` makes telling idempotent: the same occasion is told once."""
+    """One message to one person. `key` makes sending idempotent: one notice for one occasion."""
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=40)

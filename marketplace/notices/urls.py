@@ -1,4 +1,4 @@
-"""Page routes of telling."""
+"""Page routes of notices."""
 
 from django.urls import path
 

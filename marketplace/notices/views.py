@@ -12,6 +12,6 @@ def notices(request):
     if request.method == "POST":
         actions.mark_read(request.user)
         return redirect("notices:notices")
-    mine = Notice.objects.filter(recipient=request.user)
-    page = Paginator(mine, 30).get_page(request.GET.get("page"))
+    notices = Notice.objects.filter(recipient=request.user)
+    page = Paginator(notices, 30).get_page(request.GET.get("page"))
     return render(request, "notices/notices.html", {"page_obj": page})

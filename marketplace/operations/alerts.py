@@ -1,4 +1,4 @@
-"""What needs somebody: what is wrong, since when, who is affected, what to do. Worst first."""
+"""Alerts for operators: what is wrong, since when, who is affected, what to do. Worst first."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that needs somebody. `since` None where nobody knows; `why` as far as known."""
+    """One problem that an operator must act on. `since` is None when unknown; `why` is the known cause or empty."""
 
     severity: Severity
     what: str
@@ -45,7 +45,7 @@ class Alert:
 
 
 def alerts(facts):
-    """[Alert] of summary.overview()'s facts: where calls fail first, of those what everybody feels, then the oldest."""
+    """[Alert] from the facts of summary.overview(): critical first, then those that affect everybody, then the oldest."""
     hosted = list(_versions(facts))
     down = [
         row
@@ -56,7 +56,7 @@ def alerts(facts):
         hosted = [(row, alert) for row, alert in hosted if row not in down] + [
             (None, _together(down, facts))
         ]
-    found = [
+    alerts = [
         *_stores(facts),
         *_journal(facts),
         *_background(facts),
@@ -65,11 +65,11 @@ def alerts(facts):
     ]
     latest = timezone.now()
     return sorted(
-        found,
-        key=lambda one: (
-            one.severity is not Severity.CRITICAL,
-            not one.affected.startswith(EVERYBODY),
-            one.since or latest,
+        alerts,
+        key=lambda alert: (
+            alert.severity is not Severity.CRITICAL,
+            not alert.affected.startswith(EVERYBODY),
+            alert.since or latest,
         ),
     )
 
@@ -185,27 +185,27 @@ def _background(facts):
 
 def _disks(facts):
     """What stops as a disk fills; the order is that of core.disk_space."""
-    for name, room in facts["disks"]:
-        if not room.stops_test_calls:
+    for name, space in facts["disks"]:
+        if not space.stops_test_calls:
             continue
-        what = f"The disk of the {name} has {room.free / GIB:.1f} GiB left; {room.reserve / GIB:.1f} are kept free."
-        if room.stops_calls:
+        what = f"The disk of the {name} has {space.free / GIB:.1f} GiB left; {space.reserve / GIB:.1f} are kept free."
+        if space.stops_calls:
             yield Alert(
                 Severity.CRITICAL,
                 what,
-                f"{EVERYBODY} Calls are refused until there is room.",
+                f"{EVERYBODY} Calls are refused until there is space.",
                 "Free space now.",
             )
-        elif room.stops_uploads:
+        elif space.stops_uploads:
             yield Alert(
                 Severity.WARNING,
                 what,
-                "Sandbox calls and uploads are refused; production calls follow.",
+                "Test calls and uploads are refused; production calls follow.",
                 "Free space.",
             )
         else:
             yield Alert(
-                Severity.WARNING, what, "Sandbox calls are refused; uploads follow.", "Free space."
+                Severity.WARNING, what, "Test calls are refused; uploads follow.", "Free space."
             )
 
 
@@ -238,9 +238,9 @@ def _versions(facts):
 def _of_state(row):
     """The Alert that its incident or state tells, or None."""
     if row.open_incident:
-        said = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
+        detail = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
         return _of(
-            row, Severity.CRITICAL, f"{row.version} does not answer.", _remedy(row), why=said
+            row, Severity.CRITICAL, f"{row.version} does not answer.", _remedy(row), why=detail
         )
     if row.state == DeploymentState.FAILED:
         return _of(

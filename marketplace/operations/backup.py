@@ -55,55 +55,55 @@ class CannotBackUp(RuntimeError):
 
 def back_up(run: RunDir, folder: Path, url: str) -> dict[str, Any]:
     """Make `folder` a backup of the running installation. Returns its backup.json. Raises CannotBackUp."""
-    place = embedded_postgres.footing(run)
-    _require_ours(place, url)
+    server = embedded_postgres.footing(run)
+    _require_ours(server, url)
     folder = folder.absolute()
     for name in ("wal", *COPIED):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700 if place.user is None else 0o711)
-    archive_to(run, place, folder / "wal")
-    _take_base(place, folder, url)
+    folder.chmod(0o700 if server.user is None else 0o711)
+    archive_to(run, server, folder / "wal")
+    _take_base(server, folder, url)
     _await_archived(url)
     for name in COPIED:
         _copy_missing(run.path / name, folder / name)
     witness = run.path / "audit-witness.jsonl"
     if witness.exists():
         shutil.copy2(witness, folder / witness.name)
-    about = {
+    manifest = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "postgres": _version(place),
+        "postgres": _version(server),
         "secrets": digests(run),
     }
-    RunDir(folder).write(ABOUT, about, mode=0o600)
-    return about
+    RunDir(folder).write(ABOUT, manifest, mode=0o600)
+    return manifest
 
 
 def put_back(run: RunDir, folder: Path) -> Path | None:
     """Put the backup in the place of the stopped Postgres' data. Returns where the old data is now. Raises CannotBackUp."""
     folder = folder.absolute()
-    about = RunDir(folder).read(ABOUT)
-    if not about or not (folder / "base" / "PG_VERSION").exists():
+    manifest = RunDir(folder).read(ABOUT)
+    if not manifest or not (folder / "base" / "PG_VERSION").exists():
         raise CannotBackUp(
             f"{folder} holds no whole backup: it needs base/ and {ABOUT}. Make one with: manage.py backup {folder}"
         )
-    place = embedded_postgres.footing(run)
-    _require_same_secrets(run, about, folder)
-    if about["postgres"] != _version(place):
+    server = embedded_postgres.footing(run)
+    _require_same_secrets(run, manifest, folder)
+    if manifest["postgres"] != _version(server):
         raise CannotBackUp(
-            f"The backup is of {about['postgres']}, here is {_version(place)}: restore it with the release that made it."
+            f"The backup is of {manifest['postgres']}, here is {_version(server)}: restore it with the release that made it."
         )
     verify(folder / "base")
-    aside = _move_aside(place.data)
-    shutil.copytree(folder / "base", place.data, symlinks=True)
-    place.data.chmod(0o700)
-    with open(place.data / "postgresql.auto.conf", "a") as settings:
+    aside = _move_aside(server.data)
+    shutil.copytree(folder / "base", server.data, symlinks=True)
+    server.data.chmod(0o700)
+    with open(server.data / "postgresql.auto.conf", "a") as settings:
         settings.write(
             RECOVERY.format(command=_restore_command(folder / "wal", aside).replace("'", "''"))
         )
-    (place.data / "recovery.signal").touch()
-    if place.user:
-        subprocess.run(["chown", "-R", place.user, place.data], check=True)
-    archive_to(run, place, folder / "wal")
+    (server.data / "recovery.signal").touch()
+    if server.user:
+        subprocess.run(["chown", "-R", server.user, server.data], check=True)
+    archive_to(run, server, folder / "wal")
     for name in COPIED:
         _copy_missing(folder / name, run.path / name)
     run.remove(MIGRATED)

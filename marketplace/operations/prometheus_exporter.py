@@ -1,6 +1,6 @@
-"""The marketplace's own state as Prometheus metrics. Read from Postgres and Redis at each scrape, so any web process tells the same.
+"""The Prometheus exporter: the marketplace's state, read from Postgres and Redis at each scrape, so all web processes agree.
 
-What the replicas of hosted versions count (`model_…`) is joined to it, so that this one address tells all that the portal
+What the replicas of hosted versions count (`model_…`) is joined to it, so that one scrape has all that the portal
 knows of the engine. Labels are bounded: states of a deployment, names of our tasks, versions and replicas that run.
 """
 
@@ -55,26 +55,26 @@ class Marketplace:
         yield from _engine()
 
 
-def _alerts(found):
-    """What the operations page says needs somebody: one alarm that knows all that the page knows."""
+def _alerts(alerts):
+    """The alerts of the operations page, counted by severity."""
     family = Gauge(
         "marketplace_alerts",
-        "What needs somebody: critical means that calls fail",
+        "Alerts by severity: critical means that calls fail",
         labels=["severity"],
     )
     for severity in Severity:
-        family.add_metric([severity], sum(alert.severity is severity for alert in found))
+        family.add_metric([severity], sum(alert.severity is severity for alert in alerts))
     return family
 
 
-def _disks(found):
+def _disks(disks):
     family = Gauge(
         "marketplace_disk_free_bytes",
-        "Room on the portal machine's disks, by what lies there",
+        "Free space on the portal machine's disks, by what lies there",
         labels=["holds"],
     )
-    for holds, room in found:
-        family.add_metric([holds], room.free)
+    for holds, space in disks:
+        family.add_metric([holds], space.free)
     return family
 
 

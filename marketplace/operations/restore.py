@@ -49,7 +49,7 @@ def restore(run: RunDir, folder: Path) -> int:
 
 def catch_up(run: RunDir, variables: dict[str, str]) -> int:
     """Play the log, bring the tables to today's schema, replay the journals, verify the record."""
-    told = os.environ | environment.common(run) | variables
+    env = os.environ | environment.common(run) | variables
     try:
         server = embedded_postgres.as_superuser(run, variables["DATABASE_URL"])
         backup.await_recovery(server)
@@ -57,8 +57,8 @@ def catch_up(run: RunDir, variables: dict[str, str]) -> int:
     except backup.CannotBackUp as problem:
         say(str(problem), bad=True)
         return 1
-    for words in (("migrate", "--no-input", "--verbosity", "0"), ("replay",), ("audit_verify",)):
-        if subprocess.run(process_definitions.manage(*words), env=told, check=False).returncode:
+    for command in (("migrate", "--no-input", "--verbosity", "0"), ("replay",), ("audit_verify",)):
+        if subprocess.run(process_definitions.manage(*command), env=env, check=False).returncode:
             return 1
     say("Restored. Start it as usual.")
     return 0

@@ -1,4 +1,4 @@
-"""What an operator asks first: is it full, does it limp, does anything pile up? Each store that is away is an answer too."""
+"""The operations summary: load, failures, queues and stores, for the operations page. An unavailable store is a fact too."""
 
 import urllib.error
 import urllib.request
@@ -34,7 +34,7 @@ SELECT coalesce(last_archived_time, stats_reset) FROM pg_stat_archiver WHERE las
 
 
 def overview():
-    """Everything on the operations page: the fleet, its load, what waits, and the alerts that follow."""
+    """All facts of the operations page: deployments, their load, queues, and the alerts that follow."""
     gateway = gateway_metrics.report()
     load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
     found = deployments.overview({*load, *gateway.lately, *gateway.shut_versions})
@@ -84,12 +84,12 @@ def probes_due_since():
 def disks():
     """[(what lies there, disk_space.DiskSpace)] of this machine, each disk once."""
     folders = {"journal": settings.USAGE_JOURNAL_DIR, "artifacts": settings.ARTIFACT_ROOT}
-    found = {}
+    by_disk = {}
     for name, folder in folders.items():
-        room = disk_space.measure(folder)
-        names, _ = found.get((room.free // disk_space.MIB, room.reserve), ([], None))
-        found[room.free // disk_space.MIB, room.reserve] = [*names, name], room
-    return [(" and the ".join(names), room) for names, room in found.values()]
+        space = disk_space.measure(folder)
+        names, _ = by_disk.get((space.free // disk_space.MIB, space.reserve), ([], None))
+        by_disk[space.free // disk_space.MIB, space.reserve] = [*names, name], space
+    return [(" and the ".join(names), space) for names, space in by_disk.values()]
 
 
 def _add_load(rows, load, gateway):

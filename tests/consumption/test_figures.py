@@ -214,7 +214,7 @@ def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used
 
 
 def test_the_service_level_says_nothing_of_calls_that_their_callers_left(used):
-    figures = service_levels.measured(used[0].pinned_version)
+    figures = service_levels.report(used[0].pinned_version)
     assert (figures.served, figures.failed) == (
         (ENDS["ok"] + ENDS["client_error"]) * 4,
         ENDS["upstream_error"] * 4,

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from consumption.metering.quota import period_start
-from consumption.metering.quota_notices import tell_of_quotas
+from consumption.metering.quota_notices import notify_of_quotas
 from consumption.models import QuotaPeriod, RejectedHour
 from marketplace.notices.models import Notice
 from tests import factories
@@ -120,7 +120,7 @@ def notices(person):
 
 def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
     found = period(799)
-    tell_of_quotas()
+    notify_of_quotas()
     assert notices(factories.maya()) == []
     for used, said in (
         (800, "80 % of the month's quota is used"),
@@ -128,8 +128,8 @@ def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
         (1000, "is used up"),
     ):
         QuotaPeriod.objects.filter(pk=found.pk).update(used=used, leased=used)
-        tell_of_quotas()
-        tell_of_quotas()
+        notify_of_quotas()
+        notify_of_quotas()
         [title] = notices(factories.maya())
         assert said in title
     notice = Notice.objects.get(recipient=factories.maya(), title__contains="used up")
@@ -139,21 +139,21 @@ def test_the_team_is_told_once_at_four_fifths_and_once_at_the_end():
 
 def test_a_larger_quota_is_a_new_occasion():
     found = period(900)
-    tell_of_quotas()
+    notify_of_quotas()
     type(found.subscription.plan).objects.update(monthly_quota=2000)
-    tell_of_quotas()
+    notify_of_quotas()
     assert len(notices(factories.maya())) == 1
     QuotaPeriod.objects.filter(pk=found.pk).update(quota=2000, used=1700, leased=1700)
-    tell_of_quotas()
+    notify_of_quotas()
     assert len(notices(factories.maya())) == 2
 
 
 def test_no_quota_no_notice_and_no_rounding_up():
     found = period(2, quota=3)
-    tell_of_quotas()
+    notify_of_quotas()
     assert notices(factories.maya()) == []
     type(found.subscription.plan).objects.update(monthly_quota=None)
-    tell_of_quotas()
+    notify_of_quotas()
     assert notices(factories.maya()) == []
 
 
@@ -162,5 +162,5 @@ def test_last_month_is_over():
     QuotaPeriod.objects.filter(pk=found.pk).update(
         period_start=period_start(timezone.now() - timedelta(days=32))
     )
-    tell_of_quotas()
+    notify_of_quotas()
     assert notices(factories.maya()) == []

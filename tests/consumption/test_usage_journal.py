@@ -190,10 +190,10 @@ def test_ids_are_uuids_of_version_7_in_order_of_time(tmp_path):
 
 
 def test_no_room_on_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
-    def no_room(fd, offset, length):
+    def disk_full(fd, offset, length):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    monkeypatch.setattr(os, "posix_fallocate", disk_full)
     journal = usage_journal.UsageJournal(tmp_path)
     with pytest.raises(usage_journal.JournalFull):
         journal.start(NOW_US, WHO, 1, 0)

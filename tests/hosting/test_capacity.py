@@ -157,7 +157,7 @@ def test_a_new_version_begins_with_the_size_of_the_one_it_takes_over(deployment)
     """Those who follow minor versions were moved from four replicas to two, because a new deployment began small."""
     new = factories.approved_version(deployment.version.model, "1.1.0")
     ModelVersion.objects.filter(pk=new.pk).update(kind="onnx")
-    reconcile._adopt()
+    reconcile._create_missing()
     made = Deployment.objects.get(version=new)
     assert (made.min_replicas, made.max_replicas) == (2, 4)
 

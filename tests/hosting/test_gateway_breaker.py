@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from hosting.models import Deployment, DeploymentState
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from tests.gateway import answer_ok, free_port, infer_path, meanwhile, route, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, call_in_threads, hang_up, leave_after
 
@@ -68,7 +68,7 @@ def test_an_upstream_that_refuses_connections_is_not_asked_for_a_while(gateway, 
     _, key = subscriber(version)
     trip(gateway, version, key)
     route(version, stage.stub.url)
-    notify("version")
+    invalidate("version")
     heals(gateway, version, key)
     fired.add(gateway.count("breaker_opened_total", version=version.pk))
 

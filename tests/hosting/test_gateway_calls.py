@@ -17,7 +17,7 @@ from consumption import actions as consumption
 from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from tests import factories
 from tests.gateway import (
     ANSWER,
@@ -54,7 +54,7 @@ def eventually(gateway, status, path, key, **headers):
 
 def change(queryset, **facts):
     queryset.update(**facts)
-    notify("version")
+    invalidate("version")
 
 
 # ── Who may ───────────────────────────────────────────────────────────────
@@ -282,7 +282,7 @@ def test_metadata_tells_that_the_first_call_waits_for_a_cold_start(gateway, stag
     Deployment.objects.create(
         version=version, app_name=f"cold-{version.pk}", state=DeploymentState.SCALED_TO_ZERO
     )
-    notify("version")
+    invalidate("version")
     _, key = subscriber(version)
     path = f"/v2/models/{version.model.slug}"
     until(
@@ -391,7 +391,7 @@ def test_our_own_server_class_may_say_what_is_wrong_and_nobody_else(gateway, sta
     status, _, body = gateway.infer(infer_path(version), key)
     assert status == 502 and b"secret" not in body
     Upstream.objects.filter(version=version).update(kind="external")
-    notify("version")
+    invalidate("version")
     stage.stub.behave = answer(b"422 Unprocessable Entity", document, b"application/problem+json")
     until(lambda: b"row 0" not in gateway.infer(infer_path(version), key)[2], 5, gateway.said)
 
@@ -489,7 +489,7 @@ def external(version, url, credential=""):
     sealed = credentials.seal(credential, version.pk) if credential else None
     facts = {"kind": "external", "base_url": url, "is_ready": True, "credential": sealed}
     Upstream.objects.update_or_create(version=version, defaults=facts)
-    notify("version")
+    invalidate("version")
 
 
 def test_an_external_endpoint_gets_its_credential_and_never_the_callers_key(

@@ -17,7 +17,7 @@ from hosting.gateway.addresses import Origin
 from hosting.gateway.lanes import Lane
 from hosting.gateway.limits import Limits
 from hosting.gateway.pool import SILENT, Pool
-from marketplace.core.invalidation import notify
+from marketplace.core.invalidation import invalidate
 from tests import factories
 from tests.gateway import (
     ANSWER,
@@ -311,12 +311,12 @@ def revoke(subscription, version):
 
 def suspend(subscription, version):
     ModelVersion.objects.filter(pk=version.pk).update(suspended_at=timezone.now())
-    notify("version", version=version.pk)
+    invalidate("version", version=version.pk)
 
 
 def pause(subscription, version):
     Subscription.objects.filter(pk=subscription.pk).update(state="paused")
-    notify("subscription", subscription=subscription.pk)
+    invalidate("subscription", subscription=subscription.pk)
 
 
 class Listener:

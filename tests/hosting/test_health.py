@@ -81,7 +81,7 @@ def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
         http.client.RemoteDisconnected("x"): "It broke the connection off.",
         http.client.BadStatusLine("x"): "It did not answer in HTTP.",
         OSError(113, "No route to host"): "It cannot be reached: No route to host.",
-        egress.Refused(
+        egress.EgressDenied(
             "The host models.example is not found."
         ): "The host models.example is not found.",
     }
@@ -262,14 +262,14 @@ def test_a_model_that_ran_out_of_memory_is_told_once_for_each_process(upstream):
     engine = FakeEngine()
     engine.counted = ray_metrics.read(MEMORY)
     for _ in range(2):
-        health.tell_of_memory(engine)
+        health.notify_out_of_memory(engine)
     told = Notice.objects.filter(kind="deployment.memory", recipient=factories.alice())
     assert told.get().body.startswith(
         "Out of memory: 3 of its calls needed more than a version that declares 512 MB gets"
     )
     assert str(deployment.pk) in told.get().key
     engine.counted = ray_metrics.read(MEMORY.replace("r1", "r2"))
-    health.tell_of_memory(engine)
+    health.notify_out_of_memory(engine)
     assert told.count() == 2
 
 
@@ -319,12 +319,12 @@ ray_model_batch_rows_sum{application="a",replica="r"} 0.5
     )
 
 
-def test_external_endpoints_are_asked_through_the_outbound_door(upstream, monkeypatch):
+def test_external_endpoints_are_asked_through_the_egress_policy(upstream, monkeypatch):
     upstream.base_url = "https://127.0.0.1/v2"
     upstream.save()
     assert not health.probe(upstream)
     assert "inside the network" in HealthSample.objects.get(version=upstream.version).detail
-    assert egress.Refused
+    assert egress.EgressDenied
 
 
 def test_credentials_are_sealed_for_their_version(upstream):
@@ -387,7 +387,7 @@ def test_p95_is_of_the_calls_and_not_of_the_days(upstream):
     subscription = usage(version, 1100)
     called(subscription, version, 10, 1000, days_ago=2)
     called(subscription, version, 1000, 100, days_ago=1)
-    figures = service_levels.measured(version)
+    figures = service_levels.report(version)
     assert (figures.sampled, figures.p50_ms, figures.p95_ms, figures.p99_ms) == (
         1100,
         10,
@@ -407,12 +407,12 @@ def test_latencies_are_of_the_latest_calls_only(upstream, monkeypatch):
     called(subscription, version, 900, 100, days_ago=2)
     called(subscription, version, 10, 60, days_ago=1)
     called(subscription, version, 700, 60, days_ago=31)
-    assert (service_levels.measured(version).sampled, service_levels.measured(version).p99_ms) == (
+    assert (service_levels.report(version).sampled, service_levels.report(version).p99_ms) == (
         50,
         10,
     )
     monkeypatch.setattr(service_levels, "SAMPLE", 150)
-    assert (service_levels.measured(version).sampled, service_levels.measured(version).p99_ms) == (
+    assert (service_levels.report(version).sampled, service_levels.report(version).p99_ms) == (
         150,
         900,
     ), "the window is 30 days"
@@ -424,7 +424,7 @@ def test_calls_that_came_too_late_count_against_the_version(upstream):
     subscription = usage(version, 990)
     called(subscription, version, 30_000, 10, days_ago=1, outcome="aborted", status=504)
     called(subscription, version, 500, 40, days_ago=1, outcome="aborted", status=499)
-    figures = service_levels.measured(version)
+    figures = service_levels.report(version)
     assert (figures.failed, figures.availability) == (10, Decimal("99.000"))
     service_levels.project()
     version.model.refresh_from_db()
@@ -435,7 +435,7 @@ def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream
     version = upstream.version
     version.sla = {"rps": 1}
     usage(version, 3000)
-    (line,) = service_levels.promises(version, service_levels.measured(version))
+    (line,) = service_levels.promises(version, service_levels.report(version))
     assert (line.name, line.promised, line.measured, line.verdict) == (
         "Calls a second",
         1,
@@ -443,13 +443,13 @@ def test_throughput_is_kept_by_an_hour_that_had_it_and_broken_by_nobody(upstream
         "never asked for so many",
     )
     version.sla = {"rps": "0.5"}
-    assert service_levels.promises(version, service_levels.measured(version))[0].verdict == "kept"
+    assert service_levels.promises(version, service_levels.report(version))[0].verdict == "kept"
 
 
 def test_little_traffic_is_said_to_be_little(upstream):
     version = upstream.version
     usage(version, 10)
-    figures = service_levels.measured(version)
+    figures = service_levels.report(version)
     assert (figures.calls, figures.is_enough) == (10, False)
     assert {promise.verdict for promise in service_levels.promises(version, figures)} == {
         "not enough traffic"
@@ -462,7 +462,7 @@ def test_little_traffic_is_said_to_be_little(upstream):
 def test_availability_against_the_promise_and_the_budget(upstream):
     version = upstream.version
     usage(version, 980, upstream_errors=10, client_errors=10)
-    figures = service_levels.measured(version)
+    figures = service_levels.report(version)
     assert figures.availability == Decimal("99.000")
     promise = service_levels.promises(version, figures)[0]
     assert (promise.name, promise.promised, promise.verdict) == (

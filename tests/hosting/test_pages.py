@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def deployment(monkeypatch):
     """A running deployment of a published version; the engine behind the page is the test's."""
-    monkeypatch.setattr(health, "answers", lambda url, version: True)
+    monkeypatch.setattr(health, "is_answering", lambda url, version: True)
     version = factories.published_version()
     version.upstream.delete()
     version.kind = "onnx"

@@ -22,7 +22,7 @@ from tests import factories
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
-S = Deployment.State
+State = Deployment.State
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def data_path(monkeypatch):
     class World:
         ok = True
 
-    monkeypatch.setattr(health, "answers", lambda url, version: World.ok)
+    monkeypatch.setattr(health, "is_answering", lambda url, version: World.ok)
     return World
 
 
@@ -78,7 +78,7 @@ def settle(engine, version, pids=(11,)):
 def test_an_approved_version_is_brought_up(engine, version):
     assert reconcile(engine) is True
     deployment = Deployment.objects.get(version=version)
-    assert deployment.state == S.STARTING
+    assert deployment.state == State.STARTING
     assert (
         engine.specs[deployment.app_name].route == f"/v2/models/{version.model.slug}/versions/1.0.0"
     )
@@ -86,7 +86,7 @@ def test_an_approved_version_is_brought_up(engine, version):
     engine.run(deployment.app_name, [11])
     assert reconcile(engine) is False
     deployment.refresh_from_db()
-    assert deployment.state == S.READY
+    assert deployment.state == State.READY
     assert deployment.ready_at is not None
     assert version.upstream.is_ready
     assert list(deployment.replicas.values_list("pid", "state")) == [(11, "running")]
@@ -95,7 +95,7 @@ def test_an_approved_version_is_brought_up(engine, version):
 def test_ready_is_believed_only_when_the_data_path_answers(engine, version, data_path):
     data_path.ok = False
     deployment = settle(engine, version)
-    assert deployment.state == S.STARTING
+    assert deployment.state == State.STARTING
     assert not Upstream.objects.filter(version=version, is_ready=True).exists()
 
 
@@ -128,12 +128,12 @@ def test_a_killed_replica_is_a_restart_row(engine, version):
     engine.run(deployment.app_name, [], target=1)
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.RESTARTING
+    assert deployment.state == State.RESTARTING
     assert not Upstream.objects.get(version=version).is_ready
     engine.run(deployment.app_name, [12])
     reconcile(engine)
     deployment.refresh_from_db()
-    assert (deployment.state, deployment.restarts) == (S.READY, 1)
+    assert (deployment.state, deployment.restarts) == (State.READY, 1)
     assert dict(deployment.replicas.values_list("pid", "state")) == {11: "crashed", 12: "running"}
 
 
@@ -152,7 +152,7 @@ def test_one_of_two_is_degraded(engine, version):
     engine.run(deployment.app_name, [11], target=2)
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.DEGRADED
+    assert deployment.state == State.DEGRADED
     assert Upstream.objects.get(version=version).is_ready
 
 
@@ -162,7 +162,7 @@ def test_too_many_restarts_fail_with_a_notice(engine, version):
         engine.run(deployment.app_name, [pid])
         reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.FAILED
+    assert deployment.state == State.FAILED
     assert "5 times" in deployment.reason
     assert Notice.objects.filter(recipient=factories.alice(), kind="deployment.failed").count() == 1
     reconcile(engine)
@@ -181,7 +181,7 @@ def test_a_version_goes_on_serving_while_another_replica_answers(engine, version
     deployment = settle(engine, version)
     actions.scale(factories.alice(), deployment, minimum=2, maximum=2, target_ongoing_requests=4)
     lose_one_of_two(engine, deployment, times=21)
-    assert (deployment.state, deployment.restarts) == (S.READY, 20)
+    assert (deployment.state, deployment.restarts) == (State.READY, 20)
     assert deployment.app_name in engine.specs
     told = Notice.objects.get(recipient=factories.alice(), kind="deployment.crashing")
     assert "goes on serving" in told.body
@@ -234,7 +234,7 @@ def test_two_replicas_that_die_together_again_and_again_fail(engine, version):
         engine.run(deployment.app_name, [pid, pid + 1])
         reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.FAILED
+    assert deployment.state == State.FAILED
 
 
 def test_replicas_that_go_with_the_engine_did_not_crash(engine, version):
@@ -245,7 +245,7 @@ def test_replicas_that_go_with_the_engine_did_not_crash(engine, version):
         engine.run(deployment.app_name, [30 + life])
         reconcile(engine)
     deployment.refresh_from_db()
-    assert (deployment.state, deployment.restarts) == (S.READY, 0)
+    assert (deployment.state, deployment.restarts) == (State.READY, 0)
     assert set(deployment.replicas.values_list("state", flat=True)) == {"gone", "running"}
 
 
@@ -263,7 +263,7 @@ def test_a_version_that_cannot_start_says_why(engine, version):
     engine.say(deployment.app_name, AppState.FAILED, trace)
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.FAILED
+    assert deployment.state == State.FAILED
     assert deployment.reason == "The graph has the inputs ['x']."
     told = Notice.objects.get(recipient=factories.alice(), kind="deployment.failed")
     assert told.body == "The graph has the inputs ['x'].\nERROR the graph has no output"
@@ -275,7 +275,7 @@ def test_a_start_that_takes_too_long_fails(engine, version):
     Deployment.objects.update(started_at=timezone.now() - timedelta(minutes=10))
     reconcile(engine)
     deployment = Deployment.objects.get(version=version)
-    assert deployment.state == S.FAILED
+    assert deployment.state == State.FAILED
     assert "within 5 minutes" in deployment.reason
 
 
@@ -287,7 +287,7 @@ def test_an_engine_that_was_away_is_not_held_against_what_it_starts(engine, vers
     reconcile(engine)
     engine.is_away = False
     reconcile(engine)
-    assert Deployment.objects.get(version=version).state == S.STARTING
+    assert Deployment.objects.get(version=version).state == State.STARTING
 
 
 def test_others_that_come_up_are_progress(engine, version):
@@ -297,12 +297,12 @@ def test_others_that_come_up_are_progress(engine, version):
     other = Deployment(
         version=factories.approved_version(factories.model(name="Another")),
         app_name="other",
-        state=S.READY,
+        state=State.READY,
         ready_at=timezone.now(),
     )
     other.save()
     reconcile(engine)
-    assert Deployment.objects.get(version=version).state == S.STARTING
+    assert Deployment.objects.get(version=version).state == State.STARTING
 
 
 def test_scaled_to_zero_sleeps_and_wakes(engine, version):
@@ -312,12 +312,12 @@ def test_scaled_to_zero_sleeps_and_wakes(engine, version):
     engine.run(deployment.app_name, [], target=0)
     reconcile(engine)
     deployment.refresh_from_db()
-    assert (deployment.state, deployment.restarts) == (S.SCALED_TO_ZERO, 0)
+    assert (deployment.state, deployment.restarts) == (State.SCALED_TO_ZERO, 0)
     assert Upstream.objects.get(version=version).is_ready
     engine.run(deployment.app_name, [30])
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.READY
+    assert deployment.state == State.READY
 
 
 def test_a_replica_on_its_way_out_is_no_restart(engine, version):
@@ -332,7 +332,7 @@ def test_a_replica_on_its_way_out_is_no_restart(engine, version):
     reconcile(engine)
     deployment.refresh_from_db()
     assert (deployment.state, Upstream.objects.get(version=version).is_ready) == (
-        S.SCALED_TO_ZERO,
+        State.SCALED_TO_ZERO,
         True,
     )
 
@@ -365,11 +365,11 @@ def test_suspension_stops_and_resumption_starts(engine, version):
     assert deployment.app_name not in engine.specs
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.STOPPED
+    assert deployment.state == State.STOPPED
     assert not Upstream.objects.get(version=version).is_ready
     version.suspended_at = None
     version.save()
-    assert settle(engine, version, pids=(40,)).state == S.READY
+    assert settle(engine, version, pids=(40,)).state == State.READY
 
 
 def test_an_engine_that_lost_everything_is_told_everything_again(engine, version):
@@ -378,11 +378,11 @@ def test_an_engine_that_lost_everything_is_told_everything_again(engine, version
     reconcile(engine)
     assert deployment.app_name in engine.specs
     deployment.refresh_from_db()
-    assert deployment.state == S.RESTARTING
+    assert deployment.state == State.RESTARTING
     engine.run(deployment.app_name, [50])
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.READY
+    assert deployment.state == State.READY
 
 
 def test_an_engine_that_is_away_changes_nothing(engine, version):
@@ -390,7 +390,7 @@ def test_an_engine_that_is_away_changes_nothing(engine, version):
     engine.is_away = True
     assert reconcile(engine) is True
     deployment.refresh_from_db()
-    assert deployment.state == S.READY
+    assert deployment.state == State.READY
 
 
 def test_stop_needs_a_reason_and_the_right_person(engine, version):
@@ -404,7 +404,7 @@ def test_stop_needs_a_reason_and_the_right_person(engine, version):
     reconcile(engine)
     reconcile(engine)
     deployment.refresh_from_db()
-    assert deployment.state == S.STOPPED
+    assert deployment.state == State.STOPPED
     assert AuditEvent.objects.filter(action="deployment.stop", actor=factories.otto()).count() == 1
 
 
@@ -416,7 +416,7 @@ def test_start_runs_it_again(engine, version):
     with pytest.raises(NotAllowed):
         actions.start(factories.charlie(), deployment)
     actions.start(factories.bob(), deployment)
-    assert settle(engine, version, pids=(60,)).state == S.READY
+    assert settle(engine, version, pids=(60,)).state == State.READY
     with pytest.raises(RuleError):
         actions.start(factories.bob(), Deployment.objects.get(version=version))
 
@@ -444,7 +444,7 @@ def test_roll_back_goes_to_the_version_before(engine, version, tmp_path):
     factories.publishing.publish(publisher, newer)
     assert actions.roll_back(factories.alice(), deployment, "It drifts.") == version
     deployment.refresh_from_db()
-    assert deployment.state == S.STOPPING
+    assert deployment.state == State.STOPPING
     with pytest.raises(RuleError):
         actions.roll_back(factories.alice(), version.deployment, "nothing before it")
 

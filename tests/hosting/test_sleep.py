@@ -16,14 +16,14 @@ from tests.hosting import rows
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
-S = Deployment.State
+State = Deployment.State
 PROMISE = {"p95_ms": 100}
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch):
     cache.clear()
-    monkeypatch.setattr(health, "answers", lambda url, version: True)
+    monkeypatch.setattr(health, "is_answering", lambda url, version: True)
 
 
 def judged(deployment):
@@ -170,7 +170,7 @@ def test_a_start_that_nobody_watched_is_no_measurement():
     engine.run(deployment.app_name, [11])  # it began months ago
     reconcile(engine)
     deployment.refresh_from_db()
-    assert (deployment.state, deployment.cold_start_s) == (S.READY, None)
+    assert (deployment.state, deployment.cold_start_s) == (State.READY, None)
 
 
 def test_the_page_says_whether_it_sleeps_and_why_not(client):
@@ -188,7 +188,7 @@ def test_the_page_says_whether_it_sleeps_and_why_not(client):
     )
     kept = rows.deployment("Kept", awake_because="plan")
     assert "Stays awake: an always-on plan has subscribers." in page(kept)
-    asleep = rows.deployment("Asleep", state=S.SCALED_TO_ZERO, cold_start_s=2.9)
+    asleep = rows.deployment("Asleep", state=State.SCALED_TO_ZERO, cold_start_s=2.9)
     assert "The next call wakes it and waits about 3 seconds." in page(asleep)
 
 

@@ -16,14 +16,14 @@ from tests.hosting import rows
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
-S = Deployment.State
+State = Deployment.State
 
 
 @pytest.fixture(autouse=True)
 def one_at_once(settings, monkeypatch):
     cache.clear()
     settings.ENGINE_STARTS_AT_ONCE = 1
-    monkeypatch.setattr(health, "answers", lambda url, version: True)
+    monkeypatch.setattr(health, "is_answering", lambda url, version: True)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_start_that_hangs_gives_its_slot_back_and_goes_on(engine):
     )
     reconcile(engine)
     assert started(engine) == {name(stuck), name(other)}
-    assert Deployment.objects.get(version=stuck).state == S.STARTING
+    assert Deployment.objects.get(version=stuck).state == State.STARTING
 
 
 def test_an_engine_that_lost_everything_starts_a_few_at_a_time_too(engine):
@@ -99,18 +99,20 @@ def test_an_engine_that_lost_everything_starts_a_few_at_a_time_too(engine):
     assert started(engine) == {first.app_name}
     waiting = Deployment.objects.filter(waits_for_slot=True)
     assert set(waiting) == {second, third} and {deployment.state for deployment in waiting} == {
-        S.RESTARTING
+        State.RESTARTING
     }
     assert start_queue.positions() == {second.pk: 1, third.pk: 2}
     Deployment.objects.update(started_at=timezone.now() - timedelta(hours=1))
     reconcile(engine)
-    assert not Deployment.objects.filter(state=S.FAILED, waits_for_slot=True).exists(), (
+    assert not Deployment.objects.filter(state=State.FAILED, waits_for_slot=True).exists(), (
         "the time in the queue is nobody's fault"
     )
 
 
 def test_what_slept_needs_no_slot_when_the_engine_comes_back(engine):
-    sleepers = [rows.deployment(f"Sleeper {number}", state=S.SCALED_TO_ZERO) for number in range(3)]
+    sleepers = [
+        rows.deployment(f"Sleeper {number}", state=State.SCALED_TO_ZERO) for number in range(3)
+    ]
     rows.deployment("Awake", calls=9)
     reconcile(engine)
     assert {one.app_name for one in sleepers} < started(engine)
@@ -118,13 +120,13 @@ def test_what_slept_needs_no_slot_when_the_engine_comes_back(engine):
     for one in sleepers:
         engine.run(one.app_name, [], target=0)
     reconcile(engine)
-    assert Deployment.objects.filter(state=S.SCALED_TO_ZERO).count() == 3
+    assert Deployment.objects.filter(state=State.SCALED_TO_ZERO).count() == 3
 
 
 def test_sleepers_that_are_to_stay_awake_wake_one_after_the_other(engine):
     """Their usage was counted, or their teams say so: all of them at once would be a cold start of everything."""
     sleepers = [
-        rows.deployment(f"Sleeper {number}", state=S.SCALED_TO_ZERO, calls=number)
+        rows.deployment(f"Sleeper {number}", state=State.SCALED_TO_ZERO, calls=number)
         for number in range(3)
     ]
     for one in sleepers:
@@ -135,11 +137,11 @@ def test_sleepers_that_are_to_stay_awake_wake_one_after_the_other(engine):
         reconcile(engine)
         assert sum(spec.min_replicas for spec in engine.specs.values()) == awake
         states = dict(Deployment.objects.values_list("app_name", "state"))
-        (waking,) = [name for name, state in states.items() if state == S.RESTARTING]
+        (waking,) = [name for name, state in states.items() if state == State.RESTARTING]
         assert waking == sleepers[-awake].app_name, "the most used first"
         engine.run(waking, [awake])
         reconcile(engine)
-    assert set(Deployment.objects.values_list("state", "waits_for_slot")) == {(S.READY, False)}
+    assert set(Deployment.objects.values_list("state", "waits_for_slot")) == {(State.READY, False)}
 
 
 def test_a_saturated_machine_stops_the_clock_of_a_start_but_not_for_ever(engine):
@@ -148,16 +150,16 @@ def test_a_saturated_machine_stops_the_clock_of_a_start_but_not_for_ever(engine)
     engine.is_busy = True
     Deployment.objects.update(started_at=timezone.now() - timedelta(minutes=10))
     reconcile(engine)
-    assert Deployment.objects.get().state == S.STARTING
+    assert Deployment.objects.get().state == State.STARTING
     engine.is_busy = False
     reconcile(engine)
-    assert Deployment.objects.get().state == S.STARTING, (
+    assert Deployment.objects.get().state == State.STARTING, (
         "the load has ended just now: it gets its five minutes"
     )
     engine.is_busy = True
     Deployment.objects.update(started_at=timezone.now() - LONGEST_START - timedelta(minutes=1))
     reconcile(engine)
-    assert Deployment.objects.get().state == S.FAILED
+    assert Deployment.objects.get().state == State.FAILED
 
 
 def test_a_quiet_machine_gives_five_minutes(engine):
@@ -165,7 +167,7 @@ def test_a_quiet_machine_gives_five_minutes(engine):
     reconcile(engine)
     Deployment.objects.update(started_at=timezone.now() - timedelta(minutes=6))
     reconcile(engine)
-    assert Deployment.objects.get().state == S.FAILED
+    assert Deployment.objects.get().state == State.FAILED
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -174,7 +176,7 @@ def test_a_pass_costs_the_same_for_any_number_of_settled_versions(
 ):
     """Issue 8, line 8: what is settled and has not changed is neither written nor read one by one."""
     for number in range(count):
-        one = rows.deployment(f"Model {number}", state=S.SCALED_TO_ZERO)
+        one = rows.deployment(f"Model {number}", state=State.SCALED_TO_ZERO)
         engine.run(one.app_name, [], target=0)
     for _ in range(3):
         reconcile(engine)

@@ -460,7 +460,7 @@ def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deploy
 def test_a_disk_that_fills_says_what_stops(calm, monkeypatch, free, severity, said):
     monkeypatch.setattr(
         disk_space,
-        "room",
+        "measure",
         lambda folder: disk_space.DiskSpace(free * disk_space.MIB, 1000 * disk_space.MIB),
     )
     [alert] = summary.overview()["alerts"]

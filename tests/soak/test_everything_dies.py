@@ -98,7 +98,7 @@ def published_on_two_replicas(stack, folder):
         return found
     version = approve(folder, factories.model(name="Soak check"))
     stack.wait_until(lambda: is_published(version), 180)
-    hosting.replica_history(
+    hosting.scale(
         version.created_by, version.deployment, minimum=2, maximum=2, target_ongoing_requests=8
     )
     stack.wait_until(lambda: len(pids(version)) == 2, 120)

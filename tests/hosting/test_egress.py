@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hosting import egress
-from hosting.egress import Refused
+from hosting.egress import EgressDenied
 from tests import factories
 
 
@@ -110,7 +110,7 @@ def test_loopback_and_metadata_are_never_called_even_if_listed(text):
     ],
 )
 def test_urls_that_are_refused_by_their_text(url):
-    with pytest.raises(Refused):
+    with pytest.raises(EgressDenied):
         egress.check_url(url)
 
 
@@ -118,7 +118,7 @@ def test_urls_that_are_refused_by_their_text(url):
     "host", ["127.1", "0177.0.0.1", "2130706433", "0x7f.1", "localhost", "①②⑦.⓪.⓪.①"]
 )
 def test_other_spellings_of_loopback_are_refused(host):
-    with pytest.raises(Refused):
+    with pytest.raises(EgressDenied):
         egress.resolve(host, 443)
 
 
@@ -128,7 +128,7 @@ def test_every_address_of_a_name_is_judged(monkeypatch):
         for address in ("8.8.8.8", "10.0.0.1")
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: both)
-    with pytest.raises(Refused):
+    with pytest.raises(EgressDenied):
         egress.resolve("models.example.com", 443)
 
 
@@ -159,7 +159,7 @@ def test_a_listed_host_may_use_http_and_its_port(settings, monkeypatch):
     inner = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", 9000))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: inner)
     assert egress.connect("http://models.internal:9000/v2", 1).port == 9000
-    with pytest.raises(Refused):
+    with pytest.raises(EgressDenied):
         egress.connect("http://models.internal:9001/v2", 1)
 
 
@@ -207,8 +207,8 @@ def test_an_address_by_name_is_judged_by_where_it_is(monkeypatch):
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", inside)
-    with pytest.raises(Refused, match="inside the network"):
-        egress.judge("https://models.example.com/")
+    with pytest.raises(EgressDenied, match="inside the network"):
+        egress.check_destination("https://models.example.com/")
 
 
 def test_a_name_that_is_not_known_yet_is_taken_and_a_slow_answer_holds_nobody(monkeypatch):
@@ -216,10 +216,10 @@ def test_a_name_that_is_not_known_yet_is_taken_and_a_slow_answer_holds_nobody(mo
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", not_known)
-    egress.judge("https://models.example.com/")
+    egress.check_destination("https://models.example.com/")
     silent = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(20))
     began = time.monotonic()
-    egress.judge("https://models.example.com/", within_s=0.1)
+    egress.check_destination("https://models.example.com/", within_s=0.1)
     assert time.monotonic() - began < 10
     silent.set()
