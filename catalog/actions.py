@@ -18,7 +18,7 @@ from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 
 SIMILAR_REASON_MIN = 20
 NAME_KEYS = ("name_key", "name_shape")
@@ -136,7 +136,7 @@ def _tell_of_support(model: RegisteredModel) -> None:
     """Subscribers learn at once whom to ask now, and when."""
     teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
     hours = f" Hours: {model.support_hours}." if model.support_hours else " No hours are declared."
-    tell(
+    notify(
         User.objects.on_teams(teams),
         "change",
         f"{model} is supported differently",

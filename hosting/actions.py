@@ -17,7 +17,7 @@ from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import tell
+from marketplace.notices.actions import notify
 
 ASK = "the publishing team or an operator"
 
@@ -59,7 +59,7 @@ def stop(by: User, deployment: Deployment, reason: str) -> None:
         reason,
         f"stop:{event.pk}",
     )
-    tell(
+    notify(
         User.objects.holding("curator").exclude(pk=by.pk),
         "deployment.stopped",
         f"{by} stopped {deployment.version} at once",
