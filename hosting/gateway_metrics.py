@@ -11,7 +11,7 @@ from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumption.metering import rejections
-from hosting.gateway import metrics
+from hosting.gateway.metering import counters
 
 TIMEOUT_S = 1.0
 DECISIONS = {
@@ -107,7 +107,7 @@ class Report:
         """[(limit, calls it refused)]"""
         return [
             (rejections.LIMITS[limit].name, self.count(f"refused_{limit}_total"))
-            for limit in metrics.LIMITS.values()
+            for limit in counters.LIMITS.values()
         ]
 
     def refused_lately(self, version_id):
@@ -238,7 +238,7 @@ def _text():
     """The metrics of all processes; nothing when they cannot be reached."""
     try:
         if not settings.GATEWAY_METRICS_URL:
-            return metrics.joined(settings.GATEWAY_METRICS_DIR)
+            return counters.joined(settings.GATEWAY_METRICS_DIR)
         with urllib.request.urlopen(settings.GATEWAY_METRICS_URL, timeout=TIMEOUT_S) as answer:
             return answer.read().decode()
     except (OSError, ValueError):

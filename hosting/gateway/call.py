@@ -18,15 +18,17 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from consumption.metering import usage_journal
-from hosting.gateway import pool, problems, resolve
-from hosting.gateway.admission import Account
-from hosting.gateway.authenticate import Subscriber
-from hosting.gateway.lanes import Lane
-from hosting.gateway.pool import Connection
-from hosting.gateway.resolve import Version
+from hosting.gateway import problems
+from hosting.gateway.auth import resolve
+from hosting.gateway.auth.key_cache import Subscriber
+from hosting.gateway.auth.resolve import Version
+from hosting.gateway.limits.admission import Account
+from hosting.gateway.upstream import connection_pool
+from hosting.gateway.upstream.circuit_breaker import Lane
+from hosting.gateway.upstream.connection_pool import Connection
 
 if TYPE_CHECKING:
-    from hosting.gateway.node import Node
+    from hosting.gateway.process.node import Node
 
 log = logging.getLogger(__name__)
 
@@ -393,22 +395,24 @@ class Call:
         if untouched and self._try_again(0.0):
             return
         if (
-            why in (pool.SILENT, pool.LOST)
+            why in (connection_pool.SILENT, connection_pool.LOST)
             and not version.is_external
             and self._try_again(self.node.limits.retry_pause_s)
         ):
             return
-        if why == pool.LATE and not self.status:
+        if why == connection_pool.LATE and not self.status:
             self._lose(
                 problems.upstream_late(version.first_byte_s),
                 usage_journal.ABORTED,
                 version.is_asleep,
             )
-        elif why == pool.UNREAD:
+        elif why == connection_pool.UNREAD:
             self._fail(problems.upstream_failed(), usage_journal.ABORTED)
         else:
             self._lose(
-                problems.upstream_failed(), usage_journal.UPSTREAM_ERROR, why == pool.TOO_LARGE
+                problems.upstream_failed(),
+                usage_journal.UPSTREAM_ERROR,
+                why == connection_pool.TOO_LARGE,
             )
 
     def _pass_on(self, data: bytes, last: bool) -> None:

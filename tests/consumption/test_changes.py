@@ -12,7 +12,7 @@ from catalog.models import RegisteredModel
 from consumption import actions, changes
 from consumption.metering import rollups
 from consumption.models import ApiKey, Plan, PlanTerms, ScheduledChange, Subscription
-from hosting.gateway import snapshot
+from hosting.gateway.auth import snapshot
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice

@@ -15,9 +15,12 @@ from django.db import connection
 
 from consumption.metering import quota
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
-from hosting.gateway import admission, limits, node, snapshot
-from hosting.gateway.authenticate import KeyRing
+from hosting.gateway import config
+from hosting.gateway.auth import snapshot
+from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.limits import admission
 from hosting.gateway.problems import Problem
+from hosting.gateway.process import node
 from tests.gateway import Load, infer_path, subscriber, until
 
 pytestmark = pytest.mark.fault("F16")
@@ -57,7 +60,7 @@ def test_a_step_changes_no_time_that_is_recorded_and_is_told(wall, step_s):
 
 def test_keys_expire_by_the_clock_of_postgres(wall):
     now_s = [1000.0]
-    ring = KeyRing(limits.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
+    ring = KeyRing(config.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
     raw = b"mkc_" + b"k" * 46
     record = SimpleNamespace(
         loaded=time.monotonic(),
@@ -80,7 +83,7 @@ def test_keys_expire_by_the_clock_of_postgres(wall):
 
 def test_a_step_mints_no_tokens_when_redis_is_away(wall):
     redis = SimpleNamespace(is_up=False)
-    gate = admission.Admission(limits.Limits(), redis, 1, None, None, None, None, None)
+    gate = admission.Admission(config.Limits(), redis, 1, None, None, None, None, None)
     account = admission.Account(1, None)
     account.adopt(
         SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None, environment=0)
@@ -114,7 +117,7 @@ def gate_with(left):
     board = SimpleNamespace(of_subscription=lambda _: seat, of_version=lambda _: seat)
     pressure = SimpleNamespace(sheds=lambda is_test: False)
     gate = admission.Admission(
-        limits.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None
+        config.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None
     )
     account = admission.Account(1, seat)
     account.adopt(

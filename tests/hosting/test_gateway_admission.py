@@ -15,7 +15,8 @@ import pytest
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey
-from hosting.gateway import callers, slots
+from hosting.gateway.auth import trusted_proxies
+from hosting.gateway.limits import concurrency
 from marketplace.audit.models import AuditEvent
 from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
@@ -179,8 +180,8 @@ def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
 
 
 def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
-    columns = slots.Columns(tmp_path, 2)
-    first, second = (slots.Board(columns.fd, columns.take(), columns.count) for _ in range(2))
+    columns = concurrency.Columns(tmp_path, 2)
+    first, second = (concurrency.Board(columns.fd, columns.take(), columns.count) for _ in range(2))
     assert first.of_subscription(7).enter(2) and second.of_subscription(7).enter(2)
     assert not first.of_subscription(7).enter(2) and not second.of_subscription(7).enter(2)
     assert second.of_version(7).enter(1) and not first.of_version(7).enter(1), (
@@ -193,9 +194,9 @@ def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
 
 
 def test_a_full_board_counts_what_is_new_in_each_worker(tmp_path, monkeypatch):
-    monkeypatch.setattr(slots, "ROWS", 2)
-    columns = slots.Columns(tmp_path, 1)
-    board = slots.Board(columns.fd, columns.take(), columns.count)
+    monkeypatch.setattr(concurrency, "ROWS", 2)
+    columns = concurrency.Columns(tmp_path, 1)
+    board = concurrency.Board(columns.fd, columns.take(), columns.count)
     seats = [board.of_subscription(pk) for pk in (1, 2, 3)]
     assert all(seat.enter(1) for seat in seats) and not any(seat.enter(1) for seat in seats)
 
@@ -226,7 +227,7 @@ PROXY = "10.0.3.7"
     ],
 )
 def test_the_caller_is_the_first_address_from_the_right_that_is_no_trusted_proxy(told, caller):
-    proxies = callers.Proxies(["10.0.3.0/24"])
+    proxies = trusted_proxies.Proxies(["10.0.3.0/24"])
     assert proxies.have(PROXY) and not proxies.have("203.0.113.9")
     headers = [
         (b"host", b"models"),
@@ -236,9 +237,9 @@ def test_the_caller_is_the_first_address_from_the_right_that_is_no_trusted_proxy
 
 
 def test_a_proxy_that_is_no_network_ends_the_start_with_a_sentence():
-    assert not callers.Proxies([]).have("127.0.0.1")
+    assert not trusted_proxies.Proxies([]).have("127.0.0.1")
     with pytest.raises(ValueError, match="10.0.0.0/8 for all of it"):
-        callers.Proxies(["10.0.3.7/8"])
+        trusted_proxies.Proxies(["10.0.3.7/8"])
 
 
 def test_a_gateway_does_not_start_with_a_proxy_that_is_no_network():

@@ -16,14 +16,14 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import ApiKey, Application, Plan, Subscription
-from hosting.gateway import snapshot
-from hosting.gateway.authenticate import KeyRing
-from hosting.gateway.changes import Changes, Feed, Position
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.limits import Limits
-from hosting.gateway.model_cache import ModelCache
+from hosting.gateway.auth import snapshot
+from hosting.gateway.auth.change_feed import Changes, Feed, Position
+from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.auth.model_cache import ModelCache
+from hosting.gateway.auth.resolve import nothing
+from hosting.gateway.config import Limits
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
 from hosting.gateway.problems import Problem
-from hosting.gateway.resolve import nothing
 from hosting.models import Change, Deployment, Upstream
 from marketplace.accounts.models import Team
 from tests import factories

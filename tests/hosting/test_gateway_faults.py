@@ -12,7 +12,7 @@ from django.conf import settings
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
-from hosting.gateway import snapshot
+from hosting.gateway.auth import snapshot
 from tests import factories
 from tests.gateway import Faulty, infer_path, parallel, proxy_before, subscriber, through, until
 

@@ -14,9 +14,9 @@ from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import ApiKey, Subscription, UsageEvent
 from hosting.gateway.addresses import Origin
-from hosting.gateway.lanes import Lane
-from hosting.gateway.limits import Limits
-from hosting.gateway.pool import SILENT, Pool
+from hosting.gateway.config import Limits
+from hosting.gateway.upstream.circuit_breaker import Lane
+from hosting.gateway.upstream.connection_pool import SILENT, Pool
 from marketplace.core.invalidation import invalidate
 from tests import factories
 from tests.gateway import (

@@ -15,9 +15,9 @@ from django.utils import timezone
 from bench.load import Client
 from consumption import keys
 from consumption.models import ApiKey
-from hosting.gateway.authenticate import KeyRing
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.limits import Limits
+from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.config import Limits
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
 from hosting.gateway.problems import Problem
 from tests import factories
 from tests.gateway import infer_path, raw_request, subscriber, until

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hosting.gateway import __main__ as parents
-from hosting.gateway import limits
+from hosting.gateway import config
+from hosting.gateway.process import parent as parents
 
 
 class Child:
@@ -55,4 +55,4 @@ def test_a_limit_that_is_no_number_ends_the_start_with_a_sentence(monkeypatch):
     with pytest.raises(SystemExit, match="GATEWAY_IN_FLIGHT is 'many', not a whole number"):
         parents.check_limits()
     monkeypatch.setenv("GATEWAY_IN_FLIGHT", "7")
-    assert limits.from_environment().in_flight == 7
+    assert config.from_environment().in_flight == 7

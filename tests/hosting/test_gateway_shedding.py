@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from consumption.metering.usage_journal import ENVIRONMENTS
-from hosting.gateway.admission import Account, Admission
-from hosting.gateway.limits import Limits
-from hosting.gateway.metrics import Counters
-from hosting.gateway.pressure import LOOK_S, Pressure
+from hosting.gateway.config import Limits
+from hosting.gateway.http.protocol import Doorway
+from hosting.gateway.limits.admission import Account, Admission
+from hosting.gateway.limits.concurrency import Board
+from hosting.gateway.limits.fair_scheduler import CALLS, Turns
+from hosting.gateway.limits.load_shedder import LOOK_S, Pressure
+from hosting.gateway.metering.counters import Counters
 from hosting.gateway.problems import Problem
-from hosting.gateway.protocol import Doorway
-from hosting.gateway.slots import Board
-from hosting.gateway.turns import CALLS, Turns
 from marketplace.problem_pages import BY_SLUG
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from hosting.gateway.limits import Limits
+from hosting.gateway.config import Limits
 from tests.gateway import Faulty, Load, answer_ok, http_answer, infer_path, subscriber
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F13"), pytest.mark.slow]

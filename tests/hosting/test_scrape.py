@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hosting import gateway_metrics
-from hosting.gateway import admin, metrics, recent, scrape
+from hosting.gateway.metering import counters, exporter, last_hour, metrics_server
 from tests.gateway import Gateway, answer, answer_ok, free_port, infer_path, subscriber, until
 from tests.hosting.prometheus import faults
 
@@ -25,7 +25,7 @@ gateway_in_flight{worker="1"} 2
 
 
 def test_families_of_several_workers_are_told_in_one_piece():
-    text = scrape.document(LINES)
+    text = exporter.document(LINES)
     assert faults(text) == []
     assert text.index('gateway_calls_total{worker="1"') < text.index(
         "# TYPE gateway_in_flight gauge"
@@ -41,7 +41,7 @@ def test_families_of_several_workers_are_told_in_one_piece():
 def test_the_reader_finds_faults():
     """As promtool would: without words and kinds, and with a family in two pieces."""
     assert any("no type" in fault for fault in faults(LINES))
-    twice = scrape.document(LINES) + scrape.document(LINES)
+    twice = exporter.document(LINES) + exporter.document(LINES)
     assert any("told twice" in fault for fault in faults(twice)) and any(
         ": twice" in fault for fault in faults(twice)
     )
@@ -50,8 +50,8 @@ def test_the_reader_finds_faults():
 def test_the_internal_port_tells_metrics_and_nothing_else(tmp_path, monkeypatch, settings):
     port = free_port()
     monkeypatch.setenv("GATEWAY_ADMIN_PORT", str(port))
-    metrics.publish(tmp_path, 0, LINES)
-    admin.serve(tmp_path)
+    counters.publish(tmp_path, 0, LINES)
+    metrics_server.serve(tmp_path)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as told:
         assert (
             told.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -64,7 +64,7 @@ def test_the_internal_port_tells_metrics_and_nothing_else(tmp_path, monkeypatch,
 
 
 def test_the_last_hour_forgets_minute_by_minute():
-    lately = recent.LastHour()
+    lately = last_hour.LastHour()
     lately.add("rate", 30.0)
     lately.add("rate", 3500.0)
     lately.add("quota", 3599.0)
@@ -86,18 +86,19 @@ class TestARealGateway:
         label = f'version="{version.pk}",limit="rate"'
         until(
             lambda: re.search(
-                rf"gateway_refused_last_hour{{worker=\"\d\",{label}}} [1-9]", metrics.joined(folder)
+                rf"gateway_refused_last_hour{{worker=\"\d\",{label}}} [1-9]",
+                counters.joined(folder),
             ),
             5,
         )
-        text = scrape.document(metrics.joined(folder))
+        text = exporter.document(counters.joined(folder))
         assert faults(text) == []
         names = {
             line.split()[2].removeprefix("gateway_")
             for line in text.splitlines()
             if line.startswith("# TYPE")
         }
-        assert names - scrape.WORDS.keys() == set(), "say in scrape.WORDS what they count"
+        assert names - exporter.WORDS.keys() == set(), "say in exporter.WORDS what they count"
 
     def test_a_failed_call_has_one_id_in_answer_log_and_event(self, stage):
         version = stage.version()

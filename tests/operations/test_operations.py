@@ -16,7 +16,7 @@ from consumption.metering import shipping, usage_journal
 from consumption.metering.backlog import backlog
 from consumption.models import UsageEvent
 from hosting import deployments, gateway_metrics, replica_history, tasks
-from hosting.gateway import metrics as metrics_of_gateway
+from hosting.gateway.metering import counters as metrics_of_gateway
 from hosting.models import Deployment, Incident, Replica, Upstream
 from marketplace.core import broker, disk_space
 from marketplace.core.transitions import transition

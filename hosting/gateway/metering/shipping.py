@@ -88,7 +88,7 @@ def run() -> None:
     django.setup()
     from django.conf import settings
 
-    from hosting.gateway.snapshot import tame_connections
+    from hosting.gateway.auth.snapshot import tame_connections
 
     tame_connections()
     settings.DATABASES["default"]["OPTIONS"]["options"] = "-c statement_timeout=60000"

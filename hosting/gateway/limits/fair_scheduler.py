@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from hosting.gateway import problems
-from hosting.gateway.limits import Limits
+from hosting.gateway.config import Limits
 
 if TYPE_CHECKING:
-    from hosting.gateway.admission import Account
+    from hosting.gateway.limits.admission import Account
 
 # Calls for each pass. At 45 µs a call, sixteen are less than a millisecond; while production has a line too, a test
 # application's share is a quarter of its.

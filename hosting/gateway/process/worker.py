@@ -31,15 +31,16 @@ def run(listener: socket.socket, told: int = -1) -> None:
     """Serve until SIGTERM, then finish what was accepted and end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     django.setup()
-    from hosting.gateway import limits, snapshot
-    from hosting.gateway.protocol import GatewayProtocol
+    from hosting.gateway import config
+    from hosting.gateway.auth import snapshot
+    from hosting.gateway.http.protocol import GatewayProtocol
 
     snapshot.tame_connections(silence_s=2.5)  # a little more than the statement's own time
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    bounds = limits.from_environment()
+    bounds = config.from_environment()
     protocol: Any = GatewayProtocol
     config = uvicorn.Config(
-        "hosting.gateway.app:application",
+        "hosting.gateway.http.application:application",
         http=protocol,
         ws="none",
         loop="uvloop",

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from hosting.gateway import problems
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.limits import Limits
-from hosting.gateway.resolve import Model, nothing
-from hosting.gateway.single_flight import SingleFlight
+from hosting.gateway.auth.resolve import Model, nothing
+from hosting.gateway.auth.single_flight import SingleFlight
+from hosting.gateway.config import Limits
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
 
 BATCH = 100
 Load = Callable[[list[int]], Awaitable[dict[int, Model]]]

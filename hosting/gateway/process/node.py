@@ -18,21 +18,24 @@ from redis import RedisError as RedisLibraryError
 from consumption import emergency_revocations, keys
 from consumption.metering import quota, rejection_counter
 from consumption.metering.usage_journal import ENVIRONMENTS, OUTCOMES, UsageJournal
-from hosting.gateway import cross_origin, entitlement, limits, metrics, snapshot
-from hosting.gateway.admission import GCRA, Admission
-from hosting.gateway.authenticate import KeyRing, Subscriber
-from hosting.gateway.callers import Proxies
-from hosting.gateway.changes import Changes, Feed, Position
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.lanes import Lane, Lanes
-from hosting.gateway.model_cache import ModelCache
-from hosting.gateway.pool import Pool
-from hosting.gateway.pressure import Pressure
+from hosting.gateway import config, reauthorise
+from hosting.gateway.auth import snapshot
+from hosting.gateway.auth.change_feed import Changes, Feed, Position
+from hosting.gateway.auth.key_cache import KeyRing, Subscriber
+from hosting.gateway.auth.model_cache import ModelCache
+from hosting.gateway.auth.resolve import Model
+from hosting.gateway.auth.trusted_proxies import Proxies
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
+from hosting.gateway.http import cross_origin
+from hosting.gateway.http.protocol import Doorway
+from hosting.gateway.limits.admission import GCRA, Admission
+from hosting.gateway.limits.concurrency import Board
+from hosting.gateway.limits.load_shedder import Pressure
+from hosting.gateway.limits.redis_client import Ear, Redis, RedisAway, RedisError, pack
+from hosting.gateway.metering import counters
 from hosting.gateway.problems import Problem
-from hosting.gateway.protocol import Doorway
-from hosting.gateway.redis_line import Ear, Redis, RedisAway, RedisError, pack
-from hosting.gateway.resolve import Model
-from hosting.gateway.slots import Board
+from hosting.gateway.upstream.circuit_breaker import Lane, Lanes
+from hosting.gateway.upstream.connection_pool import Pool
 from marketplace.core import disk_space
 
 CHANNEL = "gateway:nudge"
@@ -71,7 +74,7 @@ class Node:
 
     def __init__(
         self,
-        bounds: limits.Limits,
+        bounds: config.Limits,
         *,
         redis_url: str,
         journal_dir: Path,
@@ -84,7 +87,7 @@ class Node:
         self.worker = worker
         self.run_dir = run_dir
         self.clock = Clock()
-        self.counters = metrics.Counters()
+        self.counters = counters.Counters()
         self.proxies = Proxies(settings.GATEWAY_TRUSTED_PROXIES)
         self.doorway = Doorway(
             bounds.connections_per_address, bounds.connections, bounds.bodies_bytes
@@ -144,7 +147,7 @@ class Node:
     def from_environment(cls) -> "Node":
         run_dir = Path(os.environ.get("RUN_DIR", settings.RUN_DIR))
         return cls(
-            limits.from_environment(),
+            config.from_environment(),
             redis_url=settings.REDIS_URL,
             journal_dir=Path(os.environ.get("USAGE_JOURNAL_DIR", run_dir / "journal")),
             run_dir=run_dir,
@@ -290,7 +293,7 @@ class Node:
             + cross_origin.as_lines(self.cross_origin)
         )
         self.pool.tick(now)
-        unknown_keys, unknown_models = entitlement.recheck(self.pool, self.keys, self.models)
+        unknown_keys, unknown_models = reauthorise.recheck(self.pool, self.keys, self.models)
         for raw in unknown_keys:
             self._spawn(self._look_at_key(raw))
         for model_id in unknown_models:
@@ -299,10 +302,10 @@ class Node:
             connection.tick(now)
 
     async def _tell(self) -> None:
-        document = metrics.text(
+        document = counters.text(
             self.counters, OUTCOMES, self._gauges(), self._labelled(), self.worker
         )
-        metrics.publish(self.run_dir / "metrics", self.worker, document)
+        counters.publish(self.run_dir / "metrics", self.worker, document)
         self._tell_refusals()
 
     def _tell_refusals(self) -> None:
@@ -314,7 +317,7 @@ class Node:
     def _gauges(self) -> dict[str, float]:
         refused = {
             f"refused_{limit}_total": float(self.counters.over(limit))
-            for limit in metrics.LIMITS.values()
+            for limit in counters.LIMITS.values()
         }
         return {
             "start_time_seconds": self.counters.started_at,
@@ -351,13 +354,13 @@ class Node:
             **refused,
         }
 
-    def _labelled(self) -> Iterator[metrics.Labelled]:
+    def _labelled(self) -> Iterator[counters.Labelled]:
         for version_id, seats in self.admission.versions.items():
             if seats.mine:
-                yield metrics.Labelled("version_in_flight", "version", version_id, seats.mine)
+                yield counters.Labelled("version_in_flight", "version", version_id, seats.mine)
         for lane in filter(Lane.has_told, self.lanes):
             for name, number in lane.numbers(time.monotonic()):
-                yield metrics.Labelled(name, "version", lane.version_id, number)
+                yield counters.Labelled(name, "version", lane.version_id, number)
         decisions = {
             "ok": self.admission.admitted,
             "over_limit": sum(self.counters.refusals.values()) - self.counters.over("load"),
@@ -365,7 +368,7 @@ class Node:
             "failure_mode_allowed": self.admission.admitted_locally,
         }
         for decision, count in decisions.items():
-            yield metrics.Labelled("decisions_total", "decision", decision, count)
+            yield counters.Labelled("decisions_total", "decision", decision, count)
 
     # Doors to Postgres
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from consumption.metering import rejection_counter
-from hosting.gateway.recent import LastHour
+from hosting.gateway.metering.last_hour import LastHour
 
 BUCKETS_US = (
     250,

@@ -18,12 +18,12 @@ from typing import Any
 
 from consumption.metering.usage_journal import ENVIRONMENTS
 from hosting.gateway import problems
-from hosting.gateway.authenticate import DatabaseAway, Subscriber
-from hosting.gateway.limits import Limits
-from hosting.gateway.pressure import Pressure
-from hosting.gateway.redis_line import Redis, RedisAway, RedisError, pack
-from hosting.gateway.slots import Board, Seats
-from hosting.gateway.turns import CALLS, CALLS_OF_TEST, Beginner, Turns
+from hosting.gateway.auth.key_cache import DatabaseAway, Subscriber
+from hosting.gateway.config import Limits
+from hosting.gateway.limits.concurrency import Board, Seats
+from hosting.gateway.limits.fair_scheduler import CALLS, CALLS_OF_TEST, Beginner, Turns
+from hosting.gateway.limits.load_shedder import Pressure
+from hosting.gateway.limits.redis_client import Redis, RedisAway, RedisError, pack
 
 # Generic cell rate algorithm. KEYS: the bucket, the epoch of keys. ARGV: microseconds per call, burst, calls wanted.
 # Returns calls granted, calls left in the bucket, microseconds until the next, the epoch.

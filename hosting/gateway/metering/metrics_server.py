@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from hosting.gateway import metrics, scrape
+from hosting.gateway.metering import counters, exporter
 
 
 def serve(folder: Path) -> None:
@@ -33,7 +33,7 @@ def _handler(folder: Path) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             found = self.path == "/metrics"
             body = (
-                scrape.document(metrics.joined(folder)).encode()
+                exporter.document(counters.joined(folder)).encode()
                 if found
                 else b"There is only /metrics.\n"
             )

@@ -22,7 +22,7 @@ from hosting.gateway import problems
 from hosting.gateway.call import CARRIED, Call, key_from
 
 if TYPE_CHECKING:
-    from hosting.gateway.node import Node
+    from hosting.gateway.process.node import Node
 
 IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
 NEVER = float("inf")

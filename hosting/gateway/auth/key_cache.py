@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from consumption import keys, networks
 from consumption.networks import Network
 from hosting.gateway import problems
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.limits import Limits
-from hosting.gateway.single_flight import SingleFlight
+from hosting.gateway.auth.single_flight import SingleFlight
+from hosting.gateway.config import Limits
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
 
 if TYPE_CHECKING:
-    from hosting.gateway.admission import Account
+    from hosting.gateway.limits.admission import Account
 
 
 @dataclass(slots=True)

@@ -16,11 +16,13 @@ from urllib.parse import unquote
 
 from django.conf import settings
 
-from hosting.gateway import cross_origin, problems, resolve
-from hosting.gateway.authenticate import Subscriber
+from hosting.gateway import problems
+from hosting.gateway.auth import resolve
+from hosting.gateway.auth.key_cache import Subscriber
 from hosting.gateway.call import key_from
-from hosting.gateway.node import Node
-from hosting.gateway.pool import Connection
+from hosting.gateway.http import cross_origin
+from hosting.gateway.process.node import Node
+from hosting.gateway.upstream.connection_pool import Connection
 
 JSON = b"application/json"
 SERVER = {"name": "model marketplace", "version": "2", "extensions": ["binary_tensor_data"]}

@@ -7,11 +7,12 @@ Asked with each tick, four times a second, of calls older than a second. What ch
 import time
 from collections.abc import Iterator
 
-from hosting.gateway import problems, resolve
-from hosting.gateway.authenticate import KeyRing, Subscriber
+from hosting.gateway import problems
+from hosting.gateway.auth import resolve
+from hosting.gateway.auth.key_cache import KeyRing, Subscriber
+from hosting.gateway.auth.model_cache import ModelCache
 from hosting.gateway.call import Call
-from hosting.gateway.model_cache import ModelCache
-from hosting.gateway.pool import Pool
+from hosting.gateway.upstream.connection_pool import Pool
 
 SHORT_NS = 1_000_000_000
 

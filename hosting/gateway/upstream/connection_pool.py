@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import httptools
 
 from hosting.gateway.addresses import Origin
-from hosting.gateway.limits import Limits
+from hosting.gateway.config import Limits
 
 # Why an exchange ended without an answer: hung up before or amid an answer; too late; a caller who does not read; nonsense.
 SILENT, LOST, LATE, UNREAD, MALFORMED, TOO_LARGE = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from hosting.gateway import problems
 from hosting.gateway.addresses import Origin
-from hosting.gateway.authenticate import Subscriber
+from hosting.gateway.auth.key_cache import Subscriber
 
 RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_running"
 COLD_START_S = 10.0  # of a version whose start was never measured

@@ -15,8 +15,8 @@ import asyncio
 import random
 import time
 
-from hosting.gateway.limits import Limits
-from hosting.gateway.metrics import Counters
+from hosting.gateway.config import Limits
+from hosting.gateway.metering.counters import Counters
 
 LOOK_S = 0.05
 SMOOTH = 1 / 3

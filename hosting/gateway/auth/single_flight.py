@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
-from hosting.gateway.database_health import DatabaseAway
+from hosting.gateway.database import DatabaseAway
 
 Name = TypeVar("Name")
 log = logging.getLogger(__name__)

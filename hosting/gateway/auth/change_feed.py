@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from hosting.gateway.authenticate import KeyRing
-from hosting.gateway.database_health import DatabaseAway, DatabaseHealth
-from hosting.gateway.model_cache import ModelCache
+from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.auth.model_cache import ModelCache
+from hosting.gateway.database import DatabaseAway, DatabaseHealth
 
 
 class Position(NamedTuple):

@@ -22,16 +22,16 @@ from consumption.actions import rehash_key, revoke_leaked
 from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.models import ApiKey
 from hosting import credentials, egress
-from hosting.gateway import addresses, limits
-from hosting.gateway.authenticate import Subscriber
-from hosting.gateway.changes import Changes, Position
-from hosting.gateway.database_health import DatabaseAway
-from hosting.gateway.resolve import COLD_START_S, Model, Version, tensors
+from hosting.gateway import addresses, config
+from hosting.gateway.auth.change_feed import Changes, Position
+from hosting.gateway.auth.key_cache import Subscriber
+from hosting.gateway.auth.resolve import COLD_START_S, Model, Version, tensors
+from hosting.gateway.database import DatabaseAway
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
 log = logging.getLogger(__name__)
-LIMITS = limits.from_environment()
+LIMITS = config.from_environment()
 Answer = TypeVar("Answer")
 LEAKED = "The key was sent in an address, where logs keep it."
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow", "external": "external"}

@@ -13,7 +13,7 @@ Sending again is bounded, because a struggling upstream is not helped by more lo
 
 from collections.abc import Iterator
 
-from hosting.gateway.limits import Limits
+from hosting.gateway.config import Limits
 
 MOST_SAVED = 100.0
 
