@@ -104,7 +104,7 @@ class Stand:
         running = [self._flat_out(caller, connections) for caller, connections in loads]
         quiet = self._steady()
         time.sleep(self.seconds * 0.7)
-        lag_ms = self.gateway.count("lag_seconds") * 1e3
+        lag_ms = self.gateway.count("event_loop_lag_seconds") * 1e3
         for process in running:
             process.communicate()
         heard = json.loads(quiet.communicate()[0])
@@ -159,7 +159,10 @@ class Stand:
     def back_to_normal_s(self) -> float:
         """Seconds until nobody waits for a refusal any more and the lag is that of a quiet process."""
         began = time.monotonic()
-        while self.gateway.count("turned_away_waiting") or self.gateway.count("lag_seconds") > 0.01:
+        while (
+            self.gateway.count("rejections_delayed")
+            or self.gateway.count("event_loop_lag_seconds") > 0.01
+        ):
             time.sleep(0.1)
         return time.monotonic() - began
 

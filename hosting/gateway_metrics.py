@@ -11,7 +11,7 @@ from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumption.metering import rejections
-from hosting.gateway.metering import counters
+from hosting.gateway.metering import metrics
 
 TIMEOUT_S = 1.0
 DECISIONS = {
@@ -106,8 +106,8 @@ class Report:
     def refused(self):
         """[(limit, calls it refused)]"""
         return [
-            (rejections.LIMITS[limit].name, self.count(f"refused_{limit}_total"))
-            for limit in counters.LIMITS.values()
+            (rejections.LIMITS[limit].name, self.count(f"rejections_{limit}_total"))
+            for limit in metrics.LIMITS.values()
         ]
 
     def refused_lately(self, version_id):
@@ -182,7 +182,7 @@ def report():
         mine = by_worker.setdefault(worker, {})
         if not labels:
             mine[name] = sample.value
-        elif name == "refused_last_hour":
+        elif name == "rejections_last_hour":
             _add(lately, int(labels["version"]), labels["limit"], int(sample.value))
         elif len(labels) == 1:
             [(label, value)] = labels.items()
@@ -224,8 +224,8 @@ def _worker(name, told):
         int(told.get("in_flight", 0)),
         bool(told.get("redis_up", 1)),
         bool(told.get("postgres_up", 1)),
-        _moment(told.get("redis_away_since_seconds")),
-        _moment(told.get("postgres_away_since_seconds")),
+        _moment(told.get("redis_unavailable_since_seconds")),
+        _moment(told.get("postgres_unavailable_since_seconds")),
     )
 
 
@@ -238,7 +238,7 @@ def _text():
     """The metrics of all processes; nothing when they cannot be reached."""
     try:
         if not settings.GATEWAY_METRICS_URL:
-            return counters.joined(settings.GATEWAY_METRICS_DIR)
+            return metrics.joined(settings.GATEWAY_METRICS_DIR)
         with urllib.request.urlopen(settings.GATEWAY_METRICS_URL, timeout=TIMEOUT_S) as answer:
             return answer.read().decode()
     except (OSError, ValueError):

@@ -73,7 +73,7 @@ PAGES = [
     ProblemPage(
         "wrong-method",
         405,
-        "The address does not take this method",
+        "Method not allowed",
         "Inference is POST, everything else GET.",
         "Use the method named in the Allow header.",
     ),

@@ -1,11 +1,11 @@
-"""Where an upstream is: host, port, path prefix, TLS; and whose (an external one is judged at each connection)."""
+"""Where an upstream is: host, port, path prefix, TLS; and whether it is external (then egress policy applies to each connection)."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
 class Origin(NamedTuple):
-    """The part of an upstream's address that connections are shared by."""
+    """The part of an upstream's address by which connections are pooled."""
 
     host: str
     port: int
@@ -14,7 +14,7 @@ class Origin(NamedTuple):
 
 
 def parse(url: str, is_external: bool = False) -> tuple[Origin, str]:
-    """A base URL → its origin and its path prefix without a trailing slash. Raises ValueError."""
+    """A base URL as its origin and its path prefix without a trailing slash. Raises ValueError."""
     parts = urlsplit(url)
     if (
         parts.scheme not in ("http", "https")
@@ -25,13 +25,12 @@ def parse(url: str, is_external: bool = False) -> tuple[Origin, str]:
     ):
         raise ValueError(f"not an upstream address: {url}")
     tls = parts.scheme == "https"
-    return Origin(
-        parts.hostname, parts.port or (443 if tls else 80), tls, is_external
-    ), parts.path.rstrip("/")
+    origin = Origin(parts.hostname, parts.port or (443 if tls else 80), tls, is_external)
+    return origin, parts.path.rstrip("/")
 
 
 def host_header(origin: Origin) -> str:
-    """Host and port as the Host header says them."""
-    usual = origin.port == (443 if origin.tls else 80)
+    """Host and port as the Host header has them."""
+    is_default_port = origin.port == (443 if origin.tls else 80)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    return host if usual else f"{host}:{origin.port}"
+    return host if is_default_port else f"{host}:{origin.port}"

@@ -1,329 +1,391 @@
-"""One inference, from the moment its last request byte is in until the last answer byte is out.
+"""One inference, from the moment its last request byte is in until the last byte of its answer is out.
 
-Steps are plain functions. As long as everything needed is at hand (key, lease, slot, connection) a call runs through
-without a task or an await; only what must be waited for moves it to a task.
+A call is a state machine. As long as everything that it needs is at hand (key, lease, slot, connection) it runs from RECEIVED to
+SENT without a task or an await; only what must be waited for moves it to a task.
 
-A call that is lost on the way to the model is sent once more, as long as no byte of an answer has gone out: to any upstream
-when it cannot have taken a byte of the request, and to a version that we host also afterwards, since our server class only
-computes. When a replica dies, the engine's ingress hangs up without a word (seen: within 50 ms, also in the middle of an
-answer) or answers a bare 5xx; calls that come later are held until another replica runs. So the second try follows after
+    state        means                                          next states
+    RECEIVED     the whole request is here                      IDENTIFYING QUEUED ADMITTING ADMITTED ENDED
+    IDENTIFYING  the key's or the model's record is loading     ADMITTING ENDED
+    QUEUED       waits for its turn (limits/fair_scheduler.py)  ADMITTING ADMITTED ENDED
+    ADMITTING    waits for a token, a quota unit or a slot      ADMITTED ENDED
+    ADMITTED     holds them; not recorded yet                   CONNECTING ENDED
+    CONNECTING   recorded; waits for a connection               CONNECTING SENT ENDED
+    SENT         the upstream has the request                   RESPONDING FAILING CONNECTING ENDED
+    RESPONDING   2xx came; the caller has nothing of it yet     STREAMING CONNECTING ENDED
+    STREAMING    the caller has a part of the answer            ENDED
+    FAILING      another status came; its body is collected     CONNECTING ENDED
+    ENDED        answered, rejected or cancelled
+
+From CONNECTING to FAILING the call is recorded in the usage journal, holds its slots, and ends with exactly one record of its end.
+
+The second attempt. A call that is lost on the way to the model is sent once more, as long as no byte of an answer has gone out: to
+any upstream when it cannot have read a byte of the request, and to a version that we host also afterwards, since our model
+server only computes. When a replica dies, the engine's ingress hangs up silently (seen: within 50 ms, also amid an
+answer) or answers a bare 5xx; calls that come later are held until another replica runs. So the second attempt follows after
 `retry_pause_s`, on a fresh connection, and waits for what is left of the version's deadline for a first byte. A full queue is
-told by its own words and not asked again. One call, one event, one unit at most, whatever happened in between; `lanes` bounds
-how many are sent again.
+recognised by its text and not asked again. One call, one event, at most one unit, whatever happened in between; the retry
+budget bounds how many calls are sent again (upstream/circuit_breaker.py).
 """
 
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from enum import Enum
+from typing import NamedTuple, Protocol
 
 from consumption.metering import usage_journal
-from hosting.gateway import problems
+from hosting.gateway import headers, problems
 from hosting.gateway.auth import resolve
-from hosting.gateway.auth.key_cache import Subscriber
 from hosting.gateway.auth.resolve import Version
-from hosting.gateway.limits.admission import Account
-from hosting.gateway.upstream import connection_pool
-from hosting.gateway.upstream.circuit_breaker import Lane
-from hosting.gateway.upstream.connection_pool import Connection
-
-if TYPE_CHECKING:
-    from hosting.gateway.process.node import Node
+from hosting.gateway.context import GatewayContext
+from hosting.gateway.records import ApiKeyRecord, SubscriptionLimits
+from hosting.gateway.upstream.circuit_breaker import UpstreamHealth
+from hosting.gateway.upstream.connection_pool import Failure, UpstreamConnection
 
 log = logging.getLogger(__name__)
 
-CARRIED = {
-    b"content-type": b"content-type: ",
-    b"content-encoding": b"content-encoding: ",
-    b"inference-header-content-length": b"inference-header-content-length: ",
-    b"accept": b"accept: ",
-    b"accept-encoding": b"accept-encoding: ",
-}
-RETURNED = tuple(
-    (name, name + b": ")
-    for name in (b"content-type", b"content-encoding", b"inference-header-content-length")
-)
-SMALL = 65536
-CHUNKED = b"transfer-encoding: chunked\r\n"
-BODILESS = (204, 205)  # no answer to an inference, and framed unlike one
-LEFT_TO_TRY_S = 0.05  # with less than this left of the deadline, a second try could only be late
+SMALL_BODY = 65536
+WITHOUT_BODY = (204, 205)  # no answer to an inference, and framed unlike one
+MIN_RETRY_S = 0.05  # with less than this left of the deadline, a second attempt could only be late
 QUEUE_IS_FULL = (
-    b"Request dropped due to backpressure"  # a replica's 503, and its ingress' for it (Ray Serve)
+    b"Request dropped due to backpressure"  # a replica's 503, and its ingress' (Ray Serve)
 )
+CLIENT_CLOSED = 499
+
+
+class State(Enum):
+    """See the table above."""
+
+    RECEIVED = "received"
+    IDENTIFYING = "identifying"
+    QUEUED = "queued"
+    ADMITTING = "admitting"
+    ADMITTED = "admitted"
+    CONNECTING = "connecting"
+    SENT = "sent"
+    RESPONDING = "responding"
+    STREAMING = "streaming"
+    FAILING = "failing"
+    ENDED = "ended"
+
+    __hash__ = object.__hash__  # Enum's own is a Python function, and every step of a call hashes
+
+
+RECEIVED, IDENTIFYING, QUEUED, ADMITTING, ADMITTED = list(State)[:5]
+CONNECTING, SENT, RESPONDING, STREAMING, FAILING, ENDED = list(State)[5:]
+TRANSITIONS: dict[State, frozenset[State]] = {
+    RECEIVED: frozenset({IDENTIFYING, QUEUED, ADMITTING, ADMITTED, ENDED}),
+    IDENTIFYING: frozenset({ADMITTING, ENDED}),
+    QUEUED: frozenset({ADMITTING, ADMITTED, ENDED}),
+    ADMITTING: frozenset({ADMITTED, ENDED}),
+    ADMITTED: frozenset({CONNECTING, ENDED}),
+    CONNECTING: frozenset({CONNECTING, SENT, ENDED}),
+    SENT: frozenset({RESPONDING, FAILING, CONNECTING, ENDED}),
+    RESPONDING: frozenset({STREAMING, CONNECTING, ENDED}),
+    STREAMING: frozenset({ENDED}),
+    FAILING: frozenset({CONNECTING, ENDED}),
+    ENDED: frozenset(),
+}
+RECORDED = frozenset({CONNECTING, SENT, RESPONDING, STREAMING, FAILING})
+BEFORE_ADMISSION = frozenset({RECEIVED, IDENTIFYING, QUEUED, ADMITTING})
+
+
+class IllegalTransition(Exception):
+    """A fault of ours: the table does not have this step."""
 
 
 class Caller(Protocol):
-    """Who asked: takes the answer in pieces of raw HTTP and tells when it cannot take more."""
+    """Who asked: takes the answer in pieces of raw HTTP."""
 
     address: str
     closing: bytes
     takes_chunks: bool
 
     def answer(self, data: bytes, last: bool) -> None: ...
-    def refuse(self, problem: problems.Problem, request_id: str, extra: bytes) -> None: ...
-    def break_off(self) -> None: ...
+    def reject(self, problem: problems.Problem, request_id: str, extra: bytes) -> None: ...
+    def abort(self) -> None: ...
+
+
+class UpstreamError(NamedTuple):
+    """The head of an upstream's answer that is no 2xx."""
+
+    status: int
+    content_type: bytes
+    has_retry_after: bool
 
 
 class Call:
-    """The state of one inference."""
+    """One inference."""
 
     __slots__ = (
-        "node",
+        "context",
         "caller",
         "raw_key",
         "slug",
         "number",
-        "headers",
+        "request_headers",
         "body",
         "size",
-        "subscriber",
-        "account",
+        "state",
+        "record",
+        "limits",
         "version",
-        "lane",
+        "upstream",
         "ticket",
         "event_id",
         "began_ns",
         "at_us",
+        "attempt",
         "connection",
-        "is_second_try",
+        "task",
         "status",
+        "error",
         "head",
         "held",
-        "chunked",
-        "sent",
+        "is_chunked",
         "response_bytes",
-        "error_status",
-        "says_when",
-        "task",
-        "over",
-        "made_id",
+        "own_request_id",
     )
 
     def __init__(
         self,
-        node: "Node",
+        context: GatewayContext,
         caller: Caller,
         raw_key: bytes,
         slug: str,
         number: str,
-        headers: dict[bytes, bytes],
+        request_headers: dict[bytes, bytes],
         body: list[bytes],
         size: int,
     ) -> None:
-        self.node = node
+        self.context = context
         self.caller = caller
         self.raw_key = raw_key
         self.slug = slug
         self.number = number
-        self.headers = headers
+        self.request_headers = request_headers
         self.body = body
         self.size = size
-        self.subscriber: Subscriber | None = None
-        self.account: Account | None = None
+        self.state = RECEIVED
+        self.record: ApiKeyRecord | None = None
+        self.limits: SubscriptionLimits | None = None
         self.version: Version | None = None
-        self.lane: Lane | None = None
+        self.upstream: UpstreamHealth | None = None
         self.ticket: usage_journal.Ticket | None = None
         self.event_id = b""
-        self.connection: Connection | None = None
+        self.connection: UpstreamConnection | None = None
         self.task: asyncio.Task[None] | None = None
-        self.is_second_try = False
+        self.attempt = 1
         self.status = 0
-        self.error_status = 0
-        self.says_when = False
-        self.head = b""
-        self.held = b""
-        self.chunked = False
-        self.sent = False
-        self.over = False
-        self.made_id = ""
+        self.error: UpstreamError | None = None
+        self.head = b""  # of the answer, until it has gone out
+        self.held = b""  # the newest piece of the answer's body
+        self.is_chunked = False
         self.response_bytes = 0
+        self.own_request_id = ""
         self.began_ns = time.monotonic_ns()
         self.at_us = 0
 
     def run(self) -> None:
-        """Go as far as possible now; move to a task if something has to be waited for."""
+        """Go as far as possible now; move to a task if something must be waited for."""
         try:
-            account = self._known_account()
-            if account is None:
-                self.task = asyncio.create_task(self._run_patiently())
-            elif self.node.admission.turns.may_begin(account, self):
-                self._admit(account)
+            limits = self._identify_from_cache()
+            if limits is None:
+                self._move(IDENTIFYING)
+                self.task = asyncio.create_task(self._run_in_task())
+            elif self.context.admission.scheduler.may_start(limits, self):
+                self._admit(limits)
+            else:
+                self._move(QUEUED)
         except Exception as error:
-            self._refuse(self._as_problem(error))
+            self._reject(self._problem_of(error))
 
-    def begin(self, account: Account) -> None:
-        """It is this call's turn."""
-        if self.over:
+    def start(self, limits: SubscriptionLimits) -> None:
+        """It is this call's turn (limits/fair_scheduler.py)."""
+        if self.state is ENDED:
             return
-        self.at_us = self.node.clock.now_us()
+        self.at_us = self.context.clock.now_us()
         try:
-            self._admit(account)
+            self._admit(limits)
         except Exception as error:
-            self._refuse(self._as_problem(error))
+            self._reject(self._problem_of(error))
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         """The caller is gone: stop the upstream, record the call as aborted."""
-        if self.over:
+        if self.state is ENDED:
             return
         if self.connection is not None:
-            self.connection.abandon()
-        if self.task is not None and self.ticket is None:
+            self.connection.abort()
+        if self.task is not None and self.state in BEFORE_ADMISSION:
             self.task.cancel()
-        self._end(499, usage_journal.ABORTED, 0)
+        self._end(CLIENT_CLOSED, usage_journal.ABORTED, 0)
 
     def cut_off(self, problem: problems.Problem) -> None:
-        """The right to an answer has ended while it was made: the caller gets no more of it, the upstream stops."""
+        """The right to the answer has ended while it was made: the caller gets no more of it, the upstream stops."""
         if self.connection is not None:
-            self.connection.abandon()
+            self.connection.abort()
         self._fail(problem, usage_journal.ABORTED)
 
-    def slow_down(self) -> None:
+    def pause_reading(self) -> None:
         """The caller cannot take more."""
         if self.connection is not None:
-            self.connection.pause()
+            self.connection.pause_reading()
 
-    def speed_up(self) -> None:
+    def resume_reading(self) -> None:
         """The caller can take more again."""
         if self.connection is not None:
-            self.connection.resume()
+            self.connection.resume_reading()
 
-    # Steps
+    def _move(self, state: State) -> None:
+        """The one writer of the state. Raises IllegalTransition."""
+        if state not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"{self.state.value} to {state.value}")
+        self.state = state
 
-    def _known_account(self) -> Account | None:
-        """Whose call it is, if that and the version are at hand."""
-        node = self.node
-        subscriber = self.subscriber = node.keys.known(
-            self.raw_key, time.monotonic(), self.caller.address
-        )
-        model = node.models.get(subscriber.model_id) if subscriber is not None else None
-        if subscriber is None or model is None:
+    # To the upstream
+
+    def _identify_from_cache(self) -> SubscriptionLimits | None:
+        """The limits of the key's subscription, and the version, if both records are cached."""
+        context, began_ns = self.context, self.began_ns
+        record = context.keys.get(self.raw_key, began_ns / 1e9, self.caller.address)
+        model = context.models.get(record.model_id) if record is not None else None
+        self.record = record
+        if record is None or model is None:
             return None
-        self.at_us = at_us = node.clock.now_us()
-        self.version = resolve.version_for(model, subscriber, self.slug, self.number, at_us / 1e6)
-        return subscriber.account
-
-    def _admit(self, account: Account) -> None:
-        assert self.version is not None
-        if self.node.admission.take(account, self.version.id, time.monotonic(), self.at_us):
-            self.account = account
-            self._forward()
-        else:
-            self.task = asyncio.create_task(self._run_patiently())
-
-    async def _run_patiently(self) -> None:
-        try:
-            node = self.node
-            if self.version is None:
-                await self._identify()
-            assert self.subscriber is not None and self.version is not None
-            account = self.subscriber.account
-            assert account is not None
-            self.at_us = await node.admission.wait(account, self.version.id, node.clock.now_us)
-            self.account = account
-            if self.over:
-                node.admission.done(account, self.version.id, False, self.at_us)
-                return
-            self._forward()
-        except Exception as error:
-            self._refuse(self._as_problem(error))
-
-    def _as_problem(self, error: Exception) -> problems.Problem:
-        """What the caller is told of it; a fault of ours is told to the log."""
-        if isinstance(error, problems.Problem):
-            return error
-        log.error(
-            "a call failed inside the gateway",
-            exc_info=error,
-            extra={"request_id": self.request_id},
-        )
-        return problems.upstream_failed()
+        self.at_us = at_us = context.clock.us_at(began_ns)
+        self.version = resolve.version_for(model, record, self.slug, self.number, at_us / 1e6)
+        return record.limits
 
     async def _identify(self) -> None:
-        """What `_known_account` asks, loaded: whose call it is, and for which version."""
-        node = self.node
-        while self.subscriber is None:
-            await node.keys.fetch(self.raw_key)
-            self.subscriber = node.keys.known(self.raw_key, time.monotonic(), self.caller.address)
-        model = await node.model_of(self.subscriber)
-        self.at_us = node.clock.now_us()
+        """The same with records that are loaded first."""
+        context = self.context
+        while self.record is None:
+            await context.keys.fetch(self.raw_key)
+            self.record = context.keys.get(self.raw_key, time.monotonic(), self.caller.address)
+        model = await context.model_of(self.record)
+        self.at_us = context.clock.now_us()
         self.version = resolve.version_for(
-            model, self.subscriber, self.slug, self.number, self.at_us / 1e6
+            model, self.record, self.slug, self.number, self.at_us / 1e6
         )
 
-    def _forward(self) -> None:
-        """Record the start, then ask the upstream. The record comes first: what is not recorded is not forwarded."""
-        node, version, subscriber = self.node, self.version, self.subscriber
-        assert version is not None and subscriber is not None and version.origin is not None
-        who = subscriber.who
-        if subscriber.environment >= node.environments_open:
-            raise problems.disk_full()
-        lane = node.lanes.of(version.id)
-        if lane.failures and (shut_s := lane.shut_for(time.monotonic())):
-            lane.refused += 1
-            raise problems.upstream_failing(version.number, shut_s)
+    def _admit(self, limits: SubscriptionLimits) -> None:
+        assert self.version is not None
+        now = time.monotonic()
+        if self.context.admission.take(limits, self.version.id, now, self.at_us) is None:
+            self.limits = limits
+            self._move(ADMITTED)
+            self._forward()
+        else:
+            self._move(ADMITTING)
+            self.task = asyncio.create_task(self._run_in_task())
+
+    async def _run_in_task(self) -> None:
+        """Identify and admit by waiting, then forward."""
         try:
-            self.ticket = node.journal.start(
-                self.at_us, (*who, version.id), self.size, subscriber.environment
+            context = self.context
+            if self.version is None:
+                await self._identify()
+                self._move(ADMITTING)
+            assert self.record is not None and self.version is not None
+            limits = self.record.limits
+            assert limits is not None
+            self.at_us = await context.admission.wait(limits, self.version.id, context.clock.now_us)
+            if self.state is ENDED:
+                context.admission.release(limits, self.version.id, self.at_us, was_charged=False)
+                return
+            self.limits = limits
+            self._move(ADMITTED)
+            self._forward()
+        except Exception as error:
+            self._reject(self._problem_of(error))
+
+    def _forward(self) -> None:
+        """Record the start, then send. The record comes first: what is not recorded is not forwarded."""
+        context, version, record = self.context, self.version, self.record
+        assert version is not None and record is not None and version.origin is not None
+        if record.environment >= context.environments_open:
+            raise problems.disk_full()
+        upstream = context.upstreams.of(version.id)
+        breaker = upstream.breaker
+        if breaker.failures:
+            open_s = breaker.open_for(time.monotonic())
+            if open_s:
+                breaker.rejected += 1
+                raise problems.upstream_failing(version.number, open_s)
+        try:
+            self.ticket = context.journal.start(
+                self.at_us, (*record.billing_ids, version.id), self.size, record.environment
             )
         except usage_journal.JournalFull:
             raise problems.disk_full() from None
+        self.upstream = upstream
+        self._move(CONNECTING)
         self.event_id = self.ticket.event_id.hex().encode()
-        self.lane = lane
-        lane.enter(self)
-        node.counters.in_flight += 1
-        connection = node.pool.take(version.origin)
+        if breaker.failures:
+            breaker.record_start(self)
+        upstream.retries.deposit()
+        context.counters.in_flight += 1
+        connection = context.pool.take(version.origin)
         if connection is not None:
             self._send(connection, version.first_byte_s)
         else:
-            self.task = asyncio.create_task(self._connect())
+            self.task = asyncio.create_task(self._connect(0.0))
 
-    async def _connect(self) -> None:
-        """Send on a new connection. One that cannot be had counts as a try."""
-        version = self.version
+    async def _connect(self, pause_s: float) -> None:
+        """Send on a new connection, after a pause. A connection that cannot be opened counts as an attempt."""
+        context, version = self.context, self.version
         assert version is not None and version.origin is not None
-        try:
-            connection = await self.node.pool.open(version.origin)
-        except (OSError, ValueError):  # ValueError: a host name that TLS cannot take
-            if not self._try_again(self.node.limits.retry_pause_s):
-                self._lose(problems.not_running(version.number), usage_journal.UPSTREAM_ERROR)
+        if pause_s or self.attempt > 1:
+            await asyncio.sleep(pause_s)
+        if self.state is ENDED:
             return
-        if self.over:
-            self.node.pool.give_back(connection)
+        try:
+            connection = await context.pool.open(version.origin)
+        except (OSError, ValueError):  # ValueError: a host name that TLS cannot take
+            if not self._try_again(context.config.retry_pause_s):
+                problem = problems.not_running(version.number)
+                self._fail_upstream(problem, usage_journal.UPSTREAM_ERROR)
+            return
+        if self.state is ENDED:
+            context.pool.give_back(connection)
         else:
-            self._send(connection, self._left_s if self.is_second_try else version.first_byte_s)
+            first_byte_s = version.first_byte_s if self.attempt == 1 else self._left_s
+            self._send(connection, first_byte_s)
 
-    def _send(self, connection: Connection, first_byte_s: float) -> None:
+    def _send(self, connection: UpstreamConnection, first_byte_s: float) -> None:
         version = self.version
         assert version is not None and self.ticket is not None
+        self._move(SENT)
         self.connection = connection
         lines = [version.request_head, b"content-length: %d\r\n" % self.size]
-        for name, value in self.headers.items():
-            prefix = CARRIED.get(name)
+        for name, value in self.request_headers.items():
+            prefix = headers.FORWARDED.get(name)
             if prefix is not None:
                 lines += (prefix, value, b"\r\n")
         lines += (b"x-request-id: ", self.event_id, b"\r\n\r\n")
-        if self.size < SMALL:
+        if self.size < SMALL_BODY:
             connection.exchange(self, [b"".join(lines + self.body)], first_byte_s)
         else:
             connection.exchange(self, [b"".join(lines), *self.body], first_byte_s)
 
     def _try_again(self, pause_s: float) -> bool:
-        """Send the request once more, if that may be; False: the call has failed."""
-        if self.is_second_try or self.sent or self.over or self._left_s < pause_s + LEFT_TO_TRY_S:
+        """Send the request a second time, if that is allowed; False: the call has failed."""
+        assert self.upstream is not None
+        if (
+            self.attempt > 1
+            or self.state is STREAMING
+            or self.state is ENDED
+            or self._left_s < pause_s + MIN_RETRY_S
+            or not self.upstream.retries.withdraw(time.monotonic())
+        ):
             return False
-        assert self.lane is not None
-        if not self.lane.may_retry(time.monotonic()):
-            return False
-        self.is_second_try = True
-        self.status = self.error_status = self.response_bytes = 0
+        self._move(CONNECTING)
+        self.attempt = 2
+        self.status = self.response_bytes = 0
+        self.error = None
         self.head = self.held = b""
-        self.task = asyncio.create_task(self._connect_after(pause_s))
+        self.task = asyncio.create_task(self._connect(pause_s))
         return True
-
-    async def _connect_after(self, pause_s: float) -> None:
-        await asyncio.sleep(pause_s)
-        if not self.over:
-            await self._connect()
 
     @property
     def _left_s(self) -> float:
@@ -331,34 +393,32 @@ class Call:
         assert self.version is not None
         return self.version.first_byte_s - (time.monotonic_ns() - self.began_ns) / 1e9
 
-    # What the upstream says
+    # From the upstream
 
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        if status < 200 or status > 299 or status in BODILESS:
-            self.error_status = status
-            self.head = headers.get(b"content-type", b"")
-            self.says_when = b"retry-after" in headers
+    def on_head(self, status: int, received: dict[bytes, bytes]) -> None:
+        if status < 200 or status > 299 or status in WITHOUT_BODY:
+            self._move(FAILING)
+            self.error = UpstreamError(
+                status, received.get(b"content-type", b""), b"retry-after" in received
+            )
             return
-        assert self.version is not None and self.account is not None and self.ticket is not None
+        assert self.version is not None and self.limits is not None
+        self._move(RESPONDING)
         self.status = status
         lines = [problems.status_line(status)]
-        for name, prefix in RETURNED:
-            if name in headers:
-                lines += (prefix, headers[name], b"\r\n")
-        length = headers.get(b"content-length")
-        self.chunked = length is None and self.caller.takes_chunks
-        framing = (
-            b"content-length: %b\r\n" % length
-            if length is not None
-            else CHUNKED
-            if self.chunked
-            else b""
-        )
+        for name, prefix in headers.RETURNED:
+            if name in received:
+                lines += (prefix, received[name], b"\r\n")
+        length = received.get(b"content-length")
+        if length is not None:
+            lines += (b"content-length: ", length, b"\r\n")
+        elif self.caller.takes_chunks:
+            self.is_chunked = True
+            lines.append(headers.CHUNKED)
         lines += (
-            framing,
-            self.node.common_head,
+            self.context.common_head,
             self.version.answer_head,
-            self.account.limit_head(self.at_us),
+            self.limits.rate_limit_headers(self.at_us),
             self.caller.closing,
             b"x-request-id: ",
             self.event_id,
@@ -368,182 +428,190 @@ class Call:
 
     def on_data(self, data: bytes) -> None:
         """Hold the newest piece back: the last one may go out only after the end is recorded."""
-        if self.error_status:
-            self.held = (self.held + data)[:SMALL]
+        if self.state is FAILING:
+            self.held = (self.held + data)[:SMALL_BODY]
             return
         self.response_bytes += len(data)
         held, self.held = self.held, data
         if held:
+            if self.state is RESPONDING:
+                self._move(STREAMING)
             self._pass_on(held, False)
 
     def on_done(self) -> None:
         self.connection = None
-        if self.error_status:
-            self._translate()
+        if self.state is FAILING:
+            self._translate_error()
             return
-        assert self.lane is not None
-        if self.lane.failures:
-            self.lane.worked()
+        assert self.upstream is not None
+        self.upstream.breaker.record_success()
         held, self.held = self.held, b""
         self._end(self.status, usage_journal.OK, 1)
         self._pass_on(held, True)
 
-    def on_failed(self, why: str, untouched: bool) -> None:
+    def on_failure(self, failure: Failure, is_unread: bool) -> None:
         self.connection = None
         version = self.version
         assert version is not None
-        if untouched and self._try_again(0.0):
+        if is_unread and self._try_again(0.0):
             return
-        if (
-            why in (connection_pool.SILENT, connection_pool.LOST)
-            and not version.is_external
-            and self._try_again(self.node.limits.retry_pause_s)
-        ):
+        is_lost = failure in (Failure.HUNG_UP, Failure.CUT_OFF) and not version.is_external
+        if is_lost and self._try_again(self.context.config.retry_pause_s):
             return
-        if why == connection_pool.LATE and not self.status:
-            self._lose(
-                problems.upstream_late(version.first_byte_s),
-                usage_journal.ABORTED,
-                version.is_asleep,
-            )
-        elif why == connection_pool.UNREAD:
+        if failure is Failure.TIMED_OUT and not self.status:
+            problem = problems.upstream_late(version.first_byte_s)
+            self._fail_upstream(problem, usage_journal.ABORTED, is_excused=version.is_asleep)
+        elif failure is Failure.UNREAD:
             self._fail(problems.upstream_failed(), usage_journal.ABORTED)
         else:
-            self._lose(
-                problems.upstream_failed(),
-                usage_journal.UPSTREAM_ERROR,
-                why == connection_pool.TOO_LARGE,
-            )
+            is_excused = failure is Failure.TOO_LARGE
+            problem = problems.upstream_failed()
+            self._fail_upstream(problem, usage_journal.UPSTREAM_ERROR, is_excused=is_excused)
 
     def _pass_on(self, data: bytes, last: bool) -> None:
-        if self.chunked:
-            piece = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            data = piece + b"0\r\n\r\n" if last else piece
-        if not self.sent:
-            self.sent = True
+        if self.is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            data = chunk + b"0\r\n\r\n" if last else chunk
+        if self.head:
             data = self.head + data
+            self.head = b""
         self.caller.answer(data, last)
 
     # How it ends
 
-    def _translate(self) -> None:
-        """An upstream's error in our words; only our own server class may tell what is wrong with an input."""
-        status, version, lane = self.error_status, self.version, self.lane
-        assert version is not None and lane is not None
-        if status < 500 or self._is_servers_own or self._is_queue_full:
-            lane.worked()
-        elif version.is_external or not self._try_again(self.node.limits.retry_pause_s):
-            lane.failed(self, time.monotonic())
+    def _translate_error(self) -> None:
+        """An upstream's error in the gateway's words; only our own model server may say what is wrong with an input."""
+        error, version, upstream = self.error, self.version, self.upstream
+        assert error is not None and version is not None and upstream is not None
+        status = error.status
+        if status < 500 or self._is_from_model_server or self._is_queue_full:
+            upstream.breaker.record_success()
+        elif version.is_external or not self._try_again(self.context.config.retry_pause_s):
+            upstream.breaker.record_failure(self, time.monotonic())
         else:
             return
-        if status in (400, 404, 413, 415, 422) and self._is_servers_own and self.held:
+        if status in (400, 404, 413, 415, 422) and self._is_from_model_server and self.held:
             self._end(status, usage_journal.CLIENT_ERROR, 0)
-            self.caller.refuse(_Quoted(status, self.held), self.request_id, version.answer_head)
+            document = UpstreamProblem(status, self.held)
+            self.caller.reject(document, self.request_id, version.answer_head)
         elif status in (400, 413, 415, 422) and version.is_external:
-            self._fail(problems.refused_input(), usage_journal.CLIENT_ERROR)
+            self._fail(problems.rejected_input(), usage_journal.CLIENT_ERROR)
         elif status in (429, 503):
             self._fail(problems.upstream_busy(), usage_journal.UPSTREAM_ERROR)
         elif status == 404:
             self._fail(problems.not_running(version.number), usage_journal.UPSTREAM_ERROR)
         elif status == 504:
-            self._fail(problems.upstream_late(version.first_byte_s), usage_journal.UPSTREAM_ERROR)
+            problem = problems.upstream_late(version.first_byte_s)
+            self._fail(problem, usage_journal.UPSTREAM_ERROR)
         else:
             self._fail(problems.upstream_failed(), usage_journal.UPSTREAM_ERROR)
 
     @property
     def _is_queue_full(self) -> bool:
-        """Is the upstream well and has too much to do? More load would not help it."""
-        return self.error_status == 429 or (
-            self.error_status == 503 and (self.says_when or self.held.startswith(QUEUE_IS_FULL))
-        )
+        """Whether the upstream is healthy and has too much to do. More load would not help it."""
+        error = self.error
+        assert error is not None
+        if error.status == 429:
+            return True
+        says_full = error.has_retry_after or self.held.startswith(QUEUE_IS_FULL)
+        return error.status == 503 and says_full
 
     @property
-    def _is_servers_own(self) -> bool:
-        """Did our server class say so, and not what stands before it?"""
-        assert self.version is not None
-        return self.head == problems.MEDIA_TYPE and not self.version.is_external
+    def _is_from_model_server(self) -> bool:
+        """Whether our own model server sent the error, and not what stands before it."""
+        assert self.error is not None and self.version is not None
+        return self.error.content_type == problems.MEDIA_TYPE and not self.version.is_external
 
-    def _lose(self, problem: problems.Problem, outcome: int, is_excused: bool = False) -> None:
-        """Fail for a reason that lies with the upstream, and remember it against the upstream unless there is an excuse."""
-        if self.lane is not None and not self.over and not is_excused:
-            self.lane.failed(self, time.monotonic())
+    def _fail_upstream(
+        self, problem: problems.Problem, outcome: int, *, is_excused: bool = False
+    ) -> None:
+        """Fail for a reason that lies with the upstream; its breaker counts it unless there is an excuse."""
+        if self.state is not ENDED and not is_excused:
+            assert self.upstream is not None
+            self.upstream.breaker.record_failure(self, time.monotonic())
         self._fail(problem, outcome)
 
     def _fail(self, problem: problems.Problem, outcome: int) -> None:
-        if self.over:
+        """End a call that was recorded, without a whole answer."""
+        state = self.state
+        if state is ENDED:
             return
         self._end(problem.status, outcome, 0)
-        if problem.status >= 500 and self.version is not None:
-            words = (
+        assert self.version is not None
+        if problem.status >= 500:
+            log.warning(
                 "%s %s was answered with %s %s",
                 self.slug,
                 self.version.number,
                 problem.status,
                 problem.slug,
+                extra={"request_id": self.request_id},
             )
-            log.warning(*words, extra={"request_id": self.request_id})
-        if self.sent:
-            self.caller.break_off()
+        if state is STREAMING:
+            self.caller.abort()
         else:
-            extra = self.version.answer_head if self.version is not None else b""
-            self.caller.refuse(problem, self.request_id, extra)
+            self.caller.reject(problem, self.request_id, self.version.answer_head)
 
-    def _refuse(self, problem: problems.Problem) -> None:
-        """Before the upstream was asked, if it was not; who is refused often hears it late (see pressure)."""
-        if self.over:
+    def _reject(self, problem: problems.Problem) -> None:
+        """End a call that was not sent to the upstream. Rejections are delayed (limits/load_shedder.py)."""
+        if self.state is ENDED:
             return
-        if self.ticket is not None:
+        if self.state in RECORDED:
             self._fail(problem, usage_journal.UPSTREAM_ERROR)
             return
-        self.over = True
+        self._move(ENDED)
         self.body.clear()
-        node = self.node
-        if self.version is not None and self.subscriber is not None:
-            node.counters.refused(
-                problem.slug,
-                self.version.id,
-                self.subscriber.subscription_id,
-                self.at_us // 1_000_000,
+        context, version = self.context, self.version
+        if version is not None and self.record is not None:
+            context.counters.record_rejection(
+                problem.slug, version.id, self.record.subscription_id, self.at_us // 1_000_000
             )
-            if self.account is not None:
-                node.admission.done(self.account, self.version.id, False, self.at_us)
-        asyncio.get_running_loop().call_later(
-            node.pressure.put_off(problem.after_s), self._tell, problem
-        )
+            if self.limits is not None:
+                context.admission.release(self.limits, version.id, self.at_us, was_charged=False)
+        delay_s = context.shedder.delay_rejection(problem.delay_s)
+        asyncio.get_running_loop().call_later(delay_s, self._send_rejection, problem)
 
-    def _tell(self, problem: problems.Problem) -> None:
-        self.node.pressure.told()
-        self.caller.refuse(
-            problem, self.request_id, self.version.answer_head if self.version is not None else b""
-        )
+    def _send_rejection(self, problem: problems.Problem) -> None:
+        self.context.shedder.record_sent()
+        extra = self.version.answer_head if self.version is not None else b""
+        self.caller.reject(problem, self.request_id, extra)
+
+    def _problem_of(self, error: Exception) -> problems.Problem:
+        """What the caller gets for an exception. A fault of ours goes to the log."""
+        if isinstance(error, problems.Problem):
+            return error
+        extra = {"request_id": self.request_id}
+        log.error("a call failed inside the gateway", exc_info=error, extra=extra)
+        return problems.upstream_failed()
 
     def _end(self, status: int, outcome: int, units: int) -> None:
         """Record the end and give back what was held; exactly once."""
-        if self.over:
+        was_recorded = self.state in RECORDED
+        self._move(ENDED)
+        if not was_recorded:
             return
-        self.over = True
-        node, ticket, version = self.node, self.ticket, self.version
-        if ticket is None or version is None or self.account is None or self.lane is None:
-            return
+        context, version, upstream = self.context, self.version, self.upstream
+        assert version is not None and upstream is not None
+        assert self.ticket is not None and self.limits is not None
         duration_us = (time.monotonic_ns() - self.began_ns) // 1000
-        node.journal.end(ticket, duration_us, self.response_bytes, units, status, outcome)
-        node.admission.done(self.account, version.id, units > 0, self.at_us)
-        self.lane.leave(self)
-        node.counters.in_flight -= 1
-        node.counters.called(outcome, version.id, duration_us)
+        context.journal.end(self.ticket, duration_us, self.response_bytes, units, status, outcome)
+        context.admission.release(self.limits, version.id, self.at_us, was_charged=units > 0)
+        upstream.breaker.record_end(self)
+        context.counters.in_flight -= 1
+        context.counters.record_call(outcome, version.id, duration_us)
 
     @property
     def request_id(self) -> str:
-        """The id that the caller is told and that the event carries."""
+        """The id that the caller gets and that the event carries."""
         if self.event_id:
             return self.event_id.decode()
-        if not self.made_id:
-            self.made_id = self.node.journal.new_id(self.node.clock.now_us()).hex()
-        return self.made_id
+        if not self.own_request_id:
+            self.own_request_id = self.context.new_request_id()
+        return self.own_request_id
 
 
-class _Quoted(problems.Problem):
-    """A problem document of our own server class, passed on as it is."""
+class UpstreamProblem(problems.Problem):
+    """A problem document of our own model server, passed on as it is."""
 
     def __init__(self, status: int, document: bytes) -> None:
         super().__init__(status, "", "", "")
@@ -551,13 +619,3 @@ class _Quoted(problems.Problem):
 
     def body(self, request_id: str = "") -> bytes:
         return self._document
-
-
-def key_from(headers: dict[bytes, bytes]) -> bytes:
-    """The key as sent, b"" when there is none or more than one. `Authorization: Bearer` or `X-API-Key`."""
-    authorization, plain = headers.get(b"authorization"), headers.get(b"x-api-key")
-    if authorization is None:
-        return plain.strip() if plain is not None else b""
-    scheme, _, text = authorization.partition(b" ")
-    key = text.strip() if scheme.lower() == b"bearer" else b"?"
-    return key if plain is None or plain.strip() == key else b""

@@ -1,4 +1,7 @@
-"""Every bound of the gateway in one place: seconds and bytes. `GATEWAY_<NAME>` in the environment overrides one."""
+"""Every bound of the gateway in one place: seconds, bytes and counts. `GATEWAY_<NAME>` in the environment overrides one.
+
+docs/gateway.md says what each is for.
+"""
 
 import os
 from dataclasses import dataclass, fields
@@ -6,18 +9,17 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GatewayConfig:
     """What a client, an upstream and a dependency may cost."""
 
+    # clients
     header_s: float = 10.0
     body_s: float = 30.0
     idle_s: float = 15.0
     write_s: float = 30.0
     header_bytes: int = 32 * 1024
     header_count: int = 100
-    carried_bytes: int = (
-        8 * 1024
-    )  # of the headers that a model gets: an engine's ingress refuses more than about 15 KiB
+    forwarded_header_bytes: int = 8 * 1024  # an engine's ingress refuses more than about 15 KiB
     url_bytes: int = 4096
     body_bytes: int = 16 * 1024 * 1024
     bodies_bytes: int = 512 * 1024 * 1024
@@ -25,8 +27,9 @@ class Limits:
     connections: int = 4096
     pipelined: int = 16
     failures_per_minute: int = 20
-    doubtful_looks_per_second: int = 20
+    suspect_lookups_per_second: int = 20
 
+    # upstreams
     connect_s: float = 1.0
     first_byte_s: float = 30.0
     upstream_idle_s: float = 15.0
@@ -41,12 +44,15 @@ class Limits:
     retry_floor: int = 10
     breaker_failures: int = 5
     breaker_s: float = 2.0
+
+    # load
     slot_wait_s: float = 0.1
     in_flight: int = 2048
     busy_lag_s: float = 0.1
     shed_wait_s: float = 0.25
-    refusals_a_second: int = 1000
+    rejections_per_second: int = 1000
 
+    # stores
     redis_s: float = 0.05
     redis_probe_s: float = 0.5
     database_s: float = 2.0
@@ -63,20 +69,21 @@ class Limits:
     drain_s: float = 30.0
 
 
-def from_environment() -> Limits:
-    """The limits with what the environment says. Raises ValueError, with the name, when that is no number."""
-    defaults, told = Limits(), {}
-    for field in fields(Limits):
+def from_environment() -> GatewayConfig:
+    """The configuration with the overrides of the environment. Raises ValueError, with the name, for a value that is no number."""
+    defaults = GatewayConfig()
+    overrides = {}
+    for field in fields(GatewayConfig):
         name = f"GATEWAY_{field.name.upper()}"
         if name in os.environ:
-            told[field.name] = _number(name, os.environ[name], type(getattr(defaults, field.name)))
-    return Limits(**told)
+            kind = type(getattr(defaults, field.name))
+            overrides[field.name] = _number(name, os.environ[name], kind)
+    return GatewayConfig(**overrides)
 
 
 def _number(name: str, text: str, kind: type[int | float]) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise ValueError(
-            f"{name} is '{text}', not {'a whole number' if kind is int else 'a number'}"
-        ) from None
+        expected = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} is '{text}', not {expected}") from None

@@ -1,6 +1,7 @@
-"""Answers other than 200: problem+json (RFC 9457) with the member `error` that the protocol's clients read.
+"""Every problem that the gateway answers: problem+json (RFC 9457) with the member `error` that the protocol's clients read.
 
-The words are the gateway's own; nothing that an upstream said is ever repeated here.
+The texts are the gateway's own; nothing that an upstream sent is ever repeated here. Rate, quota and concurrency build theirs
+beside the limit (limits/). docs/gateway.md lists them.
 """
 
 import json
@@ -12,7 +13,10 @@ BASE = "/docs/problems/"
 
 
 class Problem(Exception):
-    """One refusal: a status, a page in the docs (`slug`), a title and what the caller can do about it."""
+    """One answer other than 2xx: a status, a page in the docs (`slug`), a title, and what the caller can do about it.
+
+    `delay_s`: the caller gets it so much later, or more. `close`: the connection is closed after it.
+    """
 
     def __init__(
         self,
@@ -23,7 +27,7 @@ class Problem(Exception):
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
         close: bool = False,
-        after_s: float = 0.0,
+        delay_s: float = 0.0,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -32,7 +36,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = tuple(headers)
         self.close = close
-        self.after_s = after_s  # a caller hears it so much later, or more
+        self.delay_s = delay_s
 
     def body(self, request_id: str = "") -> bytes:
         """The JSON document."""
@@ -95,8 +99,8 @@ def key_in_query() -> Problem:
     )
 
 
-def away(what: str, seconds: float = 1) -> Problem:
-    """503: something the gateway needs does not answer."""
+def unavailable(what: str, seconds: float = 1) -> Problem:
+    """503: a store that the gateway needs does not answer."""
     return Problem(
         503,
         "try-again",
@@ -118,8 +122,8 @@ def disk_full() -> Problem:
     )
 
 
-def gateway_busy(after_s: float = 0.0) -> Problem:
-    """503 because of all callers together, where 429 is a caller's own limit."""
+def gateway_busy(delay_s: float = 0.0) -> Problem:
+    """503: load shedding, because of all callers together, where 429 is a caller's own limit."""
     return Problem(
         503,
         "gateway-busy",
@@ -127,12 +131,12 @@ def gateway_busy(after_s: float = 0.0) -> Problem:
         "The gateway gets more calls than it can answer, so it turns some away: those of test applications first. "
         "This is no limit of your plan. Try again in a few seconds, with back-off.",
         [retry_after(2)],
-        after_s=after_s,
+        delay_s=delay_s,
     )
 
 
 def too_many_connections(limit: int) -> Problem:
-    """429, the caller's own doing; the connection is closed."""
+    """429: the caller's own connections; this one is closed."""
     return Problem(
         429,
         "too-many-connections",
@@ -171,11 +175,11 @@ def no_such_route() -> Problem:
     )
 
 
-def wrong_method(allowed: bytes) -> Problem:
+def method_not_allowed(allowed: bytes) -> Problem:
     return Problem(
         405,
         "wrong-method",
-        "The address does not take this method",
+        "Method not allowed",
         f"Use {allowed.decode()}.",
         [(b"allow", allowed)],
     )
@@ -191,7 +195,7 @@ def subscription_not_active(state: str) -> Problem:
 
 
 def address_not_allowed(address: str) -> Problem:
-    """403 to the right key in the wrong place. The networks are not told: who stole the key need not know them."""
+    """403: the right key from a wrong network. The answer does not name the networks, for a thief need not know them."""
     return Problem(
         403,
         "address-not-allowed",
@@ -238,7 +242,7 @@ def not_running(number: str) -> Problem:
 
 
 def bad_framing(detail: str) -> Problem:
-    """400 and the connection is closed: what follows cannot be trusted to be a request."""
+    """400, and the connection is closed: what follows cannot be trusted to be a request."""
     return Problem(400, "unreadable-request", "The request cannot be read", detail, close=True)
 
 
@@ -297,6 +301,7 @@ def upstream_busy() -> Problem:
 
 
 def upstream_failing(number: str, seconds: float) -> Problem:
+    """503: the circuit breaker of the version is open for so many seconds."""
     return Problem(
         503,
         "model-failing",
@@ -307,7 +312,7 @@ def upstream_failing(number: str, seconds: float) -> Problem:
     )
 
 
-def refused_input() -> Problem:
+def rejected_input() -> Problem:
     return Problem(
         422,
         "bad-input",

@@ -1,7 +1,7 @@
-"""Answers that take long: one whose key, subscription or version has ended meanwhile is cut off (reliability.md 2.2.8: ≤ 5 s).
+"""Long answers are re-authorised: one whose key, subscription or version has ended meanwhile is cut off (within 5 s).
 
-Asked with each tick, four times a second, of calls older than a second. What changed in Postgres is known within a second
-(without a word through Redis), so a revocation or a suspension ends such a call within two.
+Runs with each tick, four times a second, over calls older than a second. A change in Postgres is known within a second
+without Redis, so a revocation or a suspension ends such a call within two.
 """
 
 import time
@@ -9,41 +9,44 @@ from collections.abc import Iterator
 
 from hosting.gateway import problems
 from hosting.gateway.auth import resolve
-from hosting.gateway.auth.key_cache import KeyRing, Subscriber
+from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.auth.model_cache import ModelCache
 from hosting.gateway.call import Call
-from hosting.gateway.upstream.connection_pool import Pool
+from hosting.gateway.records import ApiKeyRecord
+from hosting.gateway.upstream.connection_pool import ConnectionPool
 
-SHORT_NS = 1_000_000_000
+MIN_AGE_NS = 1_000_000_000
 
 
-def recheck(pool: Pool, keys: KeyRing, models: ModelCache) -> tuple[set[bytes], set[int]]:
-    """Cut what may not go on. Returns the keys and the models that must be loaded before their calls can be judged."""
-    unknown_keys: set[bytes] = set()
-    unknown_models: set[int] = set()
+def reauthorise(
+    pool: ConnectionPool, keys: KeyCache, models: ModelCache
+) -> tuple[set[bytes], set[int]]:
+    """Cut off calls that may not go on. Returns the keys and the models that must be loaded before their calls can be checked."""
+    missing_keys: set[bytes] = set()
+    missing_models: set[int] = set()
     for call in list(_long_calls(pool)):
         try:
-            record = keys.standing(call.raw_key)
+            record = keys.get_accepted(call.raw_key)
             if record is None:
-                unknown_keys.add(call.raw_key)
+                missing_keys.add(call.raw_key)
             elif (model := models.get(record.model_id)) is None:
-                unknown_models.add(record.model_id)
+                missing_models.add(record.model_id)
             else:
-                _judge(call, record, model)
+                _check(call, record, model)
         except problems.Problem as problem:
             call.cut_off(problem)
-    return unknown_keys, unknown_models
+    return missing_keys, missing_models
 
 
-def _long_calls(pool: Pool) -> Iterator[Call]:
-    before = time.monotonic_ns() - SHORT_NS
+def _long_calls(pool: ConnectionPool) -> Iterator[Call]:
+    before = time.monotonic_ns() - MIN_AGE_NS
     for connection in pool.busy:
-        if isinstance(connection.sink, Call) and connection.sink.began_ns < before:
-            yield connection.sink
+        if isinstance(connection.handler, Call) and connection.handler.began_ns < before:
+            yield connection.handler
 
 
-def _judge(call: Call, record: Subscriber, model: resolve.Model) -> None:
-    """Raises Problem when the right has ended or the version that answers was suspended."""
+def _check(call: Call, record: ApiKeyRecord, model: resolve.Model) -> None:
+    """Raises Problem when the subscription has ended or the version that answers was suspended."""
     assert call.version is not None
     resolve.check_model(model, record, call.slug)
     version = model.by_number.get(call.version.number)

@@ -172,13 +172,13 @@ def test_the_terms_begin_by_the_clock_and_reach_the_gateway(
     )
     key = ApiKey.objects.get()
     assert changes.begin_what_is_due() == 0
-    [record] = snapshot.subscribers([key.kid])
+    [record] = snapshot.api_keys([key.kid])
     assert (record.rate, record.quota) == (20, 1000)
     pass_time(change)
     assert changes.begin_what_is_due() == 1 and changes.begin_what_is_due() == 0, (
         "two sweeps do no harm"
     )
-    [record] = snapshot.subscribers([key.kid])
+    [record] = snapshot.api_keys([key.kid])
     assert (record.rate, record.quota) == (5, 100)
     assert (
         ScheduledChange.objects.get().state == "in_force"

@@ -17,10 +17,12 @@ from consumption.metering import quota
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import config
 from hosting.gateway.auth import snapshot
-from hosting.gateway.auth.key_cache import KeyRing
-from hosting.gateway.limits import admission
+from hosting.gateway.auth.key_cache import KeyCache
+from hosting.gateway.clock import Clock
+from hosting.gateway.limits.admission import Admission
 from hosting.gateway.problems import Problem
-from hosting.gateway.process import node
+from hosting.gateway.process.loops import BackgroundLoops
+from hosting.gateway.records import SubscriptionLimits
 from tests.gateway import Load, infer_path, subscriber, until
 
 pytestmark = pytest.mark.fault("F16")
@@ -49,7 +51,7 @@ def wall(monkeypatch):
 
 @pytest.mark.parametrize("step_s", [-1.5 * DAY_S, 1.5 * DAY_S, -3])
 def test_a_step_changes_no_time_that_is_recorded_and_is_told(wall, step_s):
-    clock = node.Clock()
+    clock = Clock()
     now = time.monotonic_ns()
     clock.set(1_000_000_000_000_000, now, now)
     before = clock.now_us()
@@ -60,39 +62,39 @@ def test_a_step_changes_no_time_that_is_recorded_and_is_told(wall, step_s):
 
 def test_keys_expire_by_the_clock_of_postgres(wall):
     now_s = [1000.0]
-    ring = KeyRing(config.Limits(), {1: "pepper"}, None, None, lambda: now_s[0])
+    cache = KeyCache(config.GatewayConfig(), {1: "pepper"}, None, None, lambda: now_s[0])
     raw = b"mkc_" + b"k" * 46
     record = SimpleNamespace(
-        loaded=time.monotonic(),
+        loaded_at=time.monotonic(),
         pepper_version=1,
         mac=hmac.digest(b"pepper", raw, "sha256").hex(),
         is_live=True,
         expires_at=1001.0,
-        used=False,
+        was_used=False,
         networks=(),
-        proof=b"",
+        verified_digest=b"",
     )
-    ring.records[raw[4:12]] = record
+    cache.records[raw[4:12]] = record
     wall.step_s = 1.5 * DAY_S
-    assert ring.known(raw, time.monotonic(), "") is record
+    assert cache.get(raw, time.monotonic(), "") is record
     now_s[0] = 1002.0
     wall.step_s = -1.5 * DAY_S
     with pytest.raises(Problem):
-        ring.known(raw, time.monotonic(), "")
+        cache.get(raw, time.monotonic(), "")
 
 
 def test_a_step_mints_no_tokens_when_redis_is_away(wall):
     redis = SimpleNamespace(is_up=False)
-    gate = admission.Admission(config.Limits(), redis, 1, None, None, None, None, None)
-    account = admission.Account(1, None)
-    account.adopt(
+    gate = Admission(config.GatewayConfig(), redis, 1, None, None, None, None, None)
+    limits = SubscriptionLimits(1, None)
+    limits.adopt(
         SimpleNamespace(rate=RATE, burst=BURST, concurrency=1000, quota=None, environment=0)
     )
     admitted = 0
     for step_s in [0, -1.5 * DAY_S, 1.5 * DAY_S] * 30:
         wall.step_s = step_s
         try:
-            gate._take_locally(account, time.monotonic())
+            gate.rate.take_local_token(limits, time.monotonic())
         except Problem:
             continue
         admitted += 1
@@ -113,33 +115,38 @@ def gate_with(left):
         left[start] = left.get(start, 0) - granted
         return granted, left[start]
 
-    seat = SimpleNamespace(enter=lambda limit: True, leave=lambda: None)
-    board = SimpleNamespace(of_subscription=lambda _: seat, of_version=lambda _: seat)
-    pressure = SimpleNamespace(sheds=lambda is_test: False)
-    gate = admission.Admission(
-        config.Limits(), SimpleNamespace(is_up=False), 1, board, pressure, take_quota, None, None
+    slots = SimpleNamespace(acquire=lambda limit: True, release=lambda: None)
+    table = SimpleNamespace(of_subscription=lambda _: slots, of_version=lambda _: slots)
+    shedder = SimpleNamespace(should_shed=lambda is_test: False)
+    gate = Admission(
+        config.GatewayConfig(),
+        SimpleNamespace(is_up=False),
+        1,
+        table,
+        shedder,
+        take_quota,
+        None,
+        None,
     )
-    account = admission.Account(1, seat)
-    account.adopt(
-        SimpleNamespace(rate=1000, burst=1000, concurrency=1000, quota=100, environment=0)
-    )
-    return gate, account
+    limits = SubscriptionLimits(1, slots)
+    limits.adopt(SimpleNamespace(rate=1000, burst=1000, concurrency=1000, quota=100, environment=0))
+    return gate, limits
 
 
 def test_a_unit_of_last_month_is_no_unit_of_this_month():
     """A call of before midnight fails after midnight, when the process has a lease of the new month already."""
 
     async def run():
-        gate, account = gate_with({date(2026, 11, 1): 1, date(2026, 12, 1): 1})
-        began = await gate.wait(account, 1, lambda: MIDNIGHT_US - 1)
+        gate, limits = gate_with({date(2026, 11, 1): 1, date(2026, 12, 1): 1})
+        began = await gate.wait(limits, 1, lambda: MIDNIGHT_US - 1)
         assert (
-            await gate.wait(account, 1, lambda: MIDNIGHT_US) == MIDNIGHT_US
-            and account.allowance == 0
+            await gate.wait(limits, 1, lambda: MIDNIGHT_US) == MIDNIGHT_US
+            and limits.quota_units == 0
         )
-        gate.done(account, 1, False, began)
-        assert account.allowance == 0
-        gate.done(account, 1, False, MIDNIGHT_US)
-        assert account.allowance == 1
+        gate.release(limits, 1, began, was_charged=False)
+        assert limits.quota_units == 0
+        gate.release(limits, 1, MIDNIGHT_US, was_charged=False)
+        assert limits.quota_units == 1
 
     asyncio.run(run())
 
@@ -147,35 +154,29 @@ def test_a_unit_of_last_month_is_no_unit_of_this_month():
 def test_a_call_that_waits_over_midnight_is_recorded_in_the_month_that_pays_for_it():
     async def run():
         left = {date(2026, 11, 1): 1, date(2026, 12, 1): 1}
-        gate, account = gate_with(left)
+        gate, limits = gate_with(left)
         clock = iter([MIDNIGHT_US - 1, MIDNIGHT_US + 7, MIDNIGHT_US + 8])
-        assert await gate.wait(account, 1, clock.__next__) == MIDNIGHT_US + 8
-        assert account.period == date(2026, 12, 1) and set(left.values()) == {0}
+        assert await gate.wait(limits, 1, clock.__next__) == MIDNIGHT_US + 8
+        assert limits.period == date(2026, 12, 1) and set(left.values()) == {0}
 
     asyncio.run(run())
 
 
 def test_nothing_is_answered_before_the_clock_of_postgres_was_read():
-    """Postgres is away when the gateway starts, and comes back when the loop of changes looks, long before the clock's loop does."""
+    """Postgres is away when the gateway starts, and comes back when changes are polled, long before the clock's loop does."""
     asked = []
 
     async def run(work):
         asked.append(work)
         return 1_000_000_000_000_000
 
-    async def look():
+    async def poll():
         asked.append("changes")
 
-    late = SimpleNamespace(
-        clock=node.Clock(),
-        database=SimpleNamespace(run=run),
-        feed=SimpleNamespace(look=look),
-        _one_look=asyncio.Lock(),
-        log=node.logging,
-    )
-    late._look_at_clock = lambda: node.Node._look_at_clock(late)
-    asyncio.run(node.Node._look_at_changes(late))
-    assert asked == [snapshot.database_time_us, "changes"] and late.clock.is_set
+    context = SimpleNamespace(clock=Clock(), feed=SimpleNamespace(poll=poll))
+    loops = BackgroundLoops(context, SimpleNamespace(run=run), None, None)
+    asyncio.run(loops.poll_changes())
+    assert asked == [snapshot.database_time_us, "changes"] and context.clock.is_set
 
 
 # A clock that is wrong, for real

@@ -1,4 +1,4 @@
-"""Who is let in: slots that all workers share, decisions that are counted, bursts, trusted proxies, networks of keys."""
+"""Who is let in: concurrency slots that all workers share, decisions that are counted, bursts, trusted proxies, networks of keys."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey
 from hosting.gateway.auth import trusted_proxies
-from hosting.gateway.limits import concurrency
+from hosting.gateway.limits import shared_slots
 from marketplace.audit.models import AuditEvent
 from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
@@ -81,7 +81,7 @@ def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, trio):
     answers = [trio.infer(infer_path(quick), hasty)[0] for _ in range(6)]
     until(
         lambda: (
-            trio.count("refused_total", version=quick.pk, limit="rate") == answers.count(429) > 0
+            trio.count("rejections_total", version=quick.pk, limit="rate") == answers.count(429) > 0
         ),
         5,
         trio.said,
@@ -148,7 +148,7 @@ def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_p
             parallel(30, lambda _: [gateway.infer(infer_path(version), key) for _ in range(5)]), []
         )
         until(
-            lambda: gateway.count("refused_total", version=version.pk, limit="upstream") > 0,
+            lambda: gateway.count("rejections_total", version=version.pk, limit="upstream") > 0,
             5,
             gateway.said,
         )
@@ -179,26 +179,30 @@ def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
         )
 
 
-def test_the_board_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
-    columns = concurrency.Columns(tmp_path, 2)
-    first, second = (concurrency.Board(columns.fd, columns.take(), columns.count) for _ in range(2))
-    assert first.of_subscription(7).enter(2) and second.of_subscription(7).enter(2)
-    assert not first.of_subscription(7).enter(2) and not second.of_subscription(7).enter(2)
-    assert second.of_version(7).enter(1) and not first.of_version(7).enter(1), (
+def test_the_table_has_a_row_for_each_name_and_both_sides_agree(tmp_path):
+    columns = shared_slots.SlotTableColumns(tmp_path, 2)
+    first, second = (
+        shared_slots.SharedSlotTable(columns.fd, columns.allocate(), columns.count)
+        for _ in range(2)
+    )
+    assert first.of_subscription(7).acquire(2) and second.of_subscription(7).acquire(2)
+    assert not first.of_subscription(7).acquire(2) and not second.of_subscription(7).acquire(2)
+    assert second.of_version(7).acquire(1) and not first.of_version(7).acquire(1), (
         "a version is not a subscription"
     )
-    first.of_subscription(7).leave()
-    assert second.of_subscription(7).enter(2) and first.of_subscription(7).taken() == 2
-    columns.give_back(1)
-    assert first.of_subscription(7).taken() == 0 and columns.take() == 1
+    first.of_subscription(7).release()
+    assert second.of_subscription(7).acquire(2) and first.of_subscription(7).in_use() == 2
+    columns.release(1)
+    assert first.of_subscription(7).in_use() == 0 and columns.allocate() == 1
 
 
-def test_a_full_board_counts_what_is_new_in_each_worker(tmp_path, monkeypatch):
-    monkeypatch.setattr(concurrency, "ROWS", 2)
-    columns = concurrency.Columns(tmp_path, 1)
-    board = concurrency.Board(columns.fd, columns.take(), columns.count)
-    seats = [board.of_subscription(pk) for pk in (1, 2, 3)]
-    assert all(seat.enter(1) for seat in seats) and not any(seat.enter(1) for seat in seats)
+def test_a_full_table_limits_what_is_new_per_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared_slots, "ROWS", 2)
+    columns = shared_slots.SlotTableColumns(tmp_path, 1)
+    table = shared_slots.SharedSlotTable(columns.fd, columns.allocate(), columns.count)
+    limiters = [table.of_subscription(pk) for pk in (1, 2, 3)]
+    assert all(limiter.acquire(1) for limiter in limiters)
+    assert not any(limiter.acquire(1) for limiter in limiters)
 
 
 # Addresses
@@ -227,19 +231,19 @@ PROXY = "10.0.3.7"
     ],
 )
 def test_the_caller_is_the_first_address_from_the_right_that_is_no_trusted_proxy(told, caller):
-    proxies = trusted_proxies.Proxies(["10.0.3.0/24"])
-    assert proxies.have(PROXY) and not proxies.have("203.0.113.9")
+    proxies = trusted_proxies.TrustedProxies(["10.0.3.0/24"])
+    assert proxies.contain(PROXY) and not proxies.contain("203.0.113.9")
     headers = [
         (b"host", b"models"),
         *((b"x-forwarded-for", value.encode("latin-1")) for value in told),
     ]
-    assert proxies.caller(PROXY, headers) == caller
+    assert proxies.client_of(PROXY, headers) == caller
 
 
 def test_a_proxy_that_is_no_network_ends_the_start_with_a_sentence():
-    assert not trusted_proxies.Proxies([]).have("127.0.0.1")
+    assert not trusted_proxies.TrustedProxies([]).contain("127.0.0.1")
     with pytest.raises(ValueError, match="10.0.0.0/8 for all of it"):
-        trusted_proxies.Proxies(["10.0.3.7/8"])
+        trusted_proxies.TrustedProxies(["10.0.3.7/8"])
 
 
 def test_a_gateway_does_not_start_with_a_proxy_that_is_no_network():

@@ -78,7 +78,7 @@ def heals(gateway, version, key):
     assert [gateway.infer(infer_path(version), key)[0] for _ in range(10)] == [200] * 10
     until(lambda: is_open(gateway, version) == 0, 5)
     until(lambda: gateway.count("breaker_opened_total", version=version.pk) >= 1, 5)
-    until(lambda: gateway.count("breaker_refused_total", version=version.pk) >= 1, 5)
+    until(lambda: gateway.count("breaker_rejections_total", version=version.pk) >= 1, 5)
 
 
 def test_while_it_is_open_nothing_is_asked_and_then_exactly_one_call_tries(

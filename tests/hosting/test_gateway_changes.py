@@ -17,12 +17,12 @@ from django.utils import timezone
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import ApiKey, Application, Plan, Subscription
 from hosting.gateway.auth import snapshot
-from hosting.gateway.auth.change_feed import Changes, Feed, Position
-from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.auth.change_feed import ChangeFeed, Changes, FeedPosition
+from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.auth.model_cache import ModelCache
-from hosting.gateway.auth.resolve import nothing
-from hosting.gateway.config import Limits
-from hosting.gateway.database import DatabaseAway, DatabaseHealth
+from hosting.gateway.auth.resolve import empty_model
+from hosting.gateway.config import GatewayConfig
+from hosting.gateway.database import DatabaseHealth, DatabaseUnavailable
 from hosting.gateway.problems import Problem
 from hosting.models import Change, Deployment, Upstream
 from marketplace.accounts.models import Team
@@ -54,7 +54,7 @@ def test_a_transaction_that_began_first_and_commits_last_is_not_missed(lines):
     note(late, 2)
     late.commit()
     seen = snapshot.changes_since(stands)
-    assert seen.names == {"model": {"2"}} and seen.is_whole
+    assert seen.names == {"model": {"2"}} and seen.is_complete
     early.commit()
     seen = snapshot.changes_since(seen.position)
     assert seen.names == {"model": {"1"}}, "its row has the smaller number, and nobody has seen it"
@@ -97,15 +97,17 @@ def test_in_any_order_each_change_that_was_committed_is_told_once_by_the_next_lo
 @pytest.mark.django_db
 def test_after_a_failover_a_long_time_or_very_much_nothing_that_is_held_is_trusted(monkeypatch):
     stands = snapshot.changes_since(None).position
-    assert snapshot.changes_since(stands).is_whole
+    assert snapshot.changes_since(stands).is_complete
     assert not snapshot.changes_since(
         stands._replace(server=stands.server - timedelta(days=1))
-    ).is_whole
-    assert not snapshot.changes_since(stands._replace(at=stands.at - timedelta(hours=2))).is_whole
-    monkeypatch.setattr(snapshot, "MOST_CHANGES", 10)
+    ).is_complete
+    assert not snapshot.changes_since(
+        stands._replace(at=stands.at - timedelta(hours=2))
+    ).is_complete
+    monkeypatch.setattr(snapshot, "MAX_CHANGES", 10)
     Change.objects.bulk_create(Change(kind="model", name=str(n)) for n in range(11))
     seen = snapshot.changes_since(stands)
-    assert not seen.is_whole and seen.names == {}
+    assert not seen.is_complete and seen.names == {}
 
 
 @pytest.mark.django_db
@@ -120,7 +122,7 @@ def test_a_look_is_one_statement_by_an_index_whatever_exists():
         assert len(asked) == 1
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")  # a table of nothing is read as it is
-            cursor.execute(f"EXPLAIN {snapshot.LOOK}", {"seen": stands.snapshot, "most": 10})
+            cursor.execute(f"EXPLAIN {snapshot.POLL}", {"seen": stands.snapshot, "most": 10})
             assert "Index Cond: (transaction >=" in "\n".join(line for (line,) in cursor.fetchall())
 
 
@@ -132,11 +134,16 @@ class Held:
 
     def __init__(self):
         self.health = DatabaseHealth(1.0)
-        self.models = ModelCache(Limits(), self._models, self.health)
-        self.keys = KeyRing(
-            Limits(), {1: "pepper"}, self._keys, lambda record: None, time.time, health=self.health
+        self.models = ModelCache(GatewayConfig(), self._models, self.health)
+        self.keys = KeyCache(
+            GatewayConfig(),
+            {1: "pepper"},
+            self._keys,
+            lambda record: None,
+            time.time,
+            health=self.health,
         )
-        self.feed = Feed(self._ask, self.keys, self.models, self.health)
+        self.feed = ChangeFeed(self._ask, self.keys, self.models, self.health)
         self.loaded = Counter()
         self._line = connections["default"]
 
@@ -155,17 +162,17 @@ class Held:
 
     async def _keys(self, kids):
         self.loaded["keys"] += len(kids)
-        return snapshot.subscribers(kids)
+        return snapshot.api_keys(kids)
 
     async def _ask(self, position):
         """Everything happens in one transaction here, which is in its own snapshots as if it were over: so all that is noted is new."""
         return snapshot.changes_since(
-            position and position._replace(snapshot=snapshot.NOTHING_SEEN)
+            position and position._replace(snapshot=snapshot.EMPTY_SNAPSHOT)
         )
 
     def look(self):
         self.loaded.clear()
-        self.run(self.feed.look())
+        self.run(self.feed.poll())
         Change.objects.all().delete()
 
     def hold_all(self):
@@ -184,11 +191,14 @@ class Held:
         ids, kids = [*self.models._records], [kid.decode() for kid in self.keys.records]
         fresh = snapshot.models(ids)
         assert {pk: self.models._records[pk] for pk in ids} == {
-            pk: fresh.get(pk) or nothing(pk) for pk in ids
+            pk: fresh.get(pk) or empty_model(pk) for pk in ids
         }, after
-        held = {kid.decode(): replace(record, who=()) for kid, record in self.keys.records.items()}
+        held = {
+            kid.decode(): replace(record, billing_ids=())
+            for kid, record in self.keys.records.items()
+        }
         assert held == {
-            record.kid: replace(record, who=()) for record in snapshot.subscribers(kids)
+            record.kid: replace(record, billing_ids=()) for record in snapshot.api_keys(kids)
         }, after
 
 
@@ -373,24 +383,25 @@ class Postgres:
 
     def __init__(self):
         self.asked = []
-        self.is_away = False
+        self.is_unavailable = False
         self.suspended = False
 
     async def load(self, ids):
         self.asked.append(list(ids))
         read = self.suspended
         await asyncio.sleep(0.01)
-        if self.is_away:
-            raise DatabaseAway
+        if self.is_unavailable:
+            raise DatabaseUnavailable
         return {
-            pk: replace(nothing(pk), slug=f"model-{pk}{'-suspended' if read else ''}") for pk in ids
+            pk: replace(empty_model(pk), slug=f"model-{pk}{'-suspended' if read else ''}")
+            for pk in ids
         }
 
 
 def test_a_herd_at_a_cold_model_asks_once():
     async def run():
         postgres = Postgres()
-        cache = ModelCache(Limits(), postgres.load, DatabaseHealth(1.0))
+        cache = ModelCache(GatewayConfig(), postgres.load, DatabaseHealth(1.0))
         await asyncio.gather(*(cache.fetch(n % 3) for n in range(900)))
         assert sum(map(len, postgres.asked)) == 3 and len(postgres.asked) <= 2
 
@@ -400,11 +411,11 @@ def test_a_herd_at_a_cold_model_asks_once():
 def test_a_load_that_a_change_overtakes_is_done_once_more():
     async def run():
         postgres = Postgres()
-        cache = ModelCache(Limits(), postgres.load, DatabaseHealth(1.0))
+        cache = ModelCache(GatewayConfig(), postgres.load, DatabaseHealth(1.0))
         loading = asyncio.create_task(cache.fetch(1))
         await asyncio.sleep(0.005)
         postgres.suspended = True
-        await cache.changed({1})
+        await cache.reload_changed({1})
         assert (await loading).slug == "model-1-suspended" and cache.get(
             1
         ).slug == "model-1-suspended"
@@ -413,20 +424,20 @@ def test_a_load_that_a_change_overtakes_is_done_once_more():
 
 
 @pytest.mark.fault("F4")
-def test_while_postgres_is_away_loaded_models_go_on_and_others_are_503():
+def test_while_postgres_is_unavailable_loaded_models_go_on_and_others_are_503():
     async def run():
         postgres, health = Postgres(), DatabaseHealth(0.0)
-        cache = ModelCache(Limits(), postgres.load, health)
+        cache = ModelCache(GatewayConfig(), postgres.load, health)
         await cache.fetch(1)
-        postgres.is_away = True
+        postgres.is_unavailable = True
         with pytest.raises(Problem) as refusal:
             await cache.fetch(2)
         assert refusal.value.status == 503 and any(
             name == b"retry-after" for name, _ in refusal.value.headers
         )
-        cache.distrust(time.monotonic())
+        cache.invalidate(time.monotonic())
         assert cache.get(1).slug == "model-1" and (await cache.fetch(1)).slug == "model-1"
-        postgres.is_away = False
+        postgres.is_unavailable = False
         assert (await cache.fetch(2)).slug == "model-2"
         assert cache.get(1) is None and (await cache.fetch(1)).slug == "model-1", (
             "what is not trusted is loaded when it can be"
@@ -438,7 +449,9 @@ def test_while_postgres_is_away_loaded_models_go_on_and_others_are_503():
 def test_only_so_many_models_are_held_and_one_in_use_stays():
     async def run():
         postgres = Postgres()
-        cache = ModelCache(replace(Limits(), model_records=20), postgres.load, DatabaseHealth(1.0))
+        cache = ModelCache(
+            replace(GatewayConfig(), model_records=20), postgres.load, DatabaseHealth(1.0)
+        )
         for pk in range(100):
             await cache.fetch(pk)
             assert cache.get(0) or await cache.fetch(0)
@@ -450,7 +463,7 @@ def test_only_so_many_models_are_held_and_one_in_use_stays():
 
 def test_a_look_that_could_not_load_what_changed_counts_for_nothing():
     """Neither is the change forgotten, nor does what is held count as fresh."""
-    stands = [Position(timezone.now(), f"{n}:{n}:", timezone.now()) for n in (1, 2, 3)]
+    stands = [FeedPosition(timezone.now(), f"{n}:{n}:", timezone.now()) for n in (1, 2, 3)]
     asked = []
 
     async def ask(position):
@@ -459,21 +472,23 @@ def test_a_look_that_could_not_load_what_changed_counts_for_nothing():
 
     async def run():
         postgres, health = Postgres(), DatabaseHealth(0.0)
-        cache = ModelCache(Limits(), postgres.load, health)
+        cache = ModelCache(GatewayConfig(), postgres.load, health)
         confirmed = []
 
-        async def changed(kids, ids):
+        async def reload_changed(kids, ids):
             pass
 
-        keys = SimpleNamespace(changed=changed, distrust=lambda at: None, confirm=confirmed.append)
-        feed = Feed(ask, keys, cache, health)
-        await feed.look()
+        keys = SimpleNamespace(
+            reload_changed=reload_changed, invalidate=lambda at: None, confirm=confirmed.append
+        )
+        feed = ChangeFeed(ask, keys, cache, health)
+        await feed.poll()
         await cache.fetch(1)
-        postgres.is_away = True
-        with pytest.raises(DatabaseAway):
-            await feed.look()
-        postgres.is_away, postgres.suspended = False, True
-        await feed.look()
+        postgres.is_unavailable = True
+        with pytest.raises(DatabaseUnavailable):
+            await feed.poll()
+        postgres.is_unavailable, postgres.suspended = False, True
+        await feed.poll()
         assert asked == [None, stands[0], stands[0]] and len(confirmed) == 2
         assert cache.get(1).slug == "model-1-suspended"
 

@@ -14,9 +14,9 @@ from catalog.models import ModelVersion
 from consumption import actions as consumption
 from consumption.models import ApiKey, Subscription, UsageEvent
 from hosting.gateway.addresses import Origin
-from hosting.gateway.config import Limits
-from hosting.gateway.upstream.circuit_breaker import Lane
-from hosting.gateway.upstream.connection_pool import SILENT, Pool
+from hosting.gateway.config import GatewayConfig
+from hosting.gateway.upstream.circuit_breaker import RetryBudget
+from hosting.gateway.upstream.connection_pool import ConnectionPool, Failure
 from marketplace.core.invalidation import invalidate
 from tests import factories
 from tests.gateway import (
@@ -168,14 +168,14 @@ def test_retries_stay_within_their_budget(gateway, stage, version, fired):
 
 
 def test_a_budget_is_a_tenth_of_the_calls_and_a_floor():
-    lane = Lane(1, Limits())
-    assert sum(lane.may_retry(100.0) for _ in range(50)) == 10, "the floor"
+    budget = RetryBudget(GatewayConfig())
+    assert sum(budget.withdraw(100.0) for _ in range(50)) == 10, "the floor"
     for _ in range(300):
-        lane.enter(None)
-    assert sum(lane.may_retry(100.0) for _ in range(50)) == 30, "a tenth of 300"
-    assert sum(lane.may_retry(103.0) for _ in range(50)) == 3, "one a second"
-    assert sum(lane.may_retry(9000.0) for _ in range(50)) == 10
-    assert lane.retries_denied == 40 + 20 + 47 + 40
+        budget.deposit()
+    assert sum(budget.withdraw(100.0) for _ in range(50)) == 30, "a tenth of 300"
+    assert sum(budget.withdraw(103.0) for _ in range(50)) == 3, "one a second"
+    assert sum(budget.withdraw(9000.0) for _ in range(50)) == 10
+    assert budget.denied == 40 + 20 + 47 + 40
 
 
 # ── Connections that went stale ───────────────────────────────────────────
@@ -262,8 +262,8 @@ class Asker:
     def on_done(self):
         self.ended.set_result("done")
 
-    def on_failed(self, why, untouched):
-        self.ended.set_result((why, untouched))
+    def on_failure(self, failure, is_unread):
+        self.ended.set_result((failure, is_unread))
 
 
 @pytest.mark.parametrize("reads_first", [False, True])
@@ -284,7 +284,7 @@ def test_a_request_that_nobody_took_is_told_from_one_that_was_taken(reads_first)
         has_closed.set()
 
     async def ask():
-        pool = Pool(Limits(), lambda origin: origin.host)
+        pool = ConnectionPool(GatewayConfig(), lambda origin: origin.host)
         origin = Origin("127.0.0.1", listener.getsockname()[1], False, is_external=True)
         first, second = Asker(), Asker()
         (await pool.open(origin)).exchange(
@@ -299,7 +299,7 @@ def test_a_request_that_nobody_took_is_told_from_one_that_was_taken(reads_first)
 
     threading.Thread(target=serve, daemon=True).start()
     with listener:
-        assert asyncio.run(ask()) == (SILENT, not reads_first)
+        assert asyncio.run(ask()) == (Failure.HUNG_UP, not reads_first)
 
 
 # ── Streams are cut ───────────────────────────────────────────────────────

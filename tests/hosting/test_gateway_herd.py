@@ -15,9 +15,9 @@ from django.utils import timezone
 from bench.load import Client
 from consumption import keys
 from consumption.models import ApiKey
-from hosting.gateway.auth.key_cache import KeyRing
-from hosting.gateway.config import Limits
-from hosting.gateway.database import DatabaseAway, DatabaseHealth
+from hosting.gateway.auth.key_cache import KeyCache
+from hosting.gateway.config import GatewayConfig
+from hosting.gateway.database import DatabaseHealth, DatabaseUnavailable
 from hosting.gateway.problems import Problem
 from tests import factories
 from tests.gateway import infer_path, raw_request, subscriber, until
@@ -33,7 +33,7 @@ class Postgres:
         self.seconds = seconds
         self.asked = []
         self.now = self.most = 0
-        self.is_away = False
+        self.is_unavailable = False
 
     async def load(self, kids):
         self.asked.append(list(kids))
@@ -41,8 +41,8 @@ class Postgres:
         self.most = max(self.most, self.now)
         await asyncio.sleep(self.seconds)
         self.now -= 1
-        if self.is_away:
-            raise DatabaseAway
+        if self.is_unavailable:
+            raise DatabaseUnavailable
         return [record(kid) for kid in kids if kid in TEXTS]
 
 
@@ -65,7 +65,7 @@ def record(kid):
         key_id=1,
         epoch=0,
         networks=(),
-        proof=b"",
+        verified_digest=b"",
     )
     return SimpleNamespace(
         kid=kid,
@@ -77,25 +77,25 @@ def record(kid):
     )
 
 
-def ring(postgres):
-    return KeyRing(Limits(), {1: PEPPER}, postgres.load, lambda record: None, time.time)
+def key_cache(postgres):
+    return KeyCache(GatewayConfig(), {1: PEPPER}, postgres.load, lambda record: None, time.time)
 
 
-async def first_call(ring, raw):
-    """As a call does it: look, load, look again. The status of a problem, else 200."""
+async def first_call(cache, raw):
+    """As a call does it: get, fetch, get again. The status of a problem, else 200."""
     try:
-        while ring.known(raw, time.monotonic(), "192.0.2.1") is None:
-            await ring.fetch(raw)
+        while cache.get(raw, time.monotonic(), "192.0.2.1") is None:
+            await cache.fetch(raw)
     except Problem as problem:
         return problem.status
     return 200
 
 
-def calls(ring, raws):
+def calls(cache, raws):
     """How the first calls of all these keys, at the same moment, end."""
 
     async def all_at_once():
-        return Counter(await asyncio.gather(*(first_call(ring, raw) for raw in raws)))
+        return Counter(await asyncio.gather(*(first_call(cache, raw) for raw in raws)))
 
     return asyncio.run(all_at_once())
 
@@ -103,14 +103,14 @@ def calls(ring, raws):
 @pytest.mark.fault("F23")
 def test_a_thousand_first_calls_of_one_key_ask_postgres_once():
     postgres = Postgres()
-    assert calls(ring(postgres), texts(1) * 1000) == {200: 1000}
+    assert calls(key_cache(postgres), texts(1) * 1000) == {200: 1000}
     assert len(postgres.asked) == 1
 
 
 @pytest.mark.fault("F23")
 def test_five_thousand_cold_keys_ask_a_few_questions_one_at_a_time():
     postgres = Postgres()
-    assert calls(ring(postgres), texts(5000)) == {200: 5000}
+    assert calls(key_cache(postgres), texts(5000)) == {200: 5000}
     assert len(postgres.asked) <= 11 and postgres.most == 1
     assert sorted(kid for kids in postgres.asked for kid in kids) == sorted(list(TEXTS)[-5000:]), (
         "each key once"
@@ -122,23 +122,23 @@ def test_a_hundred_thousand_random_keys_ask_nothing():
     source, postgres = random.Random(23), Postgres()
     alphabet = keys.ALPHABET
     guessed = ("mkc_" + "".join(source.choices(alphabet, k=46)) for _ in range(100_000))
-    one = ring(postgres)
+    cache = key_cache(postgres)
     found = Counter()
     for raw in guessed:
         try:
-            found[one.known(raw.encode(), time.monotonic(), "192.0.2.1")] += 1
+            found[cache.get(raw.encode(), time.monotonic(), "192.0.2.1")] += 1
         except Problem as problem:
             found[problem.status] += 1
-    assert set(found) == {401, 429} and postgres.asked == [] and not one.records
+    assert set(found) == {401, 429} and postgres.asked == [] and not cache.records
 
 
-def test_cold_keys_while_postgres_is_away_are_answered_503_and_loaded_when_it_is_back():
+def test_cold_keys_while_postgres_is_unavailable_are_answered_503_and_loaded_when_it_is_back():
     postgres = Postgres()
-    postgres.is_away = True
-    one, raws = ring(postgres), texts(300)
-    assert calls(one, raws) == {503: 300} and len(postgres.asked) == 1
-    postgres.is_away, one.health = False, DatabaseHealth(1.0)
-    assert calls(one, raws) == {200: 300}
+    postgres.is_unavailable = True
+    cache, raws = key_cache(postgres), texts(300)
+    assert calls(cache, raws) == {503: 300} and len(postgres.asked) == 1
+    postgres.is_unavailable, cache.health = False, DatabaseHealth(1.0)
+    assert calls(cache, raws) == {200: 300}
 
 
 @pytest.mark.parametrize(("age_s", "status"), [(60, 200), (121, 503)])
@@ -146,37 +146,37 @@ def test_the_call_that_finds_postgres_away_is_served_from_a_record_that_is_young
     age_s, status
 ):
     postgres = Postgres()
-    one, raws = ring(postgres), texts(1)
-    assert calls(one, raws) == {200: 1}
-    one.records[raws[0][4:12]].loaded -= age_s
-    postgres.is_away = True
-    assert one.health.is_up and calls(one, raws) == {status: 1}
+    cache, raws = key_cache(postgres), texts(1)
+    assert calls(cache, raws) == {200: 1}
+    cache.records[raws[0][4:12]].loaded_at -= age_s
+    postgres.is_unavailable = True
+    assert cache.health.is_up and calls(cache, raws) == {status: 1}
     assert len(postgres.asked) == 2
 
 
 def test_only_so_many_keys_are_held_and_one_in_use_stays():
     """Issue 8, line 8: records are kept within a bound."""
     postgres, raws = Postgres(seconds=0), texts(100)
-    one = ring(postgres)
-    one.limits = replace(Limits(), key_records=20)
+    cache = key_cache(postgres)
+    cache.config = replace(GatewayConfig(), key_records=20)
     for raw in raws:
-        assert calls(one, [raw, raws[0]]) == {200: 2} and len(one.records) <= 20
+        assert calls(cache, [raw, raws[0]]) == {200: 2} and len(cache.records) <= 20
     kid = raws[0][4:12].decode()
     assert sum(kid in asked for asked in postgres.asked) <= 2
 
 
 def test_keys_that_exist_and_keys_that_do_not_may_come_together():
     raws = texts(10) + [keys.mint().text.encode() for _ in range(10)]
-    assert calls(ring(Postgres()), raws) == {200: 10, 401: 10}
+    assert calls(key_cache(Postgres()), raws) == {200: 10, 401: 10}
 
 
 def test_a_fault_in_one_load_stops_no_later_one():
     postgres, raw = Postgres(), texts(1)
-    one = ring(postgres)
-    load, one._load = one._load, None
-    assert calls(one, raw) == {503: 1}
-    one._load = load
-    assert calls(one, raw) == {200: 1}
+    cache = key_cache(postgres)
+    load, cache._load = cache._load, None
+    assert calls(cache, raw) == {503: 1}
+    cache._load = load
+    assert calls(cache, raw) == {200: 1}
 
 
 @pytest.mark.chaos
@@ -188,19 +188,19 @@ def test_five_thousand_cold_keys_at_a_real_gateway(stage):
     until_then = timezone.now() + timedelta(days=1)
     ApiKey.objects.bulk_create(
         ApiKey(
-            kid=one.kid,
-            mac=keys.mac(one.text, settings.KEY_PEPPERS[1]),
+            kid=key.kid,
+            mac=keys.mac(key.text, settings.KEY_PEPPERS[1]),
             subscription=subscription,
-            name=one.kid,
+            name=key.kid,
             created_by=factories.maya(),
             expires_at=until_then,
         )
-        for one in minted
+        for key in minted
     )
     gateway = stage.gateway
     time.sleep(1.2)
     before = gateway.count("key_loads_total")
-    found = asyncio.run(flood(gateway.port, infer_path(version), [one.text for one in minted]))
+    found = asyncio.run(flood(gateway.port, infer_path(version), [key.text for key in minted]))
     assert found == {200: 5000}
     until(lambda: gateway.count("keys") >= 5000, 5, gateway.said)
     assert gateway.count("key_loads_total") - before < 1500, "far fewer questions than keys"

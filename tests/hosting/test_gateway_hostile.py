@@ -316,7 +316,7 @@ def test_an_address_may_have_so_many_connections_and_no_more(gateway, stage, cal
         for _ in range(700)
     ]
     until(
-        lambda: gateway.metrics().get("gateway_connections_turned_away_total", 0) >= 100,
+        lambda: gateway.metrics().get("gateway_connections_rejected_total", 0) >= 100,
         5,
         gateway.said,
     )

@@ -21,7 +21,7 @@ class Child:
     def is_ready(self):
         return self.is_well
 
-    def end(self):
+    def terminate(self):
         self.was_ended = True
 
     def close(self):

@@ -1,4 +1,4 @@
-"""More calls than a process can answer: who is turned away, and that the rest is answered as fast as before."""
+"""More calls than a process can answer: load shedding and fair scheduling, and that the rest is answered as fast as before."""
 
 import asyncio
 import contextlib
@@ -12,30 +12,31 @@ from types import SimpleNamespace
 import pytest
 
 from consumption.metering.usage_journal import ENVIRONMENTS
-from hosting.gateway.config import Limits
-from hosting.gateway.http.protocol import Doorway
-from hosting.gateway.limits.admission import Account, Admission
-from hosting.gateway.limits.concurrency import Board
-from hosting.gateway.limits.fair_scheduler import CALLS, Turns
-from hosting.gateway.limits.load_shedder import LOOK_S, Pressure
-from hosting.gateway.metering.counters import Counters
+from hosting.gateway.config import GatewayConfig
+from hosting.gateway.limits.admission import Admission
+from hosting.gateway.limits.connections import ConnectionLimiter
+from hosting.gateway.limits.fair_scheduler import FairScheduler
+from hosting.gateway.limits.load_shedder import SAMPLE_S, LoadShedder
+from hosting.gateway.limits.shared_slots import SharedSlotTable
+from hosting.gateway.metering.metrics import Counters
 from hosting.gateway.problems import Problem
+from hosting.gateway.records import CALLS_PER_PASS, SubscriptionLimits
 from marketplace.problem_pages import BY_SLUG
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
-LAG_S = Limits().busy_lag_s
+LAG_S = GatewayConfig().busy_lag_s
 
 
-def pressure(lag_s=0.0, in_flight=0):
-    """Pressure after a second of this lag."""
+def shedder_with(lag_s=0.0, in_flight=0):
+    """A load shedder after a second of this lag."""
     counters = Counters()
     counters.in_flight = in_flight
-    made = Pressure(Limits(), counters)
+    shedder = LoadShedder(GatewayConfig(), counters)
     for _ in range(20):
-        made.look(lag_s)
-    return made
+        shedder.add_sample(lag_s)
+    return shedder
 
 
 @pytest.mark.parametrize(
@@ -48,28 +49,28 @@ def pressure(lag_s=0.0, in_flight=0):
         (60, True, True),
     ],
 )
-def test_calls_of_test_applications_are_turned_away_first(lag_s, test, production):
-    made = pressure(lag_s)
-    assert (made.sheds(True), made.sheds(False)) == (test, production)
+def test_calls_of_test_applications_are_shed_first(lag_s, test, production):
+    shedder = shedder_with(lag_s)
+    assert (shedder.should_shed(True), shedder.should_shed(False)) == (test, production)
 
 
-def test_one_stall_however_long_turns_nobody_away():
-    made = pressure()
-    made.look(30.0)
-    assert not made.sheds(True)
+def test_one_stall_however_long_sheds_nothing():
+    shedder = shedder_with()
+    shedder.add_sample(30.0)
+    assert not shedder.should_shed(True)
 
 
 def blocked(work):
-    """Pressure of a loop that does little else than `work` for a second of it."""
+    """The load shedder of a loop that does little else than `work` for a second."""
 
     async def live():
-        made = pressure()
-        watch = asyncio.ensure_future(made.watch())
+        shedder = shedder_with()
+        watch = asyncio.ensure_future(shedder.watch())
         for _ in range(6):
             work()
             await asyncio.sleep(0.001)
         watch.cancel()
-        return made
+        return shedder
 
     return asyncio.run(live())
 
@@ -81,8 +82,8 @@ def burn():
 
 
 def test_only_the_process_own_work_counts_not_what_others_take_from_the_machine():
-    assert blocked(burn).sheds(False)
-    assert not blocked(lambda: time.sleep(0.3)).sheds(True)
+    assert blocked(burn).should_shed(False)
+    assert not blocked(lambda: time.sleep(0.3)).should_shed(True)
 
 
 @pytest.mark.parametrize(
@@ -90,40 +91,41 @@ def test_only_the_process_own_work_counts_not_what_others_take_from_the_machine(
     [(1535, False, False), (1536, True, False), (2047, True, False), (2048, True, True)],
 )
 def test_calls_in_flight_are_bounded_for_test_applications_earlier(in_flight, test, production):
-    made = pressure(in_flight=in_flight)
-    assert (made.sheds(True), made.sheds(False)) == (test, production)
+    shedder = shedder_with(in_flight=in_flight)
+    assert (shedder.should_shed(True), shedder.should_shed(False)) == (test, production)
 
 
 class Worker:
     """A process that answers one after the other, and clients that ask again as soon as they are answered. Virtual time.
 
-    An answer costs 200 µs of it, turning away 60 µs; the lag is how long what has arrived waits.
+    An answer costs 200 µs of it, a rejection 60 µs; the lag is how long what has arrived waits.
     """
 
-    ANSWER_S, REFUSAL_S = 200e-6, 60e-6
+    ANSWER_S, REJECTION_S = 200e-6, 60e-6
 
     def __init__(self):
-        self.pressure = Pressure(Limits(), Counters())
+        self.shedder = LoadShedder(GatewayConfig(), Counters())
         self.now = 0.0
         self.waiting = []
 
     def run(self, clients, seconds):
         """Answers a second, while so many clients ask."""
         arrivals = [(self.now, number) for number in range(clients)]
-        end, answered, look_at = self.now + seconds, 0, self.now + LOOK_S
+        end, answered, sample_at = self.now + seconds, 0, self.now + SAMPLE_S
         while self.now < end:
             arrived, number = heapq.heappop(arrivals)
             self.now = max(self.now, arrived)
             while self.waiting and self.waiting[0] <= self.now:
                 heapq.heappop(self.waiting)
-                self.pressure.told()
-            while self.now >= look_at:
-                self.pressure.look(self.now - min(arrived, self.now))
-                look_at += LOOK_S
-            if self.pressure.sheds(False):
-                self.now += self.REFUSAL_S
+                self.shedder.record_sent()
+            while self.now >= sample_at:
+                self.shedder.add_sample(self.now - min(arrived, self.now))
+                sample_at += SAMPLE_S
+            if self.shedder.should_shed(False):
+                self.now += self.REJECTION_S
                 heapq.heappush(
-                    self.waiting, told := self.now + self.pressure.put_off(Limits().shed_wait_s)
+                    self.waiting,
+                    told := self.now + self.shedder.delay_rejection(GatewayConfig().shed_wait_s),
                 )
                 heapq.heappush(arrivals, (told, number))
             else:
@@ -134,20 +136,20 @@ class Worker:
 
 
 @pytest.mark.fault("F21")
-@pytest.mark.parametrize("clients", [50, 500, 1000, Limits().connections])
+@pytest.mark.parametrize("clients", [50, 500, 1000, GatewayConfig().connections])
 def test_a_tenfold_burst_and_more_leaves_four_fifths_of_the_capacity(clients):
     worker = Worker()
     capacity = worker.run(50, 5)
     assert worker.run(clients, 60) >= 0.8 * capacity
     worker.run(50, 10)
-    assert not worker.pressure.sheds(True) and not worker.pressure.waiting, (
+    assert not worker.shedder.should_shed(True) and not worker.shedder.delayed, (
         "back to normal within ten seconds"
     )
     assert worker.run(50, 5) == pytest.approx(capacity, rel=0.02)
 
 
 def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
-    """A bound of no calls at all turns away everything, so the words can be read at leisure."""
+    """A bound of no calls at all sheds everything, so the text can be read at leisure."""
     version = stage.version()
     _, key = subscriber(version)
     gateway = Gateway(
@@ -163,9 +165,7 @@ def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
     with gateway:
         began = time.monotonic()
         status, headers, body = gateway.infer(infer_path(version), key)
-        assert time.monotonic() - began >= 0.5, (
-            "told late, so that asking again at once does not pay"
-        )
+        assert time.monotonic() - began >= 0.5, "delayed, so that a retry at once does not pay"
         problem = json.loads(body)
         assert (
             status == 503
@@ -176,30 +176,30 @@ def test_the_answer_is_no_limit_of_the_plan_and_says_so(stage, tmp_path):
         assert gateway.get("/v2/health/ready")[0] == gateway.get("/v2/health/live")[0] == 200
         assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
         until(
-            lambda: gateway.count("refused_total", version=version.pk, limit="load") == 1,
+            lambda: gateway.count("rejections_total", version=version.pk, limit="load") == 1,
             3,
             gateway.said,
         )
         assert stage.stub.seen == []
 
 
-def refusal_of(doorway, address):
-    """The problem that a new connection gets, by its slug; None when it is let in."""
+def rejection_of(limiter, address):
+    """The problem that a new connection gets, by its slug; None when it is accepted."""
     try:
-        doorway.enter(address)
+        limiter.acquire(address)
     except Problem as problem:
         return problem.status, problem.slug
     return None
 
 
 def test_too_many_connections_are_the_callers_own_doing_as_long_as_they_are_one_addresss():
-    doorway = Doorway(per_address=2, in_all=4, bytes_held=0)
-    assert [refusal_of(doorway, "192.0.2.1") for _ in range(3)] == [
+    limiter = ConnectionLimiter(per_address=2, total=4, body_bytes=0)
+    assert [rejection_of(limiter, "192.0.2.1") for _ in range(3)] == [
         None,
         None,
         (429, "too-many-connections"),
     ]
-    assert [refusal_of(doorway, address) for address in ("192.0.2.2", None)] == [
+    assert [rejection_of(limiter, address) for address in ("192.0.2.2", None)] == [
         None,
         (503, "gateway-busy"),
     ]
@@ -260,12 +260,11 @@ def test_a_real_burst(stage, tmp_path, fired):
         assert not served["errors"] + tried["errors"] and set(served["statuses"]) | set(
             tried["statuses"]
         ) <= {"200", "503"}
-        assert share_answered(served) > share_answered(tried), (
-            "test applications are turned away first"
-        )
+        assert share_answered(served) > share_answered(tried), "test applications are shed first"
         until(
             lambda: (
-                gateway.count("turned_away_waiting") == 0 and gateway.count("lag_seconds") < 0.01
+                gateway.count("rejections_delayed") == 0
+                and gateway.count("event_loop_lag_seconds") < 0.01
             ),
             10,
             gateway.said,
@@ -281,14 +280,14 @@ class Bucket:
     def __init__(self):
         self.asked = []
 
-    async def ask(self, command):
-        wanted = int(command.split(b"\r\n")[-2])
+    async def execute(self, *command):
+        wanted = command[-1]
         self.asked.append(wanted)
         await asyncio.sleep(0.001)
         return [wanted, 1_000_000, 0, b"0"]
 
 
-def test_a_thousand_calls_that_wait_for_a_lease_look_again_once_or_twice():
+def test_a_thousand_calls_that_wait_for_a_lease_try_again_once_or_twice():
     """A lease of 64 for a thousand would wake nearly all of them in vain sixteen times: so a real burst lost half its goodput."""
     redis, looks = Bucket(), 0
 
@@ -299,37 +298,37 @@ def test_a_thousand_calls_that_wait_for_a_lease_look_again_once_or_twice():
             return super().take(*words)
 
     async def burst():
-        limits = Limits()
+        config = replace(GatewayConfig(), upstream_concurrency=1000)
+        shedder = LoadShedder(config, Counters())
         admission = Counted(
-            limits, redis, 1, Board(), Pressure(limits, Counters()), None, None, lambda epoch: None
+            config, redis, 1, SharedSlotTable(), shedder, None, None, lambda epoch: None
         )
-        account = Account(1, Board().of_subscription(1))
-        account.adopt(
+        limits = SubscriptionLimits(1, SharedSlotTable().of_subscription(1))
+        limits.adopt(
             SimpleNamespace(
                 environment=0, rate=100_000, burst=100_000, concurrency=1000, quota=None
             )
         )
-        admission.limits = replace(limits, upstream_concurrency=1000)
-        await asyncio.gather(*(admission.wait(account, 1, lambda: 0) for _ in range(1000)))
+        await asyncio.gather(*(admission.wait(limits, 1, lambda: 0) for _ in range(1000)))
         return admission.admitted
 
     assert asyncio.run(burst()) == 1000
     assert looks <= 3000 and len(redis.asked) <= 3
 
 
-class Asked:
-    """A call that writes down when it begins."""
+class RecordedCall:
+    """A call that records when it starts."""
 
     def __init__(self, name, order):
         self.name, self.order = name, order
 
-    def begin(self, account):
+    def start(self, limits):
         self.order.append(self.name)
 
 
-def account_of(environment="prod"):
-    account = Account(1, Board().of_subscription(1))
-    account.adopt(
+def limits_of(environment="prod"):
+    limits = SubscriptionLimits(1, SharedSlotTable().of_subscription(1))
+    limits.adopt(
         SimpleNamespace(
             environment=ENVIRONMENTS.index(environment),
             rate=100,
@@ -338,19 +337,19 @@ def account_of(environment="prod"):
             quota=None,
         )
     )
-    return account
+    return limits
 
 
-def begin_all(*crowds):
-    """Calls of several subscriptions that come in one pass, as (account, count, name): in which order they begin."""
+def start_all(*crowds):
+    """Calls of several subscriptions that come in one pass, as (limits, count, name): in which order they start."""
 
     async def live():
-        turns, order = Turns(Limits()), []
-        for account, count, name in crowds:
+        scheduler, order = FairScheduler(GatewayConfig()), []
+        for limits, count, name in crowds:
             for _ in range(count):
-                call = Asked(name, order)
-                if turns.may_begin(account, call):
-                    call.begin(account)
+                call = RecordedCall(name, order)
+                if scheduler.may_start(limits, call):
+                    call.start(limits)
         while len(order) < sum(count for _, count, _ in crowds):
             await asyncio.sleep(0)
         return order
@@ -358,34 +357,32 @@ def begin_all(*crowds):
     return asyncio.run(live())
 
 
-def test_a_crowd_of_one_subscription_lets_another_begin_in_the_same_pass():
-    order = begin_all((account_of(), 500, "greedy"), (account_of(), 1, "modest"))
-    assert order.index("modest") == CALLS
+def test_a_crowd_of_one_subscription_lets_another_start_in_the_same_pass():
+    order = start_all((limits_of(), 500, "greedy"), (limits_of(), 1, "modest"))
+    assert order.index("modest") == CALLS_PER_PASS
 
 
-def test_while_both_have_a_line_a_test_application_has_a_quarter_of_productions_turns():
-    order = begin_all((account_of("test"), 100, "test"), (account_of(), 100, "prod"))
+def test_while_both_have_a_queue_a_test_application_has_a_quarter_of_productions_share():
+    order = start_all((limits_of("test"), 100, "test"), (limits_of(), 100, "prod"))
     assert order[:80].count("test") == 16
 
 
 @pytest.mark.parametrize(
-    ("environment", "waited_s", "is_turned_away"),
+    ("environment", "waited_s", "is_rejected"),
     [("test", 1.5 * LAG_S, True), ("prod", 1.5 * LAG_S, False), ("prod", 2.5 * LAG_S, True)],
 )
-def test_whose_line_is_too_long_is_turned_away_and_nobody_else(
-    environment, waited_s, is_turned_away
+def test_a_subscription_whose_queue_is_too_long_is_rejected_and_nobody_else(
+    environment, waited_s, is_rejected
 ):
     async def live():
-        turns, greedy = Turns(Limits()), account_of(environment)
-        for _ in range(CALLS + 1):
-            turns.may_begin(greedy, Asked("", []))
-        greedy.turns[0] = (time.thread_time() - waited_s, greedy.turns[0][1])
-        assert turns.may_begin(account_of(environment), Asked("", []))
-        turns.may_begin(greedy, Asked("", []))
+        scheduler, greedy = FairScheduler(GatewayConfig()), limits_of(environment)
+        for _ in range(CALLS_PER_PASS + 1):
+            scheduler.may_start(greedy, RecordedCall("", []))
+        greedy.queue[0] = (time.thread_time() - waited_s, greedy.queue[0][1])
+        assert scheduler.may_start(limits_of(environment), RecordedCall("", []))
+        scheduler.may_start(greedy, RecordedCall("", []))
 
     with (
-        pytest.raises(Problem, match="gets more calls")
-        if is_turned_away
-        else contextlib.nullcontext()
+        pytest.raises(Problem, match="gets more calls") if is_rejected else contextlib.nullcontext()
     ):
         asyncio.run(live())

@@ -8,11 +8,11 @@ from collections import Counter
 
 import pytest
 
-from hosting.gateway.config import Limits
+from hosting.gateway.config import GatewayConfig
 from tests.gateway import Faulty, Load, answer_ok, http_answer, infer_path, subscriber
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage"), pytest.mark.fault("F13"), pytest.mark.slow]
-LIMITS = Limits()
+LIMITS = GatewayConfig()
 GRACE_S = 2.0
 SLOW = 500
 PER_ADDRESS = 50

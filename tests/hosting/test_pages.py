@@ -145,7 +145,7 @@ def test_a_suspended_version_says_why_it_is_stopped(client, deployment):
 def test_the_publisher_reads_what_limits_refused(client, deployment, settings, tmp_path):
     settings.GATEWAY_METRICS_DIR = tmp_path
     lines = [
-        f'gateway_refused_last_hour{{worker="0",version="{deployment.version_id}",limit="{limit}"}} {count}'
+        f'gateway_rejections_last_hour{{worker="0",version="{deployment.version_id}",limit="{limit}"}} {count}'
         for limit, count in (("rate", 12), ("upstream", 1))
     ]
     lines.append(f'gateway_breaker_open{{worker="0",version="{deployment.version_id}"}} 1')

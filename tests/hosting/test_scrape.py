@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hosting import gateway_metrics
-from hosting.gateway.metering import counters, exporter, last_hour, metrics_server
+from hosting.gateway.metering import exporter, metrics, metrics_server, sliding_hour
 from tests.gateway import Gateway, answer, answer_ok, free_port, infer_path, subscriber, until
 from tests.hosting.prometheus import faults
 
@@ -25,11 +25,11 @@ gateway_in_flight{worker="1"} 2
 
 
 def test_families_of_several_workers_are_told_in_one_piece():
-    text = exporter.document(LINES)
+    text = exporter.exposition(LINES).decode()
     assert faults(text) == []
-    assert text.index('gateway_calls_total{worker="1"') < text.index(
-        "# TYPE gateway_in_flight gauge"
-    )
+    calls = [line for line in text.splitlines() if line.startswith("gateway_calls_total{")]
+    assert [line[-15:] for line in calls] == ['worker="0"} 5.0', 'worker="1"} 6.0']
+    assert text.index(calls[1]) < text.index("# TYPE gateway_in_flight gauge")
     kinds = {family.name: family.type for family in text_string_to_metric_families(text)}
     assert kinds == {
         "gateway_call_seconds": "histogram",
@@ -41,7 +41,7 @@ def test_families_of_several_workers_are_told_in_one_piece():
 def test_the_reader_finds_faults():
     """As promtool would: without words and kinds, and with a family in two pieces."""
     assert any("no type" in fault for fault in faults(LINES))
-    twice = exporter.document(LINES) + exporter.document(LINES)
+    twice = 2 * exporter.exposition(LINES).decode()
     assert any("told twice" in fault for fault in faults(twice)) and any(
         ": twice" in fault for fault in faults(twice)
     )
@@ -50,7 +50,7 @@ def test_the_reader_finds_faults():
 def test_the_internal_port_tells_metrics_and_nothing_else(tmp_path, monkeypatch, settings):
     port = free_port()
     monkeypatch.setenv("GATEWAY_ADMIN_PORT", str(port))
-    counters.publish(tmp_path, 0, LINES)
+    metrics.publish(tmp_path, 0, LINES)
     metrics_server.serve(tmp_path)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as told:
         assert (
@@ -64,7 +64,7 @@ def test_the_internal_port_tells_metrics_and_nothing_else(tmp_path, monkeypatch,
 
 
 def test_the_last_hour_forgets_minute_by_minute():
-    lately = last_hour.LastHour()
+    lately = sliding_hour.SlidingHour()
     lately.add("rate", 30.0)
     lately.add("rate", 3500.0)
     lately.add("quota", 3599.0)
@@ -77,7 +77,7 @@ def test_the_last_hour_forgets_minute_by_minute():
 
 @pytest.mark.xdist_group("gateway_stage")
 class TestARealGateway:
-    def test_every_family_is_valid_and_has_words(self, stage):
+    def test_every_family_is_valid_and_has_a_help_text(self, stage):
         version = stage.version()
         _, key = subscriber(version, rate_per_second=1, burst=1)
         until(lambda: stage.gateway.infer(infer_path(version), key)[0] == 200, 5)
@@ -86,19 +86,19 @@ class TestARealGateway:
         label = f'version="{version.pk}",limit="rate"'
         until(
             lambda: re.search(
-                rf"gateway_refused_last_hour{{worker=\"\d\",{label}}} [1-9]",
-                counters.joined(folder),
+                rf"gateway_rejections_last_hour{{worker=\"\d\",{label}}} [1-9]",
+                metrics.joined(folder),
             ),
             5,
         )
-        text = exporter.document(counters.joined(folder))
+        text = exporter.exposition_of(folder).decode()
         assert faults(text) == []
         names = {
             line.split()[2].removeprefix("gateway_")
             for line in text.splitlines()
             if line.startswith("# TYPE")
         }
-        assert names - exporter.WORDS.keys() == set(), "say in exporter.WORDS what they count"
+        assert names - exporter.HELP.keys() == set(), "say in exporter.HELP what they count"
 
     def test_a_failed_call_has_one_id_in_answer_log_and_event(self, stage):
         version = stage.version()

@@ -16,7 +16,7 @@ from consumption.metering import shipping, usage_journal
 from consumption.metering.backlog import backlog
 from consumption.models import UsageEvent
 from hosting import deployments, gateway_metrics, replica_history, tasks
-from hosting.gateway.metering import counters as metrics_of_gateway
+from hosting.gateway.metering import metrics as metrics_of_gateway
 from hosting.models import Deployment, Incident, Replica, Upstream
 from marketplace.core import broker, disk_space
 from marketplace.core.transitions import transition
@@ -33,11 +33,11 @@ gateway_degraded_decisions_total{{worker="{0}"}} 4
 gateway_stale_key_answers_total{{worker="{0}"}} 0
 gateway_redis_up{{worker="{0}"}} {2}
 gateway_postgres_up{{worker="{0}"}} 1
-gateway_refused_rate_total{{worker="{0}"}} 10
+gateway_rejections_rate_total{{worker="{0}"}} 10
 gateway_start_time_seconds{{worker="{0}"}} {3}
 gateway_clock_skew_seconds{{worker="{0}"}} 0.01
 gateway_decisions_total{{worker="{0}",decision="failure_mode_allowed"}} 3
-gateway_refused_last_hour{{worker="{0}",version="{4}",limit="rate"}} 6
+gateway_rejections_last_hour{{worker="{0}",version="{4}",limit="rate"}} 6
 gateway_breaker_open{{worker="{0}",version="{4}"}} {5}
 """
 CALL = (1, 2, 3, 4, 5, 6)  # subscription, key, application, team, model, version
@@ -280,7 +280,7 @@ def test_a_store_that_is_away_says_since_when(settings, calm):
     path = settings.GATEWAY_METRICS_DIR / "1.prom"
     path.write_text(
         path.read_text().replace('redis_up{worker="1"} 1', 'redis_up{worker="1"} 0')
-        + 'gateway_redis_away_since_seconds{worker="1"} 1.7e9\n'
+        + 'gateway_redis_unavailable_since_seconds{worker="1"} 1.7e9\n'
     )
     [alert] = summary.overview()["alerts"]
     assert (alert.what, alert.since.timestamp()) == ("Redis does not answer.", 1.7e9)
@@ -289,11 +289,17 @@ def test_a_store_that_is_away_says_since_when(settings, calm):
 def test_a_store_that_answers_again_is_away_no_more(monkeypatch):
     counters, now = metrics_of_gateway.Counters(), [50.0]
     monkeypatch.setattr(metrics_of_gateway.time, "time", lambda: now[0])
-    assert counters.away_since("redis", True) == 0
-    assert counters.away_since("redis", False) == 50
+    assert counters.unavailable_since("redis", True) == 0
+    assert counters.unavailable_since("redis", False) == 50
     now[0] = 60.0
-    assert (counters.away_since("redis", False), counters.away_since("postgres", False)) == (50, 60)
-    assert (counters.away_since("redis", True), counters.away_since("redis", False)) == (0, 60)
+    assert (
+        counters.unavailable_since("redis", False),
+        counters.unavailable_since("postgres", False),
+    ) == (50, 60)
+    assert (
+        counters.unavailable_since("redis", True),
+        counters.unavailable_since("redis", False),
+    ) == (0, 60)
 
 
 def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
@@ -484,7 +490,7 @@ def test_clocks_that_disagree_are_told(settings, calm):
 def test_a_gateway_that_sheds_calls_needs_somebody(settings, calm):
     path = settings.GATEWAY_METRICS_DIR / "1.prom"
     path.write_text(
-        path.read_text() + 'gateway_refused_last_hour{worker="1",version="7",limit="load"} 9\n'
+        path.read_text() + 'gateway_rejections_last_hour{worker="1",version="7",limit="load"} 9\n'
     )
     assert whats() == [
         "9 calls were turned away in the last hour because the gateway was too busy."

@@ -1,8 +1,9 @@
-"""Keeps what this process holds in step with Postgres: one cheap question, and only what changed is loaded again.
+"""The change feed: one cheap query tells what changed in Postgres, and only what changed is loaded again.
 
-Postgres itself notes each change of a record (hosting.models.Change). A look asks for the notes that the snapshot of the last
-look could not see: so a transaction that began long ago and commits late is not missed, whatever numbers its rows have. When
-the notes do not reach back to the last look, or another server answers, nothing that is held is trusted (docs/gateway-records.md).
+Postgres itself records each change of a row that the gateway reads (hosting.models.Change). A poll asks for the changes that the
+snapshot of the last poll could not see, so a transaction that began long ago and commits late is not missed, whatever
+numbers its rows have. When the recorded changes do not reach back to the last poll, or another server answers, no cached
+record is trusted (docs/gateway.md, "What a process caches").
 """
 
 import time
@@ -10,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from hosting.gateway.auth.key_cache import KeyRing
+from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.auth.model_cache import ModelCache
-from hosting.gateway.database import DatabaseAway, DatabaseHealth
+from hosting.gateway.database import DatabaseHealth, DatabaseUnavailable
 
 
-class Position(NamedTuple):
-    """What a look has seen: since when the server runs, its snapshot of transactions (pg_snapshot), and when it looked, by its clock."""
+class FeedPosition(NamedTuple):
+    """What a poll has seen: the server's start time, its snapshot of transactions (pg_snapshot), and the time by its clock."""
 
     server: datetime
     snapshot: str
@@ -24,56 +25,56 @@ class Position(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What a look found: {kind: names}, and where it stands now. `is_whole` False: there may be more than is told."""
+    """The answer to a poll: {kind: names}, and the new position. `is_complete` False: there may be changes beside these."""
 
-    position: Position
+    position: FeedPosition
     names: dict[str, set[str]]
-    is_whole: bool
+    is_complete: bool
 
 
-class Feed:
-    """Tells the caches what changed. `ask` raises DatabaseAway; then the next look asks for the same once more."""
+class ChangeFeed:
+    """Reports changes to the caches. `query` raises DatabaseUnavailable; then the next poll asks from the same position."""
 
     def __init__(
         self,
-        ask: Callable[[Position | None], Awaitable[Changes]],
-        keys: KeyRing,
+        query: Callable[[FeedPosition | None], Awaitable[Changes]],
+        keys: KeyCache,
         models: ModelCache,
         health: DatabaseHealth,
     ) -> None:
-        self.looks = 0
+        self.polls = 0
         self.changes = 0
-        self._ask = ask
+        self._query = query
         self._keys = keys
         self._models = models
         self._health = health
-        self._position: Position | None = None
+        self._position: FeedPosition | None = None
 
     @property
-    def has_looked(self) -> bool:
-        """Is there a beginning from which changes are known?"""
+    def has_position(self) -> bool:
+        """Whether there is a position from which changes are known."""
         return self._position is not None
 
-    async def look(self) -> None:
-        """Ask once, and bring what is held up to date. Raises DatabaseAway, and then nothing counts as seen."""
+    async def poll(self) -> None:
+        """Query once, and bring the caches up to date. Raises DatabaseUnavailable, and then the position stays."""
         began = time.monotonic()
         try:
-            found = await self._ask(self._position)
-        except DatabaseAway:
-            self._health.missed()
+            changes = await self._query(self._position)
+        except DatabaseUnavailable:
+            self._health.record_failure()
             raise
-        self._health.answered()
-        self.looks += 1
-        if found.is_whole:
-            await self._apply(found.names)
+        self._health.record_success()
+        self.polls += 1
+        if changes.is_complete:
+            await self._apply(changes.names)
         else:
-            self._keys.distrust(began)
-            self._models.distrust(began)
+            self._keys.invalidate(began)
+            self._models.invalidate(began)
         self._keys.confirm(began)
-        self._position = found.position
+        self._position = changes.position
 
     async def _apply(self, names: dict[str, set[str]]) -> None:
         self.changes += sum(map(len, names.values()))
-        ids = {kind: set(map(int, found)) for kind, found in names.items() if kind != "key"}
-        await self._keys.changed({kid.encode() for kid in names.get("key", ())}, ids)
-        await self._models.changed(ids.get("model", set()))
+        ids = {kind: set(map(int, rows)) for kind, rows in names.items() if kind != "key"}
+        await self._keys.reload_changed({kid.encode() for kid in names.get("key", ())}, ids)
+        await self._models.reload_changed(ids.get("model", set()))

@@ -3,14 +3,23 @@
 import json
 import math
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from hosting.gateway import problems
 from hosting.gateway.addresses import Origin
-from hosting.gateway.auth.key_cache import Subscriber
+from hosting.gateway.records import ApiKeyRecord
 
-RUNNING, SUSPENDED, GONE, NOT_RUNNING = "running", "suspended", "gone", "not_running"
-COLD_START_S = 10.0  # of a version whose start was never measured
+COLD_START_S = 10.0  # of a version whose cold start was never measured
+
+
+class Availability(Enum):
+    """Whether a version can be called."""
+
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+    NOT_RUNNING = "not running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +50,30 @@ class Version:
     is_asleep: bool = False
     cold_start_s: float = COLD_START_S
 
-    def standing(self, now: float) -> str:
-        """May it be called at `now` (seconds since 1970)?"""
+    def is_running(self, now: float) -> bool:
+        """Whether it can be called at `now` (seconds since 1970)."""
+        return not (
+            self.is_retired
+            or self.is_suspended
+            or self.origin is None
+            or (self.sunset_at is not None and now >= self.sunset_at)
+        )
+
+    def availability(self, now: float) -> Availability:
+        """Whether it can be called at `now` (seconds since 1970), and if not, why."""
         if self.is_retired or (self.sunset_at is not None and now >= self.sunset_at):
-            return GONE
+            return Availability.RETIRED
         if self.is_suspended:
-            return SUSPENDED
-        return RUNNING if self.origin else NOT_RUNNING
+            return Availability.SUSPENDED
+        return Availability.RUNNING if self.origin else Availability.NOT_RUNNING
 
 
 @dataclass(slots=True)
 class Model:
-    """A model with its live and retired versions, newest first. Who may call it is who has a subscription.
+    """A model with its live and retired versions, newest first. Who has a subscription may call it.
 
-    `resolved` remembers what each policy came to. Only the cache of models touches the last two: when its load began
-    (monotonic), and whether it was used since somebody else needed its room.
+    `resolved` caches what each version policy resolved to. Only the model cache writes the last two fields: when the load
+    began (monotonic), and whether the record was used since it was last spared from eviction.
     """
 
     id: int
@@ -65,85 +83,81 @@ class Model:
     resolved: dict[tuple[str, int], Version] = field(
         default_factory=dict, compare=False, repr=False
     )
-    loaded: float = field(default=0.0, compare=False)
-    used: bool = field(default=True, compare=False)
+    loaded_at: float = field(default=0.0, compare=False)
+    was_used: bool = field(default=True, compare=False)
 
 
-def nothing(model_id: int) -> Model:
+def empty_model(model_id: int) -> Model:
     """A model of which nothing can be called: it goes by no name."""
     return Model(model_id, "", ())
 
 
-def check_model(model: Model, subscriber: Subscriber, slug: str) -> None:
-    """Is it the model that was named, and is the key's subscription to it active? Raises Problem.
+def check_model(model: Model, record: ApiKeyRecord, slug: str) -> None:
+    """Raises Problem unless the model is the one that was named and the key's subscription to it is active.
 
-    The subscription is the right to call: a model that fewer may see goes on answering those who have one, until it ends.
+    The subscription is the right to call: when fewer people may see a model, those who have a subscription go on calling it.
     """
     if model.slug != slug:
         raise problems.no_such_model()
-    if subscriber.subscription_state != "active":
-        raise problems.subscription_not_active(subscriber.subscription_state)
+    if record.subscription_state != "active":
+        raise problems.subscription_not_active(record.subscription_state)
 
 
-def version_for(
-    model: Model, subscriber: Subscriber, slug: str, number: str, now: float
-) -> Version:
-    """The version that answers a call: the named one, or what the subscription's policy comes to. Raises Problem."""
-    check_model(model, subscriber, slug)
-    if number:
-        version = model.by_number.get(number)
-        if version is None:
-            raise problems.no_such_version(number)
+def version_for(model: Model, record: ApiKeyRecord, slug: str, number: str, now: float) -> Version:
+    """The version that answers a call: the named one, or what the subscription's policy resolves to. Raises Problem."""
+    check_model(model, record, slug)
+    if not number:
+        version = version_by_policy(model, record, now)
+    elif (named := model.by_number.get(number)) is not None:
+        version = named
     else:
-        version = by_policy(model, subscriber, now)
-    standing = version.standing(now)
-    if standing is not RUNNING:
-        raise refusal(model, version, standing)
+        raise problems.no_such_version(number)
+    if not version.is_running(now):
+        raise not_available(model, version, now)
     return version
 
 
-def refusal(model: Model, version: Version, standing: str) -> problems.Problem:
-    """Why a version does not answer, in words."""
-    if standing is GONE:
+def not_available(model: Model, version: Version, now: float) -> problems.Problem:
+    """Why a version does not answer."""
+    availability = version.availability(now)
+    if availability is Availability.RETIRED:
         return problems.version_gone(model.slug, version.number, version.successor)
-    if standing is SUSPENDED:
+    if availability is Availability.SUSPENDED:
         return problems.version_suspended(version.number)
     return problems.not_running(version.number)
 
 
-def by_policy(model: Model, subscriber: Subscriber, now: float) -> Version:
+def version_by_policy(model: Model, record: ApiKeyRecord, now: float) -> Version:
     """What an unversioned call means for this subscription. Raises Problem."""
-    key = (subscriber.policy, subscriber.pinned_id)
+    key = (record.policy, record.pinned_id)
     version = model.resolved.get(key)
-    if version is None or version.standing(now) is not RUNNING:
-        version = model.resolved[key] = _choose(model, subscriber, now)
+    if version is None or not version.is_running(now):
+        version = model.resolved[key] = _choose(model, record, now)
     return version
 
 
-def _choose(model: Model, subscriber: Subscriber, now: float) -> Version:
-    pinned = next(
-        (version for version in model.versions if version.id == subscriber.pinned_id), None
-    )
-    same = {"pin_exact": 4, "auto_patch": 2, "auto_minor": 1}[subscriber.policy]
+def _choose(model: Model, record: ApiKeyRecord, now: float) -> Version:
+    pinned = next((version for version in model.versions if version.id == record.pinned_id), None)
+    fixed_parts = {"pin_exact": 4, "auto_patch": 2, "auto_minor": 1}[record.policy]
     fitting = [
         version
         for version in model.versions
-        if version.order[:same] == subscriber.pinned[:same]
-        and version.order >= subscriber.pinned
-        and _is_for_all(version, subscriber)
+        if version.order[:fixed_parts] == record.pinned[:fixed_parts]
+        and version.order >= record.pinned
+        and _is_open_to(version, record)
     ]
-    running = [version for version in fitting if version.standing(now) is RUNNING]
-    fresh = [version for version in running if not version.is_deprecated]
-    if fresh or running:
-        return max(fresh or running, key=lambda version: version.order)
+    running = [version for version in fitting if version.is_running(now)]
+    current = [version for version in running if not version.is_deprecated]
+    if current or running:
+        return max(current or running, key=lambda version: version.order)
     if pinned is None:
-        raise problems.no_such_version(".".join(map(str, subscriber.pinned[:3])))
+        raise problems.no_such_version(".".join(map(str, record.pinned[:3])))
     return pinned
 
 
-def _is_for_all(version: Version, subscriber: Subscriber) -> bool:
-    """Nobody is moved onto a candidate: only who chose it calls it."""
-    return not version.is_candidate or version.id == subscriber.pinned_id
+def _is_open_to(version: Version, record: ApiKeyRecord) -> bool:
+    """A policy moves nobody onto a candidate: only a subscription that chose it calls it."""
+    return not version.is_candidate or version.id == record.pinned_id
 
 
 def callable_numbers(model: Model, now: float) -> list[str]:
@@ -151,12 +165,12 @@ def callable_numbers(model: Model, now: float) -> list[str]:
     return [
         version.number
         for version in reversed(model.versions)
-        if version.standing(now) in (RUNNING, NOT_RUNNING)
+        if version.availability(now) in (Availability.RUNNING, Availability.NOT_RUNNING)
     ]
 
 
 def metadata(model: Model, version: Version, now: float) -> bytes:
-    """The protocol's model metadata as JSON; of a version that its next call wakes, how many seconds that call may wait."""
+    """The protocol's model metadata as JSON; of a version that its next call wakes, also how many seconds that call may wait."""
     document: dict[str, Any] = {
         "name": model.slug,
         "versions": callable_numbers(model, now),

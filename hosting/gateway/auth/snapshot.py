@@ -1,19 +1,15 @@
-"""The one window to the ORM: what Postgres says, read in threads, as immutable values for the request path."""
+"""The one window to the ORM: reads Postgres in threads and returns immutable records for the request path."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from email.utils import format_datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
-from django.db.backends.signals import connection_created
+from django.db import connection
 from django.db.models import Case, F, JSONField, Value, When
 
 from catalog.models import ModelVersion
@@ -23,79 +19,16 @@ from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.models import ApiKey
 from hosting import credentials, egress
 from hosting.gateway import addresses, config
-from hosting.gateway.auth.change_feed import Changes, Position
-from hosting.gateway.auth.key_cache import Subscriber
+from hosting.gateway.auth.change_feed import Changes, FeedPosition
 from hosting.gateway.auth.resolve import COLD_START_S, Model, Version, tensors
-from hosting.gateway.database import DatabaseAway
+from hosting.gateway.records import ApiKeyRecord
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
 log = logging.getLogger(__name__)
-LIMITS = config.from_environment()
-Answer = TypeVar("Answer")
+CONFIG = config.from_environment()
 LEAKED = "The key was sent in an address, where logs keep it."
 PLATFORMS = {"onnx": "onnx_onnxv1", "mlflow": "mlflow", "external": "external"}
-
-
-def tame_connections(silence_s: float = 30.0) -> None:
-    """Gateway processes keep one plain connection a thread, with deadlines in the server, in the kernel and here.
-
-    `silence_s`: a statement without an answer for so long is an OperationalError; a server or a proxy that hangs closes nothing.
-    """
-    database = settings.DATABASES["default"]
-    options = database.setdefault("OPTIONS", {})
-    options.pop("pool", None)
-    options["connect_timeout"] = 2
-    options["tcp_user_timeout"] = 2500
-    options["options"] = "-c statement_timeout=2000 -c lock_timeout=1500"
-    options["target_session_attrs"] = "read-write"
-    database["CONN_MAX_AGE"] = None
-    database["CONN_HEALTH_CHECKS"] = False
-    connection_created.connect(
-        partial(_wait_at_most, silence_s), dispatch_uid="silence", weak=False
-    )
-
-
-def _wait_at_most(seconds: float, connection: Any, **_: Any) -> None:
-    raw = connection.connection
-    raw.wait = partial(raw.wait, timeout=seconds)
-
-
-class Database:
-    """A few threads that talk to Postgres for one event loop, each answer within a deadline."""
-
-    def __init__(self, threads: int, deadline_s: float) -> None:
-        self.deadline_s = deadline_s
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="orm")
-
-    async def run(self, work: Callable[..., Answer], *args: Any) -> Answer:
-        """`work(*args)` in a thread, where it may run twice. Raises DatabaseAway when Postgres does not answer in time."""
-        loop = asyncio.get_running_loop()
-        try:
-            return await asyncio.wait_for(
-                loop.run_in_executor(self._threads, _patiently, work, args), self.deadline_s
-            )
-        except (TimeoutError, OperationalError, InterfaceError) as error:
-            raise DatabaseAway from error
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _patiently(work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
-    """A connection that died while idle costs one more try, never an error."""
-    try:
-        return _strictly(work, args)
-    except (OperationalError, InterfaceError):
-        return _strictly(work, args)
-
-
-def _strictly(work: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
-    try:
-        return work(*args)
-    except (OperationalError, InterfaceError):
-        connection.close()
-        raise
 
 
 def database_time_us() -> int:
@@ -105,8 +38,8 @@ def database_time_us() -> int:
         return int(cursor.fetchone()[0])
 
 
-def subscribers(kids: list[str]) -> list[Subscriber]:
-    """The key records of these kids; absent ones are absent."""
+def api_keys(kids: list[str]) -> list[ApiKeyRecord]:
+    """The records of the keys with these kids; absent ones are absent."""
     rows = ApiKey.objects.filter(kid__in=kids).values(
         "kid",
         "pk",
@@ -118,7 +51,7 @@ def subscribers(kids: list[str]) -> list[Subscriber]:
         "subscription_id",
         "networks",
         model=F("subscription__model_id"),
-        standing=F("subscription__state"),
+        subscription_state=F("subscription__state"),
         application=F("subscription__application_id"),
         team=F("subscription__application__team_id"),
         environment=F("subscription__application__environment"),
@@ -134,11 +67,11 @@ def subscribers(kids: list[str]) -> list[Subscriber]:
         concurrency=F("subscription__plan__concurrency"),
         quota=F("subscription__plan__monthly_quota"),
     )
-    return [_subscriber(dict(row)) for row in rows]
+    return [_api_key(dict(row)) for row in rows]
 
 
-def _subscriber(row: dict[str, Any]) -> Subscriber:
-    return Subscriber(
+def _api_key(row: dict[str, Any]) -> ApiKeyRecord:
+    return ApiKeyRecord(
         kid=row["kid"],
         key_id=row["pk"],
         mac=row["mac"],
@@ -147,7 +80,7 @@ def _subscriber(row: dict[str, Any]) -> Subscriber:
         expires_at=row["expires_at"].timestamp(),
         epoch=row["epoch"],
         subscription_id=row["subscription_id"],
-        subscription_state=row["standing"],
+        subscription_state=row["subscription_state"],
         application_id=row["application"],
         team_id=row["team"],
         model_id=row["model"],
@@ -165,50 +98,49 @@ def _subscriber(row: dict[str, Any]) -> Subscriber:
 
 
 def rehash(key_id: int, old: str, mac: str, pepper_version: int) -> None:
-    """Keep a key under the current pepper from now on."""
+    """Store a key under the current pepper from now on."""
     rehash_key(
         User.objects.system("gateway"), key_id, old=old, mac=mac, pepper_version=pepper_version
     )
 
 
-def end_leaked(text: bytes) -> None:
-    """End a live key that was seen where keys must not be; its team and security are told."""
+def revoke_leaked_key(text: bytes) -> None:
+    """Revoke a live key that was seen where keys must not be, and notify its team and security."""
     revoke_leaked(User.objects.system("gateway"), text, LEAKED)
 
 
-# What the snapshot of the last look could not see: whoever commits late is in no snapshot before (reads by the index on transaction).
-LOOK = """
-SELECT look.server, look.snapshot::text, look.at, change.kind, change.name
-FROM (SELECT pg_postmaster_start_time() AS server, pg_current_snapshot() AS snapshot, statement_timestamp() AS at) AS look
+# The changes that the snapshot of the last poll could not see: a transaction that commits late is in no snapshot before.
+# Reads by the index on transaction.
+POLL = """
+SELECT poll.server, poll.snapshot::text, poll.at, change.kind, change.name
+FROM (SELECT pg_postmaster_start_time() AS server, pg_current_snapshot() AS snapshot, statement_timestamp() AS at) AS poll
 LEFT JOIN hosting_change AS change ON change.transaction >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
   AND NOT pg_visible_in_snapshot(change.transaction, %(seen)s::pg_snapshot)
 LIMIT %(most)s
 """
-MOST_CHANGES = (
-    5_000  # of one look; after more than that it is cheaper to look at each record when it is used
-)
-NOTHING_SEEN = "1:1:"
-REMEMBERED = timedelta(minutes=30)  # notes are kept for longer: hosting.change_log.KEPT
+MAX_CHANGES = 5_000  # of one poll; above it, loading each record on its next use is cheaper
+EMPTY_SNAPSHOT = "1:1:"
+MAX_GAP = timedelta(minutes=30)  # changes are kept for longer: hosting.change_log.KEPT
 
 
-def changes_since(position: Position | None) -> Changes:
-    """What changed since a look stood there. A first look sees only where it stands."""
-    seen = position.snapshot if position else NOTHING_SEEN
+def changes_since(position: FeedPosition | None) -> Changes:
+    """What changed since a position. The first poll returns a position only."""
+    seen = position.snapshot if position else EMPTY_SNAPSHOT
     with connection.cursor() as cursor:
-        cursor.execute(LOOK, {"seen": seen, "most": MOST_CHANGES + 1 if position else 1})
+        cursor.execute(POLL, {"seen": seen, "most": MAX_CHANGES + 1 if position else 1})
         rows = cursor.fetchall()
-    now = Position(*rows[0][:3])
-    is_whole = position is not None and _is_same_server(position, now) and len(rows) <= MOST_CHANGES
+    now = FeedPosition(*rows[0][:3])
+    is_complete = position is not None and _reaches(position, now) and len(rows) <= MAX_CHANGES
     names: dict[str, set[str]] = {}
-    for *_, kind, name in rows if is_whole else ():
+    for *_, kind, name in rows if is_complete else ():
         if kind is not None:
             names.setdefault(kind, set()).add(name)
-    return Changes(now, names, is_whole)
+    return Changes(now, names, is_complete)
 
 
-def _is_same_server(then: Position, now: Position) -> bool:
-    """And are its notes still there? After a failover transactions that were seen may be lost; after a long time notes are."""
-    return then.server == now.server and timedelta(0) <= now.at - then.at < REMEMBERED
+def _reaches(then: FeedPosition, now: FeedPosition) -> bool:
+    """Whether the recorded changes reach back to a position. A failover may lose transactions that were seen; old changes are deleted."""
+    return then.server == now.server and timedelta(0) <= now.at - then.at < MAX_GAP
 
 
 def models(model_ids: list[int]) -> dict[int, Model]:
@@ -219,7 +151,7 @@ def models(model_ids: list[int]) -> dict[int, Model]:
     rows = (
         rows.select_related("model", "successor", "upstream", "deployment")
         .defer(*_UNREAD)
-        .annotate(given=_GIVEN)
+        .annotate(live_signature=_LIVE_SIGNATURE)
     )
     return {
         model_id: _model(model_id, list(versions))
@@ -234,7 +166,7 @@ _UNREAD = (
     "model__description",
     "model__limitations",
 )
-_GIVEN = Case(
+_LIVE_SIGNATURE = Case(
     When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())),
     default=F("signature"),
     output_field=JSONField(),
@@ -267,7 +199,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         ready_head=ready,
         answer_head=_answer_head(slug, version),
         platform=PLATFORMS.get(version.kind, version.kind),
-        tensors=tensors(version.given),  # type: ignore[attr-defined]
+        tensors=tensors(version.live_signature),  # type: ignore[attr-defined]
         first_byte_s=_first_byte(version),
         is_asleep=upstream is not None
         and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
@@ -278,7 +210,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
 def _route(
     version: ModelVersion, upstream: Upstream | None
 ) -> tuple[addresses.Origin | None, bytes, bytes]:
-    """Origin and the first lines of an infer and a ready request; no origin when nothing should answer."""
+    """The origin, and the head of an infer and of a ready request; no origin when the version must not be called."""
     if upstream is None or not _may_answer(version, upstream):
         return None, b"", b""
     is_external = upstream.kind == Upstream.Kind.EXTERNAL
@@ -288,7 +220,7 @@ def _route(
         origin, prefix = addresses.parse(upstream.base_url, is_external)
         secret = _secret(upstream)
     except (ValueError, egress.EgressDenied, credentials.Unreadable) as error:
-        _complain(version.pk, str(error))
+        _log_once(version.pk, str(error))
         return None, b"", b""
     fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
     infer = f"POST {prefix}/infer HTTP/1.1\r\n{fixed}"
@@ -297,13 +229,13 @@ def _route(
 
 
 @lru_cache(1000)
-def _complain(version_pk: int, why: str) -> None:
-    """Once for each reason, not at each look."""
-    log.error("version %s has an unusable upstream: %s", version_pk, why)
+def _log_once(version_pk: int, reason: str) -> None:
+    """Once for each reason, not at each load."""
+    log.error("version %s has an unusable upstream: %s", version_pk, reason)
 
 
 def _secret(upstream: Upstream) -> str:
-    """The header line that an external endpoint wants, opened here and nowhere else. Raises Unreadable, ValueError."""
+    """The Authorization header of an external endpoint. The credential is decrypted here and nowhere else. Raises Unreadable, ValueError."""
     if not upstream.credential:
         return ""
     text = credentials.open_sealed(upstream.credential, upstream.version_id)
@@ -313,7 +245,7 @@ def _secret(upstream: Upstream) -> str:
 
 
 def callable_address(origin: addresses.Origin) -> str:
-    """The one address of an external host that is connected to, after all of them were judged. Raises OSError."""
+    """The address of an external host to connect to, after the egress policy has checked all its addresses. Raises OSError."""
     try:
         return egress.resolve(origin.host, origin.port)
     except egress.EgressDenied as refusal:
@@ -328,17 +260,17 @@ def _may_answer(version: ModelVersion, upstream: Upstream) -> bool:
 
 
 def _state(version: ModelVersion) -> str:
-    """Of its deployment, "" when the engine has none."""
+    """The state of its deployment, "" when the engine has none."""
     deployment = getattr(version, "deployment", None)
     return deployment.state if deployment is not None else ""
 
 
 def _first_byte(version: ModelVersion) -> float:
-    return version.answers_within_s or LIMITS.first_byte_s
+    return version.answers_within_s or CONFIG.first_byte_s
 
 
 def _answer_head(slug: str, version: ModelVersion) -> bytes:
-    """Headers that tell which version answered and whether it is on its way out (RFC 9745, RFC 8594)."""
+    """Headers that name the version and announce its deprecation (RFC 9745) and sunset (RFC 8594)."""
     lines = [f"x-model-version: {version.number}"]
     if version.state == ModelVersion.State.DEPRECATED:
         links = [f'</models/{slug}>; rel="deprecation"; type="text/html"']

@@ -1,9 +1,9 @@
-"""Whose address is it? The connection's own; behind a trusted proxy, the one that the proxy tells.
+"""The client's address: the connection's own, or behind a trusted proxy the one in X-Forwarded-For.
 
 GATEWAY_TRUSTED_PROXIES names the networks of the balancers in front of the gateway, separated by commas; by default there
 are none, and `X-Forwarded-For` is never read. Each proxy appends the address that it saw, so the header is read from
-right to left, and the first address that is no trusted proxy's is the caller's: what stands left of it was sent by
-the caller, who may write anything. An entry that is no address ends the reading at the proxy that passed it on.
+right to left, and the first address that is not a trusted proxy's is the client's: what stands left of it was sent by
+the client, who may write anything. An entry that is no address ends the reading at the proxy that passed it on.
 """
 
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ from collections.abc import Sequence
 from consumption import networks
 
 
-class Proxies:
-    """The trusted proxies. Raises ValueError when a text is not a network."""
+class TrustedProxies:
+    """The networks of trusted proxies. Raises ValueError when a text is not a network."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._networks = networks.parse(texts)
 
-    def have(self, address: str) -> bool:
-        """Is it a trusted proxy's address? Asked once for each connection."""
+    def contain(self, address: str) -> bool:
+        """Whether it is a trusted proxy's address. Asked once for each connection."""
         return bool(self._networks) and networks.contain(self._networks, address)
 
-    def caller(self, proxy: str, headers: list[tuple[bytes, bytes]]) -> str:
-        """The address of who sent a request that a trusted proxy passed on."""
-        told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-        nearest = proxy
-        for entry in reversed(told.decode("latin-1").split(",")):
+    def client_of(self, proxy: str, headers: list[tuple[bytes, bytes]]) -> str:
+        """The address of the client whose request a trusted proxy passed on."""
+        values = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+        client = proxy
+        for entry in reversed(values.decode("latin-1").split(",")):
             address = networks.address_of(_without_port(entry.strip()))
             if address is None:
                 break
-            nearest = str(address)
-            if not self.have(nearest):
+            client = str(address)
+            if not self.contain(client):
                 break
-        return nearest
+        return client
 
 
 def _without_port(entry: str) -> str:

@@ -1,105 +1,104 @@
-"""The client's side of a connection: HTTP/1.1 framing, sizes and deadlines; whole requests go to a call or the app.
+"""The client's side of a connection: HTTP/1.1 framing, sizes and deadlines. Whole requests go to a call or to the application.
 
-No ASGI server has deadlines for headers and bodies, so this class does. A request's body is collected before
-anything else happens: a client that drips bytes holds a bounded buffer here, never a slot, a lease or a replica.
-Deadlines are one attribute per connection that a ticker looks at four times a second.
+No ASGI server has deadlines for headers and bodies, so this class does. A request's body is collected before anything else
+happens: a client that sends byte by byte holds a bounded buffer here, never a slot, a lease or a replica. A deadline is
+one attribute per connection that a ticker checks four times a second.
+
+    phase     means                                                   deadline
+    IDLE      kept alive between requests                             idle_s
+    HEADERS   the head of a request is coming                         header_s
+    BODY      its body is coming                                      body_s
+    BUSY      a request is being answered                             none, or write_s while the client does not read
+    LINGER    a rejection was sent; the client may still be sending   LINGER_S
 """
 
 import asyncio
+import logging
 import socket
 import struct
 import time
 from collections import deque
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from enum import Enum
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hosting.gateway import problems
-from hosting.gateway.call import CARRIED, Call, key_from
+from hosting.gateway.call import Call
+from hosting.gateway.context import GatewayContext
+from hosting.gateway.headers import CONNECTION_CLOSE, UPGRADE, key_from
+from hosting.gateway.http.request import (
+    NO_REQUEST,
+    Request,
+    head_problem,
+    inference_target,
+    path_of,
+)
+from hosting.gateway.http.responses import problem_response
 
-if TYPE_CHECKING:
-    from hosting.gateway.process.node import Node
-
-IDLE, HEADERS, BODY, BUSY, LINGER = range(5)
+LOG = logging.getLogger("hosting.gateway")
 NEVER = float("inf")
 TO_BE_SET = -1.0  # a request that comes in one piece needs no deadlines for its parts
 DRAIN_IDLE_S = 2.0
-RESET = struct.pack(
-    "ii", 1, 0
-)  # else the kernel keeps megabytes for minutes for somebody who does not read them
-OFFERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
-CLOSING = b"connection: close\r\n"
-ONCE = frozenset(
-    {
-        b"host",
-        b"content-length",
-        b"transfer-encoding",
-        b"authorization",
-        b"x-api-key",
-        b"content-type",
-    }
-)
+LINGER_S = 2.0
+# SO_LINGER of zero: else the kernel keeps megabytes for minutes for a client that does not read them.
+RESET = struct.pack("ii", 1, 0)
 
 
-class Request:
-    """One complete request."""
+class Phase(Enum):
+    """See the table above."""
 
-    __slots__ = ("method", "url", "headers", "named", "body", "size", "keep_alive", "version")
+    IDLE = "idle"
+    HEADERS = "headers"
+    BODY = "body"
+    BUSY = "busy"
+    LINGER = "linger"
 
-    def __init__(self) -> None:
-        self.method = b""
-        self.url = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.named: dict[bytes, bytes] = {}
-        self.body: list[bytes] = []
-        self.size = 0
-        self.keep_alive = True
-        self.version = "1.1"
+
+IDLE, HEADERS, BODY, BUSY, LINGER = Phase
 
 
 class GatewayProtocol(asyncio.Protocol):
     """One client connection; stands where uvicorn's own protocol class would."""
 
     __slots__ = (
-        "config",
+        "uvicorn_config",
         "server_state",
         "app_state",
         "loop",
-        "node",
+        "context",
         "transport",
         "parser",
+        "client",
         "address",
+        "is_proxied",
         "phase",
         "deadline",
         "request",
-        "held",
-        "seen",
+        "held_bytes",
+        "received",
         "queue",
         "call",
         "cycle",
         "flow",
         "keep_alive",
         "closing",
+        "takes_chunks",
         "draining",
         "failed",
         "reading_paused",
-        "client",
-        "is_proxied",
-        "takes_chunks",
     )
 
     def __init__(
         self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None
     ) -> None:
-        self.config = config
+        self.uvicorn_config = config
         self.server_state = server_state
         self.app_state = app_state
         self.loop = _loop or asyncio.get_event_loop()
-        self.node: Node = app_state["node"]
+        self.context: GatewayContext = app_state["context"]
         self.parser = httptools.HttpRequestParser(self)
         self.transport: Any = None
         self.client: tuple[str, int] | None = None
@@ -108,8 +107,8 @@ class GatewayProtocol(asyncio.Protocol):
         self.phase = IDLE
         self.deadline = NEVER
         self.request = Request()
-        self.held = 0
-        self.seen = 0
+        self.held_bytes = 0  # of the body of the request that is being answered
+        self.received = 0  # since the last part of a request was complete
         self.queue: deque[Request] = deque()
         self.call: Call | None = None
         self.cycle: RequestResponseCycle | None = None
@@ -128,24 +127,24 @@ class GatewayProtocol(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
         self.address = self.client[0] if self.client else ""
-        self.is_proxied = self.node.proxies.have(self.address)
+        self.is_proxied = self.context.proxies.contain(self.address)
         self.server_state.connections.add(self)
-        self.phase, self.deadline = HEADERS, time.monotonic() + self.node.limits.header_s
+        self.phase, self.deadline = HEADERS, time.monotonic() + self.context.config.header_s
         try:
-            self.node.doorway.enter(self._counted_as)
+            self.context.connection_limiter.acquire(self._counted_as)
         except problems.Problem as problem:
             self.failed = True
-            self.refuse(problem, "", b"", close=True)
+            self.reject(problem, "", b"", close=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
-        self.node.doorway.leave(self._counted_as)
+        self.context.connection_limiter.release(self._counted_as)
         self.failed = True
-        self._release(self.request.size + sum(request.size for request in self.queue))
+        self._free_body(self.request.size + sum(request.size for request in self.queue))
         self.queue.clear()
         if self.call is not None:
             call, self.call = self.call, None
-            call.leave()
+            call.cancel()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -155,22 +154,21 @@ class GatewayProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.failed:
             return
-        if self.phase == IDLE:
+        if self.phase is IDLE:
             self.phase, self.deadline = HEADERS, TO_BE_SET
-        self.seen += len(data)
+        self.received += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._stay_with_http(data[upgrade.args[0] :])
+            self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._reject(problems.bad_framing("It is not a well-formed HTTP/1.1 request."))
-        limits = self.node.limits
+            self._fail(problems.bad_framing("It is not a well-formed HTTP/1.1 request."))
+        config = self.context.config
         if self.deadline < 0:
-            self.deadline = time.monotonic() + (
-                limits.header_s if self.phase == HEADERS else limits.body_s
-            )
-        if self.seen > limits.header_bytes + limits.url_bytes:
-            self._reject(problems.headers_too_large("Send fewer or shorter headers."))
+            seconds = config.header_s if self.phase is HEADERS else config.body_s
+            self.deadline = time.monotonic() + seconds
+        if self.received > config.header_bytes + config.url_bytes:
+            self._fail(problems.headers_too_large("Send fewer or shorter headers."))
 
     def eof_received(self) -> None:
         return None
@@ -178,38 +176,38 @@ class GatewayProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self.flow is not None:
             self.flow.pause_writing()
-        self.deadline = time.monotonic() + self.node.limits.write_s
+        self.deadline = time.monotonic() + self.context.config.write_s
         if self.call is not None:
-            self.call.slow_down()
+            self.call.pause_reading()
 
     def resume_writing(self) -> None:
         if self.flow is not None:
             self.flow.resume_writing()
-        if self.phase == BUSY:
+        if self.phase is BUSY:
             self.deadline = NEVER
         if self.call is not None:
-            self.call.speed_up()
+            self.call.resume_reading()
 
     def shutdown(self) -> None:
-        """The process is to end: answer what is asked, and one more request within a grace, then close."""
+        """The process is to end: answer what was asked, and one more request within a grace, then close."""
         self.draining = True
-        self.closing = CLOSING
+        self.closing = CONNECTION_CLOSE
         self.keep_alive = False
-        if self.phase == IDLE:
+        if self.phase is IDLE:
             self.deadline = min(self.deadline, time.monotonic() + DRAIN_IDLE_S)
 
-    def tick(self, now: float) -> None:
-        """Called a few times a second: whose time is up?"""
+    def check_deadline(self, now: float) -> None:
+        """Called a few times a second: reject or close a client that is too slow."""
         if now <= self.deadline:
             return
         self.deadline = NEVER
-        if self.phase in (HEADERS, BODY) and (self.seen or self.phase == BODY):
-            self.node.counters.closed_slow += 1
-            self._reject(problems.too_slow("headers" if self.phase == HEADERS else "body"))
+        if self.phase is BODY or (self.phase is HEADERS and self.received):
+            self.context.counters.closed_slow += 1
+            self._fail(problems.too_slow("headers" if self.phase is HEADERS else "body"))
         elif self.phase in (IDLE, HEADERS):
             self.transport.close()
         else:
-            self.node.counters.closed_slow += 1
+            self.context.counters.closed_slow += 1
             self.transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, RESET
             )
@@ -232,91 +230,51 @@ class GatewayProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self.failed:
             return
-        request, limits = self.request, self.node.limits
-        seen, self.seen = self.seen, 0
+        request, parser = self.request, self.parser
+        received, self.received = self.received, 0
         self.phase, self.deadline = BODY, TO_BE_SET
-        headers = request.headers
-        may_be_large = (
-            not 0 < seen <= limits.carried_bytes
-        )  # 0: it came behind another request, in one piece
-        if len(headers) > limits.header_count or (
-            may_be_large and size_of(headers) > limits.header_bytes
-        ):
-            self._reject(
-                problems.headers_too_large(f"At most {limits.header_count} headers are read.")
-            )
-            return
-        if len(request.url) > limits.url_bytes:
-            self._reject(problems.headers_too_large("The address is too long."))
-            return
-        named = request.named = dict(headers)
-        if (
-            may_be_large
-            and sum(len(named.get(name, b"")) for name in CARRIED) > limits.carried_bytes
-        ):
-            self._reject(
-                problems.headers_too_large(
-                    f"What describes body and answer may have {limits.carried_bytes // 1024} KiB."
-                )
-            )
-            return
-        if len(named) != len(headers) and self._is_ambiguous(headers):
-            self._reject(problems.bad_framing("A header that may be sent once was sent twice."))
-            return
-        length = named.get(b"content-length")
-        if length is not None:
-            if b"transfer-encoding" in named:
-                self._reject(
-                    problems.bad_framing("Content-Length and Transfer-Encoding were both sent.")
-                )
-                return
-            if int(length) > limits.body_bytes:
-                self._reject(problems.body_too_large(limits.body_bytes))
-                return
-        parser = self.parser
-        request.method = parser.get_method()
+        request.by_name = dict(request.headers)
         request.version = parser.get_http_version()
+        problem = head_problem(request, received, self.context.config)
+        if problem is not None:
+            self._fail(problem)
+            return
+        request.method = parser.get_method()
         request.keep_alive = request.version == "1.1" and parser.should_keep_alive()
-        if request.version == "1.1" and b"host" not in named:
-            self._reject(problems.bad_framing("The Host header is missing."))
-        elif request.version not in ("1.1", "1.0"):
-            self._reject(problems.bad_framing("Speak HTTP/1.1."))
-        elif (
-            request.version == "1.1"
-            and b"expect" in named
-            and not parser.should_upgrade()
-            and self.phase == BODY
-            and not self.queue
-            and self.call is None
-        ):
+        if b"expect" in request.by_name and self._expects_continue(request):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _expects_continue(self, request: Request) -> bool:
+        """100-continue is sent only when this request is the next one to be answered."""
+        is_next = not self.queue and self.call is None
+        return request.version == "1.1" and is_next and not self.parser.should_upgrade()
 
     def on_body(self, data: bytes) -> None:
         if self.failed:
             return
-        self.seen = 0
+        self.received = 0
         request = self.request
         request.size += len(data)
         request.body.append(data)
-        has_room = self.node.doorway.hold(len(data))
-        if request.size > self.node.limits.body_bytes:
-            self._reject(problems.body_too_large(self.node.limits.body_bytes))
-        elif not has_room:
-            self._reject(problems.gateway_busy())
+        fits = self.context.connection_limiter.reserve_body(len(data))
+        if request.size > self.context.config.body_bytes:
+            self._fail(problems.body_too_large(self.context.config.body_bytes))
+        elif not fits:
+            self._fail(problems.gateway_busy())
 
     def on_message_complete(self) -> None:
         if self.failed or self.parser.should_upgrade():
             return
-        request, self.request = self.request, _NONE
-        self.seen = 0
+        request, self.request = self.request, NO_REQUEST
+        self.received = 0
         if self.call is None and (self.cycle is None or self.cycle.response_complete):
             self._start(request)
-        elif len(self.queue) < self.node.limits.pipelined:
+        elif len(self.queue) < self.context.config.pipelined:
             self.queue.append(request)
             self.phase, self.deadline = BUSY, NEVER
             self._pause_reading()
         else:
-            self._reject(
+            self._fail(
                 problems.bad_framing("Too many requests were sent without waiting for answers.")
             )
 
@@ -324,41 +282,38 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _start(self, request: Request) -> None:
         self.phase, self.deadline = BUSY, NEVER
-        self.held = request.size
+        self.held_bytes = request.size
         self.keep_alive = request.keep_alive and not self.draining
-        self.closing = b"" if self.keep_alive else CLOSING
+        self.closing = b"" if self.keep_alive else CONNECTION_CLOSE
         if self.is_proxied and self.client:
-            self.address = self.node.proxies.caller(self.client[0], request.headers)
+            self.address = self.context.proxies.client_of(self.client[0], request.headers)
         self.takes_chunks = request.version == "1.1"
         path, _, query = request.url.partition(b"?")
         if not path.startswith(b"/"):
             path = path_of(path)
-        if query and b"mk" in query and self.node.leaks_key(query, self.address):
-            self.refuse(problems.key_in_query(), "", b"")
+        if query and b"mk" in query and self.context.revocations.revoke_leaked(query, self.address):
+            self.reject(problems.key_in_query(), "", b"")
             return
-        target = target_of(path)
-        if target is not None:
-            self._infer(request, path, *target)
+        target = inference_target(path)
+        if target is not None and request.method == b"POST":
+            self._infer(request, *target)
         else:
-            self._ask_app(request, path, query)
+            self._run_application(request, path, query if target is None else b"")
 
-    def _infer(self, request: Request, path: bytes, slug: str, number: str) -> None:
-        if request.method != b"POST":
-            self._ask_app(request, path, b"")
-            return
+    def _infer(self, request: Request, slug: str, number: str) -> None:
         self.call = Call(
-            self.node,
+            self.context,
             self,
-            key_from(request.named),
+            key_from(request.by_name),
             slug,
             number,
-            request.named,
+            request.by_name,
             request.body,
             request.size,
         )
         self.call.run()
 
-    def _ask_app(self, request: Request, path: bytes, query: bytes) -> None:
+    def _run_application(self, request: Request, path: bytes, query: bytes) -> None:
         scope: Any = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -375,29 +330,32 @@ class GatewayProtocol(asyncio.Protocol):
             "state": self.app_state,
         }
         self.flow = self.flow or FlowControl(self.transport)
-        self.cycle = RequestResponseCycle(
+        self.cycle = self._new_cycle(scope, self.flow)
+        self.cycle.body += b"".join(request.body)
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+        task = self.loop.create_task(self.cycle.run_asgi(self.uvicorn_config.loaded_app))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+
+    def _new_cycle(self, scope: Any, flow: FlowControl) -> RequestResponseCycle:
+        return RequestResponseCycle(
             scope=scope,
             transport=self.transport,
-            flow=self.flow,
-            logger=self.node.log,
-            access_logger=self.node.log,
+            flow=flow,
+            logger=LOG,
+            access_logger=LOG,
             access_log=False,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=False,
             keep_alive=self.keep_alive,
-            on_response=self._cycle_done,
+            on_response=self._on_cycle_done,
         )
-        self.cycle.body += b"".join(request.body)
-        self.cycle.more_body = False
-        self.cycle.message_event.set()
-        task = self.loop.create_task(self.cycle.run_asgi(self.config.loaded_app))
-        self.server_state.tasks.add(task)
-        task.add_done_callback(self.server_state.tasks.discard)
 
     @property
     def _counted_as(self) -> str | None:
-        """Whose share of the connections this one is; a proxy's connections are many callers'."""
+        """Whose share of the connections this one takes; a proxy's connections are many callers'."""
         return None if self.is_proxied else self.address
 
     # Answers
@@ -409,51 +367,40 @@ class GatewayProtocol(asyncio.Protocol):
         if last:
             call = self.call
             if call is not None:
-                self.node.counters.answered(call.status)
+                self.context.counters.record_answer(call.status)
             self.call = None
             self._next()
 
-    def refuse(
+    def reject(
         self, problem: problems.Problem, request_id: str, extra: bytes, *, close: bool = False
     ) -> None:
-        """Answer with a problem document."""
-        request_id = request_id or self.node.new_request_id()
-        body = problem.body(request_id)
-        lines = [
-            problems.status_line(problem.status),
-            b"content-type: ",
-            problems.MEDIA_TYPE,
-            b"\r\ncontent-length: %d\r\n" % len(body),
-            self.node.common_head,
-            b"x-request-id: ",
-            request_id.encode(),
-            b"\r\n",
-            extra,
-        ]
-        for name, value in problem.headers:
-            lines += (name, b": ", value, b"\r\n")
+        """Answer with a problem document. `extra`: further header lines."""
         close = close or problem.close
-        lines += (CLOSING if close else self.closing, b"\r\n", body)
+        request_id = request_id or self.context.new_request_id()
+        closing = CONNECTION_CLOSE if close else self.closing
+        head = self.context.common_head + extra + closing
+        document = problem_response(problem, request_id, head)
         if self.transport.is_closing():
             return
-        self.transport.write(b"".join(lines))
-        self.node.counters.answered(problem.status)
+        self.transport.write(document)
+        self.context.counters.record_answer(problem.status)
         if close:
             self._linger()
         else:
             self.call = None
             self._next()
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """The answer began and cannot be completed: a cut connection is the only honest sign left."""
         self.call = None
         self.transport.abort()
 
-    def _cycle_done(self) -> None:
+    def _on_cycle_done(self) -> None:
         self.loop.call_soon(self._next)
 
     def _next(self) -> None:
-        self._release()
+        """The answer is out: close, take the next request from the queue, or wait for one."""
+        self._free_body()
         self.server_state.total_requests += 1
         if self.failed or self.transport.is_closing():
             return
@@ -462,11 +409,10 @@ class GatewayProtocol(asyncio.Protocol):
         elif self.queue:
             self.loop.call_soon(self._start_queued)
         else:
-            if self.phase == BUSY:
-                self.phase, self.seen = IDLE, 0
-            self.deadline = time.monotonic() + (
-                DRAIN_IDLE_S if self.draining else self.node.limits.idle_s
-            )
+            if self.phase is BUSY:
+                self.phase, self.received = IDLE, 0
+            idle_s = DRAIN_IDLE_S if self.draining else self.context.config.idle_s
+            self.deadline = time.monotonic() + idle_s
             if self.reading_paused:
                 self.reading_paused = False
                 self.transport.resume_reading()
@@ -475,35 +421,35 @@ class GatewayProtocol(asyncio.Protocol):
         if not self.failed and self.queue and self.call is None:
             self._start(self.queue.popleft())
 
-    def _reject(self, problem: problems.Problem) -> None:
-        """A request that is not taken: say so, read nothing more, close."""
+    def _fail(self, problem: problems.Problem) -> None:
+        """The request cannot be taken: answer, read nothing more, close."""
         if self.failed:
             return
         self.failed = True
-        self._release(self.request.size)
-        self.request = _NONE
-        self.node.counters.refused_framing += 1
+        self._free_body(self.request.size)
+        self.request = NO_REQUEST
+        self.context.counters.rejected_framing += 1
         if self.call is not None or (self.cycle is not None and not self.cycle.response_complete):
             self.transport.abort()
         else:
-            self.refuse(problem, "", b"", close=True)
+            self.reject(problem, "", b"", close=True)
 
     def _linger(self) -> None:
         """Let the client read the answer before the connection is reset by what it is still sending."""
         self.failed = True
-        self.phase, self.deadline = LINGER, time.monotonic() + 2.0
+        self.phase, self.deadline = LINGER, time.monotonic() + LINGER_S
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    def _stay_with_http(self, rest: bytes) -> None:
-        """An offer to upgrade is ignored, as the standard allows: the request is read again without the offer."""
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read the request again without its offer to upgrade, as the standard allows."""
         if self.failed:
             return
         request = self.request
         if request.method == b"CONNECT":
-            self._reject(problems.wrong_method(b"GET, POST"))
+            self._fail(problems.method_not_allowed(b"GET, POST"))
             return
-        lines = [b"%b: %b\r\n" % header for header in request.headers if header[0] not in OFFERS]
+        lines = [b"%b: %b\r\n" % header for header in request.headers if header[0] not in UPGRADE]
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, request.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
@@ -513,88 +459,8 @@ class GatewayProtocol(asyncio.Protocol):
             self.reading_paused = True
             self.transport.pause_reading()
 
-    def _release(self, more: int = 0) -> None:
-        """The bodies of the request that was answered, and `more` bytes, are no longer held."""
-        size, self.held = self.held + more, 0
+    def _free_body(self, more: int = 0) -> None:
+        """The body of the request that was answered, and `more` bytes, are no longer held."""
+        size, self.held_bytes = self.held_bytes + more, 0
         if size:
-            self.node.doorway.free(size)
-
-    @staticmethod
-    def _is_ambiguous(headers: list[tuple[bytes, bytes]]) -> bool:
-        names = [name for name, _ in headers if name in ONCE]
-        return len(names) != len(set(names))
-
-
-_NONE = Request()
-_NONE.method = b"-"  # nothing is awaited of it
-
-
-def size_of(headers: list[tuple[bytes, bytes]]) -> int:
-    """Bytes of their names and values."""
-    return sum(len(name) + len(value) for name, value in headers)
-
-
-def path_of(target: bytes) -> bytes:
-    """The path of a target in absolute form, `http://host/path` (RFC 9112, 3.2.2); any other target as it is."""
-    scheme, mark, rest = target.partition(b"://")
-    return (
-        b"/" + rest.partition(b"/")[2] if mark and scheme.lower() in (b"http", b"https") else target
-    )
-
-
-@lru_cache(1024)
-def target_of(path: bytes) -> tuple[str, str] | None:
-    """The model and the version ("" when the path names none) of an inference; None when it is not the path of one."""
-    match path.split(b"/"):
-        case [b"", b"v2", b"models", slug, b"infer"]:
-            return unquote(slug.decode("latin-1")), ""
-        case [b"", b"v2", b"models", slug, b"versions", number, b"infer"]:
-            return unquote(slug.decode("latin-1")), unquote(number.decode("latin-1"))
-    return None
-
-
-class Doorway:
-    """How many connections an address has, and how many bytes of request bodies are held, in one process."""
-
-    def __init__(self, per_address: int, in_all: int, bytes_held: int) -> None:
-        self.per_address = per_address
-        self.in_all = in_all
-        self.room = bytes_held
-        self.open: dict[str, int] = {}
-        self.total = 0
-        self.turned_away = 0
-
-    def enter(self, address: str | None) -> None:
-        """Count a connection in; raises Problem when it is one too many (it is counted all the same until it leaves).
-
-        None: the address has no share of its own, only all connections together are bounded.
-        """
-        count = 0
-        if address is not None:
-            count = self.open[address] = self.open.get(address, 0) + 1
-        self.total += 1
-        if count > self.per_address or self.total > self.in_all:
-            self.turned_away += 1
-            raise (
-                problems.too_many_connections(self.per_address)
-                if count > self.per_address
-                else problems.gateway_busy()
-            )
-
-    def leave(self, address: str | None) -> None:
-        self.total -= 1
-        if address is None:
-            return
-        count = self.open.get(address, 0) - 1
-        if count > 0:
-            self.open[address] = count
-        else:
-            self.open.pop(address, None)
-
-    def hold(self, size: int) -> bool:
-        """Reserve room for body bytes; the caller frees them even when told False."""
-        self.room -= size
-        return self.room >= 0
-
-    def free(self, size: int) -> None:
-        self.room += size
+            self.context.connection_limiter.free_body(size)

@@ -1,0 +1,1 @@
+"""What a call must pass before it is forwarded: rate, quota, concurrency, load shedding, fair scheduling, connections."""

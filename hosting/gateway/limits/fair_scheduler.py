@@ -1,70 +1,54 @@
-"""Turns: in each pass of the event loop a subscription begins a few calls; what is more waits in its own line for the next.
+"""Fair scheduling per tenant: in each pass of the event loop a subscription starts a few calls, the rest wait in its queue.
 
-The loop serves sockets as they become ready. Without turns a tenant with five hundred connections has every call of the
-others wait for hundreds of its own; with them it waits for itself. Nothing is lost by it: a pass that has work left
-is followed by the next one at once. Whose line waits for more of the process' own work than its lag may be (pressure.py)
-is turned away.
+The loop serves sockets as they become ready. Without the scheduler a tenant with five hundred connections would have every
+call of the others wait for hundreds of its own; with it, the tenant waits for itself (round robin over subscriptions). No time is
+lost: a pass that leaves work is followed by the next one at once. When the head of a queue has waited for more of the process'
+own CPU time than its lag may be (load_shedder.py), further calls of that subscription are rejected.
 """
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
 
 from hosting.gateway import problems
-from hosting.gateway.config import Limits
-
-if TYPE_CHECKING:
-    from hosting.gateway.limits.admission import Account
-
-# Calls for each pass. At 45 µs a call, sixteen are less than a millisecond; while production has a line too, a test
-# application's share is a quarter of its.
-CALLS, CALLS_OF_TEST = 16, 4
+from hosting.gateway.config import GatewayConfig
+from hosting.gateway.records import ScheduledCall, SubscriptionLimits
 
 
-class Beginner(Protocol):
-    """A call that waits for its turn."""
+class FairScheduler:
+    """The subscriptions that have used up their share of the running pass."""
 
-    def begin(self, account: "Account") -> None: ...
+    def __init__(self, config: GatewayConfig) -> None:
+        self._max_wait_s = {True: config.busy_lag_s, False: 2 * config.busy_lag_s}  # by is_test
+        self._shed_wait_s = config.shed_wait_s
+        self._exhausted: list[SubscriptionLimits] = []
+        self._pass_is_due = False
 
-
-class Turns:
-    """The subscriptions that have begun all their calls of a pass, and how it goes on with their lines."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._longest_s = {
-            True: limits.busy_lag_s,
-            False: 2 * limits.busy_lag_s,
-        }  # of test applications, and of others
-        self._wait_s = limits.shed_wait_s
-        self._full: list[Account] = []
-        self._is_due = False
-
-    def may_begin(self, account: "Account", call: Beginner) -> bool:
-        """May it begin now? If not, its `begin` is called when it is its turn. Raises Problem when the line is too long."""
-        if account.begun < account.in_a_pass:
-            account.begun += 1
-            if account.begun == account.in_a_pass:
-                self._end_pass(account)
+    def may_start(self, limits: SubscriptionLimits, call: ScheduledCall) -> bool:
+        """Whether the call may start now; otherwise its `start` is called when its turn comes. Raises Problem (503) when the queue is too long."""
+        if limits.started_in_pass < limits.calls_per_pass:
+            limits.started_in_pass += 1
+            if limits.started_in_pass == limits.calls_per_pass:
+                self._exhaust(limits)
             return True
-        now = (
-            time.thread_time()
-        )  # what other programs take from the machine is no reason to turn anybody away
-        if account.turns and now - account.turns[0][0] > self._longest_s[account.is_test]:
-            raise problems.gateway_busy(self._wait_s)
-        account.turns.append((now, call))
+        now = time.thread_time()  # CPU time that other programs take is no reason to reject
+        queue = limits.queue
+        if queue and now - queue[0][0] > self._max_wait_s[limits.is_test]:
+            raise problems.gateway_busy(self._shed_wait_s)
+        queue.append((now, call))
         return False
 
-    def _end_pass(self, account: "Account") -> None:
-        self._full.append(account)
-        if not self._is_due:
-            self._is_due = True
+    def _exhaust(self, limits: SubscriptionLimits) -> None:
+        self._exhausted.append(limits)
+        if not self._pass_is_due:
+            self._pass_is_due = True
             asyncio.get_running_loop().call_soon(self._next_pass)
 
     def _next_pass(self) -> None:
-        full, self._full, self._is_due = self._full, [], False
-        for account in full:
-            account.begun = min(account.in_a_pass, len(account.turns))
-            if account.begun == account.in_a_pass:
-                self._end_pass(account)
-            for _ in range(account.begun):
-                account.turns.popleft()[1].begin(account)
+        exhausted, self._exhausted, self._pass_is_due = self._exhausted, [], False
+        for limits in exhausted:
+            limits.started_in_pass = min(limits.calls_per_pass, len(limits.queue))
+            if limits.started_in_pass == limits.calls_per_pass:
+                self._exhaust(limits)
+            for _ in range(limits.started_in_pass):
+                _, call = limits.queue.popleft()
+                call.start(limits)

@@ -1,7 +1,7 @@
-"""The process beside the workers that copies the usage journal to Postgres and keeps the newest hours rolled up.
+"""The process beside the workers: it ships the usage journal to Postgres and keeps the newest hours rolled up.
 
-It also settles the journals of workers that were killed, and enters in Postgres the keys that were revoked while Postgres
-was away. When it is killed itself, its parent starts another one, which goes on from the position in Postgres.
+It also closes the journals of workers that were killed, and enters in Postgres the emergency revocations that were made while
+Postgres was unavailable. When it is killed, its parent starts another one, which goes on from the position in Postgres.
 """
 
 import logging
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
 ROLL_UP_EVERY_S = 2.0
-EMERGENCY_REVOCATIONS_EVERY_S = 5.0
-SHARE = (
-    9  # a roll-up may take a tenth of the time, not more: a busy hour is recomputed whole each time
-)
+REVOCATIONS_EVERY_S = 5.0
+# A roll-up recomputes whole hours; it may take a tenth of the time and not more, so that shipping goes on beside it.
+ROLL_UP_PAUSE = 9
 
 
 class Shipping:
-    """Two repeated steps, each allowed to fail and to be tried again."""
+    """Repeated steps, each allowed to fail and to be tried again."""
 
     def __init__(self, folder: Path) -> None:
         from consumption.metering import rejection_counter, rejections
@@ -37,11 +36,11 @@ class Shipping:
         self.rejections = rejections.RejectionImporter(folder / rejection_counter.FOLDER)
         self.is_ending = False
         self._roll_up_at = 0.0
-        self._emergency_revocations_at = 0.0
+        self._revocations_at = 0.0
         self._entered: set[EmergencyRevocation] = set()
 
     def run(self) -> None:
-        """Until SIGTERM; then once more, so that nothing of a graceful stop is left for later."""
+        """Until SIGTERM; then once more, so that a graceful stop leaves nothing behind."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while not self.is_ending:
@@ -51,7 +50,7 @@ class Shipping:
         self.step()
 
     def step(self) -> None:
-        """Ship, then roll up if it is time. Postgres being away is no news here: the usage journal waits."""
+        """Ship, then roll up and enter revocations when they are due. While Postgres is unavailable the journal grows."""
         from django.db import DatabaseError, InterfaceError, connection
 
         from consumption import emergency_revocations
@@ -63,20 +62,19 @@ class Shipping:
             if time.monotonic() >= self._roll_up_at:
                 began = time.monotonic()
                 rollups.roll_up()
-                took = time.monotonic() - began
-                self._roll_up_at = time.monotonic() + max(ROLL_UP_EVERY_S, SHARE * took)
-            if time.monotonic() >= self._emergency_revocations_at:
+                duration_s = time.monotonic() - began
+                pause_s = max(ROLL_UP_EVERY_S, ROLL_UP_PAUSE * duration_s)
+                self._roll_up_at = time.monotonic() + pause_s
+            if time.monotonic() >= self._revocations_at:
                 emergency_revocations.revoke_in_database(self._entered)
-                self._emergency_revocations_at = time.monotonic() + EMERGENCY_REVOCATIONS_EVERY_S
+                self._revocations_at = time.monotonic() + REVOCATIONS_EVERY_S
         except (DatabaseError, InterfaceError) as error:
-            log.warning(
-                "usage waits in the usage journal: %s",
-                str(error).strip().splitlines()[0] if str(error) else "no database",
-            )
+            reason = str(error).strip().splitlines()[0] if str(error) else "no database"
+            log.warning("the usage journal cannot be shipped: %s", reason)
             connection.close()
             time.sleep(SHIP_EVERY_S)
         except OSError:
-            log.exception("the usage journal folder cannot be read")
+            log.exception("the folder of the usage journal cannot be read")
 
     def _end(self, signum: int, frame: FrameType | None) -> None:
         self.is_ending = True
@@ -88,9 +86,9 @@ def run() -> None:
     django.setup()
     from django.conf import settings
 
-    from hosting.gateway.auth.snapshot import tame_connections
+    from hosting.gateway.database import configure_connections
 
-    tame_connections()
+    configure_connections()
     settings.DATABASES["default"]["OPTIONS"]["options"] = "-c statement_timeout=60000"
     run_dir = Path(os.environ.get("RUN_DIR", settings.RUN_DIR))
     folder = Path(os.environ.get("USAGE_JOURNAL_DIR", run_dir / "journal"))

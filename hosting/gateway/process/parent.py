@@ -1,9 +1,9 @@
 """`python -m hosting.gateway`: opens the port, starts one worker per core and the shipping process, restarts what dies.
 
     GATEWAY_HOST, GATEWAY_PORT, GATEWAY_WORKERS    where, and how many processes answer
-    GATEWAY_TRUSTED_PROXIES                        networks of the balancers in front, whose X-Forwarded-For is believed
+    GATEWAY_TRUSTED_PROXIES                        networks of the balancers in front, whose X-Forwarded-For is trusted
     GATEWAY_ADMIN_PORT                             /metrics, on loopback; off by default
-    DATABASE_URL, REDIS_URL, RUN_DIR, USAGE_JOURNAL_DIR    what they stand on
+    DATABASE_URL, REDIS_URL, RUN_DIR, USAGE_JOURNAL_DIR    the stores, and where files go
 SIGTERM: finish what was accepted, ship the journal, end. SIGHUP: replace the workers one after the other.
 The parent keeps the listening socket, so no connection is lost while workers change.
 """
@@ -19,9 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-from hosting.gateway import config
-from hosting.gateway.auth.trusted_proxies import Proxies
-from hosting.gateway.limits.concurrency import Columns
+from hosting.gateway import config as configuration
+from hosting.gateway.auth.trusted_proxies import TrustedProxies
+from hosting.gateway.limits.shared_slots import SlotTableColumns
 from hosting.gateway.metering import metrics_server
 from marketplace.core import logs
 
@@ -35,14 +35,14 @@ class Child:
     """One process below the parent; `name` is a worker's number or `shipping`."""
 
     def __init__(
-        self, name: str, listener: socket.socket | None, workers: int, columns: Columns
+        self, name: str, listener: socket.socket | None, workers: int, columns: SlotTableColumns
     ) -> None:
         self.name = name
         self._columns = columns
-        self._column = columns.take() if listener else -1
-        self._ready, told = os.pipe()
-        os.set_blocking(self._ready, False)
-        fds = [told] + ([listener.fileno(), columns.fd] if listener else [])
+        self._column = columns.allocate() if listener else -1
+        self._ready_pipe, ready_fd = os.pipe()
+        os.set_blocking(self._ready_pipe, False)
+        fds = [ready_fd] + ([listener.fileno(), columns.fd] if listener else [])
         env = os.environ | {"GATEWAY_WORKER": name, "GATEWAY_WORKERS": str(workers)}
         env |= columns.environment(self._column) if listener else {}
         command = [
@@ -51,41 +51,41 @@ class Child:
             "hosting.gateway",
             name,
             str(listener.fileno() if listener else -1),
-            str(told),
+            str(ready_fd),
         ]
         self.process = subprocess.Popen(command, env=env, pass_fds=fds)
         self.started = time.monotonic()
-        os.close(told)
+        os.close(ready_fd)
 
     def is_ready(self) -> bool:
-        """Has it said so?"""
+        """Whether the child has reported that it accepts requests."""
         try:
-            return os.read(self._ready, 1) == b"1"
+            return os.read(self._ready_pipe, 1) == b"1"
         except BlockingIOError:
             return False
 
-    def end(self) -> None:
-        """Have it finish what it does."""
+    def terminate(self) -> None:
+        """Let it finish what it does and end."""
         if self.process.poll() is None:
             self.process.terminate()
 
     def close(self) -> None:
-        """The process is gone: its slots are free."""
-        os.close(self._ready)
+        """The process is gone: free its slots."""
+        os.close(self._ready_pipe)
         if self._column >= 0:
-            self._columns.give_back(self._column)
+            self._columns.release(self._column)
 
 
 class Parent:
-    """Keeps the children alive and ends them in the right order."""
+    """Keeps the children running and ends them in the right order."""
 
     def __init__(self, listener: socket.socket, workers: int, folder: Path) -> None:
         self.listener = listener
         self.workers = workers
-        self.columns = Columns(folder, workers)
+        self.columns = SlotTableColumns(folder, workers)
         self.children: dict[str, Child] = {}
         self.is_ending = False
-        self.wants_reload = False
+        self.must_reload = False
 
     def run(self) -> int:
         signal.signal(signal.SIGTERM, self._on_end)
@@ -95,9 +95,9 @@ class Parent:
             self._start(name)
         while not self.is_ending:
             time.sleep(0.1)
-            self._replace_the_dead()
-            if self.wants_reload:
-                self.wants_reload = False
+            self._restart_dead_children()
+            if self.must_reload:
+                self.must_reload = False
                 self._reload()
         self._end_all()
         return 0
@@ -112,7 +112,7 @@ class Parent:
         self.children[name] = child
         return child
 
-    def _replace_the_dead(self) -> None:
+    def _restart_dead_children(self) -> None:
         for name, child in list(self.children.items()):
             code = child.process.poll()
             if code is not None and not self.is_ending and time.monotonic() - child.started > 0.5:
@@ -121,15 +121,15 @@ class Parent:
                 self._start(name)
 
     def _reload(self) -> None:
-        """A new worker answers before the old one is told to finish."""
+        """A new worker answers before the old one is asked to finish."""
         leaving = []
         for name in self._names():
             old = self.children[name]
             fresh = self._start(name)
-            if not self._gets_ready(fresh):
+            if not self._wait_ready(fresh):
                 log.error("a new gateway process %s does not get ready: the old one stays", name)
                 self.children[name], old = old, fresh
-            old.end()
+            old.terminate()
             leaving.append(old)
         for old in leaving:
             self._wait_gone(old)
@@ -137,18 +137,18 @@ class Parent:
     def _end_all(self) -> None:
         shipping = self.children.pop("shipping")
         for child in self.children.values():
-            child.end()
+            child.terminate()
         for child in self.children.values():
             self._wait_gone(child)
-        shipping.end()
+        shipping.terminate()
         self._wait_gone(shipping)
 
-    def _gets_ready(self, child: Child) -> bool:
-        by = time.monotonic() + READY_WITHIN_S
+    def _wait_ready(self, child: Child) -> bool:
+        deadline = time.monotonic() + READY_WITHIN_S
         while (
             not (is_ready := child.is_ready())
             and child.process.poll() is None
-            and time.monotonic() < by
+            and time.monotonic() < deadline
         ):
             time.sleep(0.05)
         return is_ready
@@ -165,7 +165,7 @@ class Parent:
         self.is_ending = True
 
     def _on_reload(self, *_: object) -> None:
-        self.wants_reload = True
+        self.must_reload = True
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -186,37 +186,37 @@ def listen(host: str, port: int) -> socket.socket:
 def check_proxies(text: str) -> None:
     """Ends the program with a sentence when a trusted proxy is no network."""
     try:
-        Proxies(text.split(","))
+        TrustedProxies(text.split(","))
     except ValueError as error:
         sys.exit(f"GATEWAY_TRUSTED_PROXIES cannot be used: {error}")
 
 
 def check_limits() -> None:
-    """Ends the program with a sentence when a limit is no number; its children would only die of it again and again."""
+    """Ends the program with a sentence when a limit is no number, for every child would die of it again and again."""
     try:
-        config.from_environment()
+        configuration.from_environment()
     except ValueError as error:
         sys.exit(f"A limit of the gateway cannot be used: {error}.")
 
 
-def be_child(name: str, fd: int, told: int) -> None:
-    """Run one child; it ends gracefully when the parent dies."""
+def run_child(name: str, fd: int, ready_fd: int) -> None:
+    """Run one child, which ends gracefully when the parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if name == "shipping":
         from hosting.gateway.metering import shipping
 
-        os.write(told, b"1")
+        os.write(ready_fd, b"1")
         shipping.run()
     else:
         from hosting.gateway.process import worker
 
-        worker.run(socket.socket(fileno=fd), told)
+        worker.run(socket.socket(fileno=fd), ready_fd)
 
 
 def main() -> int:
     """The parent, or with arguments one of its children."""
     if len(sys.argv) == 4:
-        be_child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        run_child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
         return 0
     logging.config.dictConfig(
         logs.configuration(
@@ -232,7 +232,3 @@ def main() -> int:
     run_dir = Path(os.environ.get("RUN_DIR", ".run"))
     metrics_server.serve(run_dir / "metrics")
     return Parent(listener, workers, run_dir).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

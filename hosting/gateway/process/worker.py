@@ -1,4 +1,4 @@
-"""One gateway process: uvicorn around the protocol and the application, on a socket that its parent opened."""
+"""One worker process: uvicorn around the protocol and the application, on a socket that its parent opened."""
 
 import gc
 import logging
@@ -11,36 +11,35 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server that shares its set of connections with the node's ticker and says when it accepts."""
+    """uvicorn's server that shares its set of connections with the background loops, and reports when it accepts."""
 
-    told = -1
+    ready_fd = -1
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        node = self.lifespan.state.get("node")
-        if node is not None:
-            node.connections = self.server_state.connections
+        loops = self.lifespan.state.get("loops")
+        if loops is not None:
+            loops.connections = self.server_state.connections
         gc.collect()
         gc.freeze()  # Django's modules live for ever: no collection needs to walk them
         gc.set_threshold(20_000, 20, 50)
-        if self.told >= 0:
-            os.write(self.told, b"1")
+        if self.ready_fd >= 0:
+            os.write(self.ready_fd, b"1")
 
 
-def run(listener: socket.socket, told: int = -1) -> None:
+def run(listener: socket.socket, ready_fd: int = -1) -> None:
     """Serve until SIGTERM, then finish what was accepted and end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     django.setup()
-    from hosting.gateway import config
-    from hosting.gateway.auth import snapshot
+    from hosting.gateway import config as configuration
+    from hosting.gateway.database import configure_connections
     from hosting.gateway.http.protocol import GatewayProtocol
 
-    snapshot.tame_connections(silence_s=2.5)  # a little more than the statement's own time
+    configure_connections(read_timeout_s=2.5)  # a little more than the statement's own time
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    bounds = config.from_environment()
     protocol: Any = GatewayProtocol
-    config = uvicorn.Config(
-        "hosting.gateway.http.application:application",
+    uvicorn_config = uvicorn.Config(
+        "hosting.gateway.process.asgi:application",
         http=protocol,
         ws="none",
         loop="uvloop",
@@ -48,9 +47,9 @@ def run(listener: socket.socket, told: int = -1) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=int(bounds.drain_s),
+        timeout_graceful_shutdown=int(configuration.from_environment().drain_s),
         backlog=2048,
     )
-    server = Server(config)
-    server.told = told
+    server = Server(uvicorn_config)
+    server.ready_fd = ready_fd
     server.run(sockets=[listener])

@@ -1,129 +1,138 @@
-"""What this process has learnt of each version's upstream: is asking it worth while, and how many lost calls may
-be sent again?
+"""What this process knows of the upstream of each version: a circuit breaker and a retry budget.
 
-A lane *shuts* after `breaker_failures` calls in a row that the upstream failed (refused the connection, was late, hung up,
-answered a bare 5xx): for `breaker_s` nothing is asked, then exactly one call is let through to try. Its success opens the
-lane, its failure shuts it again. What a caller did wrong, a full queue, and a caller who left say nothing about the upstream;
-a version that sleeps may be late. Only what became of a call counts: one that was lost and answered at the second try is an
-answer, so that the death of a replica, which loses many calls at once, does not shut the lane to its successor.
+The breaker *opens* after `breaker_failures` calls in a row that the upstream failed (refused the connection, was late, hung up,
+answered a bare 5xx): for `breaker_s` no call is sent, then exactly one as a probe. Its success closes the breaker, its
+failure opens it again. A caller's mistake, a full queue and a caller who left say nothing about the upstream; a version that
+sleeps may be late. Only the final result of a call counts: one that was lost and answered at the second attempt is a
+success, so that the death of a replica, which loses many calls at once, does not open the breaker for its successor.
 
-Sending again is bounded, because a struggling upstream is not helped by more load: `retry_share` of a version's calls
-(reliability.md F12: 10 %), saved up to `MOST_SAVED`, and for a quiet version `retry_floor`, which grow back at one a second.
+Retries are bounded, because a struggling upstream is not helped by more load: `retry_share` of a version's calls
+(docs/gateway.md: 10 %), saved up to `MAX_SAVED`, and for a quiet version `retry_floor`, which grow back at one a second.
 """
 
 from collections.abc import Iterator
 
-from hosting.gateway.config import Limits
+from hosting.gateway.config import GatewayConfig
 
-MOST_SAVED = 100.0
+MAX_SAVED = 100.0
 
 
-class Lane:
-    """One version's upstream as this process sees it. Times are monotonic seconds; `probe` is the call that tries."""
+class CircuitBreaker:
+    """The breaker of one version. Times are monotonic seconds. `failures`: in a row; `opened` and `rejected` count for metrics."""
 
-    __slots__ = (
-        "version_id",
-        "limits",
-        "failures",
-        "shut_until",
-        "probe",
-        "saved",
-        "saved_at",
-        "retries",
-        "retries_denied",
-        "shuts",
-        "refused",
-    )
+    __slots__ = ("failures", "opened", "rejected", "_threshold", "_open_s", "_open_until", "_probe")
 
-    def __init__(self, version_id: int, limits: Limits) -> None:
-        self.version_id = version_id
-        self.limits = limits
+    def __init__(self, config: GatewayConfig) -> None:
         self.failures = 0
-        self.shut_until = 0.0
-        self.probe: object | None = None
-        self.saved = float(limits.retry_floor)
-        self.saved_at = 0.0
-        self.retries = 0
-        self.retries_denied = 0
-        self.shuts = 0
-        self.refused = 0
+        self.opened = 0
+        self.rejected = 0
+        self._threshold = config.breaker_failures
+        self._open_s = config.breaker_s
+        self._open_until = 0.0
+        self._probe: object | None = None
 
     @property
-    def is_tripped(self) -> bool:
-        """Did the last calls all fail? Then at most one at a time may ask."""
-        return self.failures >= self.limits.breaker_failures
+    def is_open(self) -> bool:
+        """Whether the last calls all failed. Then at most one at a time is sent."""
+        return self.failures >= self._threshold
 
-    def shut_for(self, now: float) -> float:
-        """Seconds until asking is worth while, 0 when it is now; a whole pause while somebody tries."""
-        if not self.is_tripped:
+    def open_for(self, now: float) -> float:
+        """Seconds until a call may be sent, 0 when it may be sent now; a whole pause while a probe is under way."""
+        if not self.is_open:
             return 0.0
-        if self.probe is not None:
-            return self.limits.breaker_s
-        return max(0.0, self.shut_until - now)
+        if self._probe is not None:
+            return self._open_s
+        return max(0.0, self._open_until - now)
 
-    def enter(self, call: object) -> None:
-        """A call is sent to the upstream."""
-        if self.saved < MOST_SAVED:
-            self.saved += self.limits.retry_share
-        if self.failures and self.is_tripped:
-            self.probe = call
+    def record_start(self, call: object) -> None:
+        """A call is sent; through an open breaker it is the probe."""
+        if self.is_open:
+            self._probe = call
 
-    def leave(self, call: object) -> None:
+    def record_end(self, call: object) -> None:
         """The call is over, however it ended."""
-        if self.probe is call:
-            self.probe = None
+        if self._probe is call:
+            self._probe = None
 
-    def worked(self) -> None:
-        """The upstream gave an answer that it stands behind."""
+    def record_success(self) -> None:
+        """The upstream gave an answer of its own: the breaker closes."""
         self.failures = 0
 
-    def failed(self, call: object, now: float) -> None:
-        """The upstream failed a call for good. Calls that were on their way when the lane shut do not keep it shut."""
+    def record_failure(self, call: object, now: float) -> None:
+        """The upstream failed a call for good. Calls that were under way when the breaker opened do not prolong it."""
         self.failures += 1
-        if self.failures == self.limits.breaker_failures or (
-            self.is_tripped and self.probe is call
-        ):
-            self.shut_until = now + self.limits.breaker_s
-            self.shuts += 1
+        if self.failures == self._threshold or (self.is_open and self._probe is call):
+            self._open_until = now + self._open_s
+            self.opened += 1
 
-    def has_told(self) -> bool:
-        """Was there ever anything but answers? Most versions have nothing to tell."""
-        return bool(self.shuts or self.retries or self.retries_denied or self.refused)
 
-    def numbers(self, now: float) -> Iterator[tuple[str, float]]:
-        """What metrics tell of it."""
-        yield "breaker_open", self.shut_for(now) > 0
-        yield "breaker_opened_total", self.shuts
-        yield "breaker_refused_total", self.refused
-        yield "retries_total", self.retries
-        yield "retries_denied_total", self.retries_denied
+class RetryBudget:
+    """How many calls of one version may be sent a second time. `used` and `denied` count for metrics."""
 
-    def may_retry(self, now: float) -> bool:
-        """Take one retry from what is saved; False when nothing is left."""
-        if self.saved < self.limits.retry_floor:
-            self.saved = min(self.limits.retry_floor, self.saved + now - self.saved_at)
-        self.saved_at = now
-        if self.saved < 1:
-            self.retries_denied += 1
+    __slots__ = ("used", "denied", "_share", "_floor", "_saved", "_saved_at")
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self.used = 0
+        self.denied = 0
+        self._share = config.retry_share
+        self._floor = config.retry_floor
+        self._saved = float(config.retry_floor)
+        self._saved_at = 0.0
+
+    def deposit(self) -> None:
+        """A call earns its share of a retry."""
+        if self._saved < MAX_SAVED:
+            self._saved += self._share
+
+    def withdraw(self, now: float) -> bool:
+        """Take one retry; False when the budget is used up."""
+        if self._saved < self._floor:
+            self._saved = min(self._floor, self._saved + now - self._saved_at)
+        self._saved_at = now
+        if self._saved < 1:
+            self.denied += 1
             return False
-        self.saved -= 1
-        self.retries += 1
+        self._saved -= 1
+        self.used += 1
         return True
 
 
-class Lanes:
-    """All lanes of a process, made when a version is first called."""
+class UpstreamHealth:
+    """The breaker and the retry budget of one version."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._lanes: dict[int, Lane] = {}
+    __slots__ = ("version_id", "breaker", "retries")
 
-    def of(self, version_id: int) -> Lane:
-        """The lane of a version."""
-        lane = self._lanes.get(version_id)
-        if lane is None:
-            lane = self._lanes[version_id] = Lane(version_id, self._limits)
-        return lane
+    def __init__(self, version_id: int, config: GatewayConfig) -> None:
+        self.version_id = version_id
+        self.breaker = CircuitBreaker(config)
+        self.retries = RetryBudget(config)
 
-    def __iter__(self) -> Iterator[Lane]:
-        return iter(self._lanes.values())
+    def has_samples(self) -> bool:
+        """Whether there was ever anything but answers; most versions have nothing to report."""
+        breaker, retries = self.breaker, self.retries
+        return bool(breaker.opened or breaker.rejected or retries.used or retries.denied)
+
+    def samples(self, now: float) -> Iterator[tuple[str, float]]:
+        """(metric, number) of this version."""
+        yield "breaker_open", self.breaker.open_for(now) > 0
+        yield "breaker_opened_total", self.breaker.opened
+        yield "breaker_rejections_total", self.breaker.rejected
+        yield "retries_total", self.retries.used
+        yield "retries_denied_total", self.retries.denied
+
+
+class UpstreamHealthByVersion:
+    """The upstream health of every version that this process has called."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self._config = config
+        self._by_version: dict[int, UpstreamHealth] = {}
+
+    def of(self, version_id: int) -> UpstreamHealth:
+        health = self._by_version.get(version_id)
+        if health is None:
+            health = self._by_version[version_id] = UpstreamHealth(version_id, self._config)
+        return health
+
+    def __iter__(self) -> Iterator[UpstreamHealth]:
+        return iter(self._by_version.values())

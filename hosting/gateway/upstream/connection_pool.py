@@ -1,7 +1,8 @@
 """Keep-alive HTTP/1.1 connections to upstreams, and one exchange over one of them.
 
-An exchange is driven by callbacks, not awaits: at tens of microseconds a request, a task per step would be the bill.
-Deadlines are attributes that one ticker looks at; no timer is made per request.
+An exchange is driven by callbacks and not by awaits: at tens of microseconds a request, a task for each step would be the
+largest cost. Deadlines are attributes that one ticker checks; no timer is made per request. A client library in place of this
+class was measured and rejected (CPU time per request: this pool 63 µs, aiohttp 193 µs, httpx over 1 000 µs).
 """
 
 import asyncio
@@ -11,26 +12,29 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Protocol
 
 import httptools
 
 from hosting.gateway.addresses import Origin
-from hosting.gateway.config import Limits
+from hosting.gateway.config import GatewayConfig
 
-# Why an exchange ended without an answer: hung up before or amid an answer; too late; a caller who does not read; nonsense.
-SILENT, LOST, LATE, UNREAD, MALFORMED, TOO_LARGE = (
-    "silent",
-    "lost",
-    "late",
-    "unread",
-    "malformed",
-    "too_large",
-)
 ACKED = slice(120, 128)  # tcpi_bytes_acked in Linux' struct tcp_info (RFC 4898, ThruOctetsAcked)
 
 
-class Sink(Protocol):
+class Failure(Enum):
+    """Why an exchange ended without a whole answer."""
+
+    HUNG_UP = "the upstream closed the connection before any byte of an answer"
+    CUT_OFF = "the upstream closed the connection amid an answer"
+    TIMED_OUT = "a deadline passed"
+    UNREAD = "the caller did not read the answer in time"
+    MALFORMED = "the answer is not HTTP/1.1, or its headers are too large"
+    TOO_LARGE = "the answer's body is too large"
+
+
+class ResponseHandler(Protocol):
     """Who waits for an answer."""
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
@@ -38,11 +42,11 @@ class Sink(Protocol):
 
     def on_data(self, data: bytes) -> None: ...
     def on_done(self) -> None: ...
-    def on_failed(self, why: str, untouched: bool) -> None:
-        """`untouched`: the other side has not taken one byte of the request, so it can be sent again to anybody."""
+    def on_failure(self, failure: Failure, is_unread: bool) -> None:
+        """`is_unread`: the other side has not taken one byte of the request, so it can be sent again to anybody."""
 
 
-class Connection(asyncio.Protocol):
+class UpstreamConnection(asyncio.Protocol):
     """One connection to an upstream; serves one exchange at a time."""
 
     __slots__ = (
@@ -51,40 +55,38 @@ class Connection(asyncio.Protocol):
         "transport",
         "parser",
         "on_header",
-        "sink",
+        "handler",
         "headers",
         "head_bytes",
-        "loose_bytes",
+        "trailer_bytes",
         "status",
         "body_bytes",
         "deadline",
         "last_byte_by",
         "idle_since",
-        "keeps",
+        "keep_alive",
         "is_reused",
         "acked",
         "paused",
         "closed",
     )
 
-    def __init__(self, pool: "Pool", origin: Origin) -> None:
+    def __init__(self, pool: "ConnectionPool", origin: Origin) -> None:
         self.pool = pool
         self.origin = origin
         self.transport: Any = None
         self.parser: Any = None
-        self.sink: Sink | None = None
+        self.handler: ResponseHandler | None = None
         self.headers: dict[bytes, bytes] = {}
-        self.on_header = (
-            self.headers.setdefault
-        )  # called by the parser for every header: no frame of ours for each
+        self.on_header = self.headers.setdefault  # the parser calls it without a Python frame
         self.head_bytes = 0  # received before the status was known, and what came with it
-        self.loose_bytes = 0
+        self.trailer_bytes = 0
         self.status = 0
         self.body_bytes = 0
         self.deadline = 0.0
         self.last_byte_by = 0.0
         self.idle_since = 0.0
-        self.keeps = False
+        self.keep_alive = False
         self.is_reused = False
         self.acked = -1
         self.paused = False
@@ -94,43 +96,43 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.parser = httptools.HttpResponseParser(self)
 
-    def exchange(self, sink: Sink, request: list[bytes], first_byte_s: float) -> None:
-        """Send a whole request; the sink hears the rest."""
+    def exchange(self, handler: ResponseHandler, request: list[bytes], first_byte_s: float) -> None:
+        """Send a whole request; the handler gets the answer."""
         now = time.monotonic()
-        self.sink = sink
-        self.head_bytes = self.loose_bytes = self.body_bytes = 0
+        self.handler = handler
+        self.head_bytes = self.trailer_bytes = self.body_bytes = 0
         self.headers.clear()
         self.deadline = now + first_byte_s
-        self.last_byte_by = now + max(first_byte_s, self.pool.limits.total_s)
+        self.last_byte_by = now + max(first_byte_s, self.pool.config.total_s)
         if self.is_reused and self.origin.is_external:
-            self.acked = self._acked()
+            self.acked = self._bytes_acked()
         self.pool.busy.add(self)
         if len(request) > 1:
             self.transport.writelines(request)
         else:
             self.transport.write(request[0])
 
-    def abandon(self) -> None:
-        """The caller has left: hang up, so that the upstream can stop."""
-        self.sink = None
-        self._end()
+    def abort(self) -> None:
+        """Nobody waits for the answer any more: close, so that the upstream can stop."""
+        self.handler = None
+        self.pool.busy.discard(self)
         self.transport.abort()
 
-    def pause(self) -> None:
-        """The caller reads slowly: read slowly too."""
+    def pause_reading(self) -> None:
+        """Backpressure: the caller reads slowly."""
         if not self.paused and not self.closed:
             self.paused = True
             self.transport.pause_reading()
 
-    def resume(self) -> None:
+    def resume_reading(self) -> None:
         if self.paused and not self.closed:
             self.paused = False
             self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        sink = self.sink
-        if sink is None:
-            self.transport.abort()  # an idle upstream has nothing to say
+        handler = self.handler
+        if handler is None:
+            self.transport.abort()  # an idle upstream has nothing to send
             return
         has_head, body_bytes = self.status, self.body_bytes
         if not has_head:
@@ -138,112 +140,108 @@ class Connection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserUpgrade, httptools.HttpParserError):
-            self.fail(MALFORMED)
+            self.fail(Failure.MALFORMED)
         else:
-            if self.sink is sink:
-                self._go_on(len(data) if has_head and self.body_bytes == body_bytes else 0)
+            if self.handler is handler:
+                is_trailer = has_head and self.body_bytes == body_bytes
+                self._expect_more(len(data) if is_trailer else 0)
 
-    def _go_on(self, loose: int) -> None:
-        """More of the answer is to come. `loose`: bytes of a read behind the head that brought none of the body: trailers, perhaps."""
-        self.loose_bytes = self.loose_bytes + loose if loose else 0
-        if (
-            max(self.loose_bytes, 0 if self.status else self.head_bytes)
-            > self.pool.limits.response_header_bytes
-        ):
-            self.fail(MALFORMED)
+    def _expect_more(self, trailer_bytes: int) -> None:
+        """The answer is not complete. `trailer_bytes`: received after the head without a byte of the body."""
+        self.trailer_bytes = self.trailer_bytes + trailer_bytes if trailer_bytes else 0
+        head_bytes = 0 if self.status else self.head_bytes
+        if max(self.trailer_bytes, head_bytes) > self.pool.config.response_header_bytes:
+            self.fail(Failure.MALFORMED)
         elif self.status:
-            self.deadline = time.monotonic() + self.pool.limits.upstream_idle_s
+            self.deadline = time.monotonic() + self.pool.config.upstream_idle_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self.pool.forget(self)
-        if self.sink is not None:
+        if self.handler is not None:
             if self.head_bytes:
-                self.fail(LOST)
+                self.fail(Failure.CUT_OFF)
             else:
-                self.fail(SILENT, self.acked >= 0 and self.acked == self._acked())
+                self.fail(Failure.HUNG_UP, self.acked >= 0 and self.acked == self._bytes_acked())
 
     # Parser callbacks
 
     def on_message_begin(self) -> None:
-        if self.sink is None:
+        if self.handler is None:
             self.transport.abort()  # more than was asked for
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
-        if status < 200 or self.sink is None:
+        if status < 200 or self.handler is None:
             return
-        headers, limits = self.headers, self.pool.limits
-        if len(headers) > limits.response_header_count or (
-            self.head_bytes > limits.response_header_bytes
+        headers, config = self.headers, self.pool.config
+        if len(headers) > config.response_header_count or (
+            self.head_bytes > config.response_header_bytes
             and sum(len(name) + len(value) for name, value in headers.items())
-            > limits.response_header_bytes
+            > config.response_header_bytes
         ):
-            self.fail(MALFORMED)
+            self.fail(Failure.MALFORMED)
             return
         self.status = status
-        self.keeps = self.parser.should_keep_alive()
-        self.sink.on_head(status, {name.lower(): value for name, value in headers.items()})
+        self.keep_alive = self.parser.should_keep_alive()
+        self.handler.on_head(status, {name.lower(): value for name, value in headers.items()})
 
     def on_body(self, data: bytes) -> None:
         self.body_bytes += len(data)
-        if self.body_bytes > self.pool.limits.response_bytes:
-            self.fail(TOO_LARGE)
-        elif self.sink is not None:
-            self.sink.on_data(data)
+        if self.body_bytes > self.pool.config.response_bytes:
+            self.fail(Failure.TOO_LARGE)
+        elif self.handler is not None:
+            self.handler.on_data(data)
 
     def on_message_complete(self) -> None:
         if self.status < 200:
             self.headers.clear()
             return
-        sink, self.sink = self.sink, None
-        if sink is None:
+        handler, self.handler = self.handler, None
+        if handler is None:
             return
-        self._end()
+        self.pool.busy.discard(self)
         self.status = 0
-        if self.keeps and not self.paused:
+        if self.keep_alive and not self.paused:
             self.pool.give_back(self)
         else:
             self.transport.close()
-        sink.on_done()
+        handler.on_done()
 
-    def fail(self, why: str, untouched: bool = False) -> None:
+    def fail(self, failure: Failure, is_unread: bool = False) -> None:
         """End the exchange without an answer and never use the connection again."""
-        sink, self.sink = self.sink, None
-        self._end()
+        handler, self.handler = self.handler, None
+        self.pool.busy.discard(self)
         self.transport.abort()
-        if sink is not None:
-            sink.on_failed(why, untouched)
+        if handler is not None:
+            handler.on_failure(failure, is_unread)
 
-    def _acked(self) -> int:
-        """Bytes that the other side's TCP has taken so far; -1 when the kernel does not tell."""
+    def _bytes_acked(self) -> int:
+        """Bytes that the other side's TCP has acknowledged so far; -1 when the kernel does not tell."""
         if not hasattr(socket, "TCP_INFO"):
             return -1
         try:
-            told = self.transport.get_extra_info("socket").getsockopt(
+            info = self.transport.get_extra_info("socket").getsockopt(
                 socket.IPPROTO_TCP, socket.TCP_INFO, ACKED.stop
             )
         except OSError:
             return -1
-        return int.from_bytes(told[ACKED], sys.byteorder) if len(told) == ACKED.stop else -1
-
-    def _end(self) -> None:
-        self.pool.busy.discard(self)
+        return int.from_bytes(info[ACKED], sys.byteorder) if len(info) == ACKED.stop else -1
 
 
-class Pool:
-    """All connections of a process, by origin. `judge` resolves an external host to an address that may be called (OSError)."""
+class ConnectionPool:
+    """All upstream connections of a process, by origin. `resolve_external` returns the address of an external host that egress policy allows (OSError)."""
 
-    def __init__(self, limits: Limits, judge: Callable[[Origin], str]) -> None:
-        self.limits = limits
-        self.busy: set[Connection] = set()
+    def __init__(self, config: GatewayConfig, resolve_external: Callable[[Origin], str]) -> None:
+        self.config = config
+        self.busy: set[UpstreamConnection] = set()
         self.opened = 0
-        self._idle: dict[Origin, deque[Connection]] = {}
+        self._idle: dict[Origin, deque[UpstreamConnection]] = {}
         self._tls = ssl.create_default_context()
-        self._judge = judge
+        self._resolve_external = resolve_external
 
-    def take(self, origin: Origin) -> Connection | None:
-        """An idle connection, the one used last (its upstream is surely awake); None if there is none."""
+    def take(self, origin: Origin) -> UpstreamConnection | None:
+        """The idle connection that was used last, whose upstream is most likely alive; None if there is none."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
@@ -252,18 +250,16 @@ class Pool:
                 return connection
         return None
 
-    async def open(self, origin: Origin) -> Connection:
+    async def open(self, origin: Origin) -> UpstreamConnection:
         """A new connection within the connect deadline. Raises OSError or TimeoutError."""
         loop = asyncio.get_running_loop()
         self.opened += 1
-        async with asyncio.timeout(self.limits.connect_s):
-            host = (
-                await loop.run_in_executor(None, self._judge, origin)
-                if origin.is_external
-                else origin.host
-            )
+        async with asyncio.timeout(self.config.connect_s):
+            host = origin.host
+            if origin.is_external:
+                host = await loop.run_in_executor(None, self._resolve_external, origin)
             _, connection = await loop.create_connection(
-                lambda: Connection(self, origin),
+                lambda: UpstreamConnection(self, origin),
                 host,
                 origin.port,
                 ssl=self._tls if origin.tls else None,
@@ -271,40 +267,39 @@ class Pool:
             )
         return connection
 
-    def give_back(self, connection: Connection) -> None:
-        """The exchange is over and the upstream keeps the connection."""
+    def give_back(self, connection: UpstreamConnection) -> None:
+        """The exchange is over and the upstream keeps the connection open."""
         connection.idle_since = time.monotonic()
         idle = self._idle.get(connection.origin)
         if idle is None:
             idle = self._idle[connection.origin] = deque()
         idle.append(connection)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: UpstreamConnection) -> None:
         """The connection is gone."""
         self.busy.discard(connection)
         idle = self._idle.get(connection.origin)
         if idle and connection in idle:
             idle.remove(connection)
 
-    def tick(self, now: float) -> None:
-        """Fail what is late, close what was idle long; called a few times a second."""
+    def check_deadlines(self, now: float) -> None:
+        """Fail exchanges that are late, close connections that were idle for long; called a few times a second."""
         for connection in [c for c in self.busy if now > c.deadline or now > c.last_byte_by]:
             if not connection.paused:
-                connection.fail(LATE)
+                connection.fail(Failure.TIMED_OUT)
             elif now > connection.last_byte_by:
-                connection.fail(UNREAD)
+                connection.fail(Failure.UNREAD)
         for idle in self._idle.values():
-            while idle and now - idle[0].idle_since > self.limits.keep_upstream_s:
+            while idle and now - idle[0].idle_since > self.config.keep_upstream_s:
                 idle.popleft().transport.close()
 
     def idle_count(self) -> int:
-        """Connections that wait for work."""
         return sum(len(idle) for idle in self._idle.values())
 
     def close(self) -> None:
-        """Hang up everywhere."""
+        """Close all connections at once."""
         for idle in self._idle.values():
             for connection in list(idle):
                 connection.transport.abort()
         for connection in list(self.busy):
-            connection.fail(LOST)
+            connection.fail(Failure.CUT_OFF)
