@@ -1,4 +1,4 @@
-"""The notes of what gateways hold and has changed: how long they are kept (docs/gateway-records.md)."""
+"""The notes of what gateways hold and has changed: how long they are kept (docs/gateway.md)."""
 
 from datetime import timedelta
 

@@ -269,7 +269,7 @@ class Change(models.Model):
     """Something that gateways hold in memory has changed. Writers: triggers alone (migration 0006), in the transaction of the change.
 
     `kind` is model, key, subscription, plan or application; `name` is the row's id, of a key its kid. Gateways read what
-    their last look could not see (hosting/gateway/auth/change_feed.py); see docs/gateway-records.md.
+    their last look could not see (hosting/gateway/auth/change_feed.py); see docs/gateway.md.
     """
 
     transaction = TransactionId(db_default=CurrentTransaction(), db_index=True)

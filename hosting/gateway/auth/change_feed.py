@@ -3,7 +3,7 @@
 Postgres itself records each change of a row that the gateway reads (hosting.models.Change). A poll asks for the changes that the
 snapshot of the last poll could not see, so a transaction that began long ago and commits late is not missed, whatever
 numbers its rows have. When the recorded changes do not reach back to the last poll, or another server answers, no cached
-record is trusted (docs/gateway.md, "What a process caches").
+record is trusted (docs/gateway.md, "What a process caches, and how it stays true").
 """
 
 import time

@@ -144,14 +144,14 @@ class BackgroundLoops:
     async def _check_disk(self) -> None:
         context = self.context
         space = self.reporter.disk_space = disk_space.measure(context.journal.folder)
-        if room.stops_calls:
+        if space.stops_calls:
             environments = 0
         else:
-            environments = PROD_ONLY if room.stops_test_calls else len(ENVIRONMENTS)
+            environments = PROD_ONLY if space.stops_test_calls else len(ENVIRONMENTS)
         if environments != context.environments_open:
             log.warning(
                 "the journal's disk has %d MiB left: calls of these are answered: %s",
-                room.free // disk_space.MIB,
+                space.free // disk_space.MIB,
                 ", ".join(ENVIRONMENTS[:environments]) or "none",
             )
         context.environments_open = environments

@@ -17,7 +17,7 @@ from marketplace.core import disk_space
 
 
 class MetricsReporter:
-    """Reads the parts of a context and writes the worker's file. `room`: the free space on the journal's disk."""
+    """Reads the parts of a context and writes the worker's file. `disk_space`: the free space on the journal's disk."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class MetricsReporter:
         worker: int,
         run_dir: Path,
     ) -> None:
-        self.room = disk_space.measure(context.journal.folder)
+        self.disk_space = disk_space.measure(context.journal.folder)
         self._context = context
         self._redis = redis
         self._health = health
@@ -93,7 +93,7 @@ class MetricsReporter:
                 "postgres", postgres_up
             ),
             "clock_skew_seconds": context.clock.skew_s,
-            "disk_free_bytes": self.room.free,
+            "disk_free_bytes": self.disk_space.free,
             "environments_open": context.environments_open,
         }
 
