@@ -3,12 +3,11 @@
 A portal as it is shipped, front and web process, with the demo's limits. Two people read pages, first while it is quiet, then while
 500 sockets drip headers and 500 drip bodies, all from the address that the two have too; then while each other kind of slow client
 is there with 50 sockets (silent, half closed, chunks, large bodies, uploads, answers that nobody reads or reads too slowly). Both
-kinds of load run twice: memory that the first round adds and the second does not is a plateau, the rest a leak.
+kinds of load run three times: memory that the first rounds add and the last does not is a plateau, the rest a leak.
 
 Printed for each: p50 and p95 of a page in ms, errors, memory of front and web in MiB, and by when the last slow socket was closed
 beside its limit. The last line is one JSON object: p95_ratio (of a thousand slow sockets to quiet; the worse round), errors,
-late_sockets, memory_mib ({process: [before, after the first round, after the second]}), memory_growth_mib (in the second round,
-after the slow ones have gone).
+late_sockets, memory_mib ({process: [before, after each round]}), memory_growth_mib (in the last round, after the slow ones have gone).
 """
 
 import http.client
@@ -36,7 +35,7 @@ OTHER_KINDS = (
     "silent,body silent,chunk drip,expect,half-closed,idle,never reads a page,never reads,"
     "reads a byte a second,reads too slowly,large body,upload drip"
 )
-ROUNDS = 2
+ROUNDS = 3
 Processes = dict[str, int]  # name: process id
 
 

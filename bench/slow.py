@@ -19,7 +19,7 @@ HOST = b"Host: 127.0.0.1\r\n"
 FORM = b"Content-Type: multipart/form-data; boundary=b\r\n"
 PART = b'--b\r\nContent-Disposition: form-data; name="login"\r\n\r\n'
 LARGE = b"/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js.map"
-FILLING_S = 3.0  # until an answer has filled the buffers of both kernels
+FILLING_S = 8.0  # until the answer is made, on a busy machine too, and has filled all buffers
 HALF_CLOSED = "half-closed"
 ESTABLISHED, NO_INODE = "01", "0"  # in /proc/net/tcp
 WHOLE = 1_000_000  # bytes a second: reads the answer at once

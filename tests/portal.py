@@ -17,7 +17,6 @@ from marketplace.launcher.rundir import ROOT, RunDir
 from tests.gateway import free_port, proxy_before, through, until
 from tests.stack import on_database
 
-NAME = "portal under test"  # of its sessions in Postgres
 CSRF = "c" * 32
 
 
@@ -28,6 +27,7 @@ class Portal:
         self.folder = folder
         self.timeout_s = 15  # a request that takes longer hangs: the portal's own timeouts are 10 s
         self.port = free_port()
+        self.name = f"portal on {self.port}"  # of its sessions in Postgres
         self.postgres = proxy_before(settings.DATABASE_URL)
         self.redis = proxy_before(settings.REDIS_URL)
         self.processes = [
@@ -43,7 +43,7 @@ class Portal:
                 ),
                 "REDIS_URL": through(self.redis, redis_url or settings.REDIS_URL),
                 "RUN_DIR": str(folder),
-                "PGAPPNAME": NAME,
+                "PGAPPNAME": self.name,
                 "PORTAL_THREADS": str(threads),
             }
         )
@@ -73,7 +73,7 @@ class Portal:
             child.wait(20)
         self.postgres.close()
         self.redis.close()
-        until(lambda: sessions() == 0, 10, self.log_tail)
+        until(lambda: sessions_named(self.name) == 0, 10, self.log_tail)
 
     def log_tail(self):
         return (self.folder / "portal.log").read_text()[-1500:]
@@ -114,11 +114,11 @@ class Portal:
             client.close()
 
 
-def sessions():
-    """How many the portal has: the test database cannot be dropped before they end."""
+def sessions_named(name):
+    """How many sessions a portal has in Postgres: the test database cannot be dropped before they end."""
     with psycopg.connect(on_database("postgres")) as server:
         return server.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME]
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name]
         ).fetchone()[0]
 
 

@@ -23,7 +23,7 @@ from tests.publishing.specimens import onnx_bytes
 
 pytestmark = [pytest.mark.fault("F13"), pytest.mark.django_db(transaction=True)]
 GRACE_S = 2.0
-BUSY_GRACE_S = 4.0  # beside other tests, for a kind whose limits are seconds
+BUSY_GRACE_S = 6.0  # beside other tests, for a kind whose limits are seconds
 QUICK = {"PORTAL_HEADER_S": "2", "PORTAL_BODY_S": "3", "PORTAL_IDLE_S": "9", "PORTAL_WRITE_S": "5"}
 
 
