@@ -265,7 +265,8 @@ def test_a_refused_upload_comes_back_on_its_form(alice, draft, settings, status,
 def test_the_form_says_how_large_a_package_may_be_before_one_is_sent(alice, draft, settings):
     settings.UPLOAD_MAX_BYTES = 3 * KIB
     page = alice.get(addresses(draft)[0]).content.decode()
-    assert 'data-max-bytes="3072"' in page and page.count("A package has at most 3.0") == 2
+    assert "js/upload.js" in page and 'data-max-bytes="3072"' in page
+    assert page.count("A package has at most 3.0") == 2
 
 
 def test_an_upload_by_htmx_goes_on_to_the_next_page(alice, draft, client):
