@@ -1,4 +1,4 @@
-"""A burst on a real gateway (reliability.md F21): ten times the connections that keep one worker busy, and what is left of it.
+"""A burst on a real gateway (docs/reliability.md, F21): ten times the connections that keep one worker busy, and what is left of it.
 
 `.venv/bin/python -m bench.burst [seconds]`. The worker has a core for itself; load, nginx as the model, stores and shipping
 share the other one. So what is counted is what the gateway can do, not what the load leaves of it.

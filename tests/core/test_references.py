@@ -14,10 +14,8 @@ from marketplace.launcher.rundir import ROOT
 from tests.faults import ROWS
 
 CODE = ("*.py", "*.html", "*.css", "*.js", "*.toml", "*.yml", "*.txt", "Dockerfile", ".ci/run")
-FOLDERS = (
-    *("marketplace", "catalog", "governance", "consumption", "hosting", "publishing"),
-    *("templates", "static", "tests", "bench"),
-)
+APPS = ("marketplace", "catalog", "governance", "consumption", "hosting", "publishing")
+FOLDERS = (*APPS, "templates", "static", "tests", "bench")
 CITED = re.compile(
     r'(?P<page>\b[\w./-]+\.md)\b(?P<anchor>#[\w-]+)?(?:,? (?P<row>F\d+)|,? "(?P<heading>[^"]+)")?'
 )
@@ -90,8 +88,9 @@ def test_code_cites_what_is_there():
 
 def test_nothing_cites_sections_by_number():
     """Numbers of sections belong to texts that are not part of the project."""
+    numbered = re.compile(r"§|\.md \d")
     files = [path for path in (*code_files(), *pages()) if path.name != "test_references.py"]
-    assert [name_of(path) for path in files if "§" in path.read_text()] == []
+    assert [name_of(path) for path in files if numbered.search(path.read_text())] == []
 
 
 def page_parameters():
@@ -115,6 +114,26 @@ def test_links_of_pages_lead_somewhere(page):
 def test_paths_that_pages_name_exist(page):
     named = {found["path"] for found in PROJECT_PATH.finditer(page.read_text())}
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+@pytest.mark.parametrize("page", page_parameters())
+def test_names_in_modules_that_pages_name_exist(page):
+    """`governance.actions.record_gate` is a name in a module; the last part may also be a module or a package."""
+    named = re.findall(rf"`((?:{'|'.join(APPS)})(?:\.\w+)+)", page.read_text())
+    assert sorted(name for name in set(named) if not is_defined(name)) == []
+
+
+def is_defined(name):
+    """Is a dotted name a module, a name at the top of one, a model of an app, or a task?"""
+    module, _, last = name.rpartition(".")
+    path = ROOT / module.replace(".", "/")
+    if (ROOT / name.replace(".", "/")).is_dir() or (
+        ROOT / f"{name.replace('.', '/')}.py"
+    ).is_file():
+        return True
+    files = [path.with_suffix(".py"), path / "__init__.py", path / "tasks.py", path / "models.py"]
+    source = "\n".join(file.read_text() for file in files if file.is_file())
+    return bool(re.search(rf"^(?:def|class) {last}\b|^{last}\b|\"{name}\"", source, re.MULTILINE))
 
 
 def test_settings_and_metrics_that_pages_name_are_known_to_the_code():
