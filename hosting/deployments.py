@@ -7,11 +7,10 @@ from django.contrib.humanize.templatetags.humanize import ordinal
 from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
-from django.utils.text import capfirst
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription
-from hosting import replicas, service_levels, sleep, start_queue
+from hosting import gateway_metrics, replica_history, replicas, service_levels, sleep, start_queue
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Replica, Upstream
 
@@ -50,12 +49,12 @@ ORDER = [
 class External:
     """An external endpoint, with what pages ask of a Deployment: nothing of ours runs, so it only answers or does not."""
 
+    is_external = True
     STATES = {True: DeploymentState.READY, False: DeploymentState.UNHEALTHY}
     WORDS = {True: "Answers", False: "Does not answer"}
     reason = ""
     ready_at = None
     running = crashed = min_replicas = max_replicas = restarts = target_ongoing_requests = 0
-    sleep_note = queue_title = wake_note = ""
     live_replicas = past_replicas = ()
 
     def __init__(self, upstream):
@@ -70,33 +69,91 @@ class External:
         return self.WORDS[self.upstream.is_ready]
 
 
-def deployments_of(versions):
-    """What runs for `versions`, newest version first: Deployments and Externals.
+@dataclass(frozen=True)
+class DeploymentCard:
+    """One version on a page: what runs of it, how it keeps its service level, what happened.
 
-    Each with `.is_external`, `.live_replicas`, `.running` (how many of them), `.past_replicas`, `.incident`, `.incident_list` (each with
-    `.words`), `.last_probe`, `.figures` (service_levels.ServiceLevelReport), `.promises` and `.budget`. Figures are at most half a minute old; the rest takes the same queries for any number.
+    `rejections` are those of the last hour; `is_paused` while the gateway's circuit breaker is open; `place` is its place in the
+    queue of versions that wait to start, None when it waits for nothing; `chart` is None where nothing of ours runs.
+    """
+
+    deployment: "Deployment | External"
+    figures: service_levels.ServiceLevelReport
+    promises: list[service_levels.Promise]
+    budget: service_levels.ErrorBudget | None
+    rejections: list[gateway_metrics.Refusals]
+    is_paused: bool
+    place: int | None
+    chart: replica_history.Chart | None
+
+    @property
+    def running(self):
+        """How many of its replicas run."""
+        live = self.deployment.live_replicas
+        return sum(replica.state == Replica.State.RUNNING for replica in live)
+
+    @property
+    def incidents(self):
+        """Its last incidents, newest first."""
+        return self.deployment.version.last_incidents
+
+    @property
+    def incident(self):
+        """The one that is open, or None."""
+        return next((incident for incident in self.incidents if incident.closed_at is None), None)
+
+    @property
+    def last_probe(self):
+        """Its newest HealthSample of the last hour, or None."""
+        return next(iter(self.deployment.version.last_samples), None)
+
+    @property
+    def queue_title(self):
+        return f"Waiting to start: {ordinal(self.place)}" if self.place else "Waiting to start"
+
+    @property
+    def wake_note(self):
+        return f"Nobody called it for a while. The next call wakes it and waits about {sleep.start_s(self.deployment)} seconds."
+
+    @property
+    def sleep_note(self):
+        """Whether and when it sleeps; empty for what never does."""
+        return "" if self.deployment.is_external else sleep.note(self.deployment)
+
+
+def cards(versions, gateway, span):
+    """[DeploymentCard] of what runs for `versions`, newest version first.
+
+    `gateway` is a gateway_metrics.Report, `span` the replica_history.Span of the charts. Figures are at most half a minute old;
+    the rest takes the same queries for any number.
     """
     hosted = list(_deployments(versions))
-    _add_sleep_and_queue(hosted)
-    deployments = [*hosted, *_externals(versions)]
-    for deployment in deployments:
-        deployment.is_external = isinstance(deployment, External)
-        deployment.running = sum(
-            replica.state == Replica.State.RUNNING for replica in deployment.live_replicas
-        )
-        deployment.incident_list = deployment.version.last_incidents
-        for incident in deployment.incident_list:
-            incident.words = capfirst(
-                incident.summary.removeprefix(str(deployment.version)).strip()
-            )
-        deployment.incident = next(
-            (incident for incident in deployment.incident_list if incident.closed_at is None), None
-        )
-        deployment.last_probe = next(iter(deployment.version.last_samples), None)
-        deployment.figures = figures_of(deployment.version)
-        deployment.promises = service_levels.promises(deployment.version, deployment.figures)
-        deployment.budget = service_levels.error_budget(deployment.version, deployment.figures)
-    return sorted(deployments, key=_number, reverse=True)
+    waits = any(
+        deployment.state == DeploymentState.PENDING or deployment.waits_for_slot
+        for deployment in hosted
+    )
+    places = start_queue.positions() if waits else {}
+    charts = replica_history.charts(hosted, span)
+    cards = [
+        _card(deployment, gateway, places.get(deployment.pk), charts.get(deployment.pk))
+        for deployment in (*hosted, *_externals(versions))
+    ]
+    return sorted(cards, key=lambda card: card.deployment.version.precedence, reverse=True)
+
+
+def _card(deployment, gateway, place, chart):
+    version = deployment.version
+    figures = figures_of(version)
+    return DeploymentCard(
+        deployment,
+        figures,
+        service_levels.promises(version, figures),
+        service_levels.error_budget(version, figures),
+        gateway.refused_lately(version.pk),
+        version.pk in gateway.shut_versions,
+        place,
+        chart,
+    )
 
 
 def _deployments(versions):
@@ -115,22 +172,6 @@ def _deployments(versions):
         Prefetch("replicas", past, to_attr="past_replicas"),
         *_health(),
     )
-
-
-def _add_sleep_and_queue(deployments):
-    """Give each `.queue_title` (its position while it waits to start), `.wake_note` and `.sleep_note` (whether and when it sleeps)."""
-    waits = any(
-        deployment.state == DeploymentState.PENDING or deployment.waits_for_slot
-        for deployment in deployments
-    )
-    positions = start_queue.positions() if waits else {}
-    for deployment in deployments:
-        position = positions.get(deployment.pk)
-        deployment.queue_title = (
-            f"Waiting to start: {ordinal(position)}" if position else "Waiting to start"
-        )
-        deployment.wake_note = f"Nobody called it for a while. The next call wakes it and waits about {sleep.start_s(deployment)} seconds."
-        deployment.sleep_note = sleep.note(deployment)
 
 
 def _externals(versions):
@@ -155,10 +196,6 @@ def _health():
     )
 
 
-def _number(deployment):
-    return deployment.version.precedence
-
-
 def figures_of(version):
     """The version's measured figures, at most half a minute old: pages refresh every five seconds."""
     return cache.get_or_set(
@@ -174,36 +211,69 @@ def last_lines(deployment):
         return None
 
 
-def overview(noticed=()):
-    """The fleet at any size: Deployments and Externals that need somebody or are `noticed` (version ids: called, refused), and some of the others.
+@dataclass(frozen=True)
+class FleetRow:
+    """One version that is to run, as the operations page lists it. `deployment` has its `.running` and, in the last hour,
+    `.crashed` replicas; `incident` is the open one or None."""
 
-    Each has `.running` and `.crashed` (in the last hour) replicas, `.open_incident`, `.since` (when this state or its incident began)
-    and `.affected` (Affected); what needs somebody comes first. `counts` are of all, by state; `unshown`: how many have no row.
-    """
+    deployment: "Deployment | External"
+    incident: Incident | None
+    affected: "Affected"
+
+    @property
+    def version(self):
+        return self.deployment.version
+
+    @property
+    def since(self):
+        """When its incident or its state began."""
+        return self.incident.opened_at if self.incident else self.deployment.state_since
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All that is to run. `rows` are those that need somebody or were called lately, and some of the others; `counts` are of all,
+    by state, `by_label` by the state's words; `unshown` have no row; `incidents` are the open ones, oldest first."""
+
+    rows: list[FleetRow]
+    counts: dict[str, int]
+    by_label: dict[str, int]
+    replicas: int
+    incidents: list[Incident]
+
+    @property
+    def unshown(self):
+        return max(sum(self.counts.values()) - len(self.rows), 0)
+
+
+def fleet(noticed=()):
+    """The Fleet at any size, what needs somebody first: `noticed` (version ids: called, rejected) are among its rows."""
     incidents = {
         incident.version_id: incident
         for incident in Incident.objects.filter(closed_at=None).select_related("version__model")
     }
-    rows = [
+    deployments = [
         *_deployed({*incidents, *noticed}),
         *map(External, _hosted_elsewhere({*incidents, *noticed})),
     ]
-    users = affected({row.version.model_id for row in rows})
-    for row in rows:
-        row.is_external = isinstance(row, External)
-        row.open_incident = incidents.get(row.version_id)
-        row.since = row.open_incident.opened_at if row.open_incident else row.state_since
-        row.affected = users.get(row.version.model_id, NOBODY)
-    rows.sort(key=lambda row: (row.open_incident is None, ORDER.index(row.state), str(row.version)))
-    counts, by_state = _counts()
-    return {
-        "deployments": rows,
-        "counts": counts,
-        "by_state": by_state,
-        "unshown": max(sum(counts.values()) - len(rows), 0),
-        "replicas": Replica.objects.filter(ended_at=None, state=Replica.State.RUNNING).count(),
-        "incidents": sorted(incidents.values(), key=lambda incident: incident.opened_at),
-    }
+    users = affected({deployment.version.model_id for deployment in deployments})
+    rows = [
+        FleetRow(
+            deployment,
+            incidents.get(deployment.version_id),
+            users.get(deployment.version.model_id, NOBODY),
+        )
+        for deployment in deployments
+    ]
+    rows.sort(
+        key=lambda row: (row.incident is None, ORDER.index(row.deployment.state), str(row.version))
+    )
+    return Fleet(
+        rows,
+        *_counts(),
+        Replica.objects.filter(ended_at=None, state=Replica.State.RUNNING).count(),
+        sorted(incidents.values(), key=lambda incident: incident.opened_at),
+    )
 
 
 def _deployed(noticed):

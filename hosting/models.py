@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from catalog.models import ModelVersion
 from marketplace.core.transitions import state_constraint
@@ -62,6 +63,7 @@ class AwakeReason(models.TextChoices):
 class Deployment(models.Model):
     """Desired state: this version runs here, with so many replicas. The reconciler makes it true and says how it went."""
 
+    is_external = False  # as hosting.deployments.External, which stands beside it on pages, is
     State = DeploymentState
     MOVES = {
         DeploymentState.PENDING: {
@@ -248,6 +250,11 @@ class Incident(models.Model):
                 fields=["version"], condition=Q(closed_at=None), name="incident_one_open"
             ),
         ]
+
+    @property
+    def description(self):
+        """What happened, without the version's name."""
+        return capfirst(self.summary.removeprefix(str(self.version)).strip())
 
 
 class TransactionId(models.Field):

@@ -1,5 +1,6 @@
 """Who may manage what runs. The reconciler needs no permission: it follows the version's state."""
 
+from catalog.models import RegisteredModel
 from hosting.models import Deployment
 from marketplace.accounts.models import User
 
@@ -9,11 +10,16 @@ def can_operate(user: User, deployment: Deployment) -> bool:
 
     Rule: docs/reliability.md, "Visibility and permissions".
     """
+    return can_operate_model(user, deployment.version.model)
+
+
+def can_operate_model(user: User, model: RegisteredModel) -> bool:
+    """`can_operate` of every deployment of a model: all are of one team."""
     if not user.is_active:
         return False
     return (
         user.is_system
-        or user.is_on(deployment.version.model.owner_team)
+        or user.is_on(model.owner_team)
         or user.has_role("operator", "admin", "curator")
     )
 

@@ -25,6 +25,15 @@ class Span:
         return [now - self.step * back for back in range(self.steps, -1, -1)]
 
 
+@dataclass(frozen=True)
+class Chart:
+    """What a line chart draws: one label and one value of each series a step."""
+
+    title: str
+    labels: list[str]
+    series: list[dict]
+
+
 SPANS = [
     Span("1h", "1 hour", timedelta(minutes=1), 60),
     Span("24h", "24 hours", timedelta(minutes=15), 96),
@@ -37,7 +46,7 @@ def span(slug):
 
 
 def charts(deployments, span):
-    """{deployment id: {"title", "labels", "series"}}: the most replicas at once in each step. One query for all."""
+    """{deployment id: Chart}: the most replicas at once in each step. One query for all."""
     edges = span.edges()
     rows = Replica.objects.filter(
         Q(ended_at=None) | Q(ended_at__gte=edges[0]), deployment__in=deployments
@@ -47,13 +56,11 @@ def charts(deployments, span):
         lives.setdefault(deployment_id, []).append((start, end or edges[-1]))
     labels = [f"{edge:%H:%M} UTC" for edge in edges[1:]]
     return {
-        deployment.pk: {
-            "title": f"Version {deployment.version.number}, last {span.label.removeprefix('1 ')}: running at once",
-            "labels": labels,
-            "series": [
-                {"name": "Running", "values": most_at_once(lives.get(deployment.pk, []), edges)}
-            ],
-        }
+        deployment.pk: Chart(
+            f"Version {deployment.version.number}, last {span.label.removeprefix('1 ')}: running at once",
+            labels,
+            [{"name": "Running", "values": most_at_once(lives.get(deployment.pk, []), edges)}],
+        )
         for deployment in deployments
     }
 

@@ -15,7 +15,7 @@ from consumption.pages import propose_page
 from hosting import actions, deployments, gateway_metrics, replica_history, service_levels
 from hosting.forms import CapacityForm, ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
-from hosting.permissions import can_operate
+from hosting.permissions import can_operate, can_operate_model
 from marketplace.core.forms import submitted
 
 HOUR = timedelta(hours=1)
@@ -25,15 +25,12 @@ def deployment(request, slug):
     """What runs for a model: each version's state, replicas now and before, restarts, probes, incidents."""
     entry = open_model(request, slug)
     context = model_frame(request, entry, "hosting:deployment")
-    context["deployments"] = deployments.deployments_of(context["versions"])
-    context |= _replicas_over_time(request, context["deployments"])
-    may_operate = any(
-        can_operate(request.user, row) for row in context["deployments"][:1]
-    )  # all are of one team
-    metrics = gateway_metrics.report() if may_operate else gateway_metrics.Report()
-    _add_gateways_view(context["deployments"], metrics)
-    for row in context["deployments"]:
-        row.manage_url = _manage_url(row) if may_operate and not row.is_external else ""
+    may_operate = can_operate_model(request.user, entry)
+    gateway = gateway_metrics.report() if may_operate else gateway_metrics.Report()
+    span = replica_history.span(request.GET.get("span"))
+    context["cards"] = deployments.cards(context["versions"], gateway, span)
+    context["may_operate"] = may_operate
+    context["span_tabs"] = _span_tabs(request, span, context["cards"])
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
 
@@ -53,15 +50,16 @@ def manage_deployment(request, slug, number):
             return redirect(
                 f"{_manage_url(deployment)}#main"
             )  # where the message is; else the browser stays at the form
-    shown = deployments.deployments_of([deployment.version_id])
-    _add_gateways_view(shown, gateway_metrics.report())
+    span = replica_history.span(request.GET.get("span"))
+    [card] = deployments.cards([deployment.version_id], gateway_metrics.report(), span)
     lines = deployments.last_lines(deployment)
     entry, since = (
         deployment.version.model,
         (timezone.now() - HOUR).replace(minute=0, second=0, microsecond=0),
     )
     context = {
-        "deployment": shown[0],
+        "card": card,
+        "deployment": card.deployment,
         "affected": deployments.affected([entry]).get(entry.pk, deployments.NOBODY),
         "calls": service_levels.calls_since(deployment.version, since),
         "since": since,
@@ -69,8 +67,8 @@ def manage_deployment(request, slug, number):
             {"label": entry.name, "url": entry.get_absolute_url()},
             {"label": "Deployment", "url": reverse("hosting:deployment", args=[entry.slug])},
         ],
-        **_replicas_over_time(request, shown),
-        "forms": {verb_name: form for verb_name, (form, _verb, _said) in forms.items()},
+        "span_tabs": _span_tabs(request, span, [card]),
+        "forms": {verb_name: form for verb_name, (form, _verb, _message) in forms.items()},
         "previous": actions.version_before(deployment.version),
         "log_lines": lines,
         "log_text": "\n".join(lines or ()),
@@ -91,27 +89,11 @@ def change_capacity(request, slug, number):
     )
 
 
-def _add_gateways_view(deployments, metrics):
-    """Give each its gateway metrics: `.refusals` of the last hour, `.is_shut` while its circuit breaker is open."""
-    for deployment in deployments:
-        deployment.refusals = metrics.refused_lately(deployment.version_id)
-        deployment.is_shut = deployment.version_id in metrics.shut_versions
-
-
-def _replicas_over_time(request, deployments):
-    """Give each deployment its `.over_time` chart, None where nothing of ours runs; returns the choice of spans."""
-    span = replica_history.span(request.GET.get("span"))
-    hosted = [deployment for deployment in deployments if not deployment.is_external]
-    charts = replica_history.charts(hosted, span)
-    for deployment in deployments:
-        deployment.over_time = charts.get(deployment.pk)
-    return {
-        "span_tabs": [
-            _span_tab(request, choice, choice == span) for choice in replica_history.SPANS
-        ]
-        if hosted
-        else []
-    }
+def _span_tabs(request, span, cards):
+    """The choice of spans for the charts; none where nothing of ours runs."""
+    if not any(card.chart for card in cards):
+        return []
+    return [_span_tab(request, choice, choice == span) for choice in replica_history.SPANS]
 
 
 def _span_tab(request, span, is_current):

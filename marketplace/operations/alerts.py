@@ -44,23 +44,23 @@ class Alert:
     why: str = ""
 
 
-def alerts(facts):
-    """[Alert] from the facts of summary.overview(): critical first, then those that affect everybody, then the oldest."""
-    hosted = list(_versions(facts))
+def alerts(summary):
+    """[Alert] of an OperationsSummary: critical first, then those that affect everybody, then the oldest."""
+    hosted = list(_versions(summary))
     down = [
         row
         for row, _ in hosted
-        if not row.is_external and (row.open_incident or row.state in BROKEN)
+        if not row.deployment.is_external and (row.incident or row.deployment.state in BROKEN)
     ]
     if len(down) >= MANY:
         hosted = [(row, alert) for row, alert in hosted if row not in down] + [
-            (None, _together(down, facts))
+            (None, _together(down, summary))
         ]
     alerts = [
-        *_stores(facts),
-        *_journal(facts),
-        *_background(facts),
-        *_disks(facts),
+        *_stores(summary),
+        *_journal(summary),
+        *_background(summary),
+        *_disks(summary),
         *(alert for _, alert in hosted),
     ]
     latest = timezone.now()
@@ -74,15 +74,15 @@ def alerts(facts):
     )
 
 
-def _stores(facts):
-    gateway = facts["gateway"]
+def _stores(summary):
+    gateway = summary.gateway
     if not gateway.workers:
         yield Alert(
             Severity.CRITICAL,
             "The gateway is not reachable: none of its processes has reported in the last ten seconds.",
             EVERYBODY,
             "Read gateway.log. If it runs on another machine, give this portal its address: GATEWAY_METRICS_URL.",
-            facts["gateway_last"],
+            summary.last_gateway_report,
         )
     if not gateway.is_postgres_up:
         yield Alert(
@@ -92,7 +92,7 @@ def _stores(facts):
             "This page reached it: look at the gateway machine's network, then at Postgres' connections.",
             gateway.postgres_away_since,
         )
-    if not gateway.is_redis_up or facts["queue"] is None:
+    if not gateway.is_redis_up or summary.queue is None:
         yield Alert(
             Severity.WARNING,
             "Redis does not answer.",
@@ -116,8 +116,8 @@ def _stores(facts):
         )
 
 
-def _journal(facts):
-    journal = facts["backlog"]
+def _journal(summary):
+    journal = summary.backlog
     if journal.oldest_s and journal.oldest_s > JOURNAL_LATE_S:
         yield Alert(
             Severity.WARNING,
@@ -135,16 +135,16 @@ def _journal(facts):
         )
 
 
-def _background(facts):
-    tasks, due_since = facts["queue"], facts["probes_due_since"]
-    if not facts["engine_answers"]:
+def _background(summary):
+    tasks, due_since = summary.queue, summary.probes_due_since
+    if not summary.engine_answers:
         yield Alert(
             Severity.WARNING,
             "The engine's control interface does not answer.",
             "Models may be serving all the same; nothing can be started, sized or restarted.",
             "Read engine.log. The supervisor restarts the engine, and everything is deployed again by itself.",
         )
-    if facts["engine_is_saturated"]:
+    if summary.engine_is_saturated:
         yield Alert(
             Severity.WARNING,
             "The engine's machine has more to do than it has processors.",
@@ -166,26 +166,26 @@ def _background(facts):
             "Checks, notices and restarts are late.",
             "Are the workers alive? Read worker.log; start more of them.",
         )
-    if facts["not_archived_since"]:
+    if summary.not_archived_since:
         yield Alert(
             Severity.WARNING,
             "Postgres cannot bring its log to the backup.",
             "Nobody yet: a restore would lose what changed since then, and the log that waits fills Postgres' disk.",
             "Is the backup's disk full or away? Read postgres.log.",
-            facts["not_archived_since"],
+            summary.not_archived_since,
         )
-    if facts["audit_waiting"] > QUEUE_LONG:
+    if summary.audit_waiting > QUEUE_LONG:
         yield Alert(
             Severity.WARNING,
-            f"{facts['audit_waiting']} events of the record are not chained yet.",
+            f"{summary.audit_waiting} events of the record are not chained yet.",
             "Nobody; the record's proof lags behind.",
             "Read worker.log: the task is called audit.sequence.",
         )
 
 
-def _disks(facts):
+def _disks(summary):
     """What stops as a disk fills; the order is that of core.disk_space."""
-    for name, space in facts["disks"]:
+    for name, space in summary.disks:
         if not space.stops_test_calls:
             continue
         what = f"The disk of the {name} has {space.free / GIB:.1f} GiB left; {space.reserve / GIB:.1f} are kept free."
@@ -209,11 +209,11 @@ def _disks(facts):
             )
 
 
-def _together(down, facts):
+def _together(down, summary):
     """Several hosted versions at once have their cause in common: one alert, not one for each."""
     named = ", ".join(str(row.version) for row in down[:MANY])
     rest = f" and {len(down) - MANY} more" if len(down) > MANY else ""
-    if facts["engine_answers"]:
+    if summary.engine_answers:
         remedy = "What they have in common is the engine: read engine.log. Each one's own lines are on its Deployment tab."
     else:
         remedy = "The engine does not answer either: read engine.log. The supervisor restarts it, and all is deployed again by itself."
@@ -227,53 +227,53 @@ def _together(down, facts):
     )
 
 
-def _versions(facts):
+def _versions(summary):
     """(row, Alert) of each version that needs somebody."""
-    shut = facts["gateway"].shut_versions
-    for row in facts["deployments"]:
-        if alert := _of_state(row) or _of_calls(row, row.version_id in shut):
+    shut = summary.gateway.shut_versions
+    for row in summary.versions:
+        if alert := _of_state(row) or _of_calls(row, row.deployment.version_id in shut):
             yield row, alert
 
 
 def _of_state(row):
     """The Alert that its incident or state tells, or None."""
-    if row.open_incident:
-        detail = row.open_incident.summary.removeprefix(f"{row.version} does not answer.").strip()
+    if row.incident:
+        detail = row.incident.summary.removeprefix(f"{row.version} does not answer.").strip()
         return _of(
             row, Severity.CRITICAL, f"{row.version} does not answer.", _remedy(row), why=detail
         )
-    if row.state == DeploymentState.FAILED:
+    if row.deployment.state == DeploymentState.FAILED:
         return _of(
             row,
             Severity.CRITICAL,
             f"{row.version} does not run.",
             "Mend it and start it again.",
-            why=row.reason,
+            why=row.deployment.reason,
         )
-    if row.state in BROKEN:
+    if row.deployment.state in BROKEN:
         return _of(
             row,
             Severity.CRITICAL,
-            f"{row.version} is {row.get_state_display().lower()}.",
+            f"{row.version} is {row.deployment.get_state_display().lower()}.",
             _remedy(row),
-            why=row.reason,
+            why=row.deployment.reason,
         )
-    if row.state == DeploymentState.DEGRADED:
-        what = f"{row.version} runs {row.running} of at least {row.min_replicas} replicas."
+    if row.deployment.state == DeploymentState.DEGRADED:
+        what = f"{row.version} runs {row.deployment.running} of at least {row.deployment.min_replicas} replicas."
         return _of(
             row,
             Severity.WARNING,
             what,
             "It heals by itself; if it does not within a minute, read its logs.",
-            why=row.reason,
+            why=row.deployment.reason,
         )
     return None
 
 
 def _of_calls(row, is_shut):
     """The Alert of a version that seems well and yet loses processes or fails or refuses calls, or None."""
-    if row.crashed >= CRASHES:
-        what = f"{row.version} lost {row.crashed} processes in the last hour; others took over."
+    if row.deployment.crashed >= CRASHES:
+        what = f"{row.version} lost {row.deployment.crashed} processes in the last hour; others took over."
         return _of(
             row,
             Severity.WARNING,
@@ -287,17 +287,21 @@ def _of_calls(row, is_shut):
             f"{row.version} fails call after call: the gateway pauses before it asks again.",
             _remedy(row),
         )
-    if row.failed_calls >= FAILED_CALLS and row.failed_calls * 100 >= row.calls * FAILED_PERCENT:
-        what = f"{row.version} failed {row.failed_calls} of {row.calls} calls in the last minute, though it answers the probes."
+    if row.load.failed >= FAILED_CALLS and row.load.failed * 100 >= row.load.calls * FAILED_PERCENT:
+        what = f"{row.version} failed {row.load.failed} of {row.load.calls} calls in the last minute, though it answers the probes."
         return _of(row, Severity.CRITICAL, what, _remedy(row))
-    if row.full_percent and row.full_percent >= FULL_PERCENT and row.running >= row.max_replicas:
-        what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.max_replicas} of {row.max_replicas} replicas run."
+    if (
+        row.full_percent
+        and row.full_percent >= FULL_PERCENT
+        and row.deployment.running >= row.deployment.max_replicas
+    ):
+        what = f"{row.version} is {row.full_percent:.0f} % full and may not grow: {row.deployment.max_replicas} of {row.deployment.max_replicas} replicas run."
         return _of(row, Severity.WARNING, what, "Allow it more replicas.", link="Size it")
     return None
 
 
 def _remedy(row):
-    if row.is_external:
+    if row.deployment.is_external:
         return f"Ask who hosts it; its owner is {row.version.model.owner_team}, {row.version.model.support_contact}."
     return "Read what its processes wrote. Stop and start it, or roll back to the version before."
 
@@ -305,7 +309,7 @@ def _remedy(row):
 def _of(row, severity, what, remedy, *, link="Logs and controls", why=""):
     """Of one version; nobody's calls fail where nobody subscribes, so that it can wait for the morning."""
     severity = severity if row.affected.applications else Severity.WARNING
-    if row.is_external:
+    if row.deployment.is_external:
         url, link = reverse("hosting:deployment", args=[row.version.model.slug]), "Its deployment"
     else:
         url = reverse(

@@ -34,24 +34,26 @@ class Marketplace:
     """The collector: one family per question."""
 
     def collect(self):
-        facts = summary.overview()
-        yield _alerts(facts["alerts"])
+        overview = summary.overview()
+        yield _alerts(overview.alerts)
         yield _deployments()
         yield Gauge(
-            "marketplace_replicas_running", "Processes that serve versions", facts["replicas"]
+            "marketplace_replicas_running", "Processes that serve versions", overview.fleet.replicas
         )
         yield Gauge(
-            "marketplace_incidents_open", "Incidents that are not closed", len(facts["incidents"])
+            "marketplace_incidents_open",
+            "Incidents that are not closed",
+            len(overview.fleet.incidents),
         )
         yield Gauge("marketplace_reviews_overdue", "Open reviews past their due time", _overdue())
         yield Gauge(
             "marketplace_audit_events_unsequenced",
             "Events of the record not chained yet",
-            facts["audit_waiting"],
+            overview.audit_waiting,
         )
-        yield _disks(facts["disks"])
-        yield from _tasks(facts["queue"])
-        yield from _usage(facts["backlog"], facts["stale_hours"])
+        yield _disks(overview.disks)
+        yield from _tasks(overview.queue)
+        yield from _usage(overview.backlog, overview.stale_hours)
         yield from _engine()
 
 

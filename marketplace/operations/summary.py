@@ -2,7 +2,9 @@
 
 import urllib.error
 import urllib.request
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.conf import settings
 from django.core.cache import cache
@@ -10,11 +12,11 @@ from django.db import connection
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from consumption.metering.backlog import backlog
+from consumption.metering.backlog import Backlog, backlog
 from consumption.models import StaleHour
 from hosting import deployments, gateway_metrics
 from hosting.drivers.base import driver
-from hosting.models import Deployment, Upstream
+from hosting.models import DeploymentState, Upstream
 from marketplace.audit.models import AuditEvent
 from marketplace.core import broker, disk_space
 from marketplace.operations.alerts import alerts
@@ -33,35 +35,120 @@ SELECT coalesce(last_archived_time, stats_reset) FROM pg_stat_archiver WHERE las
 """
 
 
+@dataclass(frozen=True)
+class Load:
+    """The last minute of one version: calls, the mean number of calls at once, and those that the version failed."""
+
+    calls: int = 0
+    busy: float = 0.0
+    failed: int = 0
+
+    @property
+    def calls_per_s(self):
+        return self.calls / MINUTE.total_seconds()
+
+
+@dataclass(frozen=True)
+class VersionStatus(deployments.FleetRow):
+    """A row of the fleet with its load; `rejections` are those of the last hour."""
+
+    load: Load
+    rejections: list[gateway_metrics.Refusals]
+
+    @property
+    def full_percent(self):
+        """The calls at once, of those that the running replicas are sized for; None where nothing of ours runs."""
+        places = self.deployment.running * self.deployment.target_ongoing_requests
+        return 100 * self.load.busy / places if places else None
+
+
+@dataclass(frozen=True)
+class OperationsSummary:
+    """All facts of the operations page: deployments, their load, queues, and the alerts that follow.
+
+    `last_gateway_report` is None while the gateway reports; `queue` is None without Redis; `probes_due_since` is since when a version
+    waits for its probe; `disks` are [(what lies there, disk_space.DiskSpace)].
+    """
+
+    fleet: deployments.Fleet
+    versions: list[VersionStatus]
+    gateway: gateway_metrics.Report
+    last_gateway_report: datetime | None
+    backlog: Backlog
+    queue: broker.Queue | None
+    audit_waiting: int
+    stale_hours: int
+    engine_answers: bool
+    engine_is_saturated: bool
+    last_probe: datetime | None
+    probes_due_since: datetime | None
+    disks: list[tuple[str, disk_space.DiskSpace]]
+    not_archived_since: datetime | None
+    at: datetime
+
+    @property
+    def ready(self):
+        """How many versions answer."""
+        return sum(self.fleet.counts.get(state, 0) for state in deployments.ANSWERING)
+
+    @property
+    def ready_of(self):
+        """Of how many that should answer: all that nobody stopped."""
+        counts = self.fleet.counts.items()
+        expected = sum(count for state, count in counts if state != DeploymentState.STOPPED)
+        return f"of {expected} that should"
+
+    @property
+    def calls_per_s(self):
+        return sum(version.load.calls_per_s for version in self.versions)
+
+    @property
+    def failed_calls(self):
+        return sum(version.load.failed for version in self.versions)
+
+    @property
+    def rejected_calls(self):
+        return sum(limit.count for version in self.versions for limit in version.rejections)
+
+    @cached_property
+    def alerts(self):
+        """[Alert], worst first."""
+        return alerts(self)
+
+
 def overview():
-    """All facts of the operations page: deployments, their load, queues, and the alerts that follow."""
+    """The OperationsSummary of now."""
     gateway = gateway_metrics.report()
     load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
-    found = deployments.overview({*load, *gateway.lately, *gateway.shut_versions})
-    rows, counts = found["deployments"], found["counts"]
-    _add_load(rows, load, gateway)
-    facts = {
-        **found,
-        "ready": sum(counts.get(state, 0) for state in deployments.ANSWERING),
-        "ready_of": f"of {sum(count for state, count in counts.items() if state != Deployment.State.STOPPED)} that should",
-        "calls_per_s": sum(row.calls_per_s for row in rows),
-        "failed_calls": sum(row.failed_calls for row in rows),
-        "refused_calls": sum(refusal.count for row in rows for refusal in row.refusals),
-        "gateway": gateway,
-        "gateway_last": None if gateway.workers else gateway_metrics.last_report(),
-        "backlog": backlog(),
-        "queue": broker.queue(),
-        "audit_waiting": audit_waiting(),
-        "stale_hours": StaleHour.objects.count(),
-        "engine_answers": cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
-        "engine_is_saturated": cache.get_or_set("hosting:saturated", engine_is_saturated, KEPT_S),
-        "last_probe": last_probe(),
-        "probes_due_since": probes_due_since(),
-        "disks": disks(),
-        "not_archived_since": not_archived_since(),
-        "at": timezone.now(),
-    }
-    return facts | {"alerts": alerts(facts)}
+    fleet = deployments.fleet({*load, *gateway.lately, *gateway.shut_versions})
+    return OperationsSummary(
+        fleet=fleet,
+        versions=[_status(row, load, gateway) for row in fleet.rows],
+        gateway=gateway,
+        last_gateway_report=None if gateway.workers else gateway_metrics.last_report(),
+        backlog=backlog(),
+        queue=broker.queue(),
+        audit_waiting=audit_waiting(),
+        stale_hours=StaleHour.objects.count(),
+        engine_answers=cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
+        engine_is_saturated=cache.get_or_set("hosting:saturated", engine_is_saturated, KEPT_S),
+        last_probe=last_probe(),
+        probes_due_since=probes_due_since(),
+        disks=disks(),
+        not_archived_since=not_archived_since(),
+        at=timezone.now(),
+    )
+
+
+def _status(row, load, gateway):
+    version_id = row.deployment.version_id
+    return VersionStatus(
+        row.deployment,
+        row.incident,
+        row.affected,
+        load.get(version_id, Load()),
+        gateway.refused_lately(version_id),
+    )
 
 
 def engine_is_saturated():
@@ -92,24 +179,12 @@ def disks():
     return [(" and the ".join(names), space) for names, space in by_disk.values()]
 
 
-def _add_load(rows, load, gateway):
-    """Give each row its last minute, `.calls`, `.calls_per_s`, `.busy` (calls at once), `.failed_calls`, `.full_percent` of what runs,
-    and `.refusals` of the last hour."""
-    for row in rows:
-        row.calls, row.busy, row.failed_calls = load.get(row.version_id, (0, 0.0, 0))
-        row.calls_per_s = row.calls / 60
-        places = row.running * row.target_ongoing_requests
-        row.full_percent = 100 * row.busy / places if places else None
-        row.refusals = gateway.refused_lately(row.version_id)
-
-
 def load_by_version():
-    """{version id: (calls, mean number of calls at once, calls that the version failed)} of the last minute, from the events
-    that were shipped."""
+    """{version id: Load}, from the events that were shipped."""
     with connection.cursor() as cursor:
         cursor.execute(BUSY, [timezone.now() - MINUTE])
         return {
-            version: (calls, float(busy), failed)
+            version: Load(calls, float(busy), failed)
             for version, calls, busy, failed in cursor.fetchall()
         }
 

@@ -18,7 +18,7 @@ def operations(request):
     return render(
         request,
         "operations/_operations.html" if request.htmx else "operations/operations.html",
-        summary.overview(),
+        {"summary": summary.overview()},
     )
 
 

@@ -149,7 +149,7 @@ class Fleet:
     def alerts(self):
         """What the operations page says now."""
         summary.cache.clear()
-        return " ".join(str(alert) for alert in summary.overview()["alerts"])
+        return " ".join(str(alert) for alert in summary.overview().alerts)
 
 
 class Caller:

@@ -101,7 +101,7 @@ def test_the_processes_of_the_gateway_are_summed(settings):
     told = gateway_metrics.report()
     assert (len(told.workers), told.in_flight, told.degraded) == (2, 4, 8)
     assert dict(told.refused)["Rate"] == 20 and dict(told.refused)["Model full"] == 0
-    assert [(refusal.count, refusal.words) for refusal in told.refused_lately(7)] == [
+    assert [(refusal.count, refusal.reason) for refusal in told.refused_lately(7)] == [
         (12, "by their plan's rate")
     ]
     assert told.refused_lately(8) == [] and told.since.timestamp() == 1.7e9
@@ -115,7 +115,7 @@ def test_a_gateway_that_fell_silent_is_not_reachable_in_words(settings):
     for path in settings.GATEWAY_METRICS_DIR.iterdir():
         os.utime(path, (time.time() - 600, time.time() - 600))
     assert gateway_metrics.report().workers == []
-    [alert] = [one for one in summary.overview()["alerts"] if "not reachable" in one.what]
+    [alert] = [one for one in summary.overview().alerts if "not reachable" in one.what]
     assert (alert.severity, round((timezone.now() - alert.since).total_seconds(), -1)) == (
         "critical",
         600,
@@ -143,11 +143,11 @@ def test_saturation_is_calls_at_once_over_places(deployment):
     for _ in range(120):
         event(deployment.version)
     event(deployment.version, seconds_ago=90)
-    [row] = summary.overview()["deployments"]
+    [row] = summary.overview().versions
     assert (
-        row.running,
-        round(row.calls_per_s, 3),
-        round(row.busy, 3),
+        row.deployment.running,
+        round(row.load.calls_per_s, 3),
+        round(row.load.busy, 3),
         round(row.full_percent, 3),
     ) == (2, 2.0, 2.0, 25.0)
 
@@ -162,8 +162,8 @@ def test_calls_that_the_version_failed_are_told_from_those_that_callers_spoilt_o
         ("ok", 200),
     ):
         event(deployment.version, outcome=outcome, http_status=status)
-    [row] = summary.overview()["deployments"]
-    assert row.failed_calls == 3
+    [row] = summary.overview().versions
+    assert row.load.failed == 3
 
 
 def test_the_journal_tells_what_is_not_in_postgres(settings):
@@ -237,7 +237,7 @@ def test_all_is_well_says_so(settings, monkeypatch):
 
 
 def whats():
-    return [one.what for one in summary.overview()["alerts"]]
+    return [one.what for one in summary.overview().alerts]
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_an_incident_says_since_when_who_and_what_to_do(calm, deployment):
         opened_at=began,
     )
     Deployment.objects.filter(pk=deployment.pk).update(state="unhealthy")
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (alert.severity, alert.since, alert.affected) == (
         "critical",
         began,
@@ -282,7 +282,7 @@ def test_a_store_that_is_away_says_since_when(settings, calm):
         path.read_text().replace('redis_up{worker="1"} 1', 'redis_up{worker="1"} 0')
         + 'gateway_redis_unavailable_since_seconds{worker="1"} 1.7e9\n'
     )
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (alert.what, alert.since.timestamp()) == ("Redis does not answer.", 1.7e9)
 
 
@@ -306,7 +306,7 @@ def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
     assert summary.not_archived_since() is None
     since = timezone.now() - timedelta(hours=2)
     monkeypatch.setattr(summary, "not_archived_since", lambda: since)
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (alert.what, alert.since) == ("Postgres cannot bring its log to the backup.", since)
 
 
@@ -320,14 +320,14 @@ def test_a_version_that_failed_says_since_when(calm, deployment):
         Deployment.State.FAILED,
         reason="It has no output.",
     )
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (alert.what, alert.why) == (
         f"{deployment.version} does not run.",
         "It has no output.",
     ) and alert.since >= before
     assert (alert.affected, alert.severity) == ("Nobody subscribes to it.", "warning")
     factories.subscription(deployment.version)
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert alert.severity == "critical"
 
 
@@ -340,7 +340,7 @@ def test_what_everybody_feels_comes_first(deployment, settings, tmp_path):
         summary=f"{deployment.version} does not answer.",
         opened_at=long_ago,
     )
-    first, second = (one for one in summary.overview()["alerts"] if one.severity == "critical")
+    first, second = (one for one in summary.overview().alerts if one.severity == "critical")
     assert (
         "gateway is not reachable" in first.what
         and second.what == f"{deployment.version} does not answer."
@@ -356,7 +356,7 @@ def test_many_at_once_are_one_alert(calm, monkeypatch):
             summary=f"{version} does not answer.",
             opened_at=timezone.now() - timedelta(minutes=number),
         )
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert alert.what.startswith("4 hosted versions do not answer: ") and alert.what.endswith(
         " and 1 more."
     )
@@ -366,7 +366,7 @@ def test_many_at_once_are_one_alert(calm, monkeypatch):
     )
     monkeypatch.setattr(summary, "engine_answers", lambda: False)
     cache.clear()
-    remedies = [one.remedy for one in summary.overview()["alerts"]]
+    remedies = [one.remedy for one in summary.overview().alerts]
     assert any(remedy.startswith("The engine does not answer either") for remedy in remedies)
 
 
@@ -374,7 +374,7 @@ def test_calls_that_fail_come_before_what_only_lags(settings, deployment):
     gateway_reports(settings, redis_up=0)
     factories.subscription(deployment.version)
     Deployment.objects.filter(pk=deployment.pk).update(state="failed")
-    told = [one.severity for one in summary.overview()["alerts"]]
+    told = [one.severity for one in summary.overview().alerts]
     assert told[0] == "critical" and told == sorted(told), "critical sorts before warning"
     assert {"critical", "warning"} == set(told)
 
@@ -398,7 +398,7 @@ def test_a_version_that_fails_calls_though_its_probes_are_well(calm, deployment)
             http_status=502 if number < 10 else 200,
         )
     cache.clear()
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (
         alert.what
         == f"{deployment.version} failed 10 of 100 calls in the last minute, though it answers the probes."
@@ -425,8 +425,8 @@ def test_a_version_that_keeps_losing_processes(calm, deployment):
     assert whats() == [f"{deployment.version} lost 6 processes in the last hour; others took over."]
     Replica.objects.filter(replica_id__in=["0", "1"]).update(ended_at=now - timedelta(hours=2))
     assert whats() == []
-    [row] = summary.overview()["deployments"]
-    assert (row.running, row.crashed) == (2, 4)
+    [row] = summary.overview().versions
+    assert (row.deployment.running, row.deployment.crashed) == (2, 4)
 
 
 def test_a_version_that_the_gateway_stopped_asking(settings, calm, deployment):
@@ -446,7 +446,7 @@ def test_a_saturated_engine_is_told_and_blames_no_model(calm, monkeypatch):
 def test_background_work_that_stands_still_is_noticed_by_its_probes(calm, deployment):
     at = timezone.now() - timedelta(minutes=4)
     Upstream.objects.filter(version=deployment.version).update(probe_due_at=at)
-    (alert,) = summary.overview()["alerts"]
+    (alert,) = summary.overview().alerts
     assert (alert.what, alert.since) == (
         "No model is being probed: background work stands still.",
         at,
@@ -469,7 +469,7 @@ def test_a_disk_that_fills_says_what_stops(calm, monkeypatch, free, severity, sa
         "measure",
         lambda folder: disk_space.DiskSpace(free * disk_space.MIB, 1000 * disk_space.MIB),
     )
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (
         alert.severity == severity
         and said in alert.affected
@@ -500,11 +500,11 @@ def test_a_gateway_that_sheds_calls_needs_somebody(settings, calm):
 def test_an_external_endpoint_is_part_of_the_fleet(calm):
     version = factories.published_version()
     assert version.upstream.kind == "external"
-    [row] = summary.overview()["deployments"]
-    assert (row.is_external, row.get_state_display()) == (True, "Answers")
+    [row] = summary.overview().versions
+    assert (row.deployment.is_external, row.deployment.get_state_display()) == (True, "Answers")
     Upstream.objects.update(is_ready=False)
     Incident.objects.create(version=version, summary=f"{version} does not answer.")
-    [alert] = summary.overview()["alerts"]
+    [alert] = summary.overview().alerts
     assert (
         alert.remedy.startswith("Ask who hosts it")
         and version.model.support_contact in alert.remedy
@@ -603,9 +603,8 @@ def test_the_most_at_once_in_each_step():
 
 
 def over_time(deployment, slug):
-    return replica_history.charts([deployment], replica_history.span(slug))[deployment.pk][
-        "series"
-    ][0]["values"]
+    chart = replica_history.charts([deployment], replica_history.span(slug))[deployment.pk]
+    return chart.series[0]["values"]
 
 
 def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):
@@ -620,10 +619,11 @@ def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):
         )
         for n in range(30)
     )
-    [shown] = deployments.deployments_of([deployment.version_id])
-    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"} and len(
-        shown.past_replicas
-    ) == deployments.PAST_SHOWN
+    span = replica_history.span(None)
+    [card] = deployments.cards([deployment.version_id], gateway_metrics.Report(), span)
+    shown = card.deployment
+    assert {replica.replica_id for replica in shown.live_replicas} == {"a", "b"}
+    assert len(shown.past_replicas) == deployments.PAST_SHOWN
 
 
 def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_num_queries):
