@@ -59,7 +59,7 @@ def extract(path, kind, quarantine):
 def _written(members, quarantine, archive_bytes):
     names, budget = NameBook(), Budget(archive_bytes)
     for name, chunks in members:
-        names.add(name)
+        names.add(name, is_folder=chunks is None)
         if is_litter(name):
             budget.read(chunks or ())
         elif chunks is not None:
@@ -109,7 +109,7 @@ class NameBook:
     def __init__(self):
         self.seen, self.files, self.folders, self.count = set(), set(), set(), 0
 
-    def add(self, name):
+    def add(self, name, is_folder):
         self.count += 1
         if self.count > limits.ARCHIVE_MEMBERS:
             raise Refusal(
@@ -126,15 +126,14 @@ class NameBook:
                 REPACK,
             )
         self.seen.add(folded)
-        self._place(folded, name)
+        self._place(folded, name, is_folder)
 
-    def _place(self, folded, name):
+    def _place(self, folded, name, is_folder):
         """Nothing is a file and a folder at once, or it could not be unpacked again."""
         parts = folded.split("/")
         parents = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
-        self.folders |= parents | ({folded} if name.endswith("/") else set())
-        if not name.endswith("/"):
-            self.files.add(folded)
+        self.folders |= parents
+        (self.folders if is_folder else self.files).add(folded)
         if self.files & (parents | {folded}) & self.folders:
             raise Refusal(
                 f"The archive holds {printable(name)} in or as a folder that is a file, too.",

@@ -69,8 +69,9 @@ def refuse(name, kind, path):
         refusal = refuse_content(name, kind)
     else:
         what, why, _ = CONTENT.get(kind, CONTENT["binary"])
+        says_why = kind in CONTENT and kind not in ("binary", "truncated-onnx")
         refusal = Refusal(
-            f"{printable(name)} {NAMES.get(form, what)}. {why if kind in CONTENT else RUNS_ONNX}",
+            f"{printable(name)} {NAMES.get(form, what)}. {why if says_why else RUNS_ONNX}",
             kind,
         )
     line = conversion(form, file_name(name), head)
@@ -93,11 +94,17 @@ def format_of(name, kind, head):
             if BY_NAME.get(path.suffix) == "torch"
             else "pickled-sklearn"
         )
+    if kind in ("binary", "truncated-onnx") and _is_of_saved_model(path):
+        return "savedmodel"  # it begins as an ONNX file does, and has no graph where that has one
     if kind in ("binary", "text", "compressed"):
-        if path.name == "saved_model.pb":
-            return "savedmodel"
         return BY_NAME.get(path.suffix, kind) if path.suffix != ".bin" else kind
     return kind
+
+
+def _is_of_saved_model(path):
+    """A SavedModel is a folder of these files."""
+    is_weights = path.parent.name == "variables" and path.name.startswith("variables.")
+    return is_weights or path.name in ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb")
 
 
 def conversion(form, file, head=b""):

@@ -217,6 +217,21 @@ ODD_TARS = {
 }
 
 
+def test_folders_have_members_of_their_own(look):
+    """As tar, shutil and zip -r write them: with a slash at the end or without."""
+    folder = tarfile.TarInfo("model")
+    folder.type = tarfile.DIRTYPE
+    inner = tarfile.TarInfo("model/inner")
+    inner.type = tarfile.DIRTYPE
+    assert look(
+        tar_of([(folder, b""), (inner, b""), ("model/inner/m.onnx", onnx_bytes())]), "m.tar.gz"
+    )
+    assert look(
+        zip_of([("model/", b""), ("model/inner/", b""), ("model/inner/m.onnx", onnx_bytes())]),
+        "m.zip",
+    )
+
+
 @pytest.mark.parametrize("members", [("a", "a/b"), ("a/b", "A"), ("a/b/c", "a/B")])
 @pytest.mark.parametrize(("pack", "upload"), [(zip_of, "m.zip"), (tar_of, "m.tar.gz")])
 def test_nothing_is_a_file_and_a_folder_at_once(look, pack, upload, members):
@@ -266,3 +281,16 @@ def test_damaged_package_is_accepted_or_refused_but_never_breaks(look, name, dat
     damaged = raw[:start] + data.draw(st.binary(max_size=8)) + raw[start + length :]
     with suppress(Refused):
         look(gzip.compress(damaged, 1) if name == "m.tar.gz" else damaged, name)
+
+
+@pytest.mark.parametrize("rest", [b"\x12\x04abcd", b"\x12\x80\x02abcd"], ids=["whole", "cut"])
+@pytest.mark.parametrize("path", ["saved_model.pb", "model/saved_model.pb"])
+def test_a_saved_model_gets_the_line_that_converts_it(look, path, rest):
+    """It begins as an ONNX file does: it was taken for one that a broken upload had cut."""
+    with pytest.raises(Refused) as refused:
+        look(
+            zip_of([(path, b"\x08\x01" + rest), ("model/variables/variables.index", b"x")]), "m.zip"
+        )
+    assert "TensorFlow SavedModel" in refused.value.message
+    assert "broken upload" not in refused.value.message
+    assert "tf2onnx.convert --saved-model" in refused.value.remedy
