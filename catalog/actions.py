@@ -128,11 +128,11 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
     support = {name for name in SUPPORT_FIELDS if name in changed_fields(model, fields)}
     _change(by, model, "model.edit", fields)
     if support:
-        _tell_of_support(model)
+        _notify_of_support(model)
     return model
 
 
-def _tell_of_support(model: RegisteredModel) -> None:
+def _notify_of_support(model: RegisteredModel) -> None:
     """Subscribers learn at once whom to ask now, and when."""
     teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
     hours = f" Hours: {model.support_hours}." if model.support_hours else " No hours are declared."
@@ -164,7 +164,9 @@ def checked_names(by: User, model: RegisteredModel, fields: dict[str, Any]) -> d
         }
     if {"name", "visibility"} & set(changed_fields(model, fields)):
         wished = {"name": model.name, "visibility": model.visibility} | fields
-        _require_free_name(by, wished["name"], model.owner_team, wished["visibility"], but=model)
+        _require_free_name(
+            by, wished["name"], model.owner_team, wished["visibility"], except_model=model
+        )
     return fields
 
 
@@ -262,20 +264,22 @@ def _require_owner(team: Team, owner: User) -> None:
 
 
 def _require_free_name(
-    by: User, name: str, team: Team, visibility: str, but: RegisteredModel | None = None
+    by: User, name: str, team: Team, visibility: str, except_model: RegisteredModel | None = None
 ) -> None:
     """No two models that anybody sees side by side have names that one takes for each other.
 
     A model that `by` may not see is not told of: of those, only the ones for the whole company keep their names (docs/names.md).
     """
-    alike = RegisteredModel.objects.called_like(name).exclude(pk=but.pk if but else None)
-    seen = alike.filter(
+    alike = RegisteredModel.objects.called_like(name).exclude(
+        pk=except_model.pk if except_model else None
+    )
+    existing = alike.filter(
         Q(owner_team=team) | Q(pk__in=RegisteredModel.objects.visible_to(by).values("pk"))
     ).first()
-    if seen:
-        what = "called" if seen.name == name else "whose name reads the same:"
+    if existing:
+        what = "called" if existing.name == name else "whose name reads the same:"
         raise Invalid(
-            f"{seen.owner_team} already has a model {what} {seen.name}.",
+            f"{existing.owner_team} already has a model {what} {existing.name}.",
             field="name",
             remedy="Choose another name.",
         )
@@ -318,10 +322,10 @@ def _create_with_free_slug(
 ) -> RegisteredModel:
     """The plain slug, else with the unit's, else at random. A model that not everybody may see has a random one from the start:
     so it takes no address away, and nobody who gets a suffix learns of it."""
-    chance = (f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))
+    random_slugs = (f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))
     is_open = visibility == RegisteredModel.Visibility.ENTERPRISE
-    telling = [base, f"{base}-{owner_team.business_unit.slug}"[:78]] if is_open else []
-    for slug in (*telling, *chance):
+    readable = [base, f"{base}-{owner_team.business_unit.slug}"[:78]] if is_open else []
+    for slug in (*readable, *random_slugs):
         if not RegisteredModel.objects.filter(slug=slug).exists():
             model = RegisteredModel(
                 slug=slug, owner_team=owner_team, visibility=visibility, **fields

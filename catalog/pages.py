@@ -19,12 +19,12 @@ TABS = [
 ]
 
 
-def open_model(request, slug):
+def get_visible_model_or_404(request, slug):
     """The model as the person may see it, with what its pages show. Raises Http404 for strangers."""
     return get_object_or_404(RegisteredModel.objects.visible_to(request.user).for_page(), slug=slug)
 
 
-def shown_version(request, model):
+def selected_version(request, model):
     """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
     versions = (
         ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
@@ -35,9 +35,9 @@ def shown_version(request, model):
     return model.stable or versions.newest_first().first()
 
 
-def model_frame(request, model, current):
+def model_context(request, model, current):
     """Context of templates/catalog/model_page.html. `current` is the URL name of the tab."""
-    version = shown_version(request, model)
+    version = selected_version(request, model)
     pick = f"?version={version.number}" if request.GET.get("version") else ""
     tabs = [
         {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current}

@@ -95,9 +95,9 @@ def sharing_words(models, model):
     return models.filter(search_document__document=_any_of(words)) if words else models.none()
 
 
-def likeness(one, other):
+def likeness(first, second):
     """How alike two gists are, 0..1: rapidfuzz's token-set ratio."""
-    return fuzz.token_set_ratio(one, other) / 100
+    return fuzz.token_set_ratio(first, second) / 100
 
 
 def gist(model):

@@ -15,6 +15,6 @@ def find_neighbours(model_id):
 
 @shared_task(name="catalog.sweep")
 def sweep():
-    """Neighbourhoods that are due: those whose nudge was lost, and all of them after an import."""
+    """Neighbourhoods that are due: those whose task was lost, and all of them after an import."""
     if neighbours.refresh_due(SWEEP_S):
         enqueue("catalog.sweep")

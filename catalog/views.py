@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from catalog import counts, neighbours
 from catalog.filters import ModelFilter, chips, facets
 from catalog.models import ModelVersion, RegisteredModel
-from catalog.pages import model_frame, open_model
+from catalog.pages import get_visible_model_or_404, model_context
 
 PAGE_SIZE = 12
 SIMILAR = 3
@@ -26,43 +26,43 @@ SORTS = [
 ]
 
 
-class Listed(Paginator):
+class ModelPaginator(Paginator):
     """The found models in pages. Without a filter there are as many as there are in all, which is known."""
 
-    def __init__(self, found, total):
-        super().__init__(found.qs.for_list(), PAGE_SIZE)
-        if found.is_valid() and not any(
-            value for name, value in found.form.cleaned_data.items() if name != "sort"
+    def __init__(self, filterset, total):
+        super().__init__(filterset.qs.for_list(), PAGE_SIZE)
+        if filterset.is_valid() and not any(
+            value for name, value in filterset.form.cleaned_data.items() if name != "sort"
         ):
             self.count = total
 
 
 def models(request):
     """The catalog: search, filters with counts, sort; everything is in the address."""
-    everything = RegisteredModel.objects.visible_to(request.user).published()
-    found = ModelFilter(request.GET, queryset=everything)
+    visible = RegisteredModel.objects.visible_to(request.user).published()
+    filterset = ModelFilter(request.GET, queryset=visible)
     counted = counts.seen_by(request.user)
-    page = Listed(found, counted.total).get_page(request.GET.get("page"))
+    page = ModelPaginator(filterset, counted.total).get_page(request.GET.get("page"))
     context = {
         "page_obj": page,
         "q": request.GET.get("q", ""),
-        "corrected": found.corrected,
-        "facets": facets(everything, found, counted),
-        "chips": chips(found, found.data),
+        "corrected": filterset.corrected,
+        "facets": facets(visible, filterset, counted),
+        "chips": chips(filterset, filterset.data),
         "sorts": SORTS,
-        "sort": found.data.get("sort", ""),
+        "sort": filterset.data.get("sort", ""),
         "teams": counted.teams,
         "total": counted.total,
-        "problems": found.sentences,
+        "problems": filterset.sentences,
     }
     template = "catalog/_models.html" if request.htmx else "catalog/model_list.html"
-    return render(request, template, context, status=400 if found.sentences else 200)
+    return render(request, template, context, status=400 if filterset.sentences else 200)
 
 
 def model(request, slug):
     """What the model is: summary, the heart of its card, whom to ask, models like it."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "catalog:model")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "catalog:model")
     context["sections"] = _highlights(context["version"])
     context["sla"] = context["version"].sla if context["version"] else {}
     context["similar"] = neighbours.of(
@@ -75,15 +75,17 @@ def model(request, slug):
 
 def versions(request, slug):
     """Every version the person may see, newest first, with what changed and why."""
-    entry = open_model(request, slug)
-    return render(request, "catalog/versions.html", model_frame(request, entry, "catalog:versions"))
+    entry = get_visible_model_or_404(request, slug)
+    return render(
+        request, "catalog/versions.html", model_context(request, entry, "catalog:versions")
+    )
 
 
 def version(request, slug, number):
     """One version: the model's page about it, or the publisher's steps while it is a draft."""
-    seen = ModelVersion.objects.visible_to(request.user).select_related("model")
-    found = get_object_or_404(seen, model__slug=slug, number=number)
-    return redirect(f"{found.model.get_absolute_url()}?version={found.number}")
+    visible = ModelVersion.objects.visible_to(request.user).select_related("model")
+    version = get_object_or_404(visible, model__slug=slug, number=number)
+    return redirect(f"{version.model.get_absolute_url()}?version={version.number}")
 
 
 def _highlights(version):

@@ -73,8 +73,8 @@ class Vocabulary:
         self.read_to = newest
 
 
-_here = Vocabulary()
-_one_reads = threading.Lock()
+_vocabulary = Vocabulary()
+_read_lock = threading.Lock()
 
 
 def last_written():
@@ -85,8 +85,8 @@ def last_written():
 def current():
     """This process's Vocabulary, with what was committed until now."""
     newest = last_written()
-    if newest and newest != _here.read_to:
-        with _one_reads:
-            if newest != _here.read_to:
-                _here.read(newest)
-    return _here
+    if newest and newest != _vocabulary.read_to:
+        with _read_lock:
+            if newest != _vocabulary.read_to:
+                _vocabulary.read(newest)
+    return _vocabulary

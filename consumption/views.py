@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from catalog.pages import model_frame, open_model
+from catalog.pages import get_visible_model_or_404, model_context
 from consumption import actions, changes, keys, leak_scanners, statement, terms
 from consumption.change_kinds import KINDS
 from consumption.forms import (
@@ -111,8 +111,8 @@ def application(request, slug):
 
 def plans(request, slug):
     """What the model's publisher offers."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "consumption:plans")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "consumption:plans")
     context["plans"] = _with_history(
         entry.plans.filter(
             Q(is_offered=True) | Q(subscriptions__in=_seen(request, entry))
@@ -170,21 +170,21 @@ def withdraw_change(request, pk):
 
 def change_terms(request, slug, plan_slug):
     """New terms of a plan."""
-    model = open_model(request, slug)
+    model = get_visible_model_or_404(request, slug)
     plan = get_object_or_404(model.plans, slug=plan_slug)
     return propose_page(request, model, ScheduledChange.Kind.TERMS, TermsForm, plan=plan)
 
 
 def withdraw_plan(request, slug, plan_slug):
     """The end of a plan."""
-    model = open_model(request, slug)
+    model = get_visible_model_or_404(request, slug)
     plan = get_object_or_404(model.plans, slug=plan_slug)
     return propose_page(request, model, ScheduledChange.Kind.WITHDRAWAL, ChangeForm, plan=plan)
 
 
 def change_visibility(request, slug):
     """Who may use a model."""
-    model = open_model(request, slug)
+    model = get_visible_model_or_404(request, slug)
     return propose_page(request, model, ScheduledChange.Kind.VISIBILITY, VisibilityForm)
 
 
@@ -219,7 +219,7 @@ def change_plan(request, pk):
 
 def subscribe(request, slug):
     """From a model to the right to call it, in one step."""
-    entry = open_model(request, slug)
+    entry = get_visible_model_or_404(request, slug)
     form = SubscribeForm(
         request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry)
     )
@@ -428,12 +428,12 @@ def reconciled(request):
 
 def model_usage(request, slug):
     """How much the model is used; by whom, for those who may know."""
-    entry = open_model(request, slug)
+    entry = get_visible_model_or_404(request, slug)
     subscriptions = Subscription.objects.filter(model=entry)
     scope = usage.of_model(entry)
     window = usage.window(request.GET.get("window"))
     shows_teams = can_see_model_usage(request.user, entry)
-    context = model_frame(request, entry, "consumption:model_usage")
+    context = model_context(request, entry, "consumption:model_usage")
     context |= {
         "window": window,
         "windows": usage.WINDOWS,
@@ -455,10 +455,10 @@ def model_usage(request, slug):
 
 def consumers(request, slug):
     """Who depends on the model: for its owners and those who oversee."""
-    entry = open_model(request, slug)
+    entry = get_visible_model_or_404(request, slug)
     if not can_see_model_usage(request.user, entry):
         raise Http404
-    context = model_frame(request, entry, "consumption:model_usage")
+    context = model_context(request, entry, "consumption:model_usage")
     context["subscriptions"] = Subscription.objects.filter(model=entry).for_list()
     context["can_end"] = can_change(request.user, entry)
     return render(request, "consumption/consumers.html", context)

@@ -13,6 +13,6 @@ def check(version_id):
 
 @shared_task(name="governance.sweep", time_limit=120)
 def sweep():
-    """Versions whose nudge was lost."""
+    """Versions whose task was lost."""
     for version in ModelVersion.objects.filter(state__in=["submitted", "checking"]):
         actions.check(version)

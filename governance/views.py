@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
-from catalog.pages import model_frame, open_model
+from catalog.pages import get_visible_model_or_404, model_context
 from catalog.permissions import can_edit
 from governance import actions, cards, policies
 from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm
@@ -102,8 +102,8 @@ def withdraw_amendment(request, pk):
 
 def evidence(request, slug):
     """Tier with reasons, checks, reviews and decisions of the shown version."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "governance:evidence")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "governance:evidence")
     context["amendments"] = (
         Amendment.objects.visible_to(request.user).filter(model=entry).for_page()
     )
@@ -117,8 +117,8 @@ def evidence(request, slug):
 
 def card(request, slug):
     """The whole model card of the shown version, section by section."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "governance:card")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "governance:card")
     if context["version"]:
         context["sections"] = card_sections(context["version"])
         context["completeness"] = policies.card_completeness(context["version"])

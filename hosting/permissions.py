@@ -30,5 +30,5 @@ def can_read_logs(user: User, deployment: Deployment) -> bool:
 
 
 def can_see_operations(user: User) -> bool:
-    """The whole fleet and what its stores are doing. Not asked of a model: operators, managers, administrators."""
+    """All deployments and what its stores are doing. Not asked of a model: operators, managers, administrators."""
     return user.is_authenticated and user.has_role("operator", "admin", "curator")

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from catalog.pages import model_frame, open_model
+from catalog.pages import get_visible_model_or_404, model_context
 from consumption.models import ScheduledChange
 from consumption.pages import propose_page
 from hosting import actions, deployments, gateway_metrics, replica_history, service_levels
@@ -23,8 +23,8 @@ HOUR = timedelta(hours=1)
 
 def deployment(request, slug):
     """What runs for a model: each version's state, replicas now and before, restarts, probes, incidents."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "hosting:deployment")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "hosting:deployment")
     may_operate = can_operate_model(request.user, entry)
     gateway = gateway_metrics.report() if may_operate else gateway_metrics.Report()
     span = replica_history.span(request.GET.get("span"))

@@ -33,4 +33,4 @@ urlpatterns = [
 ]
 
 handler400 = "marketplace.views.unreadable"
-handler500 = "marketplace.views.broken"
+handler500 = "marketplace.views.server_error"

@@ -1,4 +1,4 @@
-"""The frame of every page, home, and the answers to what goes wrong."""
+"""The navigation context of every page, the home page, and the error responses."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ PROGRAMS = ("/api/", "/security/leaked-keys")  # they read problem+json
 FORM = "application/x-www-form-urlencoded"
 
 
-def frame(request):
+def navigation_context(request):
     """Context of templates/base.html: what the navigation needs. Lazy where it costs a query."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -93,11 +93,11 @@ def healthz(request):
 @never_cache
 def readyz(request):
     """Readiness, for a balancer: {"postgres", "redis"}; 503 while Postgres does not answer. Pages work without Redis."""
-    found = {"postgres": _postgres_answers(), "redis": _redis_answers()}
-    status = 200 if found["postgres"] else 503
-    headers = {} if found["postgres"] else {"Retry-After": str(answers.RETRY_AFTER_S)}
+    stores = {"postgres": _postgres_answers(), "redis": _redis_answers()}
+    status = 200 if stores["postgres"] else 503
+    headers = {} if stores["postgres"] else {"Retry-After": str(answers.RETRY_AFTER_S)}
     return JsonResponse(
-        {name: "up" if is_up else "away" for name, is_up in found.items()},
+        {name: "up" if is_up else "away" for name, is_up in stores.items()},
         status=status,
         headers=headers,
     )
@@ -117,7 +117,7 @@ def _postgres_answers():
 
 def _redis_answers():
     try:
-        return redis_client.execute(lambda line: line.ping())
+        return redis_client.execute(lambda redis: redis.ping())
     except RedisError:
         return False
 
@@ -147,7 +147,7 @@ def unreadable(request, exception=None):
 
 
 @login_not_required
-def broken(request):
+def server_error(request):
     """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""
     error = sys.exc_info()[1]
     if request.path.startswith(PROGRAMS):

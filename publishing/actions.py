@@ -309,7 +309,7 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
 
 
 def try_what_waits() -> int:
-    """The sweep: submitted versions without a trial of theirs (from before there was one, or of a lost nudge). Returns how many."""
+    """The sweep: submitted versions without a trial of theirs (from before there was one, or of a lost task). Returns how many."""
     waiting = ModelVersion.objects.filter(state__in=[STATE.SUBMITTED, STATE.CHECKING])
     untried = [
         version

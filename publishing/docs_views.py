@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 
 from catalog.models import ModelVersion
-from catalog.pages import model_frame, open_model
+from catalog.pages import get_visible_model_or_404, model_context
 from publishing import contract
 
 KEY_PLACEHOLDER = "YOUR_API_KEY"
@@ -16,8 +16,8 @@ KEY_PLACEHOLDER = "YOUR_API_KEY"
 
 def api_tab(request, slug):
     """Signature, snippets filled in with this model and version, links to the documents."""
-    entry = open_model(request, slug)
-    context = model_frame(request, entry, "publishing:api_tab")
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "publishing:api_tab")
     version = context["version"]
     if version:
         where = [entry.slug, version.number]

@@ -17,7 +17,7 @@ ANSWERING = ("ready", "degraded", "scaled_to_zero")
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Readiness:
     """Counts of model versions: all that may be called, those that answer, those given up."""
 
     total: int
@@ -33,12 +33,12 @@ class Fleet:
         return self.answering + self.failed >= self.total
 
 
-UNKNOWN = Fleet(total=1, answering=0, failed=0)
+UNKNOWN = Readiness(total=1, answering=0, failed=0)
 
 
-def seen(environment: Mapping[str, str]) -> Fleet:
-    """The fleet as it is now. After a restart the database still says "ready" while the engine is empty: both must agree."""
-    import psycopg  # here: the guardian, which has imported this module, stays small
+def measure(environment: Mapping[str, str]) -> Readiness:
+    """The readiness now. After a restart the database still says "ready" while the engine is empty, so both must agree."""
+    import psycopg  # here: the subreaper, which has imported this module, stays small
 
     try:
         with psycopg.connect(environment["DATABASE_URL"], connect_timeout=2) as connection:
@@ -50,7 +50,7 @@ def seen(environment: Mapping[str, str]) -> Fleet:
         answers_probe if kind == "external" else state in ANSWERING and app in running
         for kind, app, state, answers_probe in rows
     ]
-    return Fleet(
+    return Readiness(
         len(rows), sum(map(bool, answering)), sum(state == "failed" for _, _, state, _ in rows)
     )
 

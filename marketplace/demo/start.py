@@ -14,13 +14,13 @@ from hosting.drivers import ray_head
 from marketplace.demo import readiness
 from marketplace.launcher import environment, process_definitions
 from marketplace.launcher.bootstrap import LOCK, explain_os_error
-from marketplace.launcher.orphaned_processes import end_leftovers
+from marketplace.launcher.orphaned_processes import kill_orphaned_processes
 from marketplace.launcher.ports import choose_all
 from marketplace.launcher.processes import Process
 from marketplace.launcher.rundir import MIGRATED, ROOT, RunDir
-from marketplace.launcher.status import Status, bold, dim, say
+from marketplace.launcher.status import Status, bold, dim, print_error, print_line
 from marketplace.launcher.stores import PROBLEMS, start_stores
-from marketplace.launcher.subreaper import guarded
+from marketplace.launcher.subreaper import run_under_subreaper
 from marketplace.launcher.supervisor import NotReady, StepFailed, Stopped, Supervisor
 
 SPACE_NEEDED = 1_000_000_000  # bytes, for databases, packages and logs
@@ -33,14 +33,14 @@ def main(argv: list[str]) -> int:
         if not run.lock():
             return already_running(run, options.fresh)
         if options.fresh:
-            say("Beginning anew: the data of the earlier demo is removed.")
-            end_leftovers(run)
+            print_line("Beginning anew: the data of the earlier demo is removed.")
+            kill_orphaned_processes(run)
             run.wipe()
         return begin(run, options)
     except OSError as problem:
-        say(explain_os_error(problem), bad=True)
+        print_error(explain_os_error(problem))
     except PROBLEMS as problem:
-        say(str(problem), bad=True)
+        print_error(str(problem))
     return 1
 
 
@@ -73,11 +73,11 @@ def already_running(run: RunDir, fresh: bool) -> int:
     """Say where the demo of this folder answers."""
     address = run.read("demo.json").get("web") or "(it is still starting)"
     pid = run.read("status.json").get("pid", "?")
-    say(f"The demo is already running: {bold(address)}  (process {pid}, folder {run.path})")
+    print_line(f"The demo is already running: {bold(address)}  (process {pid}, folder {run.path})")
     if fresh:
-        say(f"To begin anew, stop it first: Ctrl-C in its window, or  kill {pid}", bad=True)
+        print_error(f"To begin anew, stop it first: Ctrl-C in its window, or  kill {pid}")
         return 1
-    say(
+    print_line(
         "Ctrl-C in its window stops it. For a second one beside it, set MARKETPLACE_RUN_DIR to another folder."
     )
     return 0
@@ -85,17 +85,16 @@ def already_running(run: RunDir, fresh: bool) -> int:
 
 def begin(run: RunDir, options: argparse.Namespace) -> int:
     if (free := shutil.disk_usage(run.path).free) < SPACE_NEEDED:
-        say(
-            f"Only {free / 1e9:.1f} GB are free at {run.path}; the demo needs about 1 GB. Free some space, or set MARKETPLACE_RUN_DIR.",
-            bad=True,
+        print_error(
+            f"Only {free / 1e9:.1f} GB are free at {run.path}; the demo needs about 1 GB. Free some space, or set MARKETPLACE_RUN_DIR."
         )
         return 1
-    if count := end_leftovers(run):
-        say(dim(f"{count} processes of an earlier start were still there: ended"))
+    if count := kill_orphaned_processes(run):
+        print_line(dim(f"{count} processes of an earlier start were still there: ended"))
     run.prepare()
     run.remove("demo.json")
     ports = choose_ports(run, options)
-    return guarded(lambda: Demo(run, ports, options).serve())
+    return run_under_subreaper(lambda: Demo(run, ports, options).serve())
 
 
 def choose_ports(run: RunDir, options: argparse.Namespace) -> dict[str, int]:
@@ -111,7 +110,9 @@ def choose_ports(run: RunDir, options: argparse.Namespace) -> dict[str, int]:
     ports = choose_all(preferred)
     for name in ("web", "gateway"):
         if ports[name] != preferred[name]:
-            say(f"Port {preferred[name]} is in use by another program: {name} takes {ports[name]}.")
+            print_line(
+                f"Port {preferred[name]} is in use by another program: {name} takes {ports[name]}."
+            )
     return ports | process_definitions.replica_ports(
         last.get("engine_replicas", process_definitions.RANGES.start)
     )
@@ -155,10 +156,10 @@ class Demo:
             self.start_everything()
             self.supervisor.watch()
         except Stopped:
-            say("Stopping …")
+            print_line("Stopping …")
             return 0
         except PROBLEMS as problem:
-            say(str(problem), bad=True)
+            print_error(str(problem))
             return 1
         finally:
             self.status.finish("stopping")
@@ -203,7 +204,7 @@ class Demo:
             self.supervisor.start(process_definitions.gateway(self.ports["gateway"]))
             self.supervisor.until_ready("front", "web")
         self.write_document()
-        say(f"\n  The portal answers:  {bold(self.document['web'])}\n")
+        print_line(f"\n  The portal answers:  {bold(self.document['web'])}\n")
         if self.options.open:
             webbrowser.open(self.document["web"])
 
@@ -249,7 +250,7 @@ class Demo:
             self.supervisor.wait_until(lambda: self.models_settled(step), every=3.0)
 
     def models_settled(self, step: dict[str, Any]) -> bool:
-        seen = readiness.seen(self.environment)
+        seen = readiness.measure(self.environment)
         self.status.detail(step, seen.sentence(), seen.answering, seen.total)
         return seen.is_settled()
 
@@ -257,7 +258,7 @@ class Demo:
         self.status.finish("ready")
         self.document["ready"] = True
         self.write_document()
-        say(
+        print_line(
             f"\n  Portal   {bold(self.document['web'])}\n  Gateway  {self.document['gateway']}/v2/\n  Ctrl-C stops everything; the data stays.\n"
         )
 
@@ -273,8 +274,8 @@ def told(problem: type[Exception]) -> Iterator[None]:
     """Tell a problem and go on: the rest of the marketplace works without this part."""
     try:
         yield
-    except problem as trouble:
-        say(str(trouble), bad=True)
+    except problem as problems:
+        print_error(str(problems))
 
 
 def migrations_digest() -> str:
@@ -293,7 +294,7 @@ def migration_files() -> Iterator[Path]:
 def show_logins(logins: dict[str, dict[str, str]]) -> None:
     if not logins:
         return
-    say("  Demo logins (the login page has a button for each):")
+    print_line("  Demo logins (the login page has a button for each):")
     for role, login in logins.items():
-        say(f"    {role:<12} {login['username']:<10} {login['password']}")
-    say("")
+        print_line(f"    {role:<12} {login['username']:<10} {login['password']}")
+    print_line("")

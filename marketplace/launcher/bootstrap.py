@@ -183,8 +183,8 @@ def venv_version() -> tuple[int, ...]:
         text = (VENV / "pyvenv.cfg").read_text()
     except OSError:
         return ()
-    found = re.search(r"^version(?:_info)?\s*=\s*(\d+)\.(\d+)", text, re.MULTILINE)
-    return tuple(int(part) for part in found.groups()) if found else ()
+    match = re.search(r"^version(?:_info)?\s*=\s*(\d+)\.(\d+)", text, re.MULTILINE)
+    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def install_lock(lock: str) -> None:
@@ -237,9 +237,11 @@ def install_by_uv(lock: str, pip: Sequence[str]) -> "subprocess.CompletedProcess
 
 def install_uv(lock: str, pip: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """uv itself, at the version and with the hashes of the lock."""
-    found = re.search(r"^uv==.*?(?=^\S|\Z)", (ROOT / lock).read_text(), re.MULTILINE | re.DOTALL)
+    requirement = re.search(
+        r"^uv==.*?(?=^\S|\Z)", (ROOT / lock).read_text(), re.MULTILINE | re.DOTALL
+    )
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
-        only_uv.write(found.group() if found else "uv\n")
+        only_uv.write(requirement.group() if requirement else "uv\n")
         only_uv.flush()
         return run(
             [
@@ -276,8 +278,8 @@ def find_pip() -> list[str]:
 def pip_version(pip: Sequence[str]) -> tuple[int, ...]:
     """(major, minor), or () when this pip does not work."""
     done = run([*pip, "--version"])
-    found = re.match(r"pip (\d+)\.(\d+)", done.stdout)
-    return tuple(int(part) for part in found.groups()) if found and done.returncode == 0 else ()
+    match = re.match(r"pip (\d+)\.(\d+)", done.stdout)
+    return tuple(int(part) for part in match.groups()) if match and done.returncode == 0 else ()
 
 
 def install_debian_pip() -> bool:
@@ -298,9 +300,9 @@ def pip_settings(pip: Sequence[str]) -> dict[str, str]:
     """pip's settings from its files and from PIP_* variables, later ones winning: {"index-url": …, "cert": …}."""
     settings = {}
     for line in run([*pip, "config", "list"]).stdout.splitlines():
-        found = re.match(r"(global|install|:env:)\.([\w-]+)='(.*)'$", line)
-        if found:
-            settings[found[2]] = found[3].replace("\\n", " ").strip()
+        match = re.match(r"(global|install|:env:)\.([\w-]+)='(.*)'$", line)
+        if match:
+            settings[match[2]] = match[3].replace("\\n", " ").strip()
     return settings
 
 

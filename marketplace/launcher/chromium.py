@@ -24,14 +24,14 @@ ARGUMENTS = (
 def path() -> str | None:
     """The browser's program: $CHROMIUM, or one on the PATH. None when there is none."""
     return os.environ.get("CHROMIUM") or next(
-        (found for name in NAMES if (found := shutil.which(name))), None
+        (program for name in NAMES if (program := shutil.which(name))), None
     )
 
 
 def ensure() -> str:
     """Install Chromium when it is missing and we may; returns a sentence that tells what is the case."""
-    if found := path():
-        return f"Browser tests use {found}"
+    if program := path():
+        return f"Browser tests use {program}"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return f"Browser tests are skipped: no Chromium here. {why_absent()}"
     began = time.monotonic()

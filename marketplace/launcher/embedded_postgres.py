@@ -61,8 +61,8 @@ class PostgresUnavailable(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Footing:
-    """From where and as whom Postgres runs."""
+class PostgresServer:
+    """A way to run Postgres: its binaries, data folder and system user."""
 
     binaries: Path
     data: Path
@@ -81,17 +81,17 @@ def wheel_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def footing(run: RunDir) -> Footing:
+def find_server(run: RunDir) -> PostgresServer:
     """The first way of running Postgres that works for this user and this folder."""
     binaries = wheel_folder() / "pginstall18" / "bin"
     data = run.path / "data" / "postgres"
     if os.geteuid() != 0:
-        return Footing(binaries, data)
+        return PostgresServer(binaries, data)
     if _starts(binaries, on_child=_as_nobody_in_namespace):
-        return Footing(binaries, data, on_child=_as_nobody_in_namespace)
+        return PostgresServer(binaries, data, on_child=_as_nobody_in_namespace)
     if _starts(binaries, user="nobody") and _can_traverse("nobody", data.parent):
-        return Footing(binaries, data, user="nobody", note="as the user nobody")
-    return Footing(
+        return PostgresServer(binaries, data, user="nobody", note="as the user nobody")
+    return PostgresServer(
         _copied_binaries(),
         _data_below_var_tmp(data),
         user="nobody",
@@ -164,36 +164,36 @@ def _data_below_var_tmp(data: Path) -> Path:
     return moved
 
 
-def create_cluster(run: RunDir, place: Footing) -> bool:
+def create_cluster(run: RunDir, server: PostgresServer) -> bool:
     """Run initdb once. True when it made a new cluster. Raises PostgresUnavailable with initdb's own last words."""
-    if (place.data / "PG_VERSION").exists() and (place.data / "global" / "pg_control").exists():
+    if (server.data / "PG_VERSION").exists() and (server.data / "global" / "pg_control").exists():
         return False
-    shutil.rmtree(place.data, ignore_errors=True)
-    place.data.mkdir(parents=True, mode=0o700)
-    password_file = place.data.with_name(f"{place.data.name}.pw")
+    shutil.rmtree(server.data, ignore_errors=True)
+    server.data.mkdir(parents=True, mode=0o700)
+    password_file = server.data.with_name(f"{server.data.name}.pw")
     password_file.write_text(run.secret_text("postgres_password"))
-    if place.user:
-        shutil.chown(place.data, place.user)
-        shutil.chown(password_file, place.user)
+    if server.user:
+        shutil.chown(server.data, server.user)
+        shutil.chown(password_file, server.user)
     try:
-        _initdb(place, password_file)
+        _initdb(server, password_file)
     finally:
         password_file.unlink()
     return True
 
 
-def _initdb(place: Footing, password_file: Path) -> None:
+def _initdb(server: PostgresServer, password_file: Path) -> None:
     argv = [
-        str(place.binaries / "initdb"),
+        str(server.binaries / "initdb"),
         "-D",
-        str(place.data),
+        str(server.data),
         *INITDB,
         f"--pwfile={password_file}",
     ]
     done = subprocess.run(
         argv,
-        user=place.user,
-        preexec_fn=place.on_child,
+        user=server.user,
+        preexec_fn=server.on_child,
         capture_output=True,
         text=True,
         cwd="/",
@@ -202,29 +202,29 @@ def _initdb(place: Footing, password_file: Path) -> None:
     )
     if done.returncode:
         raise PostgresUnavailable(
-            f"Postgres could not create its data folder {place.data}:\n{done.stderr.strip()[-800:]}"
+            f"Postgres could not create its data folder {server.data}:\n{done.stderr.strip()[-800:]}"
         )
 
 
 def postgres(run: RunDir, port: int, volatile: bool = False) -> Process:
     """The server process on 127.0.0.1:`port`, its cluster made when missing. `volatile` trades durability for speed."""
-    place = footing(run)
-    create_cluster(run, place)
-    _clear_stale_pid(place.data)
+    server = find_server(run)
+    create_cluster(run, server)
+    _clear_stale_pid(server.data)
     settings = SETTINGS | {"archive_command": archive_command(run)} | (VOLATILE if volatile else {})
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Process(
         name="postgres",
-        argv=[str(place.binaries / "postgres"), "-D", str(place.data), "-p", str(port), *options],
+        argv=[str(server.binaries / "postgres"), "-D", str(server.data), "-p", str(port), *options],
         env=_environment(),
         ready=lambda: accepts(run, port),
         ready_within=60,
         stop_signal=signal.SIGINT,  # "fast": ends sessions, keeps data
         death_signal=signal.SIGINT,
         is_store=True,
-        user=place.user,
+        user=server.user,
         cwd=Path("/"),
-        on_child=place.on_child,
+        on_child=server.on_child,
     )
 
 
@@ -282,7 +282,7 @@ def ensure_roles(run: RunDir, port: int, database: str = DATABASE) -> None:
 
 def accepts(run: RunDir, port: int) -> bool:
     """True when a session can be opened; makes the database and the roles on the way, unless it still plays its log."""
-    import psycopg  # here: the guardian, which has imported this module, stays small
+    import psycopg  # here: the subreaper, which has imported this module, stays small
 
     try:
         with psycopg.connect(

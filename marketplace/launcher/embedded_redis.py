@@ -22,8 +22,8 @@ def program() -> Path:
     if wheel and wheel.exists():
         return wheel
     for name in ON_PATH:
-        if found := shutil.which(name):
-            return Path(found)
+        if path := shutil.which(name):
+            return Path(path)
     raise RedisUnavailable(
         "No Redis server here: the embedded one has packages for Python 3.11 and 3.12 only. Run with python3.11 or python3.12, "
         "install redis-server or valkey-server (for example: apt-get install redis-server), or set REDIS_URL."

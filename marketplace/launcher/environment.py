@@ -64,7 +64,7 @@ def stores_as_superuser(run: RunDir, ports: dict[str, int]) -> dict[str, str]:
 
 
 def demo(ports: dict[str, int]) -> dict[str, str]:
-    """Addresses of the doors and of the engine, and the demo mode."""
+    """Addresses of the endpoints and of the engine, and the demo mode."""
     return {
         "DEMO_MODE": "1",
         "WEB_PORT": str(ports["web"]),

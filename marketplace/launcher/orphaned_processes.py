@@ -1,4 +1,4 @@
-"""Processes of an earlier launch that nothing ended (both guardian and supervisor were killed at once)."""
+"""Kills orphaned processes: those of an earlier launch whose subreaper and supervisor were killed at once."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from marketplace.launcher.rundir import RunDir
 from marketplace.launcher.supervisor import MARK
 
 
-def end_leftovers(run: RunDir) -> int:
+def kill_orphaned_processes(run: RunDir) -> int:
     """Kill every process that was launched from this run folder, except us; the number of them.
 
-    Only for the holder of the folder's lock: nobody else may have live processes here.
+    Only for the process that has the folder's lock: no other one may have live processes here.
     """
     ours = {os.getpid(), *_ancestors(os.getpid())}
     left = {

@@ -117,10 +117,10 @@ def beat(run: RunDir) -> Process:
 
 def engine(run: RunDir, ports: dict[str, int]) -> Process:
     """The head of the serving engine, a cluster of one; it gets no secret of ours but its own token."""
-    mine, token = engine_ports(ports), run.secret("ray_token")
+    ports_of_engine, token = engine_ports(ports), run.secret("ray_token")
     argv, env = ray_head.head_command(
         run.path,
-        mine,
+        ports_of_engine,
         artifact_root=run.path / "artifacts",
         public_key=manifest_public_key(run),
         token_path=token,
@@ -131,7 +131,7 @@ def engine(run: RunDir, ports: dict[str, int]) -> Process:
         argv,
         env,
         inherits=False,
-        ready=lambda: ray_head.is_ready(mine, token),
+        ready=lambda: ray_head.is_ready(ports_of_engine, token),
         ready_within=300,
         stop_within=15,
         before_start=lambda: ray_head.stop(run.path, grace=0),
@@ -157,14 +157,14 @@ def answers_at(path: Path, address: str) -> Callable[[], bool]:
     """A readiness question to a server on the Unix socket `path`."""
 
     def answers() -> bool:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(2)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
             try:
-                line.connect(str(path))
-                line.sendall(
+                connection.connect(str(path))
+                connection.sendall(
                     f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
                 )
-                return line.recv(64).startswith(b"HTTP/1.1 2")
+                return connection.recv(64).startswith(b"HTTP/1.1 2")
             except OSError:
                 return False
 
@@ -178,8 +178,8 @@ def answers_http(url: str) -> Callable[[], bool]:
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return True
-        except urllib.error.HTTPError as refusal:
-            return refusal.code < 500
+        except urllib.error.HTTPError as error:
+            return error.code < 500
         except (OSError, ValueError):
             return False
 

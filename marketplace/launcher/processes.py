@@ -72,12 +72,12 @@ def children_by_parent() -> dict[int, list[int]]:
 def descendants(pid: int, children: dict[int, list[int]] | None = None) -> list[int]:
     """All live processes below `pid`, nearest first."""
     children = children_by_parent() if children is None else children
-    found: list[int] = []
+    pids: list[int] = []
     wave = list(children.get(pid, ()))
     while wave:
-        found += wave
+        pids += wave
         wave = [grandchild for child in wave for grandchild in children.get(child, ())]
-    return found
+    return pids
 
 
 def _stat(pid: int) -> list[str]:

@@ -64,9 +64,10 @@ class Status:
         }
         record["detail"] = detail or record["detail"]
         self.write()
-        say(
-            f"{'✓' if state == 'done' else '✗'} {record['title']}  {dim(_seconds(record))}{_suffix(record)}",
-            bad=state != "done",
+        is_done = state == "done"
+        print_result = print_line if is_done else print_error
+        print_result(
+            f"{'✓' if is_done else '✗'} {record['title']}  {dim(_seconds(record))}{_suffix(record)}"
         )
 
     def detail(self, record: dict[str, Any], text: str, done: int = 0, total: int = 0) -> None:
@@ -74,7 +75,7 @@ class Status:
         if text != record["detail"]:
             record |= {"detail": text, "done": done, "total": total}
             self.write()
-            say(dim(f"  {record['title']}: {text}"))
+            print_line(dim(f"  {record['title']}: {text}"))
 
     def process(self, name: str, **facts: Any) -> None:
         self.processes[name] = self.processes.get(name, {}) | facts | {"since": _now()}
@@ -139,5 +140,9 @@ def tinted(name: str) -> str:
     return _colour(name, str(31 + sum(map(ord, name)) % 6))
 
 
-def say(text: str, bad: bool = False) -> None:
-    print(_colour(text, "31") if bad else text, flush=True)
+def print_line(text: str) -> None:
+    print(text, flush=True)
+
+
+def print_error(text: str) -> None:
+    print(_colour(text, "31"), flush=True)

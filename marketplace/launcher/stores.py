@@ -13,11 +13,11 @@ from pathlib import Path
 from marketplace.launcher import embedded_postgres, embedded_redis, environment, process_definitions
 from marketplace.launcher.embedded_postgres import PostgresUnavailable
 from marketplace.launcher.embedded_redis import RedisUnavailable
-from marketplace.launcher.orphaned_processes import end_leftovers
+from marketplace.launcher.orphaned_processes import kill_orphaned_processes
 from marketplace.launcher.ports import NoFreePort, choose_all
 from marketplace.launcher.rundir import RunDir
-from marketplace.launcher.status import Status, say
-from marketplace.launcher.subreaper import guarded
+from marketplace.launcher.status import Status, print_error, print_line
+from marketplace.launcher.subreaper import run_under_subreaper
 from marketplace.launcher.supervisor import NotReady, StepFailed, Stopped, Supervisor
 
 PROBLEMS = (NotReady, StepFailed, NoFreePort, PostgresUnavailable, RedisUnavailable)
@@ -43,7 +43,7 @@ def start_stores(
 def with_stores(run: RunDir, work: Callable[[dict[str, str]], int]) -> int:
     """Run `work(environment)` with the run folder's Postgres and Redis up, for a single command."""
     run.prepare()
-    end_leftovers(run)
+    kill_orphaned_processes(run)
     ports = choose_all(
         {name: process_definitions.PREFERRED_PORTS[name] for name in ("postgres", "redis")}
     )
@@ -52,7 +52,7 @@ def with_stores(run: RunDir, work: Callable[[dict[str, str]], int]) -> int:
         start_stores(supervisor, run, ports)
         return work(environment.stores(run, ports))
     except PROBLEMS as problem:
-        say(str(problem), bad=True)
+        print_error(str(problem))
         return 1
     finally:
         supervisor.stop()
@@ -72,14 +72,14 @@ def serve(run: RunDir, ports: dict[str, int], volatile: bool) -> int:
     try:
         start_stores(supervisor, run, ports, volatile)
         path = write_env_file(run, environment.common(run) | environment.stores(run, ports))
-        say(
+        print_line(
             f"postgres on 127.0.0.1:{ports['postgres']}, redis on 127.0.0.1:{ports['redis']}. In another shell:  . {path}"
         )
         supervisor.watch()
     except Stopped:
         return 0
     except NotReady as problem:
-        say(str(problem), bad=True)
+        print_error(str(problem))
         return 1
     finally:
         supervisor.stop()
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     run = RunDir(options.run_dir)
     if not run.lock():
-        say(f"{run.path} is in use by another instance.", bad=True)
+        print_error(f"{run.path} is in use by another instance.")
         return 1
     run.prepare()
     ports = choose_all(
@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
             "redis": options.port + 1 if options.port != POSTGRES_PORT else REDIS_PORT,
         }
     )
-    return guarded(lambda: serve(run, ports, options.fast))
+    return run_under_subreaper(lambda: serve(run, ports, options.fast))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The outermost process of a launch: it adopts orphans and ends every descendant when the supervisor is gone, however it went.
+"""The subreaper, the outermost process of a launch: it adopts orphans and ends every descendant when the supervisor has ended.
 
-    guardian (this, a few MB)  →  supervisor  →  postgres, redis, web, gateway, worker, beat, engine …
+    subreaper (this, a few MB)  →  supervisor  →  postgres, redis, web, gateway, worker, beat, engine …
 
-SIGKILL of the supervisor: the guardian inherits and ends all that is left. SIGKILL of the guardian: the kernel sends the
+SIGKILL of the supervisor: the subreaper inherits and ends all that is left. SIGKILL of the subreaper: the kernel sends the
 supervisor a SIGTERM, and it stops everything in order.
 """
 
@@ -18,8 +18,8 @@ from marketplace.launcher import processes
 GRACE = 5.0
 
 
-def guarded(work: Callable[[], int], own_group: bool = True) -> int:
-    """Run `work` in a forked child under guard; returns its exit code.
+def run_under_subreaper(work: Callable[[], int], own_group: bool = True) -> int:
+    """Run `work` in a forked child of the subreaper; returns its exit code.
 
     With `own_group` Ctrl-C reaches it once, through us; without, it shares the terminal (a debugger can read from it).
     """

@@ -3,7 +3,7 @@
 Everything happens in one thread: the kernel ties a child's life to the *thread* that started it (PDEATHSIG).
 Each program gets its own session and its own log file. Programs that start programs (Celery, Ray) leave families:
 they are followed through /proc and ended with their parent. What survives even that (our own SIGKILL) is ended by the
-guardian above us (`marketplace.launcher.subreaper`).
+subreaper above us (`marketplace.launcher.subreaper`).
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from marketplace.launcher import processes
 from marketplace.launcher.processes import Process
 from marketplace.launcher.rundir import RunDir
-from marketplace.launcher.status import Status, say, tinted
+from marketplace.launcher.status import Status, print_error, print_line, tinted
 
 TICK = 0.1
 FAMILY_EVERY = 2.0
@@ -41,8 +41,8 @@ class StepFailed(RuntimeError):
     """A one-off program ended with an error; the text holds the last lines of its log."""
 
 
-class Running:
-    """One supervised program's present life: its process, state, restarts and family."""
+class SupervisedProcess:
+    """One supervised program: its process, state, restarts and descendants."""
 
     def __init__(self, process: Process, log: Path):
         self.process = process
@@ -92,7 +92,7 @@ class Supervisor:
         self.status = status
         self.environment = dict(environment or {})
         self.verbose = verbose
-        self.programs: dict[str, Running] = {}
+        self.programs: dict[str, SupervisedProcess] = {}
         self.asked_to_stop = False
         self._family_seen = 0.0
 
@@ -108,22 +108,22 @@ class Supervisor:
 
     def start(self, process: Process) -> None:
         """Begin supervising `process`; returns at once."""
-        running = Running(process, self.run.log(process.name))
+        running = SupervisedProcess(process, self.run.log(process.name))
         self.programs[process.name] = running
         self._spawn(running)
 
     def until_ready(self, *names: str) -> None:
         """Wait for `names` (default: all). Raises NotReady when one takes longer than it may, Stopped when asked to stop."""
         waiting = [self.programs[name] for name in names or self.programs]
-        while missing := [one for one in waiting if one.state != "ready"]:
-            for one in missing:
+        while missing := [program for program in waiting if program.state != "ready"]:
+            for program in missing:
                 if (
-                    one.failures >= 3
-                    or time.monotonic() - one.started > one.process.ready_within
-                    and one.state == "starting"
+                    program.failures >= 3
+                    or time.monotonic() - program.started > program.process.ready_within
+                    and program.state == "starting"
                 ):
                     raise NotReady(
-                        f"{one.process.name} did not start. Its log {one.log} ends with:\n{one.tail()}"
+                        f"{program.process.name} did not start. Its log {program.log} ends with:\n{program.tail()}"
                     )
             self.tick()
             time.sleep(TICK)
@@ -147,7 +147,7 @@ class Supervisor:
         while_running: Callable[[], None] = lambda: None,
     ) -> None:
         """Run a program to its end while the others stay supervised. Raises StepFailed when it ends with an error."""
-        once = Running(Process(name=name, argv=argv, env=env or {}), self.run.log(name))
+        once = SupervisedProcess(Process(name=name, argv=argv, env=env or {}), self.run.log(name))
         self._popen(once)
         try:
             while once.is_alive():
@@ -160,14 +160,14 @@ class Supervisor:
         if once.child and once.child.returncode:
             raise StepFailed(f"{name} failed. Its log {once.log} ends with:\n{once.tail()}")
 
-    def _spawn(self, running: Running) -> None:
+    def _spawn(self, running: SupervisedProcess) -> None:
         if running.process.before_start:
             running.process.before_start()
         self._popen(running)
         running.state = "starting"
-        self._tell(running)
+        self._report(running)
 
-    def _popen(self, running: Running) -> None:
+    def _popen(self, running: SupervisedProcess) -> None:
         process = running.process
         running.log.parent.mkdir(parents=True, exist_ok=True)
         with running.log.open("ab") as log:
@@ -203,14 +203,14 @@ class Supervisor:
         if self.asked_to_stop:
             raise Stopped
         for running in self.programs.values():
-            self._look(running)
+            self._check(running)
         self._follow_families()
 
-    def _look(self, running: Running) -> None:
+    def _check(self, running: SupervisedProcess) -> None:
         if running.state in ("starting", "ready") and not running.is_alive():
             self._on_death(running)
         elif running.state == "starting":
-            self._look_whether_ready(running)
+            self._check_readiness(running)
         elif running.state == "waiting" and time.monotonic() >= running.start_after:
             running.restarts += 1
             self._spawn(running)
@@ -223,16 +223,16 @@ class Supervisor:
         if self.verbose:
             _show_log(running)
 
-    def _look_whether_ready(self, running: Running) -> None:
+    def _check_readiness(self, running: SupervisedProcess) -> None:
         if running.is_ready():
             running.state = "ready"
-            self._tell(running)
+            self._report(running)
         elif time.monotonic() - running.started > running.process.ready_within:
-            say(f"{running.process.name} does not answer: it is started again", bad=True)
+            print_error(f"{running.process.name} does not answer: it is started again")
             self._end([running])
             self._on_death(running)
 
-    def _on_death(self, running: Running) -> None:
+    def _on_death(self, running: SupervisedProcess) -> None:
         """End what the dead program left behind and plan its next start."""
         processes.signal_all(running.family, signal.SIGKILL)
         running.family.clear()
@@ -241,11 +241,10 @@ class Supervisor:
         running.start_after = time.monotonic() + pause
         running.state = "waiting"
         code = running.child.returncode if running.child else None
-        say(
-            f"{running.process.name} ended ({_how(code)}); started again in {pause} s. See {running.log}",
-            bad=True,
+        print_error(
+            f"{running.process.name} ended ({_exit_reason(code)}); started again in {pause} s. See {running.log}"
         )
-        self._tell(running)
+        self._report(running)
 
     def _follow_families(self) -> None:
         if time.monotonic() - self._family_seen < FAMILY_EVERY:
@@ -256,7 +255,7 @@ class Supervisor:
             _grow_family(running, children)
             _limit_log(running.log)
 
-    def _tell(self, running: Running) -> None:
+    def _report(self, running: SupervisedProcess) -> None:
         pid = running.child.pid if running.child and running.is_alive() else None
         self.status.process(
             running.process.name, state=running.state, pid=pid, restarts=running.restarts
@@ -268,15 +267,15 @@ class Supervisor:
         """Stop everything, the stores last; kill what does not listen."""
         programs = list(reversed(self.programs.values()))
         for group in (
-            [one for one in programs if not one.process.is_store],
-            [one for one in programs if one.process.is_store],
+            [program for program in programs if not program.process.is_store],
+            [program for program in programs if program.process.is_store],
         ):
             self._end(group)
             for running in group:
                 running.state = "stopped"
-                self._tell(running)
+                self._report(running)
 
-    def _end(self, ending: Sequence[Running]) -> None:
+    def _end(self, ending: Sequence[SupervisedProcess]) -> None:
         children = processes.children_by_parent()
         for running in ending:
             _grow_family(running, children)
@@ -294,7 +293,7 @@ def _on_child(process: Process) -> None:
     processes.die_with_parent(process.death_signal)
 
 
-def _await_end(running: Running) -> None:
+def _await_end(running: SupervisedProcess) -> None:
     if running.child is None:
         return
     try:
@@ -304,19 +303,19 @@ def _await_end(running: Running) -> None:
         running.child.wait()
 
 
-def _grow_family(running: Running, children: dict[int, list[int]]) -> None:
+def _grow_family(running: SupervisedProcess, children: dict[int, list[int]]) -> None:
     """Remember today's descendants, also those of members whose own parent has gone."""
     roots = [pid for pid, _ in running.family]
     if running.child and running.is_alive():
         roots.append(running.child.pid)
-    found = {
+    descendants = {
         identity
         for root in roots
         for pid in processes.descendants(root, children)
         if (identity := processes.identity(pid))
     }
     running.family = {
-        member for member in running.family | found if processes.identity(member[0]) == member
+        member for member in running.family | descendants if processes.identity(member[0]) == member
     }
 
 
@@ -330,19 +329,19 @@ def _limit_log(log: Path) -> None:
         return
 
 
-def _show_log(running: Running) -> None:
+def _show_log(running: SupervisedProcess) -> None:
     try:
         with running.log.open("rb") as log:
             log.seek(running.shown_to)
-            fresh = log.read(1 << 16)
+            output = log.read(1 << 16)
     except OSError:
         return
-    running.shown_to += len(fresh)
-    for line in fresh.decode(errors="replace").splitlines():
-        say(f"{tinted(f'{running.process.name:>9}')} │ {line}")
+    running.shown_to += len(output)
+    for line in output.decode(errors="replace").splitlines():
+        print_line(f"{tinted(f'{running.process.name:>9}')} │ {line}")
 
 
-def _how(code: int | None) -> str:
+def _exit_reason(code: int | None) -> str:
     if code is not None and code < 0:
         return signal.Signals(-code).name
     return f"exit code {code}"

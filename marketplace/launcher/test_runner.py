@@ -8,12 +8,12 @@ from pathlib import Path
 
 from marketplace.launcher import chromium, environment, processes
 from marketplace.launcher.bootstrap import explain_os_error
-from marketplace.launcher.orphaned_processes import end_leftovers
+from marketplace.launcher.orphaned_processes import kill_orphaned_processes
 from marketplace.launcher.ports import choose_all
 from marketplace.launcher.rundir import ROOT, RunDir, run_dir
-from marketplace.launcher.status import Status, dim, say
+from marketplace.launcher.status import Status, dim, print_error, print_line
 from marketplace.launcher.stores import PROBLEMS, start_stores
-from marketplace.launcher.subreaper import guarded
+from marketplace.launcher.subreaper import run_under_subreaper
 from marketplace.launcher.supervisor import TICK, Stopped, Supervisor
 
 PORTS = {"postgres": 25532, "redis": 26479}
@@ -25,17 +25,17 @@ def main(argv: list[str]) -> int:
     """Run pytest with `argv`; returns its exit code, or 1 with a sentence when the ground is missing."""
     try:
         run = free_run_dir()
-        end_leftovers(run)
+        kill_orphaned_processes(run)
         run.wipe()
         run.prepare()
         if wants_browser(argv):
-            say(dim(chromium.ensure()))
+            print_line(dim(chromium.ensure()))
         ports = choose_all(PORTS)
-        return guarded(lambda: run_suite(run, ports, argv), own_group=False)
+        return run_under_subreaper(lambda: run_suite(run, ports, argv), own_group=False)
     except OSError as problem:
-        say(explain_os_error(problem), bad=True)
+        print_error(explain_os_error(problem))
     except PROBLEMS as problem:
-        say(str(problem), bad=True)
+        print_error(str(problem))
     return 1
 
 
@@ -65,12 +65,12 @@ def run_suite(run: RunDir, ports: dict[str, int], argv: list[str]) -> int:
     try:
         start_stores(supervisor, run, ports, volatile=True)
         variables = environment.common(run) | environment.stores_as_superuser(run, ports)
-        say(dim(f"Postgres and Redis for the tests: {time.monotonic() - began:.1f} s"))
+        print_line(dim(f"Postgres and Redis for the tests: {time.monotonic() - began:.1f} s"))
         return explained(pytest(supervisor, variables, argv), argv)
     except Stopped:
         return 130
     except PROBLEMS as problem:
-        say(str(problem), bad=True)
+        print_error(str(problem))
         return 1
     finally:
         supervisor.stop()
@@ -102,6 +102,6 @@ def parallel(argv: list[str]) -> list[str]:
 
 def explained(code: int, argv: list[str]) -> int:
     if code == NOTHING_COLLECTED:
-        say(f"No test matches {' '.join(argv) or 'this run'}.", bad=True)
+        print_error(f"No test matches {' '.join(argv) or 'this run'}.")
         return 1
     return code

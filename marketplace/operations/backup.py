@@ -29,7 +29,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from marketplace.launcher import embedded_postgres
-from marketplace.launcher.embedded_postgres import Footing
+from marketplace.launcher.embedded_postgres import PostgresServer
 from marketplace.launcher.rundir import MIGRATED, SECRETS, RunDir
 
 ABOUT = "backup.json"
@@ -55,7 +55,7 @@ class CannotBackUp(RuntimeError):
 
 def back_up(run: RunDir, folder: Path, url: str) -> dict[str, Any]:
     """Make `folder` a backup of the running installation. Returns its backup.json. Raises CannotBackUp."""
-    server = embedded_postgres.footing(run)
+    server = embedded_postgres.find_server(run)
     _require_ours(server, url)
     folder = folder.absolute()
     for name in ("wal", *COPIED):
@@ -86,7 +86,7 @@ def put_back(run: RunDir, folder: Path) -> Path | None:
         raise CannotBackUp(
             f"{folder} holds no whole backup: it needs base/ and {ABOUT}. Make one with: manage.py backup {folder}"
         )
-    server = embedded_postgres.footing(run)
+    server = embedded_postgres.find_server(run)
     _require_same_secrets(run, manifest, folder)
     if manifest["postgres"] != _version(server):
         raise CannotBackUp(
@@ -110,7 +110,7 @@ def put_back(run: RunDir, folder: Path) -> Path | None:
     return aside
 
 
-def archive_to(run: RunDir, place: Footing, folder: Path) -> None:
+def archive_to(run: RunDir, place: PostgresServer, folder: Path) -> None:
     """From now on Postgres brings its finished log there (embedded_postgres.archive_command looks for this link)."""
     if place.user:
         shutil.chown(folder, place.user)
@@ -157,7 +157,7 @@ def await_recovery(url: str, seconds: float = 1800) -> None:
     )
 
 
-def _require_ours(place: Footing, url: str) -> None:
+def _require_ours(place: PostgresServer, url: str) -> None:
     with psycopg.connect(url, connect_timeout=5) as connection:
         served = Path(_answer(connection, "SHOW data_directory"))
         if served.resolve() != place.data.resolve():
@@ -171,7 +171,7 @@ def _require_ours(place: Footing, url: str) -> None:
             )
 
 
-def _take_base(place: Footing, folder: Path, url: str) -> None:
+def _take_base(place: PostgresServer, folder: Path, url: str) -> None:
     fresh = folder / "base.new"
     shutil.rmtree(fresh, ignore_errors=True)
     server = conninfo_to_dict(url)
@@ -257,11 +257,11 @@ def _copy_missing(source: Path, target: Path) -> None:
             shutil.copy2(path, kept)
 
 
-def _version(place: Footing) -> str:
+def _version(place: PostgresServer) -> str:
     return _run(place, "postgres", "--version").split()[2].partition(".")[0]
 
 
-def _run(place: Footing, program: str, *arguments: str, password: str = "") -> str:
+def _run(place: PostgresServer, program: str, *arguments: str, password: str = "") -> str:
     """What the program says. Raises CannotBackUp with its own last words."""
     env = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "PGPASSWORD": password}
     done = subprocess.run(

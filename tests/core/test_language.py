@@ -18,10 +18,16 @@ RETIRED = {
     r"refusedhour|refused_hours?": "RejectedHour",
     r"noroom|no_room|no-room": "InsufficientStorage, disk space",
     r"hearings?|be_patient|carry_on|patience": "health, deadline, set_database_deadline",
+    r"open_model|model_frame|shown_version": "get_visible_model_or_404, model_context, selected_version",
+    r"guardian|lineup|leftovers": "subreaper, process definitions, orphaned processes",
+    r"steered|may steer|can_steer": "manage",
+    r"troubles?": "alerts",
+    r"footing": "PostgresServer",
     r"not with this method|it collides with what is there": "Method not allowed, Conflict",
 }
 # (path, word): why English needs the word there.
 ALLOWED = {
+    ("docs/decisions/0012-permissions-as-queries.md", "guardian"): "the package django-guardian",
     ("tests/browser/test_looks.py", "grave"): "a grave fault of accessibility",
 }
 

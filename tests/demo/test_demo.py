@@ -97,7 +97,7 @@ def test_second_start_keeps_the_data_and_fresh_does_not(outside):
     demo = start(outside)
     until_ready(outside, demo)
     first = marks()
-    demo.kill()  # the guardian itself: the supervisor stops everything in order
+    demo.kill()  # the subreaper itself: the supervisor stops everything in order
     demo.communicate(timeout=60)
 
     again = start(outside)

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from hosting.models import Upstream
 from tests.gateway import Faulty, Stage, answer_ok
-from tests.hosting.live import Fleet
+from tests.hosting.live import HostedVersions
 from tests.stack import in_its_place
 
 
@@ -79,7 +79,7 @@ def stack_orm(stack, settings):
 
 
 @pytest.fixture
-def fleet(stack, stack_orm, tmp_path):
-    """A live.Fleet, with models on the stack's database."""
+def hosted(stack, stack_orm, tmp_path):
+    """A live.HostedVersions, with models on the stack's database."""
     with stack_orm():
-        yield Fleet(stack, tmp_path)
+        yield HostedVersions(stack, tmp_path)

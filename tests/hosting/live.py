@@ -62,7 +62,7 @@ def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-class Fleet:
+class HostedVersions:
     """Three small published versions on the stack, `steady`, `looping` and `hungry`, made by the first test that needs them."""
 
     def __init__(self, stack, folder):

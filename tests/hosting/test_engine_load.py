@@ -36,10 +36,10 @@ def at_once(caller, count, income):
         return list(pool.map(call, range(count)))
 
 
-def test_a_full_queue_refuses_exactly_the_excess_and_says_when(fleet):
+def test_a_full_queue_refuses_exactly_the_excess_and_says_when(hosted):
     """While one long call runs, others wait for it: as many as may be in a replica and its queue. Whoever is too much is told
     at once, in words, when to come again."""
-    caller = fleet.caller(fleet.looping)
+    caller = hosted.caller(hosted.looping)
     waiting = MAX_ONGOING + MAX_QUEUED - 1
     long = threading.Thread(target=caller.call, args=(LONG,))
     long.start()
@@ -57,19 +57,19 @@ def test_a_full_queue_refuses_exactly_the_excess_and_says_when(fleet):
     assert caller.works(1.0, 2.0)
 
 
-def test_replicas_follow_the_load_down_to_none_and_back(fleet):
+def test_replicas_follow_the_load_down_to_none_and_back(hosted):
     """1 → most → 0 → the first call wakes it; every step is on the Deployment tab, and nobody is told of a crash."""
-    version = fleet.hungry
+    version = hosted.hungry
     crashed = live.deployment(version).replicas.filter(state="crashed").count()
-    fleet.bound(version, 0, MOST, 1)
-    with live.Load(fleet.caller(version), rate=50, threads=6, income=WIDE, score=WIDE) as load:
-        up = fleet.seconds_until(lambda: len(live.pids(version)) == MOST, 90)
-    asleep = fleet.seconds_until(lambda: live.deployment(version).state == "scaled_to_zero", 300)
-    caller = fleet.caller(version)
+    hosted.bound(version, 0, MOST, 1)
+    with live.Load(hosted.caller(version), rate=50, threads=6, income=WIDE, score=WIDE) as load:
+        up = hosted.seconds_until(lambda: len(live.pids(version)) == MOST, 90)
+    asleep = hosted.seconds_until(lambda: live.deployment(version).state == "scaled_to_zero", 300)
+    caller = hosted.caller(version)
     woken = time.monotonic()
     assert caller.works(1.0, 1.0), "the first call of a sleeping version is held, not failed"
     cold = time.monotonic() - woken
-    awake = fleet.until_ready(version)
+    awake = hosted.until_ready(version)
     print(
         f"up {up:.1f} s, asleep {asleep:.1f} s, cold start {cold:.1f} s, ready {awake:.1f} s, load {dict(load.statuses)}"
     )
@@ -80,18 +80,18 @@ def test_replicas_follow_the_load_down_to_none_and_back(fleet):
     assert max(values) == MOST
     assert one.replicas.filter(state="crashed").count() == crashed
     assert not Notice.objects.filter(kind="deployment.failed").exists()
-    fleet.size(version, 1)
+    hosted.size(version, 1)
 
 
-def test_what_replicas_count_reaches_the_portals_metrics(fleet):
+def test_what_replicas_count_reaches_the_portals_metrics(hosted):
     """Three answers and a refusal: each figure of the server class arrives under the version's name."""
-    caller, name = fleet.caller(fleet.looping), live.deployment(fleet.looping).app_name
+    caller, name = hosted.caller(hosted.looping), live.deployment(hosted.looping).app_name
     before = figures(name)
     for income in (1.0, 1.0, 20_000.0):
         assert caller.call(income)[0] == 200
     status, headers, _problem = caller.call("nonsense")
     assert status == 422
-    fleet.stack.wait_until(
+    hosted.stack.wait_until(
         lambda: (
             figures(name)["model_requests_total", "422"] > before["model_requests_total", "422"]
         ),

@@ -12,7 +12,7 @@ import pytest
 import redis as redis_client
 
 from marketplace.launcher import embedded_postgres, embedded_redis, environment
-from marketplace.launcher.orphaned_processes import end_leftovers
+from marketplace.launcher.orphaned_processes import kill_orphaned_processes
 from marketplace.launcher.ports import choose, choose_all
 from marketplace.launcher.rundir import ROOT, RunDir
 from marketplace.launcher.status import Status
@@ -100,7 +100,7 @@ def test_wiping_keeps_only_the_lock(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
 
 
-def test_leftovers_of_a_dead_launch_are_ended(tmp_path):
+def test_orphans_of_a_dead_launch_are_killed(tmp_path):
     run = RunDir(tmp_path).prepare()
     stray = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
@@ -108,7 +108,7 @@ def test_leftovers_of_a_dead_launch_are_ended(tmp_path):
     )
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        assert end_leftovers(run) == 1
+        assert kill_orphaned_processes(run) == 1
         assert stray.wait(5) == -signal.SIGKILL
         assert stranger.poll() is None
     finally:
@@ -125,7 +125,7 @@ def test_root_without_user_namespaces_still_gets_postgres(tmp_path, monkeypatch)
 
     monkeypatch.setattr(embedded_postgres, "_as_nobody_in_namespace", forbidden)
     run = RunDir(tmp_path / "run").prepare()
-    place = embedded_postgres.footing(run)
+    place = embedded_postgres.find_server(run)
     assert place.user == "nobody"
     supervisor = Supervisor(run, Status(run))
     port = choose(29532)

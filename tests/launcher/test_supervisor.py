@@ -20,7 +20,7 @@ PARENT = "import subprocess,sys,time; p=subprocess.Popen([sys.executable,'-c','i
 LAUNCH = """
 import sys
 from pathlib import Path
-from marketplace.launcher.subreaper import guarded
+from marketplace.launcher.subreaper import run_under_subreaper
 from marketplace.launcher.processes import Process
 from marketplace.launcher.rundir import RunDir
 from marketplace.launcher.status import Status
@@ -38,7 +38,7 @@ def work():
     finally:
         supervisor.stop()
 
-sys.exit(guarded(work))
+sys.exit(run_under_subreaper(work))
 """
 
 
@@ -140,33 +140,33 @@ def test_failed_step_tells_the_last_lines(supervisor):
 
 @pytest.fixture
 def launched(tmp_path):
-    """guardian → supervisor → parent → grandchild, and their pids."""
-    guardian = subprocess.Popen([sys.executable, "-c", LAUNCH, str(tmp_path), PARENT])
+    """subreaper → supervisor → parent → grandchild, and their pids."""
+    subreaper = subprocess.Popen([sys.executable, "-c", LAUNCH, str(tmp_path), PARENT])
     log = tmp_path / "logs" / "parent.log"
     grandchild = int(wait_for(lambda: log.exists() and log.read_text().split()[1:2])[0])
-    wait_for(lambda: len(processes.descendants(guardian.pid)) == 3)
-    supervisor, parent, _ = processes.descendants(guardian.pid)
-    yield guardian, supervisor, [parent, grandchild]
-    guardian.kill()
-    guardian.wait()
+    wait_for(lambda: len(processes.descendants(subreaper.pid)) == 3)
+    supervisor, parent, _ = processes.descendants(subreaper.pid)
+    yield subreaper, supervisor, [parent, grandchild]
+    subreaper.kill()
+    subreaper.wait()
 
 
 def test_no_orphan_after_sigkill_of_the_supervisor(launched):
-    guardian, supervisor, programs = launched
+    subreaper, supervisor, programs = launched
     os.kill(supervisor, signal.SIGKILL)
-    assert guardian.wait(20) == 128 + signal.SIGKILL
+    assert subreaper.wait(20) == 128 + signal.SIGKILL
     assert [pid for pid in programs if is_alive(pid)] == []
 
 
-def test_no_orphan_after_sigkill_of_the_guardian(launched):
-    guardian, supervisor, programs = launched
-    guardian.kill()
-    guardian.wait()
+def test_no_orphan_after_sigkill_of_the_subreaper(launched):
+    subreaper, supervisor, programs = launched
+    subreaper.kill()
+    subreaper.wait()
     wait_for(lambda: not any(is_alive(pid) for pid in [supervisor, *programs]))
 
 
 def test_sigterm_stops_cleanly(launched):
-    guardian, supervisor, programs = launched
-    guardian.terminate()
-    assert guardian.wait(20) == 7
+    subreaper, supervisor, programs = launched
+    subreaper.terminate()
+    assert subreaper.wait(20) == 7
     assert not any(is_alive(pid) for pid in [supervisor, *programs])
