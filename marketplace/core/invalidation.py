@@ -9,7 +9,7 @@ from redis import Redis, RedisError
 from marketplace.core import redis_client
 
 log = logging.getLogger(__name__)
-CHANNEL = "gateway:nudge"
+CHANNEL = "gateway:changes"
 EPOCH = "gateway:epoch"
 
 

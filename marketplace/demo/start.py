@@ -219,7 +219,7 @@ class Demo:
 
     def build_company(self) -> None:
         self.run.remove("company.json")
-        with told(StepFailed), self.status.step("company", "Demo company") as step:
+        with report_and_continue(StepFailed), self.status.step("company", "Demo company") as step:
             waiting = ["--no-wait"] if self.options.without_engine else []
             command = process_definitions.manage("build_company", *waiting)
             self.supervisor.run_once(
@@ -242,7 +242,7 @@ class Demo:
     def await_models(self) -> None:
         """Wait until every process is up and no model is still starting. One that does not come up is told and tried again."""
         names = list(self.supervisor.programs)
-        with told(NotReady), self.status.step("processes", "All processes"):
+        with report_and_continue(NotReady), self.status.step("processes", "All processes"):
             self.supervisor.until_ready(*names)
         if "engine" not in names and not os.environ.get("RAY_ADDRESS"):
             return
@@ -270,12 +270,12 @@ class Demo:
 
 
 @contextlib.contextmanager
-def told(problem: type[Exception]) -> Iterator[None]:
-    """Tell a problem and go on: the rest of the marketplace works without this part."""
+def report_and_continue(error: type[Exception]) -> Iterator[None]:
+    """Print an error and go on: the rest of the marketplace works without this part."""
     try:
         yield
-    except problem as problems:
-        print_error(str(problems))
+    except error as caught:
+        print_error(str(caught))
 
 
 def migrations_digest() -> str:

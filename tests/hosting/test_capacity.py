@@ -12,7 +12,7 @@ from catalog.models import ModelVersion
 from consumption import affected, changes
 from consumption.models import ScheduledChange, Subscription
 from hosting import actions, reconcile
-from hosting.gateway import resolve, snapshot
+from hosting.gateway.auth import resolve, snapshot
 from hosting.models import Deployment, Upstream
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice

@@ -12,7 +12,7 @@ from django.conf import settings
 from consumption import actions as consumption
 from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
-from hosting.gateway.auth import snapshot
+from hosting.gateway import database
 from tests import factories
 from tests.gateway import Faulty, infer_path, parallel, proxy_before, subscriber, through, until
 
@@ -175,7 +175,7 @@ def test_a_statement_that_is_never_answered_ends_by_itself(fired):
         closing(proxy),
         closing(psycopg.connect(through(proxy, settings.DATABASE_URL), autocommit=True)) as raw,
     ):
-        snapshot._wait_at_most(0.3, SimpleNamespace(connection=raw))
+        database._limit_reads(0.3, SimpleNamespace(connection=raw))
         assert raw.execute("SELECT 7").fetchone() == (7,)
         fired.watch(lambda: proxy.fired)
         proxy.set("hang")
