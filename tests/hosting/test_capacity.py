@@ -186,5 +186,5 @@ def test_who_follows_a_version_is_whom_the_gateway_sends_there(policy):
     record = snapshot.models([model.pk])[model.pk]
     for pinned in versions:
         caller = SimpleNamespace(policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence)
-        chosen = resolve.by_policy(record, caller, timezone.now().timestamp())
+        chosen = resolve.version_by_policy(record, caller, timezone.now().timestamp())
         assert affected.resolve(policy, pinned, versions).pk == chosen.id, (policy, pinned)
