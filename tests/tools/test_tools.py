@@ -30,9 +30,12 @@ STAYS_FIXED = {"torch_script_transformer": "dynamic_axes={'ids': {0: 'batch'}}"}
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
-    """environment → folder with all its files; made on first use, once."""
+def made(request, tmp_path_factory):
+    """environment → folder with its files that this run looks at; made on first use, once."""
     folders = {}
+    chosen = {
+        item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")
+    }
 
     def of(environment):
         if environment not in folders:
@@ -40,7 +43,7 @@ def made(tmp_path_factory):
             names = [
                 name
                 for name, tool in TOOLS.items()
-                if environments.environment_of(tool) == environment
+                if name in chosen and environments.environment_of(tool) == environment
             ]
             environments.run(
                 environment, MAKERS, folders[environment], *names, folder=folders[environment]
