@@ -114,12 +114,15 @@ class VersionEnd(Kind):
         return affected.following(change.version)
 
     def announce(self, by: User, change: ScheduledChange) -> None:
+        successor = self._successor(change)
+        if successor is not None:  # it may have ended while the proposal waited
+            check_successor(change.version, successor)
         announce(
             by,
             change.version,
             sunset_at=change.effective_from,
             reason=change.reason,
-            successor=self._successor(change),
+            successor=successor,
         )
 
     def retract(self, by: User, change: ScheduledChange) -> None:

@@ -134,11 +134,12 @@ class HostedVersions:
             at_once,
         ):
             actions.scale(
-                version.created_by,
+                factories.otto(),  # an operator gives no notice to those who call
                 one,
                 minimum=minimum,
                 maximum=maximum,
                 target_ongoing_requests=at_once,
+                reason="This test needs exactly this size.",
             )
 
     def seconds_until(self, condition, seconds=120):

@@ -94,6 +94,16 @@ def test_an_end_that_was_announced_is_taken_back(version):
     assert "taken back" in Notice.objects.filter(recipient=factories.maya()).latest("pk").title
 
 
+def test_a_successor_that_ended_while_the_proposal_waited_takes_nothing_over(version):
+    successor = factories.published_version(version.model, "2.0.0")
+    change = deprecated(version, successor)
+    type(version).objects.filter(pk=successor.pk).update(suspended_at=timezone.now())
+    with pytest.raises(Invalid, match="cannot take over"):
+        changes.confirm(factories.rita(), change)
+    version.refresh_from_db()
+    assert version.state == "published"
+
+
 def test_a_version_that_nobody_calls_is_deprecated_at_once(version):
     """Its subscribers follow minor versions: 1.1.0 answers them. They are told all the same."""
     factories.published_version(version.model, "1.1.0")

@@ -215,7 +215,7 @@ def announce_end(version: ModelVersion, listing: Listing, release: Release) -> N
     if successor is None:
         return
     reason = f"{successor} replaces it: yearly credits instead of monthly ones. Its changelog says what to change."
-    with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)):
+    with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)), transaction.atomic():
         sunset = timezone.now() + timedelta(days=notice_days(version))
         change = deprecate(
             person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor
