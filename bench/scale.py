@@ -19,13 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import ground, scale_data
+from bench import ground, scale_data, scale_pages
 
 SIZES = (100, 1_000, 10_000)
 WORKERS = 2
 IDLE_S, STEADY_S, RATE, ROUNDS = 10.0, 4.0, 100, 3
 REQUESTS = 20  # of each page
-SEARCH = "search"
 GOALS = {"gateway_p50_ratio": 1.1, "gateway_idle_percent": 2.0, "page_ratio": 1.5, "task_s": 2.0}
 
 
@@ -171,32 +170,12 @@ def pages(made: scale_data.Made) -> dict[str, float]:
     """p95 in milliseconds of each page, as the person who uses it sees it."""
     from django.test import Client, override_settings
 
-    from catalog.models import RegisteredModel
-
-    model = f"/models/{RegisteredModel.objects.get(pk=made.live_models[0]).slug}/"
-    of = {
-        made.consumer: {
-            "home": "/",
-            "list": "/models/",
-            "list, filtered": "/models/?sort=-calls_30d",
-            "model": model,
-            "its versions": f"{model}versions/",
-            "its plans": f"{model}plans/",
-            "access": "/access/",
-            "usage": "/usage/",
-            "notices": "/notices/",
-            "API models": "/api/v1/models/",
-            SEARCH: "/models/?q=income+verification",
-        },
-        made.publisher: {"its deployment": f"{model}deployment/", "its usage": f"{model}usage/"},
-        made.operator: {"operations": "/operations/", "metrics": "/metrics"},
-    }
     found = {}
     with override_settings(ALLOWED_HOSTS=["*"]):
-        for person, addresses in of.items():
+        for person, named in scale_pages.addresses(made).items():
             client = Client()
             client.force_login(person)
-            found |= {name: _p95_ms(client, address) for name, address in addresses.items()}
+            found |= {name: _p95_ms(client, address) for name, address in named.items()}
     return found
 
 
@@ -249,7 +228,7 @@ def _ratios(found: dict[int, dict[str, Any]], least: dict[str, Any]) -> list[flo
         one["pages"][name] / least["pages"][name]
         for one in found.values()
         for name in one["pages"]
-        if name != SEARCH
+        if name != scale_pages.SEARCH
     ]
 
 

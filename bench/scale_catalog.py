@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 UNITS = 9
+OPERATOR = 2  # the number of the person who also sees the support desk
 BATCH = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWEST = (
@@ -70,14 +71,20 @@ class Catalog:
             for team in self.teams
         )
         self.users = insert_all(
-            User(username=f"person{n}", display_name=f"Person {n}", password="!")
+            User(
+                username=f"person{n}",
+                display_name=f"Person {n}",
+                password="!",
+                is_staff=n == OPERATOR,
+                is_superuser=n == OPERATOR,
+            )
             for n in range(teams)
         )
         insert_all(
             Membership(user=user, team=team, role="lead")
             for user, team in zip(self.users, self.teams, strict=True)
         )
-        roles = {"operator": self.users[2], "auditor": self.users[3]}
+        roles = {"operator": self.users[OPERATOR], "auditor": self.users[3]}
         insert_all(RoleGrant(user=user, role=role, granted_by=user) for role, user in roles.items())
         self.cast = (self.users[1], self.users[0], *roles.values())
 

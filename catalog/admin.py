@@ -7,7 +7,7 @@ from marketplace.core.admin import LookOnly
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(LookOnly):
     list_display = ["name", "owner_team", "state", "risk_tier", "calls_30d"]
-    list_filter = ["state", "risk_tier"]
+    list_filter = ["state"]  # other columns would be read whole for their choices
     search_fields = ["name", "summary"]
     list_select_related = ["owner_team"]
 
@@ -15,7 +15,7 @@ class RegisteredModelAdmin(LookOnly):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(LookOnly):
     list_display = ["model", "number", "state", "risk_tier", "suspended_at"]
-    list_filter = ["state", "risk_tier"]
+    list_filter = ["state"]  # other columns would be read whole for their choices
     list_select_related = ["model"]
 
 

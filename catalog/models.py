@@ -460,7 +460,11 @@ class ModelVersion(models.Model):
                 fields=["state"],
                 condition=Q(state__in=["submitted", "checking", "approved"]),
                 name="version_under_way",
-            )
+            ),
+            models.Index(
+                fields=["-major", "-minor", "-patch", "-candidate", "-id"],
+                name="version_highest_first",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),

@@ -11,5 +11,6 @@ class ApiKeyAdmin(LookOnly):
     exclude = ["mac"]
 
 
-for noun in (Application, Plan, Subscription):
-    admin.site.register(noun, LookOnly)
+admin.site.register(Application, LookOnly)
+admin.site.register(Plan, LookOnly)
+admin.site.register(Subscription, LookOnly, list_select_related=["application", "model", "plan"])

@@ -54,7 +54,7 @@ from marketplace.core.request_bodies import takes_from_anybody
 
 DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
 LARGEST_REPORT = 1 << 20  # bytes
-LINES_A_PAGE = 50
+LINES_A_PAGE = 100
 
 
 def access(request):
@@ -407,7 +407,7 @@ def monthly_statement(request):
     context = {
         "month": month,
         "months": statement.months(),
-        "lines": lines,
+        "page_obj": Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page")),
         "costs": statement.totals(lines),
     }
     return render(request, "consumption/statement.html", context)

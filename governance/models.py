@@ -4,7 +4,7 @@ from itertools import product
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.urls import reverse
 from django.utils import timezone
 
@@ -72,16 +72,29 @@ class ReviewSet(models.QuerySet):
 
     def for_roles(self, roles):
         """Open reviews that wait for one of these marketplace roles."""
-        waiting = Q(pk=None)
-        for kind, tier in product(Review.Kind.values, MIN_PEOPLE):
-            if roles & set(roles_for(kind, tier)):
-                waiting |= Q(kind=kind, version__risk_tier=tier)
-        return self.open().filter(waiting)
+        return self.open().filter(_wait_for(roles))
+
+    def theirs_first(self, user):
+        """In the order of a queue: first what waits for the person's roles and is not their own work; then the most urgent."""
+        theirs = _wait_for(user.roles()) & ~Q(
+            Q(version__model__owner_team__in=user.team_ids())
+            | Q(version__in=user.contributions.values("version"))
+        )
+        return self.order_by(Case(When(theirs, then=0), default=1), "due_at", "-pk")
 
     def for_queue(self):
         return self.select_related(
             "version__model__owner_team__business_unit", "version__submitted_by"
         ).order_by("due_at")
+
+
+def _wait_for(roles):
+    """Which reviews one of these marketplace roles may decide."""
+    waiting = Q(pk=None)
+    for kind, tier in product(Review.Kind.values, MIN_PEOPLE):
+        if roles & set(roles_for(kind, tier)):
+            waiting |= Q(kind=kind, version__risk_tier=tier)
+    return waiting
 
 
 class Review(Decidable):
@@ -117,6 +130,7 @@ class Review(Decidable):
 
     class Meta:
         ordering = ["due_at", "id"]
+        indexes = [models.Index(fields=["due_at", "-id"], name="review_most_urgent")]
         constraints = [
             state_constraint(ReviewState, "review_state"),
             models.UniqueConstraint(

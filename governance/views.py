@@ -1,8 +1,8 @@
 """Pages of governance: the queue, a review, a version's evidence."""
 
-from collections import Counter
-
 from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -26,6 +26,8 @@ from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
 from marketplace.core.query import chosen
 
+PAGE_SIZE = 30
+
 
 def queue(request):
     """What waits for a decision, the person's own first, the most urgent on top."""
@@ -34,8 +36,11 @@ def queue(request):
     kind = chosen(
         "kind", request.GET.get("kind"), {kind.value: kind.value for kind in Review.Kind}, usual=""
     )
-    reviews = list(Review.objects.visible_to(request.user).open().for_queue())
-    shown = [review for review in reviews if kind in ("", review.kind)]
+    waiting = Review.objects.visible_to(request.user).open()
+    of_kind = waiting.filter(kind=kind) if kind else waiting
+    reviews = of_kind.for_queue().theirs_first(request.user)
+    page = Paginator(reviews, PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = list(page)
     judge = Judge.of(request.user, shown)
     for review in shown:
         review.why_not = judge.why_not(review)
@@ -44,7 +49,8 @@ def queue(request):
     amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
     context = {
         "reviews": shown,
-        "tabs": _kinds(reviews, kind),
+        "page_obj": page,
+        "tabs": _kinds(waiting, kind),
         "amendments": [] if kind else _queued(request.user, amendments),
     }
     return render(request, "governance/queue.html", context)
@@ -192,17 +198,17 @@ def _queued(user, amendments):
 
 def _kinds(reviews, current):
     """The queue's tabs: all, and each kind that waits, with counts."""
-    counts = Counter(review.kind for review in reviews)
-    tabs = [{"label": "All", "url": "?", "current": not current, "count": len(reviews)}]
+    counts = dict(reviews.order_by().values_list("kind").annotate(Count("pk")))
+    tabs = [{"label": "All", "url": "?", "current": not current, "count": sum(counts.values())}]
     return tabs + [
         {
             "label": kind.label,
             "url": f"?kind={kind}",
             "current": kind == current,
-            "count": counts[kind],
+            "count": counts.get(kind, 0),
         }
         for kind in Review.Kind
-        if counts[kind] or kind == current
+        if kind in counts or kind == current
     ]
 
 

@@ -311,25 +311,27 @@ def _deployed(noticed):
 
 def _hosted_elsewhere(noticed):
     """Upstreams of external endpoints that do not answer, those of `noticed` versions, and the first of the others."""
-    rows = _external().select_related("version__model__owner_team").defer(*UNREAD)
-    upstreams = list(rows.filter(Q(is_ready=False) | Q(version__in=noticed)))
-    calm = rows.filter(is_ready=True).exclude(version__in=noticed).order_by("version")
-    return upstreams + list(calm[: max(CALM_SHOWN - len(upstreams), 0)])
+    probed = _probed_elsewhere().order_by("version_id").values_list("pk", flat=True)
+    pks = {*probed.filter(is_ready=False), *probed.filter(version__in=noticed)}
+    pks |= set(probed.filter(is_ready=True)[: max(CALM_SHOWN - len(pks), 0)])
+    live = (ModelVersion.State.APPROVED, *ModelVersion.LIVE)
+    shown = Upstream.objects.filter(
+        pk__in=pks, version__state__in=live, version__suspended_at=None, version__deployment=None
+    )
+    return shown.select_related("version__model__owner_team").defer(*UNREAD)
 
 
-def _external():
-    live = ModelVersion.objects.filter(
-        state__in=(ModelVersion.State.APPROVED, *ModelVersion.LIVE), suspended_at=None
-    )
-    return Upstream.objects.filter(
-        kind=Upstream.Kind.EXTERNAL, version__in=live, version__deployment=None
-    )
+def _probed_elsewhere():
+    """External endpoints that have to answer: they have a time for their next probe. Found by an index, without their versions."""
+    return Upstream.objects.filter(kind=Upstream.Kind.EXTERNAL).exclude(probe_due_at=None)
 
 
 def _counts():
     """({state: how many}, the same by its words as pages show it) of all deployments and external endpoints."""
     deployed = dict(Deployment.objects.order_by().values_list("state").annotate(count=Count("pk")))
-    elsewhere = dict(_external().order_by().values_list("is_ready").annotate(count=Count("pk")))
+    elsewhere = dict(
+        _probed_elsewhere().order_by().values_list("is_ready").annotate(count=Count("pk"))
+    )
     external = {External.STATES[is_ready]: count for is_ready, count in elsewhere.items()}
     by_label = {DeploymentState(state).label: count for state, count in deployed.items()} | {
         External.WORDS[is_ready]: count for is_ready, count in elsewhere.items()

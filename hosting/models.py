@@ -1,6 +1,5 @@
 """RUNTIME: what should run where, and what was seen running."""
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
@@ -209,6 +208,15 @@ class Upstream(models.Model):
         help_text="The next one; empty while nothing has to answer",
     )
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["is_ready", "version"],
+                condition=Q(kind="external", probe_due_at__isnull=False),
+                name="upstream_elsewhere",
+            )
+        ]
+
     def __str__(self):
         return self.base_url
 
@@ -229,7 +237,7 @@ class HealthSample(models.Model):
         ordering = ["-at"]
         indexes = [
             models.Index(fields=["version", "-at"]),
-            BrinIndex(fields=["at"], name="healthsample_by_time"),
+            models.Index(fields=["at", "id"], name="healthsample_newest"),
         ]
 
 
@@ -245,6 +253,7 @@ class Incident(models.Model):
 
     class Meta:
         ordering = ["-opened_at"]
+        indexes = [models.Index(fields=["opened_at", "id"], name="incident_newest")]
         constraints = [
             models.UniqueConstraint(
                 fields=["version"], condition=Q(closed_at=None), name="incident_one_open"

@@ -62,11 +62,17 @@ class OfSubscriptionSet(models.QuerySet):
 
 class UsageSet(models.QuerySet):
     def visible_to(self, user):
-        """What the person's teams called and paid for, and what was called of their models."""
+        """What the person's teams called and paid for, and what was called of their models.
+
+        Ids are asked for first: two indexes find the rows.
+        """
         if user.has_role(*OVERSEES):
             return self
-        teams = user.teams()
-        return self.filter(Q(team__in=teams) | Q(version__model__owner_team__in=teams))
+        teams = user.team_ids()
+        versions = ModelVersion.objects.filter(model__owner_team__in=teams).order_by()
+        return self.filter(
+            Q(team__in=teams) | Q(version__in=list(versions.values_list("pk", flat=True)))
+        )
 
 
 class UsageBucket(models.Model):
@@ -121,9 +127,10 @@ class UsageBucket(models.Model):
 
 
 class UsageHour(UsageBucket):
-    hour = models.DateTimeField(db_index=True)
+    hour = models.DateTimeField()
 
     class Meta:
+        indexes = [models.Index(fields=["hour", "id"], name="usagehour_newest")]
         constraints = UsageBucket.constraints("usagehour", "hour")
 
 

@@ -7,6 +7,5 @@ from marketplace.core.admin import LookOnly
 @admin.register(AuditEvent)
 class AuditEventAdmin(LookOnly):
     list_display = ["seq", "at", "actor", "action", "object_label"]
-    list_filter = ["action"]
-    search_fields = ["object_label", "reason"]
+    search_fields = ["=action", "object_label", "reason"]
     list_select_related = ["actor"]

@@ -33,7 +33,7 @@ def story(user):
 
     What is counted from usage is at most KEPT_S seconds old.
     """
-    counted, calls = counts.seen_by(user), _calls(user)
+    counted, calls = counts.seen_by(user), _shared("calls", user, _count_calls)
     publishing = counted.by["owner_team__business_unit_id"].keys()
     return {
         "models": counted.total,
@@ -46,7 +46,7 @@ def story(user):
 def overview(user):
     """The insights page: supply, demand, reuse across units, the inventory's gap."""
     seen = RegisteredModel.objects.visible_to(user)
-    cross_unit, figures = _cross_unit(seen), story(user)
+    figures = story(user)
     ai_teams = Team.objects.filter(is_ai_team=True)
     return {
         **figures,
@@ -55,30 +55,35 @@ def overview(user):
             pk__in=list(counts.seen_by(user).by["owner_team_id"])
         ).count(),
         "ai_teams": ai_teams.count(),
-        "fresh_percent": _fresh_percent(seen.published()),
-        "cross_unit_models": cross_unit.values("model").distinct().count(),
-        "matrix": _matrix(cross_unit),
+        **_shared("reuse", user, _reuse),
         "inventory": _inventory(seen.published()),
         "units_before": BusinessUnit.objects.filter(has_ai=True).count(),
         "units_now": figures["units"],
         "units_total": BusinessUnit.objects.count(),
+    }
+
+
+def _reuse(seen):
+    """What the insights page counts from versions, subscriptions and days of usage."""
+    cross_unit = _cross_unit(seen)
+    return {
+        "fresh_percent": _fresh_percent(seen.published()),
+        "cross_unit_models": cross_unit.values("model").distinct().count(),
+        "matrix": _matrix(cross_unit),
         "volume": _volume(seen),
     }
 
 
-def _calls(user):
-    """The Calls of the models that the person may see, shared by all who see the same."""
+def _shared(name, user, count):
+    """`count(models that the person may see)`, shared by all who see the same, and at most KEPT_S seconds old."""
     seen = RegisteredModel.objects.visible_to(user)
     sight = (
         "everything"
         if sees_everything(user)
         else digest(sorted(seen.not_open().order_by().values_list("pk", flat=True)))
     )
-    return cache.get_or_set(
-        f"insights:calls:{sight}:{vocabulary.last_written()}".replace(" ", "T"),
-        lambda: _count_calls(seen),
-        KEPT_S,
-    )
+    key = f"insights:{name}:{sight}:{vocabulary.last_written()}".replace(" ", "T")
+    return cache.get_or_set(key, lambda: count(seen), KEPT_S)
 
 
 def _count_calls(seen):

@@ -160,7 +160,7 @@ def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
     months = {(timezone.now() - timedelta(days=back)).strftime("%Y-%m") for back in (0, 1)}
     shown, exported, answered = {}, {}, {}
     for month in months:
-        lines = page(factories.maya(), "consumption:statement", month=month).context["lines"]
+        lines = page(factories.maya(), "consumption:statement", month=month).context["page_obj"]
         exact = page(
             factories.maya(), "consumption:statement", month=month, **{"as": "csv"}
         ).content.decode()

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.urls import reverse
 
-from governance import actions
+from governance import actions, views
 from governance.models import Decision, GateResult, Review
 from marketplace.audit.models import AuditEvent
 from marketplace.core import signing
@@ -374,3 +375,19 @@ def drop_gate(version, gate):
             "DELETE FROM governance_gateresult WHERE version_id = %s AND gate = %s",
             [version.pk, gate],
         )
+
+
+def test_the_queue_comes_in_pages_with_what_waits_for_oneself_first(client, monkeypatch):
+    """Issue 8, C9: at 10 000 listings a thousand reviews waited on one page. The own ones are first over all pages."""
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    for number in range(3):
+        factories.in_review_version(factories.model(name=f"Model {number}"))
+    client.force_login(factories.rita())
+    theirs = Review.objects.open().for_roles(factories.rita().roles()).count()
+    pages = [
+        client.get(reverse("governance:queue"), {"page": page}).context["reviews"]
+        for page in range(1, -(-Review.objects.open().count() // 4) + 1)
+    ]
+    may = [review.may_decide for page in pages for review in page]
+    assert may == [True] * theirs + [False] * (Review.objects.open().count() - theirs)
+    assert all(len(page) <= 4 for page in pages) and 0 < theirs < len(may)
