@@ -231,6 +231,7 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     record(by, "version.suspend", version, reason=reason)
     invalidate("version", version=version.pk)
     enqueue("hosting.reconcile")
+    _notify_of(version, "version.suspended", "is suspended: calls are refused", reason)
     return version
 
 
@@ -243,12 +244,26 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     )
     if not version.suspended_at:
         raise RuleError(f"{version} is not suspended.")
+    _notify_of(version, "version.resumed", "answers again", reason)
     version.suspended_at, version.suspension_reason = None, ""
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.resume", version, reason=reason)
     invalidate("version", version=version.pk)
     enqueue("hosting.reconcile")
     return version
+
+
+def _notify_of(version: ModelVersion, kind: str, what: str, reason: str) -> None:
+    """Its team and everybody who subscribes to its model, also of an external endpoint, which no reconciler stops.
+
+    The key is that of the reconciler's notice (hosting.reconcile), so that nobody is notified twice.
+    """
+    model = version.model
+    teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    people = User.objects.on_teams(teams) | User.objects.on_teams([model.owner_team])
+    occasion = f"{kind.partition('.')[2]}:{version.pk}:{version.suspended_at:%s}"
+    url = version.get_absolute_url()
+    notify(people, kind, f"{version} {what}", body=reason.strip(), url=url, key=occasion)
 
 
 @transaction.atomic

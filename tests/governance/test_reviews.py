@@ -377,6 +377,17 @@ def drop_gate(version, gate):
         )
 
 
+def test_whom_a_suspension_stops_is_notified_also_of_an_external_endpoint():
+    """No reconciler stops one, and the reconciler was who told: nobody learned of it."""
+    version = factories.subscription().pinned_version
+    actions.suspend(factories.sam(), version, "Wrong answers for self-employed people.")
+    actions.resume(factories.gus(), version, "The cause was found and repaired.")
+    for person in (factories.maya(), factories.alice()):
+        notices = Notice.objects.filter(recipient=person, kind__startswith="version.")
+        assert {notice.kind for notice in notices} >= {"version.suspended", "version.resumed"}
+    assert not Notice.objects.filter(recipient=factories.charlie()).exists()
+
+
 def test_the_queue_comes_in_pages_with_what_waits_for_oneself_first(client, monkeypatch):
     """Issue 8, C9: at 10 000 listings a thousand reviews waited on one page. The own ones are first over all pages."""
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
