@@ -1,17 +1,28 @@
 """Issue 8, line 8: what the clock starts does the same work, however much exists that did not change."""
 
+import uuid
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from bench import scale_data, scale_pages
 from catalog.models import RegisteredModel
-from consumption.metering import projections
-from consumption.models import FiguresDay, StaleFigures, UsageHour
+from consumption.metering import projections, rollups
+from consumption.models import (
+    FiguresDay,
+    Outcome,
+    StaleFigures,
+    StaleHour,
+    Subscription,
+    UsageEvent,
+    UsageHour,
+)
 from hosting import service_levels
 from marketplace.operations import summary
 
@@ -60,10 +71,10 @@ def _read():
 
 
 @contextmanager
-def company(listings):
+def company(listings, keys=60):
     """So many listings, most of their versions retired; the same teams, keys and usage at any size. Gone afterwards."""
     with transaction.atomic():
-        made = scale_data.make(listings, teams=LARGE, keys=60, hours=600)
+        made = scale_data.make(listings, teams=LARGE, keys=keys, hours=600)
         with connection.cursor() as cursor:
             # Tables are small here; where there is an index it would be used.
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -147,3 +158,48 @@ def test_figures_are_written_for_models_that_were_called_and_for_no_other():
         projections.project()
         model.refresh_from_db()
         assert model.calls_30d == before
+
+
+def test_a_roll_up_reads_what_was_called_and_not_all_that_could_be():
+    """Price periods were built for every subscription, and every version was read, each time."""
+    works = []
+    for keys in (60, 600):
+        with company(SMALL, keys):
+            held = Subscription.objects.select_related("application").first()
+            at = timezone.now() - timedelta(days=60)  # a day without other usage
+            _call(held, at)
+            StaleHour.objects.create(
+                hour=at.replace(minute=0, second=0, microsecond=0), touched_at=at
+            )
+            with working() as work:
+                assert rollups.roll_up() == 1
+            assert UsageHour.objects.filter(subscription=held, hour__lte=at).count() == 1
+            works.append(work)
+    assert not works[1].more_than(works[0])
+
+
+def test_hours_that_lie_far_apart_are_read_apart():
+    """One late event of last year made the roll-up read all events since."""
+    first, hour = datetime(2026, 3, 1, 5, tzinfo=UTC), timedelta(hours=1)
+    far = first + 400 * hour
+    assert list(rollups._stretches([first, first + hour, far], hour)) == [
+        {"since": first, "until": first + 2 * hour},
+        {"since": far, "until": far + hour},
+    ]
+
+
+def _call(subscription, at):
+    UsageEvent.objects.create(
+        event_id=uuid.uuid4(),
+        at=at,
+        subscription_id=subscription.pk,
+        key_id=1,
+        application_id=subscription.application_id,
+        team_id=subscription.application.team_id,
+        model_id=subscription.model_id,
+        version_id=subscription.pinned_version_id,
+        outcome=Outcome.OK,
+        http_status=200,
+        units=1,
+        duration_us=900,
+    )
