@@ -15,7 +15,7 @@ NEEDED = {"low": 90, "medium": 95, "high": 100, "prohibited": 100}
 NOT_APPLICABLE = "not_applicable"
 REASON_MIN = 20
 PLACEHOLDER = re.compile(
-    r"^\s*(\[?more information needed\]?|todo|tbd|n/?a|none|lorem ipsum.*|\.+|-+|xxx+)\s*\.?\s*$",
+    r"\[?more information needed\]?|todo|tbd|n/?a|none|lorem ipsum.*|\.+|-+|xxx+",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -149,7 +149,8 @@ def sections(tier=None, conditions=frozenset()):
 def is_blank(value):
     """Empty, or a placeholder that people leave standing."""
     if isinstance(value, str):
-        return not value.strip() or bool(PLACEHOLDER.match(value))
+        bare = value.strip().removesuffix(".").rstrip()
+        return not bare or bool(PLACEHOLDER.fullmatch(bare))
     if isinstance(value, dict):
         return all(is_blank(part) for part in value.values())
     if isinstance(value, list):

@@ -9,6 +9,9 @@ import unicodedata
 
 from django.core.exceptions import ValidationError
 
+LONGEST = 10_000  # characters; no field keeps more, so nobody looks at what comes after them
+# Sorting the marks of one letter takes time that grows with the square of their number (UAX 15, Stream-Safe Text Format).
+MARKS_TO_COMPOSE = 30
 MARKS_IN_A_ROW = 8  # no writing system piles up more; more of them cover the lines above and below
 LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 JOINERS = "\u200c\u200d"
@@ -29,7 +32,7 @@ EMOJI = re.compile("[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 
 def one_line(text: str) -> None:
     """Validator of every one-line field. Raises ValidationError with the first character that is not welcome, and why."""
-    for place, character in enumerate(text):
+    for place, character in enumerate(text[:LONGEST]):
         if reason := _reason_against(text, place, character):
             raise ValidationError(
                 f"Leave out {_named(character)}: {reason}", code="unwelcome_character"
@@ -43,7 +46,7 @@ def one_line(text: str) -> None:
 
 def prose(text: str) -> None:
     """Validator of texts of several lines. Raises ValidationError for control characters and bidirectional overrides."""
-    for character in text:
+    for character in text[:LONGEST]:
         if character in OVERRIDES or (
             unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r"
         ):
@@ -54,8 +57,9 @@ def prose(text: str) -> None:
 
 
 def composed(text: str) -> str:
-    """The text with letters and their accents composed (NFC): what is kept."""
-    return unicodedata.normalize("NFC", text)
+    """The text with letters and their accents composed (NFC): what is kept. One that no field keeps stays as it is."""
+    is_kept = len(text) <= LONGEST and not _has_too_many_marks(text)
+    return unicodedata.normalize("NFC", text) if is_kept else text
 
 
 def _reason_against(text: str, place: int, character: str) -> str:
@@ -89,9 +93,21 @@ def _joins(before: str, after: str) -> bool:
     return any(kind.match(before) and kind.match(after) for kind in (JOINED_SCRIPTS, EMOJI))
 
 
-def _has_pile_of_marks(text: str) -> bool:
+def _has_too_many_marks(text: str) -> bool:
+    """More in a row than are worth sorting?"""
     in_a_row = 0
-    for character in unicodedata.normalize("NFD", text):
+    for character in "" if text.isascii() else text:
+        in_a_row = in_a_row + 1 if unicodedata.combining(character) else 0
+        if in_a_row > MARKS_TO_COMPOSE:
+            return True
+    return False
+
+
+def _has_pile_of_marks(text: str) -> bool:
+    if _has_too_many_marks(text):
+        return True
+    in_a_row = 0
+    for character in unicodedata.normalize("NFD", text[:LONGEST]):
         in_a_row = in_a_row + 1 if unicodedata.category(character).startswith("M") else 0
         if in_a_row > MARKS_IN_A_ROW:
             return True

@@ -118,7 +118,8 @@ class NameBook:
                 "Leave out what the model does not need.",
             )
         check_name(name)
-        folded = unicodedata.normalize("NFC", name).casefold().rstrip("/")
+        is_long = len(name) > limits.MEMBER_NAME_BYTES  # then it is litter, which nobody keeps
+        folded = name if is_long else unicodedata.normalize("NFC", name).casefold().rstrip("/")
         if folded in self.seen:
             raise Refusal(
                 f"The archive holds {printable(name)} twice (upper and lower case count as the same).",
@@ -176,7 +177,7 @@ def check_name(name):
             "member-name",
             "Shorten the names of the file and of the folders that it lies in, and pack them again.",
         )
-    if unicodedata.normalize("NFC", name) != name and not is_litter(name):
+    if not is_litter(name) and unicodedata.normalize("NFC", name) != name:
         raise Refusal(
             f"The archive member {printable(name)} has accents that are written apart from their letters (not Unicode NFC).",
             "member-name",

@@ -57,7 +57,7 @@ INFLATE = {
 RUNNING = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
 NAMING = {"GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 CODE_LINE = re.compile(
-    rb"^\s*(import \w|from \w[\w.]* import |def \w+\(|class \w+[(:])", re.MULTILINE
+    rb"^[ \t]*(import \w|from \w[\w.]* import |def \w+\(|class \w+[(:])", re.MULTILINE
 )
 
 
