@@ -50,6 +50,7 @@ from marketplace.core import webhooks
 from marketplace.core.errors import Invalid
 from marketplace.core.forms import show, submitted
 from marketplace.core.problem_json import problem_response
+from marketplace.core.query import whole_number
 from marketplace.core.request_bodies import takes_from_anybody
 
 DECISIONS = {"confirm": changes.confirm, "refuse": changes.refuse}
@@ -209,8 +210,7 @@ def change_plan(request, pk):
         Subscription.objects.visible_to(request.user).for_list(), pk=pk
     )
     plan = get_object_or_404(
-        subscription.model.plans,
-        pk=request.POST.get("plan") if request.POST.get("plan", "").isdigit() else None,
+        subscription.model.plans, pk=whole_number(request.POST.get("plan", ""))
     )
     actions.change_plan(request.user, subscription, plan)
     messages.success(request, f"{subscription} is on the {plan} plan now; its keys stay.")

@@ -486,7 +486,11 @@ def _check_proposal(
     model: RegisteredModel, changes: dict[str, dict[str, str]], reason: str, weight: str
 ) -> None:
     if not changes:
-        raise Invalid("Nothing differs from what the entry says.", remedy="Change a field first.")
+        raise Invalid(
+            "Nothing differs from what the entry says.",
+            field="facts",
+            remedy="Change a field first.",
+        )
     if not model.was_submitted():
         raise RuleError(
             f"Nobody has judged {model} yet.",

@@ -3,7 +3,10 @@
 `None`, "", [] and {} empty a field. What a field must hold before submission is another question: CardField.problem.
 """
 
+from django.core.exceptions import ValidationError
+
 from marketplace.core.field_limits import PROSE
+from marketplace.core.text import prose
 
 LINE = 500  # characters of a one-line answer
 ENTRY = 1_000  # characters of one entry of a list, of a member of an entry, or of the reason why a field does not apply
@@ -85,11 +88,13 @@ def _line_refusal(field, value):
 def _text_refusal(value, longest):
     if not isinstance(value, str):
         return "It takes a text."
-    return (
-        f"It takes at most {longest} characters; these are {len(value)}."
-        if len(value) > longest
-        else ""
-    )
+    if len(value) > longest:
+        return f"It takes at most {longest} characters; these are {len(value)}."
+    try:
+        prose(value)
+    except ValidationError as error:
+        return " ".join(error.messages)
+    return ""
 
 
 def _choice_refusal(field, value):

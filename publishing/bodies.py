@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from catalog.models import ModelVersion
 from marketplace.core import problem_json
-from marketplace.core.errors import BusinessAnswer, NotAllowed, TooLarge
+from marketplace.core.errors import BusinessAnswer, Encoded, NotAllowed, TooLarge
 from marketplace.core.request_bodies import ADMISSION, REFUSAL, NoFiles
 from publishing import room, uploads
 
@@ -54,6 +54,10 @@ def before_reading(get_response):
 
 def _judge(request, admission):
     """The Upload that this is, None for anything else; an answer instead for those who may not know. Fills `admission`."""
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise Encoded(
+            "Bodies are read as they come.", remedy="Send it again without Content-Encoding."
+        )
     size = (
         admission.declared
         if admission is not None

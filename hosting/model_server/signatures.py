@@ -16,6 +16,7 @@ from hosting.model_server.problems import Problem
 FORMATS = (None, "", "date", "date-time")
 MOST_FIELDS = 512
 LONGEST_NAME = 100
+DETAILS = {"description": 4_000, "unit": 100}  # characters
 MOST_EXAMPLE_ROWS = 100
 MOST_EXAMPLE_ELEMENTS = (
     200_000  # of all inputs together: an example is read by people, stored and shown
@@ -178,10 +179,22 @@ def _check_field(path, field, is_input):
             f"{path} has a format that does not fit.",
             "Only BYTES may be date or date-time.",
         )
+    _check_details(path, field)
     _check_range(path, field)
     _check_enum(path, field)
     if is_input:
         _check_presence(path, field)
+
+
+def _check_details(path, field):
+    for name, longest in DETAILS.items():
+        detail = field.get(name)
+        if detail is not None and not (isinstance(detail, str) and len(detail) <= longest):
+            raise Unfit(
+                f"{path}.{name}",
+                f"{path} has a {name} that is no text, or a long one.",
+                f"Write at most {longest} characters.",
+            )
 
 
 def _check_shape(path, shape):

@@ -5,6 +5,7 @@ A resource holds no rules. A custom move is an @action that calls its verb; busi
 
 from types import SimpleNamespace
 
+from django.http import QueryDict
 from django_filters import MultipleChoiceFilter
 from rest_framework import serializers, viewsets
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 
 from marketplace.accounts.idempotency import once
 from marketplace.core.filters import Filters
-from marketplace.core.serializers import ProseField
+from marketplace.core.serializers import WHOLE, ProseField, type_errors
 
 SLUG = "[-a-zA-Z0-9_]+"
 NUMBER = "[0-9]{1,18}"
@@ -90,6 +91,7 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
         serializer = serializer_class(
             data=self.request.data, partial=partial, context=self.get_serializer_context()
         )
+        self._require_types(serializer)
         serializer.is_valid(raise_exception=True)
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
         unknown = {
@@ -98,6 +100,17 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
         if unknown:
             raise serializers.ValidationError(unknown, code="unknown")
         return serializer.validated_data
+
+    def _require_types(self, serializer):
+        """Forms (QueryDict) have texts only; documents have the types that the contract names."""
+        data = self.request.data
+        if data is None:
+            raise serializers.ValidationError({WHOLE: ["Send an object."]}, code="type")
+        wrong = {} if isinstance(data, QueryDict) else dict(type_errors(serializer, data))
+        if wrong:
+            raise serializers.ValidationError(
+                {path: [sentence] for path, sentence in wrong.items()}, code="type"
+            )
 
     def answer(self, obj, status=200):
         """The object as it is now, in this resource's shape."""

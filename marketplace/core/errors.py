@@ -84,6 +84,14 @@ class TooLarge(Exceeded):
     title = "The request is too large"
 
 
+class Encoded(BusinessAnswer):
+    """The body is compressed, or encoded in another way (415)."""
+
+    status = 415
+    slug = "media-type"
+    title = "This media type is not understood"
+
+
 class LengthRequired(Exceeded):
     """An upload says how large it is before it begins (411)."""
 

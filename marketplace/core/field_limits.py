@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +13,11 @@ from django.db import models
 
 from marketplace.core.errors import Invalid
 from marketplace.core.json_reader import Unusable, check, text_problem
+from marketplace.core.text import prose
 
 REASON = 4_000  # characters: a reason, a purpose
 PROSE = 10_000  # characters: a description, a changelog
+FIRST_YEAR, LAST_YEAR = 2001, 2099  # of a time
 
 
 def require(row: models.Model, names: Iterable[str] | None = None) -> None:
@@ -36,6 +39,10 @@ def require_value(field: "models.Field[Any, Any]", value: Any) -> None:
     """The same for one value of a field. Expressions are the database's business."""
     if isinstance(value, str):
         require_text(field.name, value, field.max_length)
+        if isinstance(field, models.TextField) and field.max_length:
+            _require_prose(field.name, value)
+    elif isinstance(value, datetime):
+        _require_moment(field.name, value)
     elif isinstance(field, models.JSONField):
         _require_json(field.name, value)
     elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
@@ -62,6 +69,19 @@ def before_save(
     """Receiver of Django's pre_save."""
     if not raw:
         require(instance, update_fields)
+
+
+def _require_prose(name: str, text: str) -> None:
+    """A text column with a limit is typed by people; one without is written by the product."""
+    try:
+        prose(text)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), field=name) from None
+
+
+def _require_moment(name: str, moment: datetime) -> None:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Invalid(f"Choose a time between {FIRST_YEAR} and {LAST_YEAR}.", field=name)
 
 
 def _require_json(name: str, value: Any) -> None:

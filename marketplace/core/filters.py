@@ -3,7 +3,6 @@
 Enumerations, slugs and orders are case-blind; a value that is none of them is an error that names those there are, never "all".
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
@@ -12,8 +11,9 @@ from django.db import models
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 
+from marketplace.core.field_limits import FIRST_YEAR, LAST_YEAR
+
 LONGEST_TEXT = 200  # characters
-FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class TextFilter(django_filters.CharFilter):
@@ -28,8 +28,15 @@ class SlugFilter(TextFilter):
 
 
 class IdField(forms.IntegerField):
+    """Digits 0 to 9, no others that Unicode knows."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"min_value": 1, "max_value": 2**63 - 1} | kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        if not str(value or "").isascii():
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
 
 
 class IdFilter(django_filters.NumberFilter):
@@ -66,9 +73,9 @@ class TruthFilter(django_filters.BooleanFilter):
 class MomentField(django_filters.fields.IsoDateTimeField):
     def clean(self, value: Any) -> Any:
         moment = super().clean(value)
-        if moment is not None and not FIRST.year < moment.year < LAST.year:
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
             raise forms.ValidationError(
-                f"Choose a time between {FIRST.year + 1} and {LAST.year - 1}.", code="out_of_range"
+                f"Choose a time between {FIRST_YEAR} and {LAST_YEAR}.", code="out_of_range"
             )
         return moment
 

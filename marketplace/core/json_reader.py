@@ -14,6 +14,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from marketplace.core.errors import TooLarge
+from marketplace.core.serializers import WHOLE
 
 LARGEST_BODY = 1 << 20  # bytes
 DEEPEST = 32  # objects and lists inside each other
@@ -142,6 +143,4 @@ class JSONBody(JSONParser):
         except Malformed as error:
             raise ParseError(str(error)) from None
         except Unusable as error:
-            raise serializers.ValidationError(
-                {error.path or "non_field_errors": [error.message]}
-            ) from None
+            raise serializers.ValidationError({error.path or WHOLE: [error.message]}) from None

@@ -18,6 +18,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from marketplace.core.query import whole_number
+
 CURSOR, PAGE_SIZE = "cursor", "page_size"
 USUAL, MOST = 50, 200  # rows
 STALE = "This cursor is not of this list with these filters and this order. Leave it out to begin at the first page."
@@ -74,8 +76,8 @@ class Pages(BasePagination):
         text = self.request.query_params.get(PAGE_SIZE)
         if text is None:
             return USUAL
-        size = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) else 0
-        if not 1 <= size <= MOST:
+        size = whole_number(text)
+        if size is None or not 1 <= size <= MOST:
             raise ValidationError({PAGE_SIZE: [f"Choose a whole number from 1 to {MOST}."]})
         return size
 

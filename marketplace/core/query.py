@@ -1,4 +1,4 @@
-"""What a page's address may choose from: case-blind, and said when it is not there (docs/input-limits.md)."""
+"""What a page's address or a bare text of a form may say: case-blind options, whole numbers (docs/input-limits.md)."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -7,6 +7,13 @@ from marketplace.core.errors import UnknownChoice
 
 Option = TypeVar("Option")
 SHOWN = 40  # characters of what was asked
+MOST_DIGITS = 18  # every number of so many fits 64 bits
+
+
+def whole_number(text: str) -> int | None:
+    """The number that `text` spells with digits 0 to 9, at most 18 of them; None for anything else."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if is_number else None
 
 
 def chosen(name: str, given: str | None, options: Mapping[str, Option], usual: Option) -> Option:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from marketplace.core.query import whole_number
+
 PREFIX = "whsec_"
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 TOLERANCE_S = 300  # docs/reliability.md, "Incoming webhooks"
@@ -64,9 +66,10 @@ def signature(key: bytes, delivery: str, timestamp: int | str, body: bytes) -> s
 def verify(accepted: Sequence[Secret], headers: Mapping[str, str], body: bytes) -> Delivery | None:
     """The Delivery when a secret signed it within five minutes of now; else None."""
     delivery, timestamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
-    if not 0 < len(delivery) <= LONGEST_ID or not timestamp.isascii() or not timestamp.isdigit():
+    sent_at = whole_number(timestamp)
+    if not 0 < len(delivery) <= LONGEST_ID or sent_at is None:
         return None
-    if abs(time.time() - int(timestamp)) > TOLERANCE_S:
+    if abs(time.time() - sent_at) > TOLERANCE_S:
         return None
     signatures = headers.get(SIGNATURE, "").split(" ")
     for secret in accepted:

@@ -8,6 +8,7 @@ from .refusals import Refusal, damaged, not_a_file, printable
 
 BLOCK = 512
 HEADER_BYTES = 64 * 1024
+LONGEST_PAX_LENGTH = 10  # digits
 FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -102,7 +103,8 @@ def _pax_records(data):
     """Yields (key, value) of a pax header: lines of "<length> <key>=<value>\\n"."""
     while data:
         length, space, _ = data.partition(b" ")
-        if not space or not length.isdigit() or not len(length) + 3 < int(length) <= len(data):
+        is_number = length.isdigit() and len(length) <= LONGEST_PAX_LENGTH
+        if not space or not is_number or not len(length) + 3 < int(length) <= len(data):
             raise damaged("a pax header is malformed")
         key, equals, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
         if not equals or data[int(length) - 1 : int(length)] != b"\n":
