@@ -1,5 +1,11 @@
 """Business answers that verbs raise. Two handlers, one for pages and one for the API, render them."""
 
+from django.core.exceptions import BadRequest
+
+
+class Unreadable(BadRequest):
+    """A request that no view can use (400); the message says why, in our own words."""
+
 
 class BusinessAnswer(Exception):
     """A 'no' that a person can act on.

@@ -5,7 +5,6 @@ from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from marketplace.core import postgres, request_ids
-from marketplace.core.errors import BusinessAnswer, Invalid
+from marketplace.core.errors import BusinessAnswer, Invalid, Unreadable
 
 # No inline script or style anywhere, so no nonce is needed (docs/reliability.md, "Browser protection").
 POLICY = "; ".join(
@@ -65,11 +64,11 @@ def readable(get_response):
 
     def middleware(request):
         if "\0" in request.path_info or "\0" in unquote(request.META.get("QUERY_STRING", "")):
-            raise BadRequest("The address holds a null character.")
+            raise Unreadable("The address holds a null character.")
         if request.content_params.get("charset", "utf-8").lower() not in CHARSETS:
-            raise BadRequest("Text is read as UTF-8 only.")
+            raise Unreadable("Text is read as UTF-8 only.")
         if not re.fullmatch(r"[0-9]{0,18}", request.META.get("CONTENT_LENGTH") or "", re.ASCII):
-            raise BadRequest("Content-Length is not a number.")
+            raise Unreadable("Content-Length is not a number.")
         if not SESSION.fullmatch(request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")):
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
         return get_response(request)

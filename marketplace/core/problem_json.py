@@ -19,7 +19,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from marketplace.core import disk_space, request_ids
-from marketplace.core.errors import BusinessAnswer, InsufficientStorage
+from marketplace.core.errors import BusinessAnswer, InsufficientStorage, Unreadable
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -145,6 +145,8 @@ def _body(error, context):
         return problem(*UNAVAILABLE)
     if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
         return problem(*UNUSABLE, field=error.__cause__.diag.constraint_name)
+    if isinstance(error, Unreadable):
+        return problem(*MALFORMED[:3], str(error))
     if type(error) is LookupError:  # a part of a form names an encoding that does not exist
         return problem(*MALFORMED)
     for kind, (status, slug, title, detail) in KNOWN.items():

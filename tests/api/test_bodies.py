@@ -106,6 +106,11 @@ def test_a_scanner_with_another_clock_is_not_recognised(sent, settings):
     assert answer.status_code == 401
 
 
+def test_what_cannot_be_read_says_why():
+    problem = Api(factories.maya()).get("models/?version=%00", expect=400)
+    assert "null character" in problem["detail"]
+
+
 def test_ids_of_a_question_are_plain_digits():
     problem = Api(factories.maya()).get("keys/?subscription=%D9%A1", expect=400)
     assert problem["errors"][0]["field"] == "subscription"
