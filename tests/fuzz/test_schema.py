@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from marketplace.core.requests import PortalHandler
 from tests.endpoint_permissions import API
-from tests.fuzz.test_mutations import LONGEST_S, REFUSALS, SECONDS, playground  # noqa: F401 - the fixture
+from tests.fuzz.playground import LONGEST_S, REFUSALS, SECONDS
 from tests.portal import CSRF
 from tests.test_doors import routes
 
@@ -52,13 +52,13 @@ QUIET = dict(
 )
 
 
-def sign_in(playground, person):  # noqa: F811
+def sign_in(playground, person):
     session = playground.clients[person].cookies.get("sessionid")
     cookies = {"csrftoken": CSRF} | ({"sessionid": session.value} if session else {})
     return {"cookies": cookies, "headers": {"X-CSRFToken": CSRF}}
 
 
-def real_places(playground):  # noqa: F811
+def real_places(playground):
     """{path of the schema: the world's arguments for it}"""
     things = {name: thing for (name, _), (thing, _) in API.items() if thing}
     found = {}
@@ -74,7 +74,7 @@ def real_places(playground):  # noqa: F811
 class Walk:
     """What was asked and answered."""
 
-    def __init__(self, playground):  # noqa: F811
+    def __init__(self, playground):
         self.playground, self.places = playground, real_places(playground)
         self.statuses, self.cases, self.dice = defaultdict(set), 0, random.Random(8)
         self.ends = time.monotonic() + SECONDS
@@ -96,7 +96,7 @@ class Walk:
 
 
 @pytest.fixture
-def schema(playground):  # noqa: F811
+def schema(playground):
     document = SchemaGenerator().get_schema(request=None, public=True)
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document, default=str)))
     schema.app = PortalHandler()
@@ -108,7 +108,7 @@ def schema(playground):  # noqa: F811
 
 
 @pytest.mark.fuzz
-def test_each_operation_as_each_role(playground, schema):  # noqa: F811
+def test_each_operation_as_each_role(playground, schema):
     walk = Walk(playground)
     operations = [result.ok() for result in schema.get_all_operations()]
     for place, operation in enumerate(operations):
@@ -121,7 +121,7 @@ def test_each_operation_as_each_role(playground, schema):  # noqa: F811
 
 
 @pytest.mark.fuzz
-def test_along_the_links_as_each_role(playground, schema):  # noqa: F811
+def test_along_the_links_as_each_role(playground, schema):
     """Stateful: a list's or a new thing's id goes into the operations that its links name."""
     walk = Walk(playground)
     for role in ROLES:
