@@ -14,6 +14,8 @@ ENTRIES = 100
 MEMBERS = 20  # of an entry that is an object
 NAME = 60  # characters of a member's name
 LARGEST = 10**9
+# What `text.prose` takes, as a regular expression: no controls but tab and line breaks, no overrides of direction.
+PRINTED = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e]*$"
 LONGEST = {"text": LINE, "textarea": PROSE}
 
 
@@ -57,7 +59,7 @@ def _kind(field):
 
 
 def _text(longest):
-    return {"type": "string", "maxLength": longest}
+    return {"type": "string", "maxLength": longest, "pattern": PRINTED}
 
 
 def _entry():
