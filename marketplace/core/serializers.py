@@ -43,9 +43,7 @@ class ProseField(serializers.CharField):
 
 def type_errors(field: Any, value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """(path, sentence) of each value of the wrong JSON type. Null is left to the field, which knows whether it takes it."""
-    types, name = next(
-        ((types, name) for fields, types, name in TYPES if isinstance(field, fields)), ((), "")
-    )
+    types, name = _type_of(field)
     if not types or value is None:
         return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -53,6 +51,15 @@ def type_errors(field: Any, value: Any, path: str = "") -> Iterator[tuple[str, s
     else:
         for step, inner, item in _inside(field, value):
             yield from type_errors(inner, item, f"{path}.{step}" if path else step)
+
+
+def _type_of(field: Any) -> tuple[tuple[type, ...], str]:
+    """(JSON types, name) of what a field takes; ((), "") for anything."""
+    if isinstance(field, serializers.SlugRelatedField):
+        return ((int,), "a whole number") if field.slug_field == "id" else ((str,), "a text")
+    return next(
+        ((types, name) for fields, types, name in TYPES if isinstance(field, fields)), ((), "")
+    )
 
 
 def _inside(field: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -34,6 +34,7 @@ TYPES = {
     "a text": (application, "maya", "name", [7, 1.5, True, [], {}, ["x"]]),
     "a whole number": (key, "maya", "days", ["12", "١٢", "", True, 1.5, [1], {}]),
     "true or false": (plan, "alice", "is_offered", ["true", 1, 0, "", []]),
+    "a number of a row": (key, "maya", "subscription", ["1", "", 1.5, True, []]),
     "a list": (key, "maya", "networks", [{}, "10.0.0.0/8", 10]),
     "a list of texts": (key, "maya", "networks.0", [[10], [None], [[]]]),
 }
