@@ -61,15 +61,15 @@ def measure(
         flood = Tenant(folder, gateway.port, greedy.model.slug, greedy_key)
         other = Tenant(folder, gateway.port, quiet.model.slug, quiet_key)
         other.run(2, QUIET)
-        alone, beside, floods = [], [], []
+        alone, under_flood, floods = [], [], []
         for _ in range(ROUNDS):
             alone.append(other.run(seconds, QUIET))
             flooding = flood.start(seconds + 1, FLOOD)
             time.sleep(0.5)
-            beside.append(other.run(seconds - 0.5, QUIET))
+            under_flood.append(other.run(seconds - 0.5, QUIET))
             floods.append(flood.result(flooding))
             time.sleep(1)
-    return tell(alone, beside, floods)
+    return report(alone, under_flood, floods)
 
 
 class Tenant:
@@ -83,7 +83,7 @@ class Tenant:
         self.request.write_bytes(head.encode() + body)
 
     def start(self, seconds: float, rate: float) -> subprocess.Popen:
-        words = [
+        command = [
             sys.executable,
             "-m",
             "bench.load",
@@ -93,7 +93,7 @@ class Tenant:
             str(rate),
             str(self.request),
         ]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     @staticmethod
     def result(process: subprocess.Popen) -> dict:
@@ -103,20 +103,22 @@ class Tenant:
         return self.result(self.start(seconds, rate))
 
 
-def tell(alone: list[dict], beside: list[dict], floods: list[dict]) -> int:
+def report(alone: list[dict], under_flood: list[dict], floods: list[dict]) -> int:
     """The table and the last line."""
-    p50_alone, p50_beside = (
-        statistics.median(run["p50_ms"] for run in runs) for runs in (alone, beside)
+    p50_alone, p50_under_flood = (
+        statistics.median(run["p50_ms"] for run in runs) for runs in (alone, under_flood)
     )
-    errors = sum(run["errors"] + run["calls"] - run["statuses"].get("200", 0) for run in beside)
+    errors = sum(
+        run["errors"] + run["calls"] - run["statuses"].get("200", 0) for run in under_flood
+    )
     accepted = [(run["statuses"].get("200", 0), RATE * run["seconds"] + BURST) for run in floods]
     error = statistics.median(100 * (got / allowed - 1) for got, allowed in accepted)
-    facts = {
-        "other_p50_ratio": round(p50_beside / p50_alone, 3),
+    figures = {
+        "other_p50_ratio": round(p50_under_flood / p50_alone, 3),
         "other_errors": errors,
         "accepted_error_pct": round(error, 2),
         "other_p50_alone_ms": round(p50_alone, 3),
-        "other_p50_beside_ms": round(p50_beside, 3),
+        "other_p50_beside_ms": round(p50_under_flood, 3),
         "flood_calls": sum(run["calls"] for run in floods),
         "flood_refused": sum(run["statuses"].get("429", 0) for run in floods),
     }
@@ -126,17 +128,17 @@ def tell(alone: list[dict], beside: list[dict], floods: list[dict]) -> int:
             ("the other's p50 alone", f"{p50_alone:8.3f} ms"),
             (
                 "the other's p50 beside the flood",
-                f"{p50_beside:8.3f} ms   = {facts['other_p50_ratio']} × (goal ≤ 1.2)",
+                f"{p50_under_flood:8.3f} ms   = {figures['other_p50_ratio']} × (goal ≤ 1.2)",
             ),
             ("the other's errors", f"{errors:8d}      (goal 0)"),
             ("accepted against the limit", f"{error:+8.2f} %    (goal ± 1)"),
             (
                 "flood: calls and refusals",
-                f"{facts['flood_calls']:8d}      {facts['flood_refused']} refused",
+                f"{figures['flood_calls']:8d}      {figures['flood_refused']} refused",
             ),
         ],
     )
-    print(json.dumps(facts))
+    print(json.dumps(figures))
     return 0
 
 

@@ -33,6 +33,9 @@ HEADER = 4096
 SLOT = 128
 SLOTS = 32768
 SIZE = HEADER + SLOTS * SLOT
+# UUID version 7 (RFC 9562): version and variant, and the bits between and behind them, which are random.
+UUID_FIXED = 0x7 << 76 | 0x2 << 62
+UUID_RANDOM = 0xFFF << 64 | 2**62 - 1
 MAGIC = b"MKUSAGE1"
 PARTIAL = ".partial"
 ARCHIVE = "shipped"  # folder of segments that are in Postgres, inside the journal's folder
@@ -183,15 +186,8 @@ class UsageJournal:
 
     def new_id(self, at_us: int) -> bytes:
         """A UUID version 7: sortable by time, unique without coordination."""
-        random_bits = self._random(74)
-        value = (
-            (at_us // 1000) << 80
-            | 0x7 << 76
-            | (random_bits >> 62) << 64
-            | 0x2 << 62
-            | (random_bits & (2**62 - 1))
-        )
-        return value.to_bytes(16, "big")
+        random_bits = self._random(76) & UUID_RANDOM
+        return ((at_us // 1000) << 80 | UUID_FIXED | random_bits).to_bytes(16, "big")
 
     def sync(self) -> None:
         """Flush the records to disk and release the segments that are over. A thread calls it every 50 ms. Raises OSError."""

@@ -30,6 +30,7 @@ budget bounds how many calls are sent again (upstream/circuit_breaker.py).
 import asyncio
 import logging
 import time
+from binascii import hexlify
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -320,7 +321,7 @@ class Call:
             raise problems.disk_full() from None
         self.upstream = upstream
         self._move(CONNECTING)
-        self.event_id = self.ticket.event_id.hex().encode()
+        self.event_id = hexlify(self.ticket.event_id)
         if breaker.failures:
             breaker.record_start(self)
         upstream.retries.deposit()
@@ -405,7 +406,7 @@ class Call:
         assert self.version is not None and self.limits is not None
         self._move(RESPONDING)
         self.status = status
-        lines = [problems.status_line(status)]
+        lines = [problems.STATUS_LINES.get(status) or problems.status_line(status)]
         for name, prefix in headers.RETURNED:
             if name in received:
                 lines += (prefix, received[name], b"\r\n")

@@ -89,7 +89,12 @@ class KeyCache:
         if record is None:
             self._check_unknown(raw, kid, now, address)
             return None
-        if now - record.loaded_at > self.config.key_fresh_s and not self._is_fresh(record, now):
+        confirmed_at = self._confirmed_at if record.loaded_at >= self._trusted_from else 0.0
+        if (
+            now - confirmed_at > self.config.key_fresh_s
+            and now - record.loaded_at > self.config.key_fresh_s
+            and not self._may_serve_stale(record, now)
+        ):
             return None
         if not compare_digest(sha256(raw).digest(), record.verified_digest):
             self._verify(record, raw, address, now)
@@ -130,7 +135,7 @@ class KeyCache:
         However many keys are new at once, Postgres is asked a few queries, one at a time.
         """
         kid = raw[4:12]
-        if not await self._flight.load(kid) and not self._may_serve_stale(kid):
+        if not await self._flight.load(kid) and not self._has_stale(kid):
             raise problems.unavailable("API keys cannot be checked at the moment.")
 
     async def reload_changed(self, kids: set[bytes], ids: Mapping[str, set[int]]) -> None:
@@ -173,17 +178,9 @@ class KeyCache:
         else:
             self._denied[kid] = before | added if before and added else frozenset()
 
-    def _is_fresh(self, record: ApiKeyRecord, now: float) -> bool:
-        """Whether a record may be used: confirmed lately, or stale while Postgres is unavailable."""
-        if (
-            self._confirmed_at > record.loaded_at >= self._trusted_from
-            and now - self._confirmed_at <= self.config.key_fresh_s
-        ):
-            return True
-        age_s = now - self._known_good_at(record)
-        if age_s <= self.config.key_fresh_s:
-            return True
-        if self.health.is_up or age_s > self.config.key_stale_s:
+    def _may_serve_stale(self, record: ApiKeyRecord, now: float) -> bool:
+        """Whether Postgres is unavailable and the record young enough (failure F4: up to 120 s); then the answer is counted."""
+        if self.health.is_up or now - self._known_good_at(record) > self.config.key_stale_s:
             return False
         self.stale_answers += 1
         return True
@@ -201,8 +198,8 @@ class KeyCache:
             raise problems.unavailable("This API key cannot be checked here.")
         return compare_digest(hmac.digest(pepper, raw, "sha256").hex(), record.mac)
 
-    def _may_serve_stale(self, kid: bytes) -> bool:
-        """Whether there is a record that may be used while Postgres is unavailable (failure F4: up to 120 s)."""
+    def _has_stale(self, kid: bytes) -> bool:
+        """Whether there is a record that may be used while Postgres is unavailable."""
         record = self.records.get(kid)
         if record is None or self.health.is_up:
             return False

@@ -105,8 +105,12 @@ def check_model(model: Model, record: ApiKeyRecord, slug: str) -> None:
 
 def version_for(model: Model, record: ApiKeyRecord, slug: str, number: str, now: float) -> Version:
     """The version that answers a call: the named one, or what the subscription's policy resolves to. Raises Problem."""
-    check_model(model, record, slug)
+    if model.slug != slug or record.subscription_state != "active":
+        check_model(model, record, slug)
     if not number:
+        cached = model.resolved.get((record.policy, record.pinned_id))
+        if cached is not None and cached.is_running(now):
+            return cached
         version = version_by_policy(model, record, now)
     elif (named := model.by_number.get(number)) is not None:
         version = named

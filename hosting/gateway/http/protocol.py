@@ -163,6 +163,11 @@ class GatewayProtocol(asyncio.Protocol):
             self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._fail(problems.bad_framing("It is not a well-formed HTTP/1.1 request."))
+        if self.deadline < 0 or self.received:
+            self._expect_more()
+
+    def _expect_more(self) -> None:
+        """A part of a request is still to come: it gets a deadline, and its head has a size."""
         config = self.context.config
         if self.deadline < 0:
             seconds = config.header_s if self.phase is HEADERS else config.body_s
@@ -296,22 +301,13 @@ class GatewayProtocol(asyncio.Protocol):
             return
         target = inference_target(path)
         if target is not None and request.method == b"POST":
-            self._infer(request, *target)
+            key = key_from(request.by_name)
+            self.call = call = Call(
+                self.context, self, key, *target, request.by_name, request.body, request.size
+            )
+            call.run()
         else:
             self._run_application(request, path, query if target is None else b"")
-
-    def _infer(self, request: Request, slug: str, number: str) -> None:
-        self.call = Call(
-            self.context,
-            self,
-            key_from(request.by_name),
-            slug,
-            number,
-            request.by_name,
-            request.body,
-            request.size,
-        )
-        self.call.run()
 
     def _run_application(self, request: Request, path: bytes, query: bytes) -> None:
         scope: Any = {
@@ -400,7 +396,8 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _next(self) -> None:
         """The answer is out: close, take the next request from the queue, or wait for one."""
-        self._free_body()
+        if self.held_bytes:
+            self._free_body()
         self.server_state.total_requests += 1
         if self.failed or self.transport.is_closing():
             return

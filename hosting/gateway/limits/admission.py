@@ -107,7 +107,8 @@ class Admission:
         self, limits: SubscriptionLimits, version_id: int, at_us: int, *, was_charged: bool
     ) -> None:
         """A call that was admitted at `at_us` is over: free its slots, and refund its unit if it was not charged."""
-        self.concurrency.release(limits, version_id)
+        limits.slots.release()
+        self.concurrency.versions[version_id].release()
         if not was_charged:
             self.quota.refund(limits, at_us)
 

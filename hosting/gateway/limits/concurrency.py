@@ -25,11 +25,6 @@ class ConcurrencyLimits:
         limits.slots.release()
         return Missing.VERSION_SLOT
 
-    def release(self, limits: SubscriptionLimits, version_id: int) -> None:
-        """Give both slots back."""
-        limits.slots.release()
-        self.versions[version_id].release()
-
     async def wait(
         self, limits: SubscriptionLimits, version_id: int, missing: Missing, deadline: float
     ) -> None:
