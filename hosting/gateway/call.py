@@ -32,7 +32,7 @@ import logging
 import time
 from binascii import hexlify
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from consumption.metering import usage_journal
 from hosting.gateway import headers, problems
@@ -40,6 +40,7 @@ from hosting.gateway.auth import resolve
 from hosting.gateway.auth.resolve import Version
 from hosting.gateway.context import GatewayContext
 from hosting.gateway.records import ApiKeyRecord, SubscriptionLimits
+from hosting.gateway.upstream import errors
 from hosting.gateway.upstream.circuit_breaker import UpstreamHealth
 from hosting.gateway.upstream.connection_pool import Failure, UpstreamConnection
 
@@ -107,14 +108,6 @@ class Caller(Protocol):
     def abort(self) -> None: ...
 
 
-class UpstreamError(NamedTuple):
-    """The head of an upstream's answer that is no 2xx."""
-
-    status: int
-    content_type: bytes
-    has_retry_after: bool
-
-
 class Call:
     """One inference."""
 
@@ -178,7 +171,7 @@ class Call:
         self.task: asyncio.Task[None] | None = None
         self.attempt = 1
         self.status = 0
-        self.error: UpstreamError | None = None
+        self.error: errors.UpstreamError | None = None
         self.head = b""  # of the answer, until it has gone out
         self.held = b""  # the newest piece of the answer's body
         self.is_chunked = False
@@ -399,7 +392,7 @@ class Call:
     def on_head(self, status: int, received: dict[bytes, bytes]) -> None:
         if status < 200 or status > 299 or status in WITHOUT_BODY:
             self._move(FAILING)
-            self.error = UpstreamError(
+            self.error = errors.UpstreamError(
                 status, received.get(b"content-type", b""), b"retry-after" in received
             )
             return
@@ -481,47 +474,17 @@ class Call:
     # How it ends
 
     def _translate_error(self) -> None:
-        """An upstream's error in the gateway's words; only our own model server may say what is wrong with an input."""
-        error, version, upstream = self.error, self.version, self.upstream
-        assert error is not None and version is not None and upstream is not None
-        status = error.status
-        if status < 500 or self._is_from_model_server or self._is_queue_full:
+        """The upstream's error is complete: try again, or end in the gateway's words (upstream/errors.py)."""
+        version, upstream = self.version, self.upstream
+        assert self.error is not None and version is not None and upstream is not None
+        error = self.error._replace(body=self.held)
+        if error.is_own(version):
             upstream.breaker.record_success()
         elif version.is_external or not self._try_again(self.context.config.retry_pause_s):
             upstream.breaker.record_failure(self, time.monotonic())
         else:
             return
-        if status in (400, 404, 413, 415, 422) and self._is_from_model_server and self.held:
-            self._end(status, usage_journal.CLIENT_ERROR, 0)
-            document = UpstreamProblem(status, self.held)
-            self.caller.reject(document, self.request_id, version.answer_head)
-        elif status in (400, 413, 415, 422) and version.is_external:
-            self._fail(problems.rejected_input(), usage_journal.CLIENT_ERROR)
-        elif status in (429, 503):
-            self._fail(problems.upstream_busy(), usage_journal.UPSTREAM_ERROR)
-        elif status == 404:
-            self._fail(problems.not_running(version.number), usage_journal.UPSTREAM_ERROR)
-        elif status == 504:
-            problem = problems.upstream_late(version.first_byte_s)
-            self._fail(problem, usage_journal.UPSTREAM_ERROR)
-        else:
-            self._fail(problems.upstream_failed(), usage_journal.UPSTREAM_ERROR)
-
-    @property
-    def _is_queue_full(self) -> bool:
-        """Whether the upstream is healthy and has too much to do. More load would not help it."""
-        error = self.error
-        assert error is not None
-        if error.status == 429:
-            return True
-        says_full = error.has_retry_after or self.held.startswith(QUEUE_IS_FULL)
-        return error.status == 503 and says_full
-
-    @property
-    def _is_from_model_server(self) -> bool:
-        """Whether our own model server sent the error, and not what stands before it."""
-        assert self.error is not None and self.version is not None
-        return self.error.content_type == problems.MEDIA_TYPE and not self.version.is_external
+        self._fail(*errors.translate(error, version))
 
     def _fail_upstream(
         self, problem: problems.Problem, outcome: int, *, is_excused: bool = False
@@ -609,14 +572,3 @@ class Call:
         if not self.own_request_id:
             self.own_request_id = self.context.new_request_id()
         return self.own_request_id
-
-
-class UpstreamProblem(problems.Problem):
-    """A problem document of our own model server, passed on as it is."""
-
-    def __init__(self, status: int, document: bytes) -> None:
-        super().__init__(status, "", "", "")
-        self._document = document
-
-    def body(self, request_id: str = "") -> bytes:
-        return self._document

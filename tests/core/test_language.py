@@ -23,6 +23,10 @@ RETIRED = {
     r"steered|may steer|can_steer": "manage",
     r"troubles?": "alerts",
     r"footing": "PostgresServer",
+    r"keyring|key ring|subscriber_of|doorway": "KeyCache, ApiKeyRecord, ConnectionLimiter",
+    r"in_a_pass|may_begin|seats?|_sit_down|_spill": "FairScheduler, SharedConcurrencyLimiter",
+    r"put_off|redis_line|greetings|redis_trips_total": "delay_rejection, redis_client, handshake",
+    r"gateway_refused_\w+|turned_away\w*|lag_seconds": "gateway_rejections_…, event_loop_lag_seconds",
     r"not with this method|it collides with what is there": "Method not allowed, Conflict",
 }
 # (path, word): why English needs the word there.
