@@ -57,7 +57,7 @@ def main() -> int:
         print(json.dumps({"skipped": "no nginx or no wrk"}))
         return 0
     with others_core(), ground.ground() as folder:
-        return tell(*measure(folder, program, wrk, seconds))
+        return print_report(*measure(folder, program, wrk, seconds))
 
 
 @contextmanager
@@ -215,7 +215,7 @@ def rounds(
     return seen, over
 
 
-def tell(seen: dict[str, list[Seen]], over: list[float]) -> int:
+def print_report(seen: dict[str, list[Seen]], over: list[float]) -> int:
     """The table and the last line."""
 
     def to_1(phase: str, of: Callable[[Seen], float]) -> list[float]:

@@ -40,7 +40,7 @@ def main() -> int:
     if options.one:
         print(json.dumps(measure(options.one)))
         return 0
-    return tell(
+    return print_report(
         {size: _in_a_process_of_its_own(size) for size in map(int, options.sizes.split(","))}
     )
 
@@ -194,7 +194,7 @@ def _timed(client: Any, address: str) -> float:
 # What it came to
 
 
-def tell(found: dict[int, dict[str, Any]]) -> int:
+def print_report(found: dict[int, dict[str, Any]]) -> int:
     """The table and the last line."""
     sizes = list(found)
     least = found[sizes[0]]

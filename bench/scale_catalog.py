@@ -86,7 +86,7 @@ class Catalog:
         )
         roles = {"operator": self.users[OPERATOR], "auditor": self.users[3]}
         insert_all(RoleGrant(user=user, role=role, granted_by=user) for role, user in roles.items())
-        self.cast = (self.users[1], self.users[0], *roles.values())
+        self.named_people = (self.users[1], self.users[0], *roles.values())
 
     def models(self) -> None:
         from catalog.models import Capability, Domain, ModelType, RegisteredModel

@@ -71,7 +71,7 @@ def make(listings: int, *, teams: int = TEAMS, keys: int = KEYS, hours: int = HO
         cursor.execute(INSERT_CATALOG_FIGURES)
         cursor.execute("ANALYZE")
     live = [version.model_id for version in company.newest if version.state in LIVE]
-    return Made(listings, live, *company.cast, time.monotonic() - began)
+    return Made(listings, live, *company.named_people, time.monotonic() - began)
 
 
 def main() -> None:

@@ -389,7 +389,7 @@ PAGES = [
         "too-many",
         429,
         "Too many requests",
-        "You asked more often than this door allows.",
+        "You asked more often than this endpoint allows.",
         "Wait for the time in Retry-After.",
     ),
     ProblemPage(

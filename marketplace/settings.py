@@ -200,9 +200,8 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = (
-    True  # one machine serves from the checkout; STATIC_ROOT is for real deployments
-)
+# One machine serves from the checkout; STATIC_ROOT is for real deployments.
+WHITENOISE_USE_FINDERS = True
 FILE_UPLOAD_HANDLERS = [
     "marketplace.core.request_bodies.NoFiles"
 ]  # publishing.bodies lets those keep files that take some
@@ -243,7 +242,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "marketplace@localhost")
 ACCOUNT_RATE_LIMITS = {
     "login_failed": None,
     "login": None,
-}  # marketplace.accounts.sign_in has both, for all processes and doors
+}  # marketplace.accounts.sign_in has both, for all processes and endpoints
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -384,9 +383,8 @@ USAGE_JOURNAL_DIR = Path(os.environ.get("USAGE_JOURNAL_DIR", RUN_DIR / "journal"
 JOURNAL_ARCHIVE_HOURS = int(os.environ.get("JOURNAL_ARCHIVE_HOURS", "72"))
 JOURNAL_ARCHIVE_MIB = int(os.environ.get("JOURNAL_ARCHIVE_MIB", "1024"))
 REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocation_log.py
-EMERGENCY_REVOCATIONS_FILE = (
-    RUN_DIR / "revoked-keys.jsonl"
-)  # see consumption/emergency_revocations.py
+# See consumption/emergency_revocations.py.
+EMERGENCY_REVOCATIONS_FILE = RUN_DIR / "revoked-keys.jsonl"
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")
 # Networks of the balancers in front of the gateway, e.g. "10.0.3.0/24,2001:db8:3::/64"; only they are believed about callers.

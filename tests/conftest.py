@@ -65,9 +65,9 @@ def emptying_passes_the_record():
 
 
 @pytest.fixture
-def fired():
+def injected_faults():
     """Counts how often this test's fault happened; if never, the test fails. See tests/faults.py."""
-    return faults.Firings()
+    return faults.InjectedFaults()
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def quick_passwords(settings):
 
 @pytest.fixture(scope="session", autouse=True)
 def endpoints_of_others_answer():
-    """A version is not submitted before its example was answered; the cast's external endpoint does that without a network."""
+    """A version is not submitted before its example was answered; the factories' external endpoint does that without a network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(egress, "connect", endpoints.answered_by_us(egress.connect))
         yield

@@ -10,7 +10,7 @@ ONE = {"BYTES": "a", "BOOL": True}
 
 
 def answer(asked):
-    """The bytes that answer a request (a document, or None), as the cast's signature promises."""
+    """The bytes that answer a request (a document, or None), as the factories' signature promises."""
     rows = asked["inputs"][0]["shape"][0] if asked else 1
     outputs = [
         {

@@ -1,4 +1,4 @@
-"""The named cast and the things they make: plain functions that go through the real verbs.
+"""The named people and the things they make: plain functions that go through the real verbs.
 
 alice publishes (lending), bob is on her team, charlie is nobody, rita curates, otto operates, vera audits, maya consumes
 (mortgage), finn is finance. Reviewers: evan evaluates, fay judges fairness, sam security, lena law; gus leads governance,
@@ -175,7 +175,7 @@ def root():
 
 
 def judge(review):
-    """The member of the cast who decides a review of this kind and tier."""
+    """The named person who decides a review of this kind and tier."""
     if review.kind == Review.Kind.FINAL:
         return {"low": rita, "medium": gus, "high": mira}[review.version.risk_tier]()
     return {"curation": rita, "evaluation": evan, "fairness": fay, "security": sam, "legal": lena}[

@@ -2,7 +2,7 @@
 
 `mode` may change at any time: pass, refuse (no listener), hang (bytes go nowhere), slow (`delay` seconds each way),
 cut (a share of the replies is swallowed and the connection dropped), reset (connections are reset).
-`fired` counts how often the fault really happened; a test whose fault never fired must fail.
+`injected` counts how often the fault really happened; a test whose fault was never injected must fail.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class FaultProxy:
         self.mode = "pass"
         self.delay = 0.5
         self.share = 0.05
-        self.fired = 0
+        self.injected = 0
         self.random = random.Random(11)
         self._pairs = set()
         self._listener = None
@@ -52,7 +52,7 @@ class FaultProxy:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self.drop_all()
-            self.fired += 1
+            self.injected += 1
         elif before == "refuse" and mode != "refuse":
             self._listen(self.port)
         elif mode == "reset":
@@ -83,7 +83,7 @@ class FaultProxy:
             except OSError:
                 return
             if self.mode == "reset":
-                self.fired += 1
+                self.injected += 1
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 client.close()
                 continue
@@ -118,13 +118,13 @@ class FaultProxy:
     def _passes(self, pair, is_reply):
         """Apply the fault to one piece of data: True when it may go on."""
         if self.mode == "slow":
-            self.fired += 1
+            self.injected += 1
             time.sleep(self.delay)
         elif self.mode == "hang":
-            self.fired += 1
+            self.injected += 1
             return False
         elif self.mode == "cut" and is_reply and self.random.random() < self.share:
-            self.fired += 1
+            self.injected += 1
             self._break(pair, False)
             raise OSError("cut")
         return True
@@ -134,7 +134,7 @@ class FaultProxy:
         for one in pair:
             with contextlib.suppress(OSError):
                 if reset:
-                    self.fired += 1
+                    self.injected += 1
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 else:
                     one.shutdown(socket.SHUT_RDWR)

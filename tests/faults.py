@@ -1,8 +1,8 @@
-"""The failure table as a report: which test stands for which row, whether it passed, and how often its fault fired.
+"""The failure table as a report: which test stands for which row, whether it passed, and how often its fault injected_faults.
 
-A test says `@pytest.mark.fault("F1", "F3")`, and counts in the fixture `fired`; one that asked for it and counted nothing
+A test says `@pytest.mark.fault("F1", "F3")`, and counts in the fixture `injected_faults`; one that asked for it and counted nothing
 fails. A run leaves `reliability-report.json` in its folder: {"made_at", "rows": {row: {"title", "outcome", "tests"}}}, each
-test with {"test", "outcome", "seconds", "tier", "fired"}; "fired" is null where the fault is in the test's own request.
+test with {"test", "outcome", "seconds", "tier", "injected_faults"}; "injected_faults" is null where the fault is in the test's own request.
 """
 
 import ast
@@ -69,7 +69,7 @@ def marked_in(folder):
     return found
 
 
-class Firings:
+class InjectedFaults:
     """How often a test's fault happened: what it adds itself, and what the counters that it watches went up by."""
 
     def __init__(self):
@@ -100,17 +100,19 @@ class Reliability:
         for item in items:
             if rows := rows_of(item):
                 tier = next((tier for tier in TIERS if item.get_closest_marker(tier)), "default")
-                item.user_properties.append(("fault", {"rows": rows, "tier": tier, "fired": None}))
+                item.user_properties.append(
+                    ("fault", {"rows": rows, "tier": tier, "injected_faults": None})
+                )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):
         answer = yield
-        if (fired := getattr(item, "funcargs", {}).get("fired")) is not None:
-            count = fired.count
+        if (injected := getattr(item, "funcargs", {}).get("injected_faults")) is not None:
+            count = injected.count
             for name, facts in item.user_properties:
                 if name == "fault":
-                    facts["fired"] = count
-            assert count, "the fault never fired: this test has shown nothing"
+                    facts["injected_faults"] = count
+            assert count, "the fault was never injected: this test has shown nothing"
         return answer
 
     def pytest_runtest_logreport(self, report):
@@ -122,7 +124,9 @@ class Reliability:
                 "seconds": round(report.duration, 2),
             }
             for row in facts["rows"]:
-                self.rows[row].append(test | {"tier": facts["tier"], "fired": facts["fired"]})
+                self.rows[row].append(
+                    test | {"tier": facts["tier"], "injected_faults": facts["injected_faults"]}
+                )
 
     def pytest_sessionfinish(self, session):
         if any(self.rows.values()) and not hasattr(session.config, "workerinput"):

@@ -5,38 +5,38 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.faults import ROWS, Firings, Reliability, marked_in
+from tests.faults import ROWS, InjectedFaults, Reliability, marked_in
 
 
 def test_every_row_has_a_test_and_every_mark_a_row():
     assert marked_in(Path(__file__).parent) == set(ROWS)
 
 
-def test_firings_are_what_is_added_and_what_watched_counters_went_up_by():
-    proxy, fired = SimpleNamespace(fired=7), Firings()
-    fired.watch(lambda: proxy.fired)
-    assert fired.count == 0
-    proxy.fired += 2
-    fired.add()
-    assert fired.count == 3
+def test_injected_faults_are_what_is_added_and_what_watched_counters_went_up_by():
+    proxy, injected_faults = SimpleNamespace(injected=7), InjectedFaults()
+    injected_faults.watch(lambda: proxy.injected)
+    assert injected_faults.count == 0
+    proxy.injected += 2
+    injected_faults.add()
+    assert injected_faults.count == 3
 
 
-def test_a_fault_that_never_fired_fails_its_test(tmp_path):
+def test_a_fault_that_was_never_injected_fails_its_test(tmp_path):
     item = SimpleNamespace(
-        funcargs={"fired": Firings()},
-        user_properties=[("fault", {"rows": ["F1"], "tier": "default", "fired": None})],
+        funcargs={"injected_faults": InjectedFaults()},
+        user_properties=[("fault", {"rows": ["F1"], "tier": "default", "injected_faults": None})],
     )
     call = Reliability(tmp_path).pytest_runtest_call(item)
     next(call)
-    with pytest.raises(AssertionError, match="never fired"):
+    with pytest.raises(AssertionError, match="never injected"):
         call.send(None)
-    assert dict(item.user_properties)["fault"]["fired"] == 0
+    assert dict(item.user_properties)["fault"]["injected_faults"] == 0
 
 
 def test_the_report_tells_the_worst_of_a_row(tmp_path):
     plugin = Reliability(tmp_path)
     for name, outcome in [("a", "passed"), ("b", "failed")]:
-        facts = {"rows": ["F1"], "tier": "chaos", "fired": 4}
+        facts = {"rows": ["F1"], "tier": "chaos", "injected_faults": 4}
         plugin.pytest_runtest_logreport(
             SimpleNamespace(
                 nodeid=name,

@@ -13,7 +13,7 @@ from consumption import affected
 from consumption.models import Plan, ScheduledChange, Subscription
 from hosting.models import Deployment, Upstream
 from tests.endpoint_permissions import API, BODIES, LONG, PAGES
-from tests.test_doors import World, filled, world  # noqa: F401  (a fixture)
+from tests.test_endpoint_permissions import EndpointFixtures, filled, fixtures  # noqa: F401  (a fixture)
 
 REASON = {"reason": LONG, "effective_from": ""}
 # At once, because waiting would harm: suspension, stopping, a leaked key (docs/money.md).
@@ -102,7 +102,7 @@ UNDERSTOOD = dict.fromkeys((name for name, _, _ in ATTACKS), (302,)) | {
     "api:version-card": (409,),
     "api:version-withdraw": (409,),
     "api:change-list": (201,),
-    "consumption:change_terms": (422,),  # the world's proposal waits already
+    "consumption:change_terms": (422,),  # the fixtures's proposal waits already
     "consumption:close": (403,),
     "hosting:manage_deployment": (422,),
 }
@@ -114,28 +114,28 @@ TABLE = {
 
 
 @pytest.fixture(scope="module")
-def relying(world):  # noqa: F811
-    """The world with a deployment that has something to lose."""
+def relying(fixtures):  # noqa: F811
+    """The fixtures with a deployment that has something to lose."""
     Deployment.objects.update(min_replicas=2, max_replicas=4, target_ongoing_requests=4)
     Upstream.objects.update(credential=b"sealed")
-    Plan.objects.filter(pk=world.subscription.plan_id).update(is_always_on=True)
-    return world
+    Plan.objects.filter(pk=fixtures.subscription.plan_id).update(is_always_on=True)
+    return fixtures
 
 
-def relied_on(world):  # noqa: F811
+def relied_on(fixtures):  # noqa: F811
     """What Maya's application has now; of sizes and limits it may only become more."""
-    subscription = Subscription.objects.select_related("plan").get(pk=world.subscription.pk)
-    live = ModelVersion.objects.get(pk=world.live.pk)
+    subscription = Subscription.objects.select_related("plan").get(pk=fixtures.subscription.pk)
+    live = ModelVersion.objects.get(pk=fixtures.live.pk)
     versions = list(ModelVersion.objects.filter(model=live.model_id))
     sizes = Deployment.objects.values_list("min_replicas", "max_replicas").get(
-        pk=world.deployment.pk
+        pk=fixtures.deployment.pk
     )
     exact = {
         "subscription": subscription.state,
         "keys": subscription.keys.live().count(),
         "price": subscription.plan.price_micros_per_1000,
         "concurrency of a replica": Deployment.objects.get(
-            pk=world.deployment.pk
+            pk=fixtures.deployment.pk
         ).target_ongoing_requests,
         "always on": subscription.plan.is_always_on,
         "version": (live.state, live.suspended_at, live.sunset_at, live.sla, live.signature),
@@ -143,7 +143,7 @@ def relied_on(world):  # noqa: F811
         "answers": affected.resolve(subscription.version_policy, live, versions).number,
         "credential": bool(Upstream.objects.get(version=live).credential),
         "summary": RegisteredModel.objects.get(pk=live.model_id).summary,
-        "visible": RegisteredModel.objects.visible_to(world.people["charlie"]).count(),
+        "visible": RegisteredModel.objects.visible_to(fixtures.people["charlie"]).count(),
     }
     quota = subscription.plan.monthly_quota
     limits = [

@@ -19,13 +19,13 @@ FAULTS = ["refuse", "hang", "slow", "cut", "reset"]
 
 
 @pytest.fixture
-def away(client, db, fired):
+def away(client, db, injected_faults):
     """The client of somebody who signed in, and then no statement is answered any more."""
     client.force_login(factories.maya())
     client.raise_request_exception = False
 
     def refuse(execute, sql, params, many, context):
-        fired.add()
+        injected_faults.add()
         raise OperationalError("connection refused")
 
     with connection.execute_wrapper(refuse):
@@ -109,7 +109,7 @@ def running(django_db_setup, tmp_path_factory):
 
 
 class Visit:
-    """One of each door at once, as maya: (status, headers, body) by name; a door that did not answer in time is missing."""
+    """One of each endpoint at once, as maya: (status, headers, body) by name; a endpoint that did not answer in time is missing."""
 
     def __init__(self, portal, subscription, cookie):
         subscription.keys.update(state="revoked")  # there may be ten
@@ -131,11 +131,11 @@ class Visit:
         for thread in threads:
             thread.join(40)
 
-    def _ask(self, door, ask):
-        self.found[door] = ask()
+    def _ask(self, endpoint, ask):
+        self.found[endpoint] = ask()
 
     def statuses(self):
-        return {door: status for door, (status, *_) in self.found.items()}
+        return {endpoint: status for endpoint, (status, *_) in self.found.items()}
 
 
 WELL = {"read": 200, "write": 302, "key": 200, "api": 200, "api key": 201, "ready": 200}
@@ -152,21 +152,21 @@ def visit(running, transactional_db):
     until(lambda: Visit(running, subscription, cookie).statuses() == WELL, 10, running.log_tail)
 
 
-def broken(proxy, mode, fired, share=0.05):
-    fired.watch(lambda: proxy.fired)
+def broken(proxy, mode, injected_faults, share=0.05):
+    injected_faults.watch(lambda: proxy.injected)
     proxy.delay = 0.5
     proxy.share = share
     proxy.set(mode)
 
 
-def says_when_to_try_again(door, status, headers, body):
-    if status != 503 or door == "ready":
+def says_when_to_try_again(endpoint, status, headers, body):
+    if status != 503 or endpoint == "ready":
         return True
-    kind = "application/problem+json" if door in ("api", "api key") else "text/html"
+    kind = "application/problem+json" if endpoint in ("api", "api key") else "text/html"
     return (
         headers["retry-after"] == "5"
         and kind in headers["content-type"]
-        and ("Send it again" in body) == (door in ("key", "write"))
+        and ("Send it again" in body) == (endpoint in ("key", "write"))
     )
 
 
@@ -175,24 +175,32 @@ POSTGRES = [pytest.param(mode, marks=[] if mode == "hang" else pytest.mark.slow)
 
 @pytest.mark.fault("F4", "F5", "F28")
 @pytest.mark.parametrize("mode", POSTGRES)
-def test_with_postgres_ill_every_door_answers_in_time(running, visit, fired, mode):
+def test_with_postgres_ill_every_door_answers_in_time(running, visit, injected_faults, mode):
     before = ApiKey.objects.count()
-    broken(running.postgres, mode, fired)
+    broken(running.postgres, mode, injected_faults)
     visits = [visit() for _ in range(6 if mode == "cut" else 2)]
     for one in visits:
-        assert one.statuses().keys() == WELL.keys(), "a door did not answer"
-        assert all(status in (WELL[door], 503) for door, status in one.statuses().items()), (
+        assert one.statuses().keys() == WELL.keys(), "a endpoint did not answer"
+        assert all(
+            status in (WELL[endpoint], 503) for endpoint, status in one.statuses().items()
+        ), (
             one.statuses(),
             running.log_tail(),
         )
-        assert all(says_when_to_try_again(door, *answer) for door, answer in one.found.items())
+        assert all(
+            says_when_to_try_again(endpoint, *answer) for endpoint, answer in one.found.items()
+        )
         if mode in ("refuse", "hang", "reset"):
             assert set(one.statuses().values()) == {503}
     running.heal()
     kept = ApiKey.objects.count() - before
-    told = sum(one.statuses()[door] == WELL[door] for one in visits for door in ("key", "api key"))
+    told = sum(
+        one.statuses()[endpoint] == WELL[endpoint]
+        for one in visits
+        for endpoint in ("key", "api key")
+    )
     unsure = (
-        sum(one.statuses()[door] == 503 for one in visits for door in ("key", "api key"))
+        sum(one.statuses()[endpoint] == 503 for one in visits for endpoint in ("key", "api key"))
         if mode == "cut"
         else 0
     )
@@ -204,8 +212,8 @@ REDIS = [pytest.param(mode, marks=[] if mode == "hang" else pytest.mark.slow) fo
 
 @pytest.mark.fault("F1", "F2")
 @pytest.mark.parametrize("mode", REDIS)
-def test_with_redis_ill_the_portal_works(running, visit, fired, mode):
-    broken(running.redis, mode, fired, share=0.5)
+def test_with_redis_ill_the_portal_works(running, visit, injected_faults, mode):
+    broken(running.redis, mode, injected_faults, share=0.5)
     for _ in range(2):
         one = visit()
         assert one.statuses() == WELL, running.log_tail()
@@ -217,9 +225,11 @@ def test_with_redis_ill_the_portal_works(running, visit, fired, mode):
 
 @pytest.mark.slow
 @pytest.mark.fault("F4")
-def test_many_who_ask_a_silent_postgres_do_not_wait_behind_each_other(running, visit, fired):
+def test_many_who_ask_a_silent_postgres_do_not_wait_behind_each_other(
+    running, visit, injected_faults
+):
     """Eight threads and sixty visitors: once Postgres is known to be silent, refusals are quick."""
-    broken(running.postgres, "hang", fired)
+    broken(running.postgres, "hang", injected_faults)
     found = []
     visitors = [
         threading.Thread(target=lambda: found.append(running.get("/readyz")[0])) for _ in range(60)

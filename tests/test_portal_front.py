@@ -86,7 +86,7 @@ class Readers:
         return sorted(self.seconds)[len(self.seconds) * 95 // 100]
 
 
-def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fired):
+def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, injected_faults):
     """Also people who are signed in, on any address: forms, the REST API, uploads."""
     version = factories.publishing.start_version(
         factories.alice(), factories.model(name="Income"), "1.0.0"
@@ -96,7 +96,7 @@ def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fir
     slow = SlowClients(quick, 14, 8, cookie)
     readers = Readers(quick, cookie, 6).end()
     closed = slow.closed()
-    fired.add(sum(row["opened"] for row in closed.values()))
+    injected_faults.add(sum(row["opened"] for row in closed.values()))
     assert readers.statuses == {200}, quick.log_tail()
     late = {
         kind: row
@@ -107,7 +107,9 @@ def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, fir
 
 
 @pytest.mark.slow
-def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_path, fired):
+def test_a_thousand_slow_sockets_do_not_slow_down_a_page(
+    django_db_setup, tmp_path, injected_faults
+):
     """500 with slow headers, 500 with slow bodies, from the address that the readers have too; the limits as they are shipped."""
     cookie = session(factories.maya())
     with Portal(tmp_path) as portal:
@@ -116,7 +118,7 @@ def test_a_thousand_slow_sockets_do_not_slow_down_a_page(django_db_setup, tmp_pa
         time.sleep(1)
         under_load = Readers(portal, cookie, 15).end()
         closed = slow.closed()
-    fired.add(sum(row["opened"] for row in closed.values()))
+    injected_faults.add(sum(row["opened"] for row in closed.values()))
     assert quiet.statuses == under_load.statuses == {200}
     assert all(
         row["closed"] == 500 and row["last_s"] <= row["limit_s"] + GRACE_S

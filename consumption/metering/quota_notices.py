@@ -9,9 +9,8 @@ from marketplace.accounts.models import User
 from marketplace.notices.actions import notify, resolve
 from marketplace.notices.models import Notice
 
-MOST = (
-    QuotaPeriod.NEARLY_USED_PERCENT
-)  # at an even pace six days before the month ends, time to ask for a larger plan
+# At an even pace six days before the month ends, time to ask for a larger plan.
+MOST = QuotaPeriod.NEARLY_USED_PERCENT
 
 
 def notify_of_quotas():

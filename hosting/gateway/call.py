@@ -49,9 +49,8 @@ log = logging.getLogger(__name__)
 SMALL_BODY = 65536
 WITHOUT_BODY = (204, 205)  # no answer to an inference, and framed unlike one
 MIN_RETRY_S = 0.05  # with less than this left of the deadline, a second attempt could only be late
-QUEUE_IS_FULL = (
-    b"Request dropped due to backpressure"  # a replica's 503, and its ingress' (Ray Serve)
-)
+# A replica's 503, and its ingress' (Ray Serve).
+QUEUE_IS_FULL = b"Request dropped due to backpressure"
 CLIENT_CLOSED = 499
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import uvicorn
 
-SIGNALS_EVERY_S = (
-    0.5  # the longest that a call of Ray's controller waits; inferences do not come this way
-)
+# The longest that a call of Ray's controller waits; inferences do not come this way.
+SIGNALS_EVERY_S = 0.5
 STOP_EVERY_S = 1.0
 
 

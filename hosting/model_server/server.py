@@ -22,9 +22,8 @@ log = logging.getLogger(
 
 SLOW_MS = 5.0  # a longer run leaves the event loop free for health checks by running in a thread
 LARGE_BYTES = 256 * 1024  # about ten milliseconds of reading
-TIMEOUT_S = (
-    30.0  # what the gateway waits for a first byte unless the version declares something else
-)
+# What the gateway waits for a first byte unless the version declares something else.
+TIMEOUT_S = 30.0
 GRACE_S = 1.0
 FORGETS = 0.9  # what is left of the longest time of a row after each further run
 LONGEST_LENGTH = 20  # digits of a content-length

@@ -18,9 +18,8 @@ MOST_FIELDS = 512
 LONGEST_NAME = 100
 DETAILS = {"description": 4_000, "unit": 100}  # characters
 MOST_EXAMPLE_ROWS = 100
-MOST_EXAMPLE_ELEMENTS = (
-    200_000  # of all inputs together: an example is read by people, stored and shown
-)
+# Of all inputs together: an example is read by people, stored and shown.
+MOST_EXAMPLE_ELEMENTS = 200_000
 MOST_EXAMPLE_BYTES = 4 * 2**20
 NO_TEXT = (
     "Cc",

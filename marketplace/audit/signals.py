@@ -1,4 +1,4 @@
-"""Comings-in are recorded, whichever door they use, and tries that failed."""
+"""Records sign-ins at any endpoint, and failed attempts."""
 
 from marketplace.accounts.models import User
 from marketplace.accounts.sign_in import network_of

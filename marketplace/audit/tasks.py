@@ -1,4 +1,4 @@
-"""Background doors of the record."""
+"""Background tasks of the audit record."""
 
 from celery import shared_task
 

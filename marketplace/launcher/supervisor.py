@@ -24,9 +24,8 @@ BACKOFF = (0.5, 1, 2, 4, 8, 15, 30)
 HEALTHY_AFTER = 60.0
 LOG_LIMIT = 20 * 1024 * 1024
 TAIL_LINES = 15
-MARK = (
-    "MARKETPLACE_LAUNCHED"  # in the environment of every child: the run folder that it belongs to
-)
+# In the environment of every child: the run folder that it belongs to.
+MARK = "MARKETPLACE_LAUNCHED"
 
 
 class Stopped(Exception):

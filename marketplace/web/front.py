@@ -22,9 +22,8 @@ OTHER_DESCRIPTORS = 512  # that no client holds: listeners, connections to the w
 READABLE_HEADERS = 4096  # above it HAProxy 2.8 answers 400 with its own text; ours is 431
 BUFFER_RESERVE = 32 * 1024  # in HAProxy's buffer beside headers and a small body
 SEND_BUFFER = 256 * 1024  # of the kernel, for a client; the kernel's own choice would be 4 MiB
-CLOSING_S = (
-    2.0  # for the last bytes of a connection: to send a rejection, to let the client take it
-)
+# For the last bytes of a connection: to send a rejection, to let the client take it.
+CLOSING_S = 2.0
 REJECTION_STATUSES = {"address-too-long": 414, "headers-too-large": 431}
 ERROR_STATUSES = {
     "unreadable-request": 400,

@@ -18,9 +18,8 @@ class Limits:
     write_s: float = 32.0  # without a byte read by the client, while an answer waits for it; at least 2 s more than `body_s`
     upload_block_bytes: int = 512 * 1024  # of an upload, that must come within `body_s`
     upload_s: float = 3600.0  # of a whole upload
-    work_s: float = (
-        310.0  # for an answer, uploads inspected; a trial call may wait 300 s for a model
-    )
+    # For an answer, uploads inspected; a trial call may wait 300 s for a model.
+    work_s: float = 310.0
 
     header_bytes: int = 32 * 1024
     header_count: int = 100

@@ -37,9 +37,8 @@ CHILD_REPLY_BYTES = 4 * MIB
 PROBLEMS = 10  # told at once
 TRIAL_ROWS = 3
 TRIAL_FREE_SIZES = (4, 16, 64)  # tried in turn for free dimensions other than the batch
-ONNX_OPSET_COMMON = (
-    21  # exporters write at least this one; above it, an older one is the first thing to try
-)
+# Exporters write at least this one; above it, an older one is the first thing to try.
+ONNX_OPSET_COMMON = 21
 TRIAL_RESHAPES = 200
 TRIAL_SMALL = 64  # elements; larger constants are weights, not shapes
 

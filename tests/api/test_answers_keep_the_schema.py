@@ -10,14 +10,14 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.endpoint_permissions import API, BODIES
-from tests.test_doors import World, filled
+from tests.test_endpoint_permissions import EndpointFixtures, filled
 
 UNDESCRIBED = ("api:schema", "api:docs", "api:nowhere")
 
 
 @pytest.fixture
-def world(db):
-    return World()
+def fixtures(db):
+    return EndpointFixtures()
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +45,15 @@ def problems(document, schema, value):
     ]
 
 
-def test_every_answer_is_what_the_document_says(world, document):
+def test_every_answer_is_what_the_document_says(fixtures, document):
     wrong, answered = [], set()
     for (name, method), (thing, _) in API.items():
         if name in UNDESCRIBED:
             continue
-        path = reverse(name, kwargs=world.arguments(thing))
+        path = reverse(name, kwargs=fixtures.arguments(thing))
         operation = operation_at(document, path, method)
-        sent = {} if method == "get" else {"data": filled(world, BODIES.get(name, {}))}
-        for person, client in world.clients.items():
+        sent = {} if method == "get" else {"data": filled(fixtures, BODIES.get(name, {}))}
+        for person, client in fixtures.clients.items():
             with transaction.atomic():
                 response = getattr(client, method)(path, **sent, content_type="application/json")
                 transaction.set_rollback(True)
@@ -90,18 +90,18 @@ def test_every_answer_is_what_the_document_says(world, document):
     }, never
 
 
-def test_every_422_names_its_field(world, document):
+def test_every_422_names_its_field(fixtures, document):
     """An empty object, and one with a member that nobody knows, to every operation that writes."""
     for (name, method), (thing, _) in API.items():
         if method == "get" or name in UNDESCRIBED:
             continue
-        path = reverse(name, kwargs=world.arguments(thing))
+        path = reverse(name, kwargs=fixtures.arguments(thing))
         for body in (
             {},
             {"no_such_member": 1},
-            filled(world, BODIES.get(name, {})) | {"no_such_member": 1},
+            filled(fixtures, BODIES.get(name, {})) | {"no_such_member": 1},
         ):
-            for client in world.clients.values():
+            for client in fixtures.clients.values():
                 with transaction.atomic():
                     response = getattr(client, method)(path, body, content_type="application/json")
                     transaction.set_rollback(True)

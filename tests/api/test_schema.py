@@ -8,7 +8,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests import factories
 from tests.api.calls import Api
-from tests.test_doors import methods, routes
+from tests.test_endpoint_permissions import methods, routes
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ SUMMARY = "Takes account credits and estimates the monthly income of an applican
 
 @pytest.fixture(scope="module")
 def people(started_stack):
-    """The cast on the stack's database, with a password each: made before tests hash passwords quicker than the stack does."""
+    """The named people on the stack's database, with a password each: made before tests hash passwords quicker than the stack does."""
     with started_stack.orm():
         everyone = [
             one()

@@ -1,4 +1,4 @@
-"""The oracle of the books: what events, hours, days, statements and quotas say of the same calls, and how it differs."""
+"""The oracle of billing: what events, hours, days, statements and quotas say of the same calls, and how it differs."""
 
 from django.db import connection
 

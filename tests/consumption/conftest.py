@@ -1,4 +1,4 @@
-"""Ground for tests of the books that need gateways of their own: a database that lasts the run, and a really small disk."""
+"""Ground for billing tests that need gateways of their own: a database that lasts the run, and a really small disk."""
 
 import contextlib
 import subprocess
@@ -13,7 +13,7 @@ from tests.gateway import Stage, make_database
 BOOKS_REDIS = 8
 
 
-class Books(Stage):
+class BillingStack(Stage):
     """A stage whose own gateway is not started: each test starts one as it needs it, on this database."""
 
     def __enter__(self):
@@ -25,23 +25,25 @@ class Books(Stage):
 
 
 @pytest.fixture(scope="session")
-def shared_books(tmp_path_factory, django_db_blocker, django_db_setup):
-    with Books(tmp_path_factory.mktemp("books"), django_db_blocker, "books", BOOKS_REDIS) as books:
-        yield books
+def shared_billing(tmp_path_factory, django_db_blocker, django_db_setup):
+    with BillingStack(
+        tmp_path_factory.mktemp("books"), django_db_blocker, "books", BOOKS_REDIS
+    ) as billing:
+        yield billing
 
 
 @pytest.fixture
-def books(shared_books):
-    """The Books, with the models on their database."""
-    with shared_books.orm():
-        yield shared_books
+def billing(shared_billing):
+    """The BillingStack, with the models on their database."""
+    with shared_billing.orm():
+        yield shared_billing
 
 
 @pytest.fixture
-def clean(books):
-    """The books with nothing in them; subscriptions of other tests may stay."""
+def clean(billing):
+    """The billing tables, empty; subscriptions of other tests may stay."""
     empty()
-    yield books
+    yield billing
     empty()
 
 

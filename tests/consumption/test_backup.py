@@ -202,7 +202,7 @@ def loaded(gateway, path, key, folder):
 
 
 @pytest.mark.slow
-def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_path, fired):
+def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_path, injected_faults):
     folder = tmp_path / "backup"
     installation.manage("migrate", "--no-input", "--verbosity", "0")
     with installation.orm():
@@ -237,7 +237,7 @@ def test_restore_brings_back_every_call_and_no_revoked_key(installation, tmp_pat
             os.kill(gateway.process.pid, signal.SIGKILL)
             gateway.process.wait()
     installation.destroy_database()
-    fired.add()
+    injected_faults.add()
 
     said = installation.manage("restore", folder, stores=False)
     came_back = int(re.search(r"came back: (\d+)\. Keys revoked again: 1\.\nIntact:", said)[1])

@@ -84,8 +84,8 @@ class CutOff:
         return execute(statement, params, many, context)
 
 
-class Books(RuleBasedStateMachine):
-    folder = people = fired = kills = None  # set by `machine`
+class BillingStateMachine(RuleBasedStateMachine):
+    folder = people = injected_faults = kills = None  # set by `machine`
 
     @initialize()
     def begin(self):
@@ -179,12 +179,14 @@ class Books(RuleBasedStateMachine):
             try:
                 self.shippers[number].ship()
             except OperationalError:
-                self.fired.add()
+                self.injected_faults.add()
 
     @precondition(lambda self: self.kills)
     @rule(point=st.integers(1, 20))
     def ship_and_be_killed(self, point):
-        self.fired.add(crash.run(lambda: shipping.Shipper(self.journals).ship(), point) == 0)
+        self.injected_faults.add(
+            crash.run(lambda: shipping.Shipper(self.journals).ship(), point) == 0
+        )
 
     @rule()
     def positions_are_lost(self):
@@ -205,7 +207,7 @@ class Books(RuleBasedStateMachine):
             try:
                 rollups.roll_up()
             except OperationalError:
-                self.fired.add()
+                self.injected_faults.add()
 
     # The whole database
 
@@ -276,14 +278,16 @@ def told():
 
 
 @pytest.fixture
-def machine(clean, tmp_path, fired, monkeypatch):
+def machine(clean, tmp_path, injected_faults, monkeypatch):
     """The machine's class, with two subscriptions and small segments. With `kills`, shippers are forked and killed too."""
     monkeypatch.setattr(usage_journal, "SLOTS", SLOTS)
     monkeypatch.setattr(usage_journal, "SIZE", usage_journal.HEADER + SLOTS * usage_journal.SLOT)
     version = clean.version()
     people = [who_of(subscriber(version)[0], version) for _ in range(2)]
     return lambda kills: type(
-        "Machine", (Books,), {"folder": tmp_path, "people": people, "fired": fired, "kills": kills}
+        "Machine",
+        (BillingStateMachine,),
+        {"folder": tmp_path, "people": people, "injected_faults": injected_faults, "kills": kills},
     )
 
 

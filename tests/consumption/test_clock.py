@@ -233,15 +233,15 @@ def key_that_ends(version, after, **terms):
     ("told", "skew_s"), [("+36h", 1.5 * DAY_S), ("-36h", -1.5 * DAY_S), ("+45d", 45 * DAY_S)]
 )
 def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(
-    books, tmp_path, faketime, fired, told, skew_s
+    billing, tmp_path, faketime, injected_faults, told, skew_s
 ):
-    version = books.version()
+    version = billing.version()
     subscription, key = key_that_ends(version, timedelta(hours=1), monthly_quota=10_000)
     _, ended = key_that_ends(version, -timedelta(hours=1))
     path = infer_path(version)
     began = now()
     faketime({"0": {"FAKETIME": told, **ONLY_WALL}, "shipping": {"FAKETIME": told}})
-    with books.new_gateway(tmp_path / "gateway", workers=2) as gateway:
+    with billing.new_gateway(tmp_path / "gateway", workers=2) as gateway:
         until(
             lambda: abs(gateway.count("clock_skew_seconds", worker="0") - skew_s) < 60,
             20,
@@ -253,7 +253,7 @@ def test_a_worker_whose_clock_is_wrong_beside_one_whose_clock_is_right(
             gateway.said,
         )
         assert abs(gateway.count("clock_skew_seconds", worker="1")) < 60
-        fired.add()
+        injected_faults.add()
         with stopped(gateway.children()["1"]):
             for _ in range(20):
                 assert gateway.infer(path, ended)[0] == 401, "a key ends by the clock of Postgres"
@@ -296,16 +296,16 @@ def date_of(head):
 
 @pytest.mark.slow
 def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(
-    books, tmp_path, faketime, fired
+    billing, tmp_path, faketime, injected_faults
 ):
-    version = books.version()
+    version = billing.version()
     subscription, key = subscriber(version, rate_per_second=RATE, burst=BURST, monthly_quota=10_000)
     path = infer_path(version)
     hand = tmp_path / "clock"
     hand.write_text("+0\n")
     faketime({"0": {"FAKETIME_TIMESTAMP_FILE": str(hand), "FAKETIME_NO_CACHE": "1", **ONLY_WALL}})
     began = now()
-    with books.new_gateway(tmp_path / "gateway") as gateway:
+    with billing.new_gateway(tmp_path / "gateway") as gateway:
         until(lambda: gateway.infer(path, key)[0] == 200)
         seconds = 6
         load = Load(gateway, path, key, tmp_path, seconds=seconds, rate=100)
@@ -316,7 +316,7 @@ def test_a_clock_that_steps_in_load_changes_no_duration_and_mints_no_tokens(
                 5,
                 gateway.said,
             )
-            fired.add()
+            injected_faults.add()
         assert not load.is_over(), "all steps happened in load"
         said = load.result()
         assert set(said["statuses"]) == {"200", "429"} and not said["errors"]

@@ -140,14 +140,14 @@ def test_the_api_says_507_as_a_problem(client, draft, nearly_full, size):
 
 
 def test_a_disk_that_fills_up_while_the_package_is_kept_leaves_no_half_of_it(
-    client, draft, monkeypatch, fired
+    client, draft, monkeypatch, injected_faults
 ):
     kept = storages["artifacts"]
     save = kept._save
 
     def half(name, content):
         save(name, type(content)(SimpleUploadedFile("half", content.read(10))))
-        fired.add()
+        injected_faults.add()
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(type(kept), "_save", lambda _, name, content: half(name, content))
@@ -177,7 +177,9 @@ def test_what_a_kill_left_half_written_is_written_anew(draft, tmp_path):
 # The journal
 
 
-def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(small_disk, fired):
+def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(
+    small_disk, injected_faults
+):
     folder = small_disk(9)
     journal = usage_journal.UsageJournal(folder)
     begun = ended = 0
@@ -188,7 +190,7 @@ def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(sma
             if begun <= usage_journal.SLOTS or begun % 7:
                 journal.end(ticket, 1, 1, 1, 200, usage_journal.OK)
                 ended += 1
-    fired.add()
+    injected_faults.add()
     assert begun == 2 * usage_journal.SLOTS, "two segments fit"
     readers = [usage_journal.SegmentReader(path) for path in usage_journal.segments(folder)]
     assert sum(len(reader.finished(usage_journal.SLOTS)) for reader in readers) == ended
@@ -200,9 +202,9 @@ def test_a_full_disk_tears_no_record_and_takes_no_call_that_it_cannot_record(sma
     assert journal.start(begun, WHO, 1, 0), "a segment that was shipped makes room for the next"
 
 
-def environments(books):
+def environments(billing):
     """A version with a subscription of a production and one of a test application: (path, key of prod, key of test)."""
-    version = books.version()
+    version = billing.version()
     subscription, prod = subscriber(version)
     test_subscription, test = subscriber(version)
     Application.objects.filter(pk=test_subscription.application_id).update(environment="test")
@@ -210,14 +212,14 @@ def environments(books):
 
 
 def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
-    books, small_disk, monkeypatch, settings, tmp_path, client, fired
+    billing, small_disk, monkeypatch, settings, tmp_path, client, injected_faults
 ):
     folder = small_disk(64)
     settings.USAGE_JOURNAL_DIR = settings.ARTIFACT_ROOT = settings.QUARANTINE_ROOT = folder
     settings.DISK_RESERVE_MIB = 16
     monkeypatch.setenv("DISK_RESERVE_MIB", "16")
-    path, prod, test, subscriptions = environments(books)
-    with books.new_gateway(folder) as gateway:
+    path, prod, test, subscriptions = environments(billing)
+    with billing.new_gateway(folder) as gateway:
         until(lambda: gateway.infer(path, test)[0] == 200)
         load = Load(gateway, path, prod, tmp_path, seconds=12, rate=100)
 
@@ -248,8 +250,10 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
         fill(folder, 6 * MIB)
         until(lambda: gateway.infer(path, prod)[0] == 503, 5)
         fill(folder, 0)
-        fired.add(sum(gateway.infer(path, key)[0] == 503 for key in (prod, test)))
-        assert fired.count == 2 and [space.stops_calls for _, space in summary.disks()] == [True]
+        injected_faults.add(sum(gateway.infer(path, key)[0] == 503 for key in (prod, test)))
+        assert injected_faults.count == 2 and [
+            space.stops_calls for _, space in summary.disks()
+        ] == [True]
 
         fill(folder, None)
         until(lambda: gateway.infer(path, prod)[0] == gateway.infer(path, test)[0] == 200, 5)
@@ -271,18 +275,18 @@ def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
 
 @pytest.mark.slow
 def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(
-    books, small_disk, monkeypatch, fired
+    billing, small_disk, monkeypatch, injected_faults
 ):
     """The reserve is off, so that it meets the end of the disk itself."""
     monkeypatch.setenv("DISK_RESERVE_MIB", "0")
     monkeypatch.setenv("DISK_RESERVE_PERCENT", "0")
     folder = small_disk(16)
-    path, prod, test, subscriptions = environments(books)
+    path, prod, test, subscriptions = environments(billing)
     fill(folder, MIB)
-    with books.new_gateway(folder) as gateway:
+    with billing.new_gateway(folder) as gateway:
         until(lambda: gateway.infer(path, prod)[0] == 503)
         assert "/docs/problems/disk-full" in gateway.infer(path, prod)[2].decode()
-        fired.add()
+        injected_faults.add()
         fill(folder, None)
         status, headers, _ = gateway.infer(path, prod)
         assert status == 200
@@ -301,16 +305,18 @@ def test_a_gateway_that_starts_on_a_full_disk_answers_503_until_there_is_room(
         pytest.param(3, 503, id="all calls stop"),
     ],
 )
-def test_the_reserve_alone_stops_calls(books, tmp_path, monkeypatch, fired, times, prod_status):
+def test_the_reserve_alone_stops_calls(
+    billing, tmp_path, monkeypatch, injected_faults, times, prod_status
+):
     """The same without a disk of one's own: the reserve is set above what is free."""
     monkeypatch.setenv(
         "DISK_RESERVE_MIB", str(int(disk_space.measure(tmp_path).free / MIB * times))
     )
     monkeypatch.setenv("DISK_RESERVE_MOST_MIB", str(1 << 30))
-    path, prod, test, subscriptions = environments(books)
-    with books.new_gateway(tmp_path / "gateway") as gateway:
+    path, prod, test, subscriptions = environments(billing)
+    with billing.new_gateway(tmp_path / "gateway") as gateway:
         until(lambda: gateway.infer(path, test)[0] == 503)
-        fired.add()
+        injected_faults.add()
         assert gateway.infer(path, prod)[0] == prod_status
         until(lambda: gateway.count("environments_open") == (1 if prod_status == 200 else 0))
     assert UsageEvent.objects.filter(subscription_id__in=subscriptions).count() == (

@@ -95,7 +95,9 @@ def ship_and_roll_up(folder):
 
 @pytest.mark.slow
 @pytest.mark.fault("F26", "F7")
-def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp_path, fired):
+def test_a_million_events_doubled_late_and_killed_are_counted_exactly(
+    clean, tmp_path, injected_faults
+):
     middle = quota.next_period(quota.period_start(timezone.now()))
     rollups.open_next_month()
     middle_us = int(datetime(middle.year, middle.month, 1, tzinfo=UTC).timestamp()) * 1_000_000
@@ -119,7 +121,7 @@ def test_a_million_events_doubled_late_and_killed_are_counted_exactly(clean, tmp
                 crash.run(lambda: ship_and_roll_up(tmp_path), deadly=points.randrange(1, 80)) == 0
             )
         kills += killed
-        fired.add(killed)
+        injected_faults.add(killed)
         if not any(usage_journal.segments(tmp_path)):
             rollups.mark_all_stale()  # all is shipped: the rest of the kills is the roll-up's
     crash.run(lambda: ship_and_roll_up(tmp_path))
@@ -208,13 +210,13 @@ def calls(journal, who, count, open_calls):
     ],
 )
 def test_a_kill_between_any_two_statements_changes_nothing_in_the_end(
-    clean, tmp_path, schedule, fired
+    clean, tmp_path, schedule, injected_faults
 ):
     version = clean.version()
     who = who_of(subscriber(version)[0], version)
 
     def once(folder, deadly):
-        """The books after a kill at that point and a second, whole run. 0 points passed: it was killed."""
+        """The tables after a kill at that point and a second, whole run. 0 points passed: it was killed."""
         empty()
         random.seed(1)
         journal, _ = schedule(folder, who)
@@ -229,14 +231,14 @@ def test_a_kill_between_any_two_statements_changes_nothing_in_the_end(
     for deadly in range(1, points + 1):
         found, passed = once(tmp_path / str(deadly), deadly)
         assert passed == 0, f"point {deadly} was not reached"
-        fired.add()
+        injected_faults.add()
         assert comparable(found) == comparable(want), f"killed at point {deadly} of {points}"
         assert_exact([who[0]])
 
 
-def comparable(books):
+def comparable(state):
     """Ids differ from writer to writer, all else must not."""
-    return books | {"events": Counter((outcome, units) for _, outcome, units in books["events"])}
+    return state | {"events": Counter((outcome, units) for _, outcome, units in state["events"])}
 
 
 def test_two_roll_ups_and_two_shippers_at_once_double_nothing(clean, tmp_path):

@@ -102,9 +102,8 @@ def test_my_usage_adds_up_figures_chart_and_rows(used, window):
     context = page(factories.maya(), "consumption:usage", window=window).context
     times = len(used) * (1 if window == "24h" else 2)
     if window == "24h":
-        times = (
-            context["totals"]["calls"] // CALLS
-        )  # yesterday's calls are 24 hours old: in or out, but whole
+        # Yesterday's calls are 24 hours old: in or out, but whole.
+        times = context["totals"]["calls"] // CALLS
     assert_parts(context["totals"], times)
     assert {part["label"]: part["calls"] for part in context["parts"]} == {
         series["name"]: sum(series["values"]) for series in context["series"]

@@ -175,11 +175,11 @@ def test_a_signed_report_ends_the_key_and_says_nothing(key):
 
 
 @pytest.mark.fault("F17")
-def test_a_delivery_counts_once_however_often_and_in_whichever_order_it_comes(key, fired):
+def test_a_delivery_counts_once_however_often_and_in_whichever_order_it_comes(key, injected_faults):
     bodies = {f"msg_{number}": keys.mint().text.encode() for number in range(20)}
     for _ in range(3):
         for number, body in sorted(bodies.items(), key=lambda item: item[1]):
-            fired.add()
+            injected_faults.add()
             assert delivery(body, number).status_code == 202
     assert (
         LeakReport.objects.count()
@@ -204,9 +204,9 @@ def test_a_delivery_counts_once_however_often_and_in_whichever_order_it_comes(ke
         {"headers": {webhooks.SIGNATURE: "v1,é"}},
     ],
 )
-def test_what_is_not_signed_well_ends_nothing(key, fired, forged):
+def test_what_is_not_signed_well_ends_nothing(key, injected_faults, forged):
     key, text = key
-    fired.add()
+    injected_faults.add()
     answer = delivery(
         text.encode(),
         at=forged.get("at"),

@@ -16,7 +16,7 @@ HOW = (signal.SIGINT, signal.SIGKILL)  # as an operator does it, and as a power 
 
 @pytest.mark.slow
 @pytest.mark.fault("F5")
-def test_ten_restarts_of_postgres_under_calls(installation, tmp_path, fired):
+def test_ten_restarts_of_postgres_under_calls(installation, tmp_path, injected_faults):
     installation.manage("migrate", "--no-input", "--verbosity", "0")
     with installation.orm():
         version = live_version(url=installation.stub.url)
@@ -27,7 +27,7 @@ def test_ten_restarts_of_postgres_under_calls(installation, tmp_path, fired):
         load = Load(gateway, path, key, tmp_path, seconds=90, rate=100)
         for number, new_key in enumerate(fresh):
             installation.restart_postgres(HOW[number % 2])
-            fired.add()
+            injected_faults.add()
             began = time.monotonic()
             until(
                 lambda new_key=new_key: gateway.infer(path, new_key)[0] == 200,

@@ -25,12 +25,12 @@ ROUNDS, VERSIONS = 3, 6
 
 
 @pytest.fixture
-def ground(books, tmp_path, monkeypatch):
+def ground(billing, tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "AUDIT_WITNESS_FILE", str(tmp_path / "witness.jsonl"))
     monkeypatch.setattr(settings, "ENGINE_API_URL", "http://127.0.0.1:9")
     Checkpoint.objects.all().delete()  # their witness was another test's file
     empty()
-    yield books
+    yield billing
     empty()
 
 
@@ -78,7 +78,7 @@ def ship_calls(folder, who):
     StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
 
 
-def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
+def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, injected_faults):
     current_app.loader.import_default_modules()
     reference = factories.submitted_version(factories.model(name="Alone"))
     current_app.tasks["governance.sweep"]()
@@ -95,7 +95,7 @@ def test_every_scheduled_task_may_run_twice_at_once(ground, tmp_path, fired):
         ship_calls(tmp_path / f"journal-{number}", who)
         for name in scheduled:
             twice_at_once(name)
-            fired.add()
+            injected_faults.add()
     for one in made:
         assert traces(one) == traces(reference)
     assert (

@@ -70,7 +70,7 @@ def killed_in_between(supervisor, name, progress, source):
     return between
 
 
-def test_checks_open_their_reviews_and_tell_of_them_once(supervisor, fired):
+def test_checks_open_their_reviews_and_tell_of_them_once(supervisor, injected_faults):
     reference = factories.in_review_version(factories.model(name="Never disturbed"))
     versions = [
         factories.submitted_version(factories.model(name=f"Disturbed {number}"))
@@ -80,7 +80,9 @@ def test_checks_open_their_reviews_and_tell_of_them_once(supervisor, fired):
     def progress():
         return sum(one.reviews.exists() for one in versions) / VERSIONS
 
-    fired.add(killed_in_between(supervisor, "governance.sweep", progress, random.Random(7)))
+    injected_faults.add(
+        killed_in_between(supervisor, "governance.sweep", progress, random.Random(7))
+    )
     send("governance.sweep")
     until(lambda: supervisor.tick() or progress() == 1, 60)
     for version in versions:
@@ -100,14 +102,14 @@ def traces(version):
     )
 
 
-def test_a_roll_up_is_all_or_nothing(supervisor, fired, tmp_path):
+def test_a_roll_up_is_all_or_nothing(supervisor, injected_faults, tmp_path):
     spread_over_hours(tmp_path / "journal")
     StaleHour.objects.update(touched_at=timezone.now() - timedelta(hours=1))
     for _ in range(KILLS):
         send("consumption.roll_up")
         if caught_in_the_act(supervisor):
             kill(supervisor)
-            fired.add()
+            injected_faults.add()
         done = HOURS - StaleHour.objects.count()
         assert (
             done in (HOURS, *range(0, HOURS, rollups.HOURS_AT_ONCE))

@@ -27,11 +27,18 @@ RETIRED = {
     r"in_a_pass|may_begin|seats?|_sit_down|_spill": "FairScheduler, SharedConcurrencyLimiter",
     r"put_off|redis_line|greetings|redis_trips_total": "delay_rejection, redis_client, handshake",
     r"gateway_refused_\w+|turned_away\w*|lag_seconds": "gateway_rejections_…, event_loop_lag_seconds",
+    r"nudges?|nudged": "invalidate, notification",
+    r"fired|firings": "injected_faults",
+    r"doors?": "endpoint, interface",
     r"not with this method|it collides with what is there": "Method not allowed, Conflict",
 }
 # (path, word): why English needs the word there.
 ALLOWED = {
     ("docs/decisions/0012-permissions-as-queries.md", "guardian"): "the package django-guardian",
+    (
+        "marketplace/demo/company/models/credit.py",
+        "door",
+    ): "a score opens a door, in a card's prose",
     ("tests/browser/test_looks.py", "grave"): "a grave fault of accessibility",
 }
 

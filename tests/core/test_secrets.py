@@ -30,9 +30,8 @@ POOR = [
     "test-key-test-key-test-key-test-key",
     "deadbeef" * 8,
 ]
-GOOD_URL = (
-    "postgresql://app:59d5eb744445bafcb474b29a2f31be9c@db/marketplace"  # the same in all workers
-)
+# The same in all workers.
+GOOD_URL = "postgresql://app:59d5eb744445bafcb474b29a2f31be9c@db/marketplace"
 SECRETS = ("SECRET_KEY", "KEY_PEPPER", "AUDIT_KEY")
 SETTINGS = "import django; django.setup()"
 

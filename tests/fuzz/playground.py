@@ -1,4 +1,4 @@
-"""The world of the fuzz tier: every operation and page as a valid request, everybody who may send it, and runs of odd cases over them."""
+"""The fixtures of the fuzz tier: every operation and page as a valid request, everybody who may send it, and runs of odd cases over them."""
 
 import copy
 import gc
@@ -28,7 +28,7 @@ from tests import factories
 from tests.endpoint_permissions import API, BODIES, PAGES, PEOPLE
 from tests.fuzz.mutations import Mutator, Request, sweep
 from tests.soak.growth import held
-from tests.test_doors import World, filled
+from tests.test_endpoint_permissions import EndpointFixtures, filled
 
 SEED = int(os.environ.get("FUZZ_SEED", "8"))
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "1800"))
@@ -70,8 +70,8 @@ OTHERS = [
 ]
 
 
-class Playground(World):
-    """The world of the doors, with everybody in it, and every operation (or those called `only`) as a valid request to begin with."""
+class Playground(EndpointFixtures):
+    """The fixtures of all endpoints, with everybody in it, and every operation (or those called `only`) as a valid request to begin with."""
 
     def __init__(self, only=()):
         super().__init__()

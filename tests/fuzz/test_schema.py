@@ -25,7 +25,7 @@ from marketplace.core.requests import PortalHandler
 from tests.endpoint_permissions import API
 from tests.fuzz.playground import LONGEST_S, REFUSALS, SECONDS
 from tests.portal import CSRF
-from tests.test_doors import routes
+from tests.test_endpoint_permissions import routes
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 ROLES = [

@@ -97,7 +97,7 @@ def weighted_sum(weights=(1.0, -1.0, 0.0), bias=0.0):
 
 
 def difference():
-    """ONNX bytes, PLAIN: score = income - debt. Not the bytes of cast.tiny_onnx, which a test spoils in the common store."""
+    """ONNX bytes, PLAIN: score = income - debt. Not the bytes of factories.tiny_onnx, which a test spoils in the common store."""
     return _plain("difference", [helper.make_node("Sub", ["income", "debt"], ["score"])])
 
 

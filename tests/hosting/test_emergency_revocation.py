@@ -144,9 +144,11 @@ def kill_workers(gateway):
 @pytest.mark.slow
 @pytest.mark.fault("F4")
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
-def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, tenants, fired, mode):
+def test_with_postgres_down_a_key_ends_through_redis(
+    gateway, faulty, tenants, injected_faults, mode
+):
     leaked, other = tenants
-    fired.watch(lambda: faulty.postgres.fired)
+    injected_faults.watch(lambda: faulty.postgres.injected)
     faulty.postgres.set(mode)
     faulty.postgres.drop_all()
     code, said = command(faulty, leaked=f"{leaked.key} {same_kid(other.key)}".encode())
@@ -175,10 +177,10 @@ def test_with_postgres_down_a_key_ends_through_redis(gateway, faulty, tenants, f
 
 @pytest.mark.fault("F4")
 def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_ended(
-    gateway, faulty, tenants, fired
+    gateway, faulty, tenants, injected_faults
 ):
     leaked, other = tenants
-    fired.watch(lambda: faulty.postgres.fired)
+    injected_faults.watch(lambda: faulty.postgres.injected)
     faulty.postgres.set("refuse")
     for key in (leaked.key, same_kid(other.key)):
         assert gateway.infer(f"{infer_path(leaked.version)}?api_key={key}", "")[0] == 400
@@ -194,9 +196,9 @@ def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_
 
 
 @pytest.mark.fault("F1", "F4")
-def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fired):
+def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, injected_faults):
     leaked, other = tenants
-    fired.watch(lambda: min(faulty.postgres.fired, faulty.redis.fired))
+    injected_faults.watch(lambda: min(faulty.postgres.injected, faulty.redis.injected))
     faulty.postgres.set("refuse")
     faulty.redis.set("refuse")
     code, said = command(faulty, leaked.kid)
@@ -219,9 +221,9 @@ def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, fi
 
 @pytest.mark.slow
 def test_where_nothing_is_reached_the_command_says_that_the_keys_still_work(
-    faulty, gateway, fired, tmp_path
+    faulty, gateway, injected_faults, tmp_path
 ):
-    fired.watch(lambda: min(faulty.postgres.fired, faulty.redis.fired))
+    injected_faults.watch(lambda: min(faulty.postgres.injected, faulty.redis.injected))
     faulty.postgres.set("refuse")
     faulty.redis.set("refuse")
     elsewhere = SimpleNamespace(

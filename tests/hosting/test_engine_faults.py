@@ -16,9 +16,8 @@ from tests.hosting import live
 pytestmark = [pytest.mark.stack, pytest.mark.chaos]
 KILLS = 20
 WATCHED_S = 10  # what follows a kill: Ray misses its HAProxy after two seconds, and has a new one with its routes three seconds later
-START_S = (
-    15  # what a replica of these small models takes to load on a busy machine with two processors
-)
+# What a replica of these small models takes to load on a busy machine with two processors.
+START_S = 15
 
 
 def told(name, **numbers):
@@ -33,14 +32,14 @@ def told(name, **numbers):
 
 
 @pytest.mark.fault("F14")
-def test_a_stopped_replica_is_replaced(hosted, fired):
+def test_a_stopped_replica_is_replaced(hosted, injected_faults):
     """It neither works nor dies. The engine gives it up within five seconds; whoever was waiting is asked again elsewhere."""
     others = hosted.pids(hosted.looping, hosted.hungry)
     caller, victim = hosted.caller(hosted.steady), hosted.only_pid(hosted.steady)
     with live.Load(caller, rate=50) as load:
         time.sleep(1)
         os.kill(victim, signal.SIGSTOP)
-        fired.add()
+        injected_faults.add()
         noticed = hosted.seconds_until(lambda: live.is_gone(victim), 5.5)
         answered = noticed + hosted.seconds_until(caller.works, START_S)
         time.sleep(1)
@@ -59,7 +58,7 @@ def test_a_stopped_replica_is_replaced(hosted, fired):
 
 
 @pytest.mark.fault("F14")
-def test_a_wedged_inference_is_ended_and_its_replica_replaced(hosted, fired):
+def test_a_wedged_inference_is_ended_and_its_replica_replaced(hosted, injected_faults):
     """A run that never comes back: its caller is told after the version's own limit, and five seconds later it is gone."""
     others = hosted.pids(hosted.steady, hosted.hungry)
     caller, victim = hosted.caller(hosted.looping), hosted.only_pid(hosted.looping)
@@ -67,7 +66,7 @@ def test_a_wedged_inference_is_ended_and_its_replica_replaced(hosted, fired):
     began = time.monotonic()
     status, _headers, problem = caller.call(1e12)
     assert (status, problem["type"]) == (504, "/docs/problems/model-late")
-    fired.add()
+    injected_faults.add()
     assert victim in hosted.replica_pids(hosted.looping)
     hosted.seconds_until(lambda: live.is_gone(victim), live.TIMEOUT_S + 5.5)
     noticed = time.monotonic() - began
@@ -78,12 +77,12 @@ def test_a_wedged_inference_is_ended_and_its_replica_replaced(hosted, fired):
 
 
 @pytest.mark.fault("F14")
-def test_the_only_replica_is_killed(hosted, fired):
+def test_the_only_replica_is_killed(hosted, injected_faults):
     caller, victim = hosted.caller(hosted.steady), hosted.only_pid(hosted.steady)
     with live.Load(caller, rate=100) as load:
         time.sleep(1)
         os.kill(victim, signal.SIGKILL)
-        fired.add()
+        injected_faults.add()
         hosted.seconds_until(lambda: hosted.replica_pids(hosted.steady) - {victim}, START_S)
         answered = hosted.seconds_until(caller.works, START_S)
         time.sleep(1)
@@ -96,7 +95,7 @@ def test_the_only_replica_is_killed(hosted, fired):
 
 
 @pytest.mark.fault("F14")
-def test_twenty_kills_with_two_replicas(hosted, fired):
+def test_twenty_kills_with_two_replicas(hosted, injected_faults):
     """Under 100 calls a second nearly all succeed, none is answered by the wrong version, and the version is not given up."""
     caller = hosted.caller(hosted.steady)
     hosted.size(hosted.steady, 2)
@@ -105,7 +104,7 @@ def test_twenty_kills_with_two_replicas(hosted, fired):
         for kill in range(KILLS):
             found = hosted.stack.wait_until(lambda: two_of(hosted, hosted.steady), 60)
             os.kill(sorted(found)[kill % 2], signal.SIGKILL)
-            fired.add()
+            injected_faults.add()
             time.sleep(0.5)
         hosted.until_ready(hosted.steady, 2)
     told(
@@ -135,13 +134,13 @@ def two_of(hosted, version):
 
 
 @pytest.mark.fault("F14")
-def test_a_call_that_wants_too_much_memory_is_refused_alone(hosted, fired):
+def test_a_call_that_wants_too_much_memory_is_refused_alone(hosted, injected_faults):
     caller, neighbour = hosted.caller(hosted.hungry), hosted.caller(hosted.steady)
     before = hosted.pids(hosted.steady, hosted.looping, hosted.hungry)
     with live.Load(neighbour, rate=20, threads=4) as load:
         status, _headers, problem = caller.call(3e7)
         assert (status, problem["type"]) == (502, "/docs/problems/model-failed")
-        fired.add()
+        injected_faults.add()
         assert caller.call(1.0)[0] == 200, "the same process answers the next call"
     assert load.success_percent == 100 and not load.wrong
     assert hosted.pids(hosted.steady, hosted.looping, hosted.hungry) == before
@@ -162,11 +161,11 @@ def test_a_call_that_wants_too_much_memory_is_refused_alone(hosted, fired):
 )
 @pytest.mark.fault("F14")
 def test_a_part_of_the_engine_is_killed_and_no_call_notices(
-    hosted, fired, part, words, back_within_s
+    hosted, injected_faults, part, words, back_within_s
 ):
     """It comes back by itself, and the same processes answer all the time."""
     before, restarts = hosted.pids(*hosted.versions.values()), restarts_of(hosted)
-    load, numbers = kill_under_load(hosted, fired, words, back_within_s)
+    load, numbers = kill_under_load(hosted, injected_faults, words, back_within_s)
     after = hosted.pids(*hosted.versions.values())
     told(f"kill -9 of {part}", **numbers, same_processes=after == before)
     assert not load.wrong
@@ -176,16 +175,16 @@ def test_a_part_of_the_engine_is_killed_and_no_call_notices(
 
 
 @pytest.mark.fault("F14")
-def test_the_raylet_is_killed_and_the_whole_head_is_started_anew(hosted, fired):
+def test_the_raylet_is_killed_and_the_whole_head_is_started_anew(hosted, injected_faults):
     """Every version that ran comes back by itself, nobody's replica is said to have crashed, and operations are told meanwhile."""
     restarts = restarts_of(hosted)
-    load, numbers = kill_under_load(hosted, fired, "raylet/raylet", 120)
+    load, numbers = kill_under_load(hosted, injected_faults, "raylet/raylet", 120)
     told("kill -9 of the raylet", **numbers)
     assert not load.wrong
     assert restarts_of(hosted) == restarts
 
 
-def kill_under_load(hosted, fired, words, back_within_s):
+def kill_under_load(hosted, injected_faults, words, back_within_s):
     """(Load, what to report) of SIGKILL to the one process with these words, until its successor runs and every version is ready."""
     caller, said = hosted.caller(hosted.steady), set()
     with live.Load(caller, rate=50, threads=10) as load:
@@ -193,7 +192,7 @@ def kill_under_load(hosted, fired, words, back_within_s):
         (victim,) = hosted.engine_pids(words)
         began = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        fired.add()
+        injected_faults.add()
 
         def is_back():
             said.add(hosted.alerts())

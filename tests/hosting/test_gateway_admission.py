@@ -159,7 +159,7 @@ def test_three_workers_together_never_pass_a_versions_calls_at_once(stage, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.fault("F9")
-def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
+def test_a_killed_worker_leaves_no_slot_taken(stage, trio, injected_faults):
     version = stage.version()
     _, key = subscriber(version, concurrency=6)
     stage.stub.behave = slowly(8)
@@ -169,7 +169,7 @@ def test_a_killed_worker_leaves_no_slot_taken(stage, trio, fired):
         )
         victim = held.index(max(held))
         os.kill(trio.children()[str(victim)], signal.SIGKILL)
-        fired.add(int(held[victim]))
+        injected_faults.add(int(held[victim]))
         stage.stub.behave = upstream = Watched(0.4)
         answers = parallel(
             int(held[victim]), lambda _: trio.infer(infer_path(version), key, timeout=3)

@@ -46,7 +46,7 @@ def is_open(gateway, version):
 )
 @pytest.mark.parametrize("kind", ["version", pytest.param("external", marks=pytest.mark.slow)])
 def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
-    gateway, stage, request, fired, how, kind
+    gateway, stage, request, injected_faults, how, kind
 ):
     version = request.getfixturevalue(kind)
     subscription, key = subscriber(version)
@@ -54,7 +54,7 @@ def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
     headers, body = trip(gateway, version, key)
     assert int(headers["retry-after"]) >= 1 and b"tell the model's team" in body
     until(lambda: is_open(gateway, version) or gateway.infer(infer_path(version), key)[0] == 0, 5)
-    fired.add(len(stage.stub.seen))
+    injected_faults.add(len(stage.stub.seen))
     assert len(stage.stub.seen) >= 5
     until(lambda: len(stage.called(subscription)) >= 5, 5, gateway.said)
     assert {units for _, _, units in stage.called(subscription)} == {0}
@@ -63,14 +63,16 @@ def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
 
 
 @pytest.mark.fault("F11")
-def test_an_upstream_that_refuses_connections_is_not_asked_for_a_while(gateway, stage, fired):
+def test_an_upstream_that_refuses_connections_is_not_asked_for_a_while(
+    gateway, stage, injected_faults
+):
     version = stage.version(url=f"http://127.0.0.1:{free_port()}")
     _, key = subscriber(version)
     trip(gateway, version, key)
     route(version, stage.stub.url)
     invalidate("version")
     heals(gateway, version, key)
-    fired.add(gateway.count("breaker_opened_total", version=version.pk))
+    injected_faults.add(gateway.count("breaker_opened_total", version=version.pk))
 
 
 def heals(gateway, version, key):
@@ -158,7 +160,7 @@ def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
 
 @pytest.mark.fault("F11")
 def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(
-    gateway, stage, fired
+    gateway, stage, injected_faults
 ):
     version, other = (
         stage.version(sla={"timeout_s": 2}),
@@ -195,7 +197,7 @@ def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behi
     )
     until(lambda: gateway.count("in_flight") == 0, 2)
     hung.set()
-    fired.add(100)
+    injected_faults.add(100)
 
 
 def open_files(pid):

@@ -43,16 +43,18 @@ def check_books(stage, subscription, said):
 
 
 @pytest.mark.fault("F9")
-def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, fired, tmp_path):
+def test_every_answered_call_survives_kill_9_of_the_workers(
+    gateway, stage, injected_faults, tmp_path
+):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=100_000)
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=5)
     time.sleep(1.0)
     for name in ("0", "1"):
-        fired.add(gateway.kill(name))
+        injected_faults.add(gateway.kill(name))
         time.sleep(1.0)
     said = load.result()
-    assert fired.count == 2 and said["statuses"].get("200", 0) > 50, said["statuses"]
+    assert injected_faults.count == 2 and said["statuses"].get("200", 0) > 50, said["statuses"]
     assert set(said["statuses"]) <= {"200", "503"}
     check_books(stage, subscription, said)
     until(
@@ -64,12 +66,12 @@ def test_every_answered_call_survives_kill_9_of_the_workers(gateway, stage, fire
 
 @pytest.mark.fault("F9")
 @pytest.mark.chaos
-def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, fired, tmp_path):
+def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, injected_faults, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version)
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=3)
     time.sleep(1.0)
-    fired.add(gateway.kill("shipping"))
+    injected_faults.add(gateway.kill("shipping"))
     said = load.result()
     assert said["errors"] == 0
     assert len(check_books(stage, subscription, said)) == len(said["acknowledged"])
@@ -77,12 +79,12 @@ def test_a_killed_shipping_process_goes_on_where_it_was(gateway, stage, fired, t
 
 @pytest.mark.fault("F10")
 @pytest.mark.chaos
-def test_twenty_rolling_reloads_fail_no_call(gateway, stage, fired, tmp_path):
+def test_twenty_rolling_reloads_fail_no_call(gateway, stage, injected_faults, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version)
     load = Load(gateway, infer_path(version), key, tmp_path, seconds=RELOADS * RELOAD_S, rate=200)
     time.sleep(1.0)
-    while fired.count < RELOADS and not load.is_over():
+    while injected_faults.count < RELOADS and not load.is_over():
         before = gateway.children()
         gateway.process.send_signal(signal.SIGHUP)
         until(
@@ -90,8 +92,10 @@ def test_twenty_rolling_reloads_fail_no_call(gateway, stage, fired, tmp_path):
             60,
             gateway.said,
         )
-        fired.add()
-    assert fired.count == RELOADS and not load.is_over(), f"{fired.count} reloads were under load"
+        injected_faults.add()
+    assert injected_faults.count == RELOADS and not load.is_over(), (
+        f"{injected_faults.count} reloads were under load"
+    )
     said = load.result()
     assert said["errors"] == 0 and set(said["statuses"]) == {"200"}, said["statuses"]
     assert len(check_books(stage, subscription, said)) == len(said["acknowledged"])
@@ -99,7 +103,9 @@ def test_twenty_rolling_reloads_fail_no_call(gateway, stage, fired, tmp_path):
 
 @pytest.mark.fault("F9")
 @pytest.mark.chaos
-def test_fifty_kills_under_load_lose_no_call_that_was_answered(gateway, stage, fired, tmp_path):
+def test_fifty_kills_under_load_lose_no_call_that_was_answered(
+    gateway, stage, injected_faults, tmp_path
+):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=10_000_000)
     load = Load(
@@ -113,17 +119,17 @@ def test_fifty_kills_under_load_lose_no_call_that_was_answered(gateway, stage, f
     )
     source = random.Random(1)
     while not load.is_over():
-        fired.add(gateway.kill(source.choice(["0", "1", "0", "1", "shipping"])))
+        injected_faults.add(gateway.kill(source.choice(["0", "1", "0", "1", "shipping"])))
         time.sleep(2.0)  # the killed one works again, or there would be nobody left to kill
     said = load.result()
-    assert fired.count >= KILLS and said["calls"] >= 200 * said["seconds"], (
-        fired.count,
+    assert injected_faults.count >= KILLS and said["calls"] >= 200 * said["seconds"], (
+        injected_faults.count,
         said["calls"],
         said["seconds"],
     )
     check_books(stage, subscription, said)
     events = UsageEvent.objects.filter(subscription_id=subscription.pk)
-    assert events.filter(outcome="unknown").count() <= CONNECTIONS * fired.count
+    assert events.filter(outcome="unknown").count() <= CONNECTIONS * injected_faults.count
     assert not events.exclude(outcome="ok").filter(units__gt=0).exists()
     until(
         lambda: (row := QuotaPeriod.objects.get(subscription=subscription)).leased == row.used,

@@ -44,13 +44,15 @@ def metric(gateway, name):
         *(pytest.param(mode, marks=pytest.mark.chaos) for mode in ("refuse", "slow", "reset")),
     ],
 )
-def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, fired, mode):
+def test_redis_away_in_any_way_only_makes_limits_local(
+    gateway, stage, faulty, injected_faults, mode
+):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=5000, burst=5000)
     path = infer_path(version)
     assert gateway.infer(path, key)[0] == 200
     before = metric(gateway, "degraded_decisions_total")
-    fired.watch(lambda: faulty.redis.fired)
+    injected_faults.watch(lambda: faulty.redis.injected)
     faulty.redis.set(mode)
     time.sleep(1.1)  # the lease in hand runs out
     assert {gateway.infer(path, key)[0] for _ in range(40)} == {200}
@@ -69,10 +71,10 @@ def test_redis_away_in_any_way_only_makes_limits_local(gateway, stage, faulty, f
 
 @pytest.mark.fault("F1")
 @pytest.mark.chaos
-def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty, fired):
+def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty, injected_faults):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=20, burst=20)
-    fired.watch(lambda: faulty.redis.fired)
+    injected_faults.watch(lambda: faulty.redis.injected)
     faulty.redis.set("refuse")
     until(lambda: metric(gateway, "redis_up") == 0, 5)
     began = time.monotonic()
@@ -87,7 +89,7 @@ def test_without_redis_the_local_limit_still_bites(gateway, stage, faulty, fired
 
 @pytest.mark.fault("F3", "F25")
 def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(
-    gateway, stage, faulty, fired
+    gateway, stage, faulty, injected_faults
 ):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=25)
@@ -97,7 +99,7 @@ def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(
         if number % 10 == 5:
             server.flushdb()
             server.script_flush()
-            fired.add()
+            injected_faults.add()
         found.append(gateway.infer(infer_path(version), key)[0])
     assert found.count(200) == 25 and set(found) == {200, 429}
     assert QuotaPeriod.objects.get(subscription=subscription).leased == 25
@@ -105,11 +107,13 @@ def test_flushing_redis_under_load_neither_resets_quotas_nor_refuses_anybody(
 
 @pytest.mark.fault("F1", "F24")
 @pytest.mark.chaos
-def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, faulty, fired):
+def test_revocation_without_redis_takes_at_most_five_seconds(
+    gateway, stage, faulty, injected_faults
+):
     version = stage.version()
     subscription, key = subscriber(version)
     assert gateway.infer(infer_path(version), key)[0] == 200
-    fired.watch(lambda: faulty.redis.fired)
+    injected_faults.watch(lambda: faulty.redis.injected)
     faulty.redis.set("refuse")
     consumption.revoke_key(factories.maya(), ApiKey.objects.get(subscription=subscription))
     until(lambda: gateway.infer(infer_path(version), key)[0] == 401, 5, gateway.said)
@@ -119,14 +123,14 @@ def test_revocation_without_redis_takes_at_most_five_seconds(gateway, stage, fau
 @pytest.mark.chaos
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
 def test_postgres_away_serves_cached_keys_and_answers_503_to_others(
-    gateway, stage, faulty, fired, mode
+    gateway, stage, faulty, injected_faults, mode
 ):
     version = stage.version()
     subscription, key = subscriber(version)
     _, other = subscriber(version, app="Never seen")
     path = infer_path(version)
     assert gateway.infer(path, key)[0] == 200
-    fired.watch(lambda: faulty.postgres.fired)
+    injected_faults.watch(lambda: faulty.postgres.injected)
     faulty.postgres.set(mode)
     faulty.postgres.drop_all()
     by = time.monotonic() + 7
@@ -152,14 +156,16 @@ def test_postgres_away_serves_cached_keys_and_answers_503_to_others(
 
 
 @pytest.mark.fault("F4", "F25")
-def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faulty, fired):
+def test_postgres_away_spends_the_lease_in_hand_and_no_more(
+    gateway, stage, faulty, injected_faults
+):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=2000)
     path = infer_path(version)
     assert gateway.infer(path, key)[0] == 200
     time.sleep(0.3)
     leased = QuotaPeriod.objects.get(subscription=subscription).leased
-    fired.watch(lambda: faulty.postgres.fired)
+    injected_faults.watch(lambda: faulty.postgres.injected)
     faulty.postgres.set("refuse")
     found = [gateway.infer(path, key)[0] for _ in range(leased + 5)]
     assert set(found) == {200, 503} and 1 <= found.count(200) <= leased
@@ -168,7 +174,7 @@ def test_postgres_away_spends_the_lease_in_hand_and_no_more(gateway, stage, faul
 
 
 @pytest.mark.fault("F4")
-def test_a_statement_that_is_never_answered_ends_by_itself(fired):
+def test_a_statement_that_is_never_answered_ends_by_itself(injected_faults):
     """A server or a proxy that hangs closes nothing: without a limit of our own, shipping waited for ever."""
     proxy = proxy_before(settings.DATABASE_URL)
     with (
@@ -177,7 +183,7 @@ def test_a_statement_that_is_never_answered_ends_by_itself(fired):
     ):
         database._limit_reads(0.3, SimpleNamespace(connection=raw))
         assert raw.execute("SELECT 7").fetchone() == (7,)
-        fired.watch(lambda: proxy.fired)
+        injected_faults.watch(lambda: proxy.injected)
         proxy.set("hang")
         with pytest.raises(psycopg.OperationalError):
             raw.execute("SELECT 7")
@@ -185,17 +191,19 @@ def test_a_statement_that_is_never_answered_ends_by_itself(fired):
 
 @pytest.mark.fault("F28")
 @pytest.mark.chaos
-def test_cut_database_replies_neither_lose_nor_double_an_event(gateway, stage, faulty, fired):
+def test_cut_database_replies_neither_lose_nor_double_an_event(
+    gateway, stage, faulty, injected_faults
+):
     version = stage.version()
     subscription, key = subscriber(version)
     path = infer_path(version)
     assert gateway.infer(path, key)[0] == 200
-    fired.watch(lambda: faulty.postgres.fired)
+    injected_faults.watch(lambda: faulty.postgres.injected)
     faulty.postgres.share = 0.2
     faulty.postgres.set("cut")
     answered = [1]
     by = time.monotonic() + 6
-    while time.monotonic() < by or not fired.count:
+    while time.monotonic() < by or not injected_faults.count:
         answered.append(gateway.infer(path, key)[0] == 200)
         time.sleep(0.02)
     faulty.postgres.set("pass")

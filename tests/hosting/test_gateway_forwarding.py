@@ -76,7 +76,7 @@ def test_a_caller_who_reads_too_slowly_is_no_failure_of_the_model(stage, version
 @pytest.mark.fault("F12", "F14")
 @pytest.mark.parametrize("how", LOST)
 def test_a_call_that_a_dying_replica_lost_is_sent_again_and_charged_once(
-    gateway, stage, version, fired, how
+    gateway, stage, version, injected_faults, how
 ):
     subscription, key = subscriber(version)
     losing = stage.stub.behave = Losing(LOST[how])
@@ -88,7 +88,7 @@ def test_a_call_that_a_dying_replica_lost_is_sent_again_and_charged_once(
     until(lambda: stage.called(subscription), 5, gateway.said)
     assert stage.called(subscription) == [(headers["x-request-id"], "ok", 1)]
     until(lambda: gateway.count("retries_total", version=version.pk) == 1, 5)
-    fired.add(losing.fired)
+    injected_faults.add(losing.injected)
 
 
 @pytest.mark.parametrize("how", NOT_LOST)
@@ -102,7 +102,7 @@ def test_what_the_upstream_decided_is_not_asked_again(gateway, stage, version, h
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("how", ["hangs up", "resets", "the ingress says 500"])
 def test_an_external_endpoint_that_took_the_request_is_not_asked_twice(
-    gateway, stage, external, fired, how
+    gateway, stage, external, injected_faults, how
 ):
     subscription, key = subscriber(external)
     stage.stub.behave = LOST[how]
@@ -113,7 +113,7 @@ def test_an_external_endpoint_that_took_the_request_is_not_asked_twice(
         5,
         gateway.said,
     )
-    fired.add(1)
+    injected_faults.add(1)
 
 
 def test_an_answer_that_has_begun_is_never_begun_again(gateway, stage, version):
@@ -153,7 +153,7 @@ def test_what_is_left_of_the_deadline_bounds_the_second_try(gateway, stage, vers
 
 
 @pytest.mark.fault("F12")
-def test_retries_stay_within_their_budget(gateway, stage, version, fired):
+def test_retries_stay_within_their_budget(gateway, stage, version, injected_faults):
     _, key = subscriber(version)
     losing = stage.stub.behave = Losing(hang_up)
     began = time.monotonic()
@@ -164,7 +164,7 @@ def test_retries_stay_within_their_budget(gateway, stage, version, fired):
     assert again == found[200]
     until(lambda: gateway.count("retries_total", version=version.pk) == again, 5)
     until(lambda: gateway.count("retries_denied_total", version=version.pk) >= 5, 5)
-    fired.add(losing.fired)
+    injected_faults.add(losing.injected)
 
 
 def test_a_budget_is_a_tenth_of_the_calls_and_a_floor():
@@ -183,7 +183,9 @@ def test_a_budget_is_a_tenth_of_the_calls_and_a_floor():
 
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("k", [1, 2, 5])
-def test_connections_that_the_model_closed_meanwhile_fail_nobody(gateway, stage, version, fired, k):
+def test_connections_that_the_model_closed_meanwhile_fail_nobody(
+    gateway, stage, version, injected_faults, k
+):
     subscription, key = subscriber(version)
     closed = []
     stage.stub.behave = closing_after(k, closed)
@@ -200,20 +202,20 @@ def test_connections_that_the_model_closed_meanwhile_fail_nobody(gateway, stage,
         gateway.said,
     )
     assert UsageEvent.objects.filter(subscription_id=subscription.pk).count() == 120
-    fired.add(len(closed))
+    injected_faults.add(len(closed))
 
 
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("k", [1, 3])
 def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_repeat_nothing(
-    gateway, stage, external, fired, k
+    gateway, stage, external, injected_faults, k
 ):
     _, key = subscriber(external)
     closed = []
     stage.stub.behave = closing_after(k, closed)
     assert call_in_threads(gateway, infer_path(external), key, 1, 40) == {200: 40}
     assert set(Counter(id_of(head) for head, _ in stage.stub.seen).values()) == {1}
-    fired.add(len(closed))
+    injected_faults.add(len(closed))
 
 
 @pytest.mark.fault("F12")
@@ -221,7 +223,9 @@ def test_connections_that_an_external_endpoint_closed_meanwhile_fail_nobody_and_
     "more",
     [b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", b"HTTP/1.1 200 OK\r\nx-a: ", b"\0"],
 )
-def test_what_an_upstream_says_unasked_reaches_nobody(gateway, stage, external, fired, more):
+def test_what_an_upstream_says_unasked_reaches_nobody(
+    gateway, stage, external, injected_faults, more
+):
     _, key = subscriber(external)
     stage.stub.behave = lambda connection, head, body: connection.sendall(
         http_answer(ANSWER) + more
@@ -229,7 +233,7 @@ def test_what_an_upstream_says_unasked_reaches_nobody(gateway, stage, external, 
     assert [gateway.infer(infer_path(external), key)[::2] for _ in range(10)] == [
         (200, ANSWER)
     ] * 10
-    fired.add(len(stage.stub.seen))
+    injected_faults.add(len(stage.stub.seen))
 
 
 def test_headers_behind_a_running_call_are_bounded_too(gateway, stage, version):

@@ -46,10 +46,10 @@ def cells(chosen, *marks):
 
 @pytest.mark.parametrize(("what", "mode"), cells(SHORT))
 def test_a_short_fault_is_at_worst_503_and_soon_over(
-    faulty, stage, settings, fired, tmp_path, what, mode
+    faulty, stage, settings, injected_faults, tmp_path, what, mode
 ):
     cell = Cell(faulty, stage, what)
-    fired.watch(lambda: cell.proxy.fired)
+    injected_faults.watch(lambda: cell.proxy.injected)
     cell.run(mode, 1.0, tmp_path, settings, unseen=2)
 
 
@@ -57,10 +57,10 @@ def test_a_short_fault_is_at_worst_503_and_soon_over(
     ("what", "mode"), cells({(what, mode) for what in ROWS for mode in MODES}, pytest.mark.chaos)
 )
 def test_a_fault_of_five_seconds_is_at_worst_503_and_soon_over(
-    faulty, stage, settings, fired, tmp_path, what, mode
+    faulty, stage, settings, injected_faults, tmp_path, what, mode
 ):
     cell = Cell(faulty, stage, what)
-    fired.watch(lambda: cell.proxy.fired)
+    injected_faults.watch(lambda: cell.proxy.injected)
     said = cell.run(mode, 5.0, tmp_path, settings, unseen=6)
     assert what == "upstream" or said["p99_ms"] < SLOW_MS, (
         "one slow call opens the breaker; the others do not wait for it"

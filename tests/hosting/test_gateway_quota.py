@@ -92,9 +92,9 @@ class Race:
 
 
 @pytest.mark.slow
-def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
+def test_a_killed_process_takes_nothing_with_it(stage, injected_faults, tmp_path):
     race = Race(stage.gateway, stage, 1000, tmp_path)  # leases of 5
-    fired.add(stage.gateway.kill("0"))
+    injected_faults.add(stage.gateway.kill("0"))
     race.run(2, lambda number: None)
     race.use_up()
 
@@ -106,23 +106,23 @@ def test_a_killed_process_takes_nothing_with_it(stage, fired, tmp_path):
     ["nothing", "redis away", "redis flushed", "a process killed", "postgres replies cut"],
 )
 def test_eight_processes_never_overrun_and_all_of_it_is_usable(
-    faulty, stage, fired, tmp_path, happening, limit
+    faulty, stage, injected_faults, tmp_path, happening, limit
 ):
     server = redis.Redis.from_url(stage.gateway.redis_url)
 
     def happens(number):
         if happening == "redis flushed":
-            fired.add(server.flushdb())
+            injected_faults.add(server.flushdb())
         elif happening == "a process killed" and number == 0:
-            fired.add(faulty.gateway.kill(str(limit % PROCESSES)))
+            injected_faults.add(faulty.gateway.kill(str(limit % PROCESSES)))
 
     if happening == "nothing":
-        fired.add()
+        injected_faults.add()
     elif happening == "redis away":
-        fired.watch(lambda: faulty.redis.fired)
+        injected_faults.watch(lambda: faulty.redis.injected)
         faulty.redis.set("refuse")
     elif happening == "postgres replies cut":
-        fired.watch(lambda: faulty.postgres.fired)
+        injected_faults.watch(lambda: faulty.postgres.injected)
         faulty.postgres.set("cut")
     race = Race(faulty.gateway, stage, limit, tmp_path)
     race.run(3, happens)

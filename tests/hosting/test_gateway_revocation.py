@@ -108,7 +108,7 @@ def race(callers, subscriptions, source, revoked):
 
 @pytest.mark.parametrize(("redis", "within_s"), [("up", 1.0), ("away", 5.0)])
 def test_nothing_that_began_too_long_after_its_revocation_is_answered(
-    four, stage, fired, redis, within_s
+    four, stage, injected_faults, redis, within_s
 ):
     def slowly(connection, head, body):
         time.sleep(0.05)
@@ -131,7 +131,7 @@ def test_nothing_that_began_too_long_after_its_revocation_is_answered(
         time.sleep(WATCH_S)
     four.heal()
     for key, at in revoked.items():
-        fired.add(any(seen.began < at < seen.ended for seen in callers.log[key]))
+        injected_faults.add(any(seen.began < at < seen.ended for seen in callers.log[key]))
     late = [
         seen.began - revoked[key]
         for key, log in callers.log.items()
@@ -142,7 +142,7 @@ def test_nothing_that_began_too_long_after_its_revocation_is_answered(
         f"{sum(one > within_s for one in late)} calls, the last {max(late):.2f} s after the revoke"
     )
     assert {seen.status for log in callers.log.values() for seen in log} <= {200, 401, 429}
-    assert fired.count >= RACES / 3, "calls were in flight when their key was revoked"
+    assert injected_faults.count >= RACES / 3, "calls were in flight when their key was revoked"
     assert min(log[-1].began - revoked[key] for key, log in callers.log.items()) > WATCH_S - 10, (
         "watched until the end"
     )

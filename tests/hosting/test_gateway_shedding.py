@@ -227,7 +227,7 @@ def share_answered(said):
 
 @pytest.mark.chaos
 @pytest.mark.fault("F21")
-def test_a_real_burst(stage, tmp_path, fired):
+def test_a_real_burst(stage, tmp_path, injected_faults):
     """Ten times the connections that keep one worker busy, half of them of a test application; then as before.
 
     The bound on the lag is lowered, for the clients and the model of this test share two cores with the gateway. For the same
@@ -255,7 +255,7 @@ def test_a_real_burst(stage, tmp_path, fired):
             health.append(gateway.get("/v2/health/ready")[0])
             time.sleep(0.1)
         served, tried = production.result(), trying.result()
-        fired.add(tried["statuses"].get("503", 0))
+        injected_faults.add(tried["statuses"].get("503", 0))
         assert set(health) == {200} and len(health) > 10
         assert not served["errors"] + tried["errors"] and set(served["statuses"]) | set(
             tried["statuses"]

@@ -94,7 +94,7 @@ def kinds(path, key, slow_path, slow_key):
 
 
 def test_five_hundred_slow_sockets_are_closed_in_time_and_good_traffic_goes_on(
-    production, stage, fired, tmp_path
+    production, stage, injected_faults, tmp_path
 ):
     version, other = stage.version(), stage.version()
     _, key = subscriber(version)
@@ -119,7 +119,7 @@ def test_five_hundred_slow_sockets_are_closed_in_time_and_good_traffic_goes_on(
         slow.append(
             (name, Slow(production.port, f"127.0.0.{2 + number // PER_ADDRESS}", limit_s, *rest))
         )
-    fired.add(len(slow))
+    injected_faults.add(len(slow))
     drip_until_closed(slow, load)
     said = load.result()
     assert set(said["statuses"]) == {"200"} and said["errors"] == 0, said["statuses"]

@@ -46,28 +46,30 @@ def quiet_machine(monkeypatch):
 
 
 @pytest.fixture
-def world(monkeypatch):
-    """The endpoint's answers: `world.status` for ready and infer; None is a refused connection."""
+def endpoint(monkeypatch):
+    """The endpoint's answers: `endpoint.status` for ready and infer; None is a refused connection."""
 
-    class World:
+    class FakeEndpoint:
         status = 200
 
     def exchange(_url, _method, path, body, _connect):
-        if World.status is None:
+        if FakeEndpoint.status is None:
             raise ConnectionRefusedError("nobody there")
-        return World.status, endpoints.answer(json.loads(body)) if path == "/infer" else b"{}"
+        return FakeEndpoint.status, endpoints.answer(
+            json.loads(body)
+        ) if path == "/infer" else b"{}"
 
     monkeypatch.setattr(health, "_exchange", exchange)
-    return World
+    return FakeEndpoint
 
 
-def fail_three_times(upstream, world):
-    world.status = None
+def fail_three_times(upstream, endpoint):
+    endpoint.status = None
     for _ in range(3):
         health.probe(upstream)
 
 
-def test_a_probe_leaves_a_sample(upstream, world):
+def test_a_probe_leaves_a_sample(upstream, endpoint):
     assert health.probe(upstream)
     sample = HealthSample.objects.get(version=upstream.version)
     assert sample.is_ok
@@ -91,10 +93,10 @@ def test_why_it_does_not_answer_is_said_without_python(upstream, monkeypatch):
         assert upstream.version.health_samples.first().detail == words
 
 
-def test_three_failures_open_one_incident_and_tell(upstream, world):
+def test_three_failures_open_one_incident_and_tell(upstream, endpoint):
     factories.subscription(upstream.version)
     factories.mortgage().memberships.update(role="lead")
-    world.status = None
+    endpoint.status = None
     health.probe(upstream)
     health.probe(upstream)
     assert not Incident.objects.exists()
@@ -111,10 +113,10 @@ def test_three_failures_open_one_incident_and_tell(upstream, world):
     assert AuditEvent.objects.filter(action="incident.opened").count() == 1
 
 
-def test_recovery_closes_it(upstream, world):
-    fail_three_times(upstream, world)
+def test_recovery_closes_it(upstream, endpoint):
+    fail_three_times(upstream, endpoint)
     upstream.refresh_from_db()
-    world.status = 200
+    endpoint.status = 200
     health.probe(upstream)
     incident = Incident.objects.get(version=upstream.version)
     assert incident.closed_at is not None
@@ -123,10 +125,10 @@ def test_recovery_closes_it(upstream, world):
     assert Notice.objects.filter(kind="incident.closed", recipient=factories.alice()).count() == 1
 
 
-def test_after_a_restart_of_everything_a_version_has_time_to_come_up(upstream, world):
+def test_after_a_restart_of_everything_a_version_has_time_to_come_up(upstream, endpoint):
     health.probe(upstream)
     HealthSample.objects.update(at=timezone.now() - timedelta(hours=2))
-    fail_three_times(upstream, world)
+    fail_three_times(upstream, endpoint)
     upstream.refresh_from_db()
     assert upstream.is_ready and not Incident.objects.exists()
     HealthSample.objects.filter(is_ok=False).update(at=timezone.now() - health.UP_WITHIN)
@@ -134,16 +136,16 @@ def test_after_a_restart_of_everything_a_version_has_time_to_come_up(upstream, w
     assert Incident.objects.filter(version=upstream.version).count() == 1
 
 
-def test_a_blip_costs_no_readiness(upstream, world):
+def test_a_blip_costs_no_readiness(upstream, endpoint):
     health.probe(upstream)
-    world.status = 503
+    endpoint.status = 503
     health.probe(upstream)
     upstream.refresh_from_db()
     assert upstream.is_ready
     assert not Incident.objects.exists()
 
 
-def test_probes_have_their_turn(upstream, world):
+def test_probes_have_their_turn(upstream, endpoint):
     assert health.probe_due() == 1
     assert health.probe_due() == 0
     Upstream.objects.update(probe_due_at=timezone.now())
@@ -199,7 +201,7 @@ def hosted_here(upstream, state="ready", **facts):
     )
 
 
-def test_what_sleeps_is_not_woken_and_costs_no_look(upstream, world):
+def test_what_sleeps_is_not_woken_and_costs_no_look(upstream, endpoint):
     """Issue 8, line 7. It is probed again when it is ready: the due time is gone until then."""
     hosted_here(upstream, "scaled_to_zero")
     assert health.probe_due(FakeEngine()) == 0
@@ -207,7 +209,7 @@ def test_what_sleeps_is_not_woken_and_costs_no_look(upstream, world):
     assert not HealthSample.objects.exists()
 
 
-def test_what_has_just_fallen_asleep_is_not_woken_either(upstream, world):
+def test_what_has_just_fallen_asleep_is_not_woken_either(upstream, endpoint):
     """The engine knows it some seconds before the reconciler has written it down."""
     deployment, engine = hosted_here(upstream), FakeEngine()
     engine.run(deployment.app_name, [], target=0)
@@ -219,7 +221,9 @@ def test_what_has_just_fallen_asleep_is_not_woken_either(upstream, world):
 @pytest.mark.parametrize(
     ("facts", "minutes"), [({}, 5), ({"min_replicas": 1}, 0.5), ({"awake_because": "plan"}, 0.5)]
 )
-def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(upstream, world, facts, minutes):
+def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(
+    upstream, endpoint, facts, minutes
+):
     hosted_here(upstream, **facts)
     assert health.probe_due(FakeEngine()) == 1
     due_in = Upstream.objects.get(pk=upstream.pk).probe_due_at - timezone.now()
@@ -227,7 +231,7 @@ def test_what_may_sleep_is_probed_rarely_so_that_it_falls_asleep(upstream, world
 
 
 def test_probes_read_what_is_due_and_not_what_exists(
-    upstream, world, django_assert_max_num_queries
+    upstream, endpoint, django_assert_max_num_queries
 ):
     """Issue 8, line 8: nothing is due, one query; ten thousand retired ones are no longer looked at."""
     health.probe_due()
@@ -241,14 +245,14 @@ def test_probes_read_what_is_due_and_not_what_exists(
 
 @pytest.mark.fault("F5")
 @pytest.mark.django_db(transaction=True)
-def test_tasks_do_not_notice_that_postgres_was_restarted(fired):
+def test_tasks_do_not_notice_that_postgres_was_restarted(injected_faults):
     """Each connection that waits in the pool is cut on the server's side; the next task must not fail on one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
     connection.close()  # back into the pool
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as server:
-        fired.add(server.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone()[0])
+        injected_faults.add(server.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone()[0])
     tasks.probe()
     tasks.reconcile()
     with connection.cursor() as cursor:

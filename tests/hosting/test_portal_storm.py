@@ -32,13 +32,13 @@ def status(portal, cookie):
 
 
 def test_a_storm_on_the_portal_is_at_worst_503_and_the_gateway_goes_on(
-    portal, stage, fired, tmp_path
+    portal, stage, injected_faults, tmp_path
 ):
     version = stage.version()
     _, key = subscriber(version)
     cookie = session(factories.maya())
     assert status(portal, cookie) == 200
-    fired.watch(lambda: portal.postgres.fired)
+    injected_faults.watch(lambda: portal.postgres.injected)
     portal.postgres.set("slow")
     load = Load(stage.gateway, infer_path(version), key, tmp_path, SECONDS, 50)
     found, by = Counter(), time.monotonic() + SECONDS

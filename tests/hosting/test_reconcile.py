@@ -37,13 +37,13 @@ def nothing_remembered():
 
 @pytest.fixture(autouse=True)
 def data_path(monkeypatch):
-    """Whether the data path answers: the world outside. `data_path.ok = False` makes it fail."""
+    """Whether the data path answers: the data_path outside. `data_path.ok = False` makes it fail."""
 
-    class World:
+    class DataPath:
         ok = True
 
-    monkeypatch.setattr(health, "is_answering", lambda url, version: World.ok)
-    return World
+    monkeypatch.setattr(health, "is_answering", lambda url, version: DataPath.ok)
+    return DataPath
 
 
 @pytest.fixture

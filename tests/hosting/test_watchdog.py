@@ -15,9 +15,8 @@ from hosting.drivers.watchdog import Watchdog
 from hosting.model_server import heartbeat, scheduling
 
 ROOT = Path(__file__).resolve().parents[2]
-ENDS_WITHIN_S = (
-    5  # reliability: a replica that hangs is given up within five seconds on a quiet machine
-)
+# Reliability: a replica that hangs is given up within five seconds on a quiet machine.
+ENDS_WITHIN_S = 5
 REPLICA = """
 import asyncio, os, sys, time
 from hosting.model_server import heartbeat

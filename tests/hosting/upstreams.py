@@ -37,12 +37,12 @@ class Losing:
         self.how = how
         self.times = times
         self.came = Counter()
-        self.fired = 0
+        self.injected = 0
 
     def __call__(self, connection, head, body):
         self.came[id_of(head)] += 1
         if self.came[id_of(head)] <= self.times:
-            self.fired += 1
+            self.injected += 1
             return self.how(connection, head, body)
         return answer_ok(connection, head, body)
 

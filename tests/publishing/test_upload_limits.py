@@ -41,7 +41,7 @@ def alice(client):
 
 
 def addresses(draft):
-    """Both doors for a package."""
+    """Both endpoints for a package."""
     return [
         reverse(bodies.PAGE, args=[draft.model.slug, draft.number]),
         reverse(bodies.API, args=[draft.pk]),
@@ -144,27 +144,27 @@ def test_files_are_written_for_an_upload_only(alice, client, draft, incoming, mo
     assert written == [] and list(incoming.iterdir()) == []
 
 
-@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
-def test_who_may_not_edit_the_version_uploads_nothing(client, draft, incoming, door):
+@pytest.mark.parametrize("endpoint", [0, 1], ids=["page", "api"])
+def test_who_may_not_edit_the_version_uploads_nothing(client, draft, incoming, endpoint):
     """A stranger does not learn of the draft; who sees it and is not on its team is told who may."""
     client.force_login(factories.charlie())
-    assert send(client, addresses(draft)[door]).status_code in (403, 404)
+    assert send(client, addresses(draft)[endpoint]).status_code in (403, 404)
     assert Upload.objects.count() == 0 and list(incoming.iterdir()) == []
 
 
-@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
-def test_a_package_has_a_largest_size(alice, draft, settings, door):
+@pytest.mark.parametrize("endpoint", [0, 1], ids=["page", "api"])
+def test_a_package_has_a_largest_size(alice, draft, settings, endpoint):
     settings.UPLOAD_MAX_BYTES = 10 * KIB
-    answer = send(alice, addresses(draft)[door], 100 * KIB)
+    answer = send(alice, addresses(draft)[endpoint], 100 * KIB)
     assert answer.status_code == 413
     assert "at most 10.0" in answer.content.decode()
-    if door:
+    if endpoint:
         assert said(answer)[:2] == ("file", 10 * KIB) and said(answer)[2]
 
 
-@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+@pytest.mark.parametrize("endpoint", [0, 1], ids=["page", "api"])
 @pytest.mark.parametrize("whose", ["UPLOADS_PER_PERSON", "UPLOADS_PER_TEAM"])
-def test_so_many_uploads_at_once(alice, draft, settings, whose, door):
+def test_so_many_uploads_at_once(alice, draft, settings, whose, endpoint):
     setattr(settings, whose, 1)
     other = {
         "by": factories.alice() if "PERSON" in whose else factories.bob(),
@@ -172,33 +172,33 @@ def test_so_many_uploads_at_once(alice, draft, settings, whose, door):
         "size": 1,
     }
     first = kept(other)
-    answer = send(alice, addresses(draft)[door])
+    answer = send(alice, addresses(draft)[endpoint])
     assert answer.status_code == 429 and answer["Retry-After"]
-    if door:
+    if endpoint:
         assert said(answer)[:2] == ("file", 1)
     first.delete()
-    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+    assert send(alice, addresses(draft)[endpoint]).status_code in (201, 302)
     assert Upload.objects.count() == 0, "its place is given back"
 
 
-@pytest.mark.parametrize("door", [0, 1], ids=["page", "api"])
+@pytest.mark.parametrize("endpoint", [0, 1], ids=["page", "api"])
 @pytest.mark.parametrize("whose", ["UPLOAD_PERSON_BYTES", "UPLOAD_TEAM_BYTES"])
-def test_so_many_bytes_are_kept(alice, draft, settings, whose, door):
+def test_so_many_bytes_are_kept(alice, draft, settings, whose, endpoint):
     """What is on its way counts too; what the upload replaces does not."""
     setattr(settings, whose, 50 * KIB)
-    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+    assert send(alice, addresses(draft)[endpoint]).status_code in (201, 302)
     by = factories.alice() if "PERSON" in whose else factories.bob()
     other = factories.publishing.start_version(
         factories.alice(), factories.model(name="Another"), "1.0.0"
     )
     Artifact.objects.create(version=other, name="a", size=30 * KIB, sha256="0" * 64, uploaded_by=by)
     coming = kept({"by": by, "team": draft.model.owner_team, "size": 20 * KIB})
-    answer = send(alice, addresses(draft)[door])
+    answer = send(alice, addresses(draft)[endpoint])
     assert answer.status_code == 507
-    if door:
+    if endpoint:
         assert said(answer)[:2] == ("file", 50 * KIB) and "Replace drafts" in said(answer)[2]
     coming.delete()
-    assert send(alice, addresses(draft)[door]).status_code in (201, 302)
+    assert send(alice, addresses(draft)[endpoint]).status_code in (201, 302)
 
 
 def test_what_an_archive_holds_counts_not_what_it_weighs(draft, settings, tmp_path):

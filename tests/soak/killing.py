@@ -13,7 +13,7 @@ from marketplace.launcher import processes
 
 
 class Killer:
-    """Strikes one thing every few seconds: each kind once in a shuffled order, then at random. `fired` counts by kind.
+    """Strikes one thing every few seconds: each kind once in a shuffled order, then at random. `injected_faults` counts by kind.
 
     All is SIGKILL, but for "redis flushed": FLUSHALL. `growth` is told who lives while nobody is struck.
     """
@@ -36,7 +36,7 @@ class Killer:
             "redis flushed": lambda: self.program("redis"),
             "postgres": lambda: self.program("postgres"),
         }
-        self.fired = dict.fromkeys(self.kinds, 0)
+        self.injected = dict.fromkeys(self.kinds, 0)
         self.history = []
         self._first = self.source.sample(list(self.kinds), len(self.kinds))
 
@@ -60,7 +60,7 @@ class Killer:
             pid = self.kinds[kind]()
             if pid and processes.identity(pid):
                 self.strike(kind, pid)
-                self.fired[kind] += 1
+                self.injected[kind] += 1
                 self.history.append((round(time.monotonic() - began, 1), kind, pid))
                 if self._first:
                     self._first.remove(kind)

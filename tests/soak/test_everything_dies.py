@@ -149,14 +149,14 @@ class Load:
 
 @pytest.mark.fault("F3", "F5", "F7", "F8", "F9", "F14", "F26")
 def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(
-    soaked, orm, served, fired, tmp_path
+    soaked, orm, served, injected_faults, tmp_path
 ):
     version, sold = served
     load = Load(soaked, version, sold, tmp_path, SECONDS, RATE)
     growth = Growth()
     killer = Killer(soaked, version.model.slug, SEED, growth)
     killer.run(SECONDS - EVERY_S, EVERY_S)
-    fired.add(sum(killer.fired.values()))
+    injected_faults.add(sum(killer.injected.values()))
     said = load.result(soaked)
     began = time.monotonic()
     with orm():
@@ -177,8 +177,8 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(
         "rate": RATE,
         "seed": SEED,
         "client": said,
-        "kills": killer.fired,
-        "killed": sum(killer.fired.values()),
+        "kills": killer.injected,
+        "killed": sum(killer.injected.values()),
         "settled_s": round(time.monotonic() - began, 1),
         "restarts": restarts(soaked),
         **counts,
@@ -189,7 +189,7 @@ def test_nothing_is_lost_doubled_or_foreign_when_everything_dies(
     (tmp_path / "everything-dies.json").write_text(json.dumps(report, indent=1))
     verdict = json.dumps({name: value for name, value in report.items() if name != "history"})
     print(f"\n{verdict}\n{tmp_path / 'everything-dies.json'}")
-    assert all(killer.fired.values()), f"a kind was never killed: {verdict}"
+    assert all(killer.injected.values()), f"a kind was never killed: {verdict}"
     assert (
         report["lost"] == report["duplicate"] == report["foreign"] == report["misrecorded"] == 0
     ), verdict

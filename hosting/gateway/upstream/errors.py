@@ -7,9 +7,8 @@ from hosting.gateway import problems
 from hosting.gateway.auth.resolve import Version
 
 INPUT_STATUSES = (400, 413, 415, 422)  # the input is at fault
-QUEUE_IS_FULL = (
-    b"Request dropped due to backpressure"  # a replica's 503, and its ingress' (Ray Serve)
-)
+# A replica's 503, and its ingress' (Ray Serve).
+QUEUE_IS_FULL = b"Request dropped due to backpressure"
 
 
 class UpstreamError(NamedTuple):

@@ -132,7 +132,7 @@ def metadata() -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """REST doors of the vendor: also without a version in the path."""
+    """REST endpoints of the vendor: also without a version in the path."""
 
     protocol_version = "HTTP/1.1"
     server_version = "vendor"

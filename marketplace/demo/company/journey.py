@@ -39,9 +39,8 @@ from .submissions import person, submitted, trained
 
 STATE = ModelVersion.State
 Progress = Callable[..., None]
-SETTLE_TIMEOUT_S = (
-    600  # seconds without a version becoming callable before the rest is left to the next start
-)
+# Seconds without a version becoming callable before the rest is left to the next start.
+SETTLE_TIMEOUT_S = 600
 HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
 CLOCK_NOTE = "demo.clock"

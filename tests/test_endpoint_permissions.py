@@ -1,4 +1,4 @@
-"""Every door × everybody: the answers match the permission table. A route without a row here fails."""
+"""Every endpoint × everybody: the answers match the permission table. A route without a row here fails."""
 
 import re
 
@@ -17,8 +17,8 @@ from tests import factories
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
-class World:
-    """One thing of each kind, in the states that doors are about."""
+class EndpointFixtures:
+    """One thing of each kind, in the states that endpoints are about."""
 
     def __init__(self):
         self.people = {name: getattr(factories, name)() for name in PEOPLE if name != "anonymous"}
@@ -57,7 +57,7 @@ class World:
             self.clients[name].force_login(person)
 
     def arguments(self, thing):
-        """`WHERE` says which of the world's things a route is about."""
+        """`WHERE` says which of the fixtures's things a route is about."""
         return {name: follow(self, path) for name, path in WHERE[thing].items()} if thing else {}
 
 
@@ -68,25 +68,25 @@ def follow(obj, path):
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup, django_db_blocker, tmp_path_factory):
+def fixtures(django_db_setup, django_db_blocker, tmp_path_factory):
     """Built once, taken back at the end; each visit is taken back at once."""
     with django_db_blocker.unblock():
         try:
             with transaction.atomic():
-                yield World()
+                yield EndpointFixtures()
                 transaction.set_rollback(True)
         finally:
             connection.close()
 
 
-def answers(world, name, thing, method="get"):
-    """{person: status} of knocking at a door, with what one sends there."""
-    address = reverse(name, kwargs=world.arguments(thing))
-    sent = {} if method == "get" else {"data": filled(world, BODIES.get(name, {}))}
+def answers(fixtures, name, thing, method="get"):
+    """{person: status} of knocking at a endpoint, with what one sends there."""
+    address = reverse(name, kwargs=fixtures.arguments(thing))
+    sent = {} if method == "get" else {"data": filled(fixtures, BODIES.get(name, {}))}
     if name.startswith("api:"):
         sent["content_type"] = "application/json"
     found = {}
-    for person, client in world.clients.items():
+    for person, client in fixtures.clients.items():
         cookies = client.cookies.copy()
         with transaction.atomic():
             response = getattr(client, method)(address, **sent)
@@ -95,12 +95,12 @@ def answers(world, name, thing, method="get"):
     return found
 
 
-def filled(world, body):
-    """The body with "@path" replaced by what the world has there."""
+def filled(fixtures, body):
+    """The body with "@path" replaced by what the fixtures has there."""
     if isinstance(body, str):
-        return follow(world, body[1:]) if body.startswith("@") else body
+        return follow(fixtures, body[1:]) if body.startswith("@") else body
     return (
-        {name: filled(world, value) for name, value in body.items()}
+        {name: filled(fixtures, value) for name, value in body.items()}
         if isinstance(body, dict)
         else body
     )
@@ -111,15 +111,15 @@ def expected(codes):
 
 
 @pytest.mark.parametrize(("name", "method"), PAGES)
-def test_pages(world, name, method):
+def test_pages(fixtures, name, method):
     thing, codes = PAGES[name, method]
-    assert answers(world, name, thing, method) == expected(codes)
+    assert answers(fixtures, name, thing, method) == expected(codes)
 
 
 @pytest.mark.parametrize(("name", "method"), API)
-def test_api(world, name, method):
+def test_api(fixtures, name, method):
     thing, codes = API[name, method]
-    assert answers(world, name, thing, method) == expected(codes)
+    assert answers(fixtures, name, thing, method) == expected(codes)
 
 
 # ── Nothing is missing from the table ─────────────────────────────────────
