@@ -53,7 +53,7 @@ LOOKS = (
     "api:usage-list",
     "api:version-card",
 )
-# Pages of allauth and of the framework, which have no row in the table of doors.
+# Pages of allauth and of the framework, which have no row in the table of endpoints.
 OTHERS = [
     ("account_login", {"login": "alice", "password": "x"}),
     ("account_reset_password", {"email": "alice@example.com"}),
