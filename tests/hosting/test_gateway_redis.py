@@ -76,7 +76,7 @@ def test_a_redis_that_hangs_opens_the_breaker_and_a_probe_closes_it(proxy):
             assert await client.execute("ECHO", "again") == b"again"
 
     asyncio.run(live())
-    assert proxy.fired
+    assert proxy.injected
 
 
 def test_a_subscriber_hears_messages_and_each_gap(proxy):
@@ -100,4 +100,4 @@ def test_a_subscriber_hears_messages_and_each_gap(proxy):
         await listener.stop()
 
     asyncio.run(live())
-    assert proxy.fired
+    assert proxy.injected
