@@ -7,6 +7,7 @@ contract.openapi(), contract.postman(), contract.snippets()
 
 import json
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from publishing.contract import code, openapi_document, postman_collection
 
@@ -48,6 +49,20 @@ class Contract:
     def infer_url(self):
         """What code to copy calls: it names no version, so that the subscription's policy chooses."""
         return f"{self.base_url}/v2/models/{self.model}/infer"
+
+    @property
+    def address(self):
+        """Host, port and path of the gateway, for clients that ask for the scheme apart."""
+        parts = urlsplit(self.base_url)
+        return parts.netloc + parts.path
+
+    @property
+    def is_encrypted(self):
+        return urlsplit(self.base_url).scheme == "https"
+
+    @property
+    def output_names(self):
+        return [field["name"] for field in self.signature["outputs"]]
 
     @property
     def shown_key(self):

@@ -1,0 +1,74 @@
+"""Values as literals of the languages in which templates/publishing/snippets/ are written.
+
+Names come from publishers: a filter writes each value so that quotes, dollars and line breaks in it stay text.
+"""
+
+import json as json_format
+import shlex
+
+from django import template
+
+register = template.Library()
+
+NUMPY = {
+    "BOOL": "bool_",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object_",
+}
+FLOATS = ("FP16", "FP32", "FP64")
+
+
+@register.filter
+def shell(value):
+    """A word of a shell command."""
+    return shlex.quote(value)
+
+
+@register.filter
+def python(value):
+    """A Python literal."""
+    return repr(value)
+
+
+@register.filter
+def json(value):
+    """A JSON text: also a literal of JavaScript and, for strings, of Java."""
+    return json_format.dumps(value)
+
+
+@register.filter
+def json_line(text):
+    """A line of text with its line break, as a JSON string."""
+    return json(f"{text}\n")
+
+
+@register.filter
+def by_rows(tensor):
+    """The tensor's values as one entry for each row: a value, or nested lists where a row has several."""
+    values, (_rows, *sizes) = list(_flattened(tensor["data"])), tensor["shape"]
+    for size in reversed([] if sizes == [1] else sizes):
+        values = [values[at : at + size] for at in range(0, len(values), size)]
+    return values
+
+
+@register.filter
+def numpy(tensor):
+    """Python code for the tensor's values as a numpy array; empty where it has a gap that NaN cannot stand for:
+    binary tensors have no null."""
+    datatype = tensor["datatype"]
+    code = python(tensor["data"])
+    if None in _flattened(tensor["data"]):
+        if datatype not in FLOATS:
+            return ""
+        code = code.replace("None", "np.nan")
+    return f"np.array({code}, dtype=np.{NUMPY.get(datatype, datatype.lower())})"
+
+
+def _flattened(data):
+    for item in data:
+        if isinstance(item, list):
+            yield from _flattened(item)
+        else:
+            yield item
