@@ -1,5 +1,7 @@
 """Pages of the journey: register, the steps of a version, submission."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -37,6 +39,23 @@ from publishing.forms import (
 from publishing.permissions import can_deprecate
 
 
+@dataclass(frozen=True)
+class OwnModel:
+    """A model of the publisher's teams with its newest version, None before the first."""
+
+    model: RegisteredModel
+    newest: ModelVersion | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that waits for the publisher, and where it is done."""
+
+    title: str
+    text: str
+    url: str
+
+
 def home(request):
     """The publisher's own models, what each still needs, and who asks for them."""
     models = list(
@@ -44,10 +63,9 @@ def home(request):
         .for_list()
         .prefetch_related("versions")
     )
-    for model in models:
-        model.latest = next(iter(model.versions.all()), None)
+    own = [OwnModel(model, next(iter(model.versions.all()), None)) for model in models]
     asked = Subscription.objects.filter(model__in=models, state=Subscription.State.PENDING)
-    context = {"models": models, "tasks": _tasks(models), "requests": asked.for_list()}
+    context = {"own_models": own, "tasks": _tasks(own), "requests": asked.for_list()}
     return render(request, "publishing/home.html", context)
 
 
@@ -322,17 +340,19 @@ def _submit(by, version, changelog):
     return actions.submit(by, version)
 
 
-def _tasks(models):
-    """What waits for the publisher: drafts to finish, changes to make."""
-    waiting = [model.latest for model in models if model.latest and model.latest.is_editable]
-    return [
-        {
-            "title": f"{'Answer the review of' if version.state == 'changes_requested' else 'Finish'} {version}",
-            "text": version.get_state_display(),
-            "url": _step_url(version, "package" if version.state == "draft" else "submit"),
-        }
-        for version in waiting
-    ]
+def _tasks(own_models):
+    """[Task] of the publisher: drafts to finish, changes to make."""
+    newest = [own.newest for own in own_models if own.newest]
+    return [_task(version) for version in newest if version.is_editable]
+
+
+def _task(version):
+    is_draft = version.state == ModelVersion.State.DRAFT
+    return Task(
+        f"{'Finish' if is_draft else 'Answer the review of'} {version}",
+        version.get_state_display(),
+        _step_url(version, "package" if is_draft else "submit"),
+    )
 
 
 def _similar(request, data):
