@@ -18,6 +18,7 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.consumption.test_reconciliation import call
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 WHY = "The model now runs on larger machines."
@@ -532,7 +533,7 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
         "reason": WHY,
         "effective_from": "",
     }
-    shown = alice.post(address, form | {"step": "preview"}).content.decode()
+    shown = text_of(alice.post(address, form | {"step": "preview"}))
     assert (
         "Loan origination" in shown
         and "2 calls in 30 days: 0.01\u00a0USD instead of 0.01\u00a0USD" in shown
@@ -550,8 +551,8 @@ def test_the_page_shows_who_is_affected_before_it_proposes(held):
     )
     maya = Client()
     maya.force_login(factories.maya())
-    plans = maya.get(reverse("consumption:plans", args=[held.model.slug])).content.decode()
-    application = maya.get(held.get_absolute_url().partition("#")[0]).content.decode()
+    plans = text_of(maya.get(reverse("consumption:plans", args=[held.model.slug])))
+    application = text_of(maya.get(held.get_absolute_url().partition("#")[0]))
     for text in (plans, application):
         assert "Price: 5.00\u00a0USD per 1,000 calls instead of 4.00\u00a0USD" in text
     assert "Since" in plans and "From" in plans, "the history and what is announced"
