@@ -14,6 +14,7 @@ from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.permissions import can_read_logs
 from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Resource
 from marketplace.core.guard import require
+from marketplace.core.serializers import ProseField
 
 
 class ReplicaRow(serializers.ModelSerializer):
@@ -68,6 +69,13 @@ class Size(serializers.Serializer):
     minimum = serializers.IntegerField(min_value=0, max_value=capacity.MOST_REPLICAS)
     maximum = serializers.IntegerField(min_value=1, max_value=capacity.MOST_REPLICAS)
     target_ongoing_requests = serializers.IntegerField(min_value=1, max_value=capacity.MOST_AT_ONCE)
+    reason = ProseField(
+        max_length=4000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Needed from operators who take capacity from consumers; they read it.",
+    )
 
 
 class LogLines(serializers.Serializer):

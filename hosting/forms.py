@@ -57,3 +57,10 @@ class SizeForm(forms.Form):
         label="Calls at once for each",
         help_text="More than this on average adds a replica.",
     )
+    reason = forms.CharField(
+        required=False,
+        max_length=REASON,
+        label="Why",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Needed from operators who take capacity from consumers; they read it.",
+    )

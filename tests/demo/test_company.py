@@ -1,6 +1,7 @@
 """The demo company's models: each really trains, converts exactly, describes itself, and is documented for its tier."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from marketplace.demo.company import (
     consumers,
     external_server,
     inventory,
+    journey,
     models,
     organisation,
     training,
 )
 from marketplace.demo.company.people import build_people
 from publishing.signature import validate_example, validate_signature
+from tests import factories
 
 QUICK = ("income-verification-2.0.0", "claims-triage-1.5.0", "complaint-routing-1.3.0")
 RELEASES = {
@@ -217,3 +220,20 @@ def test_the_vendor_answers_its_own_example():
     assert reply["id"] == "7"
     with pytest.raises(external_server.BadRequest):
         external_server.infer({"inputs": []})
+
+
+@pytest.mark.django_db
+def test_an_end_is_announced_by_two_people_on_the_day_of_the_story(monkeypatch):
+    """Consumers call the version, so that one person alone cannot deprecate it."""
+    version = factories.subscription().pinned_version
+    successor = factories.published_version(version.model, "2.0.0")
+    people = {"mona": factories.rita(), "owner": factories.alice()}
+    monkeypatch.setattr(journey, "person", people.__getitem__)
+    journey.announce_end(
+        version, SimpleNamespace(owner="owner"), SimpleNamespace(successor="2.0.0")
+    )
+    version.refresh_from_db()
+    announced = timezone.now() - timedelta(days=journey.ANNOUNCED_DAYS_AGO)
+    assert (version.state, version.successor) == ("deprecated", successor)
+    assert abs(version.deprecated_at - announced) < timedelta(hours=1)
+    assert timedelta(days=90) <= version.sunset_at - announced <= timedelta(days=91, hours=1)

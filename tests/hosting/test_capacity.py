@@ -106,6 +106,23 @@ def test_an_operator_from_outside_the_team_acts_at_once_and_says_why(deployment)
     assert Notice.objects.filter(recipient=factories.maya(), kind="deployment.scaled").exists()
 
 
+def test_an_operator_says_why_on_the_page_and_by_program(client, deployment):
+    client.force_login(factories.otto())
+    version = deployment.version
+    address = reverse("hosting:manage_deployment", args=[version.model.slug, version.number])
+    smaller = SIZE | {"maximum": 3, "verb": "size"}
+    refused = client.post(address, smaller)
+    assert refused.status_code == 422 and "reason" in refused.context["forms"]["size"].errors
+    assert client.post(address, smaller | {"reason": WHY}).status_code == 302
+    assert size(deployment) == (2, 3, 4)
+    answer = client.put(
+        f"/api/v1/deployments/{deployment.pk}/size/",
+        SIZE | {"maximum": 2, "reason": WHY},
+        content_type="application/json",
+    )
+    assert answer.status_code == 200 and size(deployment) == (2, 2, 4)
+
+
 def test_a_member_who_is_an_operator_too_gives_notice(deployment):
     factories.also(factories.alice(), "operator")
     with pytest.raises(RuleError, match="notice"):
