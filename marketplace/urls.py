@@ -33,4 +33,6 @@ urlpatterns = [
 ]
 
 handler400 = "marketplace.views.unreadable"
+handler403 = "marketplace.views.forbidden"
+handler404 = "marketplace.views.not_found"
 handler500 = "marketplace.views.server_error"

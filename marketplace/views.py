@@ -146,6 +146,16 @@ def unreadable(request, exception=None):
     )
 
 
+def not_found(request, exception=None):
+    """404 for a page. Django's own reads the body once more for a token, and a body that nobody can read made it 500."""
+    return render(request, "404.html", status=404)
+
+
+def forbidden(request, exception=None):
+    """403 where Django or a library says so; as `not_found`, it reads no body."""
+    return render(request, "403.html", status=403)
+
+
 @login_not_required
 def server_error(request):
     """What nobody caught: 503 while Postgres is away, slow or full, else 500. Asks the database nothing."""

@@ -131,3 +131,16 @@ def test_whole_numbers_fit_the_database():
     assert [whole_number(text) for text in ("0", "007", "9" * 18)] == [0, 7, 10**18 - 1]
     began = time.perf_counter()
     assert whole_number("9" * 1_000_000) is None and time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("address", ["/nowhere/", "/models/nowhere/", "/operations/"])
+@pytest.mark.parametrize("is_signed_in", [True, False])
+def test_a_body_that_nobody_can_read_to_an_address_that_is_not_there_is_no_error_of_ours(
+    address, is_signed_in
+):
+    """Django's 404 page reads the body once more, for a token; only a client with CSRF checks gets there."""
+    client = Client(enforce_csrf_checks=True)
+    if is_signed_in:
+        client.force_login(factories.charlie())
+    answer = client.generic("POST", address, b"--x", content_type="multipart/form-data; boundary=y")
+    assert answer.status_code in (302, 400, 403, 404)
