@@ -81,7 +81,7 @@ class DeploymentCard:
     figures: service_levels.ServiceLevelReport
     promises: list[service_levels.Promise]
     budget: service_levels.ErrorBudget | None
-    rejections: list[gateway_metrics.Refusals]
+    rejections: list[gateway_metrics.RecentRejections]
     is_paused: bool
     place: int | None
     chart: replica_history.Chart | None
@@ -149,8 +149,8 @@ def _card(deployment, gateway, place, chart):
         figures,
         service_levels.promises(version, figures),
         service_levels.error_budget(version, figures),
-        gateway.refused_lately(version.pk),
-        version.pk in gateway.shut_versions,
+        gateway.recent_rejections(version.pk),
+        version.pk in gateway.open_breakers,
         place,
         chart,
     )

@@ -41,8 +41,8 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Refusals:
-    """Calls that one limit refused in the last hour."""
+class RecentRejections:
+    """Calls that one limit rejected in the last hour."""
 
     limit: str
     count: int
@@ -62,7 +62,7 @@ class Report:
     """Counters since the processes began, by name without prefix, summed; `least` and `most` have the extremes instead.
 
     `labelled` is {(name, label): {value of the label: sum}} of families with one label beside the worker's number;
-    `lately` is {version id: {limit: calls refused in the last hour}}.
+    `rejected_last_hour` is {version id: {limit: calls rejected in the last hour}}.
     """
 
     workers: list[Worker] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Report:
     least: dict[str, float] = field(default_factory=dict)
     most: dict[str, float] = field(default_factory=dict)
     labelled: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
-    lately: dict[int, dict[str, int]] = field(default_factory=dict)
+    rejected_last_hour: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def count(self, name):
         """A counter as a whole number; 0 when no process tells it."""
@@ -92,8 +92,8 @@ class Report:
     @property
     def degraded_kinds(self):
         """[(what was decided without the store, how often)], those that happened."""
-        told = self.labelled.get(("decisions_total", "decision"), {})
-        kinds = [(words, int(told.get(name, 0))) for name, words in DECISIONS.items()]
+        decisions = self.labelled.get(("decisions_total", "decision"), {})
+        kinds = [(words, int(decisions.get(name, 0))) for name, words in DECISIONS.items()]
         kinds.append(
             (
                 "answered with a key that Postgres could not confirm",
@@ -110,22 +110,22 @@ class Report:
             for limit in metrics.LIMITS.values()
         ]
 
-    def refused_lately(self, version_id):
-        """[Refusals] of one version, most first; limits that refused nothing are absent."""
-        found = self.lately.get(version_id, {})
+    def recent_rejections(self, version_id):
+        """[RecentRejections] of one version, most first; limits that refused nothing are absent."""
+        counts = self.rejected_last_hour.get(version_id, {})
         return [
-            Refusals(limit, count)
-            for limit, count in sorted(found.items(), key=lambda pair: -pair[1])
+            RecentRejections(limit, count)
+            for limit, count in sorted(counts.items(), key=lambda pair: -pair[1])
             if count
         ]
 
     @property
     def shed(self):
         """Calls that were turned away in the last hour because the gateway itself was too busy."""
-        return sum(found.get("load", 0) for found in self.lately.values())
+        return sum(counts.get("load", 0) for counts in self.rejected_last_hour.values())
 
     @property
-    def shut_versions(self):
+    def open_breakers(self):
         """Ids of versions that a process has stopped asking for a while, since they failed call after call."""
         return {int(version) for version, count in self.labelled.get(SHUT, {}).items() if count}
 
@@ -171,7 +171,7 @@ class Report:
 
 def report():
     """The Report of all processes that wrote in the last seconds; no workers when none did."""
-    by_worker, labelled, lately = {}, {}, {}
+    by_worker, labelled, rejected_last_hour = {}, {}, {}
     for sample in (
         sample for family in text_string_to_metric_families(_text()) for sample in family.samples
     ):
@@ -179,16 +179,16 @@ def report():
         worker = labels.pop("worker", None)
         if worker is None:
             continue
-        mine = by_worker.setdefault(worker, {})
+        values = by_worker.setdefault(worker, {})
         if not labels:
-            mine[name] = sample.value
+            values[name] = sample.value
         elif name == "rejections_last_hour":
-            _add(lately, int(labels["version"]), labels["limit"], int(sample.value))
+            _add(rejected_last_hour, int(labels["version"]), labels["limit"], int(sample.value))
         elif len(labels) == 1:
             [(label, value)] = labels.items()
             _add(labelled, (name, label), value, sample.value)
-    workers = [_worker(name, mine) for name, mine in sorted(by_worker.items())]
-    return Report(workers, *_extremes(by_worker.values()), labelled, lately)
+    workers = [_worker(name, values) for name, values in sorted(by_worker.items())]
+    return Report(workers, *_extremes(by_worker.values()), labelled, rejected_last_hour)
 
 
 def _add(table, row, column, count):
@@ -196,13 +196,13 @@ def _add(table, row, column, count):
     found[column] = found.get(column, 0) + count
 
 
-def _extremes(told):
+def _extremes(workers):
     """Of what several processes tell, by name: the sums, the least and the most."""
     values = {}
-    for mine in told:
-        for name, value in mine.items():
+    for worker_values in workers:
+        for name, value in worker_values.items():
             values.setdefault(name, []).append(value)
-    return [{name: of(found) for name, found in values.items()} for of in (sum, min, max)]
+    return [{name: of(series) for name, series in values.items()} for of in (sum, min, max)]
 
 
 def last_report():
@@ -217,15 +217,15 @@ def last_report():
     return datetime.fromtimestamp(newest, UTC) if newest else None
 
 
-def _worker(name, told):
+def _worker(name, values):
     return Worker(
         name,
-        _moment(told.get("start_time_seconds")),
-        int(told.get("in_flight", 0)),
-        bool(told.get("redis_up", 1)),
-        bool(told.get("postgres_up", 1)),
-        _moment(told.get("redis_unavailable_since_seconds")),
-        _moment(told.get("postgres_unavailable_since_seconds")),
+        _moment(values.get("start_time_seconds")),
+        int(values.get("in_flight", 0)),
+        bool(values.get("redis_up", 1)),
+        bool(values.get("postgres_up", 1)),
+        _moment(values.get("redis_unavailable_since_seconds")),
+        _moment(values.get("postgres_unavailable_since_seconds")),
     )
 
 

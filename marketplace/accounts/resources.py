@@ -1,6 +1,6 @@
 """What every resource of the REST API does: read through visible_to, take what was sent, answer with a serializer.
 
-A resource holds no rules. A custom move is an @action that calls its verb; business answers fly past, to lib.problems.
+A resource holds no rules. A custom move is an @action that calls its verb; business answers are handled by core.problem_json.
 """
 
 from types import SimpleNamespace

@@ -229,7 +229,7 @@ def _together(down, summary):
 
 def _versions(summary):
     """(row, Alert) of each version that needs somebody."""
-    shut = summary.gateway.shut_versions
+    shut = summary.gateway.open_breakers
     for row in summary.versions:
         if alert := _of_state(row) or _of_calls(row, row.deployment.version_id in shut):
             yield row, alert
@@ -270,7 +270,7 @@ def _of_state(row):
     return None
 
 
-def _of_calls(row, is_shut):
+def _of_calls(row, is_breaker_open):
     """The Alert of a version that seems well and yet loses processes or fails or refuses calls, or None."""
     if row.deployment.crashed >= CRASHES:
         what = f"{row.version} lost {row.deployment.crashed} processes in the last hour; others took over."
@@ -280,7 +280,7 @@ def _of_calls(row, is_shut):
             what,
             "Read what they wrote last. Does it need more memory than it declares?",
         )
-    if is_shut:
+    if is_breaker_open:
         return _of(
             row,
             Severity.CRITICAL,

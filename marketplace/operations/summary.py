@@ -53,7 +53,7 @@ class VersionStatus(deployments.FleetRow):
     """A row of the fleet with its load; `rejections` are those of the last hour."""
 
     load: Load
-    rejections: list[gateway_metrics.Refusals]
+    rejections: list[gateway_metrics.RecentRejections]
 
     @property
     def full_percent(self):
@@ -120,7 +120,7 @@ def overview():
     """The OperationsSummary of now."""
     gateway = gateway_metrics.report()
     load = cache.get_or_set("hosting:load", load_by_version, KEPT_S)
-    fleet = deployments.fleet({*load, *gateway.lately, *gateway.shut_versions})
+    fleet = deployments.fleet({*load, *gateway.rejected_last_hour, *gateway.open_breakers})
     return OperationsSummary(
         fleet=fleet,
         versions=[_status(row, load, gateway) for row in fleet.rows],
@@ -147,7 +147,7 @@ def _status(row, load, gateway):
         row.incident,
         row.affected,
         load.get(version_id, Load()),
-        gateway.refused_lately(version_id),
+        gateway.recent_rejections(version_id),
     )
 
 

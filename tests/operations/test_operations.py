@@ -101,10 +101,10 @@ def test_the_processes_of_the_gateway_are_summed(settings):
     told = gateway_metrics.report()
     assert (len(told.workers), told.in_flight, told.degraded) == (2, 4, 8)
     assert dict(told.refused)["Rate"] == 20 and dict(told.refused)["Model full"] == 0
-    assert [(refusal.count, refusal.reason) for refusal in told.refused_lately(7)] == [
+    assert [(refusal.count, refusal.reason) for refusal in told.recent_rejections(7)] == [
         (12, "by their plan's rate")
     ]
-    assert told.refused_lately(8) == [] and told.since.timestamp() == 1.7e9
+    assert told.recent_rejections(8) == [] and told.since.timestamp() == 1.7e9
     assert (told.is_redis_up, told.is_postgres_up) == (False, True), (
         "one process that misses it is enough"
     )
