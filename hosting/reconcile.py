@@ -22,7 +22,7 @@ from catalog.models import ModelVersion
 from consumption.models import Subscription
 from hosting import capacity, health, replicas, sleep, start_queue
 from hosting.drivers.base import AppSpec, AppState, EngineUnavailable, driver
-from hosting.models import Deployment, DeploymentState, Upstream
+from hosting.models import Change, Deployment, DeploymentState, Upstream
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.transitions import StaleState, transition
@@ -33,6 +33,7 @@ LOCK = 7_310_101
 START_DEADLINE = timedelta(minutes=5)
 LONGEST_START = timedelta(minutes=30)  # on a saturated machine
 SATURATION_KEPT_S = LONGEST_START.total_seconds()
+LOOK_AGAIN_S = 120
 IDLE_FOR_S = 6  # the timer's next pass, when all is settled
 MOST_RESTARTS = 5
 RESTART_WINDOW = timedelta(minutes=10)
@@ -48,18 +49,38 @@ SETTLED = (DeploymentState.READY, DeploymentState.SCALED_TO_ZERO, DeploymentStat
 
 
 def reconcile_when_due(engine=None):
-    """For the timer: `reconcile`, unless nothing was moving a few seconds ago. A request calls `reconcile` itself."""
-    return False if cache.get("hosting:settled") else reconcile(engine)
+    """For the timer: `reconcile`, unless nothing was moving a few seconds ago. A request calls `reconcile` itself.
+
+    Which versions are to run is looked up only when one has changed, waits for its first start, or LOOK_AGAIN_S have passed.
+    """
+    if cache.get("hosting:settled"):
+        return False
+    return reconcile(engine, looks_for_versions=_has_changed())
 
 
-def reconcile(engine=None):
+def _has_changed():
+    """Changes are noted from publication on; of what is approved there are a few at any time, found by an index."""
+    approved = ModelVersion.objects.filter(state=ModelVersion.State.APPROVED)
+    return cache.get("hosting:looked_at") != (_last_change(),) or approved.exists()
+
+
+def _last_change():
+    """The number of the newest change of a model, its versions or what runs of them; None when there is none (see Change)."""
+    changes = Change.objects.filter(kind="model").order_by("-pk")
+    return changes.values_list("pk", flat=True).first()
+
+
+def reconcile(engine=None, looks_for_versions=True):
     """One pass. Returns True when something is still on its way (come again soon), False when all is settled or another
     process is at it."""
     with _only_one() as is_locked:
         if not is_locked:
             return False
-        _create_missing()
-        _sync_external()
+        if looks_for_versions:
+            last_change = _last_change()
+            _create_missing()
+            _sync_external()
+            cache.set("hosting:looked_at", (last_change,), LOOK_AGAIN_S)
         is_moving = _engine_pass(engine or driver())
         cache.set("hosting:settled", not is_moving, IDLE_FOR_S)
         return is_moving
