@@ -107,10 +107,13 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
         if data is None:
             raise serializers.ValidationError({WHOLE: ["Send an object."]}, code="type")
         wrong = {} if isinstance(data, QueryDict) else dict(type_errors(serializer, data))
-        if wrong:
-            raise serializers.ValidationError(
-                {path: [sentence] for path, sentence in wrong.items()}, code="type"
-            )
+        if not wrong:
+            return
+        errors = {path: [sentence] for path, sentence in wrong.items()}
+        if WHOLE not in wrong and not serializer.is_valid():  # everything that is wrong, at once
+            named = {path.partition(".")[0] for path in wrong}
+            errors |= {name: said for name, said in serializer.errors.items() if name not in named}
+        raise serializers.ValidationError(errors, code="type")
 
     def answer(self, obj, status=200):
         """The object as it is now, in this resource's shape."""

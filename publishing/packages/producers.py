@@ -211,14 +211,19 @@ def _is_dynamo(model):
         for node in list(model.graph.node)[:50]
         for item in node.metadata_props
     )
-    return marked or any(entry.domain.startswith("pkg.") for entry in model.opset_import)
+    return marked or any(_line(entry.domain).startswith("pkg.") for entry in model.opset_import)
 
 
 def _version(text):
     """CatBoost writes the whole of its build's history into this field."""
+    if isinstance(text, bytes):
+        return _line(text)
     tag = re.search(r"tags/v(\S+)", text)
     return tag.group(1) if tag else _line(text)
 
 
 def _line(text):
+    """At most 40 characters of its first line. protobuf gives bytes where a damaged file holds no UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     return text.strip().splitlines()[0][:40] if text.strip() else ""

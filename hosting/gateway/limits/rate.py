@@ -148,7 +148,8 @@ class RateLimiter:
         self._on_epoch(int(epoch))
 
     async def _run_gcra(self, limits: SubscriptionLimits) -> list[Any]:
-        wanted = limits.token_lease + len(limits.token_waiters)
+        # No token beyond those: one that this process keeps is one that another process refuses.
+        wanted = max(limits.token_lease, len(limits.token_waiters))
         arguments = (
             2,
             f"gateway:rate:{limits.subscription_id}",
