@@ -1,5 +1,7 @@
 """One filter set for the catalog's page and its API: what can be chosen, and how many there are of each."""
 
+from dataclasses import dataclass
+
 import django_filters
 from drf_spectacular.utils import extend_schema_field
 
@@ -82,23 +84,47 @@ FACETS = [
 ]
 
 
-def facets(models, found, counted=None):
-    """The groups of filters as components/facet.html wants them. `counted`: the counts.Counts of `models`, when they are known."""
+@dataclass(frozen=True)
+class Option:
+    """One line of a facet: how many models have the value, and whether it is chosen."""
+
+    value: str
+    label: str
+    count: int
+    selected: bool
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One group of filters, drawn by components/facet.html."""
+
+    title: str
+    param: str
+    options: list[Option]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter in force, and the address without it, drawn by components/chips.html."""
+
+    label: str
+    remove_url: str
+
+
+def facets(models, filterset, counted=None):
+    """The groups of filters. `counted`: the counts.Counts of `models`, when they are known."""
     counted = counted or counts.of(models)
     return [
-        _facet(found.data, title, param, kind, counted.by[column])
+        _facet(filterset.data, title, param, kind, counted.by[column])
         for title, param, column, kind in FACETS
     ]
 
 
-def chips(found, data):
-    """The filters in force: [{label, remove_url}], each with the address without it."""
+def chips(data):
+    """The filters in force, from a page's query."""
     titles = {param: title for title, param, _, _ in FACETS}
     return [
-        {
-            "label": f"{titles[param]}: {value.replace('-', ' ')}",
-            "remove_url": _without(data, param, value),
-        }
+        Chip(f"{titles[param]}: {value.replace('-', ' ')}", _without(data, param, value))
         for param in titles
         for value in data.getlist(param)
     ]
@@ -114,11 +140,8 @@ def _facet(data, title, param, kind, numbers):
         if kind
         else [(tier, label, numbers[tier]) for tier, label in TIERS if tier in numbers]
     )
-    options = [
-        {"value": value, "label": label, "count": count, "selected": value in chosen}
-        for value, label, count in rows
-    ]
-    return {"title": title, "param": param, "options": options}
+    options = [Option(value, label, count, value in chosen) for value, label, count in rows]
+    return Facet(title, param, options)
 
 
 def _without(data, param, value):

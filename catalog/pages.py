@@ -1,10 +1,32 @@
 """The frame of a model's pages. A tab belongs to the app that knows; all of them stand in this frame."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
+from marketplace.core.links import Tab
+
+
+@dataclass(frozen=True)
+class CardEntry:
+    """One answer of the model card."""
+
+    label: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class CardSection:
+    """A part of the model card, drawn by catalog/_card_section.html."""
+
+    id: str
+    title: str
+    fields: list[CardEntry]
+
 
 # (URL name, label); the upper apps' tabs are named here, not imported.
 TABS = [
@@ -40,8 +62,7 @@ def model_context(request, model, current):
     version = selected_version(request, model)
     pick = f"?version={version.number}" if request.GET.get("version") else ""
     tabs = [
-        {"label": label, "url": reverse(name, args=[model.slug]) + pick, "current": name == current}
-        for name, label in TABS
+        Tab(label, reverse(name, args=[model.slug]) + pick, name == current) for name, label in TABS
     ]
     versions = (
         ModelVersion.objects.visible_to(request.user)

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from catalog import counts, neighbours
 from catalog.filters import ModelFilter, chips, facets
 from catalog.models import ModelVersion, RegisteredModel
-from catalog.pages import get_visible_model_or_404, model_context
+from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
 
 PAGE_SIZE = 12
 SIMILAR = 3
@@ -48,7 +48,7 @@ def models(request):
         "q": request.GET.get("q", ""),
         "corrected": filterset.corrected,
         "facets": facets(visible, filterset, counted),
-        "chips": chips(filterset, filterset.data),
+        "chips": chips(filterset.data),
         "sorts": SORTS,
         "sort": filterset.data.get("sort", ""),
         "teams": counted.teams,
@@ -92,7 +92,5 @@ def _highlights(version):
     """The heart of the card as one section of catalog/_card_section.html; [] when nothing is written yet."""
     card = getattr(version, "card", None)
     data = card.data if card else {}
-    fields = [{"label": label, "value": data[name]} for name, label in HIGHLIGHTS if data.get(name)]
-    return (
-        [{"id": "highlights", "title": "From the model card", "fields": fields}] if fields else []
-    )
+    fields = [CardEntry(label, data[name]) for name, label in HIGHLIGHTS if data.get(name)]
+    return [CardSection("highlights", "From the model card", fields)] if fields else []

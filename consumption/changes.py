@@ -5,6 +5,7 @@ nothing from anybody begins at once. The rules in words: docs/money.md.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from consumption import affected
 from consumption.change_kinds import KINDS, first_start, system
 from consumption.models import Plan, ScheduledChange
 from consumption.permissions import can_confirm, can_withdraw_change
+from consumption.terms import Difference
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
@@ -63,8 +65,16 @@ def who_loses(change):
     )
 
 
+@dataclass(frozen=True)
+class Announcement:
+    """A change that was announced to somebody, and what it makes of each thing."""
+
+    change: ScheduledChange
+    differences: list[Difference]
+
+
 def announced_to(subscriptions):
-    """{subscription id: [ScheduledChange with .differences]}: what is announced to these, soonest first. A query or two for all."""
+    """{subscription id: [Announcement]}: what is announced to these, soonest first. A query or two for all."""
     open_ones = [
         subscription for subscription in subscriptions if subscription.state in subscription.OPEN
     ]
@@ -78,10 +88,10 @@ def announced_to(subscriptions):
     )
     by_subscription = {subscription.pk: [] for subscription in subscriptions}
     for change in announced:
-        change.differences = KINDS[change.kind].differences(change)
+        announcement = Announcement(change, KINDS[change.kind].differences(change))
         for subscription in open_ones:
             if KINDS[change.kind].concerns(change, subscription):
-                by_subscription[subscription.pk].append(change)
+                by_subscription[subscription.pk].append(announcement)
     return by_subscription
 
 

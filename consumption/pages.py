@@ -1,14 +1,94 @@
-"""The page on which a change that takes something from consumers is proposed; the kinds of upper apps use it too."""
+"""What the pages of consumption show of a plan and of a subscription, and the page on which a change is proposed.
+
+The kinds of changes of upper apps use that page too.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
-from consumption import changes
+from consumption import actions, changes, terms
+from consumption.affected import Affected
 from consumption.change_kinds import KINDS
-from consumption.models import ScheduledChange
+from consumption.changes import Announcement
+from consumption.metering import rejections, usage
+from consumption.metering.rejections import RejectionCount
+from consumption.metering.usage import MonthlyUse
+from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
 from marketplace.core.forms import show, submitted
+
+
+@dataclass(frozen=True)
+class PlanCard:
+    """A plan, and its terms with those that are announced, newest first."""
+
+    plan: Plan
+    history: list[terms.Step]
+
+    @property
+    def upcoming(self):
+        """The terms that begin last of those that have not begun; None when there are none."""
+        now = timezone.now()
+        return next((step for step in self.history if step.terms.effective_from > now), None)
+
+
+@dataclass(frozen=True)
+class SubscriptionCard:
+    """A subscription with its keys, and what its team has to know of it.
+
+    rejections   of the last 24 hours.
+    announced    what will be taken from it, soonest first.
+    other_plans  where it may move.
+    """
+
+    subscription: Subscription
+    month: MonthlyUse
+    rejections: list[RejectionCount]
+    announced: list[Announcement]
+    other_plans: list[Plan]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Whom a proposed change affects, and what the same calls would cost then; None where no price changes."""
+
+    affected: Affected
+    cost_then: Decimal | None
+
+
+def plan_cards(plans):
+    """[PlanCard] of a queryset of plans. One query for all their terms."""
+    by_start = PlanTerms.objects.select_related("created_by").order_by("effective_from")
+    return [
+        PlanCard(plan, terms.history(plan))
+        for plan in plans.prefetch_related(Prefetch("terms", by_start))
+    ]
+
+
+def subscription_cards(subscriptions):
+    """[SubscriptionCard] of a queryset for_list(). As many queries for one as for many."""
+    shown = list(subscriptions.prefetch_related("keys"))
+    months = usage.this_month(shown)
+    rejected = rejections.of(shown, timezone.now() - usage.DAY)
+    announced = changes.announced_to(shown)
+    models = [subscription.model_id for subscription in shown]
+    offered = list(Plan.objects.filter(is_offered=True, model__in=models))
+    return [
+        SubscriptionCard(
+            subscription,
+            months[subscription.pk],
+            [row for row in rejected if row.subscription == subscription],
+            announced[subscription.pk],
+            [plan for plan in offered if actions.may_move(subscription, plan)],
+        )
+        for subscription in shown
+    ]
 
 
 def propose_page(request, model, kind, form_class, **about):
@@ -57,7 +137,7 @@ def propose_page(request, model, kind, form_class, **about):
     change, losers = result
     context |= {
         "change": change,
-        "affected": [(loser, behaviour.cost_then(change, loser)) for loser in losers],
+        "affected": [Loss(loser, behaviour.cost_then(change, loser)) for loser in losers],
         "differences": behaviour.differences(change),
     }
     return render(request, "consumption/propose.html", {"form": form, **context})

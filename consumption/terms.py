@@ -38,6 +38,14 @@ class Difference:
         return f"{self.label}: {self.new} instead of {self.old}"
 
 
+@dataclass(frozen=True)
+class Step:
+    """Terms in a plan's history, and how they differ from those before."""
+
+    terms: PlanTerms
+    differences: list[Difference]
+
+
 def values(terms):
     """{field: value} of a Plan or PlanTerms."""
     return {name: getattr(terms, name) for name in FIELDS}
@@ -72,14 +80,14 @@ def differences(before, after, currency):
 
 
 def history(plan):
-    """[(PlanTerms, [Difference] to the terms before)] of a plan, newest first; what has not begun yet is among them.
+    """[Step] of a plan, newest first; what has not begun yet is among them.
 
     From the prefetched `terms`, oldest first.
     """
     rows = list(plan.terms.all())
     earlier = [None, *rows]
     steps = [
-        (row, differences(values(was), values(row), plan.currency) if was else [])
+        Step(row, differences(values(was), values(row), plan.currency) if was else [])
         for was, row in zip(earlier, rows, strict=False)
     ]
     return steps[::-1]

@@ -1,18 +1,21 @@
 """Pages of governance: the queue, a review, a version's evidence."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
-from catalog.pages import get_visible_model_or_404, model_context
+from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
 from catalog.permissions import can_edit
 from governance import actions, cards, policies
 from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm
-from governance.models import Amendment, Review
+from governance.models import Amendment, GateResult, Review, TierAssessment
 from governance.permissions import (
     Judge,
     can_resume,
@@ -24,9 +27,37 @@ from governance.permissions import (
 )
 from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
+from marketplace.core.links import Link, Tab
 from marketplace.core.query import chosen
 
 PAGE_SIZE = 30
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A review or an amendment in the queue, and why the reader may not decide it; "" when they may."""
+
+    subject: Review | Amendment
+    reasons_against: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about a version: newest result of each gate, reviews of all rounds."""
+
+    assessment: TierAssessment | None
+    gates: QuerySet[GateResult]
+    reviews: QuerySet[Review]
+    completeness: cards.Completeness
+
+
+@dataclass(frozen=True)
+class CardChange:
+    """What a field of the card said before and says now; None where it was, or is, empty."""
+
+    label: str
+    before: Any
+    after: Any
 
 
 def queue(request):
@@ -42,13 +73,10 @@ def queue(request):
     page = Paginator(reviews, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = list(page)
     judge = Judge.of(request.user, shown)
-    for review in shown:
-        review.why_not = judge.why_not(review)
-        review.may_decide = not review.why_not
-    shown.sort(key=lambda review: not review.may_decide)
+    rows = [Waiting(review, judge.why_not(review)) for review in shown]
     amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
     context = {
-        "reviews": shown,
+        "reviews": sorted(rows, key=lambda row: bool(row.reasons_against)),
         "page_obj": page,
         "tabs": _kinds(waiting, kind),
         "amendments": [] if kind else _queued(request.user, amendments),
@@ -93,7 +121,7 @@ def amendment(request, pk):
         "reasons_against": reasons_against_amendment(request.user, proposal),
         "is_open": proposal.state == Amendment.State.OPEN,
         "may_withdraw": can_edit(request.user, proposal.model),
-        "trail": [{"label": proposal.model.name, "url": proposal.model.get_absolute_url()}],
+        "trail": [Link(proposal.model.name, proposal.model.get_absolute_url())],
     }
     return show(request, "governance/amendment.html", form, **context)
 
@@ -114,7 +142,7 @@ def evidence(request, slug):
         Amendment.objects.visible_to(request.user).filter(model=entry).for_page()
     )
     if context["version"]:
-        context |= evidence_of(context["version"])
+        context["evidence"] = evidence_of(context["version"])
         context["shows_reasons"] = can_see_evidence(request.user, context["version"])
         context["can_suspend"] = can_suspend(request.user, context["version"])
         context["can_resume"] = can_resume(request.user, context["version"])
@@ -150,7 +178,7 @@ def suspend(request, slug, number):
             request, f"{version} {'runs again' if verb is actions.resume else 'is suspended'}."
         )
         return redirect(version.model.get_absolute_url())
-    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    trail = [Link(version.model.name, version.get_absolute_url())]
     return show(
         request,
         "governance/suspend.html",
@@ -162,74 +190,62 @@ def suspend(request, slug, number):
 
 
 def evidence_of(version):
-    """What is known about a version: {"assessment", "gates", "reviews", "completeness"}."""
-    return {
-        "assessment": version.assessments.select_related("answered_by").first(),
-        "gates": actions.current_gates(version),
-        "reviews": version.reviews.select_related("decision__by").order_by(
-            "round", "opened_at", "pk"
-        ),
-        "completeness": policies.card_completeness(version),
-    }
+    return Evidence(
+        version.assessments.select_related("answered_by").first(),
+        actions.current_gates(version),
+        version.reviews.select_related("decision__by").order_by("round", "opened_at", "pk"),
+        policies.card_completeness(version),
+    )
 
 
 def card_sections(version):
-    """The filled part of the card: [{"title", "fields": [{"label", "value", "source"}]}]."""
+    """The filled part of the card: [CardSection]."""
     data = version.card.data
-    sections = []
-    for section_id, title, _ in cards.SECTIONS:
-        fields = [
-            field for field in cards.FIELDS if field.section == section_id and field.id in data
-        ]
-        rows = [
-            {"id": field.id, "label": field.label, "value": data[field.id], "source": field.source}
-            for field in fields
-        ]
-        if rows:
-            sections.append({"id": section_id, "title": title, "fields": rows})
-    return sections
+    sections = [
+        CardSection(
+            section_id,
+            title,
+            [
+                CardEntry(field.label, data[field.id])
+                for field in cards.FIELDS
+                if field.section == section_id and field.id in data
+            ],
+        )
+        for section_id, title, _ in cards.SECTIONS
+    ]
+    return [section for section in sections if section.fields]
 
 
 def _queued(user, amendments):
-    """[(Amendment, why this person may not decide it or "")], those that they may decide first."""
-    rows = [(amendment, reasons_against_amendment(user, amendment)) for amendment in amendments]
-    return sorted(rows, key=lambda row: bool(row[1]))
+    """[Waiting], those that this person may decide first."""
+    rows = [
+        Waiting(amendment, reasons_against_amendment(user, amendment)) for amendment in amendments
+    ]
+    return sorted(rows, key=lambda row: bool(row.reasons_against))
 
 
 def _kinds(reviews, current):
     """The queue's tabs: all, and each kind that waits, with counts."""
     counts = dict(reviews.order_by().values_list("kind").annotate(Count("pk")))
-    tabs = [{"label": "All", "url": "?", "current": not current, "count": sum(counts.values())}]
-    return tabs + [
-        {
-            "label": kind.label,
-            "url": f"?kind={kind}",
-            "current": kind == current,
-            "count": counts.get(kind, 0),
-        }
+    return [Tab("All", "?", not current, sum(counts.values()))] + [
+        Tab(kind.label, f"?kind={kind}", kind == current, counts.get(kind, 0))
         for kind in Review.Kind
         if kind in counts or kind == current
     ]
 
 
 def _changes(version, previous):
-    """What differs from the last published version: [{"label", "before", "after"}], card fields and signature."""
+    """What differs from the last published version: [CardChange] of card fields and signature."""
     if previous is None:
         return []
     before, after = previous.card.data, version.card.data
     rows = [
-        {"label": field.label, "before": before.get(field.id), "after": after.get(field.id)}
+        CardChange(field.label, before.get(field.id), after.get(field.id))
         for field in cards.FIELDS
         if before.get(field.id) != after.get(field.id) and field.source != "auto"
     ]
     if previous.signature != version.signature:
-        rows.append(
-            {
-                "label": "Signature",
-                "before": _names(previous.signature),
-                "after": _names(version.signature),
-            }
-        )
+        rows.append(CardChange("Signature", _names(previous.signature), _names(version.signature)))
     return rows
 
 
@@ -255,5 +271,5 @@ def _review_context(user, found):
         "is_open": found.state == Review.State.OPEN,
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
-        **evidence_of(found.version),
+        "evidence": evidence_of(found.version),
     }

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hosting.models import Replica
+from marketplace.core.plots import Series
 from marketplace.core.query import chosen
 
 
@@ -31,7 +32,7 @@ class Chart:
 
     title: str
     labels: list[str]
-    series: list[dict]
+    series: list[Series]
 
 
 SPANS = [
@@ -59,7 +60,7 @@ def charts(deployments, span):
         deployment.pk: Chart(
             f"Version {deployment.version.number}, last {span.label.removeprefix('1 ')}: running at once",
             labels,
-            [{"name": "Running", "values": most_at_once(lives.get(deployment.pk, []), edges)}],
+            [Series("Running", most_at_once(lives.get(deployment.pk, []), edges))],
         )
         for deployment in deployments
     }

@@ -17,6 +17,7 @@ from hosting.forms import CapacityForm, ReasonForm, SizeForm, StartForm
 from hosting.models import Deployment
 from hosting.permissions import can_operate, can_operate_model
 from marketplace.core.forms import submitted
+from marketplace.core.links import Link, Tab
 
 HOUR = timedelta(hours=1)
 
@@ -64,8 +65,8 @@ def manage_deployment(request, slug, number):
         "calls": service_levels.calls_since(deployment.version, since),
         "since": since,
         "trail": [
-            {"label": entry.name, "url": entry.get_absolute_url()},
-            {"label": "Deployment", "url": reverse("hosting:deployment", args=[entry.slug])},
+            Link(entry.name, entry.get_absolute_url()),
+            Link("Deployment", reverse("hosting:deployment", args=[entry.slug])),
         ],
         "span_tabs": _span_tabs(request, span, [card]),
         "forms": {verb_name: form for verb_name, (form, _verb, _message) in forms.items()},
@@ -99,7 +100,7 @@ def _span_tabs(request, span, cards):
 def _span_tab(request, span, is_current):
     query = request.GET.copy()
     query["span"] = span.slug
-    return {"label": span.label, "url": f"?{query.urlencode()}", "current": is_current}
+    return Tab(span.label, f"?{query.urlencode()}", is_current)
 
 
 def _managed_deployment(request, slug, number):

@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 
 from django import forms
 from django.conf import settings
@@ -264,6 +265,25 @@ class Indented(json.JSONEncoder):
         super().__init__(*args, **kwargs | {"indent": 2, "ensure_ascii": False})
 
 
+@dataclass(frozen=True)
+class FormEntry:
+    """A field of the card, and whether it is required and still missing."""
+
+    field: forms.BoundField
+    missing: bool
+
+
+@dataclass(frozen=True)
+class FormSection:
+    """A part of the card as the form shows it: of `needed` required fields, `done` have an answer."""
+
+    id: str
+    title: str
+    fields: list[FormEntry]
+    needed: int
+    done: int
+
+
 class CardForm(forms.Form):
     """The whole card, from the schema, without what the product fills in by itself."""
 
@@ -286,11 +306,11 @@ class CardForm(forms.Form):
         return {"values": typed}
 
     def sections(self, missing):
-        """[{"id", "title", "done", "needed", "fields": [{"field", "missing"}]}] for the page; `missing` holds field ids."""
+        """[FormSection] of what is asked; `missing` holds the ids of required fields without an answer."""
         return [
             section
             for section in (self._section(*one, missing) for one in cards.SECTIONS)
-            if section["fields"]
+            if section.fields
         ]
 
     def _section(self, section_id, title, _purpose, missing):
@@ -301,14 +321,13 @@ class CardForm(forms.Form):
         ]
         lacking = [name for name in names if name in missing]
         needed = [name for name in names if name in missing or self.initial.get(name)]
-        entries = [{"field": self[name], "missing": name in missing} for name in names]
-        return {
-            "id": section_id,
-            "title": title,
-            "fields": entries,
-            "needed": len(needed),
-            "done": len(needed) - len(lacking),
-        }
+        return FormSection(
+            section_id,
+            title,
+            [FormEntry(self[name], name in missing) for name in names],
+            needed=len(needed),
+            done=len(needed) - len(lacking),
+        )
 
 
 class ChangelogForm(forms.Form):

@@ -1,7 +1,11 @@
 """The steps of a version's way to submission, and which of them are done."""
 
+from dataclasses import dataclass, field
+from enum import StrEnum
+
 from django.urls import reverse
 
+from governance.models import GateResult
 from publishing import trials
 from publishing.actions import can_be_tried, what_is_missing
 
@@ -13,6 +17,7 @@ STEPS = [
     ("plans", "Plans"),
     ("submit", "Submit"),
 ]
+WAITING = "waiting"
 WHERE = {"changelog": "submit", "run": "interface"}
 FIGURES = [
     ("runtime", "Answered by", "{}"),
@@ -33,73 +38,112 @@ READY = {
 }
 
 
+class StepState(StrEnum):
+    DONE = "done"
+    CURRENT = "current"
+    TODO = "todo"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the way to submission, drawn by components/stepper.html."""
+
+    label: str
+    url: str
+    state: StepState
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What stands between a draft and its submission, and where it is done."""
+
+    step: str
+    sentence: str
+    url: str
+
+
+@dataclass(frozen=True)
+class CheckItem:
+    """Whether a step is done, drawn by components/checklist.html. `ok` is None for an example that nobody tried."""
+
+    label: str
+    ok: bool | None
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Whether a draft answers its own example, drawn by publishing/_trial.html.
+
+    state    "" while there is nothing to try, WAITING, or the result's verdict.
+    figures  [(label, text)] of what was measured.
+    output   what ONNX Runtime wrote.
+    """
+
+    state: str = ""
+    result: GateResult | None = None
+    figures: list[tuple[str, str]] = field(default_factory=list)
+    output: str = ""
+
+
 def of(version, current):
-    """[{"slug", "label", "url", "state": done|current|attention|todo}] for components/stepper.html."""
-    lacking = {WHERE.get(item["step"], item["step"]) for item in missing(version)}
+    """[Step] of a version, on the page of one of them."""
+    lacking = {WHERE.get(item.step, item.step) for item in missing(version)}
     return [
-        {
-            "slug": slug,
-            "label": label,
-            "url": _url(version, slug),
-            "state": _state(version, slug, current, lacking),
-        }
+        Step(label, _url(version, slug), _state(version, slug, current, lacking))
         for slug, label in STEPS
     ]
 
 
 def missing(version):
-    """What stands between the draft and submission: [{"step", "sentence", "url"}]; [] once it is submitted."""
+    """[Missing] of a draft; [] once it is submitted."""
     if not version.is_editable:
         return []
-    found = what_is_missing(version)
-    return [item | {"url": _url(version, WHERE.get(item["step"], item["step"]))} for item in found]
+    return [
+        Missing(
+            item["step"], item["sentence"], _url(version, WHERE.get(item["step"], item["step"]))
+        )
+        for item in what_is_missing(version)
+    ]
 
 
 def checklist(version):
-    """Every step with whether it is done: [{"label", "ok", "detail", "url"}] for components/checklist.html.
-
-    ok: None for what is not known yet, an example that nobody tried.
-    """
-    lacking = {item["step"]: item["sentence"] for item in missing(version)}
-    untried = (
-        {"run"} if trial(version)["state"] in ("", "waiting") and version.is_editable else set()
-    )
+    """[CheckItem] of every step."""
+    lacking = {item.step: item.sentence for item in missing(version)}
+    untried = {"run"} if version.is_editable and trial(version).state in ("", WAITING) else set()
     return [
-        {
-            "label": label,
-            "ok": None if slug in untried else slug not in lacking,
-            "detail": lacking.get(slug, ""),
-            "url": "" if slug in untried else _url(version, WHERE.get(slug, slug)),
-        }
+        CheckItem(
+            label,
+            None if slug in untried else slug not in lacking,
+            lacking.get(slug, ""),
+            "" if slug in untried else _url(version, WHERE.get(slug, slug)),
+        )
         for slug, label in READY.items()
     ]
 
 
 def trial(version):
-    """{"state": "", "waiting" or a verdict, "result": GateResult or None, "figures": [(label, text)], "said"} for publishing/_trial.html."""
+    """The Trial of a draft."""
     if not version.is_editable or not can_be_tried(version):
-        return {"state": "", "result": None}
+        return Trial()
     result = trials.latest(version)
-    metrics = result.metrics if result else {}
+    if result is None:
+        return Trial(WAITING)
+    metrics = result.metrics
     figures = [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
     values = [
         (f"First values of {name}", ", ".join(map(str, shown)))
         for name, shown in metrics.get("output", {}).items()
     ]
-    return {
-        "state": result.verdict if result else "waiting",
-        "result": result,
-        "figures": figures + values,
-        "said": metrics.get(trials.SAID, ""),
-    }
+    return Trial(result.verdict, result, figures + values, metrics.get(trials.SAID, ""))
 
 
 def _state(version, slug, current, lacking):
     if slug == current:
-        return "current"
-    if slug == "submit":
-        return "todo" if version.is_editable else "done"
-    return "todo" if slug in lacking else "done"
+        return StepState.CURRENT
+    is_open = version.is_editable if slug == "submit" else slug in lacking
+    return StepState.TODO if is_open else StepState.DONE
 
 
 def _url(version, step):

@@ -22,6 +22,7 @@ from governance.models import Amendment, Decision, Review
 from marketplace.core import names
 from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
+from marketplace.core.links import Link
 from publishing import actions, steps
 from publishing.forms import (
     CardForm,
@@ -54,6 +55,14 @@ class Task:
     title: str
     text: str
     url: str
+
+
+@dataclass(frozen=True)
+class RequiredReview:
+    """A kind of review that follows a submission, and its working days."""
+
+    label: str
+    days: int
 
 
 def home(request):
@@ -115,7 +124,7 @@ def entry(request, slug):
             request, "Proposed: the entry changes when it is approved." if amendment else "Saved."
         )
         return redirect(amendment or model)
-    trail = [{"label": model.name, "url": model.get_absolute_url()}]
+    trail = [Link(model.name, model.get_absolute_url())]
     waiting = model.amendments.filter(state=Amendment.State.OPEN)
     return show(request, "publishing/entry.html", form, model=model, trail=trail, waiting=waiting)
 
@@ -166,7 +175,7 @@ def deprecate(request, slug, number):
         messages.success(request, "Proposed. Somebody else confirms it.")
         return redirect(change)
     losers = affected.by(affected.following(version))
-    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    trail = [Link(version.model.name, version.get_absolute_url())]
     return show(
         request, "publishing/deprecate.html", form, version=version, affected=losers, trail=trail
     )
@@ -364,7 +373,7 @@ def _required_reviews(version):
     if version.risk_tier in ("", "prohibited"):
         return []
     return [
-        {"label": Review.Kind(kind).label, "days": days}
+        RequiredReview(Review.Kind(kind).label, days)
         for kind, days in policies.required_reviews(version)
     ]
 

@@ -162,24 +162,24 @@ def test_figures_are_over_what_the_reader_sees():
     used(hidden, nina, factories.wealth())
     few, many = figures.overview(factories.maya()), figures.overview(nina)
     assert (
-        few["models"],
-        few["teams"],
-        few["calls_30d"],
-        few["cross_unit_models"],
-        few["matrix"],
+        few.story.models,
+        few.story.teams,
+        few.story.calls_30d,
+        few.reuse.cross_unit_models,
+        few.reuse.matrix,
     ) == (1, 0, 0, 0, [])
     assert (
-        many["models"],
-        many["teams"],
-        many["calls_30d"],
-        many["cross_unit_models"],
-        len(many["matrix"]),
+        many.story.models,
+        many.story.teams,
+        many.story.calls_30d,
+        many.reuse.cross_unit_models,
+        len(many.reuse.matrix),
     ) == (2, 1, 9, 1, 1)
-    assert figures.overview(factories.vera())["models"] == 2
+    assert figures.overview(factories.vera()).story.models == 2
     RegisteredModel.objects.filter(pk=hidden.model.pk).update(visibility="enterprise")
-    assert figures.story(factories.maya())["models"] == 2
+    assert figures.story(factories.maya()).models == 2
     RegisteredModel.objects.filter(pk=hidden.model.pk).update(visibility="restricted")
-    assert figures.story(factories.maya())["models"] == 1
+    assert figures.story(factories.maya()).models == 1
 
 
 def test_spelling_suggests_no_hidden_word():

@@ -5,9 +5,10 @@ which terms is what was true when the calls were made (docs/money.md).
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import F, Max, Q, Sum
 from django.utils import timezone
@@ -16,6 +17,7 @@ from consumption.metering import measures
 from consumption.metering.quota import period_start
 from consumption.models import UsageDay, UsageHour
 from marketplace.core import names
+from marketplace.core.plots import Series
 from marketplace.core.query import chosen
 
 # What usage can be grouped by: (the column of its identity, the column that people read, the column that tells two of one name apart).
@@ -80,48 +82,98 @@ def of_model(model):
     return Q(version__model=model)
 
 
+@dataclass(frozen=True)
+class PartCalls:
+    """How many calls ended in one way."""
+
+    label: str
+    calls: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A window in figures and charts: a label and a value of each series a step.
+
+    totals   calls, their parts and billed units.
+    costs    exact amounts by currency; None where the reader may not know them.
+    latency  the slowest p95 of each step, milliseconds; None without a call.
+    p95_us   the slowest p95 of the window, microseconds.
+    """
+
+    labels: list[str]
+    series: list[Series]
+    totals: dict[str, int]
+    costs: dict[str, Decimal] | None
+    latency: list[float | None]
+    p95_us: int | None
+
+    @property
+    def parts(self) -> list[PartCalls]:
+        return [PartCalls(p.label, self.totals[p.column], p.meaning) for p in measures.PARTS]
+
+    @property
+    def success_percent(self) -> float | None:
+        return measures.answered_percent(self.totals)
+
+
+@dataclass
+class Row:
+    """What is counted of one model, application, team, unit or version; `costs` are exact amounts by currency."""
+
+    key: int
+    label: str
+    whose: str
+    counts: Counter[str] = field(default_factory=Counter)
+    p95_us: int | None = None
+    costs: dict[str, Decimal] = field(default_factory=dict)
+
+    def add(self, sums: dict[str, Any]) -> None:
+        """Add the sums of one currency (measures.sums)."""
+        for name in (*measures.COUNTS, "units"):
+            self.counts[name] += sums[name]
+        slowest = [p95 for p95 in (self.p95_us, sums["p95"]) if p95 is not None]
+        self.p95_us = max(slowest, default=None)
+        if sums["cost"]:
+            currency = sums["currency"]
+            self.costs[currency] = self.costs.get(currency, Decimal()) + sums["cost"]
+
+
+@dataclass(frozen=True)
+class MonthlyUse:
+    """Billed calls of a subscription in the running month, and its quota; None when it has none."""
+
+    used: int
+    quota: int | None
+
+
 def summary(scope, window):
-    """Totals, a labelled series per part, and slowest p95 of the window, for charts and figures."""
+    """The Summary of what a scope says in a window."""
     rows = _rows(scope, window)
     starts = window.starts()
     by_start = {
         row[window.field]: row for row in rows.values(window.field).annotate(**measures.sums())
     }
-    totals = {
-        name: sum(row[name] for row in by_start.values()) for name in (*measures.COUNTS, "units")
-    }
-    return {
-        "labels": [
-            f"{start:%d %b %H:%M}" if window.table is UsageHour else f"{start:%d %b}"
-            for start in starts
-        ],
-        "series": [
-            {
-                "name": part.label,
-                "tone": part.tone,
-                "values": [
-                    by_start[start][part.column] if start in by_start else 0 for start in starts
-                ],
-            }
+    form = "%d %b %H:%M" if window.table is UsageHour else "%d %b"
+    steps = [by_start.get(start) for start in starts]
+    return Summary(
+        labels=[f"{start:{form}}" for start in starts],
+        series=[
+            Series(part.label, [row[part.column] if row else 0 for row in steps], part.tone)
             for part in measures.PARTS
         ],
-        "totals": totals,
-        "parts": [
-            {"label": part.label, "calls": totals[part.column], "meaning": part.meaning}
-            for part in measures.PARTS
-        ],
-        "costs": costs(rows),
-        "latency": [_ms(by_start[start]["p95"]) if start in by_start else None for start in starts],
-        "p95_us": rows.aggregate(p95=Max("p95_us"))["p95"],
-        "success_percent": measures.answered_percent(totals),
-    }
+        totals={
+            name: sum(row[name] for row in by_start.values())
+            for name in (*measures.COUNTS, "units")
+        },
+        costs=costs(rows),
+        latency=[row["p95"] / 1000 if row and row["p95"] is not None else None for row in steps],
+        p95_us=rows.aggregate(p95=Max("p95_us"))["p95"],
+    )
 
 
 def by(scope, window, what):
-    """A row for each of BY[what], busiest first: [{"key", "label", counts, "units", "p95", "costs": {currency: Decimal}}].
-
-    Where two rows have labels that people take for each other, the labels say whose they are.
-    """
+    """A Row for each of BY[what], busiest first. Where two have labels that people take for each other, they say whose they are."""
     identity, label, whose = BY[what]
     columns = {
         "currency": F("terms__plan__currency"),
@@ -129,14 +181,14 @@ def by(scope, window, what):
         "label": F(label),
         "whose": F(whose),
     }
-    found = {}
-    for row in _rows(scope, window).values(**columns).annotate(**measures.sums()).order_by():
-        _add(found.setdefault(row["key"], _nothing(row)), row)
-    alike = Counter(names.fold(row["label"]) for row in found.values())
-    for row in found.values():
-        whose = row.pop("whose")
-        row["label"] += f" · {whose}" if alike[names.fold(row["label"])] > 1 else ""
-    return sorted(found.values(), key=lambda row: (-row["calls"], row["label"], row["key"]))
+    rows = {}
+    for sums in _rows(scope, window).values(**columns).annotate(**measures.sums()).order_by():
+        row = rows.setdefault(sums["key"], Row(sums["key"], sums["label"], sums["whose"]))
+        row.add(sums)
+    alike = Counter(names.fold(row.label) for row in rows.values())
+    for row in rows.values():
+        row.label += f" · {row.whose}" if alike[names.fold(row.label)] > 1 else ""
+    return sorted(rows.values(), key=lambda row: (-row.counts["calls"], row.label, row.key))
 
 
 def costs(rows):
@@ -150,42 +202,16 @@ def costs(rows):
 
 
 def this_month(subscriptions):
-    """{subscription id: {"used", "quota", "left"}} of the running calendar month (UTC); quota None means none is set."""
+    """{subscription id: MonthlyUse} of the running calendar month (UTC)."""
     days = UsageDay.objects.filter(
         subscription__in=subscriptions, day__gte=period_start(timezone.now())
     ).values("subscription_id")
     used = {row["subscription_id"]: row["units"] for row in days.annotate(units=Sum("units"))}
-    return {one.pk: _month(used.get(one.pk, 0), one.plan.monthly_quota) for one in subscriptions}
-
-
-def _month(used, quota):
-    return {"used": used, "quota": quota, "left": None if quota is None else max(0, quota - used)}
+    return {
+        subscription.pk: MonthlyUse(used.get(subscription.pk, 0), subscription.plan.monthly_quota)
+        for subscription in subscriptions
+    }
 
 
 def _rows(scope, window):
     return window.table.objects.filter(scope, **{f"{window.field}__gte": window.starts()[0]})
-
-
-def _nothing(row):
-    return {
-        "key": row["key"],
-        "label": row["label"],
-        "whose": row["whose"],
-        "p95": None,
-        "costs": {},
-        **dict.fromkeys((*measures.COUNTS, "units"), 0),
-    }
-
-
-def _add(total, row):
-    for name in (*measures.COUNTS, "units"):
-        total[name] += row[name]
-    total["p95"] = max((one for one in (total["p95"], row["p95"]) if one is not None), default=None)
-    if row["cost"]:
-        total["costs"][row["currency"]] = (
-            total["costs"].get(row["currency"], Decimal()) + row["cost"]
-        )
-
-
-def _ms(microseconds):
-    return None if microseconds is None else microseconds / 1000

@@ -13,6 +13,18 @@ Values = Sequence[Number | None]
 
 
 @dataclass(frozen=True)
+class Series:
+    """What one line or one part of the bars shows: a number for each label, None for a gap.
+
+    tone  "1" to "5", good, warn, bad or neutral; "" is chosen by the place in the chart.
+    """
+
+    name: str
+    values: Values
+    tone: str = ""
+
+
+@dataclass(frozen=True)
 class Tick:
     """One horizontal grid line: its value and its pixel row."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.cache import cache
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from catalog import counts, vocabulary
@@ -28,50 +28,109 @@ class Calls:
     number: int
 
 
-def story(user):
-    """The figures of the start page: published models, calling teams, units with AI, calls in 30 days.
+@dataclass(frozen=True)
+class Story:
+    """The figures of the start page: published models, teams that call them, units with AI, calls in 30 days."""
 
-    What is counted from usage is at most KEPT_S seconds old.
+    models: int
+    teams: int
+    units: int
+    calls_30d: int
+
+
+@dataclass(frozen=True)
+class ReusePair:
+    """One unit uses another one's models: how many, and how many of its teams."""
+
+    publisher: str
+    consumer: str
+    models: int
+    teams: int
+
+
+@dataclass(frozen=True)
+class DailyCalls:
+    """Answered calls, a label and a number for each day."""
+
+    labels: list[str]
+    values: list[int]
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """What is counted from versions, subscriptions and days of usage.
+
+    fresh_percent  of the published models, those that were updated in FRESH_DAYS; None without a model.
+    matrix         who reuses whose, most models first.
+    volume         90 days.
     """
+
+    fresh_percent: float | None
+    cross_unit_models: int
+    matrix: list[ReusePair]
+    volume: DailyCalls
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Production models for each unit (annotated with `known` and `listed`), and those that are not published."""
+
+    units: QuerySet[BusinessUnit]
+    missing: QuerySet[ProductionModel]
+
+    @property
+    def known(self) -> int:
+        return sum(unit.known for unit in self.units)
+
+    @property
+    def listed(self) -> int:
+        return sum(unit.listed for unit in self.units)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The insights page: supply, demand, reuse across units, the inventory's gap."""
+
+    story: Story
+    reuse: Reuse
+    inventory: Inventory
+    publishing_teams: int
+    ai_teams: int
+    units_before: int
+    units_total: int
+    published_target: int = PUBLISHED_TARGET
+
+
+def story(user):
+    """The Story of the models that a person may see. What is counted from usage is at most KEPT_S seconds old."""
     counted, calls = counts.seen_by(user), _shared("calls", user, _count_calls)
     publishing = counted.by["owner_team__business_unit_id"].keys()
-    return {
-        "models": counted.total,
-        "teams": calls.teams,
-        "units": len(publishing | calls.units),
-        "calls_30d": calls.number,
-    }
+    return Story(counted.total, calls.teams, len(publishing | calls.units), calls.number)
 
 
 def overview(user):
-    """The insights page: supply, demand, reuse across units, the inventory's gap."""
-    seen = RegisteredModel.objects.visible_to(user)
-    figures = story(user)
+    """The Overview of the models that a person may see."""
     ai_teams = Team.objects.filter(is_ai_team=True)
-    return {
-        **figures,
-        "published_target": PUBLISHED_TARGET,
-        "publishing_teams": ai_teams.filter(
-            pk__in=list(counts.seen_by(user).by["owner_team_id"])
-        ).count(),
-        "ai_teams": ai_teams.count(),
-        **_shared("reuse", user, _reuse),
-        "inventory": _inventory(seen.published()),
-        "units_before": BusinessUnit.objects.filter(has_ai=True).count(),
-        "units_now": figures["units"],
-        "units_total": BusinessUnit.objects.count(),
-    }
+    publishing = list(counts.seen_by(user).by["owner_team_id"])
+    return Overview(
+        story=story(user),
+        reuse=_shared("reuse", user, _reuse),
+        inventory=_inventory(RegisteredModel.objects.visible_to(user).published()),
+        publishing_teams=ai_teams.filter(pk__in=publishing).count(),
+        ai_teams=ai_teams.count(),
+        units_before=BusinessUnit.objects.filter(has_ai=True).count(),
+        units_total=BusinessUnit.objects.count(),
+    )
 
 
 def _reuse(seen):
-    """What the insights page counts from versions, subscriptions and days of usage."""
     cross_unit = _cross_unit(seen)
-    return {
-        "fresh_percent": _fresh_percent(seen.published()),
-        "cross_unit_models": cross_unit.values("model").distinct().count(),
-        "matrix": _matrix(cross_unit),
-        "volume": _volume(seen),
-    }
+    return Reuse(
+        _fresh_percent(seen.published()),
+        cross_unit.values("model").distinct().count(),
+        _matrix(cross_unit),
+        _volume(seen),
+    )
 
 
 def _shared(name, user, count):
@@ -121,48 +180,35 @@ def _cross_unit(seen):
 
 
 def _matrix(cross_unit):
-    """Who reuses whose: [{"publisher", "consumer", "models", "teams"}], most first. One row for a pair of units."""
+    """A ReusePair for each two units, most models first."""
     publisher, consumer = "model__owner_team__business_unit", "application__team__business_unit"
     rows = cross_unit.values(
         publisher,
         consumer,
         publisher_name=F(f"{publisher}__name"),
         consumer_name=F(f"{consumer}__name"),
-    )
-    counted = rows.annotate(
+    ).annotate(
         models=Count("model", distinct=True), teams=Count("application__team", distinct=True)
     )
     return [
-        {
-            "publisher": row["publisher_name"],
-            "consumer": row["consumer_name"],
-            "models": row["models"],
-            "teams": row["teams"],
-        }
-        for row in counted.order_by("-models", "publisher_name", "consumer_name")
+        ReusePair(row["publisher_name"], row["consumer_name"], row["models"], row["teams"])
+        for row in rows.order_by("-models", "publisher_name", "consumer_name")
     ]
 
 
 def _inventory(published):
-    """Production models per unit and how many of them are published: the mandate's gap. A hidden model counts as not published."""
+    """Which production models are published: the mandate's gap. A hidden model counts as not published."""
     units = BusinessUnit.objects.annotate(
         known=Count("production_models"),
         listed=Count("production_models", Q(production_models__published_as__in=published)),
     ).filter(known__gt=0)
     entries = ProductionModel.objects.select_related("business_unit")
-    missing = entries.filter(Q(published_as=None) | ~Q(published_as__in=published))
-    return {
-        "units": units,
-        "known": sum(u.known for u in units),
-        "listed": sum(u.listed for u in units),
-        "missing": missing,
-    }
+    return Inventory(units, entries.filter(Q(published_as=None) | ~Q(published_as__in=published)))
 
 
 def _volume(seen):
-    """Answered calls a day over 90 days: {"labels", "values"}."""
     rows = _usage(seen, 90).values("day").annotate(n=Sum("ok")).order_by("day")
-    return {"labels": [f"{row['day']:%d %b}" for row in rows], "values": [row["n"] for row in rows]}
+    return DailyCalls([f"{row['day']:%d %b}" for row in rows], [row["n"] for row in rows])
 
 
 def _days_ago(days):

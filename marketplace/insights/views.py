@@ -6,4 +6,4 @@ from marketplace.insights import figures
 
 
 def overview(request):
-    return render(request, "insights/insights.html", figures.overview(request.user))
+    return render(request, "insights/insights.html", {"overview": figures.overview(request.user)})

@@ -64,9 +64,9 @@ def test_facets_count_only_what_one_may_see():
     factories.model(name="Secret model")
     everything = RegisteredModel.objects.visible_to(factories.charlie())
     counts = {
-        group["param"]: group["options"]
+        group.param: group.options
         for group in facets(everything, ModelFilter(QueryDict(""), queryset=everything))
     }
-    assert [(option["value"], option["count"]) for option in counts["domain"]] == [
+    assert [(option.value, option.count) for option in counts["domain"]] == [
         ("consumer-lending", 3)
     ]

@@ -93,7 +93,7 @@ def assert_rows(rows, totals, times):
     """Rows add up to the totals, count by count."""
     assert len(rows) == times
     for name in (*measures.COUNTS, "units"):
-        assert sum(row[name] for row in rows) == totals[name], name
+        assert sum(row.counts[name] for row in rows) == totals[name], name
 
 
 @pytest.mark.parametrize("window", ["24h", "7d", "30d", "90d"])
@@ -103,15 +103,15 @@ def test_my_usage_adds_up_figures_chart_and_rows(used, window):
     times = len(used) * (1 if window == "24h" else 2)
     if window == "24h":
         # Yesterday's calls are 24 hours old: in or out, but whole.
-        times = context["totals"]["calls"] // CALLS
-    assert_parts(context["totals"], times)
-    assert {part["label"]: part["calls"] for part in context["parts"]} == {
-        series["name"]: sum(series["values"]) for series in context["series"]
+        times = context["usage"].totals["calls"] // CALLS
+    assert_parts(context["usage"].totals, times)
+    assert {part.label: part.calls for part in context["usage"].parts} == {
+        series.name: sum(series.values) for series in context["usage"].series
     }
-    assert sum(part["calls"] for part in context["parts"]) == context["totals"]["calls"]
+    assert sum(part.calls for part in context["usage"].parts) == context["usage"].totals["calls"]
     for name in ("by_model", "by_application"):
-        assert_rows(context[name], context["totals"], 2)
-        assert sum(row["costs"]["USD"] for row in context[name]) == context["costs"]["USD"]
+        assert_rows(context[name], context["usage"].totals, 2)
+        assert sum(row.costs["USD"] for row in context[name]) == context["usage"].costs["USD"]
     assert sum(row.calls for row in context["refused"]) == REJECTED * len(used), (
         "beside the calls, never among them"
     )
@@ -120,10 +120,10 @@ def test_my_usage_adds_up_figures_chart_and_rows(used, window):
 def test_a_models_usage_adds_up_by_team_and_by_version(used):
     entry = used[0].model
     context = page(factories.alice(), "consumption:model_usage", entry.slug).context
-    assert_parts(context["totals"], 4)
-    assert_rows(context["by_team"], context["totals"], 1)
-    assert_rows(context["by_version"], context["totals"], 1)
-    assert [row["costs"] for row in context["by_team"]] == [context["costs"]]
+    assert_parts(context["usage"].totals, 4)
+    assert_rows(context["by_team"], context["usage"].totals, 1)
+    assert_rows(context["by_version"], context["usage"].totals, 1)
+    assert [row.costs for row in context["by_team"]] == [context["usage"].costs]
 
 
 def test_the_figures_that_stand_beside_the_chart_are_on_the_page(used):
@@ -135,7 +135,9 @@ def test_the_figures_that_stand_beside_the_chart_are_on_the_page(used):
 
 def test_what_consumers_pay_is_seen_by_them_and_the_publisher_and_not_by_strangers(used):
     assert (
-        page(factories.charlie(), "consumption:model_usage", used[0].model.slug).context["costs"]
+        page(factories.charlie(), "consumption:model_usage", used[0].model.slug)
+        .context["usage"]
+        .costs
         is None
     )
 
@@ -184,7 +186,8 @@ def test_statement_page_csv_and_api_say_the_same_to_the_last_unit(used):
             found[month] = sum(map(Decimal, values), Decimal())
     assert shown == exported == answered
     assert (
-        sum(shown.values()) == page(factories.maya(), "consumption:usage").context["costs"]["USD"]
+        sum(shown.values())
+        == page(factories.maya(), "consumption:usage").context["usage"].costs["USD"]
     )
 
 
@@ -201,7 +204,7 @@ def test_the_usage_api_adds_up_and_has_no_column_that_is_always_nothing(used):
 
 
 def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used):
-    assert page(factories.maya(), "home").context["story"]["calls_30d"] == CALLS * 8
+    assert page(factories.maya(), "home").context["story"].calls_30d == CALLS * 8
     used[0].model.refresh_from_db()
     assert used[0].model.calls_30d == CALLS * 4
     reconciliation.count_all()

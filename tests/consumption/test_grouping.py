@@ -50,7 +50,7 @@ def test_two_models_of_one_name_are_two_rows(twins):
     for version, calls in zip(twins, (7, 5), strict=True):
         called(version, factories.application(), calls)
     rows = usage.by(usage.of_teams([factories.mortgage()]), usage.window("30d"), "model")
-    assert [(row["label"], row["calls"]) for row in rows] == [
+    assert [(row.label, row.counts["calls"]) for row in rows] == [
         ("Income check · Consumer lending AI", 7),
         ("INCOME  check · Wealth advice", 5),
     ]
@@ -67,7 +67,7 @@ def test_two_applications_of_one_name_are_two_rows(twins):
     called(twins[0], factories.application(nina, factories.wealth(), name="Advice"), 2)
     assert Application.objects.filter(name="Advice").count() == 2
     rows = usage.by(usage.of_model(twins[0].model), usage.window("30d"), "application")
-    assert [(row["label"], row["calls"]) for row in rows] == [
+    assert [(row.label, row.counts["calls"]) for row in rows] == [
         ("Advice · Mortgage origination", 3),
         ("Advice · Wealth advice", 2),
     ]
@@ -76,6 +76,5 @@ def test_two_applications_of_one_name_are_two_rows(twins):
 def test_a_name_that_stands_alone_is_left_as_it_is(twins):
     called(twins[0], factories.application(), 3)
     assert [
-        row["label"]
-        for row in usage.by(usage.of_model(twins[0].model), usage.window("30d"), "model")
+        row.label for row in usage.by(usage.of_model(twins[0].model), usage.window("30d"), "model")
     ] == ["Income check"]

@@ -190,12 +190,12 @@ def assert_pages_and_api_agree(history):
     for what in usage.BY:
         rows = usage.by(scope, window, what)
         assert (
-            sum(row["calls"] for row in rows) == calls
-            and sum((row["costs"].get("USD", Decimal()) for row in rows), Decimal()) == total
+            sum(row.counts["calls"] for row in rows) == calls
+            and sum((row.costs.get("USD", Decimal()) for row in rows), Decimal()) == total
         )
     shown = usage.summary(scope, window)
-    assert shown["totals"]["calls"] == sum(part["calls"] for part in shown["parts"]) == calls
-    assert shown["costs"] == ({"USD": total} if total else {})
+    assert shown.totals["calls"] == sum(part.calls for part in shown.parts) == calls
+    assert shown.costs == ({"USD": total} if total else {})
     answered = UsageRow(Usage.queryset.all(), many=True).data
     assert (
         sum(row["calls"] for row in answered) == calls
@@ -250,7 +250,7 @@ def test_a_price_rise_leaves_716_calls_at_what_they_cost(settings):
     history.price(0, 29_706_703)
     history.recompute()
     assert usage.by(usage.of_model(history.version.model), usage.window("30d"), "model") == before
-    assert before[0]["costs"] == {"USD": Decimal("2.129999760")}
+    assert before[0].costs == {"USD": Decimal("2.129999760")}
 
 
 def test_an_hour_with_a_new_price_in_its_middle_is_two_rows(settings):

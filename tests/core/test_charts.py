@@ -3,10 +3,12 @@
 import pytest
 from django.template import Context, Template
 
+from marketplace.core.plots import Series
+
 LABELS = ["Mon", "Tue", "Wed"]
 SERIES = [
-    {"name": "Answered", "values": [5, 7, 2]},
-    {"name": "Refused", "values": [1, 0, None], "tone": "warn"},
+    Series("Answered", [5, 7, 2]),
+    Series("Refused", [1, 0, None], tone="warn"),
 ]
 CALLS = {
     "sparkline": '{% sparkline values label="Calls" %}',

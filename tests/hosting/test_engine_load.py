@@ -76,7 +76,7 @@ def test_replicas_follow_the_load_down_to_none_and_back(hosted):
     assert not load.wrong
     one = live.deployment(version)
     (chart,) = replica_history.charts([one], replica_history.span("1h")).values()
-    values = chart["series"][0]["values"]
+    values = chart.series[0].values
     assert max(values) == MOST
     assert one.replicas.filter(state="crashed").count() == crashed
     assert not Notice.objects.filter(kind="deployment.failed").exists()

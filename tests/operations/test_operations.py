@@ -604,7 +604,7 @@ def test_the_most_at_once_in_each_step():
 
 def over_time(deployment, slug):
     chart = replica_history.charts([deployment], replica_history.span(slug))[deployment.pk]
-    return chart.series[0]["values"]
+    return chart.series[0].values
 
 
 def test_a_replica_that_runs_is_shown_however_many_ended_since(deployment):

@@ -285,12 +285,12 @@ def test_an_upload_is_tried_in_the_background_and_the_page_shows_it(draft, clien
         "Invalid input shape" in shown.content.decode()
         and 'hx-trigger="every 3s"' not in shown.content.decode()
     )
-    assert [item["step"] for item in shown.context["missing"]] == ["run"]
+    assert [item.step for item in shown.context["missing"]] == ["run"]
     submit = client.get(reverse("publishing:submit", args=[version.model.slug, version.number]))
     [entry] = [
-        item for item in submit.context["checklist"] if "answers its own example" in item["label"]
+        item for item in submit.context["checklist"] if "answers its own example" in item.label
     ]
-    assert entry["ok"] is False and entry["url"] == page
+    assert entry.ok is False and entry.url == page
 
 
 def test_a_trial_holds_for_what_was_tried_and_words_do_not_matter(draft):

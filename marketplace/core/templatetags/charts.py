@@ -6,78 +6,140 @@
     {% stacked_bars "Calls by outcome" labels series unit="calls" %}
     {% bar_chart "Calls a day" labels values unit="calls" %}
 
-`labels` is a list of texts, one per position. `series` is a list of
-{"name": text, "values": [number or None, …], "tone": "1".."5" | good | warn | bad | neutral (optional)}.
+`labels` is a list of texts, one per position; `series` a list of plots.Series, or of numbers for a single line.
 """
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django import template
 from django.utils.text import slugify
 
 from marketplace.core import plots
+from marketplace.core.plots import Bar, Number, Series, Values
 from marketplace.core.templatetags.formatting import compact, number
 
 register = template.Library()
 
 HEIGHT = 190
+PathOf = Callable[[Values, float, float], str]
+
+
+@dataclass(frozen=True)
+class Line(Series):
+    """A series with the paths of its line and of the area below it; no area where lines would cover each other."""
+
+    line: str = ""
+    area: str = ""
+
+
+@dataclass(frozen=True)
+class Bars(Series):
+    """A series with its bars."""
+
+    bars: Sequence[Bar] = ()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A dashed horizontal line: its value, and the pixel row."""
+
+    value: Number
+    y: float
+
+
+@dataclass(frozen=True)
+class TickText:
+    """A grid line with the text beside it, pixel rows."""
+
+    y: float
+    text_y: float
+    text: str
 
 
 @register.inclusion_tag("components/charts/sparkline.html")
-def sparkline(values, label="Trend"):
+def sparkline(values: Values | None, label: str = "Trend") -> dict[str, Any]:
     """A word-sized area line. `values` are numbers; None is drawn as 0."""
-    values = [v or 0 for v in values or []]
-    top = plots.nice_ceiling(max(values, default=0))
+    drawn = [v or 0 for v in values or []]
+    top = plots.nice_ceiling(max(drawn, default=0))
     return {
-        "line": plots.line_path(values, top, 30),
-        "area": plots.area_path(values, top, 30),
-        "label": f"{label}: {_range(values)}",
+        "line": plots.line_path(drawn, top, 30),
+        "area": plots.area_path(drawn, top, 30),
+        "label": f"{label}: {_range(drawn)}",
     }
 
 
 @register.inclusion_tag("components/charts/line.html")
-def line_chart(title, labels, series, unit="", threshold=None, height=HEIGHT, steps=False):
+def line_chart(
+    title: str,
+    labels: Iterable[str],
+    series: Sequence[Series] | Values,
+    unit: str = "",
+    threshold: Number | None = None,
+    height: int = HEIGHT,
+    steps: bool = False,
+) -> dict[str, Any]:
     """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend; `steps` for what jumps."""
-    series = _named(series, title)
-    top = _top([*_flat(series), threshold or 0])
-    line = plots.step_path if steps else plots.line_path
-    drawn = [_drawn_line(s, top, height, len(series) == 1, line) for s in series]
-    limit = None if threshold is None else {"value": threshold, "y": height * (1 - threshold / top)}
-    return _chart_context(title, labels, series, unit, top, height) | {
+    named = _named(series, title)
+    top = _top([*_flat(named), threshold or 0])
+    path = plots.step_path if steps else plots.line_path
+    drawn = [_drawn_line(s, top, height, len(named) == 1, path) for s in named]
+    limit = None if threshold is None else Limit(threshold, height * (1 - threshold / top))
+    return _chart_context(title, labels, named, unit, top, height) | {
         "drawn": drawn,
         "limit": limit,
     }
 
 
 @register.inclusion_tag("components/charts/bars.html")
-def stacked_bars(title, labels, series, unit="", height=HEIGHT):
+def stacked_bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series] | Values,
+    unit: str = "",
+    height: int = HEIGHT,
+) -> dict[str, Any]:
     """Bars whose parts add up, one part per series."""
-    series = _named(series, title)
-    values = [s["values"] for s in series]
+    named = _named(series, title)
+    values = [s.values for s in named]
     top = _top(plots.totals(values))
     layers = plots.stack(values, labels, top, height)
-    drawn = [s | {"bars": bars} for s, bars in zip(series, layers, strict=True)]
-    return _chart_context(title, labels, series, unit, top, height) | {"drawn": drawn}
+    drawn = [Bars(s.name, s.values, s.tone, bars) for s, bars in zip(named, layers, strict=True)]
+    return _chart_context(title, labels, named, unit, top, height) | {"drawn": drawn}
 
 
 @register.inclusion_tag("components/charts/bars.html")
-def bar_chart(title, labels, values, unit="", height=HEIGHT):
+def bar_chart(
+    title: str, labels: Sequence[str], values: Values, unit: str = "", height: int = HEIGHT
+) -> dict[str, Any]:
     """Plain bars: `stacked_bars` with one series."""
-    return stacked_bars(title, labels, [{"name": title, "values": values}], unit, height)
+    context: dict[str, Any] = stacked_bars(title, labels, [Series(title, values)], unit, height)
+    return context
 
 
-def _named(series, title):
+def _named(series: Sequence[Series] | Values, title: str) -> list[Series]:
     """Accept bare numbers as one series; give every series a tone."""
-    if series and not isinstance(series[0], dict):
-        series = [{"name": title, "values": list(series)}]
-    return [{"tone": str(i % 5 + 1), **s} for i, s in enumerate(series)]
+    given = [s for s in series if isinstance(s, Series)]
+    if series and not given:
+        given = [Series(title, [v for v in series if not isinstance(v, Series)])]
+    return [replace(s, tone=s.tone or str(place % 5 + 1)) for place, s in enumerate(given)]
 
 
-def _drawn_line(series, top, height, filled, line):
-    whole = filled and None not in series["values"]
-    area = plots.area_path(series["values"], top, height, line) if whole else ""
-    return series | {"line": line(series["values"], top, height), "area": area}
+def _drawn_line(series: Series, top: float, height: float, filled: bool, path: PathOf) -> Line:
+    whole = filled and None not in series.values
+    area = plots.area_path(series.values, top, height, path) if whole else ""
+    return Line(series.name, series.values, series.tone, path(series.values, top, height), area)
 
 
-def _chart_context(title, labels, series, unit, top, height):
+def _chart_context(
+    title: str,
+    labels: Iterable[str],
+    series: list[Series],
+    unit: str,
+    top: float,
+    height: int,
+) -> dict[str, Any]:
     """The context that all chart templates share."""
     labels = list(labels)
     return {
@@ -89,32 +151,28 @@ def _chart_context(title, labels, series, unit, top, height):
         "label_y": height + 17,
         "series": series,
         "labels": plots.axis_labels(labels),
-        "ticks": [
-            {"y": t.y, "text_y": t.y + 4, "text": compact(t.value)}
-            for t in plots.ticks(top, height)
-        ],
+        "ticks": [TickText(t.y, t.y + 4, compact(t.value)) for t in plots.ticks(top, height)],
         "summary": f"{_range(_flat(series))} {unit}".strip(),
         "rows": _rows(labels, series),
     }
 
 
-def _rows(labels, series):
+def _rows(labels: list[str], series: list[Series]) -> list[tuple[str, list[Number | None]]]:
     """The table behind the drawing: one row per label, one number per series."""
-    columns = [s["values"] for s in series]
-    return [(label, [column[i] for column in columns]) for i, label in enumerate(labels)]
+    return [(label, [s.values[place] for s in series]) for place, label in enumerate(labels)]
 
 
-def _top(values):
+def _top(values: Sequence[Number]) -> float:
     """The top of the vertical axis: at least 4 for whole numbers, so that the grid never splits one call."""
     least = 4 if all(float(v).is_integer() for v in values) else 0
     return plots.nice_ceiling(max([*values, least], default=least))
 
 
-def _flat(series):
-    return [v for s in series for v in s["values"] if v is not None]
+def _flat(series: list[Series]) -> list[Number]:
+    return [v for s in series for v in s.values if v is not None]
 
 
-def _range(values):
+def _range(values: Sequence[Number]) -> str:
     if not values:
         return "no data yet"
     return f"from {number(min(values))} to {number(max(values))}, latest {number(values[-1])}"

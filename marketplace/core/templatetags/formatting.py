@@ -13,6 +13,7 @@ None and "" are written as an en dash, so a page never says "None".
 """
 
 from datetime import datetime
+from decimal import Decimal
 from math import ceil
 
 from django import template
@@ -127,8 +128,8 @@ def points(value, decimals=2):
 
 @register.filter
 def money(amount, currency):
-    """A Decimal amount with its currency's digits: 10.90 USD, 1,234 JPY; "< 0.01 USD" for less than a coin."""
-    return NOTHING if amount in (None, "") else show_amount(amount, currency)
+    """An amount (Decimal, or exact as text) with its currency's digits: 10.90 USD, 1,234 JPY; "< 0.01 USD" for less than a coin."""
+    return NOTHING if amount in (None, "") else show_amount(Decimal(amount), currency)
 
 
 @register.filter

@@ -1,0 +1,151 @@
+"""Pages of getting access: applications, subscriptions, and who depends on a model."""
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from catalog.pages import get_visible_model_or_404, model_context
+from consumption import actions, pages
+from consumption.forms import ApplicationForm, DecideForm, SubscribeForm
+from consumption.models import Application, Subscription
+from consumption.permissions import (
+    can_change,
+    can_decide_subscription,
+    can_manage_application,
+    can_see_model_usage,
+)
+from marketplace.core.forms import show, submitted
+from marketplace.core.query import whole_number
+
+
+def access(request):
+    """All applications and subscriptions of the person's teams, and the requests that wait for them."""
+    subscriptions = Subscription.objects.held_by(request.user).for_list()
+    waiting = Subscription.objects.filter(
+        model__owner_team__in=request.user.teams(), state="pending"
+    ).for_list()
+    context = {
+        "applications": Application.objects.filter(team__in=request.user.teams()).for_list(),
+        "subscriptions": subscriptions,
+        "waiting": waiting,
+    }
+    return render(request, "consumption/access.html", context)
+
+
+def new_application(request):
+    form = ApplicationForm(request.POST or None, user=request.user)
+    done, application = submitted(
+        request, form, lambda **data: actions.create_application(request.user, **data)
+    )
+    if done:
+        messages.success(request, f"{application} is entered. Now find it a model.")
+        return redirect(application)
+    return show(request, "consumption/application_form.html", form)
+
+
+def application(request, slug):
+    """One application: its subscriptions, their keys, what it used."""
+    owned = get_object_or_404(
+        Application.objects.visible_to(request.user).select_related("team"), slug=slug
+    )
+    context = {
+        "application": owned,
+        "cards": pages.subscription_cards(owned.subscriptions.for_list()),
+        "can_manage": can_manage_application(request.user, owned),
+    }
+    return render(request, "consumption/application.html", context)
+
+
+def subscribe(request, slug):
+    """From a model to the right to call it, in one step."""
+    entry = get_visible_model_or_404(request, slug)
+    form = SubscribeForm(
+        request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry)
+    )
+    done, subscription = submitted(request, form, lambda **data: _subscribe(request.user, **data))
+    if done:
+        next_step = (
+            "You can make a key now."
+            if subscription.state == Subscription.State.ACTIVE
+            else "The owner was asked."
+        )
+        messages.success(request, f"{subscription.application} → {entry}: {next_step}")
+        return redirect(subscription)
+    context = {
+        "model": entry,
+        "plans": pages.plan_cards(entry.plans.filter(is_offered=True)),
+        "version": entry.stable,
+    }
+    return show(request, "consumption/subscribe.html", form, **context)
+
+
+def decide(request, pk):
+    """The publisher's answer to a request."""
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
+    form = DecideForm(request.POST or None)
+    verbs = {"approve": actions.approve_subscription, "deny": actions.deny_subscription}
+    done, _ = submitted(
+        request, form, lambda decision, reason: verbs[decision](request.user, subscription, reason)
+    )
+    if done:
+        messages.success(request, f"Answered: {subscription}.")
+        return redirect("consumption:access")
+    may = can_decide_subscription(request.user, subscription)
+    return show(request, "consumption/decide.html", form, subscription=subscription, can_decide=may)
+
+
+@require_POST
+def close_subscription(request, pk):
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
+    actions.close_subscription(request.user, subscription)
+    messages.success(request, f"{subscription} is closed; its keys no longer work.")
+    return redirect(subscription.application)
+
+
+@require_POST
+def change_plan(request, pk):
+    """Move a subscription to another plan of its model."""
+    subscription = get_object_or_404(
+        Subscription.objects.visible_to(request.user).for_list(), pk=pk
+    )
+    plan = get_object_or_404(
+        subscription.model.plans, pk=whole_number(request.POST.get("plan", ""))
+    )
+    actions.change_plan(request.user, subscription, plan)
+    messages.success(request, f"{subscription} is on the {plan} plan now; its keys stay.")
+    return redirect(subscription)
+
+
+def consumers(request, slug):
+    """Who depends on the model: for its owners and those who oversee."""
+    entry = get_visible_model_or_404(request, slug)
+    if not can_see_model_usage(request.user, entry):
+        raise Http404
+    context = model_context(request, entry, "consumption:model_usage")
+    context["subscriptions"] = Subscription.objects.filter(model=entry).for_list()
+    context["can_end"] = can_change(request.user, entry)
+    return render(request, "consumption/consumers.html", context)
+
+
+def _subscribe(by, *, plan, application, new_application, team, **facts):
+    """Name the new application first, when there is one."""
+    application = application or actions.create_application(by, team=team, name=new_application)
+    return actions.subscribe(by, plan=plan, application=application, **facts)
+
+
+def _first_choices(request, entry):
+    policy = (
+        Subscription.Policy.AUTO_PATCH
+        if entry.risk_tier == "high"
+        else Subscription.Policy.AUTO_MINOR
+    )
+    plan = (
+        request.GET.get("plan")
+        or entry.plans.filter(is_offered=True).values_list("pk", flat=True).first()
+    )
+    return {"version_policy": policy, "plan": plan}
