@@ -497,6 +497,17 @@ class ModelVersion(models.Model):
     def is_candidate(self):
         return self.candidate < RELEASE
 
+    def predecessor(self, among=None):
+        """The highest release below it that was ever approved, whose contract it must not break unasked; None at first.
+
+        among  the versions to look at; all of them, unless somebody reads who may not see all.
+        """
+        approved = (VersionState.APPROVED, *self.LISTED)
+        versions = ModelVersion.objects.all() if among is None else among
+        released = versions.filter(model=self.model_id, state__in=approved, candidate=RELEASE)
+        lower = (other for other in released.newest_first() if other.precedence < self.precedence)
+        return next(lower, None)
+
     @property
     def is_editable(self):
         return self.state in self.EDITABLE

@@ -7,16 +7,12 @@ from decimal import Decimal
 from django.db.models import Q, Sum
 from django.utils import timezone
 
+from catalog import upgrades
 from catalog.models import ModelVersion
+from catalog.upgrades import SAME_PARTS
 from consumption.models import Subscription, UsageDay
 
 DAYS = 30
-# How many leading parts of a version's number stay, when a subscription follows its model's versions.
-SAME_PARTS = {
-    Subscription.Policy.PIN_EXACT: 4,
-    Subscription.Policy.AUTO_PATCH: 2,
-    Subscription.Policy.AUTO_MINOR: 1,
-}
 PER_1000_MICROS = Decimal(
     "0.000000001"
 )  # currency units for one unit at one micro-unit for 1 000 calls
@@ -78,19 +74,15 @@ def following(version):
 
 
 def resolve(policy, pinned, versions):
-    """The version that answers calls of a subscription that was pinned to one: the newest that its policy allows.
+    """The version that answers calls of a subscription that was pinned to one: the newest that its policy follows.
 
     versions  those of the model; deprecated ones only answer where no other one does.
     """
-    same, now = SAME_PARTS[policy], timezone.now()
+    now = timezone.now()
     fitting = [
         version
-        for version in versions
-        if version.precedence[:same] == pinned.precedence[:same]
-        and version.precedence >= pinned.precedence
-        and version.is_callable
-        and not (version.sunset_at and version.sunset_at <= now)
-        and (not version.is_candidate or version == pinned)
+        for version in upgrades.followed(policy, pinned, versions)
+        if version.is_callable and not (version.sunset_at and version.sunset_at <= now)
     ]
     fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
     return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)

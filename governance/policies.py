@@ -9,7 +9,15 @@ from governance.models import PolicyVersion
 from marketplace.core.canonical import digest
 
 # Gates of this product that a version of any tier must pass before people look at it (G1–G4 and G6 of the gates; docs/packaging.md).
-REQUIRED_GATES = ("documentation", "integrity", "safety", "validity", "signature", "run")
+REQUIRED_GATES = (
+    "documentation",
+    "integrity",
+    "safety",
+    "validity",
+    "signature",
+    "run",
+    "contract",
+)
 TEXTS: dict[str, Callable[[], dict[str, Any]]] = {
     "tiering": lambda: tiering.POLICY,
     "card_schema": lambda: cards.POLICY,

@@ -235,32 +235,19 @@ def _kinds(reviews, current):
 
 
 def _changes(version, previous):
-    """What differs from the last published version: [CardChange] of card fields and signature."""
+    """What differs from the published version that it follows: [CardChange] of card fields."""
     if previous is None:
         return []
     before, after = previous.card.data, version.card.data
-    rows = [
+    return [
         CardChange(field.label, before.get(field.id), after.get(field.id))
         for field in cards.FIELDS
         if before.get(field.id) != after.get(field.id) and field.source != "auto"
     ]
-    if previous.signature != version.signature:
-        rows.append(CardChange("Signature", _names(previous.signature), _names(version.signature)))
-    return rows
-
-
-def _names(signature):
-    sides = (("in", "inputs"), ("out", "outputs"))
-    return "; ".join(
-        f"{word}: {', '.join(f['name'] for f in signature.get(side, []))}" for word, side in sides
-    )
 
 
 def _review_context(user, found):
-    earlier = found.version.model.versions.filter(state__in=ModelVersion.LISTED).exclude(
-        pk=found.version_id
-    )
-    previous = earlier.newest_first().select_related("card").first()
+    previous = found.version.predecessor()
     return {
         "version": found.version,
         "model": found.version.model,

@@ -37,7 +37,7 @@ from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 from publishing import (
-    declared_service_level,
+    contract_diff,
     deprecation,
     evidence,
     packages,
@@ -48,6 +48,7 @@ from publishing import (
 )
 from publishing import signature as signatures
 from publishing.manifest import build_manifest
+from publishing.missing import can_be_tried, what_is_missing
 from publishing.permissions import can_deprecate, can_publish, can_withdraw
 from publishing.storage import store
 
@@ -196,6 +197,32 @@ def divide_input(
 
 
 @transaction.atomic
+def renumber(by: User, version: ModelVersion, number: str) -> ModelVersion:
+    """Give a draft another number, as when it changes more than its number allows. Raises Invalid, RuleError.
+
+    A version that was submitted keeps its number: reviewers and the record name it.
+    """
+    _hold_editable(by, version)
+    if version.state != STATE.DRAFT:
+        raise RuleError(
+            f"{version} was submitted; its number stays.", remedy=f"Withdraw it and start {number}."
+        )
+    parsed, former = semver.parse(number), version.number
+    if version.model.versions.exclude(pk=version.pk).filter(number=number).exists():
+        raise Invalid(
+            f"{version.model} {number} exists already; numbers are never used twice.",
+            field="number",
+        )
+    version.number = number
+    version.major, version.minor, version.patch = parsed.major, parsed.minor, parsed.patch
+    version.save(update_fields=["number", "major", "minor", "patch"])
+    version.refresh_from_db(fields=["candidate"])
+    contributed(version, by, Contribution.Kind.EDITED)
+    record(by, "version.renumber", version, before=former, after=number)
+    return version
+
+
+@transaction.atomic
 def promise_sla(by: User, version: ModelVersion, **sla: Any) -> ModelVersion:
     """Declare availability (percent), p95_ms, rps, support hours and, if it is not 30, timeout_s: what callers wait at most."""
     _hold_editable(by, version)
@@ -245,11 +272,6 @@ def try_out(version: ModelVersion, again: bool = False) -> bool:
     return True
 
 
-def can_be_tried(version: ModelVersion) -> bool:
-    """True once there is a package or an endpoint, with a whole signature and an example."""
-    return not _package_problem(version) and not _signature_problem(version)
-
-
 def try_again(by: User, version: ModelVersion) -> GateResult | None:
     """Try the draft's example now, on a person's wish. Returns the newest trial; None while the signature is not whole."""
     _require_editable(by, version)
@@ -275,6 +297,8 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     _require_editable(by, version)
     missing = what_is_missing(version)
+    if missing and missing[0]["step"] == contract_diff.GATE:
+        raise contract_diff.of(version).refusal()
     if missing:
         raise RuleError(
             f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"]
@@ -301,6 +325,7 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     contributed(version, by, Contribution.Kind.SUBMITTED)
     evidence.record_package_gates(version)
     trials.record_for_submission(version)
+    contract_diff.record_for_submission(version)
     record(
         by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256
     )
@@ -309,19 +334,23 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
 
 
 def try_what_waits() -> int:
-    """The sweep: submitted versions without a trial of theirs (from before there was one, or of a lost task). Returns how many."""
-    waiting = ModelVersion.objects.filter(state__in=[STATE.SUBMITTED, STATE.CHECKING])
-    untried = [
-        version
-        for version in waiting
-        if not version.gate_results.filter(
-            gate=trials.GATE, manifest_sha256=version.manifest_sha256
-        ).exists()
-    ]
-    for version in untried:
-        trials.record_for_submission(version)
-        enqueue("governance.check", version.pk)
-    return len(untried)
+    """The sweep: submitted versions without a trial or a comparison of theirs (from before there was one, or of a lost task).
+
+    Returns how many.
+    """
+    producers = {
+        trials.GATE: trials.record_for_submission,
+        contract_diff.GATE: contract_diff.record_for_submission,
+    }
+    unchecked = set()
+    for version in ModelVersion.objects.filter(state__in=[STATE.SUBMITTED, STATE.CHECKING]):
+        known = version.gate_results.filter(manifest_sha256=version.manifest_sha256)
+        for gate in producers.keys() - set(known.values_list("gate", flat=True)):
+            producers[gate](version)
+            unchecked.add(version.pk)
+    for pk in unchecked:
+        enqueue("governance.check", pk)
+    return len(unchecked)
 
 
 @transaction.atomic
@@ -421,25 +450,6 @@ def is_hosted(version: ModelVersion) -> bool:
     return bool(upstream and upstream.is_ready)
 
 
-def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
-    """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
-    findings = [
-        ("package", _package_problem(version)),
-        ("interface", _interface_problem(version)),
-        ("run", _run_problem(version)),
-        ("card", _card_problem(version)),
-        ("risk", _risk_problem(version)),
-        (
-            "plans",
-            ""
-            if version.model.plans.filter(is_offered=True).exists()
-            else "Offer at least one plan.",
-        ),
-        ("changelog", _changelog_problem(version)),
-    ]
-    return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
-
-
 def fill_card_from_facts(version: ModelVersion) -> ModelCard:
     """Write what the product knows by itself into the card (source "auto" of the schema)."""
     card = version.card
@@ -502,7 +512,8 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
         manifest=manifest,
     )
     named = [warning for warning in found.warnings if not (kept and NO_NAMES.match(warning))]
-    return [*named, *kept, *signatures.rounding(signature)]
+    too_low = contract_diff.problem(version)
+    return [*named, *kept, *signatures.rounding(signature), *([too_low] if too_low else [])]
 
 
 def _save(by: User, version: ModelVersion, **fields: Any) -> ModelVersion:
@@ -575,69 +586,4 @@ def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None
     people = User.objects.on_teams(teams)
     notify(
         people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}"
-    )
-
-
-def _package_problem(version: ModelVersion) -> str:
-    if version.kind == ModelVersion.Kind.EXTERNAL:
-        return "" if version.external_url else "Give the endpoint's address."
-    return "" if version.artifacts.exists() else "Upload the package, or name an external endpoint."
-
-
-def _signature_problem(version: ModelVersion) -> str:
-    if not version.signature:
-        return "The signature is missing."
-    if version.manifest.get("questions"):
-        asked = version.manifest["questions"][0]
-        return f"Say whether {asked['tensor']} is one tensor of {asked['width']} values, or {asked['width']} columns with names."
-    try:
-        signatures.validate_signature(version.signature, version.manifest.get("graph"))
-        signatures.validate_example(version.signature, version.example)
-    except Invalid as problem:
-        return problem.sentence
-    return ""
-
-
-def _run_problem(version: ModelVersion) -> str:
-    """Why the newest trial failed; "" while nobody tried, because submission tries, and where the gates will say it."""
-    done = None if _package_problem(version) else trials.latest(version)
-    return done.summary if done and done.verdict == GateResult.Verdict.FAIL else ""
-
-
-def _interface_problem(version: ModelVersion) -> str:
-    if problem := _signature_problem(version):
-        return problem
-    if not version.sla:
-        return "Declare the service level: availability, p95 latency, requests per second."
-    return declared_service_level.problem(version)
-
-
-def _card_problem(version: ModelVersion) -> str:
-    found = policies.card_completeness(version)
-    missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
-    return (
-        f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
-        if missing and not found.ok
-        else ""
-    )
-
-
-def _risk_problem(version: ModelVersion) -> str:
-    if not version.risk_tier:
-        return "Answer the risk questionnaire."
-    return (
-        "This use is prohibited and cannot be submitted."
-        if version.risk_tier == "prohibited"
-        else ""
-    )
-
-
-def _changelog_problem(version: ModelVersion) -> str:
-    earlier = (
-        version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
-    )
-    return (
-        "Say in the changelog what changed and why."
-        if earlier and len(version.changelog) < 30
-        else ""
     )

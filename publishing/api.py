@@ -11,8 +11,9 @@ from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance import card_values, cards
 from governance.api import Gate, GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
+from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
-from publishing import actions, trials
+from publishing import actions, contract_diff, missing, trials
 
 
 class VersionStart(serializers.Serializer):
@@ -80,6 +81,61 @@ class Columns(serializers.Serializer):
     tensor = serializers.CharField(max_length=200)
     columns = serializers.ListField(
         child=LineField(max_length=100), allow_null=True, allow_empty=False, max_length=512
+    )
+
+
+class NewNumber(serializers.Serializer):
+    """Another number of a draft, higher than those before."""
+
+    number = LineField(max_length=30)
+
+
+class Proposal(serializers.Serializer):
+    """A contract that would follow this version. Nothing is kept."""
+
+    number = LineField(max_length=30)
+    signature = serializers.JSONField()
+    service_level = serializers.DictField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text="availability, p95_ms, rps, timeout_s; by default this version's",
+    )
+
+
+class FindingRow(serializers.Serializer):
+    """One difference, with both sides in words."""
+
+    field = serializers.CharField(source="path", help_text="inputs.age.maximum")
+    bump = serializers.ChoiceField(choices=["patch", "minor", "major"])
+    breaks = serializers.BooleanField(
+        help_text="Whether callers may fail: what needs a major version"
+    )
+    message = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class Concerned(serializers.Serializer):
+    """Of the open subscriptions that you may see, how many the version moves by their policy."""
+
+    moved = serializers.IntegerField()
+    held = serializers.IntegerField(help_text="Kept where they are by a breaking finding")
+    stay = serializers.IntegerField(help_text="Pinned, or of another line")
+
+
+class ContractComparison(serializers.Serializer):
+    """What a version changes for callers of the one it follows, and the number that this needs."""
+
+    previous = serializers.CharField()
+    number = serializers.CharField()
+    declared = serializers.ChoiceField(choices=["patch", "minor", "major"])
+    required = serializers.ChoiceField(choices=["patch", "minor", "major"])
+    is_allowed = serializers.BooleanField()
+    least_number = serializers.CharField(help_text="The lowest number that the findings allow")
+    findings = FindingRow(many=True)
+    subscriptions = Concerned()
+    problem = serializers.DictField(
+        allow_null=True, help_text="As submission would answer it; null when the number is allowed"
     )
 
 
@@ -210,6 +266,31 @@ class Versions(GovernedVersions):
             actions.divide_input(request.user, self.get_object(), **self.given(Columns))
         )
 
+    @extend_schema(request=NewNumber, responses=VersionDetail)
+    @action(detail=True, methods=["put"])
+    def number(self, request, pk):
+        """Give a draft another number, as when its contract needs a major one."""
+        return self.answer(
+            actions.renumber(request.user, self.get_object(), **self.given(NewNumber))
+        )
+
+    @extend_schema(responses={200: ContractComparison, 204: None})
+    @action(detail=True, url_path="contract-diff", pagination_class=None, filterset_class=None)
+    def contract_diff(self, request, pk):
+        """What it changes for callers of the version it follows; 204 when it follows none."""
+        version = self.get_object()
+        previous = version.predecessor(ModelVersion.objects.visible_to(request.user))
+        diff = contract_diff.compared(version, previous)
+        return one_or_nothing(ContractComparison, diff and _compared(diff, request.user))
+
+    @extend_schema(request=Proposal, responses=ContractComparison)
+    @contract_diff.mapping.post
+    def try_contract(self, request, pk):
+        """Compare a contract with this version's, as if it followed it. A dry run: nothing is kept."""
+        previous, proposal = self.get_object(), self.given(Proposal)
+        diff = contract_diff.compared(contract_diff.proposal(previous, **proposal), previous)
+        return Response(ContractComparison(_compared(diff, request.user)).data)
+
     @extend_schema(request=Promise, responses=VersionDetail)
     @action(detail=True, methods=["put"])
     def sla(self, request, pk):
@@ -236,7 +317,7 @@ class Versions(GovernedVersions):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def missing(self, request, pk):
         """What the draft still needs before it can be submitted."""
-        return Response(Missing(actions.what_is_missing(self.get_object()), many=True).data)
+        return Response(Missing(missing.what_is_missing(self.get_object()), many=True).data)
 
     @extend_schema(responses={200: Gate, 204: None})
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -282,6 +363,26 @@ class Versions(GovernedVersions):
         version = self.get_object()
         change = actions.deprecate(request.user, version, **self.given(Deprecation))
         return self.answer(version, status=202 if change else 200)
+
+
+def _compared(diff, user):
+    audience = contract_diff.audience(diff.version, user)
+    refusal = None if diff.is_allowed else diff.refusal()
+    return {
+        "previous": diff.previous.number,
+        "number": diff.version.number,
+        "declared": diff.declared,
+        "required": diff.required,
+        "is_allowed": diff.is_allowed,
+        "least_number": diff.least,
+        "findings": diff.findings,
+        "subscriptions": {
+            "moved": len(audience.moved),
+            "held": len(audience.held),
+            "stay": len(audience.stay),
+        },
+        "problem": refusal and answer(refusal),
+    }
 
 
 def _files(version):

@@ -8,7 +8,6 @@ from marketplace.core.errors import Invalid
 FORM = re.compile(
     r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-rc\.([1-9]\d{0,3}))?", re.ASCII
 )
-BUMPS = ("none", "patch", "minor", "major")
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,3 @@ def next_number(number, bump):
         "patch": Number(number.major, number.minor, number.patch + 1),
     }
     return raised[bump]
-
-
-def at_least(declared, required):
-    """True when the bump `declared` is as strong as `required`."""
-    return BUMPS.index(declared) >= BUMPS.index(required)

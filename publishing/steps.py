@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from governance.models import GateResult
 from publishing import trials
-from publishing.actions import can_be_tried, what_is_missing
+from publishing.missing import can_be_tried, what_is_missing
 
 STEPS = [
     ("package", "Package"),
@@ -18,7 +18,7 @@ STEPS = [
     ("submit", "Submit"),
 ]
 WAITING = "waiting"
-WHERE = {"changelog": "submit", "run": "interface"}
+WHERE = {"changelog": "submit", "run": "interface", "contract": "interface"}
 FIGURES = [
     ("runtime", "Answered by", "{}"),
     ("load_ms", "Loading", "{:.1f} ms"),
@@ -31,6 +31,7 @@ FIGURES = [
 READY = {
     "package": "The package is in",
     "interface": "Signature, example and service level",
+    "contract": "Its number fits what changes for callers",
     "run": "It answers its own example, with one row and with three",
     "card": "The model card is complete",
     "risk": "The risk questionnaire is answered",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from publishing import docs_views, views
+from publishing import contract_views, docs_views, views
 
 app_name = "publishing"
 VERSION = "publish/<slug:slug>/<str:number>"
@@ -21,5 +21,6 @@ urlpatterns = [
     path(f"{VERSION}/try/", views.try_again, name="try_again"),
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
+    *contract_views.urlpatterns,
     *docs_views.urlpatterns,
 ]

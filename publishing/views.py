@@ -23,7 +23,7 @@ from marketplace.core import names
 from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
 from marketplace.core.links import Link
-from publishing import actions, steps
+from publishing import actions, contract_diff, steps
 from publishing.forms import (
     CardForm,
     ChangelogForm,
@@ -316,6 +316,7 @@ def _show_step(request, version, current, form, **context):
         "steps": steps.of(version, current),
         "missing": missing,
         "trial": steps.trial(version),
+        "diff": contract_diff.of(version),
         "can_submit": version.is_editable and not missing,
         "decisions": Decision.objects.filter(
             review__version=version, outcome="changes_requested"

@@ -33,6 +33,7 @@ LISTS = [
     ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
     ("publishing:home", "alice", 30),
+    ("publishing:changes", "alice", 30),
     ("insights:insights", "vera", 40),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
@@ -81,6 +82,7 @@ def count(name, who, most):
 
 ARGUMENTS = {
     "catalog:versions": {"slug": "first"},
+    "publishing:changes": {"slug": "first", "number": "1.0.0"},
     "consumption:consumers": {"slug": "first"},
     "consumption:model_usage": {"slug": "first"},
     "consumption:plans": {"slug": "first"},

@@ -119,6 +119,18 @@ def handle(error, context):
     )
 
 
+def answer(error):
+    """The body of a BusinessAnswer's problem."""
+    members = {
+        "field": error.field,
+        "limit": getattr(error, "limit", None),
+        "remedy": error.remedy,
+        "ask": error.ask,
+    }
+    members["errors"] = [{"field": error.field, **each} for each in error.problems]
+    return problem(error.status, error.slug, error.title, error.message, **members)
+
+
 def _body(error, context):
     if disk_space.is_full(error):
         error = InsufficientStorage(
@@ -127,14 +139,7 @@ def _body(error, context):
             ask="the operators",
         )
     if isinstance(error, BusinessAnswer):
-        members = {
-            "field": error.field,
-            "limit": getattr(error, "limit", None),
-            "remedy": error.remedy,
-            "ask": error.ask,
-        }
-        members["errors"] = [{"field": error.field, **each} for each in error.problems]
-        return problem(error.status, error.slug, error.title, error.message, **members)
+        return answer(error)
     if isinstance(error, exceptions.ValidationError):
         status = 400 if context["request"].method in SAFE_METHODS else 422
         errors = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))

@@ -1,5 +1,6 @@
 """Less capacity of a version comes with notice to those who call it; more begins at once (issue 9, B5)."""
 
+import copy
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -205,3 +206,32 @@ def test_who_follows_a_version_is_whom_the_gateway_sends_there(policy):
         caller = SimpleNamespace(policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence)
         chosen = resolve.version_by_policy(record, caller, timezone.now().timestamp())
         assert affected.resolve(policy, pinned, versions).pk == chosen.id, (policy, pinned)
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "after"),
+    [
+        ("pin_exact", "1.0.0", "1.0.0"),
+        ("auto_patch", "1.0.1", "1.0.0"),
+        ("auto_minor", "1.2.0", "1.2.0"),
+    ],
+)
+def test_the_gateway_moves_nobody_onto_a_version_that_breaks(policy, before, after):
+    """Also one that was published before the comparison was made, or whose row was changed past every verb."""
+    model = factories.model()
+    numbers = ["1.0.0", "1.0.1", "1.1.0", "1.2.0"]
+    pinned = [factories.published_version(model, number) for number in numbers][0]
+    caller = SimpleNamespace(policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence)
+
+    def answers():
+        record = snapshot.models([model.pk])[model.pk]
+        chosen = resolve.version_by_policy(record, caller, timezone.now().timestamp())
+        versions = list(ModelVersion.objects.filter(model=model))
+        assert affected.resolve(policy, pinned, versions).pk == chosen.id
+        return chosen.number
+
+    assert answers() == before
+    renamed = copy.deepcopy(pinned.signature)
+    renamed["inputs"][0]["name"] = "monthly_income"
+    ModelVersion.objects.filter(number__in=["1.0.1", "1.1.0"]).update(signature=renamed)
+    assert answers() == after

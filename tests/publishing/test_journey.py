@@ -241,6 +241,7 @@ def test_submission_freezes_what_is_judged():
         "validity",
         "signature",
         "run",
+        "contract",
     }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
 

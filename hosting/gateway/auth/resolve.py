@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from catalog import upgrades
 from hosting.gateway import problems
 from hosting.gateway.addresses import Origin
 from hosting.gateway.records import ApiKeyRecord
@@ -27,12 +28,13 @@ class Version:
     """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes.
 
     `tensors`: its inputs and outputs as the protocol's metadata has them, members of a JSON object; "" of a retired version.
+    `contract`: equal for versions whose callers rely on the same; `published_at` in seconds since 1970, 0 when unknown.
     `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
     """
 
     id: int
     number: str
-    order: tuple[int, int, int, int]
+    precedence: tuple[int, int, int, int]
     is_candidate: bool
     is_deprecated: bool
     is_suspended: bool
@@ -47,6 +49,8 @@ class Version:
     platform: str
     tensors: str
     first_byte_s: float
+    contract: int = 0
+    published_at: float = 0.0
     is_asleep: bool = False
     cold_start_s: float = COLD_START_S
 
@@ -72,6 +76,7 @@ class Version:
 class Model:
     """A model with its live and retired versions, newest first. Who has a subscription may call it.
 
+    `breaking` holds pairs of contracts: a caller of the first may fail on the second, so that nobody is moved there.
     `resolved` caches what each version policy resolved to. Only the model cache writes the last two fields: when the load
     began (monotonic), and whether the record was used since it was last spared from eviction.
     """
@@ -80,6 +85,7 @@ class Model:
     slug: str
     versions: tuple[Version, ...]
     by_number: dict[str, Version] = field(default_factory=dict, repr=False)
+    breaking: frozenset[tuple[int, int]] = frozenset()
     resolved: dict[tuple[str, int], Version] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -142,26 +148,17 @@ def version_by_policy(model: Model, record: ApiKeyRecord, now: float) -> Version
 
 def _choose(model: Model, record: ApiKeyRecord, now: float) -> Version:
     pinned = next((version for version in model.versions if version.id == record.pinned_id), None)
-    fixed_parts = {"pin_exact": 4, "auto_patch": 2, "auto_minor": 1}[record.policy]
-    fitting = [
-        version
-        for version in model.versions
-        if version.order[:fixed_parts] == record.pinned[:fixed_parts]
-        and version.order >= record.pinned
-        and _is_open_to(version, record)
-    ]
-    running = [version for version in fitting if version.is_running(now)]
-    current = [version for version in running if not version.is_deprecated]
-    if current or running:
-        return max(current or running, key=lambda version: version.order)
     if pinned is None:
         raise problems.no_such_version(".".join(map(str, record.pinned[:3])))
-    return pinned
-
-
-def _is_open_to(version: Version, record: ApiKeyRecord) -> bool:
-    """A policy moves nobody onto a candidate: only a subscription that chose it calls it."""
-    return not version.is_candidate or version.id == record.pinned_id
+    followed = upgrades.followed(
+        record.policy,
+        pinned,
+        model.versions,
+        lambda old, new: (old.contract, new.contract) in model.breaking,
+    )
+    running = [version for version in followed if version.is_running(now)]
+    current = [version for version in running if not version.is_deprecated]
+    return max(current or running or [pinned], key=lambda version: version.precedence)
 
 
 def callable_numbers(model: Model, now: float) -> list[str]:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, permutations
 from operator import attrgetter
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, JSONField, Value, When
+from django.db.models import F
 
+from catalog import compatibility
 from catalog.models import ModelVersion
 from consumption import networks
 from consumption.actions import rehash_key, revoke_leaked
@@ -148,11 +149,7 @@ def models(model_ids: list[int]) -> dict[int, Model]:
     rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by(
         "model_id", "-major", "-minor", "-patch"
     )
-    rows = (
-        rows.select_related("model", "successor", "upstream", "deployment")
-        .defer(*_UNREAD)
-        .annotate(live_signature=_LIVE_SIGNATURE)
-    )
+    rows = rows.select_related("model", "successor", "upstream", "deployment").defer(*_UNREAD)
     return {
         model_id: _model(model_id, list(versions))
         for model_id, versions in groupby(rows, attrgetter("model_id"))
@@ -161,36 +158,58 @@ def models(model_ids: list[int]) -> dict[int, Model]:
 
 _LARGE = ("signature", "example", "manifest", "changelog")
 _UNREAD = (
-    *_LARGE,
+    *(name for name in _LARGE if name != "signature"),
     *(f"successor__{name}" for name in _LARGE),
     "model__description",
     "model__limitations",
-)
-_LIVE_SIGNATURE = Case(
-    When(state=ModelVersion.State.RETIRED, then=Value({}, JSONField())),
-    default=F("signature"),
-    output_field=JSONField(),
 )
 
 
 def _model(model_id: int, rows: Sequence[ModelVersion]) -> Model:
     slug = rows[0].model.slug
+    contracts, breaking = _contracts(rows)
     versions = tuple(
-        _version(slug, version, getattr(version, "upstream", None)) for version in rows
+        _version(slug, version, getattr(version, "upstream", None), contract)
+        for version, contract in zip(rows, contracts, strict=True)
     )
-    return Model(model_id, slug, versions, {version.number: version for version in versions})
+    by_number = {version.number: version for version in versions}
+    return Model(model_id, slug, versions, by_number, breaking)
 
 
-def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Version:
+def _contracts(rows: Sequence[ModelVersion]) -> tuple[list[int], frozenset[tuple[int, int]]]:
+    """(the contract of each version as a number, pairs of contracts of a major line that break each other)."""
+    distinct: list[ModelVersion] = []
+    numbers = []
+    for row in rows:
+        number = next((n for n, other in enumerate(distinct) if _is_same(other, row)), None)
+        if number is None:
+            number = len(distinct)
+            distinct.append(row)
+        numbers.append(number)
+    pairs = permutations(enumerate(distinct), 2)
+    breaking = frozenset(
+        (old, new)
+        for (old, one), (new, other) in pairs
+        if one.major == other.major and compatibility.breaks(one, other)
+    )
+    return numbers, breaking
+
+
+def _is_same(one: ModelVersion, other: ModelVersion) -> bool:
+    return (one.major, one.signature, one.sla) == (other.major, other.signature, other.sla)
+
+
+def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contract: int) -> Version:
+    is_retired = version.state == ModelVersion.State.RETIRED
     origin, infer, ready = _route(version, upstream)
     return Version(
         id=version.pk,
         number=version.number,
-        order=version.precedence,
+        precedence=version.precedence,
         is_candidate=version.is_candidate,
         is_deprecated=version.state == ModelVersion.State.DEPRECATED,
         is_suspended=version.suspended_at is not None,
-        is_retired=version.state == ModelVersion.State.RETIRED,
+        is_retired=is_retired,
         sunset_at=version.sunset_at.timestamp() if version.sunset_at else None,
         successor=version.successor.number if version.successor else "",
         origin=origin,
@@ -199,8 +218,10 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None) -> Ver
         ready_head=ready,
         answer_head=_answer_head(slug, version),
         platform=PLATFORMS.get(version.kind, version.kind),
-        tensors=tensors(version.live_signature),  # type: ignore[attr-defined]
+        tensors=tensors({} if is_retired else version.signature),
         first_byte_s=_first_byte(version),
+        contract=contract,
+        published_at=version.published_at.timestamp() if version.published_at else 0.0,
         is_asleep=upstream is not None
         and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
         cold_start_s=version.cold_start_s or COLD_START_S,

@@ -1,4 +1,4 @@
-"""What a change of the signature demands of the version number."""
+"""What a change of the contract demands of the version number."""
 
 import copy
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from catalog.compatibility import compare
 from marketplace.core.errors import Invalid
 from publishing import semver
-from publishing.compatibility import compare
 from tests.publishing.contracts import SIGNATURE, field, given
 
 TABLE = [
@@ -34,7 +34,9 @@ TABLE = [
     ({"a": {"required": False, "default": 1}}, {"a": {"required": False, "default": 2}}, "major"),
     ({"a": {"unit": "USD"}}, {"a": {"unit": "EUR"}}, "major"),
     ({"a": {}}, {"a": {"unit": "EUR", "description": "new words"}}, "patch"),
-    ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "patch"),
+    # Rows without names come in the order of the inputs.
+    ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "major"),
+    ({"a": {}}, {"b": {"required": False}, "a": {}}, "major"),
     (
         {"a": {"shape": [-1, 3]}, "b": {"shape": [-1, 3]}},
         {"b": {"shape": [-1, 3]}, "a": {"shape": [-1, 3]}},
@@ -91,6 +93,56 @@ def test_churn_1_1_0_is_not_a_minor_version():
     assert "the required input region_risk is new" in found.sentence()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "path", "before", "after", "words"),
+    [
+        (
+            {"maximum": 120},
+            {"maximum": 100},
+            "inputs.a.maximum",
+            "120",
+            "100",
+            "was 120 and is 100",
+        ),
+        ({"maximum": 9}, {}, "inputs.a.maximum", "9", "none", "the maximum of the input a"),
+        ({"enum": [1, 2]}, {"enum": [1]}, "inputs.a.enum", "1, 2", "1", "lost values (2)"),
+        ({}, {"enum": ["x"]}, "inputs.a.enum", "any value", "x", "is limited to x"),
+        (
+            {"unit": "USD"},
+            {"unit": "EUR"},
+            "inputs.a.unit",
+            "USD",
+            "EUR",
+            "the unit of the input a",
+        ),
+        ({"datatype": "FP32"}, {}, "inputs.a.datatype", "FP32", "FP64", "was FP32 and is FP64"),
+        ({"required": False}, {}, "inputs.a.required", "optional", "required", "is required"),
+        ({"description": "x"}, {"description": "y"}, "inputs.a.description", "x", "y", "meaning"),
+    ],
+)
+def test_a_finding_names_field_and_both_sides(old, new, path, before, after, words):
+    (finding,) = compare(with_inputs({"a": old}), with_inputs({"a": new})).findings
+    assert (finding.path, finding.before, finding.after) == (path, before, after)
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changed", "bump"),
+    [
+        ({}, "patch"),
+        ({"availability": "99.0"}, "major"),
+        ({"p95_ms": 101}, "major"),
+        ({"rps": 19}, "major"),
+        ({"timeout_s": 29}, "major"),
+        ({"availability": "99.9", "p95_ms": 90, "rps": 30, "timeout_s": 40}, "patch"),
+        ({"p95_ms": None}, "patch"),
+    ],
+)
+def test_a_service_level_that_promises_less_is_major(changed, bump):
+    signature, level = with_inputs({"a": {}}), {"availability": "99.5", "p95_ms": 100, "rps": 20}
+    assert compare(signature, signature, level, level | changed).required == bump
+
+
 EDITS = {
     "datatype": st.sampled_from(["INT32", "INT64", "FP32", "FP64", "BYTES"]),
     "minimum": st.none() | st.integers(0, 5),
@@ -132,7 +184,7 @@ def test_two_small_steps_are_not_a_big_one(first, second, third):
 
 def test_findings_come_gravest_first():
     found = compare(
-        SIGNATURE, {**SIGNATURE, "inputs": [given("new", required=False), *SIGNATURE["inputs"][1:]]}
+        SIGNATURE, {**SIGNATURE, "inputs": [*SIGNATURE["inputs"][1:], given("new", required=False)]}
     )
     assert [finding.bump for finding in found.findings] == ["major", "minor"]
 

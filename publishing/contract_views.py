@@ -1,0 +1,82 @@
+"""Pages of the contract diff: what a version changes for its callers, and a draft's other number."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.views.decorators.http import require_POST
+
+from catalog.models import ModelVersion
+from consumption.models import Subscription
+from marketplace.core.links import Link
+from publishing import actions, contract_diff
+
+MOST_SUBSCRIPTIONS = 50  # of one page; the counts above them are of all
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A subscription that the reader may see, and what the version does to it."""
+
+    subscription: Subscription
+    outcome: str
+
+
+def changes(request, slug, number):
+    """What changes for callers since the release it follows, or since `?from=`; and for which subscriptions. htmx gets the part."""
+    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
+    version = get_object_or_404(versions, model__slug=slug, number=number)
+    lower = [
+        other
+        for other in versions.filter(model=version.model, state__in=ModelVersion.LISTED)
+        if other.precedence < version.precedence
+    ]
+    start = request.GET.get("from")
+    previous = (
+        get_object_or_404(versions, model=version.model, number=start, pk__in=[v.pk for v in lower])
+        if start
+        else version.predecessor(versions)
+    )
+    audience = contract_diff.audience(version, request.user)
+    context = {
+        "version": version,
+        "model": version.model,
+        "diff": contract_diff.compared(version, previous),
+        "lower": lower,
+        "audience": audience,
+        "followers": _followers(version, audience)[:MOST_SUBSCRIPTIONS],
+        "trail": [Link(version.model.name, version.get_absolute_url())],
+    }
+    template = "_contract_diff" if request.htmx else "contract_diff"
+    return render(request, f"publishing/{template}.html", context)
+
+
+@require_POST
+def renumber(request, slug, number):
+    """Give a draft the number that its changes need."""
+    versions = ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
+    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = actions.renumber(request.user, version, request.POST.get("number", "").strip())
+    messages.success(request, f"The draft is {version.number} now.")
+    return redirect(reverse("publishing:interface", args=[slug, version.number]))
+
+
+def _followers(version, audience):
+    stays = "stays on {}: a breaking finding lies between"
+    groups = [
+        (audience.held, stays),
+        (audience.moved, f"moves to {version.number} by itself"),
+        (audience.stay, "is not moved"),
+    ]
+    return [
+        Follower(subscription, outcome.format(subscription.pinned_version.number))
+        for subscriptions, outcome in groups
+        for subscription in subscriptions
+    ]
+
+
+urlpatterns = [
+    path("models/<slug:slug>/versions/<str:number>/changes/", changes, name="changes"),
+    path("publish/<slug:slug>/<str:number>/number/", renumber, name="renumber"),
+]

@@ -1,0 +1,100 @@
+"""What stands between a draft and its submission."""
+
+from catalog.models import ModelVersion
+from governance import policies
+from governance.models import GateResult
+from marketplace.core.errors import Invalid
+from publishing import contract_diff, trials
+from publishing import signature as signatures
+
+
+def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
+    """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
+    findings = [
+        ("package", _package_problem(version)),
+        ("interface", _interface_problem(version)),
+        (contract_diff.GATE, contract_diff.problem(version)),
+        ("run", _run_problem(version)),
+        ("card", _card_problem(version)),
+        ("risk", _risk_problem(version)),
+        (
+            "plans",
+            ""
+            if version.model.plans.filter(is_offered=True).exists()
+            else "Offer at least one plan.",
+        ),
+        ("changelog", _changelog_problem(version)),
+    ]
+    return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
+
+
+def can_be_tried(version: ModelVersion) -> bool:
+    """True once there is a package or an endpoint, with a whole signature and an example."""
+    return not _package_problem(version) and not _signature_problem(version)
+
+
+def _package_problem(version: ModelVersion) -> str:
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        return "" if version.external_url else "Give the endpoint's address."
+    return "" if version.artifacts.exists() else "Upload the package, or name an external endpoint."
+
+
+def _signature_problem(version: ModelVersion) -> str:
+    if not version.signature:
+        return "The signature is missing."
+    if version.manifest.get("questions"):
+        asked = version.manifest["questions"][0]
+        return f"Say whether {asked['tensor']} is one tensor of {asked['width']} values, or {asked['width']} columns with names."
+    try:
+        signatures.validate_signature(version.signature, version.manifest.get("graph"))
+        signatures.validate_example(version.signature, version.example)
+    except Invalid as problem:
+        return problem.sentence
+    return ""
+
+
+def _run_problem(version: ModelVersion) -> str:
+    """Why the newest trial failed; "" while nobody tried, because submission tries, and where the gates will say it."""
+    done = None if _package_problem(version) else trials.latest(version)
+    return done.summary if done and done.verdict == GateResult.Verdict.FAIL else ""
+
+
+def _interface_problem(version: ModelVersion) -> str:
+    if problem := _signature_problem(version):
+        return problem
+    return (
+        ""
+        if version.sla
+        else "Declare the service level: availability, p95 latency, requests per second."
+    )
+
+
+def _card_problem(version: ModelVersion) -> str:
+    found = policies.card_completeness(version)
+    missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
+    return (
+        f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
+        if missing and not found.ok
+        else ""
+    )
+
+
+def _risk_problem(version: ModelVersion) -> str:
+    if not version.risk_tier:
+        return "Answer the risk questionnaire."
+    return (
+        "This use is prohibited and cannot be submitted."
+        if version.risk_tier == "prohibited"
+        else ""
+    )
+
+
+def _changelog_problem(version: ModelVersion) -> str:
+    earlier = (
+        version.model.versions.exclude(pk=version.pk).filter(state__in=ModelVersion.LISTED).exists()
+    )
+    return (
+        "Say in the changelog what changed and why."
+        if earlier and len(version.changelog) < 30
+        else ""
+    )
