@@ -96,6 +96,19 @@ def test_building_a_version_twice_changes_nothing():
     assert AuditEvent.objects.count() == events
 
 
+@pytest.mark.parametrize(
+    ("slug", "bump"),
+    [("property-valuation", "minor"), ("default-risk", "minor"), ("income-verification", "major")],
+)
+def test_a_later_version_declares_what_its_contract_needs(slug, bump):
+    """A retrained minor version goes on taking the values that its predecessor promised to take."""
+    built(slug)
+    later = built(slug, 1)
+    evidence = later.gate_results.get(gate="contract")
+    assert (evidence.verdict, evidence.metrics["declared"]) == ("pass", bump)
+    assert later.state != ModelVersion.State.CHANGES_REQUESTED
+
+
 def test_consumers_subscribe_once_a_version_is_live_and_have_a_past():
     version = hosted(built("call-volume-forecast"))
     assert version.state == ModelVersion.State.PUBLISHED

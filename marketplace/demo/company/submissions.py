@@ -6,6 +6,7 @@ import os
 import pickle
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils.text import slugify
@@ -90,7 +91,9 @@ def fill_in(by: User, version: ModelVersion, listing: Listing, made: Trained | N
     release = next(one for one in listing.releases if one.number == version.number)
     if made:
         upload(by, version, made.onnx, f"{listing.slug}.onnx")
-        publishing.describe_interface(by, version, made.signature, made.example)
+        publishing.describe_interface(
+            by, version, with_promised_ranges(version, made.signature), made.example
+        )
     else:
         publishing.name_endpoint(by, version, vendor_url())
         publishing.describe_interface(
@@ -98,6 +101,26 @@ def fill_in(by: User, version: ModelVersion, listing: Listing, made: Trained | N
         )
     assess_risk(by, version, tiering.answers_from_points(listing.tiering))
     publishing.edit_card(by, version, cards.card(listing, release, facts))
+
+
+def with_promised_ranges(version: ModelVersion, signature: dict[str, Any]) -> dict[str, Any]:
+    """The signature, taking at least what the version before it of the same major line promised to take."""
+    previous = version.predecessor()
+    if previous is None or previous.major != version.major:
+        return signature
+    promised = {field["name"]: field for field in previous.signature["inputs"]}
+    inputs = [
+        field | _wider(field, promised.get(field["name"], {})) for field in signature["inputs"]
+    ]
+    return signature | {"inputs": inputs}
+
+
+def _wider(field: dict[str, Any], promised: dict[str, Any]) -> dict[str, Any]:
+    return {
+        limit: choose(field[limit], promised[limit])
+        for limit, choose in (("minimum", min), ("maximum", max))
+        if field[limit] is not None and promised.get(limit) is not None
+    }
 
 
 def upload(by: User, version: ModelVersion, content: bytes, filename: str) -> None:
