@@ -48,8 +48,8 @@ def changes(request, slug, number):
         "followers": _followers(version, audience)[:MOST_SUBSCRIPTIONS],
         "trail": [Link(version.model.name, version.get_absolute_url())],
     }
-    template = "_contract_diff" if request.htmx else "contract_diff"
-    return render(request, f"publishing/{template}.html", context)
+    part, whole = "publishing/_contract_diff.html", "publishing/contract_diff.html"
+    return render(request, part if request.htmx else whole, context)
 
 
 @require_POST

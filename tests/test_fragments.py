@@ -15,6 +15,7 @@ REFRESHED = [
     ("consumption:usage", {}, "maya"),
     ("consumption:model_usage", {"slug": "income-verification"}, "alice"),
     ("hosting:deployment", {"slug": "income-verification"}, "maya"),
+    ("publishing:changes", {"slug": "income-verification", "number": "1.0.0"}, "maya"),
     ("operations:operations", {}, "otto"),
 ]
 
