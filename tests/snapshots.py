@@ -3,8 +3,9 @@
 A published version takes 270 statements through the real verbs, and half of the default tier's processor time went there.
 The verbs run when a state is met for the first time; what they wrote is kept, and the next test that asks for the same from
 the same state gets the same rows, ids included. `replayed` marks such a factory. It makes things anew whenever it is not
-sure: outside a test's own transaction, under a changed clock, after any row that no replayed factory wrote, when a kept
-snapshot is older than FRESH_S (deadlines are counted from now), and when the verbs changed or deleted a row that was there.
+sure: outside a test's own transaction, under a changed clock, after any row that no replayed factory wrote or that was
+changed since, when a kept snapshot is older than FRESH_S (deadlines are counted from now), and when the verbs changed or
+deleted a row that was there.
 """
 
 import functools
@@ -66,7 +67,7 @@ class Snapshots:
         return self._record(key, factory, args, kwargs)
 
     def state(self):
-        """(digest of people and words, digest of everything else) by primary keys."""
+        """(people and words by primary keys, because signing in writes to them; everything else by its whole rows), as digests."""
         with connection.cursor() as cursor:
             cursor.execute(self._statement())
             row = cursor.fetchone()
@@ -87,10 +88,12 @@ class Snapshots:
     def _statement(self):
         tables = self.tables()
         rest = [table for table in tables if table not in PEOPLE + IGNORED]
+        digested = [(table, f't."{tables[table]}"') for table in PEOPLE] + [
+            (table, "t") for table in rest
+        ]
         return "SELECT " + ", ".join(
-            f'(SELECT md5(string_agg("{tables[table]}"::text, \',\' ORDER BY "{tables[table]}"))'
-            f' FROM "{table}")'
-            for table in (*PEOPLE, *rest)
+            f'(SELECT md5(string_agg({what}::text, \',\' ORDER BY t."{tables[table]}")) FROM "{table}" t)'
+            for table, what in digested
         )
 
     def _run(self, factory, args, kwargs):
