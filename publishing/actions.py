@@ -40,6 +40,7 @@ from publishing import (
     contract_diff,
     deprecation,
     evidence,
+    interface_names,
     packages,
     room,
     semver,
@@ -166,7 +167,19 @@ def describe_interface(
         version,
         signature=signature,
         example=example and signatures.in_protocol(example, signature),
+        manifest=interface_names.answered(version.manifest, signature),
     )
+
+
+@transaction.atomic
+def confirm_names(by: User, version: ModelVersion) -> ModelVersion:
+    """Say that the names which an upload took from the former package, by their place, are right."""
+    _hold_editable(by, version)
+    mapping = version.manifest.get("mapping")
+    if not mapping or not mapping["to_confirm"]:
+        raise RuleError("There are no names to confirm.")
+    manifest = {**version.manifest, "mapping": {**mapping, "to_confirm": False}}
+    return _save(by, version, manifest=manifest)
 
 
 @transaction.atomic
@@ -297,8 +310,9 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     _require_editable(by, version)
     missing = what_is_missing(version)
-    if missing and missing[0]["step"] == contract_diff.GATE:
-        raise contract_diff.of(version).refusal()
+    diff = contract_diff.of(version)
+    if diff and missing and missing[0]["step"] == contract_diff.GATE:
+        raise diff.refusal()
     if missing:
         raise RuleError(
             f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"]
@@ -484,8 +498,9 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
         Artifact.objects.create(
             version=version, name=file.name, size=file.size, sha256=file.sha256, uploaded_by=by
         )
-    signature, kept = signatures.carry_over(version.signature, found.signature, found.graph)
-    example = found.example or (version.example if signature == version.signature else {})
+    former, source = interface_names.former_interface(version)
+    signature, kept = signatures.carry_over(former.signature, found.signature, found.graph)
+    example = found.example or interface_names.example_of(former, signature)
     manifest = {
         "flavor": found.flavor,
         "entry": found.entry,
@@ -493,9 +508,15 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
         "opset": found.opset,
         "producer": found.producer,
     }
-    manifest |= {
-        key: value for key in ("changes", "original", "questions") if (value := getattr(found, key))
-    }
+    manifest |= {key: value for key in ("changes", "original") if (value := getattr(found, key))}
+    if former.signature:
+        manifest["mapping"] = {
+            "source": source,
+            "rows": signatures.mapping(former.signature, found.signature, signature),
+            "to_confirm": signature["binding"]["inputs"] != found.signature["binding"]["inputs"],
+        }
+    if open_questions := interface_names.unanswered(found, former.signature, signature):
+        manifest["questions"] = open_questions
     if found.changes:
         record(
             by, "version.package_changed", version, changes=found.changes, original=found.original

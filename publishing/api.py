@@ -58,6 +58,9 @@ class Taken(serializers.Serializer):
         child=serializers.JSONField(),
         help_text="Inputs that are one tensor or many columns: answer with `columns`",
     )
+    mapping = serializers.DictField(
+        help_text="Where the names come from: source, rows, and to_confirm when some were taken by their place"
+    )
     artifacts = ArtifactRow(many=True)
     signature = serializers.JSONField()
 
@@ -237,6 +240,7 @@ class Versions(GovernedVersions):
         taken = {
             "warnings": warnings,
             **told,
+            "mapping": version.manifest.get("mapping", {}),
             "artifacts": _files(version),
             "signature": version.signature,
         }
@@ -265,6 +269,14 @@ class Versions(GovernedVersions):
         return self.answer(
             actions.divide_input(request.user, self.get_object(), **self.given(Columns))
         )
+
+    @extend_schema(request=Nothing, responses=VersionDetail)
+    @action(detail=True, methods=["post"], url_path="confirm-names")
+    def confirm_names(self, request, pk):
+        """Say that the names which the upload took from the version before, by their place, are right."""
+        version = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.confirm_names(request.user, version))
 
     @extend_schema(request=NewNumber, responses=VersionDetail)
     @action(detail=True, methods=["put"])

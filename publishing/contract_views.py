@@ -1,4 +1,4 @@
-"""Pages of the contract diff: what a version changes for its callers, and a draft's other number."""
+"""Pages of the contract diff: what a version changes for its callers, and a draft's names and number."""
 
 from dataclasses import dataclass
 
@@ -53,6 +53,16 @@ def changes(request, slug, number):
 
 
 @require_POST
+def confirm_names(request, slug, number):
+    """The names that an upload took from the version before are right."""
+    versions = ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
+    version = get_object_or_404(versions, model__slug=slug, number=number)
+    actions.confirm_names(request.user, version)
+    messages.success(request, "The names are confirmed.")
+    return redirect(reverse("publishing:interface", args=[slug, number]))
+
+
+@require_POST
 def renumber(request, slug, number):
     """Give a draft the number that its changes need."""
     versions = ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
@@ -78,5 +88,6 @@ def _followers(version, audience):
 
 urlpatterns = [
     path("models/<slug:slug>/versions/<str:number>/changes/", changes, name="changes"),
+    path("publish/<slug:slug>/<str:number>/names/", confirm_names, name="confirm_names"),
     path("publish/<slug:slug>/<str:number>/number/", renumber, name="renumber"),
 ]

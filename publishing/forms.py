@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django import forms
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html, format_html_join
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import card_values, cards
@@ -18,6 +19,7 @@ from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import JSONField, LineField
 from marketplace.core.json_reader import Malformed, Unusable
 from publishing.deprecation import first_end
+from publishing.packages.limits import COLUMNS
 
 
 class RegisterForm(forms.ModelForm):
@@ -195,6 +197,37 @@ class InterfaceForm(forms.Form):
             field.encoder = Indented
 
 
+class ColumnNames(forms.Widget):
+    """A table with one text box for each column, in the order of the graph. A pasted CSV header in one box names several."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def render(self, name, value, attrs=None, renderer=None):
+        names = (value or "").split("\n")
+        rows = [
+            (at + 1, name, at + 1, f"{attrs['id']}_{at}", names[at] if at < len(names) else "")
+            for at in range(self.width)
+        ]
+        row = (
+            '<tr><th scope="row">{}</th><td><input type="text" name="{}" aria-label="Name of column {}" id="{}" value="{}"'
+            ' autocomplete="off" spellcheck="false"></td></tr>'
+        )
+        return format_html(
+            '<table class="table table-dense"><thead><tr><th scope="col">Column</th><th scope="col">Name</th></tr></thead>'
+            "<tbody>{}</tbody></table>",
+            format_html_join("", row, rows),
+        )
+
+    def id_for_label(self, id_):
+        return f"{id_}_0"
+
+    def value_from_datadict(self, data, files, name):
+        given = data.getlist(name) if hasattr(data, "getlist") else [data.get(name, "")]
+        return "\n".join(given)
+
+
 class ColumnsForm(forms.Form):
     """What an input tensor of several values a row is."""
 
@@ -216,10 +249,16 @@ class ColumnsForm(forms.Form):
     )
 
     def __init__(self, *args, tensor="", width=0, **kwargs):
+        is_table = 0 < width <= COLUMNS
+        initial = {"tensor": tensor, "kind": "columns" if is_table else "tensor"}
         super().__init__(
-            *args,
-            **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": {"tensor": tensor}} | kwargs,
+            *args, **{"auto_id": f"id_{tensor or 'columns'}_%s", "initial": initial} | kwargs
         )
+        if is_table:
+            self.fields["names"].widget = ColumnNames(width)
+            self.fields[
+                "names"
+            ].help_text = "In the order of training. Paste a CSV header to name several at once."
         self.asked_about, self.width = (
             tensor,
             width,

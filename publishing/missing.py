@@ -45,6 +45,9 @@ def _signature_problem(version: ModelVersion) -> str:
     if version.manifest.get("questions"):
         asked = version.manifest["questions"][0]
         return f"Say whether {asked['tensor']} is one tensor of {asked['width']} values, or {asked['width']} columns with names."
+    mapping = version.manifest.get("mapping", {})
+    if mapping.get("to_confirm"):
+        return f"Confirm the names that were taken from {mapping['source']} by their place, or correct them."
     try:
         signatures.validate_signature(version.signature, version.manifest.get("graph"))
         signatures.validate_example(version.signature, version.example)

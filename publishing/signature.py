@@ -24,6 +24,8 @@ __all__ = [
     "example_value",
     "in_protocol",
     "is_too_large_to_show",
+    "mapping",
+    "unnamed_tensors",
     "validate_example",
     "validate_signature",
     "value_problem",
@@ -88,7 +90,7 @@ def divided(signature, graph, tensor, columns):
             if field["name"] in (row["columns"] or [row["tensor"]])
         ]
         if row["tensor"] == tensor:
-            row, fields = {**row, "columns": columns}, _divided(fields[0], known, columns)
+            row, fields = {**row, "columns": columns}, _divided(fields, known, columns)
         rows.append(row)
         inputs.extend(fields)
     made = {**signature, "inputs": inputs, "binding": {**signature["binding"], "inputs": rows}}
@@ -96,10 +98,19 @@ def divided(signature, graph, tensor, columns):
     return made
 
 
-def _divided(pattern, tensor, columns):
-    """The fields of a tensor: itself, or its columns; what people wrote about another division of it is not kept."""
+def unnamed_tensors(signature):
+    """The input tensors whose columns are called f0, f1 … because nobody named them."""
+    return [
+        row["tensor"]
+        for row in (signature.get("binding") or {}).get("inputs", [])
+        if len(row.get("columns") or []) > 1 and all(map(PLACEHOLDER.fullmatch, row["columns"]))
+    ]
+
+
+def _divided(former, tensor, columns):
+    """The fields of a tensor: itself, or its columns; what people wrote is kept for columns that keep their names."""
     blank = {
-        **pattern,
+        **former[0],
         "description": "",
         "unit": "",
         "minimum": None,
@@ -111,7 +122,8 @@ def _divided(pattern, tensor, columns):
     blank |= {"datatype": tensor["datatype"], "required": True}
     if columns is None:
         return [{**blank, "name": tensor["name"], "shape": tensor["shape"]}]
-    return [{**blank, "name": name, "shape": [-1]} for name in columns]
+    known = {field["name"]: field for field in former if field["shape"] == [-1]}
+    return [known.get(name) or {**blank, "name": name, "shape": [-1]} for name in columns]
 
 
 # -- keeping what people wrote -------------------------------------------------------------------------------------
@@ -120,17 +132,21 @@ def _divided(pattern, tensor, columns):
 def carry_over(old, new, graph=None):
     """(the freshly inspected signature `new` with what people wrote about `old`, sentences that say so).
 
-    Names are kept in place of placeholders (f0, f1 …) only where the new package takes and makes the very tensors of the old
-    one; descriptions, units, ranges and defaults are kept for fields of the same name and datatype. What would not fit the
-    new package is left out.
+    An input tensor whose columns have no names takes those of the old one of the same name, else of the same place, when
+    datatype and number of columns are the same; descriptions, units, ranges and defaults are kept for fields of the same name
+    and datatype. Names by place are a proposal: who uploads confirms them. What would not fit the new package is left out.
     """
     if not old or not old.get("inputs"):
         return new, []
-    renamed, kept = _with_old_names(old, new) if _interface(old) == _interface(new) else (new, [])
+    is_same_package = _interface(old) == _interface(new)
+    named, kept = _with_old_names(old, new, graph)
     carried = {
-        **renamed,
+        **named,
         **{
-            side: [_with_details(field, old.get(side, []), bool(kept)) for field in renamed[side]]
+            side: [
+                _with_details(field, old.get(side, []), bool(kept) and is_same_package)
+                for field in named[side]
+            ]
             for side in ("inputs", "outputs")
         },
     }
@@ -153,29 +169,83 @@ def _interface(signature):
     return inputs, [(row["tensor"], row.get("column")) for row in binding.get("outputs", [])]
 
 
-def _with_old_names(old, new):
-    """(`new` with the old names for its placeholders, sentences)."""
-    before = {
-        row["tensor"]: row.get("columns") for row in (old.get("binding") or {}).get("inputs", [])
+def _with_old_names(old, new, graph):
+    """(`new` with the old names where it has none, sentences)."""
+    known = (old.get("binding") or {}).get("inputs", [])
+    by_name, kept, made = {row["tensor"]: row for row in known}, [], new
+    for place, row in enumerate(new["binding"]["inputs"]):
+        like = by_name.get(row["tensor"]) or (known[place] if place < len(known) else {})
+        names = like.get("columns") or []
+        if not names or like.get("datatype") != row["datatype"] or names == row["columns"]:
+            continue
+        if not _is_unnamed(row, graph, len(names)):
+            continue
+        made = _renamed(made, row, names)
+        kept.append(
+            f"The columns of {row['tensor']} have no names in this package, so those of the former one were kept: "
+            f"{', '.join(names[:20])}{' …' if len(names) > 20 else ''}. Check that they come in this order."
+        )
+    return made, kept
+
+
+def _is_unnamed(row, graph, count):
+    """Has the tensor `count` columns without names: f0 …, or one undivided row of so many values?"""
+    if row["columns"] is not None:
+        return len(row["columns"]) == count and all(map(PLACEHOLDER.fullmatch, row["columns"]))
+    tensors = {tensor["name"]: tensor for tensor in (graph or {}).get("inputs", [])}
+    return tensors.get(row["tensor"], {}).get("shape") == [-1, count]
+
+
+def _renamed(signature, row, names):
+    """The signature with the tensor of `row` as columns of these names."""
+    mine = row["columns"] or [row["tensor"]]
+    start = next(n for n, field in enumerate(signature["inputs"]) if field["name"] == mine[0])
+    pattern = {**signature["inputs"][start], "shape": [-1]}
+    fields = [{**pattern, "name": name} for name in names]
+    inputs = [*signature["inputs"][:start], *fields, *signature["inputs"][start + len(mine) :]]
+    rows = [
+        {**other, "columns": names} if other["tensor"] == row["tensor"] else other
+        for other in signature["binding"]["inputs"]
+    ]
+    return {**signature, "inputs": inputs, "binding": {**signature["binding"], "inputs": rows}}
+
+
+def mapping(old, found, made):
+    """How the fields of an upload came to their names: [{"side", "tensor", "place", "found", "name", "carried", "is_new"}].
+
+    old, found, made  the former signature, the one read from the package, and what became of it.
+    carried           which of meaning, unit, range, values, default the former signature gave.
+    """
+    rows = []
+    for before, after in zip(found["binding"]["inputs"], made["binding"]["inputs"], strict=True):
+        names = after["columns"] or [after["tensor"]]
+        read = before["columns"] or [before["tensor"]]
+        for place, name in enumerate(names):
+            was = read[place] if len(read) == len(names) else ""
+            rows.append(_mapped("inputs", after["tensor"], place, was, name, old, made))
+    for place, output in enumerate(made["binding"]["outputs"]):
+        name = output["output"]
+        rows.append(_mapped("outputs", output["tensor"], place, name, name, old, made))
+    return rows
+
+
+def _mapped(side, tensor, place, read, name, old, made):
+    former = {field["name"]: field for field in old.get(side, [])}.get(name)
+    field = next(field for field in made[side] if field["name"] == name)
+    carried = [
+        key
+        for key in DETAILS
+        if former and former.get(key) not in (None, "", True) and former[key] == field.get(key)
+    ]
+    return {
+        "side": side,
+        "tensor": tensor,
+        "place": place,
+        "found": read,
+        "name": name,
+        "carried": carried,
+        "is_new": former is None,
     }
-    names, rows, kept = {}, [], []
-    for row in new["binding"]["inputs"]:
-        columns, known = row["columns"] or [], before.get(row["tensor"]) or []
-        if (
-            columns
-            and columns != known
-            and len(columns) == len(known)
-            and all(PLACEHOLDER.fullmatch(column) for column in columns)
-        ):
-            names |= dict(zip(columns, known, strict=True))
-            row = {**row, "columns": known}
-            kept.append(
-                f"The columns of {row['tensor']} have no names in this package, so those of the former one were kept: "
-                f"{', '.join(known[:20])}{' …' if len(known) > 20 else ''}. Check that they come in this order."
-            )
-        rows.append(row)
-    inputs = [{**field, "name": names.get(field["name"], field["name"])} for field in new["inputs"]]
-    return {**new, "inputs": inputs, "binding": {**new["binding"], "inputs": rows}}, kept
 
 
 def rounding(signature):

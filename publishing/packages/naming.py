@@ -37,8 +37,8 @@ class Hints:
 def signature_of(graph, hints, warnings, questions):
     """The proposed signature with its binding (the format of the packaging standard). Raises Refusal.
 
-    Adds warnings, and questions that only the publisher can answer: {"tensor", "width"} of an input that is either one
-    tensor or many columns without names; it stays one until it is answered.
+    Adds warnings, and questions that only the publisher can answer: {"tensor", "width"} of an input of several values a row
+    without names. f0, f1 … stand in for few columns, and many stay one tensor, until it is answered.
     """
     said = {name: columns for name, columns in hints.outputs.items() if columns != AS_TENSOR}
     hints = Hints(hints.inputs, said if "" in said else _labelled(graph, set(said)) | said)
@@ -211,11 +211,11 @@ def _placeholders(tensor, width, several, warnings, questions):
         return [Column(tensor.name)]
     if width < 1:
         return None
+    questions.append({"tensor": tensor.name, "width": width})
     if width > limits.COLUMNS:
-        questions.append({"tensor": tensor.name, "width": width})
         return None
     warnings.append(
-        f"The columns of {tensor.name} have no names: f0 to f{width - 1} stand in. Give them their real names."
+        f"The columns of {tensor.name} have no names: f0 to f{width - 1} stand in until you give them their real names."
     )
     prefix = f"{tensor.name}_f" if several else "f"
     return [Column(f"{prefix}{index}") for index in range(width)]

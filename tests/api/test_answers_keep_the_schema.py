@@ -87,6 +87,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:change-decide",
         "api:subscription-list",
         "api:version-columns",
+        "api:version-confirm-names",
     }, never
 
 

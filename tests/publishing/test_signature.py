@@ -146,7 +146,6 @@ def test_new_upload_keeps_names_and_details():
 @pytest.mark.parametrize(
     "other",
     [
-        {"tensor": "Z", "datatype": "FP32", "columns": ["f0", "f1"]},
         {"tensor": "X", "datatype": "FP64", "columns": ["f0", "f1"]},
         {"tensor": "X", "datatype": "FP32", "columns": ["f0", "f1", "f2"]},
     ],
