@@ -7,12 +7,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from consumption import actions, keys, leak_scanners
+from consumption import actions, keys
 from consumption.forms import KeyForm, LeakForm, NetworksForm
 from consumption.models import ApiKey, Subscription
 from consumption.permissions import can_manage_keys
@@ -128,8 +129,8 @@ def key_pattern(request):
     url = settings.PORTAL_URL + reverse("consumption:leaked_keys")
     context = {
         "pattern": keys.PATTERN,
-        "checksum": leak_scanners.CHECKSUM,
-        "shell": leak_scanners.REPORT % url,
+        "checksum": render_to_string("docs/samples/is_key.py.txt"),
+        "shell": render_to_string("docs/samples/report.sh.txt", {"url": url}),
     }
     return render(request, "docs/leaked_keys.html", context)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..listing import Listing, Recipe, Release
+from ..listing import Listing, Release
 from . import credit, customers, insurance, lending, mortgage, wealth
 
 LISTINGS: tuple[Listing, ...] = (
@@ -33,7 +33,3 @@ def releases() -> Iterator[tuple[Listing, Release]]:
 def key(one: Listing, release: Release) -> str:
     """Names a trained version in the cache, for example `affordability-1.2.0`."""
     return f"{one.slug}-{release.number}"
-
-
-def recipes() -> list[tuple[str, Recipe]]:
-    return [(key(one, release), release.recipe) for one, release in releases() if release.recipe]
