@@ -15,7 +15,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from consumption.metering import measures
-from consumption.metering.quota import next_period, period_start
+from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import UsageDay
 
 FORMULA_STARTS = ("=", "+", "-", "@")  # tabs and line breaks are in no name (docs/names.md)
@@ -142,8 +142,5 @@ def month(text):
 
 def months(count=6):
     """The first days of the running month (UTC) and those before it, newest first."""
-    found = [period_start(timezone.now())]
-    while len(found) < count:
-        first = found[-1]
-        found.append(date(first.year - (first.month == 1), first.month - 1 or 12, 1))
-    return found
+    running = period_start(timezone.now())
+    return [periods_later(running, -back) for back in range(count)]

@@ -32,7 +32,13 @@ def period_start(at: datetime) -> date:
 
 def next_period(start: date) -> date:
     """The first day of the following month."""
-    return date(start.year + start.month // 12, start.month % 12 + 1, 1)
+    return periods_later(start, 1)
+
+
+def periods_later(start: date, count: int) -> date:
+    """The first day of the month that begins `count` months later; a negative count goes back."""
+    year, month = divmod(start.year * 12 + start.month - 1 + count, 12)
+    return date(year, month + 1, 1)
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from consumption.metering import valuation
-from consumption.metering.quota import period_start
+from consumption.metering.quota import period_start, periods_later
 from consumption.models import Outcome, ReconciledDay, ReconciledUsage, StaleHour
 
 MONTHS = 3
@@ -236,9 +236,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _months_ago(count: int) -> date:
-    first = period_start(timezone.now())
-    year, month = divmod(first.year * 12 + first.month - 1 - count, 12)
-    return date(year, month + 1, 1)
+    return periods_later(period_start(timezone.now()), -count)
 
 
 def _difference(way: str, counted: Count, events: Count) -> str:
