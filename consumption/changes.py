@@ -53,10 +53,10 @@ def preview(by, kind, *, model, after, reason="", effective_from=None, **about):
     change.effective_from = effective_from or _first_start(change)
     change.before = behaviour.before(change)
     behaviour.check(change)
-    return change, who_loses(change)
+    return change, whom_it_affects(change)
 
 
-def who_loses(change):
+def whom_it_affects(change):
     """[Affected] from whom the change takes something; [] when it is better for all."""
     return (
         affected.by(KINDS[change.kind].subscriptions(change))
@@ -107,14 +107,14 @@ def propose(by, kind, *, model, after, reason, effective_from=None, **about):
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
     if "plan" in about:  # nobody subscribes to it meanwhile
         about["plan"] = Plan.objects.select_for_update().get(pk=about["plan"].pk)
-    change, losers = preview(
+    change, affected_rows = preview(
         by, kind, model=model, after=after, reason=reason, effective_from=effective_from, **about
     )
     _require_nothing_open(change)
-    if not losers:
+    if not affected_rows:
         return _begin_at_once(by, change)
     _check(change, effective_from)
-    change.affected = [loser.as_data() for loser in losers]
+    change.affected = [affected_row.as_data() for affected_row in affected_rows]
     change.save()
     record(
         by,
@@ -123,9 +123,9 @@ def propose(by, kind, *, model, after, reason, effective_from=None, **about):
         reason=change.reason,
         before=change.before,
         after=change.after,
-        affected=len(losers),
+        affected=len(affected_rows),
     )
-    _tell_second_people(change, losers)
+    _notify_second_people(change, affected_rows)
     return change
 
 
@@ -139,7 +139,7 @@ def confirm(by, change, reason=""):
         ask=f"another member of {change.model.owner_team}, or the marketplace manager",
     )
     require_state(change, STATE.PROPOSED)
-    losers = who_loses(change)
+    affected_rows = whom_it_affects(change)
     change.effective_from = max(change.effective_from, _first_start(change))
     KINDS[change.kind].announce(by, change)
     transition(
@@ -156,7 +156,7 @@ def confirm(by, change, reason=""):
         effective_from=change.effective_from.isoformat(),
     )
     resolve(f"change-proposed:{change.pk}")
-    _tell_losers(change, losers, KINDS[change.kind].headline(change), "announced")
+    _notify_affected(change, affected_rows, KINDS[change.kind].headline(change), "announced")
     if change.effective_from <= timezone.now():
         _begin(system(), change)
     return change
@@ -204,9 +204,9 @@ def withdraw(by, change, reason=""):
     resolve(f"change-proposed:{change.pk}")
     if was_announced:
         KINDS[change.kind].retract(by, change)
-        _tell_losers(
+        _notify_affected(
             change,
-            who_loses(change),
+            whom_it_affects(change),
             f"{KINDS[change.kind].headline(change)}: taken back",
             "withdrawn",
         )
@@ -235,11 +235,13 @@ _WHO = "Somebody else of the owner team, or the marketplace manager, confirms it
 
 
 def _begin(by, change):
-    losers = who_loses(change)
+    affected_rows = whom_it_affects(change)
     transition(change, STATE.IN_FORCE)
     KINDS[change.kind].apply(by, change)
     record(by, "change.begin", change, reason=change.reason, after=change.after)
-    _tell_losers(change, losers, f"{KINDS[change.kind].headline(change)}: from today", "begun")
+    _notify_affected(
+        change, affected_rows, f"{KINDS[change.kind].headline(change)}: from today", "begun"
+    )
 
 
 def _begin_at_once(by, change):
@@ -251,7 +253,7 @@ def _begin_at_once(by, change):
     record(
         by, "change.begin", change, reason=change.reason, before=change.before, after=change.after
     )
-    _tell_losers(
+    _notify_affected(
         change,
         affected.by(KINDS[change.kind].subscriptions(change)),
         KINDS[change.kind].headline(change),
@@ -292,7 +294,7 @@ def _check(change, asked_from):
         raise Invalid("Choose a day within two years.", field="effective_from")
 
 
-def _tell_second_people(change, losers):
+def _notify_second_people(change, affected_rows):
     others = User.objects.on_teams([change.model.owner_team]).exclude(pk=change.proposed_by_id)
     people = (
         others
@@ -305,11 +307,11 @@ def _tell_second_people(change, losers):
         f"To confirm: {change} ({change.model})",
         url=change.get_absolute_url(),
         key=f"change-proposed:{change.pk}",
-        body=f"Proposed by {change.proposed_by}. It affects {affected.sentence(losers)}. {change.reason}",
+        body=f"Proposed by {change.proposed_by}. It affects {affected.sentence(affected_rows)}. {change.reason}",
     )
 
 
-def _tell_losers(change, people, headline, occasion):
+def _notify_affected(change, people, headline, occasion):
     """Each affected team: what was, what will be, from when, and what it means for them in money."""
     kind = KINDS[change.kind]
     facts = ". ".join(str(difference) for difference in kind.differences(change))
@@ -317,18 +319,18 @@ def _tell_losers(change, people, headline, occasion):
     day = (
         f" on {change.effective_from.astimezone(UTC):%-d %B %Y}" if occasion == "announced" else ""
     )
-    for loser in people:
+    for affected_row in people:
         body = " ".join(
             part
-            for part in (f"{facts}.", start, kind.consequence(change, loser), change.reason)
+            for part in (f"{facts}.", start, kind.consequence(change, affected_row), change.reason)
             if part
         )
-        application = loser.subscription.application
+        application = affected_row.subscription.application
         notify(
             User.objects.on_teams([application.team]),
             kind.notice_kind,
             f"{application}: {headline}{day}",
             body=body,
-            url=loser.subscription.get_absolute_url(),
-            key=f"change-{occasion}:{change.pk}:{loser.subscription.pk}",
+            url=affected_row.subscription.get_absolute_url(),
+            key=f"change-{occasion}:{change.pk}:{affected_row.subscription.pk}",
         )

@@ -134,10 +134,13 @@ def propose_page(request, model, kind, form_class, **about):
     }
     if not done:
         return show(request, "consumption/propose.html", form, **context)
-    change, losers = result
+    change, affected_rows = result
     context |= {
         "change": change,
-        "affected": [Loss(loser, behaviour.cost_then(change, loser)) for loser in losers],
+        "affected": [
+            Loss(affected_row, behaviour.cost_then(change, affected_row))
+            for affected_row in affected_rows
+        ],
         "differences": behaviour.differences(change),
     }
     return render(request, "consumption/propose.html", {"form": form, **context})

@@ -109,8 +109,8 @@ def _require_notice_or_operator(
 ) -> None:
     """Raises RuleError when consumers would get less than they rely on, unless an operator says why it cannot wait."""
     version = deployment.version
-    losers = affected.by(affected.following(version))
-    if not losers or not capacity.is_less(capacity.size(deployment), after):
+    affected_rows = affected.by(affected.following(version))
+    if not affected_rows or not capacity.is_less(capacity.size(deployment), after):
         return
     if by.has_role("operator") and not by.is_on(version.model.owner_team):
         require_reason(reason, "consumers read it")
@@ -123,7 +123,7 @@ def _require_notice_or_operator(
         )
         return
     raise RuleError(
-        f"This takes capacity from {affected.sentence(losers)}: they get a notice of "
+        f"This takes capacity from {affected.sentence(affected_rows)}: they get a notice of "
         f"{settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
         remedy=f"Propose it at {reverse('hosting:change_capacity', args=[version.model.slug, version.number])} "
         "or by POST /api/v1/changes/.",

@@ -174,10 +174,15 @@ def deprecate(request, slug, number):
     if done:
         messages.success(request, "Proposed. Somebody else confirms it.")
         return redirect(change)
-    losers = affected.by(affected.following(version))
+    affected_rows = affected.by(affected.following(version))
     trail = [Link(version.model.name, version.get_absolute_url())]
     return show(
-        request, "publishing/deprecate.html", form, version=version, affected=losers, trail=trail
+        request,
+        "publishing/deprecate.html",
+        form,
+        version=version,
+        affected=affected_rows,
+        trail=trail,
     )
 
 

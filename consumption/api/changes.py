@@ -243,12 +243,12 @@ class Changes(ReadableResource):
     @action(detail=False, methods=["post"])
     def preview(self, request):
         """Who would be affected, and from when; nothing is changed."""
-        change, losers = changes.preview(request.user, **self.given(ChangeGiven))
+        change, affected_rows = changes.preview(request.user, **self.given(ChangeGiven))
         shown = {
             "effective_from": change.effective_from,
-            "needs_second_person": bool(losers),
+            "needs_second_person": bool(affected_rows),
             "differences": KINDS[change.kind].differences(change),
-            "affected": [loser.as_data() for loser in losers],
+            "affected": [affected_row.as_data() for affected_row in affected_rows],
         }
         return Response(ChangePreview(shown).data)
 
