@@ -465,6 +465,11 @@ class ModelVersion(models.Model):
                 fields=["-major", "-minor", "-patch", "-candidate", "-id"],
                 name="version_highest_first",
             ),
+            models.Index(
+                fields=["approved_until"],
+                condition=Q(state__in=["published", "deprecated"]),
+                name="version_approval_ends",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
@@ -520,6 +525,12 @@ class ModelVersion(models.Model):
     @property
     def is_callable(self):
         return self.state in self.LIVE and self.suspended_at is None
+
+    @property
+    def is_review_overdue(self):
+        """Is it live although its approval ended?"""
+        ended = self.approved_until is not None and self.approved_until <= timezone.now()
+        return self.state in self.LIVE and ended
 
     @property
     def answers_within_s(self):

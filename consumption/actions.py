@@ -20,6 +20,7 @@ from consumption.permissions import (
     can_report_leak,
     can_revoke_key,
 )
+from governance.renewals import is_closed_to_subscribers
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import names
@@ -587,6 +588,12 @@ def _check_can_start(application, plan, version):
             f"{version} takes no new subscriptions: it is {version.get_state_display().lower()}.",
             field="version",
             remedy="Choose a published version.",
+        )
+    if is_closed_to_subscribers(version):
+        raise RuleError(
+            f"{version} takes no new subscriptions: its approval ended on {version.approved_until:%-d %B %Y}.",
+            field="version",
+            remedy=f"Ask {version.model.owner_team} to have it reviewed again.",
         )
     if not plan.is_offered:
         raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from catalog.actions import REVIEWED_FIELDS
 from catalog.api import Listing, ReadableVersions, VersionDetail
 from catalog.models import RegisteredModel
-from governance import actions, tiering
+from governance import actions, renewals, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import (
     Amendment,
@@ -80,6 +80,15 @@ class Gate(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class RenewalGiven(serializers.Serializer):
+    """What was looked at, and why the version is still fit for use, in at least 20 characters."""
+
+    reason = ProseField(max_length=4000)
+    no_conflict = serializers.BooleanField(
+        help_text="I declare that I have no conflict of interest."
+    )
+
+
 class GovernedVersions(ReadableVersions):
     """Versions with what governance asks about them and does to them."""
 
@@ -120,6 +129,14 @@ class GovernedVersions(ReadableVersions):
     def resume(self, request, pk):
         """Let a suspended version run again."""
         return self.answer(actions.resume(request.user, self.get_object(), **self.given(Reason)))
+
+    @extend_schema(request=RenewalGiven, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def renew(self, request, pk):
+        """Review a live version again; its approval holds for its tier's days from now."""
+        return self.answer(
+            renewals.renew(request.user, self.get_object(), **self.given(RenewalGiven))
+        )
 
 
 class DecisionRow(serializers.ModelSerializer):

@@ -76,6 +76,19 @@ def _described(option):
     return f"{option.label} (e.g. {option.example})" if option.example else option.label
 
 
+class RenewalForm(forms.Form):
+    reason = forms.CharField(
+        label="What you looked at, and why it is still fit for use",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        min_length=20,
+        max_length=REASON,
+        help_text="Performance, fairness, incidents, who uses it. At least 20 characters; it stays on the record.",
+    )
+    no_conflict = forms.BooleanField(
+        label="I have no conflict of interest with this model or its team", required=False
+    )
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}),

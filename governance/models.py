@@ -141,6 +141,10 @@ class Review(Decidable):
     def __str__(self):
         return f"{self.get_kind_display()} of {self.version}"
 
+    @property
+    def is_overdue(self):
+        return self.state == ReviewState.OPEN and self.due_at <= timezone.now()
+
 
 class Decision(models.Model):
     """What one person decided, why, and about which bytes, card and policy. Immutable."""

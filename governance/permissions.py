@@ -143,6 +143,27 @@ def can_resume(user: User, version: ModelVersion) -> bool:
     )
 
 
+def reasons_against_renewal(user: User, version: ModelVersion) -> str:
+    """The sentence that says why `user` may not review a live version again, or "". The final approver's role, never its team."""
+    if not user.is_active or user.is_system:
+        return "Only an active person decides."
+    if was_on_team(user, version.model.owner_team, _since(version)):
+        return (
+            f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
+        )
+    if user.contributions.filter(version=version).exists():
+        return "You had a hand in this version, so you cannot judge it."
+    roles = roles_for(Review.Kind.FINAL, version.risk_tier)
+    if not user.has_role(*roles):
+        return f"The re-review needs the role {' or '.join(Role(role).label.lower() for role in roles)}."
+    return ""
+
+
+def can_renew(user: User, version: ModelVersion) -> bool:
+    """May attest that a live version is still fit for use?"""
+    return not reasons_against_renewal(user, version)
+
+
 def can_see_evidence(user: User, version: ModelVersion) -> bool:
     """Review notes: the owner team, reviewers and those who oversee."""
     return (

@@ -1,9 +1,10 @@
 """Background tasks of governance."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import actions
+from governance import actions, renewals
 
 
 @shared_task(name="governance.check", time_limit=120)
@@ -16,3 +17,10 @@ def sweep():
     """Versions whose task was lost."""
     for version in ModelVersion.objects.filter(state__in=["submitted", "checking"]):
         actions.check(version)
+
+
+@shared_task(name="governance.remind", time_limit=120)
+def remind():
+    """Reviews that are late, and approvals that end."""
+    renewals.remind_of_reviews(timezone.now())
+    renewals.remind_of_ends(timezone.now())

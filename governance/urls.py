@@ -12,5 +12,6 @@ urlpatterns = [
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),
     path("models/<slug:slug>/card/", views.card, name="card"),
+    path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
     path("models/<slug:slug>/versions/<str:number>/suspend/", views.suspend, name="suspend"),
 ]

@@ -13,16 +13,18 @@ from django.views.decorators.http import require_POST
 from catalog.models import ModelVersion
 from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
 from catalog.permissions import can_edit
-from governance import actions, cards, policies
-from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm
+from governance import actions, cards, policies, renewals
+from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm, RenewalForm
 from governance.models import Amendment, GateResult, Review, TierAssessment
 from governance.permissions import (
     Judge,
+    can_renew,
     can_resume,
     can_review,
     can_see_evidence,
     can_suspend,
     reasons_against_amendment,
+    reasons_against_renewal,
     why_not_decide,
 )
 from marketplace.core.forms import show, submitted
@@ -80,6 +82,7 @@ def queue(request):
         "page_obj": page,
         "tabs": _kinds(waiting, kind),
         "amendments": [] if kind else _queued(request.user, amendments),
+        "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
     }
     return render(request, "governance/queue.html", context)
 
@@ -157,6 +160,20 @@ def card(request, slug):
         context["sections"] = card_sections(context["version"])
         context["completeness"] = policies.card_completeness(context["version"])
     return render(request, "governance/card_tab.html", context)
+
+
+def renew(request, slug, number):
+    """Review a live version again: its approval holds for its tier's days from now."""
+    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
+    version = get_object_or_404(versions, model__slug=slug, number=number)
+    require(can_renew(request.user, version), reasons_against_renewal(request.user, version))
+    form = RenewalForm(request.POST or None)
+    done, _ = submitted(request, form, lambda **data: renewals.renew(request.user, version, **data))
+    if done:
+        messages.success(request, f"Recorded: {version} was reviewed again.")
+        return redirect("governance:queue")
+    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    return show(request, "governance/renew.html", form, version=version, trail=trail)
 
 
 def suspend(request, slug, number):

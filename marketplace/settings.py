@@ -325,6 +325,11 @@ CELERY_BEAT_SCHEDULE = {
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
+    "governance-remind": {
+        "task": "governance.remind",
+        "schedule": 900,
+        "options": {"expires": 900},
+    },
     "hosting-reconcile": {
         "task": "hosting.reconcile",
         "schedule": 3,

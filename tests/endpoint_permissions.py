@@ -81,6 +81,8 @@ PAGES = {
     ("governance:queue", "get"): (None, (302, 404, 404, 404, 200, 200)),
     ("governance:review", "get"): ("review", (302, 404, 404, 200, 200, 200)),
     ("governance:review", "post"): ("review", (302, 404, 404, 403, 302, 403)),
+    ("governance:renew", "get"): ("version", (302, 403, 403, 403, 200, 403)),
+    ("governance:renew", "post"): ("version", (302, 403, 403, 403, 422, 403)),
     ("governance:suspend", "get"): ("version", (302, 403, 403, 200, 200, 403)),
     ("governance:suspend", "post"): ("version", (302, 403, 403, 302, 302, 403)),
     ("governance:amendment", "get"): ("amendment", (302, 404, 404, 200, 200, 200)),
@@ -207,6 +209,7 @@ API = {
     ("api:version-contract-diff", "get"): ("live id", (401, 204, 204, 204, 204, 204)),
     ("api:version-contract-diff", "post"): ("live id", READ),
     ("api:version-publish", "post"): ("draft id", (401, 404, 404, 409, 403, 403)),
+    ("api:version-renew", "post"): ("live id", (401, 403, 403, 403, 409, 403)),
     ("api:version-resume", "post"): ("live id", (401, 403, 403, 403, 403, 403)),
     ("api:version-risk", "get"): ("draft id", DRAFT),
     ("api:version-risk", "put"): ("draft id", DRAFT_EDIT),
@@ -284,6 +287,7 @@ DECISION = {"outcome": "approved", "no_conflict": True} | REASON
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 BODIES = {
     "governance:review": DECISION,
+    "governance:renew": {"no_conflict": True} | REASON,
     "governance:suspend": REASON,
     "consumption:new_application": {
         "team": "@application.team.pk",
@@ -321,6 +325,7 @@ BODIES = {
     "publishing:renumber": {"number": "9.1.0"},
     "api:version-contract-diff": {"number": "9.1.0", "signature": "@live.signature"},
     "api:version-interface": {"signature": "@draft.signature", "example": "@draft.example"},
+    "api:version-renew": {"no_conflict": True} | REASON,
     "api:version-resume": REASON,
     "api:version-risk": "@low",
     "api:version-sla": {"availability": "99.0", "p95_ms": 9, "rps": 9, "support": "Never"},
