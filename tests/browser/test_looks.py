@@ -1,5 +1,7 @@
 """Main pages in Chromium: axe finds nothing serious, nothing breaks the policy, nothing runs off a phone's screen (issue 2, done 9)."""
 
+import copy
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
@@ -8,6 +10,7 @@ from consumption.metering import rejections
 from consumption.models import RejectedHour
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
+from publishing import actions
 from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -27,6 +30,10 @@ def addresses():
     held = factories.subscription()
     entry = held.model
     factories.in_review_version(entry, "1.1.0")
+    breaking = factories.draft_version(entry, "1.2.0")
+    signature = copy.deepcopy(breaking.signature)
+    signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
+    actions.describe_interface(factories.alice(), breaking, signature, breaking.example)
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
     review = Review.objects.open().first()
     live = held.pinned_version
@@ -55,6 +62,8 @@ def addresses():
             "/publish/new/",
             f"{publish}/card/",
             f"{publish}/submit/",
+            f"/publish/{entry.slug}/1.2.0/interface/",
+            f"{model}versions/1.2.0/changes/",
         ],
         "maya": [
             model,
