@@ -170,6 +170,9 @@ def pages(made: scale_data.Made) -> dict[str, float]:
     """p95 in milliseconds of each page, as the person who uses it sees it."""
     from django.test import Client, override_settings
 
+    from marketplace.core.garbage import keep_what_is_loaded
+
+    keep_what_is_loaded()  # as the web process does, without the objects of making the catalog
     found = {}
     with override_settings(ALLOWED_HOSTS=["*"]):
         for person, named in scale_pages.addresses(made).items():

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from importlib import import_module
 
 import django
 import uvicorn
@@ -12,6 +13,7 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 - what follows needs Django's settings and apps
 from django.db import DatabaseError, InterfaceError  # noqa: E402
 
+from marketplace.core.garbage import keep_what_is_loaded  # noqa: E402
 from marketplace.core.requests import PortalHandler  # noqa: E402
 from marketplace.web import front_limits  # noqa: E402
 from marketplace.web.front import private_folder, socket_path  # noqa: E402
@@ -37,6 +39,8 @@ application = Portal(PortalHandler(), front_limits.from_environment(), _forget_u
 
 def main() -> None:
     """Serve until SIGTERM; then finish what was begun."""
+    import_module(settings.ROOT_URLCONF)
+    keep_what_is_loaded()
     path = socket_path(settings.RUN_DIR)
     private_folder(path.parent)
     uvicorn.run(

@@ -1,6 +1,5 @@
 """One worker process: uvicorn around the protocol and the application, on a socket that its parent opened."""
 
-import gc
 import logging
 import os
 import socket
@@ -8,6 +7,8 @@ from typing import Any
 
 import django
 import uvicorn
+
+from marketplace.core.garbage import keep_what_is_loaded
 
 
 class Server(uvicorn.Server):
@@ -20,9 +21,7 @@ class Server(uvicorn.Server):
         loops = self.lifespan.state.get("loops")
         if loops is not None:
             loops.connections = self.server_state.connections
-        gc.collect()
-        gc.freeze()  # Django's modules live for ever: no collection needs to walk them
-        gc.set_threshold(20_000, 20, 50)
+        keep_what_is_loaded()
         if self.ready_fd >= 0:
             os.write(self.ready_fd, b"1")
 
