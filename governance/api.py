@@ -1,19 +1,23 @@
 """Governance in the REST API: risk answers, gates, suspension of a version; the reviews."""
 
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.actions import REVIEWED_FIELDS
 from catalog.api import Listing, ReadableVersions, VersionDetail
-from catalog.models import RegisteredModel
-from governance import actions, renewals, tiering
+from catalog.models import ModelVersion, RegisteredModel
+from governance import actions, evaluations, renewals, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import (
+    LARGEST_FIGURE,
     Amendment,
     AmendmentDecision,
     Decision,
+    Evaluation,
     GateResult,
     Review,
     TierAssessment,
@@ -22,10 +26,11 @@ from marketplace.accounts.resources import (
     Nothing,
     ReadableResource,
     Reason,
+    Resource,
     Visible,
     one_or_nothing,
 )
-from marketplace.core.serializers import ProseField
+from marketplace.core.serializers import LineField, ProseField
 
 QUESTIONS = {
     question.id: serializers.ChoiceField(
@@ -136,6 +141,95 @@ class GovernedVersions(ReadableVersions):
         """Review a live version again; its approval holds for its tier's days from now."""
         return self.answer(
             renewals.renew(request.user, self.get_object(), **self.given(RenewalGiven))
+        )
+
+
+class EvaluationRow(serializers.ModelSerializer):
+    """One figure. `kind` says whether the team declares it or the marketplace measured it."""
+
+    by = serializers.CharField(source="by.username")
+
+    class Meta:
+        model = Evaluation
+        fields = [
+            "id",
+            "kind",
+            "suite",
+            "metric",
+            "slice",
+            "value",
+            "low",
+            "high",
+            "n",
+            "threshold",
+            "baseline",
+            "data",
+            "data_sha256",
+            "artifact_sha256",
+            "environment",
+            "by",
+            "at",
+        ]
+        read_only_fields = fields
+
+
+def _figure(**options):
+    return serializers.FloatField(min_value=-LARGEST_FIGURE, max_value=LARGEST_FIGURE, **options)
+
+
+def _optional_figure():
+    return _figure(required=False, allow_null=True, default=None)
+
+
+def _optional_line(longest):
+    return LineField(max_length=longest, required=False, allow_blank=True, default="")
+
+
+class EvaluationDeclared(serializers.Serializer):
+    """One figure that the team measured itself. The same figure twice is one row."""
+
+    suite = LineField(max_length=80)
+    metric = LineField(max_length=60)
+    value = _figure()
+    low = _optional_figure()
+    high = _optional_figure()
+    n = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None
+    )
+    slice = _optional_line(120)
+    threshold = _optional_figure()
+    baseline = _optional_figure()
+    data = LineField(max_length=200)
+    data_sha256 = _optional_line(64)
+    environment = _optional_line(200)
+
+
+class Evaluations(ListModelMixin, Resource):
+    """What was measured of one version, by its team and by the marketplace."""
+
+    queryset = Evaluation.objects.for_page()
+    serializer_class = EvaluationRow
+
+    def _version(self):
+        return get_object_or_404(
+            ModelVersion.objects.visible_to(self.request.user).select_related("model__owner_team"),
+            model__slug=self.kwargs["slug"],
+            number=self.kwargs["number"],
+        )
+
+    def get_queryset(self):
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        return rows.filter(version=self._version())
+
+    @extend_schema(request=EvaluationDeclared, responses={201: EvaluationRow})
+    def create(self, request, slug, number):
+        """Declare a figure of a draft of your team."""
+        version = self._version()
+        return self.answer(
+            evaluations.declare(request.user, version, **self.given(EvaluationDeclared)),
+            status=201,
         )
 
 

@@ -3,8 +3,9 @@
 from django import forms
 
 from governance import tiering
-from governance.models import Review
+from governance.models import LARGEST_FIGURE, Evaluation, Review
 from marketplace.core.field_limits import REASON
+from marketplace.core.forms import LineField
 
 
 class DecisionForm(forms.Form):
@@ -96,3 +97,46 @@ class ReasonForm(forms.Form):
         max_length=REASON,
         help_text="A sentence that the publishing team and the consumers read.",
     )
+
+
+class EvaluationForm(forms.ModelForm):
+    """One figure that a team measured itself."""
+
+    suite = LineField(label="Evaluation", max_length=80, help_text="For example: hold-out 2025 Q4")
+    metric = LineField(max_length=60, help_text="For example: roc_auc")
+    slice = LineField(
+        label="Slice or group", max_length=120, required=False, help_text="Empty: all rows"
+    )
+    data = LineField(label="Data set", max_length=200, help_text="Which rows, from which period")
+    environment = LineField(max_length=200, required=False, help_text="For example: Python 3.11")
+
+    class Meta:
+        model = Evaluation
+        fields = [
+            "suite",
+            "metric",
+            "value",
+            "low",
+            "high",
+            "n",
+            "slice",
+            "threshold",
+            "baseline",
+            "data",
+            "data_sha256",
+            "environment",
+        ]
+        labels = {
+            "low": "Lower end",
+            "high": "Upper end",
+            "n": "Rows",
+            "data_sha256": "SHA-256 of the data",
+        }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in ("value", "low", "high", "threshold", "baseline"):
+            self.fields[name].widget.attrs |= {"min": -LARGEST_FIGURE, "max": LARGEST_FIGURE}
+
+    def _post_clean(self):
+        """The verb judges the row: it needs the version, which the form does not know."""

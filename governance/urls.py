@@ -13,5 +13,6 @@ urlpatterns = [
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),
     path("models/<slug:slug>/card/", views.card, name="card"),
     path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
+    path("models/<slug:slug>/versions/<str:number>/figures/", views.figures, name="figures"),
     path("models/<slug:slug>/versions/<str:number>/suspend/", views.suspend, name="suspend"),
 ]

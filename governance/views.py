@@ -12,9 +12,15 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
 from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
-from catalog.permissions import can_edit
-from governance import actions, cards, policies, renewals
-from governance.forms import AmendmentDecisionForm, DecisionForm, ReasonForm, RenewalForm
+from catalog.permissions import can_edit, can_edit_version
+from governance import actions, cards, evaluations, policies, renewals
+from governance.forms import (
+    AmendmentDecisionForm,
+    DecisionForm,
+    EvaluationForm,
+    ReasonForm,
+    RenewalForm,
+)
 from governance.models import Amendment, GateResult, Review, TierAssessment
 from governance.permissions import (
     Judge,
@@ -51,6 +57,7 @@ class Evidence:
     gates: QuerySet[GateResult]
     reviews: QuerySet[Review]
     completeness: cards.Completeness
+    figures: list[evaluations.Figure]
 
 
 @dataclass(frozen=True)
@@ -206,12 +213,35 @@ def suspend(request, slug, number):
     )
 
 
+def figures(request, slug, number):
+    """What was measured of a version, by whom; its team declares figures here while the version is a draft."""
+    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
+    version = get_object_or_404(versions, model__slug=slug, number=number)
+    form = EvaluationForm(request.POST or None)
+    done, _ = submitted(
+        request, form, lambda **figure: evaluations.declare(request.user, version, **figure)
+    )
+    if done:
+        messages.success(request, "Declared. It is shown as declared by the team.")
+        return redirect("governance:figures", slug, number)
+    return show(
+        request,
+        "governance/figures.html",
+        form,
+        version=version,
+        figures=evaluations.figures_of(version),
+        may_declare=can_edit_version(request.user, version),
+        trail=[Link(version.model.name, version.get_absolute_url())],
+    )
+
+
 def evidence_of(version):
     return Evidence(
         version.assessments.select_related("answered_by").first(),
         actions.current_gates(version),
         version.reviews.select_related("decision__by").order_by("round", "opened_at", "pk"),
         policies.card_completeness(version),
+        evaluations.figures_of(version),
     )
 
 

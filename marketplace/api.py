@@ -15,9 +15,10 @@ from consumption.api import (
     Subscriptions,
     Usage,
 )
-from governance.api import Amendments, Reviews
+from governance.api import Amendments, Evaluations, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
+from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.notices.api import Notices
@@ -30,6 +31,11 @@ router.register("capabilities", Capabilities)
 router.register("model-types", ModelTypes, basename="model-type")
 router.register("models", Models, basename="model")
 router.register("versions", Versions, basename="version")
+router.register(
+    rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evaluations",
+    Evaluations,
+    basename="evaluation",
+)
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("plans", Plans)

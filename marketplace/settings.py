@@ -292,6 +292,8 @@ SPECTACULAR_SETTINGS = {
         "VersionKind": "catalog.models.ModelVersion.Kind",
         "ReviewState": "governance.models.ReviewState",
         "ReviewKind": "governance.models.Review.Kind",
+        "EvaluationKind": "governance.models.Evaluation.Kind",
+        "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],
         "AmendmentState": "governance.models.AmendmentState",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",

@@ -83,6 +83,8 @@ PAGES = {
     ("governance:review", "post"): ("review", (302, 404, 404, 403, 302, 403)),
     ("governance:renew", "get"): ("version", (302, 403, 403, 403, 200, 403)),
     ("governance:renew", "post"): ("version", (302, 403, 403, 403, 422, 403)),
+    ("governance:figures", "get"): ("draft", (302, 404, 404, 200, 200, 200)),
+    ("governance:figures", "post"): ("draft", (302, 404, 404, 302, 403, 403)),
     ("governance:suspend", "get"): ("version", (302, 403, 403, 200, 200, 403)),
     ("governance:suspend", "post"): ("version", (302, 403, 403, 302, 302, 403)),
     ("governance:amendment", "get"): ("amendment", (302, 404, 404, 200, 200, 200)),
@@ -223,6 +225,8 @@ API = {
     ),  # nobody tried it yet
     ("api:version-trial", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-withdraw", "post"): ("draft id", DRAFT_EDIT),
+    ("api:evaluation-list", "get"): ("draft", DRAFT),
+    ("api:evaluation-list", "post"): ("draft", (401, 404, 404, 201, 403, 403)),
     ("api:review-list", "get"): (None, READ),
     ("api:review-detail", "get"): ("review", DRAFT),
     ("api:review-decide", "post"): ("review", (401, 404, 404, 403, 200, 403)),
@@ -285,7 +289,10 @@ API = {
 REASON = {"reason": LONG}
 DECISION = {"outcome": "approved", "no_conflict": True} | REASON
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
+FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
 BODIES = {
+    "governance:figures": FIGURE,
+    "api:evaluation-list": FIGURE,
     "governance:review": DECISION,
     "governance:renew": {"no_conflict": True} | REASON,
     "governance:suspend": REASON,

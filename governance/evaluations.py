@@ -1,0 +1,107 @@
+"""Evaluation as data: figures with who measured them, on what, about which bytes (docs/evaluation.md)."""
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import ModelVersion
+from catalog.permissions import can_edit_version
+from governance.models import LARGEST_FIGURE, Evaluation
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+
+# Declared figures of one version: ten metrics of twenty slices. A page shows them all.
+MOST_DECLARED = 200
+FIGURES = ("value", "low", "high", "threshold", "baseline")
+DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table of figures."""
+
+    evaluation: Evaluation
+    is_current: bool  # about the version's present files
+
+    @property
+    def is_measured(self) -> bool:
+        """Did the marketplace measure it?"""
+        return self.evaluation.kind == Evaluation.Kind.INDEPENDENT
+
+
+def artifact_digest(version: ModelVersion) -> str:
+    """SHA-256 of what answers calls: the graph's bytes, or the address of an external endpoint; "" before an upload."""
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        return hashlib.sha256(version.external_url.encode()).hexdigest()
+    entry = version.artifacts.filter(name=version.manifest.get("entry", "")).first()
+    return entry.sha256 if entry else ""
+
+
+def figures_of(version: ModelVersion) -> list[Figure]:
+    """What was measured of a version, by the marketplace first; the newest first."""
+    present = artifact_digest(version)
+    return [
+        Figure(row, row.artifact_sha256 == present) for row in version.evaluations.all().for_page()
+    ]
+
+
+@transaction.atomic
+def declare(by: User, version: ModelVersion, **figure: Any) -> Evaluation:
+    """Keep a figure that the owner team measured itself. The same figure twice is one row. Returns the Evaluation.
+
+    Raises NotAllowed, Invalid naming the field, RuleError when the version has MOST_DECLARED of them.
+    """
+    version = (
+        ModelVersion.objects.select_for_update(of=("self",))
+        .select_related("model__owner_team")
+        .get(pk=version.pk)
+    )
+    require(
+        can_edit_version(by, version),
+        f"Only {version.model.owner_team} declares figures, while the version is a draft.",
+    )
+    _require_figure(figure)
+    artifact = artifact_digest(version)
+    if not artifact:
+        raise RuleError(
+            "A figure is about a package, and this version has none.", remedy="Upload it first."
+        )
+    facts = figure | {"kind": Evaluation.Kind.DECLARED, "artifact_sha256": artifact}
+    if same := version.evaluations.filter(**facts).first():
+        return same
+    if version.evaluations.filter(kind=Evaluation.Kind.DECLARED).count() >= MOST_DECLARED:
+        raise RuleError(f"A version has at most {MOST_DECLARED} declared figures.")
+    evaluation = Evaluation.objects.create(version=version, by=by, **facts)
+    record(
+        by,
+        "evaluation.declare",
+        version,
+        suite=evaluation.suite,
+        metric=evaluation.metric,
+        slice=evaluation.slice,
+        value=repr(evaluation.value),
+    )
+    return evaluation
+
+
+def _require_figure(figure: dict[str, Any]) -> None:
+    for name in FIGURES:
+        value = figure.get(name)
+        if value is not None and not (math.isfinite(value) and abs(value) <= LARGEST_FIGURE):
+            raise Invalid(f"Give a number between ±{LARGEST_FIGURE:.0e}.", field=name)
+    low, high = figure.get("low"), figure.get("high")
+    if (low is None) != (high is None):
+        missing = "low" if low is None else "high"
+        raise Invalid("An interval has both ends; give this one too.", field=missing)
+    if low is not None and high is not None and low > high:
+        raise Invalid("The lower end is above the upper end.", field="low")
+    if figure.get("n") == 0:
+        raise Invalid("A figure is computed over at least one row.", field="n")
+    if figure.get("data_sha256") and not DIGEST.fullmatch(figure["data_sha256"]):
+        raise Invalid("A SHA-256 has 64 digits of 0–9 and a–f.", field="data_sha256")
