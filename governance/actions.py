@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from catalog import actions as catalog
 from catalog.models import Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
-from governance import amendments, policies, tiering
+from governance import amendments, policies, rounds, tiering
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
 from governance.models import (
@@ -18,6 +19,7 @@ from governance.models import (
     Decision,
     GateResult,
     Review,
+    ReviewRound,
     TierAssessment,
 )
 from governance.permissions import (
@@ -356,7 +358,8 @@ def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
 
 
 def _approve(by: User, version: ModelVersion, round_number: int) -> None:
-    people = set(version.reviews.filter(round=round_number).values_list("decision__by", flat=True))
+    deciders = Coalesce("decision__by", "kept_from__decision__by")
+    people = set(version.reviews.filter(round=round_number).values_list(deciders, flat=True))
     needed = policies.min_people(version)
     if len(people) < needed:
         raise RuleError(
@@ -407,29 +410,59 @@ def _send_back(by: User, version: ModelVersion, blocking: list[GateResult]) -> M
 
 
 def _open_reviews(by: User, version: ModelVersion) -> ModelVersion:
-    round_number = (
-        version.reviews.order_by("-round").values_list("round", flat=True).first() or 0
-    ) + 1
+    last = version.reviews.order_by("-round").values_list("round", flat=True).first() or 0
+    this = ReviewRound.objects.create(
+        version=version, number=last + 1, submission=rounds.snapshot(version)
+    )
     now = timezone.now()
     reviews = [
-        Review(
-            version=version, kind=kind, round=round_number, due_at=business_days_after(now, days)
-        )
+        Review(version=version, kind=kind, round=this.number, due_at=business_days_after(now, days))
         for kind, days in policies.required_reviews(version)
     ]
+    _keep_approvals(by, reviews, this)
     Review.objects.bulk_create(reviews)
     transition(version, STATE.IN_REVIEW)
     record(
         by,
         "version.reviews_opened",
         version,
-        kinds=[review.kind for review in reviews],
+        kinds=[review.kind for review in reviews if not review.kept_from],
+        kept=[review.kind for review in reviews if review.kept_from],
         tier=version.risk_tier,
     )
     for review in reviews:
-        if review.kind != Review.Kind.FINAL:
+        if review.kind != Review.Kind.FINAL and not review.kept_from:
             _tell_deciders(review)
+    if _only_final_is_open(version, this.number):
+        _tell_deciders(version.reviews.get(round=this.number, kind=Review.Kind.FINAL))
     return version
+
+
+def _keep_approvals(by: User, reviews: list[Review], this: ReviewRound) -> None:
+    """Approvals of the last round hold where nothing changed that the review looked at; the others become void, with the reason."""
+    earlier = {
+        review.kind: review
+        for review in this.version.reviews.filter(
+            round=this.number - 1, state=Review.State.APPROVED
+        ).select_related("kept_from")
+    }
+    before = this.version.rounds.filter(number=this.number - 1).first()
+    for review in reviews:
+        approved = earlier.get(review.kind)
+        if approved is None:
+            continue
+        changed = rounds.changed_parts(review.kind, before, this)
+        if changed:
+            transition(approved, Review.State.VOID)
+            record(
+                by,
+                "review.void",
+                approved,
+                reason=f"Changed since it was approved: {', '.join(changed)}.",
+            )
+        else:
+            review.state, review.decided_at = Review.State.APPROVED, approved.decided_at
+            review.kept_from = approved.kept_from or approved
 
 
 def _only_final_is_open(version: ModelVersion, round_number: int) -> bool:

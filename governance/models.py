@@ -127,6 +127,14 @@ class Review(Decidable):
     state = models.CharField(max_length=20, choices=ReviewState, default=ReviewState.OPEN)
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
+    kept_from = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The review of an earlier round whose approval still holds",
+    )
 
     objects = ReviewSet.as_manager()
 
@@ -146,6 +154,24 @@ class Review(Decidable):
     @property
     def is_overdue(self):
         return self.state == ReviewState.OPEN and self.due_at <= timezone.now()
+
+
+class ReviewRound(models.Model):
+    """What reviewers were given in one round: the parts of the submission (governance.rounds). Immutable."""
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="rounds")
+    number = models.PositiveSmallIntegerField()
+    submission = models.JSONField(help_text="part → content, as it was submitted")
+    opened_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "number"], name="review_round_once")
+        ]
+
+    def __str__(self):
+        return f"Round {self.number} of {self.version}"
 
 
 class Decision(models.Model):

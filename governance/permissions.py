@@ -68,9 +68,9 @@ class Judge:
                 )
             ),
             decided=list(
-                Review.objects.filter(version__in=versions, decision__by=user).exclude(
-                    state=Review.State.VOID
-                )
+                Review.objects.filter(
+                    Q(decision__by=user) | Q(kept_from__decision__by=user), version__in=versions
+                ).exclude(state=Review.State.VOID)
             ),
         )
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from catalog.models import ModelVersion
 from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
 from catalog.permissions import can_edit, can_edit_version
-from governance import actions, cards, evaluations, policies, renewals
+from governance import actions, cards, evaluations, policies, renewals, rounds
 from governance.forms import (
     AmendmentDecisionForm,
     DecisionForm,
@@ -239,7 +239,9 @@ def evidence_of(version):
     return Evidence(
         version.assessments.select_related("answered_by").first(),
         actions.current_gates(version),
-        version.reviews.select_related("decision__by").order_by("round", "opened_at", "pk"),
+        version.reviews.select_related("decision__by", "kept_from__decision__by").order_by(
+            "-round", "opened_at", "pk"
+        ),
         policies.card_completeness(version),
         evaluations.figures_of(version),
     )
@@ -293,6 +295,12 @@ def _changes(version, previous):
     ]
 
 
+def _changes_of_round(found):
+    """[rounds.Change] against the round before; None in the first one."""
+    pair = found.version.rounds.filter(number__in=[found.round - 1, found.round])
+    return rounds.changes(*pair) if len(pair) == 2 else None
+
+
 def _review_context(user, found):
     previous = found.version.predecessor()
     return {
@@ -300,6 +308,7 @@ def _review_context(user, found):
         "model": found.version.model,
         "previous": previous,
         "changes": _changes(found.version, previous),
+        "changes_of_round": _changes_of_round(found),
         "sections": card_sections(found.version),
         "why_not": why_not_decide(user, found),
         "is_open": found.state == Review.State.OPEN,
