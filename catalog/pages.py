@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
+from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Tab
 
 
@@ -41,12 +42,12 @@ TABS = [
 ]
 
 
-def get_visible_model_or_404(request, slug):
+def get_visible_model_or_404(request: PageRequest, slug: str) -> RegisteredModel:
     """The model as the person may see it, with what its pages show. Raises Http404 for strangers."""
     return get_object_or_404(RegisteredModel.objects.visible_to(request.user).for_page(), slug=slug)
 
 
-def selected_version(request, model):
+def selected_version(request: PageRequest, model: RegisteredModel) -> ModelVersion | None:
     """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
     versions = (
         ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
@@ -57,7 +58,7 @@ def selected_version(request, model):
     return model.stable or versions.newest_first().first()
 
 
-def model_context(request, model, current):
+def model_context(request: PageRequest, model: RegisteredModel, current: str) -> dict[str, Any]:
     """Context of templates/catalog/model_page.html. `current` is the URL name of the tab."""
     version = selected_version(request, model)
     pick = f"?version={version.number}" if request.GET.get("version") else ""

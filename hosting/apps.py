@@ -6,5 +6,5 @@ from django.apps import AppConfig
 class HostingConfig(AppConfig):
     name = "hosting"
 
-    def ready(self):
+    def ready(self) -> None:
         import_module("hosting.capacity")  # registers its kind of change

@@ -8,5 +8,5 @@ class PublishingConfig(AppConfig):
 
     name = "publishing"
 
-    def ready(self):
+    def ready(self) -> None:
         import_module("publishing.deprecation")  # registers its kind of change

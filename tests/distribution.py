@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST = (
     "gateway_stage",
     "stack",
+    "tests/core/test_types.py",
     "tests/demo/test_demo.py",
     "tests/browser/test_looks.py",
     "tests/consumption/test_disk.py",

@@ -7,7 +7,7 @@ class AuditConfig(AppConfig):
     name = "marketplace.audit"
     label = "audit"
 
-    def ready(self):
+    def ready(self) -> None:
         from marketplace.audit.grants import grant_to_application
         from marketplace.audit.signals import record_failed_login, record_login
 

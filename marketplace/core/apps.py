@@ -8,7 +8,7 @@ class CoreConfig(AppConfig):
     name = "marketplace.core"
     label = "core"
 
-    def ready(self):
+    def ready(self) -> None:
         from marketplace.core import field_limits
 
         pre_save.connect(field_limits.before_save, dispatch_uid="field_limits")

@@ -1,6 +1,10 @@
 """How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django import forms
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from marketplace.core import json_reader, text
@@ -12,14 +16,14 @@ class LineField(forms.CharField):
 
     default_validators = [text.one_line]
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> str:
         return text.composed(super().to_python(value) or "")
 
 
 class JSONField(forms.JSONField):
     """JSON in a text area, read as the API reads its bodies."""
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         if self.disabled or value in self.empty_values or not isinstance(value, str):
             return super().to_python(value)
         try:
@@ -31,7 +35,7 @@ class JSONField(forms.JSONField):
                 f"{error.path}: {error.message}" if error.path else error.message, code="invalid"
             ) from None
 
-    def bound_data(self, data, initial):
+    def bound_data(self, data: Any, initial: Any) -> Any:
         """What was typed is shown again as it was typed."""
         return (
             forms.fields.InvalidJSONInput(data)
@@ -40,7 +44,9 @@ class JSONField(forms.JSONField):
         )
 
 
-def submitted(request, form, verb):
+def submitted(
+    request: HttpRequest, form: forms.BaseForm, verb: Callable[..., Any]
+) -> tuple[bool, Any]:
     """Run `verb(**cleaned_data)` when the form was posted and is well-formed.
 
     Returns (done, result). A RuleError lands on its field (or on top of the form) and done is False.
@@ -56,7 +62,7 @@ def submitted(request, form, verb):
         return False, None
 
 
-def show(request, template, form, **context):
+def show(request: HttpRequest, template: str, form: forms.BaseForm, **context: Any) -> HttpResponse:
     """Render a form page; 422 when what was sent could not be taken."""
     status = 422 if request.method == "POST" else 200
     return render(request, template, {"form": form, **context}, status=status)

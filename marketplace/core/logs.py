@@ -3,7 +3,9 @@
 import json
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
@@ -11,7 +13,7 @@ LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 class JsonFormatter(logging.Formatter):
     """One object a line: at (UTC), level, logger, message, request_id, process, and error with the traceback where there is one."""
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         entry = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -28,13 +30,13 @@ class JsonFormatter(logging.Formatter):
 class RateLimit(logging.Filter):
     """Lets `per_second` lines through in each second; the first one of the next second says how many were left out."""
 
-    def __init__(self, per_second, clock=time.monotonic):
+    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.per_second = per_second
         self._clock = clock
         self._second = self._passed = self._left_out = 0
 
-    def filter(self, record):
+    def filter(self, record: logging.LogRecord) -> bool:
         second = int(self._clock())
         if second != self._second:
             if self._left_out:
@@ -48,7 +50,7 @@ class RateLimit(logging.Filter):
         return self._passed <= self.per_second
 
 
-def configuration(form, level):
+def configuration(form: str, level: str) -> dict[str, Any]:
     """Django's LOGGING. `form` is "line" or "json". Raises ValueError for another."""
     formatters = {"line": {"format": LINE}, "json": {"()": "marketplace.core.logs.JsonFormatter"}}
     if form not in formatters:

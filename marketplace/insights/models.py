@@ -21,5 +21,5 @@ class ProductionModel(models.Model):
     class Meta:
         ordering = ["business_unit__name", "name"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import Nothing, ReadableResource
 from marketplace.notices import actions
 from marketplace.notices.models import Notice
@@ -24,7 +25,7 @@ class Notices(ReadableResource):
 
     @extend_schema(request=Nothing, responses={204: None})
     @action(detail=False, methods=["post"])
-    def read(self, request):
+    def read(self, request: ApiRequest) -> Response:
         """Mark all of them as read."""
         self.given(Nothing)
         actions.mark_read(request.user)
