@@ -1,24 +1,18 @@
-"""Verbs of consumption: applications, plans, subscriptions, keys."""
-
-from datetime import timedelta
+"""Verbs of access: applications, plans, subscriptions."""
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import affected, keys, revocation_log, terms
-from consumption.models import ApiKey, Application, LeakReport, Plan, ScheduledChange, Subscription
-from consumption.networks import parse as parse_networks
+from consumption import affected, terms
+from consumption.actions.keys import end_key
+from consumption.models import ApiKey, Application, Plan, ScheduledChange, Subscription
 from consumption.permissions import (
     can_create_application,
     can_decide_subscription,
     can_end_subscription,
     can_manage_application,
-    can_manage_keys,
     can_offer_plan,
-    can_report_leak,
-    can_revoke_key,
 )
 from governance.renewals import is_closed_to_subscribers
 from marketplace.accounts.models import User
@@ -31,14 +25,7 @@ from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify
 
-KEY_LIFE = timedelta(days=90)
-KEY_LIFE_MAX = timedelta(days=365)
-OVERLAP = timedelta(hours=24)
-OVERLAP_MAX = timedelta(days=7)
-LIVE_KEYS_A_SUBSCRIPTION = 10
-REPORTS_AN_HOUR = 20
 SLUG_TRIES = 20
-SECURITY = ("security_reviewer", "operator")
 
 
 @transaction.atomic
@@ -252,7 +239,7 @@ def close_subscription(by, subscription, reason=""):
     """End the right to call. Its keys stop within a second."""
     require(can_end_subscription(by, subscription), "Only its own team ends a subscription.")
     for key in subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING]):
-        _end(by, key, "The subscription was closed.")
+        end_key(by, key, "The subscription was closed.")
     transition(subscription, Subscription.State.CLOSED)
     record(by, "subscription.close", subscription, reason=reason)
     invalidate("subscription", subscription=subscription.pk)
@@ -318,258 +305,6 @@ def may_move(subscription, plan):
     return is_approved and (
         not subscription.plan.is_offered or not terms.allows_more(plan, subscription.plan)
     )
-
-
-@transaction.atomic
-def create_key(by, subscription, *, name="Key", life=KEY_LIFE, networks=()):
-    """Make a key. Returns (ApiKey, text): the text exists only in this return value. Raises NotAllowed, RuleError, Invalid.
-
-    networks  CIDR texts: the key works from these alone; by default from anywhere.
-    """
-    require(
-        can_manage_keys(by, subscription),
-        f"Only members of {subscription.application.team} make its keys.",
-        ask=str(subscription.application.team),
-    )
-    live = _live_keys_beside(subscription)
-    _require_life(life)
-    return _mint(by, subscription, _free_key_name(live, name), life, _usual(networks))
-
-
-@transaction.atomic
-def rotate_key(by, key, overlap=OVERLAP):
-    """Replace a key: a new one at once, for the life that was asked for and from the same networks, the old one for `overlap` longer.
-
-    Returns (ApiKey, text). What holds for a new key holds for this one too. Raises NotAllowed, RuleError, Invalid.
-    """
-    require(can_manage_keys(by, key.subscription), "Only its own team rotates a key.")
-    if not timedelta(0) <= overlap <= OVERLAP_MAX:
-        raise Invalid("The old key may live on for at most 7 days.", field="overlap")
-    _live_keys_beside(key.subscription, None if overlap else key)
-    life = min(key.life, KEY_LIFE_MAX)
-    end = min(key.expires_at, timezone.now() + overlap)
-    record(by, "key.rotate", key, ends=end.isoformat())
-    if overlap:
-        transition(key, ApiKey.State.ROTATING, expires_at=end, epoch=key.epoch + 1)
-        invalidate("key", kid=key.kid)
-    else:
-        _end(by, key, "It was replaced without an overlap.")
-    return _mint(by, key.subscription, key.name, life, key.networks)
-
-
-@transaction.atomic
-def revoke_key(by, key, reason=""):
-    """End a key now, everywhere within a second."""
-    require(can_revoke_key(by, key), "Only its own team or an administrator revokes a key.")
-    return _end(by, key, reason)
-
-
-@transaction.atomic
-def revoke_named(by, kids, reason):
-    """End the live keys of these kids and tell their teams. Returns them; other kids are passed over."""
-    return [_end_loudly(by, key, reason) for key in _not_revoked(kids)]
-
-
-@transaction.atomic
-def revoke_leaked(by, leaked, reason):
-    """End the live keys whose texts stand in `leaked` (bytes) and tell their teams. Returns them.
-
-    An invented text that has the kid of a live key ends nothing.
-    """
-    texts = keys.find_texts(leaked)
-    return [
-        _end_loudly(by, key, reason)
-        for key in _not_revoked(keys.find(leaked))
-        if any(_is_text_of(key, text) for text in texts)
-    ]
-
-
-@transaction.atomic
-def report_leak(by, text, *, found_at="", source="", delivery=None):
-    """End the live keys that stand in `text` (bytes); their teams and the people of security are told.
-
-    by        who tells: a person, or the system user of a scanner, whose name is `source`.
-    delivery  the scanner's id; one that came before does nothing.
-    found_at  where the keys were found, in the teller's words.
-    Returns nothing: who reports a key does not learn whether it was live. Raises NotAllowed, RuleError, Invalid.
-    """
-    require(can_report_leak(by), "Only active people report leaked keys.")
-    kids = keys.find(text)
-    if not kids:
-        raise Invalid(
-            "There is no key in this. A key has 50 characters and begins with mkc_, mks_ or mkp_.",
-            field="text",
-            remedy="Paste it whole. If you have a part only, ask its team or the operators to revoke it.",
-        )
-    report = _first_report(by, source, delivery)
-    if report is None:
-        return
-    record(by, "key.leak_report", report, source=source, keys=len(set(kids)))
-    where = f" Found at: {found_at.strip()}" if found_at.strip() else ""
-    revoke_leaked(
-        User.objects.system("leaks"), text, f"Reported as leaked by {source or by}.{where}"
-    )
-
-
-@transaction.atomic
-def change_networks(by, key, networks):
-    """Have a key work from these networks alone (CIDR texts; none: from anywhere), at every gateway within a second. Returns the key.
-
-    Raises NotAllowed, RuleError, Invalid, StaleState.
-    """
-    require(
-        can_manage_keys(by, key.subscription),
-        "Only its own team changes where a key works from.",
-        ask=str(key.subscription.application.team),
-    )
-    if not key.is_live:
-        raise RuleError(f"{key} has ended.", remedy="Make a new key with the networks it needs.")
-    before, after = key.networks, _usual(networks)
-    if not ApiKey.objects.filter(pk=key.pk, epoch=key.epoch).update(
-        networks=after, epoch=key.epoch + 1
-    ):
-        raise StaleState(
-            f"{key} was changed by somebody else meanwhile.",
-            remedy="Reload the page and look again.",
-        )
-    key.networks, key.epoch = after, key.epoch + 1
-    record(by, "key.networks", key, before=before, after=after)
-    invalidate("key", kid=key.kid)
-    return key
-
-
-@transaction.atomic
-def rehash_key(by, key_id, *, old, mac, pepper_version):
-    """Keep a key's digest under another pepper: `mac` takes the place of `old`, both hex. Nothing happens when `old` is gone.
-
-    Whoever has seen the key's text calls it; the text itself is no argument of any verb.
-    """
-    key = ApiKey.objects.filter(pk=key_id, mac=old).first()
-    if key is not None and ApiKey.objects.filter(pk=key_id, mac=old).update(
-        mac=mac, pepper_version=pepper_version
-    ):
-        record(by, "key.rehash", key, pepper_version=pepper_version)
-
-
-def _live_keys_beside(subscription, leaving=None):
-    """The live keys of an active subscription when one more is made. Raises RuleError when there are enough beside `leaving`."""
-    subscription = (
-        Subscription.objects.select_for_update(of=["self"]).for_list().get(pk=subscription.pk)
-    )  # one key at a time is counted
-    if subscription.state != Subscription.State.ACTIVE:
-        raise RuleError(
-            f"This subscription is {subscription.get_state_display().lower()}; keys need an active one.",
-            ask=f"{subscription.model.owner_team} ({subscription.model.support_contact})",
-        )
-    live = subscription.keys.live()
-    if live.exclude(pk=leaving and leaving.pk).count() >= LIVE_KEYS_A_SUBSCRIPTION:
-        raise RuleError(
-            "This subscription has ten live keys already.", remedy="Revoke one that nobody uses."
-        )
-    return live
-
-
-def _require_life(life):
-    if not timedelta(0) < life <= KEY_LIFE_MAX:
-        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
-
-
-def _mint(by, subscription, name, life, networks):
-    minted = keys.mint()
-    now = timezone.now()
-    version = settings.KEY_PEPPER_CURRENT
-    key = ApiKey.objects.create(
-        kid=minted.kid,
-        mac=keys.mac(minted.text, settings.KEY_PEPPERS[version]),
-        pepper_version=version,
-        subscription=subscription,
-        name=name,
-        created_by=by,
-        created_at=now,
-        expires_at=now + life,
-        networks=networks,
-    )
-    record(
-        by,
-        "key.create",
-        key,
-        subscription=subscription.pk,
-        expires=key.expires_at.isoformat(),
-        networks=networks,
-    )
-    return key, minted.text
-
-
-def _not_revoked(kids):
-    return (
-        ApiKey.objects.exclude(state=ApiKey.State.REVOKED)
-        .filter(kid__in=kids)
-        .select_related("subscription__application__team")
-    )
-
-
-def _is_text_of(key, text):
-    return keys.verify(text, key.mac, settings.KEY_PEPPERS.get(key.pepper_version, ""))
-
-
-def _first_report(by, source, delivery):
-    """The LeakReport; None when this delivery came before. Raises RuleError when a person reports too often."""
-    if delivery is not None:
-        report, is_new = LeakReport.objects.get_or_create(
-            source=source, delivery=delivery, defaults={"reporter": by}
-        )
-        return report if is_new else None
-    User.objects.select_for_update().get(pk=by.pk)  # one of their reports at a time is counted
-    if (
-        LeakReport.objects.filter(reporter=by, at__gt=timezone.now() - timedelta(hours=1)).count()
-        >= REPORTS_AN_HOUR
-    ):
-        raise RuleError(
-            f"You have reported {REPORTS_AN_HOUR} times within an hour.",
-            remedy="Put all keys into one text, or wait.",
-            ask="the operators to end them for you",
-        )
-    return LeakReport.objects.create(source="", reporter=by)
-
-
-def _end_loudly(by, key, reason):
-    """Revoke for a reason that its team, and whoever looks after security, have to know of."""
-    revoke_key(by, key, reason)
-    application = key.subscription.application
-    notify(
-        User.objects.holding(*SECURITY),
-        "security",
-        f"{key} of {application} ({application.team}) was revoked",
-        body=reason,
-        key=f"key-ended:{key.pk}",
-    )
-    notify(
-        User.objects.on_teams([application.team]),
-        "subscription",
-        f"{key} was revoked: make a new one",
-        body=reason,
-        url=key.subscription.get_absolute_url(),
-        key=f"key-revoked:{key.pk}",
-    )
-    return key
-
-
-def _usual(networks):
-    """CIDR texts in their usual form. Raises Invalid."""
-    try:
-        return [str(network) for network in parse_networks(networks)]
-    except ValueError as error:
-        raise Invalid(str(error), field="networks") from None
-
-
-def _end(by, key, reason):
-    transition(
-        key, ApiKey.State.REVOKED, revoked_at=timezone.now(), revoked_by=by, epoch=key.epoch + 1
-    )
-    record(by, "key.revoke", key, reason=reason)
-    invalidate("revoke", kid=key.kid, epoch=key.epoch)
-    revocation_log.append(key.kid)
-    return key
 
 
 def _activate(by, subscription, reason):
@@ -659,9 +394,3 @@ def _free_slug(name):
     candidates = [base, *(f"{base}-{names.random_suffix()}" for _ in range(SLUG_TRIES))]
     taken = set(Application.objects.filter(slug__in=candidates).values_list("slug", flat=True))
     return next(slug for slug in candidates if slug not in taken)
-
-
-def _free_key_name(live, name):
-    taken = set(live.values_list("name", flat=True))
-    names = [name[:56], *(f"{name[:56]} {number}" for number in range(2, 20))]
-    return next(candidate for candidate in names if candidate not in taken)
