@@ -181,7 +181,12 @@ class Catalog:
         )
         waiting = [version for version in self.newest if version.state == "in_review"]
         insert_all(
-            Review(version=version, kind=kind, due_at=self.now + timedelta(days=3))
+            Review(
+                version=version,
+                kind=kind,
+                due_at=self.now + timedelta(days=3),
+                remind_at=self.now + timedelta(days=2),
+            )
             for version in waiting
             for kind in ("curation", "final")
         )

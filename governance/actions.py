@@ -419,6 +419,8 @@ def _open_reviews(by: User, version: ModelVersion) -> ModelVersion:
         Review(version=version, kind=kind, round=this.number, due_at=business_days_after(now, days))
         for kind, days in policies.required_reviews(version)
     ]
+    for review in reviews:
+        review.remind_at = review.next_reminder(now)
     _keep_approvals(by, reviews, this)
     Review.objects.bulk_create(reviews)
     transition(version, STATE.IN_REVIEW)

@@ -108,6 +108,7 @@ class EvaluationForm(forms.ModelForm):
         label="Slice or group", max_length=120, required=False, help_text="Empty: all rows"
     )
     data = LineField(label="Data set", max_length=200, help_text="Which rows, from which period")
+    data_sha256 = LineField(label="SHA-256 of the data", max_length=64, required=False)
     environment = LineField(max_length=200, required=False, help_text="For example: Python 3.11")
 
     class Meta:
@@ -130,7 +131,6 @@ class EvaluationForm(forms.ModelForm):
             "low": "Lower end",
             "high": "Upper end",
             "n": "Rows",
-            "data_sha256": "SHA-256 of the data",
         }
 
     def __init__(self, *args, **kwargs):

@@ -111,6 +111,7 @@ class Review(Decidable):
         FINAL = "final", "Final approval"
 
     State = ReviewState
+    REMINDERS = (75, 100, 150)  # percent of its time (docs/governance.md, "Re-review")
     MOVES = {
         ReviewState.OPEN: {
             ReviewState.APPROVED,
@@ -127,6 +128,9 @@ class Review(Decidable):
     state = models.CharField(max_length=20, choices=ReviewState, default=ReviewState.OPEN)
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
+    remind_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its next reminder is due; empty: never"
+    )
     kept_from = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -140,7 +144,12 @@ class Review(Decidable):
 
     class Meta:
         ordering = ["due_at", "id"]
-        indexes = [models.Index(fields=["due_at", "-id"], name="review_most_urgent")]
+        indexes = [
+            models.Index(fields=["due_at", "-id"], name="review_most_urgent"),
+            models.Index(
+                fields=["remind_at"], condition=Q(state=ReviewState.OPEN), name="review_to_remind"
+            ),
+        ]
         constraints = [
             state_constraint(ReviewState, "review_state"),
             models.UniqueConstraint(
@@ -154,6 +163,12 @@ class Review(Decidable):
     @property
     def is_overdue(self):
         return self.state == ReviewState.OPEN and self.due_at <= timezone.now()
+
+    def next_reminder(self, now):
+        """When the first of REMINDERS after `now` is due; None when all are past."""
+        span = self.due_at - self.opened_at
+        moments = (self.opened_at + span * (percent / 100) for percent in self.REMINDERS)
+        return next((moment for moment in moments if moment > now), None)
 
 
 class ReviewRound(models.Model):

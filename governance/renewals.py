@@ -6,7 +6,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -121,30 +121,27 @@ def remind_of_ends(now: datetime) -> int:
 
 def remind_of_reviews(now: datetime) -> int:
     """Notify reviewers at 75 %, and who is above them at 100 and 150 %, of a review's time. Returns how many reviews."""
-    span = ExpressionWrapper(F("due_at") - F("opened_at"), output_field=DurationField())
     others = (
         Review.objects.open()
         .filter(version=OuterRef("version"), round=OuterRef("round"))
         .exclude(kind=Review.Kind.FINAL)
     )
-    started = Review.objects.open().exclude(Exists(others), kind=Review.Kind.FINAL)
-    late = started.annotate(elapsed=now - F("opened_at"), span=span).filter(
-        elapsed__gte=ExpressionWrapper(
-            F("span") * (min(ESCALATION) / 100), output_field=DurationField()
-        )
-    )
+    due = Review.objects.open().filter(remind_at__lte=now)
+    late = due.exclude(Exists(others), kind=Review.Kind.FINAL)
     reviews = list(late.select_related("version__model"))
     for review in reviews:
-        reached = [p for p in ESCALATION if now - review.opened_at >= review.span * (p / 100)]
-        roles = {*roles_for(review.kind, review.version.risk_tier), *ESCALATION[max(reached)]}
+        share = 100 * (now - review.opened_at) / (review.due_at - review.opened_at)
+        reached = max(percent for percent in ESCALATION if share >= percent)
+        roles = {*roles_for(review.kind, review.version.risk_tier), *ESCALATION[reached]}
         notify(
             User.objects.holding(*roles),
             "review",
             f"{'Overdue' if now >= review.due_at else 'Soon due'}: {review}",
             body=f"Due {review.due_at:%d %B %Y}.",
             url=f"/reviews/{review.pk}/",
-            key=f"review-{max(reached)}:{review.pk}",
+            key=f"review-{reached}:{review.pk}",
         )
+        Review.objects.filter(pk=review.pk).update(remind_at=review.next_reminder(now))
     return len(reviews)
 
 

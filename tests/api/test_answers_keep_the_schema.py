@@ -88,6 +88,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:subscription-list",
         "api:version-columns",
         "api:version-confirm-names",
+        "api:version-renew",
     }, never
 
 

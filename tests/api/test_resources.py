@@ -145,6 +145,7 @@ def test_the_whole_journey_by_program(alice, tmp_path):
     alice.post("plans/", {"model": slug, "slug": "standard", "name": "Standard"}, expect=201)
     assert alice.post(f"{at}submit/", {})["state"] == "submitted"
     assert {gate["gate"] for gate in alice.get(f"{at}gates/")} == {
+        "contract",
         "integrity",
         "safety",
         "validity",

@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
+from consumption import keys
 from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
@@ -82,9 +83,9 @@ def test_the_key_may_come_as_bearer_or_as_header(gateway, version):
 
 def test_unknown_wrong_and_missing_keys_get_the_same_401(gateway, version):
     _, key = subscriber(version)
-    wrong_secret = consumption.keys.mint().text
+    wrong_secret = keys.mint().text
     wrong = f"mkc_{key[4:12]}{wrong_secret[12:44]}"
-    wrong += consumption.keys.checksum(wrong.encode())
+    wrong += keys.checksum(wrong.encode())
     answers = [
         gateway.infer(infer_path(version), one)
         for one in (key[:-1] + "x", wrong, wrong_secret, "nonsense", "")
@@ -130,7 +131,7 @@ def test_a_key_in_the_address_is_refused_and_revoked(gateway, version):
 def test_naming_another_teams_kid_in_an_address_revokes_nothing(gateway, version):
     subscription, key = subscriber(version)
     forged = f"mkc_{key[4:12]}{'A' * 32}"
-    forged += consumption.keys.checksum(forged.encode())
+    forged += keys.checksum(forged.encode())
     assert gateway.infer(f"{infer_path(version)}?k={forged}", key)[0] == 400
     assert gateway.infer(infer_path(version), key)[0] == 200
     assert ApiKey.objects.get(subscription=subscription).state == "active"
