@@ -49,10 +49,17 @@ class Line:
         )
 
 
+def connected(gateway):
+    """A connection from an address of this file's own: the gateway counts wrong keys by address, whichever test sent them."""
+    return socket.create_connection(
+        ("127.0.0.1", gateway.port), timeout=5, source_address=("127.0.0.8", 0)
+    )
+
+
 def asked(gateway, *requests):
     """[(status, {name: value}, body)] of requests (method, bytes) sent one after the other on one connection."""
     found = []
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+    with connected(gateway) as client:
         line = Line(client)
         for method, data in requests:
             client.sendall(data)
@@ -64,7 +71,7 @@ def sent_together(gateway, requests, source):
     """The statuses of requests (method, bytes) sent without waiting for answers, cut anywhere; nothing follows the last answer."""
     data = b"".join(data for _, data in requests)
     cuts = sorted([0, *source.sample(range(1, len(data)), 5), len(data)])
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+    with connected(gateway) as client:
         line = Line(client)
         for at, end in pairwise(cuts):
             client.sendall(data[at:end])
@@ -199,7 +206,7 @@ def test_a_trailer_is_no_header(gateway, caller):
 @pytest.mark.parametrize("more", [b"X-Y: y\r\n", b"y"], ids=["many", "long"])
 def test_trailers_are_bounded_as_headers_are(gateway, caller, more):
     path, key = caller
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as client:
+    with connected(gateway) as client:
         client.sendall(raw_request(path, key, b"2\r\n{}\r\n0\r\nX: ", "Transfer-Encoding: chunked"))
         client.sendall(more * (1_000_000 // len(more)))
         assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
