@@ -24,7 +24,7 @@ def schema(field):
     said = {"title": field.label, "description": field.why}
     if field.source == "auto":
         return {**said, "readOnly": True}
-    kinds = [_kind(field), {"type": "null"}, {"const": ""}]
+    kinds = [_kind(field), {"enum": [None, "", [], {}]}]
     return {**said, "anyOf": [*kinds, _not_applicable()] if field.may_not_apply else kinds}
 
 
