@@ -66,17 +66,7 @@ class Comparison:
 
     def allows(self, declared):
         """True when a version raised by `declared` may carry these differences."""
-        return at_least(declared, self.required)
-
-    def sentence(self):
-        """The findings that force the bump, as one text; "" when nothing does."""
-        gravest = [finding.message for finding in self.findings if finding.bump == self.required]
-        return f"Needs a {self.required} version: {'; '.join(gravest)}." if gravest else ""
-
-
-def at_least(declared, required):
-    """True when the bump `declared` is as strong as `required`."""
-    return BUMPS.index(declared) >= BUMPS.index(required)
+        return BUMPS.index(declared) >= BUMPS.index(self.required)
 
 
 def compare(old, new, old_level=None, new_level=None):

@@ -47,6 +47,12 @@ def get_visible_model_or_404(request: PageRequest, slug: str) -> RegisteredModel
     return get_object_or_404(RegisteredModel.objects.visible_to(request.user).for_page(), slug=slug)
 
 
+def get_visible_version_or_404(request: PageRequest, slug: str, number: str) -> ModelVersion:
+    """The version as the person may see it, with its model and owner team. Raises Http404 for strangers."""
+    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
+    return get_object_or_404(versions, model__slug=slug, number=number)
+
+
 def selected_version(request: PageRequest, model: RegisteredModel) -> ModelVersion | None:
     """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
     versions = (

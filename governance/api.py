@@ -1,6 +1,5 @@
 """Governance in the REST API: risk answers, gates, suspension of a version; the reviews."""
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -9,7 +8,8 @@ from rest_framework.response import Response
 
 from catalog.actions import REVIEWED_FIELDS
 from catalog.api import Listing, ReadableVersions, VersionDetail
-from catalog.models import ModelVersion, RegisteredModel
+from catalog.models import RegisteredModel
+from catalog.pages import get_visible_version_or_404
 from governance import actions, evaluations, renewals, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import (
@@ -211,11 +211,7 @@ class Evaluations(ListModelMixin, Resource):
     serializer_class = EvaluationRow
 
     def _version(self):
-        return get_object_or_404(
-            ModelVersion.objects.visible_to(self.request.user).select_related("model__owner_team"),
-            model__slug=self.kwargs["slug"],
-            number=self.kwargs["number"],
-        )
+        return get_visible_version_or_404(self.request, **self.kwargs)
 
     def get_queryset(self):
         rows = super().get_queryset()

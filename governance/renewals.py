@@ -25,12 +25,11 @@ from marketplace.notices.actions import notify, resolve
 REMINDER_DAYS = (60, 30, 7)
 # Days after the end in which a version still takes new subscriptions, by tier; 0 for those not named.
 GRACE_DAYS = {"low": 30}
+LEAD, RISK = RoleGrant.Role.GOVERNANCE_LEAD, RoleGrant.Role.MODEL_RISK_OFFICER
 # Share of a review's time in percent → marketplace roles that are told beside the reviewers.
-ESCALATION: dict[int, tuple[str, ...]] = {
-    75: (),
-    100: (RoleGrant.Role.GOVERNANCE_LEAD,),
-    150: (RoleGrant.Role.GOVERNANCE_LEAD, RoleGrant.Role.MODEL_RISK_OFFICER),
-}
+ESCALATION: dict[int, tuple[str, ...]] = dict(
+    zip(Review.REMINDERS, ((), (LEAD,), (LEAD, RISK)), strict=True)
+)
 
 
 def is_closed_to_subscribers(version: ModelVersion, now: datetime | None = None) -> bool:

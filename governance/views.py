@@ -10,8 +10,13 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from catalog.models import ModelVersion
-from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
+from catalog.pages import (
+    CardEntry,
+    CardSection,
+    get_visible_model_or_404,
+    get_visible_version_or_404,
+    model_context,
+)
 from catalog.permissions import can_edit, can_edit_version
 from governance import actions, cards, evaluations, policies, renewals, rounds
 from governance.forms import (
@@ -171,22 +176,20 @@ def card(request, slug):
 
 def renew(request, slug, number):
     """Review a live version again: its approval holds for its tier's days from now."""
-    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
-    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = get_visible_version_or_404(request, slug, number)
     require(can_renew(request.user, version), reasons_against_renewal(request.user, version))
     form = RenewalForm(request.POST or None)
     done, _ = submitted(request, form, lambda **data: renewals.renew(request.user, version, **data))
     if done:
         messages.success(request, f"Recorded: {version} was reviewed again.")
         return redirect("governance:queue")
-    trail = [{"label": version.model.name, "url": version.get_absolute_url()}]
+    trail = [Link(version.model.name, version.get_absolute_url())]
     return show(request, "governance/renew.html", form, version=version, trail=trail)
 
 
 def suspend(request, slug, number):
     """Stop a version, or let it run again."""
-    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
-    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = get_visible_version_or_404(request, slug, number)
     verb, may = (
         (actions.resume, can_resume) if version.suspended_at else (actions.suspend, can_suspend)
     )
@@ -215,8 +218,7 @@ def suspend(request, slug, number):
 
 def figures(request, slug, number):
     """What was measured of a version, by whom; its team declares figures here while the version is a draft."""
-    versions = ModelVersion.objects.visible_to(request.user).select_related("model__owner_team")
-    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = get_visible_version_or_404(request, slug, number)
     form = EvaluationForm(request.POST or None)
     done, _ = submitted(
         request, form, lambda **figure: evaluations.declare(request.user, version, **figure)

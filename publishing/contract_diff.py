@@ -58,6 +58,11 @@ class ContractDiff:
         return len(self.comparison.findings) - len(self.findings)
 
     @property
+    def forcing(self) -> list[Finding]:
+        """Of the findings shown, those that demand the number."""
+        return [finding for finding in self.findings if finding.bump == self.required]
+
+    @property
     def sentence(self) -> str:
         """What came of it, with the findings that decide."""
         if self.is_allowed:
@@ -65,9 +70,8 @@ class ContractDiff:
                 f"A {self.declared} version after {self.previous.number} may change this: it needs"
                 f" at least a {self.required} version."
             )
-        forcing = [f for f in self.findings if f.bump == self.required]
-        told = "; ".join(finding.message for finding in forcing[:3])
-        more = f"; and {len(forcing) - 3} more" if len(forcing) > 3 else ""
+        told = "; ".join(finding.message for finding in self.forcing[:3])
+        more = f"; and {len(self.forcing) - 3} more" if len(self.forcing) > 3 else ""
         return (
             f"It needs a {self.required} version, and {self.version.number} is a {self.declared} version"
             f" after {self.previous.number}: {told}{more}."
@@ -76,6 +80,11 @@ class ContractDiff:
     @property
     def remedy(self) -> str:
         return f"Make it {self.least}, or keep what {self.previous.number} promises."
+
+    @property
+    def problem(self) -> str:
+        """Why the number is too low, and what to do; "" when it is not."""
+        return "" if self.is_allowed else f"{self.sentence} {self.remedy}"
 
     def as_data(self) -> dict[str, object]:
         """Evidence of the gate: plain JSON."""
@@ -98,8 +107,7 @@ class ContractDiff:
                 "after": finding.after,
                 "remedy": self.remedy,
             }
-            for finding in self.findings
-            if finding.bump == self.required
+            for finding in self.forcing
         ]
         return error
 
@@ -170,7 +178,7 @@ def checked_level(level: dict[str, Any]) -> dict[str, Any]:
 def problem(version: ModelVersion) -> str:
     """Why the version's number is too low for what it changes, or ""."""
     diff = of(version)
-    return "" if diff is None or diff.is_allowed else f"{diff.sentence} {diff.remedy}"
+    return diff.problem if diff else ""
 
 
 def record_for_submission(version: ModelVersion) -> GateResult:
@@ -183,7 +191,7 @@ def record_for_submission(version: ModelVersion) -> GateResult:
         version,
         GATE,
         GateResult.Verdict.PASS if diff.is_allowed else GateResult.Verdict.FAIL,
-        diff.sentence if diff.is_allowed else f"{diff.sentence} {diff.remedy}",
+        diff.problem or diff.sentence,
         tool=TOOL,
         metrics=diff.as_data(),
     )

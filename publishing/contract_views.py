@@ -11,6 +11,7 @@ from catalog.models import ModelVersion
 from consumption.models import Subscription
 from marketplace.core.links import Link
 from publishing import actions, contract_diff
+from publishing.views import own_version
 
 MOST_SUBSCRIPTIONS = 50  # of one page; the counts above them are of all
 
@@ -55,8 +56,7 @@ def changes(request, slug, number):
 @require_POST
 def confirm_names(request, slug, number):
     """The names that an upload took from the version before are right."""
-    versions = ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
-    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = own_version(request, slug, number)
     actions.confirm_names(request.user, version)
     messages.success(request, "The names are confirmed.")
     return redirect(reverse("publishing:interface", args=[slug, number]))
@@ -65,8 +65,7 @@ def confirm_names(request, slug, number):
 @require_POST
 def renumber(request, slug, number):
     """Give a draft the number that its changes need."""
-    versions = ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
-    version = get_object_or_404(versions, model__slug=slug, number=number)
+    version = own_version(request, slug, number)
     version = actions.renumber(request.user, version, request.POST.get("number", "").strip())
     messages.success(request, f"The draft is {version.number} now.")
     return redirect(reverse("publishing:interface", args=[slug, version.number]))

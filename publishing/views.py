@@ -131,7 +131,7 @@ def entry(request, slug):
 
 @require_POST
 def withdraw(request, slug, number):
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     actions.withdraw(request.user, version, request.POST.get("reason", ""))
     messages.success(
         request,
@@ -143,7 +143,7 @@ def withdraw(request, slug, number):
 @require_POST
 def try_again(request, slug, number):
     """Let the draft answer its example now."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     result = actions.try_again(request.user, version)
     if result is None:
         messages.warning(
@@ -188,7 +188,7 @@ def deprecate(request, slug, number):
 
 def package(request, slug, number):
     """Upload a package, or name an endpoint that is hosted elsewhere."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     elsewhere = "external_url" in request.POST
     form = PackageForm(
         None if elsewhere else request.POST or None,
@@ -214,7 +214,7 @@ def package(request, slug, number):
 
 def interface(request, slug, number):
     """What callers send and get, an example, and the service level that is promised."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     promising, dividing = "sla" in request.POST, "tensor" in request.POST
     form = InterfaceForm(
         None if promising or dividing else request.POST or None, initial=InterfaceForm.of(version)
@@ -255,7 +255,7 @@ def interface(request, slug, number):
 
 def card(request, slug, number):
     """The model card, whole; it saves what is there and shows what is missing."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     form = CardForm(request.POST or None, data=version.card.data)
     done, _ = submitted(
         request, form, lambda values: actions.edit_card(request.user, version, values)
@@ -270,7 +270,7 @@ def card(request, slug, number):
 
 def risk(request, slug, number):
     """The questionnaire and the tier it leads to."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     form = QuestionnaireForm(request.POST or None, answers=policies.answers_of(version))
     done, assessment = submitted(
         request, form, lambda answers: assess_risk(request.user, version, answers)
@@ -283,7 +283,7 @@ def risk(request, slug, number):
 
 def plans(request, slug, number):
     """What consumers may choose from."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     offered = version.model.plans.all()
     form = PlanForm(request.POST or None, initial={"name": "Standard"} if not offered else {})
     done, _ = submitted(request, form, lambda **terms: _offer(request.user, version.model, **terms))
@@ -295,7 +295,7 @@ def plans(request, slug, number):
 
 def submit(request, slug, number):
     """The last look: what is there, what changed, who will judge it."""
-    version = _own_version(request, slug, number)
+    version = own_version(request, slug, number)
     form = ChangelogForm(request.POST or None, initial={"changelog": version.changelog})
     done, _ = submitted(request, form, lambda changelog: _submit(request.user, version, changelog))
     if done:
@@ -399,7 +399,8 @@ def _own_versions(request):
     return ModelVersion.objects.filter(model__owner_team__in=request.user.teams())
 
 
-def _own_version(request, slug, number):
+def own_version(request, slug, number):
+    """A version of one of the person's teams, with its card. Raises Http404."""
     versions = _own_versions(request).select_related("model__owner_team", "card")
     return get_object_or_404(versions, model__slug=slug, number=number)
 
