@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog import actions as catalog
 from catalog.models import Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
-from governance import amendments, policies, rounds, tiering
+from governance import amendments, benchmarks, policies, rounds, tiering
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
 from governance.models import (
@@ -323,6 +323,10 @@ def _require_decidable(review: Review, outcome: str) -> None:
         )
     if review.kind == Review.Kind.FINAL:
         _check_final(review, outcome)
+    elif outcome == Review.State.APPROVED:
+        reason = benchmarks.reasons_against_approval(review, current_gates(version))
+        if reason:
+            raise RuleError(reason, remedy="Run the independent evaluation, or request changes.")
     elif outcome == Review.State.REJECTED:
         raise Invalid(
             "Only the final approver rejects.", field="outcome", remedy="Request changes instead."

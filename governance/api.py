@@ -10,14 +10,16 @@ from catalog.actions import REVIEWED_FIELDS
 from catalog.api import Listing, ReadableVersions, VersionDetail
 from catalog.models import RegisteredModel
 from catalog.pages import get_visible_version_or_404
-from governance import actions, evaluations, renewals, tiering
+from governance import actions, evaluation_runs, evaluations, renewals, tiering
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import (
     LARGEST_FIGURE,
     Amendment,
     AmendmentDecision,
+    BenchmarkDataset,
     Decision,
     Evaluation,
+    EvaluationRun,
     GateResult,
     Review,
     TierAssessment,
@@ -227,6 +229,74 @@ class Evaluations(ListModelMixin, Resource):
             evaluations.declare(request.user, version, **self.given(EvaluationDeclared)),
             status=201,
         )
+
+
+class BenchmarkRow(serializers.ModelSerializer):
+    """What may be known about benchmark data. Its rows are read by the runner alone."""
+
+    capability = serializers.CharField(source="capability.slug")
+    groups = serializers.ListField(child=serializers.CharField())
+    columns = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = BenchmarkDataset
+        fields = [
+            "id",
+            "name",
+            "capability",
+            "task",
+            "label",
+            "groups",
+            "columns",
+            "rows",
+            "size",
+            "sha256",
+            "uploaded_at",
+        ]
+        read_only_fields = fields
+
+
+class Benchmarks(ReadableResource):
+    """Benchmark data that governance owns."""
+
+    queryset = BenchmarkDataset.objects.for_page()
+    serializer_class = BenchmarkRow
+
+
+class RunRow(serializers.ModelSerializer):
+    """One independent evaluation; its figures are among the version's evaluations."""
+
+    benchmark = serializers.CharField(source="dataset.name")
+    requested_by = serializers.CharField(source="requested_by.username")
+
+    class Meta:
+        model = EvaluationRun
+        fields = [
+            "id",
+            "benchmark",
+            "state",
+            "summary",
+            "manifest_sha256",
+            "metrics_sha256",
+            "requested_by",
+            "requested_at",
+            "started_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+
+class EvaluationRuns(Evaluations):
+    """Independent evaluations of one version."""
+
+    queryset = EvaluationRun.objects.for_page()
+    serializer_class = RunRow
+
+    @extend_schema(request=Nothing, responses={201: RunRow})
+    def create(self, request, slug, number):
+        """Ask for an independent evaluation on the benchmark of the model's capability."""
+        self.given(Nothing)
+        return self.answer(evaluation_runs.request(request.user, self._version()), status=201)
 
 
 class DecisionRow(serializers.ModelSerializer):

@@ -3,7 +3,7 @@
 from django import forms
 
 from governance import tiering
-from governance.models import LARGEST_FIGURE, Evaluation, Review
+from governance.models import LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
 from marketplace.core.field_limits import REASON
 from marketplace.core.forms import LineField
 
@@ -140,3 +140,35 @@ class EvaluationForm(forms.ModelForm):
 
     def _post_clean(self):
         """The verb judges the row: it needs the version, which the form does not know."""
+
+
+class BenchmarkForm(forms.ModelForm):
+    """Benchmark data as CSV, and what its columns mean."""
+
+    file = forms.FileField(label="CSV file", help_text="UTF-8, names in the first line, 10 MiB.")
+    groups = forms.CharField(
+        label="Columns of groups",
+        required=False,
+        max_length=900,
+        help_text="Separated by commas. For example: sex, age_band",
+    )
+
+    class Meta:
+        model = BenchmarkDataset
+        fields = [
+            "name",
+            "capability",
+            "task",
+            "label",
+            "positive",
+            "positive_is_favourable",
+            "cutoff",
+            "floor",
+            "output",
+        ]
+
+    def clean_groups(self):
+        return [name.strip() for name in self.cleaned_data["groups"].split(",") if name.strip()]
+
+    def _post_clean(self):
+        """The verb judges the row: it needs the columns, which the form does not know."""

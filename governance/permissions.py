@@ -34,6 +34,20 @@ def can_review(user: User) -> bool:
     return user.has_role(*REVIEWER_ROLES)
 
 
+def can_upload_benchmark(user: User) -> bool:
+    """Benchmark data belongs to those who evaluate."""
+    return user.is_active and user.has_role(Role.EVALUATOR)
+
+
+def can_run_evaluation(user: User, version: ModelVersion) -> bool:
+    """Evaluators and fairness reviewers who are not, and lately were not, on the owner team."""
+    return (
+        user.is_active
+        and user.has_role(Role.EVALUATOR, Role.FAIRNESS_REVIEWER)
+        and not was_on_team(user, version.model.owner_team, _since(version))
+    )
+
+
 def why_not_decide(user: User, review: Review) -> str:
     """The sentence that says why `user` may not decide `review`, or "". Superusers get no exception."""
     return Judge.of(user, [review]).why_not(review)

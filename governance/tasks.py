@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import actions, renewals
+from governance import actions, evaluation_runs, renewals
 
 
 @shared_task(name="governance.check", time_limit=120)
@@ -24,3 +24,8 @@ def remind():
     """Reviews that are late, and approvals that end."""
     renewals.remind_of_reviews(timezone.now())
     renewals.remind_of_ends(timezone.now())
+
+
+@shared_task(name="governance.sweep_evaluations", time_limit=120)
+def sweep_evaluations() -> None:
+    evaluation_runs.sweep()

@@ -13,6 +13,12 @@ urlpatterns = [
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),
     path("models/<slug:slug>/card/", views.card, name="card"),
     path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
+    path("benchmarks/", views.benchmark_list, name="benchmarks"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/figures/run/",
+        views.run_evaluation,
+        name="run_evaluation",
+    ),
     path("models/<slug:slug>/versions/<str:number>/figures/", views.figures, name="figures"),
     path("models/<slug:slug>/versions/<str:number>/suspend/", views.suspend, name="suspend"),
 ]

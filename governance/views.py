@@ -18,22 +18,34 @@ from catalog.pages import (
     model_context,
 )
 from catalog.permissions import can_edit, can_edit_version
-from governance import actions, cards, evaluations, policies, renewals, rounds
+from governance import (
+    actions,
+    benchmarks,
+    cards,
+    evaluation_runs,
+    evaluations,
+    policies,
+    renewals,
+    rounds,
+)
 from governance.forms import (
     AmendmentDecisionForm,
+    BenchmarkForm,
     DecisionForm,
     EvaluationForm,
     ReasonForm,
     RenewalForm,
 )
-from governance.models import Amendment, GateResult, Review, TierAssessment
+from governance.models import Amendment, BenchmarkDataset, GateResult, Review, TierAssessment
 from governance.permissions import (
     Judge,
     can_renew,
     can_resume,
     can_review,
+    can_run_evaluation,
     can_see_evidence,
     can_suspend,
+    can_upload_benchmark,
     reasons_against_amendment,
     reasons_against_renewal,
     why_not_decide,
@@ -233,7 +245,41 @@ def figures(request, slug, number):
         version=version,
         figures=evaluations.figures_of(version),
         may_declare=can_edit_version(request.user, version),
+        runs=version.evaluation_runs.for_page(),
+        fit=benchmarks.fit_of(version),
+        may_run=can_run_evaluation(request.user, version)
+        and version.state in evaluation_runs.RUNNABLE,
         trail=[Link(version.model.name, version.get_absolute_url())],
+    )
+
+
+@require_POST
+def run_evaluation(request, slug, number):
+    """Ask for an independent evaluation."""
+    version = get_visible_version_or_404(request, slug, number)
+    evaluation_runs.request(request.user, version)
+    messages.success(request, "The evaluation runs; its figures appear on this page.")
+    return redirect("governance:figures", slug, number)
+
+
+def benchmark_list(request):
+    """What benchmark data there is, never its rows; evaluators upload more."""
+    form = BenchmarkForm(request.POST or None, request.FILES or None)
+    done, _ = submitted(request, form, lambda **facts: benchmarks.upload(request.user, **facts))
+    if done:
+        messages.success(
+            request, "Kept. Versions of its capability are measured on it from now on."
+        )
+        return redirect("governance:benchmarks")
+    page = Paginator(
+        BenchmarkDataset.objects.visible_to(request.user).for_page(), PAGE_SIZE
+    ).get_page(request.GET.get("page"))
+    return show(
+        request,
+        "governance/benchmarks.html",
+        form,
+        page_obj=page,
+        may_upload=can_upload_benchmark(request.user),
     )
 
 

@@ -15,7 +15,7 @@ from consumption.api import (
     Subscriptions,
     Usage,
 )
-from governance.api import Amendments, Evaluations, Reviews
+from governance.api import Amendments, Benchmarks, EvaluationRuns, Evaluations, Reviews
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
@@ -36,6 +36,12 @@ router.register(
     Evaluations,
     basename="evaluation",
 )
+router.register(
+    rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evaluation-runs",
+    EvaluationRuns,
+    basename="evaluation-run",
+)
+router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("plans", Plans)

@@ -292,6 +292,7 @@ SPECTACULAR_SETTINGS = {
         "VersionKind": "catalog.models.ModelVersion.Kind",
         "ReviewState": "governance.models.ReviewState",
         "ReviewKind": "governance.models.Review.Kind",
+        "EvaluationRunState": "governance.models.RunState",
         "EvaluationKind": "governance.models.Evaluation.Kind",
         "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],
         "AmendmentState": "governance.models.AmendmentState",
@@ -327,6 +328,11 @@ CELERY_BEAT_SCHEDULE = {
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
+    "governance-sweep-evaluations": {
+        "task": "governance.sweep_evaluations",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "governance-remind": {
         "task": "governance.remind",
         "schedule": 900,

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from catalog.models import ModelVersion
-from publishing import actions
+from publishing import actions, evaluation
 
 
 @shared_task(name="publishing.try_out", time_limit=120)
@@ -22,3 +22,8 @@ def sweep():
 def sweep_trials():
     """Versions that were submitted and never tried."""
     actions.try_what_waits()
+
+
+@shared_task(name="publishing.evaluate", time_limit=900)
+def evaluate(run_id: int) -> None:
+    evaluation.run(run_id)

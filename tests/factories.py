@@ -5,6 +5,7 @@ alice publishes (lending), bob is on her team, charlie is nobody, rita curates, 
 mira is the model risk officer. Each function finds the person or thing again when it is there.
 """
 
+from io import BytesIO
 from zlib import crc32
 
 from onnx import TensorProto, helper
@@ -14,7 +15,7 @@ from catalog.models import Capability, Domain, ModelType
 from consumption import actions as consumption
 from consumption.models import Application, Plan
 from governance import actions as governance
-from governance import cards
+from governance import benchmarks, cards
 from governance.models import Review
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
@@ -330,6 +331,19 @@ def upload_tiny(version, folder, by=None):
     path = folder / "tiny.onnx"
     path.write_bytes(tiny_onnx())
     return publishing.upload(by or member_of(version.model.owner_team), version, path, "tiny.onnx")
+
+
+def benchmark(content=None, **facts):
+    """Benchmark data of evan for another capability than `model`'s, so that it applies to no version unless it is told to."""
+    facts = {
+        "name": "Hidden loans",
+        "capability": term(Capability, "hidden-scoring"),
+        "task": "regression",
+        "label": "paid",
+        "groups": [],
+    } | facts
+    content = content or "income,debt,paid\n1,2,3\n2,3,4\n"
+    return benchmarks.upload(evan(), file=BytesIO(content.encode()), **facts)
 
 
 @replayed

@@ -38,6 +38,7 @@ class EndpointFixtures:
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )
+        self.benchmark = factories.benchmark()
         self.change = propose(
             self.people["alice"],
             "terms",

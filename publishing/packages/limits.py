@@ -44,3 +44,8 @@ TRIAL_SMALL = 64  # elements; larger constants are weights, not shapes
 
 RUN_SECONDS = 60  # of a trial: loading and some answers, on a machine that does other things too
 RUN_CPU_SECONDS = 45
+
+# Of the predictions for a benchmark's rows, of which there are at most 50 000.
+PREDICT_SECONDS = 240
+PREDICT_CPU_SECONDS = 180
+PREDICT_REPLY_BYTES = 32 * MIB

@@ -41,10 +41,54 @@ def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
         shutil.rmtree(room, ignore_errors=True)
 
 
+def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=None):
+    """What an output answers to the rows of a request: {"values": [one a row]} or {"problem": a phrase without any value}.
+
+    Like `try_out`, in a limited child without network; what the child writes elsewhere is thrown away.
+    """
+    if quarantine:
+        Path(quarantine).mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix="predict-", dir=quarantine))
+    task = {
+        "sha256": sha256,
+        "signature": signature,
+        "request": request,
+        "output": output,
+        "memory_mb": memory_mb,
+    }
+    try:
+        path = room / "task.json"
+        path.write_text(json.dumps(task), "utf-8")
+        code, reply = _reply_of("predict_child", path, graph, room, limits.PREDICT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"problem": f"it did not answer within {limits.PREDICT_SECONDS} seconds"}
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    if code or len(reply) > limits.PREDICT_REPLY_BYTES:
+        return {"problem": "the process broke off"}
+    try:
+        return json.loads(reply)
+    except ValueError:
+        return {"problem": "its answer could not be read"}
+
+
 def _ask_child(task, graph, room):
-    command = [sys.executable, "-B", "-m", "publishing.packages.run_child", str(task)]
+    try:
+        code, reply = _reply_of("run_child", task, graph, room, limits.RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return _broken(f"it did not answer its example within {limits.RUN_SECONDS} seconds")
+    if code or len(reply) > limits.CHILD_REPLY_BYTES:
+        return _broken(_reason(code))
+    try:
+        return json.loads(reply)
+    except ValueError:
+        return _broken("its answer could not be read")
+
+
+def _reply_of(module, task, graph, room, seconds):
+    """(exit code, what it printed) of a child. Raises TimeoutExpired; the child is ended in any case."""
     child = subprocess.Popen(
-        command,
+        [sys.executable, "-B", "-m", f"publishing.packages.{module}", str(task)],
         cwd=ROOT,
         env=_environment(room),
         stdin=_as_file(graph, room),
@@ -53,17 +97,10 @@ def _ask_child(task, graph, room):
         start_new_session=True,
     )
     try:
-        reply, _ = child.communicate(timeout=limits.RUN_SECONDS)
-    except subprocess.TimeoutExpired:
-        return _broken(f"it did not answer its example within {limits.RUN_SECONDS} seconds")
+        reply, _ = child.communicate(timeout=seconds)
     finally:
         _end(child)
-    if child.returncode or len(reply) > limits.CHILD_REPLY_BYTES:
-        return _broken(_reason(child.returncode))
-    try:
-        return json.loads(reply)
-    except ValueError:
-        return _broken("its answer could not be read")
+    return child.returncode, reply
 
 
 def _as_file(stream, room):

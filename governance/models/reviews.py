@@ -1,10 +1,10 @@
-"""RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
+"""Policies, risk tiers, reviews and their decisions, gates, amendments."""
 
 from itertools import product
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, Q, When
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,8 +13,6 @@ from governance.matrix import MIN_PEOPLE, roles_for
 from marketplace.core.decisions import Decidable, Proposal
 from marketplace.core.field_limits import REASON
 from marketplace.core.transitions import state_constraint
-
-LARGEST_FIGURE = 1e15  # of a metric; beyond it a 64-bit float no longer holds every whole number
 
 
 class PolicyVersion(models.Model):
@@ -247,68 +245,6 @@ class GateResult(models.Model):
         """Fail-closed: only a pass or a reasoned "not applicable" lets a blocking gate through."""
         passed = self.verdict in (self.Verdict.PASS, self.Verdict.NOT_APPLICABLE)
         return self.severity == self.Severity.BLOCK and not passed
-
-
-class EvaluationSet(models.QuerySet):
-    def visible_to(self, user):
-        """Figures about versions that the person may see."""
-        return self.filter(version__in=ModelVersion.objects.visible_to(user))
-
-    def for_page(self):
-        """Measured ones first, then what the team declares; the newest first."""
-        return self.select_related("by", "version__model").order_by("-kind", "-id")
-
-
-class Evaluation(models.Model):
-    """One measured figure of a version, with who measured it on what. Immutable: a new measurement adds a row."""
-
-    class Kind(models.TextChoices):
-        DECLARED = "declared", "Declared by the team"
-        INDEPENDENT = "independent", "Measured by the marketplace"
-        CONSUMER = "consumer", "Measured by a consumer"
-
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="evaluations")
-    kind = models.CharField(max_length=12, choices=Kind)
-    suite = models.CharField(max_length=80, help_text="What was run, with its version")
-    metric = models.CharField(max_length=60)
-    slice = models.CharField(max_length=120, blank=True, help_text="Empty: all rows")
-    value = models.FloatField()
-    low = models.FloatField(null=True, blank=True, help_text="95 % interval, lower end")
-    high = models.FloatField(null=True, blank=True, help_text="95 % interval, upper end")
-    n = models.PositiveIntegerField(null=True, blank=True, help_text="Rows it was computed over")
-    threshold = models.FloatField(null=True, blank=True)
-    baseline = models.FloatField(null=True, blank=True, help_text="What a naive model reaches")
-    data = models.CharField(max_length=200, help_text="The data set, in words")
-    data_sha256 = models.CharField(max_length=64, blank=True)
-    artifact_sha256 = models.CharField(
-        max_length=64, help_text="Of the version's graph, or of its address"
-    )
-    environment = models.CharField(max_length=200, blank=True, help_text="Versions of the tools")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    at = models.DateTimeField(default=timezone.now)
-
-    objects = EvaluationSet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(kind__in=["declared", "independent", "consumer"]),
-                name="evaluation_kind",
-            ),
-            # Postgres sorts NaN above every number, so the upper bound refuses it too.
-            models.CheckConstraint(
-                condition=Q(value__gte=-LARGEST_FIGURE, value__lte=LARGEST_FIGURE),
-                name="evaluation_value_is_a_number",
-            ),
-            models.CheckConstraint(
-                condition=Q(low=None, high=None) | Q(low__lte=F("high")),
-                name="evaluation_interval_in_order",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.metric} of {self.version}"
 
 
 class AmendmentState(models.TextChoices):

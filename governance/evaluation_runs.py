@@ -1,0 +1,179 @@
+"""Verbs of independent evaluation: ask for a run, score it, end what broke (docs/evaluation.md, "Runs").
+
+publishing.evaluation makes the predictions in a limited child; nothing untrusted is opened here.
+"""
+
+import platform
+from datetime import timedelta
+from importlib.metadata import version as version_of
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from governance import benchmarks, suites
+from governance.actions import record_gate
+from governance.evaluations import artifact_digest
+from governance.models import (
+    BenchmarkDataset,
+    Evaluation,
+    EvaluationRun,
+    GateResult,
+    RunState,
+    Task,
+)
+from governance.permissions import can_run_evaluation
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.background import enqueue
+from marketplace.core.errors import RuleError
+from marketplace.core.guard import require
+from marketplace.core.transitions import StaleState, transition
+
+STATE = ModelVersion.State
+MOST_SCORED = 3  # of a version: more looks at hidden data would let a team climb on it
+RUNNABLE = (STATE.IN_REVIEW, STATE.APPROVED, STATE.PUBLISHED, STATE.DEPRECATED)
+GIVEN_UP_AFTER = timedelta(minutes=20)  # longer than the task may take
+TOOL = "evaluation-runner/1"
+
+
+@transaction.atomic
+def request(by: User, version: ModelVersion) -> EvaluationRun:
+    """Ask for an independent evaluation on the capability's benchmark. Returns the EvaluationRun. Raises NotAllowed, RuleError."""
+    version = ModelVersion.objects.select_for_update(of=("self",)).get(pk=version.pk)
+    require(
+        can_run_evaluation(by, version),
+        "An evaluator or fairness reviewer from outside the owner team runs it.",
+    )
+    if version.state not in RUNNABLE:
+        raise RuleError("A version is evaluated from its review on, when its files are frozen.")
+    fit = benchmarks.fit_of(version)
+    if fit.dataset is None:
+        raise RuleError(
+            fit.problem or "There is no benchmark that this version can be measured on.",
+            remedy="Upload one for its capability.",
+        )
+    open_or_scored = version.evaluation_runs.exclude(state=RunState.BROKEN)
+    if open_or_scored.filter(state__in=[RunState.WAITING, RunState.RUNNING]).exists():
+        raise RuleError("A run of this version is under way.")
+    if open_or_scored.count() >= MOST_SCORED:
+        raise RuleError(f"A version is scored at most {MOST_SCORED} times.")
+    run = EvaluationRun.objects.create(
+        version=version,
+        dataset=fit.dataset,
+        manifest_sha256=version.manifest_sha256,
+        requested_by=by,
+    )
+    record(by, "evaluation.request", version, run=run.pk, benchmark=fit.dataset.name)
+    enqueue("publishing.evaluate", run.pk)
+    return run
+
+
+def case_of(run: EvaluationRun, predicted: np.ndarray, champion: np.ndarray | None) -> suites.Case:
+    """What the run compares. Predictions are numbers, or names of classes."""
+    dataset: BenchmarkDataset = run.dataset
+    columns = benchmarks.read_rows(dataset)
+    cells = columns[dataset.label]
+    if dataset.task == Task.REGRESSION:
+        truth = np.array(cells, dtype=float)
+    elif dataset.task == Task.BINARY:
+        truth = np.array([int(cell == dataset.positive) for cell in cells])
+    else:
+        number = {name: place for place, name in enumerate(sorted(set(cells)))}
+        truth = np.array([number[cell] for cell in cells])
+    return suites.Case(
+        task=dataset.task,
+        truth=truth,
+        predicted=predicted,
+        champion=champion,
+        groups={name: np.array(columns[name]) for name in dataset.groups},
+        cutoff=dataset.cutoff,
+        floor=dataset.floor,
+        favourable=int(dataset.positive_is_favourable),
+        tier=run.version.risk_tier,
+        seed=run.seed,
+    )
+
+
+@transaction.atomic
+def score(
+    run: EvaluationRun, assessment: suites.Assessment, evidence: dict[str, Any], duration_ms: int
+) -> EvaluationRun:
+    """Keep what a run found: figures, gates, the record for a replay. Returns the run. Raises StaleState."""
+    runner = User.objects.system("evaluation-runner")
+    version, dataset = run.version, run.dataset
+    environment = f"Python {platform.python_version()}, numpy {np.__version__}, ONNX Runtime {version_of('onnxruntime')}"
+    transition(
+        run,
+        RunState.SCORED,
+        finished_at=timezone.now(),
+        summary=" ".join(finding.summary for finding in assessment.findings),
+        record=evidence | {"environment": environment, "suite": suites.SUITES[dataset.task]},
+        metrics_sha256=assessment.sha256,
+    )
+    for figure in assessment.figures:
+        Evaluation.objects.create(
+            **{name: _rounded(value) for name, value in vars(figure).items()},
+            version=version,
+            kind=Evaluation.Kind.INDEPENDENT,
+            suite=suites.SUITES[dataset.task],
+            data=dataset.name,
+            data_sha256=dataset.sha256,
+            artifact_sha256=artifact_digest(version),
+            environment=environment,
+            by=runner,
+        )
+    for finding in assessment.findings:
+        record_gate(
+            version,
+            finding.gate,
+            finding.verdict,
+            finding.summary,
+            severity=finding.severity,
+            tool=TOOL,
+            metrics={"run": run.pk, "data_sha256": dataset.sha256},
+            duration_ms=duration_ms,
+            about=run.manifest_sha256,
+        )
+    record(runner, "evaluation.score", version, run=run.pk, metrics_sha256=assessment.sha256)
+    return run
+
+
+@transaction.atomic
+def end_broken(run: EvaluationRun, problem: str) -> EvaluationRun:
+    """A run that could not be finished: it blocks, says why, and may be asked for again. Returns the run."""
+    transition(run, RunState.BROKEN, finished_at=timezone.now(), summary=problem)
+    record_gate(
+        run.version,
+        "evaluation",
+        GateResult.Verdict.ERROR,
+        problem,
+        tool=TOOL,
+        metrics={"run": run.pk},
+        about=run.manifest_sha256,
+    )
+    record(User.objects.system("evaluation-runner"), "evaluation.break", run.version, run=run.pk)
+    return run
+
+
+def sweep() -> None:
+    """Wake what waits, and end what was running when its worker died."""
+    now = timezone.now()
+    for run in EvaluationRun.objects.filter(
+        state=RunState.WAITING, requested_at__lt=now - timedelta(minutes=1)
+    ):
+        enqueue("publishing.evaluate", run.pk)
+    for run in EvaluationRun.objects.filter(
+        state=RunState.RUNNING, started_at__lt=now - GIVEN_UP_AFTER
+    ).select_related("version"):
+        try:
+            end_broken(run, "The run broke off: its worker ended. Run it again.")
+        except StaleState:
+            continue
+
+
+def _rounded(value: Any) -> Any:
+    """Three significant figures: more would let a team climb on hidden data from run to run."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value

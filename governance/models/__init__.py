@@ -1,0 +1,43 @@
+"""RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
+
+from governance.models.evaluations import (
+    LARGEST_FIGURE,
+    BenchmarkDataset,
+    BenchmarkRows,
+    Evaluation,
+    EvaluationRun,
+    RunState,
+    Task,
+)
+from governance.models.reviews import (
+    Amendment,
+    AmendmentDecision,
+    AmendmentState,
+    Decision,
+    GateResult,
+    PolicyVersion,
+    Review,
+    ReviewRound,
+    ReviewState,
+    TierAssessment,
+)
+
+__all__ = [
+    "LARGEST_FIGURE",
+    "Amendment",
+    "AmendmentDecision",
+    "AmendmentState",
+    "BenchmarkDataset",
+    "BenchmarkRows",
+    "Decision",
+    "Evaluation",
+    "EvaluationRun",
+    "GateResult",
+    "PolicyVersion",
+    "Review",
+    "ReviewRound",
+    "ReviewState",
+    "RunState",
+    "Task",
+    "TierAssessment",
+]

@@ -1,0 +1,195 @@
+"""Figures with who measured them, benchmark data, and the runs that measure (docs/evaluation.md)."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.models import Capability, ModelVersion
+from marketplace.accounts.models import User
+from marketplace.core.fields import LineField
+from marketplace.core.transitions import state_constraint
+
+LARGEST_FIGURE = 1e15  # of a metric; beyond it a 64-bit float no longer holds every whole number
+
+
+class EvaluationSet(models.QuerySet["Evaluation"]):
+    def visible_to(self, user: User) -> Self:
+        """Figures about versions that the person may see."""
+        return self.filter(version__in=ModelVersion.objects.visible_to(user))
+
+    def for_page(self) -> Self:
+        """Measured ones first, then what the team declares; the newest first."""
+        return self.select_related("by", "version__model").order_by("-kind", "-id")
+
+
+class Evaluation(models.Model):
+    """One measured figure of a version, with who measured it on what. Immutable: a new measurement adds a row."""
+
+    class Kind(models.TextChoices):
+        DECLARED = "declared", "Declared by the team"
+        INDEPENDENT = "independent", "Measured by the marketplace"
+        CONSUMER = "consumer", "Measured by a consumer"
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="evaluations")
+    kind = models.CharField(max_length=12, choices=Kind)
+    suite = models.CharField(max_length=80, help_text="What was run, with its version")
+    metric = models.CharField(max_length=60)
+    slice = models.CharField(max_length=120, blank=True, help_text="Empty: all rows")
+    value = models.FloatField()
+    low = models.FloatField(null=True, blank=True, help_text="95 % interval, lower end")
+    high = models.FloatField(null=True, blank=True, help_text="95 % interval, upper end")
+    n = models.PositiveIntegerField(null=True, blank=True, help_text="Rows it was computed over")
+    threshold = models.FloatField(null=True, blank=True)
+    baseline = models.FloatField(null=True, blank=True, help_text="What a naive model reaches")
+    data = models.CharField(max_length=200, help_text="The data set, in words")
+    data_sha256 = models.CharField(max_length=64, blank=True)
+    artifact_sha256 = models.CharField(
+        max_length=64, help_text="Of the version's graph, or of its address"
+    )
+    environment = models.CharField(max_length=200, blank=True, help_text="Versions of the tools")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    objects = EvaluationSet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["declared", "independent", "consumer"]),
+                name="evaluation_kind",
+            ),
+            # Postgres sorts NaN above every number, so the upper bound refuses it too.
+            models.CheckConstraint(
+                condition=Q(value__gte=-LARGEST_FIGURE, value__lte=LARGEST_FIGURE),
+                name="evaluation_value_is_a_number",
+            ),
+            models.CheckConstraint(
+                condition=Q(low=None, high=None) | Q(low__lte=F("high")),
+                name="evaluation_interval_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.version}"
+
+
+class Task(models.TextChoices):
+    BINARY = "binary", "Binary classification"
+    MULTICLASS = "multiclass", "Classification into several classes"
+    REGRESSION = "regression", "Regression"
+
+
+class BenchmarkDatasetSet(models.QuerySet["BenchmarkDataset"]):
+    def visible_to(self, user: User) -> Self:
+        """What a data set is about is for everybody; its rows are in BenchmarkRows, which nothing shows."""
+        return self.all() if user.is_authenticated else self.none()
+
+    def for_page(self) -> Self:
+        return self.select_related("capability", "uploaded_by").order_by("-id")
+
+
+class BenchmarkDataset(models.Model):
+    """What may be known about benchmark data that governance owns. Immutable; a newer one of a capability replaces it."""
+
+    name = LineField(max_length=80, unique=True)
+    capability = models.ForeignKey(Capability, models.PROTECT, related_name="benchmarks")
+    task = models.CharField(max_length=12, choices=Task)
+    label = models.CharField(max_length=100, help_text="The column with the truth")
+    positive = models.CharField(
+        max_length=60, blank=True, help_text="Binary: the label's value that the score is about"
+    )
+    positive_is_favourable = models.BooleanField(
+        default=True, help_text="Whether the positive answer is good for the person"
+    )
+    cutoff = models.FloatField(default=0.5, help_text="Scores from here on count as positive")
+    floor = models.FloatField(null=True, blank=True, help_text="What the primary metric must reach")
+    output = models.CharField(
+        max_length=100, blank=True, help_text="The version's output; empty: its first"
+    )
+    groups = models.JSONField(default=list, help_text="Columns that say who belongs to which group")
+    columns = models.JSONField(default=list)
+    rows = models.PositiveIntegerField()
+    size = models.PositiveIntegerField(help_text="Bytes")
+    sha256 = models.CharField(max_length=64)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField(default=timezone.now)
+
+    objects = BenchmarkDatasetSet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BenchmarkRows(models.Model):
+    """The rows of a data set, as CSV. Read by the runner alone: no page, API, log or record has them."""
+
+    dataset = models.OneToOneField(BenchmarkDataset, models.CASCADE, related_name="content")
+    csv = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "benchmark rows"
+
+    def __str__(self) -> str:
+        return f"Rows of {self.dataset_id}"
+
+
+class RunState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    SCORED = "scored", "Scored"
+    BROKEN = "broken", "Could not run"
+
+
+class EvaluationRunSet(models.QuerySet["EvaluationRun"]):
+    def visible_to(self, user: User) -> Self:
+        """Runs of versions that the person may see."""
+        return self.filter(version__in=ModelVersion.objects.visible_to(user))
+
+    def for_page(self) -> Self:
+        return self.select_related("dataset", "requested_by", "version__model").order_by("-id")
+
+
+class EvaluationRun(models.Model):
+    """One independent evaluation of a version on a benchmark: an open row is the queue."""
+
+    State = RunState
+    MOVES = {
+        RunState.WAITING: {RunState.RUNNING, RunState.BROKEN},
+        RunState.RUNNING: {RunState.SCORED, RunState.BROKEN},
+    }
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="evaluation_runs")
+    dataset = models.ForeignKey(BenchmarkDataset, models.PROTECT, related_name="runs")
+    state = models.CharField(max_length=8, choices=RunState, default=RunState.WAITING)
+    manifest_sha256 = models.CharField(max_length=64)
+    seed = models.PositiveIntegerField(default=0)
+    summary = models.TextField(blank=True)
+    record = models.JSONField(default=dict, help_text="What a replay needs to get the same figures")
+    metrics_sha256 = models.CharField(max_length=64, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EvaluationRunSet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            state_constraint(RunState, "evaluation_run_state"),
+            models.UniqueConstraint(
+                fields=["version", "dataset"],
+                condition=Q(state__in=["waiting", "running"]),
+                name="evaluation_run_once_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Evaluation {self.pk} of {self.version}"

@@ -1,0 +1,54 @@
+"""Predictions for benchmark rows, in a process of its own: python -m publishing.packages.predict_child TASK, graph on standard input.
+
+TASK is a JSON file: {"sha256", "signature", "request", "output", "memory_mb"}. Prints one line of JSON: {"values"} or {"problem"}.
+No problem holds a value of a row, nor the runtime's own words, which may.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import confinement, limits
+
+ROWS_AT_ONCE = 1000
+
+
+def main(path: str) -> None:
+    task = json.loads(Path(path).read_text("utf-8"))
+    confinement.limit_acts(limits.PREDICT_CPU_SECONDS, written_bytes=limits.MIB)
+    confinement.leave_network()
+    from hosting.model_server import coercion, session, wire  # numpy and ONNX Runtime
+
+    confinement.forbid_acts()
+    session.bound_memory(task["memory_mb"])
+    graph = sys.stdin.buffer.read()
+    if hashlib.sha256(graph).hexdigest() != task["sha256"]:
+        found = {"problem": "the stored bytes are not those that were inspected"}
+    else:
+        found = _predict(graph, task, coercion, session, wire)
+    json.dump(found, sys.stdout)
+
+
+def _predict(
+    graph: bytes, task: dict[str, Any], coercion: Any, session: Any, wire: Any
+) -> dict[str, Any]:
+    try:
+        model = session.open_graph(graph, task["signature"], task["memory_mb"])
+        request = wire.read(json.dumps(task["request"]).encode())
+        columns, rows = coercion.columns_of(request, model.signature)
+    except Exception:  # its words may hold a row's value
+        return {"problem": "the version does not take the benchmark's rows"}
+    values: list[Any] = []
+    try:
+        for start in range(0, rows, ROWS_AT_ONCE):
+            part = {name: array[start : start + ROWS_AT_ONCE] for name, array in columns.items()}
+            values += model.run(part)[task["output"]].tolist()
+    except Exception:
+        return {"problem": "the version failed on the benchmark's rows"}
+    return {"values": values}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
