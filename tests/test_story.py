@@ -12,6 +12,7 @@ from consumption.models import ApiKey, Subscription
 from governance import actions as governance
 from hosting.models import Deployment, Upstream
 from publishing import actions as publishing
+from publishing.missing import what_is_missing
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def test_from_registration_to_a_key():
     slug = register(alice, vocabulary)
     package_and_describe(alice, slug)
     version = ModelVersion.objects.get()
-    assert publishing.what_is_missing(version) == []
+    assert what_is_missing(version) == []
     alice.send("publishing:submit", slug, "1.0.0", changelog="The first version of it.")
     assert ModelVersion.objects.get().state == "submitted"
     alice.see("publishing:submit", slug, "1.0.0")

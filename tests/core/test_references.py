@@ -118,20 +118,20 @@ def test_paths_that_pages_name_exist(page):
 
 @pytest.mark.parametrize("page", page_parameters())
 def test_names_in_modules_that_pages_name_exist(page):
-    """`governance.actions.record_gate` is a name in a module; the last part may also be a module or a package."""
+    """`governance.actions.record_gate` is a name in a module; the module may also be a package that has the name in one of its files."""
     named = re.findall(rf"`((?:{'|'.join(APPS)})(?:\.\w+)+)", page.read_text())
     assert sorted(name for name in set(named) if not is_defined(name)) == []
 
 
 def is_defined(name):
-    """Is a dotted name a module, a name at the top of one, a model of an app, or a task?"""
+    """Is a dotted name a module, a name at the top of one, in one of a package's files, or a task?"""
     module, _, last = name.rpartition(".")
     path = ROOT / module.replace(".", "/")
     if (ROOT / name.replace(".", "/")).is_dir() or (
         ROOT / f"{name.replace('.', '/')}.py"
     ).is_file():
         return True
-    files = [path.with_suffix(".py"), path / "__init__.py", path / "tasks.py", path / "models.py"]
+    files = [path.with_suffix(".py"), *path.glob("*.py"), *path.glob("models/*.py")]
     source = "\n".join(file.read_text() for file in files if file.is_file())
     return bool(re.search(rf"^(?:def|class) {last}\b|^{last}\b|\"{name}\"", source, re.MULTILINE))
 

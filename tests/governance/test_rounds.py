@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from governance import actions
+from governance.permissions import why_not_decide
 from marketplace.audit.models import AuditEvent
 from publishing import actions as publishing
 from tests import factories
@@ -58,7 +59,7 @@ def test_kept_approvals_count_and_bind_their_people():
     version = resubmitted(version)
     final = version.reviews.get(round=2, kind="final")
     factories.also(factories.lena(), "model_risk_officer")
-    assert "already decided the legal" in actions.why_not_decide(factories.lena(), final)
+    assert "already decided the legal" in why_not_decide(factories.lena(), final)
     factories.decide_all(version)
     version.refresh_from_db()
     assert version.state == "approved"

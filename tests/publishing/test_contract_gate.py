@@ -12,6 +12,8 @@ from governance.policies import REQUIRED_GATES
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from publishing import actions, contract_diff
+from publishing.actions.submission import _submit
+from publishing.missing import what_is_missing
 from publishing.signature import example_from_signature
 from tests import factories
 
@@ -69,7 +71,7 @@ BREAKING = [renamed, retyped, narrowed, another_unit, required_added]
 def test_a_breaking_change_is_refused_below_major(change, number):
     draft = draft_after(number, change)
     with pytest.raises(RuleError, match="It needs a major version") as refusal:
-        actions._submit(draft.created_by, draft)
+        _submit(draft.created_by, draft)
     assert refusal.value.field == "contract" and "Make it 2.0.0" in refusal.value.remedy
     assert all(problem["before"] != problem["after"] for problem in refusal.value.problems)
     draft.refresh_from_db()
@@ -174,7 +176,7 @@ def test_an_upload_says_at_once_what_it_breaks(tmp_path):
 def test_only_a_major_version_promises_less(less, number, may):
     draft = draft_after(number)
     actions.promise_sla(draft.created_by, draft, **factories.SLA | less)
-    missing = actions.what_is_missing(draft)
+    missing = what_is_missing(draft)
     assert [item["step"] for item in missing] == ([] if may else ["contract"])
     assert may or "the promised" in missing[0]["sentence"]
 
@@ -184,7 +186,7 @@ def test_an_older_line_promises_what_its_own_predecessor_did():
     model = factories.published_version().model
     newer = factories.published_version(model, "1.1.0")
     model.versions.filter(pk=newer.pk).update(sla=BETTER)
-    assert actions.what_is_missing(factories.draft_version(model, "1.0.1")) == []
+    assert what_is_missing(factories.draft_version(model, "1.0.1")) == []
 
 
 # -- another number ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.urls import reverse
 from catalog.models import ModelVersion
 from marketplace.core.errors import NotAllowed, RuleError
 from publishing import actions, signature
+from publishing.missing import what_is_missing
 from tests import factories
 from tests.publishing import specimens
 
@@ -47,7 +48,7 @@ def named_version(folder, names=NAMES):
 
 
 def interface_step(version):
-    return {item["step"]: item["sentence"] for item in actions.what_is_missing(version)}.get(
+    return {item["step"]: item["sentence"] for item in what_is_missing(version)}.get(
         "interface", ""
     )
 

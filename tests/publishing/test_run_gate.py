@@ -271,7 +271,7 @@ def test_no_document_is_as_large_as_a_number_in_a_signature(shape):
 def test_an_upload_is_tried_in_the_background_and_the_page_shows_it(draft, client, monkeypatch):
     sent = []
     monkeypatch.setattr(
-        "publishing.actions.enqueue", lambda name, *args, **when: sent.append((name, *args))
+        "publishing.actions.uploads.enqueue", lambda name, *args, **when: sent.append((name, *args))
     )
     version = draft(convolution())
     assert ("publishing.try_out", version.pk) in sent

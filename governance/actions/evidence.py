@@ -1,0 +1,77 @@
+"""What is known about a version before people judge it: answers about risk, results of gates."""
+
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import Contribution, ModelVersion
+from governance import policies, tiering
+from governance.models import GateResult, TierAssessment
+from governance.permissions import can_assess
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.guard import require
+
+
+@transaction.atomic
+def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> TierAssessment:
+    """Answer the questionnaire. Returns the TierAssessment. Raises NotAllowed, Invalid (naming the question)."""
+    version.refresh_from_db(
+        fields=["state"], from_queryset=ModelVersion.objects.select_for_update()
+    )
+    require(
+        can_assess(by, version),
+        f"Only {version.model.owner_team} answers, while the version is a draft.",
+    )
+    assessed = tiering.assess(answers)
+    assessment = TierAssessment.objects.create(
+        version=version,
+        answers=answers,
+        tier=assessed.tier,
+        score=assessed.score,
+        reasons=list(assessed.reasons),
+        policy=policies.current("tiering"),
+        answered_by=by,
+    )
+    version.risk_tier = assessed.tier
+    version.save(update_fields=["risk_tier"])
+    Contribution.objects.get_or_create(version=version, user=by, kind=Contribution.Kind.ASSESSED)
+    record(by, "version.assess", version, tier=assessed.tier, score=assessed.score)
+    return assessment
+
+
+def record_gate(
+    version: ModelVersion,
+    gate: str,
+    verdict: str,
+    summary: str,
+    *,
+    severity: str = "block",
+    tool: str,
+    metrics: dict[str, Any] | None = None,
+    duration_ms: int = 0,
+    about: str = "",
+) -> GateResult:
+    """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult.
+
+    about: the digest of what was looked at, when that is not the version's manifest (a draft has none).
+    """
+    return GateResult.objects.create(
+        version=version,
+        gate=gate,
+        verdict=verdict,
+        severity=severity,
+        summary=summary,
+        tool=tool,
+        metrics=metrics or {},
+        manifest_sha256=about or version.manifest_sha256,
+        duration_ms=duration_ms,
+    )
+
+
+def current_gates(version: ModelVersion) -> list[GateResult]:
+    """The newest result per gate about the version's present bytes, by gate name."""
+    rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by(
+        "gate", "-id"
+    )
+    return list(rows.distinct("gate"))

@@ -1,0 +1,252 @@
+"""Verbs of reviews: open, decide, keep, void. What was decided is never changed, only added to."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from governance import benchmarks, policies, rounds
+from governance.actions.evidence import current_gates
+from governance.calendar import business_days_after
+from governance.matrix import roles_for
+from governance.models import Decision, Review, ReviewRound
+from governance.permissions import why_not_decide
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core import signing
+from marketplace.core.background import enqueue
+from marketplace.core.canonical import canonical, digest
+from marketplace.core.decisions import require_reason
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
+from marketplace.notices.actions import notify, resolve
+
+REVIEW_VERBS: dict[str, str] = {
+    Review.State.APPROVED: "approve",
+    Review.State.CHANGES_REQUESTED: "request changes",
+    Review.State.REJECTED: "reject",
+}
+# approved_until by tier, in days (docs/governance.md, "States").
+VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
+
+
+def open_reviews(by: User, version: ModelVersion) -> ModelVersion:
+    """checking → in review: a new round of reviews; approvals that still hold are kept. Returns the version."""
+    last = version.reviews.order_by("-round").values_list("round", flat=True).first() or 0
+    this = ReviewRound.objects.create(
+        version=version, number=last + 1, submission=rounds.snapshot(version)
+    )
+    now = timezone.now()
+    reviews = [
+        Review(version=version, kind=kind, round=this.number, due_at=business_days_after(now, days))
+        for kind, days in policies.required_reviews(version)
+    ]
+    for review in reviews:
+        review.remind_at = review.next_reminder(now)
+    _keep_approvals(by, reviews, this)
+    Review.objects.bulk_create(reviews)
+    transition(version, ModelVersion.State.IN_REVIEW)
+    record(
+        by,
+        "version.reviews_opened",
+        version,
+        kinds=[review.kind for review in reviews if not review.kept_from],
+        kept=[review.kind for review in reviews if review.kept_from],
+        tier=version.risk_tier,
+    )
+    for review in reviews:
+        if review.kind != Review.Kind.FINAL and not review.kept_from:
+            _tell_deciders(review)
+    if _only_final_is_open(version, this.number):
+        _tell_deciders(version.reviews.get(round=this.number, kind=Review.Kind.FINAL))
+    return version
+
+
+def decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
+    """Decide one review: outcome is a ReviewState of approved, changes_requested or rejected. Returns the Decision.
+
+    Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
+    """
+    try:
+        return _decide(by, review, outcome, reason.strip(), no_conflict)
+    except NotAllowed as refusal:
+        record(by, "review.refused", review, reason=refusal.message)
+        raise
+
+
+def void_reviews(version: ModelVersion) -> None:
+    """Nobody needs to decide the version's open reviews any more."""
+    for review in version.reviews.filter(state=Review.State.OPEN):
+        transition(review, Review.State.VOID, decided_at=timezone.now())
+        resolve(f"review-open:{review.pk}")
+
+
+def notify_publishers(version: ModelVersion, what: str, body: str) -> None:
+    """Tell the team what became of its version, once for each submission."""
+    team = User.objects.on_teams([version.model.owner_team])
+    key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
+    notify(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
+
+
+@transaction.atomic
+def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
+    version = (
+        ModelVersion.objects.select_for_update()
+        .select_related("model__owner_team")
+        .get(pk=review.version_id)
+    )
+    review = Review.objects.select_for_update().get(pk=review.pk)
+    review.version = version
+    refusal = why_not_decide(by, review)
+    require(not refusal, refusal, ask="the marketplace manager to assign somebody else")
+    require_decision(outcome, REVIEW_VERBS, reason, no_conflict)
+    _require_decidable(review, outcome)
+    transition(review, outcome, decided_at=timezone.now())
+    decision = Decision.objects.create(
+        review=review,
+        by=by,
+        outcome=outcome,
+        reason=reason,
+        no_conflict=no_conflict,
+        manifest_sha256=version.manifest_sha256,
+        card_sha256=version.card.sha256,
+        evidence=[result.pk for result in current_gates(version)],
+        policy=policies.current("review_matrix"),
+    )
+    record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
+    resolve(f"review-open:{review.pk}")
+    _follow(by, review, outcome, reason)
+    return decision
+
+
+def require_decision(outcome: str, verbs: dict[str, str], reason: str, no_conflict: bool) -> None:
+    """What holds for every decision: one of the outcomes (outcome → verb), a reason, no conflict of interest. Raises Invalid."""
+    if outcome not in verbs:
+        raise Invalid(f"Choose a decision: {' or '.join(verbs.values())}.", field="outcome")
+    require_reason(reason, "it stays on the record, and the publisher reads it")
+    if not no_conflict:
+        raise Invalid(
+            "Declare that you have no conflict of interest, or let somebody else decide.",
+            field="no_conflict",
+        )
+
+
+def _require_decidable(review: Review, outcome: str) -> None:
+    version = review.version
+    if version.state != ModelVersion.State.IN_REVIEW or review.state != Review.State.OPEN:
+        raise RuleError(f"{review} is not open any more.", remedy="Reload the page.")
+    if version.manifest_sha256 != digest(version.manifest) or version.card.sha256 != digest(
+        version.card.data
+    ):
+        raise RuleError(
+            "The version changed after it was submitted.", remedy="Request changes from its team."
+        )
+    if review.kind == Review.Kind.FINAL:
+        _check_final(review, outcome)
+    elif outcome == Review.State.APPROVED:
+        reason = benchmarks.reasons_against_approval(review, current_gates(version))
+        if reason:
+            raise RuleError(reason, remedy="Run the independent evaluation, or request changes.")
+    elif outcome == Review.State.REJECTED:
+        raise Invalid(
+            "Only the final approver rejects.", field="outcome", remedy="Request changes instead."
+        )
+
+
+def _check_final(review: Review, outcome: str) -> None:
+    open_others = review.version.reviews.filter(
+        round=review.round, state=Review.State.OPEN
+    ).exclude(pk=review.pk)
+    if outcome == Review.State.APPROVED and open_others.exists():
+        kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
+        raise RuleError(f"The final approval comes last; still open: {kinds}.")
+
+
+def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
+    """What one decision means for its version."""
+    version = review.version
+    if outcome == Review.State.REJECTED:
+        void_reviews(version)
+        transition(version, ModelVersion.State.REJECTED)
+        notify_publishers(version, "was rejected", reason)
+    elif outcome == Review.State.CHANGES_REQUESTED:
+        void_reviews(version)
+        transition(version, ModelVersion.State.CHANGES_REQUESTED)
+        notify_publishers(version, "needs changes", reason)
+    elif (
+        not version.reviews.filter(round=review.round).exclude(state=Review.State.APPROVED).exists()
+    ):
+        _approve(by, version, review.round)
+    elif _only_final_is_open(version, review.round):
+        _tell_deciders(version.reviews.get(round=review.round, kind=Review.Kind.FINAL))
+
+
+def _approve(by: User, version: ModelVersion, round_number: int) -> None:
+    deciders = Coalesce("decision__by", "kept_from__decision__by")
+    people = set(version.reviews.filter(round=round_number).values_list(deciders, flat=True))
+    needed = policies.min_people(version)
+    if len(people) < needed:
+        raise RuleError(
+            f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
+        )
+    now = timezone.now()
+    signature = signing.sign(canonical(version.manifest))
+    transition(
+        version,
+        ModelVersion.State.APPROVED,
+        approved_at=now,
+        manifest_signature=signature,
+        approved_until=now + timedelta(days=VALID_DAYS[version.risk_tier]),
+    )
+    record(
+        by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256
+    )
+    notify_publishers(version, "is approved", "It will be hosted and published by itself.")
+    enqueue("hosting.reconcile")
+
+
+def _keep_approvals(by: User, reviews: list[Review], this: ReviewRound) -> None:
+    """Approvals of the last round hold where nothing changed that the review looked at; the others become void, with the reason."""
+    earlier = {
+        review.kind: review
+        for review in this.version.reviews.filter(
+            round=this.number - 1, state=Review.State.APPROVED
+        ).select_related("kept_from")
+    }
+    before = this.version.rounds.filter(number=this.number - 1).first()
+    for review in reviews:
+        approved = earlier.get(review.kind)
+        if approved is None:
+            continue
+        changed = rounds.changed_parts(review.kind, before, this)
+        if changed:
+            transition(approved, Review.State.VOID)
+            record(
+                by,
+                "review.void",
+                approved,
+                reason=f"Changed since it was approved: {', '.join(changed)}.",
+            )
+        else:
+            review.state, review.decided_at = Review.State.APPROVED, approved.decided_at
+            review.kept_from = approved.kept_from or approved
+
+
+def _only_final_is_open(version: ModelVersion, round_number: int) -> bool:
+    rest = version.reviews.filter(round=round_number).exclude(state=Review.State.APPROVED)
+    return [review.kind for review in rest] == [Review.Kind.FINAL]
+
+
+def _tell_deciders(review: Review) -> None:
+    roles = roles_for(review.kind, review.version.risk_tier)
+    notify(
+        User.objects.holding(*roles),
+        "review",
+        f"To decide: {review}",
+        url=f"/reviews/{review.pk}/",
+        key=f"review-open:{review.pk}",
+        body=f"Due {review.due_at:%d %B %Y}.",
+    )

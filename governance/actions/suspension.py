@@ -1,0 +1,65 @@
+"""Stop a version at once, and let it run again."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from governance.permissions import can_resume, can_suspend
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.background import enqueue
+from marketplace.core.decisions import require_reason
+from marketplace.core.errors import RuleError
+from marketplace.core.guard import require
+from marketplace.core.invalidation import invalidate
+from marketplace.notices.actions import notify
+
+
+@transaction.atomic
+def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
+    """Stop a version now: the gateway drops it with its next snapshot. One person suffices."""
+    require(
+        can_suspend(by, version),
+        "Security, the manager, model risk or the accountable owner stop a version.",
+    )
+    require_reason(reason, "consumers read it")
+    if version.suspended_at:
+        raise RuleError(f"{version} is suspended already.")
+    version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
+    version.save(update_fields=["suspended_at", "suspension_reason"])
+    record(by, "version.suspend", version, reason=reason)
+    invalidate("version", version=version.pk)
+    enqueue("hosting.reconcile")
+    _notify_of(version, "version.suspended", "is suspended: calls are refused", reason)
+    return version
+
+
+@transaction.atomic
+def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
+    """Let a suspended version run again."""
+    require(
+        can_resume(by, version),
+        "The governance lead, from outside the owner team, lets a version run again.",
+    )
+    if not version.suspended_at:
+        raise RuleError(f"{version} is not suspended.")
+    _notify_of(version, "version.resumed", "answers again", reason)
+    version.suspended_at, version.suspension_reason = None, ""
+    version.save(update_fields=["suspended_at", "suspension_reason"])
+    record(by, "version.resume", version, reason=reason)
+    invalidate("version", version=version.pk)
+    enqueue("hosting.reconcile")
+    return version
+
+
+def _notify_of(version: ModelVersion, kind: str, what: str, reason: str) -> None:
+    """Its team and everybody who subscribes to its model, also of an external endpoint, which no reconciler stops.
+
+    The key is that of the reconciler's notice (hosting.reconcile), so that nobody is notified twice.
+    """
+    model = version.model
+    teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    people = User.objects.on_teams(teams) | User.objects.on_teams([model.owner_team])
+    occasion = f"{kind.partition('.')[2]}:{version.pk}:{version.suspended_at:%s}"
+    url = version.get_absolute_url()
+    notify(people, kind, f"{version} {what}", body=reason.strip(), url=url, key=occasion)

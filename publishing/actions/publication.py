@@ -1,0 +1,128 @@
+"""Verbs of what consumers see: publish, deprecate."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.actions import list_model, point_alias
+from catalog.models import ModelVersion, RegisteredModel
+from consumption import affected, changes
+from consumption.change_kinds import first_start
+from consumption.models import ScheduledChange
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.guard import require
+from marketplace.core.invalidation import invalidate
+from marketplace.core.transitions import transition
+from marketplace.notices.actions import notify
+from publishing import deprecation
+from publishing.permissions import can_deprecate, can_publish
+
+log = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def publish(by: User, version: ModelVersion) -> ModelVersion:
+    """Make an approved and hosted version visible and callable. Raises RuleError while hosting is not ready."""
+    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    require(can_publish(by, version), f"Only {version.model.owner_team} publishes it.")
+    if not is_hosted(version):
+        raise RuleError(f"{version} is not running yet; it is published as soon as it is.")
+    transition(version, ModelVersion.State.PUBLISHED, published_at=timezone.now())
+    list_model(by, version.model)
+    if _is_newest_published(version):
+        point_alias(by, version)
+    refresh_tier(version.model)
+    record(by, "version.publish", version)
+    invalidate("version", version=version.pk)
+    _tell_users(version, "version.published", f"{version} is published", version.changelog)
+    return version
+
+
+def publish_what_is_ready() -> int:
+    """The sweep: approved versions that hosting has brought up become published. Returns how many."""
+    system = User.objects.system("publisher")
+    ready = list(
+        ModelVersion.objects.filter(state=ModelVersion.State.APPROVED, upstream__is_ready=True)
+    )
+    for version in ready:
+        try:
+            publish(system, version)
+        except RuleError as refusal:  # another sweep was first
+            log.info("%s", refusal)
+    return len(ready)
+
+
+@transaction.atomic
+def deprecate(
+    by: User,
+    version: ModelVersion,
+    *,
+    sunset_at: datetime,
+    reason: str,
+    successor: ModelVersion | None = None,
+) -> ScheduledChange | None:
+    """Deprecate a version: it answers until `sunset_at`, with warning headers.
+
+    A version that consumers call is deprecated when a second person has confirmed it: returns that ScheduledChange. One that
+    nobody calls is deprecated at once: returns None. `successor` is a version of the same model that answers calls.
+    Raises NotAllowed, Invalid, RuleError.
+    """
+    require(
+        can_deprecate(by, version),
+        f"{version.model.owner_team} or the marketplace manager deprecates it.",
+    )
+    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+    if successor is not None:
+        deprecation.check_successor(version, successor)
+    days = deprecation.notice_days(version)
+    if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
+        raise Invalid(
+            f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
+            field="sunset_at",
+            remedy=f"Choose {deprecation.first_end(version):%-d %B %Y} or later.",
+        )
+    if not affected.following(version).open().exists():
+        deprecation.announce(by, version, sunset_at=sunset_at, reason=reason, successor=successor)
+        return None
+    return changes.propose(
+        by,
+        ScheduledChange.Kind.DEPRECATION,
+        model=version.model,
+        version=version,
+        after={"successor": successor.number if successor else ""},
+        reason=reason,
+        effective_from=max(sunset_at, first_start(days)),
+    )
+
+
+def is_hosted(version: ModelVersion) -> bool:
+    """True when the version's upstream answered its last end-to-end probe. Hosting writes that row."""
+    upstream = getattr(version, "upstream", None)
+    return bool(upstream and upstream.is_ready)
+
+
+def refresh_tier(model: RegisteredModel) -> None:
+    """The listing shows the highest tier among live versions (a projection of governance's answers)."""
+    order = ["", "low", "medium", "high"]
+    tiers = model.versions.filter(state__in=ModelVersion.LIVE).values_list("risk_tier", flat=True)
+    model.risk_tier = max(tiers, key=order.index, default="")
+    model.save(update_fields=["risk_tier"])
+
+
+def _is_newest_published(version: ModelVersion) -> bool:
+    alias = version.model.aliases.filter(name="stable").select_related("version").first()
+    return alias is None or version.precedence > alias.version.precedence
+
+
+def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
+    teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values(
+        "application__team"
+    )
+    people = User.objects.on_teams(teams)
+    notify(
+        people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}"
+    )
