@@ -10,7 +10,15 @@ from catalog.actions import REVIEWED_FIELDS
 from catalog.api import Listing, ReadableVersions, VersionDetail
 from catalog.models import RegisteredModel
 from catalog.pages import get_visible_version_or_404
-from governance import actions, evaluation_runs, evaluations, renewals, tiering
+from governance import (
+    actions,
+    checklists,
+    evaluation_runs,
+    evaluations,
+    policies,
+    renewals,
+    tiering,
+)
 from governance.filters import AmendmentFilter, ReviewFilter
 from governance.models import (
     LARGEST_FIGURE,
@@ -299,12 +307,32 @@ class EvaluationRuns(Evaluations):
         return self.answer(evaluation_runs.request(request.user, self._version()), status=201)
 
 
+class AnsweredPoint(serializers.Serializer):
+    """A point of the checklist as it was answered."""
+
+    point = serializers.CharField()
+    asks = serializers.CharField()
+    source = serializers.CharField()
+    answer = serializers.CharField()
+    note = serializers.CharField()
+
+
 class DecisionRow(serializers.ModelSerializer):
     by = serializers.CharField(source="by.username")
+    checklist = AnsweredPoint(many=True)
 
     class Meta:
         model = Decision
-        fields = ["by", "outcome", "reason", "no_conflict", "manifest_sha256", "card_sha256", "at"]
+        fields = [
+            "by",
+            "outcome",
+            "reason",
+            "no_conflict",
+            "checklist",
+            "manifest_sha256",
+            "card_sha256",
+            "at",
+        ]
         read_only_fields = fields
 
 
@@ -336,8 +364,27 @@ class ReviewRow(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ChecklistPoint(serializers.Serializer):
+    """A point that an approval answers."""
+
+    id = serializers.CharField()
+    asks = serializers.CharField()
+    source = serializers.CharField()
+
+
+class PointAnswer(serializers.Serializer):
+    """yes; no and not_applicable with a note of at least 10 characters."""
+
+    answer = serializers.ChoiceField(choices=[answer.value for answer in checklists.Answer])
+    note = ProseField(max_length=checklists.NOTE_MAX, required=False, allow_blank=True, default="")
+
+
 class DecisionGiven(serializers.Serializer):
     """approved, changes_requested, or (final approval only) rejected; with a reason of at least 20 characters."""
+
+    checklist = serializers.DictField(
+        child=PointAnswer(), required=False, help_text="Point → answer; an approval needs every one"
+    )
 
     outcome = serializers.ChoiceField(choices=["approved", "changes_requested", "rejected"])
     reason = ProseField(max_length=4000)
@@ -360,6 +407,12 @@ class Reviews(ReadableResource):
         review = self.get_object()
         actions.decide(request.user, review, **self.given(DecisionGiven))
         return self.answer(review)
+
+    @extend_schema(responses=ChecklistPoint(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def checklist(self, request, pk):
+        """What is to be answered before approving."""
+        return Response(ChecklistPoint(policies.checklist_of(self.get_object()), many=True).data)
 
 
 class AmendmentDecisionRow(serializers.ModelSerializer):

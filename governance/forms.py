@@ -1,11 +1,22 @@
 """Forms of governance: a decision, the risk questionnaire, a suspension."""
 
+from dataclasses import dataclass
+
 from django import forms
 
-from governance import tiering
+from governance import checklists, policies, tiering
 from governance.models import LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
 from marketplace.core.field_limits import REASON
 from marketplace.core.forms import LineField
+
+
+@dataclass(frozen=True)
+class PointFields:
+    """A point of a checklist with its two fields."""
+
+    point: checklists.Point
+    answer: forms.BoundField
+    note: forms.BoundField
 
 
 class DecisionForm(forms.Form):
@@ -31,6 +42,39 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         if review.kind != Review.Kind.FINAL:
             self.fields["outcome"].choices = self.fields["outcome"].choices[:2]
+        self.checklist = policies.checklist_of(review)
+        for point in self.checklist:
+            self.fields[f"checklist.{point.id}"] = forms.ChoiceField(
+                label=point.asks,
+                required=False,
+                widget=forms.RadioSelect,
+                choices=[("yes", "Yes"), ("no", "No"), ("not_applicable", "Not applicable")],
+            )
+            self.fields[f"checklist.{point.id}.note"] = forms.CharField(
+                label=f"Why: {point.asks}", required=False, max_length=checklists.NOTE_MAX
+            )
+
+    def points(self):
+        """[PointFields] in the order of the checklist."""
+        return [
+            PointFields(point, self[f"checklist.{point.id}"], self[f"checklist.{point.id}.note"])
+            for point in self.checklist
+        ]
+
+    def rest(self):
+        """What is asked beside the checklist."""
+        return [self[name] for name in ("outcome", "reason", "no_conflict")]
+
+    def clean(self):
+        data = super().clean()
+        given = {
+            point.id: {
+                "answer": data.pop(f"checklist.{point.id}", ""),
+                "note": data.pop(f"checklist.{point.id}.note", ""),
+            }
+            for point in self.checklist
+        }
+        return data | {"checklist": given}
 
 
 class AmendmentDecisionForm(forms.Form):

@@ -5,6 +5,8 @@ conditions: names from tiering.conditions (people, personal, regulated, credit, 
 
 from dataclasses import dataclass
 
+from governance import checklists
+
 ALWAYS = frozenset({"*"})
 
 
@@ -84,8 +86,8 @@ FINAL_ROLES = {"low": ("curator",), "medium": ("governance_lead",), "high": ("mo
 MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
 
 POLICY = {
-    "schema": "review-matrix/1.0.0",
-    "semver": "1.0.0",
+    "schema": "review-matrix/1.1.0",
+    "semver": "1.1.0",
     "reviews": {
         rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES
     },
@@ -93,6 +95,7 @@ POLICY = {
     "roles": {kind: list(roles) for kind, roles in ROLES.items()}
     | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
     "min_people": MIN_PEOPLE,
+    "checklists": checklists.POLICY,
 }
 
 

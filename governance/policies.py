@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from catalog.models import ModelVersion
-from governance import cards, matrix, tiering
-from governance.models import PolicyVersion
+from governance import cards, checklists, matrix, tiering
+from governance.models import PolicyVersion, Review
 from marketplace.core.canonical import digest
 
 # Gates of this product that a version of any tier must pass before people look at it (G1–G4 and G6 of the gates; docs/packaging.md).
@@ -53,6 +53,13 @@ def card_completeness(version: ModelVersion) -> cards.Completeness:
 def required_reviews(version: ModelVersion) -> list[tuple[str, int]]:
     """[(Review.Kind value, business days)] for this version."""
     return matrix.required_reviews(version.risk_tier, conditions_of(version))
+
+
+def checklist_of(review: Review) -> list[checklists.Point]:
+    """What the reviewer answers before approving."""
+    return checklists.points_for(
+        review.kind, review.version.risk_tier, conditions_of(review.version)
+    )
 
 
 def min_people(version: ModelVersion) -> int:

@@ -238,6 +238,7 @@ API = {
     ("api:evaluation-list", "post"): ("draft", (401, 404, 404, 201, 403, 403)),
     ("api:review-list", "get"): (None, READ),
     ("api:review-detail", "get"): ("review", DRAFT),
+    ("api:review-checklist", "get"): ("review", DRAFT),
     ("api:review-decide", "post"): ("review", (401, 404, 404, 403, 200, 403)),
     ("api:amendment-list", "get"): (None, READ),
     ("api:amendment-list", "post"): (None, (401, 403, 403, 201, 403, 403)),
@@ -297,12 +298,13 @@ API = {
 # What is sent. "@a.b" is looked up in the world.
 REASON = {"reason": LONG}
 DECISION = {"outcome": "approved", "no_conflict": True} | REASON
+CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", "agrees")}
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
 BODIES = {
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
-    "governance:review": DECISION,
+    "governance:review": DECISION | {f"checklist.{name}": "yes" for name in CURATED},
     "governance:renew": {"no_conflict": True} | REASON,
     "governance:suspend": REASON,
     "consumption:new_application": {
@@ -346,7 +348,7 @@ BODIES = {
     "api:version-risk": "@low",
     "api:version-sla": {"availability": "99.0", "p95_ms": 9, "rps": 9, "support": "Never"},
     "api:version-suspend": REASON,
-    "api:review-decide": DECISION,
+    "api:review-decide": DECISION | {"checklist": CURATED},
     "governance:amendment": DECISION,
     "api:amendment-decide": DECISION,
     "api:amendment-list": {"model": "@live.model.slug", "facts": {"description": LONG}} | REASON,

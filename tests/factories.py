@@ -17,6 +17,7 @@ from consumption.models import Application, Plan
 from governance import actions as governance
 from governance import benchmarks, cards
 from governance.models import Review
+from governance.policies import checklist_of
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
 from publishing import actions as publishing
@@ -376,7 +377,14 @@ def decide_all(version, *, but=()):
 
 
 def approve(review, by=None):
-    return governance.decide(by or judge(review), review, "approved", REASON, NO_CONFLICT)
+    return governance.decide(
+        by or judge(review), review, "approved", REASON, NO_CONFLICT, all_yes(review)
+    )
+
+
+def all_yes(review):
+    """The checklist of a review, every point answered with yes."""
+    return {point.id: {"answer": "yes"} for point in checklist_of(review)}
 
 
 @replayed

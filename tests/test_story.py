@@ -127,6 +127,10 @@ def review_it(version):
             outcome="approved",
             reason=factories.REASON,
             no_conflict="on",
+            **{
+                f"checklist.{name}": row["answer"]
+                for name, row in factories.all_yes(review).items()
+            },
         )
         judge.see("governance:review", review.pk)
     version.refresh_from_db()

@@ -1,13 +1,15 @@
 """Verbs of reviews: open, decide, keep, void. What was decided is never changed, only added to."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import benchmarks, policies, rounds
+from governance import benchmarks, checklists, policies, rounds
 from governance.actions.evidence import current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
@@ -29,6 +31,7 @@ REVIEW_VERBS: dict[str, str] = {
     Review.State.CHANGES_REQUESTED: "request changes",
     Review.State.REJECTED: "reject",
 }
+Answers = Mapping[str, Mapping[str, Any]]  # point of a checklist → answer, note
 # approved_until by tier, in days (docs/governance.md, "States").
 VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 
@@ -65,13 +68,22 @@ def open_reviews(by: User, version: ModelVersion) -> ModelVersion:
     return version
 
 
-def decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
+def decide(
+    by: User,
+    review: Review,
+    outcome: str,
+    reason: str,
+    no_conflict: bool,
+    checklist: Answers | None = None,
+) -> Decision:
     """Decide one review: outcome is a ReviewState of approved, changes_requested or rejected. Returns the Decision.
+
+    checklist: {point: {"answer", "note"}}; an approval needs every point (governance.checklists).
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
     """
     try:
-        return _decide(by, review, outcome, reason.strip(), no_conflict)
+        return _decide(by, review, outcome, reason.strip(), no_conflict, checklist or {})
     except NotAllowed as refusal:
         record(by, "review.refused", review, reason=refusal.message)
         raise
@@ -92,7 +104,9 @@ def notify_publishers(version: ModelVersion, what: str, body: str) -> None:
 
 
 @transaction.atomic
-def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bool) -> Decision:
+def _decide(
+    by: User, review: Review, outcome: str, reason: str, no_conflict: bool, checklist: Answers
+) -> Decision:
     version = (
         ModelVersion.objects.select_for_update()
         .select_related("model__owner_team")
@@ -104,6 +118,7 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
     require(not refusal, refusal, ask="the marketplace manager to assign somebody else")
     require_decision(outcome, REVIEW_VERBS, reason, no_conflict)
     _require_decidable(review, outcome)
+    answers = _answers(review, checklist, outcome == Review.State.APPROVED)
     transition(review, outcome, decided_at=timezone.now())
     decision = Decision.objects.create(
         review=review,
@@ -114,9 +129,17 @@ def _decide(by: User, review: Review, outcome: str, reason: str, no_conflict: bo
         manifest_sha256=version.manifest_sha256,
         card_sha256=version.card.sha256,
         evidence=[result.pk for result in current_gates(version)],
+        checklist=answers,
         policy=policies.current("review_matrix"),
     )
-    record(by, f"review.{outcome}", review, reason=reason, version=version.pk)
+    record(
+        by,
+        f"review.{outcome}",
+        review,
+        reason=reason,
+        version=version.pk,
+        checklist={row["point"]: row["answer"] for row in answers},
+    )
     resolve(f"review-open:{review.pk}")
     _follow(by, review, outcome, reason)
     return decision
@@ -154,6 +177,19 @@ def _require_decidable(review: Review, outcome: str) -> None:
         raise Invalid(
             "Only the final approver rejects.", field="outcome", remedy="Request changes instead."
         )
+
+
+def _answers(review: Review, given: Answers, is_approval: bool) -> list[dict[str, str]]:
+    """The checklist to keep. Raises Invalid; a point that is not met is no reason to approve."""
+    rows = checklists.answers(policies.checklist_of(review), given, is_approval)
+    unmet = [row["point"] for row in rows if row["answer"] == checklists.Answer.NO]
+    if is_approval and unmet:
+        raise Invalid(
+            "A point that is answered with no stands against an approval.",
+            field=f"checklist.{unmet[0]}",
+            remedy="Request changes.",
+        )
+    return rows
 
 
 def _check_final(review: Review, outcome: str) -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
+from governance.checklists import as_answered
 from governance.matrix import MIN_PEOPLE, roles_for
 from marketplace.core.decisions import Decidable, Proposal
 from marketplace.core.field_limits import REASON
@@ -198,6 +199,9 @@ class Decision(models.Model):
     manifest_sha256 = models.CharField(max_length=64)
     card_sha256 = models.CharField(max_length=64)
     evidence = models.JSONField(default=list, help_text="ids of the gate results that were shown")
+    checklist = models.JSONField(
+        default=list, help_text="point, asks, source, answer, note (governance.checklists.Answered)"
+    )
     policy = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="+")
     at = models.DateTimeField(default=timezone.now)
 
@@ -206,6 +210,10 @@ class Decision(models.Model):
 
     def __str__(self):
         return f"{self.get_outcome_display()} by {self.by}"
+
+    def answered(self):
+        """The checklist as it was answered."""
+        return as_answered(self.checklist)
 
 
 class GateResult(models.Model):

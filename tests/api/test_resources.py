@@ -255,7 +255,14 @@ def test_a_reviewer_decides_from_the_queue():
     factories.in_review_version()
     rita = Api(factories.rita())
     [row] = rita.get("reviews/?kind=curation&state=open")["results"]
-    assert rita.post(f"reviews/{row['id']}/decide/", decision())["decision"]["by"] == "rita"
+    points = rita.get(f"reviews/{row['id']}/checklist/")
+    answers = {point["id"]: {"answer": "yes"} for point in points}
+    first, *rest = answers
+    given = decision(checklist={name: answers[name] for name in rest})
+    problem = rita.post(f"reviews/{row['id']}/decide/", given, expect=422)
+    assert problem["field"] == f"checklist.{first}"
+    decided = rita.post(f"reviews/{row['id']}/decide/", decision(checklist=answers))["decision"]
+    assert decided["by"] == "rita" and len(decided["checklist"]) == len(points)
     assert Review.objects.get(kind="curation").state == "approved"
 
 

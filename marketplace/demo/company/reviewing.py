@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import actions as governance
+from governance import checklists
 from governance.models import Review
+from governance.policies import checklist_of
+from marketplace.accounts.models import User
 
 from . import clock
 from .cards import METRIC_NAMES, number
@@ -41,9 +44,7 @@ def reviewed(
         if is_decided(review.kind, release.fate):
             reason = REASONS[review.kind](listing, facts)
             with clock.at(submission + timedelta(hours=FIRST_DECISION + place * NEXT_DECISION)):
-                governance.decide(
-                    person(REVIEWERS[review.kind]), review, APPROVED, reason, no_conflict=True
-                )
+                approve(person(REVIEWERS[review.kind]), review, reason)
     with clock.at(submission + timedelta(hours=LAST_DECISION)):
         finish(version, listing, release, facts)
     version.refresh_from_db()
@@ -71,7 +72,13 @@ def finish(
     if release.fate == "rejected":
         governance.decide(by, final, REJECTED, rejection(facts or {}), no_conflict=True)
     else:
-        governance.decide(by, final, APPROVED, final_reason(listing, facts), no_conflict=True)
+        approve(by, final, final_reason(listing, facts))
+
+
+def approve(by: User, review: Review, reason: str) -> None:
+    """Every point of the checklist holds."""
+    checklist = {point.id: {"answer": checklists.Answer.YES} for point in checklist_of(review)}
+    governance.decide(by, review, APPROVED, reason, no_conflict=True, checklist=checklist)
 
 
 def rejection(facts: dict[str, Any]) -> str:
