@@ -32,6 +32,7 @@ from governance.models import (
     Review,
     TierAssessment,
 )
+from marketplace.accounts.models import User
 from marketplace.accounts.resources import (
     Nothing,
     ReadableResource,
@@ -379,11 +380,24 @@ class PointAnswer(serializers.Serializer):
     note = ProseField(max_length=checklists.NOTE_MAX, required=False, allow_blank=True, default="")
 
 
+class ConditionGiven(serializers.Serializer):
+    """What a member of the owner team must do by a day."""
+
+    text = ProseField(max_length=4000)
+    owner = serializers.SlugRelatedField(
+        slug_field="username", queryset=User.objects.filter(is_system=False)
+    )
+    due_on = serializers.DateField()
+
+
 class DecisionGiven(serializers.Serializer):
     """approved, changes_requested, or (final approval only) rejected; with a reason of at least 20 characters."""
 
     checklist = serializers.DictField(
         child=PointAnswer(), required=False, help_text="Point → answer; an approval needs every one"
+    )
+    conditions = serializers.ListField(
+        child=ConditionGiven(), required=False, help_text="Of an approval, at most 5"
     )
 
     outcome = serializers.ChoiceField(choices=["approved", "changes_requested", "rejected"])

@@ -2,7 +2,7 @@
 
 import django_filters
 
-from governance.models import Amendment, Review
+from governance.models import Amendment, Condition, Review
 from marketplace.core.filters import FilterSet, IdFilter, SlugFilter
 
 
@@ -24,3 +24,13 @@ class AmendmentFilter(FilterSet):
     class Meta:
         model = Amendment
         fields = ["model", "state"]
+
+
+class ConditionFilter(FilterSet):
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    version = IdFilter(field_name="version_id", label="Version id")
+    state = django_filters.MultipleChoiceFilter(choices=Condition.State.choices, label="State")
+
+    class Meta:
+        model = Condition
+        fields = ["model", "version", "state"]

@@ -6,6 +6,7 @@ from django import forms
 
 from governance import checklists, policies, tiering
 from governance.models import LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
+from marketplace.accounts.models import User
 from marketplace.core.field_limits import REASON
 from marketplace.core.forms import LineField
 
@@ -42,6 +43,7 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         if review.kind != Review.Kind.FINAL:
             self.fields["outcome"].choices = self.fields["outcome"].choices[:2]
+        self._ask_for_a_condition(review.version)
         self.checklist = policies.checklist_of(review)
         for point in self.checklist:
             self.fields[f"checklist.{point.id}"] = forms.ChoiceField(
@@ -61,9 +63,13 @@ class DecisionForm(forms.Form):
             for point in self.checklist
         ]
 
-    def rest(self):
-        """What is asked beside the checklist."""
-        return [self[name] for name in ("outcome", "reason", "no_conflict")]
+    def has_condition(self):
+        """Was anything typed about a condition, or is something about it wrong?"""
+        return any(field.errors or field.data for field in self.condition())
+
+    def condition(self):
+        """The fields of a condition of an approval."""
+        return [self[f"conditions.0.{name}"] for name in ("text", "owner", "due_on")]
 
     def clean(self):
         data = super().clean()
@@ -74,7 +80,34 @@ class DecisionForm(forms.Form):
             }
             for point in self.checklist
         }
-        return data | {"checklist": given}
+        return data | {"checklist": given, "conditions": self._conditions(data)}
+
+    def _ask_for_a_condition(self, version):
+        self.fields["conditions.0.text"] = forms.CharField(
+            label="What is to be done",
+            required=False,
+            max_length=REASON,
+            widget=forms.Textarea(attrs={"rows": 2}),
+        )
+        self.fields["conditions.0.owner"] = forms.ModelChoiceField(
+            label="By whom",
+            required=False,
+            queryset=User.objects.on_teams([version.model.owner_team]).order_by("username"),
+        )
+        self.fields["conditions.0.due_on"] = forms.DateField(
+            label="By when", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        )
+
+    def _conditions(self, data):
+        """The condition that was typed, [] when nothing was; half of one is marked where the rest is missing."""
+        row = {name: data.pop(f"conditions.0.{name}", None) for name in ("text", "owner", "due_on")}
+        missing = [name for name, value in row.items() if not value]
+        if len(missing) == len(row):
+            return []
+        for name in missing:
+            if f"conditions.0.{name}" not in self.errors:
+                self.add_error(f"conditions.0.{name}", "A condition needs this too.")
+        return [row]
 
 
 class AmendmentDecisionForm(forms.Form):
@@ -131,6 +164,28 @@ class RenewalForm(forms.Form):
     )
     no_conflict = forms.BooleanField(
         label="I have no conflict of interest with this model or its team", required=False
+    )
+
+
+class FulfilForm(forms.Form):
+    evidence = forms.CharField(
+        label="What was done, and where it is seen",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=REASON,
+        help_text="At least 20 characters. A reviewer of the kind that set the condition confirms it.",
+    )
+
+
+class ConfirmForm(forms.Form):
+    outcome = forms.ChoiceField(
+        label="Is the condition met?",
+        widget=forms.RadioSelect,
+        choices=[("confirm", "Yes, it is met"), ("send_back", "Not yet")],
+    )
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REASON,
+        help_text="At least 20 characters. The owner team reads it, and it stays on the record.",
     )
 
 

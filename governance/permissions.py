@@ -13,7 +13,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance.amendments import needed_kinds
 from governance.matrix import roles_for
-from governance.models import Amendment, Review
+from governance.models import Amendment, Condition, Review
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
@@ -176,6 +176,18 @@ def reasons_against_renewal(user: User, version: ModelVersion) -> str:
 def can_renew(user: User, version: ModelVersion) -> bool:
     """May attest that a live version is still fit for use?"""
     return not reasons_against_renewal(user, version)
+
+
+def can_fulfil(user: User, condition: Condition) -> bool:
+    """May say what was done about a condition?"""
+    return user.is_active and user.is_on(condition.version.model.owner_team)
+
+
+def reasons_against_confirming(user: User, condition: Condition) -> str:
+    """The sentence that says why `user` may not confirm a condition, or "". Who may decide the review that set it, may."""
+    if condition.fulfilled_by_id == user.pk:
+        return "You said that it is fulfilled, so another person confirms it."
+    return why_not_decide(user, condition.review)
 
 
 def can_see_evidence(user: User, version: ModelVersion) -> bool:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from governance import views
+from governance import condition_views, views
 
 app_name = "governance"
 urlpatterns = [
     path("reviews/", views.queue, name="queue"),
     path("reviews/<int:pk>/", views.review, name="review"),
+    path("conditions/<int:pk>/", condition_views.condition, name="condition"),
     path("amendments/<int:pk>/", views.amendment, name="amendment"),
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),

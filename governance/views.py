@@ -36,7 +36,14 @@ from governance.forms import (
     ReasonForm,
     RenewalForm,
 )
-from governance.models import Amendment, BenchmarkDataset, GateResult, Review, TierAssessment
+from governance.models import (
+    Amendment,
+    BenchmarkDataset,
+    Condition,
+    GateResult,
+    Review,
+    TierAssessment,
+)
 from governance.permissions import (
     Judge,
     can_renew,
@@ -75,6 +82,7 @@ class Evidence:
     reviews: QuerySet[Review]
     completeness: cards.Completeness
     figures: list[evaluations.Figure]
+    conditions: QuerySet[Condition]
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,7 @@ def queue(request):
         "tabs": _kinds(waiting, kind),
         "amendments": [] if kind else _queued(request.user, amendments),
         "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
+        "conditions": [] if kind else _to_confirm(request.user),
     }
     return render(request, "governance/queue.html", context)
 
@@ -292,6 +301,7 @@ def evidence_of(version):
         ),
         policies.card_completeness(version),
         evaluations.figures_of(version),
+        version.conditions.all().for_page(),
     )
 
 
@@ -319,6 +329,10 @@ def _queued(user, amendments):
         Waiting(amendment, reasons_against_amendment(user, amendment)) for amendment in amendments
     ]
     return sorted(rows, key=lambda row: bool(row.reasons_against))
+
+
+def _to_confirm(user):
+    return Condition.objects.visible_to(user).to_confirm(user).for_page()[:PAGE_SIZE]
 
 
 def _kinds(reviews, current):

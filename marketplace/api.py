@@ -16,6 +16,7 @@ from consumption.api import (
     Usage,
 )
 from governance.api import Amendments, Benchmarks, EvaluationRuns, Evaluations, Reviews
+from governance.condition_api import Conditions
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
@@ -44,6 +45,7 @@ router.register(
 router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
+router.register("conditions", Conditions)
 router.register("plans", Plans)
 router.register("changes", Changes, basename="change")
 router.register("applications", Applications)

@@ -1,25 +1,15 @@
 """What stands between a draft and its submission."""
 
-from dataclasses import dataclass
-
 from catalog.models import ModelVersion
 from governance import policies
-from governance.models import GateResult
+from governance.models import Condition, GateResult
 from marketplace.core.errors import Invalid
 from publishing import contract_diff, trials
 from publishing import signature as signatures
 
 
-@dataclass(frozen=True)
-class Missing:
-    """One thing that a draft lacks, in a sentence, and the step in which it is done."""
-
-    step: str
-    sentence: str
-
-
-def what_is_missing(version: ModelVersion) -> list[Missing]:
-    """What stands between a draft and submission, in the order of the steps."""
+def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
+    """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
     findings = [
         ("package", _package_problem(version)),
         ("interface", _interface_problem(version)),
@@ -34,8 +24,18 @@ def what_is_missing(version: ModelVersion) -> list[Missing]:
             else "Offer at least one plan.",
         ),
         ("changelog", _changelog_problem(version)),
+        ("conditions", _conditions_problem(version)),
     ]
-    return [Missing(step, sentence) for step, sentence in findings if sentence]
+    return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
+
+
+def _conditions_problem(version: ModelVersion) -> str:
+    late = Condition.objects.overdue().filter(version__model=version.model).first()
+    return (
+        f"A condition of {late.version.number} is overdue since {late.due_on:%-d %B %Y}: {late.text}"
+        if late
+        else ""
+    )
 
 
 def can_be_tried(version: ModelVersion) -> bool:
@@ -84,7 +84,7 @@ def _interface_problem(version: ModelVersion) -> str:
 
 def _card_problem(version: ModelVersion) -> str:
     found = policies.card_completeness(version)
-    missing = [item.field.label for item in found.missing if item.field.source != "auto"]
+    missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
     return (
         f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
         if missing and not found.ok

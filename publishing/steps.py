@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from governance.models import GateResult
 from publishing import trials
-from publishing.missing import Missing, can_be_tried, what_is_missing
+from publishing.missing import can_be_tried, what_is_missing
 
 STEPS = [
     ("package", "Package"),
@@ -18,7 +18,7 @@ STEPS = [
     ("submit", "Submit"),
 ]
 WAITING = "waiting"
-WHERE = {"changelog": "submit", "run": "interface", "contract": "interface"}
+WHERE = {"changelog": "submit", "conditions": "submit", "run": "interface", "contract": "interface"}
 FIGURES = [
     ("runtime", "Answered by", "{}"),
     ("load_ms", "Loading", "{:.1f} ms"),
@@ -36,6 +36,7 @@ READY = {
     "card": "The model card is complete",
     "risk": "The risk questionnaire is answered",
     "plans": "At least one plan is offered",
+    "conditions": "No condition of an earlier approval is overdue",
 }
 
 
@@ -55,9 +56,11 @@ class Step:
 
 
 @dataclass(frozen=True)
-class MissingOnPage(Missing):
-    """What stands between a draft and its submission, and the page where it is done."""
+class Missing:
+    """What stands between a draft and its submission, and where it is done."""
 
+    step: str
+    sentence: str
     url: str
 
 
@@ -96,11 +99,13 @@ def of(version, current):
 
 
 def missing(version):
-    """[MissingOnPage] of a draft; [] once it is submitted."""
+    """[Missing] of a draft; [] once it is submitted."""
     if not version.is_editable:
         return []
     return [
-        MissingOnPage(item.step, item.sentence, _url(version, WHERE.get(item.step, item.step)))
+        Missing(
+            item["step"], item["sentence"], _url(version, WHERE.get(item["step"], item["step"]))
+        )
         for item in what_is_missing(version)
     ]
 

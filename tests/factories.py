@@ -5,9 +5,11 @@ alice publishes (lending), bob is on her team, charlie is nobody, rita curates, 
 mira is the model risk officer. Each function finds the person or thing again when it is there.
 """
 
+from datetime import timedelta
 from io import BytesIO
 from zlib import crc32
 
+from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
@@ -382,6 +384,20 @@ def approve(review, by=None):
     )
 
 
+def condition(version, kind="evaluation", **changed):
+    """Approve a review with one condition, which alice's team owns."""
+    review = version.reviews.get(kind=kind, state="open")
+    given = {
+        "text": "Measure it again with the loans of the next quarter.",
+        "owner": alice(),
+        "due_on": timezone.localdate() + timedelta(days=30),
+    }
+    decision = governance.decide(
+        judge(review), review, "approved", REASON, NO_CONFLICT, all_yes(review), [given | changed]
+    )
+    return decision.conditions.get()
+
+
 def all_yes(review):
     """The checklist of a review, every point answered with yes."""
     return {point.id: {"answer": "yes"} for point in checklist_of(review)}
@@ -390,7 +406,11 @@ def all_yes(review):
 @replayed
 def published_version(entry=None, number="1.0.0", **draft):
     """Approved, brought up (hosting's row, as its probe writes it), published by the sweep's own verb."""
-    version = approved_version(entry, number, **draft)
+    return brought_up(approved_version(entry, number, **draft))
+
+
+def brought_up(version):
+    """Publish an approved version."""
     Upstream.objects.create(
         version=version,
         kind="external",

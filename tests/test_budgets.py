@@ -10,6 +10,7 @@ from django.utils import timezone
 from catalog.models import RegisteredModel
 from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
+from governance.actions import fulfil
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from tests import factories
@@ -28,7 +29,7 @@ LISTS = [
     ("consumption:plans", "maya", 33),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
-    ("governance:queue", "rita", 25),
+    ("governance:queue", "rita", 30),
     ("governance:figures", "rita", 22),
     ("governance:benchmarks", "alice", 15),
     ("operations:operations", "otto", 28),
@@ -41,6 +42,7 @@ LISTS = [
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
     ("api:evaluation-list", "rita", 14),
+    ("api:condition-list", "rita", 12),
     ("api:evaluation-run-list", "rita", 14),
     ("api:benchmark-list", "alice", 12),
     ("api:plan-list", "maya", 12),
@@ -130,7 +132,9 @@ def everything(number):
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
         Incident.objects.create(version=live, summary=f"{live} does not answer.")
         HealthSample.objects.create(version=live, is_ok=False)
-        factories.in_review_version(factories.model(name=f"{name} judged"))
+        judged = factories.in_review_version(factories.model(name=f"{name} judged"))
+        condition = factories.condition(judged, kind="curation")
+        fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=name)
         start += 1

@@ -35,6 +35,7 @@ class EndpointFixtures:
         )
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
+        self.condition = factories.condition(self.judged)
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )

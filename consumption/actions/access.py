@@ -330,6 +330,12 @@ def _check_can_start(application, plan, version):
             field="version",
             remedy=f"Ask {version.model.owner_team} to have it reviewed again.",
         )
+    if version.conditions.overdue().exists():
+        raise RuleError(
+            f"{version} takes no new subscriptions: a condition of its approval is overdue.",
+            field="version",
+            remedy=f"Ask {version.model.owner_team} to fulfil it.",
+        )
     if not plan.is_offered:
         raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")
     if Subscription.objects.open().filter(application=application, model=plan.model).exists():

@@ -2,6 +2,13 @@
 
 from governance.actions.amendments import decide_amendment, propose_amendment, withdraw_amendment
 from governance.actions.checks import check
+from governance.actions.conditions import (
+    confirm,
+    fulfil,
+    remind_of_conditions,
+    send_back,
+    suspend_overdue,
+)
 from governance.actions.evidence import assess_risk, current_gates, record_gate
 from governance.actions.reviews import VALID_DAYS, decide, void_reviews
 from governance.actions.suspension import resume, suspend
@@ -10,13 +17,18 @@ __all__ = [
     "VALID_DAYS",
     "assess_risk",
     "check",
+    "confirm",
     "current_gates",
     "decide",
     "decide_amendment",
+    "fulfil",
     "propose_amendment",
     "record_gate",
+    "remind_of_conditions",
     "resume",
+    "send_back",
     "suspend",
+    "suspend_overdue",
     "void_reviews",
     "withdraw_amendment",
 ]

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import benchmarks, checklists, policies, rounds
+from governance.actions import conditions
 from governance.actions.evidence import current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
@@ -75,15 +76,19 @@ def decide(
     reason: str,
     no_conflict: bool,
     checklist: Answers | None = None,
+    conditions: conditions.Given = (),
 ) -> Decision:
     """Decide one review: outcome is a ReviewState of approved, changes_requested or rejected. Returns the Decision.
 
     checklist: {point: {"answer", "note"}}; an approval needs every point (governance.checklists).
+    conditions: [{"text", "owner", "due_on"}] of an approval (governance.actions.conditions).
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
     """
     try:
-        return _decide(by, review, outcome, reason.strip(), no_conflict, checklist or {})
+        return _decide(
+            by, review, outcome, reason.strip(), no_conflict, checklist or {}, conditions
+        )
     except NotAllowed as refusal:
         record(by, "review.refused", review, reason=refusal.message)
         raise
@@ -105,7 +110,13 @@ def notify_publishers(version: ModelVersion, what: str, body: str) -> None:
 
 @transaction.atomic
 def _decide(
-    by: User, review: Review, outcome: str, reason: str, no_conflict: bool, checklist: Answers
+    by: User,
+    review: Review,
+    outcome: str,
+    reason: str,
+    no_conflict: bool,
+    checklist: Answers,
+    given: conditions.Given,
 ) -> Decision:
     version = (
         ModelVersion.objects.select_for_update()
@@ -118,7 +129,7 @@ def _decide(
     require(not refusal, refusal, ask="the marketplace manager to assign somebody else")
     require_decision(outcome, REVIEW_VERBS, reason, no_conflict)
     _require_decidable(review, outcome)
-    answers = _answers(review, checklist, outcome == Review.State.APPROVED)
+    answers = _answers(review, checklist, outcome == Review.State.APPROVED, bool(given))
     transition(review, outcome, decided_at=timezone.now())
     decision = Decision.objects.create(
         review=review,
@@ -140,6 +151,7 @@ def _decide(
         version=version.pk,
         checklist={row["point"]: row["answer"] for row in answers},
     )
+    conditions.set_conditions(by, decision, given)
     resolve(f"review-open:{review.pk}")
     _follow(by, review, outcome, reason)
     return decision
@@ -179,15 +191,19 @@ def _require_decidable(review: Review, outcome: str) -> None:
         )
 
 
-def _answers(review: Review, given: Answers, is_approval: bool) -> list[dict[str, str]]:
-    """The checklist to keep. Raises Invalid; a point that is not met is no reason to approve."""
+def _answers(
+    review: Review, given: Answers, is_approval: bool, has_conditions: bool
+) -> list[dict[str, str]]:
+    """The checklist to keep. Raises Invalid; a point that is not met needs a condition that says who mends it."""
+    if has_conditions and not is_approval:
+        raise Invalid("Only an approval has conditions.", field="conditions")
     rows = checklists.answers(policies.checklist_of(review), given, is_approval)
     unmet = [row["point"] for row in rows if row["answer"] == checklists.Answer.NO]
-    if is_approval and unmet:
+    if is_approval and unmet and not has_conditions:
         raise Invalid(
-            "A point that is answered with no stands against an approval.",
+            "A point that is answered with no stands against an approval without a condition.",
             field=f"checklist.{unmet[0]}",
-            remedy="Request changes.",
+            remedy="Set a condition, or request changes.",
         )
     return rows
 

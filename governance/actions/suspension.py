@@ -25,6 +25,11 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     require_reason(reason, "consumers read it")
     if version.suspended_at:
         raise RuleError(f"{version} is suspended already.")
+    return stop(by, version, reason)
+
+
+def stop(by: User, version: ModelVersion, reason: str) -> ModelVersion:
+    """Suspend without asking who may: for `suspend`, and for rules that stop a version by the clock."""
     version.suspended_at, version.suspension_reason = timezone.now(), reason.strip()
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.suspend", version, reason=reason)

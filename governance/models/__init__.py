@@ -1,5 +1,6 @@
 """RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
 
+from governance.models.conditions import Condition, ConditionState
 from governance.models.evaluations import (
     LARGEST_FIGURE,
     BenchmarkDataset,
@@ -29,6 +30,8 @@ __all__ = [
     "AmendmentState",
     "BenchmarkDataset",
     "BenchmarkRows",
+    "Condition",
+    "ConditionState",
     "Decision",
     "Evaluation",
     "EvaluationRun",

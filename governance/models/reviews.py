@@ -1,6 +1,5 @@
 """Policies, risk tiers, reviews and their decisions, gates, amendments."""
 
-from dataclasses import dataclass
 from itertools import product
 
 from django.conf import settings
@@ -71,6 +70,10 @@ class ReviewSet(models.QuerySet):
 
     def open(self):
         return self.filter(state=ReviewState.OPEN)
+
+    def judged_by(self, roles):
+        """Reviews, open or not, that one of these marketplace roles decides."""
+        return self.filter(_wait_for(roles))
 
     def for_roles(self, roles):
         """Open reviews that wait for one of these marketplace roles."""
@@ -280,16 +283,6 @@ class AmendmentSet(models.QuerySet):
         ).prefetch_related("decisions__by")
 
 
-@dataclass(frozen=True)
-class ChangedFact:
-    """A field of an entry before and after an amendment."""
-
-    field: str
-    label: str
-    before: str
-    after: str
-
-
 class Amendment(Proposal):
     """A change of facts that reviewers relied on. The entry says what was approved until every needed person agreed."""
 
@@ -330,14 +323,12 @@ class Amendment(Proposal):
     @property
     def changed_fields(self):
         """The labels of what changes: "Summary, Limitations"."""
-        return ", ".join(fact.label for fact in self.changed_facts())
+        return ", ".join(row["label"] for row in self.rows())
 
-    def changed_facts(self) -> list[ChangedFact]:
-        """What changes, for pages."""
+    def rows(self):
+        """[{"field", "label", "before", "after"}] for pages."""
         return [
-            ChangedFact(
-                name, name.replace("_", " ").capitalize(), change["before"], change["after"]
-            )
+            {"field": name, "label": name.replace("_", " ").capitalize(), **change}
             for name, change in self.changes.items()
         ]
 
