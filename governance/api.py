@@ -80,13 +80,19 @@ class Assessment(serializers.ModelSerializer):
 class Gate(serializers.ModelSerializer):
     """What one automatic check found."""
 
+    label = serializers.CharField(help_text="The gate's name for people")
+    asks = serializers.CharField(help_text="What the gate asks")
+
     class Meta:
         model = GateResult
         fields = [
             "gate",
+            "label",
+            "asks",
             "verdict",
             "severity",
             "summary",
+            "remedy",
             "metrics",
             "tool",
             "manifest_sha256",

@@ -4,24 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from catalog.models import ModelVersion
-from governance import cards, checklists, matrix, tiering
+from governance import cards, checklists, gates, matrix, tiering
 from governance.models import PolicyVersion, Review
 from marketplace.core.canonical import digest
 
-# Gates of this product that a version of any tier must pass before people look at it (G1–G4 and G6 of the gates; docs/packaging.md).
-REQUIRED_GATES = (
-    "documentation",
-    "integrity",
-    "safety",
-    "validity",
-    "signature",
-    "run",
-    "contract",
-)
+REQUIRED_GATES = gates.REQUIRED  # a version waits in checking until each has a result
 TEXTS: dict[str, Callable[[], dict[str, Any]]] = {
     "tiering": lambda: tiering.POLICY,
     "card_schema": lambda: cards.POLICY,
     "review_matrix": lambda: matrix.POLICY,
+    "gates": lambda: gates.POLICY,
 }
 
 

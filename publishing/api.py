@@ -13,7 +13,10 @@ from governance.api import Gate, GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
 from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
-from publishing import actions, contract_diff, missing, trials
+from publishing import actions, contract_diff, execution_gates, missing, trials
+from publishing.models import GateRun
+
+RUNS_SHOWN = 20
 
 
 class VersionStart(serializers.Serializer):
@@ -184,6 +187,26 @@ class CardValues(serializers.Serializer):
     values = CardData(allow_empty=False)
 
 
+class GateRunRow(serializers.ModelSerializer):
+    """One run of the checks that run a version; what it found is in the version's gates."""
+
+    requested_by = serializers.CharField(source="requested_by.username")
+
+    class Meta:
+        model = GateRun
+        fields = [
+            "id",
+            "state",
+            "summary",
+            "manifest_sha256",
+            "requested_by",
+            "requested_at",
+            "started_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+
 class Missing(serializers.Serializer):
     """What stands between the draft and submission."""
 
@@ -343,6 +366,21 @@ class Versions(GovernedVersions):
         """Try it now; 204 while package, signature or example are not whole."""
         self.given(Nothing)
         return one_or_nothing(Gate, actions.try_again(request.user, self.get_object()))
+
+    @extend_schema(responses=GateRunRow(many=True))
+    @action(detail=True, url_path="gate-runs", pagination_class=None, filterset_class=None)
+    def gate_runs(self, request, pk):
+        """The newest runs of the checks that run the version."""
+        runs = self.get_object().gate_runs.for_page()[:RUNS_SHOWN]
+        return Response(GateRunRow(runs, many=True).data)
+
+    @extend_schema(request=Nothing, responses={201: GateRunRow})
+    @gate_runs.mapping.post
+    def run_gates(self, request, pk):
+        """Run the checks again; the results appear among the version's gates."""
+        self.given(Nothing)
+        run = execution_gates.request(request.user, self.get_object())
+        return Response(GateRunRow(run).data, status=201)
 
     @extend_schema(request=Nothing, responses=VersionDetail)
     @action(detail=True, methods=["post"])

@@ -1,10 +1,13 @@
-"""Uploads on their way. What they become is catalog's: versions and their artifacts."""
+"""Uploads on their way, and the runs of the execution gates. What they lead to is catalog's and governance's."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
+from catalog.models import ModelVersion
 from marketplace.accounts.models import Team
+from marketplace.core.transitions import state_constraint
 
 
 class UploadSet(models.QuerySet):
@@ -35,3 +38,69 @@ class Upload(models.Model):
 
     def __str__(self):
         return f"{self.size} bytes by {self.by}"
+
+
+class GateRunState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    BROKEN = "broken", "Broke off"
+
+
+class GateRunSet(models.QuerySet):
+    def visible_to(self, user):
+        """Runs of versions that the person may see."""
+        return self.filter(version__in=ModelVersion.objects.visible_to(user))
+
+    def for_page(self):
+        return self.select_related("requested_by", "version__model").order_by("-id")
+
+    def open(self):
+        return self.filter(state__in=[GateRunState.WAITING, GateRunState.RUNNING])
+
+
+class GateRun(models.Model):
+    """One run of the execution gates on a version, in a limited child: an open row is the queue.
+
+    What it found is governance's evidence (GateResult), one row a gate; `findings` keeps it by the digest of what was run.
+    """
+
+    State = GateRunState
+    MOVES = {
+        GateRunState.WAITING: {GateRunState.RUNNING, GateRunState.BROKEN},
+        GateRunState.RUNNING: {GateRunState.DONE, GateRunState.BROKEN},
+    }
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="gate_runs")
+    state = models.CharField(max_length=8, choices=GateRunState, default=GateRunState.WAITING)
+    subject = models.CharField(
+        max_length=64, help_text="Digest of package, signature, example and service level"
+    )
+    manifest_sha256 = models.CharField(max_length=64)
+    findings = models.JSONField(default=list)
+    summary = models.TextField(blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = GateRunSet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["subject"], name="gate_run_subject")]
+        constraints = [
+            state_constraint(GateRunState, "gate_run_state"),
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=Q(state__in=["waiting", "running"]),
+                name="gate_run_once_at_a_time",
+            ),
+        ]
+
+    def __str__(self):
+        return f"Checks {self.pk} of {self.version}"
+
+    @property
+    def is_open(self):
+        return self.state in (GateRunState.WAITING, GateRunState.RUNNING)

@@ -2,6 +2,7 @@
 
 from catalog.models import ModelVersion
 from catalog.permissions import can_edit
+from governance.permissions import can_review
 from marketplace.accounts.models import User
 
 
@@ -17,3 +18,8 @@ def can_publish(user: User, version: ModelVersion) -> bool:
 def can_deprecate(user: User, version: ModelVersion) -> bool:
     """The owner team or the marketplace manager."""
     return can_edit(user, version.model) or user.has_role("curator")
+
+
+def can_run_gates(user: User, version: ModelVersion) -> bool:
+    """The owner team, and who reviews: a measurement decides nothing by itself."""
+    return user.is_active and (user.is_on(version.model.owner_team) or can_review(user))

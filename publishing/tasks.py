@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from catalog.models import ModelVersion
-from publishing import actions, evaluation
+from publishing import actions, evaluation, execution_gates
 
 
 @shared_task(name="publishing.try_out", time_limit=120)
@@ -27,3 +27,13 @@ def sweep_trials():
 @shared_task(name="publishing.evaluate", time_limit=900)
 def evaluate(run_id: int) -> None:
     evaluation.run(run_id)
+
+
+@shared_task(name="publishing.run_gates", time_limit=240)
+def run_gates(run_id: int) -> None:
+    execution_gates.run(run_id)
+
+
+@shared_task(name="publishing.sweep_gates", time_limit=120)
+def sweep_gates() -> None:
+    execution_gates.sweep()

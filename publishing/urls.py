@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from publishing import contract_views, docs_views, views
+from publishing import contract_views, docs_views, gate_views, views
 
 app_name = "publishing"
 VERSION = "publish/<slug:slug>/<str:number>"
@@ -23,4 +23,5 @@ urlpatterns = [
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
     *contract_views.urlpatterns,
     *docs_views.urlpatterns,
+    *gate_views.urlpatterns,
 ]

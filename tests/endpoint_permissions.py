@@ -173,6 +173,9 @@ PAGES = {
     ("publishing:try_again", "get"): ("draft", POST_ONLY),
     ("publishing:try_again", "post"): ("draft", (302, 404, 404, 302, 404, 404)),
     ("publishing:changes", "get"): ("version", SIGNED_IN),
+    ("publishing:gate_runs", "get"): ("version", SIGNED_IN),
+    ("publishing:run_gates", "get"): ("version", POST_ONLY),
+    ("publishing:run_gates", "post"): ("version", (302, 403, 403, 409, 409, 403)),
     ("publishing:confirm_names", "get"): ("draft", POST_ONLY),
     ("publishing:confirm_names", "post"): ("draft", (302, 404, 404, 409, 404, 404)),
     ("publishing:renumber", "get"): ("draft", POST_ONLY),
@@ -232,6 +235,8 @@ API = {
         (401, 404, 404, 204, 204, 204),
     ),  # nobody tried it yet
     ("api:version-trial", "post"): ("draft id", DRAFT_EDIT),
+    ("api:version-gate-runs", "get"): ("draft id", DRAFT),
+    ("api:version-gate-runs", "post"): ("draft id", (401, 404, 404, 409, 409, 403)),
     ("api:version-withdraw", "post"): ("draft id", DRAFT_EDIT),
     ("api:benchmark-list", "get"): (None, READ),
     ("api:benchmark-detail", "get"): ("benchmark", READ),

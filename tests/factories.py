@@ -23,6 +23,7 @@ from governance.policies import checklist_of
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
 from publishing import actions as publishing
+from publishing import execution_gates
 from tests.snapshots import replayed
 
 NO_CONFLICT = True
@@ -355,10 +356,16 @@ def submitted_version(entry=None, number="1.0.0", **draft):
     return publishing.submit(version.created_by, version)
 
 
+def checked(version):
+    """Through the automatic checks, as the workers would take it: the runs that wait are made here."""
+    execution_gates.run_open(version)
+    return governance.check(version)
+
+
 @replayed
 def in_review_version(entry=None, number="1.0.0", **draft):
     """Through the automatic checks, as the worker would take it."""
-    return governance.check(submitted_version(entry, number, **draft))
+    return checked(submitted_version(entry, number, **draft))
 
 
 @replayed

@@ -37,6 +37,7 @@ LISTS = [
     ("notices:notices", "alice", 20),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
+    ("publishing:gate_runs", "alice", 20),
     ("insights:insights", "vera", 40),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
@@ -90,6 +91,7 @@ def count(name, who, most):
 ARGUMENTS = {
     "catalog:versions": {"slug": "first"},
     "publishing:changes": {"slug": "first", "number": "1.0.0"},
+    "publishing:gate_runs": {"slug": "first", "number": "1.0.0"},
     "governance:figures": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-list": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-run-list": {"slug": "first", "number": "1.0.0"},

@@ -16,6 +16,7 @@ REFRESHED = [
     ("consumption:model_usage", {"slug": "income-verification"}, "alice"),
     ("hosting:deployment", {"slug": "income-verification"}, "maya"),
     ("publishing:changes", {"slug": "income-verification", "number": "1.0.0"}, "maya"),
+    ("publishing:gate_runs", {"slug": "income-verification", "number": "1.0.0"}, "maya"),
     ("operations:operations", {}, "otto"),
 ]
 

@@ -54,7 +54,7 @@ def test_from_registration_to_a_key():
     alice.send("publishing:submit", slug, "1.0.0", changelog="The first version of it.")
     assert ModelVersion.objects.get().state == "submitted"
     alice.see("publishing:submit", slug, "1.0.0")
-    governance.check(version)
+    factories.checked(version)
     alice.see("governance:evidence", slug)
     review_it(version)
     run_it(version)

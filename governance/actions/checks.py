@@ -48,7 +48,10 @@ def _check_documentation(version: ModelVersion) -> None:
 
 def _send_back(by: User, version: ModelVersion, blocking: list[GateResult]) -> ModelVersion:
     transition(version, ModelVersion.State.CHANGES_REQUESTED)
-    report = " ".join(f"{result.gate.capitalize()}: {result.summary}" for result in blocking)
+    report = " ".join(
+        f"{result.gate.capitalize()}: {result.summary} {result.remedy}".strip()
+        for result in blocking
+    )
     record(
         by,
         "version.gates_failed",

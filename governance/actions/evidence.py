@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import Contribution, ModelVersion
-from governance import policies, tiering
+from governance import gates, policies, tiering
 from governance.models import GateResult, TierAssessment
 from governance.permissions import can_assess
 from marketplace.accounts.models import User
@@ -46,22 +46,29 @@ def record_gate(
     verdict: str,
     summary: str,
     *,
-    severity: str = "block",
+    severity: str = "",
     tool: str,
+    remedy: str = "",
     metrics: dict[str, Any] | None = None,
     duration_ms: int = 0,
     about: str = "",
 ) -> GateResult:
     """Keep one piece of evidence. Whoever can produce it calls this; a re-run adds a row. Returns the GateResult.
 
-    about: the digest of what was looked at, when that is not the version's manifest (a draft has none).
+    gate      one that governance.gates declares; else KeyError
+    severity  "": what the gate declares for the version's tier
+    remedy    "": what the gate declares
+    about     the digest of what was looked at, when that is not the version's manifest (a draft has none)
     """
+    declared = gates.BY_NAME[gate]
+    is_good = verdict in (GateResult.Verdict.PASS, GateResult.Verdict.NOT_APPLICABLE)
     return GateResult.objects.create(
         version=version,
         gate=gate,
         verdict=verdict,
-        severity=severity,
+        severity=severity or gates.severity_of(gate, version.risk_tier, verdict),
         summary=summary,
+        remedy="" if is_good else remedy or declared.remedy,
         tool=tool,
         metrics=metrics or {},
         manifest_sha256=about or version.manifest_sha256,
@@ -70,8 +77,9 @@ def record_gate(
 
 
 def current_gates(version: ModelVersion) -> list[GateResult]:
-    """The newest result per gate about the version's present bytes, by gate name."""
+    """The newest result per gate about the version's present bytes, in the order of governance.gates."""
     rows = version.gate_results.filter(manifest_sha256=version.manifest_sha256).order_by(
         "gate", "-id"
     )
-    return list(rows.distinct("gate"))
+    order = list(gates.BY_NAME)
+    return sorted(rows.distinct("gate"), key=lambda row: order.index(row.gate))

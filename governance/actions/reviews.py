@@ -212,9 +212,16 @@ def _check_final(review: Review, outcome: str) -> None:
     open_others = review.version.reviews.filter(
         round=review.round, state=Review.State.OPEN
     ).exclude(pk=review.pk)
-    if outcome == Review.State.APPROVED and open_others.exists():
+    if outcome != Review.State.APPROVED:
+        return
+    if open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
         raise RuleError(f"The final approval comes last; still open: {kinds}.")
+    if blocking := [result for result in current_gates(review.version) if result.blocks]:
+        raise RuleError(
+            f"A check blocks: {blocking[0].label}. {blocking[0].summary}",
+            remedy="Run it again, or request changes.",
+        )
 
 
 def _follow(by: User, review: Review, outcome: str, reason: str) -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
+from governance import gates
 from governance.checklists import as_answered
 from governance.matrix import MIN_PEOPLE, roles_for
 from marketplace.core.decisions import Decidable, Proposal
@@ -240,6 +241,7 @@ class GateResult(models.Model):
     verdict = models.CharField(max_length=16, choices=Verdict)
     severity = models.CharField(max_length=6, choices=Severity)
     summary = models.TextField()
+    remedy = models.TextField(blank=True, help_text="What to do about it; empty when it passed")
     metrics = models.JSONField(default=dict)
     tool = models.CharField(max_length=80)
     manifest_sha256 = models.CharField(max_length=64)
@@ -251,6 +253,21 @@ class GateResult(models.Model):
 
     def __str__(self):
         return f"{self.gate} {self.verdict}"
+
+    @property
+    def label(self):
+        """The name of the gate for people; of one that is not declared any more, its own."""
+        declared = gates.BY_NAME.get(self.gate)
+        return declared.label if declared else self.gate.capitalize()
+
+    @property
+    def asks(self):
+        declared = gates.BY_NAME.get(self.gate)
+        return declared.asks if declared else ""
+
+    @property
+    def is_not_applicable(self):
+        return self.verdict == self.Verdict.NOT_APPLICABLE
 
     @property
     def blocks(self):

@@ -52,13 +52,13 @@ def try_out(graph, signature, example, memory_mb):
         trial.problem, trial.said = str(wrong), wrong.said
     except _Unanswered as wrong:
         trial.problem = str(wrong)
-    trial.figures["memory_mb"] = round(_peak_mb())
+    trial.figures["memory_mb"] = round(peak_mb())
     return trial
 
 
 def _answer(model, signature, example, memory_mb, figures):
     request, columns = _request(signature, example, model)
-    one, three = _first(columns, 1), _first(columns, ROWS)
+    one, three = first_rows(columns, 1), first_rows(columns, ROWS)
     try:
         first, figures["first_ms"] = _timed(model, one)
         again, figures["one_row_ms"] = _timed(model, one)
@@ -99,7 +99,7 @@ def _request(signature, example, model):
         raise _Unanswered(f"The example would be refused: {problem.detail}") from None
 
 
-def _first(columns, rows):
+def first_rows(columns, rows):
     """So many rows of the columns, from the beginning again where there are fewer."""
     return {name: array[np.arange(rows) % len(array)] for name, array in columns.items()}
 
@@ -136,16 +136,16 @@ def _check_answer(signature, results, rows):
 def _check_rows(model, columns, signature):
     """How far a row's answer moves when others are in the same call. Raises _Unanswered when it is another answer."""
     try:
-        rows = _varied(columns, signature)
+        rows = varied(columns, signature)
         together = model.run(rows)
     except Exception:  # a value that we made up: the example's own rows count
-        rows = _first(columns, ROWS)
+        rows = first_rows(columns, ROWS)
         together = model.run(rows)
     worst = 0.0
     for row in range(ROWS):
         alone = model.run({name: array[row : row + 1] for name, array in rows.items()})
         for name, array in alone.items():
-            apart = _distance(together[name][row : row + 1], array, together[name])
+            apart = distance(together[name][row : row + 1], array, together[name])
             worst = max(worst, apart)
             if apart > REFUSED_APART:
                 raise _Unanswered(
@@ -155,12 +155,12 @@ def _check_rows(model, columns, signature):
     return float(f"{worst:.2g}")
 
 
-def _varied(columns, signature):
-    """Three rows that differ from each other, each inside the declared ranges."""
-    rows = _first(columns, ROWS)
+def varied(columns, signature, count=ROWS):
+    """`count` rows that differ from each other, each inside the declared ranges."""
+    rows = first_rows(columns, count)
     for described in signature["inputs"]:
         array = rows[described["name"]]
-        for row in range(len(columns[described["name"]]), ROWS):
+        for row in range(len(columns[described["name"]]), count):
             array[row] = _other(array[row], described, row)
     return rows
 
@@ -183,10 +183,10 @@ def _other(value, described, step):
 
 
 def _apart(left, right):
-    return max(_distance(left[name], right[name], left[name]) for name in left)
+    return max(distance(left[name], right[name], left[name]) for name in left)
 
 
-def _distance(left, right, whole):
+def distance(left, right, whole):
     """0 for the same values; for floats the largest difference as a part of the largest value in `whole`; else 1."""
     if left.shape != right.shape:
         return 1.0
@@ -225,7 +225,7 @@ def _ms_since(started):
     return round((time.perf_counter() - started) * 1000, 2)
 
 
-def _peak_mb():
+def peak_mb():
     """The most that this process itself had in memory. getrusage would count the process that started it."""
     high = next(
         line

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from . import limits
@@ -70,6 +72,53 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=
         return json.loads(reply)
     except ValueError:
         return {"problem": "its answer could not be read"}
+
+
+def check(graph, sha256, signature, example, sla, memory_mb, *, quarantine=None):
+    """What the execution gates' child told before it ended: ([its lines, as dicts], why it ended early or "").
+
+    Like `try_out`, in a limited child without network.
+    """
+    if quarantine:
+        Path(quarantine).mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix="gates-", dir=quarantine))
+    task = {
+        "sha256": sha256,
+        "signature": signature,
+        "example": example,
+        "sla": sla,
+        "memory_mb": memory_mb,
+        "started": time.time(),
+    }
+    early = ""
+    try:
+        path = room / "task.json"
+        path.write_text(json.dumps(task), "utf-8")
+        code, reply = _reply_of("gates_child", path, graph, room, limits.GATES_SECONDS)
+        early = _end_of_gates(code) if code else ""
+    except subprocess.TimeoutExpired as late:
+        early = f"the checks did not end within {limits.GATES_SECONDS} seconds"
+        reply = late.stdout or b""
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    return _lines(reply[: limits.CHILD_REPLY_BYTES]), early
+
+
+def _end_of_gates(code):
+    if code == -signal.SIGXCPU:
+        return f"the checks used more than {limits.GATES_CPU_SECONDS} seconds of processor time"
+    if code < 0:
+        return f"the process was ended by signal {signal.Signals(-code).name}"
+    return f"the process broke off (exit code {code})"
+
+
+def _lines(reply):
+    """The whole lines of JSON; what a process wrote while it died may be cut off."""
+    found = []
+    for line in reply.splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def _ask_child(task, graph, room):

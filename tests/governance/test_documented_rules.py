@@ -2,7 +2,7 @@
 
 import re
 
-from governance import cards, matrix, tiering
+from governance import cards, gates, matrix, tiering
 from governance.actions import VALID_DAYS
 from marketplace.launcher.rundir import ROOT
 from publishing.deprecation import NOTICE_DAYS
@@ -71,3 +71,8 @@ def test_notices_and_approvals_last_these_days():
     assert f"at least {low} days at low, {medium} at medium and {high} at high risk" in TEXT
     assert VALID_DAYS["medium"] == VALID_DAYS["high"]
     assert f"{VALID_DAYS['low']} days at low risk, {VALID_DAYS['high']} at medium and high" in TEXT
+
+
+def test_these_are_the_gates():
+    written = [row[:3] for row in rows_below("Gates") if len(row) == 6][1:]
+    assert written == [[gate.name, gate.catalogue, gate.asks] for gate in gates.GATES]

@@ -9,6 +9,7 @@ from collections import Counter
 
 from catalog.models import ModelVersion, RegisteredModel
 from governance import actions as governance
+from governance import gates
 from hosting import actions
 from hosting.drivers import ray_head
 from hosting.models import Deployment
@@ -32,7 +33,10 @@ def approve(folder, entry, number="1.0.0", content=None, **sla):
     draft.refresh_from_db()
     factories.publishing.submit(draft.created_by, draft)
     draft.refresh_from_db()
-    if draft.state == "submitted":
+    if draft.state in ("submitted", "checking"):  # the gates would stop what misbehaves on purpose
+        for gate in gates.RUN:
+            governance.record_gate(draft, gate, "pass", "Not run, for the test.", tool="test")
+        draft.gate_runs.open().delete()
         governance.check(draft)
     draft.refresh_from_db()
     factories.decide_all(draft)

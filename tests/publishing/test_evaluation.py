@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import actions as governance
 from governance import evaluation_runs
 from governance.actions import current_gates
 from governance.benchmarks import MOST_BYTES
@@ -52,7 +51,7 @@ def version(tmp_path):
         factories.alice(), draft, factories.signature(), factories.example()
     )
     draft.refresh_from_db()
-    return governance.check(publishing.submit(factories.alice(), draft))
+    return factories.checked(publishing.submit(factories.alice(), draft))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.utils import timezone
 from catalog.models import Artifact, ModelVersion, stored_as
 from consumption import changes
 from governance import actions as governance
+from governance import gates
 from hosting.models import Upstream
 from hosting.reconcile import should_run
 from marketplace.accounts.models import User
@@ -242,6 +243,7 @@ def test_submission_freezes_what_is_judged():
         "signature",
         "run",
         "contract",
+        *gates.RUN,
     }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
 
@@ -250,7 +252,7 @@ def test_an_uploaded_package_passes_its_gates(tmp_path):
     version = factories.draft_version()
     factories.upload_tiny(version, tmp_path)
     version.refresh_from_db()
-    version = governance.check(actions.submit(factories.alice(), version))
+    version = factories.checked(actions.submit(factories.alice(), version))
     assert version.state == "in_review", [str(gate.summary) for gate in version.gate_results.all()]
 
 
@@ -261,7 +263,7 @@ def test_bytes_that_changed_in_storage_fail_the_integrity_gate(tmp_path, setting
     [path] = files_under(settings.ARTIFACT_ROOT)
     path.chmod(0o600)
     path.write_bytes(b"something else")
-    version = governance.check(actions.submit(factories.alice(), version))
+    version = factories.checked(actions.submit(factories.alice(), version))
     assert version.state == "changes_requested"
     assert version.gate_results.get(gate="integrity").verdict == "fail"
 

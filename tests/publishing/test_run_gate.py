@@ -91,7 +91,7 @@ def tried(version):
 
 
 def test_what_answers_is_submitted_with_figures_as_evidence(draft):
-    version = governance.check(actions.submit(factories.alice(), draft(same())))
+    version = factories.checked(actions.submit(factories.alice(), draft(same())))
     assert version.state == "in_review"
     [evidence] = [gate for gate in governance.current_gates(version) if gate.gate == "run"]
     assert (evidence.verdict, evidence.severity) == ("pass", "block")

@@ -13,6 +13,7 @@ from governance import checklists
 from governance.models import Review
 from governance.policies import checklist_of
 from marketplace.accounts.models import User
+from publishing import execution_gates
 
 from . import clock
 from .cards import METRIC_NAMES, number
@@ -36,6 +37,7 @@ def reviewed(
     version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None
 ) -> ModelVersion:
     """Checks run, and every decision made that the release's fate asks for. Returns the version as it stands then."""
+    execution_gates.run_open(version)
     version = governance.check(version)
     if version.state != STATE.IN_REVIEW:
         return version
