@@ -12,6 +12,7 @@ from catalog.models import Capability, Domain, ModelType, ModelVersion, Register
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.accounts.resources import SLUG, ReadableResource, Resource
 from marketplace.core.serializers import LineField
+from marketplace.tokens.models import Scope
 
 
 class TermRow(serializers.Serializer):
@@ -146,6 +147,7 @@ class Models(ReadableResource):
     filterset_class = ModelFilter
     lookup_field = "slug"
     lookup_value_regex = SLUG
+    token_scopes = {"create": Scope.PUBLISH, "partial_update": Scope.PUBLISH}
 
     def filter_queryset(self, queryset):
         """A search comes best fit first; the exact decimal is what a cursor can stand on."""

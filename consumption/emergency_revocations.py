@@ -20,11 +20,10 @@ from typing import NamedTuple
 from django.conf import settings
 from redis import RedisError
 
-from consumption import keys
 from consumption.actions import revoke_named
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
-from marketplace.core import redis_client
+from marketplace.core import keys, redis_client
 from marketplace.core.errors import RuleError
 from marketplace.core.invalidation import CHANNEL
 

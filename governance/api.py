@@ -42,6 +42,7 @@ from marketplace.accounts.resources import (
     one_or_nothing,
 )
 from marketplace.core.serializers import LineField, ProseField
+from marketplace.tokens.models import Scope
 
 QUESTIONS = {
     question.id: serializers.ChoiceField(
@@ -226,6 +227,7 @@ class Evaluations(ListModelMixin, Resource):
 
     queryset = Evaluation.objects.for_page()
     serializer_class = EvaluationRow
+    token_scopes = {"create": Scope.EVALUATE}
 
     def _version(self):
         return get_visible_version_or_404(self.request, **self.kwargs)
@@ -306,6 +308,7 @@ class EvaluationRuns(Evaluations):
 
     queryset = EvaluationRun.objects.for_page()
     serializer_class = RunRow
+    token_scopes = {"create": Scope.EVALUATE}
 
     @extend_schema(request=Nothing, responses={201: RunRow})
     def create(self, request, slug, number):
@@ -521,6 +524,7 @@ class Amendments(ReadableResource):
     queryset = Amendment.objects.for_page()
     serializer_class = AmendmentRow
     filterset_class = AmendmentFilter
+    token_scopes = {"create": Scope.PUBLISH, "withdraw": Scope.PUBLISH}
 
     @extend_schema(request=AmendmentProposed, responses={201: AmendmentRow})
     def create(self, request):

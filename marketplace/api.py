@@ -23,6 +23,7 @@ from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.notices.api import Notices
+from marketplace.tokens.api import Tokens
 from publishing.api import Versions
 
 router = SimpleRouter()
@@ -60,6 +61,7 @@ router.register("health-samples", HealthSamples, basename="health-sample")
 router.register("service-levels", ServiceLevels, basename="service-level")
 router.register("audit-events", Events, basename="audit-event")
 router.register("notices", Notices)
+router.register("tokens", Tokens, basename="token")
 
 app_name = "api"
 urlpatterns = [

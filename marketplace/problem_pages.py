@@ -15,6 +15,13 @@ class ProblemPage(NamedTuple):
 
 PAGES = [
     ProblemPage(
+        "token-not-recognised",
+        401,
+        "The token is not recognised",
+        "The token is unknown, expired or revoked, or its person has left; the answer is the same for all of them.",
+        "Send a live token as Authorization: Bearer mkp_…. Make a new one under Tokens in your menu, or ask the person or team that it belongs to.",
+    ),
+    ProblemPage(
         "key-not-recognised",
         401,
         "The API key is not recognised",

@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "marketplace.accounts",
     "marketplace.audit",
     "marketplace.notices",
+    "marketplace.tokens",
     "catalog",
     "governance",
     "consumption",
@@ -111,6 +112,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "marketplace.tokens.authentication.by_token",
     "publishing.bodies.before_reading",  # whoever reads a body stands below
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "marketplace.core.middleware.LowerCaseAddresses",
@@ -263,8 +265,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["marketplace.accounts.authentication.PortalSession"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "marketplace.tokens.authentication.ByToken",
+        "marketplace.accounts.authentication.PortalSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "marketplace.tokens.authentication.TokenScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["marketplace.core.json_reader.JSONBody"],
     "DEFAULT_FILTER_BACKENDS": ["marketplace.core.filters.Filters"],
@@ -299,6 +307,7 @@ SPECTACULAR_SETTINGS = {
         "AmendmentState": "governance.models.AmendmentState",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
+        "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
         "ChangeKind": "consumption.models.ScheduledChange.Kind",
         "DeploymentState": "hosting.models.DeploymentState",
@@ -327,6 +336,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
+    "tokens-sweep": {"task": "tokens.sweep", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
     "governance-sweep-evaluations": {

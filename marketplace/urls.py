@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("", include("marketplace.accounts.urls")),
     path("", include("marketplace.notices.urls")),
+    path("", include("marketplace.tokens.urls")),
     path("", include("governance.urls")),
     path("", include("consumption.urls")),
     path("", include("hosting.urls")),

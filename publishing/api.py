@@ -13,6 +13,7 @@ from governance.api import Gate, GovernedVersions
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
 from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
+from marketplace.tokens.models import Scope
 from publishing import actions, contract_diff, execution_gates, missing, trials
 from publishing.models import GateRun
 
@@ -228,6 +229,26 @@ class Deprecation(serializers.Serializer):
 
 class Versions(GovernedVersions):
     """Versions of models: read by everybody who may see them, moved by their team."""
+
+    token_scopes = {"try_contract": Scope.READ} | dict.fromkeys(
+        (
+            "create",
+            "partial_update",
+            "upload",
+            "endpoint",
+            "interface",
+            "columns",
+            "confirm_names",
+            "number",
+            "sla",
+            "edit_card",
+            "answer_risk",
+            "try_again",
+            "submit",
+            "publish",
+        ),
+        Scope.PUBLISH,
+    )
 
     @extend_schema(request=VersionStart, responses={201: VersionDetail})
     def create(self, request):

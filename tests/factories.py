@@ -22,6 +22,7 @@ from governance.models import Review
 from governance.policies import checklist_of
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
+from marketplace.tokens import actions as tokens
 from publishing import actions as publishing
 from publishing import execution_gates
 from tests.snapshots import replayed
@@ -456,6 +457,11 @@ def paid_by(subscription):
         "terms": subscription.plan.terms.due().first(),
         "cost": 0,
     }
+
+
+def token(by=None, *, name="Pipeline", scopes=("publish",), **choices):
+    """(ApiToken, text)"""
+    return tokens.make_token(by or alice(), name=name, scopes=scopes, **choices)
 
 
 def key(of=None, by=None, **choices):

@@ -24,9 +24,9 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
-from consumption import keys
 from consumption.models import UsageEvent
 from hosting.models import Upstream
+from marketplace.core import keys
 from marketplace.launcher.ports import FALLBACK, choose
 from marketplace.launcher.processes import die_with_parent
 from marketplace.launcher.rundir import ROOT

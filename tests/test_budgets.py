@@ -35,6 +35,7 @@ LISTS = [
     ("operations:operations", "otto", 28),
     ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
+    ("tokens:tokens", "alice", 20),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
     ("publishing:gate_runs", "alice", 20),
@@ -57,6 +58,7 @@ LISTS = [
     ("api:health-sample-list", "maya", 12),
     ("api:audit-event-list", "vera", 12),
     ("api:notice-list", "alice", 12),
+    ("api:token-list", "alice", 12),
 ]
 
 
@@ -112,6 +114,7 @@ def everything(number):
         factories.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
         held = factories.subscription(live)
         factories.key(held)
+        factories.token()
         now = timezone.now()
         RejectedHour.objects.create(
             hour=now.replace(minute=0, second=0, microsecond=0),

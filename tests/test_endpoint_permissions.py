@@ -25,6 +25,7 @@ class EndpointFixtures:
         self.live = factories.published_version()
         self.subscription = factories.subscription(self.live)
         self.key, _ = factories.key(self.subscription)
+        self.token, _ = factories.token()
         self.deployment = Deployment.objects.create(
             version=self.live, app_name="live", state="ready"
         )

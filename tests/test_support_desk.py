@@ -17,6 +17,7 @@ OURS = [
         "accounts",
         "audit",
         "notices",
+        "tokens",
         "catalog",
         "governance",
         "consumption",

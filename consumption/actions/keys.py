@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from consumption import keys, revocation_log
+from consumption import revocation_log
 from consumption.models import ApiKey, LeakReport, Subscription
 from consumption.networks import parse as parse_networks
 from consumption.permissions import (
@@ -16,11 +16,13 @@ from consumption.permissions import (
 )
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.core import keys
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify
+from marketplace.tokens import actions as tokens
 
 KEY_LIFE = timedelta(days=90)
 KEY_LIFE_MAX = timedelta(days=365)
@@ -83,16 +85,17 @@ def revoke_named(by, kids, reason):
 
 @transaction.atomic
 def revoke_leaked(by, leaked, reason):
-    """End the live keys whose texts stand in `leaked` (bytes) and tell their teams. Returns them.
+    """End the live keys and tokens whose texts stand in `leaked` (bytes) and tell their teams. Returns them.
 
     An invented text that has the kid of a live key ends nothing.
     """
     texts = keys.find_texts(leaked)
-    return [
+    ended = [
         _end_loudly(by, key, reason)
         for key in _not_revoked(keys.find(leaked))
         if any(_is_text_of(key, text) for text in texts)
     ]
+    return [*ended, *tokens.revoke_leaked(by, leaked, reason)]
 
 
 @transaction.atomic

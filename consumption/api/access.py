@@ -22,6 +22,7 @@ from marketplace.accounts.resources import (
     Visible,
 )
 from marketplace.core.serializers import LineField, ProseField
+from marketplace.tokens.models import Scope
 
 
 class TermsRow(serializers.ModelSerializer):
@@ -90,6 +91,7 @@ class Plans(ReadableResource):
     queryset = Plan.objects.select_related("model").prefetch_related("terms")
     serializer_class = PlanRow
     filterset_class = PlanFilter
+    token_scopes = {"create": Scope.PUBLISH}
 
     @extend_schema(request=PlanOffer, responses={201: PlanRow})
     def create(self, request):
@@ -316,6 +318,7 @@ class Keys(ReadableResource):
     serializer_class = KeyRow
     filterset_class = KeyFilter
     lookup_field = "kid"
+    token_scopes = dict.fromkeys(("create", "rotate", "revoke", "networks"), Scope.KEYS)
     lookup_value_regex = "[0-9A-Za-z]{8}"
 
     @extend_schema(request=KeyWanted, responses={201: KeyOnce})

@@ -13,12 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from consumption import actions, keys
+from consumption import actions
 from consumption.forms import KeyForm, LeakForm, NetworksForm
 from consumption.models import ApiKey, Subscription
 from consumption.permissions import can_manage_keys
 from marketplace.accounts.models import User
-from marketplace.core import webhooks
+from marketplace.core import keys, webhooks
 from marketplace.core.errors import Invalid
 from marketplace.core.forms import show, submitted
 from marketplace.core.problem_json import problem_response

@@ -1,4 +1,4 @@
-"""Who calls the API: the person whose portal session it is. Personal tokens (`mkp_…`) come with their own issue."""
+"""Who calls the API: the person whose portal session it is. Programs come with a token: marketplace.tokens."""
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension

@@ -86,6 +86,10 @@ class User(AbstractUser):
     job_title = models.CharField(max_length=80, blank=True)
     is_system = models.BooleanField(default=False)
 
+    # Of the instance that a call with a token acts as (marketplace.tokens): the token's public name, and its team if it has one.
+    token_kid = ""
+    only_team_id: int | None = None
+
     objects = People()
 
     class Meta:
@@ -102,19 +106,26 @@ class User(AbstractUser):
 
     def teams(self):
         """The teams this person is on now."""
-        return Team.objects.filter(memberships__user=self, memberships__left_at=None)
+        teams = Team.objects.filter(memberships__user=self, memberships__left_at=None)
+        return teams if self.only_team_id is None else teams.filter(pk=self.only_team_id)
 
     def team_ids(self):
-        return set(self.memberships.filter(left_at=None).values_list("team_id", flat=True))
+        ids = set(self.memberships.filter(left_at=None).values_list("team_id", flat=True))
+        return ids if self.only_team_id is None else ids & {self.only_team_id}
 
     def is_on(self, team):
-        return self.memberships.filter(team=team, left_at=None).exists()
+        in_reach = self.only_team_id in (None, team.pk)
+        return in_reach and self.memberships.filter(team=team, left_at=None).exists()
 
     def has_role(self, *roles):
-        """True when the person holds one of the marketplace roles now."""
-        return self.is_active and self.grants.filter(role__in=roles, revoked_at=None).exists()
+        """True when the person holds one of the marketplace roles now. No token carries a role."""
+        if self.token_kid or not self.is_active:
+            return False
+        return self.grants.filter(role__in=roles, revoked_at=None).exists()
 
     def roles(self):
+        if self.token_kid:
+            return set()
         return set(self.grants.filter(revoked_at=None).values_list("role", flat=True))
 
 

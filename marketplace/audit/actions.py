@@ -23,9 +23,12 @@ WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "st
 def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> AuditEvent:
     """Append one event in the caller's transaction: if this row fails, the act fails.
 
-    `detail` holds plain JSON values, no secrets and no floats. Raises Invalid when the reason is too long.
+    `detail` holds plain JSON values, no secrets and no floats; what a program did with a token names the token. Raises Invalid
+    when the reason is too long.
     """
     require_text("reason", reason, PROSE)
+    if by.token_kid:
+        detail["token"] = by.token_kid
     event = AuditEvent(
         at=timezone.now(),
         actor=by,

@@ -55,7 +55,7 @@ def submit(by: User, version: ModelVersion) -> ModelVersion:
     """
     version.refresh_from_db()
     require_editable(by, version)
-    if not [item for item in what_is_missing(version) if item["step"] != "run"]:
+    if not [item for item in what_is_missing(version) if item.step != "run"]:
         try_out(version, again=version.kind == ModelVersion.Kind.EXTERNAL)
     return _submit(by, version)
 
@@ -66,11 +66,11 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     require_editable(by, version)
     missing = what_is_missing(version)
     diff = contract_diff.of(version)
-    if diff and missing and missing[0]["step"] == contract_diff.GATE:
+    if diff and missing and missing[0].step == contract_diff.GATE:
         raise diff.refusal()
     if missing:
         raise RuleError(
-            f"{version} is not ready to submit: {missing[0]['sentence']}", field=missing[0]["step"]
+            f"{version} is not ready to submit: {missing[0].sentence}", field=missing[0].step
         )
     if trials.latest(version) is None:
         raise RuleError(

@@ -6,8 +6,10 @@ from django.test import Client
 class Api:
     """`get("models/")` and so on as one person. `last` is the last response."""
 
-    def __init__(self, user=None):
-        self.client = Client(raise_request_exception=False)
+    def __init__(self, user=None, token=""):
+        """As a person in a session, or as a program with the text of a token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else None
+        self.client = Client(raise_request_exception=False, headers=headers)
         if user:
             self.client.force_login(user)
 

@@ -31,7 +31,7 @@ def maya():
 def test_who_is_not_signed_in_gets_401():
     nobody = Api()
     assert nobody.get("models/", expect=401)["type"] == "/docs/problems/not-signed-in"
-    assert nobody.last["WWW-Authenticate"] == "Session"
+    assert nobody.last["WWW-Authenticate"] == 'Bearer realm="marketplace"'
 
 
 def test_a_session_alone_does_not_write_without_a_csrf_token():

@@ -28,6 +28,7 @@ LOOKS = [
 def addresses():
     """Each main page with who looks at it, on a catalog with one published model and one version in review."""
     held = factories.subscription()
+    factories.token()
     entry = held.model
     factories.in_review_version(entry, "1.1.0")
     breaking = factories.draft_version(entry, "1.2.0")
@@ -60,6 +61,7 @@ def addresses():
             "/models/",
             "/publish/",
             "/publish/new/",
+            "/tokens/",
             f"{publish}/card/",
             f"{publish}/submit/",
             f"/publish/{entry.slug}/1.2.0/interface/",

@@ -6,10 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from consumption import actions, keys, networks
+from consumption import actions, networks
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent
+from marketplace.core import keys
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.transitions import StaleState
 from tests import factories

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from consumption import keys
+from marketplace.core import keys
 
 
 def test_a_minted_key_has_the_published_shape_and_knows_its_kid():

@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import actions, keys
+from consumption import actions
 from consumption.models import LeakReport
 from marketplace.audit.models import AuditEvent
-from marketplace.core import webhooks
+from marketplace.core import keys, webhooks
 from marketplace.core.errors import NotAllowed
 from marketplace.notices.models import Notice
 from tests import factories

@@ -6,9 +6,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from consumption import actions, keys
+from consumption import actions
 from consumption.models import ApiKey, Plan, Subscription
 from marketplace.audit.models import AuditEvent
+from marketplace.core import keys
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from tests import factories
 

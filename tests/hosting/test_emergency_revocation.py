@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import CommandError, call_command
 
-from consumption import emergency_revocations, keys
+from consumption import emergency_revocations
 from consumption.models import ApiKey
 from marketplace.audit.models import AuditEvent
+from marketplace.core import keys
 from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
 from tests import factories

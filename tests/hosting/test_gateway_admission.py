@@ -13,11 +13,11 @@ import time
 import pytest
 
 from consumption import actions as consumption
-from consumption import keys
 from consumption.models import ApiKey
 from hosting.gateway.auth import trusted_proxies
 from hosting.gateway.limits import shared_slots
 from marketplace.audit.models import AuditEvent
+from marketplace.core import keys
 from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
 from marketplace.problem_pages import BY_SLUG

@@ -14,10 +14,10 @@ from tritonclient.utils import InferenceServerException
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
-from consumption import keys
 from consumption.models import ApiKey, Application, Subscription, UsageEvent, UsageHour
 from hosting import credentials
 from hosting.models import Deployment, DeploymentState, Upstream
+from marketplace.core import keys
 from marketplace.core.invalidation import invalidate
 from tests import factories
 from tests.gateway import (

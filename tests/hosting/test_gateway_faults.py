@@ -10,9 +10,9 @@ import redis
 from django.conf import settings
 
 from consumption import actions as consumption
-from consumption import keys
 from consumption.models import ApiKey, QuotaPeriod, UsageEvent
 from hosting.gateway import database
+from marketplace.core import keys
 from tests import factories
 from tests.gateway import Faulty, infer_path, parallel, proxy_before, subscriber, through, until
 

@@ -13,12 +13,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from bench.load import Client
-from consumption import keys
 from consumption.models import ApiKey
 from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.config import GatewayConfig
 from hosting.gateway.database import DatabaseHealth, DatabaseUnavailable
 from hosting.gateway.problems import Problem
+from marketplace.core import keys
 from tests import factories
 from tests.gateway import infer_path, raw_request, subscriber, until
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from consumption import keys
 from consumption.models import QuotaPeriod
+from marketplace.core import keys
 from tests.gateway import answer_ok, infer_path, parallel, subscriber, until
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 from redis import RedisError
 
-from consumption import emergency_revocations, keys
+from consumption import emergency_revocations
 from consumption.actions import revoke_leaked, revoke_named
 from marketplace.accounts.models import User
-from marketplace.core import postgres
+from marketplace.core import keys, postgres
 
 KID = re.compile(r"(?:mk[csp]_)?([0-9A-Za-z]{8})…?")
 POSTGRES_S = 5.0

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 
-from consumption import keys, networks
+from consumption import networks
 from hosting.gateway import problems
 from hosting.gateway.auth.failed_keys import FailedKeys
 from hosting.gateway.auth.single_flight import SingleFlight
 from hosting.gateway.config import GatewayConfig
 from hosting.gateway.database import DatabaseHealth, DatabaseUnavailable
 from hosting.gateway.records import ApiKeyRecord
+from marketplace.core import keys
 
 BATCH = 500
 LOAD_ATTEMPTS = 3  # a key that changes during each of them is loaded by its next call

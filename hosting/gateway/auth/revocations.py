@@ -15,13 +15,13 @@ from django.conf import settings
 from redis import RedisError as RedisLibraryError
 
 from consumption import emergency_revocations
-from consumption import keys as key_texts
 from hosting.gateway.auth import snapshot
 from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.background_tasks import BackgroundTasks
 from hosting.gateway.database import Database, DatabaseUnavailable
 from hosting.gateway.limits.redis_client import RedisClient, RedisError, RedisUnavailable
 from hosting.gateway.problems import Problem
+from marketplace.core import keys as key_texts
 
 log = logging.getLogger(__name__)
 REDIS_EVERY_S = 5.0

@@ -1,0 +1,103 @@
+"""A program calls the API with `Authorization: Bearer mkp_…`: who that is, and whether the token's scopes reach so far.
+
+Pages take no tokens. The answer to a token that does not work is one and the same, whether it is unknown, expired or revoked.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from marketplace.accounts.models import User
+from marketplace.core.errors import NotAllowed
+from marketplace.core.problem_json import MEDIA_TYPE, problem
+from marketplace.tokens import actions
+from marketplace.tokens.models import ApiToken, Scope
+
+API = "/api/"
+SCHEME = "bearer"
+CHALLENGE = 'Bearer realm="marketplace"'
+TOKEN = "api_token"  # the attribute of a request that came with one
+
+
+def by_token(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
+    """Middleware: a call of the API with a token is its person's; with one that does not work it is nobody's (401)."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != SCHEME or not request.path_info.startswith(API):
+            return get_response(request)
+        token = actions.recognise(text.strip())
+        if token is None:
+            return _refusal()
+        request.user = token.acting_user()
+        setattr(request, TOKEN, token)
+        return get_response(request)
+
+    return middleware
+
+
+def _refusal() -> JsonResponse:
+    body = problem(
+        401,
+        "token-not-recognised",
+        "The token is not recognised",
+        "It is unknown, has expired or was revoked, or its person has left.",
+        remedy=f"Send a live token as Authorization: Bearer mkp_…; make one at {reverse('tokens:tokens')}.",
+        ask="the person or the team that the token belongs to, or the operators",
+    )
+    challenge = f'{CHALLENGE}, error="invalid_token"'
+    return JsonResponse(
+        body, status=401, content_type=MEDIA_TYPE, headers={"WWW-Authenticate": challenge}
+    )
+
+
+class ByToken(BaseAuthentication):
+    """Django REST framework's view of what the middleware found; `request.auth` is the ApiToken."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        token = getattr(request._request, TOKEN, None)
+        return (token.user, token) if token else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
+
+
+class TokenScope(BasePermission):
+    """The one rule of what a token may do: read, and the acts that a resource lists in `token_scopes`.
+
+    It only narrows: the verb asks afterwards whether the person may. An act that no resource lists, such as a decision of a
+    review, is no token's, so a new act is closed until somebody opens it. The list is not inherited.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        token = request.auth
+        action = getattr(view, "action", None)
+        if not isinstance(token, ApiToken):
+            return True
+        is_safe = request.method in SAFE_METHODS
+        scope = Scope.READ if is_safe else vars(type(view)).get("token_scopes", {}).get(action)
+        if scope is None and action is not None:
+            raise NotAllowed("No token does this.", remedy="Sign in and do it yourself.")
+        if scope is not None and not token.allows(scope):
+            raise NotAllowed(
+                f"{token} does not have the scope {scope}.",
+                remedy=f"Make a token with the scope {scope}.",
+                ask=str(token.user),
+            )
+        return True
+
+
+class ByTokenScheme(OpenApiAuthenticationExtension):
+    """How the schema describes it."""
+
+    target_class = "marketplace.tokens.authentication.ByToken"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token (mkp_…) of a person."}
