@@ -89,12 +89,20 @@ class CardField:
 
 
 @dataclass(frozen=True)
+class MissingAnswer:
+    """A required field of a card that is not answered, and why what stands there is no answer."""
+
+    field: CardField
+    problem: str
+
+
+@dataclass(frozen=True)
 class Completeness:
-    """How complete a card is. score and needed in percent; missing: {"id","label","why","problem","source","section"}."""
+    """How complete a card is. score and needed in percent."""
 
     score: int
     needed: int
-    missing: tuple
+    missing: tuple[MissingAnswer, ...]
     stars_missing: tuple
     warnings: tuple = ()
 
@@ -127,7 +135,7 @@ def completeness(card, tier, conditions=frozenset()):
         score=100 * reached // total,
         needed=NEEDED[tier],
         missing=tuple(
-            _missing(field, problems[field.id]) for field in required if problems[field.id]
+            MissingAnswer(field, problems[field.id]) for field in required if problems[field.id]
         ),
         stars_missing=tuple(field.id for field in required if field.star and problems[field.id]),
         warnings=tuple(_repetitions(card)),
@@ -164,17 +172,6 @@ def _holds(term, letter, conditions):
         letter in part if set(part) <= set("LMH") else part in conditions
         for part in term.split("+")
     )
-
-
-def _missing(field, problem):
-    return {
-        "id": field.id,
-        "label": field.label,
-        "why": field.why,
-        "problem": problem,
-        "source": field.source,
-        "section": field.section,
-    }
 
 
 def _repetitions(card):

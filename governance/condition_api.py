@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from governance import actions
 from governance.filters import ConditionFilter
 from governance.models import Condition
-from marketplace.accounts.requests import PageRequest
+from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import ReadableResource, Reason
 from marketplace.core.field_limits import REASON
 from marketplace.core.serializers import ProseField
@@ -71,19 +71,19 @@ class Conditions(ReadableResource):
 
     @extend_schema(request=FulfilledGiven, responses=ConditionRow)
     @action(detail=True, methods=["post"])
-    def fulfil(self, request: PageRequest, pk: str) -> Response:
+    def fulfil(self, request: ApiRequest, pk: str) -> Response:
         """Say what was done; a reviewer of the kind that set it then confirms it."""
         given = self.given(FulfilledGiven)
         return self.answer(actions.fulfil(request.user, self.get_object(), **given))
 
     @extend_schema(request=Reason, responses=ConditionRow)
     @action(detail=True, methods=["post"])
-    def confirm(self, request: PageRequest, pk: str) -> Response:
+    def confirm(self, request: ApiRequest, pk: str) -> Response:
         """Confirm that it is met; never by who fulfilled it or by the owner team."""
         return self.answer(actions.confirm(request.user, self.get_object(), **self.given(Reason)))
 
     @extend_schema(request=Reason, responses=ConditionRow)
     @action(detail=True, methods=["post"], url_path="send-back")
-    def send_back(self, request: PageRequest, pk: str) -> Response:
+    def send_back(self, request: ApiRequest, pk: str) -> Response:
         """Say why the evidence is not enough."""
         return self.answer(actions.send_back(request.user, self.get_object(), **self.given(Reason)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django import forms
 
 from governance import checklists, policies, tiering
-from governance.models import LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
+from governance.models import COMMENT, LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
 from marketplace.accounts.models import User
 from marketplace.core.field_limits import REASON
 from marketplace.core.forms import LineField
@@ -165,6 +165,23 @@ class RenewalForm(forms.Form):
     no_conflict = forms.BooleanField(
         label="I have no conflict of interest with this model or its team", required=False
     )
+
+
+class ThreadForm(forms.Form):
+    anchor = forms.ChoiceField(label="About")
+    text = forms.CharField(
+        label="What you want to say or ask",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=COMMENT,
+    )
+
+    def __init__(self, *args, anchors, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["anchor"].choices = list(anchors.items())
+
+
+class ReplyForm(forms.Form):
+    text = forms.CharField(label="Answer", max_length=COMMENT)
 
 
 class FulfilForm(forms.Form):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance.amendments import needed_kinds
 from governance.matrix import roles_for
-from governance.models import Amendment, Condition, Review
+from governance.models import Amendment, Condition, Review, Thread
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
@@ -188,6 +188,19 @@ def reasons_against_confirming(user: User, condition: Condition) -> str:
     if condition.fulfilled_by_id == user.pk:
         return "You said that it is fulfilled, so another person confirms it."
     return why_not_decide(user, condition.review)
+
+
+def can_comment(user: User, version: ModelVersion) -> bool:
+    """May speak in the threads of a version that was ever submitted?"""
+    speaks = user.is_on(version.model.owner_team) or can_review(user)
+    return user.is_active and version.submitted_at is not None and speaks
+
+
+def can_resolve(user: User, thread: Thread) -> bool:
+    """Who opened it, or a reviewer from outside the owner team."""
+    if not can_comment(user, thread.version):
+        return False
+    return thread.opened_by_id == user.pk or not user.is_on(thread.version.model.owner_team)
 
 
 def can_see_evidence(user: User, version: ModelVersion) -> bool:

@@ -2,12 +2,19 @@
 
 from django.urls import path
 
-from governance import condition_views, views
+from governance import condition_views, thread_views, views
 
 app_name = "governance"
 urlpatterns = [
     path("reviews/", views.queue, name="queue"),
     path("reviews/<int:pk>/", views.review, name="review"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/threads/",
+        thread_views.thread_list,
+        name="threads",
+    ),
+    path("threads/<int:pk>/reply/", thread_views.reply, name="reply"),
+    path("threads/<int:pk>/resolve/", thread_views.resolve, name="resolve_thread"),
     path("conditions/<int:pk>/", condition_views.condition, name="condition"),
     path("amendments/<int:pk>/", views.amendment, name="amendment"),
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),

@@ -27,6 +27,8 @@ from governance import (
     policies,
     renewals,
     rounds,
+    thread_views,
+    threads,
 )
 from governance.forms import (
     AmendmentDecisionForm,
@@ -35,6 +37,7 @@ from governance.forms import (
     EvaluationForm,
     ReasonForm,
     RenewalForm,
+    ThreadForm,
 )
 from governance.models import (
     Amendment,
@@ -46,6 +49,7 @@ from governance.models import (
 )
 from governance.permissions import (
     Judge,
+    can_comment,
     can_renew,
     can_resume,
     can_review,
@@ -377,4 +381,7 @@ def _review_context(user, found):
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
+        "threads": thread_views.shown(user, found.version),
+        "may_comment": can_comment(user, found.version),
+        "thread_form": ThreadForm(anchors=threads.anchors(found.version)),
     }

@@ -17,6 +17,7 @@ from consumption.api import (
 )
 from governance.api import Amendments, Benchmarks, EvaluationRuns, Evaluations, Reviews
 from governance.condition_api import Conditions
+from governance.thread_api import Threads, VersionThreads
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
@@ -43,6 +44,12 @@ router.register(
     EvaluationRuns,
     basename="evaluation-run",
 )
+router.register(
+    rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/threads",
+    VersionThreads,
+    basename="version-thread",
+)
+router.register("threads", Threads, basename="thread")
 router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -51,9 +52,8 @@ def home(request):
     """Search first; then what is mine, what fits my team, what others use, what is new."""
     models = RegisteredModel.objects.visible_to(request.user).published()
     held = Subscription.objects.held_by(request.user)
-    counted = counts.seen_by(request.user)
     context = {
-        "counts": {"models": counted.total, "teams": counted.teams},
+        "counts": counts.seen_by(request.user),
         "for_you": _for_you(request.user, models, held),
         "popular": models.for_list().order_by("-consumer_teams", "-calls_30d", "id")[:SHOWN],
         "recent": models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")[
@@ -73,14 +73,23 @@ def setup(request):
     return render(request, "_setup.html", {"setup": setup_progress()})
 
 
-def setup_progress():
-    """{"done", "total", "text"} from the supervisor's status file, or None when nothing is being set up."""
+@dataclass(frozen=True)
+class SetupProgress:
+    """How far the demo company is built: `done` of `total` steps, and what is being done."""
+
+    done: int
+    total: int
+    text: str
+
+
+def setup_progress() -> SetupProgress | None:
+    """From the supervisor's status file; None when nothing is being set up."""
     path = Path(settings.RUN_DIR) / "status.json"
     try:
-        status = json.loads(path.read_text())
+        progress = json.loads(path.read_text()).get("setup")
     except (OSError, ValueError):
         return None
-    return status.get("setup")
+    return SetupProgress(**progress) if progress else None
 
 
 @login_not_required

@@ -1,5 +1,7 @@
 """What stands between a draft and its submission."""
 
+from dataclasses import dataclass
+
 from catalog.models import ModelVersion
 from governance import policies
 from governance.models import Condition, GateResult
@@ -8,8 +10,16 @@ from publishing import contract_diff, trials
 from publishing import signature as signatures
 
 
-def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
-    """What stands between a draft and submission: [{"step", "sentence"}], in the order of the steps."""
+@dataclass(frozen=True)
+class Missing:
+    """One thing that a draft lacks, in a sentence, and the step in which it is done."""
+
+    step: str
+    sentence: str
+
+
+def what_is_missing(version: ModelVersion) -> list[Missing]:
+    """What stands between a draft and submission, in the order of the steps."""
     findings = [
         ("package", _package_problem(version)),
         ("interface", _interface_problem(version)),
@@ -26,7 +36,7 @@ def what_is_missing(version: ModelVersion) -> list[dict[str, str]]:
         ("changelog", _changelog_problem(version)),
         ("conditions", _conditions_problem(version)),
     ]
-    return [{"step": step, "sentence": sentence} for step, sentence in findings if sentence]
+    return [Missing(step, sentence) for step, sentence in findings if sentence]
 
 
 def _conditions_problem(version: ModelVersion) -> str:
@@ -84,7 +94,7 @@ def _interface_problem(version: ModelVersion) -> str:
 
 def _card_problem(version: ModelVersion) -> str:
     found = policies.card_completeness(version)
-    missing = [item["label"] for item in found.missing if item.get("source") != "auto"]
+    missing = [item.field.label for item in found.missing if item.field.source != "auto"]
     return (
         f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
         if missing and not found.ok

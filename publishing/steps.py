@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from governance.models import GateResult
 from publishing import trials
-from publishing.missing import can_be_tried, what_is_missing
+from publishing.missing import Missing, can_be_tried, what_is_missing
 
 STEPS = [
     ("package", "Package"),
@@ -56,11 +56,9 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Missing:
-    """What stands between a draft and its submission, and where it is done."""
+class MissingOnPage(Missing):
+    """What stands between a draft and its submission, and the page where it is done."""
 
-    step: str
-    sentence: str
     url: str
 
 
@@ -99,13 +97,11 @@ def of(version, current):
 
 
 def missing(version):
-    """[Missing] of a draft; [] once it is submitted."""
+    """[MissingOnPage] of a draft; [] once it is submitted."""
     if not version.is_editable:
         return []
     return [
-        Missing(
-            item["step"], item["sentence"], _url(version, WHERE.get(item["step"], item["step"]))
-        )
+        MissingOnPage(item.step, item.sentence, _url(version, WHERE.get(item.step, item.step)))
         for item in what_is_missing(version)
     ]
 

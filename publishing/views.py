@@ -264,7 +264,7 @@ def card(request, slug, number):
         messages.success(request, "The card is saved.")
         return _next(version, "risk" if request.POST.get("next") == "risk" else "card")
     completeness = policies.card_completeness(version)
-    sections = form.sections({item["id"] for item in completeness.missing})
+    sections = form.sections({item.field.id for item in completeness.missing})
     return _show_step(request, version, "card", form, sections=sections, completeness=completeness)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.models import RegisteredModel
 from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
-from governance.actions import fulfil
+from governance.actions import fulfil, open_thread
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from tests import factories
@@ -45,6 +45,8 @@ LISTS = [
     ("api:review-list", "rita", 12),
     ("api:evaluation-list", "rita", 14),
     ("api:condition-list", "rita", 12),
+    ("api:version-thread-list", "rita", 14),
+    ("governance:threads", "rita", 18),
     ("api:evaluation-run-list", "rita", 14),
     ("api:benchmark-list", "alice", 12),
     ("api:plan-list", "maya", 12),
@@ -95,6 +97,8 @@ ARGUMENTS = {
     "publishing:changes": {"slug": "first", "number": "1.0.0"},
     "publishing:gate_runs": {"slug": "first", "number": "1.0.0"},
     "governance:figures": {"slug": "first", "number": "1.0.0"},
+    "governance:threads": {"slug": "first", "number": "1.0.0"},
+    "api:version-thread-list": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-list": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-run-list": {"slug": "first", "number": "1.0.0"},
     "consumption:consumers": {"slug": "first"},
@@ -137,6 +141,8 @@ def everything(number):
         Replica.objects.create(deployment=deployment, replica_id=name, state="running")
         Incident.objects.create(version=live, summary=f"{live} does not answer.")
         HealthSample.objects.create(version=live, is_ok=False)
+        first = RegisteredModel.objects.get(name="First").versions.get(number="1.0.0")
+        open_thread(factories.rita(), first, "changelog", f"Which {name}?")
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")

@@ -9,7 +9,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from consumption.changes import propose
 from consumption.models import Plan
-from governance.actions import propose_amendment
+from governance.actions import open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.notices.models import Notice
@@ -37,6 +37,7 @@ class EndpointFixtures:
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)
+        self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )

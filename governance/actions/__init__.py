@@ -12,6 +12,7 @@ from governance.actions.conditions import (
 from governance.actions.evidence import assess_risk, current_gates, record_gate
 from governance.actions.reviews import VALID_DAYS, decide, void_reviews
 from governance.actions.suspension import resume, suspend
+from governance.actions.threads import open_thread, reply, resolve_thread
 
 __all__ = [
     "VALID_DAYS",
@@ -22,9 +23,12 @@ __all__ = [
     "decide",
     "decide_amendment",
     "fulfil",
+    "open_thread",
     "propose_amendment",
     "record_gate",
     "remind_of_conditions",
+    "reply",
+    "resolve_thread",
     "resume",
     "send_back",
     "suspend",

@@ -198,7 +198,7 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
     catalog.amend(by, model, **facts)
     _close_amendment(amendment, Amendment.State.APPROVED, amendment.reason)
     if amendment.weight == Amendment.Weight.FACTS:
-        names = ", ".join(row["label"].lower() for row in amendment.rows())
+        names = ", ".join(fact.label.lower() for fact in amendment.changed_facts())
         users = User.objects.on_teams(
             model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
         )

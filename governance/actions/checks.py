@@ -34,7 +34,7 @@ def check(version: ModelVersion) -> ModelVersion:
 
 def _check_documentation(version: ModelVersion) -> None:
     completeness = policies.card_completeness(version)
-    missing = ", ".join(item["label"] for item in completeness.missing)
+    missing = ", ".join(item.field.label for item in completeness.missing)
     summary = f"The card is {completeness.score} % complete; {completeness.needed} % are needed at {version.risk_tier} risk."
     record_gate(
         version,
@@ -42,7 +42,10 @@ def _check_documentation(version: ModelVersion) -> None:
         "pass" if completeness.ok else "fail",
         f"{summary} Missing: {missing}." if missing else summary,
         tool=version.card.schema_version,
-        metrics={"score": completeness.score, "missing": [m["id"] for m in completeness.missing]},
+        metrics={
+            "score": completeness.score,
+            "missing": [item.field.id for item in completeness.missing],
+        },
     )
 
 

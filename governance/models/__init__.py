@@ -22,6 +22,7 @@ from governance.models.reviews import (
     ReviewState,
     TierAssessment,
 )
+from governance.models.threads import COMMENT, Comment, Thread
 
 __all__ = [
     "LARGEST_FIGURE",
@@ -30,6 +31,8 @@ __all__ = [
     "AmendmentState",
     "BenchmarkDataset",
     "BenchmarkRows",
+    "COMMENT",
+    "Comment",
     "Condition",
     "ConditionState",
     "Decision",
@@ -42,5 +45,6 @@ __all__ = [
     "ReviewState",
     "RunState",
     "Task",
+    "Thread",
     "TierAssessment",
 ]

@@ -1,5 +1,6 @@
 """Policies, risk tiers, reviews and their decisions, gates, amendments."""
 
+from dataclasses import dataclass
 from itertools import product
 
 from django.conf import settings
@@ -300,6 +301,16 @@ class AmendmentSet(models.QuerySet):
         ).prefetch_related("decisions__by")
 
 
+@dataclass(frozen=True)
+class ChangedFact:
+    """A field of an entry before and after an amendment."""
+
+    field: str
+    label: str
+    before: str
+    after: str
+
+
 class Amendment(Proposal):
     """A change of facts that reviewers relied on. The entry says what was approved until every needed person agreed."""
 
@@ -340,12 +351,14 @@ class Amendment(Proposal):
     @property
     def changed_fields(self):
         """The labels of what changes: "Summary, Limitations"."""
-        return ", ".join(row["label"] for row in self.rows())
+        return ", ".join(fact.label for fact in self.changed_facts())
 
-    def rows(self):
-        """[{"field", "label", "before", "after"}] for pages."""
+    def changed_facts(self) -> list[ChangedFact]:
+        """What changes, for pages."""
         return [
-            {"field": name, "label": name.replace("_", " ").capitalize(), **change}
+            ChangedFact(
+                name, name.replace("_", " ").capitalize(), change["before"], change["after"]
+            )
             for name, change in self.changes.items()
         ]
 

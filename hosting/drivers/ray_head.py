@@ -28,6 +28,49 @@ INGRESS, INGRESS_PROGRAM, STORE, HEARTBEATS = (
     "beats",
 )  # inside the engine's folder
 
+# How Ray behaves here, whatever the machine.
+RAY_SETTINGS = {
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_storage": "rocksdb",  # what a killed store reads back when the head starts it again
+    "RAY_process_group_cleanup_enabled": "1",  # an HAProxy does not outlive the process that tells it its routes
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # see hosting.drivers.ingress
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # we log refusals only; a thousand of them are too long to wait for
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
+    "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
+    "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "10s",  # also its time-out; a replica that died is seen by the calls to it
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": "1s",
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_FALL": "3",
+    # On a busy machine all is late and nothing is broken.
+    "RAY_worker_niceness": "0",  # 15 unless told: a replica then gets a thirtieth of what other programs get
+    "RAY_worker_register_timeout_seconds": "600",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_health_check_timeout_ms": "60000",
+    # What an idle replica costs: see docs/hosting.md.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_core_worker_internal_heartbeat_ms": "5000",
+    "RAY_report_worker_backlog_interval_ms": "10000",
+    "RAY_io_context_monitor_probe_interval_ms": "10000",
+    "RAY_grpc_client_check_connection_status_interval_milliseconds": "10000",
+    "RAY_raylet_death_check_interval_milliseconds": "5000",
+    "RAY_worker_num_grpc_internal_threads": "1",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # each turn costs for each version, asleep too; a start takes four of them
+    # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
+}
+
 
 @dataclass(frozen=True)
 class EnginePorts:
@@ -130,29 +173,16 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
     haproxy = folder / INGRESS
     return (
         passed
+        | RAY_SETTINGS
         | {
             MARK: str(folder),
             "PYTHONPATH": str(cwd),
-            "PYTHONUNBUFFERED": "1",
             "ARTIFACT_ROOT": str(artifact_root),
             "MANIFEST_PUBLIC_KEY": public_key,
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MALLOC_ARENA_MAX": "2",
             "ENGINE_LISTENS_ON": os.environ.get("ENGINE_LISTENS_ON", "127.0.0.1"),
-            "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the only switch that keeps a one-machine head on loopback
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_gcs_storage": "rocksdb",  # what a killed store reads back when the head starts it again
             "RAY_gcs_storage_path": str(folder / STORE),
-            "RAY_process_group_cleanup_enabled": "1",  # an HAProxy does not outlive the process that tells it its routes
-            "RAY_SERVE_ENABLE_HA_PROXY": "1",
             "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / INGRESS_PROGRAM),
-            "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # see hosting.drivers.ingress
-            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-            "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # we log refusals only; a thousand of them are too long to wait for
-            "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
             "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
             "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
@@ -160,7 +190,6 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
             "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
-            "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
             "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.replicas),
             "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.replicas + ports.replica_ports),
             "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.replicas_grpc),
@@ -168,31 +197,7 @@ def _environment(folder, ports, token, artifact_root, public_key, cwd):
                 ports.replicas_grpc + ports.replica_ports
             ),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
-            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
-            "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",  # a wedged replica does not hear a polite request
-            "RAY_kill_worker_timeout_milliseconds": "200",  # five seconds unless told, in which its callers hang
-            "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "10s",  # also its time-out; a replica that died is seen by the calls to it
-            "RAY_SERVE_HAPROXY_HEALTH_CHECK_FASTINTER": "1s",
-            "RAY_SERVE_HAPROXY_HEALTH_CHECK_FALL": "3",
             "REPLICA_HEARTBEAT_DIR": str(folder / HEARTBEATS),
-            # On a busy machine all is late and nothing is broken.
-            "RAY_worker_niceness": "0",  # 15 unless told: a replica then gets a thirtieth of what other programs get
-            "RAY_worker_register_timeout_seconds": "600",
-            "RAY_agent_register_timeout_ms": "300000",
-            "RAY_health_check_timeout_ms": "60000",
-            # What an idle replica costs: see docs/hosting.md.
-            "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
-            "RAY_task_events_report_interval_ms": "0",
-            "RAY_core_worker_internal_heartbeat_ms": "5000",
-            "RAY_report_worker_backlog_interval_ms": "10000",
-            "RAY_io_context_monitor_probe_interval_ms": "10000",
-            "RAY_grpc_client_check_connection_status_interval_milliseconds": "10000",
-            "RAY_raylet_death_check_interval_milliseconds": "5000",
-            "RAY_worker_num_grpc_internal_threads": "1",
-            "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # each turn costs for each version, asleep too; a start takes four of them
-            # A dead HAProxy is every model down: three failed looks at it, ten seconds apart unless told, and it is made anew.
-            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
-            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "10",
             "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
             "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
         }

@@ -60,6 +60,104 @@ NAMES = {
 }
 
 
+def _torch():
+    line = producers.TORCH_DYNAMO.format(more=", dynamic_shapes=({0: torch.export.Dim('batch')},)")
+    return f"Export it where you trained it: `{line}`."
+
+
+def _keras(file):
+    load = f"model = keras.models.load_model({file!r}); model(X[:1])"  # Keras exports what has been called
+    return f"Convert it: `{load}; model.export('model.onnx', format='onnx')`, {THEN}."
+
+
+def _catboost(file):
+    form = ", format='json'" if file.endswith(".json") else ""
+    return f"Convert it: `catboost.CatBoost().load_model({file!r}{form}).save_model('model.onnx', format='onnx')`, {THEN}."
+
+
+def _boosted(tool, file, features):
+    load = f"{tool}.Booster(model_file={file!r})"
+    call = f"onnxmltools.convert_{tool}({load}, initial_types=[('X', FloatTensorType([None, {features}]))])"
+    return f"Convert it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
+
+
+def _trained(tool):
+    call = f"onnxmltools.convert_{tool}(model, initial_types=[('X', FloatTensorType([None, X.shape[1]]))])"
+    return f"Convert it where you trained it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
+
+
+def _features(head, pattern, more):
+    """How many features the model takes, as its file says; X.shape[1] when it does not say it near its beginning."""
+    found = re.search(pattern, head)
+    return int(found.group(1)) + more if found else "X.shape[1]"
+
+
+# The remedy, by format: the same for each file, or with the file's name in it (and what its first bytes say).
+REMEDIES = {
+    "caffe": f"Train or load it in PyTorch or TensorFlow, and export that; or {ENDPOINT}",
+    "coreml": "Export the model that it was made from; Core ML has no way back.",
+    "gguf": (
+        f"Export the original weights, `optimum-cli export onnx --model DIR OUT`; or {ENDPOINT}"
+    ),
+    "h2o": f"H2O writes no ONNX: {ENDPOINT}",
+    "openvino": "Upload the ONNX file that it was made from.",
+    "ort-format": "Upload the .onnx file that it was made from.",
+    "paddle": (
+        "Convert it: `paddle2onnx --model_dir DIR --model_filename model.pdmodel --save_file model.onnx`."
+    ),
+    "pickled-catboost": (
+        "Save it where you trained it: `model.save_model('model.onnx', format='onnx')`."
+    ),
+    "pickled-keras": (
+        "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
+    ),
+    "pickled-lightgbm": _trained("lightgbm"),
+    "pickled-sklearn": f"Convert it where you trained it: `{producers.SKLEARN}`, {THEN}.",
+    "pickled-tensorflow": (
+        "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
+    ),
+    "pickled-torch": _torch(),
+    "pickled-xgboost": _trained("xgboost"),
+    "pmml": f"PMML has no converter to ONNX: convert the model that it was made from. For scikit-learn: `{producers.SKLEARN}`.",
+    "r": f"R writes no ONNX: train it with a tool that does, or {ENDPOINT}",
+    "safetensors": (
+        f"Load the weights into their model and export that. {_torch()} Of the transformers library: `optimum-cli export onnx --model DIR OUT`."
+    ),
+    "savedmodel": (
+        "Convert its folder: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`."
+    ),
+    "tensorrt": "Upload the ONNX file that it was compiled from.",
+    "torch": _torch(),
+}
+REMEDIES_OF_A_FILE = {
+    "catboost": lambda file, head: _catboost(file),
+    "hdf5": lambda file, head: _keras(file),
+    "keras": lambda file, head: _keras(file),
+    "lightgbm": lambda file, head: _boosted(
+        "lightgbm", file, _features(head, rb"max_feature_idx=(\d+)", 1)
+    ),
+    "skops": lambda file, head: (
+        f"Convert it: `skl2onnx.to_onnx(skops.io.load({file!r}), X[:1], options={{'zipmap': False}})`, {THEN}."
+    ),
+    "tensorflow-graph": lambda file, head: (
+        f"Convert it: `python -m tf2onnx.convert --graphdef {file} --inputs X:0 --outputs Y:0 --output model.onnx`."
+    ),
+    "tflite": lambda file, head: (
+        f"Convert it: `python -m tf2onnx.convert --tflite {file} --output model.onnx`."
+    ),
+    "torch-export": lambda file, head: (
+        f"Convert it: `torch.onnx.export(torch.export.load({file!r}), (), 'model.onnx', dynamo=True, external_data=False)`, {THEN}."
+    ),
+    "torchscript": lambda file, head: (
+        f"Convert it: `torch.onnx.export(torch.jit.load({file!r}), example, 'model.onnx', dynamo=False, input_names=['x'], "
+        f"dynamic_axes={{'x': {{0: 'batch'}}}})`, {THEN}."
+    ),
+    "xgboost": lambda file, head: _boosted(
+        "xgboost", file, _features(head, rb"num_feature\W*?(\d+)", 0)
+    ),
+}
+
+
 def refuse(name, kind, path):
     """The Refusal of a file whose content is `kind`, with the conversion line for what it is."""
     with open(path, "rb") as file:
@@ -109,71 +207,9 @@ def _is_of_saved_model(path):
 
 def conversion(form, file, head=b""):
     """The remedy for a model in the format `form`, kept in the file called `file`; "" for an unknown one."""
-    return {
-        "catboost": lambda: _catboost(file),
-        "caffe": lambda: (
-            f"Train or load it in PyTorch or TensorFlow, and export that; or {ENDPOINT}"
-        ),
-        "coreml": lambda: "Export the model that it was made from; Core ML has no way back.",
-        "gguf": lambda: (
-            f"Export the original weights, `optimum-cli export onnx --model DIR OUT`; or {ENDPOINT}"
-        ),
-        "h2o": lambda: f"H2O writes no ONNX: {ENDPOINT}",
-        "hdf5": lambda: _keras(file),
-        "keras": lambda: _keras(file),
-        "lightgbm": lambda: _boosted(
-            "lightgbm", file, _features(head, rb"max_feature_idx=(\d+)", 1)
-        ),
-        "openvino": lambda: "Upload the ONNX file that it was made from.",
-        "ort-format": lambda: "Upload the .onnx file that it was made from.",
-        "paddle": lambda: (
-            "Convert it: `paddle2onnx --model_dir DIR --model_filename model.pdmodel --save_file model.onnx`."
-        ),
-        "pickled-catboost": lambda: (
-            "Save it where you trained it: `model.save_model('model.onnx', format='onnx')`."
-        ),
-        "pickled-keras": lambda: (
-            "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
-        ),
-        "pickled-lightgbm": lambda: _trained("lightgbm"),
-        "pickled-sklearn": lambda: (
-            f"Convert it where you trained it: `{producers.SKLEARN}`, {THEN}."
-        ),
-        "pickled-tensorflow": lambda: (
-            "Export it where you trained it: `model.export('model.onnx', format='onnx')`."
-        ),
-        "pickled-torch": _torch,
-        "pickled-xgboost": lambda: _trained("xgboost"),
-        "pmml": lambda: (
-            f"PMML has no converter to ONNX: convert the model that it was made from. {_skl()}"
-        ),
-        "r": lambda: f"R writes no ONNX: train it with a tool that does, or {ENDPOINT}",
-        "safetensors": lambda: (
-            f"Load the weights into their model and export that. {_torch()} Of the transformers library: `optimum-cli export onnx --model DIR OUT`."
-        ),
-        "savedmodel": lambda: (
-            "Convert its folder: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`."
-        ),
-        "skops": lambda: (
-            f"Convert it: `skl2onnx.to_onnx(skops.io.load({file!r}), X[:1], options={{'zipmap': False}})`, {THEN}."
-        ),
-        "tensorflow-graph": lambda: (
-            f"Convert it: `python -m tf2onnx.convert --graphdef {file} --inputs X:0 --outputs Y:0 --output model.onnx`."
-        ),
-        "tensorrt": lambda: "Upload the ONNX file that it was compiled from.",
-        "tflite": lambda: (
-            f"Convert it: `python -m tf2onnx.convert --tflite {file} --output model.onnx`."
-        ),
-        "torch": _torch,
-        "torch-export": lambda: (
-            f"Convert it: `torch.onnx.export(torch.export.load({file!r}), (), 'model.onnx', dynamo=True, external_data=False)`, {THEN}."
-        ),
-        "torchscript": lambda: (
-            f"Convert it: `torch.onnx.export(torch.jit.load({file!r}), example, 'model.onnx', dynamo=False, input_names=['x'], "
-            f"dynamic_axes={{'x': {{0: 'batch'}}}})`, {THEN}."
-        ),
-        "xgboost": lambda: _boosted("xgboost", file, _features(head, rb"num_feature\W*?(\d+)", 0)),
-    }.get(form, lambda: "")()
+    if of_file := REMEDIES_OF_A_FILE.get(form):
+        return of_file(file, head)
+    return REMEDIES.get(form, "")
 
 
 def of_flavor(flavors):
@@ -191,39 +227,3 @@ def file_name(name):
     """The uploader's file name, for a line of code: without folders, and plain."""
     base = PurePosixPath(name).name
     return base if re.fullmatch(r"[\w.-]{1,80}", base) else "FILE"
-
-
-def _skl():
-    return f"For scikit-learn: `{producers.SKLEARN}`."
-
-
-def _torch():
-    line = producers.TORCH_DYNAMO.format(more=", dynamic_shapes=({0: torch.export.Dim('batch')},)")
-    return f"Export it where you trained it: `{line}`."
-
-
-def _keras(file):
-    load = f"model = keras.models.load_model({file!r}); model(X[:1])"  # Keras exports what has been called
-    return f"Convert it: `{load}; model.export('model.onnx', format='onnx')`, {THEN}."
-
-
-def _catboost(file):
-    form = ", format='json'" if file.endswith(".json") else ""
-    return f"Convert it: `catboost.CatBoost().load_model({file!r}{form}).save_model('model.onnx', format='onnx')`, {THEN}."
-
-
-def _boosted(tool, file, features):
-    load = f"{tool}.Booster(model_file={file!r})"
-    call = f"onnxmltools.convert_{tool}({load}, initial_types=[('X', FloatTensorType([None, {features}]))])"
-    return f"Convert it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
-
-
-def _trained(tool):
-    call = f"onnxmltools.convert_{tool}(model, initial_types=[('X', FloatTensorType([None, X.shape[1]]))])"
-    return f"Convert it where you trained it, with `{FLOATS}`: `onnx.save({call}, 'model.onnx')`, {THEN}."
-
-
-def _features(head, pattern, more):
-    """How many features the model takes, as its file says; X.shape[1] when it does not say it near its beginning."""
-    found = re.search(pattern, head)
-    return int(found.group(1)) + more if found else "X.shape[1]"

@@ -61,8 +61,8 @@ def test_missing_star_fails_whatever_the_score():
     found = cards.completeness(full_card() | {"limitations.text": "TBD"}, "low")
     assert found.score >= 90
     assert not found.ok
-    assert [item["id"] for item in found.missing] == ["limitations.text"]
-    assert found.missing[0]["why"] == "Where it is wrong more often, or does not apply at all."
+    assert [item.field.id for item in found.missing] == ["limitations.text"]
+    assert found.missing[0].field.why == "Where it is wrong more often, or does not apply at all."
 
 
 def test_small_gap_passes_below_high():

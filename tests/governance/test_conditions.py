@@ -211,7 +211,7 @@ def test_an_overdue_one_closes_the_version_and_the_next_submission(condition):
     with pytest.raises(RuleError, match=r"A condition of 1\.0\.0 is overdue"):
         publishing.submit(factories.alice(), draft)
     actions.fulfil(factories.alice(), condition, EVIDENCE)
-    assert not [item for item in what_is_missing(draft) if item["step"] == "conditions"]
+    assert not [item for item in what_is_missing(draft) if item.step == "conditions"]
 
 
 def test_at_high_risk_it_suspends_once():

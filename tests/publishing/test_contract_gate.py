@@ -177,8 +177,8 @@ def test_only_a_major_version_promises_less(less, number, may):
     draft = draft_after(number)
     actions.promise_sla(draft.created_by, draft, **factories.SLA | less)
     missing = what_is_missing(draft)
-    assert [item["step"] for item in missing] == ([] if may else ["contract"])
-    assert may or "the promised" in missing[0]["sentence"]
+    assert [item.step for item in missing] == ([] if may else ["contract"])
+    assert may or "the promised" in missing[0].sentence
 
 
 def test_an_older_line_promises_what_its_own_predecessor_did():

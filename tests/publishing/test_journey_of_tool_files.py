@@ -57,7 +57,7 @@ def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client
     version = uploaded(tmp_path, wide())
     assert (
         "one tensor of 40 values"
-        in {item["step"]: item["sentence"] for item in what_is_missing(version)}["interface"]
+        in {item.step: item.sentence for item in what_is_missing(version)}["interface"]
     )
     client.force_login(factories.alice())
     address = reverse("publishing:interface", args=[version.model.slug, version.number])

@@ -48,9 +48,7 @@ def named_version(folder, names=NAMES):
 
 
 def interface_step(version):
-    return {item["step"]: item["sentence"] for item in what_is_missing(version)}.get(
-        "interface", ""
-    )
+    return {item.step: item.sentence for item in what_is_missing(version)}.get("interface", "")
 
 
 def names_of(version):
