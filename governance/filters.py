@@ -2,7 +2,7 @@
 
 import django_filters
 
-from governance.models import Amendment, Condition, Review
+from governance.models import Amendment, Condition, Review, Waiver
 from marketplace.core.filters import FilterSet, IdFilter, SlugFilter
 
 
@@ -33,4 +33,14 @@ class ConditionFilter(FilterSet):
 
     class Meta:
         model = Condition
+        fields = ["model", "version", "state"]
+
+
+class WaiverFilter(FilterSet):
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    version = IdFilter(field_name="version_id", label="Version id")
+    state = django_filters.MultipleChoiceFilter(choices=Waiver.State.choices, label="State")
+
+    class Meta:
+        model = Waiver
         fields = ["model", "version", "state"]

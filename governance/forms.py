@@ -206,6 +206,42 @@ class ConfirmForm(forms.Form):
     )
 
 
+class WaiverForm(forms.Form):
+    reason = forms.CharField(
+        label="Why the version should go on although this check blocks",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=REASON,
+        help_text="At least 20 characters. It stays on the record.",
+    )
+    instead = forms.CharField(
+        label="What is done instead",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REASON,
+        help_text="What keeps people safe until the check passes. At least 20 characters.",
+    )
+    ends_on = forms.DateField(
+        label="Last day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="At most 90 days from now. After it the check blocks again.",
+    )
+
+
+class WaiverDecisionForm(forms.Form):
+    outcome = forms.ChoiceField(
+        label="Decision",
+        widget=forms.RadioSelect,
+        choices=[("granted", "Grant"), ("refused", "Refuse")],
+    )
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REASON,
+        help_text="At least 20 characters. The owner team reads it, and it stays on the record.",
+    )
+    no_conflict = forms.BooleanField(
+        label="I have no conflict of interest with this model or its team", required=False
+    )
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}),

@@ -83,6 +83,12 @@ ROLES = {
     "legal": ("legal_reviewer",),
 }
 FINAL_ROLES = {"low": ("curator",), "medium": ("governance_lead",), "high": ("model_risk_officer",)}
+# Who grants a waiver, by tier.
+WAIVER_ROLES = {
+    "low": ("governance_lead",),
+    "medium": ("governance_lead",),
+    "high": ("model_risk_officer",),
+}
 MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
 
 POLICY = {
@@ -94,6 +100,7 @@ POLICY = {
     "business_days": {rule.kind: rule.days for rule in RULES},
     "roles": {kind: list(roles) for kind, roles in ROLES.items()}
     | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
+    "waiver_roles": {tier: list(roles) for tier, roles in WAIVER_ROLES.items()},
     "min_people": MIN_PEOPLE,
     "checklists": checklists.POLICY,
 }

@@ -12,12 +12,17 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance.amendments import needed_kinds
-from governance.matrix import roles_for
-from governance.models import Amendment, Condition, Review, Thread
+from governance.matrix import WAIVER_ROLES, roles_for
+from governance.models import Amendment, Condition, Review, Thread, Waiver
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
 Role = RoleGrant.Role
+CLOSED = (
+    ModelVersion.State.REJECTED,
+    ModelVersion.State.WITHDRAWN,
+    ModelVersion.State.RETIRED,
+)  # nothing goes on
 REVIEWER_ROLES = (
     Role.CURATOR,
     Role.EVALUATOR,
@@ -201,6 +206,35 @@ def can_resolve(user: User, thread: Thread) -> bool:
     if not can_comment(user, thread.version):
         return False
     return thread.opened_by_id == user.pk or not user.is_on(thread.version.model.owner_team)
+
+
+def can_ask_waiver(user: User, version: ModelVersion) -> bool:
+    """Its owner team, from the submission on: a draft has nothing that blocks it for others."""
+    return (
+        user.is_active
+        and user.is_on(version.model.owner_team)
+        and bool(version.manifest_sha256)
+        and version.state not in CLOSED
+    )
+
+
+def reasons_against_waiver(user: User, waiver: Waiver) -> str:
+    """The sentence that says why `user` may not decide about a waiver, or "". A named role, never who asked or made it."""
+    version = waiver.version
+    if not user.is_active or user.is_system:
+        return "Only an active person decides."
+    if waiver.proposed_by_id == user.pk:
+        return "You asked for it, so another person decides."
+    if was_on_team(user, version.model.owner_team, _since(version)):
+        return (
+            f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
+        )
+    if user.contributions.filter(version=version).exists():
+        return "You had a hand in this version, so you cannot judge it."
+    roles = WAIVER_ROLES[version.risk_tier]
+    if not user.has_role(*roles):
+        return f"A waiver needs the role {' or '.join(Role(role).label.lower() for role in roles)}."
+    return ""
 
 
 def can_see_evidence(user: User, version: ModelVersion) -> bool:

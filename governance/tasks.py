@@ -21,11 +21,13 @@ def sweep():
 
 @shared_task(name="governance.remind", time_limit=120)
 def remind():
-    """Reviews and conditions that are late, and approvals that end."""
+    """Reviews and conditions that are late, approvals and waivers that end."""
     renewals.remind_of_reviews(timezone.now())
     renewals.remind_of_ends(timezone.now())
     actions.remind_of_conditions(timezone.localdate())
     actions.suspend_overdue(timezone.localdate())
+    actions.end_waivers(timezone.localdate())
+    actions.remind_of_waivers(timezone.localdate())
 
 
 @shared_task(name="governance.sweep_evaluations", time_limit=120)

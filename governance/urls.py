@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance import condition_views, thread_views, views
+from governance import condition_views, thread_views, views, waiver_views
 
 app_name = "governance"
 urlpatterns = [
@@ -16,6 +16,12 @@ urlpatterns = [
     path("threads/<int:pk>/reply/", thread_views.reply, name="reply"),
     path("threads/<int:pk>/resolve/", thread_views.resolve, name="resolve_thread"),
     path("conditions/<int:pk>/", condition_views.condition, name="condition"),
+    path("waivers/<int:pk>/", waiver_views.waiver, name="waiver"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/checks/<slug:gate>/waiver/",
+        waiver_views.ask_waiver,
+        name="ask_waiver",
+    ),
     path("amendments/<int:pk>/", views.amendment, name="amendment"),
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),

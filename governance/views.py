@@ -46,6 +46,7 @@ from governance.models import (
     GateResult,
     Review,
     TierAssessment,
+    Waiver,
 )
 from governance.permissions import (
     Judge,
@@ -87,6 +88,7 @@ class Evidence:
     completeness: cards.Completeness
     figures: list[evaluations.Figure]
     conditions: QuerySet[Condition]
+    waivers: QuerySet[Waiver]
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def queue(request):
         "amendments": [] if kind else _queued(request.user, amendments),
         "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
         "conditions": [] if kind else _to_confirm(request.user),
+        "waivers": [] if kind else Waiver.objects.to_decide(request.user).for_page()[:PAGE_SIZE],
     }
     return render(request, "governance/queue.html", context)
 
@@ -306,6 +309,7 @@ def evidence_of(version):
         policies.card_completeness(version),
         evaluations.figures_of(version),
         version.conditions.all().for_page(),
+        version.waivers.all().for_page(),
     )
 
 

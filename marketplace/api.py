@@ -18,6 +18,7 @@ from consumption.api import (
 from governance.api import Amendments, Benchmarks, EvaluationRuns, Evaluations, Reviews
 from governance.condition_api import Conditions
 from governance.thread_api import Threads, VersionThreads
+from governance.waiver_api import Waivers
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
@@ -54,6 +55,7 @@ router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("conditions", Conditions)
+router.register("waivers", Waivers)
 router.register("plans", Plans)
 router.register("changes", Changes, basename="change")
 router.register("applications", Applications)

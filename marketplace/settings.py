@@ -301,6 +301,7 @@ SPECTACULAR_SETTINGS = {
         "ReviewState": "governance.models.ReviewState",
         "ReviewKind": "governance.models.Review.Kind",
         "EvaluationRunState": "governance.models.RunState",
+        "WaiverState": "governance.models.WaiverState",
         "GateRunState": "publishing.models.GateRunState",
         "EvaluationKind": "governance.models.Evaluation.Kind",
         "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],

@@ -8,7 +8,8 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
 from catalog.pages import get_visible_version_or_404
-from governance.actions import current_gates
+from governance.actions import askable, current_gates
+from governance.models import Waiver
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link
 from publishing import execution_gates
@@ -37,7 +38,13 @@ def gate_runs(request: PageRequest, slug: str, number: str) -> HttpResponse:
             answer["HX-Refresh"] = "true"  # the results around this part are others now
         return answer
     trail = [Link(version.model.name, version.get_absolute_url())]
-    context |= {"runs": runs, "gates": current_gates(version), "trail": trail}
+    context |= {
+        "runs": runs,
+        "gates": current_gates(version),
+        "waivers": Waiver.objects.visible_to(request.user).filter(version=version).for_page(),
+        "askable": askable(request.user, version),
+        "trail": trail,
+    }
     return render(request, "publishing/gate_runs.html", context)
 
 

@@ -18,6 +18,8 @@ WHERE = {
     "condition": {"pk": "condition.pk"},
     "thread": {"pk": "thread.pk"},
     "judged": {"slug": "judged.model.slug", "number": "judged.number"},
+    "waiver": {"pk": "waiver.pk"},
+    "gate": {"slug": "judged.model.slug", "number": "judged.number", "gate": "waiver.gate"},
     "benchmark": {"pk": "benchmark.pk"},
     "application": {"slug": "application.slug"},
     "subscription": {"pk": "subscription.pk"},
@@ -106,6 +108,10 @@ PAGES = {
     ("governance:reply", "post"): ("thread", (302, 404, 404, 302, 302, 403)),
     ("governance:resolve_thread", "get"): ("thread", POST_ONLY),
     ("governance:resolve_thread", "post"): ("thread", (302, 404, 404, 403, 302, 403)),
+    ("governance:waiver", "get"): ("waiver", (302, 404, 404, 200, 200, 200)),
+    ("governance:waiver", "post"): ("waiver", (302, 404, 404, 403, 403, 403)),
+    ("governance:ask_waiver", "get"): ("gate", (302, 404, 404, 200, 403, 403)),
+    ("governance:ask_waiver", "post"): ("gate", (302, 404, 404, 422, 403, 403)),
     ("governance:condition", "get"): ("condition", (302, 404, 404, 200, 200, 200)),
     ("governance:condition", "post"): ("condition", (302, 404, 404, 302, 403, 403)),
     ("governance:amendment", "get"): ("amendment", (302, 404, 404, 200, 200, 200)),
@@ -266,6 +272,10 @@ API = {
     ("api:thread-detail", "get"): ("thread", DRAFT),
     ("api:thread-reply", "post"): ("thread", (401, 404, 404, 200, 200, 403)),
     ("api:thread-resolve", "post"): ("thread", (401, 404, 404, 403, 200, 403)),
+    ("api:waiver-list", "get"): (None, READ),
+    ("api:waiver-list", "post"): (None, (401, 422, 422, 409, 403, 403)),
+    ("api:waiver-detail", "get"): ("waiver", DRAFT),
+    ("api:waiver-decide", "post"): ("waiver", (401, 404, 404, 403, 403, 403)),
     ("api:condition-list", "get"): (None, READ),
     ("api:condition-detail", "get"): ("condition", DRAFT),
     ("api:condition-fulfil", "post"): ("condition", (401, 404, 404, 200, 403, 403)),
@@ -332,6 +342,7 @@ API = {
 
 # What is sent. "@a.b" is looked up in the world.
 REASON = {"reason": LONG}
+GRANT = {"outcome": "granted", "no_conflict": True, "reason": LONG}
 DECISION = {"outcome": "approved", "no_conflict": True} | REASON
 CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", "agrees")}
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
@@ -388,6 +399,10 @@ BODIES = {
     "governance:reply": {"text": LONG},
     "api:version-thread-list": {"anchor": "changelog", "text": LONG},
     "api:thread-reply": {"text": LONG},
+    "governance:waiver": GRANT,
+    "api:waiver-decide": GRANT,
+    "api:waiver-list": REASON
+    | {"version": "@judged.pk", "gate": "startup", "instead": LONG, "ends_on": "2099-01-01"},
     "governance:condition": {"evidence": LONG},
     "api:condition-fulfil": {"evidence": LONG},
     "api:condition-confirm": REASON,

@@ -406,6 +406,23 @@ def condition(version, kind="evaluation", **changed):
     return decision.conditions.get()
 
 
+def waiver(version, gate="startup", days=30, by=None, **changed):
+    """Asked for by the owner team, for a gate that is made to block."""
+    governance.record_gate(version, gate, "fail", "It took longer than promised.", tool="test")
+    facts = {
+        "reason": "The first users ask once a day and do not wait for it.",
+        "instead": "The batch runs at night, and the team looks at its time each week.",
+        "ends_on": timezone.localdate() + timedelta(days=days),
+    }
+    return governance.ask_waiver(by or alice(), version, gate, **facts | changed)
+
+
+def granted_waiver(version, gate="startup", days=30):
+    asked = waiver(version, gate, days)
+    by = mira() if version.risk_tier == "high" else gus()
+    return governance.decide_waiver(by, asked, "granted", REASON, NO_CONFLICT)
+
+
 def all_yes(review):
     """The checklist of a review, every point answered with yes."""
     return {point.id: {"answer": "yes"} for point in checklist_of(review)}

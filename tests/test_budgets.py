@@ -29,7 +29,7 @@ LISTS = [
     ("consumption:plans", "maya", 33),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
-    ("governance:queue", "rita", 30),
+    ("governance:queue", "rita", 32),
     ("governance:figures", "rita", 22),
     ("governance:benchmarks", "alice", 15),
     ("operations:operations", "otto", 28),
@@ -38,7 +38,7 @@ LISTS = [
     ("tokens:tokens", "alice", 20),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
-    ("publishing:gate_runs", "alice", 20),
+    ("publishing:gate_runs", "alice", 24),
     ("insights:insights", "vera", 40),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
@@ -47,6 +47,7 @@ LISTS = [
     ("api:condition-list", "rita", 12),
     ("api:version-thread-list", "rita", 14),
     ("governance:threads", "rita", 18),
+    ("api:waiver-list", "rita", 12),
     ("api:evaluation-run-list", "rita", 14),
     ("api:benchmark-list", "alice", 12),
     ("api:plan-list", "maya", 12),
@@ -145,6 +146,7 @@ def everything(number):
         open_thread(factories.rita(), first, "changelog", f"Which {name}?")
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
+        factories.waiver(judged)
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=name)

@@ -38,6 +38,7 @@ class EndpointFixtures:
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)
         self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
+        self.waiver = factories.waiver(self.judged)
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )

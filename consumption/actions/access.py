@@ -14,6 +14,7 @@ from consumption.permissions import (
     can_manage_application,
     can_offer_plan,
 )
+from governance.actions import blocking_gates
 from governance.renewals import is_closed_to_subscribers
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -329,6 +330,12 @@ def _check_can_start(application, plan, version):
             f"{version} takes no new subscriptions: its approval ended on {version.approved_until:%-d %B %Y}.",
             field="version",
             remedy=f"Ask {version.model.owner_team} to have it reviewed again.",
+        )
+    if blocked := blocking_gates(version):
+        raise RuleError(
+            f"{version} takes no new subscriptions: the check {blocked[0].label.lower()} blocks.",
+            field="version",
+            remedy=f"Ask {version.model.owner_team} to run it again, or for a waiver.",
         )
     if version.conditions.overdue().exists():
         raise RuleError(

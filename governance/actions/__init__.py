@@ -9,10 +9,22 @@ from governance.actions.conditions import (
     send_back,
     suspend_overdue,
 )
-from governance.actions.evidence import assess_risk, current_gates, record_gate
+from governance.actions.evidence import (
+    assess_risk,
+    blocking_gates,
+    current_gates,
+    record_gate,
+)
 from governance.actions.reviews import VALID_DAYS, decide, void_reviews
 from governance.actions.suspension import resume, suspend
 from governance.actions.threads import open_thread, reply, resolve_thread
+from governance.actions.waivers import (
+    ask_waiver,
+    askable,
+    decide_waiver,
+    end_waivers,
+    remind_of_waivers,
+)
 
 __all__ = [
     "VALID_DAYS",
@@ -35,4 +47,10 @@ __all__ = [
     "suspend_overdue",
     "void_reviews",
     "withdraw_amendment",
+    "ask_waiver",
+    "askable",
+    "blocking_gates",
+    "decide_waiver",
+    "end_waivers",
+    "remind_of_waivers",
 ]

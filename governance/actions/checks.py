@@ -4,7 +4,7 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from governance import policies
-from governance.actions.evidence import current_gates, record_gate
+from governance.actions.evidence import blocking_gates, current_gates, record_gate
 from governance.actions.reviews import notify_publishers, open_reviews
 from governance.models import GateResult
 from marketplace.accounts.models import User
@@ -28,7 +28,7 @@ def check(version: ModelVersion) -> ModelVersion:
     results = current_gates(version)
     if set(policies.REQUIRED_GATES) - {result.gate for result in results}:
         return version
-    blocking = [result for result in results if result.blocks]
+    blocking = blocking_gates(version)
     return _send_back(system, version, blocking) if blocking else open_reviews(system, version)
 
 

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from catalog.models import Contribution, ModelVersion
 from governance import gates, policies, tiering
-from governance.models import GateResult, TierAssessment
+from governance.models import GateResult, TierAssessment, Waiver
 from governance.permissions import can_assess
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -83,3 +83,12 @@ def current_gates(version: ModelVersion) -> list[GateResult]:
     )
     order = list(gates.BY_NAME)
     return sorted(rows.distinct("gate"), key=lambda row: order.index(row.gate))
+
+
+def blocking_gates(version: ModelVersion) -> list[GateResult]:
+    """The newest results that block, those left out that a waiver opens today."""
+    blocking = [result for result in current_gates(version) if result.blocks]
+    if not blocking:
+        return []
+    waived = set(Waiver.objects.in_force(version).values_list("gate", flat=True))
+    return [result for result in blocking if result.gate not in waived]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance import benchmarks, checklists, policies, rounds
 from governance.actions import conditions
-from governance.actions.evidence import current_gates
+from governance.actions.evidence import blocking_gates, current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
 from governance.models import Decision, Review, ReviewRound
@@ -217,7 +217,7 @@ def _check_final(review: Review, outcome: str) -> None:
     if open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
         raise RuleError(f"The final approval comes last; still open: {kinds}.")
-    if blocking := [result for result in current_gates(review.version) if result.blocks]:
+    if blocking := blocking_gates(review.version):
         raise RuleError(
             f"A check blocks: {blocking[0].label}. {blocking[0].summary}",
             remedy="Run it again, or request changes.",

@@ -23,6 +23,7 @@ from governance.models.reviews import (
     TierAssessment,
 )
 from governance.models.threads import COMMENT, Comment, Thread
+from governance.models.waivers import Waiver, WaiverState
 
 __all__ = [
     "LARGEST_FIGURE",
@@ -47,4 +48,6 @@ __all__ = [
     "Task",
     "Thread",
     "TierAssessment",
+    "Waiver",
+    "WaiverState",
 ]

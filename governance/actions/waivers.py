@@ -1,0 +1,171 @@
+"""Verbs of waivers: ask, grant, refuse; and what the clock does (docs/governance.md, "Waivers")."""
+
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import ModelVersion
+from governance import gates
+from governance.actions.evidence import blocking_gates
+from governance.actions.reviews import require_decision
+from governance.matrix import WAIVER_ROLES
+from governance.models import Waiver, WaiverState
+from governance.permissions import can_ask_waiver, reasons_against_waiver
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.background import enqueue
+from marketplace.core.decisions import REASON_MIN, require_reason, require_state
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.guard import require
+from marketplace.core.transitions import StaleState, transition
+from marketplace.notices.actions import notify, resolve
+
+LONGEST_DAYS = 90
+REMINDER_DAYS = (14, 3)
+WAIVER_VERBS: dict[str, str] = {WaiverState.GRANTED: "grant", WaiverState.REFUSED: "refuse"}
+
+
+def askable(user: User, version: ModelVersion) -> list[gates.Gate]:
+    """The gates that block this version and that the person may ask to be waived."""
+    if not can_ask_waiver(user, version):
+        return []
+    asked = set(
+        version.waivers.filter(
+            manifest_sha256=version.manifest_sha256, state=WaiverState.OPEN
+        ).values_list("gate", flat=True)
+    )
+    names = [result.gate for result in blocking_gates(version)]
+    found = [gates.BY_NAME[name] for name in names if name not in asked]
+    return [gate for gate in found if gate.is_waivable]
+
+
+@transaction.atomic
+def ask_waiver(
+    by: User, version: ModelVersion, gate: str, reason: str, instead: str, ends_on: date
+) -> Waiver:
+    """Ask that a gate which blocks is opened until a day. Returns the Waiver. Raises NotAllowed, Invalid, RuleError."""
+    version = (
+        ModelVersion.objects.select_for_update(of=("self",))
+        .select_related("model__owner_team")
+        .get(pk=version.pk)
+    )
+    require(
+        can_ask_waiver(by, version),
+        f"Only members of {version.model.owner_team} ask for a waiver.",
+        ask=str(version.model.owner_team),
+    )
+    _require_waivable(by, version, gate)
+    require_reason(reason, "it stays on the record, and reviewers and consumers read it")
+    if len(instead.strip()) < REASON_MIN:
+        raise Invalid(
+            f"Say what is done instead in at least {REASON_MIN} characters.", field="instead"
+        )
+    if not 1 <= (ends_on - timezone.localdate()).days <= LONGEST_DAYS:
+        raise Invalid(
+            f"Choose a day between tomorrow and {LONGEST_DAYS} days from now.", field="ends_on"
+        )
+    waiver = Waiver.objects.create(
+        version=version,
+        gate=gate,
+        manifest_sha256=version.manifest_sha256,
+        reason=reason.strip(),
+        instead=instead.strip(),
+        ends_on=ends_on,
+        proposed_by=by,
+    )
+    record(by, "waiver.ask", waiver, reason=waiver.reason, gate=gate, ends_on=ends_on.isoformat())
+    notify(
+        User.objects.holding(*WAIVER_ROLES[version.risk_tier]),
+        "review",
+        f"To decide: {waiver}",
+        body=waiver.reason,
+        url=waiver.get_absolute_url(),
+        key=f"waiver-open:{waiver.pk}",
+    )
+    return waiver
+
+
+def decide_waiver(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bool) -> Waiver:
+    """Grant or refuse a waiver: outcome is a WaiverState of granted or refused. Returns the Waiver.
+
+    Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError.
+    """
+    try:
+        return _decide(by, waiver, outcome, reason, no_conflict)
+    except NotAllowed as refusal:
+        record(by, "waiver.decision_refused", waiver, reason=refusal.message)
+        raise
+
+
+@transaction.atomic
+def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bool) -> Waiver:
+    waiver = Waiver.objects.for_page().select_for_update(of=("self",)).get(pk=waiver.pk)
+    refusal = reasons_against_waiver(by, waiver)
+    require(not refusal, refusal, ask="the marketplace manager")
+    require_state(waiver, WaiverState.OPEN)
+    require_decision(outcome, WAIVER_VERBS, reason, no_conflict)
+    if outcome == WaiverState.GRANTED and waiver.ends_on < timezone.localdate():
+        raise RuleError("Its last day has passed.", remedy="Refuse it.")
+    transition(waiver, outcome, **Waiver.decision(by, reason))
+    record(by, f"waiver.{outcome}", waiver, reason=reason.strip(), version=waiver.version_id)
+    resolve(f"waiver-open:{waiver.pk}")
+    title = f"{waiver}: {waiver.get_state_display().lower()}"
+    _tell_team(waiver, title, reason.strip(), f"waiver-{outcome}:{waiver.pk}")
+    enqueue("governance.check", waiver.version_id)
+    return waiver
+
+
+def end_waivers(today: date) -> int:
+    """Waivers whose last day has passed end: the gate blocks again. Returns how many."""
+    system, ended = User.objects.system("gates"), 0
+    for waiver in Waiver.objects.for_page().filter(state=WaiverState.GRANTED, ends_on__lt=today):
+        try:
+            with transaction.atomic():
+                transition(waiver, WaiverState.ENDED)
+                record(system, "waiver.end", waiver, version=waiver.version_id)
+                _remind(waiver, f"{waiver} ended: the check blocks again", 0)
+            ended += 1
+        except StaleState:
+            continue
+    return ended
+
+
+def remind_of_waivers(today: date) -> int:
+    """Notify the owner team and who granted it 14 and 3 days before its end. Returns how many waivers."""
+    until = today + timedelta(days=max(REMINDER_DAYS))
+    waivers = Waiver.objects.for_page().filter(
+        state=WaiverState.GRANTED, ends_on__gte=today, ends_on__lte=until
+    )
+    for waiver in waivers:
+        left = (waiver.ends_on - today).days
+        stage = min(days for days in REMINDER_DAYS if left <= days)
+        _remind(waiver, f"{waiver} ends on {waiver.ends_on:%-d %B %Y}", stage)
+    return len(waivers)
+
+
+def _require_waivable(by: User, version: ModelVersion, gate: str) -> None:
+    declared = gates.BY_NAME.get(gate)
+    if declared is None or not declared.is_waivable:
+        raise Invalid("No waiver opens this check.", field="gate")
+    if declared not in askable(by, version):
+        raise RuleError(
+            f"{declared.label} does not block {version}, or a waiver was asked for.", field="gate"
+        )
+
+
+def _remind(waiver: Waiver, title: str, stage: int) -> None:
+    people = User.objects.on_teams([waiver.version.model.owner_team])
+    notify(
+        people | User.objects.holding(*WAIVER_ROLES[waiver.version.risk_tier]),
+        "review",
+        title,
+        body=waiver.instead,
+        url=waiver.get_absolute_url(),
+        key=f"waiver-ends-{stage}:{waiver.pk}",
+    )
+
+
+def _tell_team(waiver: Waiver, title: str, body: str, key: str) -> None:
+    team = User.objects.on_teams([waiver.version.model.owner_team])
+    notify(team, "review", title, body=body, url=waiver.get_absolute_url(), key=key)
