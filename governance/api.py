@@ -252,6 +252,7 @@ class BenchmarkRow(serializers.ModelSerializer):
     """What may be known about benchmark data. Its rows are read by the runner alone."""
 
     capability = serializers.CharField(source="capability.slug")
+    model = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     groups = serializers.ListField(child=serializers.CharField())
     columns = serializers.ListField(child=serializers.CharField())
 
@@ -261,6 +262,7 @@ class BenchmarkRow(serializers.ModelSerializer):
             "id",
             "name",
             "capability",
+            "model",
             "task",
             "label",
             "groups",

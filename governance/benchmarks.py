@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import ModelVersion
+from governance import fairness
 from governance.models import BenchmarkDataset, BenchmarkRows, GateResult, Review, Task
 from governance.permissions import can_upload_benchmark
 from marketplace.accounts.models import User
@@ -60,6 +61,7 @@ def upload(by: User, *, file: Any, groups: list[str], **facts: Any) -> Benchmark
         uploaded_by=by,
         **facts,
     )
+    _require_model(by, dataset)
     _require_label(dataset, columns)
     _require_groups(dataset, columns)
     if BenchmarkDataset.objects.filter(name=dataset.name).exists():
@@ -95,8 +97,8 @@ def columns_of(content: bytes) -> Columns:
 
 
 def fit_of(version: ModelVersion) -> Fit:
-    """The newest benchmark of the version's capability that has all its required inputs."""
-    datasets = list(version.model.capability.benchmarks.for_page())
+    """The newest benchmark of the version's model, or else capability, that has all its required inputs."""
+    datasets = list(BenchmarkDataset.objects.about(version).for_page())
     if version.kind == ModelVersion.Kind.EXTERNAL or not datasets:
         return Fit(None)
     needed = {field["name"] for field in version.signature["inputs"] if field.get("required", True)}
@@ -118,7 +120,9 @@ def reasons_against_approval(review: Review, results: Iterable[GateResult]) -> s
     fit = fit_of(review.version)
     if fit.problem:
         return fit.problem
-    if fit.dataset is None or (review.kind == Review.Kind.FAIRNESS and not fit.dataset.groups):
+    if fit.dataset is None or (
+        review.kind == Review.Kind.FAIRNESS and not _has_fairness(fit.dataset)
+    ):
         return ""
     found = {result.gate: result for result in results}
     if gates[0] not in found:
@@ -127,9 +131,23 @@ def reasons_against_approval(review: Review, results: Iterable[GateResult]) -> s
     return f"The independent run does not allow it: {blocking[0].summary}" if blocking else ""
 
 
+def _has_fairness(dataset: BenchmarkDataset) -> bool:
+    return bool(dataset.groups) and dataset.task in fairness.TASKS
+
+
 def read_rows(dataset: BenchmarkDataset) -> Columns:
     """The cells of a data set, for the runner."""
     return columns_of(bytes(BenchmarkRows.objects.get(dataset=dataset).csv))
+
+
+def _require_model(by: User, dataset: BenchmarkDataset) -> None:
+    model = dataset.model
+    if model is None:
+        return
+    if model.capability_id != dataset.capability_id:
+        raise Invalid(f"{model} is listed under {model.capability}.", field="model")
+    if by.memberships.filter(team=model.owner_team).exists():
+        raise Invalid("Somebody who was never on the model's team uploads its data.", field="model")
 
 
 def _require_label(dataset: BenchmarkDataset, columns: Columns) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import benchmarks, suites
+from governance import benchmarks, measures, suites
 from governance.actions import record_gate
 from governance.evaluations import artifact_digest
 from governance.models import (
@@ -71,8 +71,10 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
     return run
 
 
-def case_of(run: EvaluationRun, predicted: np.ndarray, champion: np.ndarray | None) -> suites.Case:
-    """What the run compares. Predictions are numbers, or names of classes."""
+def case_of(
+    run: EvaluationRun, predicted: np.ma.MaskedArray, champion: np.ma.MaskedArray | None
+) -> suites.Case:
+    """What the run compares. A row that a version refused (masked) counts as answered by the naive model."""
     dataset: BenchmarkDataset = run.dataset
     columns = benchmarks.read_rows(dataset)
     cells = columns[dataset.label]
@@ -83,11 +85,13 @@ def case_of(run: EvaluationRun, predicted: np.ndarray, champion: np.ndarray | No
     else:
         number = {name: place for place, name in enumerate(sorted(set(cells)))}
         truth = np.array([number[cell] for cell in cells])
+    naive = measures.naive(dataset.task, truth)
     return suites.Case(
         task=dataset.task,
         truth=truth,
-        predicted=predicted,
-        champion=champion,
+        predicted=np.where(predicted.mask, naive, predicted.data),
+        champion=None if champion is None else np.where(champion.mask, naive, champion.data),
+        coverage=float(1 - predicted.mask.mean()),
         groups={name: np.array(columns[name]) for name in dataset.groups},
         cutoff=dataset.cutoff,
         floor=dataset.floor,
@@ -105,10 +109,11 @@ def score(
     runner = User.objects.system("evaluation-runner")
     version, dataset = run.version, run.dataset
     environment = f"Python {platform.python_version()}, numpy {np.__version__}, ONNX Runtime {version_of('onnxruntime')}"
+    now = timezone.now()
     transition(
         run,
         RunState.SCORED,
-        finished_at=timezone.now(),
+        finished_at=now,
         summary=" ".join(finding.summary for finding in assessment.findings),
         record=evidence | {"environment": environment, "suite": suites.SUITES[dataset.task]},
         metrics_sha256=assessment.sha256,
@@ -124,6 +129,7 @@ def score(
             artifact_sha256=artifact_digest(version),
             environment=environment,
             by=runner,
+            at=now,
         )
     for finding in assessment.findings:
         record_gate(

@@ -23,16 +23,29 @@ DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A row of the table of figures."""
+class Comparison:
+    """The groups of one column, side by side: what compares them, then one figure a group."""
 
-    evaluation: Evaluation
+    column: str
+    compared: list[Evaluation]
+    groups: list[Evaluation]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures that somebody measured together: one suite on one data set, about the same bytes."""
+
+    first: Evaluation  # says who, when, on what
     is_current: bool  # about the version's present files
+    figures: list[
+        Evaluation
+    ]  # over all rows, or of a slice that a team named; the primary one first
+    comparisons: list[Comparison]
 
     @property
     def is_measured(self) -> bool:
         """Did the marketplace measure it?"""
-        return self.evaluation.kind == Evaluation.Kind.INDEPENDENT
+        return self.first.kind == Evaluation.Kind.INDEPENDENT
 
 
 def artifact_digest(version: ModelVersion) -> str:
@@ -43,12 +56,35 @@ def artifact_digest(version: ModelVersion) -> str:
     return entry.sha256 if entry else ""
 
 
-def figures_of(version: ModelVersion) -> list[Figure]:
+def measurements_of(version: ModelVersion) -> list[Measurement]:
     """What was measured of a version, by the marketplace first; the newest first."""
-    present = artifact_digest(version)
-    return [
-        Figure(row, row.artifact_sha256 == present) for row in version.evaluations.all().for_page()
-    ]
+    present, together = artifact_digest(version), dict[Any, list[Evaluation]]()
+    for row in version.evaluations.all().for_page():
+        day = row.at if row.kind == Evaluation.Kind.INDEPENDENT else row.at.date()
+        key = (row.kind, row.suite, row.data, row.artifact_sha256, row.by_id, day)
+        together.setdefault(key, []).append(row)
+    return [_measurement(rows[::-1], present) for rows in together.values()]
+
+
+def _measurement(rows: list[Evaluation], present: str) -> Measurement:
+    """Of rows in the order in which they were measured."""
+    first, whole, groups = rows[0], rows, list[Evaluation]()
+    if first.kind == Evaluation.Kind.INDEPENDENT:
+        whole, groups = [row for row in rows if not row.slice], [row for row in rows if row.slice]
+    columns = dict.fromkeys(row.column for row in groups)
+    return Measurement(
+        first,
+        first.artifact_sha256 == present,
+        whole,
+        [
+            Comparison(
+                column,
+                [row for row in groups if row.column == column and not row.group],
+                [row for row in groups if row.column == column and row.group],
+            )
+            for column in columns
+        ],
+    )
 
 
 @transaction.atomic

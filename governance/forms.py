@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django import forms
 
+from catalog.models import RegisteredModel
 from governance import checklists, policies, tiering
 from governance.models import COMMENT, LARGEST_FIGURE, BenchmarkDataset, Evaluation, Review
 from marketplace.accounts.models import User
@@ -305,11 +306,22 @@ class BenchmarkForm(forms.ModelForm):
         help_text="Separated by commas. For example: sex, age_band",
     )
 
+    model = forms.ModelChoiceField(
+        RegisteredModel.objects.all(),
+        to_field_name="slug",
+        required=False,
+        widget=forms.TextInput(attrs={"maxlength": 60}),
+        label="One model only",
+        help_text="Its name in addresses. Empty: all models of the capability.",
+        error_messages={"invalid_choice": "There is no model of this name in addresses."},
+    )
+
     class Meta:
         model = BenchmarkDataset
         fields = [
             "name",
             "capability",
+            "model",
             "task",
             "label",
             "positive",

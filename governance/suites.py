@@ -32,6 +32,9 @@ class Case:
     cutoff: float = 0.5
     floor: float | None = None
     favourable: int = 1
+    coverage: float = (
+        1.0  # share of the rows that the version took; the others have the naive answer
+    )
     tier: str = "low"
     seed: int = 0
 
@@ -92,7 +95,7 @@ def assess(case: Case) -> Assessment:
     findings = [against_baseline(case, figures[0], points, replicates)]
     if case.champion is not None:
         findings.append(against_champion(case, points, replicates))
-    if case.task == "binary" and case.groups:
+    if case.task in fairness.TASKS and case.groups:
         more, finding = _fairness(case)
         figures, findings = figures + more, [*findings, finding]
     return Assessment(figures, findings)
@@ -113,7 +116,7 @@ def _figures(case: Case, points: dict[str, Any], replicates: dict[str, Any]) -> 
         baseline = naive if np.isfinite(naive) else None
         if np.isfinite(value) or metric == primary:
             rows.append(Figure(metric, value, low, high, len(case.truth), "", baseline, threshold))
-    return rows
+    return [*rows, Figure("coverage", case.coverage, None, None, len(case.truth))]
 
 
 def _better(metric: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -190,12 +193,7 @@ def against_champion(case: Case, points: dict[str, Any], replicates: dict[str, A
 
 
 def _fairness(case: Case) -> tuple[list[Figure], Finding]:
-    selected = (case.predicted >= case.cutoff) == (case.favourable == 1)
-    deserving = case.truth == case.favourable
-    judged = [
-        fairness.judge(name, values, selected, deserving, case.seed)
-        for name, values in case.groups.items()
-    ]
+    judged = [_attribute(case, name, values) for name, values in case.groups.items()]
     figures = [Figure(**row) for attribute in judged for row in attribute.figures]
     worst = max(judged, key=lambda attribute: fairness.SEVERITY[attribute.verdict])
     is_sure = worst.verdict in (fairness.FAIL, fairness.INSUFFICIENT)
@@ -208,6 +206,13 @@ def _fairness(case: Case) -> tuple[list[Figure], Finding]:
     return figures, Finding(
         "fairness", verdict, " ".join(attribute.summary for attribute in judged), severity
     )
+
+
+def _attribute(case: Case, name: str, values: np.ndarray) -> fairness.Attribute:
+    if case.task == "regression":
+        return fairness.judge_amounts(name, values, case.predicted, case.truth, case.seed)
+    selected = (case.predicted >= case.cutoff) == (case.favourable == 1)
+    return fairness.judge(name, values, selected, case.truth == case.favourable, case.seed)
 
 
 def _text(value: Any) -> str:

@@ -86,7 +86,7 @@ class Evidence:
     gates: QuerySet[GateResult]
     reviews: QuerySet[Review]
     completeness: cards.Completeness
-    figures: list[evaluations.Figure]
+    measurements: list[evaluations.Measurement]
     conditions: QuerySet[Condition]
     waivers: QuerySet[Waiver]
 
@@ -259,7 +259,7 @@ def figures(request, slug, number):
         "governance/figures.html",
         form,
         version=version,
-        figures=evaluations.figures_of(version),
+        measurements=evaluations.measurements_of(version),
         may_declare=can_edit_version(request.user, version),
         runs=version.evaluation_runs.for_page(),
         fit=benchmarks.fit_of(version),
@@ -307,7 +307,7 @@ def evidence_of(version):
             "-round", "opened_at", "pk"
         ),
         policies.card_completeness(version),
-        evaluations.figures_of(version),
+        evaluations.measurements_of(version),
         version.conditions.all().for_page(),
         version.waivers.all().for_page(),
     )

@@ -62,7 +62,9 @@ def assess(run: EvaluationRun) -> tuple[suites.Assessment, dict[str, Any]]:
         "artifact_sha256": artifact_digest(version),
         "manifest_sha256": run.manifest_sha256,
         "data_sha256": dataset.sha256,
-        "predictions_sha256": hashlib.sha256(np.ascontiguousarray(predicted).data).hexdigest(),
+        "predictions_sha256": hashlib.sha256(
+            np.ascontiguousarray(predicted.filled(0)).data
+        ).hexdigest(),
         "champion": champion.pk if champion else None,
         "seed": run.seed,
         "rows": dataset.rows,
@@ -80,10 +82,18 @@ def champion_of(run: EvaluationRun) -> ModelVersion | None:
     return before if benchmarks.fit_of(before).dataset == run.dataset else None
 
 
-def predictions(version: ModelVersion, dataset: BenchmarkDataset) -> np.ndarray:
-    """One prediction a row: a score in 0–1, a number, or the number of a class. Raises CannotEvaluate."""
+def predictions(version: ModelVersion, dataset: BenchmarkDataset) -> np.ma.MaskedArray:
+    """One prediction a row: a score in 0–1, a number, or the number of a class. Raises CannotEvaluate.
+
+    Rows that the signature refuses, as the gateway would, are masked.
+    """
     output = _output_of(version, dataset)
-    columns = benchmarks.read_rows(dataset)
+    everything = benchmarks.read_rows(dataset)
+    taken = _taken(version, everything)
+    columns = {
+        name: [cell for cell, is_taken in zip(cells, taken, strict=True) if is_taken]
+        for name, cells in everything.items()
+    }
     entry = version.artifacts.get(name=version.manifest["entry"])
     request = {"inputs": [_tensor(field, columns) for field in _sent(version, columns)]}
     try:
@@ -101,7 +111,28 @@ def predictions(version: ModelVersion, dataset: BenchmarkDataset) -> np.ndarray:
         raise CannotEvaluate(f"The stored file of {version} cannot be read.") from None
     if "problem" in found:
         raise CannotEvaluate(f"{version} could not be measured: {found['problem']}.")
-    return _checked(found.get("values"), dataset, output, columns[dataset.label])
+    answered = _checked(
+        found.get("values"), dataset, output, int(taken.sum()), everything[dataset.label]
+    )
+    values = np.ma.masked_all(dataset.rows, dtype=answered.dtype)
+    values[taken] = answered
+    return values
+
+
+def _taken(version: ModelVersion, columns: benchmarks.Columns) -> np.ndarray:
+    """Which rows are within the ranges and allowed values that the signature declares."""
+    taken = np.ones(len(next(iter(columns.values()))), dtype=bool)
+    for field in _sent(version, columns):
+        data = np.array(_tensor(field, columns)["data"])
+        if field.get("enum"):
+            taken &= np.isin(data, field["enum"])
+        if field.get("minimum") is not None:
+            taken &= data >= field["minimum"]
+        if field.get("maximum") is not None:
+            taken &= data <= field["maximum"]
+    if not taken.any():
+        raise CannotEvaluate("The version's declared ranges take no row of the benchmark.")
+    return taken
 
 
 def _output_of(version: ModelVersion, dataset: BenchmarkDataset) -> dict[str, Any]:
@@ -141,10 +172,10 @@ def _value(cell: str, datatype: str) -> Any:
 
 
 def _checked(
-    values: Any, dataset: BenchmarkDataset, output: dict[str, Any], labels: list[str]
+    values: Any, dataset: BenchmarkDataset, output: dict[str, Any], rows: int, labels: list[str]
 ) -> np.ndarray:
     """Exactly one prediction a row, finite, of the kind that the task needs."""
-    if not isinstance(values, list) or len(values) != dataset.rows:
+    if not isinstance(values, list) or len(values) != rows:
         raise CannotEvaluate("The version did not answer each row once.")
     try:
         if dataset.task == Task.MULTICLASS:

@@ -7,12 +7,35 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from catalog.models import Capability, ModelVersion
+from catalog.models import Capability, ModelVersion, RegisteredModel
 from marketplace.accounts.models import User
 from marketplace.core.fields import LineField
 from marketplace.core.transitions import state_constraint
 
 LARGEST_FIGURE = 1e15  # of a metric; beyond it a 64-bit float no longer holds every whole number
+
+
+METRIC_LABELS = {
+    "roc_auc": "ROC AUC",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+    "ece": "Calibration error",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "macro_f1": "Macro F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean squared error",
+    "r2": "R²",
+    "coverage": "Rows taken",
+    "selection_rate": "Selected",
+    "selection_rate_ratio": "Lowest selection rate over the highest",
+    "equal_opportunity_difference": "Difference among the deserving",
+    "signed_error": "Average error, of the mean amount",
+    "mae_ratio": "Largest mean absolute error over the smallest",
+}
 
 
 class EvaluationSet(models.QuerySet["Evaluation"]):
@@ -76,6 +99,21 @@ class Evaluation(models.Model):
     def __str__(self) -> str:
         return f"{self.metric} of {self.version}"
 
+    @property
+    def label(self) -> str:
+        """The metric's usual name; a team's own word where there is none."""
+        return METRIC_LABELS.get(self.metric, self.metric)
+
+    @property
+    def column(self) -> str:
+        """Of an independent figure about groups: the column that they come from."""
+        return self.slice.partition(": ")[0]
+
+    @property
+    def group(self) -> str:
+        """Of an independent figure about one group: which."""
+        return self.slice.partition(": ")[2]
+
 
 class Task(models.TextChoices):
     BINARY = "binary", "Binary classification"
@@ -89,14 +127,31 @@ class BenchmarkDatasetSet(models.QuerySet["BenchmarkDataset"]):
         return self.all() if user.is_authenticated else self.none()
 
     def for_page(self) -> Self:
-        return self.select_related("capability", "uploaded_by").order_by("-id")
+        return self.select_related("capability", "model", "uploaded_by").order_by("-id")
+
+    def about(self, version: ModelVersion) -> Self:
+        """Those of its model, or else those of its capability. What somebody uploaded who was ever on its team is none."""
+        found = self.filter(
+            Q(model=version.model) | Q(model=None, capability=version.model.capability)
+        )
+        found = found.exclude(uploaded_by__memberships__team=version.model.owner_team)
+        own = found.filter(model=version.model)
+        return own if own.exists() else found
 
 
 class BenchmarkDataset(models.Model):
-    """What may be known about benchmark data that governance owns. Immutable; a newer one of a capability replaces it."""
+    """What may be known about benchmark data that governance owns. Immutable; a newer one replaces it."""
 
     name = LineField(max_length=80, unique=True)
     capability = models.ForeignKey(Capability, models.PROTECT, related_name="benchmarks")
+    model = models.ForeignKey(
+        RegisteredModel,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="benchmarks",
+        help_text="Empty: for all models of the capability",
+    )
     task = models.CharField(max_length=12, choices=Task)
     label = models.CharField(max_length=100, help_text="The column with the truth")
     positive = models.CharField(

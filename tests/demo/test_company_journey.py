@@ -76,8 +76,29 @@ def test_the_biased_one_is_rejected_with_the_measured_figures():
     version = built("credit-line-preapproval")
     assert version.state == ModelVersion.State.REJECTED
     decision = Decision.objects.get(review__version=version, outcome="rejected")
-    assert "a ratio of 0.54" in decision.reason
+    ratio = version.evaluations.get(metric="selection_rate_ratio", slice="sex")
+    assert ratio.kind == "independent" and ratio.value < 0.7
+    assert f"a ratio of {ratio.value:.2f}" in decision.reason
+    assert gate_verdict(version, "fairness") == "fail"
     assert decision.at < timezone.now() - timedelta(days=30)
+
+
+def test_its_fair_sibling_is_measured_on_the_same_rows_and_approved():
+    biased, fair = built("credit-line-preapproval"), built("credit-line-preapproval", 1)
+    assert fair.state == ModelVersion.State.APPROVED
+    assert gate_verdict(fair, "fairness") == "pass"
+    assert {run.dataset for run in fair.evaluation_runs.all()} == {
+        run.dataset for run in biased.evaluation_runs.all()
+    }
+
+    def auc(version):
+        return version.evaluations.get(metric="roc_auc", slice="").value
+
+    assert auc(fair) > auc(biased)
+
+
+def gate_verdict(version, gate):
+    return version.gate_results.filter(gate=gate).latest("pk").verdict
 
 
 def test_the_pickle_is_refused_and_leaves_only_a_record():

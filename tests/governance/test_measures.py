@@ -169,3 +169,28 @@ def test_the_interval_of_a_ratio_has_the_planted_value_inside():
     attribute = fairness.judge("sex", sex, score >= 0.5, truth == 1, seed=1)
     low, high = attribute.figures[0]["low"], attribute.figures[0]["high"]
     assert (low, high) == pytest.approx((0.595, 0.682), abs=0.01)
+
+
+def judged_amounts(tilt=0.0, spread=1.0, rows=400):
+    """Two groups; the errors of the second one are shifted by a part of the mean and stretched."""
+    random = np.random.default_rng(1)
+    truth = random.normal(50_000, 8_000, 2 * rows)
+    values = np.repeat(["young", "old"], rows)
+    errors = random.normal(0, 2_000, 2 * rows)
+    errors[rows:] = errors[rows:] * spread + tilt * truth.mean()
+    return fairness.judge_amounts("age", values, truth + errors, truth, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict"),
+    [
+        ({}, "pass"),
+        ({"tilt": -0.08}, "fail"),
+        ({"spread": 2.0}, "fail"),
+        ({"spread": 1.33, "rows": 120}, "warn"),
+        ({"rows": 60}, "insufficient"),
+    ],
+)
+def test_amounts_are_judged_by_tilt_and_by_size_of_errors(case, verdict):
+    found = judged_amounts(**case)
+    assert found.verdict == verdict, found.summary

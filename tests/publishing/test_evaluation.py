@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import evaluation_runs
+from governance import evaluation_runs, evaluations
 from governance.actions import current_gates
 from governance.benchmarks import MOST_BYTES
 from governance.models import BenchmarkRows, EvaluationRun
@@ -80,7 +80,7 @@ def test_a_run_measures_and_the_review_may_be_approved(version, benchmark):
     run = ran(version)
     assert run.state == "scored", run.summary
     figures = {row.metric: row for row in version.evaluations.all()}
-    assert set(figures) == {"mae", "rmse", "r2"}
+    assert set(figures) == {"mae", "rmse", "r2", "coverage"}
     mae = figures["mae"]
     assert mae.kind == "independent" and mae.low <= mae.value <= mae.high < mae.baseline
     assert mae.data_sha256 == benchmark.sha256 and mae.n == 400
@@ -267,3 +267,31 @@ def test_the_page_offers_the_run_to_those_who_may(version, benchmark):
     client.force_login(factories.evan())
     assert client.post(f"{address}run/").status_code == 302
     assert version.evaluation_runs.get().requested_by == factories.evan()
+
+
+def test_a_row_outside_of_the_declared_ranges_counts_as_the_naive_answer(version, benchmark):
+    """Narrow ranges hide no hard row: what the version refuses costs it."""
+    whole = ran(version)
+    signature = version.signature
+    signature["inputs"][0]["maximum"] = 45_000
+    ModelVersion.objects.filter(pk=version.pk).update(signature=signature)
+    narrow = ran(ModelVersion.objects.get(pk=version.pk))
+
+    def figure(run, metric):
+        about = version.evaluations.filter(metric=metric).order_by("id")
+        return about.first().value if run == whole else about.last().value
+
+    assert figure(whole, "coverage") == 1
+    assert 0 < figure(narrow, "coverage") < 1
+    assert figure(narrow, "mae") > figure(whole, "mae")
+
+
+def test_what_was_measured_together_is_shown_together(version, benchmark):
+    ran(version)
+    [measurement] = evaluations.measurements_of(version)
+    assert measurement.is_measured and measurement.is_current
+    assert [row.label for row in measurement.figures][0] == "Mean absolute error"
+    client = Client()
+    client.force_login(factories.evan())
+    page = client.get(reverse("governance:figures", args=[version.model.slug, version.number]))
+    assert page.content.count(b"Measured by the marketplace") == 1

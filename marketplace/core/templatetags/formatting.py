@@ -6,6 +6,7 @@
     {{ amount|money:"EUR" }}  1.25 EUR (Decimal)                      {{ at|when }}  23 Nov 2026, 12:31 UTC
     {{ micros|price:"EUR" }}  0.000125 EUR                            {{ costs|amounts }}  1.25 EUR + 3.00 USD
     {{ at|lasting }}  38 min
+    {{ value|figure }}  0.749, 21,800, 1.25e-05
     {{ count|quantity:"call,calls" }}  1 call
     {{ state|tone }}  good            {{ state|state_label }}  In review      {{ state|state_icon }}  clock
 
@@ -187,6 +188,14 @@ def lasting(value):
         if seconds >= size:
             return f"{seconds // (size // 2)} {unit}"
     return f"{seconds} s"
+
+
+@register.filter
+def figure(value):
+    """A measured figure with at most four significant digits, thousands in groups."""
+    if value is None or value == "":
+        return NOTHING
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 @register.filter

@@ -119,7 +119,10 @@ class DemoPlan:
 
 @dataclass(frozen=True)
 class Listing:
-    """One registered model: what people read in the catalog, its card texts and its versions."""
+    """One registered model: what people read in the catalog, its card texts and its versions.
+
+    `benchmark`: makes the rows that governance measures on, where the team's own truth will not do.
+    """
 
     slug: str
     name: str
@@ -140,6 +143,7 @@ class Listing:
     credit: bool = False
     submitted_by: str = ""
     collaborators: tuple[str, ...] = ()
+    benchmark: Callable[[np.random.Generator, int], Sample] | None = None
 
     @property
     def model_type(self) -> str:

@@ -15,8 +15,7 @@ from governance.policies import checklist_of
 from marketplace.accounts.models import User
 from publishing import execution_gates
 
-from . import clock
-from .cards import METRIC_NAMES, number
+from . import benchmarks, clock
 from .listing import Listing, Release
 from .submissions import person
 
@@ -42,9 +41,11 @@ def reviewed(
     if version.state != STATE.IN_REVIEW:
         return version
     submission = timezone.now()
+    with clock.at(submission + timedelta(hours=FIRST_DECISION / 2)):
+        benchmarks.measured(version, listing, release, is_decided("evaluation", release.fate))
     for place, review in enumerate(version.reviews.filter(state=Review.State.OPEN)):
         if is_decided(review.kind, release.fate):
-            reason = REASONS[review.kind](listing, facts)
+            reason = REASONS[review.kind](version, listing, facts)
             with clock.at(submission + timedelta(hours=FIRST_DECISION + place * NEXT_DECISION)):
                 approve(person(REVIEWERS[review.kind]), review, reason)
     with clock.at(submission + timedelta(hours=LAST_DECISION)):
@@ -59,6 +60,8 @@ def is_decided(kind: str, fate: str) -> bool:
         return False
     if fate == "rejected":
         return kind != "fairness"
+    if fate == "waiting:evaluation":
+        return kind not in ("evaluation", "fairness")  # both rest on the run
     return fate != f"waiting:{kind}"
 
 
@@ -72,7 +75,7 @@ def finish(
         return
     by = person(FINAL[version.risk_tier])
     if release.fate == "rejected":
-        governance.decide(by, final, REJECTED, rejection(facts or {}), no_conflict=True)
+        governance.decide(by, final, REJECTED, rejection(version), no_conflict=True)
     else:
         approve(by, final, final_reason(listing, facts))
 
@@ -83,51 +86,49 @@ def approve(by: User, review: Review, reason: str) -> None:
     governance.decide(by, review, APPROVED, reason, no_conflict=True, checklist=checklist)
 
 
-def rejection(facts: dict[str, Any]) -> str:
-    """Names the measured figures."""
-    found = next(one for one in facts["fairness"] if one["attribute"] == "sex")
-    rates = {row["group"]: row["selection_rate"] for row in found["groups"]}
+def rejection(version: ModelVersion) -> str:
+    """Names the figures that the independent run measured."""
+    rate = dict(version.evaluations.filter(metric="selection_rate").values_list("slice", "value"))
+    ratio = version.evaluations.get(metric="selection_rate_ratio", slice="sex").value
     return (
-        f"Rejected for bias: {rates['female']:.0%} of women and {rates['male']:.0%} of men would be offered a line, a ratio of "
-        f"{found['demographic_parity_ratio']:.2f} where at least 0.80 is required. Career gaps and weekly hours stand in for sex. "
+        f"Rejected for bias: {rate['sex: female']:.0%} of women and {rate['sex: male']:.0%} of men would be offered a line, a ratio of "
+        f"{ratio:.2f} where at least 0.80 is required. Career gaps and weekly hours stand in for sex. "
         "Train on repayment instead of past decisions, leave these two inputs out, and submit a new version."
     )
 
 
-def curation_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
+def curation_reason(version: ModelVersion, listing: Listing, facts: dict[str, Any] | None) -> str:
     if listing.slug in ("client-attrition", "retail-customer-churn"):
         return "Clear and complete. It serves nearly the same purpose as the other churn model; both entries say so, and a conflict case follows."
     return "The card is complete and clear; the example request runs, and no listed model does the same for the same users."
 
 
-def evaluation_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
+def evaluation_reason(version: ModelVersion, listing: Listing, facts: dict[str, Any] | None) -> str:
+    """What the gate of the independent run found; the vendor's endpoint was tried by hand."""
     if facts is None:
         return "Called the endpoint through the protocol with fifty transactions; the categories are sensible, and errors are plain."
-    metric, rule = facts["metrics"][0], facts["baseline"]
-    name = METRIC_NAMES[metric["name"]]
-    return (
-        f"{name} {number(metric['value'])} on {metric['n']:,} hold-out rows against {number(rule['value'])} for “{rule['rule']}”; "
-        "the interval excludes the baseline, and the protocol is sound."
+    found = " ".join(
+        version.gate_results.filter(gate__in=("evaluation", "champion")).values_list(
+            "summary", flat=True
+        )
     )
+    return f"Measured on rows that the team cannot read: {found} The protocol is sound."
 
 
-def fairness_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
-    measured = facts["fairness"] if facts else []
-    if not measured:
+def fairness_reason(version: ModelVersion, listing: Listing, facts: dict[str, Any] | None) -> str:
+    found = version.gate_results.filter(gate="fairness").first()
+    if found is None:
         return "No person is affected one by one, and no group attribute reaches the model: nothing to compare."
-    names = " and ".join(one["attribute"].replace("_", " ") for one in measured)
-    if all(one["verdict"] == "pass" for one in measured):
-        return f"Compared by {names}: every figure is within the limits."
-    return f"Compared by {names}: one figure is to be watched; the justification on the card holds, and no group is tilted."
+    return f"Measured by the marketplace: {found.summary}"
 
 
-def security_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
+def security_reason(version: ModelVersion, listing: Listing, facts: dict[str, Any] | None) -> str:
     if facts is None:
         return "The endpoint is called through the gateway only, descriptions are masked, and the contract forbids keeping requests."
     return f"Standard operators only, {facts['onnx_bytes'] // 1024 + 1} KB, nothing executable; the threats named on the card are the right ones."
 
 
-def legal_reason(listing: Listing, facts: dict[str, Any] | None) -> str:
+def legal_reason(version: ModelVersion, listing: Listing, facts: dict[str, Any] | None) -> str:
     return f"Basis: {listing.card['basis'].lower()}. Restriction noted: {listing.card['restrictions'].rstrip('.').lower()}."
 
 

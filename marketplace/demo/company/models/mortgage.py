@@ -137,7 +137,7 @@ VALUATION = Listing(
             "published",
             130,
             Recipe(
-                "regression", HOME_COLUMNS, VALUE, homes, Estimator("boosting", 90, 4), 6000, 801
+                "regression", HOME_COLUMNS, VALUE, homes, Estimator("boosting", 60, 4), 4000, 801
             ),
             "New district price index; energy demand is now an input that changes the value.",
         ),
@@ -148,7 +148,7 @@ VALUATION = Listing(
             Recipe(
                 "regression", HOME_COLUMNS, VALUE, homes, Estimator("boosting", 110, 4), 7000, 802
             ),
-            "Retrained with two more quarters of sales; same inputs and unit.",
+            "Retrained with twice the sales; same inputs and unit.",
         ),
     ),
     plans=standard_plans(owner_approval=False, price=6.0),
