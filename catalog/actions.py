@@ -134,7 +134,7 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
 
 def _notify_of_support(model: RegisteredModel) -> None:
     """Subscribers learn at once whom to ask now, and when."""
-    teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    teams = model.subscriptions.granted().values("application__team")
     hours = f" Hours: {model.support_hours}." if model.support_hours else " No hours are declared."
     notify(
         User.objects.on_teams(teams),

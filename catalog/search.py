@@ -37,7 +37,11 @@ def rank(models, text):
     words = correct(models, content_words(text))
     if not words:
         return models.none() if text.strip() else models
-    return _ranked(models, words).order_by(F("score").desc(), "name")
+    return (
+        models.annotate(score=_score(words))
+        .filter(search_document__document=_any_of(words))
+        .order_by(F("score").desc(), "name")
+    )
 
 
 def content_words(text):
@@ -103,10 +107,6 @@ def likeness(first, second):
 def gist(model):
     """What likeness compares of a model: the words of its name, summary and tags."""
     return " ".join(content_words(f"{model.name} {model.summary} {' '.join(map(str, model.tags))}"))
-
-
-def _ranked(models, words):
-    return models.annotate(score=_score(words)).filter(search_document__document=_any_of(words))
 
 
 def _score(words):

@@ -120,14 +120,10 @@ def revoke_in_database(done: set[EmergencyRevocation]) -> None:
     with contextlib.suppress(RedisError), redis_client.connection(1.0) as redis:
         listed.update(parse(redis.hvals(KEY)))
     for revocation in listed - done:
-        _revoke(revocation)
+        key = ApiKey.objects.filter(kid=revocation.kid).first()
+        if key is not None and revocation.covers(key):
+            with contextlib.suppress(RuleError):  # somebody revoked it meanwhile
+                by = User.objects.system("emergency")
+                for revoked in revoke_named(by, [key.kid], revocation.reason):
+                    log.warning("%s is revoked in Postgres too", revoked)
         done.add(revocation)
-
-
-def _revoke(revocation: EmergencyRevocation) -> None:
-    key = ApiKey.objects.filter(kid=revocation.kid).first()
-    if key is not None and revocation.covers(key):
-        with contextlib.suppress(RuleError):  # somebody revoked it meanwhile
-            by = User.objects.system("emergency")
-            for revoked in revoke_named(by, [key.kid], revocation.reason):
-                log.warning("%s is revoked in Postgres too", revoked)

@@ -187,7 +187,18 @@ def report():
         elif len(labels) == 1:
             [(label, value)] = labels.items()
             _add(labelled, (name, label), value, sample.value)
-    workers = [_worker(name, values) for name, values in sorted(by_worker.items())]
+    workers = [
+        Worker(
+            name,
+            _moment(values.get("start_time_seconds")),
+            int(values.get("in_flight", 0)),
+            bool(values.get("redis_up", 1)),
+            bool(values.get("postgres_up", 1)),
+            _moment(values.get("redis_unavailable_since_seconds")),
+            _moment(values.get("postgres_unavailable_since_seconds")),
+        )
+        for name, values in sorted(by_worker.items())
+    ]
     return Report(workers, *_extremes(by_worker.values()), labelled, rejected_last_hour)
 
 
@@ -215,18 +226,6 @@ def last_report():
     except OSError:
         return None
     return datetime.fromtimestamp(newest, UTC) if newest else None
-
-
-def _worker(name, values):
-    return Worker(
-        name,
-        _moment(values.get("start_time_seconds")),
-        int(values.get("in_flight", 0)),
-        bool(values.get("redis_up", 1)),
-        bool(values.get("postgres_up", 1)),
-        _moment(values.get("redis_unavailable_since_seconds")),
-        _moment(values.get("postgres_unavailable_since_seconds")),
-    )
 
 
 def _moment(seconds):

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from consumption.models import Subscription
 from hosting import egress, sleep
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
@@ -88,8 +87,10 @@ def probe_due(engine=None):
             asleep = _asleep(engine or driver()) if asleep is None else asleep
             if deployment.app_name in asleep:
                 continue  # it has just fallen asleep; the reconciler is about to see it
-        if not _claim(upstream, deployment):
-            continue
+        due = timezone.now() + probe_interval(deployment)
+        unchanged = Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at)
+        if not unchanged.update(probe_due_at=due):
+            continue  # another worker is at it
         probe(upstream)
         probed += 1
         if time.monotonic() - began > PASS_S:
@@ -125,14 +126,6 @@ def _asleep(engine):
         return set()
 
 
-def _claim(upstream, deployment):
-    """False when another worker is at it."""
-    due = timezone.now() + probe_interval(deployment)
-    return Upstream.objects.filter(pk=upstream.pk, probe_due_at=upstream.probe_due_at).update(
-        probe_due_at=due
-    )
-
-
 def probe(upstream):
     """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
@@ -145,20 +138,26 @@ def probe(upstream):
     HealthSample.objects.create(
         version=version, is_ok=is_ok, latency_ms=milliseconds, replicas=running, detail=detail[:300]
     )
-    _schedule_next(upstream, probe_interval(deployment) if is_ok else EVERY_WHEN_FAILING)
+    now = timezone.now()
+    Upstream.objects.filter(pk=upstream.pk).update(
+        probed_at=now,
+        probe_due_at=now + (probe_interval(deployment) if is_ok else EVERY_WHEN_FAILING),
+    )
     if is_ok:
         _set_ready(upstream, True)
         close_incident(version)
     elif _is_failing(version):
         _set_ready(upstream, False)
-        _mark_unhealthy(deployment)
+        # The engine says it runs, and yet it does not answer. Reconcile brings it back when it answers again.
+        if deployment and deployment.state in (DeploymentState.READY, DeploymentState.DEGRADED):
+            with suppress(StaleState):
+                transition(
+                    deployment,
+                    DeploymentState.UNHEALTHY,
+                    reason="It did not answer three probes in a row.",
+                )
         _open_incident(version, detail)
     return is_ok
-
-
-def _schedule_next(upstream, interval):
-    now = timezone.now()
-    Upstream.objects.filter(pk=upstream.pk).update(probed_at=now, probe_due_at=now + interval)
 
 
 def _set_ready(upstream, is_ready):
@@ -273,17 +272,6 @@ def _notify_out_of_memory(deployment, replica, count):
 # --- incidents -----------------------------------------------------------------------------------------------------
 
 
-def _mark_unhealthy(deployment):
-    """The engine says it runs, and yet it does not answer. Reconcile brings it back when it answers again."""
-    if deployment and deployment.state in (DeploymentState.READY, DeploymentState.DEGRADED):
-        with suppress(StaleState):
-            transition(
-                deployment,
-                DeploymentState.UNHEALTHY,
-                reason="It did not answer three probes in a row.",
-            )
-
-
 def _open_incident(version, detail):
     if version.incidents.filter(closed_at=None).exists():
         return
@@ -325,18 +313,12 @@ def close_incident(version):
 
 def recipients(version):
     """The publisher's people, and the leads of the teams that subscribe."""
-    return [*publishers(version), *_leads(_subscribing_teams(version))]
+    teams = version.model.subscriptions.granted().values_list("application__team", flat=True)
+    return [*publishers(version), *_leads(teams)]
 
 
 def publishers(version):
     return [version.model.owner, *_leads([version.model.owner_team_id])]
-
-
-def _subscribing_teams(version):
-    open_states = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
-    return Subscription.objects.filter(model=version.model, state__in=open_states).values_list(
-        "application__team", flat=True
-    )
 
 
 def _leads(team_ids):

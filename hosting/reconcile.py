@@ -55,13 +55,10 @@ def reconcile_when_due(engine=None):
     """
     if cache.get("hosting:settled"):
         return False
-    return reconcile(engine, looks_for_versions=_has_changed())
-
-
-def _has_changed():
-    """Changes are noted from publication on; of what is approved there are a few at any time, found by an index."""
+    # Changes are noted from publication on; of what is approved there are a few at any time, found by an index.
     approved = ModelVersion.objects.filter(state=ModelVersion.State.APPROVED)
-    return cache.get("hosting:looked_at") != (_last_change(),) or approved.exists()
+    has_changed = cache.get("hosting:looked_at") != (_last_change(),) or approved.exists()
+    return reconcile(engine, looks_for_versions=has_changed)
 
 
 def _last_change():
@@ -195,7 +192,8 @@ def _engine_pass(engine):
         return _one_pass(engine, LastPass.load())
     except EngineUnavailable as error:
         log.warning("engine unavailable: %s", error)
-        _extend_start_deadlines()
+        # Nothing can start now, so this time does not count against start deadlines.
+        Deployment.objects.filter(state=DeploymentState.STARTING).update(started_at=timezone.now())
         return True
 
 
@@ -205,7 +203,8 @@ def _one_pass(engine, last_pass):
     wanted = {row.pk for row in _wanted(rows, apps)}
     checksum = _checksum(sorted(_desired(row) for row in rows if row.pk in wanted))
     names = {row.app_name for row in rows if row.pk in wanted}
-    if checksum != last_pass.wanted or names != _deployed_names(apps):
+    deployed = {name for name, app in apps.items() if app.state != AppState.STOPPING}
+    if checksum != last_pass.wanted or names != deployed:
         engine.apply([spec_of(deployment) for deployment in _full(wanted)])
         apps = engine.status()
     checksums = {
@@ -291,10 +290,6 @@ def _checksum(value):
     return zlib.crc32(repr(value).encode())
 
 
-def _deployed_names(apps):
-    return {name for name, app in apps.items() if app.state != AppState.STOPPING}
-
-
 def _wanted(rows, apps):
     """What the engine is to have: what it has, what sleeps, what is starting, and of the others those that a slot is free for."""
     candidates = [
@@ -310,7 +305,8 @@ def _wanted(rows, apps):
         if (
             row.app_name not in apps
             and row.state not in (DeploymentState.STARTING, DeploymentState.SCALED_TO_ZERO)
-            or _is_to_wake(row)
+            # It is to stay awake from now on. Twenty such at once would be twenty starts at once.
+            or (row.state == DeploymentState.SCALED_TO_ZERO and sleep.promised_minimum(row) > 0)
         ):
             waiting[row.pk] = row
         elif row.state == DeploymentState.SCALED_TO_ZERO and row.waits_for_slot:
@@ -333,11 +329,6 @@ def _wanted(rows, apps):
     for row in waiting.values():
         _wait_for_slot(row)
     return deployed + started
-
-
-def _is_to_wake(row):
-    """It sleeps, and is to stay awake from now on. Twenty such at once would be twenty starts at once."""
-    return row.state == DeploymentState.SCALED_TO_ZERO and sleep.promised_minimum(row) > 0
 
 
 def _take_slot(row):
@@ -374,11 +365,6 @@ def _mark_restarting(row):
         _move(row, DeploymentState.RESTARTING)
 
 
-def _extend_start_deadlines():
-    """While the engine is unavailable nothing can start, so that time does not count against start deadlines."""
-    Deployment.objects.filter(state=DeploymentState.STARTING).update(started_at=timezone.now())
-
-
 def _observe(deployment, app, spec, engine):
     changed = spec is not None and deployment.spec_sha256 not in ("", spec.sha256)
     restarts = replicas.record(
@@ -398,23 +384,18 @@ def _observe(deployment, app, spec, engine):
             log_tail(engine, deployment),
         )
     if restarts and crashed > MOST_RESTARTS:
-        _notify_of_crashes(deployment, log_tail(engine, deployment))
+        message = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
+        title = f"{deployment.version} keeps losing processes"
+        health.notify_publishers(
+            deployment,
+            "deployment.crashing",
+            title,
+            "\n".join([message, *log_tail(engine, deployment)])[:4000],
+            timezone.now().date(),
+        )
     if app.state == AppState.FAILED:
         return fail(deployment, replicas.plain_reason(app.message), log_tail(engine, deployment))
     _follow_engine(deployment, app, spec, engine)
-
-
-def _notify_of_crashes(deployment, lines):
-    """As long as another replica answers, a version that loses replicas goes on serving; its publishers are told once a day."""
-    message = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
-    title = f"{deployment.version} keeps losing processes"
-    health.notify_publishers(
-        deployment,
-        "deployment.crashing",
-        title,
-        "\n".join([message, *lines])[:4000],
-        timezone.now().date(),
-    )
 
 
 def _finish_stopping(deployment, app):
@@ -434,7 +415,9 @@ def _follow_engine(deployment, app, spec, engine):
         _start(deployment)
     to = _state_of(deployment, app)
     if to == DeploymentState.STARTING or to == deployment.state:
-        _store_spec(deployment, spec)
+        # New bounds reach a running version without a restart; from now on a replica that goes has crashed again.
+        if deployment.state == DeploymentState.READY and deployment.spec_sha256 != spec.sha256:
+            Deployment.objects.filter(pk=deployment.pk).update(spec_sha256=spec.sha256)
         return _check_deadline(deployment, app, engine)
     if (
         to == DeploymentState.READY
@@ -499,12 +482,6 @@ def _ready(deployment, spec, engine):
         fields["ready_at"] = timezone.now()
     _move(deployment, DeploymentState.READY, **fields)
     sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
-
-
-def _store_spec(deployment, spec):
-    """New bounds reach a running version without a restart; from now on a replica that goes has crashed again."""
-    if deployment.state == DeploymentState.READY and deployment.spec_sha256 != spec.sha256:
-        Deployment.objects.filter(pk=deployment.pk).update(spec_sha256=spec.sha256)
 
 
 def _set_not_ready(deployment):

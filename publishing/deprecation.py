@@ -70,9 +70,7 @@ def announce(
     )
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
     invalidate("version", version=version.pk)
-    teams = version.model.subscriptions.filter(
-        state__in=[Subscription.State.ACTIVE, Subscription.State.PAUSED]
-    ).values("application__team")
+    teams = version.model.subscriptions.granted().values("application__team")
     notify(
         User.objects.on_teams(teams).exclude(pk__in=_people_of(version)),
         "version.deprecated",

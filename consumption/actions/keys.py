@@ -45,7 +45,8 @@ def create_key(by, subscription, *, name="Key", life=KEY_LIFE, networks=()):
         ask=str(subscription.application.team),
     )
     live = _live_keys_beside(subscription)
-    _require_life(life)
+    if not timedelta(0) < life <= KEY_LIFE_MAX:
+        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
     return _mint(by, subscription, _free_key_name(live, name), life, _usual(networks))
 
 
@@ -93,7 +94,10 @@ def revoke_leaked(by, leaked, reason):
     ended = [
         _end_loudly(by, key, reason)
         for key in _not_revoked(keys.find(leaked))
-        if any(_is_text_of(key, text) for text in texts)
+        if any(
+            keys.verify(text, key.mac, settings.KEY_PEPPERS.get(key.pepper_version, ""))
+            for text in texts
+        )
     ]
     return [*ended, *tokens.revoke_leaked(by, leaked, reason)]
 
@@ -183,11 +187,6 @@ def _live_keys_beside(subscription, leaving=None):
     return live
 
 
-def _require_life(life):
-    if not timedelta(0) < life <= KEY_LIFE_MAX:
-        raise Invalid("A key lives at least a moment and at most 365 days.", field="life")
-
-
 def _mint(by, subscription, name, life, networks):
     minted = keys.mint()
     now = timezone.now()
@@ -220,10 +219,6 @@ def _not_revoked(kids):
         .filter(kid__in=kids)
         .select_related("subscription__application__team")
     )
-
-
-def _is_text_of(key, text):
-    return keys.verify(text, key.mac, settings.KEY_PEPPERS.get(key.pepper_version, ""))
 
 
 def _first_report(by, source, delivery):

@@ -77,22 +77,18 @@ class ChangeRow(serializers.ModelSerializer):
 
     @extend_schema_field(AffectedRow(many=True))
     def get_affected(self, change):
-        teams, oversees = self._reader()
-        return [
-            row
-            for row in change.affected
-            if oversees or change.model.owner_team.slug in teams or row["team"] in teams
-        ]
-
-    def _reader(self):
-        """(slugs of the reader's teams, whether they oversee); asked once for a whole list."""
         user = self.context["request"].user
         if "reader" not in self.context:
             self.context["reader"] = (
                 set(user.teams().values_list("slug", flat=True)),
                 user.has_role(*OVERSEES),
             )
-        return self.context["reader"]
+        teams, oversees = self.context["reader"]
+        return [
+            row
+            for row in change.affected
+            if oversees or change.model.owner_team.slug in teams or row["team"] in teams
+        ]
 
 
 KIND = ScheduledChange.Kind

@@ -25,7 +25,9 @@ class RejectionCounter:
     def add(self, subscription_id: int, limit: str, at_s: int) -> None:
         """Count one call of a subscription, rejected at `at_s` seconds since 1970 by one of rejections.LIMITS."""
         if at_s // HOUR_S > self._hour:
-            self._begin_hour(at_s // HOUR_S)
+            if not self._is_written:
+                self._last_hour = self._hour, self._counts
+            self._hour, self._counts, self._is_written = (at_s // HOUR_S), {}, True
         count = self._counts.get((subscription_id, limit))
         if count is None:
             if len(self._counts) >= MOST:
@@ -43,11 +45,6 @@ class RejectionCounter:
         if not self._is_written:
             _write(folder, owner, self._hour, self._counts)
             self._is_written = True
-
-    def _begin_hour(self, hour: int) -> None:
-        if not self._is_written:
-            self._last_hour = self._hour, self._counts
-        self._hour, self._counts, self._is_written = hour, {}, True
 
 
 def _write(folder: Path, owner: str, hour: int, counts: dict[tuple[int, str], list[int]]) -> None:

@@ -133,7 +133,12 @@ class UsageJournal:
         self.owner = owner or new_owner()
         self._number = 0
         self._random = random.Random(os.urandom(32)).getrandbits
-        self._alive_fd = _lock_new_file(folder / f"{self.owner}.alive")
+        # The file gets its name after the lock: an unlocked one would belong to a dead process.
+        path = folder / f"{self.owner}.alive"
+        partial = path.with_suffix(PARTIAL)
+        self._alive_fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._alive_fd, fcntl.LOCK_EX)
+        partial.rename(path)
         self._full: list[Segment] = []  # used up, with calls that still run
         # Used up, without running calls: the next `sync` closes them.
         self._over: list[Segment] = []
@@ -399,15 +404,6 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
-
-
-def _lock_new_file(path: Path) -> int:
-    """Create a locked file. It gets its name after the lock: an unlocked one would belong to a dead process."""
-    partial = path.with_suffix(PARTIAL)
-    fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    partial.rename(path)
-    return fd
 
 
 def _unlocked(path: Path) -> bool:

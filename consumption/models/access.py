@@ -241,6 +241,10 @@ class SubscriptionSet(models.QuerySet):
         """One at a time per application and model."""
         return self.filter(state__in=Subscription.OPEN)
 
+    def granted(self):
+        """Whose people use the model: approved and not ended. A paused one rests, and learns what happens to the model."""
+        return self.filter(state__in=(SubscriptionState.ACTIVE, SubscriptionState.PAUSED))
+
 
 class Subscription(Decided):
     """An application's right to call a model under a plan, and how it follows the model's versions."""

@@ -199,9 +199,7 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
     _close_amendment(amendment, Amendment.State.APPROVED, amendment.reason)
     if amendment.weight == Amendment.Weight.FACTS:
         names = ", ".join(fact.label.lower() for fact in amendment.changed_facts())
-        users = User.objects.on_teams(
-            model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
-        )
+        users = User.objects.on_teams(model.subscriptions.granted().values("application__team"))
         notify(
             users,
             "model.amended",

@@ -63,7 +63,7 @@ def _notify_of(version: ModelVersion, kind: str, what: str, reason: str) -> None
     The key is that of the reconciler's notice (hosting.reconcile), so that nobody is notified twice.
     """
     model = version.model
-    teams = model.subscriptions.filter(state__in=["active", "paused"]).values("application__team")
+    teams = model.subscriptions.granted().values("application__team")
     people = User.objects.on_teams(teams) | User.objects.on_teams([model.owner_team])
     occasion = f"{kind.partition('.')[2]}:{version.pk}:{version.suspended_at:%s}"
     url = version.get_absolute_url()

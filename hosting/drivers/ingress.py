@@ -88,7 +88,10 @@ class Ingress:
         if self._address and is_refused(self._address):
             self._begin()
         elif self._stand_in and not self._is_leaving and knows_routes(self._control):
-            self._leave()
+            # It ends what it has begun and hears no new call.
+            self._stand_in.send_signal(signal.SIGUSR1)
+            self._is_leaving = True
+            print("The engine's own HAProxy is back.", flush=True)
 
     def _read(self):
         """What Ray wrote for its HAProxy, when it is new. A head has one node, hence one configuration."""
@@ -112,12 +115,6 @@ class Ingress:
         )
         self._is_leaving, self._started_at = False, time.monotonic()
         print("Nobody listened for calls: another HAProxy stands in.", flush=True)
-
-    def _leave(self):
-        """It ends what it has begun and hears no new call."""
-        self._stand_in.send_signal(signal.SIGUSR1)
-        self._is_leaving = True
-        print("The engine's own HAProxy is back.", flush=True)
 
 
 def _state(path):

@@ -133,7 +133,13 @@ class RayDriver:
         connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
         try:
             body = json.dumps(document) if document is not None else None
-            connection.request(method, path, body=body, headers=self._headers())
+            token = Path(self.token_path).read_text().strip()
+            connection.request(
+                method,
+                path,
+                body=body,
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            )
             answer = connection.getresponse()
             content = answer.read()
         except (
@@ -151,10 +157,6 @@ class RayDriver:
             raise ValueError(f"The engine refused ({answer.status}): {_line(content)}")
         return content
 
-    def _headers(self):
-        token = Path(self.token_path).read_text().strip()
-        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
 
 def config(specs, ingress_url):
     """Every application as Ray Serve's declarative configuration."""
@@ -163,21 +165,20 @@ def config(specs, ingress_url):
         "proxy_location": "HeadOnly" if is_here(ingress_url) else "EveryNode",
         "http_options": {"host": parts.hostname, "port": parts.port, "keep_alive_timeout_s": 600},
         "logging_config": {"encoding": "JSON", "log_level": "INFO", "enable_access_log": False},
-        "applications": [_application(spec) for spec in sorted(specs, key=lambda spec: spec.name)],
-    }
-
-
-def _application(spec):
-    return {
-        "name": spec.name,
-        "route_prefix": spec.route,
-        "import_path": IMPORT_PATH,
-        "args": {
-            "manifest": spec.manifest,
-            "signature": spec.signature,
-            "timeout_s": spec.timeout_s,
-        },
-        "deployments": [_deployment(spec)],
+        "applications": [
+            {
+                "name": spec.name,
+                "route_prefix": spec.route,
+                "import_path": IMPORT_PATH,
+                "args": {
+                    "manifest": spec.manifest,
+                    "signature": spec.signature,
+                    "timeout_s": spec.timeout_s,
+                },
+                "deployments": [_deployment(spec)],
+            }
+            for spec in sorted(specs, key=lambda spec: spec.name)
+        ],
     }
 
 

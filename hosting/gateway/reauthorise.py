@@ -12,7 +12,6 @@ from hosting.gateway.auth import resolve
 from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.auth.model_cache import ModelCache
 from hosting.gateway.call import Call
-from hosting.gateway.records import ApiKeyRecord
 from hosting.gateway.upstream.connection_pool import ConnectionPool
 
 MIN_AGE_NS = 1_000_000_000
@@ -32,7 +31,11 @@ def reauthorise(
             elif (model := models.get(record.model_id)) is None:
                 missing_models.add(record.model_id)
             else:
-                _check(call, record, model)
+                assert call.version is not None
+                resolve.check_model(model, record, call.slug)
+                version = model.by_number.get(call.version.number)
+                if version is not None and version.is_suspended:
+                    raise problems.version_suspended(version.number)
         except problems.Problem as problem:
             call.cut_off(problem)
     return missing_keys, missing_models
@@ -43,12 +46,3 @@ def _long_calls(pool: ConnectionPool) -> Iterator[Call]:
     for connection in pool.busy:
         if isinstance(connection.handler, Call) and connection.handler.began_ns < before:
             yield connection.handler
-
-
-def _check(call: Call, record: ApiKeyRecord, model: resolve.Model) -> None:
-    """Raises Problem when the subscription has ended or the version that answers was suspended."""
-    assert call.version is not None
-    resolve.check_model(model, record, call.slug)
-    version = model.by_number.get(call.version.number)
-    if version is not None and version.is_suspended:
-        raise problems.version_suspended(version.number)

@@ -142,16 +142,14 @@ class Signature:
 def binding_of(signature):
     """([row of each graph input], [row of each output]): what the signature says, or name to name where it says nothing."""
     binding = signature.get("binding") or {}
-    inputs = binding.get("inputs") or [_straight(spec) for spec in signature["inputs"]]
-    return inputs, binding.get("outputs") or [_named(spec) for spec in signature["outputs"]]
-
-
-def _straight(spec):
-    return {"tensor": spec["name"], "datatype": spec["datatype"], "columns": None}
-
-
-def _named(spec):
-    return {"tensor": spec["name"], "output": spec["name"], "column": None}
+    inputs = binding.get("inputs") or [
+        {"tensor": spec["name"], "datatype": spec["datatype"], "columns": None}
+        for spec in signature["inputs"]
+    ]
+    return inputs, binding.get("outputs") or [
+        {"tensor": spec["name"], "output": spec["name"], "column": None}
+        for spec in signature["outputs"]
+    ]
 
 
 def columns_of(request, signature, *, strict=True, most_rows=MOST_ROWS):
@@ -240,24 +238,25 @@ def _sample(column):
 
 def _column(column, tensor, rows):
     if tensor is None:
-        return _filled(column, rows)
+        if column.required:
+            raise _Refused("is missing.", remedy=_sample(column))
+        if column.missing is None:
+            raise _Refused("is missing and has no default.", remedy=_sample(column))
+        return np.full(
+            (rows, *(max(size, 1) for size in column.shape[1:])), column.missing, dtype=column.dtype
+        )
     _shape_fits(column, tensor)
     elements = _binary(column, tensor) if tensor.binary else _listed(column, tensor)
     array = elements.reshape(rows, *tensor.shape[1:]) if len(column.shape) > 1 else elements
-    _allowed(column, elements)
+    if column.datatype in datatypes.FLOATS:
+        _finite(column, elements)
+    if column.minimum is not None or column.maximum is not None:
+        _in_range(column, elements)
+    if column.enum is not None:
+        _in_enum(column, elements)
     if column.carried:
         _carried(column, elements)
     return array
-
-
-def _filled(column, rows):
-    if column.required:
-        raise _Refused("is missing.", remedy=_sample(column))
-    if column.missing is None:
-        raise _Refused("is missing and has no default.", remedy=_sample(column))
-    return np.full(
-        (rows, *(max(size, 1) for size in column.shape[1:])), column.missing, dtype=column.dtype
-    )
 
 
 def _shape_fits(column, tensor):
@@ -517,16 +516,6 @@ def _date_time(value):
 
 
 # --- values --------------------------------------------------------------------------------------------------------
-
-
-def _allowed(column, elements):
-    """Finite, in range, in the enumeration."""
-    if column.datatype in datatypes.FLOATS:
-        _finite(column, elements)
-    if column.minimum is not None or column.maximum is not None:
-        _in_range(column, elements)
-    if column.enum is not None:
-        _in_enum(column, elements)
 
 
 def _finite(column, elements):

@@ -102,7 +102,13 @@ class ModelApp:
         if scope["method"] == "POST":
             self.figures.answered(status, seconds)
         if status >= 400 or log.isEnabledFor(logging.DEBUG):
-            _logged(self._head, status, seconds, request_id)
+            line = {
+                **self._head,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "request_id": request_id,
+            }
+            log.info(json.dumps(line))
 
     async def _answer(self, scope, headers, receive):
         path = scope["path"].rstrip("/")
@@ -161,7 +167,12 @@ class ModelApp:
         request = wire.read(body, length.decode("latin-1") if length is not None else None)
         chosen = coercion.chosen(request, self.model.signature)
         columns, rows = coercion.columns_of(
-            request, self.model.signature, strict=not _is_lenient(headers, request)
+            request,
+            self.model.signature,
+            strict=not (
+                headers.get(b"x-input-mode") == b"lenient"
+                or request.parameters.get("lenient") is True
+            ),
         )
         return request, chosen, columns, rows
 
@@ -244,11 +255,6 @@ def app_from_manifest(manifest, signature_hex, *, timeout_s=TIMEOUT_S, figures=N
     )
 
 
-def _is_lenient(headers, request):
-    """Unknown inputs are ignored when the subscription (header) or the request says so."""
-    return headers.get(b"x-input-mode") == b"lenient" or request.parameters.get("lenient") is True
-
-
 def _body_too_large():
     return too_large(
         f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request."
@@ -284,11 +290,6 @@ def _out_of_memory(manifest):
         remedy="Send fewer rows, or tell its publisher the request id.",
     )
     return Problem(500, "out-of-memory", "The model ran out of memory", [fault])
-
-
-def _logged(head, status, seconds, request_id):
-    line = {**head, "status": status, "ms": round(seconds * 1000, 2), "request_id": request_id}
-    log.info(json.dumps(line))
 
 
 async def _lifespan(receive, send):

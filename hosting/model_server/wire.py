@@ -407,12 +407,10 @@ def _binary(array):
         return (
             np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
         )
-    encoded = [_encoded(text) for text in array.ravel().tolist()]
+    encoded = [
+        (text if isinstance(text, bytes) else str(text).encode()) for text in array.ravel().tolist()
+    ]
     return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
-
-
-def _encoded(text):
-    return text if isinstance(text, bytes) else str(text).encode()
 
 
 def _listed(array):

@@ -49,7 +49,16 @@ def once(handler):
 def _once(handler, request, key, *args, **kwargs):
     claim, is_new = _claim(request.user, key, fingerprint(request))
     if not is_new:
-        return _again(claim)
+        if claim.status is None:
+            raise InFlight(
+                "The first request with this key is still at work.",
+                remedy="Wait a moment and ask again.",
+            )
+        return Response(
+            claim.body,
+            status=claim.status,
+            headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"},
+        )
     try:
         return _do(handler, claim, request, *args, **kwargs)
     except BaseException:
@@ -89,19 +98,6 @@ def _claim(user, key, sent):
             remedy="Make a new key for each act.",
         )
     return claim, False
-
-
-def _again(claim):
-    if claim.status is None:
-        raise InFlight(
-            "The first request with this key is still at work.",
-            remedy="Wait a moment and ask again.",
-        )
-    return Response(
-        claim.body,
-        status=claim.status,
-        headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"},
-    )
 
 
 def fingerprint(request):

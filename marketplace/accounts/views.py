@@ -62,16 +62,12 @@ def demo_login(request):
     if not is_demo(request) or person is None:
         raise Http404
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
-    return redirect(_safe_next(request))
+    target = request.POST.get("next", "")
+    return redirect(
+        target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else reverse("home")
+    )
 
 
 def is_demo(request):
     """Demo mode, and asked from this machine."""
     return settings.DEMO_MODE and request.META.get("REMOTE_ADDR") in LOOPBACK
-
-
-def _safe_next(request):
-    target = request.POST.get("next", "")
-    return (
-        target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else reverse("home")
-    )

@@ -93,16 +93,15 @@ def checkpoint() -> Checkpoint | None:
     point = Checkpoint.objects.create(
         at=timezone.now(), signature=signing.sign(canonical(statement)), **statement
     )
-    _witness({**statement, "signature": point.signature, "at": point.at.isoformat()})
-    return point
-
-
-def _witness(line: dict[str, Any]) -> None:
     path = settings.AUDIT_WITNESS_FILE
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(
+            json.dumps({**statement, "signature": point.signature, "at": point.at.isoformat()})
+            + "\n"
+        )
         file.flush()
         os.fsync(file.fileno())
+    return point
 
 
 def _only_sequencer() -> bool:

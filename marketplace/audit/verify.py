@@ -14,7 +14,13 @@ from marketplace.core.canonical import canonical
 def find_faults(witness_file=None, limit=20):
     """Walk the whole chain, what waits for it, and every witnessed checkpoint. Returns a list of sentences; empty means intact."""
     faults, heads = _walk(limit)
-    faults += _unsealed_waiting(limit)
+    # Rows that nobody has chained yet are as old as a few seconds: each has its seal.
+    waiting = AuditEvent.objects.filter(seq=None).order_by("pk")[:10_000]
+    faults += [
+        f"row {event.pk} ({event.action}) was not written by the marketplace: its seal is wrong."
+        for event in waiting
+        if not event.is_sealed()
+    ][:limit]
     faults += _check_witnesses(heads, Path(witness_file or settings.AUDIT_WITNESS_FILE))
     return faults[:limit]
 
@@ -39,16 +45,6 @@ def _walk(limit):
         if len(faults) >= limit:
             break
     return faults, heads
-
-
-def _unsealed_waiting(limit):
-    """Rows that nobody has chained yet are as old as a few seconds: each has its seal."""
-    waiting = AuditEvent.objects.filter(seq=None).order_by("pk")[:10_000]
-    return [
-        f"row {event.pk} ({event.action}) was not written by the marketplace: its seal is wrong."
-        for event in waiting
-        if not event.is_sealed()
-    ][:limit]
 
 
 def _check_witnesses(heads, path):

@@ -43,17 +43,18 @@ class DiskSpace:
 def measure(folder: Path | str) -> DiskSpace:
     """The space on the disk of a folder, which may not exist yet."""
     stat = os.statvfs(_existing(Path(folder).absolute()))
-    return DiskSpace(stat.f_bavail * stat.f_frsize, _reserve(stat.f_blocks * stat.f_frsize))
+    wanted = max(
+        (stat.f_blocks * stat.f_frsize) * settings.DISK_RESERVE_PERCENT // 100,
+        settings.DISK_RESERVE_MIB * MIB,
+    )
+    return DiskSpace(
+        stat.f_bavail * stat.f_frsize, min(wanted, settings.DISK_RESERVE_MOST_MIB * MIB)
+    )
 
 
 def is_full(error: BaseException) -> bool:
     """Did this fail because a disk or a disk quota is full?"""
     return isinstance(error, OSError) and error.errno in FULL
-
-
-def _reserve(size: int) -> int:
-    wanted = max(size * settings.DISK_RESERVE_PERCENT // 100, settings.DISK_RESERVE_MIB * MIB)
-    return min(wanted, settings.DISK_RESERVE_MOST_MIB * MIB)
 
 
 def _existing(folder: Path) -> Path:

@@ -42,7 +42,8 @@ def require_value(field: "models.Field[Any, Any]", value: Any) -> None:
         if isinstance(field, models.TextField) and field.max_length:
             _require_prose(field.name, value)
     elif isinstance(value, datetime):
-        _require_moment(field.name, value)
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise Invalid(f"Choose a time between {FIRST_YEAR} and {LAST_YEAR}.", field=field.name)
     elif isinstance(field, models.JSONField):
         _require_json(field.name, value)
     elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
@@ -77,11 +78,6 @@ def _require_prose(name: str, text: str) -> None:
         prose(text)
     except ValidationError as error:
         raise Invalid(" ".join(error.messages), field=name) from None
-
-
-def _require_moment(name: str, moment: datetime) -> None:
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise Invalid(f"Choose a time between {FIRST_YEAR} and {LAST_YEAR}.", field=name)
 
 
 def _require_json(name: str, value: Any) -> None:

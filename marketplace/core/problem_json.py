@@ -144,7 +144,14 @@ def _body(error, context):
         status = 400 if context["request"].method in SAFE_METHODS else 422
         errors = list(islice(field_errors(error.get_full_details()), MOST_ERRORS))
         return problem(
-            status, "invalid", "What was sent cannot be used", _summary(errors), errors=errors
+            status,
+            "invalid",
+            "What was sent cannot be used",
+            " ".join(
+                f"{error['field']}: {error['message']}" if error["field"] else error["message"]
+                for error in errors[:5]
+            ),
+            errors=errors,
         )
     if is_database_unavailable(error):
         return problem(*UNAVAILABLE)
@@ -185,13 +192,6 @@ def field_errors(details, path=""):
 
 def _joined(path, name):
     return f"{path}.{name}" if path else str(name)
-
-
-def _summary(errors):
-    return " ".join(
-        f"{error['field']}: {error['message']}" if error["field"] else error["message"]
-        for error in errors[:5]
-    )
 
 
 def _headers(error, status):

@@ -66,7 +66,10 @@ def _reason_against(text: str, place: int, character: str) -> str:
     if character in JOINERS:
         return (
             ""
-            if _joins(text[:place][-1:], text[place + 1 :][:1])
+            if any(
+                kind.match(text[:place][-1:]) and kind.match(text[place + 1 :][:1])
+                for kind in (JOINED_SCRIPTS, EMOJI)
+            )
             else "it cannot be seen, and joins nothing here."
         )
     return _reason_by_itself(character)
@@ -87,10 +90,6 @@ def _reason_by_itself(character: str) -> str:
     if ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
         return "it is no character."
     return ""
-
-
-def _joins(before: str, after: str) -> bool:
-    return any(kind.match(before) and kind.match(after) for kind in (JOINED_SCRIPTS, EMOJI))
 
 
 def _has_too_many_marks(text: str) -> bool:

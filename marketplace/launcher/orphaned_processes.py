@@ -18,7 +18,7 @@ def kill_orphaned_processes(run: RunDir) -> int:
     ours = {os.getpid(), *_ancestors(os.getpid())}
     left = {
         identity
-        for pid in _pids()
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
         if pid not in ours and _belongs(pid, run) and (identity := processes.identity(pid))
     }
     processes.signal_all(left, signal.SIGKILL)
@@ -28,10 +28,6 @@ def kill_orphaned_processes(run: RunDir) -> int:
     ):
         time.sleep(0.05)
     return len(left)
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def _ancestors(pid: int) -> list[int]:

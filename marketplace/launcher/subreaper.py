@@ -48,16 +48,12 @@ def _work_in_child(work: Callable[[], int], own_group: bool) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        _flush()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                continue
         os._exit(code)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue
 
 
 def _pass_on(child: int, signum: int) -> None:

@@ -172,22 +172,19 @@ class Supervisor:
         with running.log.open("ab") as log:
             running.log_from = log.tell()
             running.shown_to = max(running.shown_to, running.log_from)
+            inherited = os.environ | self.environment if process.inherits else {}
             running.child = subprocess.Popen(
                 [str(part) for part in process.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=self._environment(process),
+                env={**inherited, **process.env, MARK: str(self.run.path)},
                 user=process.user,
                 cwd=process.cwd,
                 preexec_fn=lambda: _on_child(process),
             )
         running.started = time.monotonic()
-
-    def _environment(self, process: Process) -> dict[str, str]:
-        inherited = os.environ | self.environment if process.inherits else {}
-        return {**inherited, **process.env, MARK: str(self.run.path)}
 
     # ---- watching
 
@@ -209,7 +206,13 @@ class Supervisor:
         if running.state in ("starting", "ready") and not running.is_alive():
             self._on_death(running)
         elif running.state == "starting":
-            self._check_readiness(running)
+            if running.is_ready():
+                running.state = "ready"
+                self._report(running)
+            elif time.monotonic() - running.started > running.process.ready_within:
+                print_error(f"{running.process.name} does not answer: it is started again")
+                self._end([running])
+                self._on_death(running)
         elif running.state == "waiting" and time.monotonic() >= running.start_after:
             running.restarts += 1
             self._spawn(running)
@@ -221,15 +224,6 @@ class Supervisor:
             running.failures = 0
         if self.verbose:
             _show_log(running)
-
-    def _check_readiness(self, running: SupervisedProcess) -> None:
-        if running.is_ready():
-            running.state = "ready"
-            self._report(running)
-        elif time.monotonic() - running.started > running.process.ready_within:
-            print_error(f"{running.process.name} does not answer: it is started again")
-            self._end([running])
-            self._on_death(running)
 
     def _on_death(self, running: SupervisedProcess) -> None:
         """End what the dead program left behind and plan its next start."""

@@ -45,7 +45,11 @@ class Marketplace:
             "Incidents that are not closed",
             len(overview.fleet.incidents),
         )
-        yield Gauge("marketplace_reviews_overdue", "Open reviews past their due time", _overdue())
+        yield Gauge(
+            "marketplace_reviews_overdue",
+            "Open reviews past their due time",
+            Review.objects.open().filter(due_at__lt=timezone.now()).count(),
+        )
         yield Gauge(
             "marketplace_audit_events_unsequenced",
             "Events of the record not chained yet",
@@ -96,10 +100,6 @@ def _deployments():
     for state in DeploymentState.values:
         family.add_metric([state], counted.get(state, 0))
     return family
-
-
-def _overdue():
-    return Review.objects.open().filter(due_at__lt=timezone.now()).count()
 
 
 def _tasks(queue):

@@ -80,7 +80,17 @@ class Portal:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._lifespan(receive, send)
-        await self._handle(environ_of(scope), receive, send)
+        environ = environ_of(scope)
+        length, began = _declared(environ), asyncio.get_running_loop().time()
+        if 0 <= length <= self._limits.small_body_bytes:
+            environ["wsgi.input"] = body = io.BytesIO()
+            if length:
+                await self._receive_all(environ, body, length, began, self._limits.body_s, receive)
+            await self._respond(environ, self._workers, receive, send)
+        elif (refusal := await self._admit(environ, length)) is not None:
+            await self._reject(refusal, environ, receive, send)
+        else:
+            await self._handle_large(environ, began, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -88,23 +98,6 @@ class Portal:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
-
-    async def _handle(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
-        length, began = _declared(environ), asyncio.get_running_loop().time()
-        if 0 <= length <= self._limits.small_body_bytes:
-            await self._handle_small(environ, length, began, receive, send)
-        elif (refusal := await self._admit(environ, length)) is not None:
-            await self._reject(refusal, environ, receive, send)
-        else:
-            await self._handle_large(environ, began, receive, send)
-
-    async def _handle_small(
-        self, environ: dict[str, Any], length: int, began: float, receive: Receive, send: Send
-    ) -> None:
-        environ["wsgi.input"] = body = io.BytesIO()
-        if length:
-            await self._receive_all(environ, body, length, began, self._limits.body_s, receive)
-        await self._respond(environ, self._workers, receive, send)
 
     async def _admit(self, environ: dict[str, Any], length: int) -> Response | None:
         """Let Django judge a large body by its headers. Returns the rejection, or None when the body is admitted."""

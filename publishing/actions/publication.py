@@ -119,9 +119,7 @@ def _is_newest_published(version: ModelVersion) -> bool:
 
 
 def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
-    teams = version.model.subscriptions.filter(state__in=["active", "paused"]).values(
-        "application__team"
-    )
+    teams = version.model.subscriptions.granted().values("application__team")
     people = User.objects.on_teams(teams)
     notify(
         people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}"

@@ -66,15 +66,13 @@ class ChangeFeed:
         self._health.record_success()
         self.polls += 1
         if changes.is_complete:
-            await self._apply(changes.names)
+            names = changes.names
+            self.changes += sum(map(len, names.values()))
+            ids = {kind: set(map(int, rows)) for kind, rows in names.items() if kind != "key"}
+            await self._keys.reload_changed({kid.encode() for kid in names.get("key", ())}, ids)
+            await self._models.reload_changed(ids.get("model", set()))
         else:
             self._keys.invalidate(began)
             self._models.invalidate(began)
         self._keys.confirm(began)
         self._position = changes.position
-
-    async def _apply(self, names: dict[str, set[str]]) -> None:
-        self.changes += sum(map(len, names.values()))
-        ids = {kind: set(map(int, rows)) for kind, rows in names.items() if kind != "key"}
-        await self._keys.reload_changed({kid.encode() for kid in names.get("key", ())}, ids)
-        await self._models.reload_changed(ids.get("model", set()))

@@ -219,7 +219,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         answer_head=_answer_head(slug, version),
         platform=PLATFORMS.get(version.kind, version.kind),
         tensors=tensors({} if is_retired else version.signature),
-        first_byte_s=_first_byte(version),
+        first_byte_s=version.answers_within_s or CONFIG.first_byte_s,
         contract=contract,
         published_at=version.published_at.timestamp() if version.published_at else 0.0,
         is_asleep=upstream is not None
@@ -284,10 +284,6 @@ def _state(version: ModelVersion) -> str:
     """The state of its deployment, "" when the engine has none."""
     deployment = getattr(version, "deployment", None)
     return deployment.state if deployment is not None else ""
-
-
-def _first_byte(version: ModelVersion) -> float:
-    return version.answers_within_s or CONFIG.first_byte_s
 
 
 def _answer_head(slug: str, version: ModelVersion) -> bytes:

@@ -51,7 +51,8 @@ async def respond(context: GatewayContext, scope: dict[str, Any], send: Any) -> 
 async def _route(context: GatewayContext, scope: dict[str, Any]) -> Answer:
     parts = [unquote(part) for part in scope["path"].strip("/").split("/")]
     if parts[0] in ("docs", "models"):
-        return _redirect_to_portal(scope)
+        # The types of problems and the links of old versions are paths of the portal, which need not be on this port.
+        return 302, b"{}", [(b"location", settings.PORTAL_URL.encode() + scope["raw_path"])]
     if parts[0] != "v2":
         raise problems.no_such_route()
     if scope["method"] == "OPTIONS":
@@ -70,11 +71,6 @@ async def _route(context: GatewayContext, scope: dict[str, Any]) -> Answer:
     if scope["method"] not in ("GET", "HEAD"):
         raise problems.method_not_allowed(b"GET, HEAD")
     return await handler(context, scope, parts)
-
-
-def _redirect_to_portal(scope: dict[str, Any]) -> Answer:
-    """The types of problems and the links of old versions are paths of the portal, which need not be on this port."""
-    return 302, b"{}", [(b"location", settings.PORTAL_URL.encode() + scope["raw_path"])]
 
 
 async def _server(context: GatewayContext, scope: dict[str, Any], parts: list[str]) -> Answer:

@@ -277,7 +277,9 @@ class GatewayProtocol(asyncio.Protocol):
         elif len(self.queue) < self.context.config.pipelined:
             self.queue.append(request)
             self.phase, self.deadline = BUSY, NEVER
-            self._pause_reading()
+            if not self.reading_paused:
+                self.reading_paused = True
+                self.transport.pause_reading()
         else:
             self._fail(
                 problems.bad_framing("Too many requests were sent without waiting for answers.")
@@ -450,11 +452,6 @@ class GatewayProtocol(asyncio.Protocol):
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, request.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
-
-    def _pause_reading(self) -> None:
-        if not self.reading_paused:
-            self.reading_paused = True
-            self.transport.pause_reading()
 
     def _free_body(self, more: int = 0) -> None:
         """The body of the request that was answered, and `more` bytes, are no longer held."""

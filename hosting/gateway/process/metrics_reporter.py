@@ -106,14 +106,11 @@ class MetricsReporter:
             if health.has_samples():
                 for name, number in health.samples(now):
                     yield LabelledSample(name, "version", health.version_id, number)
-        for decision, count in self._decisions().items():
-            yield LabelledSample("decisions_total", "decision", decision, count)
-
-    def _decisions(self) -> dict[str, int]:
         counters, admission = self._context.counters, self._context.admission
-        return {
+        for decision, count in {
             "ok": admission.admitted,
             "over_limit": sum(counters.rejections.values()) - counters.rejections_by("load"),
             "error": counters.undecided,
             "failure_mode_allowed": admission.admitted_locally,
-        }
+        }.items():
+            yield LabelledSample("decisions_total", "decision", decision, count)

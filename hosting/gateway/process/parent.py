@@ -99,7 +99,13 @@ class Parent:
             if self.must_reload:
                 self.must_reload = False
                 self._reload()
-        self._end_all()
+        shipping = self.children.pop("shipping")
+        for child in self.children.values():
+            child.terminate()
+        for child in self.children.values():
+            self._wait_gone(child)
+        shipping.terminate()
+        self._wait_gone(shipping)
         return 0
 
     def _names(self) -> list[str]:
@@ -133,15 +139,6 @@ class Parent:
             leaving.append(old)
         for old in leaving:
             self._wait_gone(old)
-
-    def _end_all(self) -> None:
-        shipping = self.children.pop("shipping")
-        for child in self.children.values():
-            child.terminate()
-        for child in self.children.values():
-            self._wait_gone(child)
-        shipping.terminate()
-        self._wait_gone(shipping)
 
     def _wait_ready(self, child: Child) -> bool:
         deadline = time.monotonic() + READY_WITHIN_S

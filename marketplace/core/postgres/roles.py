@@ -44,7 +44,14 @@ def ensure(server: str, owner_url: str, application_url: str) -> None:
     with psycopg.connect(server, autocommit=True, connect_timeout=5) as connection:
         for role in (owner, application):
             _ensure_role(connection, role["user"], role["password"])
-        _ensure_database(connection, owner["dbname"], owner["user"])
+        name = owner["dbname"]
+        exists = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
+        command = "ALTER DATABASE {} OWNER TO {}" if exists else "CREATE DATABASE {} OWNER {}"
+        connection.execute(
+            sql.SQL(command).format(sql.Identifier(name), sql.Identifier(owner["user"]))
+        )
     with psycopg.connect(
         server, dbname=owner["dbname"], autocommit=True, connect_timeout=5
     ) as connection:
@@ -68,9 +75,3 @@ def _ensure_role(connection: "psycopg.Connection[Any]", name: str, password: str
     connection.execute(
         sql.SQL(" ").join([verb, sql.Identifier(name), limits, sql.Literal(password)])
     )
-
-
-def _ensure_database(connection: "psycopg.Connection[Any]", name: str, owner: str) -> None:
-    exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-    command = "ALTER DATABASE {} OWNER TO {}" if exists else "CREATE DATABASE {} OWNER {}"
-    connection.execute(sql.SQL(command).format(sql.Identifier(name), sql.Identifier(owner)))

@@ -153,13 +153,8 @@ def _chart_context(
         "labels": plots.axis_labels(labels),
         "ticks": [TickText(t.y, t.y + 4, compact(t.value)) for t in plots.ticks(top, height)],
         "summary": f"{_range(_flat(series))} {unit}".strip(),
-        "rows": _rows(labels, series),
+        "rows": [(label, [s.values[place] for s in series]) for place, label in enumerate(labels)],
     }
-
-
-def _rows(labels: list[str], series: list[Series]) -> list[tuple[str, list[Number | None]]]:
-    """The table behind the drawing: one row per label, one number per series."""
-    return [(label, [s.values[place] for s in series]) for place, label in enumerate(labels)]
 
 
 def _top(values: Sequence[Number]) -> float:
