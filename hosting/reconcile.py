@@ -11,40 +11,26 @@ import logging
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription
-from hosting import capacity, health, replicas, sleep, start_queue
+from hosting import capacity, health, sleep, start_queue
 from hosting.drivers.base import AppSpec, AppState, EngineUnavailable, driver
+from hosting.lifecycle import UP, mark_restarting, move, observe, set_not_ready, start
 from hosting.models import Change, Deployment, DeploymentState, Upstream
-from marketplace.accounts.models import User
-from marketplace.audit.actions import record
-from marketplace.core.transitions import StaleState, transition
+from marketplace.core.transitions import StaleState
 
 log = logging.getLogger(__name__)
 
 LOCK = 7_310_101
-START_DEADLINE = timedelta(minutes=5)
-LONGEST_START = timedelta(minutes=30)  # on a saturated machine
-SATURATION_KEPT_S = LONGEST_START.total_seconds()
 LOOK_AGAIN_S = 120
 IDLE_FOR_S = 6  # the timer's next pass, when all is settled
-MOST_RESTARTS = 5
-RESTART_WINDOW = timedelta(minutes=10)
 
-UP = (
-    DeploymentState.READY,
-    DeploymentState.DEGRADED,
-    DeploymentState.UNHEALTHY,
-    DeploymentState.RESTARTING,
-    DeploymentState.SCALED_TO_ZERO,
-)
 SETTLED = (DeploymentState.READY, DeploymentState.SCALED_TO_ZERO, DeploymentState.FAILED)
 
 
@@ -117,7 +103,7 @@ def _create_missing():
     for deployment in deployments.filter(
         wanted, state__in=(DeploymentState.STOPPED, DeploymentState.STOPPING)
     ):
-        _move(deployment, DeploymentState.PENDING, reason="")
+        move(deployment, DeploymentState.PENDING, reason="")
     for deployment in deployments.filter(~wanted).exclude(
         state__in=(DeploymentState.STOPPED, DeploymentState.STOPPING)
     ):
@@ -127,8 +113,8 @@ def _create_missing():
 @transaction.atomic
 def _stop_unwanted(deployment):
     """Its version is not to run any more; a suspension is told to all whom it stops."""
-    _move(deployment, DeploymentState.STOPPING)
-    _set_not_ready(deployment)
+    move(deployment, DeploymentState.STOPPING)
+    set_not_ready(deployment)
     _notify_if_suspended(deployment.version)
 
 
@@ -221,7 +207,7 @@ def _one_pass(engine, last_pass):
     observed = {deployment.pk: deployment for deployment in _full(row.pk for row in moving)}
     for deployment in observed.values():
         try:
-            _observe(
+            observe(
                 deployment,
                 apps.get(deployment.app_name),
                 spec_of(deployment) if deployment.pk in wanted else None,
@@ -335,16 +321,16 @@ def _take_slot(row):
     """True unless somebody's verb was first."""
     try:
         if row.state == DeploymentState.PENDING:
-            _start(row)
+            start(row)
             return True
         row.started_at, row.waits_for_slot = timezone.now(), False
         Deployment.objects.filter(pk=row.pk).update(started_at=row.started_at, waits_for_slot=False)
         if row.state == DeploymentState.SCALED_TO_ZERO:
-            _move(
+            move(
                 row, DeploymentState.RESTARTING
             )  # the gateway goes on sending calls, which wait for it
         else:
-            _mark_restarting(row)
+            mark_restarting(row)
         return True
     except StaleState:
         return False
@@ -356,196 +342,7 @@ def _wait_for_slot(row):
         row.waits_for_slot = True
         Deployment.objects.filter(pk=row.pk).update(waits_for_slot=True)
         if row.state != DeploymentState.SCALED_TO_ZERO:
-            _mark_restarting(row)
-
-
-def _mark_restarting(row):
-    if row.state != DeploymentState.RESTARTING:
-        _set_not_ready(row)
-        _move(row, DeploymentState.RESTARTING)
-
-
-def _observe(deployment, app, spec, engine):
-    changed = spec is not None and deployment.spec_sha256 not in ("", spec.sha256)
-    restarts = replicas.record(
-        deployment, app, engine.machines(), counts_restarts=spec is not None and not changed
-    )
-    if spec is None:
-        return _finish_stopping(deployment, app)
-    if restarts:
-        Deployment.objects.filter(pk=deployment.pk).update(restarts=F("restarts") + restarts)
-    if app is None or app.state in (AppState.MISSING, AppState.STOPPING):
-        return _wait_for_engine(deployment)
-    crashed, left_none = replicas.crashes(deployment, RESTART_WINDOW)
-    if left_none > MOST_RESTARTS:
-        return fail(
-            deployment,
-            f"Its process ended {MOST_RESTARTS} times in ten minutes.",
-            log_tail(engine, deployment),
-        )
-    if restarts and crashed > MOST_RESTARTS:
-        message = f"More than {MOST_RESTARTS} of its processes ended in ten minutes. Others answered meanwhile, so it goes on serving."
-        title = f"{deployment.version} keeps losing processes"
-        health.notify_publishers(
-            deployment,
-            "deployment.crashing",
-            title,
-            "\n".join([message, *log_tail(engine, deployment)])[:4000],
-            timezone.now().date(),
-        )
-    if app.state == AppState.FAILED:
-        return fail(deployment, replicas.plain_reason(app.message), log_tail(engine, deployment))
-    _follow_engine(deployment, app, spec, engine)
-
-
-def _finish_stopping(deployment, app):
-    if deployment.state == DeploymentState.STOPPING and app is None:
-        _move(deployment, DeploymentState.STOPPED)
-
-
-def _wait_for_engine(deployment):
-    """The engine has not begun, or it lost its state and was just told again. What slept goes on sleeping."""
-    if deployment.state in UP and deployment.state != DeploymentState.SCALED_TO_ZERO:
-        _mark_restarting(deployment)
-
-
-def _follow_engine(deployment, app, spec, engine):
-    """Move along with what the engine says, and believe READY only after the data path has answered."""
-    if deployment.state == DeploymentState.PENDING:
-        _start(deployment)
-    to = _state_of(deployment, app)
-    if to == DeploymentState.STARTING or to == deployment.state:
-        # New bounds reach a running version without a restart; from now on a replica that goes has crashed again.
-        if deployment.state == DeploymentState.READY and deployment.spec_sha256 != spec.sha256:
-            Deployment.objects.filter(pk=deployment.pk).update(spec_sha256=spec.sha256)
-        return _check_deadline(deployment, app, engine)
-    if (
-        to == DeploymentState.READY
-        and deployment.state != DeploymentState.DEGRADED
-        and not health.is_answering(engine.base_url(spec), deployment.version)
-    ):
-        return _check_deadline(deployment, app, engine)
-    if to == DeploymentState.READY:
-        return _ready(deployment, spec, engine)
-    if to in (DeploymentState.RESTARTING, DeploymentState.UNHEALTHY):
-        _set_not_ready(deployment)
-    _move(deployment, to)
-
-
-def _state_of(deployment, app):
-    running, was_up = len(app.running), deployment.state in UP
-    if (
-        app.state == AppState.RUNNING
-        and app.target == 0
-        and running == 0
-        and sleep.minimum(deployment) == 0
-    ):
-        return DeploymentState.SCALED_TO_ZERO  # also while the last replica is still on its way out
-    if running == 0:
-        return (
-            DeploymentState.RESTARTING
-            if was_up and deployment.state != DeploymentState.SCALED_TO_ZERO
-            else deployment.state
-        )
-    if app.state == AppState.UNHEALTHY or running < sleep.minimum(deployment):
-        return DeploymentState.DEGRADED if was_up else DeploymentState.STARTING
-    return DeploymentState.READY
-
-
-def _start(deployment):
-    _move(
-        deployment,
-        DeploymentState.STARTING,
-        started_at=timezone.now(),
-        waits_for_slot=False,
-        reason="",
-    )
-
-
-def _ready(deployment, spec, engine):
-    probe_due_at = timezone.now() + health.probe_interval(deployment)
-    Upstream.objects.update_or_create(
-        version=deployment.version,
-        defaults={
-            "kind": Upstream.Kind.ENGINE,
-            "base_url": engine.base_url(spec),
-            "is_ready": True,
-            "probe_due_at": probe_due_at,
-        },
-    )
-    fields = {
-        "reason": "",
-        "spec_sha256": spec.sha256,
-        "cold_start_s": replicas.quickest_start_s(deployment),
-    }
-    if deployment.ready_at is None:
-        fields["ready_at"] = timezone.now()
-    _move(deployment, DeploymentState.READY, **fields)
-    sleep.refresh(Deployment.objects.filter(pk=deployment.pk))
-
-
-def _set_not_ready(deployment):
-    """Told to the gateway; it goes on trying, since a single replica's calls wait for a few seconds and then succeed."""
-    Upstream.objects.filter(version=deployment.version_id).update(is_ready=False)
-
-
-def _check_deadline(deployment, app, engine):
-    """The engine retries a failing start for ever; we do not. The clock stands still while the machine is saturated, and on a busy
-    machine others that come up are progress too."""
-    if (
-        deployment.state not in (DeploymentState.STARTING, DeploymentState.RESTARTING)
-        or deployment.started_at is None
-    ):
-        return
-    down_since = (
-        replicas.down_since(deployment) if deployment.state == DeploymentState.RESTARTING else None
-    )
-    since = max(deployment.started_at, down_since or deployment.started_at)
-    progress = Deployment.objects.aggregate(last=Max("ready_at"))["last"]
-    now, counted_from = (
-        timezone.now(),
-        max(filter(None, (since, progress, _last_saturated(engine)))),
-    )
-    if now - counted_from > START_DEADLINE or now - max(since, progress or since) > LONGEST_START:
-        message = (
-            replicas.plain_reason(app.message) if app.message else "No replica was ready in time."
-        )
-        reason = f"It did not become ready within {START_DEADLINE.seconds // 60} minutes. {message}"
-        fail(deployment, reason, log_tail(engine, deployment))
-
-
-def _last_saturated(engine):
-    """When a machine of the engine was last seen with more to do than it has processors, of late; None when it was not."""
-    if engine.is_saturated():
-        cache.set("hosting:saturated_at", timezone.now(), SATURATION_KEPT_S)
-    return cache.get("hosting:saturated_at")
-
-
-def fail(deployment, reason, lines=()):
-    """Out of the engine, with the reason; its publishers are told, with its last lines, which only they may see.
-
-    The publisher tries again with `start`.
-    """
-    _set_not_ready(deployment)
-    _move(deployment, DeploymentState.FAILED, reason=reason[:2000])
-    record(User.objects.system("hosting"), "deployment.failed", deployment, reason=reason[:500])
-    body = "\n".join([reason, *lines])[:4000]
-    health.notify_publishers(
-        deployment, "deployment.failed", f"{deployment.version} does not run", body
-    )
-
-
-def log_tail(engine, deployment, lines=15):
-    """The last lines of its replicas, for the reason; [] when they cannot be had."""
-    try:
-        return [replicas.plain_line(line) for line in engine.logs(deployment.app_name, lines)]
-    except (EngineUnavailable, ValueError):
-        return []
-
-
-def _move(deployment, to, **fields):
-    transition(deployment, to, **fields)
-    log.info("%s is %s %s", deployment.app_name, to, fields.get("reason", "")[:200])
+            mark_restarting(row)
 
 
 # --- external endpoints --------------------------------------------------------------------------------------------

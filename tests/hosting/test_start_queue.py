@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from consumption.models import Subscription
 from hosting import health, start_queue
+from hosting.lifecycle import LONGEST_START
 from hosting.models import Deployment
-from hosting.reconcile import LONGEST_START, reconcile
+from hosting.reconcile import reconcile
 from tests import factories
 from tests.hosting import rows
 from tests.hosting.engines import FakeEngine
