@@ -1,14 +1,13 @@
-"""NOUNS: what exists and whose it is."""
+"""Registered models, their versions, and the aliases that point at them: whose they are and who sees them."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.models.terms import Capability, Domain, ModelType
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core import names
 from marketplace.core.field_limits import PROSE, REASON
@@ -31,36 +30,6 @@ REVIEWS = ("evaluator", "fairness_reviewer", "security_reviewer", "legal_reviewe
 def sees_everything(user):
     """Does the person oversee the whole catalog?"""
     return user.has_role(*SEES_EVERYTHING)
-
-
-class Term(models.Model):
-    """One word of a controlled vocabulary."""
-
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=60)
-    position = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        abstract = True
-        ordering = ["position", "name"]
-
-    def __str__(self):
-        return self.name
-
-
-class Domain(Term):
-    """The part of the business a model is about: consumer lending, payments …"""
-
-
-class Capability(Term):
-    """What a model does for somebody: scoring, document understanding, forecasting …"""
-
-    class Meta(Term.Meta):
-        verbose_name_plural = "capabilities"
-
-
-class ModelType(Term):
-    """The kind of task a model learnt: binary classification, regression …"""
 
 
 class RegisteredModelSet(models.QuerySet):
@@ -272,44 +241,6 @@ class RegisteredModel(models.Model):
     def stable(self):
         """The version that `stable` points to, from the prefetch of for_list(); None before publication."""
         return self.stable_aliases[0].version if self.stable_aliases else None
-
-
-class SearchDocument(models.Model):
-    """What is found of a model by its words. Written by the database itself, with the row that it is about."""
-
-    model = models.OneToOneField(
-        RegisteredModel, models.CASCADE, primary_key=True, related_name="search_document"
-    )
-    document = SearchVectorField()
-    written_at = models.DateTimeField(db_index=True)
-    is_neighbourhood_due = models.BooleanField(
-        default=True, help_text="Its neighbours are to be looked for. Cleared by catalog.neighbours"
-    )
-
-    class Meta:
-        indexes = [
-            GinIndex(fields=["document"], name="search_documents"),
-            models.Index(
-                "written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"
-            ),
-        ]
-
-    def __str__(self):
-        return f"Words of {self.model_id}"
-
-
-class Neighbour(models.Model):
-    """Another model that may do what this one does, with how alike they are. Kept by catalog.neighbours; who reads filters."""
-
-    model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="neighbours")
-    other = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="neighbour_of")
-    score = models.FloatField(help_text="0..1, see search.likeness")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["model", "other"], name="neighbour_once")]
-
-    def __str__(self):
-        return f"{self.other_id} is like {self.model_id}"
 
 
 class ModelVersionSet(models.QuerySet):
@@ -559,66 +490,3 @@ class Alias(models.Model):
 
     def __str__(self):
         return f"{self.model}@{self.name}"
-
-
-def stored_as(sha256):
-    """The name of bytes with this digest in the "artifacts" storage."""
-    return f"{sha256[:2]}/{sha256}"
-
-
-class Artifact(models.Model):
-    """One stored file of a version. Storage is write-once, named by content."""
-
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="artifacts")
-    name = models.CharField(max_length=200)
-    size = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64)
-    media_type = models.CharField(max_length=60, default="application/octet-stream")
-    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    uploaded_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["version", "name"], name="artifact_name_once")
-        ]
-
-    def __str__(self):
-        return self.name
-
-
-class ModelCard(models.Model):
-    """The structured documentation of one version, by the schema of governance.cards. `data` maps field id → value."""
-
-    version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="card")
-    schema_version = models.CharField(max_length=20, default="card/1.0.0")
-    data = models.JSONField(default=dict, blank=True)
-    completeness = models.PositiveSmallIntegerField(
-        default=0, help_text="Percent. Writer: publishing"
-    )
-    sha256 = models.CharField(max_length=64, blank=True)
-    edited_at = models.DateTimeField(auto_now=True)
-
-    def __str__(self):
-        return f"Card of {self.version}"
-
-
-class Contribution(models.Model):
-    """Who had a hand in a version. Nobody on this list decides about it, whatever team they are on now."""
-
-    class Kind(models.TextChoices):
-        CREATED = "created", "Created the version"
-        UPLOADED = "uploaded", "Uploaded the package"
-        EDITED = "edited", "Edited the card"
-        ASSESSED = "assessed", "Answered the risk questionnaire"
-        SUBMITTED = "submitted", "Submitted"
-
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="contributions")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="contributions")
-    kind = models.CharField(max_length=10, choices=Kind)
-    at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["version", "user", "kind"], name="contribution_once")
-        ]

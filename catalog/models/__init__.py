@@ -1,0 +1,38 @@
+"""NOUNS: what exists and whose it is."""
+
+from catalog.models.contents import Artifact, Contribution, ModelCard, stored_as
+from catalog.models.entries import (
+    RELEASE,
+    REVIEWS,
+    SEES_EVERYTHING,
+    Alias,
+    ModelState,
+    ModelVersion,
+    RegisteredModel,
+    VersionState,
+    sees_everything,
+)
+from catalog.models.search import Neighbour, SearchDocument
+from catalog.models.terms import Capability, Domain, ModelType, Term
+
+__all__ = [
+    "Alias",
+    "Artifact",
+    "Capability",
+    "Contribution",
+    "Domain",
+    "ModelCard",
+    "ModelState",
+    "ModelType",
+    "ModelVersion",
+    "Neighbour",
+    "RELEASE",
+    "REVIEWS",
+    "RegisteredModel",
+    "SEES_EVERYTHING",
+    "SearchDocument",
+    "Term",
+    "VersionState",
+    "sees_everything",
+    "stored_as",
+]
