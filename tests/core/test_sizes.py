@@ -12,7 +12,7 @@ from tests.core.test_house import python_files
 MEDIAN, NINE_IN_TEN = 8, 25  # lines of a function
 LONGEST_FUNCTION = 60  # lines
 LONGEST_TEMPLATE_LINE = 160  # characters
-SINGLE_USE_PERCENT = 21.0  # of all functions, private helpers that are named once beside their definition; to become 10
+SINGLE_USE_PERCENT = 20.5  # of all functions, private helpers that are named once beside their definition; to become 10
 
 
 def sources():
