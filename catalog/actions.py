@@ -61,6 +61,7 @@ def register(
     owner_team: Team,
     name: str,
     slug: str = "",
+    is_slug_fixed: bool = False,
     visible_units: Iterable[BusinessUnit] = (),
     visible_teams: Iterable[Team] = (),
     **fields: Any,
@@ -68,7 +69,7 @@ def register(
     """Enter a new model as a draft of `owner_team`. Returns the RegisteredModel. Raises NotAllowed, Invalid.
 
     slug  the address that is wished for, a–z, 0–9 and hyphens; by default made from the name. Where another model has it,
-          the new one gets a suffix.
+          the new one gets a suffix, unless `is_slug_fixed`.
     """
     require(
         can_register(by, owner_team),
@@ -80,9 +81,9 @@ def register(
     _require_free_name(by, name, owner_team, visibility)
     fields.setdefault("owner", by)
     _require_owner(owner_team, fields["owner"])
-    model = _create_with_free_slug(
-        _wished_slug(name, slug), name=name, owner_team=owner_team, created_by=by, **fields
-    )
+    fields |= {"name": name, "owner_team": owner_team, "created_by": by}
+    base = _wished_slug(name, slug)
+    model = _create_at(base, **fields) if is_slug_fixed else _create_with_free_slug(base, **fields)
     model.visible_units.set(visible_units)
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
@@ -104,6 +105,30 @@ def register_after_search(
             remedy="Say why another one is needed.",
         )
     return register(by, name=name, summary=summary, similar_reason=similar_reason, **fields)
+
+
+@transaction.atomic
+def put_entry(
+    by: User, slug: str, *, owner_team: Team, **fields: Any
+) -> tuple[RegisteredModel, bool]:
+    """Register a model at exactly this address, or let the entry there say this. Returns (RegisteredModel, is it new?).
+
+    The same again changes nothing. Raises NotAllowed, Invalid, and RuleError as `edit` does.
+    """
+    model = RegisteredModel.objects.visible_to(by).filter(slug=slug).first()
+    if model is None:
+        if fields.get("visibility", RegisteredModel.Visibility.ENTERPRISE) != "enterprise":
+            raise Invalid(
+                "A model that not everybody may see gets its address from the marketplace.",
+                field="visibility",
+                remedy="Register it with POST /api/v1/models/, then use the address in the answer.",
+            )
+        fields |= {"owner_team": owner_team, "slug": slug, "is_slug_fixed": True}
+        return register_after_search(by, **fields), True
+    model = edit(by, model, **fields)
+    if model.owner_team != owner_team:
+        raise Invalid(f"{model} belongs to {model.owner_team}.", field="owner_team")
+    return model, False
 
 
 @transaction.atomic
@@ -315,6 +340,19 @@ def _wished_slug(name: str, slug: str) -> str:
             remedy="Give one in a–z, 0–9 and hyphens, for example credit-scoring.",
         )
     return made
+
+
+def _create_at(slug: str, **fields: Any) -> RegisteredModel:
+    """The model at this address and no other. Raises Invalid when it is taken, also by a model that `by` may not see."""
+    model = RegisteredModel(slug=slug, **fields)
+    if RegisteredModel.objects.filter(slug=slug).exists() or not _save_entry(model):
+        raise Invalid(
+            "This address is kept for another model.",
+            field="slug",
+            remedy="Choose another address.",
+            ask=CURATORS,
+        )
+    return model
 
 
 def _create_with_free_slug(

@@ -139,6 +139,15 @@ class Registration(Listing):
         fields = ["owner_team", "slug", *Listing.Meta.fields, "visible_units", "visible_teams"]
 
 
+class EntryAt(Registration):
+    """A model of a team, at the address that the request names."""
+
+    visible_units = visible_teams = slug = None
+
+    class Meta(Registration.Meta):
+        fields = ["owner_team", *Listing.Meta.fields]
+
+
 class Models(ReadableResource):
     """Catalog entries. The list takes the parameters of the catalog's page."""
 
@@ -147,7 +156,7 @@ class Models(ReadableResource):
     filterset_class = ModelFilter
     lookup_field = "slug"
     lookup_value_regex = SLUG
-    token_scopes = {"create": Scope.PUBLISH, "partial_update": Scope.PUBLISH}
+    token_scopes = dict.fromkeys(("create", "update", "partial_update"), Scope.PUBLISH)
 
     def filter_queryset(self, queryset):
         """A search comes best fit first; the exact decimal is what a cursor can stand on."""
@@ -164,6 +173,12 @@ class Models(ReadableResource):
         return self.answer(
             actions.register_after_search(request.user, **self.given(Registration)), status=201
         )
+
+    @extend_schema(request=EntryAt, responses={200: ModelRow, 201: ModelRow})
+    def update(self, request, slug):
+        """Register a model at this address, or let the entry there say this; the same again changes nothing."""
+        model, is_new = actions.put_entry(request.user, slug, **self.given(EntryAt))
+        return self.answer(model, status=201 if is_new else 200)
 
     @extend_schema(request=Listing(partial=True), responses=ModelRow)
     def partial_update(self, request, slug):

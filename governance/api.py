@@ -1,7 +1,8 @@
 """Governance in the REST API: risk answers, gates, suspension of a version; the reviews."""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
@@ -12,6 +13,7 @@ from catalog.models import RegisteredModel
 from catalog.pages import get_visible_version_or_404
 from governance import (
     actions,
+    card_schema,
     checklists,
     evaluation_runs,
     evaluations,
@@ -38,6 +40,7 @@ from marketplace.accounts.resources import (
     ReadableResource,
     Reason,
     Resource,
+    StrictParameters,
     Visible,
     one_or_nothing,
 )
@@ -549,3 +552,12 @@ class Amendments(ReadableResource):
         """Take it back before it is decided."""
         self.given(Nothing)
         return self.answer(actions.withdraw_amendment(request.user, self.get_object()))
+
+
+class CardSchema(StrictParameters, viewsets.ViewSet):
+    """What a model card may hold, and what each tier requires."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def list(self, request):
+        """The card's fields as JSON Schema 2020-12; `$defs` has what each tier requires."""
+        return Response(card_schema.document())

@@ -15,7 +15,7 @@ from consumption.api import (
     Subscriptions,
     Usage,
 )
-from governance.api import Amendments, Benchmarks, EvaluationRuns, Evaluations, Reviews
+from governance.api import Amendments, Benchmarks, CardSchema, EvaluationRuns, Evaluations, Reviews
 from governance.condition_api import Conditions
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
@@ -27,6 +27,7 @@ from marketplace.core.problem_json import page_not_found
 from marketplace.notices.api import Notices
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
+from publishing.publication_api import ModelVersions
 
 router = SimpleRouter()
 router.register("teams", Teams)
@@ -52,6 +53,8 @@ router.register(
 )
 router.register("threads", Threads, basename="thread")
 router.register("benchmarks", Benchmarks, basename="benchmark")
+router.register(rf"models/(?P<slug>{SLUG})/versions", ModelVersions, basename="model-version")
+router.register("card-schema", CardSchema, basename="card-schema")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("conditions", Conditions)

@@ -14,7 +14,7 @@ from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one
 from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
 from marketplace.tokens.models import Scope
-from publishing import actions, contract_diff, execution_gates, missing, trials
+from publishing import actions, contract_diff, execution_gates, steps, trials
 from publishing.models import GateRun
 
 RUNS_SHOWN = 20
@@ -209,10 +209,12 @@ class GateRunRow(serializers.ModelSerializer):
 
 
 class Missing(serializers.Serializer):
-    """What stands between the draft and submission."""
+    """One field that stands between the draft and submission."""
 
     step = serializers.CharField()
+    field = serializers.CharField(help_text="card.<field id>, signature, sla, risk, plans …")
     sentence = serializers.CharField()
+    page = serializers.CharField(help_text="Where a person mends it")
 
 
 class Deprecation(serializers.Serializer):
@@ -373,7 +375,7 @@ class Versions(GovernedVersions):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def missing(self, request, pk):
         """What the draft still needs before it can be submitted."""
-        return Response(Missing(missing.what_is_missing(self.get_object()), many=True).data)
+        return Response(Missing(steps.fields(self.get_object()), many=True).data)
 
     @extend_schema(responses={200: Gate, 204: None})
     @action(detail=True, pagination_class=None, filterset_class=None)

@@ -15,16 +15,20 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 from django_htmx.http import HttpResponseClientRedirect
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, RegisteredModel
 from marketplace.core import problem_json
 from marketplace.core.errors import BusinessAnswer, Encoded, NotAllowed, TooLarge
 from marketplace.core.request_bodies import ADMISSION, REFUSAL, NoFiles
+from marketplace.tokens.authentication import TOKEN, require_scope
+from marketplace.tokens.models import Scope
 from publishing import room, uploads
 
-PAGE, API = (
+# Names of the addresses that take packages.
+PAGE, API, PUBLICATION = (
     "publishing:package",
     "api:version-artifacts",
-)  # names of the addresses that take packages
+    "api:model-version-publication",
+)
 FORM = "multipart/form-data"
 SMALL, LARGE = 64 * 1024, 1024 * 1024  # bytes from anybody, and from people who are signed in
 SIGN_IN = "Only people who are signed in send so much."
@@ -82,15 +86,26 @@ def _judge(request, admission):
 def _judge_upload(request, admission, match, size):
     if not request.user.is_authenticated:
         return _sign_in(request)
-    version = _version(request.user, match)
-    if version is None:
+    if token := getattr(request, TOKEN, None):
+        require_scope(token, Scope.PUBLISH)
+    upload = _begin(request.user, match, size)
+    if upload is None:
         return _not_found(request)
-    upload = uploads.begin(request.user, version, size)
     if admission is not None:
         admission.limit, admission.person, admission.upload = size, request.user.pk, upload.pk
         admission.folder, admission.is_granted = room.quarantine(), True
         return None
     return upload
+
+
+def _begin(user, match, size):
+    """The Upload that takes its place; None when there is nothing at this address that the person may know of."""
+    if match.view_name == PUBLICATION:
+        models = RegisteredModel.objects.visible_to(user).select_related("owner_team")
+        model = models.filter(slug=match.kwargs["slug"]).first()
+        return model and uploads.begin_publication(user, model, match.kwargs["number"], size)
+    version = _version(user, match)
+    return version and uploads.begin(user, version, size)
 
 
 def _read(request, upload, get_response):
@@ -134,7 +149,7 @@ def _match(request):
 
 def _upload_address(request):
     match = _match(request)
-    return match if match and match.view_name in (PAGE, API) else None
+    return match if match and match.view_name in (PAGE, API, PUBLICATION) else None
 
 
 def _version(user, match):

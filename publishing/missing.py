@@ -18,6 +18,38 @@ class Missing:
     sentence: str
 
 
+@dataclass(frozen=True)
+class MissingField(Missing):
+    """The same for a program: each field of the card by itself, with its id ("card.limitations.text", "sla", "risk")."""
+
+    field: str
+
+
+FIELDS = {contract_diff.GATE: "number", "run": "example"}
+
+
+def missing_fields(version: ModelVersion) -> list[MissingField]:
+    """What stands between a draft and submission, field by field."""
+    found = []
+    for item in what_is_missing(version):
+        if item.step == "card":
+            found += _missing_of_card(version)
+        elif item.step == "interface":
+            name = "signature" if _signature_problem(version) else "sla"
+            found.append(MissingField(item.step, item.sentence, name))
+        else:
+            found.append(MissingField(item.step, item.sentence, FIELDS.get(item.step, item.step)))
+    return found
+
+
+def _missing_of_card(version: ModelVersion) -> list[MissingField]:
+    return [
+        MissingField("card", f"{item.field.label}: {item.problem}.", f"card.{item.field.id}")
+        for item in policies.card_completeness(version).missing
+        if item.field.source != "auto"
+    ]
+
+
 def what_is_missing(version: ModelVersion) -> list[Missing]:
     """What stands between a draft and submission, in the order of the steps."""
     findings = [

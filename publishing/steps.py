@@ -7,7 +7,13 @@ from django.urls import reverse
 
 from governance.models import GateResult
 from publishing import trials
-from publishing.missing import Missing, can_be_tried, what_is_missing
+from publishing.missing import (
+    Missing,
+    MissingField,
+    can_be_tried,
+    missing_fields,
+    what_is_missing,
+)
 
 STEPS = [
     ("package", "Package"),
@@ -63,6 +69,13 @@ class MissingOnPage(Missing):
 
 
 @dataclass(frozen=True)
+class FieldOnPage(MissingField):
+    """A field that a draft lacks, and the address of the page where it is mended."""
+
+    page: str
+
+
+@dataclass(frozen=True)
 class CheckItem:
     """Whether a step is done, drawn by components/checklist.html. `ok` is None for an example that nobody tried."""
 
@@ -104,6 +117,21 @@ def missing(version):
         MissingOnPage(item.step, item.sentence, _url(version, WHERE.get(item.step, item.step)))
         for item in what_is_missing(version)
     ]
+
+
+def fields(version):
+    """[FieldOnPage] of a draft; [] once it is submitted."""
+    if not version.is_editable:
+        return []
+    return [
+        FieldOnPage(item.step, item.sentence, item.field, _page_of(version, item))
+        for item in missing_fields(version)
+    ]
+
+
+def _page_of(version, item):
+    page = _url(version, WHERE.get(item.step, item.step))
+    return f"{page}#field-{item.field.removeprefix('card.')}" if item.step == "card" else page
 
 
 def checklist(version):

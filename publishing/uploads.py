@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from catalog.models import Artifact, ModelVersion
+from catalog.models import Artifact, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_edit_version
 from marketplace.accounts.models import Team, User
 from marketplace.core.errors import LengthRequired, QuotaFull, RuleError, TooLarge, TooManyAtOnce
@@ -36,11 +36,24 @@ def begin(by: User, version: ModelVersion, size: int) -> Upload:
             remedy="Start a new version.",
         )
     require(can_edit_version(by, version), f"Only members of {team} edit it.", ask=str(team))
+    return _begin(by, team, size, replaces=version)
+
+
+@transaction.atomic
+def begin_publication(by: User, model: RegisteredModel, number: str, size: int) -> Upload:
+    """The same for a publication in one request: its version need not be there yet, and may be frozen already, for who sends it
+    again is told that nothing changed."""
+    team = model.owner_team
+    require(can_edit(by, model), f"Only members of {team} publish it.", ask=str(team))
+    return _begin(by, team, size, replaces=model.versions.filter(number=number).first())
+
+
+def _begin(by: User, team: Team, size: int, *, replaces: ModelVersion | None) -> Upload:
     _require_size(size)
     room.require_room(size)
     _take_turns(by, team)
     _require_place(by, team)
-    require_quota(by, version, size, coming=Upload.objects.under_way())
+    require_quota(by, team, size, replaces=replaces, coming=Upload.objects.under_way())
     return Upload.objects.create(
         by=by, team=team, size=size, server=here(), expires_at=timezone.now() + LONGEST
     )
@@ -62,14 +75,18 @@ def here() -> str:
 
 
 def require_quota(
-    by: User, version: ModelVersion, size: int, coming: UploadSet | None = None
+    by: User,
+    team: Team,
+    size: int,
+    *,
+    replaces: ModelVersion | None,
+    coming: UploadSet | None = None,
 ) -> None:
-    """Raise QuotaFull unless `size` bytes, in the place of the version's files, fit into what the person and the team may keep.
+    """Raise QuotaFull unless `size` bytes, in the place of a version's files, fit into what the person and the team may keep.
 
     `coming` are the uploads on their way that count too.
     """
-    team = version.model.owner_team
-    kept = Artifact.objects.exclude(version=version)
+    kept = Artifact.objects.exclude(version=replaces) if replaces else Artifact.objects.all()
     coming = Upload.objects.none() if coming is None else coming
     person = _bytes(kept.filter(uploaded_by=by)) + _bytes(coming.filter(by=by))
     of_team = _bytes(kept.filter(version__model__owner_team=team)) + _bytes(

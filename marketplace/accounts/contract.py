@@ -16,6 +16,8 @@ class FieldError(serializers.Serializer):
     field = serializers.CharField(allow_null=True)
     message = serializers.CharField()
     code = serializers.CharField()
+    remedy = serializers.CharField(required=False)
+    page = serializers.CharField(required=False, help_text="Where a person mends it")
 
 
 class Problem(serializers.Serializer):

@@ -86,24 +86,22 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
         if request.method == "POST" and hasattr(self, "post"):
             self.post = once(self.post)
 
-    def given(self, serializer_class, partial=False):
-        """What was sent, checked. Raises ValidationError, also for fields that cannot be set here."""
+    def given(self, serializer_class, partial=False, data=None):
+        """What was sent, checked: the body, or `data` out of it. Raises ValidationError, also for fields that cannot be set here."""
+        data = self.request.data if data is None else data
         serializer = serializer_class(
-            data=self.request.data, partial=partial, context=self.get_serializer_context()
+            data=data, partial=partial, context=self.get_serializer_context()
         )
-        self._require_types(serializer)
+        self._require_types(serializer, data)
         serializer.is_valid(raise_exception=True)
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
-        unknown = {
-            name: ["This cannot be set here."] for name in self.request.data if name not in writable
-        }
+        unknown = {name: ["This cannot be set here."] for name in data if name not in writable}
         if unknown:
             raise serializers.ValidationError(unknown, code="unknown")
         return serializer.validated_data
 
-    def _require_types(self, serializer):
+    def _require_types(self, serializer, data):
         """Forms (QueryDict) have texts only; documents have the types that the contract names."""
-        data = self.request.data
         if data is None:
             raise serializers.ValidationError({WHOLE: ["Send an object."]}, code="type")
         wrong = {} if isinstance(data, QueryDict) else dict(type_errors(serializer, data))

@@ -84,13 +84,19 @@ class TokenScope(BasePermission):
         scope = Scope.READ if is_safe else vars(type(view)).get("token_scopes", {}).get(action)
         if scope is None and action is not None:
             raise NotAllowed("No token does this.", remedy="Sign in and do it yourself.")
-        if scope is not None and not token.allows(scope):
-            raise NotAllowed(
-                f"{token} does not have the scope {scope}.",
-                remedy=f"Make a token with the scope {scope}.",
-                ask=str(token.user),
-            )
+        if scope is not None:
+            require_scope(token, scope)
         return True
+
+
+def require_scope(token: ApiToken, scope: str) -> None:
+    """Raise NotAllowed unless the token may do what this scope allows."""
+    if not token.allows(scope):
+        raise NotAllowed(
+            f"{token} does not have the scope {scope}.",
+            remedy=f"Make a token with the scope {scope}.",
+            ask=str(token.user),
+        )
 
 
 class ByTokenScheme(OpenApiAuthenticationExtension):

@@ -1,5 +1,6 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
+from publishing.actions.at_once import Package, hand_in
 from publishing.actions.cards import edit_card
 from publishing.actions.drafts import (
     confirm_names,
@@ -9,6 +10,7 @@ from publishing.actions.drafts import (
     edit_entry,
     name_endpoint,
     promise_sla,
+    put_version,
     renumber,
     start_version,
 )
@@ -17,6 +19,7 @@ from publishing.actions.submission import submit, try_again, try_out, try_what_w
 from publishing.actions.uploads import upload
 
 __all__ = [
+    "Package",
     "confirm_names",
     "deprecate",
     "describe_interface",
@@ -24,10 +27,12 @@ __all__ = [
     "edit_card",
     "edit_changelog",
     "edit_entry",
+    "hand_in",
     "name_endpoint",
     "promise_sla",
     "publish",
     "publish_what_is_ready",
+    "put_version",
     "renumber",
     "start_version",
     "submit",

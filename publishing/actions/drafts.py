@@ -54,6 +54,27 @@ def start_version(
 
 
 @transaction.atomic
+def put_version(
+    by: User, model: RegisteredModel, number: str, changelog: str | None = None
+) -> tuple[ModelVersion, bool]:
+    """The version of this number, begun if there is none. Returns (ModelVersion, is it new?). The same again changes nothing.
+
+    changelog  what it says from now on; None leaves it.
+    """
+    version = model.versions.filter(number=number).first()
+    if version is None:
+        return start_version(by, model, number, changelog or ""), True
+    require(
+        can_edit(by, model),
+        f"Only members of {model.owner_team} edit it.",
+        ask=str(model.owner_team),
+    )
+    if changelog is not None and changelog.strip() != version.changelog:
+        edit_changelog(by, version, changelog)
+    return version, False
+
+
+@transaction.atomic
 def edit_entry(
     by: User, model: RegisteredModel, reason: str = "", weight: str = "", **fields: Any
 ) -> Amendment | None:

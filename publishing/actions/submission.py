@@ -16,12 +16,13 @@ from marketplace.core.canonical import digest
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from publishing import contract_diff, evidence, execution_gates, trials
+from publishing import contract_diff, evidence, execution_gates, steps, trials
 from publishing.actions.cards import fill_card_from_facts
 from publishing.actions.editing import require_editable
 from publishing.actions.publication import is_hosted
+from publishing.contract_diff import ContractDiff
 from publishing.manifest import build_manifest
-from publishing.missing import can_be_tried, what_is_missing
+from publishing.missing import Missing, can_be_tried, what_is_missing
 from publishing.permissions import can_withdraw
 
 
@@ -66,12 +67,8 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     require_editable(by, version)
     missing = what_is_missing(version)
     diff = contract_diff.of(version)
-    if diff and missing and missing[0].step == contract_diff.GATE:
-        raise diff.refusal()
     if missing:
-        raise RuleError(
-            f"{version} is not ready to submit: {missing[0].sentence}", field=missing[0].step
-        )
+        raise _not_ready(version, missing[0], diff)
     if trials.latest(version) is None:
         raise RuleError(
             f"{version} was changed while its example was tried.", remedy="Submit it again."
@@ -103,6 +100,20 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     )
     enqueue("governance.check", version.pk)
     return version
+
+
+def _not_ready(version: ModelVersion, first: Missing, diff: ContractDiff | None) -> RuleError:
+    """The answer to who submits a draft that lacks something: the first thing in words, and all of them as problems."""
+    breaks = diff is not None and first.step == contract_diff.GATE
+    error = RuleError(f"{version} is not ready to submit: {first.sentence}", field=first.step)
+    if diff is not None and breaks:
+        error = diff.refusal()
+    error.problems += [
+        {"field": item.field, "code": "missing", "message": item.sentence, "page": item.page}
+        for item in steps.fields(version)
+        if not (breaks and item.step == contract_diff.GATE)
+    ]
+    return error
 
 
 def try_what_waits() -> int:

@@ -28,7 +28,8 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
     """
     require_editable(by, version)
     room.require_room(Path(path).stat().st_size)
-    uploads.require_quota(by, version, Path(path).stat().st_size)
+    team = version.model.owner_team
+    uploads.require_quota(by, team, Path(path).stat().st_size, replaces=version)
     try:
         with (
             room.told(),
@@ -48,6 +49,19 @@ def upload(by: User, version: ModelVersion, path: str | Path, filename: str) -> 
         raise
 
 
+def is_same_package(version: ModelVersion, path: str | Path, filename: str) -> bool:
+    """Does the file at `path` hold the files that the version has? Looks at it as `upload` does; raises packages.Refused."""
+    kept = {(artifact.name, artifact.sha256) for artifact in version.artifacts.all()}
+    if not kept:
+        return False
+    room.require_room(Path(path).stat().st_size)
+    with (
+        room.told(),
+        packages.inspect(path, filename, quarantine=settings.QUARANTINE_ROOT) as found,
+    ):
+        return kept == {(file.name, file.sha256) for file in found.files}
+
+
 def _check_found(found: packages.Inspection) -> None:
     """What was read from the package is a signature that calls can fill: a row of a billion numbers is none."""
     try:
@@ -60,7 +74,8 @@ def _check_found(found: packages.Inspection) -> None:
 def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -> list[str]:
     """The package and its signature become the version's. Returns what the publisher should know."""
     hold_editable(by, version)
-    uploads.require_quota(by, version, sum(file.size for file in found.files))
+    size = sum(file.size for file in found.files)
+    uploads.require_quota(by, version.model.owner_team, size, replaces=version)
     version.artifacts.all().delete()
     for file in found.files:
         store(file)

@@ -13,6 +13,9 @@ SAFE = {"get", "head", "options"}
 OPEN = {
     ("api:model-list", "post"),
     ("api:model-detail", "patch"),
+    ("api:model-detail", "put"),
+    ("api:model-version-detail", "put"),
+    ("api:model-version-publication", "post"),
     ("api:version-list", "post"),
     ("api:version-detail", "patch"),
     ("api:version-artifacts", "post"),
