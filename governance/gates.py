@@ -120,6 +120,15 @@ GATES = (
         "Export the model in inference mode.",
     ),
     Gate(
+        "readiness",
+        "G13",
+        "Operational readiness",
+        "Is there a promise, somebody to call, and from medium risk on a fallback and a monitoring plan?",
+        "Complete the service level, the support contact, and the card's section on operation.",
+        INSPECTION,
+        is_required=True,
+    ),
+    Gate(
         "contract",
         "G7",
         "Version number",

@@ -10,6 +10,13 @@ from publishing.storage import read
 
 TOOL = "package-inspection/1"
 CHUNK = 1 << 20
+PROMISES = {
+    "availability": "availability",
+    "p95_ms": "p95 latency",
+    "rps": "requests a second",
+    "support": "support hours",
+}
+OPERATION = {"ops.rollback": "a fallback", "ops.monitoring_plan": "a monitoring plan"}
 
 
 def record_package_gates(version):
@@ -38,6 +45,27 @@ def record_package_gates(version):
         _signature_problem(version),
         "Every input and output is typed, and the example fits.",
     )
+    record_readiness(version)
+
+
+def record_readiness(version):
+    """Write the gate readiness: what the version declares about its operation."""
+    lacking = _not_declared(version)
+    _gate(
+        version,
+        "readiness",
+        f"Not declared: {', '.join(lacking)}." if lacking else "",
+        f"Promised: {_sla_words(version.sla)}. To call: {version.model.support_contact}.",
+    )
+
+
+def _not_declared(version):
+    """What of the operation the version leaves open, in words."""
+    needed = {label: version.sla.get(name) for name, label in PROMISES.items()}
+    needed["a support contact"] = version.model.support_contact
+    if version.risk_tier != "low":
+        needed |= {label: version.card.data.get(name) for name, label in OPERATION.items()}
+    return [label for label, value in needed.items() if not value]
 
 
 def card_facts(version):

@@ -4,6 +4,7 @@ A GateRun is the queue: the task only wakes somebody, and a sweep ends what a de
 """
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ STATE = ModelVersion.State
 VERDICT = GateResult.Verdict
 TOOL = "execution-gates/1"
 PROMISES = ("p95_ms", "rps")
+REPLACED = "The version was submitted again meanwhile."
 FROZEN = (
     STATE.SUBMITTED,
     STATE.CHECKING,
@@ -60,6 +62,10 @@ def begin_for_submission(by: User, version: ModelVersion) -> GateRun | None:
             said = "Hosted outside: the endpoint is asked for its example, and probed every 30 seconds once it is published."
             record_gate(version, gate, VERDICT.NOT_APPLICABLE, said, tool=TOOL)
         return None
+    for (
+        former
+    ) in version.gate_runs.open():  # about what was submitted before; its worker finds it ended
+        transition(former, GateRunState.BROKEN, finished_at=timezone.now(), summary=REPLACED)
     done = _known(subject(version))
     if done is None:
         return _open(by, version)
@@ -114,7 +120,8 @@ def run(run_id: int) -> None:
     except Exception:
         end_broken(gate_run, "The run broke off for a reason of the marketplace.")
         raise
-    _finish(gate_run, found, round((time.monotonic() - started) * 1000))
+    with suppress(StaleState):  # the sweep, or a new submission, ended it
+        _finish(gate_run, found, round((time.monotonic() - started) * 1000))
 
 
 def run_open(version: ModelVersion) -> None:

@@ -124,6 +124,7 @@ def try_what_waits() -> int:
     producers = {
         trials.GATE: trials.record_for_submission,
         contract_diff.GATE: contract_diff.record_for_submission,
+        "readiness": evidence.record_readiness,
     }
     unchecked = set()
     for version in ModelVersion.objects.filter(

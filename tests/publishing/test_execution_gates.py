@@ -350,6 +350,28 @@ def test_a_worker_that_died_leaves_nothing_stuck(submitted):
     assert execution_gates.request(factories.alice(), version).state == "waiting"
 
 
+def test_a_new_submission_replaces_a_run_that_is_under_way(submitted, monkeypatch):
+    version = factories.checked(submitted(failing_at(10_000)))
+    again = execution_gates.request(factories.alice(), version)
+
+    def meanwhile(_):
+        """While the child works, the team corrects and submits."""
+        actions.describe_interface(
+            factories.alice(), version, declared(maximum=9_000), factories.example()
+        )
+        version.refresh_from_db()
+        actions.submit(factories.alice(), version)
+        return []
+
+    monkeypatch.setattr(execution_gates, "findings_of", meanwhile)
+    execution_gates.run(again.pk)
+    monkeypatch.undo()
+    again.refresh_from_db()
+    assert again.state == "broken" and "submitted again" in again.summary
+    version.refresh_from_db()
+    assert factories.checked(version).state == "in_review"
+
+
 def test_a_submission_without_a_run_gets_one(submitted):
     version = submitted(factories.tiny_onnx())
     version.gate_runs.all().delete()

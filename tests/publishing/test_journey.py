@@ -18,7 +18,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from publishing import actions
+from publishing import actions, evidence
 from publishing.forms import SlaForm
 from tests import factories
 from tests.publishing import specimens
@@ -242,10 +242,33 @@ def test_submission_freezes_what_is_judged():
         "validity",
         "signature",
         "run",
+        "readiness",
         "contract",
         *gates.RUN,
     }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
+
+
+@pytest.mark.parametrize(
+    ("tier", "card", "verdict"),
+    [
+        ("low", {}, "pass"),
+        ("medium", {}, "pass"),
+        ("low", {"ops.rollback": ""}, "pass"),
+        ("medium", {"ops.rollback": ""}, "fail"),
+    ],
+)
+def test_operation_is_declared(tier, card, verdict):
+    version = factories.draft_version(tier=tier)
+    actions.edit_card(factories.alice(), version, card)
+    version.card.refresh_from_db()
+    evidence.record_readiness(version)
+    gate = version.gate_results.get(gate="readiness")
+    assert gate.verdict == verdict, gate.summary
+    version.sla = {"p95_ms": 100}
+    evidence.record_readiness(version)
+    lacking = version.gate_results.filter(gate="readiness").latest("id")
+    assert "Not declared: availability, requests a second, support hours" in lacking.summary
 
 
 def test_an_uploaded_package_passes_its_gates(tmp_path):
