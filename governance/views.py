@@ -89,6 +89,7 @@ class Evidence:
     measurements: list[evaluations.Measurement]
     conditions: QuerySet[Condition]
     waivers: QuerySet[Waiver]
+    waived: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,7 @@ def evidence_of(version):
         evaluations.measurements_of(version),
         version.conditions.all().for_page(),
         version.waivers.all().for_page(),
+        actions.waived(version),
     )
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
 from catalog.pages import get_visible_version_or_404
-from governance.actions import askable, current_gates
+from governance.actions import askable, current_gates, waived
 from governance.models import Waiver
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link
@@ -41,6 +41,7 @@ def gate_runs(request: PageRequest, slug: str, number: str) -> HttpResponse:
     context |= {
         "runs": runs,
         "gates": current_gates(version),
+        "waived": waived(version),
         "waivers": Waiver.objects.visible_to(request.user).filter(version=version).for_page(),
         "askable": askable(request.user, version),
         "trail": trail,

@@ -16,7 +16,7 @@ from consumption.actions import offer_plan
 from consumption.forms import PlanForm
 from consumption.models import Subscription
 from governance import policies
-from governance.actions import assess_risk, current_gates
+from governance.actions import assess_risk, current_gates, waived
 from governance.forms import QuestionnaireForm
 from governance.models import Amendment, Decision, Review
 from marketplace.core import names
@@ -307,6 +307,7 @@ def submit(request, slug, number):
     context = {
         "checklist": steps.checklist(version),
         "gates": current_gates(version) if version.manifest_sha256 else [],
+        "waived": waived(version),
         "required_reviews": _required_reviews(version),
         "reviews": version.reviews.select_related("decision__by"),
     }

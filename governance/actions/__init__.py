@@ -14,6 +14,7 @@ from governance.actions.evidence import (
     blocking_gates,
     current_gates,
     record_gate,
+    waived,
 )
 from governance.actions.reviews import VALID_DAYS, decide, void_reviews
 from governance.actions.suspension import resume, suspend
@@ -53,4 +54,5 @@ __all__ = [
     "decide_waiver",
     "end_waivers",
     "remind_of_waivers",
+    "waived",
 ]

@@ -267,6 +267,13 @@ class GateResult(models.Model):
         return declared.asks if declared else ""
 
     @property
+    def rank(self):
+        """The order in which people read results: what blocks, what else did not pass, what passed, what does not apply."""
+        if self.is_not_applicable:
+            return 3
+        return 0 if self.blocks else 2 if self.verdict == self.Verdict.PASS else 1
+
+    @property
     def is_not_applicable(self):
         return self.verdict == self.Verdict.NOT_APPLICABLE
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from consumption.metering import rejections
 from consumption.models import RejectedHour
+from governance.actions import record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from publishing import actions
@@ -30,7 +31,8 @@ def addresses():
     held = factories.subscription()
     factories.token()
     entry = held.model
-    factories.in_review_version(entry, "1.1.0")
+    waiver = factories.waiver(factories.in_review_version(entry, "1.1.0"))
+    record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
     signature = copy.deepcopy(breaking.signature)
     signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
@@ -66,6 +68,9 @@ def addresses():
             f"{publish}/submit/",
             f"/publish/{entry.slug}/1.2.0/interface/",
             f"{model}versions/1.2.0/changes/",
+            f"{model}versions/1.1.0/checks/",
+            f"{model}versions/1.1.0/checks/health/waiver/",
+            waiver.get_absolute_url(),
         ],
         "maya": [
             model,

@@ -28,11 +28,11 @@ register = template.Library()
 
 NOTHING = "–"
 TONES = {
-    "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic in_force",
+    "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic in_force granted",
     "warn": "deprecated degraded paused rotating changes_requested warn warning restarting expiring medium "
     "inconclusive unhealthy attention awaiting_approval",
-    "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked",
-    "info": "submitted checking in_review pending starting queued preview stopping open proposed scheduled",
+    "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked broken",
+    "info": "submitted checking in_review pending starting queued preview stopping open proposed scheduled waiting",
     "accent": "stable latest live recommended",
 }
 ICONS = {
