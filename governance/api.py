@@ -15,6 +15,7 @@ from governance import (
     actions,
     card_schema,
     checklists,
+    contradictions,
     evaluation_runs,
     evaluations,
     policies,
@@ -106,6 +107,17 @@ class Gate(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ComparisonRow(serializers.Serializer):
+    """What the card and the risk answers say about one subject: agree, contradict, or read both."""
+
+    subject = serializers.CharField()
+    field = serializers.CharField()
+    question = serializers.CharField()
+    card_says = serializers.CharField()
+    risk_says = serializers.CharField()
+    verdict = serializers.CharField()
+
+
 class RenewalGiven(serializers.Serializer):
     """What was looked at, and why the version is still fit for use, in at least 20 characters."""
 
@@ -143,6 +155,12 @@ class GovernedVersions(ReadableVersions):
     def gates(self, request, pk):
         """The newest result of each automatic check of the version's present bytes."""
         return Response(Gate(actions.current_gates(self.get_object()), many=True).data)
+
+    @extend_schema(responses=ComparisonRow(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def contradictions(self, request, pk):
+        """The card against the risk answers, contradictions first."""
+        return Response(ComparisonRow(contradictions.of(self.get_object()), many=True).data)
 
     @extend_schema(request=Reason, responses=VersionDetail)
     @action(detail=True, methods=["post"])

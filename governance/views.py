@@ -10,6 +10,8 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from catalog import search
+from catalog.models import RegisteredModel
 from catalog.pages import (
     CardEntry,
     CardSection,
@@ -22,6 +24,7 @@ from governance import (
     actions,
     benchmarks,
     cards,
+    contradictions,
     evaluation_runs,
     evaluations,
     policies,
@@ -68,6 +71,7 @@ from marketplace.core.links import Link, Tab
 from marketplace.core.query import chosen
 
 PAGE_SIZE = 30
+SIMILAR = 3
 
 
 @dataclass(frozen=True)
@@ -373,6 +377,12 @@ def _changes_of_round(found):
     return rounds.changes(*pair) if len(pair) == 2 else None
 
 
+def _similar(user, model):
+    """Published models like this one, also before it is published itself."""
+    seen = RegisteredModel.objects.visible_to(user).published().exclude(pk=model.pk).for_list()
+    return [other for other, _ in search.similar_to(seen, model.name, model.summary, limit=SIMILAR)]
+
+
 def _review_context(user, found):
     previous = found.version.predecessor()
     return {
@@ -387,6 +397,10 @@ def _review_context(user, found):
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
+        "comparisons": contradictions.of(found.version),
+        "risk_answers": contradictions.risk_answers(policies.answers_of(found.version)),
+        "plans": found.version.model.plans.filter(is_offered=True),
+        "similar": _similar(user, found.version.model),
         "threads": thread_views.shown(user, found.version),
         "may_comment": can_comment(user, found.version),
         "thread_form": ThreadForm(anchors=threads.anchors(found.version)),

@@ -14,7 +14,7 @@ from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one
 from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
 from marketplace.tokens.models import Scope
-from publishing import actions, contract_diff, execution_gates, steps, trials
+from publishing import actions, contract_diff, examples, execution_gates, steps, trials
 from publishing.models import GateRun
 
 RUNS_SHOWN = 20
@@ -229,6 +229,13 @@ class Deprecation(serializers.Serializer):
     )
 
 
+class ExampleRow(serializers.Serializer):
+    """Why it did not answer, or "", and what was measured, in words."""
+
+    problem = serializers.CharField(allow_blank=True)
+    figures = serializers.DictField(child=serializers.CharField())
+
+
 class Versions(GovernedVersions):
     """Versions of models: read by everybody who may see them, moved by their team."""
 
@@ -389,6 +396,14 @@ class Versions(GovernedVersions):
         """Try it now; 204 while package, signature or example are not whole."""
         self.given(Nothing)
         return one_or_nothing(Gate, actions.try_again(request.user, self.get_object()))
+
+    @extend_schema(request=Nothing, responses=ExampleRow)
+    @action(detail=True, methods=["post"], url_path="run-example")
+    def run_example(self, request, pk):
+        """Ask a submitted version for the answer to its example now. It decides nothing."""
+        self.given(Nothing)
+        found = examples.run_example(request.user, self.get_object())
+        return Response(ExampleRow({"problem": found.problem, "figures": dict(found.figures)}).data)
 
     @extend_schema(responses=GateRunRow(many=True))
     @action(detail=True, url_path="gate-runs", pagination_class=None, filterset_class=None)

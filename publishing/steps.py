@@ -157,12 +157,17 @@ def trial(version):
     if result is None:
         return Trial(WAITING)
     metrics = result.metrics
+    return Trial(result.verdict, result, figures_of(metrics), metrics.get(trials.SAID, ""))
+
+
+def figures_of(metrics):
+    """What a trial measured, and the first values that it wrote: [(label, text)]."""
     figures = [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
     values = [
         (f"First values of {name}", ", ".join(map(str, shown)))
         for name, shown in metrics.get("output", {}).items()
     ]
-    return Trial(result.verdict, result, figures + values, metrics.get(trials.SAID, ""))
+    return figures + values
 
 
 def _state(version, slug, current, lacking):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from publishing import contract_views, docs_views, gate_views, views
+from publishing import contract_views, docs_views, example_views, gate_views, views
 
 app_name = "publishing"
 VERSION = "publish/<slug:slug>/<str:number>"
@@ -24,4 +24,5 @@ urlpatterns = [
     *contract_views.urlpatterns,
     *docs_views.urlpatterns,
     *gate_views.urlpatterns,
+    *example_views.urlpatterns,
 ]

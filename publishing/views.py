@@ -15,7 +15,7 @@ from consumption import affected
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
 from consumption.models import Subscription
-from governance import policies
+from governance import contradictions, policies
 from governance.actions import assess_risk, current_gates, waived
 from governance.forms import QuestionnaireForm
 from governance.models import Amendment, Decision, Review
@@ -310,6 +310,7 @@ def submit(request, slug, number):
         "waived": waived(version),
         "required_reviews": _required_reviews(version),
         "reviews": version.reviews.select_related("decision__by"),
+        "comparisons": contradictions.of(version),
     }
     return _show_step(request, version, "submit", form, **context)
 

@@ -102,6 +102,8 @@ PAGES = {
     ("governance:figures", "post"): ("draft", (302, 404, 404, 302, 403, 403)),
     ("governance:suspend", "get"): ("version", (302, 403, 403, 200, 200, 403)),
     ("governance:suspend", "post"): ("version", (302, 403, 403, 302, 302, 403)),
+    ("publishing:run_example", "get"): ("judged", POST_ONLY),
+    ("publishing:run_example", "post"): ("judged", (302, 404, 404, 200, 200, 403)),
     ("governance:threads", "get"): ("judged", (302, 404, 404, 200, 200, 200)),
     ("governance:threads", "post"): ("judged", (302, 404, 404, 302, 302, 403)),
     ("governance:reply", "get"): ("thread", POST_ONLY),
@@ -254,6 +256,8 @@ API = {
         "draft id",
         (401, 404, 404, 204, 204, 204),
     ),  # nobody tried it yet
+    ("api:version-contradictions", "get"): ("draft id", DRAFT),
+    ("api:version-run-example", "post"): ("draft id", (401, 404, 404, 409, 409, 403)),
     ("api:version-trial", "post"): ("draft id", DRAFT_EDIT),
     ("api:version-gate-runs", "get"): ("draft id", DRAFT),
     ("api:version-gate-runs", "post"): ("draft id", (401, 404, 404, 409, 409, 403)),
