@@ -15,7 +15,7 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from governance import fairness
-from governance.models import BenchmarkDataset, BenchmarkRows, GateResult, Review, Task
+from governance.models import BenchmarkDataset, BenchmarkRows, GateResult, Review, Task, Waiver
 from governance.permissions import can_upload_benchmark
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -128,6 +128,9 @@ def reasons_against_approval(review: Review, results: Iterable[GateResult]) -> s
     if gates[0] not in found:
         return "The independent evaluation of these files has not been run."
     blocking = [found[gate] for gate in gates if gate in found and found[gate].blocks]
+    if blocking:
+        waived = set(Waiver.objects.in_force(review.version).values_list("gate", flat=True))
+        blocking = [result for result in blocking if result.gate not in waived]
     return f"The independent run does not allow it: {blocking[0].summary}" if blocking else ""
 
 

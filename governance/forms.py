@@ -227,6 +227,22 @@ class WaiverForm(forms.Form):
     )
 
 
+class JustificationForm(WaiverForm):
+    """Why a failed fairness check does not stand against the use."""
+
+    alternatives = forms.CharField(
+        label="Which less unequal alternatives were tried, and why they do not serve",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REASON,
+        help_text="At least 20 characters.",
+    )
+    field_order = ["reason", "alternatives", "instead", "ends_on"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "Why the use is necessary although the groups differ"
+
+
 class WaiverDecisionForm(forms.Form):
     outcome = forms.ChoiceField(
         label="Decision",

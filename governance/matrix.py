@@ -89,11 +89,14 @@ WAIVER_ROLES = {
     "medium": ("governance_lead",),
     "high": ("model_risk_officer",),
 }
+# A failed fairness check is opened by a justification of the reviewer who judges fairness, with a yes of the law; never by the team.
+JUSTIFIED = "fairness"
+JUSTIFICATION_ROLES = ("legal_reviewer",)
 MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
 
 POLICY = {
-    "schema": "review-matrix/1.1.0",
-    "semver": "1.1.0",
+    "schema": "review-matrix/1.2.0",
+    "semver": "1.2.0",
     "reviews": {
         rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES
     },
@@ -101,6 +104,7 @@ POLICY = {
     "roles": {kind: list(roles) for kind, roles in ROLES.items()}
     | {"final": {tier: list(roles) for tier, roles in FINAL_ROLES.items()}},
     "waiver_roles": {tier: list(roles) for tier, roles in WAIVER_ROLES.items()},
+    "justification_roles": {JUSTIFIED: list(JUSTIFICATION_ROLES)},
     "min_people": MIN_PEOPLE,
     "checklists": checklists.POLICY,
 }
@@ -117,3 +121,8 @@ def required_reviews(tier, conditions=frozenset()):
 def roles_for(kind, tier):
     """The roles of which one decides this kind of review at this tier."""
     return FINAL_ROLES[tier] if kind == "final" else ROLES[kind]
+
+
+def waiver_roles(gate, tier):
+    """The roles of which one decides about a waiver of this gate at this tier."""
+    return JUSTIFICATION_ROLES if gate == JUSTIFIED else WAIVER_ROLES[tier]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance.amendments import needed_kinds
-from governance.matrix import WAIVER_ROLES, roles_for
+from governance.matrix import JUSTIFIED, roles_for
 from governance.models import Amendment, Condition, Review, Thread, Waiver
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
@@ -208,13 +208,20 @@ def can_resolve(user: User, thread: Thread) -> bool:
     return thread.opened_by_id == user.pk or not user.is_on(thread.version.model.owner_team)
 
 
-def can_ask_waiver(user: User, version: ModelVersion) -> bool:
-    """Its owner team, from the submission on: a draft has nothing that blocks it for others."""
+def can_ask_waiver(user: User, version: ModelVersion, gate: str = "") -> bool:
+    """From the submission on: its owner team; for a failed fairness check a fairness reviewer, never the team."""
+    if not user.is_active or not version.manifest_sha256 or version.state in CLOSED:
+        return False
+    if gate == JUSTIFIED:
+        return user.has_role(Role.FAIRNESS_REVIEWER) and not is_involved(user, version)
+    return user.is_on(version.model.owner_team)
+
+
+def is_involved(user: User, version: ModelVersion) -> bool:
+    """Is, or lately was, on the owner team, or had a hand in the version."""
     return (
-        user.is_active
-        and user.is_on(version.model.owner_team)
-        and bool(version.manifest_sha256)
-        and version.state not in CLOSED
+        was_on_team(user, version.model.owner_team, _since(version))
+        or user.contributions.filter(version=version).exists()
     )
 
 
@@ -231,7 +238,7 @@ def reasons_against_waiver(user: User, waiver: Waiver) -> str:
         )
     if user.contributions.filter(version=version).exists():
         return "You had a hand in this version, so you cannot judge it."
-    roles = WAIVER_ROLES[version.risk_tier]
+    roles = waiver.roles
     if not user.has_role(*roles):
         return f"A waiver needs the role {' or '.join(Role(role).label.lower() for role in roles)}."
     return ""

@@ -397,6 +397,7 @@ def _review_context(user, found):
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
+        "askable": actions.askable(user, found.version),
         "comparisons": contradictions.of(found.version),
         "risk_answers": contradictions.risk_answers(policies.answers_of(found.version)),
         "plans": found.version.model.plans.filter(is_offered=True),

@@ -10,11 +10,14 @@ from rest_framework.response import Response
 from catalog.models import ModelVersion
 from governance import actions, gates
 from governance.filters import WaiverFilter
+from governance.matrix import JUSTIFIED
 from governance.models import Waiver
 from marketplace.accounts.requests import PageRequest
 from marketplace.accounts.resources import ReadableResource, Visible
 from marketplace.core.field_limits import REASON
 from marketplace.core.serializers import ProseField
+
+WAIVABLE = [gate.name for gate in gates.GATES if gate.is_waivable or gate.name == JUSTIFIED]
 
 
 class WaiverRow(serializers.ModelSerializer[Waiver]):
@@ -37,6 +40,7 @@ class WaiverRow(serializers.ModelSerializer[Waiver]):
             "manifest_sha256",
             "reason",
             "instead",
+            "alternatives",
             "ends_on",
             "state",
             "proposed_by",
@@ -49,12 +53,19 @@ class WaiverRow(serializers.ModelSerializer[Waiver]):
 
 
 class WaiverAsked(serializers.Serializer[Any]):
-    """A gate that blocks a version of your team, at most 90 days; reasons of at least 20 characters."""
+    """A gate that blocks a version of your team, or a failed fairness check that you judge; at most 90 days."""
 
     version = Visible(slug_field="id", queryset=ModelVersion.objects.all())
-    gate = serializers.ChoiceField(choices=[gate.name for gate in gates.GATES if gate.is_waivable])
+    gate = serializers.ChoiceField(choices=WAIVABLE)
     reason = ProseField(max_length=REASON)
     instead = ProseField(max_length=REASON, help_text="The compensating control")
+    alternatives = ProseField(
+        max_length=REASON,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Fairness only: which less unequal alternatives were tried",
+    )
     ends_on = serializers.DateField()
 
 

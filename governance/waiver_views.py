@@ -6,7 +6,8 @@ from django.shortcuts import get_object_or_404, redirect
 
 from catalog.pages import get_visible_version_or_404
 from governance import actions, gates
-from governance.forms import WaiverDecisionForm, WaiverForm
+from governance.forms import JustificationForm, WaiverDecisionForm, WaiverForm
+from governance.matrix import JUSTIFIED
 from governance.models import Waiver, WaiverState
 from governance.permissions import can_ask_waiver, reasons_against_waiver
 from marketplace.accounts.requests import PageRequest
@@ -22,10 +23,10 @@ def ask_waiver(request: PageRequest, slug: str, number: str, gate: str) -> HttpR
     if declared is None:
         raise Http404
     require(
-        can_ask_waiver(request.user, version),
-        f"Only members of {version.model.owner_team} ask for a waiver.",
+        can_ask_waiver(request.user, version, gate),
+        actions.who_asks(version, gate),
     )
-    form = WaiverForm(request.POST or None)
+    form = (JustificationForm if gate == JUSTIFIED else WaiverForm)(request.POST or None)
     done, waiver = submitted(
         request, form, lambda **given: actions.ask_waiver(request.user, version, gate, **given)
     )

@@ -25,6 +25,7 @@ from governance.actions.waivers import (
     decide_waiver,
     end_waivers,
     remind_of_waivers,
+    who_asks,
 )
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "end_waivers",
     "remind_of_waivers",
     "waived",
+    "who_asks",
 ]

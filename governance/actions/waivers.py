@@ -9,8 +9,8 @@ from catalog.models import ModelVersion
 from governance import gates
 from governance.actions.evidence import blocking_gates
 from governance.actions.reviews import require_decision
-from governance.matrix import WAIVER_ROLES
-from governance.models import Waiver, WaiverState
+from governance.matrix import JUSTIFIED
+from governance.models import GateResult, Waiver, WaiverState
 from governance.permissions import can_ask_waiver, reasons_against_waiver
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -28,33 +28,39 @@ WAIVER_VERBS: dict[str, str] = {WaiverState.GRANTED: "grant", WaiverState.REFUSE
 
 def askable(user: User, version: ModelVersion) -> list[gates.Gate]:
     """The gates that block this version and that the person may ask to be waived."""
-    if not can_ask_waiver(user, version):
-        return []
     asked = set(
         version.waivers.filter(
             manifest_sha256=version.manifest_sha256, state=WaiverState.OPEN
         ).values_list("gate", flat=True)
     )
-    names = [result.gate for result in blocking_gates(version)]
-    found = [gates.BY_NAME[name] for name in names if name not in asked]
-    return [gate for gate in found if gate.is_waivable]
+    blocking = [result for result in blocking_gates(version) if result.gate not in asked]
+    return [
+        gates.BY_NAME[result.gate]
+        for result in blocking
+        if _is_waivable(result) and can_ask_waiver(user, version, result.gate)
+    ]
 
 
 @transaction.atomic
 def ask_waiver(
-    by: User, version: ModelVersion, gate: str, reason: str, instead: str, ends_on: date
+    by: User,
+    version: ModelVersion,
+    gate: str,
+    reason: str,
+    instead: str,
+    ends_on: date,
+    alternatives: str = "",
 ) -> Waiver:
-    """Ask that a gate which blocks is opened until a day. Returns the Waiver. Raises NotAllowed, Invalid, RuleError."""
+    """Ask that a gate which blocks is opened until a day. Returns the Waiver. Raises NotAllowed, Invalid, RuleError.
+
+    alternatives: of a justification of a failed fairness check, which less unequal ones were tried.
+    """
     version = (
         ModelVersion.objects.select_for_update(of=("self",))
         .select_related("model__owner_team")
         .get(pk=version.pk)
     )
-    require(
-        can_ask_waiver(by, version),
-        f"Only members of {version.model.owner_team} ask for a waiver.",
-        ask=str(version.model.owner_team),
-    )
+    require(can_ask_waiver(by, version, gate), who_asks(version, gate))
     _require_waivable(by, version, gate)
     require_reason(reason, "it stays on the record, and reviewers and consumers read it")
     if len(instead.strip()) < REASON_MIN:
@@ -65,18 +71,24 @@ def ask_waiver(
         raise Invalid(
             f"Choose a day between tomorrow and {LONGEST_DAYS} days from now.", field="ends_on"
         )
+    if gate == JUSTIFIED and len(alternatives.strip()) < REASON_MIN:
+        raise Invalid(
+            f"Say which less unequal alternatives were tried, in at least {REASON_MIN} characters.",
+            field="alternatives",
+        )
     waiver = Waiver.objects.create(
         version=version,
         gate=gate,
         manifest_sha256=version.manifest_sha256,
         reason=reason.strip(),
         instead=instead.strip(),
+        alternatives=alternatives.strip(),
         ends_on=ends_on,
         proposed_by=by,
     )
     record(by, "waiver.ask", waiver, reason=waiver.reason, gate=gate, ends_on=ends_on.isoformat())
     notify(
-        User.objects.holding(*WAIVER_ROLES[version.risk_tier]),
+        User.objects.holding(*waiver.roles),
         "review",
         f"To decide: {waiver}",
         body=waiver.reason,
@@ -144,9 +156,22 @@ def remind_of_waivers(today: date) -> int:
     return len(waivers)
 
 
+def who_asks(version: ModelVersion, gate: str) -> str:
+    """The sentence for those who may not."""
+    if gate == JUSTIFIED:
+        return f"A fairness reviewer from outside {version.model.owner_team} justifies it."
+    return f"Only members of {version.model.owner_team} ask for a waiver."
+
+
+def _is_waivable(result: GateResult) -> bool:
+    """A gate that may be waived; or a fairness check that failed, not one that could not be judged."""
+    failed = result.verdict == GateResult.Verdict.FAIL
+    return gates.BY_NAME[result.gate].is_waivable or (result.gate == JUSTIFIED and failed)
+
+
 def _require_waivable(by: User, version: ModelVersion, gate: str) -> None:
     declared = gates.BY_NAME.get(gate)
-    if declared is None or not declared.is_waivable:
+    if declared is None or not (declared.is_waivable or gate == JUSTIFIED):
         raise Invalid("No waiver opens this check.", field="gate")
     if declared not in askable(by, version):
         raise RuleError(
@@ -157,7 +182,7 @@ def _require_waivable(by: User, version: ModelVersion, gate: str) -> None:
 def _remind(waiver: Waiver, title: str, stage: int) -> None:
     people = User.objects.on_teams([waiver.version.model.owner_team])
     notify(
-        people | User.objects.holding(*WAIVER_ROLES[waiver.version.risk_tier]),
+        people | User.objects.holding(*waiver.roles),
         "review",
         title,
         body=waiver.instead,

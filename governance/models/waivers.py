@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion
 from governance import gates
-from governance.matrix import WAIVER_ROLES
+from governance.matrix import JUSTIFICATION_ROLES, JUSTIFIED, WAIVER_ROLES, waiver_roles
 from marketplace.accounts.models import User
 from marketplace.core.decisions import Decided, Proposal
 from marketplace.core.field_limits import REASON
@@ -45,8 +45,13 @@ class WaiverSet(models.QuerySet["Waiver"]):
         """Open ones that this person's roles decide, those of the person's own teams left out."""
         roles = user.roles()
         tiers = [tier for tier, deciders in WAIVER_ROLES.items() if roles & set(deciders)]
-        return self.filter(state=WaiverState.OPEN, version__risk_tier__in=tiers).exclude(
-            version__model__owner_team__in=user.team_ids()
+        theirs = Q(version__risk_tier__in=tiers) & ~Q(gate=JUSTIFIED)
+        if roles & set(JUSTIFICATION_ROLES):
+            theirs |= Q(gate=JUSTIFIED)
+        return (
+            self.filter(theirs, state=WaiverState.OPEN)
+            .exclude(version__model__owner_team__in=user.team_ids())
+            .exclude(proposed_by=user)
         )
 
     def for_page(self) -> Self:
@@ -69,6 +74,12 @@ class Waiver(Proposal, Decided):
     manifest_sha256 = models.CharField(max_length=64)
     instead = models.TextField(
         "what is done instead", max_length=REASON, help_text="The compensating control"
+    )
+    alternatives = models.TextField(
+        "which less unequal alternatives were tried",
+        max_length=REASON,
+        blank=True,
+        help_text="Of a justification of a failed fairness check",
     )
     ends_on = models.DateField(help_text="The last day on which it holds")
     state = models.CharField(max_length=8, choices=WaiverState, default=WaiverState.OPEN)
@@ -99,3 +110,13 @@ class Waiver(Proposal, Decided):
     @property
     def label(self) -> str:
         return gates.BY_NAME[self.gate].label
+
+    @property
+    def is_justification(self) -> bool:
+        """Of a failed fairness check, by the reviewer and never by the team."""
+        return self.gate == JUSTIFIED
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of which one decides about it."""
+        return tuple(waiver_roles(self.gate, self.version.risk_tier))
