@@ -376,6 +376,7 @@ class ReviewRow(serializers.ModelSerializer):
     model = serializers.CharField(source="version.model.slug")
     number = serializers.CharField(source="version.number")
     risk_tier = serializers.CharField(source="version.risk_tier")
+    assignee = serializers.CharField(source="assignee.username", default=None, allow_null=True)
     decision = DecisionRow(default=None, allow_null=True)
 
     class Meta:
@@ -389,6 +390,7 @@ class ReviewRow(serializers.ModelSerializer):
             "kind",
             "round",
             "state",
+            "assignee",
             "opened_at",
             "due_at",
             "decided_at",
@@ -422,6 +424,15 @@ class ConditionGiven(serializers.Serializer):
     due_on = serializers.DateField()
 
 
+class HandOverGiven(serializers.Serializer):
+    """To whom, by username, and why, in at least 20 characters."""
+
+    to = serializers.SlugRelatedField(
+        slug_field="username", queryset=User.objects.filter(is_system=False)
+    )
+    reason = ProseField(max_length=4000)
+
+
 class DecisionGiven(serializers.Serializer):
     """approved, changes_requested, or (final approval only) rejected; with a reason of at least 20 characters."""
 
@@ -453,6 +464,20 @@ class Reviews(ReadableResource):
         review = self.get_object()
         actions.decide(request.user, review, **self.given(DecisionGiven))
         return self.answer(review)
+
+    @extend_schema(request=Nothing, responses=ReviewRow)
+    @action(detail=True, methods=["post"])
+    def claim(self, request, pk):
+        """Take a review that nobody has, that is overdue, or whose holder is away."""
+        self.given(Nothing)
+        return self.answer(actions.claim(request.user, self.get_object()))
+
+    @extend_schema(request=HandOverGiven, responses=ReviewRow)
+    @action(detail=True, methods=["post"], url_path="hand-over")
+    def hand_over(self, request, pk):
+        """Give a review that you have to somebody else who may decide it."""
+        given = self.given(HandOverGiven)
+        return self.answer(actions.hand_over(request.user, self.get_object(), **given))
 
     @extend_schema(responses=ChecklistPoint(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)

@@ -185,6 +185,28 @@ class ReplyForm(forms.Form):
     text = forms.CharField(label="Answer", max_length=COMMENT)
 
 
+class HandOverForm(forms.Form):
+    to = forms.ModelChoiceField(
+        label="To whom",
+        queryset=User.objects.none(),
+        help_text="Those who may decide this review and are not away, the fewest open reviews first.",
+    )
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REASON,
+        help_text="At least 20 characters. The next reviewer reads it.",
+    )
+
+    def __init__(self, *args, candidates, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["to"].queryset = User.objects.filter(pk__in=[user.pk for user in candidates])
+
+
+class AbsenceForm(forms.Form):
+    starts_on = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_on = forms.DateField(label="Last day", widget=forms.DateInput(attrs={"type": "date"}))
+
+
 class FulfilForm(forms.Form):
     evidence = forms.CharField(
         label="What was done, and where it is seen",

@@ -208,6 +208,13 @@ def can_resolve(user: User, thread: Thread) -> bool:
     return thread.opened_by_id == user.pk or not user.is_on(thread.version.model.owner_team)
 
 
+def can_hand_over(user: User, review: Review) -> bool:
+    """Who has it, or the governance lead; never somebody of the owner team."""
+    if not user.is_active or user.is_on(review.version.model.owner_team):
+        return False
+    return review.assignee_id == user.pk or user.has_role(Role.GOVERNANCE_LEAD)
+
+
 def can_ask_waiver(user: User, version: ModelVersion, gate: str = "") -> bool:
     """From the submission on: its owner team; for a failed fairness check a fairness reviewer, never the team."""
     if not user.is_active or not version.manifest_sha256 or version.state in CLOSED:

@@ -21,7 +21,8 @@ def sweep():
 
 @shared_task(name="governance.remind", time_limit=120)
 def remind():
-    """Reviews and conditions that are late, approvals and waivers that end."""
+    """Absent reviewers, reviews and conditions that are late, approvals and waivers that end."""
+    actions.hand_over_absent(timezone.localdate())
     renewals.remind_of_reviews(timezone.now())
     renewals.remind_of_ends(timezone.now())
     actions.remind_of_conditions(timezone.localdate())

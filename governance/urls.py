@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance import condition_views, thread_views, views, waiver_views
+from governance import assignment_views, condition_views, thread_views, views, waiver_views
 
 app_name = "governance"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     ),
     path("threads/<int:pk>/reply/", thread_views.reply, name="reply"),
     path("threads/<int:pk>/resolve/", thread_views.resolve, name="resolve_thread"),
+    path("reviews/away/", assignment_views.away, name="away"),
+    path("reviews/away/<int:pk>/cancel/", assignment_views.cancel, name="cancel_absence"),
+    path("reviews/<int:pk>/claim/", assignment_views.claim, name="claim"),
+    path("reviews/<int:pk>/hand-over/", assignment_views.hand_over, name="hand_over"),
     path("conditions/<int:pk>/", condition_views.condition, name="condition"),
     path("waivers/<int:pk>/", waiver_views.waiver, name="waiver"),
     path(

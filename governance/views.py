@@ -54,6 +54,7 @@ from governance.models import (
 from governance.permissions import (
     Judge,
     can_comment,
+    can_hand_over,
     can_renew,
     can_resume,
     can_review,
@@ -72,6 +73,7 @@ from marketplace.core.query import chosen
 
 PAGE_SIZE = 30
 SIMILAR = 3
+OPENS_LATER = "Opens when the other reviews are decided."
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,10 @@ def queue(request):
     page = Paginator(reviews, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = list(page)
     judge = Judge.of(request.user, shown)
-    rows = [Waiting(review, judge.why_not(review)) for review in shown]
+    rows = [
+        Waiting(review, OPENS_LATER if review.opens_later else judge.why_not(review))
+        for review in shown
+    ]
     amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
     context = {
         "reviews": sorted(rows, key=lambda row: bool(row.reasons_against)),
@@ -377,6 +382,11 @@ def _changes_of_round(found):
     return rounds.changes(*pair) if len(pair) == 2 else None
 
 
+def _may_claim(user, found):
+    is_theirs = found.assignee_id == user.pk
+    return found.state == Review.State.OPEN and not is_theirs and not why_not_decide(user, found)
+
+
 def _similar(user, model):
     """Published models like this one, also before it is published itself."""
     seen = RegisteredModel.objects.visible_to(user).published().exclude(pk=model.pk).for_list()
@@ -397,6 +407,8 @@ def _review_context(user, found):
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
+        "may_claim": _may_claim(user, found),
+        "may_hand_over": found.state == Review.State.OPEN and can_hand_over(user, found),
         "askable": actions.askable(user, found.version),
         "comparisons": contradictions.of(found.version),
         "risk_answers": contradictions.risk_answers(policies.answers_of(found.version)),

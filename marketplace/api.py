@@ -16,6 +16,7 @@ from consumption.api import (
     Usage,
 )
 from governance.api import Amendments, Benchmarks, CardSchema, EvaluationRuns, Evaluations, Reviews
+from governance.assignment_api import Absences
 from governance.condition_api import Conditions
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
@@ -58,6 +59,7 @@ router.register("card-schema", CardSchema, basename="card-schema")
 router.register("reviews", Reviews)
 router.register("amendments", Amendments)
 router.register("conditions", Conditions)
+router.register("absences", Absences)
 router.register("waivers", Waivers)
 router.register("plans", Plans)
 router.register("changes", Changes, basename="change")

@@ -46,6 +46,8 @@ LISTS = [
     ("api:evaluation-list", "rita", 14),
     ("api:condition-list", "rita", 12),
     ("api:version-thread-list", "rita", 14),
+    ("api:absence-list", "rita", 12),
+    ("governance:away", "rita", 15),
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
     ("api:evaluation-run-list", "rita", 14),

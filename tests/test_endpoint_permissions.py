@@ -1,15 +1,17 @@
 """Every endpoint × everybody: the answers match the permission table. A route without a row here fails."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from consumption.changes import propose
 from consumption.models import Plan
-from governance.actions import open_thread, propose_amendment
+from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.notices.models import Notice
@@ -37,6 +39,8 @@ class EndpointFixtures:
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)
+        day = timezone.localdate() + timedelta(days=40)
+        self.absence, self.day = be_away(self.people["rita"], day, day), day.isoformat()
         self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
         self.waiver = factories.waiver(self.judged)
         self.amendment = propose_amendment(

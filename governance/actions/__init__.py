@@ -1,6 +1,15 @@
 """Verbs of governance: assess, check, review, approve, suspend."""
 
 from governance.actions.amendments import decide_amendment, propose_amendment, withdraw_amendment
+from governance.actions.assignment import (
+    assign,
+    be_away,
+    cancel_absence,
+    candidates,
+    claim,
+    hand_over,
+    hand_over_absent,
+)
 from governance.actions.checks import check
 from governance.actions.conditions import (
     confirm,
@@ -57,4 +66,11 @@ __all__ = [
     "remind_of_waivers",
     "waived",
     "who_asks",
+    "assign",
+    "be_away",
+    "cancel_absence",
+    "candidates",
+    "claim",
+    "hand_over",
+    "hand_over_absent",
 ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import benchmarks, checklists, policies, rounds
-from governance.actions import conditions
+from governance.actions import assignment, conditions
 from governance.actions.evidence import blocking_gates, current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
@@ -65,7 +65,7 @@ def open_reviews(by: User, version: ModelVersion) -> ModelVersion:
         if review.kind != Review.Kind.FINAL and not review.kept_from:
             _tell_deciders(review)
     if _only_final_is_open(version, this.number):
-        _tell_deciders(version.reviews.get(round=this.number, kind=Review.Kind.FINAL))
+        _open_final(version, this.number)
     return version
 
 
@@ -240,7 +240,7 @@ def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
     ):
         _approve(by, version, review.round)
     elif _only_final_is_open(version, review.round):
-        _tell_deciders(version.reviews.get(round=review.round, kind=Review.Kind.FINAL))
+        _open_final(version, review.round)
 
 
 def _approve(by: User, version: ModelVersion, round_number: int) -> None:
@@ -299,7 +299,20 @@ def _only_final_is_open(version: ModelVersion, round_number: int) -> bool:
     return [review.kind for review in rest] == [Review.Kind.FINAL]
 
 
+def _open_final(version: ModelVersion, round_number: int) -> None:
+    """The final approval is the last one open: its days begin now."""
+    review = version.reviews.get(round=round_number, kind=Review.Kind.FINAL)
+    now = timezone.now()
+    days = dict(policies.required_reviews(version))[Review.Kind.FINAL]
+    review.opened_at, review.due_at = now, business_days_after(now, days)
+    review.remind_at = review.next_reminder(now)
+    review.save(update_fields=["opened_at", "due_at", "remind_at"])
+    _tell_deciders(review)
+
+
 def _tell_deciders(review: Review) -> None:
+    """Give the review to somebody, and tell all who may decide it."""
+    assignment.assign(review)
     roles = roles_for(review.kind, review.version.risk_tier)
     notify(
         User.objects.holding(*roles),

@@ -1,5 +1,6 @@
 """RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
 
+from governance.models.assignment import Absence
 from governance.models.conditions import Condition, ConditionState
 from governance.models.evaluations import (
     LARGEST_FIGURE,
@@ -27,6 +28,7 @@ from governance.models.waivers import Waiver, WaiverState
 
 __all__ = [
     "LARGEST_FIGURE",
+    "Absence",
     "Amendment",
     "AmendmentDecision",
     "AmendmentState",

@@ -5,7 +5,7 @@ from itertools import product
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.urls import reverse
 from django.utils import timezone
 
@@ -78,8 +78,8 @@ class ReviewSet(models.QuerySet):
         return self.filter(_wait_for(roles))
 
     def for_roles(self, roles):
-        """Open reviews that wait for one of these marketplace roles."""
-        return self.open().filter(_wait_for(roles))
+        """Open reviews that wait for one of these marketplace roles; a final approval only once it is the last."""
+        return self.open().filter(_wait_for(roles)).exclude(_opens_later())
 
     def theirs_first(self, user):
         """In the order of a queue: first what waits for the person's roles and is not their own work; then the most urgent."""
@@ -87,12 +87,27 @@ class ReviewSet(models.QuerySet):
             Q(version__model__owner_team__in=user.team_ids())
             | Q(version__in=user.contributions.values("version"))
         )
-        return self.order_by(Case(When(theirs, then=0), default=1), "due_at", "-pk")
+        return self.annotate(opens_later=_opens_later()).order_by(
+            Case(
+                When(opens_later=True, then=3),
+                When(theirs & Q(assignee=user), then=0),
+                When(theirs, then=1),
+                default=2,
+            ),
+            "due_at",
+            "-pk",
+        )
 
     def for_queue(self):
         return self.select_related(
-            "version__model__owner_team__business_unit", "version__submitted_by"
+            "version__model__owner_team__business_unit", "version__submitted_by", "assignee"
         ).order_by("due_at")
+
+
+def _opens_later():
+    """A final approval while other reviews of its round are open."""
+    others = Review.objects.open().filter(version=OuterRef("version"), round=OuterRef("round"))
+    return Q(kind=Review.Kind.FINAL) & Exists(others.exclude(kind=Review.Kind.FINAL))
 
 
 def _wait_for(roles):
@@ -133,6 +148,14 @@ class Review(Decidable):
     state = models.CharField(max_length=20, choices=ReviewState, default=ReviewState.OPEN)
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_reviews",
+        help_text="Who has it first; the others who may decide it still may",
+    )
     remind_at = models.DateTimeField(
         null=True, blank=True, help_text="When its next reminder is due; empty: never"
     )
