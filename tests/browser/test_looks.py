@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from consumption.metering import rejections
 from consumption.models import RejectedHour
-from governance.actions import record_gate
+from governance.actions import open_thread, record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from publishing import actions
@@ -31,14 +31,17 @@ def addresses():
     held = factories.subscription()
     factories.token()
     entry = held.model
-    waiver = factories.waiver(factories.in_review_version(entry, "1.1.0"))
+    judged = factories.in_review_version(entry, "1.1.0")
+    condition = factories.condition(judged)
+    open_thread(factories.rita(), judged, "changelog", "Which of the two data sets is meant?")
+    waiver = factories.waiver(judged)
     record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
     signature = copy.deepcopy(breaking.signature)
     signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
     actions.describe_interface(factories.alice(), breaking, signature, breaking.example)
     model, publish = entry.get_absolute_url(), f"/publish/{entry.slug}/1.1.0"
-    review = Review.objects.open().first()
+    review = Review.objects.get(version=judged, kind="curation")
     live = held.pinned_version
     deployment = Deployment.objects.create(
         version=live, app_name="live", state="unhealthy", reason="It did not answer."
@@ -81,7 +84,16 @@ def addresses():
             "/access/",
             held.application.get_absolute_url(),
         ],
-        "rita": ["/reviews/", f"/reviews/{review.pk}/", "/operations/", "/insights/"],
+        "rita": [
+            "/reviews/",
+            f"/reviews/{review.pk}/",
+            f"/reviews/{review.pk}/hand-over/",
+            "/reviews/away/",
+            condition.get_absolute_url(),
+            f"{model}versions/1.1.0/threads/",
+            "/operations/",
+            "/insights/",
+        ],
     }
 
 
