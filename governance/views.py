@@ -395,6 +395,8 @@ def _similar(user, model):
 
 def _review_context(user, found):
     previous = found.version.predecessor()
+    comparisons = contradictions.of(found.version)
+    talk = thread_views.shown(user, found.version)
     return {
         "version": found.version,
         "model": found.version.model,
@@ -410,11 +412,15 @@ def _review_context(user, found):
         "may_claim": _may_claim(user, found),
         "may_hand_over": found.state == Review.State.OPEN and can_hand_over(user, found),
         "askable": actions.askable(user, found.version),
-        "comparisons": contradictions.of(found.version),
+        "comparisons": comparisons,
+        "contradicting": sum(
+            row.verdict == contradictions.Verdict.CONTRADICT for row in comparisons
+        ),
         "risk_answers": contradictions.risk_answers(policies.answers_of(found.version)),
         "plans": found.version.model.plans.filter(is_offered=True),
         "similar": _similar(user, found.version.model),
-        "threads": thread_views.shown(user, found.version),
+        "threads": talk,
+        "open_threads": sum(not row.thread.resolved_at for row in talk),
         "may_comment": can_comment(user, found.version),
         "thread_form": ThreadForm(anchors=threads.anchors(found.version)),
     }
