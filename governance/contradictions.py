@@ -61,18 +61,18 @@ def _agrees(is_so: bool) -> Verdict:
     return Verdict.AGREE if is_so else Verdict.CONTRADICT
 
 
-def _class_of_data(value: Any, answer: str) -> Verdict:
+def class_of_data(value: Any, answer: str) -> Verdict:
     return _agrees(SENSITIVITY.get(value, -1) == SENSITIVITY[answer])
 
 
-def _lawful_basis(value: Any, answer: str) -> Verdict:
+def lawful_basis(value: Any, answer: str) -> Verdict:
     says_none = isinstance(value, dict) or bool(DENIES.match(str(value)))
     if answer in ("personal", "special"):
         return _agrees(not says_none)
     return Verdict.AGREE if says_none else Verdict.READ
 
 
-def _effect_on_people(value: Any, answer: str) -> Verdict:
+def effect_on_people(value: Any, answer: str) -> Verdict:
     denies = bool(DENIES.match(str(value)))
     affirms = str(value).strip().lower().startswith("yes")
     if not denies and not affirms:
@@ -80,27 +80,27 @@ def _effect_on_people(value: Any, answer: str) -> Verdict:
     return _agrees(affirms == (answer != "none"))
 
 
-def _generated_content(value: Any, answer: str) -> Verdict:
+def generated_content(value: Any, answer: str) -> Verdict:
     return _agrees((value == "generation") == (answer != "no"))
 
 
-def _complexity(value: Any, answer: str) -> Verdict:
+def complexity(value: Any, answer: str) -> Verdict:
     if answer == "linear" and BEYOND_LINEAR.search(str(value)):
         return Verdict.CONTRADICT
     return Verdict.READ
 
 
-def _read(value: Any, answer: str) -> Verdict:
+def read_both(value: Any, answer: str) -> Verdict:
     return Verdict.READ
 
 
 PAIRS = (
-    Pair("Class of the data", "data.training.classification", "data", _class_of_data),
-    Pair("Lawful basis", "data.personal.lawful_basis", "data", _lawful_basis),
-    Pair("Effect on people", "fairness.applicability", "people", _effect_on_people),
-    Pair("Generated content", "technical.task_type", "generative", _generated_content),
-    Pair("Complexity", "technical.architecture", "complexity", _complexity),
-    Pair("Who decides", "intended_use.decision_role", "autonomy", _read),
+    Pair("Class of the data", "data.training.classification", "data", class_of_data),
+    Pair("Lawful basis", "data.personal.lawful_basis", "data", lawful_basis),
+    Pair("Effect on people", "fairness.applicability", "people", effect_on_people),
+    Pair("Generated content", "technical.task_type", "generative", generated_content),
+    Pair("Complexity", "technical.architecture", "complexity", complexity),
+    Pair("Who decides", "intended_use.decision_role", "autonomy", read_both),
 )
 ORDER = [Verdict.CONTRADICT, Verdict.READ, Verdict.AGREE]
 

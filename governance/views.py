@@ -131,7 +131,11 @@ def queue(request):
         "tabs": _kinds(waiting, kind),
         "amendments": [] if kind else _queued(request.user, amendments),
         "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
-        "conditions": [] if kind else _to_confirm(request.user),
+        "conditions": []
+        if kind
+        else Condition.objects.visible_to(request.user)
+        .to_confirm(request.user)
+        .for_page()[:PAGE_SIZE],
         "waivers": [] if kind else Waiver.objects.to_decide(request.user).for_page()[:PAGE_SIZE],
     }
     return render(request, "governance/queue.html", context)
@@ -350,10 +354,6 @@ def _queued(user, amendments):
     return sorted(rows, key=lambda row: bool(row.reasons_against))
 
 
-def _to_confirm(user):
-    return Condition.objects.visible_to(user).to_confirm(user).for_page()[:PAGE_SIZE]
-
-
 def _kinds(reviews, current):
     """The queue's tabs: all, and each kind that waits, with counts."""
     counts = dict(reviews.order_by().values_list("kind").annotate(Count("pk")))
@@ -382,11 +382,6 @@ def _changes_of_round(found):
     return rounds.changes(*pair) if len(pair) == 2 else None
 
 
-def _may_claim(user, found):
-    is_theirs = found.assignee_id == user.pk
-    return found.state == Review.State.OPEN and not is_theirs and not why_not_decide(user, found)
-
-
 def _similar(user, model):
     """Published models like this one, also before it is published itself."""
     seen = RegisteredModel.objects.visible_to(user).published().exclude(pk=model.pk).for_list()
@@ -397,6 +392,7 @@ def _review_context(user, found):
     previous = found.version.predecessor()
     comparisons = contradictions.of(found.version)
     talk = thread_views.shown(user, found.version)
+    refusal, is_open = why_not_decide(user, found), found.state == Review.State.OPEN
     return {
         "version": found.version,
         "model": found.version.model,
@@ -404,13 +400,13 @@ def _review_context(user, found):
         "changes": _changes(found.version, previous),
         "changes_of_round": _changes_of_round(found),
         "sections": card_sections(found.version),
-        "why_not": why_not_decide(user, found),
-        "is_open": found.state == Review.State.OPEN,
+        "why_not": refusal,
+        "is_open": is_open,
         "contributors": found.version.contributions.select_related("user").order_by("at"),
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
-        "may_claim": _may_claim(user, found),
-        "may_hand_over": found.state == Review.State.OPEN and can_hand_over(user, found),
+        "may_claim": is_open and found.assignee_id != user.pk and not refusal,
+        "may_hand_over": is_open and can_hand_over(user, found),
         "askable": actions.askable(user, found.version),
         "comparisons": comparisons,
         "contradicting": sum(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from governance.matrix import roles_for
@@ -26,9 +26,8 @@ MOST_ABSENCES = 20  # of a person, to come
 
 def candidates(review: Review) -> Iterator[User]:
     """Who may decide a review and is not away today, those with the fewest open reviews first."""
-    present = _holders(review).exclude(
-        pk__in=Absence.objects.on(timezone.localdate()).values("user")
-    )
+    holders = User.objects.holding(*roles_for(review.kind, review.version.risk_tier))
+    present = holders.exclude(pk__in=Absence.objects.on(timezone.localdate()).values("user"))
     load = Count("assigned_reviews", filter=Q(assigned_reviews__state=Review.State.OPEN))
     ordered = present.annotate(load=load).order_by("load", "username")
     return (user for user in ordered if not why_not_decide(user, review))
@@ -118,11 +117,6 @@ def hand_over_absent(today: date) -> int:
                 assign(locked)
                 moved += 1
     return moved
-
-
-def _holders(review: Review) -> QuerySet[User]:
-    people: QuerySet[User] = User.objects.holding(*roles_for(review.kind, review.version.risk_tier))
-    return people
 
 
 def _give(by: User, review: Review, to: User | None, reason: str = "") -> None:
