@@ -36,7 +36,9 @@ def make_token(
     team  of a team token: one of the person's teams; the token reaches this team alone. Raises NotAllowed, Invalid, RuleError.
     """
     require(can_make_token(by), "Only people who are signed in make tokens.")
-    wanted = _known_scopes(scopes)
+    if not scopes or set(scopes) - set(Scope.values):
+        raise Invalid(f"Choose one or more of {', '.join(Scope.values)}.", field="scopes")
+    wanted = [scope for scope in Scope.values if scope in scopes]
     if not timedelta(0) < life <= LIFE_MAX:
         raise Invalid("A token lives at most 365 days.", field="days")
     membership = None
@@ -142,13 +144,6 @@ def remind() -> int:
             _tell(token, title, "Make a new one in time.", f"ends-{notice.days}")
             due += 1
     return due
-
-
-def _known_scopes(scopes: Sequence[str]) -> list[str]:
-    """The scopes in their usual order. Raises Invalid."""
-    if not scopes or set(scopes) - set(Scope.values):
-        raise Invalid(f"Choose one or more of {', '.join(Scope.values)}.", field="scopes")
-    return [scope for scope in Scope.values if scope in scopes]
 
 
 def _remember_use(token: ApiToken, raw: bytes) -> None:
