@@ -8,7 +8,7 @@ import re
 from contextlib import contextmanager
 
 from hosting.model_server import signatures as judge
-from hosting.model_server.coercion import binding_of
+from hosting.model_server.columns import binding_of
 from hosting.model_server.examples import (
     example_from_signature,
     example_value,

@@ -17,6 +17,7 @@ from governance.actions import record_gate
 from governance.models import GateResult
 from hosting import health
 from hosting.model_server import coercion, wire
+from hosting.model_server.columns import Signature
 from hosting.model_server.examples import TRIAL_ROWS
 from hosting.model_server.problems import Problem
 from marketplace.core.canonical import digest
@@ -181,7 +182,7 @@ def _asked(version: ModelVersion) -> dict[str, Any]:
 
 def rows_of(signature: dict[str, Any], example: dict[str, Any], rows: int) -> dict[str, Any]:
     """The example with so many rows: its first ones, from the beginning again where it has fewer. Raises Problem."""
-    compiled = coercion.Signature.of(signature)
+    compiled = Signature.of(signature)
     request = wire.read(json.dumps(example).encode())
     coercion.columns_of(request, compiled)
     return {"inputs": [_rows_of_tensor(tensor, rows) for tensor in request.inputs]}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hosting.model_server import coercion, datatypes, examples, wire
-from hosting.model_server.coercion import Column
+from hosting.model_server.columns import Column, Signature
 
 Columns = dict[str, np.ndarray]
 Case = tuple[str, Columns]  # what is special about the row, the row
@@ -32,7 +32,7 @@ def example_rows(signature: dict[str, Any], example: dict[str, Any]) -> Columns:
     if not example:
         return examples.columns_from_signature(signature, 1)
     request = wire.read(json.dumps(example).encode())
-    columns: Columns = coercion.columns_of(request, coercion.Signature.of(signature))[0]
+    columns: Columns = coercion.columns_of(request, Signature.of(signature))[0]
     return columns
 
 
@@ -68,7 +68,7 @@ def _head(name: str, array: np.ndarray) -> dict[str, Any]:
     return {"name": name, "datatype": datatypes.of_array(array), "shape": list(array.shape)}
 
 
-def boundaries(signature: coercion.Signature, row: Columns) -> list[Case]:
+def boundaries(signature: Signature, row: Columns) -> list[Case]:
     """Each declared end of a range, each allowed value, each optional input left out; all ends together."""
     found: list[Case] = []
     lowest, highest = dict(row), dict(row)
@@ -85,7 +85,7 @@ def boundaries(signature: coercion.Signature, row: Columns) -> list[Case]:
     return found
 
 
-def extremes(signature: coercion.Signature, row: Columns) -> list[Case]:
+def extremes(signature: Signature, row: Columns) -> list[Case]:
     """What no range or list excludes and callers send some day: zero, negative, large; odd texts."""
     found: list[Case] = []
     for name, column in _columns(signature, row):
@@ -102,7 +102,7 @@ def extremes(signature: coercion.Signature, row: Columns) -> list[Case]:
     return found
 
 
-def wrong(signature: coercion.Signature, row: Columns) -> list[Wrong]:
+def wrong(signature: Signature, row: Columns) -> list[Wrong]:
     """Requests that must be refused: outside the range or the list, of another type, missing, unknown, ill-shaped."""
     sent = document({name: array for name, array in row.items() if array.size})
     found: list[Wrong] = []
@@ -121,7 +121,7 @@ def wrong(signature: coercion.Signature, row: Columns) -> list[Wrong]:
     ]
 
 
-def _columns(signature: coercion.Signature, row: Columns) -> Iterator[tuple[str, Column]]:
+def _columns(signature: Signature, row: Columns) -> Iterator[tuple[str, Column]]:
     return ((name, column) for name, column in signature.columns.items() if name in row)
 
 

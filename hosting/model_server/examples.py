@@ -6,6 +6,7 @@ from math import ceil, floor, prod
 import numpy as np
 
 from hosting.model_server import coercion, datatypes, wire
+from hosting.model_server.columns import Signature
 from hosting.model_server.datatypes import INTEGERS
 from hosting.model_server.signatures import MOST_EXAMPLE_ELEMENTS
 
@@ -40,7 +41,7 @@ def in_protocol(example, signature):
             "inputs": [{**tensor, "datatype": declared[tensor["name"]]} for tensor in given],
         }
     columns, _rows = coercion.columns_of(
-        wire.read(json.dumps(example).encode()), coercion.Signature.of(signature)
+        wire.read(json.dumps(example).encode()), Signature.of(signature)
     )
     return {"inputs": [_tensor(name, declared[name], array) for name, array in columns.items()]}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import onnxruntime
 
-from hosting.model_server import binding, coercion, locales, runtime_words
+from hosting.model_server import binding, locales, runtime_words
+from hosting.model_server.columns import Signature
 from hosting.model_server.runtime_words import is_lack_of_memory
 
 # In a serialised graph: field 4 of a node (op_type), its length, its name. One that loops takes as long as its input says.
@@ -28,7 +29,7 @@ class CannotLoad(Exception):
 class LoadedModel:
     """A model that is open. `run(columns)` → {output name: array of n rows}."""
 
-    signature: coercion.Signature
+    signature: Signature
     session: onnxruntime.InferenceSession
     ranks: dict
     has_loops: bool = False
@@ -50,7 +51,7 @@ def open_graph(graph, signature, memory_mb):
     """
     session = _session(graph, memory_mb)
     model = LoadedModel(
-        signature=coercion.Signature.of(signature),
+        signature=Signature.of(signature),
         session=session,
         ranks={tensor.name: len(tensor.shape) for tensor in session.get_inputs()},
         has_loops=any(graph.find(mark) >= 0 for mark in LOOPS),

@@ -10,6 +10,7 @@ import unicodedata
 from math import isfinite, prod
 
 from hosting.model_server import coercion, datatypes, wire
+from hosting.model_server.columns import Column, Signature, binding_of
 from hosting.model_server.limits import MOST_BODY_BYTES, MOST_DIMENSIONS, MOST_ELEMENTS
 from hosting.model_server.problems import Problem
 
@@ -52,7 +53,7 @@ def check_signature(signature, graph=None):
     _check_row_size(signature["inputs"])
     if signature.get("binding"):
         _check_binding(signature, signature["binding"])
-    inputs, outputs = coercion.binding_of(signature)
+    inputs, outputs = binding_of(signature)
     for row in inputs:
         _check_carried(row, {field["name"]: field for field in signature["inputs"]})
     if graph and graph.get("inputs"):
@@ -70,7 +71,7 @@ def check_example(signature, example):
         raise Unfit("example", "The example is larger than 4 MiB.", "Send fewer rows.")
     try:
         request = wire.read(body)
-        coercion.chosen(request, compiled := coercion.Signature.of(signature))
+        coercion.chosen(request, compiled := Signature.of(signature))
         columns, rows = coercion.columns_of(request, compiled)
     except Problem as problem:
         raise _unfit_example(problem) from None
@@ -104,10 +105,10 @@ def why_unfit(field, value):
 
 def _elements(field, values, carrier=""):
     """The values as elements of the field's own datatype, fit for a tensor of the datatype `carrier`. Raises Problem."""
-    column = coercion.Column.of(
+    column = Column.of(
         {**field, "name": "value", "shape": [-1], "required": True, "default": None}, carrier
     )
-    alone = coercion.Signature({"value": column}, {}, (), (), frozenset({"value"}))
+    alone = Signature({"value": column}, {}, (), (), frozenset({"value"}))
     tensor = wire.RawTensor("value", field["datatype"], [len(values)], values)
     return coercion.columns_of(wire.RawRequest(None, [tensor]), alone)[0]["value"]
 
@@ -254,7 +255,8 @@ def _check_range(path, field):
 
 
 def _leaves_a_value(field):
-    column = coercion.Column.of({**field, "enum": None, "default": None})
+    column = Column.of({**field, "enum": None, "default": None})
+    assert column.minimum is not None and column.maximum is not None
     return column.minimum <= column.maximum
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hosting.model_server import coercion, wire
+from hosting.model_server.columns import Signature
 from hosting.model_server.problems import Problem
 
 
@@ -14,7 +15,7 @@ def column(datatype="FP32", name="x", **spec):
 
 def signature(*columns, outputs=("y",)):
     described = [{"name": name, "datatype": "FP32", "shape": [-1]} for name in outputs]
-    return coercion.Signature.of({"inputs": list(columns), "outputs": described})
+    return Signature.of({"inputs": list(columns), "outputs": described})
 
 
 def tensor(data, datatype="FP32", name="x", shape=None):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosting.model_server import binding, coercion, wire
+from hosting.model_server import binding, coercion, datatypes, wire
+from hosting.model_server.columns import Signature
 from hosting.model_server.problems import Problem
 from tests.hosting.tensors import binary, coerce, column, read, refused, signature, tensor
 
@@ -29,7 +30,7 @@ from tests.hosting.tensors import binary, coerce, column, read, refused, signatu
 def test_json_values_are_taken(datatype, data, expected):
     array = coerce(column(datatype), tensor(data, datatype))
     assert array.tolist() == expected
-    assert array.dtype == coercion.datatypes.dtype(datatype)
+    assert array.dtype == datatypes.dtype(datatype)
 
 
 @pytest.mark.parametrize(
@@ -341,9 +342,7 @@ def test_nan_in_an_optional_binary_column_is_missing():
 
 def test_columns_are_stacked_in_the_order_of_the_binding():
     spec = {"tensor": "X", "datatype": "FP32", "columns": ["b", "a"]}
-    one = coercion.Signature(
-        {}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},)
-    )
+    one = Signature({}, {"p": (-1,)}, (spec,), ({"tensor": "P", "output": "p", "column": 1},))
     made = binding.bind({"a": np.array([1, 2]), "b": np.array([3.0, 4.0])}, one, {"X": 2})
     assert made["X"].tolist() == [[3.0, 1.0], [4.0, 2.0]]
     assert made["X"].dtype == np.float32
@@ -353,7 +352,7 @@ def test_columns_are_stacked_in_the_order_of_the_binding():
 @pytest.mark.parametrize(("rank", "shape"), [(1, (2,)), (2, (2, 1))])
 def test_a_single_column_takes_the_rank_of_the_graph(rank, shape):
     spec = {"tensor": "X", "datatype": "FP32", "columns": ["a"]}
-    one = coercion.Signature({}, {}, (spec,), ())
+    one = Signature({}, {}, (spec,), ())
     assert binding.bind({"a": np.array([1.0, 2.0])}, one, {"X": rank})["X"].shape == shape
 
 
@@ -366,7 +365,7 @@ VALUES = st.recursive(
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
     ),
 )
-DATATYPES = st.sampled_from([*coercion.datatypes.NUMPY, "FP7"])
+DATATYPES = st.sampled_from([*datatypes.NUMPY, "FP7"])
 TENSORS = st.fixed_dictionaries(
     {
         "name": st.sampled_from(["x", "z", ""]),

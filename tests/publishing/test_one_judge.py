@@ -451,7 +451,7 @@ def test_a_signature_that_would_lose_values_or_that_no_call_can_fill_is_refused(
 
 def test_an_integer_whose_range_its_tensor_holds_needs_no_look():
     """The usual case, an age in a matrix of FP32, costs a call nothing."""
-    from hosting.model_server.coercion import Column
+    from hosting.model_server.columns import Column
 
     assert Column.of(described("age", "INT64", minimum=18, maximum=120), "FP32").carried is None
     assert Column.of(described("age", "INT64"), "FP32").carried == (-(2**24), 2**24)
