@@ -174,14 +174,6 @@ def count_due(seconds: float = COUNTS_FOR_S) -> int:
     return counted
 
 
-def count_all(months: int = MONTHS) -> Reconciliation:
-    """Count every day anew, now: this month's and the `months` - 1 before it. Returns the Reconciliation."""
-    _open_window(months)
-    ReconciledDay.objects.update(due_at=timezone.now() + AGAIN_AFTER)
-    _count(_months_ago(months - 1), date(9999, 1, 1))
-    return reconciliation(months)
-
-
 def _open_window(months: int = MONTHS) -> None:
     """Have a row for each day of the last months, and forget those before. A day that has none yet is due."""
     since, now = _months_ago(months - 1), timezone.now()

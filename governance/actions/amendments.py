@@ -8,7 +8,7 @@ from django.utils import timezone
 from catalog import actions as catalog
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
-from governance import amendments
+from governance import amendments, tiering
 from governance.actions.reviews import require_decision
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
@@ -155,7 +155,7 @@ def _tier_of(model: RegisteredModel) -> str:
     tiers = model.versions.exclude(state__in=ModelVersion.NOT_RELIED_ON).values_list(
         "risk_tier", flat=True
     )
-    return max(tiers, key=["", "low", "medium", "high"].index, default="low") or "low"
+    return tiering.highest(filter(None, tiers))
 
 
 @transaction.atomic

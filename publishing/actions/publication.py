@@ -11,6 +11,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption import affected, changes
 from consumption.change_kinds import first_start
 from consumption.models import ScheduledChange
+from governance import tiering
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
@@ -107,9 +108,9 @@ def is_hosted(version: ModelVersion) -> bool:
 
 def refresh_tier(model: RegisteredModel) -> None:
     """The listing shows the highest tier among live versions (a projection of governance's answers)."""
-    order = ["", "low", "medium", "high"]
-    tiers = model.versions.filter(state__in=ModelVersion.LIVE).values_list("risk_tier", flat=True)
-    model.risk_tier = max(tiers, key=order.index, default="")
+    live = model.versions.filter(state__in=ModelVersion.LIVE).exclude(risk_tier="")
+    tiers = list(live.values_list("risk_tier", flat=True))
+    model.risk_tier = tiering.highest(tiers) if tiers else ""
     model.save(update_fields=["risk_tier"])
 
 

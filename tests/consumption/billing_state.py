@@ -2,7 +2,6 @@
 
 from django.db import connection
 
-from consumption.metering.reconciliation import count_all
 from consumption.models import (
     ApiKey,
     JournalPosition,
@@ -12,6 +11,7 @@ from consumption.models import (
     UsageDay,
     UsageHour,
 )
+from tests.consumption.counting import count_all
 
 MONTHS = 24
 GROUPED = """

@@ -14,10 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption.metering import measures, projections, reconciliation, rollups
+from consumption.metering import measures, projections, rollups
 from consumption.models import Application, RejectedHour, UsageDay, UsageEvent, UsageHour
 from hosting import service_levels
 from tests import factories
+from tests.consumption.counting import count_all
 
 pytestmark = pytest.mark.django_db
 # How many calls end in each way: all differ, so that no two are taken for each other.
@@ -207,7 +208,7 @@ def test_the_catalog_the_start_page_and_reconciliation_count_the_same_calls(used
     assert page(factories.maya(), "home").context["story"].calls_30d == CALLS * 8
     used[0].model.refresh_from_db()
     assert used[0].model.calls_30d == CALLS * 4
-    reconciliation.count_all()
+    count_all()
     found = page(factories.finn(), "consumption:reconciliation").context["reconciliation"]
     assert {way: count.calls for way, count in found.totals.items()} == dict.fromkeys(
         ("events", "hours", "days"), CALLS * 8
@@ -233,7 +234,7 @@ def test_the_database_refuses_parts_that_do_not_add_up(used, table, column):
 def test_a_changed_cost_is_found_by_reconciliation(used):
     row = UsageHour.objects.first()
     UsageHour.objects.filter(pk=row.pk).update(cost=F("cost") + Decimal("0.000000001"))
-    reconciliation.count_all()
+    count_all()
     [line] = page(factories.finn(), "consumption:reconciliation").context["reconciliation"].wrong
     assert line.differences == ["Hours count a cost of 0.000000001 more than the events."]
 

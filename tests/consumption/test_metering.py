@@ -7,7 +7,6 @@ import pytest
 from django.db import DatabaseError, connection
 
 from consumption.metering import projections, quota, rollups, shipping, usage_journal
-from consumption.metering.reconciliation import count_all
 from consumption.models import (
     ApiKey,
     JournalPosition,
@@ -19,6 +18,7 @@ from consumption.models import (
     UsageHour,
 )
 from tests.consumption.billing_state import assert_agree
+from tests.consumption.counting import count_all
 from tests.gateway import live_version, subscriber
 
 pytestmark = pytest.mark.django_db

@@ -20,10 +20,10 @@ from consumption import actions, changes, terms
 from consumption.api import Usage
 from consumption.api.usage import UsageRow
 from consumption.metering import measures, rollups, shipping, usage
-from consumption.metering.reconciliation import count_all
 from consumption.models import Application, Plan, Subscription, UsageDay, UsageEvent, UsageHour
 from marketplace.accounts.models import BusinessUnit, Team
 from tests import factories
+from tests.consumption.counting import count_all
 
 pytestmark = pytest.mark.django_db
 OUTCOMES = [part.outcome for part in measures.PARTS]

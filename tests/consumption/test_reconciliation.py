@@ -13,6 +13,7 @@ from django.utils import timezone
 from consumption.metering import reconciliation, rollups
 from consumption.models import ApiKey, ReconciledDay, StaleHour, UsageDay, UsageEvent, UsageHour
 from tests import factories
+from tests.consumption.counting import count_all
 from tests.gateway import live_version, subscriber
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def page(client):
 
 
 def test_what_was_rolled_up_agrees(client, subscription):
-    found = reconciliation.count_all()
+    found = count_all()
     assert found.wrong == [] and found.waiting_hours == 0
     assert {
         way: (count.calls, count.units) for way, count in found.totals.items()
@@ -78,7 +79,7 @@ def test_a_changed_hour_is_told_in_words(client, subscription):
     UsageHour.objects.filter(pk=row.pk).update(
         calls=F("calls") + 3, ok=F("ok") + 3, units=F("units") - 1
     )
-    [wrong] = reconciliation.count_all().wrong
+    [wrong] = count_all().wrong
     assert (
         wrong.differences == ["Hours count 3 calls more and 1 unit fewer than the events."]
         and wrong.difference == 3
@@ -89,7 +90,7 @@ def test_a_changed_hour_is_told_in_words(client, subscription):
 
 def test_a_lost_day_is_told_in_words(client, subscription):
     UsageDay.objects.order_by("day").last().delete()
-    assert reconciliation.count_all().wrong[0].differences == [
+    assert count_all().wrong[0].differences == [
         "Days count 6 calls fewer and 6 units fewer than the events."
     ]
 
@@ -99,27 +100,27 @@ def test_a_call_of_nobody_is_seen(client, subscription):
     call(subscription, version, timezone.now(), subscription_id=987_654)
     rollups.mark_all_stale()
     rollups.roll_up()
-    [wrong] = reconciliation.count_all().wrong
+    [wrong] = count_all().wrong
     assert (wrong.team, wrong.events.calls, wrong.hours.calls, wrong.days.calls) == (None, 1, 0, 0)
     assert "Nobody that is known" in page(client)
 
 
 def test_a_day_that_is_being_recomputed_keeps_its_last_count_and_is_told(client, subscription):
-    reconciliation.count_all()
+    count_all()
     now = timezone.now()
     call(subscription, subscription.model.versions.get(), now)
     StaleHour.objects.create(
         hour=now.replace(minute=0, second=0, microsecond=0), touched_at=now - timedelta(minutes=1)
     )
-    found = reconciliation.count_all()
+    found = count_all()
     assert found.wrong == [] and found.waiting_hours == 1 and found.totals["events"].calls == 12
     assert "Calls have just arrived" in page(client)
     today = ReconciledDay.objects.get(day=now.date())
     assert today.due_at <= now + reconciliation.AFTER_CHANGE + timedelta(seconds=5)
     rollups.roll_up()
-    assert {
-        way: count.calls for way, count in reconciliation.count_all().totals.items()
-    } == dict.fromkeys(reconciliation.WAYS, 13)
+    assert {way: count.calls for way, count in count_all().totals.items()} == dict.fromkeys(
+        reconciliation.WAYS, 13
+    )
 
 
 def test_a_day_is_counted_when_it_is_due_and_no_other(subscription):
@@ -150,7 +151,7 @@ def test_a_roll_up_makes_its_days_due(subscription):
 
 def test_the_page_reads_no_event(client, subscription):
     """Three months of events were summed for each reader."""
-    reconciliation.count_all()
+    count_all()
     with CaptureQueriesContext(connection) as queries:
         page(client)
     tables = ("consumption_usageevent", "consumption_usagehour", "consumption_usageday")
@@ -158,7 +159,7 @@ def test_the_page_reads_no_event(client, subscription):
 
 
 def test_days_before_the_window_are_forgotten(subscription):
-    reconciliation.count_all(months=24)
+    count_all(months=24)
     assert ReconciledDay.objects.count() > 700
     reconciliation.count_due(seconds=0)
     assert ReconciledDay.objects.count() <= 93

@@ -22,7 +22,6 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.metering import usage_journal
-from consumption.metering.reconciliation import count_all
 from consumption.models import QuotaPeriod, StaleHour, UsageEvent
 from hosting import actions as hosting
 from hosting.models import HealthSample
@@ -30,6 +29,7 @@ from marketplace.launcher import process_definitions
 from marketplace.launcher.rundir import ROOT
 from tests import factories
 from tests.consumption.billing_state import quota_drift
+from tests.consumption.counting import count_all
 from tests.gateway import REQUEST, infer_path, raw_request, subscriber
 from tests.hosting.live import approve, is_published, pids
 from tests.soak.growth import Growth
