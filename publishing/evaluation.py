@@ -15,13 +15,12 @@ from catalog.models import ModelVersion, stored_as
 from governance import benchmarks, evaluation_runs, suites
 from governance.evaluations import artifact_digest
 from governance.models import BenchmarkDataset, EvaluationRun, RunState, Task
+from hosting.model_server.datatypes import FLOATS
 from marketplace.core.errors import RuleError
 from marketplace.core.transitions import StaleState, transition
 from publishing.manifest import MEMORY_MB
 from publishing.packages import running
 from publishing.storage import read
-
-FLOATS = ("FP16", "FP32", "FP64")
 
 
 class CannotEvaluate(RuleError):

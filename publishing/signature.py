@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from hosting.model_server import signatures as judge
 from hosting.model_server.columns import binding_of
+from hosting.model_server.datatypes import FLOATS
 from hosting.model_server.examples import (
     example_from_signature,
     example_value,
@@ -31,7 +32,6 @@ __all__ = [
     "value_problem",
 ]
 PLACEHOLDER = re.compile(r"(?:.+_)?f\d+")
-FLOATS = ("FP16", "FP32", "FP64")
 DETAILS = ("description", "unit", "minimum", "maximum", "enum", "default", "required", "format")
 
 

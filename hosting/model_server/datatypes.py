@@ -17,9 +17,9 @@ NUMPY = {
     "FP64": np.float64,
     "BYTES": np.object_,
 }
-FLOATS = frozenset({"FP16", "FP32", "FP64"})
+FLOATS = ("FP16", "FP32", "FP64")  # the narrowest first
 INTEGERS = frozenset(name for name in NUMPY if "INT" in name)
-NUMBERS = FLOATS | INTEGERS
+NUMBERS = INTEGERS.union(FLOATS)
 WHOLE_IN_FLOAT = 2**53  # every integer up to here has an exact FP64
 EXACT = {
     "FP16": 2**11,

@@ -8,6 +8,8 @@ import shlex
 
 from django import template
 
+from hosting.model_server.datatypes import FLOATS
+
 register = template.Library()
 
 NUMPY = {
@@ -17,7 +19,6 @@ NUMPY = {
     "FP64": "float64",
     "BYTES": "object_",
 }
-FLOATS = ("FP16", "FP32", "FP64")
 
 
 @register.filter
