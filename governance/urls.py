@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from governance import assignment_views, condition_views, thread_views, views, waiver_views
+from governance import (
+    assignment_views,
+    condition_views,
+    pack_views,
+    thread_views,
+    views,
+    waiver_views,
+)
 
 app_name = "governance"
 urlpatterns = [
@@ -29,6 +36,11 @@ urlpatterns = [
     path("amendments/<int:pk>/", views.amendment, name="amendment"),
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/evidence-pack/",
+        pack_views.export,
+        name="evidence_pack",
+    ),
     path("models/<slug:slug>/card/", views.card, name="card"),
     path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
     path("benchmarks/", views.benchmark_list, name="benchmarks"),

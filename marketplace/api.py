@@ -18,6 +18,7 @@ from consumption.api import (
 from governance.api import Amendments, Benchmarks, CardSchema, EvaluationRuns, Evaluations, Reviews
 from governance.assignment_api import Absences
 from governance.condition_api import Conditions
+from governance.pack_api import EvidencePacks
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
@@ -51,6 +52,11 @@ router.register(
     rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/threads",
     VersionThreads,
     basename="version-thread",
+)
+router.register(
+    rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evidence-pack",
+    EvidencePacks,
+    basename="evidence-pack",
 )
 router.register("threads", Threads, basename="thread")
 router.register("benchmarks", Benchmarks, basename="benchmark")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +14,11 @@ from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.core import request_ids, signing
 from marketplace.core.background import enqueue
 from marketplace.core.canonical import canonical, digest
+from marketplace.core.errors import RuleError
 from marketplace.core.field_limits import PROSE, require_text
 
 SEQUENCER_LOCK = 7_310_001
+ANCHORED_WITHIN_S = 5.0  # a batch of the sequencer takes less than a second
 # What may not wait for the periodic checkpoint (docs/governance.md, "Audit record").
 WITNESS_AT_ONCE = ("review.", "role.", "version.approve", "version.suspend", "statement.")
 
@@ -102,6 +105,23 @@ def checkpoint() -> Checkpoint | None:
         file.flush()
         os.fsync(file.fileno())
     return point
+
+
+def anchor(event: AuditEvent) -> Checkpoint:
+    """Chain an event that is committed, and sign a head that covers it. Returns the Checkpoint.
+
+    Waits at most ANCHORED_WITHIN_S for another sequencer. Raises RuleError after that.
+    """
+    until = time.monotonic() + ANCHORED_WITHIN_S
+    while time.monotonic() < until:
+        sequence()
+        checkpoint()
+        event.refresh_from_db(fields=["seq", "prev_hash", "hash"])
+        point = event.seq and Checkpoint.objects.filter(size__gte=event.seq).last()
+        if point:
+            return point
+        time.sleep(0.05)
+    raise RuleError("The record is busy.", remedy="Try again in a minute.")
 
 
 def _only_sequencer() -> bool:
