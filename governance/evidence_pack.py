@@ -24,7 +24,7 @@ from governance.permissions import can_see_evidence
 from marketplace.accounts.models import User
 from marketplace.audit import verify_offline
 from marketplace.audit.actions import anchor, record
-from marketplace.audit.models import AuditEvent, Checkpoint
+from marketplace.audit.models import AuditEvent
 from marketplace.audit.verify_offline import (
     CHECKPOINT,
     MANIFEST,
@@ -203,7 +203,13 @@ def export(by: User, version: ModelVersion) -> EvidencePack:
         members, left_out = _gathered(version)
         event = record(by, "evidence.export", version, contents=contents_digest(members))
     point = anchor(event)
-    members |= _recorded(version, event, point)
+    recorded = _about(version).filter(seq__lte=event.seq)
+    newest = recorded.order_by("-seq")[:MOST_ROWS]
+    members[RECORD] = b"\n".join(canonical(row.as_line()) for row in reversed(newest))
+    members[CHECKPOINT] = _json(
+        {"size": point.size, "head": point.head, "signature": point.signature, "at": point.at}
+    )
+    left_out |= _left_out({RECORD: recorded})
     manifest = {
         "schema": SCHEMA,
         "model": version.model.slug,
@@ -248,10 +254,8 @@ def _gathered(version: ModelVersion) -> tuple[dict[str, bytes], dict[str, int]]:
         },
         "bom.cdx.json": ml_bom.bill_of_materials(version, present.order_by("-pk")[:MOST_ROWS]),
     } | {name: _rows(rows, COLUMNS[name]) for name, rows in tables.items()}
-    counts = {name: rows.count() for name, rows in tables.items()}
-    left_out = {name: count - MOST_ROWS for name, count in counts.items() if count > MOST_ROWS}
     members = {name: _json(document) for name, document in documents.items()}
-    return members | {"verify.py": VERIFIER.read_bytes()}, left_out
+    return members | {"verify.py": VERIFIER.read_bytes()}, _left_out(tables)
 
 
 def _rows(rows: QuerySet[Any], columns: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -260,26 +264,19 @@ def _rows(rows: QuerySet[Any], columns: tuple[str, ...]) -> list[dict[str, Any]]
     return [{name.replace("__", "_"): row[name] for name in columns} for row in reversed(newest)]
 
 
-def _recorded(version: ModelVersion, export: AuditEvent, point: Checkpoint) -> dict[str, bytes]:
-    """The events about a version up to the export, with their links, and the checkpoint that covers them."""
+def _about(version: ModelVersion) -> QuerySet[AuditEvent]:
+    """The events about a version, its reviews, conditions, waivers and threads."""
     about = Q(object_type=version._meta.label_lower, object_id=str(version.pk))
     for rows in (version.reviews, version.conditions, version.waivers, version.threads):
         ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
         about |= Q(object_type=rows.model._meta.label_lower, object_id__in=ids)
-    events = AuditEvent.objects.filter(about, seq__lte=export.seq).order_by("-seq")[:MOST_ROWS]
-    lines = [
-        canonical(
-            {
-                "seq": event.seq,
-                "prev_hash": event.prev_hash,
-                "hash": event.hash,
-                "content": event.content(),
-            }
-        )
-        for event in reversed(events)
-    ]
-    signed = {"size": point.size, "head": point.head, "signature": point.signature, "at": point.at}
-    return {RECORD: b"\n".join(lines), CHECKPOINT: _json(signed)}
+    return AuditEvent.objects.filter(about)
+
+
+def _left_out(tables: dict[str, QuerySet[Any]]) -> dict[str, int]:
+    """{member: how many older rows it does not have}."""
+    counts = {name: rows.count() for name, rows in tables.items()}
+    return {name: count - MOST_ROWS for name, count in counts.items() if count > MOST_ROWS}
 
 
 def _json(document: Any) -> bytes:

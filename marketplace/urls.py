@@ -20,6 +20,7 @@ urlpatterns = [
     path("accounts/password/reset/done/", LetterSent.as_view(), name="account_reset_password_done"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("marketplace.accounts.urls")),
+    path("", include("marketplace.audit.urls")),
     path("", include("marketplace.notices.urls")),
     path("", include("marketplace.tokens.urls")),
     path("", include("governance.urls")),

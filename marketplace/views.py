@@ -21,6 +21,7 @@ from catalog.models import RegisteredModel
 from consumption.models import Subscription
 from governance.models import Review
 from governance.permissions import REVIEWER_ROLES
+from marketplace.audit.models import SEES_THE_RECORD
 from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.insights import figures
@@ -41,6 +42,7 @@ def navigation_context(request):
     return {
         "can_review": bool(roles & set(REVIEWER_ROLES)),
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
+        "sees_the_record": bool(roles & set(SEES_THE_RECORD)),
         "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
         "unread_notices": Notice.objects.filter(recipient=user, read_at=None).count(),

@@ -29,6 +29,7 @@ LISTS = [
     ("consumption:plans", "maya", 33),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
+    ("audit:record", "vera", 20),
     ("governance:queue", "rita", 32),
     ("governance:figures", "rita", 22),
     ("governance:benchmarks", "alice", 15),

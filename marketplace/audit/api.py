@@ -3,8 +3,8 @@
 from rest_framework import serializers
 
 from marketplace.accounts.resources import ReadableResource
+from marketplace.audit.filters import EventFilter
 from marketplace.audit.models import AuditEvent
-from marketplace.core.filters import FilterSet, MomentFilter, TextFilter
 
 
 class EventRow(serializers.ModelSerializer):
@@ -31,16 +31,6 @@ class EventRow(serializers.ModelSerializer):
             "hash",
         ]
         read_only_fields = fields
-
-
-class EventFilter(FilterSet):
-    actor = TextFilter(field_name="actor__username", label="Who")
-    since = MomentFilter(field_name="at", lookup_expr="gte", label="From, inclusive")
-    until = MomentFilter(field_name="at", lookup_expr="lt", label="To, exclusive")
-
-    class Meta:
-        model = AuditEvent
-        fields = ["actor", "action", "object_type", "object_id", "since", "until"]
 
 
 class Events(ReadableResource):

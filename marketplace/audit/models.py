@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from marketplace.core.canonical import canonical
 
@@ -59,6 +60,15 @@ class AuditEvent(models.Model):
         writer = {"nonce": str(self.nonce), "mac": self.mac} if self.mac else {}
         return {"id": self.pk, **self.act(), **writer}
 
+    def as_line(self):
+        """The event with its links, as packs and extracts hold it. Plain JSON values."""
+        return {
+            "seq": self.seq,
+            "prev_hash": self.prev_hash,
+            "hash": self.hash,
+            "content": self.content(),
+        }
+
     def act(self):
         """Who did what to what, when and why. Plain JSON values."""
         return {
@@ -97,3 +107,20 @@ class Checkpoint(models.Model):
 
     class Meta:
         ordering = ["-size"]
+
+
+class Verification(models.Model):
+    """One check of the whole record that somebody asked for; finished when the worker has looked at every row."""
+
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(default=0, help_text="Chained events that were looked at")
+    faults = models.JSONField(default=list, help_text="Sentences; empty: the record is intact")
+
+    class Meta:
+        ordering = ["-id"]
+        get_latest_by = "id"
+
+    def __str__(self):
+        return f"Verification {self.pk}"

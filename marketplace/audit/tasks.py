@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from marketplace.audit import actions
+from marketplace.audit import actions, verify
 
 
 @shared_task(name="audit.sequence", time_limit=60)
@@ -17,3 +17,8 @@ def sequence(witness=False):
 def checkpoint():
     actions.sequence()
     actions.checkpoint()
+
+
+@shared_task(name="audit.verify", time_limit=600)
+def verify_record(pk):
+    verify.finish(pk)

@@ -1,14 +1,22 @@
 """Finds any edit, delete, insert, reorder, truncation or fork in the record."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 
-from marketplace.audit.actions import link
-from marketplace.audit.models import AuditEvent
+from marketplace.audit.actions import link, record
+from marketplace.audit.models import AuditEvent, Verification
+from marketplace.audit.permissions import can_oversee
 from marketplace.core import signing
+from marketplace.core.background import enqueue
 from marketplace.core.canonical import canonical
+from marketplace.core.guard import require
+
+GIVEN_UP_AFTER = timedelta(minutes=10)  # the task's own limit: its worker died
 
 
 def find_faults(witness_file=None, limit=20):
@@ -23,6 +31,31 @@ def find_faults(witness_file=None, limit=20):
     ][:limit]
     faults += _check_witnesses(heads, Path(witness_file or settings.AUDIT_WITNESS_FILE))
     return faults[:limit]
+
+
+@transaction.atomic
+def ask(by):
+    """Have the whole record verified in the background. Returns the Verification; one that is under way is not doubled.
+
+    Raises NotAllowed.
+    """
+    require(can_oversee(by), "Auditors and those who oversee verify the record.")
+    under_way = Verification.objects.filter(
+        finished_at=None, asked_at__gt=timezone.now() - GIVEN_UP_AFTER
+    ).first()
+    if under_way:
+        return under_way
+    verification = Verification.objects.create(asked_by=by)
+    record(by, "audit.verify", verification)
+    enqueue("audit.verify", verification.pk)
+    return verification
+
+
+def finish(pk):
+    """Look at every row, and keep what was found. A second call looks again."""
+    size = AuditEvent.objects.exclude(seq=None).count()
+    faults = find_faults()
+    Verification.objects.filter(pk=pk).update(finished_at=timezone.now(), size=size, faults=faults)
 
 
 def _walk(limit):

@@ -1,4 +1,7 @@
-"""Verify an evidence pack offline: python verify.py PACK.zip [--key HEX] [--artifacts DIRECTORY]
+"""Verify an evidence pack, or an extract of the record, offline.
+
+    python verify.py PACK.zip [--key HEX] [--artifacts DIRECTORY]
+    python verify.py EXTRACT.jsonl [--key HEX]
 
 Stands alone: Python 3.10 or newer and the package "cryptography". Each pack holds a copy as verify.py; an auditor takes the
 script and the platform's public key from elsewhere than the pack (docs/evidence-packs.md). Exit 0: everything fits; 1: faults.
@@ -64,6 +67,8 @@ def find_faults(pack: Path, key: str | None = None, artifacts: Path | None = Non
     `key` is the platform's public key (hex) from a trusted place; without it the pack's own is believed.
     """
     try:
+        if pack.suffix == ".jsonl":
+            return _extract_faults(pack.read_bytes(), key)
         members = _members(pack)
         manifest = json.loads(members.get(MANIFEST, b"{}"))
         key = key or manifest.get("public_key", "")
@@ -82,6 +87,24 @@ def find_faults(pack: Path, key: str | None = None, artifacts: Path | None = Non
     ) as problem:
         return [f"This is no evidence pack that can be read: {problem!r}."]
     return faults
+
+
+def _extract_faults(content: bytes, key: str | None) -> list[str]:
+    """Of JSON lines: events, then a checkpoint, then the signed statement about the bytes before it."""
+    *lines, checkpoint_line, last = content.splitlines(keepends=True)
+    signed = json.loads(last)
+    statement, before = signed["extract"], content[: -len(last)]
+    signature = signed["signature"].encode()
+    if last != canonical(signed) + b"\n" or not is_signed(
+        canonical(statement), signature, key or statement["public_key"]
+    ):
+        return ["The extract is not signed by the platform."]
+    if hashlib.sha256(before).hexdigest() != statement["sha256"]:
+        return ["The extract was changed: its digest is another."]
+    events = [json.loads(line) for line in lines]
+    point = json.loads(checkpoint_line)["checkpoint"]
+    key = key or statement["public_key"]
+    return [*_chain_faults(events), *_checkpoint_faults(point, events, key)]
 
 
 def _members(pack: Path) -> dict[str, bytes]:
@@ -202,17 +225,21 @@ def main(arguments: list[str] | None = None) -> int:
     if faults:
         print(f"{given.pack}: NOT as the platform made it.")
         return 1
-    manifest = json.loads(_members(given.pack)[MANIFEST])
-    print(
-        f"{given.pack}: intact. {manifest['model']} {manifest['version']}, {manifest['made_at']}."
-    )
-    for what, count in manifest["left_out"].items():
-        print(f"Left out of {what}, because there are too many: {count} older rows.")
+    print(f"{given.pack}: intact.")
+    statement = _statement(given.pack)
+    for what in ("model", "version", "rows", "question", "left_out", "made_at", "made_by"):
+        if what in statement:
+            print(f"  {what}: {statement[what]}")
     if not given.key:
-        print(
-            f"Believed the pack's own key, {manifest['public_key']}: compare it with the platform's."
-        )
+        print(f"Believed its own key, {statement['public_key']}: compare it with the platform's.")
     return 0
+
+
+def _statement(pack: Path) -> Any:
+    """What the platform signed about the file."""
+    if pack.suffix == ".jsonl":
+        return json.loads(pack.read_bytes().splitlines()[-1])["extract"]
+    return json.loads(_members(pack)[MANIFEST])
 
 
 if __name__ == "__main__":
