@@ -41,7 +41,7 @@ def bill_of_materials(version: ModelVersion, evaluations: Iterable[Evaluation]) 
     name, model = f"{version.model.slug}@{version.number}", version.model
     digests = {file["name"]: file["sha256"] for file in version.manifest["files"]}
     entry = digests.get(version.manifest["entry"])
-    component = {
+    component: dict[str, Any] = {
         "type": "machine-learning-model",
         "bom-ref": name,
         "supplier": {"name": model.owner_team.name},

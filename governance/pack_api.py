@@ -11,7 +11,7 @@ from catalog.models import ModelVersion
 from catalog.pages import get_visible_version_or_404
 from governance import evidence_pack
 from governance.pack_views import as_file
-from marketplace.accounts.requests import ApiRequest
+from marketplace.accounts.requests import PageRequest
 from marketplace.accounts.resources import Resource
 
 
@@ -36,7 +36,7 @@ class EvidencePacks(Resource):
     renderer_classes = [JSONRenderer, Zip]  # problems are JSON
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
-    def list(self, request: ApiRequest, slug: str, number: str) -> HttpResponse:
+    def list(self, request: PageRequest, slug: str, number: str) -> HttpResponse:
         """Download the evidence pack of a version that was submitted; the record keeps who did."""
         version = get_visible_version_or_404(request, slug, number)
         return as_file(evidence_pack.export(request.user, version))
