@@ -20,6 +20,7 @@ from marketplace.core.forms import JSONField, LineField
 from marketplace.core.json_reader import Malformed, Unusable
 from publishing.deprecation import first_end
 from publishing.packages.limits import COLUMNS
+from publishing.signature_import import LONGEST_PASTE
 
 
 class RegisterForm(forms.ModelForm):
@@ -195,6 +196,20 @@ class InterfaceForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.encoder = Indented
+
+
+class PasteForm(forms.Form):
+    """Columns from somewhere else: what comes of them is a proposal in the table."""
+
+    paste = forms.CharField(
+        label="Columns from somewhere else",
+        max_length=LONGEST_PASTE,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+        error_messages={"required": "Paste something first."},
+        help_text=(
+            "An MLmodel file, what pandas prints for df.dtypes or df.info(), or a CSV header, with some rows below it if you like."
+        ),
+    )
 
 
 class ColumnNames(forms.Widget):

@@ -28,6 +28,7 @@ __all__ = [
     "mapping",
     "unnamed_tensors",
     "validate_example",
+    "validate_field",
     "validate_signature",
     "value_problem",
 ]
@@ -45,6 +46,12 @@ def validate_signature(signature, graph=None):
     """
     with _as_invalid():
         judge.check_signature(signature, graph)
+
+
+def validate_field(side, field):
+    """Raises Invalid unless one field, of "inputs" or "outputs", is described properly by itself."""
+    with _as_invalid():
+        judge.check_field(f"{side}.{field['name']}", field, is_input=side == "inputs")
 
 
 def validate_example(signature, example):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from django.urls import reverse
 
 from governance.models import GateResult
-from publishing import trials
+from publishing import signature_table, trials
 from publishing.missing import (
     Missing,
     MissingField,
@@ -14,6 +14,7 @@ from publishing.missing import (
     missing_fields,
     what_is_missing,
 )
+from publishing.signature_cells import value_text
 
 STEPS = [
     ("package", "Package"),
@@ -24,7 +25,13 @@ STEPS = [
     ("submit", "Submit"),
 ]
 WAITING = "waiting"
-WHERE = {"changelog": "submit", "conditions": "submit", "run": "interface", "contract": "interface"}
+WHERE = {
+    "changelog": "submit",
+    "conditions": "submit",
+    "run": "interface",
+    "contract": "interface",
+    "meaning": "interface",
+}
 FIGURES = [
     ("runtime", "Answered by", "{}"),
     ("load_ms", "Loading", "{:.1f} ms"),
@@ -37,6 +44,7 @@ FIGURES = [
 READY = {
     "package": "The package is in",
     "interface": "Signature, example and service level",
+    "meaning": "Each input and output says what it means",
     "contract": "Its number fits what changes for callers",
     "run": "It answers its own example, with one row and with three",
     "card": "The model card is complete",
@@ -86,17 +94,28 @@ class CheckItem:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The first values that an output gave to the example."""
+
+    name: str
+    values: str
+    unit: str
+
+
+@dataclass(frozen=True)
 class Trial:
     """Whether a draft answers its own example, drawn by publishing/_trial.html.
 
     state    "" while there is nothing to try, WAITING, or the result's verdict.
     figures  [(label, text)] of what was measured.
+    answers  what it answered to the example's first row.
     output   what ONNX Runtime wrote.
     """
 
     state: str = ""
     result: GateResult | None = None
     figures: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     output: str = ""
 
 
@@ -113,8 +132,13 @@ def missing(version):
     """[MissingOnPage] of a draft; [] once it is submitted."""
     if not version.is_editable:
         return []
+    cells = [_page_of(version, item) for item in missing_fields(version) if item.step == "meaning"]
     return [
-        MissingOnPage(item.step, item.sentence, _url(version, WHERE.get(item.step, item.step)))
+        MissingOnPage(
+            item.step,
+            item.sentence,
+            cells[0] if item.step == "meaning" else _url(version, WHERE.get(item.step, item.step)),
+        )
         for item in what_is_missing(version)
     ]
 
@@ -131,6 +155,9 @@ def fields(version):
 
 def _page_of(version, item):
     page = _url(version, WHERE.get(item.step, item.step))
+    if item.step == "meaning":
+        side, _, rest = item.field.partition(".")
+        return page + signature_table.link_to(version, side, *rest.rsplit(".", 1))
     return f"{page}#field-{item.field.removeprefix('card.')}" if item.step == "card" else page
 
 
@@ -157,17 +184,28 @@ def trial(version):
     if result is None:
         return Trial(WAITING)
     metrics = result.metrics
-    return Trial(result.verdict, result, figures_of(metrics), metrics.get(trials.SAID, ""))
+    described = {field["name"]: field for field in version.signature["outputs"]}
+    answers = [
+        Answer(name, ", ".join(map(value_text, values)), described.get(name, {}).get("unit") or "")
+        for name, values in metrics.get("output", {}).items()
+    ]
+    return Trial(
+        result.verdict, result, measures_of(metrics), answers, metrics.get(trials.SAID, "")
+    )
+
+
+def measures_of(metrics):
+    """What a trial measured: [(label, text)]."""
+    return [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
 
 
 def figures_of(metrics):
     """What a trial measured, and the first values that it wrote: [(label, text)]."""
-    figures = [(label, form.format(metrics[key])) for key, label, form in FIGURES if key in metrics]
     values = [
         (f"First values of {name}", ", ".join(map(str, shown)))
         for name, shown in metrics.get("output", {}).items()
     ]
-    return figures + values
+    return measures_of(metrics) + values
 
 
 def _state(version, slug, current, lacking):

@@ -20,12 +20,14 @@ from hosting.model_server import coercion, wire
 from hosting.model_server.columns import Signature
 from hosting.model_server.examples import TRIAL_ROWS
 from hosting.model_server.problems import Problem
+from marketplace.core import json_reader
 from marketplace.core.canonical import digest
 from publishing.manifest import MEMORY_MB
 from publishing.packages import running
 from publishing.storage import read
 
 GATE = "run"
+SHOWN_VALUES = 8  # of an output
 TOOL = "trial-run/1"
 SAID = "the runtime's own words"  # among the figures
 SETTLE_S = 2  # a script uploads, describes and submits at once; then submission tries, and the background has nothing to do
@@ -167,6 +169,8 @@ def _asked(version: ModelVersion) -> dict[str, Any]:
                 return _no(
                     f"The endpoint answered its own example ({rows} row(s)) with {status}. Make it answer with 200, or correct the example."
                 )
+            if rows == 1:
+                figures["output"] = _first_values(version.signature, answer)
             if problem := _answer_problem(version.signature, answer, rows):
                 return _no(
                     f"The endpoint's answer to {rows} row(s) does not fit the signature: {problem}"
@@ -202,6 +206,19 @@ def _rows_of_tensor(tensor: wire.RawTensor, rows: int) -> dict[str, Any]:
 
 def _flat(data: Any) -> list[Any]:
     return [value for inner in data for value in _flat(inner)] if isinstance(data, list) else [data]
+
+
+def _first_values(signature: dict[str, Any], answer: bytes) -> dict[str, list[Any]]:
+    """What each output says first, for people; {} for an answer that is none, or that cannot be kept."""
+    values: dict[str, list[Any]] = {}
+    with suppress(ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        data = {output["name"]: _flat(output["data"]) for output in json.loads(answer)["outputs"]}
+        for name in [field["name"] for field in signature["outputs"] if field["name"] in data]:
+            shown = data[name][:SHOWN_VALUES]
+            values[name] = [value[:60] if isinstance(value, str) else value for value in shown]
+        json_reader.check(values)
+        return values
+    return {}
 
 
 def _answer_problem(signature: dict[str, Any], answer: bytes, rows: int) -> str:

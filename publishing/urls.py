@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from publishing import contract_views, docs_views, example_views, gate_views, views
+from publishing import (
+    contract_views,
+    docs_views,
+    example_views,
+    gate_views,
+    signature_views,
+    views,
+)
 
 app_name = "publishing"
 VERSION = "publish/<slug:slug>/<str:number>"
@@ -13,7 +20,6 @@ urlpatterns = [
     path("publish/<slug:slug>/new/", views.new_version, name="new_version"),
     path("publish/<slug:slug>/entry/", views.entry, name="entry"),
     path(f"{VERSION}/package/", views.package, name="package"),
-    path(f"{VERSION}/interface/", views.interface, name="interface"),
     path(f"{VERSION}/card/", views.card, name="card"),
     path(f"{VERSION}/risk/", views.risk, name="risk"),
     path(f"{VERSION}/plans/", views.plans, name="plans"),
@@ -22,6 +28,7 @@ urlpatterns = [
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
     *contract_views.urlpatterns,
+    *signature_views.urlpatterns,
     *docs_views.urlpatterns,
     *gate_views.urlpatterns,
     *example_views.urlpatterns,

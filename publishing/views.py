@@ -27,14 +27,11 @@ from publishing import actions, contract_diff, steps
 from publishing.forms import (
     CardForm,
     ChangelogForm,
-    ColumnsForm,
     DeprecateForm,
     EntryForm,
     ExternalForm,
-    InterfaceForm,
     PackageForm,
     RegisterForm,
-    SlaForm,
     VersionForm,
 )
 from publishing.permissions import can_deprecate
@@ -209,48 +206,7 @@ def package(request, slug, number):
         following = _step_url(version, "interface")
         return HttpResponseClientRedirect(following) if request.htmx else redirect(following)
     context = {"external_form": external, "artifacts": version.artifacts.all()}
-    return _show_step(request, version, "package", form, **context)
-
-
-def interface(request, slug, number):
-    """What callers send and get, an example, and the service level that is promised."""
-    version = own_version(request, slug, number)
-    promising, dividing = "sla" in request.POST, "tensor" in request.POST
-    form = InterfaceForm(
-        None if promising or dividing else request.POST or None, initial=InterfaceForm.of(version)
-    )
-    sla_form = SlaForm(request.POST if promising else None, initial=version.sla)
-    questions = _questions(request, version)
-    if promising:
-        done, _ = submitted(
-            request, sla_form, lambda **sla: actions.promise_sla(request.user, version, **sla)
-        )
-    elif dividing:
-        asked = next(
-            (question for question in questions if question.is_bound), ColumnsForm(request.POST)
-        )
-        done, _ = submitted(
-            request, asked, lambda **data: actions.divide_input(request.user, version, **data)
-        )
-        if done:
-            messages.success(request, "The interface is laid out anew. Check names and example.")
-            return _next(version, "interface")
-    else:
-        done, _ = submitted(
-            request, form, lambda **data: actions.describe_interface(request.user, version, **data)
-        )
-    if done:
-        messages.success(request, "Saved.")
-        return _next(version, "card" if version.sla else "interface")
-    return _show_step(
-        request,
-        version,
-        "interface",
-        form,
-        sla_form=sla_form,
-        signature=version.signature,
-        questions=questions,
-    )
+    return show_step(request, version, "package", form, **context)
 
 
 def card(request, slug, number):
@@ -265,7 +221,7 @@ def card(request, slug, number):
         return _next(version, "risk" if request.POST.get("next") == "risk" else "card")
     completeness = policies.card_completeness(version)
     sections = form.sections({item.field.id for item in completeness.missing})
-    return _show_step(request, version, "card", form, sections=sections, completeness=completeness)
+    return show_step(request, version, "card", form, sections=sections, completeness=completeness)
 
 
 def risk(request, slug, number):
@@ -278,7 +234,7 @@ def risk(request, slug, number):
     if done:
         messages.success(request, f"Risk tier: {assessment.tier}.")
         return _next(version, "risk")
-    return _show_step(request, version, "risk", form, assessment=version.assessments.first())
+    return show_step(request, version, "risk", form, assessment=version.assessments.first())
 
 
 def plans(request, slug, number):
@@ -290,7 +246,7 @@ def plans(request, slug, number):
     if done:
         messages.success(request, "The plan is offered.")
         return _next(version, "plans")
-    return _show_step(request, version, "plans", form, plans=offered)
+    return show_step(request, version, "plans", form, plans=offered)
 
 
 def submit(request, slug, number):
@@ -312,10 +268,11 @@ def submit(request, slug, number):
         "reviews": version.reviews.select_related("decision__by"),
         "comparisons": contradictions.of(version),
     }
-    return _show_step(request, version, "submit", form, **context)
+    return show_step(request, version, "submit", form, **context)
 
 
-def _show_step(request, version, current, form, **context):
+def show_step(request, version, current, form, template="", **context):
+    """Render a step of a version: the form, with the frame of all steps. `template` is another one than the step's."""
     missing = steps.missing(version)
     context |= {
         "version": version,
@@ -331,7 +288,7 @@ def _show_step(request, version, current, form, **context):
     }
     if version.state == version.State.CHANGES_REQUESTED:
         context.setdefault("gates", current_gates(version))
-    return show(request, f"publishing/{current}.html", form, **context)
+    return show(request, template or f"publishing/{current}.html", form, **context)
 
 
 def _take_package(by, version, *, file=None, external_url=""):
@@ -383,17 +340,6 @@ def _required_reviews(version):
     return [
         RequiredReview(Review.Kind(kind).label, days)
         for kind, days in policies.required_reviews(version)
-    ]
-
-
-def _questions(request, version):
-    """A form for each input that is one tensor or many columns; the one that was answered is bound."""
-    asked = version.manifest.get("questions", [])
-    return [
-        ColumnsForm(
-            request.POST if request.POST.get("tensor") == question["tensor"] else None, **question
-        )
-        for question in asked
     ]
 
 

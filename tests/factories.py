@@ -338,6 +338,21 @@ def upload_tiny(version, folder, by=None):
     return publishing.upload(by or member_of(version.model.owner_team), version, path, "tiny.onnx")
 
 
+def explain(version):
+    """Say what each field of a draft means, where its package does not."""
+    signature = {
+        **version.signature,
+        **{
+            side: [
+                {**field, "description": field.get("description") or f"What {field['name']} is"}
+                for field in version.signature[side]
+            ]
+            for side in ("inputs", "outputs")
+        },
+    }
+    publishing.describe_interface(version.created_by, version, signature, version.example)
+
+
 def benchmark(content=None, **facts):
     """Benchmark data of evan for another capability than `model`'s, so that it applies to no version unless it is told to."""
     facts = {

@@ -95,8 +95,8 @@ def package_and_describe(alice, slug):
         "signature": json.dumps(factories.signature()),
         "example": json.dumps(factories.example()),
     }
-    alice.send("publishing:interface", *at, **kept)
-    alice.send("publishing:interface", *at, sla="1", **factories.SLA)
+    alice.send("publishing:interface_json", *at, **kept)
+    alice.send("publishing:service_level", *at, **factories.SLA)
     values = {
         name: "\n".join(value) if isinstance(value, list) else value
         for name, value in factories.card_values().items()

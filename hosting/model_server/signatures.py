@@ -147,7 +147,7 @@ def _check_side(side, fields):
     names = set()
     for index, field in enumerate(fields):
         name = field.get("name") if isinstance(field, dict) else None
-        if not _is_name(name):
+        if not is_name(name):
             raise Unfit(
                 f"{side}.{index}",
                 f"Number {index + 1} of the {side} has no proper name.",
@@ -156,16 +156,18 @@ def _check_side(side, fields):
         if name in names:
             raise Unfit(f"{side}.{name}", f"Two {side} are called {name}.")
         names.add(name)
-        _check_field(f"{side}.{name}", field, is_input=side == "inputs")
+        check_field(f"{side}.{name}", field, is_input=side == "inputs")
 
 
-def _is_name(name):
+def is_name(name):
+    """True for a text that an input or output may be called."""
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or name != name.strip():
         return False
     return not any(char in DIRECTIONS or unicodedata.category(char) in NO_TEXT for char in name)
 
 
-def _check_field(path, field, is_input):
+def check_field(path, field, is_input):
+    """Raises Unfit unless an input or output, called `path` in what is said, is described properly by itself."""
     if not isinstance(field.get("datatype"), str) or field["datatype"] not in datatypes.NUMPY:
         raise Unfit(
             f"{path}.datatype",

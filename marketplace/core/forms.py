@@ -1,7 +1,7 @@
 """How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -44,8 +44,22 @@ class JSONField(forms.JSONField):
         )
 
 
+class Submittable(Protocol):
+    """What `submitted` asks of a form: a Django form, or a table of them."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+    @property
+    def cleaned_data(self) -> dict[str, Any]: ...
+
+    def is_valid(self) -> bool: ...
+
+    def add_error(self, field: str | None, error: Any, /) -> None: ...
+
+
 def submitted(
-    request: HttpRequest, form: forms.BaseForm, verb: Callable[..., Any]
+    request: HttpRequest, form: Submittable, verb: Callable[..., Any]
 ) -> tuple[bool, Any]:
     """Run `verb(**cleaned_data)` when the form was posted and is well-formed.
 

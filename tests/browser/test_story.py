@@ -106,6 +106,9 @@ def submit_a_model(page, portal, folder):
     page.get_by_role("button", name="Start this version").click()
     page.locator("input[type=file]").set_input_files(folder / "income.onnx")
     page.get_by_role("button", name="Upload and inspect").click()
+    for name, meaning in (("income", "Credits"), ("debt", "Repayments"), ("score", "What is left")):
+        page.get_by_label(f"{name}: meaning").fill(meaning)
+    page.get_by_role("button", name="Save and run the example").click()
     page.get_by_label("95 % answered within").fill("100")
     page.get_by_label("Requests a second").fill("20")
     page.get_by_label("Support hours").fill("Office hours")

@@ -31,6 +31,7 @@ def approve(folder, entry, number="1.0.0", content=None, **sla):
     package.write_bytes(content or factories.tiny_onnx())
     factories.publishing.upload(draft.created_by, draft, package, package.name)
     draft.refresh_from_db()
+    factories.explain(draft)
     factories.publishing.submit(draft.created_by, draft)
     draft.refresh_from_db()
     if draft.state in ("submitted", "checking"):  # the gates would stop what misbehaves on purpose

@@ -62,6 +62,7 @@ def test_a_wide_input_without_names_asks_before_it_is_submitted(tmp_path, client
     client.force_login(factories.alice())
     address = reverse("publishing:interface", args=[version.model.slug, version.number])
     page = client.get(address).content.decode()
+    address = reverse("publishing:columns", args=[version.model.slug, version.number])
     assert "One tensor, or columns?" in page and "40 values a row as <code>E</code>" in page
     assert (
         client.post(address, {"tensor": "E", "kind": "columns", "names": "a, b"}).status_code == 422

@@ -78,8 +78,10 @@ def test_the_publisher_names_them_in_a_table(tmp_path):
     upload(draft, tmp_path, graph_of())
     client = Client()
     client.force_login(factories.alice())
-    address = reverse("publishing:interface", args=[draft.model.slug, draft.number])
-    assert client.get(address).content.decode().count('aria-label="Name of column') == 3
+    at = [draft.model.slug, draft.number]
+    page = client.get(reverse("publishing:interface", args=at)).content.decode()
+    assert page.count('aria-label="Name of column') == 3
+    address = reverse("publishing:columns", args=at)
     sent = {"tensor": "X", "kind": "columns", "names": ["income", "debt", ""]}
     assert client.post(address, sent).status_code == 422
     assert client.post(address, sent | {"names": NAMES}).status_code == 302
@@ -145,10 +147,11 @@ def test_the_page_shows_the_mapping_and_confirms(tmp_path):
     client.force_login(factories.alice())
     at = [draft.model.slug, draft.number]
     text = client.get(reverse("publishing:interface", args=at)).content.decode()
-    assert "Names, compared with 2.0.0" in text and "The names are right" in text
+    assert "in this order?" in text and "The names are right" in text
+    assert "by position, from 2.0.0" in text
     assert client.post(reverse("publishing:confirm_names", args=at)).status_code == 302
     text = client.get(reverse("publishing:interface", args=at)).content.decode()
-    assert "The names are right" not in text and "description, unit, minimum" in text
+    assert "The names are right" not in text and "by position, from 2.0.0" in text
 
 
 def test_names_of_the_package_itself_need_no_confirmation(tmp_path):

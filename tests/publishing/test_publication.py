@@ -30,6 +30,10 @@ def entry(**changed):
     return facts | slugs | {"owner_team": factories.lending().slug} | changed
 
 
+def meanings(*names):
+    return {name: {"description": f"What {name} is"} for name in names}
+
+
 def document(**changed):
     """What a publication is sent beside its package."""
     return {
@@ -41,7 +45,8 @@ def document(**changed):
             {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
         ],
         "plans": [{"slug": "standard", "name": "Standard", "approval": "automatic"}],
-        "fields": {"income": {"description": "Monthly income", "unit": "USD"}},
+        "fields": meanings("debt", "score")
+        | {"income": {"description": "Monthly income", "unit": "USD"}},
     } | changed
 
 
@@ -293,7 +298,8 @@ def test_the_script_of_the_docs_publishes_an_mlflow_directory_twice(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     (tmp_path / "entry.json").write_text(json.dumps(entry()))
-    (tmp_path / "publication.json").write_text(json.dumps(document()))
+    told = document(fields=meanings("income", "age", "debt", "Y"))
+    (tmp_path / "publication.json").write_text(json.dumps(told))
     (tmp_path / "run").mkdir()
     with Portal(tmp_path / "run") as portal:
 

@@ -77,6 +77,7 @@ def draft(tmp_path):
                 interface.get("signature", version.signature),
                 interface["example"],
             )
+        factories.explain(version)
         return version
 
     return draft
