@@ -24,7 +24,7 @@ from bench import ground, scale_data, scale_pages
 SIZES = (100, 1_000, 10_000)
 WORKERS = 2
 IDLE_S, STEADY_S, RATE, ROUNDS = 10.0, 4.0, 100, 3
-REQUESTS = 20  # of each page
+REQUESTS = 40  # of each page
 GOALS = {"gateway_p50_ratio": 1.1, "gateway_idle_percent": 2.0, "page_ratio": 1.5, "task_s": 2.0}
 
 

@@ -96,9 +96,13 @@ def register_after_search(
     """Search before you build: what people enter passes here. Who registers a model like another one says why."""
     require_fields(RegisteredModel, name=name, summary=summary, similar_reason=similar_reason)
     seen = RegisteredModel.objects.visible_to(by).published()
-    similar = search.similar_to(seen, name, summary, limit=3)
+    similar = [
+        alike
+        for alike in search.similar_to(seen, name, summary, limit=3)
+        if alike.score >= search.SIMILAR_ENOUGH
+    ]
     if similar and len(similar_reason.strip()) < SIMILAR_REASON_MIN:
-        names = ", ".join(model.name for model, _ in similar)
+        names = ", ".join(alike.model.name for alike in similar)
         raise Invalid(
             f"Models like this exist already: {names}.",
             field="similar_reason",

@@ -42,8 +42,8 @@ def refresh(model_id):
     )
     Neighbour.objects.filter(Q(model=model) | Q(other=model)).delete()
     gist = search.gist(model)
-    likeness = {pk: search.likeness(gist, search.gist(other)) for pk, other in found.items()}
-    scores = {pk: score for pk, score in likeness.items() if score >= search.SIMILAR_ENOUGH}
+    likeness = {pk: search.likeness(gist, search.gist(other))[0] for pk, other in found.items()}
+    scores = {pk: score for pk, score in likeness.items() if score >= search.RELATED}
     pairs = [(model.pk, pk, score) for pk, score in scores.items()] + [
         (pk, model.pk, score) for pk, score in scores.items()
     ]
@@ -68,7 +68,7 @@ def _like(model):
     others = RegisteredModel.objects.published().exclude(pk=model.pk)
     for kind in (others.filter(_is_open()), others.exclude(_is_open())):
         yield from (
-            other for other, _ in search.similar_to(kind, model.name, model.summary, limit=KEPT)
+            alike.model for alike in search.similar_to(kind, model.name, model.summary, limit=KEPT)
         )
 
 

@@ -4,16 +4,18 @@ Finding by meaning joins in with its own issue; `rank` keeps its shape. What is 
 database writes; no search reads all listings.
 """
 
+import math
 import unicodedata
+from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
 from operator import or_
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import F
-from rapidfuzz import fuzz
 
 from catalog import vocabulary
+from catalog.models import RegisteredModel
 from catalog.vocabulary import LONGEST_WORD, WORDS
 
 STOP = frozenset(
@@ -21,7 +23,13 @@ STOP = frozenset(
     "or our out should some somebody someone that the their them they this to use want was we what when where which "
     "who will with would you your".split()
 )
-SIMILAR_ENOUGH = 0.30
+# Any model predicts, scores or estimates something: these words say nothing about what it is for.
+ANY_MODEL = frozenset(
+    "predict predicting predicted prediction estimate estimating estimated estimator score scoring scored classifie classify"
+    " classifying rank ranking detect detecting detection forecast model real time next year month day based how likely"
+    " chance probability new within".split()
+)
+RELATED, SIMILAR_ENOUGH = 0.10, 0.20  # likeness: shown; a reason for another one is asked for
 LONGEST_QUERY = 1000  # characters
 MOST_WORDS = 40  # the rest of a long text adds nothing to the order of what is found
 MOST_CORRECTED = 12  # words of one query that are compared with every known word
@@ -68,12 +76,22 @@ def correct(models, words):
     return [corrected.get(word, word) for word in words]
 
 
-def similar_to(models, name, summary, limit=5):
-    """Models of `models` that may already do what `name` and `summary` say: [(model, score 0..1)], best first.
+@dataclass(frozen=True)
+class Alike:
+    """A model that may already do what a text says, and why it seems so."""
 
-    Looked for by the rarest words of the text. The score is `likeness`; above SIMILAR_ENOUGH it is worth a look.
+    model: RegisteredModel
+    score: float  # 0..1, see `likeness`
+    words: list[str]  # that both have, the most telling first
+
+
+def similar_to(models, name, summary, limit=5):
+    """Models of `models` that may already do what `name` and `summary` say: [Alike], best first; those from RELATED on.
+
+    Looked for by the rarest words of the text. From SIMILAR_ENOUGH on, who registers another one says why.
     """
-    wanted = content_words(f"{name} {summary}")
+    text = f"{name} {summary}"
+    wanted = content_words(text)
     words = vocabulary.current().rarest(correct(models, wanted), TELLING_WORDS, CANDIDATES)
     if not words:
         return []
@@ -87,10 +105,9 @@ def similar_to(models, name, summary, limit=5):
         .annotate(score=_score(words))
         .order_by(F("score").desc(), "name")[:20]
     )
-    scored = [(model, likeness(" ".join(wanted), gist(model))) for model in best]
-    return sorted(((m, s) for m, s in scored if s >= SIMILAR_ENOUGH), key=lambda pair: -pair[1])[
-        :limit
-    ]
+    scored = [Alike(model, *likeness(text, gist(model))) for model in best]
+    related = [alike for alike in scored if alike.score >= RELATED]
+    return sorted(related, key=lambda alike: -alike.score)[:limit]
 
 
 def sharing_words(models, model):
@@ -100,13 +117,30 @@ def sharing_words(models, model):
 
 
 def likeness(first, second):
-    """How alike two gists are, 0..1: rapidfuzz's token-set ratio."""
-    return fuzz.token_set_ratio(first, second) / 100
+    """How alike two texts are, 0..1: the cosine of their words, rare ones weighing more (TF-IDF). Returns (score, shared words)."""
+    one, other = telling_words(first), telling_words(second)
+    shared = sorted(one.keys() & other.keys(), key=lambda stem: -one[stem][0])
+    length = math.sqrt(_squares(one, one) * _squares(other, other))
+    score = _squares(one, shared) / length if length else 0.0
+    return score, [one[stem][1] for stem in shared]
+
+
+def telling_words(text):
+    """{stem: (weight, the word as it stands)} of the words that say what a model is about."""
+    known = vocabulary.current()
+    words = {vocabulary.stem(word): word for word in content_words(text)}
+    return {
+        stem: (known.weight(stem), word) for stem, word in words.items() if stem not in ANY_MODEL
+    }
+
+
+def _squares(weighted, stems):
+    return sum(weighted[stem][0] ** 2 for stem in stems)
 
 
 def gist(model):
-    """What likeness compares of a model: the words of its name, summary and tags."""
-    return " ".join(content_words(f"{model.name} {model.summary} {' '.join(map(str, model.tags))}"))
+    """What likeness compares of a model: its name, summary and tags."""
+    return f"{model.name} {model.summary} {' '.join(map(str, model.tags))}"
 
 
 def _score(words):

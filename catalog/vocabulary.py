@@ -4,6 +4,7 @@ Read once, then only what the database wrote since. A word may linger after its 
 shows one asks first whether a visible listing has it.
 """
 
+import math
 import re
 import threading
 from collections import Counter
@@ -23,14 +24,23 @@ MOST_WORDS = 200_000
 OVERLAP = timedelta(seconds=60)  # a transaction may commit after a later one
 
 
+def stem(word):
+    """A word without the s of its plural: all that likeness needs of English."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
 class Vocabulary:
-    """`counts`: in about how many listings a word stands."""
+    """`counts`: in about how many listings a word stands; `stems`: the same of its stem; `listings`: how many were read."""
 
     def __init__(self):
-        self.counts, self.read_to = Counter(), None
+        self.counts, self.stems, self.listings, self.read_to = Counter(), Counter(), 0, None
 
     def __contains__(self, word):
         return word in self.counts
+
+    def weight(self, stem):
+        """How telling a stem is: the logarithm of one more than the share of listings that it singles out (IDF)."""
+        return math.log(1 + max(self.listings, 1) / max(self.stems[stem], 1))
 
     def nearest(self, word):
         """The known words that are most alike (ratio ≥ NEAR), nearest first."""
@@ -62,14 +72,15 @@ class Vocabulary:
             rows = rows.filter(search_document__written_at__gte=self.read_to - OVERLAP)
         texts = rows.values_list("name", "summary", "description", "tags")
         for text in texts.iterator():
+            self.listings += 1
             if len(self.counts) < MOST_WORDS:
-                self.counts.update(
-                    {
-                        word
-                        for word in WORDS.findall(" ".join(map(str, text)).lower())
-                        if len(word) <= LONGEST_WORD
-                    }
-                )
+                words = {
+                    word
+                    for word in WORDS.findall(" ".join(map(str, text)).lower())
+                    if len(word) <= LONGEST_WORD
+                }
+                self.counts.update(words)
+                self.stems.update({stem(word) for word in words})
         self.read_to = newest
 
 

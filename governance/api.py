@@ -273,7 +273,7 @@ class BenchmarkRow(serializers.ModelSerializer):
     """What may be known about benchmark data. Its rows are read by the runner alone."""
 
     capability = serializers.CharField(source="capability.slug")
-    model = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    model = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     groups = serializers.ListField(child=serializers.CharField())
     columns = serializers.ListField(child=serializers.CharField())
 
@@ -347,7 +347,7 @@ class AnsweredPoint(serializers.Serializer):
     asks = serializers.CharField()
     source = serializers.CharField()
     answer = serializers.CharField()
-    note = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
 
 
 class DecisionRow(serializers.ModelSerializer):

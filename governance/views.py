@@ -385,7 +385,7 @@ def _changes_of_round(found):
 def _similar(user, model):
     """Published models like this one, also before it is published itself."""
     seen = RegisteredModel.objects.visible_to(user).published().exclude(pk=model.pk).for_list()
-    return [other for other, _ in search.similar_to(seen, model.name, model.summary, limit=SIMILAR)]
+    return search.similar_to(seen, model.name, model.summary, limit=SIMILAR)
 
 
 def _review_context(user, found):

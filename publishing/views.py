@@ -85,12 +85,22 @@ def register(request):
     if done:
         messages.success(request, f"{model} is registered. Now its first version.")
         return redirect("publishing:new_version", model.slug)
-    return show(request, "publishing/register.html", form, similar=similar)
+    return show(
+        request,
+        "publishing/register.html",
+        form,
+        similar=similar,
+        model_type=request.POST.get("model_type"),
+    )
 
 
 def similar(request):
     """The panel of models like the one being typed (htmx)."""
-    return render(request, "publishing/_similar.html", {"similar": _similar(request, request.GET)})
+    context = {
+        "similar": _similar(request, request.GET),
+        "model_type": request.GET.get("model_type"),
+    }
+    return render(request, "publishing/_similar.html", context)
 
 
 def new_version(request, slug):

@@ -23,6 +23,7 @@ class LookOnly(admin.ModelAdmin):
     """Shows rows, the newest first; adds, changes and deletes nothing. A list costs the same, however many rows there are."""
 
     ordering = ["-pk"]
+    list_per_page = 25
     paginator = NewestRows
     show_full_result_count = False
 

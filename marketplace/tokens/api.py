@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.fields import empty
 from rest_framework.response import Response
 
 from marketplace.accounts.models import Team
@@ -52,6 +53,15 @@ class TokenOnce(TokenRow):
         read_only_fields = fields
 
 
+class TeamGiven(serializers.SlugRelatedField[Team]):
+    """A team by its slug, or null. An empty text is neither, where REST framework takes it for null."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data == "":
+            self.fail("does_not_exist", slug_name=self.slug_field, value=data)
+        return super().run_validation(data)
+
+
 class TokenWanted(serializers.Serializer[Any]):
     name = LineField(max_length=60)
     scopes = serializers.ListField(
@@ -59,7 +69,7 @@ class TokenWanted(serializers.Serializer[Any]):
         allow_empty=False,
         max_length=len(Scope.values),
     )
-    team = serializers.SlugRelatedField(
+    team = TeamGiven(
         slug_field="slug", queryset=Team.objects.all(), required=False, allow_null=True
     )
     days = serializers.IntegerField(min_value=1, max_value=365, default=90)

@@ -34,7 +34,9 @@ def made(request, tmp_path_factory):
     """environment → folder with its files that this run looks at; made on first use, once."""
     folders = {}
     chosen = {
-        item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")
+        item.callspec.params.get("name")
+        for item in request.session.items
+        if hasattr(item, "callspec")
     }
 
     def of(environment):
