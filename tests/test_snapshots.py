@@ -1,0 +1,61 @@
+"""What factories made is put back, not made again: half of the default tier's processor time depends on it (tests/snapshots.py)."""
+
+import pytest
+from django.db import connection, transaction
+from django.forms.models import model_to_dict
+from django.test.utils import CaptureQueriesContext
+
+from catalog.models import ModelVersion
+from consumption.models import Subscription
+from hosting.models import Upstream
+from marketplace.audit.models import AuditEvent
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+VERBS = 200  # statements: the verbs need more for any of these, putting back needs less
+
+
+def version_of_its_own():
+    return factories.published_version()
+
+
+def version_of_an_entry():
+    """Publishing changes the row of the model, too."""
+    return factories.published_version(factories.model())
+
+
+def subscribed_beside_others():
+    """A team that was there before, a plan, two applications of one team."""
+    factories.mortgage()
+    entry = factories.model()
+    factories.plan(entry, slug="large")
+    version = factories.published_version(entry)
+    for name in ("First", "Second"):
+        app = factories.application(name=name)
+        held = factories.subscription(version, app=app, plan_slug="large")
+    return held
+
+
+MADE = [version_of_its_own, version_of_an_entry, subscribed_beside_others]
+
+
+def seen_of(made):
+    """What the database says of it: of its row, its neighbours' rows and the record."""
+    tables = [ModelVersion, Subscription, Upstream]
+    rows = [model_to_dict(row) for table in tables for row in table.objects.order_by("pk")]
+    entry = made.model
+    entry.refresh_from_db()
+    return made.pk, rows, model_to_dict(entry), AuditEvent.objects.count()
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_the_same_from_the_same_state_is_put_back(make):
+    found = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as asked, transaction.atomic():
+            made = make()
+            count = len(asked)
+            found.append(seen_of(made))
+            transaction.set_rollback(True)
+    assert found[0] == found[1]
+    assert count < VERBS, "Which table holds what no factory can make twice alike? See WITHOUT_ID."
