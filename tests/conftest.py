@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from hosting import egress
 from marketplace.launcher import chromium as browser_program
 from tests import endpoints, faults
-from tests.distribution import Distribution
+from tests.distribution import Distribution, is_last_with
 
 
 def pytest_configure(config):
@@ -157,7 +157,7 @@ def stack(request, started_stack):
     Ended after the last test that asks for it: an engine that nobody calls slows down all tests that follow.
     """
     yield started_stack
-    if request.node is [item for item in request.session.items if "stack" in item.fixturenames][-1]:
+    if is_last_with(request, "stack"):
         started_stack.stop()
 
 

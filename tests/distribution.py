@@ -43,5 +43,11 @@ def unit_of(path: Path, name: str) -> str:
     return next(filter(None, marked.groups())) if marked else name
 
 
+def is_last_with(request, fixture: str) -> bool:
+    """Is the test of `request` the last of the run that asks for this fixture? What all of them share may end with it."""
+    asking = [item for item in request.session.items if fixture in item.fixturenames]
+    return request.node is asking[-1]
+
+
 def rank(unit: str) -> int:
     return LONGEST.index(unit) if unit in LONGEST else len(LONGEST)

@@ -409,6 +409,11 @@ class Stage:
         self.redis_url = on_redis(redis)
         self.stub = Stub()
         self.gateway = self.new_gateway(folder / "gateway", 2)
+        self.kept = contextlib.ExitStack()
+
+    def keep(self, started):
+        """Enter what is used by several tests; it ends with the stage."""
+        return self.kept.enter_context(started)
 
     def new_gateway(self, folder, workers=1, redis_url="", **limits):
         """Another Gateway of this database, Redis and stub, not started yet."""
@@ -427,6 +432,10 @@ class Stage:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.kept.close()
         self.gateway.stop()
         self.stub.close()
 
