@@ -24,7 +24,7 @@ from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
 from publishing import trials
-from publishing.manifest import MEMORY_MB
+from publishing.manifest import MEMORY_MB, build_manifest
 from publishing.models import GateRun, GateRunState
 from publishing.packages import running
 from publishing.permissions import can_run_gates
@@ -66,8 +66,8 @@ def begin_for_submission(by: User, version: ModelVersion) -> GateRun | None:
         former
     ) in version.gate_runs.open():  # about what was submitted before; its worker finds it ended
         transition(former, GateRunState.BROKEN, finished_at=timezone.now(), summary=REPLACED)
-    done = _known(subject(version))
-    if done is None:
+    done = GateRun.objects.filter(subject=subject(version), state=GateRunState.DONE).first()
+    if done is None or any(found["verdict"] not in CONCLUSIVE for found in done.findings):
         return _open(by, version)
     _keep(done, version, version.manifest_sha256)
     return None
@@ -92,7 +92,7 @@ def request(by: User, version: ModelVersion) -> GateRun:
         raise RuleError("The checks run from the submission on, when the files are frozen.")
     if version.gate_runs.open().exists():
         raise RuleError("The checks are under way.")
-    if version.is_editable and _was_changed(version):
+    if version.is_editable and digest(build_manifest(version)) != version.manifest_sha256:
         raise RuleError(
             "The version was changed since it was submitted.",
             remedy="Submit it again: the checks run then.",
@@ -230,14 +230,6 @@ def _open(by: User, version: ModelVersion) -> GateRun:
     return gate_run
 
 
-def _known(measured: str) -> GateRun | None:
-    """The newest run of the same bytes, signature, example and promise whose findings are all conclusive."""
-    done = GateRun.objects.filter(subject=measured, state=GateRunState.DONE).first()
-    if done and all(finding["verdict"] in CONCLUSIVE for finding in done.findings):
-        return done
-    return None
-
-
 def _keep(gate_run: GateRun, version: ModelVersion, manifest: str, duration_ms: int = 0) -> None:
     """The findings of a run as evidence about a version, and the check of the version goes on."""
     for finding in gate_run.findings:
@@ -264,9 +256,3 @@ def _severity(finding: Finding, tier: str) -> str:
     if finding["metrics"].get("is_small"):
         return gates.WARN
     return gates.severity_of(finding["gate"], tier, finding["verdict"])
-
-
-def _was_changed(version: ModelVersion) -> bool:
-    """A version that was sent back and edited since is no longer what its manifest says."""
-    last = version.gate_runs.filter(manifest_sha256=version.manifest_sha256).first()
-    return last is None or last.subject != subject(version)

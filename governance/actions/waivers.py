@@ -61,7 +61,13 @@ def ask_waiver(
         .get(pk=version.pk)
     )
     require(can_ask_waiver(by, version, gate), who_asks(version, gate))
-    _require_waivable(by, version, gate)
+    declared = gates.BY_NAME.get(gate)
+    if declared is None or not (declared.is_waivable or gate == JUSTIFIED):
+        raise Invalid("No waiver opens this check.", field="gate")
+    if declared not in askable(by, version):
+        raise RuleError(
+            f"{declared.label} does not block {version}, or a waiver was asked for.", field="gate"
+        )
     require_reason(reason, "it stays on the record, and reviewers and consumers read it")
     if len(instead.strip()) < REASON_MIN:
         raise Invalid(
@@ -122,8 +128,14 @@ def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bo
     transition(waiver, outcome, **Waiver.decision(by, reason))
     record(by, f"waiver.{outcome}", waiver, reason=reason.strip(), version=waiver.version_id)
     resolve(f"waiver-open:{waiver.pk}")
-    title = f"{waiver}: {waiver.get_state_display().lower()}"
-    _tell_team(waiver, title, reason.strip(), f"waiver-{outcome}:{waiver.pk}")
+    notify(
+        User.objects.on_teams([waiver.version.model.owner_team]),
+        "review",
+        f"{waiver}: {waiver.get_state_display().lower()}",
+        body=reason.strip(),
+        url=waiver.get_absolute_url(),
+        key=f"waiver-{outcome}:{waiver.pk}",
+    )
     enqueue("governance.check", waiver.version_id)
     return waiver
 
@@ -169,16 +181,6 @@ def _is_waivable(result: GateResult) -> bool:
     return gates.BY_NAME[result.gate].is_waivable or (result.gate == JUSTIFIED and failed)
 
 
-def _require_waivable(by: User, version: ModelVersion, gate: str) -> None:
-    declared = gates.BY_NAME.get(gate)
-    if declared is None or not (declared.is_waivable or gate == JUSTIFIED):
-        raise Invalid("No waiver opens this check.", field="gate")
-    if declared not in askable(by, version):
-        raise RuleError(
-            f"{declared.label} does not block {version}, or a waiver was asked for.", field="gate"
-        )
-
-
 def _remind(waiver: Waiver, title: str, stage: int) -> None:
     people = User.objects.on_teams([waiver.version.model.owner_team])
     notify(
@@ -189,8 +191,3 @@ def _remind(waiver: Waiver, title: str, stage: int) -> None:
         url=waiver.get_absolute_url(),
         key=f"waiver-ends-{stage}:{waiver.pk}",
     )
-
-
-def _tell_team(waiver: Waiver, title: str, body: str, key: str) -> None:
-    team = User.objects.on_teams([waiver.version.model.owner_team])
-    notify(team, "review", title, body=body, url=waiver.get_absolute_url(), key=key)

@@ -91,8 +91,11 @@ def extremes(signature: Signature, row: Columns) -> list[Case]:
     for name, column in _columns(signature, row):
         values: dict[str, Any] = {}
         if column.enum is None and column.datatype in datatypes.NUMBERS:
-            values = {f"{value:g}": value for value in (0.0, -1.0, -LARGE, LARGE)}
-            values = {what: value for what, value in values.items() if _allows(column, value)}
+            low, high = column.carried or datatypes.span(column.datatype)
+            low = low if column.minimum is None else max(low, column.minimum)
+            high = high if column.maximum is None else min(high, column.maximum)
+            extreme = (0.0, -1.0, -LARGE, LARGE)
+            values = {f"{value:g}": value for value in extreme if low <= value <= high}
         elif column.enum is None and column.datatype == "BYTES" and not column.format:
             values = TEXTS
         found += [
@@ -135,13 +138,6 @@ def _declared(column: Column) -> Iterator[tuple[str, Any]]:
         for what, value in (("minimum", column.minimum), ("maximum", column.maximum)):
             if value is not None:
                 yield f"its declared {what} {value:g}", value
-
-
-def _allows(column: Column, value: float) -> bool:
-    low, high = column.carried or datatypes.span(column.datatype)
-    low = low if column.minimum is None else max(low, column.minimum)
-    high = high if column.maximum is None else min(high, column.maximum)
-    return bool(low <= value <= high)
 
 
 def _refused(column: Column) -> Iterator[tuple[str, Any]]:

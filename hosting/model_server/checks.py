@@ -110,14 +110,16 @@ class Replica:
         return self.loop.run_until_complete(self._send("GET", path, b"", None))
 
     def post_often(self, body: bytes, json_length: str | None, calls: int) -> list[Answer]:
-        return self.loop.run_until_complete(self._many(body, json_length, calls))
+        """The answers to so many equal calls, or to as many as CALLS_BUDGET_S allows."""
 
-    async def _many(self, body: bytes, json_length: str | None, calls: int) -> list[Answer]:
-        until = time.monotonic() + CALLS_BUDGET_S
-        answers: list[Answer] = []
-        while len(answers) < calls and time.monotonic() < until:
-            answers.append(await self._send("POST", "/infer", body, json_length))
-        return answers
+        async def ask() -> list[Answer]:
+            until = time.monotonic() + CALLS_BUDGET_S
+            answers: list[Answer] = []
+            while len(answers) < calls and time.monotonic() < until:
+                answers.append(await self._send("POST", "/infer", body, json_length))
+            return answers
+
+        return self.loop.run_until_complete(ask())
 
     async def _send(self, method: str, path: str, body: bytes, json_length: str | None) -> Answer:
         sent: list[dict[str, Any]] = []
@@ -241,10 +243,6 @@ def batch(replica: Replica, rows: Columns, signature: dict[str, Any]) -> Finding
             apart = max(trial.distance(other, array, together[name]) for other in (here, there))
             if apart > worst:
                 worst, place = apart, f"row {row} of the output {name}"
-    return _batch_finding(worst, place)
-
-
-def _batch_finding(worst: float, place: str) -> Finding:
     figures = {"rows": BATCH_ROWS, "rows_apart": float(f"{worst:.2g}")}
     if worst <= SAME:
         said = f"{BATCH_ROWS} rows together, in both orders, are answered as each of them alone."
@@ -398,10 +396,11 @@ def latency(replica: Replica, rows: Columns, promise: Promise) -> Finding:
         measured.append(_measured(replica, body, json_length, promise))
     figures = sorted(measured, key=lambda one: one["p95_ms"])[len(measured) // 2]
     figures |= {"promised_p95_ms": promise.p95_ms, "limit_ms": limit_ms, "repeats": len(measured)}
-    return _latency_finding(figures, is_saturated=machine_load.is_saturated())
+    return judged_latency(figures, is_saturated=machine_load.is_saturated())
 
 
-def _latency_finding(figures: dict[str, Any], *, is_saturated: bool) -> Finding:
+def judged_latency(figures: dict[str, Any], *, is_saturated: bool) -> Finding:
+    """The verdict on measured figures (`_measured`, with limit_ms and promised_p95_ms), on a machine that is busy or not."""
     figures["machine_was_busy"] = is_saturated
     said = (
         f"p95 {figures['p95_ms']} ms at {figures['rps']:g} requests a second, measured over {figures['calls']} calls in the "

@@ -101,7 +101,11 @@ def check(graph, sha256, signature, example, sla, memory_mb, *, quarantine=None)
         reply = late.stdout or b""
     finally:
         shutil.rmtree(room, ignore_errors=True)
-    return _lines(reply[: limits.CHILD_REPLY_BYTES]), early
+    lines = []
+    for line in reply[: limits.CHILD_REPLY_BYTES].splitlines():
+        with suppress(ValueError):  # what a process wrote while it died may be cut off
+            lines.append(json.loads(line))
+    return lines, early
 
 
 def _end_of_gates(code):
@@ -110,15 +114,6 @@ def _end_of_gates(code):
     if code < 0:
         return f"the process was ended by signal {signal.Signals(-code).name}"
     return f"the process broke off (exit code {code})"
-
-
-def _lines(reply):
-    """The whole lines of JSON; what a process wrote while it died may be cut off."""
-    found = []
-    for line in reply.splitlines():
-        with suppress(ValueError):
-            found.append(json.loads(line))
-    return found
 
 
 def _ask_child(task, graph, room):

@@ -231,7 +231,7 @@ def figures(p95_ms, **changed):
     ],
 )
 def test_latency_is_judged_with_the_machine_in_mind(measured, is_busy, verdict):
-    assert checks._latency_finding(measured, is_saturated=is_busy).verdict == verdict
+    assert checks.judged_latency(measured, is_saturated=is_busy).verdict == verdict
 
 
 def test_a_slow_call_delays_those_behind_it():
