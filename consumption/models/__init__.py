@@ -2,18 +2,15 @@
 
 from consumption.models.access import (
     OVERSEES,
-    ApiKey,
     Application,
-    ChangeState,
-    KeyState,
-    LeakReport,
     Plan,
     PlanTerms,
-    ScheduledChange,
     Subscription,
     SubscriptionPlan,
     SubscriptionState,
 )
+from consumption.models.changes import ChangeState, ScheduledChange
+from consumption.models.keys import ApiKey, KeyState, LeakReport
 from consumption.models.usage import (
     FiguresDay,
     JournalPosition,
