@@ -179,6 +179,9 @@ def test_a_token_carries_no_marketplace_role():
     api = Api(token=text)
     assert Api(factories.rita()).get("me/")["roles"] == ["curator"]
     assert api.get("me/")["roles"] == []
+    hidden = factories.draft_version(factories.model(name="Secret draft"))
+    Api(factories.rita()).get(f"versions/{hidden.pk}/")
+    api.get(f"versions/{hidden.pk}/", expect=404)
     decision = {"outcome": "approved", "no_conflict": True} | REASON
     said = api.post(f"reviews/{review.pk}/decide/", decision, expect=403)
     assert said["detail"] == "No token does this."
