@@ -2,8 +2,8 @@
 
 import django_filters
 
-from governance.models import Amendment, Condition, Review, Waiver
-from marketplace.core.filters import FilterSet, IdFilter, SlugFilter
+from governance.models import Amendment, Condition, Review, RoleChange, Waiver
+from marketplace.core.filters import FilterSet, IdFilter, SlugFilter, TextFilter
 
 
 class ReviewFilter(FilterSet):
@@ -34,6 +34,15 @@ class ConditionFilter(FilterSet):
     class Meta:
         model = Condition
         fields = ["model", "version", "state"]
+
+
+class RoleChangeFilter(FilterSet):
+    user = TextFilter(field_name="user__username", label="For whom")
+    state = django_filters.MultipleChoiceFilter(choices=RoleChange.State.choices, label="State")
+
+    class Meta:
+        model = RoleChange
+        fields = ["user", "role", "state"]
 
 
 class WaiverFilter(FilterSet):

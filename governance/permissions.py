@@ -13,7 +13,15 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance.amendments import needed_kinds
 from governance.matrix import JUSTIFIED, roles_for
-from governance.models import Amendment, Condition, Review, Thread, Waiver
+from governance.models import (
+    GIVES_ROLES,
+    Amendment,
+    Condition,
+    Review,
+    RoleChange,
+    Thread,
+    Waiver,
+)
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
 
 COOLING_OFF = timedelta(days=180)
@@ -248,6 +256,22 @@ def reasons_against_waiver(user: User, waiver: Waiver) -> str:
     roles = waiver.roles
     if not user.has_role(*roles):
         return f"A waiver needs the role {' or '.join(Role(role).label.lower() for role in roles)}."
+    return ""
+
+
+def can_give_roles(user: User) -> bool:
+    """Administrators and the governance lead: propose roles, and take them away."""
+    return user.has_role(*GIVES_ROLES)
+
+
+def reasons_against_role_change(user: User, change: RoleChange) -> str:
+    """The sentence that says why `user` may not decide about a role, or ""."""
+    if change.proposed_by_id == user.pk:
+        return "You proposed it, so another person decides."
+    if change.user_id == user.pk:
+        return "It is about you, so another person decides."
+    if not can_give_roles(user):
+        return "Administrators and the governance lead decide about roles."
     return ""
 
 

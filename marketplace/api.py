@@ -19,6 +19,7 @@ from governance.api import Amendments, Benchmarks, CardSchema, EvaluationRuns, E
 from governance.assignment_api import Absences
 from governance.condition_api import Conditions
 from governance.pack_api import EvidencePacks
+from governance.role_api import RoleChanges
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
 from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
@@ -67,6 +68,7 @@ router.register("amendments", Amendments)
 router.register("conditions", Conditions)
 router.register("absences", Absences)
 router.register("waivers", Waivers)
+router.register("role-changes", RoleChanges, basename="role-change")
 router.register("plans", Plans)
 router.register("changes", Changes, basename="change")
 router.register("applications", Applications)

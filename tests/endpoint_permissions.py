@@ -20,6 +20,8 @@ WHERE = {
     "absence": {"pk": "absence.pk"},
     "judged": {"slug": "judged.model.slug", "number": "judged.number"},
     "waiver": {"pk": "waiver.pk"},
+    "role change": {"pk": "role_change.pk"},
+    "role": {"pk": "role.pk"},
     "gate": {"slug": "judged.model.slug", "number": "judged.number", "gate": "waiver.gate"},
     "benchmark": {"pk": "benchmark.pk"},
     "application": {"slug": "application.slug"},
@@ -126,6 +128,12 @@ PAGES = {
     ("governance:reply", "post"): ("thread", (302, 404, 404, 302, 302, 403)),
     ("governance:resolve_thread", "get"): ("thread", POST_ONLY),
     ("governance:resolve_thread", "post"): ("thread", (302, 404, 404, 403, 302, 403)),
+    ("governance:roles", "get"): (None, (302, 404, 404, 404, 200, 200)),
+    ("governance:roles", "post"): (None, (302, 404, 404, 404, 403, 403)),
+    ("governance:role_change", "get"): ("role change", (302, 200, 404, 404, 200, 200)),
+    ("governance:role_change", "post"): ("role change", (302, 403, 404, 404, 403, 403)),
+    ("governance:end_role", "get"): ("role", POST_ONLY),
+    ("governance:end_role", "post"): ("role", (302, 404, 404, 404, 403, 403)),
     ("governance:waiver", "get"): ("waiver", (302, 404, 404, 200, 200, 200)),
     ("governance:waiver", "post"): ("waiver", (302, 404, 404, 403, 403, 403)),
     ("governance:ask_waiver", "get"): ("gate", (302, 404, 404, 200, 403, 403)),
@@ -310,6 +318,10 @@ API = {
     ("api:thread-detail", "get"): ("thread", DRAFT),
     ("api:thread-reply", "post"): ("thread", (401, 404, 404, 200, 200, 403)),
     ("api:thread-resolve", "post"): ("thread", (401, 404, 404, 403, 200, 403)),
+    ("api:role-change-list", "get"): (None, READ),
+    ("api:role-change-list", "post"): (None, (401, 403, 403, 403, 403, 403)),
+    ("api:role-change-detail", "get"): ("role change", (401, 200, 404, 404, 200, 200)),
+    ("api:role-change-decide", "post"): ("role change", (401, 403, 404, 404, 403, 403)),
     ("api:waiver-list", "get"): (None, READ),
     ("api:waiver-list", "post"): (None, (401, 422, 422, 409, 403, 403)),
     ("api:waiver-detail", "get"): ("waiver", DRAFT),
@@ -380,6 +392,7 @@ API = {
 
 # What is sent. "@a.b" is looked up in the world.
 REASON = {"reason": LONG}
+ROLE = {"user": "maya", "role": "evaluator", "reason": LONG}
 GRANT = {"outcome": "granted", "no_conflict": True, "reason": LONG}
 DECISION = {"outcome": "approved", "no_conflict": True} | REASON
 CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", "agrees")}
@@ -441,6 +454,11 @@ BODIES = {
     "governance:reply": {"text": LONG},
     "api:version-thread-list": {"anchor": "changelog", "text": LONG},
     "api:thread-reply": {"text": LONG},
+    "governance:roles": ROLE,
+    "api:role-change-list": ROLE,
+    "governance:role_change": {"outcome": "granted"} | REASON,
+    "api:role-change-decide": {"outcome": "granted"} | REASON,
+    "governance:end_role": REASON,
     "governance:waiver": GRANT,
     "api:waiver-decide": GRANT,
     "api:waiver-list": REASON

@@ -438,6 +438,11 @@ def granted_waiver(version, gate="startup", days=30):
     return governance.decide_waiver(by, asked, "granted", REASON, NO_CONFLICT)
 
 
+def role_change(user=None, role="evaluator", by=None):
+    """Proposed by gus, who leads governance, for charlie."""
+    return governance.propose_role(by or gus(), user or charlie(), role, REASON)
+
+
 def all_yes(review):
     """The checklist of a review, every point answered with yes."""
     return {point.id: {"answer": "yes"} for point in checklist_of(review)}

@@ -51,6 +51,8 @@ LISTS = [
     ("governance:away", "rita", 15),
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
+    ("governance:roles", "vera", 20),
+    ("api:role-change-list", "vera", 12),
     ("api:evaluation-run-list", "rita", 14),
     ("api:benchmark-list", "alice", 12),
     ("api:plan-list", "maya", 12),
@@ -150,6 +152,7 @@ def everything(number):
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
         factories.waiver(judged)
+        factories.role_change(factories.person(f"person-{judged.pk}"))
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=name)

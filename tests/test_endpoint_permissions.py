@@ -14,6 +14,7 @@ from consumption.models import Plan
 from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
+from marketplace.accounts.models import RoleGrant
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
@@ -43,6 +44,8 @@ class EndpointFixtures:
         self.absence, self.day = be_away(self.people["rita"], day, day), day.isoformat()
         self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
         self.waiver = factories.waiver(self.judged)
+        self.role_change = factories.role_change()
+        self.role = RoleGrant.objects.filter(revoked_at=None).first()
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )

@@ -26,6 +26,7 @@ from governance.actions.evidence import (
     waived,
 )
 from governance.actions.reviews import VALID_DAYS, decide, void_reviews
+from governance.actions.roles import decide_role, end_role, propose_role
 from governance.actions.suspension import resume, suspend
 from governance.actions.threads import open_thread, reply, resolve_thread
 from governance.actions.waivers import (
@@ -61,7 +62,10 @@ __all__ = [
     "ask_waiver",
     "askable",
     "blocking_gates",
+    "decide_role",
     "decide_waiver",
+    "end_role",
+    "propose_role",
     "end_waivers",
     "remind_of_waivers",
     "waived",

@@ -23,10 +23,19 @@ from governance.models.reviews import (
     ReviewState,
     TierAssessment,
 )
+from governance.models.role_changes import (
+    GIVEN_BY_ONE,
+    GIVES_ROLES,
+    SEES_ROLES,
+    RoleChange,
+    RoleChangeState,
+)
 from governance.models.threads import COMMENT, Comment, Thread
 from governance.models.waivers import Waiver, WaiverState
 
 __all__ = [
+    "GIVEN_BY_ONE",
+    "GIVES_ROLES",
     "LARGEST_FIGURE",
     "Absence",
     "Amendment",
@@ -46,7 +55,10 @@ __all__ = [
     "Review",
     "ReviewRound",
     "ReviewState",
+    "RoleChange",
+    "RoleChangeState",
     "RunState",
+    "SEES_ROLES",
     "Task",
     "Thread",
     "TierAssessment",
