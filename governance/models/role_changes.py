@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from catalog.models import REVIEWS, SEES_EVERYTHING
 from marketplace.accounts.models import RoleGrant, User
 from marketplace.core.decisions import Decided, Proposal
 from marketplace.core.transitions import state_constraint
@@ -15,7 +16,7 @@ Role = RoleGrant.Role
 # What one person may give alone; every other role judges, oversees or administers, and needs a second person.
 GIVEN_BY_ONE = (Role.OPERATOR, Role.FINANCE, Role.EXECUTIVE)
 GIVES_ROLES = (Role.ADMIN, Role.GOVERNANCE_LEAD)
-SEES_ROLES = (*GIVES_ROLES, Role.AUDITOR, Role.CURATOR)
+SEES_ROLES = (*REVIEWS, *SEES_EVERYTHING)
 
 
 class RoleChangeState(models.TextChoices):
@@ -26,7 +27,7 @@ class RoleChangeState(models.TextChoices):
 
 class RoleChangeSet(models.QuerySet["RoleChange"]):
     def visible_to(self, user: User) -> Self:
-        """Those who give roles and those who oversee see all; others what is about themselves."""
+        """Those who judge and those who oversee see all; others what is about themselves."""
         return self if user.has_role(*SEES_ROLES) else self.filter(user=user)
 
     def open(self) -> Self:
