@@ -93,6 +93,9 @@ def addresses():
             f"{model}versions/1.1.0/threads/",
             "/operations/",
             "/insights/",
+            "/audit/",
+            "/roles/",
+            factories.role_change().get_absolute_url(),
         ],
     }
 
