@@ -302,6 +302,8 @@ SPECTACULAR_SETTINGS = {
         "ReviewKind": "governance.models.Review.Kind",
         "EvaluationRunState": "governance.models.RunState",
         "WaiverState": "governance.models.WaiverState",
+        "GrantOutcome": [("granted", "granted"), ("refused", "refused")],
+        "RoleChangeState": "governance.models.RoleChangeState",
         "GateRunState": "publishing.models.GateRunState",
         "EvaluationKind": "governance.models.Evaluation.Kind",
         "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],

@@ -89,9 +89,10 @@ def test_nobody_gives_a_role_to_themselves_or_without_the_right(adam):
 
 
 def test_one_person_takes_a_role_away_but_the_last_administrator_stays(adam):
-    grant = RoleGrant.objects.get(user=factories.evan(), role="evaluator")
+    evan = factories.evan()
+    grant = RoleGrant.objects.get(user=evan, role="evaluator")
     actions.end_role(adam, grant, REASON)
-    assert not factories.evan().has_role("evaluator")
+    assert not evan.has_role("evaluator")
     with pytest.raises(RuleError, match="ended already"):
         actions.end_role(adam, grant, REASON)
     with pytest.raises(RuleError, match="last administrator"):
