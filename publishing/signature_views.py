@@ -65,7 +65,7 @@ def service_level(request: PageRequest, slug: str, number: str) -> HttpResponse:
     if not done:
         return _page(request, version, SignatureTable.of(version), sla_form=form)
     messages.success(request, "The service level is saved.")
-    return _go_to(version, "interface")
+    return _go_to(version, "card")
 
 
 def interface_json(request: PageRequest, slug: str, number: str) -> HttpResponse:

@@ -394,6 +394,12 @@ def test_a_submitted_version_is_a_table_to_read(alice):
     assert answer.status_code == 422 and "can no longer be edited" in text_of(answer)
 
 
+def test_the_service_level_is_the_last_of_the_step(alice, draft):
+    answer = alice.post(address(draft, "service_level"), factories.SLA)
+    assert answer.status_code == 302 and answer.url == address(draft, "card")
+    assert alice.post(address(draft, "service_level"), {}).status_code == 422
+
+
 def test_no_package_leads_to_the_package(alice):
     draft = actions.start_version(factories.alice(), factories.model(), "1.0.0")
     assert "Go to the package" in text_of(alice.get(address(draft)))
