@@ -182,7 +182,9 @@ class ThreadForm(forms.Form):
 
 
 class ReplyForm(forms.Form):
-    text = forms.CharField(label="Answer", max_length=COMMENT)
+    text = forms.CharField(
+        label="Answer", max_length=COMMENT, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class HandOverForm(forms.Form):
@@ -337,7 +339,7 @@ class BenchmarkForm(forms.ModelForm):
     """Benchmark data as CSV, and what its columns mean."""
 
     file = forms.FileField(label="CSV file", help_text="UTF-8, names in the first line, 10 MiB.")
-    groups = forms.CharField(
+    groups = LineField(
         label="Columns of groups",
         required=False,
         max_length=900,

@@ -108,7 +108,7 @@ def cancel_absence(by: User, absence: Absence) -> Absence:
 
 def hand_over_absent(today: date) -> int:
     """Open reviews of people who are away go to others, where there are any. Returns how many were moved."""
-    away = Absence.objects.on(today).values("user")
+    away = list(Absence.objects.on(today).values_list("user", flat=True))
     moved = 0
     for review in Review.objects.open().for_queue().filter(assignee__in=away):
         with transaction.atomic():

@@ -120,9 +120,11 @@ def send_back(by: User, condition: Condition, reason: str) -> Condition:
 def remind_of_conditions(today: date) -> int:
     """Notify owner and team once 14 and 3 days before, and when it is overdue; then the reviewers too. Returns how many."""
     until = today + timedelta(days=max(REMINDER_DAYS))
-    conditions = list(
-        Condition.objects.binding().for_page().filter(state="open", due_on__lte=until)
+    # The few that are due first: joined at once, the database reads all versions to find none.
+    due = list(
+        Condition.objects.filter(state="open", due_on__lte=until).values_list("pk", flat=True)
     )
+    conditions = list(Condition.objects.binding().for_page().filter(pk__in=due))
     for condition in conditions:
         left = (condition.due_on - today).days
         stage = min(days for days in (*REMINDER_DAYS, 0) if left <= days) if left >= 0 else 0
@@ -146,10 +148,11 @@ def remind_of_conditions(today: date) -> int:
 
 def suspend_overdue(today: date) -> int:
     """Stop high-risk versions with an overdue condition, once for each condition. Returns how many."""
+    past = Condition.objects.filter(state="open", due_on__lt=today, suspended_at=None)
     late = (
         Condition.objects.overdue(today)
         .for_page()
-        .filter(version__risk_tier="high", suspended_at=None)
+        .filter(version__risk_tier="high", pk__in=list(past.values_list("pk", flat=True)))
     )
     system = User.objects.system("conditions")
     stopped = 0

@@ -143,7 +143,7 @@ def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bo
 def end_waivers(today: date) -> int:
     """Waivers whose last day has passed end: the gate blocks again. Returns how many."""
     system, ended = User.objects.system("gates"), 0
-    for waiver in Waiver.objects.for_page().filter(state=WaiverState.GRANTED, ends_on__lt=today):
+    for waiver in _granted(ends_on__lt=today):
         try:
             with transaction.atomic():
                 transition(waiver, WaiverState.ENDED)
@@ -158,9 +158,7 @@ def end_waivers(today: date) -> int:
 def remind_of_waivers(today: date) -> int:
     """Notify the owner team and who granted it 14 and 3 days before its end. Returns how many waivers."""
     until = today + timedelta(days=max(REMINDER_DAYS))
-    waivers = Waiver.objects.for_page().filter(
-        state=WaiverState.GRANTED, ends_on__gte=today, ends_on__lte=until
-    )
+    waivers = _granted(ends_on__gte=today, ends_on__lte=until)
     for waiver in waivers:
         left = (waiver.ends_on - today).days
         stage = min(days for days in REMINDER_DAYS if left <= days)
@@ -179,6 +177,12 @@ def _is_waivable(result: GateResult) -> bool:
     """A gate that may be waived; or a fairness check that failed, not one that could not be judged."""
     failed = result.verdict == GateResult.Verdict.FAIL
     return gates.BY_NAME[result.gate].is_waivable or (result.gate == JUSTIFIED and failed)
+
+
+def _granted(**ends: date) -> list[Waiver]:
+    """Granted waivers that end so. The few first: joined at once, the database reads all versions to find none."""
+    due = Waiver.objects.filter(state=WaiverState.GRANTED, **ends).values_list("pk", flat=True)
+    return list(Waiver.objects.for_page().filter(pk__in=list(due)))
 
 
 def _remind(waiver: Waiver, title: str, stage: int) -> None:

@@ -153,8 +153,8 @@ class BenchmarkDataset(models.Model):
         help_text="Empty: for all models of the capability",
     )
     task = models.CharField(max_length=12, choices=Task)
-    label = models.CharField(max_length=100, help_text="The column with the truth")
-    positive = models.CharField(
+    label = LineField(max_length=100, help_text="The column with the truth")
+    positive = LineField(
         max_length=60, blank=True, help_text="Binary: the label's value that the score is about"
     )
     positive_is_favourable = models.BooleanField(
@@ -162,7 +162,7 @@ class BenchmarkDataset(models.Model):
     )
     cutoff = models.FloatField(default=0.5, help_text="Scores from here on count as positive")
     floor = models.FloatField(null=True, blank=True, help_text="What the primary metric must reach")
-    output = models.CharField(
+    output = LineField(
         max_length=100, blank=True, help_text="The version's output; empty: its first"
     )
     groups = models.JSONField(default=list, help_text="Columns that say who belongs to which group")

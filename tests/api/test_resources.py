@@ -151,6 +151,7 @@ def test_the_whole_journey_by_program(alice, tmp_path):
         "validity",
         "signature",
         "run",
+        "readiness",
     }
     assert alice.post(f"{at}withdraw/", {"reason": "A mistake."})["state"] == "withdrawn"
 

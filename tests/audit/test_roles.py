@@ -147,15 +147,17 @@ def test_neither_role_is_more_than_it_must_be(installed):
         assert owners == [(OWNER,)]
 
 
-def test_the_application_adds_to_the_record_and_chains_it(installed):
+def test_the_application_adds_to_the_record_and_chains_it(installed, tmp_path):
+    """With a witness file of its own: other tests of this run witness other databases."""
     _, application = installed
+    witness = {"AUDIT_WITNESS_FILE": str(tmp_path / "witness.jsonl")}
     script = (
         "from marketplace.accounts.models import User; from marketplace.audit.actions import record, sequence, checkpoint; "
         "from marketplace.audit.verify import find_faults; system = User.objects.system('gates'); "
         "record(system, 'version.check', system, reason='Checked.'); print(sequence(), bool(checkpoint()), find_faults())"
     )
     assert (
-        manage("shell", "-v", "0", "-c", script, DATABASE_URL=application)
+        manage("shell", "-v", "0", "-c", script, DATABASE_URL=application, **witness)
         .strip()
         .endswith("1 True []")
     )

@@ -159,7 +159,11 @@ def approve_from_the_queue(page, portal):
     page.goto(f"{portal}/reviews/")
     page.get_by_role("link", name="Review", exact=False).filter(has_text=NAME).last.click()
     page.get_by_label("Approve").check()
-    page.get_by_label("Reason").fill("The evidence supports this use; limits are stated.")
+    for yes in page.locator("input[name^='checklist.'][value=yes]").all():
+        yes.check()
+    page.get_by_label("Reason", exact=True).fill(
+        "The evidence supports this use; limits are stated."
+    )
     page.get_by_label("I have no conflict of interest").check()
     page.get_by_role("button", name="Record the decision").click()
     page.get_by_text("Recorded:").wait_for()

@@ -3,6 +3,7 @@
 import errno
 import os
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from django.core.files.storage import storages
@@ -84,8 +85,12 @@ def test_sandbox_stops_first_then_uploads_then_calls(free, stopped):
 
 
 @pytest.mark.parametrize(("size_gib", "reserve_mib"), [(1, 1024), (100, 5120), (2000, 8192)])
-def test_the_reserve_is_five_percent_or_a_gibibyte_and_has_a_top(size_gib, reserve_mib):
-    assert disk_space._reserve(size_gib * 1024 * MIB) == reserve_mib * MIB
+def test_the_reserve_is_five_percent_or_a_gibibyte_and_has_a_top(
+    size_gib, reserve_mib, monkeypatch, tmp_path
+):
+    disk = SimpleNamespace(f_frsize=MIB, f_blocks=size_gib * 1024, f_bavail=1)
+    monkeypatch.setattr(os, "statvfs", lambda folder: disk)
+    assert disk_space.measure(tmp_path).reserve == reserve_mib * MIB
 
 
 # Uploads

@@ -72,7 +72,9 @@ def test_the_review_page_shows_answers_contradictions_plans_and_likes(client):
         "Ours is for single loans",
     ):
         assert part in text, part
-    assert [other.name for other in page.context["similar"]] == ["Income verification of clients"]
+    assert [alike.model.name for alike in page.context["similar"]] == [
+        "Income verification of clients"
+    ]
     client.force_login(factories.alice())
     draft = factories.draft_version(factories.model(name="Another one"), tier="high")
     submit = client.get(reverse("publishing:submit", args=[draft.model.slug, draft.number]))

@@ -151,7 +151,7 @@ def test_the_sweep_compares_what_was_submitted_before_there_was_the_gate():
     ModelVersion.objects.filter(pk=version.pk).update(manifest_sha256="0" * 64)
     assert actions.try_what_waits() == 1 and actions.try_what_waits() == 0
     known = version.gate_results.filter(manifest_sha256="0" * 64)
-    assert set(known.values_list("gate", flat=True)) == {"run", "contract"}
+    assert set(known.values_list("gate", flat=True)) == {"run", "contract", "readiness"}
 
 
 def test_an_upload_says_at_once_what_it_breaks(tmp_path):
