@@ -72,11 +72,13 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
 
 
 def case_of(
-    run: EvaluationRun, predicted: np.ma.MaskedArray, champion: np.ma.MaskedArray | None
+    run: EvaluationRun,
+    columns: benchmarks.Columns,
+    predicted: np.ma.MaskedArray,
+    champion: np.ma.MaskedArray | None,
 ) -> suites.Case:
     """What the run compares. A row that a version refused (masked) counts as answered by the naive model."""
     dataset: BenchmarkDataset = run.dataset
-    columns = benchmarks.read_rows(dataset)
     cells = columns[dataset.label]
     if dataset.task == Task.REGRESSION:
         truth = np.array(cells, dtype=float)

@@ -137,7 +137,7 @@ def remind_of_reviews(now: datetime) -> int:
             "review",
             f"{'Overdue' if now >= review.due_at else 'Soon due'}: {review}",
             body=f"Due {review.due_at:%d %B %Y}.",
-            url=f"/reviews/{review.pk}/",
+            url=review.get_absolute_url(),
             key=f"review-{reached}:{review.pk}",
         )
         Review.objects.filter(pk=review.pk).update(remind_at=review.next_reminder(now))

@@ -5,6 +5,7 @@ Only predictions come back from the child, one a row, checked here; metrics are 
 
 import hashlib
 import time
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,11 @@ def assess(run: EvaluationRun) -> tuple[suites.Assessment, dict[str, Any]]:
     version, dataset = run.version, run.dataset
     if version.manifest_sha256 != run.manifest_sha256:
         raise CannotEvaluate("The version changed after the run was asked for. Run it again.")
-    predicted = predictions(version, dataset)
+    columns = benchmarks.read_rows(dataset)
+    predicted = predictions(version, dataset, columns)
     champion = champion_of(run)
-    older = predictions(champion, dataset) if champion else None
-    assessment = suites.assess(evaluation_runs.case_of(run, predicted, older))
+    older = predictions(champion, dataset, columns) if champion else None
+    assessment = suites.assess(evaluation_runs.case_of(run, columns, predicted, older))
     return assessment, {
         "artifact_sha256": artifact_digest(version),
         "manifest_sha256": run.manifest_sha256,
@@ -81,20 +83,22 @@ def champion_of(run: EvaluationRun) -> ModelVersion | None:
     return before if benchmarks.fit_of(before).dataset == run.dataset else None
 
 
-def predictions(version: ModelVersion, dataset: BenchmarkDataset) -> np.ma.MaskedArray:
+def predictions(
+    version: ModelVersion, dataset: BenchmarkDataset, columns: benchmarks.Columns
+) -> np.ma.MaskedArray:
     """One prediction a row: a score in 0–1, a number, or the number of a class. Raises CannotEvaluate.
 
     Rows that the signature refuses, as the gateway would, are masked.
     """
     output = _output_of(version, dataset)
-    everything = benchmarks.read_rows(dataset)
-    taken = _taken(version, everything)
-    columns = {
-        name: [cell for cell, is_taken in zip(cells, taken, strict=True) if is_taken]
-        for name, cells in everything.items()
-    }
+    sent = [
+        (field, _data(field, columns))
+        for field in version.signature["inputs"]
+        if field["name"] in columns
+    ]
+    taken = _taken(sent, dataset.rows)
     entry = version.artifacts.get(name=version.manifest["entry"])
-    request = {"inputs": [_tensor(field, columns) for field in _sent(version, columns)]}
+    request = {"inputs": [_tensor(field, list(compress(data, taken))) for field, data in sent]}
     try:
         with read(stored_as(entry.sha256)) as graph:
             found = running.predict(
@@ -111,18 +115,18 @@ def predictions(version: ModelVersion, dataset: BenchmarkDataset) -> np.ma.Maske
     if "problem" in found:
         raise CannotEvaluate(f"{version} could not be measured: {found['problem']}.")
     answered = _checked(
-        found.get("values"), dataset, output, int(taken.sum()), everything[dataset.label]
+        found.get("values"), dataset, output, int(taken.sum()), columns[dataset.label]
     )
     values = np.ma.masked_all(dataset.rows, dtype=answered.dtype)
     values[taken] = answered
     return values
 
 
-def _taken(version: ModelVersion, columns: benchmarks.Columns) -> np.ndarray:
+def _taken(sent: list[tuple[dict[str, Any], list[Any]]], rows: int) -> np.ndarray:
     """Which rows are within the ranges and allowed values that the signature declares."""
-    taken = np.ones(len(next(iter(columns.values()))), dtype=bool)
-    for field in _sent(version, columns):
-        data = np.array(_tensor(field, columns)["data"])
+    taken = np.ones(rows, dtype=bool)
+    for field, cells in sent:
+        data = np.array(cells)
         if field.get("enum"):
             taken &= np.isin(data, field["enum"])
         if field.get("minimum") is not None:
@@ -142,21 +146,21 @@ def _output_of(version: ModelVersion, dataset: BenchmarkDataset) -> dict[str, An
     return named[0] if named else outputs[0]
 
 
-def _sent(version: ModelVersion, columns: benchmarks.Columns) -> list[dict[str, Any]]:
-    return [field for field in version.signature["inputs"] if field["name"] in columns]
-
-
-def _tensor(field: dict[str, Any], columns: benchmarks.Columns) -> dict[str, Any]:
+def _data(field: dict[str, Any], columns: benchmarks.Columns) -> list[Any]:
+    """The cells of a column as the values that the field takes."""
     name, datatype = field["name"], field["datatype"]
     if field["shape"] not in ([-1], [-1, 1]):
         raise CannotEvaluate(f"The input {name} takes more than one value a row.")
     try:
-        data = [_value(cell, datatype) for cell in columns[name]]
+        return [_value(cell, datatype) for cell in columns[name]]
     except ValueError:
         raise CannotEvaluate(f"The benchmark's column {name} does not hold {datatype}.") from None
+
+
+def _tensor(field: dict[str, Any], data: list[Any]) -> dict[str, Any]:
     return {
-        "name": name,
-        "datatype": datatype,
+        "name": field["name"],
+        "datatype": field["datatype"],
         "shape": [len(data), *field["shape"][1:]],
         "data": data,
     }

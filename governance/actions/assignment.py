@@ -130,7 +130,7 @@ def _give(by: User, review: Review, to: User | None, reason: str = "") -> None:
             "review",
             f"You have it: {review}",
             body=reason or f"Due {review.due_at:%-d %B %Y}.",
-            url=f"/reviews/{review.pk}/",
+            url=review.get_absolute_url(),
             key=f"review-assigned:{review.pk}:{timezone.now():%s%f}",
         )
 

@@ -318,7 +318,7 @@ def _tell_deciders(review: Review) -> None:
         User.objects.holding(*roles),
         "review",
         f"To decide: {review}",
-        url=f"/reviews/{review.pk}/",
+        url=review.get_absolute_url(),
         key=f"review-open:{review.pk}",
         body=f"Due {review.due_at:%d %B %Y}.",
     )

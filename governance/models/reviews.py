@@ -188,6 +188,9 @@ class Review(Decidable):
     def __str__(self):
         return f"{self.get_kind_display()} of {self.version}"
 
+    def get_absolute_url(self):
+        return reverse("governance:review", args=[self.pk])
+
     @property
     def is_overdue(self):
         return self.state == ReviewState.OPEN and self.due_at <= timezone.now()
