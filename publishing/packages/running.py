@@ -22,25 +22,22 @@ def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
     memory_mb   what the version declares that it needs; the child gets as much as a replica
     quarantine  the folder for the child's own files, by default the system's temporary one
     """
-    if quarantine:
-        Path(quarantine).mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix="trial-", dir=quarantine))
+    task = {
+        "sha256": sha256,
+        "signature": signature,
+        "example": example,
+        "memory_mb": memory_mb,
+    }
     try:
-        task = room / "task.json"
-        task.write_text(
-            json.dumps(
-                {
-                    "sha256": sha256,
-                    "signature": signature,
-                    "example": example,
-                    "memory_mb": memory_mb,
-                }
-            ),
-            "utf-8",
-        )
-        return _ask_child(task, graph, room)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+        code, reply = _reply_of("run_child", task, graph, quarantine, limits.RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return _broken(f"it did not answer its example within {limits.RUN_SECONDS} seconds")
+    if code or len(reply) > limits.CHILD_REPLY_BYTES:
+        return _broken(_reason(code))
+    try:
+        return json.loads(reply)
+    except ValueError:
+        return _broken("its answer could not be read")
 
 
 def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=None):
@@ -48,9 +45,6 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=
 
     Like `try_out`, in a limited child without network; what the child writes elsewhere is thrown away.
     """
-    if quarantine:
-        Path(quarantine).mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix="predict-", dir=quarantine))
     task = {
         "sha256": sha256,
         "signature": signature,
@@ -59,13 +53,9 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=
         "memory_mb": memory_mb,
     }
     try:
-        path = room / "task.json"
-        path.write_text(json.dumps(task), "utf-8")
-        code, reply = _reply_of("predict_child", path, graph, room, limits.PREDICT_SECONDS)
+        code, reply = _reply_of("predict_child", task, graph, quarantine, limits.PREDICT_SECONDS)
     except subprocess.TimeoutExpired:
         return {"problem": f"it did not answer within {limits.PREDICT_SECONDS} seconds"}
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
     if code or len(reply) > limits.PREDICT_REPLY_BYTES:
         return {"problem": "the process broke off"}
     try:
@@ -79,9 +69,6 @@ def check(graph, sha256, signature, example, sla, memory_mb, *, quarantine=None)
 
     Like `try_out`, in a limited child without network.
     """
-    if quarantine:
-        Path(quarantine).mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix="gates-", dir=quarantine))
     task = {
         "sha256": sha256,
         "signature": signature,
@@ -92,15 +79,11 @@ def check(graph, sha256, signature, example, sla, memory_mb, *, quarantine=None)
     }
     early = ""
     try:
-        path = room / "task.json"
-        path.write_text(json.dumps(task), "utf-8")
-        code, reply = _reply_of("gates_child", path, graph, room, limits.GATES_SECONDS)
+        code, reply = _reply_of("gates_child", task, graph, quarantine, limits.GATES_SECONDS)
         early = _end_of_gates(code) if code else ""
     except subprocess.TimeoutExpired as late:
         early = f"the checks did not end within {limits.GATES_SECONDS} seconds"
         reply = late.stdout or b""
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
     lines = []
     for line in reply[: limits.CHILD_REPLY_BYTES].splitlines():
         with suppress(ValueError):  # what a process wrote while it died may be cut off
@@ -116,34 +99,29 @@ def _end_of_gates(code):
     return f"the process broke off (exit code {code})"
 
 
-def _ask_child(task, graph, room):
+def _reply_of(module, task, graph, quarantine, seconds):
+    """(exit code, what it printed) of a child with a room of its own. Raises TimeoutExpired; child and room end in any case."""
+    if quarantine:
+        Path(quarantine).mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix=f"{module}-", dir=quarantine))
     try:
-        code, reply = _reply_of("run_child", task, graph, room, limits.RUN_SECONDS)
-    except subprocess.TimeoutExpired:
-        return _broken(f"it did not answer its example within {limits.RUN_SECONDS} seconds")
-    if code or len(reply) > limits.CHILD_REPLY_BYTES:
-        return _broken(_reason(code))
-    try:
-        return json.loads(reply)
-    except ValueError:
-        return _broken("its answer could not be read")
-
-
-def _reply_of(module, task, graph, room, seconds):
-    """(exit code, what it printed) of a child. Raises TimeoutExpired; the child is ended in any case."""
-    child = subprocess.Popen(
-        [sys.executable, "-B", "-m", f"publishing.packages.{module}", str(task)],
-        cwd=ROOT,
-        env=_environment(room),
-        stdin=_as_file(graph, room),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        reply, _ = child.communicate(timeout=seconds)
+        path = room / "task.json"
+        path.write_text(json.dumps(task), "utf-8")
+        child = subprocess.Popen(
+            [sys.executable, "-B", "-m", f"publishing.packages.{module}", str(path)],
+            cwd=ROOT,
+            env=_environment(room),
+            stdin=_as_file(graph, room),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            reply, _ = child.communicate(timeout=seconds)
+        finally:
+            _end(child)
     finally:
-        _end(child)
+        shutil.rmtree(room, ignore_errors=True)
     return child.returncode, reply
 
 
