@@ -1,5 +1,8 @@
 """A monthly quota through a real gateway: never overrun, and what nobody holds any more can be spent."""
 
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -89,6 +92,27 @@ class Race:
                 "units", flat=True
             )
         )
+
+
+@contextlib.contextmanager
+def paused(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_no_process_keeps_a_unit_that_a_call_at_another_needs(stage):
+    version = stage.version()
+    _, key = subscriber(version, monthly_quota=6)
+    workers = stage.gateway.children()
+    found = []
+    for other in ("0", "1", "0", "0", "1", "1", "0", "1"):
+        with paused(workers[other]):
+            found.append(stage.gateway.infer(infer_path(version), key)[0])
+        time.sleep(0.05)  # what a process asks for after a call has been answered
+    assert found == [200] * 6 + [429] * 2
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 Postgres debits a lease before a unit of it is spent, so any number of processes never exceed a quota. A process gives back what
 it does not need; what it could not give back for certain returns when its journal is closed (consumption/metering/quota.py).
+The last units of a month are leased one by one and never ahead, so that no process keeps one that a call elsewhere needs.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from hosting.gateway.records import SubscriptionLimits
 TakeQuota = Callable[[int, date, int, int, int], Awaitable[tuple[int, int]]]
 ReturnQuota = Callable[[int, date, int, int], Awaitable[None]]
 DENIED_S = 1.0  # after a lease of nothing Postgres is not asked again for so long
+LAST_LEASES = 4  # with less than so many leases left in Postgres, units are leased one by one
 
 
 class QuotaLeases:
@@ -51,6 +53,7 @@ class QuotaLeases:
         limits.quota_used_at = now
         if (
             limits.quota_units * 2 < limits.quota_lease
+            and not is_nearly_used_up(limits)
             and limits.quota_request is None
             and now >= limits.quota_denied_until
         ):
@@ -64,7 +67,8 @@ class QuotaLeases:
     async def lease(self, limits: SubscriptionLimits, at_us: int) -> None:
         """One lease for all that wait, which is taken even if they leave. Raises Problem (503) when Postgres is unavailable."""
         try:
-            await asyncio.shield(self._request(limits, at_us, limits.quota_lease))
+            wanted = 1 if is_nearly_used_up(limits) else limits.quota_lease
+            await asyncio.shield(self._request(limits, at_us, wanted))
         except DatabaseUnavailable:
             raise problems.unavailable(
                 "The monthly quota cannot be checked at the moment."
@@ -116,6 +120,11 @@ class QuotaLeases:
         limits.quota_used_at = time.monotonic()
         if wanted and not granted:
             limits.quota_denied_until = time.monotonic() + DENIED_S
+
+
+def is_nearly_used_up(limits: SubscriptionLimits) -> bool:
+    """Whether few units were left in Postgres when it was last asked; always for a small quota, and before it has been asked."""
+    return limits.quota_lease == 1 or limits.quota_left < LAST_LEASES * limits.quota_lease
 
 
 def period_of(at_us: int) -> tuple[date, int]:
