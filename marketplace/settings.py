@@ -339,6 +339,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
+    "audit-watch": {"task": "audit.watch", "schedule": 60, "options": {"expires": 60}},
     "tokens-sweep": {"task": "tokens.sweep", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},

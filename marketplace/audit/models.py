@@ -124,3 +124,25 @@ class Verification(models.Model):
 
     def __str__(self):
         return f"Verification {self.pk}"
+
+
+class Watch(models.Model):
+    """How far the clock's own walk round the record has come (watch.py). There is one row.
+
+    `seq`, `head`, `is_sealed` and `witness_offset` (bytes of the witness file) are where the next step begins; `found` is of this
+    round, `faults` what people are told.
+    """
+
+    seq = models.BigIntegerField(default=0)
+    head = models.CharField(max_length=64, default="0" * 64)
+    is_sealed = models.BooleanField(default=False)
+    witness_offset = models.BigIntegerField(default=0)
+    found = models.JSONField(default=list)
+    faults = models.JSONField(default=list, help_text="Sentences; empty: nothing is wrong")
+    broken_since = models.DateTimeField(null=True)
+    stepped_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True, help_text="When the last whole round ended")
+    size = models.BigIntegerField(default=0, help_text="Events that the last whole round saw")
+
+    def __str__(self):
+        return f"Watch at seq {self.seq}"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from marketplace.audit import actions, verify
+from marketplace.audit import actions, verify, watch
 
 
 @shared_task(name="audit.sequence", time_limit=60)
@@ -22,3 +22,8 @@ def checkpoint():
 @shared_task(name="audit.verify", time_limit=600)
 def verify_record(pk):
     verify.finish(pk)
+
+
+@shared_task(name="audit.watch", time_limit=60)
+def watch_record():
+    watch.step()

@@ -15,7 +15,7 @@ from marketplace.accounts.requests import PageRequest
 from marketplace.audit import verify as verifying
 from marketplace.audit.extract import extract as take_extract
 from marketplace.audit.filters import EventFilter
-from marketplace.audit.models import AuditEvent, Checkpoint, Verification
+from marketplace.audit.models import AuditEvent, Checkpoint, Verification, Watch
 from marketplace.audit.permissions import can_oversee
 from marketplace.core.errors import Invalid
 
@@ -53,6 +53,7 @@ def record(request: PageRequest) -> HttpResponse:
         "oversees": can_oversee(request.user),
         "verification": Verification.objects.select_related("asked_by").first(),
         "checkpoint": Checkpoint.objects.first(),
+        "watch": Watch.objects.first(),
     }
     status = 400 if filterset.sentences else 200
     return render(request, "audit/record.html", context, status=status)

@@ -26,7 +26,7 @@ EVERYBODY = "Every consumer of every model."
 class Severity(StrEnum):
     """How urgent an alert is."""
 
-    CRITICAL = "critical"  # calls fail now
+    CRITICAL = "critical"  # calls fail now, or the record was tampered with
     WARNING = "warning"  # can wait for the morning
 
 
@@ -180,6 +180,17 @@ def _background(summary):
             f"{summary.audit_waiting} events of the record are not chained yet.",
             "Nobody; the record's proof lags behind.",
             "Read worker.log: the task is called audit.sequence.",
+        )
+    if (watch := summary.record_watch) and watch.broken_since:
+        yield Alert(
+            Severity.CRITICAL,
+            "The record is not intact: somebody changed it past the marketplace.",
+            "No call fails. Nobody can rely on what the record says, until it is known what was changed.",
+            "Tell an auditor. Keep the database and the witness file as they are; compare them with the last backup.",
+            watch.broken_since,
+            reverse("audit:record"),
+            "The record",
+            " ".join(watch.faults[:MANY]),
         )
 
 

@@ -17,7 +17,7 @@ from consumption.models import StaleHour
 from hosting import deployments, gateway_metrics
 from hosting.drivers.base import driver
 from hosting.models import DeploymentState, Upstream
-from marketplace.audit.models import AuditEvent
+from marketplace.audit.models import AuditEvent, Watch
 from marketplace.core import broker, disk_space
 from marketplace.operations.alerts import alerts
 
@@ -66,7 +66,7 @@ class VersionStatus(deployments.FleetRow):
 class OperationsSummary:
     """All facts of the operations page: deployments, their load, queues, and the alerts that follow.
 
-    `last_gateway_report` is None while the gateway reports; `queue` is None without Redis; `probes_due_since` is since when a version
+    `record_watch` is None before the record was first looked at; `last_gateway_report` is None while the gateway reports; `queue` is None without Redis; `probes_due_since` is since when a version
     waits for its probe; `disks` are [(what lies there, disk_space.DiskSpace)].
     """
 
@@ -77,6 +77,7 @@ class OperationsSummary:
     backlog: Backlog
     queue: broker.Queue | None
     audit_waiting: int
+    record_watch: Watch | None
     stale_hours: int
     engine_answers: bool
     engine_is_saturated: bool
@@ -129,6 +130,7 @@ def overview():
         backlog=backlog(),
         queue=broker.queue(),
         audit_waiting=audit_waiting(),
+        record_watch=Watch.objects.first(),
         stale_hours=StaleHour.objects.count(),
         engine_answers=cache.get_or_set("hosting:engine-answers", engine_answers, KEPT_S),
         engine_is_saturated=cache.get_or_set("hosting:saturated", engine_is_saturated, KEPT_S),

@@ -15,25 +15,6 @@ from tests import factories
 TABLE = AuditEvent._meta.db_table
 
 
-@pytest.fixture
-def witness(settings, tmp_path):
-    settings.AUDIT_WITNESS_FILE = str(tmp_path / "witness.jsonl")
-    return tmp_path / "witness.jsonl"
-
-
-@pytest.fixture
-def chained(db, witness):
-    """Six events, chained, with a witnessed checkpoint over them."""
-    alice = factories.alice()
-    for number in range(6):
-        record(alice, "model.edit", alice, reason=f"change {number}", fields=["summary"])
-    sequence()
-    checkpoint()
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE wants no check outstanding
-    return list(AuditEvent.objects.order_by("seq"))
-
-
 @pytest.mark.parametrize(
     "statement",
     [
@@ -76,50 +57,6 @@ def test_an_intact_record_has_no_faults(chained):
 def test_sequencing_twice_changes_nothing(chained):
     assert sequence() == 0
     assert checkpoint() is None
-
-
-def test_an_edited_event_is_found(chained):
-    tamper(f"UPDATE {TABLE} SET reason = 'nothing happened' WHERE seq = 3")
-    assert find_faults() == ["seq 3 (model.edit) does not match its hash."]
-
-
-def test_a_deleted_event_is_found(chained):
-    tamper(f"DELETE FROM {TABLE} WHERE seq = 4")
-    assert any("seq 4 is missing" in fault for fault in find_faults())
-
-
-def test_a_truncated_record_is_found_by_its_witness(chained):
-    tamper(f"DELETE FROM {TABLE} WHERE seq > 2")
-    assert find_faults() == [
-        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off."
-    ]
-
-
-def test_an_emptied_record_is_found_by_its_witness(chained):
-    tamper(f"TRUNCATE {TABLE} CASCADE")
-    assert find_faults() == [
-        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off."
-    ]
-
-
-def test_a_record_rewritten_from_the_start_is_found_by_its_witness(chained):
-    tamper(f"UPDATE {TABLE} SET reason = 'another story' WHERE seq = 1")
-    rechain()
-    assert find_faults() == [
-        "seq 1 (model.edit) was not written by the marketplace: its seal is wrong.",
-        "Witnessed head at seq 6 is not in the record: it was rewritten or cut off.",
-    ]
-
-
-def test_a_forged_witness_is_found(chained, witness):
-    line = json.loads(witness.read_text())
-    witness.write_text(json.dumps(line | {"size": 2, "head": chained[1].hash}) + "\n")
-    assert find_faults() == ["The checkpoint of size 2 is not signed by the platform."]
-
-
-def test_a_missing_witness_file_is_said(chained, witness):
-    witness.unlink()
-    assert find_faults() == ["There is no witness file, although events are recorded."]
 
 
 def test_the_checkpoint_is_kept_in_both_places(chained, witness):
@@ -173,25 +110,6 @@ def test_writers_at_work_while_the_sequencer_runs_lose_nothing(witness):
     checkpoint()
     assert AuditEvent.objects.exclude(seq=None).count() == 80
     assert find_faults() == []
-
-
-def tamper(statement):
-    """What only somebody with the database's own superuser can do."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(statement)
-        cursor.execute("SET session_replication_role = origin")
-
-
-def rechain():
-    """Make every link fit again, as a clever forger would."""
-    head = "0" * 64
-    for event in AuditEvent.objects.order_by("seq"):
-        event.prev_hash, event.hash = head, actions.link(head, event.seq, event.content())
-        tamper(
-            f"UPDATE {TABLE} SET prev_hash = '{head}', hash = '{event.hash}' WHERE seq = {event.seq}"
-        )
-        head = event.hash
 
 
 def run_together(functions):

@@ -13,7 +13,7 @@ from marketplace.audit.verify_offline import find_faults
 from marketplace.core import signing
 from marketplace.core.errors import NotAllowed
 from tests import factories
-from tests.audit.test_record import TABLE, tamper
+from tests.audit.test_tampering import TABLE, tamper
 
 pytestmark = pytest.mark.django_db
 RECORD = "/audit/"

@@ -18,6 +18,7 @@ from consumption.models import UsageEvent
 from hosting import deployments, gateway_metrics, replica_history, tasks
 from hosting.gateway.metering import metrics as metrics_of_gateway
 from hosting.models import Deployment, Incident, Replica, Upstream
+from marketplace.audit.models import Watch
 from marketplace.core import broker, disk_space
 from marketplace.core.transitions import transition
 from marketplace.operations import summary
@@ -310,6 +311,16 @@ def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
     assert (alert.what, alert.since) == ("Postgres cannot bring its log to the backup.", since)
 
 
+def test_a_record_that_is_not_intact_is_told_at_once(calm):
+    since = timezone.now() - timedelta(minutes=3)
+    Watch.objects.create(
+        pk=1, broken_since=since, faults=["seq 3 (role.give) does not match its hash."]
+    )
+    [alert] = summary.overview().alerts
+    assert (alert.severity, alert.since, alert.url) == ("critical", since, "/audit/")
+    assert "seq 3" in alert.why
+
+
 def test_a_version_that_failed_says_since_when(calm, deployment):
     Deployment.objects.filter(pk=deployment.pk).update(
         state_since=timezone.now() - timedelta(days=3)
@@ -578,7 +589,7 @@ def test_metrics_cost_few_queries_and_live_without_redis(
     deployment, settings, django_assert_max_num_queries
 ):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         text = metrics().content.decode()
     assert "marketplace_redis_up 0.0" in text and "marketplace_tasks_waiting" not in text
 
