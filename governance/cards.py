@@ -107,6 +107,16 @@ class Completeness:
     warnings: tuple = ()
 
     @property
+    def to_write(self):
+        """[MissingAnswer] that a person gives; the product fills in the others on submission."""
+        return [item for item in self.missing if item.field.source != "auto"]
+
+    @property
+    def filled_in_later(self):
+        """How many answers the product fills in on submission."""
+        return len(self.missing) - len(self.to_write)
+
+    @property
     def ok(self):
         """All starred fields are there, and the score reaches what the tier needs."""
         return not self.stars_missing and self.score >= self.needed

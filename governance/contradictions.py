@@ -47,6 +47,10 @@ class Comparison:
     risk_says: str
     verdict: Verdict
 
+    @property
+    def section(self) -> str:
+        return cards.FIELDS_BY_ID[self.field].section
+
 
 @dataclass(frozen=True)
 class RiskAnswer:
@@ -107,7 +111,8 @@ ORDER = [Verdict.CONTRADICT, Verdict.READ, Verdict.AGREE]
 
 def of(version: ModelVersion) -> list[Comparison]:
     """The pairs of which both sides are there, contradictions first."""
-    return compare(version.card.data, policies.answers_of(version))
+    answers = policies.answers_of(version)
+    return compare(policies.card_data(version, answers), answers)
 
 
 def compare(card: Mapping[str, Any], answers: Mapping[str, Any]) -> list[Comparison]:

@@ -1,10 +1,10 @@
 """The rules in force, as rows: every decision points at the text it was made under."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from catalog.models import ModelVersion
-from governance import cards, checklists, gates, matrix, tiering
+from governance import card_known, cards, checklists, gates, matrix, tiering
 from governance.models import PolicyVersion, Review
 from marketplace.core.canonical import digest
 
@@ -38,8 +38,18 @@ def conditions_of(version: ModelVersion) -> frozenset[str]:
 
 
 def card_completeness(version: ModelVersion) -> cards.Completeness:
-    """cards.completeness of the version's card for its tier (low until assessed)."""
-    return cards.completeness(version.card.data, version.risk_tier or "low", conditions_of(version))
+    """cards.completeness of the version's card for its tier (low until assessed), with what is known from elsewhere."""
+    answers = answers_of(version)
+    return cards.completeness(
+        card_data(version, answers), version.risk_tier or "low", tiering.conditions(answers)
+    )
+
+
+def card_data(version: ModelVersion, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The card's values; a draft's with what follows from its entry and from its risk answers today."""
+    if not version.is_editable:
+        return dict(version.card.data)
+    return card_known.values(version.model, answers) | version.card.written()
 
 
 def required_reviews(version: ModelVersion) -> list[tuple[str, int]]:

@@ -2,8 +2,6 @@
 
 import json
 import re
-from contextlib import suppress
-from dataclasses import dataclass
 
 from django import forms
 from django.conf import settings
@@ -11,13 +9,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 
 from catalog.models import ModelVersion, RegisteredModel
-from governance import card_values, cards
 from governance.models import Amendment
 from marketplace.accounts.models import User
-from marketplace.core import json_reader
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import JSONField, LineField
-from marketplace.core.json_reader import Malformed, Unusable
 from publishing.deprecation import first_end
 from publishing.packages.limits import COLUMNS
 from publishing.signature_import import LONGEST_PASTE
@@ -319,71 +314,6 @@ class Indented(json.JSONEncoder):
         super().__init__(*args, **kwargs | {"indent": 2, "ensure_ascii": False})
 
 
-@dataclass(frozen=True)
-class FormEntry:
-    """A field of the card, and whether it is required and still missing."""
-
-    field: forms.BoundField
-    missing: bool
-
-
-@dataclass(frozen=True)
-class FormSection:
-    """A part of the card as the form shows it: of `needed` required fields, `done` have an answer."""
-
-    id: str
-    title: str
-    fields: list[FormEntry]
-    needed: int
-    done: int
-
-
-class CardForm(forms.Form):
-    """The whole card, from the schema, without what the product fills in by itself."""
-
-    def __init__(self, *args, data=None, **kwargs):
-        posted = args[0] if args else None
-        asked = [field for field in cards.FIELDS if field.source != "auto"]
-        super().__init__(
-            posted, initial={field.id: _shown(data.get(field.id)) for field in asked}, **kwargs
-        )
-        for field in asked:
-            self.fields[field.id] = _card_field(field)
-
-    def clean(self):
-        typed = {
-            name: _typed(cards.FIELDS_BY_ID[name], value) for name, value in super().clean().items()
-        }
-        for name, value in typed.items():
-            if refusal := card_values.refusal(cards.FIELDS_BY_ID[name], value):
-                self.add_error(name, refusal)
-        return {"values": typed}
-
-    def sections(self, missing):
-        """[FormSection] of what is asked; `missing` holds the ids of required fields without an answer."""
-        return [
-            section
-            for section in (self._section(*one, missing) for one in cards.SECTIONS)
-            if section.fields
-        ]
-
-    def _section(self, section_id, title, _purpose, missing):
-        names = [
-            field.id
-            for field in cards.FIELDS
-            if field.section == section_id and field.id in self.fields
-        ]
-        lacking = [name for name in names if name in missing]
-        needed = [name for name in names if name in missing or self.initial.get(name)]
-        return FormSection(
-            section_id,
-            title,
-            [FormEntry(self[name], name in missing) for name in names],
-            needed=len(needed),
-            done=len(needed) - len(lacking),
-        )
-
-
 class ChangelogForm(forms.Form):
     changelog = forms.CharField(
         required=False,
@@ -416,39 +346,3 @@ class DeprecateForm(forms.Form):
             "sunset_at"
         ].help_text = f"{first:%-d %B %Y} or later (UTC): consumers need the time to move."
         self.fields["sunset_at"].widget.attrs["min"] = f"{first:%Y-%m-%d}"
-
-
-def _card_field(field):
-    shared = {"label": field.label, "help_text": field.why, "required": False}
-    if field.choices:
-        return forms.ChoiceField(choices=[("", "Choose"), *field.choices], **shared)
-    if field.widget == "number":
-        return forms.FloatField(min_value=0, max_value=card_values.LARGEST, **shared)
-    if field.widget == "text":
-        return LineField(max_length=card_values.LINE, **shared)
-    if field.widget == "list":
-        shared["help_text"] = f"{field.why} One a line."
-    return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **shared)
-
-
-def _shown(value):
-    if isinstance(value, list):
-        return "\n".join(
-            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-            for item in value
-        )
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-
-
-def _typed(field, value):
-    """What was typed, as the card keeps it: lists by line, objects from JSON."""
-    if field.widget == "list" and isinstance(value, str):
-        return [_object_or_text(line.strip()) for line in value.splitlines() if line.strip()]
-    return _object_or_text(value) if isinstance(value, str) else value
-
-
-def _object_or_text(text):
-    if text.startswith("{"):
-        with suppress(Malformed, Unusable):
-            return json_reader.read(text)
-    return text

@@ -51,8 +51,7 @@ def missing_fields(version: ModelVersion) -> list[MissingField]:
 def _missing_of_card(version: ModelVersion) -> list[MissingField]:
     return [
         MissingField("card", f"{item.field.label}: {item.problem}.", f"card.{item.field.id}")
-        for item in policies.card_completeness(version).missing
-        if item.field.source != "auto"
+        for item in policies.card_completeness(version).to_write
     ]
 
 
@@ -64,8 +63,8 @@ def what_is_missing(version: ModelVersion) -> list[Missing]:
         ("meaning", _meaning_problem(version)),
         (contract_diff.GATE, contract_diff.problem(version)),
         ("run", _run_problem(version)),
-        ("card", _card_problem(version)),
         ("risk", _risk_problem(version)),
+        ("card", _card_problem(version)),
         (
             "plans",
             ""
@@ -150,7 +149,7 @@ def _interface_problem(version: ModelVersion) -> str:
 
 def _card_problem(version: ModelVersion) -> str:
     found = policies.card_completeness(version)
-    missing = [item.field.label for item in found.missing if item.field.source != "auto"]
+    missing = [item.field.label for item in found.to_write]
     return (
         f"The card still needs: {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
         if missing and not found.ok

@@ -35,7 +35,7 @@ def interface(request: PageRequest, slug: str, number: str) -> HttpResponse:
         return _page(request, version, table)
     messages.success(request, "The signature is saved.")
     if request.POST.get("then") == "on":
-        return _go_to(version, "card")
+        return _go_to(version, "risk")
     actions.try_again(request.user, version)
     return _go_to(version, "interface", "#trial")
 
@@ -65,7 +65,7 @@ def service_level(request: PageRequest, slug: str, number: str) -> HttpResponse:
     if not done:
         return _page(request, version, SignatureTable.of(version), sla_form=form)
     messages.success(request, "The service level is saved.")
-    return _go_to(version, "card")
+    return _go_to(version, "risk")
 
 
 def interface_json(request: PageRequest, slug: str, number: str) -> HttpResponse:
@@ -113,7 +113,7 @@ def _page(
     shown = {
         "table": table,
         "paste": PasteForm(),
-        "sla_form": SlaForm(initial=version.sla),
+        "sla_form": SlaForm(initial=_promises_to_start_from(version)),
         "questions": [
             asked if asked and asked.asked_about == one.asked_about else one for one in questions
         ],
@@ -122,6 +122,12 @@ def _page(
     if status:
         response.status_code = status
     return response
+
+
+def _promises_to_start_from(version: ModelVersion) -> dict[str, Any]:
+    """The service level so far; the support hours are the entry's until somebody says otherwise."""
+    hours = version.model.support_hours
+    return ({"support": hours} if hours else {}) | version.sla
 
 
 def _question(version: ModelVersion, tensor: str, data: Any = None) -> ColumnsForm:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from django.urls import reverse
 
+from governance import cards
 from governance.models import GateResult
 from publishing import signature_table, trials
 from publishing.missing import (
@@ -19,8 +20,8 @@ from publishing.signature_cells import value_text
 STEPS = [
     ("package", "Package"),
     ("interface", "Signature"),
-    ("card", "Model card"),
     ("risk", "Risk"),
+    ("card", "Model card"),
     ("plans", "Plans"),
     ("submit", "Submit"),
 ]
@@ -47,8 +48,8 @@ READY = {
     "meaning": "Each input and output says what it means",
     "contract": "Its number fits what changes for callers",
     "run": "It answers its own example, with one row and with three",
-    "card": "The model card is complete",
     "risk": "The risk questionnaire is answered",
+    "card": "The model card is complete",
     "plans": "At least one plan is offered",
     "conditions": "No condition of an earlier approval is overdue",
 }
@@ -158,7 +159,10 @@ def _page_of(version, item):
     if item.step == "meaning":
         side, _, rest = item.field.partition(".")
         return page + signature_table.link_to(version, side, *rest.rsplit(".", 1))
-    return f"{page}#field-{item.field.removeprefix('card.')}" if item.step == "card" else page
+    if item.step == "card":
+        field = item.field.removeprefix("card.")
+        return f"{page}?section={cards.FIELDS_BY_ID[field].section}#field-{field}"
+    return page
 
 
 def checklist(version):

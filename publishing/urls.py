@@ -3,6 +3,7 @@
 from django.urls import path
 
 from publishing import (
+    card_views,
     contract_views,
     docs_views,
     example_views,
@@ -20,13 +21,12 @@ urlpatterns = [
     path("publish/<slug:slug>/new/", views.new_version, name="new_version"),
     path("publish/<slug:slug>/entry/", views.entry, name="entry"),
     path(f"{VERSION}/package/", views.package, name="package"),
-    path(f"{VERSION}/card/", views.card, name="card"),
-    path(f"{VERSION}/risk/", views.risk, name="risk"),
     path(f"{VERSION}/plans/", views.plans, name="plans"),
     path(f"{VERSION}/submit/", views.submit, name="submit"),
     path(f"{VERSION}/try/", views.try_again, name="try_again"),
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
+    *card_views.urlpatterns,
     *contract_views.urlpatterns,
     *signature_views.urlpatterns,
     *docs_views.urlpatterns,

@@ -16,8 +16,7 @@ from consumption.actions import offer_plan
 from consumption.forms import PlanForm
 from consumption.models import Subscription
 from governance import contradictions, policies
-from governance.actions import assess_risk, current_gates, waived
-from governance.forms import QuestionnaireForm
+from governance.actions import current_gates, waived
 from governance.models import Amendment, Decision, Review
 from marketplace.core import names
 from marketplace.core.forms import show, submitted
@@ -25,7 +24,6 @@ from marketplace.core.guard import require
 from marketplace.core.links import Link
 from publishing import actions, contract_diff, steps
 from publishing.forms import (
-    CardForm,
     ChangelogForm,
     DeprecateForm,
     EntryForm,
@@ -219,34 +217,6 @@ def package(request, slug, number):
     return show_step(request, version, "package", form, **context)
 
 
-def card(request, slug, number):
-    """The model card, whole; it saves what is there and shows what is missing."""
-    version = own_version(request, slug, number)
-    form = CardForm(request.POST or None, data=version.card.data)
-    done, _ = submitted(
-        request, form, lambda values: actions.edit_card(request.user, version, values)
-    )
-    if done:
-        messages.success(request, "The card is saved.")
-        return _next(version, "risk" if request.POST.get("next") == "risk" else "card")
-    completeness = policies.card_completeness(version)
-    sections = form.sections({item.field.id for item in completeness.missing})
-    return show_step(request, version, "card", form, sections=sections, completeness=completeness)
-
-
-def risk(request, slug, number):
-    """The questionnaire and the tier it leads to."""
-    version = own_version(request, slug, number)
-    form = QuestionnaireForm(request.POST or None, answers=policies.answers_of(version))
-    done, assessment = submitted(
-        request, form, lambda answers: assess_risk(request.user, version, answers)
-    )
-    if done:
-        messages.success(request, f"Risk tier: {assessment.tier}.")
-        return _next(version, "risk")
-    return show_step(request, version, "risk", form, assessment=version.assessments.first())
-
-
 def plans(request, slug, number):
     """What consumers may choose from."""
     version = own_version(request, slug, number)
@@ -359,7 +329,9 @@ def _own_versions(request):
 
 def own_version(request, slug, number):
     """A version of one of the person's teams, with its card. Raises Http404."""
-    versions = _own_versions(request).select_related("model__owner_team", "card")
+    versions = _own_versions(request).select_related(
+        "model__owner_team", "model__model_type", "card"
+    )
     return get_object_or_404(versions, model__slug=slug, number=number)
 
 

@@ -215,6 +215,7 @@ PAGES = {
     ("publishing:card", "post"): ("draft", TEAM_FORM),
     ("publishing:risk", "get"): ("draft", TEAM),
     ("publishing:risk", "post"): ("draft", TEAM_FORM),
+    ("publishing:risk_consequences", "get"): ("draft", TEAM),
     ("publishing:plans", "get"): ("draft", TEAM),
     ("publishing:plans", "post"): ("draft", TEAM_FORM),
     ("publishing:submit", "get"): ("draft", TEAM),

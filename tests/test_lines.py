@@ -166,12 +166,13 @@ def test_prose_has_lines():
 
 
 def test_a_line_of_a_card():
-    from publishing.forms import CardForm
+    from publishing.card_form import CardForm, CardState
 
     single = [
         field.id for field in cards.FIELDS if field.source != "auto" and field.widget == "text"
     ]
-    form = CardForm(dict.fromkeys(single, UNSEEN["override"]), data={})
+    nothing = CardState({}, frozenset(), frozenset(), {})
+    form = CardForm(dict.fromkeys(single, UNSEEN["override"]), state=nothing)
     assert set(single) <= set(form.errors)
 
 

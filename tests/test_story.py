@@ -101,8 +101,8 @@ def package_and_describe(alice, slug):
         name: "\n".join(value) if isinstance(value, list) else value
         for name, value in factories.card_values().items()
     }
-    alice.send("publishing:card", *at, **values)
     alice.send("publishing:risk", *at, **factories.MEDIUM)
+    alice.send("publishing:card", *at, **values)
     plan = {
         "name": "Standard",
         "rate_per_second": 20,

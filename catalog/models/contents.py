@@ -1,5 +1,7 @@
 """What a version holds: its files, its card, and who worked on it."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -34,11 +36,15 @@ class Artifact(models.Model):
 
 
 class ModelCard(models.Model):
-    """The structured documentation of one version, by the schema of governance.cards. `data` maps field id → value."""
+    """The structured documentation of one version, by the schema of governance.cards. `data` maps field id → value.
+
+    `origins` maps field id → where a value comes from: {"from": "the entry"} for what the product took from elsewhere.
+    """
 
     version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="card")
     schema_version = models.CharField(max_length=20, default="card/1.0.0")
     data = models.JSONField(default=dict, blank=True)
+    origins = models.JSONField(default=dict, db_default={}, blank=True)
     completeness = models.PositiveSmallIntegerField(
         default=0, help_text="Percent. Writer: publishing"
     )
@@ -47,6 +53,14 @@ class ModelCard(models.Model):
 
     def __str__(self) -> str:
         return f"Card of {self.version}"
+
+    def written(self) -> dict[str, Any]:
+        """`data` without what the product took from elsewhere."""
+        return {
+            name: value
+            for name, value in self.data.items()
+            if "from" not in self.origins.get(name, {})
+        }
 
 
 class Contribution(models.Model):

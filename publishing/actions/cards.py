@@ -6,7 +6,7 @@ from django.db import transaction
 
 from catalog.actions import contributed
 from catalog.models import Contribution, ModelCard, ModelVersion
-from governance import card_values, cards, policies
+from governance import card_known, card_values, cards, policies
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.canonical import digest
@@ -25,6 +25,7 @@ def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelC
     for name, value in values.items():
         _require_card_value(name, value)
     card = version.card
+    card.origins = {name: origin for name, origin in card.origins.items() if name not in values}
     card.data = {
         key: value
         for key, value in {**card.data, **values}.items()
@@ -37,16 +38,27 @@ def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelC
 
 
 def fill_card_from_facts(version: ModelVersion) -> ModelCard:
-    """Write what the product knows by itself into the card (source "auto" of the schema)."""
+    """Write what the product knows by itself into the card: facts (source "auto"), and what was said in the entry or the risk answers."""
     card = version.card
-    card.data = {**card.data, **evidence.card_facts(version)}
+    written = card.written()
+    known = card_known.of(version.model, policies.answers_of(version))
+    taken = {name: answer for name, answer in known.items() if name not in written}
+    card.data = {
+        **{name: answer.value for name, answer in taken.items()},
+        **written,
+        **evidence.card_facts(version),
+    }
+    card.origins = {
+        **{name: origin for name, origin in card.origins.items() if "from" not in origin},
+        **{name: {"from": answer.source} for name, answer in taken.items()},
+    }
     return _save_card(card)
 
 
 def _save_card(card: ModelCard) -> ModelCard:
     card.sha256 = digest(card.data)
     card.completeness = policies.card_completeness(card.version).score
-    card.save(update_fields=["data", "sha256", "completeness", "edited_at"])
+    card.save(update_fields=["data", "origins", "sha256", "completeness", "edited_at"])
     return card
 
 

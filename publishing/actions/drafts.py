@@ -209,4 +209,4 @@ def _card_to_start_from(previous: ModelVersion | None) -> dict[str, Any]:
     if previous is None:
         return {}
     auto = {field.id for field in cards.FIELDS if field.source == "auto"}
-    return {key: value for key, value in previous.card.data.items() if key not in auto}
+    return {key: value for key, value in previous.card.written().items() if key not in auto}

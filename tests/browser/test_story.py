@@ -113,33 +113,44 @@ def submit_a_model(page, portal, folder):
     page.get_by_label("Requests a second").fill("20")
     page.get_by_label("Support hours").fill("Office hours")
     page.get_by_role("button", name="Save service level").click()
-    fill_the_card(page)
     answer_the_questionnaire(page)
-    page.goto(page.url.replace("/risk/", "/plans/"))
+    fill_the_card(page)
     page.get_by_role("button", name="Save the plan").click()
     page.goto(page.url.replace("/plans/", "/submit/"))
     page.get_by_role("button", name="Submit version 1.0.0").click()
     page.get_by_text("is submitted").wait_for()
 
 
-def fill_the_card(page):
-    from governance import cards
-
-    for name, value in factories.card_values().items():
-        field = cards.FIELDS_BY_ID[name]
-        control = page.locator(f"[name='{name}']")
-        if field.choices:
-            control.select_option(value)
-        else:
-            control.fill(value[0] if isinstance(value, list) else str(value))
-    page.get_by_role("button", name="Save and go on").click()
-
-
 def answer_the_questionnaire(page):
+    """What follows grows while she answers; nothing is saved before she says so."""
+    follows = page.locator("#consequences")
+    page.locator("input[name=people][value=direct]").check()
+    follows.get_by_text("Medium risk").wait_for()
     for question, answer in factories.LOW.items():
         page.locator(f"input[name={question}][value={answer}]").check()
+    follows.get_by_text("Low risk").wait_for()
     page.get_by_role("button", name="Save and see the tier").click()
     page.get_by_text("Risk tier: low.").wait_for()
+    follows.get_by_text("2 different people approve").wait_for()
+    follows.get_by_role("link", name="Go on to the card").click()
+
+
+def fill_the_card(page):
+    """Section by section: only what is asked and not known already is shown."""
+    from governance import cards
+
+    values = factories.card_values()
+    while "/card/" in page.url:
+        section = page.locator("details.section-fold[open]")
+        for control in section.locator("textarea:visible, select:visible, input:visible").all():
+            name = control.get_attribute("name")
+            value = values[name]
+            if cards.FIELDS_BY_ID[name].choices:
+                control.select_option(value)
+            else:
+                control.fill(value[0] if isinstance(value, list) else str(value))
+        section.get_by_role("button", name=re.compile("Save and (go on|open)")).click()
+        page.get_by_text("The card is saved.").wait_for()
 
 
 def alice_cannot_approve(page, stack):

@@ -1,0 +1,120 @@
+"""Pages of the steps Risk and Model card: the answers first, what they lead to, then the card that asks for that."""
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+
+from catalog.models import ModelVersion
+from governance import cards, consequences, contradictions, policies, tiering
+from governance.actions import assess_risk
+from governance.contradictions import Comparison, Verdict
+from governance.forms import QuestionnaireForm
+from marketplace.accounts.requests import PageRequest
+from marketplace.core.errors import Invalid
+from marketplace.core.forms import submitted
+from publishing import actions
+from publishing.card_form import CardForm, CardState
+from publishing.views import own_version, show_step
+
+
+def risk(request: PageRequest, slug: str, number: str) -> HttpResponse:
+    """The questionnaire, and at once which reviews, days and card fields its answers lead to."""
+    version = own_version(request, slug, number)
+    answers, source = _answers_to_start_from(version)
+    form = QuestionnaireForm(request.POST or None, answers=answers)
+    done, assessment = submitted(
+        request, form, lambda answers: assess_risk(request.user, version, answers)
+    )
+    if done:
+        messages.success(
+            request, f"Risk tier: {assessment.tier}. The card now asks for what follows."
+        )
+        return redirect(_address(version, "risk") + "#consequences")
+    context = {
+        "assessment": version.assessments.select_related("answered_by").first(),
+        "prefilled_from": source,
+        "ahead": consequences.of(_given(request.POST) if form.is_bound else answers),
+    }
+    return show_step(request, version, "risk", form, **context)
+
+
+def risk_consequences(request: PageRequest, slug: str, number: str) -> HttpResponse:
+    """What the answers that are ticked lead to (htmx). Nothing is saved."""
+    version = own_version(request, slug, number)
+    context = {"ahead": consequences.of(_given(request.GET)), "version": version}
+    return render(request, "publishing/_consequences.html", context | {"model": version.model})
+
+
+def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
+    """The model card, section by section; it saves what is there and shows what is missing."""
+    version = own_version(request, slug, number)
+    completeness = policies.card_completeness(version)
+    everything = "all" in request.GET
+    form = CardForm(
+        request.POST or None, state=CardState.of(version, completeness), everything=everything
+    )
+    done, _ = submitted(
+        request, form, lambda values: actions.edit_card(request.user, version, values)
+    )
+    if done:
+        messages.success(request, "The card is saved.")
+        return _after_saving(version, request.POST.get("next", ""), everything)
+    context = {
+        "sections": form.sections(request.GET.get("section", "")),
+        "completeness": completeness,
+        "everything": everything,
+        "contradictions": _contradictions(version),
+    }
+    return show_step(request, version, "card", form, **context)
+
+
+def _after_saving(version: ModelVersion, following: str, everything: bool) -> HttpResponse:
+    """On to the section or the step that the button named; else the card again."""
+    if following == "plans":
+        return redirect(_address(version, "plans"))
+    query = QueryDict(mutable=True)
+    if everything:
+        query["all"] = "1"
+    if following in {section for section, _, _ in cards.SECTIONS}:
+        query["section"] = following
+        return redirect(f"{_address(version, 'card')}?{query.urlencode()}#{following}")
+    return redirect(_address(version, "card") + (f"?{query.urlencode()}" if query else ""))
+
+
+def _answers_to_start_from(version: ModelVersion) -> tuple[dict[str, object], ModelVersion | None]:
+    """(answers, the version that they were given for): its own, or those of the version before it; (… , None) for its own."""
+    own = policies.answers_of(version)
+    if own:
+        return own, None
+    earlier = version.model.versions.exclude(pk=version.pk).exclude(risk_tier="").newest_first()
+    previous = earlier.first()
+    return (policies.answers_of(previous), previous) if previous else ({}, None)
+
+
+def _given(data: QueryDict) -> dict[str, object]:
+    """The answers among what was sent, those that there are; a wrong one counts as none."""
+    given: dict[str, object] = {}
+    for question in tiering.QUESTIONS:
+        try:
+            given[question.id] = question.option(data.get(question.id)).id
+        except Invalid:
+            continue
+    known = {practice.id for practice in tiering.PROHIBITED}
+    return given | {"prohibited": [one for one in data.getlist("prohibited") if one in known]}
+
+
+def _contradictions(version: ModelVersion) -> list[Comparison]:
+    return [row for row in contradictions.of(version) if row.verdict == Verdict.CONTRADICT]
+
+
+def _address(version: ModelVersion, step: str) -> str:
+    return reverse(f"publishing:{step}", args=[version.model.slug, version.number])
+
+
+VERSION = "publish/<slug:slug>/<str:number>"
+urlpatterns = [
+    path(f"{VERSION}/risk/", risk, name="risk"),
+    path(f"{VERSION}/risk/consequences/", risk_consequences, name="risk_consequences"),
+    path(f"{VERSION}/card/", card, name="card"),
+]
