@@ -127,7 +127,9 @@ def _safety_summary(version, external):
         return "Nothing is uploaded; calls leave through the gateway only."
     changes = version.manifest.get("changes", [])
     changed = f" Changed on the way in: {' '.join(changes)}" if changes else ""
-    return f"Recognised by content; no pickle, reviewed operators only, one file; it ran in a limited process, if at all.{changed}"
+    scan = version.manifest.get("scan")
+    second = f" {scan['tool']} looked at {scan['files']} file(s) and found nothing." if scan else ""
+    return f"Recognised by content; no pickle, reviewed operators only, one file; it ran in a limited process, if at all.{second}{changed}"
 
 
 def _validity_summary(version):

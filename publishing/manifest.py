@@ -26,5 +26,5 @@ def build_manifest(version):
         "signature": version.signature,
         "example": version.example,
         "resources": {"num_cpus": "0.1", "memory_mb": MEMORY_MB},
-        **{key: kept[key] for key in ("changes", "original") if kept.get(key)},
+        **{key: kept[key] for key in ("changes", "original", "scan") if kept.get(key)},
     }

@@ -92,7 +92,9 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
         "opset": found.opset,
         "producer": found.producer,
     }
-    manifest |= {key: value for key in ("changes", "original") if (value := getattr(found, key))}
+    manifest |= {
+        key: value for key in ("changes", "original", "scan") if (value := getattr(found, key))
+    }
     if former.signature:
         manifest["mapping"] = {
             "source": source,

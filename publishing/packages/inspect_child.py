@@ -15,11 +15,12 @@ def main(path, name, quarantine):
     path = Path(path)
     confinement.limit_process(path.stat().st_size)
     confinement.leave_network()
-    from . import contents, runtime  # noqa: F401  # after the limits: onnx and ONNX Runtime take most of the memory
+    from . import contents, runtime, tripwire  # noqa: F401  # after the limits: onnx and ONNX Runtime take most of the memory
 
     confinement.forbid_acts()
     try:
-        reply = {"found": contents.look_into(path, name, Path(quarantine))}
+        found = contents.look_into(path, name, Path(quarantine))
+        reply = {"found": found | {"scan": tripwire.scan(found["files"])}}
     except Refusal as refused:
         reply = {"refused": refused.as_data()}
     except (MemoryError, RecursionError):

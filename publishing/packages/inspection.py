@@ -80,6 +80,9 @@ class Inspection:
     original: list = field(
         default_factory=list
     )  # [{"name", "sha256", "size"}] of the uploaded files that were replaced
+    scan: dict = field(
+        default_factory=dict
+    )  # {"tool", "files"}: the second reader, which found nothing
     quarantine: Path | None = None
 
     def close(self):

@@ -14,6 +14,7 @@ ARCHIVE_RATIO_FREE = 64 * MIB  # small archives may compress as well as they lik
 MEMBER_NAME_BYTES = 200
 
 TEXT_BYTES = 8 * MIB
+SCANNED_BYTES = 1 * MIB  # of each file, by the second reader
 YAML_BYTES = 1 * MIB
 YAML_DEPTH = 20
 
