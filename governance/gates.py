@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 BLOCK, WARN = "block", "warn"
 ALWAYS_BLOCKS = {"low": BLOCK, "medium": BLOCK, "high": BLOCK}
 WARNS_AT_LOW = ALWAYS_BLOCKS | {"low": WARN}
+ALWAYS_WARNS = dict.fromkeys(ALWAYS_BLOCKS, WARN)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def _run(name: str, catalogue: str, label: str, asks: str, remedy: str, **more: 
 
 INSPECTION = "publishing.evidence"
 EVALUATION = "governance.evaluation_runs"
+SCREENING = "publishing.screening"
 GATES = (
     Gate(
         "documentation",
@@ -136,6 +138,47 @@ GATES = (
         "Take the number that the comparison asks for.",
         "publishing.contract_diff",
         is_required=True,
+    ),
+    Gate(
+        "secrets",
+        "G16",
+        "Personal data and secrets",
+        "Are card, example and package free of keys and of data about people?",
+        "Take it out, write invented values instead, and end a key that was shown.",
+        SCREENING,
+        is_required=True,
+    ),
+    Gate(
+        "dependencies",
+        "G5",
+        "Dependencies",
+        "Are declared requirements pinned, from the package index, and without known weaknesses?",
+        "Pin each requirement to a version without known weaknesses, and leave out other sources.",
+        SCREENING,
+        is_required=True,
+        is_waivable=True,
+        severity=dict(WARNS_AT_LOW),
+    ),
+    Gate(
+        "licences",
+        "G5",
+        "Licences",
+        "May the company use the models and the public data that it builds on?",
+        "Name each licence on the card, or build on what has a permitted one.",
+        SCREENING,
+        is_required=True,
+        is_waivable=True,
+        severity=dict(WARNS_AT_LOW),
+    ),
+    Gate(
+        "duplicates",
+        "G17",
+        "Another one of the same",
+        "Does a published model do the same, and does the entry say why another one is needed?",
+        "Say in the entry why another one is needed, or use the one that there is.",
+        SCREENING,
+        is_required=True,
+        severity=dict(ALWAYS_WARNS),
     ),
     Gate(
         "evaluation",

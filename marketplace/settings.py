@@ -438,6 +438,8 @@ OUTBOUND_ALLOWED = (
     os.environ.get("OUTBOUND_ALLOWED", "").split(",") if os.environ.get("OUTBOUND_ALLOWED") else []
 )
 OUTBOUND_ALLOWS_LOOPBACK = env_flag("OUTBOUND_ALLOWS_LOOPBACK")  # demo and tests only
+# Known weaknesses of Python packages: a file of OSV records, one a line (docs/operations.md, "Advisories"). None by default.
+ADVISORIES_FILE = os.environ.get("ADVISORIES_FILE", "")
 LOGGING = logs.configuration(
     os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO")
 )

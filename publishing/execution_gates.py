@@ -23,7 +23,7 @@ from marketplace.core.canonical import digest
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
-from publishing import trials
+from publishing import screening, trials
 from publishing.manifest import MEMORY_MB, build_manifest
 from publishing.models import GateRun, GateRunState
 from publishing.packages import running
@@ -97,6 +97,7 @@ def request(by: User, version: ModelVersion) -> GateRun:
             "The version was changed since it was submitted.",
             remedy="Submit it again: the checks run then.",
         )
+    screening.record(version)
     run = _open(by, version)
     record(by, "gates.request", version, run=run.pk)
     return run

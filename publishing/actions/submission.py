@@ -1,5 +1,7 @@
 """Verbs around submission: try out, submit, withdraw."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +18,7 @@ from marketplace.core.canonical import digest
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from publishing import contract_diff, evidence, execution_gates, steps, trials
+from publishing import contract_diff, evidence, execution_gates, screening, steps, trials
 from publishing.actions.cards import fill_card_from_facts
 from publishing.actions.editing import require_editable
 from publishing.actions.publication import is_hosted
@@ -94,6 +96,7 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     evidence.record_package_gates(version)
     trials.record_for_submission(version)
     contract_diff.record_for_submission(version)
+    screening.record(version)
     execution_gates.begin_for_submission(by, version)
     record(
         by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256
@@ -121,10 +124,11 @@ def try_what_waits() -> int:
 
     Returns how many.
     """
-    producers = {
+    producers: dict[str, Callable[[ModelVersion], Any]] = {
         trials.GATE: trials.record_for_submission,
         contract_diff.GATE: contract_diff.record_for_submission,
         "readiness": evidence.record_readiness,
+        **{gate: partial(screening.record_one, gate=gate) for gate in screening.PRODUCERS},
     }
     unchecked = set()
     for version in ModelVersion.objects.filter(

@@ -11,7 +11,7 @@ from governance import actions as governance
 from governance.policies import REQUIRED_GATES
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
-from publishing import actions, contract_diff
+from publishing import actions, contract_diff, screening
 from publishing.actions.submission import _submit
 from publishing.missing import what_is_missing
 from publishing.signature import example_from_signature
@@ -151,7 +151,12 @@ def test_the_sweep_compares_what_was_submitted_before_there_was_the_gate():
     ModelVersion.objects.filter(pk=version.pk).update(manifest_sha256="0" * 64)
     assert actions.try_what_waits() == 1 and actions.try_what_waits() == 0
     known = version.gate_results.filter(manifest_sha256="0" * 64)
-    assert set(known.values_list("gate", flat=True)) == {"run", "contract", "readiness"}
+    assert set(known.values_list("gate", flat=True)) == {
+        "run",
+        "contract",
+        "readiness",
+        *screening.PRODUCERS,
+    }
 
 
 def test_an_upload_says_at_once_what_it_breaks(tmp_path):

@@ -18,7 +18,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from publishing import actions, evidence
+from publishing import actions, evidence, screening
 from publishing.forms import SlaForm
 from tests import factories
 from tests.publishing import specimens
@@ -244,6 +244,7 @@ def test_submission_freezes_what_is_judged():
         "run",
         "readiness",
         "contract",
+        *screening.PRODUCERS,
         *gates.RUN,
     }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256
