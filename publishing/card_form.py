@@ -1,8 +1,6 @@
 """The form of the model card: what the version's risk asks for, in sections, without what the product knows already."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +9,11 @@ from django import forms
 from catalog.models import ModelVersion
 from governance import card_known, card_values, cards, policies, tiering
 from governance.card_known import KnownAnswer
-from marketplace.core import json_reader
 from marketplace.core.forms import LineField
-from marketplace.core.json_reader import Malformed, Unusable
+from publishing.actions.cards import Conflict
+from publishing.card_texts import as_text, as_value, fingerprint
 
+SEEN = "seen."  # before a field's name: the fingerprint of what its writer saw
 ASKED = [field for field in cards.FIELDS if field.source != "auto"]
 
 
@@ -48,9 +47,14 @@ class CardState:
 
 @dataclass(frozen=True)
 class FormEntry:
-    """A field of the card. known: the answer from elsewhere that stands while nothing is written here."""
+    """A field of the card.
+
+    seen   the fingerprint of what its writer saw; it goes back with what is typed.
+    known  the answer from elsewhere that stands while nothing is written here.
+    """
 
     field: forms.BoundField
+    seen: str
     is_required: bool
     is_missing: bool
     known: KnownAnswer | None
@@ -85,6 +89,7 @@ class CardForm(forms.Form):
     def __init__(self, *args: Any, state: CardState, everything: bool = False) -> None:
         posted = args[0] if args else None
         self.state = state
+        self.overtaken: dict[str, str] = {}
         asked = [
             field
             for field in ASKED
@@ -100,12 +105,28 @@ class CardForm(forms.Form):
             self.fields[field.id] = _form_field(field)
 
     def clean(self) -> dict[str, Any]:
+        """{"values": what was sent and can be kept, "seen": the fingerprints that came with it}."""
         data = super().clean() or {}
-        typed = {name: as_value(cards.FIELDS_BY_ID[name], text) for name, text in data.items()}
+        typed = {
+            name: as_value(cards.FIELDS_BY_ID[name], text)
+            for name, text in data.items()
+            if name in self.data
+        }
         for name, value in typed.items():
             if refusal := card_values.refusal(cards.FIELDS_BY_ID[name], value):
                 self.add_error(name, refusal)
-        return {"values": typed}
+        kept = {name: value for name, value in typed.items() if name not in self.errors}
+        seen = {name: self.data[SEEN + name] for name in kept if SEEN + name in self.data}
+        return {"values": kept, "seen": seen}
+
+    def mark(self, conflicts: Iterable[Conflict]) -> None:
+        """Say at its field what somebody else wrote meanwhile; who saves again has seen it."""
+        for conflict in conflicts:
+            says = f"It says now: “{conflict.text}”." if conflict.text else "It is empty now."
+            self.add_error(
+                conflict.field, f"{conflict.sentence} {says} Save again to put yours in its place."
+            )
+            self.overtaken[conflict.field] = conflict.seen
 
     def sections(self, chosen: str = "") -> list[FormSection]:
         """What the form asks, in the schema's order. Open is the chosen section, or what is wrong, or the first that is not done."""
@@ -127,10 +148,15 @@ class CardForm(forms.Form):
                 written = field.id in self.state.values or field.id in self.errors
                 yield FormEntry(
                     self[field.id],
+                    self._seen(field.id),
                     field.id in self.state.required,
                     field.id in self.state.missing,
                     None if written else self.state.known.get(field.id),
                 )
+
+    def _seen(self, name: str) -> str:
+        sent = self.data.get(SEEN + name) if self.is_bound else None
+        return self.overtaken.get(name) or sent or fingerprint(self.state.values.get(name))
 
     def _open(self, entries: dict[str, list[FormEntry]], chosen: str) -> Collection[str]:
         wrong = {cards.FIELDS_BY_ID[name].section for name in self.errors if name in self.fields}
@@ -140,30 +166,6 @@ class CardForm(forms.Form):
             section for section, found in entries.items() if any(one.is_missing for one in found)
         )
         return {next(iter(unfinished), "")}
-
-
-def as_text(value: Any) -> Any:
-    """A value of the card as a control shows it."""
-    if isinstance(value, list):
-        return "\n".join(
-            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-            for item in value
-        )
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-
-
-def as_value(field: cards.CardField, text: Any) -> Any:
-    """What was typed, as the card keeps it: lists by line, objects from JSON."""
-    if field.widget == "list" and isinstance(text, str):
-        return [_object_or_text(line.strip()) for line in text.splitlines() if line.strip()]
-    return _object_or_text(text) if isinstance(text, str) else text
-
-
-def _object_or_text(text: str) -> Any:
-    if text.startswith("{"):
-        with suppress(Malformed, Unusable):
-            return json_reader.read(text)
-    return text
 
 
 def _form_field(field: cards.CardField) -> forms.Field:

@@ -1,9 +1,10 @@
 """Pages of the steps Risk and Model card: the answers first, what they lead to, then the card that asks for that."""
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
 from governance import cards, consequences, contradictions, policies, tiering
@@ -11,10 +12,11 @@ from governance.actions import assess_risk
 from governance.contradictions import Comparison, Verdict
 from governance.forms import QuestionnaireForm
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.errors import Invalid
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.forms import submitted
 from publishing import actions
 from publishing.card_form import CardForm, CardState
+from publishing.card_texts import fingerprint
 from publishing.views import own_version, show_step
 
 
@@ -54,12 +56,13 @@ def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
     form = CardForm(
         request.POST or None, state=CardState.of(version, completeness), everything=everything
     )
-    done, _ = submitted(
-        request, form, lambda values: actions.edit_card(request.user, version, values)
+    done, conflicts = submitted(
+        request, form, lambda **typed: actions.merge_card(request.user, version, **typed)
     )
-    if done:
+    if done and not conflicts:
         messages.success(request, "The card is saved.")
         return _after_saving(version, request.POST.get("next", ""), everything)
+    form.mark(conflicts or [])
     context = {
         "sections": form.sections(request.GET.get("section", "")),
         "completeness": completeness,
@@ -67,6 +70,35 @@ def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
         "contradictions": _contradictions(version),
     }
     return show_step(request, version, "card", form, **context)
+
+
+@require_POST
+def autosave(request: PageRequest, slug: str, number: str) -> HttpResponse:
+    """Save the fields that are sent, those that can be kept. Answers what became of each, as JSON.
+
+    saved: field → fingerprint; conflicts: field → {text, seen, sentence}; refused: field → why; "" of it is about the card as a whole.
+    """
+    version = own_version(request, slug, number)
+    nothing = CardState(version.card.written(), frozenset(), frozenset(), {})
+    form = CardForm(request.POST, state=nothing)
+    refused = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
+    typed = form.cleaned_data
+    try:
+        conflicts = actions.merge_card(request.user, version, **typed)
+    except RuleError as problem:
+        return JsonResponse({"saved": {}, "conflicts": {}, "refused": {"": problem.sentence}})
+    overtaken = {
+        conflict.field: {
+            "text": conflict.text,
+            "seen": conflict.seen,
+            "sentence": conflict.sentence,
+        }
+        for conflict in conflicts
+    }
+    saved = {
+        name: fingerprint(value) for name, value in typed["values"].items() if name not in overtaken
+    }
+    return JsonResponse({"saved": saved, "conflicts": overtaken, "refused": refused})
 
 
 def _after_saving(version: ModelVersion, following: str, everything: bool) -> HttpResponse:
@@ -117,4 +149,5 @@ urlpatterns = [
     path(f"{VERSION}/risk/", risk, name="risk"),
     path(f"{VERSION}/risk/consequences/", risk_consequences, name="risk_consequences"),
     path(f"{VERSION}/card/", card, name="card"),
+    path(f"{VERSION}/card/autosave/", autosave, name="autosave"),
 ]

@@ -213,6 +213,8 @@ PAGES = {
     ("publishing:service_level", "post"): ("draft", TEAM_FORM),
     ("publishing:card", "get"): ("draft", TEAM),
     ("publishing:card", "post"): ("draft", TEAM_FORM),
+    ("publishing:autosave", "get"): ("draft", POST_ONLY),
+    ("publishing:autosave", "post"): ("draft", TEAM),
     ("publishing:risk", "get"): ("draft", TEAM),
     ("publishing:risk", "post"): ("draft", TEAM_FORM),
     ("publishing:risk_consequences", "get"): ("draft", TEAM),

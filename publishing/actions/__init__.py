@@ -1,7 +1,7 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
 from publishing.actions.at_once import Package, hand_in
-from publishing.actions.cards import edit_card
+from publishing.actions.cards import edit_card, merge_card
 from publishing.actions.drafts import (
     confirm_names,
     describe_interface,
@@ -25,6 +25,7 @@ __all__ = [
     "describe_interface",
     "divide_input",
     "edit_card",
+    "merge_card",
     "edit_changelog",
     "edit_entry",
     "hand_in",

@@ -1,5 +1,7 @@
 """Verbs of the model card."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -9,10 +11,53 @@ from catalog.models import Contribution, ModelCard, ModelVersion
 from governance import card_known, card_values, cards, policies
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.audit.models import AuditEvent
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid
 from publishing import evidence
 from publishing.actions.editing import hold_editable
+from publishing.card_texts import as_text, fingerprint
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A field that somebody else wrote after its writer had read it.
+
+    text      what it says now, as a control shows it.
+    seen      the fingerprint of that.
+    sentence  who wrote it when.
+    """
+
+    field: str
+    text: str
+    seen: str
+    sentence: str
+
+
+@transaction.atomic
+def merge_card(
+    by: User, version: ModelVersion, values: dict[str, Any], seen: Mapping[str, str]
+) -> list[Conflict]:
+    """Write the fields that `by` changed, unless somebody else changed them since `by` read them. Returns the Conflicts.
+
+    seen: field id → fingerprint of what `by` read (publishing.card_texts). A value like it was not changed; a field without
+    one is written as it is. Rule: docs/governance.md, "Two writers". Raises what edit_card raises.
+    """
+    hold_editable(by, version)
+    version.card.refresh_from_db()
+    current = {name: fingerprint(version.card.written().get(name)) for name in values}
+    given = {name: fingerprint(value) for name, value in values.items()}
+    changed = [name for name in values if given[name] != seen.get(name)]
+    overtaken = [
+        name for name in changed if name in seen and current[name] not in (seen[name], given[name])
+    ]
+    if writes := {
+        name: values[name]
+        for name in changed
+        if name not in overtaken and current[name] != given[name]
+    }:
+        edit_card(by, version, writes)
+    return [_conflict(by, version, name, current[name]) for name in overtaken]
 
 
 @transaction.atomic
@@ -53,6 +98,18 @@ def fill_card_from_facts(version: ModelVersion) -> ModelCard:
         **{name: {"from": answer.source} for name, answer in taken.items()},
     }
     return _save_card(card)
+
+
+def _conflict(by: User, version: ModelVersion, name: str, seen: str) -> Conflict:
+    text = str(as_text(version.card.written().get(name)) or "")
+    event = AuditEvent.objects.filter(
+        action="card.edit", object_id=str(version.pk), detail__fields__contains=[name]
+    ).first()
+    who = "You, in another window," if event and event.actor == by else event and event.actor
+    when = f" at {event.at:%H:%M} UTC" if event else ""
+    return Conflict(
+        name, text, seen, f"{who or 'Somebody'} changed this{when}, after this page had read it."
+    )
 
 
 def _save_card(card: ModelCard) -> ModelCard:
