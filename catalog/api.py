@@ -1,6 +1,8 @@
 """The catalog in the REST API: vocabularies, models, versions to read."""
 
-from django.db.models import DecimalField
+from typing import Any, cast
+
+from django.db.models import DecimalField, QuerySet
 from django.db.models.functions import Cast
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,7 +11,9 @@ from rest_framework.mixins import ListModelMixin
 from catalog import actions
 from catalog.filters import ModelFilter, VersionFilter
 from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
+from catalog.pages import get_visible_version_or_404
 from marketplace.accounts.models import BusinessUnit, Team, User
+from marketplace.accounts.requests import PageRequest
 from marketplace.accounts.resources import SLUG, ReadableResource, Resource
 from marketplace.core.serializers import LineField
 from marketplace.tokens.models import Scope
@@ -230,6 +234,20 @@ class VersionDetail(VersionRow):
     class Meta(VersionRow.Meta):
         fields = [*VersionRow.Meta.fields, "signature", "example", "sla"]
         read_only_fields = fields
+
+
+class OfOneVersion(ListModelMixin, Resource):  # type: ignore[misc]
+    """Rows of one visible version, addressed by slug and number."""
+
+    def version(self) -> ModelVersion:
+        request = cast(PageRequest, self.request)
+        return get_visible_version_or_404(request, **self.kwargs)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        return rows.filter(version=self.version())
 
 
 class ReadableVersions(ReadableResource):

@@ -5,10 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.response import Response
 
-from catalog.pages import get_visible_version_or_404
+from catalog.api import OfOneVersion
 from governance import actions
 from governance.models import COMMENT, Comment, Thread
 from marketplace.accounts.requests import ApiRequest
@@ -58,25 +58,17 @@ class ThreadGiven(CommentGiven):
     anchor = LineField(max_length=140)
 
 
-class VersionThreads(ListModelMixin, Resource):  # type: ignore[misc]
+class VersionThreads(OfOneVersion):
     """What owner team and reviewers say about one version."""
 
     queryset = Thread.objects.for_page()
     serializer_class = ThreadRow
 
-    def get_queryset(self) -> Any:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows
-        request: Any = self.request
-        return rows.filter(version=get_visible_version_or_404(request, **self.kwargs))
-
     @extend_schema(request=ThreadGiven, responses={201: ThreadRow})
     def create(self, request: Any, slug: str, number: str) -> Response:
         """Open a thread about one field."""
-        version = get_visible_version_or_404(request, slug, number)
         given = self.given(ThreadGiven)
-        return self.answer(actions.open_thread(request.user, version, **given), status=201)
+        return self.answer(actions.open_thread(request.user, self.version(), **given), status=201)
 
 
 class Threads(RetrieveModelMixin, Resource):  # type: ignore[misc]

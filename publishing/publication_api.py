@@ -13,7 +13,8 @@ from catalog.api import ReadableVersions, VersionDetail
 from catalog.pages import get_visible_model_or_404
 from consumption.api.access import PlanOffer
 from governance import card_values, cards
-from governance.api import EvaluationDeclared, Gate, RiskAnswers
+from governance.api import Gate, RiskAnswers
+from governance.evaluation_api import EvaluationDeclared
 from governance.evaluations import MOST_DECLARED
 from governance.models import Review
 from marketplace.accounts.resources import Resource
