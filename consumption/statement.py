@@ -7,6 +7,7 @@ Lines are read from the day roll-ups, so page, CSV and API agree with them and w
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -71,15 +72,42 @@ _LABELS = {
 _IDENTITY = ("business_unit", "team", "subscription", "version", "terms")
 
 
-def lines(user, month):
-    """[Line] of one month that the person may see (their teams' calls, and those of their models), dearest first."""
-    rows = UsageDay.objects.visible_to(user).filter(day__gte=month, day__lt=next_period(month))
-    summed = rows.values(*_IDENTITY, **_LABELS).annotate(
-        **{f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")}
-    )
-    found = [
-        Line(
-            month,
+class Lines(Sequence):
+    """The lines of one month that the person may see (their teams' calls, and those of their models), dearest first.
+
+    Read when they are looked at: a slice is one query for its own lines, so that a page costs a page.
+    """
+
+    def __init__(self, user, month):
+        self.month = month
+        self._days = UsageDay.objects.visible_to(user).filter(
+            day__gte=month, day__lt=next_period(month)
+        )
+
+    def __len__(self):
+        return self._days.order_by().values(*_IDENTITY).distinct().count()
+
+    def __getitem__(self, place):
+        if isinstance(place, slice):
+            return [self._line(row) for row in self._rows()[place]]
+        return self._line(self._rows()[place])
+
+    def __iter__(self):
+        return map(self._line, self._rows())
+
+    def totals(self):
+        """{currency: Decimal} of all lines, exact."""
+        summed = self._days.order_by().values_list("terms__plan__currency").annotate(Sum("cost"))
+        return dict(sorted(summed))
+
+    def _rows(self):
+        counts = {f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")}
+        summed = self._days.order_by().values(*_IDENTITY, **_LABELS).annotate(**counts)
+        return summed.order_by("-n_cost", "-n_calls", *_IDENTITY)
+
+    def _line(self, row):
+        return Line(
+            self.month,
             row["unit_slug"],
             row["team_slug"],
             row["application_slug"],
@@ -93,26 +121,6 @@ def lines(user, month):
             row["currency"],
             row["n_cost"],
         )
-        for row in summed.order_by()
-    ]
-    return sorted(
-        found,
-        key=lambda line: (
-            -line.cost,
-            -line.calls,
-            line.subscription,
-            line.version,
-            line.price_micros_per_1000,
-        ),
-    )
-
-
-def totals(found):
-    """{currency: Decimal} of lines, exact."""
-    summed = {}
-    for line in found:
-        summed[line.currency] = summed.get(line.currency, Decimal()) + line.cost
-    return dict(sorted(summed.items()))
 
 
 def as_csv(found):

@@ -153,6 +153,6 @@ class Statements(StrictParameters, viewsets.ViewSet):
     def retrieve(self, request, month):
         """All lines that one may see: of one's teams' calls and of one's own models."""
         first = statement.month(month)
-        lines = statement.lines(request.user, first) if f"{first:%Y-%m}" == month else []
+        lines = statement.Lines(request.user, first) if f"{first:%Y-%m}" == month else []
         rows = [line.__dict__ | {"month": month} for line in lines]
         return Response(StatementLineRow(rows, many=True).data)

@@ -63,7 +63,7 @@ def model_usage(request, slug):
 def monthly_statement(request):
     """What a month cost, line by line; `?as=csv` is the same with exact amounts."""
     month = statement.month(request.GET.get("month"))
-    lines = statement.lines(request.user, month)
+    lines = statement.Lines(request.user, month)
     if request.GET.get("as") == "csv":
         name = f"attachment; filename=statement-{month:%Y-%m}.csv"
         return HttpResponse(
@@ -75,7 +75,7 @@ def monthly_statement(request):
         "month": month,
         "months": statement.months(),
         "page_obj": Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page")),
-        "costs": statement.totals(lines),
+        "costs": lines.totals(),
     }
     return render(request, "consumption/statement.html", context)
 
