@@ -9,7 +9,7 @@ from catalog.models import ModelVersion
 from consumption import affected
 from hosting import capacity, credentials, health
 from hosting.models import Deployment, DeploymentState, Upstream
-from hosting.permissions import can_operate
+from hosting.permissions import can_operate, can_set_credential
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
@@ -163,15 +163,23 @@ def version_before(version: ModelVersion) -> ModelVersion | None:
 
 
 def set_credential(by: User, version: ModelVersion, text: str) -> None:
-    """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again."""
+    """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again.
+
+    text  what the endpoint wants in Authorization: a token (sent as Bearer), or scheme and value. Raises Invalid, RuleError, NotAllowed.
+    """
     require(
-        by.is_active and by.is_on(version.model.owner_team),
+        can_set_credential(by, version),
         f"Only {version.model.owner_team} sets it.",
         ask=ASK,
     )
+    if not text.isprintable() or not text.isascii():
+        raise Invalid("One line of ASCII letters, digits and signs.", field="credential")
     upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
     if upstream is None:
-        raise RuleError(f"{version} is not an external endpoint.")
+        raise RuleError(
+            f"{version} is not an external endpoint that is called.",
+            remedy="Name the endpoint in the draft; its credential is entered once the version is approved.",
+        )
     if not text and affected.following(version).open().exists():
         raise RuleError(
             f"Consumers call {version}: without its credential their calls would fail.",

@@ -8,13 +8,21 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion
+from catalog.pages import get_visible_version_or_404
 from hosting import actions, capacity, deployments, service_levels
 from hosting.filters import DeploymentFilter, HealthSampleFilter, IncidentFilter
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from hosting.permissions import can_read_logs
-from marketplace.accounts.resources import OptionalReason, ReadableResource, Reason, Resource
+from marketplace.accounts.resources import (
+    Nothing,
+    OptionalReason,
+    ReadableResource,
+    Reason,
+    Resource,
+)
+from marketplace.core.field_limits import CREDENTIAL
 from marketplace.core.guard import require
-from marketplace.core.serializers import ProseField
+from marketplace.core.serializers import LineField, ProseField
 
 
 class ReplicaRow(serializers.ModelSerializer):
@@ -131,6 +139,36 @@ class Deployments(ReadableResource):
         deployment = self.get_object()
         verb(self.request.user, deployment, **self.given(serializer_class))
         return self.answer(deployment)
+
+
+class CredentialGiven(serializers.Serializer):
+    """A token, sent as Bearer, or scheme and value. It is never shown again."""
+
+    credential = LineField(max_length=CREDENTIAL)
+
+
+class Credentials(Resource):
+    """The secret with which the gateway calls a version that is hosted elsewhere. For its team; write only."""
+
+    queryset = ModelVersion.objects.all()
+    serializer_class = CredentialGiven
+    pagination_class = None
+    filterset_class = None
+
+    @extend_schema(request=CredentialGiven, responses={204: None})
+    def update(self, request, slug, number):
+        """Store the credential in place of the one before; calls use it within seconds."""
+        return self._set(**self.given(CredentialGiven))
+
+    @extend_schema(request=Nothing, responses={204: None})
+    def destroy(self, request, slug, number):
+        """Remove the credential. Refused while consumers call the version."""
+        return self._set("")
+
+    def _set(self, credential):
+        version = get_visible_version_or_404(self.request, **self.kwargs)
+        actions.set_credential(self.request.user, version, credential)
+        return Response(status=204)
 
 
 class IncidentRow(OfVersion, serializers.ModelSerializer):

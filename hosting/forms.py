@@ -4,7 +4,8 @@ from django import forms
 
 from consumption.forms import ChangeForm
 from hosting.capacity import MOST_AT_ONCE, MOST_REPLICAS, WORDS, size
-from marketplace.core.field_limits import REASON
+from marketplace.core.field_limits import CREDENTIAL, REASON
+from marketplace.core.forms import LineField
 
 
 class StartForm(forms.Form):
@@ -39,6 +40,17 @@ class CapacityForm(ChangeForm):
 
     def after(self):
         return {name: self.cleaned_data[name] for name in WORDS}
+
+
+class CredentialForm(forms.Form):
+    """The secret of an external endpoint. It is never shown again."""
+
+    credential = LineField(
+        required=False,
+        max_length=CREDENTIAL,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="A token, sent as Authorization: Bearer …, or scheme and value, such as Basic dXNlcjpw. Empty removes it.",
+    )
 
 
 class SizeForm(forms.Form):

@@ -1,6 +1,6 @@
 """Who may manage what runs. The reconciler needs no permission: it follows the version's state."""
 
-from catalog.models import RegisteredModel
+from catalog.models import ModelVersion, RegisteredModel
 from hosting.models import Deployment
 from marketplace.accounts.models import User
 
@@ -22,6 +22,11 @@ def can_operate_model(user: User, model: RegisteredModel) -> bool:
         or user.is_on(model.owner_team)
         or user.has_role("operator", "admin", "curator")
     )
+
+
+def can_set_credential(user: User, version: ModelVersion) -> bool:
+    """The secret of an external endpoint is its team's own."""
+    return user.is_active and user.is_on(version.model.owner_team)
 
 
 def can_read_logs(user: User, deployment: Deployment) -> bool:

@@ -13,6 +13,11 @@ urlpatterns = [
         name="manage_deployment",
     ),
     path(
+        "models/<slug:slug>/versions/<str:number>/credential/",
+        views.credential,
+        name="credential",
+    ),
+    path(
         "models/<slug:slug>/versions/<str:number>/capacity/",
         views.change_capacity,
         name="change_capacity",

@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from catalog.pages import get_visible_model_or_404, model_context
+from catalog.pages import get_visible_model_or_404, get_visible_version_or_404, model_context
 from consumption.models import ScheduledChange
 from consumption.pages import propose_page
 from hosting import actions, deployments, gateway_metrics, replica_history, service_levels
-from hosting.forms import CapacityForm, ReasonForm, SizeForm, StartForm
-from hosting.models import Deployment
-from hosting.permissions import can_operate, can_operate_model
+from hosting.forms import CapacityForm, CredentialForm, ReasonForm, SizeForm, StartForm
+from hosting.models import Deployment, Upstream
+from hosting.permissions import can_operate, can_operate_model, can_set_credential
 from marketplace.core.forms import submitted
 from marketplace.core.links import Link, Tab
 
@@ -31,6 +31,7 @@ def deployment(request, slug):
     span = replica_history.span(request.GET.get("span"))
     context["cards"] = deployments.cards(context["versions"], gateway, span)
     context["may_operate"] = may_operate
+    context["is_owner"] = request.user.is_on(entry.owner_team)
     context["span_tabs"] = _span_tabs(request, span, context["cards"])
     template = "hosting/_deployment.html" if request.htmx else "hosting/deployment_tab.html"
     return render(request, template, context)
@@ -80,6 +81,34 @@ def manage_deployment(request, slug, number):
         context,
         status=422 if request.method == "POST" else 200,
     )
+
+
+def credential(request, slug, number):
+    """The secret with which the gateway calls an external endpoint. For its team; what is stored is never shown."""
+    version = get_visible_version_or_404(request, slug, number)
+    upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
+    if upstream is None or not can_set_credential(request.user, version):
+        raise Http404
+    form = CredentialForm(request.POST or None)
+    done, _ = submitted(
+        request, form, lambda credential: actions.set_credential(request.user, version, credential)
+    )
+    deployment_url = reverse("hosting:deployment", args=[slug])
+    if done:
+        said = "The credential is stored." if form.cleaned_data["credential"] else "It is removed."
+        messages.success(request, said)
+        return redirect(deployment_url)
+    context = {
+        "version": version,
+        "upstream": upstream,
+        "form": form,
+        "trail": [
+            Link(version.model.name, version.model.get_absolute_url()),
+            Link("Deployment", deployment_url),
+        ],
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "hosting/credential.html", context, status=status)
 
 
 def change_capacity(request, slug, number):

@@ -15,14 +15,17 @@ from consumption.api import (
     Subscriptions,
     Usage,
 )
-from governance.api import Amendments, Benchmarks, CardSchema, EvaluationRuns, Evaluations, Reviews
+from governance.amendment_api import Amendments
+from governance.api import CardSchema
 from governance.assignment_api import Absences
 from governance.condition_api import Conditions
+from governance.evaluation_api import Benchmarks, EvaluationRuns, Evaluations
 from governance.pack_api import EvidencePacks
+from governance.review_api import Reviews
 from governance.role_api import RoleChanges
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
-from hosting.api import Deployments, HealthSamples, Incidents, ServiceLevels
+from hosting.api import Credentials, Deployments, HealthSamples, Incidents, ServiceLevels
 from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
@@ -86,8 +89,16 @@ router.register("notices", Notices)
 router.register("tokens", Tokens, basename="token")
 
 app_name = "api"
+singletons = [
+    path("me/", Me.as_view({"get": "retrieve"}), name="me"),
+    re_path(
+        rf"^models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/credential/$",
+        Credentials.as_view({"put": "update", "delete": "destroy"}),
+        name="credential",
+    ),
+]
 urlpatterns = [
-    path("v1/", include([path("me/", Me.as_view({"get": "retrieve"}), name="me"), *router.urls])),
+    path("v1/", include([*singletons, *router.urls])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",

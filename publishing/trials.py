@@ -163,7 +163,7 @@ def _asked(version: ModelVersion) -> dict[str, Any]:
             body = json.dumps(rows_of(version.signature, version.example, rows)).encode()
             status, answer, figures[label] = health.post(version.external_url, "/infer", body)
             if status in CREDENTIAL_ASKED:
-                said = f"The endpoint asks for a credential ({status}), which is entered after the approval; it is asked again before it is published."
+                said = f"The endpoint asks for a credential ({status}), which its team enters on the Deployment tab after the approval; it is asked again before it is published."
                 return _no(said, verdict="inconclusive")
             if status != 200:
                 return _no(

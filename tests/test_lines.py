@@ -22,7 +22,7 @@ APPS = [
     "consumption",
     "hosting",
     "publishing",
-    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "insights")),
+    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "tokens", "insights")),
 ]
 UNSEEN = {
     "line break": "ab\ncd efghij",
@@ -40,17 +40,14 @@ EXACT = {"publishing.forms.ColumnsForm.tensor", "publishing.api.Columns.tensor"}
 
 
 def modules(name):
-    """The module of that name in each app, and what is in it where it is a package."""
-    for app in APPS:
-        try:
-            module = importlib.import_module(f"{app}.{name}")
-        except ModuleNotFoundError as error:
-            if error.name != f"{app}.{name}":
-                raise
-            continue
-        yield module
-        for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
-            yield importlib.import_module(f"{module.__name__}.{inner.name}")
+    """The modules of that name, and those whose name ends with it (review_api), in each app, with what is in a package."""
+    for app in map(importlib.import_module, APPS):
+        for found in pkgutil.iter_modules(app.__path__):
+            if found.name == name or found.name.endswith(f"_{name}"):
+                module = importlib.import_module(f"{app.__name__}.{found.name}")
+                yield module
+                for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
+                    yield importlib.import_module(f"{module.__name__}.{inner.name}")
 
 
 def classes(name, kind):

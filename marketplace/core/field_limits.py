@@ -17,6 +17,7 @@ from marketplace.core.text import prose
 
 REASON = 4_000  # characters: a reason, a purpose
 PROSE = 10_000  # characters: a description, a changelog
+CREDENTIAL = 4_096  # characters: a secret that goes into one header line
 FIRST_YEAR, LAST_YEAR = 2001, 2099  # of a time
 
 

@@ -92,6 +92,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:version-confirm-names",
         "api:version-renew",
         "api:condition-confirm",
+        "api:credential",
         "api:condition-send-back",
         "api:evaluation-run-list",
         "api:model-detail",
