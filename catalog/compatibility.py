@@ -146,6 +146,9 @@ def _order(old, new):
     """Rows may be sent without names, in the order of the inputs (docs/packaging.md): what stood at a place stays there."""
     before, after = [field["name"] for field in old], [field["name"] for field in new]
     kept = [name for name in before if name in after]
+    if len(before) == 1 < len(after) and len(old[0]["shape"]) > 1:
+        message = "a tensor is no longer the only input: rows sent without names would be misread"
+        yield Finding("major", "inputs", message, before[0], ", ".join(after))
     start = after[: len(kept)]
     if kept and start != kept:
         how = "in another order" if sorted(start) == sorted(kept) else "at other places"

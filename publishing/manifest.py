@@ -7,7 +7,7 @@ MEMORY_MB = 512  # what each version declares that it needs
 
 def build_manifest(version):
     """The manifest of a version (schema package/1), plain JSON: files with digests, signature, example, resources."""
-    kept = version.manifest
+    kept, plain = version.manifest, plain_output(version)
     return {
         "schema": "package/1",
         "model": version.model.slug,
@@ -27,4 +27,24 @@ def build_manifest(version):
         "example": version.example,
         "resources": {"num_cpus": "0.1", "memory_mb": MEMORY_MB},
         **{key: kept[key] for key in ("changes", "original", "scan") if kept.get(key)},
+        **({"plain_output": plain} if plain else {}),
     }
+
+
+def plain_output(version):
+    """The output whose values plain rows get although there are others; "" where all are given, or there is only one.
+
+    A model of one output answers rows without names with its values; a version of the same major number that adds outputs goes
+    on doing so, because adding one is a minor change (docs/governance.md, "Version numbers").
+    """
+    outputs, before = names_of(version.signature), version.predecessor()
+    if len(outputs) == 1 or before is None or before.major != version.major:
+        return ""
+    earlier = names_of(before.signature)
+    kept = before.manifest.get("plain_output") or (earlier[0] if len(earlier) == 1 else "")
+    return kept if kept in outputs else ""
+
+
+def names_of(signature):
+    """Names of the outputs, in their order."""
+    return [output["name"] for output in signature.get("outputs", [])]

@@ -94,15 +94,29 @@ def _rows(value, signature):
         raise ValueError("is not a list of rows.")
     if all(isinstance(row, dict) for row in value):
         return _records(value, signature)
-    names = list(signature.columns)
-    if len(names) == 1:
-        return [(names[0], value)]
-    for at, row in enumerate(value):
-        if not isinstance(row, list) or len(row) != len(names):
+    return _by_place(value, list(signature.columns), signature, "")
+
+
+def _by_place(rows, names, signature, where):
+    """Rows without names: the values of these columns in their order. Optional ones at the end may be left out by all rows, so
+    that a new optional input breaks no caller (docs/governance.md, "Version numbers")."""
+    least = max((at for at, name in enumerate(names, 1) if _is_needed(signature, name)), default=1)
+    if len(names) == 1 or (least == 1 and not any(isinstance(row, list) for row in rows)):
+        return [(names[0], rows)]
+    width = len(rows[0]) if rows and isinstance(rows[0], list) else len(names)
+    width = width if least <= width <= len(names) else len(names)
+    for at, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != width:
             raise ValueError(
-                f"has a row ({at}) that is not a list of {len(names)} values, one for each input."
+                f"has a row ({at}){where} that is not a list of {width} values, one for each input."
             )
-    return [(name, [row[at] for row in value]) for at, name in enumerate(names)]
+    return [(name, [row[at] for row in rows]) for at, name in enumerate(names[:width])]
+
+
+def _is_needed(signature, name):
+    """Whether a request must hold a value of this column."""
+    column = signature.columns[name]
+    return column.required or column.missing is None
 
 
 def _named(value, signature):
@@ -131,14 +145,7 @@ def _columns_of_tensor(name, rows, signature):
     )
     if columns is None:
         return [(name, rows)]
-    if len(columns) == 1:
-        return [(columns[0], rows)]
-    for at, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) != len(columns):
-            raise ValueError(
-                f"has in row {at} of {name[:100]} not a list of {len(columns)} values."
-            )
-    return [(column, [row[at] for row in rows]) for at, column in enumerate(columns)]
+    return _by_place(rows, columns, signature, f" of {name[:100]}")
 
 
 # -- what was left out ------------------------------------------------------------------------------------------------

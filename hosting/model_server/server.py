@@ -179,7 +179,10 @@ class ModelApp:
     def _written(self, request, chosen, results):
         head = self._head if request.id is None else {**self._head, "id": request.id}
         answer, json_length = wire.write(
-            head, [(name, results[name], binary) for name, binary in chosen], request.form
+            head,
+            [(name, results[name], binary) for name, binary in chosen],
+            request.form,
+            self.model.manifest.get("plain_output", ""),
         )
         return 200, _answer_headers(json_length), answer
 

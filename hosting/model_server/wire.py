@@ -360,10 +360,11 @@ def _text(raw, name, row):
         raise bad_input(Fault("is not UTF-8 text.", name, row, "Encode texts as UTF-8.")) from None
 
 
-def write(head, outputs, by_row=""):
+def write(head, outputs, by_row="", plain_output=""):
     """`head` (model_name, model_version, id) and [(name, array, binary)] → (body bytes, JSON length or None).
 
     by_row: the form that the request was written in. Where rows were sent, `predictions` has one entry for each as well.
+    plain_output: whose values plain rows get although there are other outputs (publishing/manifest.py).
     The JSON length is told (Inference-Header-Content-Length) only when some output is binary.
     """
     described, chunks = [], []
@@ -379,17 +380,19 @@ def write(head, outputs, by_row=""):
     rows = (
         {}
         if chunks or by_row not in FORMS
-        else {"predictions": _predictions(outputs, plain=by_row == "instances")}
+        else {"predictions": _predictions(outputs, by_row == "instances", plain_output)}
     )
     text = json.dumps({**head, "outputs": described, **rows}, separators=(",", ":")).encode()
     return (b"".join([text, *chunks]), len(text)) if chunks else (text, None)
 
 
-def _predictions(outputs, plain):
-    """One entry for each row: an object of the outputs, or where plain and there is one output, its value."""
+def _predictions(outputs, plain, plain_output):
+    """One entry for each row: an object of the outputs, or where plain, the value of the only one or of `plain_output`."""
     columns = {name: _finite(np.asarray(array).tolist()) for name, array, _ in outputs}
     if plain and len(columns) == 1:
         return next(iter(columns.values()))
+    if plain and plain_output in columns:
+        return columns[plain_output]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)]
 
 

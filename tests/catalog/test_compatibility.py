@@ -37,6 +37,7 @@ TABLE = [
     # Rows without names come in the order of the inputs.
     ({"a": {}, "b": {}}, {"b": {}, "a": {}}, "major"),
     ({"a": {}}, {"b": {"required": False}, "a": {}}, "major"),
+    ({"a": {"shape": [-1, 3]}}, {"a": {"shape": [-1, 3]}, "b": {"required": False}}, "major"),
     (
         {"a": {"shape": [-1, 3]}, "b": {"shape": [-1, 3]}},
         {"b": {"shape": [-1, 3]}, "a": {"shape": [-1, 3]}},

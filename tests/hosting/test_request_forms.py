@@ -1,6 +1,7 @@
 """Requests as pandas, MLflow and TensorFlow Serving write them (issue 9, line 19): the signature knows what they leave out."""
 
 import asyncio
+import copy
 import json
 import struct
 import subprocess
@@ -112,6 +113,36 @@ def test_gaps_are_filled_as_in_the_protocols_own_form(serve):
         20.0,
         29.0,
     ]
+
+
+@pytest.mark.parametrize(
+    "form", [{"instances": ...}, {"inputs": ...}, {"inputs": {"X": ...}}], ids=str
+)
+def test_rows_without_names_may_end_before_the_optional_inputs(serve, form):
+    """They were written for the version before, which did not have them."""
+    signature = copy.deepcopy(packages.SIGNATURE)
+    signature["inputs"][-1] |= {"required": False, "default": 30}
+    app = serve(signature=signature)
+
+    def answered(rows):
+        text = json.dumps(form, default=lambda _: rows)
+        return asked(app, text.encode())
+
+    status, answer = answered([[10.0, 1.0], [20.0, 2.0]])
+    assert status == 200 and answer["outputs"][0]["data"] == [9.0, 18.0]
+    assert answered([[10.0], [20.0]])[1]["outputs"][0]["data"] == [10.0, 20.0]
+    assert answered([[10.0, 1.0], [20.0, 2.0, 40]])[0] == 422
+
+
+def test_plain_rows_keep_their_values_when_an_output_is_added(serve):
+    signature = copy.deepcopy(packages.SIGNATURE)
+    [output] = signature["outputs"]
+    signature["outputs"].append(output | {"name": "again"})
+    signature["binding"]["outputs"].append(signature["binding"]["outputs"][0] | {"output": "again"})
+    objects = asked(serve(signature=signature), {"instances": ROWS})[1]["predictions"]
+    assert objects[0] == {"score": SCORES[0], "again": SCORES[0]}
+    plain = asked(serve(signature=signature, plain_output="score"), {"instances": ROWS})[1]
+    assert plain["predictions"] == SCORES and len(plain["outputs"]) == 2
 
 
 WRONG = {

@@ -13,6 +13,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from publishing import actions, contract_diff, screening
 from publishing.actions.submission import _submit
+from publishing.manifest import build_manifest
 from publishing.missing import what_is_missing
 from publishing.signature import example_from_signature
 from tests import factories
@@ -64,6 +65,15 @@ def output_added(signature):
 
 
 BREAKING = [renamed, retyped, narrowed, another_unit, required_added]
+
+
+def test_a_second_output_leaves_plain_answers_as_they_were():
+    """Minor, also for callers of plain rows: the manifest says whose values they go on getting, from version to version."""
+    second = draft_after("1.1.0", output_added)
+    assert build_manifest(second)["plain_output"] == second.signature["outputs"][0]["name"]
+    ModelVersion.objects.filter(pk=second.pk).update(number="2.0.0", major=2, minor=0)
+    second.refresh_from_db()
+    assert "plain_output" not in build_manifest(second)
 
 
 @pytest.mark.parametrize("change", BREAKING)
