@@ -24,9 +24,9 @@ from governance.permissions import REVIEWER_ROLES
 from marketplace.audit.models import SEES_THE_RECORD
 from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
+from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
 from marketplace.insights import figures
 from marketplace.notices.models import Notice
-from marketplace.problem_pages import BY_SLUG, PAGES
 
 SHOWN = 4
 PROGRAMS = ("/api/", "/security/leaked-keys")  # they read problem+json
@@ -138,7 +138,7 @@ def problems(request, slug=None):
     """What the problem types of the API and the gateway mean; one of them, or all."""
     if slug and slug not in BY_SLUG:
         raise Http404
-    pages = [BY_SLUG[slug]] if slug else PAGES
+    pages = [BY_SLUG[slug]] if slug else PROBLEM_TYPES
     return render(request, "docs/problems.html", {"pages": pages, "one": slug})
 
 

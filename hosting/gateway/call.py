@@ -410,7 +410,7 @@ class Call:
             lines.append(headers.CHUNKED)
         lines += (
             self.context.common_head,
-            self.version.answer_head,
+            self._version_head(),
             self.limits.rate_limit_headers(self.at_us),
             self.caller.closing,
             b"x-request-id: ",
@@ -513,7 +513,7 @@ class Call:
         if state is STREAMING:
             self.caller.abort()
         else:
-            self.caller.reject(problem, self.request_id, self.version.answer_head)
+            self.caller.reject(problem, self.request_id, self._version_head())
 
     def _reject(self, problem: problems.Problem) -> None:
         """End a call that was not sent to the upstream. Rejections are delayed (limits/load_shedder.py)."""
@@ -536,8 +536,13 @@ class Call:
 
     def _send_rejection(self, problem: problems.Problem) -> None:
         self.context.shedder.record_sent()
-        extra = self.version.answer_head if self.version is not None else b""
-        self.caller.reject(problem, self.request_id, extra)
+        self.caller.reject(problem, self.request_id, self._version_head())
+
+    def _version_head(self) -> bytes:
+        """Header lines of the version; nothing before it is known."""
+        if self.version is None:
+            return b""
+        return self.version.head_at(self.context.clock.now_s())
 
     def _problem_of(self, error: Exception) -> problems.Problem:
         """What the caller gets for an exception. A fault of ours goes to the log."""

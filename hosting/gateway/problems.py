@@ -8,21 +8,21 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from marketplace.core.problem_types import BY_SLUG
+
 MEDIA_TYPE = b"application/problem+json"
 BASE = "/docs/problems/"
 
 
 class Problem(Exception):
-    """One answer other than 2xx: a status, a page in the docs (`slug`), a title, and what the caller can do about it.
+    """One answer other than 2xx: its type (`slug`, which says status and title) and what the caller can do about it.
 
     `delay_s`: the caller gets it so much later, or more. `close`: the connection is closed after it.
     """
 
     def __init__(
         self,
-        status: int,
         slug: str,
-        title: str,
         detail: str,
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
@@ -30,9 +30,10 @@ class Problem(Exception):
         delay_s: float = 0.0,
     ) -> None:
         super().__init__(detail)
-        self.status = status
+        kind = BY_SLUG[slug]
+        self.status = kind.status
         self.slug = slug
-        self.title = title
+        self.title = kind.title
         self.detail = detail
         self.headers = tuple(headers)
         self.close = close
@@ -70,9 +71,7 @@ CHALLENGE = (b"www-authenticate", b'Bearer realm="models"')
 def not_recognised() -> Problem:
     """401, the same for no key, unknown, wrong, expired and revoked keys."""
     return Problem(
-        401,
         "key-not-recognised",
-        "The API key is not recognised",
         "Send a live API key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.",
         [CHALLENGE],
     )
@@ -80,9 +79,7 @@ def not_recognised() -> Problem:
 
 def too_many_failures() -> Problem:
     return Problem(
-        429,
         "too-many-failed-keys",
-        "Too many failed keys",
         "Too many keys from this address were not recognised. Wait a minute, then send a live key.",
         [retry_after(60)],
     )
@@ -90,9 +87,7 @@ def too_many_failures() -> Problem:
 
 def key_in_query() -> Problem:
     return Problem(
-        400,
         "key-in-address",
-        "An API key was sent in the address",
         "Addresses end up in logs, so this key counts as leaked and is being revoked. "
         "Make a new key and send it as 'Authorization: Bearer'.",
         close=True,
@@ -102,9 +97,7 @@ def key_in_query() -> Problem:
 def unavailable(what: str, seconds: float = 1) -> Problem:
     """503: a store that the gateway needs does not answer."""
     return Problem(
-        503,
         "try-again",
-        "The gateway cannot answer now",
         f"{what} Try again in a moment.",
         [retry_after(seconds)],
     )
@@ -113,9 +106,7 @@ def unavailable(what: str, seconds: float = 1) -> Problem:
 def disk_full() -> Problem:
     """503: a call that could not be recorded is not answered. Test applications are stopped before production."""
     return Problem(
-        503,
         "disk-full",
-        "Calls cannot be recorded at the moment",
         "The gateway's disk is nearly full. Calls of test applications stop first, those of production last. "
         "Try again in a minute; the marketplace's operators see it on their page.",
         [retry_after(60)],
@@ -125,9 +116,7 @@ def disk_full() -> Problem:
 def gateway_busy(delay_s: float = 0.0) -> Problem:
     """503: load shedding, because of all callers together, where 429 is a caller's own limit."""
     return Problem(
-        503,
         "gateway-busy",
-        "The gateway is busy",
         "The gateway gets more calls than it can answer, so it turns some away: those of test applications first. "
         "This is no limit of your plan. Try again in a few seconds, with back-off.",
         [retry_after(2)],
@@ -138,9 +127,7 @@ def gateway_busy(delay_s: float = 0.0) -> Problem:
 def too_many_connections(limit: int) -> Problem:
     """429: the caller's own connections; this one is closed."""
     return Problem(
-        429,
         "too-many-connections",
-        "Too many connections",
         f"Your address has more than {limit} connections open at once, so this one is closed. Keep fewer of them open and send "
         "one call after the other over each.",
         [retry_after(1)],
@@ -150,36 +137,28 @@ def too_many_connections(limit: int) -> Problem:
 
 def no_such_model() -> Problem:
     return Problem(
-        404,
         "no-such-model",
-        "No such model",
         "This key's subscription has no model of that name. Check the name and the key's application.",
     )
 
 
 def no_such_version(text: str) -> Problem:
     return Problem(
-        404,
         "no-such-version",
-        "No such version",
         f"The model has no callable version '{text[:40]}'.",
     )
 
 
 def no_such_route() -> Problem:
     return Problem(
-        404,
         "no-such-route",
-        "There is nothing at this address",
         "The gateway has inference, readiness and metadata only. See the API tab of the model.",
     )
 
 
 def method_not_allowed(allowed: bytes) -> Problem:
     return Problem(
-        405,
         "wrong-method",
-        "Method not allowed",
         f"Use {allowed.decode()}.",
         [(b"allow", allowed)],
     )
@@ -187,9 +166,7 @@ def method_not_allowed(allowed: bytes) -> Problem:
 
 def subscription_not_active(state: str) -> Problem:
     return Problem(
-        403,
         "subscription-not-active",
-        "The subscription is not active",
         f"The subscription of this key is {state}. Ask the application's team to resume or renew it.",
     )
 
@@ -197,9 +174,7 @@ def subscription_not_active(state: str) -> Problem:
 def address_not_allowed(address: str) -> Problem:
     """403: the right key from a wrong network. The answer does not name the networks, for a thief need not know them."""
     return Problem(
-        403,
         "address-not-allowed",
-        "The key does not work from this address",
         f"This key works from some networks only, and {address or 'this address'} is in none of them. Call from there, "
         "or ask the application's team for a key that works from here.",
     )
@@ -213,9 +188,7 @@ def version_gone(model: str, number: str, successor: str) -> Problem:
         (b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())
     ]
     return Problem(
-        410,
         "version-gone",
-        "The version has been retired",
         f"Version {number} of {model} is past its sunset. {remedy}",
         headers if successor else (),
     )
@@ -223,9 +196,7 @@ def version_gone(model: str, number: str, successor: str) -> Problem:
 
 def version_suspended(number: str) -> Problem:
     return Problem(
-        503,
         "version-suspended",
-        "The version is suspended",
         f"Version {number} is suspended by the marketplace. The model's page says why and until when.",
         [retry_after(60)],
     )
@@ -233,9 +204,7 @@ def version_suspended(number: str) -> Problem:
 
 def not_running(number: str) -> Problem:
     return Problem(
-        503,
         "not-running",
-        "The version is not running",
         f"No replica of version {number} is ready. Try again in a moment.",
         [retry_after(5)],
     )
@@ -243,20 +212,16 @@ def not_running(number: str) -> Problem:
 
 def bad_framing(detail: str) -> Problem:
     """400, and the connection is closed: what follows cannot be trusted to be a request."""
-    return Problem(400, "unreadable-request", "The request cannot be read", detail, close=True)
+    return Problem("unreadable-request", detail, close=True)
 
 
 def headers_too_large(detail: str) -> Problem:
-    return Problem(
-        431, "headers-too-large", "The request's headers are too large", detail, close=True
-    )
+    return Problem("headers-too-large", detail, close=True)
 
 
 def body_too_large(limit: int) -> Problem:
     return Problem(
-        413,
         "request-too-large",
-        "The request is too large",
         f"A request body may have {limit // (1024 * 1024)} MiB. Send fewer rows at a time.",
         close=True,
     )
@@ -264,9 +229,7 @@ def body_too_large(limit: int) -> Problem:
 
 def too_slow(what: str) -> Problem:
     return Problem(
-        408,
         "too-slow",
-        "The request came too slowly",
         f"The {what} did not arrive in time.",
         close=True,
     )
@@ -274,27 +237,21 @@ def too_slow(what: str) -> Problem:
 
 def upstream_failed() -> Problem:
     return Problem(
-        502,
         "model-failed",
-        "The model failed",
         "The model did not give a usable answer. The call is not charged. If it happens again, tell the model's team.",
     )
 
 
 def upstream_late(seconds: float) -> Problem:
     return Problem(
-        504,
         "model-late",
-        "The model did not answer in time",
         f"The model gave no answer within {seconds:g} seconds. The call is not charged.",
     )
 
 
 def upstream_busy() -> Problem:
     return Problem(
-        503,
         "model-busy",
-        "The model is busy",
         "All replicas of the model are busy and its queue is full. Try again in a moment.",
         [retry_after(1)],
     )
@@ -303,9 +260,7 @@ def upstream_busy() -> Problem:
 def upstream_failing(number: str, seconds: float) -> Problem:
     """503: the circuit breaker of the version is open for so many seconds."""
     return Problem(
-        503,
         "model-failing",
-        "The model is failing",
         f"The last calls of version {number} all failed at the model, so it is asked again only now and then. Try again "
         f"in {max(1, round(seconds))} s. If it goes on, tell the model's team; the model's page names it.",
         [retry_after(seconds)],
@@ -314,8 +269,6 @@ def upstream_failing(number: str, seconds: float) -> Problem:
 
 def rejected_input() -> Problem:
     return Problem(
-        422,
         "bad-input",
-        "The model refused the input",
         "The model's endpoint refused the input. Compare it with the model's signature.",
     )

@@ -203,7 +203,7 @@ def write_error_pages(folder: Path) -> None:
     """Write each error that HAProxy itself answers, as a page and as problem+json; HAProxy fills in the request id."""
     from django.template.loader import render_to_string
 
-    from marketplace.problem_pages import BY_SLUG
+    from marketplace.core.problem_types import BY_SLUG
 
     for slug, status in {**REJECTION_STATUSES, **ERROR_STATUSES}.items():
         page = BY_SLUG[slug]

@@ -18,9 +18,9 @@ from hosting.gateway.auth import trusted_proxies
 from hosting.gateway.limits import shared_slots
 from marketplace.audit.models import AuditEvent
 from marketplace.core import keys
+from marketplace.core.problem_types import BY_SLUG
 from marketplace.launcher.rundir import ROOT
 from marketplace.notices.models import Notice
-from marketplace.problem_pages import BY_SLUG
 from tests import factories
 from tests.gateway import (
     answer_ok,

@@ -229,6 +229,25 @@ def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage
         )
 
 
+def test_a_version_whose_approval_has_ended_says_so_and_goes_on(gateway, stage, version):
+    """Time passes, nothing is saved: the header comes by itself, and a re-review takes it away."""
+    _, key = subscriber(version)
+    rows = ModelVersion.objects.filter(pk=version.pk)
+    ends = timezone.now() + timedelta(seconds=2)
+    change(rows, approved_until=ends)
+
+    def said():
+        status, headers, _ = gateway.infer(infer_path(version), key)
+        assert status == 200
+        return headers.get("x-model-review")
+
+    assert said() is None
+    until(lambda: said() == "overdue", 10, gateway.said)
+    assert timezone.now() >= ends
+    change(rows, approved_until=timezone.now() + timedelta(days=1))
+    until(lambda: said() is None, 10, gateway.said)
+
+
 def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, version):
     successor = stage.version("2.0.0", version.model)
     _, key = subscriber(version)

@@ -21,7 +21,7 @@ from hosting.gateway.limits.shared_slots import SharedSlotTable
 from hosting.gateway.metering.metrics import Counters
 from hosting.gateway.problems import Problem
 from hosting.gateway.records import CALLS_PER_PASS, SubscriptionLimits
-from marketplace.problem_pages import BY_SLUG
+from marketplace.core.problem_types import BY_SLUG
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database
 

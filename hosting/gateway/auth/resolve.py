@@ -11,6 +11,9 @@ from hosting.gateway import problems
 from hosting.gateway.addresses import Origin
 from hosting.gateway.records import ApiKeyRecord
 
+REVIEW_OVERDUE = (
+    b"x-model-review: overdue\r\n"  # the approval has ended (docs/governance.md, "Re-review")
+)
 COLD_START_S = 10.0  # of a version whose cold start was never measured
 
 
@@ -53,6 +56,13 @@ class Version:
     published_at: float = 0.0
     is_asleep: bool = False
     cold_start_s: float = COLD_START_S
+    approved_until: float | None = None
+
+    def head_at(self, now: float) -> bytes:
+        """Header lines of every answer of this version at `now` (seconds since 1970)."""
+        if self.approved_until is not None and now >= self.approved_until:
+            return self.answer_head + REVIEW_OVERDUE
+        return self.answer_head
 
     def is_running(self, now: float) -> bool:
         """Whether it can be called at `now` (seconds since 1970)."""

@@ -225,6 +225,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         is_asleep=upstream is not None
         and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
         cold_start_s=version.cold_start_s or COLD_START_S,
+        approved_until=version.approved_until.timestamp() if version.approved_until else None,
     )
 
 

@@ -90,7 +90,7 @@ async def _metadata(context: GatewayContext, scope: dict[str, Any], parts: list[
     resolve.check_model(model, record, parts[2])
     number = parts[4] if len(parts) == 5 else ""
     version = _described_version(model, record, number, now)
-    return 200, resolve.metadata(model, version, now), _version_headers(version)
+    return 200, resolve.metadata(model, version, now), _version_headers(version, now)
 
 
 def _described_version(
@@ -115,12 +115,12 @@ async def _ready(context: GatewayContext, scope: dict[str, Any], parts: list[str
     if not await context.readiness.is_ready(version):
         raise problems.not_running(version.number)
     body = json.dumps({"name": parts[2], "version": version.number, "ready": True}).encode()
-    return 200, body, _version_headers(version)
+    return 200, body, _version_headers(version, context.clock.now_s())
 
 
-def _version_headers(version: resolve.Version) -> list[tuple[bytes, bytes]]:
+def _version_headers(version: resolve.Version, now: float) -> list[tuple[bytes, bytes]]:
     """Its number and its deprecation, as with every answer of the version."""
-    lines = [line.partition(b": ") for line in version.answer_head.splitlines()]
+    lines = [line.partition(b": ") for line in version.head_at(now).splitlines()]
     return [(name, value) for name, _, value in lines]
 
 

@@ -4,7 +4,10 @@ One fixed origin, no cookies: what a page may do with a key, curl may do too.
 """
 
 Headers = list[tuple[bytes, bytes]]
-EXPOSED = b"X-Request-Id, X-Model-Version, RateLimit, RateLimit-Policy, Retry-After, Deprecation, Sunset, Link"
+EXPOSED = (
+    b"X-Request-Id, X-Model-Version, X-Model-Review, RateLimit, RateLimit-Policy, Retry-After, "
+    b"Deprecation, Sunset, Link"
+)
 
 
 def answer_headers(portal_url: str) -> Headers:

@@ -49,9 +49,7 @@ class ConcurrencyLimits:
 def too_many_at_once(limit: int) -> problems.Problem:
     """503: the plan's concurrency."""
     return problems.Problem(
-        503,
         "too-many-at-once",
-        "Too many calls at once",
         f"limited by the plan's concurrency: {limit} calls at a time. Send fewer in parallel.",
         [problems.retry_after(1)],
     )

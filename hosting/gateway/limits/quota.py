@@ -140,9 +140,7 @@ def quota_used_up(limits: SubscriptionLimits, at_us: int) -> problems.Problem:
     seconds = max(1, (limits.period_ends_us - at_us) // 1_000_000)
     quota = f"{limits.quota or 0:,}".replace(",", " ")
     return problems.Problem(
-        429,
         "quota-used-up",
-        "The month's quota is used up",
         f"limited by the subscription's monthly quota: 0 of {quota} left, "
         f"resets {resets.day} {resets:%B} (UTC). Ask for a larger plan.",
         [problems.retry_after(seconds), (b"ratelimit", b'"month";r=0;t=%d' % seconds)],

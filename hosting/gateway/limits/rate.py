@@ -170,9 +170,7 @@ def rate_limited(limits: SubscriptionLimits, wait_s: float) -> problems.Problem:
     """429: the plan's rate."""
     header = (b"ratelimit", b'"rate";r=0;t=%d' % max(1, int(wait_s + 0.999)))
     return problems.Problem(
-        429,
         "rate-limited",
-        "Too many calls a second",
         f"limited by the plan's rate: {limits.rate} calls a second, {limits.burst} at a burst. "
         f"Try again in {max(0.001, wait_s):.3f} s, or ask for a larger plan.",
         [problems.retry_after(wait_s), header],

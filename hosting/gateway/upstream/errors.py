@@ -39,7 +39,8 @@ class UpstreamProblem(problems.Problem):
     """A problem document of our own model server, passed on as it is."""
 
     def __init__(self, status: int, document: bytes) -> None:
-        super().__init__(status, "", "", "")
+        super().__init__("bad-input", "")
+        self.status, self.slug = status, ""
         self._document = document
 
     def body(self, request_id: str = "") -> bytes:

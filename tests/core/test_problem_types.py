@@ -3,19 +3,20 @@
 import re
 from pathlib import Path
 
-from marketplace.problem_pages import BY_SLUG
+from marketplace.core.problem_types import BY_SLUG
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMED = re.compile(r'(?:Problem\(\s*\d{3},\s*|problem\(\s*\d{3},\s*|slug = )"([a-z-]+)"')
+NAMED = re.compile(r'(?:Problem\(\s*(?:\d{3},\s*)?|problem\(\s*\d{3},\s*|slug = )"([a-z-]+)"')
 SOURCES = ["hosting/gateway", "hosting/model_server", "marketplace/core", "publishing/packages"]
 
 
 def slugs_in_code():
-    files = [file for folder in SOURCES for file in (ROOT / folder).glob("*.py")]
+    files = [file for folder in SOURCES for file in (ROOT / folder).rglob("*.py")]
     return {slug for file in files for slug in NAMED.findall(file.read_text())}
 
 
 def test_every_problem_type_has_a_page():
+    assert {"rate-limited", "quota-used-up", "bad-input"} <= slugs_in_code()
     assert slugs_in_code() - set(BY_SLUG) == set()
 
 
