@@ -120,19 +120,24 @@ def score(
         record=evidence | {"environment": environment, "suite": suites.SUITES[dataset.task]},
         metrics_sha256=assessment.sha256,
     )
-    for figure in assessment.figures:
-        Evaluation.objects.create(
+    facts = {
+        "version": version,
+        "kind": Evaluation.Kind.INDEPENDENT,
+        "suite": suites.SUITES[dataset.task],
+        "data": dataset.name,
+        "data_sha256": dataset.sha256,
+        "artifact_sha256": artifact_digest(version),
+        "environment": environment,
+        "by": runner,
+        "at": now,
+    }
+    Evaluation.objects.bulk_create(
+        Evaluation(
             **{name: _rounded(value) for name, value in vars(figure).items()},
-            version=version,
-            kind=Evaluation.Kind.INDEPENDENT,
-            suite=suites.SUITES[dataset.task],
-            data=dataset.name,
-            data_sha256=dataset.sha256,
-            artifact_sha256=artifact_digest(version),
-            environment=environment,
-            by=runner,
-            at=now,
+            **facts,
         )
+        for figure in assessment.figures
+    )
     for finding in assessment.findings:
         record_gate(
             version,

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from catalog.permissions import can_edit_version
+from governance.comparisons import Comparison, comparisons_of
 from governance.models import LARGEST_FIGURE, Evaluation
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -20,15 +21,6 @@ from marketplace.core.guard import require
 MOST_DECLARED = 200
 FIGURES = ("value", "low", "high", "threshold", "baseline")
 DIGEST = re.compile("[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The groups of one column, side by side: what compares them, then one figure a group."""
-
-    column: str
-    compared: list[Evaluation]
-    groups: list[Evaluation]
 
 
 @dataclass(frozen=True)
@@ -71,19 +63,8 @@ def _measurement(rows: list[Evaluation], present: str) -> Measurement:
     first, whole, groups = rows[0], rows, list[Evaluation]()
     if first.kind == Evaluation.Kind.INDEPENDENT:
         whole, groups = [row for row in rows if not row.slice], [row for row in rows if row.slice]
-    columns = dict.fromkeys(row.column for row in groups)
     return Measurement(
-        first,
-        first.artifact_sha256 == present,
-        whole,
-        [
-            Comparison(
-                column,
-                [row for row in groups if row.column == column and not row.group],
-                [row for row in groups if row.column == column and row.group],
-            )
-            for column in columns
-        ],
+        first, first.artifact_sha256 == present, whole, comparisons_of(whole, groups)
     )
 
 

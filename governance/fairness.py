@@ -4,9 +4,13 @@ The limits are a screening convention (29 CFR 1607.4(D)), neither safe harbour n
 """
 
 from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
 from typing import Any
 
 import numpy as np
+
+from governance import measures
 
 TASKS = ("binary", "regression")  # of several classes, no rate is compared yet
 LEAST_ROWS, LEAST_OF_EACH = 100, 30  # of a group; of its deserving and its other rows
@@ -16,6 +20,11 @@ GAP, GAP_AT_MOST = 0.10, 0.20  # of equal opportunity: passes up to, fails above
 TILT = 0.05  # mean signed error of a group, as a part of the mean amount
 ERRORS = 1.25  # the largest mean absolute error of a group over the smallest
 DRAWS = 2000
+Z = 1.959964  # of a 95 % interval
+CROSSED_COLUMNS = 4  # columns of groups that are crossed two by two
+MOST_CELLS = 12  # of two crossed columns that are reported one by one
+LEAST_SHOWN = 10  # rows; of a smaller group not even the number is kept
+LONGEST_NAME, LONGEST_HALF = 50, 23  # letters of a group in a slice's name; of two crossed ones
 PASS, WARN, INSUFFICIENT, FAIL = "pass", "warn", "insufficient", "fail"
 SAID = {FAIL: "fails", WARN: "is near the limit", PASS: "passes"}
 SEVERITY = {PASS: 0, WARN: 1, INSUFFICIENT: 2, FAIL: 3}
@@ -40,13 +49,11 @@ def judge(
         for group in np.unique(values).tolist()
     }
     kept = {group: counts for group, counts in cells.items() if _is_enough(counts)}
-    left_out = [group for group in cells if group not in kept]
-    figures = [_rate(name, group, counts) for group, counts in kept.items()]
-    large = [group for group in left_out if cells[group].sum() >= LARGE_PART * len(values)]
-    if len(kept) < 2 or large:
-        which = ", ".join(map(str, large or left_out))
-        summary = f"{name}: too few rows to judge ({which}); a group needs {LEAST_ROWS}, with {LEAST_OF_EACH} of each outcome."
-        return Attribute(name, INSUFFICIENT, summary, figures)
+    left_out = {group: int(cells[group].sum()) for group in cells if group not in kept}
+    figures = [figure for group, counts in kept.items() for figure in _rates(name, group, counts)]
+    figures += [too_few(name, group, rows) for group, rows in left_out.items()]
+    if problem := _too_small(name, len(kept), left_out, len(values)):
+        return Attribute(name, INSUFFICIENT, problem, figures)
     random = np.random.default_rng(seed)
     counts = np.array(list(kept.values()))
     drawn = np.stack(
@@ -56,55 +63,114 @@ def judge(
     ratios, gaps = _disparities(drawn)
     n = int(counts.sum())
     compared = [
-        _figure("selection_rate_ratio", ratio[0], ratios, n, name),
-        _figure("equal_opportunity_difference", gap[0], gaps, n, name),
+        _figure("selection_rate_ratio", ratio[0], ratios, n, name, RATIO),
+        _figure("equal_opportunity_difference", gap[0], gaps, n, name, GAP),
     ]
     verdict = verdict_of(compared[0], compared[1])
     return Attribute(name, verdict, _summary(name, verdict, kept, compared), compared + figures)
 
 
 def judge_amounts(
-    name: str, values: np.ndarray, predicted: np.ndarray, truth: np.ndarray, seed: int
+    columns: dict[str, np.ndarray], predicted: np.ndarray, truth: np.ndarray, seed: int
+) -> list[Attribute]:
+    """Compare the errors that a regression makes about the groups of each column, all on the same draws."""
+    level = abs(float(truth.mean())) or 1.0
+    errors = _errors(columns, (predicted - truth) / level, seed)
+    return [_judge_amounts(name, values, errors) for name, values in columns.items()]
+
+
+def _judge_amounts(
+    name: str, values: np.ndarray, errors: dict[tuple[str, str], np.ndarray]
 ) -> Attribute:
-    """Compare the errors that a regression makes about the groups of one column."""
-    errors = {group: (predicted - truth)[values == group] for group in np.unique(values).tolist()}
-    kept = {group: rows for group, rows in errors.items() if len(rows) >= LEAST_ROWS}
-    large = [g for g in errors.keys() - kept.keys() if len(errors[g]) >= LARGE_PART * len(values)]
-    if len(kept) < 2 or large:
-        summary = f"{name}: too few rows to judge; a group needs {LEAST_ROWS}."
-        return Attribute(name, INSUFFICIENT, summary, [])
-    random, level = np.random.default_rng(seed), abs(float(truth.mean())) or 1.0
-    drawn = {
-        group: rows[random.integers(0, len(rows), (DRAWS, len(rows)))]
-        for group, rows in kept.items()
-    }
-    tilts = {group: float(rows.mean()) / level for group, rows in kept.items()}
-    sizes = np.array([np.abs(rows).mean() for rows in kept.values()])
-    drawn_sizes = np.array([np.abs(rows).mean(axis=1) for rows in drawn.values()])
-    ratio = _figure(
-        "mae_ratio",
-        sizes.max() / sizes.min(),
-        drawn_sizes.max(axis=0) / drawn_sizes.min(axis=0),
-        sum(map(len, kept.values())),
-        name,
-    )
+    sizes = dict(zip(*map(np.ndarray.tolist, np.unique(values, return_counts=True)), strict=True))
+    kept = {group: rows for group, rows in sizes.items() if rows >= LEAST_ROWS}
+    left_out = {group: rows for group, rows in sizes.items() if group not in kept}
+    few = [too_few(name, group, rows) for group, rows in left_out.items()]
+    if problem := _too_small(name, len(kept), left_out, len(values)):
+        return Attribute(name, INSUFFICIENT, problem, few)
+    large = np.array([errors[name, group][1] for group in kept])
+    ratios = large.max(axis=0) / large.min(axis=0)
+    ratio = _figure("mae_ratio", ratios[0], ratios[1:], sum(kept.values()), name, ERRORS)
     signed = [
-        _figure(
-            "signed_error",
-            tilt,
-            drawn[group].mean(axis=1) / level,
-            len(kept[group]),
-            f"{name}: {group}",
-        )
-        for group, tilt in tilts.items()
+        _figure("signed_error", tilts[0], tilts[1:], rows, slice_name(name, group), TILT)
+        for group, rows in kept.items()
+        for tilts in [errors[name, group][0]]
     ]
-    worst = max(tilts, key=lambda group: abs(tilts[group]))
+    worst = max(signed, key=lambda row: abs(row["value"]))
     verdict = verdict_of_amounts(ratio, signed)
     summary = (
         f"{name} {SAID[verdict]}: errors of one group are {ratio['value']:.2f} times those of another "
-        f"[{ratio['low']:.2f}, {ratio['high']:.2f}]; {worst} is {tilts[worst]:+.1%} off on average."
+        f"[{ratio['low']:.2f}, {ratio['high']:.2f}]; {worst['slice'].partition(': ')[2]} is "
+        f"{worst['value']:+.1%} off on average."
     )
-    return Attribute(name, verdict, summary, [ratio, *signed])
+    return Attribute(name, verdict, summary, [ratio, *signed, *few])
+
+
+@measures.QUIET
+def _errors(
+    columns: dict[str, np.ndarray], errors: np.ndarray, seed: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """(column, group) → mean error and mean absolute error: 2 × (1 + DRAWS), the first of all rows as they are."""
+    groups = [
+        (name, group) for name, values in columns.items() for group in np.unique(values).tolist()
+    ]
+    inside = np.column_stack([columns[name] == group for name, group in groups]).astype(float)
+    summed = np.hstack([inside, inside * errors[:, None], inside * np.abs(errors)[:, None]])
+    draws = measures.blocks(np.zeros(len(errors)), DRAWS, seed)
+    sums = [summed.sum(axis=0)[None], *(weights @ summed for weights in draws)]
+    rows, signed, sizes = np.concatenate(sums).T.reshape(3, len(groups), 1 + DRAWS)
+    return dict(zip(groups, np.stack([signed / rows, sizes / rows], axis=1), strict=True))
+
+
+def crossed(groups: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns whose groups are those of two columns at once, as "sex × age"."""
+    return {
+        f"{one[:LONGEST_HALF]} × {other[:LONGEST_HALF]}": np.array(
+            [f"{a[:LONGEST_HALF]} × {b[:LONGEST_HALF]}" for a, b in zip(first, second, strict=True)]
+        )
+        for (one, first), (other, second) in combinations(list(groups.items())[:CROSSED_COLUMNS], 2)
+    }
+
+
+def reported(attribute: Attribute) -> list[dict[str, Any]]:
+    """Figures of two crossed columns: what compares them, then those of the groups with the most rows."""
+    compared = [row for row in attribute.figures if ": " not in row["slice"]]
+    counted = {row["slice"]: row["n"] or 0 for row in attribute.figures if ": " in row["slice"]}
+    shown = sorted(counted, key=lambda name: -counted[name])[:MOST_CELLS]
+    return compared + [row for row in attribute.figures if row["slice"] in shown]
+
+
+def has_enough(truth: np.ndarray, task: str) -> bool:
+    """Is a group of these labels large enough to be measured?"""
+    if (
+        task == "binary"
+        and min(np.count_nonzero(truth == 1), np.count_nonzero(truth == 0)) < LEAST_OF_EACH
+    ):
+        return False
+    return len(truth) >= LEAST_ROWS
+
+
+def too_few(name: str, group: str, rows: int) -> dict[str, Any]:
+    """That a group is too small to be measured. Of a very small one, the number of rows is not kept."""
+    n = max(rows, LEAST_SHOWN)
+    return {
+        "metric": "too_few_rows",
+        "value": float(n),
+        "low": None,
+        "high": None,
+        "n": n,
+        "slice": slice_name(name, group),
+        "threshold": float(LEAST_ROWS),
+    }
+
+
+def _too_small(name: str, kept: int, left_out: dict[str, int], rows: int) -> str:
+    """Why a column cannot be judged; "" when it can."""
+    large = [group for group, count in left_out.items() if count >= LARGE_PART * rows]
+    if kept >= 2 and not large:
+        return ""
+    which = ", ".join(large or left_out)
+    return f"{name}: too few rows to judge ({which}); a group needs {LEAST_ROWS}, with {LEAST_OF_EACH} of each outcome."
 
 
 def verdict_of_amounts(ratio: dict[str, Any], signed: list[dict[str, Any]]) -> str:
@@ -139,7 +205,9 @@ def _disparities(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ratio, right.max(axis=-1) - right.min(axis=-1)
 
 
-def _figure(metric: str, value: float, drawn: np.ndarray, n: int, name: str) -> dict[str, Any]:
+def _figure(
+    metric: str, value: float, drawn: np.ndarray, n: int, name: str, threshold: float
+) -> dict[str, Any]:
     finite = drawn[np.isfinite(drawn)]
     low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (0.0, 1.0)
     return {
@@ -149,19 +217,31 @@ def _figure(metric: str, value: float, drawn: np.ndarray, n: int, name: str) -> 
         "high": float(high),
         "n": n,
         "slice": name,
+        "threshold": threshold,
     }
 
 
-def _rate(name: str, group: str, cells: np.ndarray) -> dict[str, Any]:
-    rate = float((cells[0] + cells[2]) / cells.sum())
-    return {
-        "metric": "selection_rate",
-        "value": rate,
-        "low": None,
-        "high": None,
-        "n": int(cells.sum()),
-        "slice": f"{name}: {group}",
-    }
+def _rates(name: str, group: str, cells: np.ndarray) -> list[dict[str, Any]]:
+    """How many of a group are selected, and how many of its deserving."""
+    return [
+        share(
+            "selection_rate", int(cells[0] + cells[2]), int(cells.sum()), slice_name(name, group)
+        ),
+        share("true_positive_rate", int(cells[0]), int(cells[:2].sum()), slice_name(name, group)),
+    ]
+
+
+def share(metric: str, count: int, n: int, name: str = "") -> dict[str, Any]:
+    """A share with its Wilson interval."""
+    value, room = count / n, 1 + Z**2 / n
+    middle = (value + Z**2 / (2 * n)) / room
+    half = Z / room * sqrt(value * (1 - value) / n + Z**2 / (4 * n**2))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return {"metric": metric, "value": value, "low": low, "high": high, "n": n, "slice": name}
+
+
+def slice_name(name: str, group: str) -> str:
+    return f"{name[:LONGEST_NAME]}: {group[:LONGEST_NAME]}"
 
 
 def verdict_of(ratio: dict[str, Any], gap: dict[str, Any]) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from governance import fairness, measures
+from governance import fairness, measures, slices
 from governance.models import GateResult
 from marketplace.core.canonical import digest
 
-SUITES = {task: f"{task}/1.0.0" for task in measures.PRIMARY}
+SUITES = {task: f"{task}/1.1.0" for task in measures.PRIMARY}
 REPLICATES = {"high": 2000}  # of the bootstrap; 1000 at other tiers
 LEAST_ROWS = {"binary": 500, "multiclass": 100, "regression": 300}
 LEAST_OF_A_CLASS = {"binary": 100, "multiclass": 50}
@@ -78,19 +78,17 @@ class Assessment:
 def assess(case: Case) -> Assessment:
     """Figures and findings of a case. The same case gives the same ones."""
     strata = np.zeros(len(case.truth)) if case.task == "regression" else case.truth
-    models = {"version": case.predicted, "naive": measures.naive(case.task, case.truth)}
-    if case.champion is not None:
-        models["champion"] = case.champion
+    models = _measures(case)
+    parts = slices.slices_of(case.task, case.truth, case.predicted, case.groups, case.cutoff)
     whole = np.ones((1, len(case.truth)))
-    points = {name: _measured(case, predicted, whole) for name, predicted in models.items()}
-    drawn: dict[str, list[Any]] = {name: [] for name in models}
+    points = {name: measure(whole) for name, measure in models.items()}
+    drawn: dict[str, list[measures.Metrics]] = {name: [] for name in models}
     for weights in measures.blocks(strata, REPLICATES.get(case.tier, 1000), case.seed):
-        for name, predicted in models.items():
-            drawn[name].append(_measured(case, predicted, weights))
-    replicates = {
-        name: {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
-        for name, parts in drawn.items()
-    }
+        for name, measure in models.items():
+            drawn[name].append(measure(weights))
+        for part in parts:
+            part.draw(weights)
+    replicates = {name: measures.joined(metrics) for name, metrics in drawn.items()}
     figures = _figures(case, points, replicates)
     findings = [against_baseline(case, figures[0], points, replicates)]
     if case.champion is not None:
@@ -98,19 +96,34 @@ def assess(case: Case) -> Assessment:
     if case.task in fairness.TASKS and case.groups:
         more, finding = _fairness(case)
         figures, findings = figures + more, [*findings, finding]
+    by_group = slices.figures_of(case.task, parts)
+    by_group += slices.left_out(case.task, case.truth, case.groups)
+    figures += [Figure(**row) for row in by_group]
     return Assessment(figures, findings)
 
 
-def _measured(case: Case, predicted: np.ndarray, weights: np.ndarray) -> measures.Metrics:
-    return measures.measure(case.task, case.truth, predicted, weights, case.cutoff)
+def _measures(case: Case) -> dict[str, measures.Measure]:
+    """The whole suite for the version; what it is compared with needs the primary metric alone."""
+    compared = {"naive": measures.naive(case.task, case.truth)}
+    if case.champion is not None:
+        compared["champion"] = case.champion
+    suite = measures.suite(case.task, case.truth, case.predicted, case.cutoff)
+    return {"version": suite} | {
+        name: measures.primary(case.task, case.truth, predicted)
+        for name, predicted in compared.items()
+    }
 
 
 def _figures(case: Case, points: dict[str, Any], replicates: dict[str, Any]) -> list[Figure]:
     """The primary metric first. Metrics that are undefined even as a point are left out."""
     primary = measures.PRIMARY[case.task]
+    naive_answers = measures.naive(case.task, case.truth)
+    whole = np.ones((1, len(case.truth)))
+    naives = measures.measure(case.task, case.truth, naive_answers, whole, case.cutoff)
     rows = []
     for metric in sorted(points["version"], key=lambda name: name != primary):
-        value, naive = float(points["version"][metric][0]), float(points["naive"][metric][0])
+        value = float(points["version"][metric][0])
+        naive = float(naives[metric][0])
         low, high = measures.interval(replicates["version"][metric]) or (None, None)
         threshold = case.floor if metric == primary else None
         baseline = naive if np.isfinite(naive) else None
@@ -193,8 +206,12 @@ def against_champion(case: Case, points: dict[str, Any], replicates: dict[str, A
 
 
 def _fairness(case: Case) -> tuple[list[Figure], Finding]:
-    judged = [_attribute(case, name, values) for name, values in case.groups.items()]
-    figures = [Figure(**row) for attribute in judged for row in attribute.figures]
+    """Columns of groups decide; two of them at once are only reported."""
+    crossed = fairness.crossed(case.groups)
+    found = _judged(case, case.groups | crossed)
+    judged, both = found[: len(case.groups)], found[len(case.groups) :]
+    rows = [row for attribute in judged for row in attribute.figures]
+    rows += [row for attribute in both for row in fairness.reported(attribute)]
     worst = max(judged, key=lambda attribute: fairness.SEVERITY[attribute.verdict])
     is_sure = worst.verdict in (fairness.FAIL, fairness.INSUFFICIENT)
     severity = (
@@ -203,16 +220,20 @@ def _fairness(case: Case) -> tuple[list[Figure], Finding]:
     verdict = {fairness.PASS: Verdict.PASS, fairness.FAIL: Verdict.FAIL}.get(
         worst.verdict, Verdict.INCONCLUSIVE
     )
-    return figures, Finding(
-        "fairness", verdict, " ".join(attribute.summary for attribute in judged), severity
-    )
+    summary = " ".join(attribute.summary for attribute in judged)
+    return [Figure(**row) for row in rows], Finding("fairness", verdict, summary, severity)
 
 
-def _attribute(case: Case, name: str, values: np.ndarray) -> fairness.Attribute:
+def _judged(case: Case, columns: dict[str, np.ndarray]) -> list[fairness.Attribute]:
+    named = {name[: fairness.LONGEST_NAME]: values for name, values in columns.items()}
     if case.task == "regression":
-        return fairness.judge_amounts(name, values, case.predicted, case.truth, case.seed)
+        return fairness.judge_amounts(named, case.predicted, case.truth, case.seed)
     selected = (case.predicted >= case.cutoff) == (case.favourable == 1)
-    return fairness.judge(name, values, selected, case.truth == case.favourable, case.seed)
+    deserving = case.truth == case.favourable
+    return [
+        fairness.judge(name, values, selected, deserving, case.seed)
+        for name, values in named.items()
+    ]
 
 
 def _text(value: Any) -> str:

@@ -32,10 +32,18 @@ METRIC_LABELS = {
     "coverage": "Rows taken",
     "selection_rate": "Selected",
     "selection_rate_ratio": "Lowest selection rate over the highest",
+    "true_positive_rate": "Selected among the deserving",
     "equal_opportunity_difference": "Difference among the deserving",
+    "roc_auc_gap": "Difference of ROC AUC",
+    "too_few_rows": "Too few rows",
     "signed_error": "Average error, of the mean amount",
     "mae_ratio": "Largest mean absolute error over the smallest",
 }
+
+
+# Which side of its threshold lets a figure pass.
+AT_LEAST = frozenset({"selection_rate_ratio"})
+AT_MOST = frozenset({"equal_opportunity_difference", "mae_ratio", "roc_auc_gap"})
 
 
 class EvaluationSet(models.QuerySet["Evaluation"]):
@@ -103,6 +111,13 @@ class Evaluation(models.Model):
     def label(self) -> str:
         """The metric's usual name; a team's own word where there is none."""
         return METRIC_LABELS.get(self.metric, self.metric)
+
+    @property
+    def passes(self) -> str:
+        """The threshold in words, as "from 0.8"; "" without one."""
+        if self.threshold is None or self.metric not in AT_LEAST | AT_MOST:
+            return ""
+        return f"{'from' if self.metric in AT_LEAST else 'up to'} {self.threshold:g}"
 
     @property
     def column(self) -> str:

@@ -25,6 +25,29 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A measured value with its interval, None where there is none; n: over how many rows."""
+
+    label: str
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """One span as drawn: percentages of its dot and of the ends of its line, and the pixel rows of text and dot."""
+
+    span: Span
+    x: float
+    left: float
+    right: float
+    text_y: float
+    y: float
+
+
+@dataclass(frozen=True)
 class Tick:
     """One horizontal grid line: its value and its pixel row."""
 
@@ -65,6 +88,35 @@ def nice_ceiling(value: Number) -> float:
 def ticks(top: float, height: float, count: int = 4) -> list[Tick]:
     """`count` + 1 grid lines from 0 to `top`, drawn over `height` pixels."""
     return [Tick(top * i / count, height * (1 - i / count)) for i in range(count + 1)]
+
+
+def nice_range(values: Sequence[Number], parts: int = 3) -> list[float]:
+    """Round marks, in equal steps, the first not above and the last not below any of the values."""
+    low, high = min(values, default=0), max(values, default=1)
+    apart = (high - low) / parts or abs(high) / parts or 1.0
+    power = 10.0 ** math.floor(math.log10(apart))
+    step = next(part * power for part in (1, 2, 2.5, 5, 10) if part * power >= apart * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * place, 12) for place in range(first, max(last, first + 1) + 1)]
+
+
+def whiskers(spans: Sequence[Span], left: float, right: float, row: float) -> list[Whisker]:
+    """Spans below each other, each `row` pixels high: its text above its dot and line."""
+
+    def place(value: Number) -> float:
+        return 100 * (value - left) / (right - left)
+
+    return [
+        Whisker(
+            span,
+            place(span.value),
+            place(span.value if span.low is None else span.low),
+            place(span.value if span.high is None else span.high),
+            row * number + 12,
+            row * number + 24,
+        )
+        for number, span in enumerate(spans)
+    ]
 
 
 def points(values: Values, top: float, height: float) -> list[tuple[float, float] | None]:

@@ -178,7 +178,8 @@ def judged_amounts(tilt=0.0, spread=1.0, rows=400):
     values = np.repeat(["young", "old"], rows)
     errors = random.normal(0, 2_000, 2 * rows)
     errors[rows:] = errors[rows:] * spread + tilt * truth.mean()
-    return fairness.judge_amounts("age", values, truth + errors, truth, seed=7)
+    (found,) = fairness.judge_amounts({"age": values}, truth + errors, truth, seed=7)
+    return found
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
     {% line_chart "Response time" labels series unit="ms" threshold=300 %}
     {% stacked_bars "Calls by outcome" labels series unit="calls" %}
     {% bar_chart "Calls a day" labels values unit="calls" %}
+    {% interval_chart "ROC AUC" spans name="sex" reference=0.71 said="All rows" %}
 
 `labels` is a list of texts, one per position; `series` a list of plots.Series, or of numbers for a single line.
 """
@@ -17,12 +18,13 @@ from django import template
 from django.utils.text import slugify
 
 from marketplace.core import plots
-from marketplace.core.plots import Bar, Number, Series, Values
-from marketplace.core.templatetags.formatting import compact, number
+from marketplace.core.plots import Bar, Label, Number, Series, Span, Values
+from marketplace.core.templatetags.formatting import compact, figure, number
 
 register = template.Library()
 
 HEIGHT = 190
+ROW = 34  # pixels of one interval: its text, and the dot below it
 PathOf = Callable[[Values, float, float], str]
 
 
@@ -116,6 +118,44 @@ def bar_chart(
     """Plain bars: `stacked_bars` with one series."""
     context: dict[str, Any] = stacked_bars(title, labels, [Series(title, values)], unit, height)
     return context
+
+
+@register.inclusion_tag("components/charts/intervals.html")
+def interval_chart(
+    title: str,
+    spans: Sequence[Span],
+    name: str = "",
+    reference: Number | None = None,
+    said: str = "",
+    row: int = ROW,
+) -> dict[str, Any]:
+    """A dot and its interval for each plots.Span, below each other. `name` tells charts of one title apart.
+
+    `reference` draws a dashed line that `said` names.
+    """
+    ends = [end for s in spans for end in (s.value, s.low, s.high) if end is not None]
+    marks = plots.nice_range(ends if reference is None else [*ends, reference])
+    left, right = marks[0], marks[-1]
+    height = row * len(spans) + 4
+    return {
+        "title": title,
+        "key": f"chart-{slugify(f'{title} {name}')}",
+        "spans": spans,
+        "whiskers": plots.whiskers(spans, left, right, row),
+        "marks": [_mark(mark, left, right) for mark in marks],
+        "height": height,
+        "full_height": height + 22,
+        "label_y": height + 17,
+        "reference": reference,
+        "reference_x": None if reference is None else 100 * (reference - left) / (right - left),
+        "said": said,
+        "summary": "; ".join(f"{s.label} {figure(s.value)}" for s in spans) or "no data yet",
+    }
+
+
+def _mark(value: float, left: float, right: float) -> Label:
+    anchor = {left: "start", right: "end"}.get(value, "middle")
+    return Label(figure(value), 100 * (value - left) / (right - left), anchor)
 
 
 def _named(series: Sequence[Series] | Values, title: str) -> list[Series]:
