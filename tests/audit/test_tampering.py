@@ -10,6 +10,7 @@ from marketplace.audit import watch
 from marketplace.audit.actions import checkpoint, link
 from marketplace.audit.models import AuditEvent, Checkpoint, Watch
 from marketplace.audit.verify import find_faults
+from marketplace.operations import summary
 from tests.audit.conftest import settle_constraints, write_events
 
 TABLE, POINTS = AuditEvent._meta.db_table, Checkpoint._meta.db_table
@@ -280,3 +281,11 @@ def test_the_watch_says_since_when_and_forgets_what_a_whole_round_no_longer_find
         watch.step(most=3)
     watched = Watch.objects.get()
     assert (watched.broken_since, watched.faults) == (None, [])
+
+
+def test_operators_get_an_alert(signed):
+    tamper(f"UPDATE {TABLE} SET reason = 'nothing happened' WHERE seq = 3")
+    watch.step()
+    [alert] = [one for one in summary.overview().alerts if one.url == "/audit/"]
+    assert (alert.severity, alert.since) == ("critical", Watch.objects.get().broken_since)
+    assert "seq 3 (model.edit)" in alert.why

@@ -18,7 +18,6 @@ from consumption.models import UsageEvent
 from hosting import deployments, gateway_metrics, replica_history, tasks
 from hosting.gateway.metering import metrics as metrics_of_gateway
 from hosting.models import Deployment, Incident, Replica, Upstream
-from marketplace.audit.models import Watch
 from marketplace.core import broker, disk_space
 from marketplace.core.transitions import transition
 from marketplace.operations import summary
@@ -309,16 +308,6 @@ def test_a_log_that_reaches_no_backup_needs_somebody(calm, monkeypatch):
     monkeypatch.setattr(summary, "not_archived_since", lambda: since)
     [alert] = summary.overview().alerts
     assert (alert.what, alert.since) == ("Postgres cannot bring its log to the backup.", since)
-
-
-def test_a_record_that_is_not_intact_is_told_at_once(calm):
-    since = timezone.now() - timedelta(minutes=3)
-    Watch.objects.create(
-        pk=1, broken_since=since, faults=["seq 3 (role.give) does not match its hash."]
-    )
-    [alert] = summary.overview().alerts
-    assert (alert.severity, alert.since, alert.url) == ("critical", since, "/audit/")
-    assert "seq 3" in alert.why
 
 
 def test_a_version_that_failed_says_since_when(calm, deployment):
