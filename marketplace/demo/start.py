@@ -170,7 +170,9 @@ class Demo:
         return 0
 
     def start_everything(self) -> None:
-        """The portal first, then what takes longer: a visitor sees the progress."""
+        """The portal first, then what takes longer: a visitor sees the progress. What nobody calls is built when all models answer."""
+        if not self.options.without_company:
+            self.train_ahead()
         with self.status.step("stores", "Postgres and Redis"):
             start_stores(self.supervisor, self.run, self.ports)
         self.migrate()
@@ -180,6 +182,15 @@ class Demo:
             self.build_company()
         self.await_models()
         self.announce_ready()
+        if not self.options.without_company:
+            self.build_rest()
+
+    def train_ahead(self) -> None:
+        """The company's models learn while tables are made and the portal starts."""
+        folder = str(self.run.path / "company")
+        self.supervisor.begin(
+            "training", process_definitions.python("-m", "marketplace.demo.company.ahead", folder)
+        )
 
     def migrate(self) -> None:
         """Bring the database up to date; skipped when neither code nor database changed since the last time."""
@@ -228,6 +239,13 @@ class Demo:
         self.document |= self.run.read("company.json").get("result") or {}
         self.write_document()
         show_logins(self.document.get("logins", {}))
+
+    def build_rest(self) -> None:
+        """The submissions that nobody calls; the demo is ready, and the review queue fills up."""
+        command = process_definitions.manage("build_company", "--rest")
+        with report_and_continue(StepFailed):
+            self.supervisor.run_once("company", command)
+            print_line(dim("  The review queue is complete."))
 
     def show_company(self, step: dict[str, Any]) -> None:
         progress = self.run.read("company.json")

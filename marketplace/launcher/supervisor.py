@@ -146,8 +146,7 @@ class Supervisor:
         while_running: Callable[[], None] = lambda: None,
     ) -> None:
         """Run a program to its end while the others stay supervised. Raises StepFailed when it ends with an error."""
-        once = SupervisedProcess(Process(name=name, argv=argv, env=env or {}), self.run.log(name))
-        self._popen(once)
+        once = self.begin(name, argv, env)
         try:
             while once.is_alive():
                 self.tick()
@@ -158,6 +157,14 @@ class Supervisor:
         while_running()
         if once.child and once.child.returncode:
             raise StepFailed(f"{name} failed. Its log {once.log} ends with:\n{once.tail()}")
+
+    def begin(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> SupervisedProcess:
+        """Start a program that ends by itself, and nobody waits for it. Returns it."""
+        once = SupervisedProcess(Process(name=name, argv=argv, env=env or {}), self.run.log(name))
+        self._popen(once)
+        return once
 
     def _spawn(self, running: SupervisedProcess) -> None:
         if running.process.before_start:

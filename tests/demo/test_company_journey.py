@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription, UsageEvent
-from governance.models import Decision
+from governance import renewals
+from governance.models import Condition, Decision, Thread, Waiver
 from hosting.models import Upstream
 from marketplace.audit.models import AuditEvent
 from marketplace.demo.company import (
@@ -19,6 +20,7 @@ from marketplace.demo.company import (
     training,
     usage,
 )
+from publishing import contract_diff
 from publishing.actions import publish_what_is_ready
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +97,52 @@ def test_its_fair_sibling_is_measured_on_the_same_rows_and_approved():
         return version.evaluations.get(metric="roc_auc", slice="").value
 
     assert auc(fair) > auc(biased)
+
+
+def test_its_approval_has_a_condition_with_a_day():
+    fair = built("credit-line-preapproval", 1)
+    condition = Condition.objects.get(version=fair)
+    assert (condition.state, condition.owner.username) == ("open", "goran")
+    assert 20 < (condition.due_on - timezone.localdate()).days < 40
+
+
+def test_a_waiver_near_its_end_opens_a_check_that_really_failed():
+    version = built("retail-customer-churn")
+    waiver = Waiver.objects.get(version=version)
+    assert gate_verdict(version, "latency") == "fail"
+    assert (version.state, waiver.state) == ("approved", "granted")
+    assert 3 < (waiver.ends_on - timezone.localdate()).days < 14
+
+
+def test_a_change_that_breaks_callers_is_held_as_a_draft():
+    built("affordability")
+    held = built("affordability", 1)
+    assert held.state == "draft"
+    assert "It needs a major version, and 1.3.0 is a minor version" in contract_diff.problem(held)
+
+
+@pytest.mark.slow
+def test_what_else_becomes_of_submissions():
+    """Sent back by the evaluator on measured figures, taken back by its team, asked about; and an approval that has run out."""
+    built("complaint-routing")
+    sent_back = built("complaint-routing", 1)
+    assert (sent_back.state, gate_verdict(sent_back, "evaluation")) == ("changes_requested", "pass")
+    assert sent_back.reviews.get(kind="evaluation").state == "changes_requested"
+    built("motor-fraud")
+    assert built("motor-fraud", 1).state == "withdrawn"
+    thread = Thread.objects.get(version=built("thin-file-score"))
+    assert thread.resolved_at is None and thread.comments.count() == 2
+    hosted(built("mortgage-prepayment"))
+    assert [version.model.slug for version in renewals.due_for_renewal()] == ["mortgage-prepayment"]
+    assert renewals.due_for_renewal().get().approved_until < timezone.now()
+
+
+def test_what_consumers_call_is_built_before_what_nobody_calls():
+    order = models.to_build()
+    rest = [models.is_rest(*pair) for pair in order]
+    assert rest == sorted(rest) and 5 < sum(rest) < 15
+    for listing, release in order:
+        assert models.is_rest(listing, release) <= (release.fate not in models.GOES_LIVE)
 
 
 def gate_verdict(version, gate):

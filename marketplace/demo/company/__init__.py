@@ -9,3 +9,10 @@ def build(progress: Callable[..., None], wait: bool = True) -> dict[str, Any]:
     from .journey import build as journey
 
     return journey(progress, wait)
+
+
+def build_rest(progress: Callable[..., None]) -> dict[str, Any]:
+    """The submissions that nobody calls; see journey.py."""
+    from .journey import build_rest as rest
+
+    return rest(progress)

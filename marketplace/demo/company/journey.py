@@ -32,7 +32,7 @@ from marketplace.insights.models import ProductionModel
 from publishing.actions import deprecate
 from publishing.deprecation import notice_days
 
-from . import clock, consumers, inventory, models, people, usage
+from . import clock, consumers, inventory, models, people, turns, usage
 from .listing import Listing, Release
 from .reviewing import reviewed
 from .submissions import person, submitted, trained
@@ -44,7 +44,6 @@ SETTLE_TIMEOUT_S = 600
 HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
 CLOCK_NOTE = "demo.clock"
-GOES_LIVE = ("published", "deprecated", "suspended")
 SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
 
 
@@ -60,11 +59,17 @@ def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
     progress("people")
     people.build_people()
     note_the_clock()
-    build_versions(progress)
+    build_versions(progress, [pair for pair in models.to_build() if not models.is_rest(*pair)])
     build_inventory()
     settle(progress, timeout_s=SETTLE_TIMEOUT_S if wait else 0)
     progress("past usage")
     usage.build_usage()
+    return demo_facts()
+
+
+def build_rest(progress: Progress) -> dict[str, Any]:
+    """The submissions that nobody calls: drafts, reviews under way, what was sent or taken back. After `build`."""
+    build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     return demo_facts()
 
 
@@ -77,9 +82,8 @@ def note_the_clock() -> None:
     record(User.objects.system("demo"), CLOCK_NOTE, office, reason=reason)
 
 
-def build_versions(progress: Progress) -> None:
-    """Train, register, submit and review every version, the story's hero first."""
-    todo = list(models.releases())
+def build_versions(progress: Progress, todo: list[tuple[Listing, Release]]) -> None:
+    """Train, register, submit and review these versions, the story's hero first."""
     for done, (listing, release) in enumerate(todo):
         progress(f"{listing.name} {release.number}", done, len(todo))
         build_version(listing, release)
@@ -92,10 +96,11 @@ def build_version(listing: Listing, release: Release) -> None:
     made = trained(listing, release)
     with transaction.atomic(), clock.at(clock.ago(days=release.days_ago)):
         version = submitted(listing, release, made)
-        if release.fate == "refused":
+        if version.state == STATE.DRAFT:
             return
-        version = reviewed(version, listing, release, made.facts if made else None)
-        if version.state == STATE.CHANGES_REQUESTED:
+        with turns.waived(version, listing, release):
+            version = reviewed(version, listing, release, made.facts if made else None)
+        if version.state == STATE.CHANGES_REQUESTED and not release.fate.startswith("changes:"):
             raise CommandError(f"{version} did not pass the checks: {blocking(version)}")
 
 
@@ -121,7 +126,9 @@ def build_inventory() -> None:
 def settle(progress: Progress, timeout_s: float) -> None:
     """As versions become callable: consumers subscribe, then what the story does to a live version happens."""
     waiting = [
-        (listing, release) for listing, release in models.releases() if release.fate in GOES_LIVE
+        (listing, release)
+        for listing, release in models.releases()
+        if release.fate in models.GOES_LIVE
     ]
     total, last, retried = len(waiting), time.monotonic(), set[int]()
     while True:

@@ -92,7 +92,8 @@ class Recipe:
 class Release:
     """One version and what happened to it in the company's story.
 
-    `fate`: published, deprecated, suspended, rejected, refused, or waiting:<review kind>.
+    `fate`: published, deprecated, suspended, rejected, refused, held (by the contract check), withdrawn, waiting:<review kind>, or
+    changes:<review kind> that asked for them.
     `days_ago`: when it was submitted, as demo data.
     """
 

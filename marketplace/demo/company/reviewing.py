@@ -15,7 +15,7 @@ from governance.policies import checklist_of
 from marketplace.accounts.models import User
 from publishing import execution_gates
 
-from . import benchmarks, clock
+from . import benchmarks, clock, turns
 from .listing import Listing, Release
 from .submissions import person
 
@@ -42,12 +42,14 @@ def reviewed(
         return version
     submission = timezone.now()
     with clock.at(submission + timedelta(hours=FIRST_DECISION / 2)):
-        benchmarks.measured(version, listing, release, is_decided("evaluation", release.fate))
+        looks = is_decided("evaluation", release.fate) or release.fate == "changes:evaluation"
+        benchmarks.measured(version, listing, release, looks)
     for place, review in enumerate(version.reviews.filter(state=Review.State.OPEN)):
         if is_decided(review.kind, release.fate):
             reason = REASONS[review.kind](version, listing, facts)
             with clock.at(submission + timedelta(hours=FIRST_DECISION + place * NEXT_DECISION)):
                 approve(person(REVIEWERS[review.kind]), review, reason)
+    turns.talk(version)
     with clock.at(submission + timedelta(hours=LAST_DECISION)):
         finish(version, listing, release, facts)
     version.refresh_from_db()
@@ -58,17 +60,24 @@ def is_decided(kind: str, fate: str) -> bool:
     """Which reviews before the final one are decided: what waits for a curator has been looked at by nobody."""
     if kind == "final" or fate == "waiting:curation":
         return False
+    if fate == "withdrawn":
+        return kind == "curation"
     if fate == "rejected":
         return kind != "fairness"
     if fate == "waiting:evaluation":
         return kind not in ("evaluation", "fairness")  # both rest on the run
-    return fate != f"waiting:{kind}"
+    return fate.partition(":")[2] != kind
 
 
 def finish(
     version: ModelVersion, listing: Listing, release: Release, facts: dict[str, Any] | None
 ) -> None:
-    if release.fate.startswith("waiting:"):
+    what, _, kind = release.fate.partition(":")
+    if what == "changes":
+        turns.sends_back(version, kind, REVIEWERS[kind])
+    if what == "withdrawn":
+        turns.takes_back(version, listing)
+    if kind or what == "withdrawn":
         return
     final = version.reviews.filter(kind=Review.Kind.FINAL, state=Review.State.OPEN).first()
     if final is None:
@@ -83,7 +92,15 @@ def finish(
 def approve(by: User, review: Review, reason: str) -> None:
     """Every point of the checklist holds."""
     checklist = {point.id: {"answer": checklists.Answer.YES} for point in checklist_of(review)}
-    governance.decide(by, review, APPROVED, reason, no_conflict=True, checklist=checklist)
+    governance.decide(
+        by,
+        review,
+        APPROVED,
+        reason,
+        no_conflict=True,
+        checklist=checklist,
+        conditions=turns.conditions(review.version, review.kind),
+    )
 
 
 def rejection(version: ModelVersion) -> str:

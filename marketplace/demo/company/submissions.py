@@ -17,6 +17,7 @@ from consumption.actions import offer_plan
 from governance import tiering
 from governance.actions import assess_risk
 from marketplace.accounts.models import Team, User
+from marketplace.core.errors import RuleError
 from publishing import actions as publishing
 from publishing.packages import Refused
 
@@ -74,13 +75,16 @@ def offer(by: User, model: RegisteredModel, plan: DemoPlan) -> None:
 
 
 def submitted(listing: Listing, release: Release, made: Trained | None) -> ModelVersion:
-    """The new version, brought as far as its publisher can bring it: submitted, or a draft whose upload was refused."""
+    """The new version, brought as far as its publisher can bring it: submitted, or a draft that was refused."""
     model, by = registered(listing), person(listing.submitter)
     version = publishing.start_version(by, model, release.number, release.changelog)
     if release.fate == "refused":
         refused_upload(by, version)
         return version
     fill_in(by, version, listing, made)
+    if release.fate == "held":
+        held_back(by, version)
+        return version
     return publishing.submit(by, version)
 
 
@@ -137,6 +141,17 @@ def refused_upload(by: User, version: ModelVersion) -> None:
     except Refused:
         return
     raise AssertionError("The package inspection accepted a pickle.")
+
+
+def held_back(by: User, version: ModelVersion) -> None:
+    """It breaks what callers rely on, and its number says that it does not: the contract check holds it."""
+    try:
+        publishing.submit(by, version)
+    except RuleError:
+        return
+    raise AssertionError(
+        "A change that breaks callers was submitted under the number of a small one."
+    )
 
 
 def trained(listing: Listing, release: Release) -> Trained | None:

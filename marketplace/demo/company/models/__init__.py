@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..listing import Listing, Release
-from . import credit, customers, insurance, lending, mortgage, wealth
+from . import credit, customers, insurance, later, lending, mortgage, wealth
 
-LISTINGS: tuple[Listing, ...] = (
-    *lending.LISTINGS,
-    *mortgage.LISTINGS,
-    *wealth.LISTINGS,
-    *insurance.LISTINGS,
-    *customers.LISTINGS,
-    *credit.LISTINGS,
+GOES_LIVE = ("published", "deprecated", "suspended")
+LISTINGS: tuple[Listing, ...] = tuple(
+    later.with_later(one)
+    for one in (
+        *lending.LISTINGS,
+        *mortgage.LISTINGS,
+        *wealth.LISTINGS,
+        *insurance.LISTINGS,
+        *customers.LISTINGS,
+        *credit.LISTINGS,
+    )
 )
 
 
@@ -28,6 +32,17 @@ def releases() -> Iterator[tuple[Listing, Release]]:
     for one in LISTINGS:
         for release in one.releases:
             yield one, release
+
+
+def is_rest(one: Listing, release: Release) -> bool:
+    """Nothing callable comes of it or after it: it may be built when everything else answers."""
+    after = one.releases[one.releases.index(release) :]
+    return not any(later.fate in GOES_LIVE for later in after)
+
+
+def to_build() -> list[tuple[Listing, Release]]:
+    """All releases: those that consumers call and what came before them, then the rest."""
+    return sorted(releases(), key=lambda pair: is_rest(*pair))
 
 
 def key(one: Listing, release: Release) -> str:

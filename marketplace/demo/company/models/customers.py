@@ -85,7 +85,7 @@ CHURN = Listing(
         ),
     ),
     plans=standard_plans(owner_approval=False, price=1.5),
-    sla=standard_sla(99.0, 150, 40),
+    sla=standard_sla(99.0, 150, 50_000),
 )
 
 

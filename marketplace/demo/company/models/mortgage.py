@@ -252,7 +252,7 @@ PREPAYMENT = Listing(
         Release(
             "1.1.0",
             "published",
-            160,
+            376,
             Recipe(
                 "binary",
                 (

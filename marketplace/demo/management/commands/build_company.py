@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from marketplace.demo.company import build
+from marketplace.demo.company import build, build_rest
 from marketplace.launcher.rundir import RunDir
 
 PROGRESS = "company.json"
@@ -18,6 +18,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-wait", action="store_true", help="do not wait for approved models to be served"
         )
+        parser.add_argument(
+            "--rest",
+            action="store_true",
+            help="the submissions that nobody calls, as the last step",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = RunDir()
@@ -25,5 +30,7 @@ class Command(BaseCommand):
         def progress(text: str, done: int | None = None, total: int | None = None) -> None:
             run.write(PROGRESS, {"text": text, "done": done, "total": total})
 
-        result = build(progress, wait=not options["no_wait"])
+        result = (
+            build_rest(progress) if options["rest"] else build(progress, not options["no_wait"])
+        )
         run.write(PROGRESS, {"text": "done", "result": result}, mode=0o600)
