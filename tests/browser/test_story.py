@@ -96,6 +96,8 @@ def test_from_registration_to_a_metered_call(people, visit, tmp_path):
 
 def submit_a_model(page, portal, folder):
     (folder / "income.onnx").write_bytes(factories.tiny_onnx())
+    visited = []
+    page.on("framenavigated", lambda frame: visited.append(frame.url))
     page.goto(f"{portal}/publish/new/")
     page.get_by_label("Name", exact=True).fill(NAME)
     page.get_by_label("Summary").fill(SUMMARY)
@@ -119,6 +121,7 @@ def submit_a_model(page, portal, folder):
     page.goto(page.url.replace("/plans/", "/submit/"))
     page.get_by_role("button", name="Submit version 1.0.0").click()
     page.get_by_text("is submitted").wait_for()
+    assert not [url for url in visited if url.endswith("/json/")], "she types no JSON"
 
 
 def answer_the_questionnaire(page):
