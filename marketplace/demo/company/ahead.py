@@ -1,4 +1,4 @@
-"""Trains the demo models before the build asks for them: python -m marketplace.demo.company.ahead FOLDER.
+"""Trains the demo models that consumers call before the build asks for them: python -m marketplace.demo.company.ahead FOLDER.
 
 Training needs no database, so that it goes on while tables are made and the portal starts.
 """
@@ -18,7 +18,7 @@ def main(folder: str) -> None:
     os.nice(NICENESS)
     kept = Path(folder) / training.code_hash()
     for listing, release in models.to_build():
-        if release.recipe:
+        if release.recipe and not models.is_rest(listing, release):
             training.cached(release.recipe, models.key(listing, release), kept)
 
 
