@@ -4,7 +4,7 @@ A task carries the id of the request that caused it. A scheduled task uses its o
 """
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from celery import current_app
 from celery.signals import task_prerun
@@ -22,16 +22,28 @@ ONE_SHORT_TRY = {
 }
 # A task that needs longer for one statement declares it: @shared_task(statement_s=240).
 STATEMENT_S = 20.0
+LOOKED_BACK = 100  # tasks of a transaction, for one that is the same
 SHUTDOWN_S = 5.0  # of its time limit, to end properly
 
 
 def enqueue(name, *args, delay_s=0):
     """Send Celery task `name` with `args` (ids, plain JSON) after the current transaction commits, to start `delay_s` later.
 
+    The same task with the same arguments is sent once for a transaction: forty events of the record are chained by one task.
     When the broker is unavailable the task is lost, not the work: the periodic sweep of the app that owns the row finds it.
     """
-    cause = request_ids.current()
-    transaction.on_commit(lambda: _send(name, args, cause, delay_s), robust=True)
+    sending = partial(_send, name, args, request_ids.current(), delay_s)
+    waiting = transaction.get_connection().run_on_commit[-LOOKED_BACK:]
+    if not any(_is_same(sending, callback) for _, callback, _ in waiting):
+        transaction.on_commit(sending, robust=True)
+
+
+def _is_same(sending, callback):
+    return (
+        isinstance(callback, partial)
+        and callback.func is sending.func
+        and callback.args == sending.args
+    )
 
 
 def _send(name, args, cause, delay_s=0):
