@@ -5,7 +5,6 @@ Kinds about what runs and about versions belong to hosting and publishing, which
 
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -15,6 +14,7 @@ from catalog.models import RegisteredModel
 from consumption import actions, terms
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
 from consumption.permissions import can_change
+from governance.policies import change_notice_days
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.core import field_limits
 from marketplace.core.errors import Invalid, RuleError
@@ -33,9 +33,9 @@ def register(kind, behaviour):
 def first_start(days=None):
     """The first moment from which a change that is confirmed now may hold: the UTC midnight after the notice.
 
-    days  the notice; by default CHANGE_NOTICE_DAYS. Without a notice it is now.
+    days  the notice; by default policies.change_notice_days. Without a notice it is now.
     """
-    now, days = timezone.now(), settings.CHANGE_NOTICE_DAYS if days is None else days
+    now, days = timezone.now(), change_notice_days() if days is None else days
     if not days:
         return now
     day = (now + timedelta(days=days + 1)).astimezone(UTC).date()
@@ -51,7 +51,7 @@ class Kind:
 
     def notice_days(self, change):
         """How long those who are affected have notice, from the confirmation on."""
-        return settings.CHANGE_NOTICE_DAYS
+        return change_notice_days()
 
     def may_propose(self, user, change):
         return can_change(user, change.model)

@@ -1,6 +1,6 @@
 """Verbs of changes that take something from consumers: preview, propose, confirm, refuse, withdraw, and begin when due.
 
-Who proposes never confirms. A notice of CHANGE_NOTICE_DAYS runs from the confirmation, when consumers are told. What takes
+Who proposes never confirms. A notice (policies.change_notice_days) runs from the confirmation, when consumers are told. What takes
 nothing from anybody begins at once. The rules in words: docs/money.md.
 """
 

@@ -6,7 +6,6 @@ The kinds of changes of upper apps use that page too.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import Http404
@@ -21,6 +20,7 @@ from consumption.metering import rejections, usage
 from consumption.metering.rejections import RejectionCount
 from consumption.metering.usage import MonthlyUse
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
+from governance.policies import change_notice_days
 from marketplace.core.forms import show, submitted
 
 
@@ -130,7 +130,7 @@ def propose_page(request, model, kind, form_class, **about):
         "model": model,
         "subject": subject,
         "kind": behaviour,
-        "notice_days": settings.CHANGE_NOTICE_DAYS,
+        "notice_days": change_notice_days(),
     }
     if not done:
         return show(request, "consumption/propose.html", form, **context)

@@ -5,8 +5,9 @@ number. `{"not_applicable": "reason"}` stands in where the field allows it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from governance.card_fields import FIELD_ROWS, SECTIONS
 
@@ -124,7 +125,7 @@ class Completeness:
 
 FIELDS = tuple(CardField(**row) for row in FIELD_ROWS)
 FIELDS_BY_ID = {field.id: field for field in FIELDS}
-POLICY = {
+POLICY: dict[str, Any] = {
     "schema": "card/1.0.0",
     "semver": "1.0.0",
     "needed": NEEDED,
@@ -135,15 +136,29 @@ POLICY = {
 }
 
 
-def completeness(card, tier, conditions=frozenset()):
-    """The Completeness of `card` for a version of this tier under these conditions."""
-    required = [field for field in FIELDS if field.is_required(tier, conditions)]
+def fields_of(text):
+    """The CardFields as a policy in the form of POLICY has them: it says when each is required, and how much it weighs."""
+    if text is POLICY:
+        return FIELDS
+    rows = {row["id"]: row for row in text["fields"]}
+    return tuple(
+        replace(field, need=rows[field.id]["need"], weight=rows[field.id]["weight"])
+        for field in FIELDS
+    )
+
+
+def completeness(card, tier, conditions=frozenset(), fields=FIELDS, needed=NEEDED):
+    """The Completeness of `card` for a version of this tier under these conditions.
+
+    fields, needed: the questions and the percent by tier of the policy that judges (fields_of).
+    """
+    required = [field for field in fields if field.is_required(tier, conditions)]
     problems = {field.id: field.problem(card.get(field.id)) for field in required}
     total = sum(field.weight for field in required)
     reached = sum(field.weight for field in required if not problems[field.id])
     return Completeness(
         score=100 * reached // total,
-        needed=NEEDED[tier],
+        needed=needed[tier],
         missing=tuple(
             MissingAnswer(field, problems[field.id]) for field in required if problems[field.id]
         ),

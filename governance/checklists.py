@@ -102,13 +102,24 @@ CHECKLISTS: dict[str, tuple[Point, ...]] = {
     ),
 }
 
-POLICY = {kind: [asdict(point) for point in points] for kind, points in CHECKLISTS.items()}
+POLICY: dict[str, list[dict[str, str]]] = {
+    kind: [asdict(point) for point in points] for kind, points in CHECKLISTS.items()
+}
 
 
-def points_for(kind: str, tier: str, conditions: Iterable[str]) -> list[Point]:
-    """The points of one kind of review at this tier, under these conditions of the risk answers."""
+def points_for(
+    kind: str,
+    tier: str,
+    conditions: Iterable[str],
+    lists: Mapping[str, list[dict[str, str]]] = POLICY,
+) -> list[Point]:
+    """The points of one kind of review at this tier, under these conditions of the risk answers.
+
+    lists: the checklists of a policy, in the form of POLICY.
+    """
     holding = {"", tier, *conditions}
-    return [point for point in CHECKLISTS[kind] if point.when in holding]
+    points = [Point(**row) for row in lists[kind]]
+    return [point for point in points if point.when in holding]
 
 
 def answers(

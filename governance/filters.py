@@ -2,7 +2,7 @@
 
 import django_filters
 
-from governance.models import Amendment, Condition, Review, RoleChange, Waiver
+from governance.models import Amendment, Condition, PolicyChange, Review, RoleChange, Waiver
 from marketplace.core.filters import FilterSet, IdFilter, SlugFilter, TextFilter
 
 
@@ -43,6 +43,15 @@ class RoleChangeFilter(FilterSet):
     class Meta:
         model = RoleChange
         fields = ["user", "role", "state"]
+
+
+class PolicyChangeFilter(FilterSet):
+    kind = django_filters.MultipleChoiceFilter(choices=PolicyChange.Kind.choices, label="Kind")
+    state = django_filters.MultipleChoiceFilter(choices=PolicyChange.State.choices, label="State")
+
+    class Meta:
+        model = PolicyChange
+        fields = ["kind", "state"]
 
 
 class WaiverFilter(FilterSet):

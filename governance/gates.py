@@ -4,6 +4,7 @@ Producers stand above governance and write results with `actions.record_gate`.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 BLOCK, WARN = "block", "warn"
 ALWAYS_BLOCKS = {"low": BLOCK, "medium": BLOCK, "high": BLOCK}
@@ -254,7 +255,7 @@ BY_NAME = {gate.name: gate for gate in GATES}
 REQUIRED = tuple(gate.name for gate in GATES if gate.is_required)
 RUN = tuple(gate.name for gate in GATES if gate.is_run)
 
-POLICY = {
+POLICY: dict[str, Any] = {
     "schema": "gates/1.0.0",
     "semver": "1.0.0",
     "gates": {
@@ -269,8 +270,12 @@ POLICY = {
 }
 
 
-def severity_of(name: str, tier: str, verdict: str) -> str:
-    """How much a result weighs at a tier: what could not run always blocks. Raises KeyError for an undeclared gate."""
+def severity_of(name: str, tier: str, verdict: str, text: dict[str, Any] = POLICY) -> str:
+    """How much a result weighs at a tier: what could not run always blocks. Raises KeyError for an undeclared gate.
+
+    text: a policy in the form of POLICY.
+    """
     if verdict == "error":
         return BLOCK
-    return BY_NAME[name].severity.get(tier, BLOCK)
+    severity: str = text["gates"][name]["severity"].get(tier, BLOCK)
+    return severity

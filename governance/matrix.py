@@ -4,6 +4,7 @@ conditions: names from tiering.conditions (people, personal, regulated, credit, 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from governance import checklists
 
@@ -22,10 +23,6 @@ class Rule:
     when: dict
     days: dict
     asks: str
-
-    def applies(self, tier, conditions):
-        needed = self.when.get(tier, frozenset())
-        return needed == ALWAYS or bool(needed & conditions)
 
 
 RULES = (
@@ -54,14 +51,14 @@ RULES = (
         "security",
         "Security and safety",
         {"medium": ALWAYS, "high": ALWAYS},
-        {"medium": 5, "high": 7},
+        {"low": 2, "medium": 5, "high": 7},
         "Is the package safe, and is misuse thought of?",
     ),
     Rule(
         "legal",
         "Legal and compliance",
         {"medium": frozenset({"personal", "regulated"}), "high": ALWAYS},
-        {"medium": 5, "high": 10},
+        {"low": 5, "medium": 5, "high": 10},
         "Is the use lawful, and are its limits written down?",
     ),
     Rule(
@@ -94,9 +91,9 @@ JUSTIFIED = "fairness"
 JUSTIFICATION_ROLES = ("legal_reviewer",)
 MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
 
-POLICY = {
-    "schema": "review-matrix/1.2.0",
-    "semver": "1.2.0",
+POLICY: dict[str, Any] = {
+    "schema": "review-matrix/1.3.0",
+    "semver": "1.3.0",
     "reviews": {
         rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES
     },
@@ -110,12 +107,22 @@ POLICY = {
 }
 
 
-def required_reviews(tier, conditions=frozenset()):
-    """[(kind, business days)] for a version of this tier, the final approval last. Raises KeyError for other tiers."""
-    MIN_PEOPLE[tier]  # a tier without reviews must not pass as one that needs none
+def required_reviews(tier, conditions=frozenset(), text=POLICY):
+    """[(kind, business days)] for a version of this tier, the final approval last. Raises KeyError for other tiers.
+
+    text: a policy in the form of POLICY.
+    """
+    text["min_people"][tier]  # a tier without reviews must not pass as one that needs none
     return [
-        (rule.kind, rule.days[tier]) for rule in RULES if rule.applies(tier, frozenset(conditions))
+        (rule.kind, text["business_days"][rule.kind][tier])
+        for rule in RULES
+        if applies(text["reviews"][rule.kind].get(tier, ()), conditions)
     ]
+
+
+def applies(needed, conditions):
+    """Is a review needed whose row of the matrix says `needed`: conditions of which one suffices, ALWAYS, or none for never?"""
+    return "*" in needed or not frozenset(conditions).isdisjoint(needed)
 
 
 def roles_for(kind, tier):

@@ -17,6 +17,7 @@ from governance.models import (
     GIVES_ROLES,
     Amendment,
     Condition,
+    PolicyChange,
     Review,
     RoleChange,
     Thread,
@@ -40,6 +41,8 @@ REVIEWER_ROLES = (
     Role.GOVERNANCE_LEAD,
     Role.MODEL_RISK_OFFICER,
 )
+
+CHANGES_POLICIES = (Role.GOVERNANCE_LEAD, Role.MODEL_RISK_OFFICER)
 
 
 def can_review(user: User) -> bool:
@@ -272,6 +275,25 @@ def reasons_against_role_change(user: User, change: RoleChange) -> str:
         return "It is about you, so another person decides."
     if not can_give_roles(user):
         return "Administrators and the governance lead decide about roles."
+    return ""
+
+
+def can_change_policies(user: User) -> bool:
+    """The governance lead and the model risk officer: propose, and decide what the other proposed."""
+    return user.is_active and user.has_role(*CHANGES_POLICIES)
+
+
+def can_withdraw_policy_change(user: User, change: PolicyChange) -> bool:
+    """Who proposed it."""
+    return user.is_active and change.proposed_by_id == user.pk
+
+
+def reasons_against_policy_change(user: User, change: PolicyChange) -> str:
+    """The sentence that says why `user` may not decide about a change of a policy, or ""."""
+    if change.proposed_by_id == user.pk:
+        return "You proposed it, so another person decides."
+    if not can_change_policies(user):
+        return "The governance lead and the model risk officer decide about policies."
     return ""
 
 

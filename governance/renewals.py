@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance.actions import VALID_DAYS
+from governance import policies
 from governance.matrix import FINAL_ROLES, roles_for
 from governance.models import Review
 from governance.permissions import can_renew, reasons_against_renewal
@@ -23,8 +23,6 @@ from marketplace.notices.actions import notify, resolve
 
 # Days before the end of an approval (docs/governance.md, "Re-review").
 REMINDER_DAYS = (60, 30, 7)
-# Days after the end in which a version still takes new subscriptions, by tier; 0 for those not named.
-GRACE_DAYS = {"low": 30}
 LEAD, RISK = RoleGrant.Role.GOVERNANCE_LEAD, RoleGrant.Role.MODEL_RISK_OFFICER
 # Share of a review's time in percent → marketplace roles that are told beside the reviewers.
 ESCALATION: dict[int, tuple[str, ...]] = dict(
@@ -36,7 +34,7 @@ def is_closed_to_subscribers(version: ModelVersion, now: datetime | None = None)
     """True when the approval ended, and its tier gives no more days for new subscriptions."""
     if version.approved_until is None:
         return False
-    grace = timedelta(days=GRACE_DAYS.get(version.risk_tier, 0))
+    grace = timedelta(days=policies.in_force().days("grace_days", version.risk_tier))
     return version.approved_until + grace <= (now or timezone.now())
 
 
@@ -81,7 +79,8 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
     if not no_conflict:
         raise Invalid("Declare that you have no conflict of interest.", field="no_conflict")
     before = version.approved_until
-    version.approved_until = timezone.now() + timedelta(days=VALID_DAYS[version.risk_tier])
+    days = policies.in_force().days("valid_days", version.risk_tier)
+    version.approved_until = timezone.now() + timedelta(days=days)
     version.save(update_fields=["approved_until"])
     record(
         by,

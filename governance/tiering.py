@@ -1,9 +1,10 @@
 """The risk questionnaire as data, and the pure function that turns answers into a tier.
 
-Points, bands and floors: docs/governance.md, "Risk tiers". Raising any answer never lowers the tier.
+POLICY is the product's own text; governance changes points, bands and floors in the product (governance.policies). Points, bands and floors: docs/governance.md, "Risk tiers". Raising any answer never lowers the tier.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid
@@ -200,8 +201,9 @@ FLOORS = (
     ("OV7", "personal data", "medium", {"data": {"personal", "special"}}),
     ("OV8", "generates content", "medium", {"generative": {"internal", "customer"}}),
 )
+FLOORS_BY_NAME = {name: why for name, why, _, _ in FLOORS}
 
-POLICY = {
+POLICY: dict[str, Any] = {
     "schema": "tier-policy/1.0.0",
     "semver": "1.0.0",
     "questions": {
@@ -228,15 +230,22 @@ class Assessment:
     answers_sha256: str
 
 
-def assess(answers):
-    """The Assessment of {question id: option id, "prohibited": [practice ids]}. Raises Invalid naming the question."""
+def assess(answers, text=POLICY):
+    """The Assessment of {question id: option id, "prohibited": [practice ids]}. Raises Invalid naming the question.
+
+    text: a policy in the form of POLICY.
+    """
     chosen = {question.id: question.option(answers.get(question.id)) for question in QUESTIONS}
     practices = _practices(answers.get("prohibited") or ())
-    score = sum(option.points for option in chosen.values())
-    found = [_band(score, chosen), *_floors(answers), *practices]
+    points = {name: text["questions"][name][option.id] for name, option in chosen.items()}
+    found = [_band(points, text["bands"]), *_floors(answers, text["floors"]), *practices]
     tier = highest(tier for tier, _ in found)
     return Assessment(
-        tier, score, tuple(reason for _, reason in found), POLICY["schema"], digest(answers)
+        tier,
+        sum(points.values()),
+        tuple(reason for _, reason in found),
+        text["schema"],
+        digest(answers),
     )
 
 
@@ -266,18 +275,17 @@ def highest(tiers):
     return max(tiers, key=TIERS.index, default="low")
 
 
-def _band(score, chosen):
-    tier = next(tier for least, tier in BANDS if score >= least)
-    parts = ", ".join(
-        f"{name} +{option.points}" for name, option in chosen.items() if option.points
-    )
+def _band(points, bands):
+    score = sum(points.values())
+    tier = next(tier for least, tier in bands if score >= least)
+    parts = ", ".join(f"{name} +{value}" for name, value in points.items() if value)
     return tier, f"Score {score} ({parts or 'no points'}): {tier}."
 
 
-def _floors(answers):
-    for name, why, tier, when in FLOORS:
+def _floors(answers, floors):
+    for name, tier, when in floors:
         if all(answers.get(question) in raising for question, raising in when.items()):
-            yield tier, f"{name}: at least {tier}, because: {why}."
+            yield tier, f"{name}: at least {tier}, because: {FLOORS_BY_NAME[name]}."
 
 
 def _practices(ids):

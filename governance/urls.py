@@ -6,6 +6,7 @@ from governance import (
     assignment_views,
     condition_views,
     pack_views,
+    policy_views,
     role_views,
     thread_views,
     views,
@@ -37,6 +38,13 @@ urlpatterns = [
     path("roles/", role_views.roles, name="roles"),
     path("roles/changes/<int:pk>/", role_views.role_change, name="role_change"),
     path("roles/<int:pk>/end/", role_views.end_role, name="end_role"),
+    path("policies/", policy_views.policy_list, name="policies"),
+    path("policies/<slug:kind>/", policy_views.policy, name="policy"),
+    path("policies/<slug:kind>/propose/", policy_views.propose_policy, name="propose_policy"),
+    path("policies/changes/<int:pk>/", policy_views.policy_change, name="policy_change"),
+    path(
+        "policies/changes/<int:pk>/withdraw/", policy_views.withdraw_policy, name="withdraw_policy"
+    ),
     path("amendments/<int:pk>/", views.amendment, name="amendment"),
     path("amendments/<int:pk>/withdraw/", views.withdraw_amendment, name="withdraw_amendment"),
     path("models/<slug:slug>/evidence/", views.evidence, name="evidence"),

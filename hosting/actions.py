@@ -1,12 +1,12 @@
 """Verbs on what runs: start, stop, scale, roll back. They change the desired state; the reconciler makes it true."""
 
-from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import affected
+from governance.policies import change_notice_days
 from hosting import capacity, credentials, health
 from hosting.models import Deployment, DeploymentState, Upstream
 from hosting.permissions import can_operate, can_set_credential
@@ -124,7 +124,7 @@ def _require_notice_or_operator(
         return
     raise RuleError(
         f"This takes capacity from {affected.sentence(affected_rows)}: they get a notice of "
-        f"{settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
+        f"{change_notice_days()} days, and a second person confirms it.",
         remedy=f"Propose it at {reverse('hosting:change_capacity', args=[version.model.slug, version.number])} "
         "or by POST /api/v1/changes/.",
     )

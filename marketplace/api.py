@@ -21,6 +21,7 @@ from governance.assignment_api import Absences
 from governance.condition_api import Conditions
 from governance.evaluation_api import Benchmarks, EvaluationRuns, Evaluations
 from governance.pack_api import EvidencePacks
+from governance.policy_api import Policies, PolicyChanges
 from governance.review_api import Reviews
 from governance.role_api import RoleChanges
 from governance.thread_api import Threads, VersionThreads
@@ -72,6 +73,8 @@ router.register("conditions", Conditions)
 router.register("absences", Absences)
 router.register("waivers", Waivers)
 router.register("role-changes", RoleChanges, basename="role-change")
+router.register("policies", Policies, basename="policy")
+router.register("policy-changes", PolicyChanges, basename="policy-change")
 router.register("plans", Plans)
 router.register("changes", Changes, basename="change")
 router.register("applications", Applications)

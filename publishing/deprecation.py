@@ -14,6 +14,7 @@ from consumption import affected, terms
 from consumption.affected import Affected
 from consumption.change_kinds import Kind, register
 from consumption.models import ScheduledChange, Subscription
+from governance import policies
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
@@ -24,12 +25,11 @@ from marketplace.notices.actions import notify
 from publishing.permissions import can_deprecate
 
 STATE = ModelVersion.State
-# Minimum notice from announcement to sunset, in days, by tier (docs/governance.md, "Deprecation").
-NOTICE_DAYS = {"low": 90, "medium": 120, "high": 180}
 
 
 def notice_days(version: ModelVersion) -> int:
-    return NOTICE_DAYS[version.risk_tier or "low"]
+    """The minimum notice from announcement to sunset, by tier (docs/governance.md, "Deprecation")."""
+    return policies.in_force().days("notice_days", version.risk_tier)
 
 
 def first_end(version: ModelVersion) -> date:

@@ -16,6 +16,8 @@ from catalog.models import ModelVersion, stored_as
 from governance import gates
 from governance.actions import record_gate
 from governance.models import GateResult
+from governance.policies import rules_of
+from governance.rules import Rules
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
@@ -233,13 +235,14 @@ def _open(by: User, version: ModelVersion) -> GateRun:
 
 def _keep(gate_run: GateRun, version: ModelVersion, manifest: str, duration_ms: int = 0) -> None:
     """The findings of a run as evidence about a version, and the check of the version goes on."""
+    rules = rules_of(version)
     for finding in gate_run.findings:
         record_gate(
             version,
             finding["gate"],
             finding["verdict"],
             finding["summary"],
-            severity=_severity(finding, version.risk_tier),
+            severity=_severity(finding, version.risk_tier, rules),
             tool=TOOL,
             remedy=finding["remedy"],
             metrics=finding["metrics"] | {"run": gate_run.pk},
@@ -250,10 +253,10 @@ def _keep(gate_run: GateRun, version: ModelVersion, manifest: str, duration_ms: 
     enqueue("governance.check", version.pk)
 
 
-def _severity(finding: Finding, tier: str) -> str:
+def _severity(finding: Finding, tier: str, rules: Rules) -> str:
     """A crash weighs more than a wrong number, a small difference between rows less (docs/governance.md)."""
     if finding["crashed"] and tier != "low":
         return gates.BLOCK
     if finding["metrics"].get("is_small"):
         return gates.WARN
-    return gates.severity_of(finding["gate"], tier, finding["verdict"])
+    return rules.severity_of(finding["gate"], tier, finding["verdict"])

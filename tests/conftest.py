@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
+from governance import policies
 from hosting import egress
 from marketplace.launcher import chromium as browser_program
 from tests import endpoints, faults
@@ -74,6 +75,7 @@ def injected_faults():
 def empty_cache():
     """Rows of one test have the ids of another's (tests/snapshots.py): nothing that was kept of them is kept on."""
     cache.clear()
+    policies.forget()
 
 
 @pytest.fixture(autouse=True)

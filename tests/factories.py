@@ -447,6 +447,16 @@ def role_change(user=None, role="evaluator", by=None):
     return governance.propose_role(by or gus(), user or charlie(), role, REASON)
 
 
+def policy_change(values=None, kind="review_matrix", by=None):
+    """A policy that gus, or `by`, changes from tomorrow on; it waits for mira."""
+    mira()
+    values = {"business_days__curation__low": 4} if values is None else values
+    start = timezone.now() + timedelta(days=1)
+    return governance.propose_policy(
+        by or gus(), kind, values, start, "Reviewers asked for it, and consumers wait too long."
+    )
+
+
 def all_yes(review):
     """The checklist of a review, every point answered with yes."""
     return {point.id: {"answer": "yes"} for point in checklist_of(review)}

@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.models import RegisteredModel
 from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
-from governance.actions import fulfil, open_thread
+from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from tests import factories
@@ -52,7 +52,9 @@ LISTS = [
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
     ("governance:roles", "vera", 20),
+    ("governance:policies", "vera", 20),
     ("api:role-change-list", "vera", 12),
+    ("api:policy-change-list", "vera", 12),
     ("api:evaluation-run-list", "rita", 14),
     ("api:benchmark-list", "alice", 12),
     ("api:plan-list", "maya", 12),
@@ -153,6 +155,9 @@ def everything(number):
         condition = factories.condition(judged, kind="curation")
         factories.waiver(judged)
         factories.role_change(factories.person(f"person-{judged.pk}"))
+        withdraw_policy(
+            factories.gus(), factories.policy_change(), f"Taken back for {name}, again."
+        )
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=name)

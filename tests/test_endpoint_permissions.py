@@ -45,6 +45,7 @@ class EndpointFixtures:
         self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
         self.waiver = factories.waiver(self.judged)
         self.role_change = factories.role_change()
+        self.policy_change = factories.policy_change()
         self.role = RoleGrant.objects.filter(revoked_at=None).first()
         self.amendment = propose_amendment(
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG

@@ -1,6 +1,5 @@
 """Verbs of access: applications, plans, subscriptions."""
 
-from django.conf import settings
 from django.db import transaction
 
 from catalog.models import ModelVersion, RegisteredModel
@@ -15,6 +14,7 @@ from consumption.permissions import (
     can_offer_plan,
 )
 from governance.actions import blocking_gates
+from governance.policies import change_notice_days
 from governance.renewals import is_closed_to_subscribers
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -157,7 +157,7 @@ def _require_no_notice_needed(plan, before, after, held):
         )
     if held and terms.is_worse(before, after):
         raise RuleError(
-            f"This is worse for {affected.sentence(held)}: they get a notice of {settings.CHANGE_NOTICE_DAYS} days, and a second person confirms it.",
+            f"This is worse for {affected.sentence(held)}: they get a notice of {change_notice_days()} days, and a second person confirms it.",
             remedy=f"Propose it at {plan.model.get_absolute_url()}plans/{plan.slug}/change/ or by POST /api/v1/changes/.",
         )
 

@@ -25,7 +25,13 @@ from governance.actions.evidence import (
     record_gate,
     waived,
 )
-from governance.actions.reviews import VALID_DAYS, decide, void_reviews
+from governance.actions.policies import (
+    decide_policy,
+    preview_of,
+    propose_policy,
+    withdraw_policy,
+)
+from governance.actions.reviews import decide, void_reviews
 from governance.actions.roles import decide_role, end_role, propose_role
 from governance.actions.suspension import resume, suspend
 from governance.actions.threads import open_thread, reply, resolve_thread
@@ -39,7 +45,6 @@ from governance.actions.waivers import (
 )
 
 __all__ = [
-    "VALID_DAYS",
     "assess_risk",
     "check",
     "confirm",
@@ -70,6 +75,10 @@ __all__ = [
     "remind_of_waivers",
     "waived",
     "who_asks",
+    "decide_policy",
+    "preview_of",
+    "propose_policy",
+    "withdraw_policy",
     "assign",
     "be_away",
     "cancel_absence",

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from governance import policies
 from governance.actions.suspension import stop
 from governance.matrix import roles_for
 from governance.models import Condition, Decision
@@ -21,8 +22,6 @@ from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 
 MOST = 5  # conditions of one approval
-# Days until a condition may be due, by tier of the version; 365 for those not named.
-LONGEST_DAYS = {"high": 90}
 REMINDER_DAYS = (14, 3)
 Given = Sequence[Mapping[str, Any]]  # text, owner (User), due_on (date)
 
@@ -177,7 +176,7 @@ def _require_condition(version: ModelVersion, row: Mapping[str, Any], field: str
         raise Invalid(
             f"The owner of a condition is on {version.model.owner_team}.", field=f"{field}.owner"
         )
-    longest = LONGEST_DAYS.get(version.risk_tier, 365)
+    longest = policies.in_force().days("condition_days", version.risk_tier)
     days = (row["due_on"] - timezone.localdate()).days
     if not 1 <= days <= longest:
         raise Invalid(

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import Contribution, ModelVersion
-from governance import gates, policies, tiering
+from governance import gates, policies
 from governance.models import GateResult, TierAssessment, Waiver
 from governance.permissions import can_assess
 from marketplace.accounts.models import User
@@ -23,14 +23,15 @@ def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> Tie
         can_assess(by, version),
         f"Only {version.model.owner_team} answers, while the version is a draft.",
     )
-    assessed = tiering.assess(answers)
+    rules = policies.in_force()
+    assessed = rules.assess(answers)
     assessment = TierAssessment.objects.create(
         version=version,
         answers=answers,
         tier=assessed.tier,
         score=assessed.score,
         reasons=list(assessed.reasons),
-        policy=policies.current("tiering"),
+        policy=policies.row_of("tiering", rules),
         answered_by=by,
     )
     version.risk_tier = assessed.tier
@@ -60,13 +61,13 @@ def record_gate(
     remedy    "": what the gate declares
     about     the digest of what was looked at, when that is not the version's manifest (a draft has none)
     """
-    declared = gates.BY_NAME[gate]
+    declared, rules = gates.BY_NAME[gate], policies.rules_of(version)
     is_good = verdict in (GateResult.Verdict.PASS, GateResult.Verdict.NOT_APPLICABLE)
     return GateResult.objects.create(
         version=version,
         gate=gate,
         verdict=verdict,
-        severity=severity or gates.severity_of(gate, version.risk_tier, verdict),
+        severity=severity or rules.severity_of(gate, version.risk_tier, verdict),
         summary=summary,
         remedy="" if is_good else remedy or declared.remedy,
         tool=tool,

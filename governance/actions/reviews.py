@@ -33,8 +33,6 @@ REVIEW_VERBS: dict[str, str] = {
     Review.State.REJECTED: "reject",
 }
 Answers = Mapping[str, Mapping[str, Any]]  # point of a checklist → answer, note
-# approved_until by tier, in days (docs/governance.md, "States").
-VALID_DAYS = {"low": 730, "medium": 365, "high": 365}
 
 
 def open_reviews(by: User, version: ModelVersion) -> ModelVersion:
@@ -141,7 +139,7 @@ def _decide(
         card_sha256=version.card.sha256,
         evidence=[result.pk for result in current_gates(version)],
         checklist=answers,
-        policy=policies.current("review_matrix"),
+        policy=policies.row_of("review_matrix", policies.rules_of(version)),
     )
     record(
         by,
@@ -251,14 +249,14 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
         raise RuleError(
             f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
         )
-    now = timezone.now()
+    now, days = timezone.now(), policies.rules_of(version).days("valid_days", version.risk_tier)
     signature = signing.sign(canonical(version.manifest))
     transition(
         version,
         ModelVersion.State.APPROVED,
         approved_at=now,
         manifest_signature=signature,
-        approved_until=now + timedelta(days=VALID_DAYS[version.risk_tier]),
+        approved_until=now + timedelta(days=days),
     )
     record(
         by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import gates
+from governance import gates, policies
 from governance.actions.evidence import blocking_gates
 from governance.actions.reviews import require_decision
 from governance.matrix import JUSTIFIED
@@ -21,7 +21,6 @@ from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify, resolve
 
-LONGEST_DAYS = 90
 REMINDER_DAYS = (14, 3)
 WAIVER_VERBS: dict[str, str] = {WaiverState.GRANTED: "grant", WaiverState.REFUSED: "refuse"}
 
@@ -73,10 +72,7 @@ def ask_waiver(
         raise Invalid(
             f"Say what is done instead in at least {REASON_MIN} characters.", field="instead"
         )
-    if not 1 <= (ends_on - timezone.localdate()).days <= LONGEST_DAYS:
-        raise Invalid(
-            f"Choose a day between tomorrow and {LONGEST_DAYS} days from now.", field="ends_on"
-        )
+    _require_fitting_end(version, ends_on)
     if gate == JUSTIFIED and len(alternatives.strip()) < REASON_MIN:
         raise Invalid(
             f"Say which less unequal alternatives were tried, in at least {REASON_MIN} characters.",
@@ -102,6 +98,14 @@ def ask_waiver(
         key=f"waiver-open:{waiver.pk}",
     )
     return waiver
+
+
+def _require_fitting_end(version: ModelVersion, ends_on: date) -> None:
+    longest = policies.in_force().days("waiver_days", version.risk_tier)
+    if not 1 <= (ends_on - timezone.localdate()).days <= longest:
+        raise Invalid(
+            f"Choose a day between tomorrow and {longest} days from now.", field="ends_on"
+        )
 
 
 def decide_waiver(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bool) -> Waiver:

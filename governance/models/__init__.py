@@ -11,6 +11,7 @@ from governance.models.evaluations import (
     RunState,
     Task,
 )
+from governance.models.policy_changes import PolicyChange, PolicyChangeState, PolicyKind
 from governance.models.reviews import (
     Amendment,
     AmendmentDecision,
@@ -51,6 +52,9 @@ __all__ = [
     "Evaluation",
     "EvaluationRun",
     "GateResult",
+    "PolicyChange",
+    "PolicyChangeState",
+    "PolicyKind",
     "PolicyVersion",
     "Review",
     "ReviewRound",

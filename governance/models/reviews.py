@@ -18,6 +18,12 @@ from marketplace.core.field_limits import REASON
 from marketplace.core.transitions import state_constraint
 
 
+class PolicyVersionSet(models.QuerySet):
+    def approved(self):
+        """Those that governance changed, in the order in which they begin; the product's own texts left out."""
+        return self.filter(change__isnull=False).order_by("effective_from", "pk")
+
+
 class PolicyVersion(models.Model):
     """Rules as data: which text of the rules a decision was made under. Rows are immutable."""
 
@@ -26,6 +32,8 @@ class PolicyVersion(models.Model):
     body = models.JSONField()
     sha256 = models.CharField(max_length=64)
     effective_from = models.DateTimeField(default=timezone.now)
+
+    objects = PolicyVersionSet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "sha256"], name="policy_text_once")]

@@ -97,7 +97,12 @@ def addresses():
             "/audit/",
             "/roles/",
             factories.role_change().get_absolute_url(),
+            "/policies/",
+            "/policies/periods/",
+            "/policies/review_matrix/",
+            factories.policy_change().get_absolute_url(),
         ],
+        "gus": ["/policies/review_matrix/propose/"],
     }
 
 

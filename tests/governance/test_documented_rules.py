@@ -2,10 +2,8 @@
 
 import re
 
-from governance import cards, gates, matrix, tiering
-from governance.actions import VALID_DAYS
+from governance import cards, gates, matrix, periods, tiering
 from marketplace.launcher.rundir import ROOT
-from publishing.deprecation import NOTICE_DAYS
 
 TEXT = (ROOT / "docs" / "governance.md").read_text()
 
@@ -67,10 +65,14 @@ def cell_of(rule, tier):
 
 
 def test_notices_and_approvals_last_these_days():
-    low, medium, high = NOTICE_DAYS.values()
+    low, medium, high = periods.BY_TIER["notice_days"][1].values()
     assert f"at least {low} days at low, {medium} at medium and {high} at high risk" in TEXT
-    assert VALID_DAYS["medium"] == VALID_DAYS["high"]
-    assert f"{VALID_DAYS['low']} days at low risk, {VALID_DAYS['high']} at medium and high" in TEXT
+    valid = periods.BY_TIER["valid_days"][1]
+    assert valid["medium"] == valid["high"]
+    assert f"{valid['low']} days at low risk, {valid['high']} at medium and high" in TEXT
+    written = {row[0]: row[1:] for row in rows_below("Periods")[1:]}
+    for name, (_, days) in periods.BY_TIER.items():
+        assert written[name] == [str(number) for number in days.values()]
 
 
 def test_these_are_the_gates():
