@@ -125,6 +125,26 @@ class Completeness:
 
 FIELDS = tuple(CardField(**row) for row in FIELD_ROWS)
 FIELDS_BY_ID = {field.id: field for field in FIELDS}
+# Facts about the files: method, data, metrics, fairness. Other files need them confirmed or replaced.
+ABOUT_FILES = frozenset(
+    {
+        "technical.architecture",
+        "data.training.description",
+        "data.training.datasets",
+        "data.training.known_bias",
+        "data.preprocessing",
+        "data.labels",
+        "evaluation.results",
+        "evaluation.baseline",
+        "evaluation.factors",
+        "evaluation.external_validity",
+        "fairness.groups",
+        "fairness.results",
+        "fairness.mitigations",
+        "robustness.results",
+        "environment.energy",
+    }
+)
 POLICY: dict[str, Any] = {
     "schema": "card/1.0.0",
     "semver": "1.0.0",

@@ -1,15 +1,18 @@
 """The form of the model card: what the version's risk asks for, in sections, without what the product knows already."""
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from catalog.models import ModelVersion
 from governance import card_known, card_values, cards, policies, tiering
 from governance.card_known import KnownAnswer
 from marketplace.core.forms import LineField
+from publishing import card_facts
 from publishing.actions.cards import Conflict
 from publishing.card_texts import as_text, as_value, fingerprint
 
@@ -25,12 +28,14 @@ class CardState:
     required  ids of the fields that the version's risk asks for.
     missing   ids of those without an answer.
     known     what follows from elsewhere: field id → KnownAnswer.
+    stale     facts about former files: field id → the version that had them.
     """
 
     values: dict[str, Any]
     required: frozenset[str]
     missing: frozenset[str]
     known: dict[str, KnownAnswer]
+    stale: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, version: ModelVersion, completeness: cards.Completeness) -> "CardState":
@@ -42,6 +47,7 @@ class CardState:
             frozenset(field.id for field in ASKED if field.is_required(tier, conditions)),
             frozenset(item.field.id for item in completeness.missing),
             card_known.of(version.model, answers),
+            card_facts.stale(version),
         )
 
 
@@ -51,6 +57,7 @@ class FormEntry:
 
     seen   the fingerprint of what its writer saw; it goes back with what is typed.
     known  the answer from elsewhere that stands while nothing is written here.
+    stale  the version about whose files it was written; "" for the present files.
     """
 
     field: forms.BoundField
@@ -58,6 +65,7 @@ class FormEntry:
     is_required: bool
     is_missing: bool
     known: KnownAnswer | None
+    stale: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,10 @@ class FormSection:
     @property
     def needed(self) -> int:
         return sum(entry.is_required for entry in self.fields)
+
+    @property
+    def stale(self) -> int:
+        return sum(bool(entry.stale) for entry in self.fields)
 
     @property
     def done(self) -> int:
@@ -105,7 +117,7 @@ class CardForm(forms.Form):
             self.fields[field.id] = _form_field(field)
 
     def clean(self) -> dict[str, Any]:
-        """{"values": what was sent and can be kept, "seen": the fingerprints that came with it}."""
+        """values: what was sent and can be kept; seen: the fingerprints that came with it; still_true: ids of confirmed facts."""
         data = super().clean() or {}
         typed = {
             name: as_value(cards.FIELDS_BY_ID[name], text)
@@ -117,7 +129,10 @@ class CardForm(forms.Form):
                 self.add_error(name, refusal)
         kept = {name: value for name, value in typed.items() if name not in self.errors}
         seen = {name: self.data[SEEN + name] for name in kept if SEEN + name in self.data}
-        return {"values": kept, "seen": seen}
+        return {"values": kept, "seen": seen, "still_true": self._still_true()}
+
+    def _still_true(self) -> list[str]:
+        return self.data.getlist("still_true") if isinstance(self.data, QueryDict) else []
 
     def mark(self, conflicts: Iterable[Conflict]) -> None:
         """Say at its field what somebody else wrote meanwhile; who saves again has seen it."""
@@ -152,6 +167,7 @@ class CardForm(forms.Form):
                     field.id in self.state.required,
                     field.id in self.state.missing,
                     None if written else self.state.known.get(field.id),
+                    self.state.stale.get(field.id, ""),
                 )
 
     def _seen(self, name: str) -> str:
@@ -163,7 +179,9 @@ class CardForm(forms.Form):
         if wrong or chosen in entries:
             return wrong or {chosen}
         unfinished: Iterable[str] = (
-            section for section, found in entries.items() if any(one.is_missing for one in found)
+            section
+            for section, found in entries.items()
+            if any(one.is_missing or one.stale for one in found)
         )
         return {next(iter(unfinished), "")}
 

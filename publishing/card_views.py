@@ -1,5 +1,7 @@
 """Pages of the steps Risk and Model card: the answers first, what they lead to, then the card that asks for that."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -15,6 +17,7 @@ from marketplace.accounts.requests import PageRequest
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.forms import submitted
 from publishing import actions
+from publishing.actions.cards import Conflict
 from publishing.card_form import CardForm, CardState
 from publishing.card_texts import fingerprint
 from publishing.views import own_version, show_step
@@ -56,9 +59,7 @@ def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
     form = CardForm(
         request.POST or None, state=CardState.of(version, completeness), everything=everything
     )
-    done, conflicts = submitted(
-        request, form, lambda **typed: actions.merge_card(request.user, version, **typed)
-    )
+    done, conflicts = submitted(request, form, lambda **typed: _save(request, version, **typed))
     if done and not conflicts:
         messages.success(request, "The card is saved.")
         return _after_saving(version, request.POST.get("next", ""), everything)
@@ -67,6 +68,7 @@ def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
         "sections": form.sections(request.GET.get("section", "")),
         "completeness": completeness,
         "everything": everything,
+        "stale": form.state.stale,
         "contradictions": _contradictions(version),
     }
     return show_step(request, version, "card", form, **context)
@@ -84,7 +86,7 @@ def autosave(request: PageRequest, slug: str, number: str) -> HttpResponse:
     refused = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
     typed = form.cleaned_data
     try:
-        conflicts = actions.merge_card(request.user, version, **typed)
+        conflicts = _save(request, version, **typed)
     except RuleError as problem:
         return JsonResponse({"saved": {}, "conflicts": {}, "refused": {"": problem.sentence}})
     overtaken = {
@@ -99,6 +101,18 @@ def autosave(request: PageRequest, slug: str, number: str) -> HttpResponse:
         name: fingerprint(value) for name, value in typed["values"].items() if name not in overtaken
     }
     return JsonResponse({"saved": saved, "conflicts": overtaken, "refused": refused})
+
+
+def _save(
+    request: PageRequest,
+    version: ModelVersion,
+    values: dict[str, Any],
+    seen: dict[str, str],
+    still_true: list[str],
+) -> list[Conflict]:
+    conflicts = actions.merge_card(request.user, version, values, seen)
+    actions.confirm_card_facts(request.user, version, still_true)
+    return conflicts
 
 
 def _after_saving(version: ModelVersion, following: str, everything: bool) -> HttpResponse:

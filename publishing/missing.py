@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from catalog.models import ModelVersion
-from governance import policies
+from governance import cards, policies
 from governance.models import Condition, GateResult
 from marketplace.core.errors import Invalid
-from publishing import contract_diff, trials
+from publishing import card_facts, contract_diff, trials
 from publishing import signature as signatures
 
 
@@ -35,6 +35,11 @@ def missing_fields(version: ModelVersion) -> list[MissingField]:
     for item in what_is_missing(version):
         if item.step == "card":
             found += _missing_of_card(version)
+        elif item.step == "facts":
+            found += [
+                MissingField("facts", _stale_sentence([name], number), f"card.{name}")
+                for name, number in card_facts.stale(version).items()
+            ]
         elif item.step == "meaning":
             found += [
                 MissingField("meaning", f"Say what {path[1]} means.", ".".join(path))
@@ -65,6 +70,7 @@ def what_is_missing(version: ModelVersion) -> list[Missing]:
         ("run", _run_problem(version)),
         ("risk", _risk_problem(version)),
         ("card", _card_problem(version)),
+        ("facts", _facts_problem(version)),
         (
             "plans",
             ""
@@ -155,6 +161,17 @@ def _card_problem(version: ModelVersion) -> str:
         if missing and not found.ok
         else ""
     )
+
+
+def _facts_problem(version: ModelVersion) -> str:
+    stale = card_facts.stale(version)
+    return _stale_sentence(list(stale), next(iter(stale.values()))) if stale else ""
+
+
+def _stale_sentence(names: list[str], number: str) -> str:
+    labels = ", ".join(cards.FIELDS_BY_ID[name].label for name in names[:4])
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{labels}{more}: written about former files ({number}). Confirm or replace."
 
 
 def _risk_problem(version: ModelVersion) -> str:

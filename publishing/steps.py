@@ -32,6 +32,7 @@ WHERE = {
     "run": "interface",
     "contract": "interface",
     "meaning": "interface",
+    "facts": "card",
 }
 FIGURES = [
     ("runtime", "Answered by", "{}"),
@@ -50,6 +51,7 @@ READY = {
     "run": "It answers its own example, with one row and with three",
     "risk": "The risk questionnaire is answered",
     "card": "The model card is complete",
+    "facts": "What the card says about the files is about these files",
     "plans": "At least one plan is offered",
     "conditions": "No condition of an earlier approval is overdue",
 }
@@ -159,7 +161,7 @@ def _page_of(version, item):
     if item.step == "meaning":
         side, _, rest = item.field.partition(".")
         return page + signature_table.link_to(version, side, *rest.rsplit(".", 1))
-    if item.step == "card":
+    if item.step in ("card", "facts"):
         field = item.field.removeprefix("card.")
         return f"{page}?section={cards.FIELDS_BY_ID[field].section}#field-{field}"
     return page

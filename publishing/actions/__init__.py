@@ -1,7 +1,7 @@
 """JOURNEY: the verbs that bring a version in and out: start, upload, describe, submit, publish, deprecate."""
 
 from publishing.actions.at_once import Package, hand_in
-from publishing.actions.cards import edit_card, merge_card
+from publishing.actions.cards import confirm_card_facts, edit_card, merge_card
 from publishing.actions.drafts import (
     confirm_names,
     describe_interface,
@@ -20,6 +20,7 @@ from publishing.actions.uploads import upload
 
 __all__ = [
     "Package",
+    "confirm_card_facts",
     "confirm_names",
     "deprecate",
     "describe_interface",

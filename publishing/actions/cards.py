@@ -1,6 +1,6 @@
 """Verbs of the model card."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.core.canonical import digest
 from marketplace.core.errors import Invalid
-from publishing import evidence
+from publishing import card_facts, evidence
 from publishing.actions.editing import hold_editable
 from publishing.card_texts import as_text, fingerprint
 
@@ -70,7 +70,10 @@ def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelC
     for name, value in values.items():
         _require_card_value(name, value)
     card = version.card
-    card.origins = {name: origin for name, origin in card.origins.items() if name not in values}
+    card.origins = {
+        **{name: origin for name, origin in card.origins.items() if name not in values},
+        **_said_now(version, values),
+    }
     card.data = {
         key: value
         for key, value in {**card.data, **values}.items()
@@ -80,6 +83,28 @@ def edit_card(by: User, version: ModelVersion, values: dict[str, Any]) -> ModelC
     contributed(version, by, Contribution.Kind.EDITED)
     record(by, "card.edit", version, fields=sorted(values))
     return card
+
+
+@transaction.atomic
+def confirm_card_facts(by: User, version: ModelVersion, names: Collection[str]) -> ModelCard:
+    """Say that facts about former files hold for the present ones too. Others than stale ones are left alone. Returns the ModelCard."""
+    hold_editable(by, version)
+    version.card.refresh_from_db()
+    confirmed = sorted(card_facts.stale(version).keys() & set(names))
+    if not confirmed:
+        return version.card
+    version.card.origins |= _said_now(version, confirmed)
+    version.card.save(update_fields=["origins", "edited_at"])
+    contributed(version, by, Contribution.Kind.EDITED)
+    record(by, "card.confirm", version, fields=confirmed)
+    return version.card
+
+
+def _said_now(version: ModelVersion, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """The origins of facts that somebody says about the files that the version has now."""
+    about = cards.ABOUT_FILES.intersection(names)
+    origin = card_facts.origin_of(version) if about else {}
+    return {name: origin for name in about if origin}
 
 
 def fill_card_from_facts(version: ModelVersion) -> ModelCard:

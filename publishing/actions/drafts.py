@@ -16,7 +16,7 @@ from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from publishing import interface_names, semver, trials
+from publishing import card_facts, interface_names, semver, trials
 from publishing import signature as signatures
 from publishing.actions.editing import hold_editable, save_version
 
@@ -47,7 +47,9 @@ def start_version(
         created_by=by,
         sla=dict(previous.sla) if previous else {},
     )
-    ModelCard.objects.create(version=version, data=_card_to_start_from(previous))
+    data = _card_to_start_from(previous)
+    origins = card_facts.inherited_origins(previous, data) if previous else {}
+    ModelCard.objects.create(version=version, data=data, origins=origins)
     contributed(version, by, Contribution.Kind.CREATED)
     record(by, "version.start", version, number=number)
     return version

@@ -10,6 +10,7 @@ from governance.evaluations import declare
 from governance.models import Evaluation
 from marketplace.accounts.models import User
 from marketplace.core.errors import Invalid
+from publishing import card_facts
 from publishing import signature as signatures
 from publishing.actions import drafts
 from publishing.actions.cards import edit_card
@@ -120,12 +121,12 @@ class ServiceLevel(Part):
 
 
 class Card(Part):
-    """Field id → value; an empty value removes the field."""
+    """Field id → value; an empty value removes the field. A fact about former files that is given again is confirmed."""
 
     def differs(self, version: ModelVersion, given: Members) -> bool:
-        own = version.card.data
+        own, stale = version.card.data, card_facts.stale(version)
         return any(
-            name in own if card_values.is_empty(value) else own.get(name) != value
+            name in own if card_values.is_empty(value) else own.get(name) != value or name in stale
             for name, value in given.items()
         )
 

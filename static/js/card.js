@@ -77,6 +77,7 @@ const settle = (sent, answer) => {
   for (const [name, mark] of Object.entries(answer.saved)) {
     seen(name).value = mark;
     refused.delete(name);
+    document.getElementById(`stale-${name}`)?.remove();
     if (control(name).value === sent.get(name)) {
       unsaved.delete(name);
       forget(`${shelf}${name}|${tab}`);

@@ -16,6 +16,7 @@ from catalog.models import Capability, Domain, ModelType, ModelVersion, Register
 from consumption.actions import offer_plan
 from governance import tiering
 from governance.actions import assess_risk
+from governance.cards import ABOUT_FILES
 from marketplace.accounts.models import Team, User
 from marketplace.core.errors import RuleError
 from publishing import actions as publishing
@@ -104,7 +105,8 @@ def fill_in(by: User, version: ModelVersion, listing: Listing, made: Trained | N
             by, version, external_server.SIGNATURE, external_server.EXAMPLE
         )
     assess_risk(by, version, tiering.answers_from_points(listing.tiering))
-    publishing.edit_card(by, version, cards.card(listing, release, facts))
+    former = dict.fromkeys(ABOUT_FILES, "")  # what the version before said about its own files
+    publishing.edit_card(by, version, former | cards.card(listing, release, facts))
 
 
 def with_promised_ranges(version: ModelVersion, signature: dict[str, Any]) -> dict[str, Any]:
