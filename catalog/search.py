@@ -5,10 +5,8 @@ database writes; no search reads all listings.
 """
 
 import math
-import unicodedata
 from dataclasses import dataclass
 from functools import reduce
-from itertools import islice
 from operator import or_
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
@@ -16,7 +14,8 @@ from django.db.models import F
 
 from catalog import vocabulary
 from catalog.models import RegisteredModel
-from catalog.vocabulary import LONGEST_WORD, WORDS
+from catalog.vocabulary import LONGEST_WORD
+from catalog.words import words_of
 
 STOP = frozenset(
     "a an and are as at be by can could do does find for from has have how i in is it its me model models my need of on "
@@ -35,32 +34,40 @@ MOST_WORDS = 40  # the rest of a long text adds nothing to the order of what is 
 MOST_CORRECTED = 12  # words of one query that are compared with every known word
 TELLING_WORDS = 6  # of a text by which models like it are looked for: the rarest
 CANDIDATES = 1_000  # models that are ranked to find those like one
+BY_LENGTH, BELOW_ONE = (
+    1,
+    1 | 32,
+)  # how ts_rank is scaled: by the length of the text; and to less than one
+BEGUN_WEIGHT = 0.3  # of having a word that begins with what was typed, against having the word
 
 
 def rank(models, text):
     """Those of `models` (RegisteredModel queryset, already limited to what the person may see) that fit `text`, best first.
 
-    Any word may match; the rank says how well. Words nobody's listing has are corrected to the nearest known word.
+    Any word may match, and the last one may be a beginning; the rank says how well. Words nobody's listing has are corrected
+    to the nearest known word.
     """
     words = correct(models, content_words(text))
     if not words:
         return models.none() if text.strip() else models
+    begun = _beginning(words[-1])
+    score = _score(words) + BEGUN_WEIGHT * SearchRank(
+        F("search_document__document"), begun, normalization=BELOW_ONE
+    )
     return (
-        models.annotate(score=_score(words))
-        .filter(search_document__document=_any_of(words))
+        models.annotate(score=score)
+        .filter(search_document__document=_any_of(words) | begun)
         .order_by(F("score").desc(), "name")
     )
 
 
 def content_words(text):
-    """The words that carry meaning, lower case, in order, each once; at most MOST_WORDS of the first LONGEST_QUERY characters."""
-    words = WORDS.findall(unicodedata.normalize("NFKC", text[:LONGEST_QUERY]).lower())
-    return list(
-        islice(
-            dict.fromkeys(word for word in words if word not in STOP and len(word) <= LONGEST_WORD),
-            MOST_WORDS,
-        )
-    )
+    """The words that carry meaning, as words_of has them; at most MOST_WORDS of the first LONGEST_QUERY characters.
+
+    Where none does, all: a model may be called "The One".
+    """
+    words = [word for word in words_of(text[:LONGEST_QUERY]) if len(word) <= LONGEST_WORD]
+    return ([word for word in words if word not in STOP] or words)[:MOST_WORDS]
 
 
 def correct(models, words):
@@ -73,6 +80,8 @@ def correct(models, words):
         word for word in words if len(word) >= vocabulary.CORRECTED_FROM and word not in known
     ][:MOST_CORRECTED]
     corrected = {word: _corrected(models, word, known) for word in looked_for}
+    if words and words[-1] in corrected and _has(models, _beginning(words[-1])):
+        del corrected[words[-1]]  # somebody is still typing it
     return [corrected.get(word, word) for word in words]
 
 
@@ -144,18 +153,31 @@ def gist(model):
 
 
 def _score(words):
-    return SearchRank(F("search_document__document"), _any_of(words), normalization=1)
+    return SearchRank(F("search_document__document"), _any_of(words), normalization=BY_LENGTH)
+
+
+class _Lexemes(SearchQuery):
+    """A tsquery as it is written. Its words hold nothing of tsquery's own signs (catalog/words.py)."""
+
+    template = "(%(expressions)s)::tsquery"
 
 
 def _any_of(words):
-    return reduce(or_, (SearchQuery(word, search_type="plain", config="english") for word in words))
+    """Listings that have any of the words, by its English stem or as it stands."""
+    stems = (SearchQuery(word, search_type="plain", config="english") for word in words)
+    return reduce(or_, stems) | _Lexemes(" | ".join(f"'{word}'" for word in words))
+
+
+def _beginning(word):
+    """Listings that have a word beginning so."""
+    return _Lexemes(f"'{word}':*")
 
 
 def _corrected(models, word, known):
-    if _has(models, word):
+    if _has(models, _any_of([word])):
         return word
-    return next((near for near in known.nearest(word) if _has(models, near)), word)
+    return next((near for near in known.nearest(word) if _has(models, _any_of([near]))), word)
 
 
-def _has(models, word):
-    return models.filter(search_document__document=_any_of([word])).exists()
+def _has(models, query):
+    return models.filter(search_document__document=query).exists()

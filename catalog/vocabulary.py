@@ -5,7 +5,6 @@ shows one asks first whether a visible listing has it.
 """
 
 import math
-import re
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -14,8 +13,8 @@ from django.db.models import Max
 from rapidfuzz import fuzz, process
 
 from catalog.models import RegisteredModel, SearchDocument
+from catalog.words import words_of
 
-WORDS = re.compile(r"[^\W_]+")
 CORRECTED_FROM = 4  # letters; shorter words are left as they were typed
 NEAR = 80  # rapidfuzz ratio
 GUESSES = 5
@@ -75,9 +74,7 @@ class Vocabulary:
             self.listings += 1
             if len(self.counts) < MOST_WORDS:
                 words = {
-                    word
-                    for word in WORDS.findall(" ".join(map(str, text)).lower())
-                    if len(word) <= LONGEST_WORD
+                    word for word in words_of(" ".join(map(str, text))) if len(word) <= LONGEST_WORD
                 }
                 self.counts.update(words)
                 self.stems.update({stem(word) for word in words})

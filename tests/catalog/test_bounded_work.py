@@ -31,6 +31,7 @@ def compared(monkeypatch):
 
 def test_a_text_that_is_too_long_is_refused_before_it_is_searched_for(compared):
     factories.published_version()
+    compared.clear()
     for field in ("name", "summary", "similar_reason"):
         with pytest.raises(Invalid) as refusal:
             actions.register_after_search(
