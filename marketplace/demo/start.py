@@ -170,7 +170,7 @@ class Demo:
         return 0
 
     def start_everything(self) -> None:
-        """The portal first, then what takes longer: a visitor sees the progress. What nobody calls is built when all models answer."""
+        """The portal first, then what takes longer: a visitor sees the progress. What no call waits for is built when all models answer."""
         if not self.options.without_company:
             self.train_ahead()
         with self.status.step("stores", "Postgres and Redis"):
@@ -241,11 +241,11 @@ class Demo:
         show_logins(self.document.get("logins", {}))
 
     def build_rest(self) -> None:
-        """The submissions that nobody calls; the demo is ready, and the review queue fills up."""
+        """Past usage and the submissions that nobody calls: the demo is ready, and figures and review queue fill up."""
         command = process_definitions.manage("build_company", "--rest")
         with report_and_continue(StepFailed):
             self.supervisor.run_once("company", command)
-            print_line(dim("  The review queue is complete."))
+            print_line(dim("  Past usage and the review queue are complete."))
 
     def show_company(self, step: dict[str, Any]) -> None:
         progress = self.run.read("company.json")

@@ -12,7 +12,7 @@ def build(progress: Callable[..., None], wait: bool = True) -> dict[str, Any]:
 
 
 def build_rest(progress: Callable[..., None]) -> dict[str, Any]:
-    """The submissions that nobody calls; see journey.py."""
+    """What no call waits for; see journey.py."""
     from .journey import build_rest as rest
 
     return rest(progress)

@@ -62,13 +62,13 @@ def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
     build_versions(progress, [pair for pair in models.to_build() if not models.is_rest(*pair)])
     build_inventory()
     settle(progress, timeout_s=SETTLE_TIMEOUT_S if wait else 0)
-    progress("past usage")
-    usage.build_usage()
     return demo_facts()
 
 
 def build_rest(progress: Progress) -> dict[str, Any]:
-    """The submissions that nobody calls: drafts, reviews under way, what was sent or taken back. After `build`."""
+    """What no call waits for: past usage; drafts, reviews under way, what was sent or taken back. After `build`."""
+    progress("past usage")
+    usage.build_usage()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     return demo_facts()
 

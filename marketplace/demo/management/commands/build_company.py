@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rest",
             action="store_true",
-            help="the submissions that nobody calls, as the last step",
+            help="what no call waits for, as the last step",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
