@@ -265,7 +265,7 @@ class Demo:
         if "engine" not in names and not os.environ.get("RAY_ADDRESS"):
             return
         with self.status.step("models", "Models callable") as step:
-            self.supervisor.wait_until(lambda: self.models_settled(step), every=3.0)
+            self.supervisor.wait_until(lambda: self.models_settled(step))
 
     def models_settled(self, step: dict[str, Any]) -> bool:
         seen = readiness.measure(self.environment)
