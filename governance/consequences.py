@@ -3,11 +3,12 @@
 Answers that are not given yet count as the mildest, so that what is said can only grow (docs/governance.md, "Risk tiers").
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from governance import cards, matrix, tiering
+from governance.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -58,45 +59,45 @@ class Consequences:
         return sum(len(section.fields) for section in self.sections)
 
 
-def of(answers: Mapping[str, Any]) -> Consequences:
-    """The Consequences of some answers (question id → option id). Raises Invalid for an answer that there is not."""
+def of(answers: Mapping[str, Any], rules: Rules) -> Consequences:
+    """The Consequences of some answers (question id → option id) by these rules. Raises Invalid for an answer that there is not."""
     given = {name: answer for name, answer in answers.items() if answer}
     mildest = {question.id: question.options[0].id for question in tiering.QUESTIONS}
-    assessment = tiering.assess(mildest | given)
+    assessment = rules.assess(mildest | given)
     conditions = tiering.conditions(given)
-    reviews = _reviews(assessment.tier, conditions)
+    is_reviewed = assessment.tier != "prohibited"
+    reviews = _reviews(assessment.tier, conditions, rules) if is_reviewed else ()
     side_by_side = [review.days for review in reviews[:-1]]
     return Consequences(
         assessment,
         len(mildest.keys() - given.keys()),
         reviews,
         max(side_by_side, default=0) + sum(review.days for review in reviews[-1:]),
-        matrix.MIN_PEOPLE.get(assessment.tier, 0),
-        tuple(_sections(assessment.tier, conditions)),
+        rules.min_people(assessment.tier) if is_reviewed else 0,
+        tuple(_sections(assessment.tier, conditions, rules)),
     )
 
 
-def _reviews(tier: str, conditions: frozenset[str]) -> tuple[ReviewAhead, ...]:
-    if tier not in matrix.MIN_PEOPLE:
-        return ()
-    rules = [
+def _reviews(tier: str, conditions: frozenset[str], rules: Rules) -> tuple[ReviewAhead, ...]:
+    kinds = [
         (matrix.RULES_BY_KIND[kind], days)
-        for kind, days in matrix.required_reviews(tier, conditions)
+        for kind, days in rules.required_reviews(tier, conditions)
     ]
-    return tuple(ReviewAhead(rule.label, rule.asks, days) for rule, days in rules)
+    return tuple(ReviewAhead(kind.label, kind.asks, days) for kind, days in kinds)
 
 
-def _sections(tier: str, conditions: frozenset[str]) -> list[SectionAhead]:
-    asked = [
-        (title, [field for field in fields if field.source != "auto"])
-        for _, title, _, fields in cards.sections(tier, conditions)
-    ]
-    return [
-        SectionAhead(
-            title,
-            tuple(field.label for field in fields),
-            tuple(field.label for field in fields if not field.is_required("low")),
-        )
-        for title, fields in asked
-        if fields
-    ]
+def _sections(tier: str, conditions: frozenset[str], rules: Rules) -> Iterator[SectionAhead]:
+    for section, title, _ in cards.SECTIONS:
+        asked = [
+            field
+            for field in rules.fields
+            if field.section == section
+            and field.source != "auto"
+            and field.is_required(tier, conditions)
+        ]
+        if asked:
+            yield SectionAhead(
+                title,
+                tuple(field.label for field in asked),
+                tuple(field.label for field in asked if not field.is_required("low")),
+            )

@@ -13,8 +13,6 @@ from django.views.decorators.http import require_POST
 from catalog import search
 from catalog.models import RegisteredModel
 from catalog.pages import (
-    CardEntry,
-    CardSection,
     get_visible_model_or_404,
     get_visible_version_or_404,
     model_context,
@@ -23,6 +21,7 @@ from catalog.permissions import can_edit, can_edit_version
 from governance import (
     actions,
     benchmarks,
+    card_pages,
     cards,
     contradictions,
     evaluation_runs,
@@ -211,7 +210,7 @@ def card(request, slug):
     entry = get_visible_model_or_404(request, slug)
     context = model_context(request, entry, "governance:card")
     if context["version"]:
-        context["sections"] = card_sections(context["version"])
+        context["sections"] = card_pages.sections(context["version"].card.data)
         context["completeness"] = policies.card_completeness(context["version"])
     return render(request, "governance/card_tab.html", context)
 
@@ -328,24 +327,6 @@ def evidence_of(version):
     )
 
 
-def card_sections(version):
-    """The filled part of the card: [CardSection]."""
-    data = version.card.data
-    sections = [
-        CardSection(
-            section_id,
-            title,
-            [
-                CardEntry(field.label, data[field.id])
-                for field in cards.FIELDS
-                if field.section == section_id and field.id in data
-            ],
-        )
-        for section_id, title, _ in cards.SECTIONS
-    ]
-    return [section for section in sections if section.fields]
-
-
 def _queued(user, amendments):
     """[Waiting], those that this person may decide first."""
     rows = [
@@ -399,7 +380,7 @@ def _review_context(user, found):
         "previous": previous,
         "changes": _changes(found.version, previous),
         "changes_of_round": _changes_of_round(found),
-        "sections": card_sections(found.version),
+        "sections": card_pages.sections(found.version.card.data),
         "why_not": refusal,
         "is_open": is_open,
         "contributors": found.version.contributions.select_related("user").order_by("at"),

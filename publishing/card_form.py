@@ -44,7 +44,11 @@ class CardState:
         tier = version.risk_tier or "low"
         return cls(
             version.card.written(),
-            frozenset(field.id for field in ASKED if field.is_required(tier, conditions)),
+            frozenset(
+                field.id
+                for field in policies.rules_of(version).fields
+                if field.source != "auto" and field.is_required(tier, conditions)
+            ),
             frozenset(item.field.id for item in completeness.missing),
             card_known.of(version.model, answers),
             card_facts.stale(version),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -9,7 +10,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
 from catalog.models import ModelVersion
-from governance import cards, consequences, contradictions, policies, tiering
+from governance import card_pages, cards, consequences, contradictions, policies, tiering
 from governance.actions import assess_risk
 from governance.contradictions import Comparison, Verdict
 from governance.forms import QuestionnaireForm
@@ -20,6 +21,7 @@ from publishing import actions
 from publishing.actions.cards import Conflict
 from publishing.card_form import CardForm, CardState
 from publishing.card_texts import fingerprint
+from publishing.evidence import card_facts
 from publishing.views import own_version, show_step
 
 
@@ -39,7 +41,9 @@ def risk(request: PageRequest, slug: str, number: str) -> HttpResponse:
     context = {
         "assessment": version.assessments.select_related("answered_by").first(),
         "prefilled_from": source,
-        "ahead": consequences.of(_given(request.POST) if form.is_bound else answers),
+        "ahead": consequences.of(
+            _given(request.POST) if form.is_bound else answers, policies.rules_of(version)
+        ),
     }
     return show_step(request, version, "risk", form, **context)
 
@@ -47,7 +51,8 @@ def risk(request: PageRequest, slug: str, number: str) -> HttpResponse:
 def risk_consequences(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """What the answers that are ticked lead to (htmx). Nothing is saved."""
     version = own_version(request, slug, number)
-    context = {"ahead": consequences.of(_given(request.GET)), "version": version}
+    ahead = consequences.of(_given(request.GET), policies.rules_of(version))
+    context = {"ahead": ahead, "version": version}
     return render(request, "publishing/_consequences.html", context | {"model": version.model})
 
 
@@ -72,6 +77,23 @@ def card(request: PageRequest, slug: str, number: str) -> HttpResponse:
         "contradictions": _contradictions(version),
     }
     return show_step(request, version, "card", form, **context)
+
+
+def card_preview(request: PageRequest, slug: str, number: str) -> HttpResponse:
+    """The card as consumers will read it, with what the marketplace fills in; a part of the card's page (htmx), or a page."""
+    version = own_version(request, slug, number)
+    values = policies.card_data(version, policies.answers_of(version)) | card_facts(version)
+    context = {
+        "sections": card_pages.sections(values),
+        "completeness": policies.card_completeness(version),
+    }
+    if request.htmx:
+        shown = {"version": version, "model": version.model}
+        return render(request, "publishing/_card_preview.html", context | shown)
+    nothing = forms.Form()
+    return show_step(
+        request, version, "card", nothing, template="publishing/card_preview.html", **context
+    )
 
 
 @require_POST
@@ -163,5 +185,6 @@ urlpatterns = [
     path(f"{VERSION}/risk/", risk, name="risk"),
     path(f"{VERSION}/risk/consequences/", risk_consequences, name="risk_consequences"),
     path(f"{VERSION}/card/", card, name="card"),
+    path(f"{VERSION}/card/preview/", card_preview, name="card_preview"),
     path(f"{VERSION}/card/autosave/", autosave, name="autosave"),
 ]

@@ -225,6 +225,7 @@ PAGES = {
     ("publishing:service_level", "post"): ("draft", TEAM_FORM),
     ("publishing:card", "get"): ("draft", TEAM),
     ("publishing:card", "post"): ("draft", TEAM_FORM),
+    ("publishing:card_preview", "get"): ("draft", TEAM),
     ("publishing:autosave", "get"): ("draft", POST_ONLY),
     ("publishing:autosave", "post"): ("draft", TEAM),
     ("publishing:risk", "get"): ("draft", TEAM),

@@ -94,6 +94,16 @@ def test_it_goes_on_by_itself_when_the_server_answers_again(card):
     assert says(card, "identity.license") == TERMS
 
 
+def test_the_preview_and_the_meter_follow_what_is_typed(card):
+    card.get_by_role("heading", name="Preview").click()
+    preview = card.locator("#card-preview")
+    expect(preview).to_contain_text("Owner team")
+    card.get_by_role("link", name="Terms of use", exact=True).click()
+    card.keyboard.type(TERMS)
+    expect(preview).to_contain_text(TERMS)
+    expect(card.locator("#completeness")).not_to_contain_text("Terms of use")
+
+
 def test_a_link_of_what_is_missing_unfolds_its_section(card):
     card.get_by_role("link", name="Baseline").click()
     assert card.get_by_label("Baseline").evaluate("field => field === document.activeElement")

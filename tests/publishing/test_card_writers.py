@@ -137,6 +137,18 @@ def test_saving_an_untouched_page_writes_nothing(two):
     assert events.count() == 1 and edits == 1
 
 
+def test_the_preview_is_the_card_as_consumers_will_read_it(two):
+    alice, _ = two
+    alice.save_typed(LIMITS, ALICES)
+    page = alice.client.get(alice.at("card_preview"))
+    shown = {entry.label: entry.value for part in page.context["sections"] for entry in part.fields}
+    assert shown["Known limitations"] == ALICES
+    assert shown["Owner team"] == alice.version.model.owner_team.name
+    part = alice.client.get(alice.at("card_preview"), headers={"HX-Request": "true"})
+    text = part.content.decode()
+    assert ALICES in text and "<html" not in text and 'hx-swap-oob="true"' in text
+
+
 @pytest.mark.parametrize("name", ["limitations.failure_modes", LIMITS, "ops.cost_per_1k"])
 def test_what_is_typed_has_the_fingerprint_of_what_is_kept(name):
     text = "0.5" if name.startswith("ops") else "First line\r\nSecond line\r\n"

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance import actions as governance
-from governance import card_known, cards, consequences, matrix, tiering
+from governance import card_known, cards, consequences, matrix, policies, tiering
+from governance.rules import Rules
 from publishing import actions
 from tests import factories
 
+RULES = Rules({kind: text() for kind, text in policies.TEXTS.items()})
 LOW, MEDIUM, HIGH = factories.LOW, factories.MEDIUM, factories.HIGH
 ANY_ANSWERS = st.fixed_dictionaries(
     {}, optional={q.id: st.sampled_from([o.id for o in q.options]) for q in tiering.QUESTIONS}
@@ -32,7 +34,7 @@ def new_draft(**entry):
 
 @pytest.mark.parametrize(("answers", "days"), [(LOW, 3 + 1), (MEDIUM, 5 + 2), (HIGH, 10 + 5)])
 def test_reviews_run_side_by_side_and_the_final_one_follows(answers, days):
-    ahead = consequences.of(answers)
+    ahead = consequences.of(answers, RULES)
     assert ahead.days == days and ahead.is_whole
     assert ahead.people == matrix.MIN_PEOPLE[ahead.assessment.tier]
 
@@ -40,19 +42,19 @@ def test_reviews_run_side_by_side_and_the_final_one_follows(answers, days):
 @given(ANY_ANSWERS)
 def test_what_follows_only_grows_with_more_answers(answers):
     """So that the page may say "at least" while questions are open."""
-    some = consequences.of(answers)
+    some = consequences.of(answers, RULES)
     hardest = {question.id: question.options[-1].id for question in tiering.QUESTIONS}
-    whole = consequences.of(hardest | answers)
+    whole = consequences.of(hardest | answers, RULES)
     assert tiering.TIERS.index(whole.assessment.tier) >= tiering.TIERS.index(some.assessment.tier)
     assert {one.label for one in some.reviews} <= {one.label for one in whole.reviews}
     assert some.asked <= whole.asked
 
 
 def test_what_these_answers_add_is_marked():
-    ahead = consequences.of(HIGH)
+    ahead = consequences.of(HIGH, RULES)
     added = {label for section in ahead.sections for label in section.added}
     assert "Lawful basis" in added and "Intended use" not in added
-    assert not any(section.added for section in consequences.of(LOW).sections)
+    assert not any(section.added for section in consequences.of(LOW, RULES).sections)
 
 
 @pytest.mark.django_db
