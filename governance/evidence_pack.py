@@ -19,7 +19,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance import ml_bom
 from governance.evaluations import artifact_digest
-from governance.models import Decision
+from governance.models import Decision, Evaluation
 from governance.permissions import can_see_evidence
 from marketplace.accounts.models import User
 from marketplace.audit import verify_offline
@@ -244,7 +244,6 @@ def _gathered(version: ModelVersion) -> tuple[dict[str, bytes], dict[str, int]]:
         "conditions.json": version.conditions.all(),
         "waivers.json": version.waivers.all(),
     }
-    present = version.evaluations.filter(artifact_sha256=artifact_digest(version))
     documents = {
         "version.json": {"model": version.model.slug, "name": version.model.name}
         | _rows(ModelVersion.objects.filter(pk=version.pk), VERSION)[0],
@@ -254,10 +253,16 @@ def _gathered(version: ModelVersion) -> tuple[dict[str, bytes], dict[str, int]]:
             "sha256": version.card.sha256,
             "data": version.card.data,
         },
-        "bom.cdx.json": ml_bom.bill_of_materials(version, present.order_by("-pk")[:MOST_ROWS]),
+        "bom.cdx.json": ml_bom.bill_of_materials(version, present_evaluations(version)),
     } | {name: _rows(rows, COLUMNS[name]) for name, rows in tables.items()}
     members = {name: _json(document) for name, document in documents.items()}
     return members | {"verify.py": VERIFIER.read_bytes()}, _left_out(tables)
+
+
+def present_evaluations(version: ModelVersion) -> QuerySet[Evaluation]:
+    """The newest figures about the version's present files, at most MOST_ROWS."""
+    present = version.evaluations.filter(artifact_sha256=artifact_digest(version))
+    return present.order_by("-pk")[:MOST_ROWS]
 
 
 def _rows(rows: QuerySet[Any], columns: tuple[str, ...]) -> list[dict[str, Any]]:

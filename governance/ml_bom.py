@@ -20,10 +20,10 @@ CONSIDERATIONS = {
     "technicalLimitations": (
         "limitations.text",
         "limitations.failure_modes",
-        "intended_use.out_of_scope",
     ),
     "performanceTradeoffs": ("limitations.tradeoffs",),
 }
+OUT_OF_SCOPE = "Out of scope: "  # before those uses, which CycloneDX keeps among the limitations
 ELSEWHERE = (
     "identity.domain",
     "identity.license",
@@ -79,6 +79,9 @@ def _model_card(version: ModelVersion, evaluations: list[Evaluation]) -> dict[st
     considerations: dict[str, Any] = {
         place: _texts(card, *fields) for place, fields in CONSIDERATIONS.items()
     }
+    considerations["technicalLimitations"] += [
+        f"{OUT_OF_SCOPE}{text}" for text in _texts(card, "intended_use.out_of_scope")
+    ]
     considerations["ethicalConsiderations"] = [
         {"name": text} for text in _texts(card, "risk.harms", "data.training.known_bias")
     ]

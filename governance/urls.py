@@ -54,6 +54,16 @@ urlpatterns = [
         name="evidence_pack",
     ),
     path("models/<slug:slug>/card/", views.card, name="card"),
+    path(
+        "models/<slug:slug>/versions/<str:number>/README.md",
+        pack_views.card_readme,
+        name="card_readme",
+    ),
+    path(
+        "models/<slug:slug>/versions/<str:number>/bom.cdx.json",
+        pack_views.card_bom,
+        name="card_bom",
+    ),
     path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
     path("benchmarks/", views.benchmark_list, name="benchmarks"),
     path(

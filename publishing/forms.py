@@ -13,6 +13,7 @@ from governance.models import Amendment
 from marketplace.accounts.models import User
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import JSONField, LineField
+from publishing import card_import
 from publishing.deprecation import first_end
 from publishing.packages.limits import COLUMNS
 from publishing.signature_import import LONGEST_PASTE
@@ -205,6 +206,49 @@ class PasteForm(forms.Form):
             "An MLmodel file, what pandas prints for df.dtypes or df.info(), or a CSV header, with some rows below it if you like."
         ),
     )
+
+
+class CardImportForm(forms.Form):
+    """What to take answers of the card from: the text of a file, or the card of a model that the person may see.
+
+    cleaned_data is {"text", "template"}: one of them, the template a ModelVersion.
+    """
+
+    paste = forms.CharField(
+        required=False,
+        label="Text of a file",
+        max_length=card_import.LONGEST,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+        help_text="README.md of a Hugging Face model, MLmodel, or CycloneDX as JSON.",
+    )
+    template = LineField(
+        required=False,
+        max_length=60,
+        label="Or another model as template",
+        help_text="The end of its web address. Its summary and its facts about its own files are left out.",
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_template(self):
+        """A version of the named model whose card the person may read; None without a name."""
+        slug = self.cleaned_data["template"].strip()
+        if not slug:
+            return None
+        seen = ModelVersion.objects.visible_to(self.user).filter(model__slug=slug)
+        version = seen.select_related("model", "card").newest_first().first()
+        if version is None:
+            raise forms.ValidationError("There is no model of this address that you may see.")
+        return version
+
+    def clean(self):
+        given = super().clean()
+        text, template = given.get("paste"), given.get("template")
+        if not (text or template or self.errors):
+            self.add_error("paste", "Choose a file, paste its text, or name a model.")
+        return {"text": text or "", "template": template}
 
 
 class ColumnNames(forms.Widget):

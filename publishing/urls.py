@@ -3,6 +3,7 @@
 from django.urls import path
 
 from publishing import (
+    card_import_views,
     card_views,
     contract_views,
     docs_views,
@@ -26,6 +27,7 @@ urlpatterns = [
     path(f"{VERSION}/try/", views.try_again, name="try_again"),
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
+    *card_import_views.urlpatterns,
     *card_views.urlpatterns,
     *contract_views.urlpatterns,
     *signature_views.urlpatterns,

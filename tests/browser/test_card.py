@@ -107,3 +107,14 @@ def test_the_preview_and_the_meter_follow_what_is_typed(card):
 def test_a_link_of_what_is_missing_unfolds_its_section(card):
     card.get_by_role("link", name="Baseline").click()
     assert card.get_by_label("Baseline").evaluate("field => field === document.activeElement")
+
+
+def test_a_chosen_file_is_read_and_its_fields_are_taken(card, tmp_path):
+    (tmp_path / "README.md").write_text(f"---\nlicense_name: {TERMS}\n---\n# A model\n")
+    card.get_by_role("link", name="Take answers from a file").click()
+    card.get_by_label("A file", exact=True).set_input_files(tmp_path / "README.md")
+    expect(card.get_by_label("Text of a file")).to_have_value(re.compile(TERMS))
+    card.get_by_role("button", name="Show what would change").click()
+    card.get_by_role("button", name="Take the ticked fields").click()
+    card.get_by_text("Fields taken: 1.").wait_for()
+    assert says(card, "identity.license") == TERMS
