@@ -53,6 +53,12 @@ class Change:
     before: Any
     after: Any
 
+    @property
+    def title(self) -> str:
+        """What changed, in the words of the page: of the card, the question."""
+        question = cards.FIELDS_BY_ID.get(self.label)
+        return f"Card: {question.label}" if question else f"{self.part}, {self.label}"
+
 
 def snapshot(version: ModelVersion) -> dict[str, Any]:
     """The parts of a submission, {part: content}. What the product fills into the card by itself is left out."""

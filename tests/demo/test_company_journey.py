@@ -126,8 +126,12 @@ def test_what_else_becomes_of_submissions():
     """Sent back by the evaluator on measured figures, taken back by its team, asked about; and an approval that has run out."""
     built("complaint-routing")
     sent_back = built("complaint-routing", 1)
-    assert (sent_back.state, gate_verdict(sent_back, "evaluation")) == ("changes_requested", "pass")
-    assert sent_back.reviews.get(kind="evaluation").state == "changes_requested"
+    assert (sent_back.state, gate_verdict(sent_back, "champion")) == (
+        "changes_requested",
+        "inconclusive",
+    )
+    found = sent_back.gate_results.get(gate="champion").summary
+    assert found in sent_back.reviews.get(kind="evaluation").decision.reason
     built("motor-fraud")
     assert built("motor-fraud", 1).state == "withdrawn"
     thread = Thread.objects.get(version=built("thin-file-score"))

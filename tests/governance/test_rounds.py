@@ -68,16 +68,20 @@ def test_kept_approvals_count_and_bind_their_people():
 def test_the_page_of_round_two_shows_both_sides_and_what_was_kept(client):
     version = sent_back(factories.in_review_version(tier="high"))
     before = version.card.data["evaluation.baseline"]
-    publishing.edit_card(factories.alice(), version, NEW_BASELINE)
+    results_before = version.card.data["evaluation.results"]
+    results = {"evaluation.results": ["AUC 0.81 on new rows", "Brier 0.12"]}
+    publishing.edit_card(factories.alice(), version, NEW_BASELINE | results)
     version = resubmitted(version)
     client.force_login(factories.evan())
     review = version.reviews.get(round=2, kind="evaluation")
     page = client.get(reverse("governance:review", args=[review.pk]))
     changed = page.context["changes_of_round"]
     assert [(change.before, change.after) for change in changed] == [
-        (before, NEW_BASELINE["evaluation.baseline"])
+        (before, NEW_BASELINE["evaluation.baseline"]),
+        (results_before, results["evaluation.results"]),
     ]
     text = page.content.decode()
+    assert "Card: Results" in text and "AUC 0.81 on new rows; Brier 0.12" in text
     assert "Kept from round 1" in text and "Round 2" in text and "since the round before" in text
 
 

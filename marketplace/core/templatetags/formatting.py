@@ -199,6 +199,18 @@ def figure(value):
 
 
 @register.filter
+def as_words(value):
+    """A plain JSON value as people read it: the items of a list one after the other, `name: value` of a mapping."""
+    if isinstance(value, list):
+        return "; ".join(str(as_words(item)) for item in value)
+    if isinstance(value, dict):
+        return "; ".join(
+            f"{name.replace('_', ' ')}: {as_words(item)}" for name, item in value.items()
+        )
+    return value
+
+
+@register.filter
 def quantity(value, nouns):
     """A count and its noun; `nouns` is "call,calls"."""
     singular, plural = nouns.split(",")

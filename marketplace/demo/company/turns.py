@@ -69,7 +69,6 @@ THREADS = {
         "We may not ask for it. Months of records come closest; we can measure by it until Thursday.",
     )
 }
-SENT_BACK = "The example of the signature is a card complaint, and every failure on the card is about loans. Name what happens to complaints about two areas, and measure it."
 
 
 @contextmanager
@@ -116,10 +115,11 @@ def talk(version: ModelVersion) -> None:
 
 
 def sends_back(version: ModelVersion, kind: str, by: str) -> None:
+    """With what the independent run found beside the version in use."""
+    found = version.gate_results.filter(gate="champion").latest("pk")
+    reason = f"Measured on rows that the team cannot read: {found.summary} It is to be clearly no worse: retrain it, or keep the one in use."
     review = version.reviews.get(kind=kind, state=Review.State.OPEN)
-    governance.decide(
-        person(by), review, Review.State.CHANGES_REQUESTED, SENT_BACK, no_conflict=True
-    )
+    governance.decide(person(by), review, Review.State.CHANGES_REQUESTED, reason, no_conflict=True)
 
 
 def takes_back(version: ModelVersion, listing: Listing) -> None:
