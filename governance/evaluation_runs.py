@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import benchmarks, measures, suites
+from governance import benchmarks, measures, robustness, suites
 from governance.actions import record_gate
 from governance.evaluations import artifact_digest
 from governance.models import (
@@ -76,6 +76,7 @@ def case_of(
     columns: benchmarks.Columns,
     predicted: np.ma.MaskedArray,
     champion: np.ma.MaskedArray | None,
+    probe: robustness.Probe | None = None,
 ) -> suites.Case:
     """What the run compares. A row that a version refused (masked) counts as answered by the naive model."""
     dataset: BenchmarkDataset = run.dataset
@@ -100,6 +101,7 @@ def case_of(
         favourable=int(dataset.positive_is_favourable),
         tier=run.version.risk_tier,
         seed=run.seed,
+        probe=probe,
     )
 
 
@@ -123,7 +125,6 @@ def score(
     facts = {
         "version": version,
         "kind": Evaluation.Kind.INDEPENDENT,
-        "suite": suites.SUITES[dataset.task],
         "data": dataset.name,
         "data_sha256": dataset.sha256,
         "artifact_sha256": artifact_digest(version),
@@ -133,7 +134,8 @@ def score(
     }
     Evaluation.objects.bulk_create(
         Evaluation(
-            **{name: _rounded(value) for name, value in vars(figure).items()},
+            **{name: _rounded(value) for name, value in vars(figure).items()}
+            | {"suite": figure.suite or suites.SUITES[dataset.task]},
             **facts,
         )
         for figure in assessment.figures

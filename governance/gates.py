@@ -206,6 +206,15 @@ GATES = (
         "Mitigate the difference, and submit a new version.",
         EVALUATION,
     ),
+    Gate(
+        "perturbation",
+        "G11",
+        "Robustness to small changes",
+        "Does it keep its answers under noise, gaps and values at the ends of ranges?",
+        "Train with noise or fewer abrupt splits, and submit a new version.",
+        EVALUATION,
+        severity=ALWAYS_BLOCKS | {"low": WARN, "medium": WARN},
+    ),
     _run(
         "boundaries",
         "G6",

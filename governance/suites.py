@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from governance import fairness, measures, slices
+from governance import fairness, measures, robustness, slices
 from governance.models import GateResult
 from marketplace.core.canonical import digest
 
@@ -37,6 +37,7 @@ class Case:
     )
     tier: str = "low"
     seed: int = 0
+    probe: robustness.Probe | None = None  # what it answered to rows that were changed a little
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Figure:
     slice: str = ""
     baseline: float | None = None
     threshold: float | None = None
+    suite: str = ""  # empty: that of the task
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ def assess(case: Case) -> Assessment:
     by_group = slices.figures_of(case.task, parts)
     by_group += slices.left_out(case.task, case.truth, case.groups)
     figures += [Figure(**row) for row in by_group]
+    if case.probe is not None:
+        more, finding = _robustness(case, case.probe)
+        figures, findings = figures + more, [*findings, finding]
     return Assessment(figures, findings)
 
 
@@ -234,6 +239,16 @@ def _judged(case: Case, columns: dict[str, np.ndarray]) -> list[fairness.Attribu
         fairness.judge(name, values, selected, deserving, case.seed)
         for name, values in named.items()
     ]
+
+
+def _robustness(case: Case, probe: robustness.Probe) -> tuple[list[Figure], Finding]:
+    rows = probe.rows
+    sample = robustness.Sample(
+        case.task, case.truth[rows], case.predicted[rows], case.cutoff, case.seed
+    )
+    figures = robustness.figures_of(sample, probe)
+    finding = Finding(*robustness.finding_of(figures, probe, case.tier))
+    return [Figure(**row, suite=robustness.SUITE) for row in figures], finding
 
 
 def _text(value: Any) -> str:

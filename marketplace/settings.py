@@ -9,6 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from marketplace.core import logs, postgres, secrets, webhooks
 
+# Before numpy is loaded. Its products are small here: threads that wait for each other take both cores from the other processes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
 

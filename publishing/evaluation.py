@@ -16,6 +16,7 @@ from catalog.models import ModelVersion, stored_as
 from governance import benchmarks, evaluation_runs, suites
 from governance.evaluations import artifact_digest
 from governance.models import BenchmarkDataset, EvaluationRun, RunState, Task
+from governance.robustness import Probe
 from hosting.model_server.datatypes import FLOATS
 from marketplace.core.errors import RuleError
 from marketplace.core.transitions import StaleState, transition
@@ -55,10 +56,10 @@ def assess(run: EvaluationRun) -> tuple[suites.Assessment, dict[str, Any]]:
     if version.manifest_sha256 != run.manifest_sha256:
         raise CannotEvaluate("The version changed after the run was asked for. Run it again.")
     columns = benchmarks.read_rows(dataset)
-    predicted = predictions(version, dataset, columns)
+    predicted, probe = predictions(version, dataset, columns, run.seed)
     champion = champion_of(run)
-    older = predictions(champion, dataset, columns) if champion else None
-    assessment = suites.assess(evaluation_runs.case_of(run, columns, predicted, older))
+    older = predictions(champion, dataset, columns)[0] if champion else None
+    assessment = suites.assess(evaluation_runs.case_of(run, columns, predicted, older, probe))
     return assessment, {
         "artifact_sha256": artifact_digest(version),
         "manifest_sha256": run.manifest_sha256,
@@ -84,11 +85,15 @@ def champion_of(run: EvaluationRun) -> ModelVersion | None:
 
 
 def predictions(
-    version: ModelVersion, dataset: BenchmarkDataset, columns: benchmarks.Columns
-) -> np.ma.MaskedArray:
+    version: ModelVersion,
+    dataset: BenchmarkDataset,
+    columns: benchmarks.Columns,
+    seed: int | None = None,
+) -> tuple[np.ma.MaskedArray, Probe | None]:
     """One prediction a row: a score in 0–1, a number, or the number of a class. Raises CannotEvaluate.
 
-    Rows that the signature refuses, as the gateway would, are masked.
+    Rows that the signature refuses, as the gateway would, are masked. With a seed, also what the version answers to rows
+    that are changed a little.
     """
     output = _output_of(version, dataset)
     sent = [
@@ -108,18 +113,49 @@ def predictions(
                 request,
                 output["name"],
                 MEMORY_MB,
+                seed=seed,
                 quarantine=settings.QUARANTINE_ROOT,
             )
     except OSError:
         raise CannotEvaluate(f"The stored file of {version} cannot be read.") from None
     if "problem" in found:
         raise CannotEvaluate(f"{version} could not be measured: {found['problem']}.")
-    answered = _checked(
-        found.get("values"), dataset, output, int(taken.sum()), columns[dataset.label]
-    )
+    labels = columns[dataset.label]
+    answered = _checked(found.get("values"), dataset, output, int(taken.sum()), labels)
     values = np.ma.masked_all(dataset.rows, dtype=answered.dtype)
     values[taken] = answered
-    return values
+    if seed is None:
+        return values, None
+    return values, _probe(found.get("probe") or {}, dataset, output, np.flatnonzero(taken), labels)
+
+
+def _probe(
+    found: dict[str, Any],
+    dataset: BenchmarkDataset,
+    output: dict[str, Any],
+    taken: np.ndarray,
+    labels: list[str],
+) -> Probe:
+    """Checked like the predictions: an answer that is none is a crash."""
+    try:
+        rows = taken[np.array(found["rows"], dtype=int)]
+        answers = {
+            name: _checked(values, dataset, output, len(rows), labels)
+            for name, values in found["answers"].items()
+        }
+        searched = [
+            _checked(values, dataset, output, len(values), labels)
+            for values in found.get("searched", [])
+        ]
+        return Probe(
+            rows,
+            answers,
+            np.array(searched) if searched else None,
+            tuple(found.get("edges", (0, 0))),
+            tuple(found.get("far", ())),
+        )
+    except (CannotEvaluate, KeyError, IndexError, TypeError, ValueError):
+        return Probe(np.array([], dtype=int), crashed=True)
 
 
 def _taken(sent: list[tuple[dict[str, Any], list[Any]]], rows: int) -> np.ndarray:

@@ -38,12 +38,27 @@ METRIC_LABELS = {
     "too_few_rows": "Too few rows",
     "signed_error": "Average error, of the mean amount",
     "mae_ratio": "Largest mean absolute error over the smallest",
+    "turned_under_noise_5": "Answers turned by noise of 5 %",
+    "turned_under_noise_20": "Answers turned by noise of 20 %",
+    "turned_under_missing_10": "Answers turned by 10 % left out",
+    "moved_under_noise_5": "Answers moved by noise of 5 %, in standard deviations",
+    "moved_under_noise_20": "Answers moved by noise of 20 %, in standard deviations",
+    "moved_under_missing_10": "Answers moved by 10 % left out, in standard deviations",
+    "loss_under_noise_5": "Loss of the first metric, noise of 5 %",
+    "loss_under_noise_20": "Loss of the first metric, noise of 20 %",
+    "loss_under_missing_10": "Loss of the first metric, 10 % left out",
+    "turned_by_search": "Answers turned by the worst small step",
+    "moved_by_search": "Answers moved by the worst small step, in standard deviations",
+    "edges_answered": "Answered with numbers at the ends of ranges",
+    "far_refused": "Inputs that refuse ten times their largest value",
 }
 
 
-# Which side of its threshold lets a figure pass.
-AT_LEAST = frozenset({"selection_rate_ratio"})
-AT_MOST = frozenset({"equal_opportunity_difference", "mae_ratio", "roc_auc_gap"})
+# Figures that pass up to their threshold; others pass from it on.
+AT_MOST = {"equal_opportunity_difference", "mae_ratio", "roc_auc_gap", "brier", "log_loss", "ece"}
+AT_MOST |= {"mae", "rmse"} | {
+    name for name in METRIC_LABELS if name.startswith(("turned_", "moved_", "loss_"))
+}
 
 
 class EvaluationSet(models.QuerySet["Evaluation"]):
@@ -115,9 +130,9 @@ class Evaluation(models.Model):
     @property
     def passes(self) -> str:
         """The threshold in words, as "from 0.8"; "" without one."""
-        if self.threshold is None or self.metric not in AT_LEAST | AT_MOST:
+        if self.threshold is None:
             return ""
-        return f"{'from' if self.metric in AT_LEAST else 'up to'} {self.threshold:g}"
+        return f"{'up to' if self.metric in AT_MOST else 'from'} {self.threshold:g}"
 
     @property
     def column(self) -> str:

@@ -1,6 +1,7 @@
 """Predictions for benchmark rows, in a process of its own: python -m publishing.packages.predict_child TASK, graph on standard input.
 
-TASK is a JSON file: {"sha256", "signature", "request", "output", "memory_mb"}. Prints one line of JSON: {"values"} or {"problem"}.
+TASK is a JSON file: {"sha256", "signature", "request", "output", "memory_mb", "seed"}. Prints one line of JSON: {"values"} or
+{"problem"}; with a seed, also {"probe"}: the answers to rows that were changed a little, or {"crashed"}.
 No problem holds a value of a row, nor the runtime's own words, which may.
 """
 
@@ -37,17 +38,33 @@ def _predict(
     try:
         model = session.open_graph(graph, task["signature"], task["memory_mb"])
         request = wire.read(json.dumps(task["request"]).encode())
-        columns, rows = coercion.columns_of(request, model.signature)
+        columns, _ = coercion.columns_of(request, model.signature)
     except Exception:  # its words may hold a row's value
         return {"problem": "the version does not take the benchmark's rows"}
-    values: list[Any] = []
+    import numpy
+
+    from . import perturbations
+
+    def answer(columns: dict[str, Any]) -> Any:
+        count = len(next(iter(columns.values())))
+        parts = [
+            model.run(
+                {name: array[start : start + ROWS_AT_ONCE] for name, array in columns.items()}
+            )
+            for start in range(0, count, ROWS_AT_ONCE)
+        ]
+        return numpy.concatenate([part[task["output"]] for part in parts])
+
     try:
-        for start in range(0, rows, ROWS_AT_ONCE):
-            part = {name: array[start : start + ROWS_AT_ONCE] for name, array in columns.items()}
-            values += model.run(part)[task["output"]].tolist()
+        found = {"values": answer(columns).tolist()}
     except Exception:
         return {"problem": "the version failed on the benchmark's rows"}
-    return {"values": values}
+    if task["seed"] is not None:
+        try:
+            found["probe"] = perturbations.probe(columns, model.signature, answer, task["seed"])
+        except Exception:
+            found["probe"] = {"crashed": True}
+    return found
 
 
 if __name__ == "__main__":

@@ -40,9 +40,10 @@ def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
         return _broken("its answer could not be read")
 
 
-def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=None):
+def predict(graph, sha256, signature, request, output, memory_mb, *, seed=None, quarantine=None):
     """What an output answers to the rows of a request: {"values": [one a row]} or {"problem": a phrase without any value}.
 
+    With a seed also {"probe"}: what it answers to rows that were changed a little (perturbations.probe), or {"crashed": True}.
     Like `try_out`, in a limited child without network; what the child writes elsewhere is thrown away.
     """
     task = {
@@ -51,6 +52,7 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, quarantine=
         "request": request,
         "output": output,
         "memory_mb": memory_mb,
+        "seed": seed,
     }
     try:
         code, reply = _reply_of("predict_child", task, graph, quarantine, limits.PREDICT_SECONDS)

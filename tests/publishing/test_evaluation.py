@@ -80,7 +80,7 @@ def test_a_run_measures_and_the_review_may_be_approved(version, benchmark):
     run = ran(version)
     assert run.state == "scored", run.summary
     figures = {row.metric: row for row in version.evaluations.all()}
-    assert set(figures) == {"mae", "rmse", "r2", "coverage"}
+    assert {"mae", "rmse", "r2", "coverage", "moved_under_noise_5"} <= set(figures)
     mae = figures["mae"]
     assert mae.kind == "independent" and mae.low <= mae.value <= mae.high < mae.baseline
     assert mae.data_sha256 == benchmark.sha256 and mae.n == 400
@@ -286,12 +286,36 @@ def test_a_row_outside_of_the_declared_ranges_counts_as_the_naive_answer(version
     assert figure(narrow, "mae") > figure(whole, "mae")
 
 
+def test_a_run_says_how_the_version_answers_changed_rows(version, benchmark):
+    """The tiny model answers income - debt: noise of its inputs moves it as much, and no range refuses a wrong unit."""
+    ran(version)
+    figures = {row.metric: row for row in version.evaluations.filter(suite="robustness/1.0.0")}
+    moved = figures["moved_under_noise_5"]
+    assert 0.02 < moved.low < moved.value < moved.high < 0.06 and moved.threshold == 0.1
+    assert figures["moved_by_search"].value > moved.value
+    assert figures["edges_answered"].value == 1
+    gate = gates(version)["perturbation"]
+    assert (gate.verdict, gate.manifest_sha256) == ("pass", version.manifest_sha256)
+
+
+def test_a_version_that_fails_on_changed_rows_fails_the_check(version, benchmark, monkeypatch):
+    answer = evaluation.running.predict
+
+    def crashed(*args, **facts):
+        return answer(*args, **facts) | {"probe": {"crashed": True}}
+
+    monkeypatch.setattr(evaluation.running, "predict", crashed)
+    ran(version)
+    assert gates(version)["perturbation"].verdict == "fail"
+
+
 def test_what_was_measured_together_is_shown_together(version, benchmark):
     ran(version)
-    [measurement] = evaluations.measurements_of(version)
+    robustness, measurement = evaluations.measurements_of(version)
+    assert robustness.first.suite == "robustness/1.0.0" and robustness.is_measured
     assert measurement.is_measured and measurement.is_current
     assert [row.label for row in measurement.figures][0] == "Mean absolute error"
     client = Client()
     client.force_login(factories.evan())
     page = client.get(reverse("governance:figures", args=[version.model.slug, version.number]))
-    assert page.content.count(b"Measured by the marketplace") == 1
+    assert page.content.count(b"Measured by the marketplace") == 2
