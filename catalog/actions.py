@@ -10,6 +10,7 @@ from django.utils import timezone
 from catalog import search
 from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
 from catalog.permissions import can_edit, can_register
+from catalog.term_actions import require_current_terms
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.core import names
@@ -81,6 +82,7 @@ def register(
     _require_free_name(by, name, owner_team, visibility)
     fields.setdefault("owner", by)
     _require_owner(owner_team, fields["owner"])
+    require_current_terms(fields)
     fields |= {"name": name, "owner_team": owner_team, "created_by": by}
     base = _wished_slug(name, slug)
     model = _create_at(base, **fields) if is_slug_fixed else _create_with_free_slug(base, **fields)
@@ -151,6 +153,7 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
         raise TypeError(f"not editable: {sorted(unknown)}")
     if "owner" in fields:
         _require_owner(model.owner_team, fields["owner"])
+    require_current_terms(fields, model)
     fields = checked_names(by, model, fields)
     _require_not_narrowed(model, fields.get("visibility", model.visibility))
     _require_unreviewed(model, changed_fields(model, fields))

@@ -22,6 +22,7 @@ from marketplace.tokens.models import Scope
 class TermRow(serializers.Serializer):
     slug = serializers.CharField()
     name = serializers.CharField()
+    retired_at = serializers.DateTimeField(allow_null=True)
 
 
 class Terms(ListModelMixin, Resource):

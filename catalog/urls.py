@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import views
+from catalog import term_views, views
 
 app_name = "catalog"
 urlpatterns = [
@@ -10,4 +10,10 @@ urlpatterns = [
     path("models/<slug:slug>/", views.model, name="model"),
     path("models/<slug:slug>/versions/", views.versions, name="versions"),
     path("models/<slug:slug>/versions/<str:number>/", views.version, name="version"),
+    path("vocabularies/<slug:kind>/", term_views.vocabulary, name="vocabulary"),
+    path(
+        "vocabularies/<slug:kind>/<int:pk>/<slug:verb>/",
+        term_views.change_term,
+        name="change_term",
+    ),
 ]

@@ -72,6 +72,7 @@ class RegisterForm(forms.ModelForm):
         self.fields["owner_team"].empty_label = None
         self.fields["owner"].queryset = User.objects.on_teams(teams)
         self.fields["owner"].initial = user
+        _offer_terms(self)
 
     def clean_tags(self):
         return [
@@ -118,12 +119,20 @@ class EntryForm(RegisterForm):
             self, *args, instance=instance, initial={"tags": ", ".join(instance.tags)}, **kwargs
         )
         self.fields["owner"].queryset = User.objects.on_teams([instance.owner_team])
+        _offer_terms(self, instance.slug)
         self.is_reviewed = instance.was_submitted()
         if not self.is_reviewed:
             del self.fields["weight"], self.fields["reason"]
 
     def _post_clean(self):
         """The verbs write: the instance keeps what is stored, so that they can tell what changes."""
+
+
+def _offer_terms(form: forms.ModelForm, slug: str = "") -> None:
+    """Words that are retired are offered to the entry that has them alone."""
+    for name in ("domain", "capability", "model_type"):
+        field = form.fields[name]
+        field.queryset = field.queryset.for_entry(slug)
 
 
 class VersionForm(forms.Form):

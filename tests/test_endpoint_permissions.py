@@ -59,7 +59,7 @@ class EndpointFixtures:
             after={"rate_per_second": 1},
             reason=LONG,
         )
-        self.month = "2026-01"
+        self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))
         self.application = self.subscription.application
         self.problem, self.low = "rule", factories.LOW

@@ -13,7 +13,7 @@ from catalog.models.entries import (
     sees_everything,
 )
 from catalog.models.search import Neighbour, SearchDocument
-from catalog.models.terms import Capability, Domain, ModelType, Term
+from catalog.models.terms import VOCABULARIES, Capability, Domain, ModelType, Term
 
 __all__ = [
     "Alias",
@@ -32,6 +32,7 @@ __all__ = [
     "SEES_EVERYTHING",
     "SearchDocument",
     "Term",
+    "VOCABULARIES",
     "VersionState",
     "sees_everything",
     "stored_as",

@@ -1,14 +1,36 @@
 """The controlled vocabularies that entries are described with."""
 
+from typing import Any, Self
+
 from django.db import models
+from django.db.models import Count, Q
+
+
+class TermSet(models.QuerySet[Any]):
+    def current(self) -> Self:
+        """Those that new entries may take."""
+        return self.filter(retired_at=None)
+
+    def with_use(self) -> Self:
+        """Each with how many entries it describes (`uses`)."""
+        return self.annotate(uses=Count("models", distinct=True))
+
+    def for_entry(self, slug: str) -> Self:
+        """What the entry of a model may say: current terms, and the one that it has."""
+        return self.filter(Q(retired_at=None) | Q(models__slug=slug)).distinct()
 
 
 class Term(models.Model):
-    """One word of a controlled vocabulary."""
+    """One word of a controlled vocabulary. Its slug stays for ever; its name may change."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=60)
     position = models.PositiveSmallIntegerField(default=0)
+    retired_at = models.DateTimeField(
+        null=True, blank=True, help_text="From when on no new entry takes it"
+    )
+
+    objects = TermSet.as_manager()
 
     class Meta:
         abstract = True
@@ -31,3 +53,11 @@ class Capability(Term):
 
 class ModelType(Term):
     """The kind of task a model learnt: binary classification, regression …"""
+
+
+# The vocabularies, by the word in their address.
+VOCABULARIES: dict[str, type[Term]] = {
+    "domains": Domain,
+    "capabilities": Capability,
+    "model-types": ModelType,
+}

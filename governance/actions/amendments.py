@@ -8,6 +8,7 @@ from django.utils import timezone
 from catalog import actions as catalog
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
+from catalog.term_actions import require_current_terms
 from governance import amendments, tiering
 from governance.actions.reviews import require_decision
 from governance.calendar import business_days_after
@@ -42,6 +43,7 @@ def propose_amendment(
         ask=str(model.owner_team),
     )
     model = RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    require_current_terms(facts, model)
     changes = _changes_of_facts(model, catalog.checked_names(by, model, facts))
     _check_proposal(model, changes, reason, weight)
     tier = _tier_of(model)
