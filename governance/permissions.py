@@ -283,6 +283,11 @@ def can_change_policies(user: User) -> bool:
     return user.is_active and user.has_role(*CHANGES_POLICIES)
 
 
+def can_verify_sources(user: User) -> bool:
+    """Who changes policies, and legal reviewers: say that a source was read."""
+    return user.is_active and user.has_role(*CHANGES_POLICIES, Role.LEGAL_REVIEWER)
+
+
 def can_withdraw_policy_change(user: User, change: PolicyChange) -> bool:
     """Who proposed it."""
     return user.is_active and change.proposed_by_id == user.pk

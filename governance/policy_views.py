@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from governance import actions, policies, policy_parameters
 from governance.actions.policies import WHO
-from governance.models import PolicyChange, PolicyChangeState, PolicyKind, PolicyVersion
+from governance.models import SEES_ROLES, PolicyChange, PolicyChangeState, PolicyKind, PolicyVersion
 from governance.permissions import (
     can_change_policies,
     can_withdraw_policy_change,
@@ -88,7 +88,11 @@ def policy_list(request: PageRequest) -> HttpResponse:
                 next((change for change in own if change.state == PolicyChangeState.OPEN), None),
             )
         )
-    return render(request, "governance/policies.html", {"rows": rows})
+    return render(
+        request,
+        "governance/policies.html",
+        {"rows": rows, "sees_controls": request.user.has_role(*SEES_ROLES)},
+    )
 
 
 def policy(request: PageRequest, kind: str) -> HttpResponse:

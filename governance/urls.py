@@ -5,6 +5,7 @@ from django.urls import path
 from governance import (
     assignment_views,
     condition_views,
+    control_views,
     pack_views,
     policy_views,
     role_views,
@@ -38,6 +39,7 @@ urlpatterns = [
     path("roles/", role_views.roles, name="roles"),
     path("roles/changes/<int:pk>/", role_views.role_change, name="role_change"),
     path("roles/<int:pk>/end/", role_views.end_role, name="end_role"),
+    path("controls/", control_views.control_list, name="controls"),
     path("policies/", policy_views.policy_list, name="policies"),
     path("policies/<slug:kind>/", policy_views.policy, name="policy"),
     path("policies/<slug:kind>/propose/", policy_views.propose_policy, name="propose_policy"),

@@ -142,6 +142,8 @@ PAGES = {
     ("catalog:vocabulary", "post"): ("vocabulary", (302, 403, 403, 403, 403, 403)),
     ("catalog:change_term", "get"): ("term", POST_ONLY),
     ("catalog:change_term", "post"): ("term", (302, 403, 403, 403, 403, 403)),
+    ("governance:controls", "get"): (None, (302, 404, 404, 404, 200, 200)),
+    ("governance:controls", "post"): (None, (302, 404, 404, 404, 403, 403)),
     ("governance:policies", "get"): (None, SIGNED_IN),
     ("governance:policy", "get"): ("policy", SIGNED_IN),
     ("governance:propose_policy", "get"): ("policy", (302, 403, 403, 403, 403, 403)),
@@ -497,6 +499,7 @@ BODIES = {
     "governance:end_role": REASON,
     "catalog:vocabulary": {"name": "Leasing"},
     "catalog:change_term": {"name": "Leasing"},
+    "governance:controls": {"source": "mrm", "note": LONG},
     "governance:policy_change": {"outcome": "approved"} | REASON,
     "governance:withdraw_policy": REASON,
     "api:policy-change-list": {

@@ -53,6 +53,7 @@ LISTS = [
     ("api:waiver-list", "rita", 12),
     ("governance:roles", "vera", 20),
     ("governance:policies", "vera", 20),
+    ("governance:controls", "vera", 32),
     ("api:role-change-list", "vera", 12),
     ("api:policy-change-list", "vera", 12),
     ("api:evaluation-run-list", "rita", 14),

@@ -33,6 +33,7 @@ from governance.actions.policies import (
 )
 from governance.actions.reviews import decide, void_reviews
 from governance.actions.roles import decide_role, end_role, propose_role
+from governance.actions.sources import verify_source
 from governance.actions.suspension import resume, suspend
 from governance.actions.threads import open_thread, reply, resolve_thread
 from governance.actions.waivers import (
@@ -79,6 +80,7 @@ __all__ = [
     "preview_of",
     "propose_policy",
     "withdraw_policy",
+    "verify_source",
     "assign",
     "be_away",
     "cancel_absence",

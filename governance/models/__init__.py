@@ -31,6 +31,7 @@ from governance.models.role_changes import (
     RoleChange,
     RoleChangeState,
 )
+from governance.models.sources import SourceVerification
 from governance.models.threads import COMMENT, Comment, Thread
 from governance.models.waivers import Waiver, WaiverState
 
@@ -63,6 +64,7 @@ __all__ = [
     "RoleChangeState",
     "RunState",
     "SEES_ROLES",
+    "SourceVerification",
     "Task",
     "Thread",
     "TierAssessment",

@@ -98,6 +98,7 @@ def addresses():
             "/roles/",
             factories.role_change().get_absolute_url(),
             "/policies/",
+            "/controls/",
             "/vocabularies/domains/",
             "/policies/periods/",
             "/policies/review_matrix/",
