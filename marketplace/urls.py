@@ -8,6 +8,8 @@ from marketplace import views
 from marketplace.accounts.views import LetterSent, SignIn
 
 admin.site.login = secure_admin_login(admin.site.login)  # one sign-in, with one throttle
+admin.site.site_header = admin.site.site_title = "Support desk of the Model Marketplace"
+admin.site.index_title = "Rows to look at; changes are made in the product"
 
 urlpatterns = [
     path("", views.home, name="home"),

@@ -87,6 +87,7 @@ PAGES = {
     ("audit:record", "get"): (None, SIGNED_IN),
     ("audit:extract", "get"): (None, POST_ONLY),
     ("audit:extract", "post"): (None, (302, 403, 403, 403, 200, 200)),
+    ("audit:print", "get"): (None, (302, 404, 404, 404, 200, 200)),
     ("audit:verify", "get"): (None, POST_ONLY),
     ("audit:verify", "post"): (None, (302, 403, 403, 403, 302, 302)),
     ("notices:notices", "get"): (None, SIGNED_IN),

@@ -8,5 +8,6 @@ app_name = "audit"
 urlpatterns = [
     path("audit/", views.record, name="record"),
     path("audit/extract/", views.extract, name="extract"),
+    path("audit/print/", views.print_record, name="print"),
     path("audit/verify/", views.verify, name="verify"),
 ]

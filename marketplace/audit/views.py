@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
@@ -20,6 +21,7 @@ from marketplace.audit.permissions import can_oversee
 from marketplace.core.errors import Invalid
 
 PAGE_SIZE = 30
+MOST_PRINTED = 500  # events: some forty sheets
 BEFORE, AFTER = "before", "after"
 
 
@@ -71,6 +73,25 @@ def extract(request: PageRequest) -> HttpResponse:
         content_type="application/jsonl",
         headers={"Content-Disposition": f'attachment; filename="{taken.name}"'},
     )
+
+
+def print_record(request: PageRequest) -> HttpResponse:
+    """The events that the address's filters find, on one page for paper."""
+    if not can_oversee(request.user):
+        raise Http404
+    filterset = _asked(request)
+    if filterset.sentences:
+        raise Invalid(" ".join(filterset.sentences), field=next(iter(filterset.errors)))
+    newest = filterset.qs.order_by("-pk")[:MOST_PRINTED]
+    context = {
+        "acts": [act_of(event) for event in reversed(newest)],
+        "total": filterset.qs.count(),
+        "most": MOST_PRINTED,
+        "question": filterset.question(),
+        "made_at": timezone.now(),
+        "checkpoint": Checkpoint.objects.first(),
+    }
+    return render(request, "audit/print.html", context)
 
 
 @require_POST

@@ -127,3 +127,17 @@ def test_an_extract_holds_what_was_asked_and_any_changed_byte_is_found(tmp_path)
     assert unnoticed == []
     taken = AuditEvent.objects.get(action="audit.extract")
     assert (taken.actor, taken.detail) == (factories.vera(), {"question": {"actor": "bob"}})
+
+
+def test_the_extract_is_a_page_for_paper_with_numbers_and_hashes():
+    sequence()
+    page = signed_in(factories.vera()).get(f"{RECORD}print/", {"actor": "bob"})
+    assert shown(page) == ["version.renumber", "amendment.propose"]
+    text = page.content.decode()
+    assert "actor: bob" in " ".join(text.split())
+    event = AuditEvent.objects.get(action="version.renumber")
+    assert event.hash in text
+    assert "support_hours: 9 to 5 → 8 to 4" in text
+    wrong = signed_in(factories.vera()).get(f"{RECORD}print/", {"since": "yesterday"})
+    assert wrong.status_code == 422
+    assert signed_in(factories.alice()).get(f"{RECORD}print/").status_code == 404
