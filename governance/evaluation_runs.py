@@ -138,7 +138,8 @@ def score(
             | {"suite": figure.suite or suites.SUITES[dataset.task]},
             **facts,
         )
-        for figure in assessment.figures
+        # Pages show what was kept last first: the task's own suite.
+        for figure in sorted(assessment.figures, key=lambda figure: not figure.suite)
     )
     for finding in assessment.findings:
         record_gate(

@@ -90,7 +90,7 @@ def finding_of(figures: list[dict[str, Any]], probe: Probe, tier: str) -> tuple[
         return GATE, Verdict.NOT_APPLICABLE, "It takes no numbers and no gaps.", severity
     limited = [row for row in figures if row.get("threshold") is not None]
     beyond = [row for row in limited if not _is_within(row, row["value"])]
-    summary = "; ".join(_in_words(row) for row in limited) + "."
+    summary = ". ".join(_in_words(row) for row in limited) + "."
     if len(probe.rows) < LEAST_ROWS:
         return GATE, Verdict.INCONCLUSIVE, f"{LEAST_ROWS} rows are needed. {summary}", severity
     if not beyond:
@@ -109,8 +109,8 @@ def _is_within(row: dict[str, Any], value: float) -> bool:
 
 def _in_words(row: dict[str, Any]) -> str:
     what, _, change = row["metric"].partition("_under_")
-    said = {"turned": "answers turned", "moved": "answers moved", "loss": "loss"}.get(
-        what, "answered at the ends of ranges"
+    said = {"turned": "Answers turned", "moved": "Answers moved", "loss": "Loss"}.get(
+        what, "Answered at the ends of ranges"
     )
     under = f" under {SAID[change]}" if change else ""
     limit = "at least" if what == "edges_answered" else "at most"

@@ -311,7 +311,7 @@ def test_a_version_that_fails_on_changed_rows_fails_the_check(version, benchmark
 
 def test_what_was_measured_together_is_shown_together(version, benchmark):
     ran(version)
-    robustness, measurement = evaluations.measurements_of(version)
+    measurement, robustness = evaluations.measurements_of(version)
     assert robustness.first.suite == "robustness/1.0.0" and robustness.is_measured
     assert measurement.is_measured and measurement.is_current
     assert [row.label for row in measurement.figures][0] == "Mean absolute error"
