@@ -30,7 +30,7 @@ MOST_CLASSES = 50
 
 # What each kind of review rests on: the first gate must have a result, and none may block.
 GATES_OF_REVIEW: dict[str, tuple[str, ...]] = {
-    Review.Kind.EVALUATION: ("evaluation", "champion", "perturbation"),
+    Review.Kind.EVALUATION: ("evaluation", "champion", "behaviour", "perturbation"),
     Review.Kind.FAIRNESS: ("fairness",),
 }
 Columns = dict[str, list[str]]

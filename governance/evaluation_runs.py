@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import benchmarks, measures, robustness, suites
+from governance import behaviour, benchmarks, measures, robustness, suites
 from governance.actions import record_gate
 from governance.evaluations import artifact_digest
 from governance.models import (
@@ -105,6 +105,37 @@ def case_of(
     )
 
 
+def behaviour_of(
+    run: EvaluationRun,
+    columns: benchmarks.Columns,
+    predicted: np.ma.MaskedArray,
+    champion: ModelVersion,
+    older: np.ma.MaskedArray,
+) -> suites.Finding:
+    """How the version answers unlike `champion`, on the rows that both take."""
+    dataset: BenchmarkDataset = run.dataset
+    both = ~(np.ma.getmaskarray(predicted) | np.ma.getmaskarray(older))
+    if both.sum() < behaviour.LEAST_OF_A_GROUP:
+        said = f"{champion.number} and {run.version.number} both take {both.sum()} rows of {dataset.name}; {behaviour.LEAST_OF_A_GROUP} are needed."
+        return suites.Finding(behaviour.GATE, GateResult.Verdict.INCONCLUSIVE, said, "warn")
+    is_amount = dataset.task == Task.REGRESSION
+    cells = np.array(columns[dataset.label])[both]
+    found = behaviour.compare(
+        behaviour.Rows(
+            dataset.task,
+            older.data[both],
+            predicted.data[both],
+            cells.astype(float) if is_amount else cells,
+            {name: np.array(columns[name])[both] for name in dataset.groups},
+            dataset.cutoff,
+            int(dataset.positive_is_favourable),
+            run.version.risk_tier,
+            tuple(sorted(set(columns[dataset.label]))),
+        )
+    )
+    return behaviour.finding(found, run.version, champion, f"rows of {dataset.name}")
+
+
 @transaction.atomic
 def score(
     run: EvaluationRun, assessment: suites.Assessment, evidence: dict[str, Any], duration_ms: int
@@ -141,7 +172,8 @@ def score(
         # Pages show what was kept last first: the task's own suite.
         for figure in sorted(assessment.figures, key=lambda figure: not figure.suite)
     )
-    for finding in assessment.findings:
+    changed = [assessment.behaviour] if assessment.behaviour else []
+    for finding in [*assessment.findings, *changed]:
         record_gate(
             version,
             finding.gate,
@@ -149,7 +181,7 @@ def score(
             finding.summary,
             severity=finding.severity,
             tool=TOOL,
-            metrics={"run": run.pk, "data_sha256": dataset.sha256},
+            metrics={"run": run.pk, "data_sha256": dataset.sha256} | finding.metrics,
             duration_ms=duration_ms,
             about=run.manifest_sha256,
         )

@@ -231,6 +231,15 @@ class ConfirmForm(forms.Form):
     )
 
 
+class CorrectionForm(forms.Form):
+    reason = forms.CharField(
+        label="Why it is a correction and no change of behaviour",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=REASON,
+        help_text="What was wrong before, and how you know. At least 20 characters; reviewers read it beside the figures.",
+    )
+
+
 class WaiverForm(forms.Form):
     reason = forms.CharField(
         label="Why the version should go on although this check blocks",

@@ -6,7 +6,7 @@ Producers stand above governance and write results with `actions.record_gate`.
 from dataclasses import dataclass, field
 from typing import Any
 
-BLOCK, WARN = "block", "warn"
+BLOCK, WARN, INFORMS = "block", "warn", "info"
 ALWAYS_BLOCKS = {"low": BLOCK, "medium": BLOCK, "high": BLOCK}
 WARNS_AT_LOW = ALWAYS_BLOCKS | {"low": WARN}
 ALWAYS_WARNS = dict.fromkeys(ALWAYS_BLOCKS, WARN)
@@ -20,7 +20,7 @@ class Gate:
     is_required  a version waits in *checking* until there is a result
     is_run       it runs the version, in the limited child (publishing.execution_gates)
     is_waivable  a waiver may open it for a time (governance.waivers)
-    severity     tier → BLOCK or WARN; an error always blocks
+    severity     tier → BLOCK, WARN or INFORMS; an error always blocks
     """
 
     name: str
@@ -197,6 +197,15 @@ GATES = (
         "Improve the model.",
         EVALUATION,
         severity=dict(WARNS_AT_LOW),
+    ),
+    Gate(
+        "behaviour",
+        "G15",
+        "Behaviour",
+        "Does it answer like the version that it follows, or does its number say that it does not?",
+        "Give it the number that the change needs. Where it is a correction, an evaluator records that.",
+        "publishing.behaviour",
+        severity=ALWAYS_BLOCKS | {"low": INFORMS},
     ),
     Gate(
         "fairness",

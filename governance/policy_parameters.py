@@ -391,9 +391,11 @@ def _gates(text: Text) -> Iterator[Section]:
 
 
 def _severities(gate: gates.Gate) -> tuple[tuple[str, str], ...]:
-    always = ((gates.BLOCK, "blocks"),)
-    is_open = gate.is_waivable or gates.WARN in gate.severity.values()
-    return (*always, (gates.WARN, "warns")) if is_open else always
+    """What a check may do. Guards keep blocking; what may inform at one tier may warn at another."""
+    own = set(gate.severity.values())
+    is_open = gate.is_waivable or own & {gates.WARN, gates.INFORMS}
+    choices = [(gates.BLOCK, "blocks"), (gates.WARN, "warns"), (gates.INFORMS, "informs")]
+    return tuple(choices[: 3 if gates.INFORMS in own else 2 if is_open else 1])
 
 
 def _periods(text: Text) -> Iterator[Section]:

@@ -57,22 +57,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a gate records."""
+    """What a gate records. severity: "" for what the rules in force say."""
 
     gate: str
     verdict: str
     summary: str
     severity: str = "block"
+    metrics: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Assessment:
+    """What a run found. behaviour: against the version in use, where there is one."""
+
     figures: list[Figure]
     findings: list[Finding]
+    behaviour: Finding | None = None
 
     @property
     def sha256(self) -> str:
-        """Digest of all figures and verdicts, to nine digits: equal after a replay."""
+        """Digest of all figures and verdicts but that of behaviour, to nine digits: equal after a replay."""
         rows = [[_text(value) for value in vars(row).values()] for row in self.figures]
         return digest([rows, [[row.gate, row.verdict] for row in self.findings]])
 

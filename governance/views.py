@@ -20,6 +20,7 @@ from catalog.pages import (
 from catalog.permissions import can_edit, can_edit_version
 from governance import (
     actions,
+    behaviour,
     benchmarks,
     card_pages,
     cards,
@@ -95,6 +96,12 @@ class Evidence:
     conditions: QuerySet[Condition]
     waivers: QuerySet[Waiver]
     waived: frozenset[str]
+
+    @property
+    def behaviour(self) -> GateResult | None:
+        """How it answers unlike the version in use, where both were asked the same rows."""
+        compared = (row for row in self.gates if row.gate == behaviour.GATE and row.metrics)
+        return next(compared, None)
 
 
 @dataclass(frozen=True)
@@ -387,6 +394,7 @@ def _review_context(user, found):
         "artifacts": found.version.artifacts.all(),
         "evidence": evidence_of(found.version),
         "may_claim": is_open and found.assignee_id != user.pk and not refusal,
+        "may_correct": can_run_evaluation(user, found.version),
         "may_hand_over": is_open and can_hand_over(user, found),
         "askable": actions.askable(user, found.version),
         "comparisons": comparisons,

@@ -5,6 +5,7 @@ Only predictions come back from the child, one a row, checked here; metrics are 
 
 import hashlib
 import time
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -60,6 +61,9 @@ def assess(run: EvaluationRun) -> tuple[suites.Assessment, dict[str, Any]]:
     champion = champion_of(run)
     older = predictions(champion, dataset, columns)[0] if champion else None
     assessment = suites.assess(evaluation_runs.case_of(run, columns, predicted, older, probe))
+    if champion is not None and older is not None:
+        changed = evaluation_runs.behaviour_of(run, columns, predicted, champion, older)
+        assessment = replace(assessment, behaviour=changed)
     return assessment, {
         "artifact_sha256": artifact_digest(version),
         "manifest_sha256": run.manifest_sha256,

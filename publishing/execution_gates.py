@@ -25,7 +25,7 @@ from marketplace.core.canonical import digest
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
-from publishing import screening, trials
+from publishing import behaviour, screening, trials
 from publishing.manifest import MEMORY_MB, build_manifest
 from publishing.models import GateRun, GateRunState
 from publishing.packages import running
@@ -69,7 +69,8 @@ def begin_for_submission(by: User, version: ModelVersion) -> GateRun | None:
     ) in version.gate_runs.open():  # about what was submitted before; its worker finds it ended
         transition(former, GateRunState.BROKEN, finished_at=timezone.now(), summary=REPLACED)
     done = GateRun.objects.filter(subject=subject(version), state=GateRunState.DONE).first()
-    if done is None or any(found["verdict"] not in CONCLUSIVE for found in done.findings):
+    is_open = done is None or any(found["verdict"] not in CONCLUSIVE for found in done.findings)
+    if done is None or is_open or behaviour.is_due(version):
         return _open(by, version)
     _keep(done, version, version.manifest_sha256)
     return None
@@ -117,6 +118,7 @@ def run(run_id: int) -> None:
     started = time.monotonic()
     try:
         found = findings_of(gate_run.version)
+        behaviour.record_on_made_up_rows(gate_run.version)
     except OSError:
         end_broken(gate_run, "The stored file cannot be read.")
         return

@@ -113,6 +113,8 @@ PAGES = {
     ("governance:benchmarks", "post"): (None, (302, 422, 422, 422, 422, 422)),
     ("governance:run_evaluation", "get"): ("version", POST_ONLY),
     ("governance:run_evaluation", "post"): ("version", (302, 403, 403, 403, 403, 403)),
+    ("governance:correct", "get"): ("version", (302, 403, 403, 403, 403, 403)),
+    ("governance:correct", "post"): ("version", (302, 403, 403, 403, 403, 403)),
     ("governance:figures", "get"): ("draft", (302, 404, 404, 200, 200, 200)),
     ("governance:figures", "post"): ("draft", (302, 404, 404, 302, 403, 403)),
     ("governance:suspend", "get"): ("version", (302, 403, 403, 200, 200, 403)),

@@ -22,6 +22,7 @@ from governance.actions.evidence import (
     assess_risk,
     blocking_gates,
     current_gates,
+    record_correction,
     record_gate,
     waived,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "fulfil",
     "open_thread",
     "propose_amendment",
+    "record_correction",
     "record_gate",
     "remind_of_conditions",
     "reply",

@@ -5,12 +5,16 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import Contribution, ModelVersion
-from governance import gates, policies
+from governance import behaviour, gates, policies
 from governance.models import GateResult, TierAssessment, Waiver
-from governance.permissions import can_assess
+from governance.permissions import can_assess, can_run_evaluation
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.core.decisions import require_reason
+from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
+
+WHO_CORRECTS = "An evaluator from outside the owner team says whether it is a correction."
 
 
 @transaction.atomic
@@ -75,6 +79,33 @@ def record_gate(
         manifest_sha256=about or version.manifest_sha256,
         duration_ms=duration_ms,
     )
+
+
+@transaction.atomic
+def record_correction(by: User, version: ModelVersion, reason: str) -> GateResult:
+    """Say that answers unlike those in use are a correction and no change of behaviour. Returns the GateResult.
+
+    It is about this comparison: a new one fails again. Raises NotAllowed, Invalid, RuleError.
+    """
+    require(can_run_evaluation(by, version), WHO_CORRECTS)
+    results = current_gates(version)
+    compared = next((result for result in results if result.gate == behaviour.GATE), None)
+    if compared is None or compared.verdict != GateResult.Verdict.FAIL:
+        raise RuleError(
+            "It was not compared with the version in use, or is within the limits: there is nothing to record."
+        )
+    require_reason(reason, "it stays on the record, and reviewers read it")
+    kept = record_gate(
+        version,
+        behaviour.GATE,
+        GateResult.Verdict.PASS,
+        f"A correction and no change of behaviour, says {by}: {reason.strip()} Measured: {compared.summary}",
+        severity=compared.severity,
+        tool="evaluator",
+        metrics=compared.metrics | {"correction": reason.strip()},
+    )
+    record(by, "behaviour.correct", version, reason=reason.strip(), compared=compared.pk)
+    return kept
 
 
 def current_gates(version: ModelVersion) -> list[GateResult]:

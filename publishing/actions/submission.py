@@ -18,7 +18,15 @@ from marketplace.core.canonical import digest
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from publishing import contract_diff, evidence, execution_gates, screening, steps, trials
+from publishing import (
+    behaviour,
+    contract_diff,
+    evidence,
+    execution_gates,
+    screening,
+    steps,
+    trials,
+)
 from publishing.actions.cards import fill_card_from_facts
 from publishing.actions.editing import require_editable
 from publishing.actions.publication import is_hosted
@@ -97,6 +105,7 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     trials.record_for_submission(version)
     contract_diff.record_for_submission(version)
     screening.record(version)
+    behaviour.record_for_submission(version)
     execution_gates.begin_for_submission(by, version)
     record(
         by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256

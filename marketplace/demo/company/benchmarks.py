@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from catalog.models import ModelVersion, RegisteredModel
+from governance import actions as governance
 from governance import benchmarks, evaluation_runs
 from governance.models import BenchmarkDataset
 from publishing import evaluation
@@ -30,6 +31,16 @@ def measured(version: ModelVersion, listing: Listing, release: Release, is_looke
         return
     run = evaluation_runs.request(person(EVALUATOR), version)
     evaluation.run(run.pk)
+    correct(version)
+
+
+def correct(version: ModelVersion) -> None:
+    """The evaluator judges a retrained version that answers unlike the one in use, and surely not worse, to be a correction."""
+    found = {result.gate: result for result in governance.current_gates(version)}
+    behaviour, champion = found.get("behaviour"), found.get("champion")
+    if behaviour and champion and (behaviour.verdict, champion.verdict) == ("fail", "pass"):
+        reason = f"The version in use had seen a part of these outcomes only and answers too coarsely. On the same rows: {champion.summary}"
+        governance.record_correction(person(EVALUATOR), version, reason)
 
 
 def keep_benchmark(model: RegisteredModel, listing: Listing, recipe: Recipe) -> None:
