@@ -11,6 +11,7 @@ from governance import (
     actions,
     card_schema,
     contradictions,
+    policies,
     renewals,
     tiering,
 )
@@ -166,4 +167,4 @@ class CardSchema(StrictParameters, viewsets.ViewSet):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def list(self, request):
         """The card's fields as JSON Schema 2020-12; `$defs` has what each tier requires."""
-        return Response(card_schema.document())
+        return Response(card_schema.document(policies.in_force().texts["card_schema"]))

@@ -107,6 +107,10 @@ def test_a_stricter_card_fails_what_passed():
     assert is_complete()  # 90 percent suffice
     in_force_now({f"needed__{tier}": 100 for tier in ("low", "medium", "high")}, "card_schema")
     assert not is_complete()
+    client = Client()
+    client.force_login(factories.alice())
+    document = client.get("/api/v1/card-schema/").json()
+    assert (document["title"], document["x-score-needed"]["low"]) == ("Model card card/1.1.0", 100)
 
 
 def test_other_points_lead_to_another_tier():
