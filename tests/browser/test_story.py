@@ -13,6 +13,12 @@ from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 PASSWORD = "a-long-demo-password"
+# An answer that says what is wrong; and what follows was asked again before the first answer came (hx-sync), which htmx logs twice.
+EXPECTED = (
+    "the server responded with a status of 422",
+    "htmx:sendAbort",
+    "htmx:afterRequest",
+)
 NAME = "Income verification"
 SUMMARY = "Takes account credits and estimates the monthly income of an applicant."
 
@@ -65,9 +71,7 @@ def visit(people, stack, chromium):
     yield sign_in
     for context in contexts:
         context.close()
-    assert [
-        text for text in complaints if "the server responded with a status of 422" not in text
-    ] == []
+    assert [text for text in complaints if not any(one in text for one in EXPECTED)] == []
 
 
 def test_from_registration_to_a_metered_call(people, visit, tmp_path):
