@@ -128,7 +128,10 @@ def fill_card_from_facts(version: ModelVersion) -> ModelCard:
 def _conflict(by: User, version: ModelVersion, name: str, seen: str) -> Conflict:
     text = str(as_text(version.card.written().get(name)) or "")
     event = AuditEvent.objects.filter(
-        action="card.edit", object_id=str(version.pk), detail__fields__contains=[name]
+        action="card.edit",
+        object_type=version._meta.label_lower,
+        object_id=str(version.pk),
+        detail__fields__contains=[name],
     ).first()
     who = "You, in another window," if event and event.actor == by else event and event.actor
     when = f" at {event.at:%H:%M} UTC" if event else ""

@@ -69,6 +69,8 @@ def addresses():
             "/tokens/",
             f"{publish}/risk/",
             f"{publish}/card/?section=fairness",
+            f"{publish}/card/import/",
+            f"{publish}/card/preview/",
             f"{publish}/submit/",
             f"/publish/{entry.slug}/1.2.0/interface/",
             f"{model}versions/1.2.0/changes/",

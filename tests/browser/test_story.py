@@ -136,6 +136,7 @@ def answer_the_questionnaire(page):
     for question, answer in factories.LOW.items():
         page.locator(f"input[name={question}][value={answer}]").check()
     follows.get_by_text("Low risk").wait_for()
+    follows.get_by_text("still open").wait_for(state="detached")
     page.get_by_role("button", name="Save and see the tier").click()
     page.get_by_text("Risk tier: low.").wait_for()
     follows.get_by_text("2 different people approve").wait_for()
