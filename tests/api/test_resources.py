@@ -152,6 +152,10 @@ def test_the_whole_journey_by_program(alice, tmp_path):
         "signature",
         "run",
         "readiness",
+        "secrets",
+        "dependencies",
+        "licences",
+        "duplicates",
     }
     assert alice.post(f"{at}withdraw/", {"reason": "A mistake."})["state"] == "withdrawn"
 
