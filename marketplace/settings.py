@@ -306,6 +306,8 @@ SPECTACULAR_SETTINGS = {
         "EvaluationRunState": "governance.models.RunState",
         "WaiverState": "governance.models.WaiverState",
         "GrantOutcome": [("granted", "granted"), ("refused", "refused")],
+        "DecisionOutcome": [("approved", "approved"), ("refused", "refused")],
+        "PolicyKind": "governance.models.PolicyKind",
         "RoleChangeState": "governance.models.RoleChangeState",
         "GateRunState": "publishing.models.GateRunState",
         "EvaluationKind": "governance.models.Evaluation.Kind",

@@ -7,9 +7,11 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.models import ModelVersion
 from consumption.models import Subscription
+from governance.models import PolicyVersion
 from hosting.models import Upstream
 from marketplace.audit.models import AuditEvent
 from tests import factories
+from tests.snapshots import snapshots
 
 pytestmark = pytest.mark.django_db
 VERBS = 200  # statements: the verbs need more for any of these, putting back needs less
@@ -46,6 +48,13 @@ def seen_of(made):
     entry = made.model
     entry.refresh_from_db()
     return made.pk, rows, model_to_dict(entry), AuditEvent.objects.count()
+
+
+def test_a_state_of_its_own_comes_first():
+    """What follows is put back although the first state met, after another database was used, was this one."""
+    snapshots.known.clear()
+    PolicyVersion.objects.create(kind="gates", sha256="0" * 64, semver="9.9.9", body={})
+    assert factories.published_version().pk
 
 
 @pytest.mark.parametrize("make", MADE)

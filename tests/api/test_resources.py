@@ -156,6 +156,7 @@ def test_the_whole_journey_by_program(alice, tmp_path):
         "dependencies",
         "licences",
         "duplicates",
+        "behaviour",
     }
     assert alice.post(f"{at}withdraw/", {"reason": "A mistake."})["state"] == "withdrawn"
 

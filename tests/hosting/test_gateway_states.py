@@ -50,7 +50,7 @@ class Rig:
             origin=object(),
             first_byte_s=1.0,
             request_head=b"",
-            answer_head=b"",
+            head_at=lambda now: b"",
             is_external=is_external,
             is_asleep=False,
             is_running=lambda now: True,

@@ -245,6 +245,7 @@ def test_submission_freezes_what_is_judged():
         "readiness",
         "contract",
         *screening.PRODUCERS,
+        "behaviour",
         *gates.RUN,
     }
     assert events("version.submit").get().detail["manifest"] == version.manifest_sha256

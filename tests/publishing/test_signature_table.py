@@ -396,7 +396,7 @@ def test_a_submitted_version_is_a_table_to_read(alice):
 
 def test_the_service_level_is_the_last_of_the_step(alice, draft):
     answer = alice.post(address(draft, "service_level"), factories.SLA)
-    assert answer.status_code == 302 and answer.url == address(draft, "card")
+    assert answer.status_code == 302 and answer.url == address(draft, "risk")
     assert alice.post(address(draft, "service_level"), {}).status_code == 422
 
 
