@@ -14,6 +14,12 @@ LONGEST = (
     "gateway_stage",
     "stack",
     "tests/core/test_types.py",
+    "tests/test_endpoint_permissions.py",
+    "tests/api/test_answers_keep_the_schema.py",
+    "tests/fuzz/test_put_back.py",
+    "tests/fuzz/test_mutations.py",
+    "tests/test_portal_front.py",
+    "tests/demo/test_company_journey.py",
     "tests/demo/test_demo.py",
     "tests/browser/test_looks.py",
     "tests/consumption/test_disk.py",
@@ -21,6 +27,11 @@ LONGEST = (
     "tests/launcher/test_stores.py",
     "tests/publishing/test_journey.py",
     "tests/hosting/test_reconcile.py",
+    "tests/hosting/test_watchdog.py",
+    "tests/publishing/test_evaluation.py",
+    "tests/test_scale.py",
+    "tests/test_uncountable.py",
+    "tests/test_budgets.py",
 )
 MARKED = re.compile(r"""pytest\.mark\.(?:xdist_group\("(\w+)"\)|(stack)\b)""")
 
