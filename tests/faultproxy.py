@@ -81,7 +81,10 @@ class FaultProxy:
             try:
                 client, _ = listener.accept()
             except OSError:
-                return
+                if listener.fileno() == -1:
+                    return
+                time.sleep(0.05)  # out of files for a moment, say: it goes on listening
+                continue
             if self.mode == "reset":
                 self.injected += 1
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
