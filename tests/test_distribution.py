@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from marketplace.launcher.rundir import ROOT
 from tests.distribution import LONGEST, unit_of
 
@@ -77,3 +79,12 @@ def test_what_begins_first_is_a_group_or_a_file_of_today():
     folder = Path(__file__).parent
     units = {unit_of(path, str(path.relative_to(ROOT))) for path in folder.rglob("test_*.py")}
     assert set(LONGEST) <= units
+
+
+@pytest.mark.parametrize(
+    ("fixture", "group"), [("gateway_stage", "gateway_stage"), ("started_stack", "stack")]
+)
+def test_who_asks_for_what_is_shared_is_of_its_group(request, fixture, group):
+    """Else it may come after what is shared has ended, or start it a second time on another worker."""
+    asking = {item.path for item in request.session.items if fixture in item.fixturenames}
+    assert [path.name for path in asking if unit_of(path, path.name) != group] == []

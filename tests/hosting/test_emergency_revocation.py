@@ -19,6 +19,7 @@ from marketplace.notices.models import Notice
 from tests import factories
 from tests.gateway import infer_path, same_kid, subscriber, until
 
+pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 REASON = "Found in a public repository."
 
 
