@@ -16,9 +16,9 @@ from governance.matrix import roles_for
 from governance.models import Amendment, AmendmentDecision
 from governance.permissions import kind_to_decide, reasons_against_amendment, undecided_kinds
 from marketplace.accounts.models import User
-from marketplace.audit.actions import record
+from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core.decisions import require_reason, require_state
-from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
@@ -88,11 +88,8 @@ def decide_amendment(
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
     """
-    try:
+    with refusal_on_record(by, "amendment.decision_refused", amendment):
         return _decide_amendment(by, amendment, outcome, reason.strip(), no_conflict)
-    except NotAllowed as refusal:
-        record(by, "amendment.decision_refused", amendment, reason=refusal.message)
-        raise
 
 
 def _changes_of_facts(model: RegisteredModel, facts: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -16,10 +16,10 @@ from governance.permissions import (
 )
 from governance.rules import Text
 from marketplace.accounts.models import User
-from marketplace.audit.actions import record
+from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core.canonical import digest
 from marketplace.core.decisions import require_reason, require_state
-from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
@@ -74,11 +74,8 @@ def decide_policy(by: User, change: PolicyChange, outcome: str, reason: str) -> 
 
     Raises NotAllowed (the attempt is recorded), Invalid naming the field, RuleError.
     """
-    try:
+    with refusal_on_record(by, "policy.decision_refused", change):
         return _decide(by, change, outcome, reason)
-    except NotAllowed as refusal:
-        record(by, "policy.decision_refused", change, reason=refusal.message)
-        raise
 
 
 @transaction.atomic

@@ -17,12 +17,12 @@ from governance.matrix import roles_for
 from governance.models import Decision, Review, ReviewRound
 from governance.permissions import why_not_decide
 from marketplace.accounts.models import User
-from marketplace.audit.actions import record
+from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core import signing
 from marketplace.core.background import enqueue
 from marketplace.core.canonical import canonical, digest
 from marketplace.core.decisions import require_reason
-from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
@@ -83,13 +83,10 @@ def decide(
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError, StaleState.
     """
-    try:
+    with refusal_on_record(by, "review.refused", review):
         return _decide(
             by, review, outcome, reason.strip(), no_conflict, checklist or {}, conditions
         )
-    except NotAllowed as refusal:
-        record(by, "review.refused", review, reason=refusal.message)
-        raise
 
 
 def void_reviews(version: ModelVersion) -> None:

@@ -6,9 +6,9 @@ from django.utils import timezone
 from governance.models import GIVEN_BY_ONE, GIVES_ROLES, RoleChange, RoleChangeState
 from governance.permissions import REVIEWER_ROLES, can_give_roles, reasons_against_role_change
 from marketplace.accounts.models import RoleGrant, User
-from marketplace.audit.actions import record
+from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core.decisions import require_reason, require_state
-from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
@@ -51,11 +51,8 @@ def decide_role(by: User, change: RoleChange, outcome: str, reason: str) -> Role
 
     Raises NotAllowed (the attempt is recorded), Invalid naming the field, RuleError.
     """
-    try:
+    with refusal_on_record(by, "role.decision_refused", change):
         return _decide(by, change, outcome, reason)
-    except NotAllowed as refusal:
-        record(by, "role.decision_refused", change, reason=refusal.message)
-        raise
 
 
 @transaction.atomic

@@ -13,10 +13,10 @@ from governance.matrix import JUSTIFIED
 from governance.models import GateResult, Waiver, WaiverState
 from governance.permissions import can_ask_waiver, reasons_against_waiver
 from marketplace.accounts.models import User
-from marketplace.audit.actions import record
+from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core.background import enqueue
 from marketplace.core.decisions import REASON_MIN, require_reason, require_state
-from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify, resolve
@@ -113,11 +113,8 @@ def decide_waiver(by: User, waiver: Waiver, outcome: str, reason: str, no_confli
 
     Raises NotAllowed (separation of duties; the attempt is recorded), Invalid, RuleError.
     """
-    try:
+    with refusal_on_record(by, "waiver.decision_refused", waiver):
         return _decide(by, waiver, outcome, reason, no_conflict)
-    except NotAllowed as refusal:
-        record(by, "waiver.decision_refused", waiver, reason=refusal.message)
-        raise
 
 
 @transaction.atomic

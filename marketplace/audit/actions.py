@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from marketplace.audit.models import AuditEvent, Checkpoint
 from marketplace.core import request_ids, signing
 from marketplace.core.background import enqueue
 from marketplace.core.canonical import canonical, digest
-from marketplace.core.errors import RuleError
+from marketplace.core.errors import NotAllowed, RuleError
 from marketplace.core.field_limits import PROSE, require_text
 
 SEQUENCER_LOCK = 7_310_001
@@ -47,6 +49,19 @@ def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> 
     event.save(force_insert=True)
     enqueue("audit.sequence", action.startswith(WITNESS_AT_ONCE))
     return event
+
+
+@contextmanager
+def refusal_on_record(by: User, action: str, obj: Any) -> Iterator[None]:
+    """Keep on the record that somebody was not allowed to do it, and raise on.
+
+    Stands outside the transaction of the act, which the refusal takes back.
+    """
+    try:
+        yield
+    except NotAllowed as refusal:
+        record(by, action, obj, reason=refusal.message)
+        raise
 
 
 def sequence(batch: int = 5000) -> int:
