@@ -8,17 +8,14 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
-from catalog.models import ModelVersion, stored_as
+from catalog.models import ModelVersion
 from governance import behaviour, benchmarks
 from governance.actions import record_gate
 from governance.models import GateResult
 from hosting.model_server.datatypes import INTEGERS
 from hosting.model_server.examples import example_value
-from publishing.manifest import MEMORY_MB
-from publishing.packages import running
-from publishing.storage import read
+from publishing.predictions import predict
 
 GATE = behaviour.GATE
 TOOL = "behaviour/1"
@@ -146,20 +143,10 @@ def _outputs(previous: dict[str, Any], signature: dict[str, Any]) -> list[str]:
 
 
 def _answers(version: ModelVersion, request: dict[str, Any], output: str) -> list[Any]:
-    entry = version.artifacts.get(name=version.manifest["entry"])
     names = {field["name"] for field in version.signature["inputs"]}
     asked = {"inputs": [tensor for tensor in request["inputs"] if tensor["name"] in names]}
     try:
-        with read(stored_as(entry.sha256)) as graph:
-            found = running.predict(
-                graph,
-                entry.sha256,
-                version.signature,
-                asked,
-                output,
-                MEMORY_MB,
-                quarantine=settings.QUARANTINE_ROOT,
-            )
+        found = predict(version, asked, output)
     except OSError:
         raise CannotCompare(f"The stored file of {version} cannot be read.") from None
     values = found.get("values")

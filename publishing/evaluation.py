@@ -10,10 +10,9 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.utils import timezone
 
-from catalog.models import ModelVersion, stored_as
+from catalog.models import ModelVersion
 from governance import benchmarks, evaluation_runs, suites
 from governance.evaluations import artifact_digest
 from governance.models import BenchmarkDataset, EvaluationRun, RunState, Task
@@ -21,9 +20,7 @@ from governance.robustness import Probe
 from hosting.model_server.datatypes import FLOATS
 from marketplace.core.errors import RuleError
 from marketplace.core.transitions import StaleState, transition
-from publishing.manifest import MEMORY_MB
-from publishing.packages import running
-from publishing.storage import read
+from publishing.predictions import predict
 
 
 class CannotEvaluate(RuleError):
@@ -106,20 +103,9 @@ def predictions(
         if field["name"] in columns
     ]
     taken = _taken(sent, dataset.rows)
-    entry = version.artifacts.get(name=version.manifest["entry"])
     request = {"inputs": [_tensor(field, list(compress(data, taken))) for field, data in sent]}
     try:
-        with read(stored_as(entry.sha256)) as graph:
-            found = running.predict(
-                graph,
-                entry.sha256,
-                version.signature,
-                request,
-                output["name"],
-                MEMORY_MB,
-                seed=seed,
-                quarantine=settings.QUARANTINE_ROOT,
-            )
+        found = predict(version, request, output["name"], seed)
     except OSError:
         raise CannotEvaluate(f"The stored file of {version} cannot be read.") from None
     if "problem" in found:

@@ -18,7 +18,7 @@ from governance.models import BenchmarkRows, EvaluationRun
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from publishing import actions as publishing
-from publishing import evaluation
+from publishing import evaluation, predictions
 from publishing.packages import limits
 from tests import factories
 from tests.endpoint_permissions import API, PAGES
@@ -172,7 +172,7 @@ def test_a_run_whose_worker_died_does_not_stay(version, benchmark):
 def test_answers_that_are_not_one_a_row_are_not_taken(version, benchmark, monkeypatch):
     for values in ([1.0], [[1.0, 2.0, 3.0]] * 400, [float("nan")] * 400, ["x"] * 400, None):
         monkeypatch.setattr(
-            evaluation.running, "predict", lambda *_, answer=values, **__: {"values": answer}
+            predictions.running, "predict", lambda *_, answer=values, **__: {"values": answer}
         )
         assert ran(version).state == "broken"
 
@@ -299,12 +299,12 @@ def test_a_run_says_how_the_version_answers_changed_rows(version, benchmark):
 
 
 def test_a_version_that_fails_on_changed_rows_fails_the_check(version, benchmark, monkeypatch):
-    answer = evaluation.running.predict
+    answer = predictions.running.predict
 
     def crashed(*args, **facts):
         return answer(*args, **facts) | {"probe": {"crashed": True}}
 
-    monkeypatch.setattr(evaluation.running, "predict", crashed)
+    monkeypatch.setattr(predictions.running, "predict", crashed)
     ran(version)
     assert gates(version)["perturbation"].verdict == "fail"
 
