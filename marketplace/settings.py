@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import fontpkg_inter
 from django.core.exceptions import ImproperlyConfigured
 
 from marketplace.core import logs, postgres, secrets, webhooks
@@ -193,7 +194,8 @@ DISK_RESERVE_MIB = int(os.environ.get("DISK_RESERVE_MIB", "1024"))
 DISK_RESERVE_MOST_MIB = int(os.environ.get("DISK_RESERVE_MOST_MIB", "8192"))
 STATIC_URL = "/static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT", str(RUN_DIR / "static"))
-STATICFILES_DIRS = [ROOT / "static"]
+# The typeface comes from a package, so that pages look alike on machines that do not have it (static/css/tokens.css).
+STATICFILES_DIRS = [ROOT / "static", ("fonts", fontpkg_inter.ROOT / "files")]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
