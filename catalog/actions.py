@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog import search
-from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel
+from catalog import need_actions, search, search_records
+from catalog.models import Alias, Contribution, ModelVersion, RegisteredModel, SearchRecord
 from catalog.permissions import can_edit, can_register
 from catalog.term_actions import require_current_terms
 from marketplace.accounts.models import BusinessUnit, Team, User
@@ -40,6 +40,7 @@ EDITABLE_FIELDS = (
     "tags",
     "visibility",
     "similar_reason",
+    "search_record",
 )
 SUPPORT_FIELDS = ("support_contact", "support_hours")
 # What reviewers rely on (docs/amendments.md); from the first submission on these change by an amendment.
@@ -83,12 +84,14 @@ def register(
     fields.setdefault("owner", by)
     _require_owner(owner_team, fields["owner"])
     require_current_terms(fields)
+    _require_own_search(owner_team, fields.get("search_record"))
     fields |= {"name": name, "owner_team": owner_team, "created_by": by}
     base = _wished_slug(name, slug)
     model = _create_at(base, **fields) if is_slug_fixed else _create_with_free_slug(base, **fields)
     model.visible_units.set(visible_units)
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
+    _link_demand(by, model)
     return model
 
 
@@ -154,6 +157,8 @@ def edit(by: User, model: RegisteredModel, **fields: Any) -> RegisteredModel:
     if "owner" in fields:
         _require_owner(model.owner_team, fields["owner"])
     require_current_terms(fields, model)
+    if "search_record" in changed_fields(model, fields):
+        _require_own_search(model.owner_team, fields["search_record"])
     fields = checked_names(by, model, fields)
     _require_not_narrowed(model, fields.get("visibility", model.visibility))
     _require_unreviewed(model, changed_fields(model, fields))
@@ -265,7 +270,9 @@ def list_model(by: User, model: RegisteredModel) -> RegisteredModel:
         return model
     record(by, "model.list", model)
     enqueue("catalog.find_neighbours", model.pk)
-    return transition(model, RegisteredModel.State.PUBLISHED)
+    transition(model, RegisteredModel.State.PUBLISHED)
+    need_actions.meet_needs(by, model)
+    return model
 
 
 def point_alias(by: User, version: ModelVersion, name: str = Alias.STABLE) -> None:
@@ -286,6 +293,27 @@ def _require_not_narrowed(model: RegisteredModel, visibility: str) -> None:
         field="visibility",
         remedy=f"Propose it at {model.get_absolute_url()}changes/visibility/ or by POST /api/v1/changes/.",
     )
+
+
+def _require_own_search(team: Team, searched: SearchRecord | None) -> None:
+    """A record that a model names is its team's, says that something is built, and holds (docs/search-before-build.md)."""
+    if searched is None:
+        return
+    if searched.team_id != team.pk or not searched.may_be_built:
+        raise Invalid(
+            f"{searched} is no decision of {team} to build.",
+            field="search_record",
+            remedy="Name a record of the same team that says build or extend.",
+        )
+    for fault in search_records.verify(searched).faults:
+        raise Invalid(fault.text, field="search_record")
+
+
+def _link_demand(by: User, model: RegisteredModel) -> None:
+    """What the team recorded as a need before it built is met by this model once it is published."""
+    demand = model.search_record.demand if model.search_record else None
+    if demand is not None and demand.is_waiting and demand.model is None:
+        need_actions.link_model(by, demand, model)
 
 
 def _require_owner(team: Team, owner: User) -> None:

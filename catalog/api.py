@@ -10,11 +10,18 @@ from rest_framework.mixins import ListModelMixin
 
 from catalog import actions
 from catalog.filters import ModelFilter, VersionFilter
-from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
+from catalog.models import (
+    Capability,
+    Domain,
+    ModelType,
+    ModelVersion,
+    RegisteredModel,
+    SearchRecord,
+)
 from catalog.pages import get_visible_version_or_404
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.accounts.requests import PageRequest
-from marketplace.accounts.resources import SLUG, ReadableResource, Resource
+from marketplace.accounts.resources import SLUG, ReadableResource, Resource, Visible
 from marketplace.core.serializers import LineField
 from marketplace.tokens.models import Scope
 
@@ -140,8 +147,22 @@ class Registration(Listing):
         slug_field="slug", queryset=Team.objects.all(), many=True, required=False
     )
 
+    search_record = Visible(
+        slug_field="id",
+        queryset=SearchRecord.objects.all(),
+        required=False,
+        help_text="The search before build that says that the team builds it.",
+    )
+
     class Meta(Listing.Meta):
-        fields = ["owner_team", "slug", *Listing.Meta.fields, "visible_units", "visible_teams"]
+        fields = [
+            "owner_team",
+            "slug",
+            *Listing.Meta.fields,
+            "search_record",
+            "visible_units",
+            "visible_teams",
+        ]
 
 
 class EntryAt(Registration):
@@ -150,7 +171,7 @@ class EntryAt(Registration):
     visible_units = visible_teams = slug = None
 
     class Meta(Registration.Meta):
-        fields = ["owner_team", *Listing.Meta.fields]
+        fields = ["owner_team", *Listing.Meta.fields, "search_record"]
 
 
 class Models(ReadableResource):

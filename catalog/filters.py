@@ -6,7 +6,16 @@ import django_filters
 from drf_spectacular.utils import extend_schema_field
 
 from catalog import counts, search
-from catalog.models import Capability, Domain, ModelType, ModelVersion, RegisteredModel
+from catalog.models import (
+    Capability,
+    Domain,
+    ModelType,
+    ModelVersion,
+    Need,
+    RegisteredModel,
+    ReuseDecision,
+    SearchRecord,
+)
 from marketplace.accounts.models import BusinessUnit
 from marketplace.core.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
 
@@ -72,6 +81,30 @@ class VersionFilter(FilterSet):
     class Meta:
         model = ModelVersion
         fields = ["model", "number", "state", "kind", "tier"]
+
+
+class SearchRecordFilter(FilterSet):
+    """Records of a team, in some states, with some decisions."""
+
+    team = SlugFilter(field_name="team__slug", label="Team")
+    state = django_filters.MultipleChoiceFilter(choices=SearchRecord.State.choices, label="State")
+    decision = django_filters.MultipleChoiceFilter(choices=ReuseDecision.choices, label="Decision")
+
+    class Meta:
+        model = SearchRecord
+        fields = ["team", "state", "decision"]
+
+
+class NeedFilter(FilterSet):
+    """Needs of a team, in some states, for a capability."""
+
+    team = SlugFilter(field_name="team__slug", label="Team")
+    state = django_filters.MultipleChoiceFilter(choices=Need.State.choices, label="State")
+    capability = SlugFilter(field_name="capability__slug", label="Capability")
+
+    class Meta:
+        model = Need
+        fields = ["team", "state", "capability"]
 
 
 # (title, parameter, column that is counted, vocabulary of what it names; a tier names itself)

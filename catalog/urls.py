@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import term_views, views
+from catalog import need_views, search_record_views, term_views, views
 
 app_name = "catalog"
 urlpatterns = [
@@ -10,6 +10,19 @@ urlpatterns = [
     path("models/<slug:slug>/", views.model, name="model"),
     path("models/<slug:slug>/versions/", views.versions, name="versions"),
     path("models/<slug:slug>/versions/<str:number>/", views.version, name="version"),
+    path("search-records/", search_record_views.record_list, name="search_records"),
+    path("search-records/new/", search_record_views.new_record, name="new_search_record"),
+    path("search-records/<int:pk>/", search_record_views.record, name="search_record"),
+    path(
+        "search-records/<int:pk>/withdraw/",
+        search_record_views.withdraw,
+        name="withdraw_search_record",
+    ),
+    path("badges/search-records/<str:key>.svg", search_record_views.badge, name="search_badge"),
+    path("needs/", need_views.need_list, name="needs"),
+    path("needs/new/", need_views.new_need, name="new_need"),
+    path("needs/<int:pk>/", need_views.need, name="need"),
+    path("needs/<int:pk>/<slug:verb>/", need_views.change_need, name="change_need"),
     path("vocabularies/<slug:kind>/", term_views.vocabulary, name="vocabulary"),
     path(
         "vocabularies/<slug:kind>/<int:pk>/<slug:verb>/",

@@ -5,6 +5,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
+from catalog.need_api import Needs
+from catalog.search_record_api import SearchRecords
 from consumption.api import (
     Applications,
     Changes,
@@ -43,6 +45,8 @@ router.register("capabilities", Capabilities)
 router.register("model-types", ModelTypes, basename="model-type")
 router.register("models", Models, basename="model")
 router.register("versions", Versions, basename="version")
+router.register("search-records", SearchRecords, basename="search-record")
+router.register("needs", Needs)
 router.register(
     rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evaluations",
     Evaluations,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 
-from catalog.models import ModelVersion, RegisteredModel
+from catalog.models import ModelVersion, RegisteredModel, ReuseDecision, SearchRecord
 from governance.models import Amendment
 from marketplace.accounts.models import User
 from marketplace.core.field_limits import PROSE, REASON
@@ -51,7 +51,9 @@ class RegisterForm(forms.ModelForm):
             "support_hours",
             "visibility",
             "similar_reason",
+            "search_record",
         ]
+        labels = {"search_record": "Search before build"}
         widgets = {
             "summary": forms.TextInput(attrs={"maxlength": 200}),
             "description": forms.Textarea(attrs={"rows": 4}),
@@ -63,11 +65,14 @@ class RegisterForm(forms.ModelForm):
             "owner": "The person who answers for it.",
             "support_contact": "A mailbox or channel, not a person.",
             "similar_reason": "Needed when models like this exist: why another one?",
+            "search_record": "The record that says that your team builds it.",
         }
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
         teams = user.teams()
+        records = SearchRecord.objects.valid().filter(team__in=teams)
+        self.fields["search_record"].queryset = records.exclude(decision=ReuseDecision.REUSE)
         self.fields["owner_team"].queryset = teams
         self.fields["owner_team"].empty_label = None
         self.fields["owner"].queryset = User.objects.on_teams(teams)

@@ -75,7 +75,8 @@ def home(request):
 
 def register(request):
     """A new model. The moment there is a name and a summary, the models that already do this show beside it."""
-    form = RegisterForm(request.POST or None, user=request.user)
+    initial = {"search_record": request.GET.get("search_record")}
+    form = RegisterForm(request.POST or None, user=request.user, initial=initial)
     similar = _similar(request, request.POST)
     done, model = submitted(
         request, form, lambda **data: register_after_search(request.user, **data)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
+from catalog import need_actions, search_record_actions
 from catalog.models import Capability, Domain, ModelType
 from consumption import actions as consumption
 from consumption.models import Application, Plan
@@ -518,3 +519,18 @@ def token(by=None, *, name="Pipeline", scopes=("publish",), **choices):
 def key(of=None, by=None, **choices):
     """(ApiKey, text)"""
     return consumption.create_key(by or maya(), of or subscription(), **choices)
+
+
+NEED = "We must verify the monthly income of mortgage applicants from account credits."
+
+
+def search_record(by=None, team=None, **changed):
+    """Maya's team searched; nothing is decided yet."""
+    given = {"title": "Income of applicants", "need": NEED} | changed
+    return search_record_actions.open_search_record(by or maya(), team=team or mortgage(), **given)
+
+
+def need(by=None, team=None, **changed):
+    """Something that maya's team needs and no model does."""
+    given = {"title": "Roof age from photos", "text": f"{REASON} Roofs of houses, for mortgages."}
+    return need_actions.open_need(by or maya(), team=team or mortgage(), **given | changed)

@@ -51,6 +51,10 @@ LISTS = [
     ("governance:away", "rita", 15),
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
+    ("catalog:search_records", "maya", 15),
+    ("catalog:needs", "maya", 15),
+    ("api:search-record-list", "maya", 12),
+    ("api:need-list", "maya", 12),
     ("governance:roles", "vera", 20),
     ("governance:policies", "vera", 20),
     ("governance:controls", "vera", 32),
@@ -155,6 +159,8 @@ def everything(number):
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
         factories.waiver(judged)
+        factories.search_record(title=name)
+        factories.need(title=name)
         factories.role_change(factories.person(f"person-{judged.pk}"))
         withdraw_policy(
             factories.gus(), factories.policy_change(), f"Taken back for {name}, again."

@@ -51,6 +51,8 @@ class EndpointFixtures:
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )
         self.benchmark = factories.benchmark()
+        self.searched, self.need = factories.search_record(), factories.need()
+        self.leave = "leave"
         self.change = propose(
             self.people["alice"],
             "terms",

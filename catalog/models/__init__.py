@@ -12,7 +12,15 @@ from catalog.models.entries import (
     VersionState,
     sees_everything,
 )
+from catalog.models.needs import Need, NeedState, NeedSupport
 from catalog.models.search import Neighbour, SearchDocument
+from catalog.models.search_records import (
+    ReasonCode,
+    ReuseDecision,
+    SearchCandidate,
+    SearchRecord,
+    SearchRecordState,
+)
 from catalog.models.terms import VOCABULARIES, Capability, Domain, ModelType, Term
 
 __all__ = [
@@ -25,12 +33,20 @@ __all__ = [
     "ModelState",
     "ModelType",
     "ModelVersion",
+    "Need",
+    "NeedState",
+    "NeedSupport",
     "Neighbour",
     "RELEASE",
     "REVIEWS",
+    "ReasonCode",
+    "ReuseDecision",
     "RegisteredModel",
     "SEES_EVERYTHING",
+    "SearchCandidate",
     "SearchDocument",
+    "SearchRecord",
+    "SearchRecordState",
     "Term",
     "VOCABULARIES",
     "VersionState",

@@ -139,6 +139,14 @@ class RegisteredModel(models.Model):
     visible_units = models.ManyToManyField(BusinessUnit, blank=True, related_name="+")
     visible_teams = models.ManyToManyField(Team, blank=True, related_name="+")
     similar_reason = models.TextField("why another model like these", max_length=REASON, blank=True)
+    search_record = models.ForeignKey(
+        "catalog.SearchRecord",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="built_models",
+        help_text="The search before it was built",
+    )
     state = models.CharField(max_length=12, choices=ModelState, default=ModelState.DRAFT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

@@ -37,6 +37,7 @@ def addresses():
     waiver = factories.waiver(judged)
     record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
+    searched, need = factories.search_record(), factories.need()
     signature = copy.deepcopy(breaking.signature)
     signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
     actions.describe_interface(factories.alice(), breaking, signature, breaking.example)
@@ -85,6 +86,12 @@ def addresses():
             f"{model}usage/",
             "/usage/",
             "/access/",
+            "/search-records/",
+            "/search-records/new/",
+            searched.get_absolute_url(),
+            "/needs/",
+            "/needs/new/",
+            need.get_absolute_url(),
             held.application.get_absolute_url(),
         ],
         "rita": [

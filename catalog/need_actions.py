@@ -1,0 +1,201 @@
+"""Verbs of needs: say one, join, leave, link a model, commission, decline, take back (docs/search-before-build.md, "Needs")."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import Capability, Need, NeedSupport, RegisteredModel, SearchRecord
+from catalog.permissions import (
+    can_commission,
+    can_decide_search_record,
+    can_link_need,
+    can_open_need,
+    can_withdraw_need,
+)
+from marketplace.accounts.models import Team, User
+from marketplace.audit.actions import record as keep
+from marketplace.core.decisions import require_reason
+from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.field_limits import require_fields
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
+from marketplace.notices.actions import notify
+
+TEXT_MIN = 30  # characters
+MOST_WAITING = 100  # of a team
+CURATORS = "Marketplace managers decide about needs."
+
+
+@transaction.atomic
+def open_need(
+    by: User,
+    *,
+    team: Team,
+    title: str,
+    text: str,
+    capability: Capability | None = None,
+    value_a_year: int | None = None,
+    search_record: SearchRecord | None = None,
+) -> Need:
+    """Say what a team needs and no model does; the team joins at once. Returns the Need. Raises NotAllowed, Invalid, RuleError."""
+    require(can_open_need(by, team), f"Only members of {team} say what it needs.", ask=str(team))
+    require_fields(Need, title=title, text=text)
+    if len(text.strip()) < TEXT_MIN:
+        raise Invalid(f"Say in at least {TEXT_MIN} characters what you need.", field="text")
+    if Need.objects.filter(team=team, state__in=Need.WAITING).count() >= MOST_WAITING:
+        raise RuleError(f"{team} waits for {MOST_WAITING} needs.", remedy="Withdraw one first.")
+    need = Need.objects.create(
+        title=title.strip(), text=text.strip(), capability=capability, team=team, opened_by=by
+    )
+    keep(by, "need.open", need, team=team.slug)
+    if search_record is not None:
+        require(can_decide_search_record(by, search_record), "It is another team's record.")
+        SearchRecord.objects.filter(pk=search_record.pk).update(demand=need)
+    join_need(by, need, team=team, value_a_year=value_a_year)
+    return need
+
+
+@transaction.atomic
+def join_need(
+    by: User, need: Need, *, team: Team, value_a_year: int | None = None, note: str = ""
+) -> NeedSupport:
+    """Say that a team needs it, too, and what a year of it is worth to it (USD). Again: the new estimate counts."""
+    require(can_open_need(by, team), f"Only members of {team} join for it.", ask=str(team))
+    need = _locked(need)
+    _require_waiting(need)
+    require_fields(NeedSupport, value_a_year=value_a_year, note=note)
+    support, is_new = NeedSupport.objects.update_or_create(
+        need=need,
+        team=team,
+        left_at=None,
+        defaults={"by": by, "value_a_year": value_a_year, "note": note.strip()},
+    )
+    keep(by, "need.join" if is_new else "need.estimate", need, team=team.slug, value=value_a_year)
+    if is_new and team != need.team:
+        notify(
+            User.objects.on_teams([need.team]),
+            "need",
+            f"{team} needs it, too: {need.title}",
+            url=need.get_absolute_url(),
+            key=f"need-joined:{support.pk}",
+        )
+    return support
+
+
+@transaction.atomic
+def leave_need(by: User, need: Need, *, team: Team) -> None:
+    """The team needs it no longer. Raises NotAllowed, RuleError."""
+    require(can_open_need(by, team), f"Only members of {team} speak for it.", ask=str(team))
+    left = NeedSupport.objects.filter(need=need, team=team, left_at=None).update(
+        left_at=timezone.now()
+    )
+    if not left:
+        raise RuleError(f"{team} has not joined.", remedy="Reload the page.")
+    keep(by, "need.leave", need, team=team.slug)
+
+
+@transaction.atomic
+def link_model(by: User, need: Need, model: RegisteredModel) -> Need:
+    """Name the model that is to meet the need: it is met at once, or when the model is published. Raises NotAllowed, RuleError."""
+    require(
+        can_link_need(by, model), f"Marketplace managers and {model.owner_team} link its models."
+    )
+    need = _locked(need)
+    _require_waiting(need)
+    need.model = model
+    need.save(update_fields=["model"])
+    keep(by, "need.link", need, model=model.slug)
+    if model.state == RegisteredModel.State.PUBLISHED:
+        _meet(by, need, model)
+    return need
+
+
+def meet_needs(by: User, model: RegisteredModel) -> None:
+    """A model was published: the needs that it is linked to are met. In the caller's transaction."""
+    linked = Need.objects.select_for_update().filter(model=model, state__in=Need.WAITING)
+    for need in linked:
+        _meet(by, need, model)
+
+
+@transaction.atomic
+def commission(by: User, need: Need, *, team: Team, reason: str) -> Need:
+    """Have a team build it. Raises NotAllowed, Invalid, RuleError."""
+    require(can_commission(by), CURATORS)
+    require_reason(reason, "those who joined read it")
+    need = _locked(need)
+    transition(
+        need,
+        Need.State.COMMISSIONED,
+        commissioned_team=team,
+        **Need.decision(by, reason),
+    )
+    keep(by, "need.commission", need, reason=reason.strip(), team=team.slug)
+    _tell(need, "commissioned", f"{team} builds it: {need.title}", reason, also=[team])
+    return need
+
+
+@transaction.atomic
+def decline_need(by: User, need: Need, reason: str) -> Need:
+    """Say that nobody will build it. Raises NotAllowed, Invalid, RuleError."""
+    require(can_commission(by), CURATORS)
+    require_reason(reason, "those who joined read it")
+    need = transition(_locked(need), Need.State.DECLINED, **Need.decision(by, reason))
+    keep(by, "need.decline", need, reason=reason.strip())
+    _tell(need, "declined", f"Nobody will build it for now: {need.title}", reason)
+    return need
+
+
+@transaction.atomic
+def withdraw_need(by: User, need: Need) -> Need:
+    """Take a need back while no other team has joined. Raises NotAllowed, RuleError."""
+    require(can_withdraw_need(by, need), f"{need.team} said it.", ask=str(need.team))
+    need = _locked(need)
+    if need.supports.filter(left_at=None).exclude(team=need.team).exists():
+        raise RuleError("Other teams need it, too.", remedy="Leave it instead.")
+    transition(need, Need.State.WITHDRAWN)
+    keep(by, "need.withdraw", need)
+    return need
+
+
+def _meet(by: User, need: Need, model: RegisteredModel) -> None:
+    transition(need, Need.State.MATCHED)
+    keep(by, "need.match", need, model=model.slug)
+    people = _joined(need)
+    able = [person for person in people if _sees(person, model)]
+    notify(
+        able,
+        "need",
+        f"{model} is there: {need.title}",
+        body=model.summary,
+        url=model.get_absolute_url(),
+        key=f"need-matched:{need.pk}",
+    )
+
+
+def _sees(person: User, model: RegisteredModel) -> bool:
+    return RegisteredModel.objects.visible_to(person).filter(pk=model.pk).exists()
+
+
+def _tell(need: Need, what: str, title: str, body: str, also: list[Team] | None = None) -> None:
+    notify(
+        _joined(need, also),
+        "need",
+        title,
+        body=body,
+        url=need.get_absolute_url(),
+        key=f"need-{what}:{need.pk}",
+    )
+
+
+def _joined(need: Need, also: list[Team] | None = None) -> set[User]:
+    """The people of the teams that have joined."""
+    teams = list(need.supports.filter(left_at=None).values_list("team", flat=True))
+    return set(User.objects.on_teams(teams + [team.pk for team in also or []]))
+
+
+def _require_waiting(need: Need) -> None:
+    if not need.is_waiting:
+        raise RuleError(f"{need} is {need.get_state_display().lower()}.", remedy="Reload the page.")
+
+
+def _locked(need: Need) -> Need:
+    return Need.objects.select_for_update(of=("self",)).select_related("team").get(pk=need.pk)
