@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -53,30 +54,25 @@ def get_visible_version_or_404(request: PageRequest, slug: str, number: str) -> 
     return get_object_or_404(versions, model__slug=slug, number=number)
 
 
-def selected_version(request: PageRequest, model: RegisteredModel) -> ModelVersion | None:
-    """The version that a page is about: `?version=`, else stable, else the newest the person may see; may be None."""
-    versions = (
-        ModelVersion.objects.visible_to(request.user).filter(model=model).select_related("model")
-    )
+def selected_version(
+    request: PageRequest, model: RegisteredModel, versions: QuerySet[ModelVersion]
+) -> ModelVersion | None:
+    """The version that a page is about: `?version=`, else stable, else the newest of `versions`, which the person may see."""
     number = request.GET.get("version")
     if number:
         return get_object_or_404(versions, number=number.strip().lower())
-    return model.stable or versions.newest_first().first()
+    return model.stable or versions.first()
 
 
 def model_context(request: PageRequest, model: RegisteredModel, current: str) -> dict[str, Any]:
     """Context of templates/catalog/model_page.html. `current` is the URL name of the tab."""
-    version = selected_version(request, model)
+    seen = ModelVersion.objects.visible_to(request.user).filter(model=model)
+    versions = seen.select_related("model").newest_first()
+    version = selected_version(request, model, versions)
     pick = f"?version={version.number}" if request.GET.get("version") else ""
     tabs = [
         Tab(label, reverse(name, args=[model.slug]) + pick, name == current) for name, label in TABS
     ]
-    versions = (
-        ModelVersion.objects.visible_to(request.user)
-        .filter(model=model)
-        .select_related("model")
-        .newest_first()
-    )
     return {
         "model": model,
         "version": version,

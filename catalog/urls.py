@@ -1,4 +1,4 @@
-"""Page routes of the catalog."""
+"""Page routes of the catalog. Its `model` is in marketplace.urls: that page needs facts of every app."""
 
 from django.urls import path
 
@@ -7,7 +7,6 @@ from catalog import need_views, search_record_views, term_views, views
 app_name = "catalog"
 urlpatterns = [
     path("models/", views.models, name="models"),
-    path("models/<slug:slug>/", views.model, name="model"),
     path("models/<slug:slug>/versions/", views.versions, name="versions"),
     path("models/<slug:slug>/versions/<str:number>/", views.version, name="version"),
     path("search-records/", search_record_views.record_list, name="search_records"),

@@ -1,23 +1,14 @@
-"""Pages of the catalog: the list, a model, its versions."""
+"""Pages of the catalog: the list, and a model's versions. A model's overview is marketplace.insights.model_views."""
 
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 
-from catalog import counts, neighbours
+from catalog import counts
 from catalog.filters import ModelFilter, chips, facets
 from catalog.models import ModelVersion, RegisteredModel
-from catalog.pages import CardEntry, CardSection, get_visible_model_or_404, model_context
+from catalog.pages import get_visible_model_or_404, model_context
 
 PAGE_SIZE = 12
-SIMILAR = 3
-# The card's fields that decide whether to read on; the whole card has its own tab (governance knows its schema).
-HIGHLIGHTS = [
-    ("intended_use.summary", "Intended use"),
-    ("intended_use.out_of_scope", "Not for"),
-    ("limitations.text", "Known limitations"),
-    ("data.training.description", "Trained on"),
-    ("intended_use.users", "Made for"),
-]
 SORTS = [
     ("", "Best match"),
     ("-calls_30d", "Most used"),
@@ -59,20 +50,6 @@ def models(request):
     return render(request, template, context, status=400 if filterset.sentences else 200)
 
 
-def model(request, slug):
-    """What the model is: summary, the heart of its card, whom to ask, models like it."""
-    entry = get_visible_model_or_404(request, slug)
-    context = model_context(request, entry, "catalog:model")
-    context["sections"] = _highlights(context["version"])
-    context["sla"] = context["version"].sla if context["version"] else {}
-    context["similar"] = neighbours.of(
-        RegisteredModel.objects.visible_to(request.user).published().for_list(),
-        entry,
-        limit=SIMILAR,
-    )
-    return render(request, "catalog/overview.html", context)
-
-
 def versions(request, slug):
     """Every version the person may see, newest first, with what changed and why."""
     entry = get_visible_model_or_404(request, slug)
@@ -86,11 +63,3 @@ def version(request, slug, number):
     visible = ModelVersion.objects.visible_to(request.user).select_related("model")
     version = get_object_or_404(visible, model__slug=slug, number=number)
     return redirect(f"{version.model.get_absolute_url()}?version={version.number}")
-
-
-def _highlights(version):
-    """The heart of the card as one section of catalog/_card_section.html; [] when nothing is written yet."""
-    card = getattr(version, "card", None)
-    data = card.data if card else {}
-    fields = [CardEntry(label, data[name]) for name, label in HIGHLIGHTS if data.get(name)]
-    return [CardSection("highlights", "From the model card", fields)] if fields else []

@@ -4,13 +4,20 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from catalog import urls as catalog
 from marketplace import views
 from marketplace.accounts.views import LetterSent, SignIn
+from marketplace.insights import model_views
 
 admin.site.login = secure_admin_login(admin.site.login)  # one sign-in, with one throttle
 admin.site.site_header = admin.site.site_title = "Support desk of the Model Marketplace"
 admin.site.index_title = "Rows to look at; changes are made in the product"
 
+# A model's overview needs facts of every app, so it is a view of insights (docs/model-page.md); its name stays the catalog's.
+catalog_routes = [
+    path("models/<slug:slug>/", model_views.overview, name="model"),
+    *catalog.urlpatterns,
+]
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
@@ -31,7 +38,7 @@ urlpatterns = [
     path("", include("publishing.urls")),
     path("", include("marketplace.insights.urls")),
     path("", include("marketplace.operations.urls")),
-    path("", include("catalog.urls")),
+    path("", include((catalog_routes, catalog.app_name))),
     path("api/", include("marketplace.api")),
     path("admin/", admin.site.urls),
 ]

@@ -19,6 +19,7 @@ from tests import factories
 LISTS = [
     ("home", "maya", 40),
     ("catalog:models", "maya", 30),
+    ("catalog:model", "maya", 52),
     ("catalog:versions", "alice", 30),
     ("consumption:access", "maya", 25),
     ("consumption:access", "alice", 25),
@@ -106,6 +107,7 @@ def count(name, who, most):
 
 
 ARGUMENTS = {
+    "catalog:model": {"slug": "first"},
     "catalog:versions": {"slug": "first"},
     "publishing:changes": {"slug": "first", "number": "1.0.0"},
     "publishing:gate_runs": {"slug": "first", "number": "1.0.0"},

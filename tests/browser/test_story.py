@@ -201,7 +201,7 @@ def becomes_callable(stack):
 def subscribe_and_copy_the_snippet(page, portal):
     page.goto(f"{portal}/models/?q=estimate+income")
     page.get_by_role("link", name=NAME).first.click()
-    page.get_by_role("link", name="Get access").first.click()
+    page.get_by_role("link", name="Get a key").first.click()
     page.get_by_label("New application").fill("Mortgage desk")
     page.get_by_label("Purpose").fill("Check the stated income of mortgage applicants.")
     page.get_by_role("button", name="Subscribe").click()

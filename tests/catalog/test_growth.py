@@ -168,7 +168,8 @@ def alike(name, **facts):
 def shown_to(person, model):
     client = Client()
     client.force_login(person)
-    return [other.name for other in client.get(model.get_absolute_url()).context["similar"]]
+    answer = client.get(model.get_absolute_url()).context["answer"]
+    return [alike.model.name for alike in answer.alike]
 
 
 def settle():
