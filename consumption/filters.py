@@ -6,6 +6,7 @@ from consumption.metering import rejections
 from consumption.models import (
     ApiKey,
     Application,
+    BatchEvaluation,
     Plan,
     RejectedHour,
     ScheduledChange,
@@ -50,6 +51,17 @@ class ChangeFilter(FilterSet):
     class Meta:
         model = ScheduledChange
         fields = ["model", "kind", "state"]
+
+
+class BatchEvaluationFilter(FilterSet):
+    team = SlugFilter(field_name="team__slug", label="Team")
+    state = django_filters.MultipleChoiceFilter(
+        choices=BatchEvaluation.State.choices, label="State"
+    )
+
+    class Meta:
+        model = BatchEvaluation
+        fields = ["team", "state"]
 
 
 class KeyFilter(FilterSet):

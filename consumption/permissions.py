@@ -72,3 +72,13 @@ def can_see_model_usage(user, model):
 def can_reconcile(user):
     """Whether the statement agrees with the events: finance, and those who oversee or operate. Counts of all teams."""
     return user.has_role("finance", "auditor", "curator", "admin", "operator")
+
+
+def can_evaluate_for(user, team):
+    """Members of the team bring its data."""
+    return user.is_active and not user.is_system and user.is_on(team)
+
+
+def can_manage_evaluation(user, evaluation):
+    """Members of the team, and nobody else: no role of the marketplace works on a team's own data."""
+    return can_evaluate_for(user, evaluation.team)

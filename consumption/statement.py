@@ -18,8 +18,7 @@ from django.utils import timezone
 from consumption.metering import measures
 from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import UsageDay
-
-FORMULA_STARTS = ("=", "+", "-", "@")  # tabs and line breaks are in no name (docs/names.md)
+from marketplace.core.spreadsheets import as_cell
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,8 @@ def as_csv(found):
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([field.name for field in fields(Line)])
-    writer.writerows([f"{line.month:%Y-%m}", *map(_as_cell, astuple(line)[1:])] for line in found)
+    writer.writerows([f"{line.month:%Y-%m}", *map(as_cell, astuple(line)[1:])] for line in found)
     return text.getvalue()
-
-
-def _as_cell(value):
-    is_formula = isinstance(value, str) and value.startswith(FORMULA_STARTS)
-    return f"'{value}" if is_formula else value
 
 
 def month(text):

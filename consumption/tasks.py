@@ -2,8 +2,10 @@
 
 from celery import shared_task
 
-from consumption import changes
+from consumption import actions, changes
+from consumption.evaluation_lock import at_rows
 from consumption.metering import projections, quota_notices, reconciliation, rollups
+from consumption.models import BatchEvaluation
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -32,3 +34,27 @@ def project():
 def begin_changes():
     """Begin the announced changes whose time has come."""
     changes.begin_what_is_due()
+
+
+@shared_task(name="consumption.sweep_evaluations")
+def sweep_evaluations():
+    """Wake batch evaluations whose task was lost, and delete rows whose time is over."""
+    actions.sweep_evaluations()
+
+
+@shared_task(name="consumption.end_evaluation")
+def end_evaluation(evaluation_id):
+    """The run has ended and its rows were to go then."""
+    evaluation = BatchEvaluation.objects.filter(pk=evaluation_id).first()
+    if evaluation:
+        actions.end_retention(evaluation)
+
+
+@shared_task(name="consumption.erase_evaluation")
+def erase_evaluation(evaluation_id):
+    """Remove the files of rows whose key is destroyed, and complete the receipt."""
+    evaluation = BatchEvaluation.objects.filter(pk=evaluation_id).first()
+    if evaluation:
+        with at_rows(evaluation_id) as is_alone:
+            if is_alone:  # else a worker ends what it has in hand, and the sweep comes again
+                actions.complete_receipt(evaluation)

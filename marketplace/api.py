@@ -9,6 +9,7 @@ from catalog.need_api import Needs
 from catalog.search_record_api import SearchRecords
 from consumption.api import (
     Applications,
+    BatchEvaluations,
     Changes,
     Keys,
     Plans,
@@ -84,6 +85,7 @@ router.register("changes", Changes, basename="change")
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("keys", Keys, basename="key")
+router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")
 router.register("usage", Usage, basename="usage")
 router.register("statements", Statements, basename="statement")
 router.register("rejections", Rejections, basename="rejection")

@@ -187,6 +187,8 @@ CACHES = {
 }
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))
+# Rows that teams bring for batch evaluations, encrypted; no backup takes them (docs/batch-evaluation.md).
+EVALUATION_ROOT = os.environ.get("EVALUATION_ROOT", str(RUN_DIR / "evaluations"))
 QUARANTINE_ROOT = os.environ.get("QUARANTINE_ROOT", str(RUN_DIR / "quarantine"))
 # What every disk keeps free (marketplace/core/disk_space.py): the larger of the first two, but never more than the third.
 DISK_RESERVE_PERCENT = int(os.environ.get("DISK_RESERVE_PERCENT", "5"))
@@ -217,6 +219,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", 2 * 1024**3))
 UPLOAD_PERSON_BYTES = int(os.environ.get("UPLOAD_PERSON_BYTES", 20 * 1024**3))
 UPLOAD_TEAM_BYTES = int(os.environ.get("UPLOAD_TEAM_BYTES", 50 * 1024**3))
+# Of batch evaluations: a file, and what a team keeps.
+EVALUATION_MAX_BYTES = int(os.environ.get("EVALUATION_MAX_BYTES", 50 * 1024**2))
+EVALUATION_TEAM_BYTES = int(os.environ.get("EVALUATION_TEAM_BYTES", 1024**3))
 UPLOADS_PER_PERSON = int(os.environ.get("UPLOADS_PER_PERSON", "3"))
 UPLOADS_PER_TEAM = int(os.environ.get("UPLOADS_PER_TEAM", "6"))
 
@@ -403,6 +408,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.begin_changes",
         "schedule": 5,
         "options": {"expires": 5},
+    },
+    "consumption-evaluations": {
+        "task": "consumption.sweep_evaluations",
+        "schedule": 30,
+        "options": {"expires": 30},
     },
     "consumption-projections": {
         "task": "consumption.project",

@@ -1,6 +1,7 @@
 """May this body come? The middleware that judges a request by its address, its size and who asks, before its body is read.
 
-Packages go to two addresses only, from people who may edit the version. Everything else is small: see docs/portal-limits.md.
+Packages go to few addresses only, from people who may edit the version; tables for batch evaluations to two, from people on a
+team. Everything else is small: see docs/portal-limits.md.
 """
 
 from http import HTTPStatus
@@ -29,6 +30,9 @@ PAGE, API, PUBLICATION = (
     "api:version-artifacts",
     "api:model-version-publication",
 )
+# Names of the addresses that take a table for a batch evaluation (docs/batch-evaluation.md).
+TABLE_PAGE, TABLE_API = "consumption:new_evaluation", "api:batch-evaluation-list"
+TABLES = (TABLE_PAGE, TABLE_API)
 FORM = "multipart/form-data"
 SMALL, LARGE = 64 * 1024, 1024 * 1024  # bytes from anybody, and from people who are signed in
 SIGN_IN = "Only people who are signed in send so much."
@@ -87,7 +91,7 @@ def _judge_upload(request, admission, match, size):
     if not request.user.is_authenticated:
         return _sign_in(request)
     if token := getattr(request, TOKEN, None):
-        require_scope(token, Scope.PUBLISH)
+        require_scope(token, Scope.EVALUATE if match.view_name in TABLES else Scope.PUBLISH)
     upload = _begin(request.user, match, size)
     if upload is None:
         return _not_found(request)
@@ -100,6 +104,8 @@ def _judge_upload(request, admission, match, size):
 
 def _begin(user, match, size):
     """The Upload that takes its place; None when there is nothing at this address that the person may know of."""
+    if match.view_name in TABLES:
+        return uploads.begin_table(user, size)
     if match.view_name == PUBLICATION:
         models = RegisteredModel.objects.visible_to(user).select_related("owner_team")
         model = models.filter(slug=match.kwargs["slug"]).first()
@@ -149,7 +155,7 @@ def _match(request):
 
 def _upload_address(request):
     match = _match(request)
-    return match if match and match.view_name in (PAGE, API, PUBLICATION) else None
+    return match if match and match.view_name in (PAGE, API, PUBLICATION, *TABLES) else None
 
 
 def _version(user, match):
@@ -219,7 +225,7 @@ def _is_of_upload_page(request, error):
     match = _match(request)
     return bool(
         match
-        and match.view_name == PAGE
+        and match.view_name in (PAGE, TABLE_PAGE)
         and request.method == "POST"
         and request.user.is_authenticated
         and not isinstance(error, NotAllowed)

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from catalog.models import ModelVersion
 from publishing import actions, evaluation, execution_gates
+from publishing.batch import work
 
 
 @shared_task(name="publishing.try_out", time_limit=120)
@@ -37,3 +38,18 @@ def run_gates(run_id: int) -> None:
 @shared_task(name="publishing.sweep_gates", time_limit=120)
 def sweep_gates() -> None:
     execution_gates.sweep()
+
+
+@shared_task(name="publishing.read_evaluation", time_limit=240)
+def read_evaluation(evaluation_id: int) -> None:
+    work.read(evaluation_id)
+
+
+@shared_task(name="publishing.check_evaluation", time_limit=300)
+def check_evaluation(evaluation_id: int) -> None:
+    work.check(evaluation_id)
+
+
+@shared_task(name="publishing.run_evaluation", time_limit=720)
+def run_evaluation(evaluation_id: int) -> None:
+    work.run(evaluation_id)

@@ -22,6 +22,7 @@ from publishing.models import Upload, UploadSet
 FIELD = "file"
 FORM_BYTES = 64 * 1024  # of an upload's body that are not its file
 LONGEST = timedelta(hours=2)  # from the first byte to the end of the inspection
+FEWER = "Take a sample of the rows, or leave out columns."
 SMALLER = "Leave out what the model does not need, or ask for a larger limit."
 
 
@@ -48,8 +49,22 @@ def begin_publication(by: User, model: RegisteredModel, number: str, size: int) 
     return _begin(by, team, size, replaces=model.versions.filter(number=number).first())
 
 
+@transaction.atomic
+def begin_table(by: User, size: int) -> Upload:
+    """The same for a table for a batch evaluation; its form says for which of the person's teams, so any of them stands for it."""
+    team = by.teams().order_by("pk").first()
+    require(team is not None, "Evaluations belong to a team, and you are on none.")
+    _require_size(size, settings.EVALUATION_MAX_BYTES, "A table", FEWER)
+    room.require_room(size)
+    _take_turns(by, team)
+    _require_place(by, team)
+    return Upload.objects.create(
+        by=by, team=team, size=size, server=here(), expires_at=timezone.now() + LONGEST
+    )
+
+
 def _begin(by: User, team: Team, size: int, *, replaces: ModelVersion | None) -> Upload:
-    _require_size(size)
+    _require_size(size, settings.UPLOAD_MAX_BYTES, "A package", SMALLER)
     room.require_room(size)
     _take_turns(by, team)
     _require_place(by, team)
@@ -117,8 +132,7 @@ def place(upload: Upload | None) -> Iterator[None]:
             end(upload.pk)
 
 
-def _require_size(size: int) -> None:
-    most = settings.UPLOAD_MAX_BYTES
+def _require_size(size: int, most: int, what: str, remedy: str) -> None:
     if size < 0:
         raise LengthRequired(
             "An upload must say how large it is.",
@@ -128,10 +142,10 @@ def _require_size(size: int) -> None:
         )
     if size > most + FORM_BYTES:
         raise TooLarge(
-            f"A package has at most {filesizeformat(most)}; this one has {filesizeformat(size)}.",
+            f"{what} has at most {filesizeformat(most)}; this one has {filesizeformat(size)}.",
             field=FIELD,
             limit=most,
-            remedy=SMALLER,
+            remedy=remedy,
             ask="the operators",
         )
 

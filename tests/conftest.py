@@ -103,6 +103,7 @@ def files_of_this_test(settings, tmp_path):
     """Uploads and artifacts land in a folder of the test's own."""
     settings.ARTIFACT_ROOT = str(tmp_path / "artifacts")
     settings.QUARANTINE_ROOT = str(tmp_path / "quarantine")
+    settings.EVALUATION_ROOT = str(tmp_path / "evaluations")
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",

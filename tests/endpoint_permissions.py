@@ -46,6 +46,8 @@ WHERE = {
     "notice": {"pk": "notice.pk"},
     "event": {"pk": "event.pk"},
     "team": {"slug": "application.team.slug"},
+    "evaluation": {"pk": "evaluation.pk"},
+    "download": {"pk": "evaluation.pk", "kind": "export"},
     "problem": {"slug": "problem"},
 }
 
@@ -54,6 +56,8 @@ WORLD = (200, 200, 200, 200, 200, 200)
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 TEAM = (302, 404, 404, 200, 404, 404)  # the steps of a draft: its team's alone
 TEAM_FORM = (302, 404, 404, 422, 404, 404)
+OWN_ROWS = (302, 404, 200, 404, 404, 404)  # a team's own data: no role sees it
+OWN_ACT = (302, 404, 302, 404, 404, 404)
 REDIRECTS = (302, 302, 302, 302, 302, 302)
 POST_ONLY = (302, 405, 405, 405, 405, 405)
 LONG = "A reason that is long enough to be one."
@@ -190,6 +194,21 @@ PAGES = {
     ("consumption:access", "get"): (None, SIGNED_IN),
     ("consumption:usage", "get"): (None, SIGNED_IN),
     ("consumption:reconciliation", "get"): (None, (302, 404, 404, 404, 200, 200)),
+    ("consumption:evaluations", "get"): (None, SIGNED_IN),
+    ("consumption:new_evaluation", "get"): (None, SIGNED_IN),
+    ("consumption:new_evaluation", "post"): (None, (302, 403, 422, 422, 422, 403)),
+    ("consumption:evaluation", "get"): ("evaluation", OWN_ROWS),
+    ("consumption:evaluation_columns", "get"): ("evaluation", OWN_ROWS),
+    ("consumption:evaluation_columns", "post"): ("evaluation", (302, 404, 422, 404, 404, 404)),
+    ("consumption:read_evaluation", "get"): ("evaluation", POST_ONLY),
+    ("consumption:read_evaluation", "post"): ("evaluation", OWN_ACT),
+    ("consumption:start_evaluation", "get"): ("evaluation", POST_ONLY),
+    ("consumption:start_evaluation", "post"): ("evaluation", (302, 404, 409, 404, 404, 404)),
+    ("consumption:cancel_evaluation", "get"): ("evaluation", POST_ONLY),
+    ("consumption:cancel_evaluation", "post"): ("evaluation", OWN_ACT),
+    ("consumption:delete_evaluation", "get"): ("evaluation", POST_ONLY),
+    ("consumption:delete_evaluation", "post"): ("evaluation", OWN_ACT),
+    ("consumption:download_evaluation", "get"): ("download", (302, 404, 404, 404, 404, 404)),
     ("consumption:new_application", "get"): (None, SIGNED_IN),
     ("consumption:new_application", "post"): (None, (302, 422, 302, 422, 422, 422)),
     ("consumption:application", "get"): ("application", (302, 404, 200, 404, 200, 200)),
@@ -358,6 +377,17 @@ API = {
     ("api:credential", "put"): ("version", (401, 403, 403, 204, 403, 403)),
     ("api:credential", "delete"): ("version", (401, 403, 403, 409, 403, 403)),
     ("api:evidence-pack-list", "get"): ("version", (401, 403, 403, 200, 200, 200)),
+    ("api:batch-evaluation-list", "get"): (None, READ),
+    ("api:batch-evaluation-list", "post"): (None, (401, 415, 415, 415, 415, 415)),
+    ("api:batch-evaluation-detail", "get"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-map", "put"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-start", "post"): ("evaluation", (401, 404, 409, 404, 404, 404)),
+    ("api:batch-evaluation-cancel", "post"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-delete-rows", "delete"): (
+        "evaluation",
+        (401, 404, 200, 404, 404, 404),
+    ),
+    ("api:batch-evaluation-answers", "get"): ("evaluation", (401, 404, 409, 404, 404, 404)),
     ("api:evaluation-list", "get"): ("draft", DRAFT),
     ("api:evaluation-list", "post"): ("draft", (401, 404, 404, 201, 403, 403)),
     ("api:review-list", "get"): (None, READ),
@@ -502,6 +532,7 @@ BODIES = {
     "api:need-decline": REASON,
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
+    "api:batch-evaluation-map": {"inputs": {"income": "income", "debt": "debt"}},
     "api:credential": {"credential": "secret-1"},
     "governance:review": DECISION | {f"checklist.{name}": "yes" for name in CURATED},
     "governance:renew": {"no_conflict": True} | REASON,

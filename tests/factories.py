@@ -16,7 +16,7 @@ from catalog import actions as catalog
 from catalog import need_actions, search_record_actions
 from catalog.models import Capability, Domain, ModelType
 from consumption import actions as consumption
-from consumption.models import Application, Plan
+from consumption.models import Application, BatchEvaluation, Plan
 from governance import actions as governance
 from governance import benchmarks, cards
 from governance.models import Review
@@ -498,6 +498,30 @@ def subscription(version=None, *, by=None, plan_slug="standard", app=None):
         plan=version.model.plans.get(slug=plan_slug),
         purpose="Verify income of applicants.",
     )
+
+
+def evaluation(version=None, *, state="mapping", by=None, **facts):
+    """A batch evaluation of mortgage's, without a file; tests/consumption/evaluating.py makes those that run."""
+    made = BatchEvaluation.objects.create(
+        team=mortgage(),
+        name="October applications",
+        data_class="internal",
+        keep_days=7,
+        state=state,
+        file_name="october.csv",
+        file_bytes=1000,
+        rows=40,
+        columns=[
+            {"name": name, "kind": "number", "empty": 0, "few": False, "personal": []}
+            for name in ("income", "debt", "paid")
+        ],
+        reading={"kind": "csv", "encoding": "utf-8", "delimiter": "comma", "decimal": "."},
+        created_by=by or maya(),
+        delete_rows_at=timezone.now() + timedelta(days=1),
+        **facts,
+    )
+    made.entries.create(version=version or published_version())
+    return made
 
 
 def paid_by(subscription):

@@ -24,6 +24,7 @@ LISTS = [
     ("consumption:access", "maya", 25),
     ("consumption:access", "alice", 25),
     ("consumption:application", "maya", 25),
+    ("consumption:evaluations", "maya", 15),
     ("consumption:usage", "maya", 25),
     ("consumption:consumers", "alice", 30),
     ("consumption:model_usage", "alice", 30),
@@ -69,6 +70,7 @@ LISTS = [
     ("api:subscription-list", "alice", 12),
     ("api:key-list", "maya", 12),
     ("api:rejection-list", "maya", 12),
+    ("api:batch-evaluation-list", "maya", 12),
     ("api:deployment-list", "maya", 12),
     ("api:incident-list", "maya", 12),
     ("api:health-sample-list", "maya", 12),
@@ -133,6 +135,7 @@ def everything(number):
         factories.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
         held = factories.subscription(live)
         factories.key(held)
+        factories.evaluation(live)
         factories.token()
         now = timezone.now()
         RejectedHour.objects.create(

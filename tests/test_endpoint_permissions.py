@@ -61,6 +61,7 @@ class EndpointFixtures:
             after={"rate_per_second": 1},
             reason=LONG,
         )
+        self.evaluation, self.export = factories.evaluation(self.live), "figures"
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))
         self.application = self.subscription.application

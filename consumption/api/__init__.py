@@ -2,10 +2,12 @@
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
+from consumption.api.evaluations import BatchEvaluations
 from consumption.api.usage import Rejections, Statements, Usage
 
 __all__ = [
     "Applications",
+    "BatchEvaluations",
     "Changes",
     "Keys",
     "Plans",

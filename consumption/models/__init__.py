@@ -10,6 +10,14 @@ from consumption.models.access import (
     SubscriptionState,
 )
 from consumption.models.changes import ChangeState, ScheduledChange
+from consumption.models.evaluations import (
+    BatchEvaluation,
+    BatchState,
+    DataClass,
+    DeletionReceipt,
+    EvaluatedVersion,
+    EvaluationKey,
+)
 from consumption.models.keys import ApiKey, KeyState, LeakReport
 from consumption.models.usage import (
     FiguresDay,
@@ -30,7 +38,13 @@ from consumption.models.usage import (
 __all__ = [
     "ApiKey",
     "Application",
+    "BatchEvaluation",
+    "BatchState",
     "ChangeState",
+    "DataClass",
+    "DeletionReceipt",
+    "EvaluatedVersion",
+    "EvaluationKey",
     "FiguresDay",
     "JournalPosition",
     "KeyState",

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from . import limits
-from .inspection import ROOT, _end, _environment
+from .inspection import ROOT, Refused, _end, _environment
+from .table_child import UNREADABLE
 
 
 def try_out(graph, sha256, signature, example, memory_mb, *, quarantine=None):
@@ -64,6 +66,86 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, seed=None, 
         return json.loads(reply)
     except ValueError:
         return {"problem": "its answer could not be read"}
+
+
+def answer_rows(graph, task, seconds, *, quarantine=None):
+    """What a version answers to rows, within `seconds`: the reply of answers_child, or {"problem": a phrase}."""
+    try:
+        code, reply = _reply_of("answers_child", task, graph, quarantine, seconds)
+    except subprocess.TimeoutExpired:
+        return {"problem": f"it did not answer within {seconds:.0f} seconds"}
+    if code or len(reply) > limits.PREDICT_REPLY_BYTES:
+        return {"problem": "the process broke off"}
+    try:
+        return json.loads(reply)
+    except ValueError:
+        return {"problem": "its answer could not be read"}
+
+
+@contextmanager
+def table(blocks, kind, most_rows, most_columns, *, quarantine=None):
+    """The bytes of a CSV, block by block, that a limited child makes of an Excel or Parquet file. Raises Refused at its end.
+
+    The open file lies in a room of its own while the child reads it, and goes with it.
+    """
+    if quarantine:
+        Path(quarantine).mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix="table-", dir=quarantine))
+    try:
+        with open(room / f"table.{kind}", "wb") as file:
+            for block in blocks:
+                file.write(block)
+        task = {
+            "kind": kind,
+            "path": str(room / f"table.{kind}"),
+            "most_rows": most_rows,
+            "most_columns": most_columns,
+        }
+        (room / "task.json").write_text(json.dumps(task), "utf-8")
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                "-B",
+                "-m",
+                "publishing.packages.table_child",
+                str(room / "task.json"),
+            ],
+            cwd=ROOT,
+            env=_environment(room),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        late = threading.Timer(limits.TABLE_SECONDS, child.kill)
+        late.start()
+        try:
+            yield _table_bytes(child)
+        finally:
+            late.cancel()
+            _end(child)
+            if child.stderr:
+                child.stderr.close()
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _table_bytes(child):
+    size = 0
+    while block := child.stdout.read(limits.CHUNK):
+        size += len(block)
+        if size > limits.TABLE_BYTES:
+            raise Refused("The table is too large once it is unpacked.", "table-too-large")
+        yield block
+    if child.wait():
+        said = child.stderr.read(limits.KIB).decode("utf-8", "replace").strip().splitlines()
+        is_ours = child.returncode == UNREADABLE and said
+        reason = said[-1][:300] if is_ours else "It took more time or memory than a table may."
+        raise Refused(
+            f"The file cannot be read. {reason}",
+            "table-unreadable",
+            "Save it as CSV and try again.",
+        )
 
 
 def check(graph, sha256, signature, example, sla, memory_mb, *, quarantine=None):

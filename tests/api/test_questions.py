@@ -26,6 +26,7 @@ LISTS = [
     "keys",
     "usage",
     "rejections",
+    "batch-evaluations",
     "deployments",
     "incidents",
     "health-samples",

@@ -5,6 +5,7 @@
     {% line_chart "Response time" labels series unit="ms" threshold=300 %}
     {% stacked_bars "Calls by outcome" labels series unit="calls" %}
     {% bar_chart "Calls a day" labels values unit="calls" %}
+    {% stem_chart "True minus answered" labels series unit="USD" axis="by tenth of the answers" %}
     {% interval_chart "ROC AUC" spans name="sex" reference=0.71 said="All rows" %}
 
 `labels` is a list of texts, one per position; `series` a list of plots.Series, or of numbers for a single line.
@@ -41,6 +42,21 @@ class Bars(Series):
     """A series with its bars."""
 
     bars: Sequence[Bar] = ()
+
+
+@dataclass(frozen=True)
+class Stem:
+    """One value on its stem: percentage of the width, pixel row of its dot."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Stems(Series):
+    """A series with its stems."""
+
+    stems: Sequence[Stem] = ()
 
 
 @dataclass(frozen=True)
@@ -81,8 +97,14 @@ def line_chart(
     threshold: Number | None = None,
     height: int = HEIGHT,
     steps: bool = False,
+    here: Number | None = None,
+    said: str = "",
+    axis: str = "",
 ) -> dict[str, Any]:
-    """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend; `steps` for what jumps."""
+    """Lines over time. `threshold` draws a dashed limit in the same unit, named in the legend; `steps` for what jumps.
+
+    `here` draws an upright line at that part of the width (0 to 1), which `said` names; `axis` says what the labels are.
+    """
     named = _named(series, title)
     top = _top([*_flat(named), threshold or 0])
     path = plots.step_path if steps else plots.line_path
@@ -91,7 +113,53 @@ def line_chart(
     return _chart_context(title, labels, named, unit, top, height) | {
         "drawn": drawn,
         "limit": limit,
+        "here": None if here is None else round(100 * here, 2),
+        "here_anchor": "start" if here is not None and here < 0.5 else "end",
+        "here_gap": 6 if here is not None and here < 0.5 else -6,
+        "said": said,
+        "axis": axis,
     }
+
+
+@register.inclusion_tag("components/charts/stems.html")
+def stem_chart(
+    title: str, labels: Sequence[str], series: Sequence[Series], unit: str = "", axis: str = ""
+) -> dict[str, Any]:
+    """Values on stems around zero, those of several series beside each other. `axis` says what the labels are."""
+    named = _named(series, title)
+    marks = plots.nice_range([0, *_flat(named)], 4)
+    low, high = marks[0], marks[-1]
+
+    def y(value: Number) -> float:
+        return round(HEIGHT * (high - value) / (high - low), 1)
+
+    slot = 100 / max(len(labels), 1)
+    drawn = [
+        Stems(
+            s.name,
+            s.values,
+            s.tone,
+            [
+                Stem(slot * (at + (place + 1) / (len(named) + 1)), y(value))
+                for at, value in enumerate(s.values)
+                if value is not None
+            ],
+        )
+        for place, s in enumerate(named)
+    ]
+    return _chart_context(title, labels, named, unit, high, HEIGHT) | {
+        "full_height": HEIGHT + 38,
+        "drawn": drawn,
+        "zero": y(0),
+        "ticks": [TickText(y(mark), y(mark) + 4, _signed(mark)) for mark in marks],
+        "labels": [Label(text, slot * (at + 0.5), "middle") for at, text in enumerate(labels)],
+        "axis": axis,
+        "axis_y": HEIGHT + 34,
+    }
+
+
+def _signed(value: float) -> str:
+    return f"+{compact(value)}" if value > 0 else str(compact(value)).replace("-", "−")
 
 
 @register.inclusion_tag("components/charts/bars.html")

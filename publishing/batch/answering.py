@@ -1,0 +1,117 @@
+"""The run: chunk by chunk and version by version, in limited children. What is answered is committed, so a new worker goes on there."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+
+from catalog.models import stored_as
+from consumption import actions
+from consumption.evaluation_files import Files
+from consumption.evaluation_mapping import Mapping
+from consumption.models import BatchEvaluation
+from marketplace.core.errors import RuleError
+from publishing.batch import kept
+from publishing.batch.kept import Contract
+from publishing.manifest import MEMORY_MB
+from publishing.packages import limits, running
+from publishing.storage import read
+
+LONGEST_S = 600  # of a run
+LEFT_FOR_FIGURES_S = 45.0
+TIMED_ROWS = 200  # single rows of the first chunk that are measured
+MOST_REFUSED = 200  # rows that a version itself refuses, and that are listed
+
+
+class Stopped(Exception):
+    """It was cancelled: there is nothing more to do."""
+
+
+class CannotAnswer(RuleError):
+    """Why the run cannot go on, without a cell."""
+
+
+def answer(evaluation: BatchEvaluation) -> None:
+    """Let every version answer every chunk that it has not answered. Raises Stopped, CannotAnswer, Gone."""
+    files, mapping = Files(evaluation), Mapping.of(evaluation.mapping)
+    contracts = kept.contracts_of(evaluation.evaluated(), mapping)
+    clock, most = Clock(evaluation.worked_s), evaluation.rows * len(contracts)
+    for number, name in enumerate(files.names(kept.ROWS)):
+        chunk: kept.Chunk | None = None
+        for place, contract in enumerate(contracts):
+            wanted = kept.answers_name(contract.version, name)
+            if files.has(wanted):
+                continue
+            chunk = chunk or kept.read_chunk(files, name)
+            found = _answers(contract, chunk, evaluation.reading["decimal"], clock, number == 0)
+            done = number * kept.CHUNK_ROWS * len(contracts) + (place + 1) * len(chunk.numbers)
+            if not actions.advance(evaluation, min(done, most), clock.spent_s):
+                raise Stopped
+            files.write_json(wanted, found)
+
+
+class Clock:
+    """Seconds that a run has worked, those before a pause included."""
+
+    def __init__(self, before_s: float) -> None:
+        self._before, self._started = before_s, time.monotonic()
+
+    @property
+    def spent_s(self) -> float:
+        return self._before + time.monotonic() - self._started
+
+    def left_s(self) -> float:
+        """For the next child. Raises CannotAnswer when the run has taken too long."""
+        left = LONGEST_S - LEFT_FOR_FIGURES_S - self.spent_s
+        if left <= 0:
+            raise CannotAnswer(
+                f"It did not end within {LONGEST_S // 60} minutes. Take fewer rows or fewer versions."
+            )
+        return min(left, limits.PREDICT_SECONDS)
+
+
+def _answers(
+    contract: Contract, chunk: kept.Chunk, decimal: str, clock: Clock, is_first: bool
+) -> dict[str, Any]:
+    seen = kept.Views(chunk, decimal).of(contract)
+    places = [place for place, is_taken in enumerate(seen.taken) if is_taken]
+    if not places:
+        return {"taken": [], "values": [], "refused": [], "ms": []}
+    task = {
+        "sha256": "",
+        "signature": contract.version.signature,
+        "inputs": {name: [values[at] for at in places] for name, values in seen.values.items()},
+        "output": contract.output,
+        "memory_mb": MEMORY_MB,
+        "timed": TIMED_ROWS if is_first else 0,
+    }
+    found = _asked(contract, task, clock.left_s())
+    if "problem" in found:
+        raise CannotAnswer(f"{contract.version} could not answer: {found['problem']}.")
+    if len(found["values"]) != len(found["taken"]):
+        raise CannotAnswer(f"{contract.version} did not answer each row once.")
+    return {
+        "taken": [places[at] for at in found["taken"]],
+        "values": found["values"],
+        "refused": [
+            {"row": chunk.numbers[places[at]], "input": name or "", "problem": why}
+            for at, name, why in found["refused"][:MOST_REFUSED]
+        ],
+        "ms": found["ms"],
+    }
+
+
+def _asked(contract: Contract, task: dict[str, Any], seconds: float) -> dict[str, Any]:
+    version = contract.version
+    entry = version.artifacts.get(name=version.manifest["entry"])
+    try:
+        with read(stored_as(entry.sha256)) as graph:
+            found: dict[str, Any] = running.answer_rows(
+                graph,
+                task | {"sha256": entry.sha256},
+                seconds,
+                quarantine=settings.QUARANTINE_ROOT,
+            )
+    except OSError:
+        raise CannotAnswer(f"The stored file of {version} cannot be read.") from None
+    return found
