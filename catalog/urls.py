@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import need_views, search_record_views, term_views, views
+from catalog import need_views, search_record_views, term_views, tray_views, views
 
 app_name = "catalog"
 urlpatterns = [
@@ -22,6 +22,7 @@ urlpatterns = [
     path("needs/new/", need_views.new_need, name="new_need"),
     path("needs/<int:pk>/", need_views.need, name="need"),
     path("needs/<int:pk>/<slug:verb>/", need_views.change_need, name="change_need"),
+    path("compare/tray/", tray_views.change, name="tray"),
     path("vocabularies/<slug:kind>/", term_views.vocabulary, name="vocabulary"),
     path(
         "vocabularies/<slug:kind>/<int:pk>/<slug:verb>/",

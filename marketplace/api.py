@@ -34,6 +34,7 @@ from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
+from marketplace.insights.comparison_api import Comparisons
 from marketplace.notices.api import Notices
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
@@ -100,6 +101,7 @@ router.register("tokens", Tokens, basename="token")
 app_name = "api"
 singletons = [
     path("me/", Me.as_view({"get": "retrieve"}), name="me"),
+    path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(
         rf"^models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/credential/$",
         Credentials.as_view({"put": "update", "delete": "destroy"}),

@@ -310,6 +310,9 @@ PAGES = {
     ("publishing:postman", "get"): ("version", SIGNED_IN),
     ("publishing:docs", "get"): ("version", SIGNED_IN),
     ("insights:insights", "get"): (None, SIGNED_IN),
+    ("insights:compare", "get"): (None, SIGNED_IN),
+    ("catalog:tray", "get"): (None, POST_ONLY),
+    ("catalog:tray", "post"): (None, REDIRECTS),
 }
 
 READ = (401, 200, 200, 200, 200, 200)
@@ -319,6 +322,7 @@ DRAFT_EDIT = (401, 404, 404, 200, 403, 403)
 
 API = {
     ("api:me", "get"): (None, READ),
+    ("api:comparisons", "get"): (None, (401, 400, 400, 400, 400, 400)),
     ("api:team-list", "get"): (None, READ),
     ("api:team-detail", "get"): ("team", READ),
     ("api:domain-list", "get"): (None, READ),

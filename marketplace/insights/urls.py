@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from marketplace.insights import views
+from marketplace.insights import comparison_views, views
 
 app_name = "insights"
-urlpatterns = [path("insights/", views.overview, name="insights")]
+urlpatterns = [
+    path("insights/", views.overview, name="insights"),
+    path("compare/", comparison_views.compare, name="compare"),
+]

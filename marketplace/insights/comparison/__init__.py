@@ -1,0 +1,76 @@
+"""Two to four models or versions side by side: which one should I take? (docs/comparison.md)
+
+It stands in insights, because that is the app that looks over all others: the contract is the catalog's, figures are governance's,
+price and consumers are consumption's, the measured service is hosting's. Nothing here writes.
+"""
+
+from collections.abc import Sequence
+
+from catalog.models import Alias, ModelVersion
+from catalog.tray import MOST, Pick
+from marketplace.accounts.models import User
+from marketplace.insights.comparison import access, contract, quality, service_level
+from marketplace.insights.comparison.table import Column, Comparison
+
+MOST_SENTENCES = 3
+
+__all__ = ["MOST", "Comparison", "compare"]
+
+
+def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) -> Comparison:
+    """The Comparison of what `picks` name, as the person may see it. The first column is the reference."""
+    chosen = [_version(user, pick) for pick in picks]
+    gone = chosen.count(None)
+    by_version = {
+        version: Column(pick, version)
+        for pick, version in reversed(list(zip(picks, chosen, strict=True)))
+        if version
+    }
+    columns = tuple(by_version[version] for version in dict.fromkeys(chosen) if version)
+    if len(columns) < 2:
+        return Comparison(columns, gone=gone)
+    known = quality.known_of(columns)
+    services = [service_level.Measured(column) for column in columns]
+    offers = access.offers_of(columns, calls)
+    groups = (
+        *quality.groups(known),
+        service_level.group(services),
+        access.group(columns, offers),
+        contract.group(columns),
+        access.about(columns),
+    )
+    names = _names(columns)
+    sentences = [
+        quality.sentence(names, known),
+        service_level.sentence(names, services),
+        access.sentence(names, offers),
+    ]
+    return Comparison(
+        columns,
+        tuple(group.named(names) for group in groups),
+        tuple(filter(None, sentences))[:MOST_SENTENCES],
+        gone,
+    )
+
+
+def _names(columns: Sequence[Column]) -> list[str]:
+    """What tells the columns apart: the models' names, with numbers where a model stands there twice."""
+    names = [column.name for column in columns]
+    if len(set(names)) == len(names):
+        return names
+    return [column.full_name for column in columns]
+
+
+def _version(user: User, pick: Pick) -> ModelVersion | None:
+    """The version that a pick names; without a number the stable one, else the newest. None where the person sees none."""
+    versions = (
+        ModelVersion.objects.visible_to(user)
+        .filter(model__slug=pick.slug)
+        .select_related("card", "model__owner_team__business_unit")
+        .select_related("model__domain", "model__capability", "model__model_type")
+        .newest_first()
+    )
+    if pick.number:
+        return versions.filter(number=pick.number).first()
+    stable = versions.filter(aliases__name=Alias.STABLE)
+    return stable.first() or versions.first()

@@ -1,0 +1,24 @@
+// Boxes of models that join the tray (<input data-pick form="tray-compare">): ticking sends what changed, and the boxes always say
+// what the tray holds. Without JavaScript the boxes belong to the tray's own form.
+const boxes = () => document.querySelectorAll("input[data-pick]");
+
+const sync = () => {
+  const tray = document.getElementById("tray");
+  if (!tray) return;
+  const picked = new Set([...tray.querySelectorAll("[data-picked]")].map((one) => one.dataset.picked));
+  for (const box of boxes()) {
+    box.checked = picked.has(box.value);
+    box.disabled = !box.checked && tray.dataset.room === "0";
+    box.removeAttribute("name");
+  }
+};
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const box = event.detail.elt;
+  if (!box.matches("input[data-pick]")) return;
+  const sent = event.detail.formData;
+  for (const name of [...sent.keys()]) sent.delete(name);
+  sent.append(box.checked ? "add" : "remove", box.value);
+});
+document.addEventListener("htmx:afterSettle", sync);
+sync();
