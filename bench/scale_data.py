@@ -26,7 +26,8 @@ UPDATE catalog_registeredmodel AS model SET last_published_at = newest.at
 FROM (SELECT model_id, max(published_at) AS at FROM catalog_modelversion GROUP BY 1) AS newest WHERE newest.model_id = model.id;
 SET session_replication_role = origin;
 UPDATE catalog_registeredmodel SET name = name;
-UPDATE catalog_searchdocument SET is_neighbourhood_due = false;
+UPDATE consumption_plan SET is_offered = is_offered;
+UPDATE catalog_searchdocument SET is_neighbourhood_due = false, is_meaning_due = false;
 INSERT INTO catalog_neighbour (model_id, other_id, score)
 WITH placed AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS models FROM catalog_registeredmodel)
 SELECT one.id, other.id, 0.6 - step * 0.01

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog import search
-from catalog.models import RegisteredModel
 from marketplace.accounts.models import User
 
-ENGINE = "catalog.search/1"
+ENGINE = "catalog.search/2"
 MOST = 10
-WORDS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Candidate:
     """A model that may do what is needed.
 
     score      0..1, of the engine.
-    is_strong  so alike that whoever builds all the same says why.
+    is_strong  a good match, or one with many of the telling words: whoever builds all the same says why.
     findings   sentences.
     """
 
@@ -32,14 +30,18 @@ class Candidate:
 
 def find(user: User, text: str) -> list[Candidate]:
     """The MOST best published models that the person may see, for a need in own words; the strongest first."""
-    models = RegisteredModel.objects.visible_to(user).published()
-    ranked: Any = search.rank(models, text)
-    found = [_candidate(model, text) for model in ranked.for_list()[:MOST]]
-    return sorted(found, key=lambda candidate: -candidate.score)
+    found = search.find(user, search.Asked(text=text))
+    return [
+        Candidate(
+            hit.model,
+            min(1.0, hit.score),
+            hit.band == search.GOOD or search.likeness(text, hit.model) >= search.SIMILAR_ENOUGH,
+            [_sentence(finding) for finding in hit.findings],
+        )
+        for hit in found.page(1, size=MOST)
+    ]
 
 
-def _candidate(model: RegisteredModel, text: str) -> Candidate:
-    score, words = search.likeness(text, search.gist(model))
-    shared = ", ".join(words[:WORDS_SHOWN])
-    findings = [f"Same words: {shared}."] if shared else ["Some words stand in its description."]
-    return Candidate(model, min(1.0, score), score >= search.SIMILAR_ENOUGH, findings)
+def _sentence(finding: search.Finding) -> str:
+    text = "".join(part.text for part in finding.parts)
+    return f"{finding.title}{', by meaning' if finding.kind == 'meaning' else ''}: “{text}”."

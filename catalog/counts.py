@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from django.db import connection
+from django.db.models import Max
 
-from catalog import vocabulary
-from catalog.models import RegisteredModel
+from catalog.models import RegisteredModel, SearchDocument
 
 KEPT_S = 30.0
 COLUMNS = (
@@ -43,6 +43,11 @@ class Counts:
     @property
     def teams(self):
         return len(self.by["owner_team_id"])
+
+
+def last_written():
+    """When the database wrote the words or the visibility of a listing last; None before the first. One look into an index."""
+    return SearchDocument.objects.aggregate(newest=Max("written_at"))["newest"]
 
 
 def seen_by(user):
@@ -81,7 +86,7 @@ _kept = _Kept()
 
 
 def _open():
-    written_at = vocabulary.last_written()
+    written_at = last_written()
     with _kept.lock:
         if _kept.written_at != written_at or time.monotonic() - _kept.at > KEPT_S:
             everybodys = RegisteredModel.objects.published().filter(

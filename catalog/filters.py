@@ -1,11 +1,14 @@
-"""One filter set for the catalog's page and its API: what can be chosen, and how many there are of each."""
+"""One filter set for the catalog's page and its API: what can be chosen, and what is in force."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 
-from catalog import counts, search
+from catalog import search
 from catalog.models import (
     Capability,
     Domain,
@@ -16,13 +19,15 @@ from catalog.models import (
     ReuseDecision,
     SearchRecord,
 )
+from catalog.search import facets as grouping
 from marketplace.accounts.models import BusinessUnit
-from marketplace.core.filters import FilterSet, OrderFilter, SlugFilter, TextFilter
+from marketplace.core.filters import FilterSet, OrderFilter, SlugFilter, TextFilter, TruthFilter
 
 TIERS = [("low", "Low"), ("medium", "Medium"), ("high", "High")]
+LONGEST_TAG = 60  # characters
 
 
-def _any_of(path, kind, label):
+def _any_of(path: str, kind: Any, label: str) -> Any:
     """Rows whose `path` is any of the given slugs of `kind`; in the schema they are plain strings."""
     choice = django_filters.ModelMultipleChoiceFilter(
         field_name=f"{path}__slug",
@@ -34,17 +39,38 @@ def _any_of(path, kind, label):
     return extend_schema_field(str)(choice)
 
 
+def _choice(param: str) -> Any:
+    """Rows that any of the chosen values of a group of search holds for."""
+    group = grouping.BY_PARAM[param]
+    return django_filters.MultipleChoiceFilter(
+        method="filter_group",
+        choices=[(choice.value, choice.label) for choice in group.choices],
+        label=group.title,
+        distinct=False,
+    )
+
+
 class ModelFilter(FilterSet):
     """Each choice is "any of"; several choices are "all of". `q` searches and orders by fit."""
 
-    q = TextFilter(method="search", label="Search", max_length=search.LONGEST_QUERY)
+    q = TextFilter(method="filter_text", label="Search", max_length=search.LONGEST_QUERY)
+    exact = TruthFilter(method="pass_by", label="Search for exactly these words")
     domain = _any_of("domain", Domain, "Domain")
     capability = _any_of("capability", Capability, "Capability")
     type = _any_of("model_type", ModelType, "Model type")
     unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
-    tier = django_filters.MultipleChoiceFilter(
-        field_name="risk_tier", choices=TIERS, label="Risk tier", distinct=False
-    )
+    tier = _choice("tier")
+    status = _choice("status")
+    service = _choice("service")
+    latency = _choice("latency")
+    rating = _choice("rating")
+    data = _choice("data")
+    price = _choice("price")
+    access = _choice("access")
+    framework = _choice("framework")
+    team = SlugFilter(field_name="owner_team__slug", label="Team")
+    owner = SlugFilter(field_name="owner__username", label="Owner")
+    tag = TextFilter(method="filter_tag", label="Tag", max_length=LONGEST_TAG)
     state = django_filters.MultipleChoiceFilter(
         choices=RegisteredModel.State.choices, label="State", distinct=False
     )
@@ -54,17 +80,49 @@ class ModelFilter(FilterSet):
 
     class Meta:
         model = RegisteredModel
-        fields = ["q", "domain", "capability", "type", "unit", "tier", "state", "sort"]
+        fields = ["q", "exact", *grouping.BY_PARAM, *search.OTHER_FILTERS, "state", "sort"]
 
-    def search(self, queryset, name, text):
+    def filter_text(
+        self, queryset: "QuerySet[RegisteredModel]", name: str, text: str
+    ) -> "QuerySet[RegisteredModel]":
         return search.rank(queryset, text)
 
+    def pass_by(
+        self, queryset: "QuerySet[RegisteredModel]", name: str, value: object
+    ) -> "QuerySet[RegisteredModel]":
+        """It says how to read `q`, and filters nothing."""
+        return queryset
+
+    def filter_group(
+        self, queryset: "QuerySet[RegisteredModel]", name: str, values: list[str]
+    ) -> "QuerySet[RegisteredModel]":
+        return queryset.filter(grouping.query(name, values)) if values else queryset
+
+    def filter_tag(
+        self, queryset: "QuerySet[RegisteredModel]", name: str, tag: str
+    ) -> "QuerySet[RegisteredModel]":
+        return queryset.filter(tags__contains=[tag])
+
     @property
-    def corrected(self):
-        """The search words as understood, when they differ from what was typed; else ""."""
-        typed = search.content_words(self.data.get("q", "")) if self.is_valid() else []
-        understood = search.correct(self.queryset, typed) if typed else []
-        return " ".join(understood) if understood != typed else ""
+    def asked(self) -> search.Asked:
+        """The same question for search.find."""
+        if not self.is_valid():
+            return search.Asked(is_refused=True)
+        given = self.form.cleaned_data
+        chosen = {param: _values(given[param]) for param in grouping.BY_PARAM}
+        chosen |= {param: [given[param]] for param in search.OTHER_FILTERS if given[param]}
+        sort = (given["sort"] or [""])[0]
+        return search.Asked(
+            text=given["q"],
+            exact=bool(given["exact"]),
+            chosen={param: tuple(values) for param, values in chosen.items() if values},
+            sort=sort if sort in search.SORTS else "",
+        )
+
+
+def _values(chosen: Any) -> list[str]:
+    """The chosen values of a group: slugs of terms, or the values themselves."""
+    return [getattr(one, "slug", one) for one in chosen or ()]
 
 
 class VersionFilter(FilterSet):
@@ -107,35 +165,6 @@ class NeedFilter(FilterSet):
         fields = ["team", "state", "capability"]
 
 
-# (title, parameter, column that is counted, vocabulary of what it names; a tier names itself)
-FACETS = [
-    ("Business domain", "domain", "domain_id", Domain),
-    ("Capability", "capability", "capability_id", Capability),
-    ("Model type", "type", "model_type_id", ModelType),
-    ("Business unit", "unit", "owner_team__business_unit_id", BusinessUnit),
-    ("Risk tier", "tier", "risk_tier", None),
-]
-
-
-@dataclass(frozen=True)
-class Option:
-    """One line of a facet: how many models have the value, and whether it is chosen."""
-
-    value: str
-    label: str
-    count: int
-    selected: bool
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One group of filters, drawn by components/facet.html."""
-
-    title: str
-    param: str
-    options: list[Option]
-
-
 @dataclass(frozen=True)
 class Chip:
     """One filter in force, and the address without it, drawn by components/chips.html."""
@@ -144,40 +173,19 @@ class Chip:
     remove_url: str
 
 
-def facets(models, filterset, counted=None):
-    """The groups of filters. `counted`: the counts.Counts of `models`, when they are known."""
-    counted = counted or counts.of(models)
-    return [
-        _facet(filterset.data, title, param, kind, counted.by[column])
-        for title, param, column, kind in FACETS
-    ]
-
-
-def chips(data):
+def chips(data: QueryDict) -> list[Chip]:
     """The filters in force, from a page's query."""
-    titles = {param: title for title, param, _, _ in FACETS}
+    titles = {group.param: group.title for group in search.GROUPS}
+    titles |= {"team": "Team", "owner": "Owner", "tag": "Tag"}
     return [
-        Chip(f"{titles[param]}: {value.replace('-', ' ')}", _without(data, param, value))
-        for param in titles
+        Chip(f"{title}: {search.label_of(param, value)}", _without(data, param, value))
+        for param, title in titles.items()
         for value in data.getlist(param)
+        if value
     ]
 
 
-def _facet(data, title, param, kind, numbers):
-    chosen = data.getlist(param) if hasattr(data, "getlist") else []
-    rows = (
-        [
-            (term.slug, term.name, numbers[term.pk])
-            for term in kind.objects.filter(pk__in=list(numbers))
-        ]
-        if kind
-        else [(tier, label, numbers[tier]) for tier, label in TIERS if tier in numbers]
-    )
-    options = [Option(value, label, count, value in chosen) for value, label, count in rows]
-    return Facet(title, param, options)
-
-
-def _without(data, param, value):
+def _without(data: QueryDict, param: str, value: str) -> str:
     kept = data.copy()
     kept.setlist(param, [other for other in kept.getlist(param) if other != value])
     kept.pop("page", None)

@@ -3,7 +3,7 @@
 import time
 
 from django.db import transaction
-from django.db.models import F, Q, Window
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog import search
@@ -13,7 +13,9 @@ AT_ONCE = 100
 KEPT = 12  # of each kind (for everybody, for some), so that enough are left for whoever may see few
 
 
-def of(models, model, limit):
+def of(
+    models: "QuerySet[RegisteredModel]", model: RegisteredModel, limit: int
+) -> list[RegisteredModel]:
     """The `limit` best of `models` (what the person may see) that are like `model`, best first. At most 2 × KEPT are looked at."""
     scores = dict(Neighbour.objects.filter(model=model).values_list("other", "score"))
     return sorted(
@@ -22,7 +24,7 @@ def of(models, model, limit):
 
 
 @transaction.atomic
-def refresh(model_id):
+def refresh(model_id: int) -> None:
     """Look for the neighbours of one model, and make it theirs. Safe to run twice; without effect when it is not due."""
     due = (
         SearchDocument.objects.select_for_update(skip_locked=True)
@@ -32,18 +34,9 @@ def refresh(model_id):
     if due is None:
         return
     model = RegisteredModel.objects.get(pk=model_id)
-    listed_it = search.sharing_words(
-        RegisteredModel.objects.published().filter(neighbours__other=model), model
-    )
-    found = (
-        {other.pk: other for other in (*_like(model), *listed_it)}
-        if model.state == RegisteredModel.State.PUBLISHED
-        else {}
-    )
+    is_listed = model.state == RegisteredModel.State.PUBLISHED
+    scores = _scores(model) if is_listed else {}
     Neighbour.objects.filter(Q(model=model) | Q(other=model)).delete()
-    gist = search.gist(model)
-    likeness = {pk: search.likeness(gist, search.gist(other))[0] for pk, other in found.items()}
-    scores = {pk: score for pk, score in likeness.items() if score >= search.RELATED}
     pairs = [(model.pk, pk, score) for pk, score in scores.items()] + [
         (pk, model.pk, score) for pk, score in scores.items()
     ]
@@ -53,7 +46,7 @@ def refresh(model_id):
     SearchDocument.objects.filter(pk=model_id).update(is_neighbourhood_due=False)
 
 
-def refresh_due(seconds):
+def refresh_due(seconds: float) -> bool:
     """Refresh the models that are due, longest waiting first, for about so many seconds. Returns whether some are left."""
     end = time.monotonic() + seconds
     due = SearchDocument.objects.filter(is_neighbourhood_due=True).order_by("written_at")
@@ -64,19 +57,22 @@ def refresh_due(seconds):
     return due.exists()
 
 
-def _like(model):
-    others = RegisteredModel.objects.published().exclude(pk=model.pk)
-    for kind in (others.filter(_is_open()), others.exclude(_is_open())):
-        yield from (
-            alike.model for alike in search.similar_to(kind, model.name, model.summary, limit=KEPT)
-        )
+def _scores(model: RegisteredModel) -> dict[int, float]:
+    """{id: score} of the best of each kind, and of those that had it among their best."""
+    others = RegisteredModel.objects.published()
+    best = {
+        alike.model.pk: alike.score
+        for kind in (others.filter(_is_open()), others.exclude(_is_open()))
+        for alike in search.like(kind, model, KEPT)
+    }
+    return search.scores(others.filter(neighbours__other=model), model) | best
 
 
-def _keep_best(model_ids):
+def _keep_best(model_ids: list[int]) -> None:
     """Of each kind the best KEPT stay."""
     place = Window(
         RowNumber(),
-        partition_by=["model", _is_open("other__")],
+        partition_by=[F("model"), ExpressionWrapper(_is_open("other__"), BooleanField())],
         order_by=[F("score").desc(), F("pk").asc()],
     )
     rows = Neighbour.objects.filter(model__in=model_ids).annotate(place=place)
@@ -85,5 +81,5 @@ def _keep_best(model_ids):
     ).delete()
 
 
-def _is_open(path=""):
+def _is_open(path: str = "") -> Q:
     return Q(**{f"{path}visibility": RegisteredModel.Visibility.ENTERPRISE})

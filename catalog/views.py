@@ -1,14 +1,12 @@
 """Pages of the catalog: the list, and a model's versions. A model's overview is marketplace.insights.model_views."""
 
-from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 
-from catalog import counts
-from catalog.filters import ModelFilter, chips, facets
+from catalog import counts, search
+from catalog.filters import ModelFilter, chips
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.pages import get_visible_model_or_404, model_context
 
-PAGE_SIZE = 12
 SORTS = [
     ("", "Best match"),
     ("-calls_30d", "Most used"),
@@ -17,28 +15,19 @@ SORTS = [
 ]
 
 
-class ModelPaginator(Paginator):
-    """The found models in pages. Without a filter there are as many as there are in all, which is known."""
-
-    def __init__(self, filterset, total):
-        super().__init__(filterset.qs.for_list(), PAGE_SIZE)
-        if filterset.is_valid() and not any(
-            value for name, value in filterset.form.cleaned_data.items() if name != "sort"
-        ):
-            self.count = total
-
-
 def models(request):
     """The catalog: search, filters with counts, sort; everything is in the address."""
     visible = RegisteredModel.objects.visible_to(request.user).published()
     filterset = ModelFilter(request.GET, queryset=visible)
     counted = counts.seen_by(request.user)
-    page = ModelPaginator(filterset, counted.total).get_page(request.GET.get("page"))
+    found = search.find(request.user, filterset.asked)
+    page = found.page(request.GET.get("page"))
+    page.object_list = [hit.model for hit in page]  # type: ignore[misc]
     context = {
         "page_obj": page,
         "q": request.GET.get("q", ""),
-        "corrected": filterset.corrected,
-        "facets": facets(visible, filterset, counted),
+        "corrected": found.understood,
+        "facets": found.facets,
         "chips": chips(filterset.data),
         "sorts": SORTS,
         "sort": filterset.data.get("sort", ""),

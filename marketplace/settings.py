@@ -434,6 +434,10 @@ ENGINE_METRICS_URLS = os.environ.get(
 # where the portal cannot read it (http://<gateway host>:<GATEWAY_ADMIN_PORT>/metrics).
 USAGE_JOURNAL_DIR = Path(os.environ.get("USAGE_JOURNAL_DIR", RUN_DIR / "journal"))
 # Shipped segments stay this long, but not more than so much of them: a restore ships again what its backup did not have.
+# Search by meaning (docs/search.md, "Meaning"): a class of the product's, or empty for words only; other weights of the same shape.
+SEARCH_EMBEDDER = os.environ.get("SEARCH_EMBEDDER", "catalog.search.embedders.MiniLM")
+EMBEDDER_PATH = os.environ.get("EMBEDDER_PATH", "")
+
 JOURNAL_ARCHIVE_HOURS = int(os.environ.get("JOURNAL_ARCHIVE_HOURS", "72"))
 JOURNAL_ARCHIVE_MIB = int(os.environ.get("JOURNAL_ARCHIVE_MIB", "1024"))
 REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocation_log.py

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
+from catalog import search
 from governance import policies
 from hosting import egress
 from marketplace.launcher import chromium as browser_program
@@ -76,6 +77,7 @@ def empty_cache():
     """Rows of one test have the ids of another's (tests/snapshots.py): nothing that was kept of them is kept on."""
     cache.clear()
     policies.forget()
+    search.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from catalog.models.entries import (
     sees_everything,
 )
 from catalog.models.needs import Need, NeedState, NeedSupport
-from catalog.models.search import Neighbour, SearchDocument
+from catalog.models.search import MeaningVector, Neighbour, SearchDocument
 from catalog.models.search_records import (
     ReasonCode,
     ReuseDecision,
@@ -29,6 +29,7 @@ __all__ = [
     "Capability",
     "Contribution",
     "Domain",
+    "MeaningVector",
     "ModelCard",
     "ModelState",
     "ModelType",

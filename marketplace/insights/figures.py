@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
-from catalog import counts, vocabulary
+from catalog import counts
 from catalog.models import ModelVersion, RegisteredModel, sees_everything
 from consumption.models import Subscription, UsageDay
 from marketplace.accounts.models import BusinessUnit, Team
@@ -141,7 +141,7 @@ def _shared(name, user, count):
         if sees_everything(user)
         else digest(sorted(seen.not_open().order_by().values_list("pk", flat=True)))
     )
-    key = f"insights:{name}:{sight}:{vocabulary.last_written()}".replace(" ", "T")
+    key = f"insights:{name}:{sight}:{counts.last_written()}".replace(" ", "T")
     return cache.get_or_set(key, lambda: count(seen), KEPT_S)
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from catalog import actions, search
 from catalog.models import RegisteredModel
+from catalog.search import understanding
 from consumption.models import Plan
 from marketplace.core import field_limits
 from marketplace.core.errors import Invalid
@@ -23,9 +24,7 @@ HUGE = " ".join(
 def compared(monkeypatch):
     """How many words are compared with the vocabulary."""
     words = []
-    monkeypatch.setattr(
-        search, "_corrected", lambda models, word, known: words.append(word) or word
-    )
+    monkeypatch.setattr(understanding, "nearest", lambda index, word: words.append(word) or [])
     return words
 
 
@@ -49,9 +48,9 @@ def test_a_long_query_costs_no_more_than_a_short_one(compared, client):
     began = time.perf_counter()
     page = client.get("/publish/similar/", {"name": HUGE, "summary": HUGE})
     list(search.rank(RegisteredModel.objects.all(), HUGE))
-    assert page.status_code == 200 and len(compared) <= 2 * search.MOST_CORRECTED
+    assert page.status_code == 200 and len(compared) <= 2 * understanding.MOST_CORRECTED
     assert time.perf_counter() - began < 5
-    assert len(search.content_words(HUGE)) <= search.MOST_WORDS
+    assert len(search.content_words(HUGE)) <= understanding.MOST_WORDS
 
 
 def test_what_is_asked_for_twice_is_looked_for_once():

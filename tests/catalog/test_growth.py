@@ -8,8 +8,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog import neighbours, search, vocabulary
+from catalog import neighbours, search
 from catalog.models import Alias, Neighbour, RegisteredModel, SearchDocument
+from catalog.search import alike as alike_models
+from catalog.search import index
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +64,8 @@ def more(number):
     )
     stable = Alias.objects.get(model=entry).version
     Alias.objects.bulk_create(Alias(model=model, name="stable", version=stable) for model in made)
+    SearchDocument.objects.update(changed_in=0)  # as if that transaction had ended long ago
+    search.forget()
     with connection.cursor() as cursor:
         cursor.execute(
             "ANALYZE catalog_registeredmodel; ANALYZE catalog_searchdocument; ANALYZE catalog_alias"
@@ -122,14 +126,14 @@ def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
 
 
 def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
-    monkeypatch.setattr(search, "CANDIDATES", 50)
+    monkeypatch.setattr(alike_models, "CANDIDATES", 50)
     models = RegisteredModel.objects.visible_to(factories.maya()).published()
     seen = []
     for number in (200, 800):
         more(number)
         search.similar_to(
             models, "Income score", "Scores income."
-        )  # reads what is new into the vocabulary
+        )  # reads what is new into the index
         seen.append(
             touched(
                 lambda: list(
@@ -140,16 +144,17 @@ def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     assert seen[1] <= seen[0] * 1.5 + LITTLE
 
 
-def test_spelling_reads_only_what_was_written_since(entry, monkeypatch):
+@pytest.mark.django_db(transaction=True)
+def test_the_index_reads_only_what_was_written_since(monkeypatch):
+    entry = factories.published_version(factories.model(name="Income verification")).model
     more(300)
-    vocabulary.current()
-    monkeypatch.setattr(vocabulary, "OVERLAP", vocabulary.timedelta(0))
+    index.current()
     with CaptureQueriesContext(connection) as queries:
-        vocabulary.current()
+        index.current()
     assert len(queries) == 1
     RegisteredModel.objects.filter(pk=entry.pk).update(summary="Says how zebras spend.")
-    assert touched(vocabulary.current) < LITTLE
-    assert "zebras" in vocabulary.current()
+    assert touched(index.current) < LITTLE
+    assert len(index.current().delta.rows) and "zebras" in index.current().delta.lexemes
 
 
 # Models like this one

@@ -4,7 +4,7 @@ import pytest
 from django.http import QueryDict
 
 from catalog import search
-from catalog.filters import ModelFilter, facets
+from catalog.filters import ModelFilter
 from catalog.models import RegisteredModel
 from marketplace.core.transitions import transition
 from tests import factories
@@ -58,15 +58,3 @@ def test_filters_combine():
     chosen = ModelFilter(QueryDict("domain=consumer-lending&q=income"), queryset=everything)
     assert [entry.name for entry in chosen.qs] == ["Income verification"]
     assert not ModelFilter(QueryDict("tier=high"), queryset=everything).qs.exists()
-
-
-def test_facets_count_only_what_one_may_see():
-    factories.model(name="Secret model")
-    everything = RegisteredModel.objects.visible_to(factories.charlie())
-    counts = {
-        group.param: group.options
-        for group in facets(everything, ModelFilter(QueryDict(""), queryset=everything))
-    }
-    assert [(option.value, option.count) for option in counts["domain"]] == [
-        ("consumer-lending", 3)
-    ]
