@@ -33,6 +33,7 @@ class CardSection:
 # (URL name, label); the upper apps' tabs are named here, not imported.
 TABS = [
     ("catalog:model", "Overview"),
+    ("consumption:try", "Try it"),
     ("publishing:api_tab", "API"),
     ("governance:card", "Model card"),
     ("governance:evidence", "Evidence"),

@@ -59,6 +59,11 @@ def can_revoke_key(user, key):
     )
 
 
+def can_try(user, version):
+    """Whoever may know of the version (ModelVersion.visible_to) tries it in the sandbox."""
+    return user.is_active and type(version).objects.visible_to(user).filter(pk=version.pk).exists()
+
+
 def can_report_leak(user):
     """Everybody: who finds a key need not know whose it is."""
     return user.is_active

@@ -51,6 +51,7 @@ urlpatterns = [
         "models/<slug:slug>/changes/visibility/", views.change_visibility, name="change_visibility"
     ),
     path("models/<slug:slug>/subscribe/", views.subscribe, name="subscribe"),
+    path("models/<slug:slug>/try/", views.try_model, name="try"),
     path("models/<slug:slug>/usage/", views.model_usage, name="model_usage"),
     path("models/<slug:slug>/consumers/", views.consumers, name="consumers"),
 ]

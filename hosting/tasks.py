@@ -5,6 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 
 from consumption.metering import rejections
+from consumption.playground import allowance
 from hosting import change_log, health, service_levels, sleep
 from hosting import reconcile as reconciling
 from hosting.drivers.base import EngineUnavailable
@@ -27,6 +28,7 @@ def probe():
 def delete_old_samples():
     health.delete_old_samples()
     rejections.delete_old()
+    allowance.delete_old()
 
 
 @shared_task(name="hosting.delete_old_changes", time_limit=60)

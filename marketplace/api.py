@@ -16,6 +16,7 @@ from consumption.api import (
     Rejections,
     Statements,
     Subscriptions,
+    Tries,
     Usage,
 )
 from governance.amendment_api import Amendments
@@ -69,6 +70,7 @@ router.register(
     EvidencePacks,
     basename="evidence-pack",
 )
+router.register(rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/tries", Tries, basename="try")
 router.register("threads", Threads, basename="thread")
 router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register(rf"models/(?P<slug>{SLUG})/versions", ModelVersions, basename="model-version")

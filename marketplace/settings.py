@@ -66,6 +66,8 @@ AUDIT_WITNESS_FILE = os.environ.get("AUDIT_WITNESS_FILE", str(RUN_DIR / "audit-w
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://127.0.0.1:8000")
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8001")
+# Where the portal itself reaches the gateway, if not at the address that callers use (docs/playground.md).
+GATEWAY_INTERNAL_URL = os.environ.get("GATEWAY_INTERNAL_URL", "")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 # Networks of the balancers before the portal; only they are believed about who asks, and whether over https.
 PORTAL_TRUSTED_PROXIES = [
@@ -184,6 +186,13 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
     },  # by all processes: allauth's limits
+    # What people tried, in the memory of this process alone (docs/playground.md, "What is kept").
+    "tries": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "tries",
+        "TIMEOUT": 8 * 3600,
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
 }
 
 ARTIFACT_ROOT = os.environ.get("ARTIFACT_ROOT", str(RUN_DIR / "artifacts"))

@@ -29,6 +29,7 @@ LISTS = [
     ("consumption:consumers", "alice", 30),
     ("consumption:model_usage", "alice", 30),
     ("consumption:plans", "maya", 33),
+    ("consumption:try", "maya", 33),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
     ("audit:record", "vera", 20),
@@ -121,6 +122,7 @@ ARGUMENTS = {
     "consumption:consumers": {"slug": "first"},
     "consumption:model_usage": {"slug": "first"},
     "consumption:plans": {"slug": "first"},
+    "consumption:try": {"slug": "first"},
     "hosting:deployment": {"slug": "first"},
     "consumption:application": {"slug": "loan-origination"},
 }

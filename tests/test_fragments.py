@@ -14,6 +14,7 @@ REFRESHED = [
     ("catalog:models", {}, "maya"),
     ("consumption:usage", {}, "maya"),
     ("consumption:model_usage", {"slug": "income-verification"}, "alice"),
+    ("consumption:try", {"slug": "income-verification"}, "maya"),
     ("hosting:deployment", {"slug": "income-verification"}, "maya"),
     ("publishing:changes", {"slug": "income-verification", "number": "1.0.0"}, "maya"),
     ("publishing:gate_runs", {"slug": "income-verification", "number": "1.0.0"}, "maya"),

@@ -3,6 +3,7 @@
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
 from consumption.api.evaluations import BatchEvaluations
+from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Statements, Usage
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "Rejections",
     "Statements",
     "Subscriptions",
+    "Tries",
     "Usage",
 ]

@@ -31,15 +31,23 @@ CREATE TEMPORARY TABLE IF NOT EXISTS journalled (event_id uuid, at_us bigint, su
     application_id bigint, team_id bigint, model_id bigint, version_id bigint, request_bytes bigint, environment smallint,
     duration_us bigint, response_bytes bigint, units bigint, http_status int, outcome smallint) ON COMMIT DELETE ROWS
 """
-# The rows that were new come back summed, so that a batch of thousands costs a few rows.
-INSERT_JOURNALLED = """
-WITH fresh AS (
+# The rows that were new come back summed, so that a batch of thousands costs a few rows. Calls in the sandbox are no usage: they
+# have a table of their own and mark nothing (docs/playground.md, "What is kept").
+INSERT_JOURNALLED = f"""
+WITH tried AS (
+  INSERT INTO consumption_sandboxcall (event_id, at, user_id, model_id, version_id, outcome, http_status, duration_us, request_bytes,
+      response_bytes)
+  SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', -subscription_id, model_id, version_id,
+      (%(outcomes)s::text[])[outcome + 1], http_status, greatest(duration_us, 0), request_bytes, response_bytes
+  FROM journalled WHERE environment = {usage_journal.SANDBOX}
+  ON CONFLICT DO NOTHING
+), fresh AS (
   INSERT INTO consumption_usageevent (event_id, at, subscription_id, key_id, application_id, team_id, model_id,
       version_id, outcome, http_status, units, duration_us, request_bytes, response_bytes, environment, is_demo)
   SELECT event_id, 'epoch'::timestamptz + at_us * interval '1 microsecond', subscription_id, key_id, application_id,
-      team_id, model_id, version_id, (%s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
-      request_bytes, response_bytes, (%s::text[])[environment + 1], %s
-  FROM journalled
+      team_id, model_id, version_id, (%(outcomes)s::text[])[outcome + 1], http_status, units, greatest(duration_us, 0),
+      request_bytes, response_bytes, (%(environments)s::text[])[environment + 1], %(is_demo)s
+  FROM journalled WHERE environment <> {usage_journal.SANDBOX}
   ON CONFLICT DO NOTHING
   RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
 )
@@ -196,7 +204,12 @@ def insert(
     with cursor.copy("COPY journalled FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_COPY_HEAD + b"".join(rows) + _COPY_TAIL)
     cursor.execute(
-        INSERT_JOURNALLED, [list(usage_journal.OUTCOMES), list(usage_journal.ENVIRONMENTS), is_demo]
+        INSERT_JOURNALLED,
+        {
+            "outcomes": list(usage_journal.OUTCOMES),
+            "environments": list(usage_journal.ENVIRONMENTS),
+            "is_demo": is_demo,
+        },
     )
     return cursor.fetchall()
 

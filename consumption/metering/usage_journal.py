@@ -27,7 +27,8 @@ from zlib import crc32
 
 OUTCOMES = ("ok", "client_error", "upstream_error", "aborted", "unknown", "refused")
 OK, CLIENT_ERROR, UPSTREAM_ERROR, ABORTED, UNKNOWN, REFUSED = range(6)
-ENVIRONMENTS = ("prod", "test")
+ENVIRONMENTS = ("prod", "test", "sandbox")  # in the order in which a full disk leaves them open
+SANDBOX = ENVIRONMENTS.index("sandbox")
 
 HEADER = 4096
 SLOT = 128
@@ -60,7 +61,10 @@ class JournalFull(Exception):
 
 
 class Event(NamedTuple):
-    """One call. Times in microseconds, sizes in bytes; `environment` and `outcome` are places in ENVIRONMENTS and OUTCOMES."""
+    """One call. Times in microseconds, sizes in bytes; `environment` and `outcome` are places in ENVIRONMENTS and OUTCOMES.
+
+    A call in the sandbox has no subscription: `subscription_id` is minus the id of the person who tries (docs/playground.md).
+    """
 
     event_id: bytes
     at_us: int

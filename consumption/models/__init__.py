@@ -19,6 +19,7 @@ from consumption.models.evaluations import (
     EvaluationKey,
 )
 from consumption.models.keys import ApiKey, KeyState, LeakReport
+from consumption.models.sandbox import SandboxCall, SandboxHour
 from consumption.models.usage import (
     FiguresDay,
     JournalPosition,
@@ -56,6 +57,8 @@ __all__ = [
     "QuotaLease",
     "QuotaPeriod",
     "RejectedHour",
+    "SandboxCall",
+    "SandboxHour",
     "ScheduledChange",
     "StaleFigures",
     "ReconciledDay",

@@ -39,6 +39,7 @@ from consumption.views.plans import (
     withdraw_change,
     withdraw_plan,
 )
+from consumption.views.playground import try_model
 from consumption.views.usage import model_usage, monthly_statement, my_usage, reconciled
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "rotate_key",
     "start_evaluation",
     "subscribe",
+    "try_model",
     "withdraw_change",
     "withdraw_plan",
 ]

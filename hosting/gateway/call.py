@@ -480,7 +480,7 @@ class Call:
         if error.is_own(version):
             upstream.breaker.record_success()
         elif version.is_external or not self._try_again(self.context.config.retry_pause_s):
-            upstream.breaker.record_failure(self, time.monotonic())
+            self._record_failure(upstream)
         else:
             return
         self._fail(*errors.translate(error, version))
@@ -491,8 +491,13 @@ class Call:
         """Fail for a reason that lies with the upstream; its breaker counts it unless there is an excuse."""
         if self.state is not ENDED and not is_excused:
             assert self.upstream is not None
-            self.upstream.breaker.record_failure(self, time.monotonic())
+            self._record_failure(self.upstream)
         self._fail(problem, outcome)
+
+    def _record_failure(self, upstream: UpstreamHealth) -> None:
+        """Tell the breaker, unless somebody tries the version in the sandbox: no try may take it from those who subscribe."""
+        if self.record is None or self.record.environment != usage_journal.SANDBOX:
+            upstream.breaker.record_failure(self, time.monotonic())
 
     def _fail(self, problem: problems.Problem, outcome: int) -> None:
         """End a call that was recorded, without a whole answer."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.networks import Network
 
-TEST = ENVIRONMENTS.index("test")
+PROD = ENVIRONMENTS.index("prod")
 # Calls that a subscription may start in one pass of the event loop. At 45 µs a call, sixteen are less than a millisecond;
 # while production has a queue too, a test application gets a quarter of its share.
 CALLS_PER_PASS, TEST_CALLS_PER_PASS = 16, 4
@@ -143,7 +143,7 @@ class SubscriptionLimits:
 
     def adopt(self, record: ApiKeyRecord) -> None:
         """Take over the plan's limits, also when they changed."""
-        self.is_test = record.environment == TEST
+        self.is_test = record.environment != PROD
         if not self.rate:  # once, because a pass that has begun is counted to its end
             self.calls_per_pass = TEST_CALLS_PER_PASS if self.is_test else CALLS_PER_PASS
         terms = (record.rate, record.burst, record.concurrency, record.quota)

@@ -165,6 +165,24 @@ def step_path(values: Values, top: float, height: float) -> str:
     return "".join(path)
 
 
+def curve_path(
+    positions: Sequence[Number],
+    values: Values,
+    across: tuple[Number, Number],
+    up: tuple[Number, Number],
+    height: float,
+) -> str:
+    """SVG path through (position, value) in a 100 × `height` box whose edges are `across` and `up`; a missing value lifts the pen."""
+    path, pen_down = [], False
+    for position, value in zip(positions, values, strict=True):
+        if value is not None:
+            x = 100 * (position - across[0]) / (across[1] - across[0])
+            y = height * (up[1] - value) / (up[1] - up[0])
+            path.append(f"{'L' if pen_down else 'M'}{x:.2f} {y:.2f}")
+        pen_down = value is not None
+    return "".join(path)
+
+
 def axis_labels(labels: Sequence[str], most: int = 4) -> list[Label]:
     """At most `most` captions, evenly chosen, the first at the left edge and the last at the right."""
     if len(labels) < 2:

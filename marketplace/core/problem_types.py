@@ -50,6 +50,20 @@ PROBLEM_TYPES = [
         "Call from one of the networks listed at the key on the application's page, or ask the application's team for a key that works from where you are.",
     ),
     ProblemType(
+        "tries-used-up",
+        429,
+        "No tries are left in this hour",
+        "A person tries models with sixty calls an hour, of all models together.",
+        "Wait for the next hour, evaluate on a file, or subscribe to a plan.",
+    ),
+    ProblemType(
+        "playground-busy",
+        503,
+        "Too many people try something at this moment",
+        "The portal sends a few tries at a time, so that slow models do not hold its pages.",
+        "Try again in a moment.",
+    ),
+    ProblemType(
         "subscription-not-active",
         403,
         "The subscription is not active",

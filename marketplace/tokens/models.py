@@ -23,6 +23,7 @@ class Scope(models.TextChoices):
     PUBLISH = "publish", "Publish models"
     EVALUATE = "evaluate", "Declare evaluations"
     KEYS = "keys", "Manage API keys"
+    TRY = "try", "Try models"
 
 
 # What a scope brings with it.
@@ -31,6 +32,7 @@ REACH = {
     Scope.PUBLISH: {Scope.READ, Scope.PUBLISH, Scope.EVALUATE},
     Scope.EVALUATE: {Scope.READ, Scope.EVALUATE},
     Scope.KEYS: {Scope.READ, Scope.KEYS},
+    Scope.TRY: {Scope.READ, Scope.TRY},
 }
 
 

@@ -9,14 +9,14 @@ register = template.Library()
 
 
 @register.simple_tag
-def snippets(version, key):
-    """[{"id", "label", "language", "text"}] that call `version` with `key` through the gateway."""
+def snippets(version, key, example=None):
+    """[{"id", "label", "language", "text"}] that call `version` with `key` through the gateway; `example` in place of its own."""
     return contract.snippets(
         gateway_url=settings.GATEWAY_URL,
         model=version.model.slug,
         name=version.model.name,
         number=version.number,
         signature=version.signature,
-        example=version.example,
+        example=version.example if example is None else example,
         key=key,
     )

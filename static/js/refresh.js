@@ -18,7 +18,10 @@ for (const name of ["focusin", "focusout", "keyup", "toggle", "selectionchange"]
 
 const unfolded = (part) => [...part.querySelectorAll("details")].map((fold) => fold.open);
 const remembered = new Map();
-document.addEventListener("htmx:beforeSwap", (event) => remembered.set(event.detail.target.id, unfolded(event.detail.target)));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target;
+  if (!("folds" in part.dataset)) remembered.set(part.id, unfolded(part)); // data-folds: a part whose folds are others each time
+});
 document.addEventListener("htmx:afterSettle", (event) => {
   const part = event.target;
   const before = remembered.get(part.id) ?? [];

@@ -82,6 +82,7 @@ def addresses():
         "maya": [
             model,
             f"{model}api/",
+            f"{model}try/",
             f"{model}evidence/",
             f"{model}usage/",
             "/usage/",

@@ -41,6 +41,7 @@ OPEN = {
     ("api:key-revoke", "post"),
     ("api:key-rotate", "post"),
     ("api:token-revoke", "post"),
+    ("api:try-list", "post"),
 }
 
 
@@ -51,7 +52,7 @@ def address(pattern):
 
 
 def test_what_a_token_may_do_is_listed():
-    _, text = factories.token(scopes=["publish", "evaluate", "keys", "read"])
+    _, text = factories.token(scopes=["publish", "evaluate", "keys", "try", "read"])
     client = Client(headers={"Authorization": f"Bearer {text}"})
     opened = set()
     for name, pattern in routes():

@@ -55,7 +55,7 @@ HELP = {
     "postgres_unavailable_since_seconds": "Since when Postgres does not answer this process, seconds since 1970; 0 while it does",
     "clock_skew_seconds": "This machine's clock minus Postgres' clock",
     "disk_free_bytes": "Free bytes on the disk of the usage journal",
-    "environments_open": "Environments that are served as the disk fills: 2 all, 1 production only, 0 none",
+    "environments_open": "Environments that are served as the disk fills: 3 all, 1 production only, 0 none",
     "tasks": "Tasks in the event loop",
     "start_time_seconds": "When this process began, seconds since 1970",
 }

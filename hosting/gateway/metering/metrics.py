@@ -102,9 +102,12 @@ class Counters:
         self.answers[status] = self.answers.get(status, 0) + 1
 
     def record_rejection(self, slug: str, version_id: int, subscription_id: int, at_s: int) -> None:
-        """Count a call that was not admitted, by its problem's slug. Only limits and outages are counted here."""
+        """Count a call that was not admitted, by its problem's slug. Only limits and outages are counted here.
+
+        Calls in the sandbox (subscriptions below zero) are nobody's use of a version: their rejections are not told of it.
+        """
         limit = LIMITS.get(slug)
-        if limit is not None:
+        if limit is not None and subscription_id > 0:
             key = (version_id, limit)
             self.rejections[key] = self.rejections.get(key, 0) + 1
             self.recent_rejections.add(key, time.monotonic())

@@ -6,6 +6,7 @@
     {% stacked_bars "Calls by outcome" labels series unit="calls" %}
     {% bar_chart "Calls a day" labels values unit="calls" %}
     {% stem_chart "True minus answered" labels series unit="USD" axis="by tenth of the answers" %}
+    {% curve_chart "Verified income" positions series unit="USD" here=8 %}
     {% interval_chart "ROC AUC" spans name="sex" reference=0.71 said="All rows" %}
 
 `labels` is a list of texts, one per position; `series` a list of plots.Series, or of numbers for a single line.
@@ -74,6 +75,23 @@ class TickText:
     y: float
     text_y: float
     text: str
+
+
+@dataclass(frozen=True)
+class Here:
+    """The marked point of a curve: percentage, pixel row, and its words, which stand on the side that has room."""
+
+    x: float
+    y: float
+    text: str
+
+    @property
+    def anchor(self) -> str:
+        return "end" if self.x > 60 else "start"
+
+    @property
+    def text_x(self) -> float:
+        return self.x - 1.2 if self.x > 60 else self.x + 1.2
 
 
 @register.inclusion_tag("components/charts/sparkline.html")
@@ -188,6 +206,60 @@ def bar_chart(
     return context
 
 
+@register.inclusion_tag("components/charts/curve.html")
+def curve_chart(
+    title: str,
+    positions: Sequence[Number],
+    series: Sequence[Series],
+    unit: str = "",
+    here: int | None = None,
+    height: int = 240,
+) -> dict[str, Any]:
+    """Lines over an axis of numbers: a value of each series at each position. `here` marks one of the positions, by its place.
+
+    The vertical axis begins near the smallest value, since what counts is how the lines move.
+    """
+    marks = plots.nice_range(_flat(list(series)), 4)
+    up, across = (marks[0], marks[-1]), (positions[0], positions[-1])
+    at = None if here is None or not series else series[0].values[here]
+    return {
+        "title": title,
+        "unit": unit,
+        "key": f"chart-{slugify(title)}",
+        "series": series,
+        "drawn": [
+            Line(
+                s.name, s.values, s.tone, plots.curve_path(positions, s.values, across, up, height)
+            )
+            for s in series
+        ],
+        "height": height,
+        "full_height": height + 22,
+        "label_y": height + 17,
+        "ticks": [
+            TickText(y := height * (up[1] - mark) / (up[1] - up[0]), y + 4, figure(mark))
+            for mark in marks
+        ],
+        "labels": [
+            _mark(across[0] + (across[1] - across[0]) * part / 4, *across) for part in range(5)
+        ],
+        "here": None
+        if at is None or here is None
+        else Here(
+            100 * (positions[here] - across[0]) / (across[1] - across[0]),
+            height * (up[1] - at) / (up[1] - up[0]),
+            f"{figure(at)} at {figure(positions[here])}",
+        ),
+        "summary": "; ".join(
+            f"{s.name} {_range([v for v in s.values if v is not None])}" for s in series
+        ),
+        "rows": [
+            (position, [s.values[place] for s in series])
+            for place, position in enumerate(positions)
+        ],
+    }
+
+
 @register.inclusion_tag("components/charts/intervals.html")
 def interval_chart(
     title: str,
@@ -196,10 +268,11 @@ def interval_chart(
     reference: Number | None = None,
     said: str = "",
     row: int = ROW,
+    plain: bool = False,
 ) -> dict[str, Any]:
     """A dot and its interval for each plots.Span, below each other. `name` tells charts of one title apart.
 
-    `reference` draws a dashed line that `said` names.
+    `reference` draws a dashed line that `said` names; `plain`: single values, which have no interval.
     """
     ends = [end for s in spans for end in (s.value, s.low, s.high) if end is not None]
     marks = plots.nice_range(ends if reference is None else [*ends, reference])
@@ -207,6 +280,7 @@ def interval_chart(
     height = row * len(spans) + 4
     return {
         "title": title,
+        "plain": plain,
         "key": f"chart-{slugify(f'{title} {name}')}",
         "spans": spans,
         "whiskers": plots.whiskers(spans, left, right, row),

@@ -1,0 +1,30 @@
+"""What a call costs on the plans of a model, exact: what somebody who tries it would pay for the same calls."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from consumption.models import Plan
+from marketplace.core.money import from_micros, show_price
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One call on one plan, in currency units."""
+
+    plan: Plan
+    cost: Decimal
+
+    @property
+    def price(self) -> str:
+        """For people, with all its digits."""
+        return show_price(self.cost, self.plan.currency) if self.cost else "free"
+
+
+def of_models(model_ids: Iterable[int]) -> dict[int, list[Cost]]:
+    """{model id: [Cost] of the plans on offer}, cheapest first."""
+    costs = defaultdict(list)
+    for plan in Plan.objects.filter(model__in=set(model_ids), is_offered=True):
+        costs[plan.model_id].append(Cost(plan, from_micros(plan.price_micros_per_1000) / 1000))
+    return costs
