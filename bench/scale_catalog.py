@@ -190,6 +190,17 @@ class Catalog:
             for version in waiting
             for kind in ("curation", "final")
         )
+        insert_all(
+            Review(
+                version=version,
+                kind=kind,
+                state=Review.State.APPROVED,
+                decided_at=self.now - timedelta(days=90),
+                due_at=self.now - timedelta(days=87),
+            )
+            for version in self.old[1]
+            for kind in ("curation", "final")
+        )
         sizes = {"standard": 20, "large": 200}
         plans = insert_all(
             Plan(

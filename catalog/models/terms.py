@@ -17,7 +17,8 @@ class TermSet(models.QuerySet[Any]):
 
     def for_entry(self, slug: str) -> Self:
         """What the entry of a model may say: current terms, and the one that it has."""
-        return self.filter(Q(retired_at=None) | Q(models__slug=slug)).distinct()
+        its_own = self.model.objects.filter(models__slug=slug)
+        return self.filter(Q(retired_at=None) | Q(pk__in=its_own.order_by().values("pk")))
 
 
 class Term(models.Model):

@@ -9,7 +9,7 @@ from django.db.models import Case, Exists, OuterRef, Q, When
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel
+from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion, RegisteredModel, sees_everything
 from governance import gates
 from governance.checklists import as_answered
 from governance.matrix import MIN_PEOPLE, roles_for
@@ -73,10 +73,13 @@ class ReviewState(models.TextChoices):
 class ReviewSet(models.QuerySet):
     def visible_to(self, user):
         """Reviews of versions the person may see, for the owner team and those who judge or oversee."""
-        seen = self.filter(version__in=ModelVersion.objects.visible_to(user))
-        if user.has_role(*REVIEWS, *SEES_EVERYTHING):
-            return seen
-        return seen.filter(version__model__owner_team__in=user.teams())
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if sees_everything(user):
+            return self
+        if user.has_role(*REVIEWS):
+            return self.filter(version__in=ModelVersion.objects.visible_to(user))
+        return self.filter(version__model__owner_team__in=user.teams())  # who sees its versions
 
     def open(self):
         return self.filter(state=ReviewState.OPEN)

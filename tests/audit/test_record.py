@@ -35,6 +35,25 @@ def test_the_database_refuses_to_change_the_record(chained, statement):
     assert AuditEvent.objects.count() == 6
 
 
+@pytest.mark.parametrize(
+    ("action", "is_at_once"),
+    [
+        ("policy.approved", True),
+        ("waiver.granted", True),
+        ("amendment.approved", True),
+        ("role.granted", True),
+        ("version.resume", True),
+        ("card.edit", False),
+    ],
+)
+def test_what_is_decided_for_others_is_witnessed_at_once(
+    db, django_capture_on_commit_callbacks, action, is_at_once
+):
+    with django_capture_on_commit_callbacks() as sent:
+        record(factories.alice(), action, factories.alice())
+    assert [task.args[:2] for task in sent] == [("audit.sequence", (is_at_once,))]
+
+
 def test_events_that_are_not_yet_chained_cannot_be_edited_either(db):
     event = record(factories.alice(), "model.edit", factories.alice())
     event.reason = "rewritten"
