@@ -297,6 +297,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["marketplace.core.filters.Filters"],
     "DEFAULT_PAGINATION_CLASS": "marketplace.core.paging.Pages",
     "DEFAULT_SCHEMA_CLASS": "marketplace.accounts.contract.Contract",
+    "DEFAULT_METADATA_CLASS": "marketplace.core.metadata.NameAndMediaTypes",
     "EXCEPTION_HANDLER": "marketplace.core.problem_json.handle",
 }
 SPECTACULAR_SETTINGS = {

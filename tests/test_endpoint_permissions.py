@@ -138,6 +138,14 @@ def test_api(fixtures, name, method):
     assert answers(fixtures, name, thing, method) == expected(codes)
 
 
+@pytest.mark.parametrize("name", sorted({name for name, _ in API}))
+def test_what_there_is_to_ask_is_told(fixtures, name):
+    """OPTIONS of an address: it names the methods, and asks no verb."""
+    thing = next(thing for (other, _), (thing, _) in API.items() if other == name)
+    for status in answers(fixtures, name, thing, "options").values():
+        assert status in (200, 401, 403, 404, 405)
+
+
 # ── Nothing is missing from the table ─────────────────────────────────────
 
 

@@ -22,8 +22,10 @@ from marketplace.core.field_limits import PROSE, require_text
 SEQUENCER_LOCK = 7_310_001
 ANCHORED_WITHIN_S = 5.0  # a batch of the sequencer takes less than a second
 # What may not wait for the periodic checkpoint (docs/governance.md, "Audit record").
-WITNESS_AT_ONCE = ("amendment.", "policy.", "review.", "role.", "statement.", "waiver.")
-WITNESS_AT_ONCE += ("version.approve", "version.resume", "version.suspend")
+WITNESS_AT_ONCE = tuple(
+    "amendment. policy. review. role. statement. waiver."
+    " version.approve version.resume version.suspend".split()
+)
 
 
 def record(by: User, action: str, obj: Any, reason: str = "", **detail: Any) -> AuditEvent:

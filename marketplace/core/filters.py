@@ -10,6 +10,7 @@ from django import forms
 from django.db import models
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from marketplace.core.field_limits import FIRST_YEAR, LAST_YEAR
 
@@ -127,7 +128,7 @@ class FilterSet(django_filters.FilterSet):
                 )
             elif isinstance(field, forms.ChoiceField):
                 choices: Any = field.choices
-                known = ", ".join(str(value) for value, _ in choices if value)
+                known = ", ".join(str(value) for value, _ in choices if value).replace("%", "%%")
                 field.error_messages["invalid_choice"] = f"“%(value)s” is not one of: {known}."
         return form
 
@@ -145,6 +146,23 @@ class Filters(DjangoFilterBackend):
     """The API's filter backend, with the same base for resources that only name their fields."""
 
     filterset_base = FilterSet
+
+    def filter_queryset(self, request: Any, queryset: "QuerySet[Any]", view: Any) -> Any:
+        """The rows asked for. Raises ValidationError naming each parameter that cannot be read.
+
+        The library formats every message with `%`, and a message may quote what somebody typed.
+        """
+        filterset = self.get_filterset(request, queryset, view)
+        if filterset is not None and not filterset.is_valid():
+            raise ValidationError(
+                {
+                    name: [
+                        ErrorDetail(" ".join(error.messages), code=error.code) for error in errors
+                    ]
+                    for name, errors in filterset.errors.as_data().items()
+                }
+            )
+        return queryset if filterset is None else filterset.qs
 
 
 def _lower_case(data: Any, filters: dict[str, Any]) -> Any:

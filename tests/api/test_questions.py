@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from drf_spectacular.generators import SchemaGenerator
 
 from catalog.models import RegisteredModel
 from consumption.models import Application
@@ -219,6 +220,19 @@ def test_writing_takes_no_parameters_either(maya):
 def test_a_value_that_is_not_there_is_refused_by_name(maya, address, field):
     problem = maya.get(address, expect=400)
     assert field is None or [error["field"] for error in problem["errors"]] == [field]
+
+
+@pytest.mark.parametrize("typed", ["%25s%25n%25(x)d", "{0.__class__}%7B%7D", "100%25"])
+def test_what_was_typed_is_quoted_and_not_taken_for_a_format(maya, typed):
+    """Every parameter of every list."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    asked = 0
+    for name in LISTS:
+        for parameter in document["paths"][f"/api/v1/{name}/"]["get"].get("parameters", []):
+            answer = maya.client.get(f"/api/v1/{name}/?{parameter['name']}={typed}")
+            assert answer.status_code in (200, 400), (name, parameter["name"], answer.content)
+            asked += 1
+    assert asked > 4 * len(LISTS)
 
 
 def test_a_refused_choice_names_those_there_are(maya):
