@@ -92,6 +92,7 @@ def register(
     model.visible_teams.set(visible_teams)
     record(by, "model.register", model, team=owner_team.slug)
     _link_demand(by, model)
+    enqueue("governance.find_cases_of", model.pk)
     return model
 
 
@@ -270,6 +271,7 @@ def list_model(by: User, model: RegisteredModel) -> RegisteredModel:
         return model
     record(by, "model.list", model)
     enqueue("catalog.find_neighbours", model.pk)
+    enqueue("governance.find_cases_of", model.pk)
     transition(model, RegisteredModel.State.PUBLISHED)
     need_actions.meet_needs(by, model)
     return model

@@ -10,6 +10,7 @@ from catalog import search
 from marketplace.accounts.models import User
 
 ENGINE = "catalog.search/2"
+BY_MEANING, BY_WORDS = "words and meaning", "words alone"
 MOST = 10
 
 
@@ -28,10 +29,18 @@ class Candidate:
     findings: list[str]
 
 
-def find(user: User, text: str) -> list[Candidate]:
+@dataclass(frozen=True)
+class Findings:
+    """What was found, and by what: the engine with its version, and whether it knew meanings."""
+
+    engine: str
+    candidates: list[Candidate]
+
+
+def find(user: User, text: str) -> Findings:
     """The MOST best published models that the person may see, for a need in own words; the strongest first."""
     found = search.find(user, search.Asked(text=text))
-    return [
+    candidates = [
         Candidate(
             hit.model,
             min(1.0, hit.score),
@@ -40,6 +49,7 @@ def find(user: User, text: str) -> list[Candidate]:
         )
         for hit in found.page(1, size=MOST)
     ]
+    return Findings(f"{ENGINE}, {BY_MEANING if found.by_meaning else BY_WORDS}", candidates)
 
 
 def _sentence(finding: search.Finding) -> str:

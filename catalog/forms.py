@@ -201,6 +201,12 @@ class LinkForm(forms.Form):
     model = LineField(max_length=80, label="Model", help_text="The end of its address.")
 
 
+class TeamForm(forms.Form):
+    """A team by its address."""
+
+    team = forms.ModelChoiceField(Team.objects.all(), to_field_name="slug")
+
+
 class CommissionForm(forms.Form):
     team = forms.ModelChoiceField(Team.objects.all(), label="Team that builds it")
     reason = forms.CharField(

@@ -10,11 +10,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from catalog import need_actions
-from catalog.forms import CommissionForm, JoinForm, LinkForm, NeedForm, WhyForm
+from catalog.forms import CommissionForm, JoinForm, LinkForm, NeedForm, TeamForm, WhyForm
 from catalog.models import Need, RegisteredModel, SearchRecord
 from catalog.permissions import can_commission, can_withdraw_need
 from catalog.search_record_views import NEEDS, tabs
-from marketplace.accounts.models import Team
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.errors import Invalid
 from marketplace.core.forms import show, submitted
@@ -117,9 +116,10 @@ def change_need(request: PageRequest, pk: int, verb: str) -> HttpResponse:
 
 
 def _leave(request: PageRequest, wanted: Need) -> None:
-    team = request.POST.get("team", "")
-    own = get_object_or_404(Team, slug=team)
-    need_actions.leave_need(request.user, wanted, team=own)
+    form = TeamForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("There is no such team.", field="team")
+    need_actions.leave_need(request.user, wanted, **form.cleaned_data)
 
 
 def _withdraw(request: PageRequest, wanted: Need) -> None:
@@ -127,8 +127,10 @@ def _withdraw(request: PageRequest, wanted: Need) -> None:
 
 
 def _link(request: PageRequest, wanted: Need) -> None:
-    slug = request.POST.get("model", "").strip().lower()
-    model = RegisteredModel.objects.visible_to(request.user).filter(slug=slug).first()
+    form = LinkForm(request.POST)
+    visible = RegisteredModel.objects.visible_to(request.user)
+    slug = form.cleaned_data["model"].strip().lower() if form.is_valid() else None
+    model = visible.filter(slug=slug).first()
     if model is None:
         raise Invalid("There is no such model.", field="model")
     need_actions.link_model(request.user, wanted, model)

@@ -39,6 +39,8 @@ TABS = [
     ("governance:evidence", "Evidence"),
     ("catalog:versions", "Versions"),
     ("consumption:plans", "Plans"),
+    ("consumption:ratings", "Ratings"),
+    ("consumption:model_discussions", "Discussion"),
     ("consumption:model_usage", "Usage"),
     ("hosting:deployment", "Deployment"),
 ]

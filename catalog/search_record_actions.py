@@ -58,22 +58,23 @@ def open_search_record(by: User, *, team: Team, title: str, need: str) -> Search
         raise RuleError(
             f"{team} has {MOST_OPEN} open records.", remedy="Decide or withdraw one first."
         )
+    found = candidates.find(by, f"{title} {need}")
     record = SearchRecord.objects.create(
         title=title.strip(),
         need=need.strip(),
         team=team,
         opened_by=by,
-        engine=candidates.ENGINE,
+        engine=found.engine,
         badge_key=secrets.token_urlsafe(16),
     )
-    found = _freeze(by, record)
-    keep(by, "search_record.open", record, team=team.slug, engine=record.engine, found=found)
+    _freeze(record, found.candidates)
+    count = len(found.candidates)
+    keep(by, "search_record.open", record, team=team.slug, engine=record.engine, found=count)
     return record
 
 
-def _freeze(by: User, record: SearchRecord) -> int:
-    """Keep what the search says now. Returns how many were found."""
-    found = candidates.find(by, f"{record.title} {record.need}")
+def _freeze(record: SearchRecord, found: list[candidates.Candidate]) -> None:
+    """Keep what the search says now, as it says it."""
     SearchCandidate.objects.bulk_create(
         SearchCandidate(
             record=record,
@@ -88,7 +89,6 @@ def _freeze(by: User, record: SearchRecord) -> int:
         )
         for position, candidate in enumerate(found, 1)
     )
-    return len(found)
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from consumption.models import (
     ApiKey,
     Application,
     BatchEvaluation,
+    Discussion,
     Plan,
     RejectedHour,
     ScheduledChange,
@@ -98,3 +99,15 @@ class RejectionFilter(FilterSet):
     class Meta:
         model = RejectedHour
         fields = ["subscription", "application", "model", "limit", "since", "until"]
+
+
+class DiscussionFilter(FilterSet):
+    model = SlugFilter(field_name="model__slug", label="Model")
+    team = SlugFilter(field_name="team__slug", label="Team")
+    owner_team = SlugFilter(field_name="model__owner_team__slug", label="Owner team")
+    kind = django_filters.MultipleChoiceFilter(choices=Discussion.Kind.choices, label="Kind")
+    state = django_filters.MultipleChoiceFilter(choices=Discussion.State.choices, label="State")
+
+    class Meta:
+        model = Discussion
+        fields = ["model", "team", "owner_team", "kind", "state"]

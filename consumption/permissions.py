@@ -87,3 +87,29 @@ def can_evaluate_for(user, team):
 def can_manage_evaluation(user, evaluation):
     """Members of the team, and nobody else: no role of the marketplace works on a team's own data."""
     return can_evaluate_for(user, evaluation.team)
+
+
+def can_rate(user, model, team):
+    """Members for their own consumer team; no team rates its own model."""
+    return user.is_active and user.is_on(team) and team.pk != model.owner_team_id
+
+
+def can_answer(user, model):
+    """The owner team speaks for its model."""
+    return user.is_active and user.is_on(model.owner_team)
+
+
+def can_close_discussion(user, discussion):
+    """Whoever opened it, and their team."""
+    is_of_team = discussion.team is not None and user.is_on(discussion.team)
+    return user.is_active and (user.pk == discussion.opened_by_id or is_of_team)
+
+
+def can_speak(user, discussion):
+    """The two sides."""
+    return can_answer(user, discussion.model) or can_close_discussion(user, discussion)
+
+
+def can_see_example(user, discussion):
+    """The two sides: what a consumer adds of its own data is for nobody else, whatever their role."""
+    return can_speak(user, discussion)

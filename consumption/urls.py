@@ -38,6 +38,13 @@ urlpatterns = [
     path("security/leaked-key/", views.leaked_key, name="leaked_key"),
     path("security/leaked-keys", views.leaked_keys, name="leaked_keys"),
     path("docs/leaked-keys/", views.key_pattern, name="key_pattern"),
+    path("discussions/", views.inbox, name="inbox"),
+    path("discussions/<int:pk>/", views.discussion, name="discussion"),
+    path("discussions/<int:pk>/<slug:verb>/", views.change_discussion, name="change_discussion"),
+    path("ratings/<int:pk>/answer/", views.answer_rating, name="answer_rating"),
+    path("models/<slug:slug>/ratings/", views.ratings, name="ratings"),
+    path("models/<slug:slug>/discussion/", views.model_discussions, name="model_discussions"),
+    path("models/<slug:slug>/discussion/new/", views.new_discussion, name="new_discussion"),
     path("models/<slug:slug>/plans/", views.plans, name="plans"),
     path(
         "models/<slug:slug>/plans/<slug:plan_slug>/change/", views.change_terms, name="change_terms"

@@ -20,6 +20,7 @@ from governance.models import (
     PolicyChange,
     Review,
     RoleChange,
+    SamePurposeCase,
     Thread,
     Waiver,
 )
@@ -360,3 +361,9 @@ def reasons_against_amendment(user: User, amendment: Amendment) -> str:
             else "It is decided."
         )
     return ""
+
+
+def can_decide_case(user: User, case: SamePurposeCase) -> bool:
+    """A marketplace manager who is on neither of the two teams."""
+    teams = (case.first.owner_team, case.second.owner_team)
+    return user.has_role(Role.CURATOR) and not any(user.is_on(team) for team in teams)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, RegisteredModel
 from governance import actions, evaluation_runs, renewals
 
 
@@ -34,3 +34,15 @@ def remind():
 @shared_task(name="governance.sweep_evaluations", time_limit=120)
 def sweep_evaluations() -> None:
     evaluation_runs.sweep()
+
+
+@shared_task(name="governance.find_cases_of", time_limit=60)
+def find_cases_of(model_id: int) -> None:
+    """Models for the same purpose as one that was registered or published."""
+    actions.find_cases_of(RegisteredModel.objects.get(pk=model_id))
+
+
+@shared_task(name="governance.find_cases", time_limit=280, statement_s=120)
+def find_cases() -> None:
+    """All models for one purpose; nightly, and what the tasks of single models lost."""
+    actions.find_cases()

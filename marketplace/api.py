@@ -11,8 +11,12 @@ from consumption.api import (
     Applications,
     BatchEvaluations,
     Changes,
+    Discussions,
+    Feedback,
     Keys,
+    LiveQuality,
     Plans,
+    Ratings,
     Rejections,
     Statements,
     Subscriptions,
@@ -28,6 +32,7 @@ from governance.pack_api import EvidencePacks
 from governance.policy_api import Policies, PolicyChanges
 from governance.review_api import Reviews
 from governance.role_api import RoleChanges
+from governance.same_purpose_api import SamePurposeCases
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
 from hosting.api import Credentials, Deployments, HealthSamples, Incidents, ServiceLevels
@@ -71,6 +76,10 @@ router.register(
     basename="evidence-pack",
 )
 router.register(rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/tries", Tries, basename="try")
+router.register(rf"models/(?P<slug>{SLUG})/ratings", Ratings, basename="rating")
+router.register(rf"models/(?P<slug>{SLUG})/live-quality", LiveQuality, basename="live-quality")
+router.register("discussions", Discussions)
+router.register("feedback", Feedback, basename="feedback")
 router.register("threads", Threads, basename="thread")
 router.register("benchmarks", Benchmarks, basename="benchmark")
 router.register(rf"models/(?P<slug>{SLUG})/versions", ModelVersions, basename="model-version")
@@ -80,6 +89,7 @@ router.register("amendments", Amendments)
 router.register("conditions", Conditions)
 router.register("absences", Absences)
 router.register("waivers", Waivers)
+router.register("same-purpose-cases", SamePurposeCases, basename="same-purpose-case")
 router.register("role-changes", RoleChanges, basename="role-change")
 router.register("policies", Policies, basename="policy")
 router.register("policy-changes", PolicyChanges, basename="policy-change")

@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS = {
         "SearchRecordState": "catalog.models.SearchRecordState",
         "ReuseDecision": "catalog.models.ReuseDecision",
         "ReasonCode": "catalog.models.ReasonCode",
+        "CaseState": "governance.models.CaseState",
         "ReviewState": "governance.models.ReviewState",
         "ReviewKind": "governance.models.Review.Kind",
         "EvaluationRunState": "governance.models.RunState",
@@ -334,6 +335,8 @@ SPECTACULAR_SETTINGS = {
         "EvaluationKind": "governance.models.Evaluation.Kind",
         "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],
         "AmendmentState": "governance.models.AmendmentState",
+        "DiscussionState": "consumption.models.DiscussionState",
+        "DiscussionKind": "consumption.models.Discussion.Kind",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
         "TokenState": "marketplace.tokens.models.TokenState",
@@ -373,6 +376,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "governance.sweep_evaluations",
         "schedule": 60,
         "options": {"expires": 60},
+    },
+    "governance-find-cases": {
+        "task": "governance.find_cases",
+        "schedule": 86400,
+        "options": {"expires": 3600},
     },
     "governance-remind": {
         "task": "governance.remind",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.db.models import Count
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -14,7 +15,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption import affected
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
-from consumption.models import Subscription
+from consumption.models import Discussion, Subscription
 from governance import contradictions, policies
 from governance.actions import current_gates, waived
 from governance.models import Amendment, Decision, Review
@@ -69,7 +70,8 @@ def home(request):
     )
     own = [OwnModel(model, next(iter(model.versions.all()), None)) for model in models]
     asked = Subscription.objects.filter(model__in=models, state=Subscription.State.PENDING)
-    context = {"own_models": own, "tasks": _tasks(own), "requests": asked.for_list()}
+    tasks = [*_tasks(own), *_questions(models)]
+    context = {"own_models": own, "tasks": tasks, "requests": asked.for_list()}
     return render(request, "publishing/home.html", context)
 
 
@@ -308,6 +310,20 @@ def _task(version):
         version.get_state_display(),
         _step_url(version, "package" if is_draft else "submit"),
     )
+
+
+def _questions(models):
+    """What users said about one's models and nobody has answered."""
+    waiting = Discussion.objects.waiting().filter(model__in=models).order_by("model__name")
+    counted = waiting.values_list("model__name", "model__slug").annotate(count=Count("pk"))
+    return [
+        Task(
+            f"Answer the users of {name}",
+            "1 discussion waits" if count == 1 else f"{count} discussions wait",
+            reverse("consumption:model_discussions", args=[slug]),
+        )
+        for name, slug, count in counted
+    ]
 
 
 def _similar(request, data):

@@ -3,6 +3,8 @@
 Rule: docs/reliability.md, "Visibility and permissions".
 """
 
+from tests import endpoints_of_users as of_users
+
 PEOPLE = ("anonymous", "charlie", "maya", "alice", "rita", "vera")
 
 # Which of the world's things a route is about.
@@ -24,10 +26,6 @@ WHERE = {
     "role": {"pk": "role.pk"},
     "vocabulary": {"kind": "vocabulary"},
     "term": {"kind": "vocabulary", "pk": "live.model.domain_id", "verb": "verb"},
-    "search record": {"pk": "searched.pk"},
-    "badge": {"key": "searched.badge_key"},
-    "need": {"pk": "need.pk"},
-    "need's verb": {"pk": "need.pk", "verb": "leave"},
     "policy": {"kind": "policy_change.kind"},
     "policy change": {"pk": "policy_change.pk"},
     "gate": {"slug": "judged.model.slug", "number": "judged.number", "gate": "waiver.gate"},
@@ -49,7 +47,7 @@ WHERE = {
     "evaluation": {"pk": "evaluation.pk"},
     "download": {"pk": "evaluation.pk", "kind": "export"},
     "problem": {"slug": "problem"},
-}
+} | of_users.WHERE
 
 #             anonymous charlie maya alice rita vera
 WORLD = (200, 200, 200, 200, 200, 200)
@@ -150,23 +148,6 @@ PAGES = {
     ("governance:role_change", "post"): ("role change", (302, 403, 404, 404, 403, 403)),
     ("governance:end_role", "get"): ("role", POST_ONLY),
     ("governance:end_role", "post"): ("role", (302, 404, 404, 404, 403, 403)),
-    ("catalog:search_records", "get"): (None, SIGNED_IN),
-    ("catalog:new_search_record", "get"): (None, SIGNED_IN),
-    ("catalog:new_search_record", "post"): (None, (302, 422, 302, 422, 422, 422)),
-    ("catalog:search_record", "get"): ("search record", (302, 404, 200, 404, 200, 200)),
-    ("catalog:search_record", "post"): ("search record", (302, 404, 302, 404, 403, 403)),
-    ("catalog:withdraw_search_record", "get"): ("search record", POST_ONLY),
-    ("catalog:withdraw_search_record", "post"): (
-        "search record",
-        (302, 404, 302, 404, 403, 403),
-    ),
-    ("catalog:needs", "get"): (None, SIGNED_IN),
-    ("catalog:new_need", "get"): (None, SIGNED_IN),
-    ("catalog:new_need", "post"): (None, (302, 422, 302, 422, 422, 422)),
-    ("catalog:need", "get"): ("need", SIGNED_IN),
-    ("catalog:need", "post"): ("need", (302, 422, 302, 422, 422, 422)),
-    ("catalog:change_need", "get"): ("need's verb", POST_ONLY),
-    ("catalog:change_need", "post"): ("need's verb", (302, 403, 302, 403, 403, 403)),
     ("catalog:vocabulary", "get"): ("vocabulary", SIGNED_IN),
     ("catalog:vocabulary", "post"): ("vocabulary", (302, 403, 403, 403, 403, 403)),
     ("catalog:change_term", "get"): ("term", POST_ONLY),
@@ -315,11 +296,10 @@ PAGES = {
     ("insights:compare", "get"): (None, SIGNED_IN),
     ("catalog:tray", "get"): (None, POST_ONLY),
     ("catalog:tray", "post"): (None, REDIRECTS),
-}
+} | of_users.PAGES
 
 READ = (401, 200, 200, 200, 200, 200)
 DRAFT = (401, 404, 404, 200, 200, 200)  # seen by its team and those who oversee
-TEAMS_OWN = (401, 404, 200, 404, 200, 200)  # of maya's team
 DRAFT_EDIT = (401, 404, 404, 200, 403, 403)
 
 API = {
@@ -421,22 +401,6 @@ API = {
     ("api:role-change-list", "post"): (None, (401, 403, 403, 403, 403, 403)),
     ("api:role-change-detail", "get"): ("role change", (401, 200, 404, 404, 200, 200)),
     ("api:role-change-decide", "post"): ("role change", (401, 403, 404, 404, 403, 403)),
-    ("api:search-record-list", "get"): (None, READ),
-    ("api:search-record-list", "post"): (None, (401, 403, 201, 403, 403, 403)),
-    ("api:search-record-detail", "get"): ("search record", TEAMS_OWN),
-    ("api:search-record-verify", "get"): ("search record", TEAMS_OWN),
-    ("api:search-record-reasons", "post"): ("search record", (401, 404, 200, 404, 403, 403)),
-    ("api:search-record-decide", "post"): ("search record", (401, 404, 200, 404, 403, 403)),
-    ("api:search-record-withdraw", "post"): ("search record", (401, 404, 200, 404, 403, 403)),
-    ("api:need-list", "get"): (None, READ),
-    ("api:need-list", "post"): (None, (401, 403, 201, 403, 403, 403)),
-    ("api:need-detail", "get"): ("need", READ),
-    ("api:need-join", "post"): ("need", (401, 403, 200, 403, 403, 403)),
-    ("api:need-leave", "post"): ("need", (401, 403, 200, 403, 403, 403)),
-    ("api:need-link", "post"): ("need", (401, 403, 403, 200, 200, 403)),
-    ("api:need-commission", "post"): ("need", (401, 403, 403, 403, 200, 403)),
-    ("api:need-decline", "post"): ("need", (401, 403, 403, 403, 200, 403)),
-    ("api:need-withdraw", "post"): ("need", (401, 403, 200, 403, 403, 403)),
     ("api:waiver-list", "get"): (None, READ),
     ("api:waiver-list", "post"): (None, (401, 422, 422, 409, 403, 403)),
     ("api:waiver-detail", "get"): ("waiver", DRAFT),
@@ -503,7 +467,7 @@ API = {
     ("api:schema", "get"): (None, READ),
     ("api:docs", "get"): (None, READ),
     ("api:nowhere", "get"): (None, (404,) * 6),
-}
+} | of_users.API
 
 # What is sent. "@a.b" is looked up in the world.
 REASON = {"reason": LONG}
@@ -513,30 +477,7 @@ DECISION = {"outcome": "approved", "no_conflict": True} | REASON
 CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", "agrees")}
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
-OUR_NEED = {"title": "Roofs", "team": "@application.team.pk"}
 BODIES = {
-    "catalog:new_search_record": OUR_NEED | {"need": LONG},
-    "catalog:search_record": {
-        "step": "decide",
-        "decision": "reuse",
-        "position": 1,
-        "sponsor": "Mara",
-    }
-    | REASON,
-    "catalog:withdraw_search_record": REASON,
-    "catalog:new_need": OUR_NEED | {"text": LONG},
-    "catalog:need": {"team": "@application.team.pk", "value_a_year": 5},
-    "catalog:change_need": {"team": "@application.team.slug"},
-    "api:search-record-list": {"title": "Roofs", "need": LONG, "team": "@application.team.slug"},
-    "api:search-record-reasons": {"reasons": [{"position": 1, "code": "data", "reason": LONG}]},
-    "api:search-record-decide": {"decision": "reuse", "position": 1, "sponsor": "Mara"} | REASON,
-    "api:search-record-withdraw": REASON,
-    "api:need-list": {"title": "Roofs", "text": LONG, "team": "@application.team.slug"},
-    "api:need-join": {"team": "@application.team.slug", "value_a_year": 5},
-    "api:need-leave": {"team": "@application.team.slug"},
-    "api:need-link": {"model": "@live.model.slug"},
-    "api:need-commission": {"team": "@application.team.slug"} | REASON,
-    "api:need-decline": REASON,
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
     "api:batch-evaluation-map": {"inputs": {"income": "income", "debt": "debt"}},
@@ -643,4 +584,4 @@ BODIES = {
     "api:deployment-stop": REASON,
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
-}
+} | of_users.BODIES

@@ -7,6 +7,7 @@ mira is the model risk officer. Each function finds the person or thing again wh
 
 from datetime import timedelta
 from io import BytesIO
+from uuid import UUID, uuid4
 from zlib import crc32
 
 from django.utils import timezone
@@ -14,12 +15,12 @@ from onnx import TensorProto, helper
 
 from catalog import actions as catalog
 from catalog import need_actions, search_record_actions
-from catalog.models import Capability, Domain, ModelType
+from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
-from consumption.models import Application, BatchEvaluation, Plan
+from consumption.models import Application, BatchEvaluation, Outcome, Plan, UsageDay, UsageEvent
 from governance import actions as governance
 from governance import benchmarks, cards
-from governance.models import Review
+from governance.models import Review, SamePurposeCase
 from governance.policies import checklist_of
 from hosting.models import Upstream
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, User
@@ -533,6 +534,69 @@ def paid_by(subscription):
         "terms": subscription.plan.terms.due().first(),
         "cost": 0,
     }
+
+
+def called(subscription, calls=100, version=None, day=None):
+    """A day's roll-up: so many calls that the model answered."""
+    none = dict.fromkeys(("client_errors", "upstream_errors", "aborted", "unknown"), 0)
+    return UsageDay.objects.create(
+        day=day or timezone.now().date(),
+        subscription=subscription,
+        version=version or subscription.pinned_version,
+        calls=calls,
+        ok=calls,
+        units=calls,
+        duration_us=1,
+        **none,
+        **paid_by(subscription),
+    )
+
+
+def call(subscription, at=None):
+    """The usage event of one call. Its id is a UUID version 7, as the gateway makes them."""
+    at = at or timezone.now()
+    random = uuid4().int & (1 << 80) - 1 & ~(0xF << 76) & ~(3 << 62)
+    request_id = UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | random)
+    return UsageEvent.objects.create(
+        event_id=request_id,
+        at=at,
+        subscription_id=subscription.pk,
+        key_id=1,
+        application_id=subscription.application_id,
+        team_id=subscription.application.team_id,
+        model_id=subscription.model_id,
+        version_id=subscription.pinned_version_id,
+        outcome=Outcome.OK,
+        http_status=200,
+        units=1,
+        duration_us=900,
+    )
+
+
+def rating(subscription, stars=4, by=None):
+    """Of the team that has the subscription, after enough calls."""
+    called(subscription)
+    words = f"{REASON} We use it each day, for each applicant."
+    team = subscription.application.team
+    return consumption.rate(by or maya(), subscription.model, team=team, stars=stars, text=words)
+
+
+def discussion(version, by=None, team=None, **changed):
+    """Maya's team tells of a bug."""
+    given = {"kind": "bug", "title": "Wrong for farmers", "text": REASON} | changed
+    return consumption.open_discussion(by or maya(), version, team=team or mortgage(), **given)
+
+
+def case(entry):
+    """Maya's team has a model for the same purpose."""
+    other = model(maya(), mortgage(), name=f"{entry.name} of {mortgage()}")
+    RegisteredModel.objects.filter(pk=other.pk).update(state="published")
+    return SamePurposeCase.objects.create(
+        first=min(entry, other, key=lambda one: one.pk),
+        second=max(entry, other, key=lambda one: one.pk),
+        likeness=0.6,
+        parts={"text": 0.7, "inputs": 0.5, "task": 1.0, "consumers": 0.1},
+    )
 
 
 def token(by=None, *, name="Pipeline", scopes=("publish",), **choices):

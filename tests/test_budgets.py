@@ -28,8 +28,8 @@ LISTS = [
     ("consumption:usage", "maya", 25),
     ("consumption:consumers", "alice", 30),
     ("consumption:model_usage", "alice", 30),
-    ("consumption:plans", "maya", 33),
-    ("consumption:try", "maya", 33),
+    ("consumption:try", "maya", 34),
+    ("consumption:plans", "maya", 34),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
     ("audit:record", "vera", 20),
@@ -55,6 +55,11 @@ LISTS = [
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
     ("catalog:search_records", "maya", 15),
+    ("consumption:ratings", "alice", 34),
+    ("consumption:model_discussions", "alice", 30),
+    ("consumption:inbox", "alice", 18),
+    ("api:rating-list", "maya", 14),
+    ("api:discussion-list", "maya", 12),
     ("catalog:needs", "maya", 15),
     ("api:search-record-list", "maya", 12),
     ("api:need-list", "maya", 12),
@@ -120,6 +125,9 @@ ARGUMENTS = {
     "api:evaluation-list": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-run-list": {"slug": "first", "number": "1.0.0"},
     "consumption:consumers": {"slug": "first"},
+    "consumption:ratings": {"slug": "first"},
+    "consumption:model_discussions": {"slug": "first"},
+    "api:rating-list": {"slug": "first"},
     "consumption:model_usage": {"slug": "first"},
     "consumption:plans": {"slug": "first"},
     "consumption:try": {"slug": "first"},
@@ -168,6 +176,12 @@ def everything(number):
         factories.waiver(judged)
         factories.search_record(title=name)
         factories.need(title=name)
+        team = factories.team(f"Team {name}", "Mortgage")
+        somebody = factories.person(f"user-{start}", team)
+        app = factories.application(somebody, team, name="System")
+        first_used = factories.subscription(first, by=somebody, app=app)
+        factories.rating(first_used, by=somebody)
+        factories.discussion(first, by=somebody, team=team)
         factories.role_change(factories.person(f"person-{judged.pk}"))
         withdraw_policy(
             factories.gus(), factories.policy_change(), f"Taken back for {name}, again."

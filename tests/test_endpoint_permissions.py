@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
+from consumption.actions import respond
 from consumption.changes import propose
 from consumption.models import Plan
 from governance.actions import be_away, open_thread, propose_amendment
@@ -52,7 +53,12 @@ class EndpointFixtures:
         )
         self.benchmark = factories.benchmark()
         self.searched, self.need = factories.search_record(), factories.need()
-        self.leave = "leave"
+        self.leave, self.close = "leave", "close"
+        self.rating = factories.rating(self.subscription)
+        self.discussion = factories.discussion(self.live)
+        respond(self.people["alice"], self.discussion, state="answered", text=LONG)
+        self.case = factories.case(self.live.model)
+        self.request_id = str(factories.call(self.subscription).event_id)
         self.change = propose(
             self.people["alice"],
             "terms",

@@ -11,6 +11,13 @@ from consumption.actions.access import (
     offer_plan,
     subscribe,
 )
+from consumption.actions.discussions import (
+    close_discussion,
+    open_discussion,
+    reopen_discussion,
+    respond,
+    say,
+)
 from consumption.actions.evaluations import (
     advance,
     begin_run,
@@ -48,11 +55,14 @@ from consumption.actions.keys import (
     revoke_named,
     rotate_key,
 )
+from consumption.actions.outcomes import MOST_OUTCOMES, Outcome, Refused, report_outcomes
+from consumption.actions.ratings import answer_rating, bayesian_mean, calls_of, rate
 
 __all__ = [
     "KEY_LIFE",
     "KEY_LIFE_MAX",
     "LIVE_KEYS_A_SUBSCRIPTION",
+    "MOST_OUTCOMES",
     "OVERLAP",
     "OVERLAP_MAX",
     "REPORTS_AN_HOUR",
@@ -63,8 +73,15 @@ __all__ = [
     "begin_run",
     "cancel_evaluation",
     "cannot_answer",
+    "Outcome",
+    "Refused",
+    "answer_rating",
+    "approve_subscription",
+    "bayesian_mean",
+    "calls_of",
     "change_networks",
     "change_plan",
+    "close_discussion",
     "close_subscription",
     "columns_found",
     "complete_receipt",
@@ -80,14 +97,20 @@ __all__ = [
     "offer_plan",
     "personal_columns",
     "read_again",
+    "open_discussion",
+    "rate",
     "rehash_key",
+    "reopen_discussion",
     "report_leak",
+    "report_outcomes",
+    "respond",
     "revoke_key",
     "revoke_leaked",
     "revoke_named",
     "rotate_key",
     "rows_checked",
     "start_evaluation",
+    "say",
     "subscribe",
     "succeed",
     "sweep_evaluations",

@@ -2,7 +2,10 @@
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
+from consumption.api.discussions import Discussions
 from consumption.api.evaluations import BatchEvaluations
+from consumption.api.outcomes import Feedback
+from consumption.api.ratings import LiveQuality, Ratings
 from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Statements, Usage
 
@@ -10,8 +13,12 @@ __all__ = [
     "Applications",
     "BatchEvaluations",
     "Changes",
+    "Discussions",
+    "Feedback",
     "Keys",
+    "LiveQuality",
     "Plans",
+    "Ratings",
     "Rejections",
     "Statements",
     "Subscriptions",

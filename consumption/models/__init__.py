@@ -10,6 +10,7 @@ from consumption.models.access import (
     SubscriptionState,
 )
 from consumption.models.changes import ChangeState, ScheduledChange
+from consumption.models.discussions import Discussion, DiscussionMessage, DiscussionState
 from consumption.models.evaluations import (
     BatchEvaluation,
     BatchState,
@@ -19,6 +20,8 @@ from consumption.models.evaluations import (
     EvaluationKey,
 )
 from consumption.models.keys import ApiKey, KeyState, LeakReport
+from consumption.models.outcomes import OutcomeReport
+from consumption.models.ratings import Rating, RatingEdition
 from consumption.models.sandbox import SandboxCall, SandboxHour
 from consumption.models.usage import (
     FiguresDay,
@@ -46,16 +49,22 @@ __all__ = [
     "DeletionReceipt",
     "EvaluatedVersion",
     "EvaluationKey",
+    "Discussion",
+    "DiscussionMessage",
+    "DiscussionState",
     "FiguresDay",
     "JournalPosition",
     "KeyState",
     "LeakReport",
     "OVERSEES",
     "Outcome",
+    "OutcomeReport",
     "Plan",
     "PlanTerms",
     "QuotaLease",
     "QuotaPeriod",
+    "Rating",
+    "RatingEdition",
     "RejectedHour",
     "SandboxCall",
     "SandboxHour",

@@ -21,6 +21,15 @@ from consumption.views.evaluations import (
     read_evaluation,
     start_evaluation,
 )
+from consumption.views.feedback import (
+    answer_rating,
+    change_discussion,
+    discussion,
+    inbox,
+    model_discussions,
+    new_discussion,
+    ratings,
+)
 from consumption.views.keys import (
     create_key,
     key_networks,
@@ -44,9 +53,11 @@ from consumption.views.usage import model_usage, monthly_statement, my_usage, re
 
 __all__ = [
     "access",
+    "answer_rating",
     "application",
     "cancel_evaluation",
     "change",
+    "change_discussion",
     "change_plan",
     "change_terms",
     "change_visibility",
@@ -60,10 +71,14 @@ __all__ = [
     "evaluation",
     "evaluation_columns",
     "evaluations",
+    "discussion",
+    "end_subscription",
+    "inbox",
     "key_networks",
     "key_pattern",
     "leaked_key",
     "leaked_keys",
+    "model_discussions",
     "model_usage",
     "monthly_statement",
     "my_usage",
@@ -71,6 +86,9 @@ __all__ = [
     "new_evaluation",
     "plans",
     "read_evaluation",
+    "new_discussion",
+    "plans",
+    "ratings",
     "reconciled",
     "revoke_key",
     "rotate_key",

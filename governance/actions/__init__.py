@@ -34,6 +34,7 @@ from governance.actions.policies import (
 )
 from governance.actions.reviews import decide, void_reviews
 from governance.actions.roles import decide_role, end_role, propose_role
+from governance.actions.same_purpose import decide_case, find_cases, find_cases_of
 from governance.actions.sources import verify_source
 from governance.actions.suspension import resume, suspend
 from governance.actions.threads import open_thread, reply, resolve_thread
@@ -53,6 +54,9 @@ __all__ = [
     "current_gates",
     "decide",
     "decide_amendment",
+    "decide_case",
+    "find_cases",
+    "find_cases_of",
     "fulfil",
     "open_thread",
     "propose_amendment",

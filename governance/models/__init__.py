@@ -31,6 +31,7 @@ from governance.models.role_changes import (
     RoleChange,
     RoleChangeState,
 )
+from governance.models.same_purpose import CaseState, SamePurposeCase
 from governance.models.sources import SourceVerification
 from governance.models.threads import COMMENT, Comment, Thread
 from governance.models.waivers import Waiver, WaiverState
@@ -46,6 +47,7 @@ __all__ = [
     "BenchmarkDataset",
     "BenchmarkRows",
     "COMMENT",
+    "CaseState",
     "Comment",
     "Condition",
     "ConditionState",
@@ -64,6 +66,7 @@ __all__ = [
     "RoleChangeState",
     "RunState",
     "SEES_ROLES",
+    "SamePurposeCase",
     "SourceVerification",
     "Task",
     "Thread",

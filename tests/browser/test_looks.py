@@ -38,6 +38,8 @@ def addresses():
     record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
     searched, need = factories.search_record(), factories.need()
+    factories.rating(held)
+    discussion = factories.discussion(held.pinned_version, payload='{"income": 1}')
     signature = copy.deepcopy(breaking.signature)
     signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
     actions.describe_interface(factories.alice(), breaking, signature, breaking.example)
@@ -67,6 +69,8 @@ def addresses():
             "/models/",
             "/publish/",
             "/publish/new/",
+            "/discussions/",
+            discussion.get_absolute_url(),
             "/tokens/",
             f"{publish}/risk/",
             f"{publish}/card/?section=fairness",
@@ -93,6 +97,10 @@ def addresses():
             "/needs/",
             "/needs/new/",
             need.get_absolute_url(),
+            f"{model}ratings/",
+            f"{model}discussion/",
+            f"{model}discussion/new/",
+            discussion.get_absolute_url(),
             held.application.get_absolute_url(),
         ],
         "rita": [

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, Need, SearchRecord
 from consumption.models import Subscription, UsageEvent
 from governance import renewals
 from governance.models import Condition, Decision, Thread, Waiver
@@ -19,6 +19,7 @@ from marketplace.demo.company import (
     submissions,
     training,
     usage,
+    voices,
 )
 from publishing import contract_diff
 from publishing.actions import publish_what_is_ready
@@ -193,6 +194,11 @@ def test_consumers_subscribe_once_a_version_is_live_and_have_a_past():
     count = usage.build_usage()
     assert count == UsageEvent.objects.filter(is_demo=True, subscription_id=made.pk).count() > 200
     assert usage.build_usage() == 0
+    for _ in range(2):
+        voices.build_voices()
+    version.model.refresh_from_db()
+    assert version.model.rating_count == 1 and Need.objects.count() == 2
+    assert SearchRecord.objects.get().is_open  # income verification is not built here
 
 
 def test_the_company_is_never_built_outside_the_demo(settings):

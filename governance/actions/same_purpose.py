@@ -1,0 +1,149 @@
+"""Verbs of cases of models for one purpose: find, decide, look again (docs/governance.md, "Models for one purpose")."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import RegisteredModel
+from governance import same_purpose
+from governance.models import SamePurposeCase
+from governance.models.same_purpose import CANDIDATE, DECISIONS
+from governance.permissions import can_decide_case
+from marketplace.accounts.models import User
+from marketplace.audit.actions import record
+from marketplace.core.decisions import require_reason
+from marketplace.core.errors import Invalid
+from marketplace.core.guard import require
+from marketplace.core.transitions import transition
+from marketplace.notices.actions import notify
+
+LOOK_AGAIN = timedelta(days=180)  # unless the curator says otherwise
+LATEST = timedelta(days=730)
+State = SamePurposeCase.State
+
+
+def find_cases_of(model: RegisteredModel) -> None:
+    """Compare a model that was registered or published with those that are there."""
+    for pair in same_purpose.pairs_of(model):
+        _keep(pair)
+
+
+def find_cases() -> None:
+    """Compare all published models; open cases of pairs that are no longer alike end."""
+    begun = timezone.now()
+    for pair in same_purpose.all_pairs():
+        _keep(pair)
+    _end_stale(begun)
+    _reopen_due(timezone.localdate())
+
+
+@transaction.atomic
+def decide_case(
+    by: User,
+    case: SamePurposeCase,
+    *,
+    state: str,
+    rationale: str,
+    primary: RegisteredModel | None = None,
+    review_on: date | None = None,
+) -> SamePurposeCase:
+    """Say what becomes of two models for one purpose. Raises NotAllowed, Invalid, RuleError.
+
+    primary    of the two, when one is recommended; shown as "Recommended for" its capability.
+    review_on  when the marketplace asks again; by default in LOOK_AGAIN.
+    """
+    case = SamePurposeCase.objects.select_for_update(of=("self",)).get(pk=case.pk)
+    require(can_decide_case(by, case), "Marketplace managers of neither team decide this.")
+    if state not in DECISIONS:
+        raise Invalid("Recommend one, segment, merge, or let both stay.", field="state")
+    if (state == State.PRIMARY_CHOSEN) != (primary is not None):
+        raise Invalid("Name a model when, and only when, one is recommended.", field="primary")
+    if primary is not None and primary.pk not in (case.first_id, case.second_id):
+        raise Invalid("It is one of the two.", field="primary")
+    require_reason(rationale, "both teams and all users read it")
+    day = review_on or timezone.localdate() + LOOK_AGAIN
+    if not timezone.localdate() < day <= timezone.localdate() + LATEST:
+        raise Invalid(f"Choose a day within the next {LATEST.days} days.", field="review_on")
+    if case.state == state:  # decided anew: the same, with another reason or day
+        transition(case, State.OPEN, primary=None)
+    transition(
+        case,
+        state,
+        primary=primary,
+        review_on=day,
+        evidence=same_purpose.sentences(case),
+        **SamePurposeCase.decision(by, rationale),
+    )
+    record(by, "case.decide", case, reason=rationale.strip(), state=state)
+    _tell(case)
+    return case
+
+
+@transaction.atomic
+def _keep(pair: same_purpose.Pair) -> None:
+    now = timezone.now()
+    facts = {"likeness": pair.likeness, "parts": pair.parts, "compared_at": now}
+    case, is_new = SamePurposeCase.objects.get_or_create(
+        first_id=pair.first, second_id=pair.second, defaults=facts
+    )
+    if not is_new:
+        SamePurposeCase.objects.filter(pk=case.pk).update(**facts)
+    if case.state == State.GONE:
+        transition(case, State.OPEN)
+        is_new = True
+    if is_new:
+        record(
+            User.objects.system("curation"), "case.find", case, percent=round(100 * pair.likeness)
+        )
+        _ask_curators(case, "found")
+
+
+def _end_stale(begun: object) -> None:
+    """Open cases of published pairs that this round did not find alike any more; a draft's wait until it is published."""
+    listed = RegisteredModel.State.PUBLISHED
+    stale = SamePurposeCase.objects.filter(
+        state=State.OPEN, compared_at__lt=begun, first__state=listed, second__state=listed
+    )
+    for case in stale:
+        transition(case, State.GONE)
+        record(User.objects.system("curation"), "case.end", case, below=str(CANDIDATE))
+
+
+def _reopen_due(today: date) -> None:
+    due = SamePurposeCase.objects.filter(state__in=DECISIONS, review_on__lte=today)
+    for case in due:
+        transition(case, State.OPEN, primary=None, review_on=None)
+        record(User.objects.system("curation"), "case.reopen", case)
+        _ask_curators(case, f"again-{today}")
+
+
+def _ask_curators(case: SamePurposeCase, occasion: str) -> None:
+    notify(
+        User.objects.holding("curator"),
+        "curation",
+        f"One purpose? {case}",
+        body=f"Their likeness is {case.likeness:.2f}.",
+        url=case.get_absolute_url(),
+        key=f"case-{occasion}:{case.pk}",
+    )
+
+
+def _tell(case: SamePurposeCase) -> None:
+    models: Iterable[RegisteredModel] = (case.first, case.second)
+    for model in models:
+        other = case.second if model == case.first else case.first
+        people = [
+            person
+            for person in User.objects.on_teams([model.owner_team])
+            if RegisteredModel.objects.visible_to(person).filter(pk=other.pk).exists()
+        ]
+        notify(
+            people,
+            "curation",
+            f"{case}: {case.get_state_display().lower()}",
+            body=case.decision_reason,
+            url=case.get_absolute_url(),
+            key=f"case-decided:{case.pk}:{case.decided_at:%Y%m%d%H%M%S}",
+        )

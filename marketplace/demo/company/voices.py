@@ -1,0 +1,226 @@
+"""What the demo company's people say: a search before a project, needs, ratings, discussions. Written once, after past usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from catalog import need_actions, search_record_actions
+from catalog.models import Need, RegisteredModel, SearchRecord
+from consumption import actions
+from consumption.models import Discussion, Rating
+from consumption.models.ratings import LEAST_CALLS
+from marketplace.accounts.models import Team
+
+from . import clock
+from .submissions import person
+
+
+@dataclass(frozen=True)
+class DemoRating:
+    """Of the team of an application. `answer`: of the model's owner, "" for none."""
+
+    application: str
+    by: str
+    slug: str
+    stars: int
+    text: str
+    days_ago: int
+    answer: str = ""
+
+
+RATINGS = (
+    DemoRating(
+        "Mortgage Origination Platform",
+        "maya",
+        "income-verification",
+        5,
+        "We meant to build this for six months. It ran in our platform in two weeks, and is right for nearly all employees.",
+        12,
+        "Thank you. Seasonal income comes next; your examples help.",
+    ),
+    DemoRating(
+        "Adviser Workbench",
+        "wendy",
+        "income-verification",
+        4,
+        "Good for clients with one employer. For those who live on dividends we still read statements ourselves.",
+        20,
+    ),
+    DemoRating(
+        "Loan Origination",
+        "uma",
+        "affordability",
+        4,
+        "The instalment it proposes is careful, and applicants understand it. Slow in the first call of the morning.",
+        31,
+    ),
+    DemoRating(
+        "Claims Desk",
+        "quinn",
+        "claims-triage",
+        3,
+        "It sorts windscreens well. Water damage lands in the wrong lane too often.",
+        9,
+    ),
+    DemoRating(
+        "Service Desk",
+        "ursula",
+        "complaint-routing",
+        5,
+        "Letters reach the right desk the same day; two people now answer instead of sorting.",
+        17,
+    ),
+    DemoRating(
+        "Service Desk",
+        "ursula",
+        "call-volume-forecast",
+        4,
+        "Shifts fit the calls on nearly every day. The weeks after a bank holiday are still a guess.",
+        40,
+    ),
+)
+# (who, team, title, text, USD a year, days ago, who joined: (who, team, USD a year)).
+NEEDS = (
+    (
+        "uma",
+        "lending-underwriting",
+        "Income from tax returns",
+        "Self-employed applicants send tax returns of two years. We need income and its trend out of the pages, by line.",
+        180_000,
+        33,
+        (("wendy", "client-advice", 60_000), ("pavel", "sme-lending", 90_000)),
+    ),
+    (
+        "petra",
+        "insurance-pricing",
+        "Age of a roof from aerial photos",
+        "For home insurance we price by the age of the roof and ask owners, who do not know. Photos exist for most regions.",
+        75_000,
+        21,
+        (),
+    ),
+)
+# (who, application, model, kind, title, text, days ago, (who, what it becomes, words) or None).
+DISCUSSIONS = (
+    (
+        "milo",
+        "Mortgage Origination Platform",
+        "income-verification",
+        "bug",
+        "Too low for people paid every four weeks",
+        "Applicants with thirteen payments a year come out about eight percent too low. Monthly ones are fine.",
+        14,
+        (
+            "acknowledged",
+            "We can repeat it: the window cuts the thirteenth payment. It goes into the next minor version.",
+        ),
+    ),
+    (
+        "wendy",
+        "Adviser Workbench",
+        "income-verification",
+        "request",
+        "Say which payments were counted",
+        "Clients ask why the figure differs from their own. A list of the payments that were counted would end the talk.",
+        25,
+        None,
+    ),
+    (
+        "ursula",
+        "Service Desk",
+        "complaint-routing",
+        "observation",
+        "Letters in Spanish go to the general desk",
+        "About one letter in thirty is Spanish, and nearly all of those are routed to the general desk.",
+        6,
+        (
+            "answered",
+            "That is by design: it was trained on English letters alone, as the card says. We look into Spanish.",
+        ),
+    ),
+)
+SEARCH = {
+    "title": "Income of mortgage applicants",
+    "need": "We must verify the income that mortgage applicants state, from their account statements, before we make an offer.",
+}
+WHY = "It verifies stated income from account credits, was measured by the marketplace, and replaces a project of 200,000 USD."
+
+
+def build_voices() -> None:
+    """Write what people said, unless it is there."""
+    for build in (_search, _needs, _ratings, _discussions):
+        with transaction.atomic():
+            build()
+
+
+def _search() -> None:
+    team = Team.objects.get(slug="mortgage-origination")
+    if SearchRecord.objects.filter(team=team).exists():
+        return
+    with clock.at(clock.ago(days=63)):
+        record = search_record_actions.open_search_record(person("maya"), team=team, **SEARCH)
+        chosen = record.candidates.filter(model__slug="income-verification").first()
+        if chosen is None:
+            return
+        search_record_actions.decide_search_record(
+            person("maya"),
+            record,
+            decision="reuse",
+            position=chosen.position,
+            sponsor="Head of Mortgage Origination",
+            reason=WHY,
+        )
+
+
+def _needs() -> None:
+    if Need.objects.exists():
+        return
+    for who, team, title, text, value, days_ago, joined in NEEDS:
+        with clock.at(clock.ago(days=days_ago)):
+            own = Team.objects.get(slug=team)
+            need = need_actions.open_need(
+                person(who), team=own, title=title, text=text, value_a_year=value
+            )
+            for other, their, worth in joined:
+                theirs = Team.objects.get(slug=their)
+                need_actions.join_need(person(other), need, team=theirs, value_a_year=worth)
+
+
+def _ratings() -> None:
+    for told in RATINGS:
+        model = RegisteredModel.objects.filter(slug=told.slug).first()
+        team = _team_of(told.application)
+        if model is None or team is None or actions.calls_of(team, model)[0] < LEAST_CALLS:
+            continue
+        if Rating.objects.filter(model=model, team=team).exists():
+            continue
+        with clock.at(clock.ago(days=told.days_ago)):
+            rating = actions.rate(
+                person(told.by), model, team=team, stars=told.stars, text=told.text
+            )
+            if told.answer:
+                actions.answer_rating(model.owner, rating, told.answer)
+
+
+def _team_of(application: str) -> Team | None:
+    return Team.objects.filter(applications__name=application).first()
+
+
+def _discussions() -> None:
+    if Discussion.objects.exists():
+        return
+    for who, application, slug, kind, title, text, days_ago, response in DISCUSSIONS:
+        stable = RegisteredModel.objects.for_list().filter(slug=slug).first()
+        team = _team_of(application)
+        if stable is None or stable.stable is None or team is None:
+            continue
+        version = stable.versions.select_related("model__owner_team").get(pk=stable.stable.pk)
+        with clock.at(clock.ago(days=days_ago)):
+            opened = actions.open_discussion(
+                person(who), version, kind=kind, title=title, text=text, team=team
+            )
+            if response:
+                state, words = response
+                actions.respond(stable.owner, opened, state=state, text=words)
