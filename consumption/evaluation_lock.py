@@ -4,11 +4,17 @@ So the next worker goes on where a killed one stopped, without waiting for a dea
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection
 
 CLASS = 7_310_012
+NO_ROWS = 0  # the id of no evaluation: the place of the one run that is at work
+
+
+def at_work() -> AbstractContextManager[bool]:
+    """True when no other run is at work: one at a time in the whole installation, so that other tasks find a free worker."""
+    return at_rows(NO_ROWS)
 
 
 @contextmanager

@@ -185,7 +185,7 @@ def _row(
     one: dict[str, Any], names: list[str], note: str, label: str = "", n: int = 0
 ) -> FigureRow:
     values = [
-        FigureValue(name, figure(value["value"]), _interval(value["low"], value["high"]))
+        FigureValue(name, short(value["value"]), _interval(value["low"], value["high"]))
         for name, value in zip(names, one["values"], strict=True)
     ]
     deltas = [_delta(pair, names) for pair in one["pairs"]]
@@ -195,12 +195,21 @@ def _row(
 def _interval(low: float | None, high: float | None, signed: bool = False) -> str:
     if low is None or high is None:
         return "interval undefined"
-    write = _signed if signed else figure
+    write = _signed if signed else short
     return f"{write(low)} to {write(high)}"
 
 
 def _signed(value: float) -> str:
-    return f"+{figure(value)}" if value > 0 else str(figure(value)).replace("-", "−")
+    return f"+{short(value)}" if value > 0 else short(value).replace("-", "−")
+
+
+def short(value: float | None) -> str:
+    """A figure as its interval deserves: three decimals of a share, three digits of an amount, whole thousands."""
+    if value is None:
+        return "–"
+    if abs(value) < 1:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _delta(pair: dict[str, Any], names: list[str]) -> Delta:
@@ -230,7 +239,9 @@ def _delta(pair: dict[str, Any], names: list[str]) -> Delta:
 def _group_tables(results: dict[str, Any], names: list[str]) -> list[GroupTable]:
     whole = [value["value"] for value in results["figures"][0]["values"]]
     tables = []
-    for column, hidden in results["hidden"].items():
+    shown = dict.fromkeys(one["column"] for one in results["groups"])
+    for column in [*shown, *(name for name in results["hidden"] if name not in shown)]:
+        hidden = results["hidden"][column]
         rows = [
             _with_factors(_row(one, names, "", one["group"], one["n"]), one, whole)
             for one in results["groups"]
@@ -254,7 +265,7 @@ def _with_factors(row: FigureRow, one: dict[str, Any], whole: list[float]) -> Fi
 
 def _headline(results: dict[str, Any], names: list[str]) -> str:
     primary = results["figures"][0]
-    value = figure(primary["values"][0]["value"])
+    value = short(primary["values"][0]["value"])
     label = LABELS[primary["metric"]]
     if not primary["pairs"]:
         return f"{label} {value} on your rows"
@@ -293,13 +304,15 @@ def _sentences(results: dict[str, Any], names: list[str]) -> list[str]:
     ]
     if results["naive"] is not None:
         sentences.append(
-            f"A model that looks at no input reaches {figure(results['naive'])} on these rows."
+            f"A model that looks at no input reaches {short(results['naive'])} on these rows."
         )
+    if results["detectable"] == 0:
+        return [*sentences, "They answer every row alike."]
     with_what = f"{number(results['measured'])} rows"
     if results["task"] == "binary":
         with_what += f", {number(results['positives'])} of them {results['classes'][1]}"
     sentences.append(
-        f"With {with_what}, a difference of {label} below {figure(results['detectable'])} cannot be told from chance."
+        f"With {with_what}, a difference of {label} below {short(results['detectable'])} cannot be told from chance."
     )
     return sentences
 
@@ -308,8 +321,8 @@ def _against_benchmark(
     name: str, label: str, own: dict[str, Any], benchmark: dict[str, Any]
 ) -> str:
     """On your data against the independent benchmark."""
-    ours = f"{figure(own['value'])} ({_interval(own['low'], own['high'])})"
-    theirs = figure(benchmark["value"])
+    ours = f"{short(own['value'])} ({_interval(own['low'], own['high'])})"
+    theirs = short(benchmark["value"])
     if benchmark["low"] is not None:
         theirs += f" ({_interval(benchmark['low'], benchmark['high'])})"
     text = f"On your rows {label} of {name} is {ours}, against {theirs} on the independent benchmark {benchmark['data']}"
@@ -357,7 +370,7 @@ def _add_calibration(page: ResultPage, results: dict[str, Any]) -> None:
     parts = results.get("calibration", [])
     if not parts or not parts[0]:
         return
-    page.calibration_labels = [figure(part["answered"]) for part in parts[0]]
+    page.calibration_labels = [short(part["answered"]) for part in parts[0]]
     page.calibration = [
         Series(name, [part["true"] - part["answered"] for part in one])
         for name, one in zip(page.names, parts, strict=True)

@@ -37,6 +37,7 @@ from consumption.actions.evaluations import (
     succeed,
     sweep_evaluations,
     takes_one_value,
+    wake_runs,
 )
 from consumption.actions.keys import (
     KEY_LIFE,
@@ -115,4 +116,5 @@ __all__ = [
     "succeed",
     "sweep_evaluations",
     "takes_one_value",
+    "wake_runs",
 ]

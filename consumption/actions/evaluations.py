@@ -29,6 +29,7 @@ from marketplace.core.background import enqueue
 from marketplace.core.errors import Invalid, QuotaFull, RuleError, TooLarge
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
+from marketplace.notices.actions import notify
 
 MOST_VERSIONS = 5
 KEPT_DAYS = (0, 7, 30)  # what may be chosen; 0: until the run has ended
@@ -364,9 +365,25 @@ def succeed(evaluation: BatchEvaluation, results: dict[str, Any]) -> None:
     _record_end(evaluation)
 
 
+def wake_runs() -> None:
+    """A turn has ended: the run that has worked least goes on, or begins."""
+    runs = BatchEvaluation.objects.filter(state__in=(BatchState.QUEUED, BatchState.RUNNING))
+    for evaluation in runs.order_by("worked_s", "id")[: 2 * AT_ONCE]:
+        _enqueue(evaluation)
+
+
 def _record_end(evaluation: BatchEvaluation) -> None:
     system = User.objects.system("batch-evaluator")
     record(system, "batch_evaluation.end", evaluation, state=evaluation.state, rows=evaluation.rows)
+    if evaluation.created_by.is_on(evaluation.team):
+        notify(
+            [evaluation.created_by],
+            "batch_evaluation",
+            f"{evaluation.name}: {evaluation.get_state_display().lower()}",
+            key=f"batch-evaluation-ended:{evaluation.pk}",
+            body=evaluation.problem,
+            url=evaluation.get_absolute_url(),
+        )
     waiting = BatchEvaluation.objects.filter(team=evaluation.team_id, state=BatchState.QUEUED)
     for other in waiting.order_by("id")[:AT_ONCE]:
         _enqueue(other)

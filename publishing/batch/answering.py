@@ -18,6 +18,7 @@ from publishing.packages import limits, running
 from publishing.storage import read
 
 LONGEST_S = 600  # of a run
+TURN_S = 15.0  # then another run takes its turn
 LEFT_FOR_FIGURES_S = 45.0
 TIMED_ROWS = 200  # single rows of the first chunk that are measured
 MOST_REFUSED = 200  # rows that a version itself refuses, and that are listed
@@ -31,10 +32,11 @@ class CannotAnswer(RuleError):
     """Why the run cannot go on, without a cell."""
 
 
-def answer(evaluation: BatchEvaluation) -> None:
-    """Let every version answer every chunk that it has not answered. Raises Stopped, CannotAnswer, Gone."""
+def answer(evaluation: BatchEvaluation) -> bool:
+    """Let the versions answer chunks that they have not answered, for a turn. True when all are. Raises Stopped, CannotAnswer, Gone."""
     files, mapping = Files(evaluation), Mapping.of(evaluation.mapping)
     contracts = kept.contracts_of(evaluation.evaluated(), mapping)
+    has_worked = False
     clock, most = Clock(evaluation.worked_s), evaluation.rows * len(contracts)
     for number, name in enumerate(files.names(kept.ROWS)):
         chunk: kept.Chunk | None = None
@@ -42,12 +44,16 @@ def answer(evaluation: BatchEvaluation) -> None:
             wanted = kept.answers_name(contract.version, name)
             if files.has(wanted):
                 continue
+            if has_worked and clock.turn_is_over:
+                return False
             chunk = chunk or kept.read_chunk(files, name)
             found = _answers(contract, chunk, evaluation.reading["decimal"], clock, number == 0)
             done = number * kept.CHUNK_ROWS * len(contracts) + (place + 1) * len(chunk.numbers)
             if not actions.advance(evaluation, min(done, most), clock.spent_s):
                 raise Stopped
             files.write_json(wanted, found)
+            has_worked = True
+    return True
 
 
 class Clock:
@@ -59,6 +65,10 @@ class Clock:
     @property
     def spent_s(self) -> float:
         return self._before + time.monotonic() - self._started
+
+    @property
+    def turn_is_over(self) -> bool:
+        return time.monotonic() - self._started > TURN_S
 
     def left_s(self) -> float:
         """For the next child. Raises CannotAnswer when the run has taken too long."""

@@ -16,7 +16,7 @@ DETAILS = "details"
 LEAST_MEASURED = 10  # rows with a truth that all versions answered
 CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
 TENTHS, BINS = 10, 20
-EXTREMES = 5  # rows at each end
+EXTREMES = 3  # rows at each end
 MOST_CLASSES_SHOWN = 12
 
 
@@ -172,9 +172,15 @@ def distribution(answered: Answered, rows: np.ndarray) -> dict[str, Any]:
     every = np.concatenate([one[rows] for one in answered.answers])
     edges = np.histogram_bin_edges(every, BINS)
     return {
-        "labels": [f"{edge:.4g}" for edge in edges[:-1]],
+        "labels": [f"{edge:,.{_decimals(edges)}f}" for edge in edges[:-1]],
         "counts": [np.histogram(one[rows], edges)[0].tolist() for one in answered.answers],
     }
+
+
+def _decimals(edges: np.ndarray) -> int:
+    """As many as tell two edges apart."""
+    width = float(edges[1] - edges[0])
+    return max(0, 1 - int(np.floor(np.log10(width)))) if width > 0 else 2
 
 
 def _few(names: list[str], counts: list[list[int]]) -> dict[str, Any]:

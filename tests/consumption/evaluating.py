@@ -107,6 +107,8 @@ def checked(evaluation, mapping=None, by=None, **choices):
 def ran(evaluation, by=None):
     actions.start_evaluation(by or factories.maya(), evaluation)
     work.run(evaluation.pk)
+    while again(evaluation).state == "running":  # a turn has ended
+        work.run(evaluation.pk)
     return again(evaluation)
 
 

@@ -2,21 +2,26 @@
 
 import csv
 import io
+import tracemalloc
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from consumption import actions, evaluation_exports
+from consumption.actions import evaluations
 from consumption.evaluation_files import Gone, folder_of
 from consumption.models import BatchEvaluation, DeletionReceipt, EvaluationKey
 from consumption.tasks import erase_evaluation
+from governance.models import Evaluation
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid
 from marketplace.core.spreadsheets import FORMULA_STARTS
+from marketplace.notices.models import Notice
 from publishing.batch import answering, kept
 from tests import factories
 from tests.consumption import evaluating
@@ -171,6 +176,24 @@ def test_without_a_truth_there_are_answers_and_no_metrics(maya, rivals):
     assert "no metrics" in maya.get(done.get_absolute_url()).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("value", "sentence"), [(38.0, "in line with it"), (90.0, "your population differs")]
+)
+def test_own_figures_stand_beside_the_independent_ones(maya, version, value, sentence):
+    facts = {"kind": "independent", "suite": "regression/1.1.0", "data": "Loans of 2025"}
+    figure = {"metric": "mae", "value": value, "low": value - 4, "high": value + 4}
+    Evaluation.objects.create(version=version, by=factories.evan(), **facts, **figure)
+    done = evaluating.evaluated(evaluating.amounts(), [version])
+    text = maya.get(done.get_absolute_url()).content.decode()
+    assert sentence in text and "Loans of 2025" in text
+    assert Notice.objects.filter(recipient=factories.maya(), kind="batch_evaluation").exists()
+    assert (
+        not Notice.objects.filter(kind="batch_evaluation")
+        .exclude(recipient=factories.maya())
+        .exists()
+    )
+
+
 def test_small_groups_are_not_shown(version):
     content = evaluating.amounts(60).replace("salaried", "s")
     lines = content.splitlines()
@@ -276,6 +299,28 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(version, monkeypatch):
     assert len(calls) == 9  # eight chunks, and the one that was lost
 
 
+def test_runs_take_turns(version, monkeypatch):
+    """A long run gives way after each turn to the one that has worked least; it goes on behind."""
+    monkeypatch.setattr(kept, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(answering, "TURN_S", 0)
+    content = evaluating.amounts(200)
+    both = [
+        evaluating.checked(evaluating.read(evaluating.uploaded(content, [version])))
+        for _ in range(2)
+    ]
+    for one in both:
+        actions.start_evaluation(factories.maya(), one)
+    sent, order = [both[0].pk], []
+    monkeypatch.setattr(evaluations, "enqueue", lambda name, pk: sent.append(pk))
+    while sent:
+        order.append(sent[0])
+        sent.clear()
+        evaluating.work.run(order[-1])
+    assert {evaluating.again(one).state for one in both} == {"succeeded"}
+    assert 8 <= len(order) <= 10 and order[1] != order[0]
+    assert max(order.index(one.pk) for one in both) == 1  # nobody waits for the end of another
+
+
 def test_two_runs_of_a_team_at_a_time(version):
     waiting = [
         evaluating.checked(evaluating.read(evaluating.uploaded(evaluating.amounts(40), [version])))
@@ -379,6 +424,23 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(maya, version, se
     answer = maya.post(address, {"file": io.BytesIO(b"x" * 200_000)})
     assert answer.status_code == 413 and "sample of the rows" in answer.content.decode()
     assert not BatchEvaluation.objects.exists()
+
+
+def test_an_upload_passes_through_the_portal_in_blocks(version):
+    """30 MiB from the temporary file into the encrypted one, a few blocks in memory at a time."""
+    file = TemporaryUploadedFile("rows.csv", "text/csv", 0, None)
+    for _ in range(30):
+        file.write(b"x" * 2**20)
+    file.size = file.tell()
+    file.seek(0)
+    facts = {"name": "Large", "data_class": "internal", "keep_days": 7, "versions": [version]}
+    maya, team = factories.maya(), factories.mortgage()
+    tracemalloc.start()
+    made = actions.create_evaluation(maya, team=team, file=file, **facts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20 and made.file_bytes == 30 * 2**20
+    assert sum(map(len, evaluating.Files(made).read("upload"))) == made.file_bytes
 
 
 @pytest.mark.slow
