@@ -207,6 +207,11 @@ def _load(path: str) -> tuple[Embedder | None, str]:
 _loading = threading.Lock()
 
 
+def forget() -> None:
+    """Load it anew next time, as settings say then."""
+    _load.cache_clear()
+
+
 def current() -> Embedder | None:
     """The Embedder of SEARCH_EMBEDDER; None when it is not usable: then only words are searched."""
     with _loading:

@@ -49,10 +49,10 @@ FACTS = (
     ("access", "document.opens_at_once::int + 2 * document.asks_owner::int"),
     ("p95", "model.measured_p95_ms"),
     ("availability", "(model.measured_availability * 1000)::int"),
-    ("promised_p95", "floor(least(document.promised_p95_ms, 1e9))::int"),
+    ("promised_p95", "floor(document.promised_p95_ms)::bigint"),
     (
         "promised_availability",
-        "ceil(least(document.promised_availability, 1000)::numeric * 1000)::int",
+        "ceil(document.promised_availability::numeric * 1000)::bigint",
     ),
     ("rating", "(model.rating_mean * 100)::int"),
     ("ratings", "least(model.rating_count, 2000000000)"),

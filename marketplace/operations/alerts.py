@@ -181,6 +181,14 @@ def _background(summary):
             "Nobody; the record's proof lags behind.",
             "Read worker.log: the task is called audit.sequence.",
         )
+    if summary.meaning_problem:
+        yield Alert(
+            Severity.WARNING,
+            "Search finds by words only, not by meaning.",
+            "No call fails. Who searches in other words than the publisher's misses models.",
+            "Install the packages of the lock anew, or set EMBEDDER_PATH (docs/search.md).",
+            why=summary.meaning_problem,
+        )
     if (watch := summary.record_watch) and watch.broken_since:
         yield Alert(
             Severity.CRITICAL,

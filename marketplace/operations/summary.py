@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from catalog.search import embedders
 from consumption.metering.backlog import Backlog, backlog
 from consumption.models import StaleHour
 from hosting import deployments, gateway_metrics
@@ -67,7 +68,7 @@ class OperationsSummary:
     """All facts of the operations page: deployments, their load, queues, and the alerts that follow.
 
     `record_watch` is None before the record was first looked at; `last_gateway_report` is None while the gateway reports; `queue` is None without Redis; `probes_due_since` is since when a version
-    waits for its probe; `disks` are [(what lies there, disk_space.DiskSpace)].
+    waits for its probe; `meaning_problem` says why search finds by words only, or is empty; `disks` are [(what lies there, disk_space.DiskSpace)].
     """
 
     fleet: deployments.Fleet
@@ -85,6 +86,7 @@ class OperationsSummary:
     probes_due_since: datetime | None
     disks: list[tuple[str, disk_space.DiskSpace]]
     not_archived_since: datetime | None
+    meaning_problem: str
     at: datetime
 
     @property
@@ -138,6 +140,7 @@ def overview():
         probes_due_since=probes_due_since(),
         disks=disks(),
         not_archived_since=not_archived_since(),
+        meaning_problem=embedders.why_not(),
         at=timezone.now(),
     )
 

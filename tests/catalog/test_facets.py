@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.http import QueryDict
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from catalog import search
@@ -17,6 +17,7 @@ from marketplace.accounts.models import Team
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # which takes minutes
 KINDS = ("enterprise", "business_units", "restricted")
 FACTS = st.fixed_dictionaries(
     {
@@ -88,7 +89,12 @@ def asked(query):
     text=TEXTS,
     data=st.data(),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=WITHOUT_SHRINKING,
+)
 def test_a_count_is_the_length_of_the_list_that_it_leads_to(entries, rows, who, text, data):
     change(entries, rows)
     person = getattr(factories, who)()
