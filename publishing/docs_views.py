@@ -1,7 +1,5 @@
 """A version's API as people and tools read it: the tab, the OpenAPI document, Swagger UI."""
 
-import json
-
 from django.conf import settings
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -9,22 +7,28 @@ from django.urls import path, reverse
 
 from catalog.models import ModelVersion
 from catalog.pages import get_visible_model_or_404, model_context
-from publishing import contract
-
-KEY_PLACEHOLDER = "YOUR_API_KEY"
+from consumption.models import Subscription
+from publishing import contract, exchanges
+from publishing.contract.openapi_document import PROBLEMS
 
 
 def api_tab(request, slug):
-    """Signature, snippets filled in with this model and version, links to the documents."""
+    """Signature, a call that happened, snippets for the reader's application, how it says no, links to the documents."""
     entry = get_visible_model_or_404(request, slug)
     context = model_context(request, entry, "publishing:api_tab")
     version = context["version"]
+    held = Subscription.objects.held_by(request.user).open().filter(model=entry)
+    application = held.values_list("application__name", flat=True).first() or ""
     if version:
         where = [entry.slug, version.number]
         context |= {
             "signature": version.signature,
-            "example_json": json.dumps(version.example, indent=2, ensure_ascii=False),
-            "snippets": contract.snippets(**_facts(version), key=KEY_PLACEHOLDER),
+            "example_text": exchanges.as_text(version.example) if version.example else "",
+            "exchange": exchanges.exchange(version),
+            "application": application,
+            "key_variable": contract.KEY_VARIABLE,
+            "snippets": contract.snippets(**_facts(version), application=application),
+            "problems": PROBLEMS,
             "base_url": f"{settings.GATEWAY_URL}/v2/models/{entry.slug}",
             "swagger_url": reverse("publishing:docs", args=where),
             "openapi_url": reverse("publishing:openapi", args=where),
@@ -36,9 +40,11 @@ def api_tab(request, slug):
 def openapi(request, slug, number):
     """The version's own OpenAPI 3.1 document."""
     version = _open_version(request, slug, number)
-    return JsonResponse(
-        contract.openapi(**_facts(version), deprecated=version.state == "deprecated")
-    )
+    facts = _facts(version)
+    if happened := exchanges.exchange(version):
+        facts |= {"example": happened.request, "answer": happened.answer}
+    is_deprecated = version.state == ModelVersion.State.DEPRECATED
+    return JsonResponse(contract.openapi(**facts, deprecated=is_deprecated))
 
 
 def postman(request, slug, number):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from publishing.contract import code, openapi_document, postman_collection
 
-PLACEHOLDER_KEY = "YOUR_API_KEY"
+KEY_VARIABLE = "MARKETPLACE_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Contract:
     gateway_url  where the gateway answers, with or without /v2.
     example      a request body of the Open Inference Protocol, as in the manifest.
     answer       a recorded answer to it, or None: then one is made up from the signature.
-    key          the caller's key, or "" for a placeholder.
+    key          the caller's key, shown this once; "": code reads it from the environment.
+    application  whose key code needs, by name; "" where that is not known.
     """
 
     gateway_url: str
@@ -32,6 +33,7 @@ class Contract:
     example: dict
     answer: dict | None = None
     key: str = ""
+    application: str = ""
     summary: str = ""
     support: str = ""
     deprecated: bool = False
@@ -65,8 +67,14 @@ class Contract:
         return [field["name"] for field in self.signature["outputs"]]
 
     @property
-    def shown_key(self):
-        return self.key or PLACEHOLDER_KEY
+    def key_variable(self):
+        """The environment variable from which code reads its key."""
+        return KEY_VARIABLE
+
+    @property
+    def whose_key(self):
+        """Whose key that is, for a comment. A name is quoted as JSON: ASCII on one line, so that nothing breaks out of it."""
+        return f"a key of {json.dumps(self.application)}" if self.application else "your key"
 
     def body(self):
         """The example request as indented JSON text, short lists on one line."""

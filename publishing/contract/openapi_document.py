@@ -38,7 +38,7 @@ PROBLEMS = {
     "429": (
         "Too many calls, or the quota is used up",
         "Wait as long as Retry-After says, or choose a larger plan.",
-        "too-many-calls",
+        "rate-limited",
     ),
     "502": ("The model failed", "Try again; report it if it stays.", "model-failed"),
     "503": (

@@ -1,7 +1,8 @@
 // Light or dark by the reader's choice. The cookie lets the server set data-theme before the first paint.
 const root = document.documentElement;
-const isDark = () => getComputedStyle(root).colorScheme === "dark" ||
-  (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+const isDark = () => root.dataset.theme
+  ? root.dataset.theme === "dark"
+  : matchMedia("(prefers-color-scheme: dark)").matches;
 
 function choose(theme) {
   root.dataset.theme = theme;
@@ -10,6 +11,7 @@ function choose(theme) {
 }
 
 function announce() {
+  root.classList.toggle("dark-mode", isDark()); // Swagger UI's own name for it
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(isDark()));
@@ -19,4 +21,5 @@ function announce() {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-theme-switch]")) choose(isDark() ? "light" : "dark");
 });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
 announce();

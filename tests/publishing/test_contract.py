@@ -1,6 +1,7 @@
 """The version's contract: a valid OpenAPI document, a Postman collection, and code that runs as it is copied."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import publishing.contract as contract_module
 from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
 
 KEY = "mkc_" + "a" * 46
+ODD = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
 COMMANDS = {
     "curl": ["bash"],
     "python": [sys.executable],
@@ -66,21 +68,33 @@ def gateway():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_snippet_runs_unchanged(gateway, tmp_path, name):
+@pytest.mark.parametrize("is_shown", [True, False], ids=["key shown", "key from the environment"])
+def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
+    """With the key that was just made, and as the API tab shows it, for an application with an odd name."""
     url, calls = gateway
     command = COMMANDS[name]
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
     made = contract(
-        gateway_url=url, key=KEY, signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]}
+        gateway_url=url,
+        key=KEY if is_shown else "",
+        application=ODD,
+        signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]},
     )
     snippet = next(snippet for snippet in made.snippets() if snippet.id == name)
     (tmp_path / snippet.filename).write_text(snippet.text)
     ran = subprocess.run(
-        [*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [*command, snippet.filename],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | ({} if is_shown else {contract_module.KEY_VARIABLE: KEY}),
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "51000" in ran.stdout
+    assert (KEY in snippet.text) == is_shown
+    assert not (tmp_path / "broken").exists()
     path, headers, body = calls[0]
     assert path == "/v2/models/income-verification/infer", (
         "whoever copies it keeps what the subscription's policy brings"
@@ -95,7 +109,7 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name):
 def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
     """Names come from publishers: quotes and dollars stay text."""
     url, calls = gateway
-    odd = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
+    odd = ODD
     tensor = {"name": odd, "datatype": "FP64", "shape": [2], "data": [1.5, 2.5]}
     made = contract(
         gateway_url=url,
@@ -117,8 +131,10 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
     assert not (tmp_path / "broken").exists()
 
 
-def test_snippets_show_a_placeholder_without_a_key():
-    assert all("YOUR_API_KEY" in snippet.text for snippet in contract().snippets())
+def test_snippets_without_a_key_say_whose_they_need():
+    for snippet in contract(application="Loan origination").snippets():
+        assert "MARKETPLACE_API_KEY" in snippet.text and '"Loan origination"' in snippet.text
+    assert all("your key" in snippet.text for snippet in contract().snippets())
 
 
 def test_openapi_document_is_valid():

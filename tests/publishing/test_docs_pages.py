@@ -4,6 +4,8 @@ import openapi_spec_validator
 import pytest
 from django.urls import reverse
 
+from governance.actions import record_gate
+from publishing.contract.openapi_document import PROBLEMS
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +31,37 @@ def test_api_tab_shows_code_for_this_version(client, version):
     text = page(client, factories.maya(), "publishing:api_tab", version).content.decode()
     assert f"/v2/models/{version.model.slug}/infer" in text
     assert "tritonclient" in text
-    assert "YOUR_API_KEY" in text
+    assert "MARKETPLACE_API_KEY" in text and "your key" in text
+    factories.subscription(version)
+    text = page(client, factories.maya(), "publishing:api_tab", version).content.decode()
+    assert "a key of &quot;Loan origination&quot;" in text
+
+
+def test_the_answer_that_is_shown_is_the_one_that_the_run_gate_kept(client, version):
+    """Tab and OpenAPI document show the same call; an answer of which only the beginning was kept is not shown."""
+    record_gate(
+        version, "run", "pass", "It ran.", tool="test", metrics={"output": {"score": [3700.0]}}
+    )
+    response = page(client, factories.maya(), "publishing:api_tab", version)
+    happened = response.context["exchange"]
+    assert [tensor["data"] for tensor in happened.request["inputs"]] == [[4000.0], [300.0]]
+    assert happened.answer["outputs"][0]["data"] == [3700.0]
+    document = page(client, factories.maya(), "publishing:openapi", version).json()
+    openapi_spec_validator.validate(document)
+    answers = document["paths"][f"/v2/models/{version.model.slug}/versions/1.0.0/infer"]["post"]
+    shown = answers["responses"]["200"]["content"]["application/json"]["examples"]["example"]
+    assert shown["value"] == happened.answer and shown["summary"] == "A recorded answer"
+    for kept in ({"score": [1.0, 2.0]}, {}, {"score": ["x" * 60]}):
+        record_gate(version, "run", "pass", "It ran.", tool="test", metrics={"output": kept})
+        response = page(client, factories.maya(), "publishing:api_tab", version)
+        assert response.context["exchange"] is None and "request.json" in response.content.decode()
+
+
+def test_the_tab_says_how_it_says_no(client, version):
+    text = page(client, factories.maya(), "publishing:api_tab", version).content.decode()
+    for status, (title, _, slug) in PROBLEMS.items():
+        assert status in text and title.replace("'", "&#x27;") in text
+        assert client.get(reverse("problem", args=[slug])).status_code == 200
 
 
 def test_openapi_document_is_valid_and_of_this_version(client, version):
