@@ -25,7 +25,8 @@ from marketplace.audit.models import SEES_THE_RECORD
 from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
-from marketplace.insights import figures
+from marketplace.insights import figures, recommendations
+from marketplace.notices.forms import JoinForm
 from marketplace.notices.models import Notice
 
 SHOWN = 4
@@ -51,19 +52,20 @@ def navigation_context(request):
 
 
 def home(request):
-    """Search first; then what is mine, what fits my team, what others use, what is new."""
-    models = RegisteredModel.objects.visible_to(request.user).published()
-    held = Subscription.objects.held_by(request.user)
+    """Search first; then whether something is missing, what is mine, what fits me, what others take up, what is new."""
+    user = request.user
+    models = RegisteredModel.objects.visible_to(user).published()
+    held = Subscription.objects.held_by(user)
+    newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
     context = {
-        "counts": counts.seen_by(request.user),
-        "for_you": _for_you(request.user, models, held),
-        "popular": models.for_list().order_by("-consumer_teams", "-calls_30d", "id")[:SHOWN],
-        "recent": models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")[
-            :SHOWN
-        ],
+        "counts": counts.seen_by(user),
+        "join_form": None if user.team_ids() else JoinForm(),
+        "for_you": recommendations.for_person(user, user.roles(), models),
+        "trending": recommendations.trending(models),
+        "recent": newest[:SHOWN],
         "continuing": held.open().for_list()[:SHOWN],
-        "notices": Notice.objects.filter(recipient=request.user, read_at=None)[:SHOWN],
-        "story": figures.story(request.user),
+        "notices": Notice.objects.filter(recipient=user, read_at=None)[:SHOWN],
+        "story": figures.story(user),
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)
@@ -198,19 +200,3 @@ def _typed(request):
     except (RequestDataTooBig, TooManyFieldsSent, UnreadablePostError):
         return []
     return [] if any("password" in name for name, _ in typed) else typed
-
-
-def _for_you(user, models, held):
-    """Models of the domains that the person's teams already use, not yet theirs: [(model, why)]."""
-    domains = set(held.values_list("model__domain", flat=True))
-    mine = held.open().values("model")
-    fitting = (
-        models.for_list()
-        .filter(domain__in=domains)
-        .exclude(pk__in=mine)
-        .exclude(owner_team__in=user.teams())
-    )
-    return [
-        (model, f"Your teams use other {model.domain} models.")
-        for model in fitting.order_by("-calls_30d", "id")[:2]
-    ]

@@ -99,6 +99,8 @@ PAGES = {
     ("audit:verify", "post"): (None, (302, 403, 403, 403, 302, 302)),
     ("notices:notices", "get"): (None, SIGNED_IN),
     ("notices:notices", "post"): (None, REDIRECTS),
+    ("notices:join", "get"): (None, SIGNED_IN),
+    ("notices:join", "post"): (None, (302, 302, 302, 422, 302, 302)),
     ("tokens:tokens", "get"): (None, SIGNED_IN),
     ("tokens:tokens", "post"): (None, (302, 422, 422, 422, 422, 422)),
     ("tokens:revoke", "get"): ("token", POST_ONLY),
@@ -478,6 +480,7 @@ CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", 
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
 BODIES = {
+    "notices:join": {"team": "@deployment.version.model.owner_team.pk", "words": "I am new."},
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
     "api:batch-evaluation-map": {"inputs": {"income": "income", "debt": "debt"}},

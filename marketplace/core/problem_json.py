@@ -11,8 +11,9 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
-from django.http import Http404, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.template.loader import render_to_string
 from psycopg.errors import CheckViolation
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -111,12 +112,30 @@ def problem(status, slug, title, detail, **members):
 def handle(error, context):
     """Django REST framework's EXCEPTION_HANDLER: every error becomes a response that reveals nothing internal."""
     body = _body(error, context)
+    if is_read_by_a_person(context["request"]):
+        return problem_page(context["request"], body)
     return Response(
         body,
         status=body["status"],
         headers=_headers(error, body["status"]),
         content_type=MEDIA_TYPE,
     )
+
+
+def is_read_by_a_person(request):
+    """Does a browser show the answer? Programs say that they take JSON, or say nothing about HTML."""
+    return request.method in SAFE_METHODS and "text/html" in request.headers.get("Accept", "")
+
+
+def problem_page(request, body):
+    """The problem as a page, for somebody who opened an address of the API in a browser."""
+    context = {
+        "problem": body,
+        "request_id": request_ids.current(),
+        "asked": request.get_full_path(),
+    }
+    html = render_to_string("api/problem.html", context)
+    return HttpResponse(html, status=body["status"], headers={"Vary": "Accept"})
 
 
 def answer(error):
@@ -225,4 +244,6 @@ def error_response(error):
 def page_not_found(request, exception=None):
     """404 for paths under /api/."""
     body = problem(404, "not-found", "Not found", "There is no such address in this API.")
+    if is_read_by_a_person(request):
+        return problem_page(request, body)
     return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
