@@ -1,10 +1,12 @@
 """Forms of consumption."""
 
 from datetime import timedelta
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
-from catalog.models import RegisteredModel
+from catalog.models import ModelVersion, RegisteredModel
 from consumption import terms
 from consumption.change_kinds import first_start
 from consumption.models import Application, Plan, Subscription
@@ -28,6 +30,37 @@ class ApplicationForm(forms.Form):
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = user.teams()
+
+
+class NumberChoice(forms.ModelChoiceField):
+    """A version of one model, by its number."""
+
+    def label_from_instance(self, version: ModelVersion) -> str:
+        return version.number
+
+
+class LatencyForm(forms.Form):
+    """Which version is measured, how much a call carries, and how many calls a month would be."""
+
+    version = NumberChoice(queryset=ModelVersion.objects.none(), empty_label=None)
+    rows = forms.IntegerField(
+        label="Rows in a call",
+        min_value=1,
+        max_value=20,
+        initial=1,
+        help_text="1 to 20, of the owner’s example.",
+    )
+    expected_calls = forms.IntegerField(
+        label="Expected calls a month",
+        min_value=1,
+        max_value=10**12,
+        required=False,
+        help_text="For what they would cost.",
+    )
+
+    def __init__(self, *args: Any, versions: QuerySet[ModelVersion], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
 
 
 class PlanChoice(forms.ModelChoiceField):

@@ -14,21 +14,23 @@ from typing import NamedTuple
 
 PREFIX = b"mks_"
 LIFE_S = 60
-# Calls of one person in the sandbox, at the gateway: a second, at once, at a time. The hour is counted by the portal.
-RATE, BURST, CONCURRENCY = 5, 20, 4
 
-_FIELDS = struct.Struct(">Bqqqq")
+_FIELDS = struct.Struct(">BqqqqIII")
 _MAC = 32
 _PURPOSE = b"sandbox pass\0"  # so that no digest of a key is one of a pass
 
 
 class SandboxPass(NamedTuple):
-    """Who tries which version of which model, by their ids, and until when (seconds since 1970)."""
+    """Who tries which version of which model, by their ids, and until when (seconds since 1970); and what the gateway lets through:
+    calls a second, after a burst, and at a time. One person has one set of these limits. The hour is counted by the portal."""
 
     person: int
     model: int
     version: int
     expires_at: int
+    rate: int = 5
+    burst: int = 20
+    concurrency: int = 4
 
 
 def mint(granted: SandboxPass, pepper_version: int, pepper: str) -> str:

@@ -6,6 +6,7 @@ from consumption import actions, changes
 from consumption.evaluation_lock import at_rows
 from consumption.metering import projections, quota_notices, reconciliation, rollups
 from consumption.models import BatchEvaluation
+from consumption.playground import latency
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 
@@ -28,6 +29,7 @@ def project():
     rollups.open_next_month()
     projections.project()
     quota_notices.notify_of_quotas()
+    latency.sweep()
 
 
 @shared_task(name="consumption.begin_changes")
@@ -58,3 +60,9 @@ def erase_evaluation(evaluation_id):
         with at_rows(evaluation_id) as is_alone:
             if is_alone:  # else a worker ends what it has in hand, and the sweep comes again
                 actions.complete_receipt(evaluation)
+
+
+@shared_task(name="consumption.measure_latency", time_limit=180)
+def measure_latency(run_id):
+    """Measure how fast a version answers in the sandbox."""
+    latency.measure(run_id)

@@ -59,6 +59,7 @@ urlpatterns = [
     ),
     path("models/<slug:slug>/subscribe/", views.subscribe, name="subscribe"),
     path("models/<slug:slug>/try/", views.try_model, name="try"),
+    path("models/<slug:slug>/try/latency/", views.latency, name="latency"),
     path("models/<slug:slug>/usage/", views.model_usage, name="model_usage"),
     path("models/<slug:slug>/consumers/", views.consumers, name="consumers"),
 ]

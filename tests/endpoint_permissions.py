@@ -199,6 +199,8 @@ PAGES = {
     ("consumption:model_usage", "get"): ("model", SIGNED_IN),
     ("consumption:try", "get"): ("model", SIGNED_IN),
     ("consumption:try", "post"): ("model", (302, 422, 422, 422, 422, 422)),
+    ("consumption:latency", "get"): ("model", SIGNED_IN),
+    ("consumption:latency", "post"): ("model", (302, 422, 422, 422, 422, 422)),
     ("consumption:consumers", "get"): ("model", (302, 404, 404, 200, 200, 200)),
     ("consumption:subscribe", "get"): ("model", SIGNED_IN),
     ("consumption:subscribe", "post"): ("model", (302, 422, 422, 422, 422, 422)),

@@ -30,6 +30,7 @@ LISTS = [
     ("consumption:model_usage", "alice", 30),
     ("consumption:try", "maya", 34),
     ("consumption:plans", "maya", 34),
+    ("consumption:latency", "maya", 34),
     ("consumption:statement", "maya", 15),
     ("consumption:reconciliation", "vera", 15),
     ("audit:record", "vera", 20),
@@ -131,6 +132,7 @@ ARGUMENTS = {
     "consumption:model_usage": {"slug": "first"},
     "consumption:plans": {"slug": "first"},
     "consumption:try": {"slug": "first"},
+    "consumption:latency": {"slug": "first"},
     "hosting:deployment": {"slug": "first"},
     "consumption:application": {"slug": "loan-origination"},
 }

@@ -15,6 +15,7 @@ REFRESHED = [
     ("consumption:usage", {}, "maya"),
     ("consumption:model_usage", {"slug": "income-verification"}, "alice"),
     ("consumption:try", {"slug": "income-verification"}, "maya"),
+    ("consumption:latency", {"slug": "income-verification"}, "maya"),
     ("hosting:deployment", {"slug": "income-verification"}, "maya"),
     ("publishing:changes", {"slug": "income-verification", "number": "1.0.0"}, "maya"),
     ("publishing:gate_runs", {"slug": "income-verification", "number": "1.0.0"}, "maya"),

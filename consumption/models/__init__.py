@@ -22,7 +22,7 @@ from consumption.models.evaluations import (
 from consumption.models.keys import ApiKey, KeyState, LeakReport
 from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
-from consumption.models.sandbox import SandboxCall, SandboxHour
+from consumption.models.sandbox import LatencyRun, LatencyState, SandboxCall, SandboxHour
 from consumption.models.usage import (
     FiguresDay,
     JournalPosition,
@@ -55,6 +55,8 @@ __all__ = [
     "FiguresDay",
     "JournalPosition",
     "KeyState",
+    "LatencyRun",
+    "LatencyState",
     "LeakReport",
     "OVERSEES",
     "Outcome",

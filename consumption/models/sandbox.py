@@ -6,8 +6,12 @@ Nothing here holds a value that was sent or answered (docs/playground.md, "What 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from catalog.models import ModelVersion
 from consumption.models.usage import Outcome
+from marketplace.accounts.models import User
+from marketplace.core.transitions import state_constraint
 
 
 class SandboxCall(models.Model):
@@ -49,3 +53,60 @@ class SandboxHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.hour:%Y-%m-%d %H}"
+
+
+class LatencyState(models.TextChoices):
+    QUEUED = "queued", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Measured"
+    FAILED = "failed", "Failed"
+
+
+class LatencyRunSet(models.QuerySet["LatencyRun"]):
+    def visible_to(self, user: User) -> "LatencyRunSet":
+        """One's own alone."""
+        return self.filter(user=user)
+
+    def open(self) -> "LatencyRunSet":
+        return self.filter(state__in=LatencyRun.OPEN)
+
+
+class LatencyRun(models.Model):
+    """How fast a version answered in the sandbox, measured by the worker when a person asked for it (docs/playground.md, "Benchmark").
+
+    stages  one for each concurrency: consumption.playground.latency.Stage as a dict.
+    """
+
+    State = LatencyState
+    OPEN = (LatencyState.QUEUED, LatencyState.RUNNING)
+    MOVES = {
+        LatencyState.QUEUED: {LatencyState.RUNNING, LatencyState.FAILED},
+        LatencyState.RUNNING: {LatencyState.DONE, LatencyState.FAILED},
+    }
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+")
+    rows = models.PositiveSmallIntegerField(help_text="In each call")
+    expected_calls = models.BigIntegerField(null=True, blank=True, help_text="A month")
+    state = models.CharField(max_length=10, choices=LatencyState, default=LatencyState.QUEUED)
+    state_since = models.DateTimeField(default=timezone.now)
+    requested_at = models.DateTimeField(default=timezone.now)
+    stages = models.JSONField(default=list)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it failed")
+
+    objects = LatencyRunSet.as_manager()
+
+    class Meta:
+        ordering = ["-requested_at"]
+        indexes = [models.Index(fields=["user", "-requested_at"], name="latencyrun_of_person")]
+        constraints = [
+            state_constraint(LatencyState, "latencyrun_state"),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(state__in=["queued", "running"]),
+                name="latencyrun_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Benchmark {self.pk}"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from consumption.models import SandboxCall, SandboxHour
+from consumption.models import LatencyRun, SandboxCall, SandboxHour
 from marketplace.accounts.models import User
 from marketplace.core.errors import RuleError
 
@@ -66,6 +66,7 @@ def delete_old() -> None:
     now = timezone.now()
     SandboxHour.objects.filter(hour__lt=now - HOURS_KEPT).delete()
     SandboxCall.objects.filter(at__lt=now - CALLS_KEPT).delete()
+    LatencyRun.objects.filter(requested_at__lt=now - CALLS_KEPT).delete()
 
 
 def _hour() -> datetime:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from consumption.models import Plan
-from marketplace.core.money import from_micros, show_price
+from consumption.models import LatencyRun, Plan
+from marketplace.core.money import from_micros, show_amount, show_price
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,25 @@ def of_models(model_ids: Iterable[int]) -> dict[int, list[Cost]]:
     for plan in Plan.objects.filter(model__in=set(model_ids), is_offered=True):
         costs[plan.model_id].append(Cost(plan, from_micros(plan.price_micros_per_1000) / 1000))
     return costs
+
+
+@dataclass(frozen=True)
+class LatencyCard:
+    """A benchmark, and what the expected calls of a month would cost."""
+
+    run: LatencyRun
+    prices: list[Cost]
+
+    @property
+    def is_open(self) -> bool:
+        return self.run.state in LatencyRun.OPEN
+
+    @property
+    def monthly(self) -> list[tuple[str, str]]:
+        """[(plan, amount)]; empty without an expected volume."""
+        calls = self.run.expected_calls or 0
+        return [
+            (one.plan.name, show_amount(one.cost * calls, one.plan.currency))
+            for one in self.prices
+            if calls
+        ]

@@ -48,7 +48,7 @@ from consumption.views.plans import (
     withdraw_change,
     withdraw_plan,
 )
-from consumption.views.playground import try_model
+from consumption.views.playground import latency, try_model
 from consumption.views.usage import model_usage, monthly_statement, my_usage, reconciled
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "inbox",
     "key_networks",
     "key_pattern",
+    "latency",
     "leaked_key",
     "leaked_keys",
     "model_discussions",

@@ -3,15 +3,22 @@
 from dataclasses import replace
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from catalog.models import ModelVersion
 from catalog.pages import get_visible_model_or_404, model_context
-from consumption.playground import allowance, choices, history, page, rows
+from consumption.forms import LatencyForm
+from consumption.models import LatencyRun
+from consumption.playground import allowance, choices, costs, history, page, rows
+from consumption.playground import latency as measuring
 from consumption.playground.bench import WITHOUT, Bench
 from consumption.playground.choices import Choice
+from consumption.playground.costs import LatencyCard
 from consumption.playground.sheet import Sheet
 from marketplace.accounts.requests import PageRequest
+from marketplace.core.forms import show, submitted
+
+RUNS_SHOWN = 8
 
 
 def try_model(request: PageRequest, slug: str) -> HttpResponse:
@@ -57,3 +64,31 @@ def _posted(request: PageRequest, version: ModelVersion) -> tuple[Sheet, list[Ch
     chosen = choices.chosen(request.user, version, keys)
     bench = Bench(request.user, request.session.session_key, chosen)
     return bench.act(act, replace(sheet, keys=keys), request.POST.get("move", "")), chosen
+
+
+def latency(request: PageRequest, slug: str) -> HttpResponse:
+    """Ask for a benchmark, and one's own of this model beside each other."""
+    entry = get_visible_model_or_404(request, slug)
+    context = model_context(request, entry, "consumption:try")
+    versions = ModelVersion.objects.visible_to(request.user).callable().filter(model=entry)
+    form = LatencyForm(
+        request.POST or None, versions=versions.select_related("model").newest_first()
+    )
+    done, _ = submitted(
+        request,
+        form,
+        lambda version, rows, expected_calls: measuring.start(
+            request.user, version, count=rows, expected_calls=expected_calls
+        ),
+    )
+    if done:
+        return redirect("consumption:latency", slug)
+    own = LatencyRun.objects.visible_to(request.user).filter(version__model=entry)
+    runs = list(own.select_related("version")[:RUNS_SHOWN])
+    prices = costs.of_models([entry.pk])[entry.pk]
+    context |= {
+        "runs": [LatencyCard(run, prices) for run in runs],
+        "is_open": any(run.state in LatencyRun.OPEN for run in runs),
+    }
+    template = "consumption/_latency.html" if request.htmx else "consumption/latency.html"
+    return show(request, template, form, **context)

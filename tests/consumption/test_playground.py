@@ -1,6 +1,7 @@
 """The playground without a gateway: forms from signatures, what is pasted, what is counted, who may."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import sandbox_pass
-from consumption.models import SandboxHour
-from consumption.playground import allowance, history, movement, rows, tries
+from consumption.models import LatencyRun, SandboxHour
+from consumption.playground import allowance, history, latency, movement, rows, tries
 from consumption.playground.fields import InputField
 from consumption.playground.gateway_client import Reply
 from consumption.sandbox_pass import SandboxPass
@@ -458,3 +459,66 @@ def test_a_program_tries_with_its_own_scope(live, answering):
     api.post(path, {"request": {"inputs": ["x" * 300_000]}}, expect=422)
     allowance.take(factories.maya(), 59)
     api.post(path, {"request": factories.example()}, expect=429)
+
+
+# ── Benchmark ─────────────────────────────────────────────────────────────
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300).map(sorted))
+def test_percentiles_are_values_that_were_measured_inside_their_interval(values):
+    for share in (0.5, 0.95, 0.99):
+        found, (low, high) = latency.percentile(values, share), latency.interval(values, share)
+        assert low <= found <= high and {found, low, high} <= set(values)
+        assert sum(value <= found for value in values) >= share * len(values)
+
+
+def test_an_open_loop_tells_of_a_version_that_falls_behind():
+    """Calls of 20 ms, one at a time, due every 10 ms: each waits longer than the one before."""
+
+    def slow():
+        time.sleep(0.02)
+        return True
+
+    stage = latency.stage_of(slow, 1, 20, 100.0)
+    assert stage.answered == 20 and stage.p95 > 150 and stage.answered_per_s < 55
+    assert stage.p50 == pytest.approx(110, abs=60)
+
+
+def test_a_benchmark_from_the_form_to_its_figures(maya, live, monkeypatch):
+    monkeypatch.setattr(latency, "STAGE_S", 0.05)
+    monkeypatch.setattr("consumption.playground.gateway_client.infer", Answering())
+    page = reverse("consumption:latency", args=[live.model.slug])
+    wanted = {"version": live.pk, "rows": 3, "expected_calls": 1_000_000}
+    assert maya.post(page, wanted).status_code == 302
+    (run,) = LatencyRun.objects.all()
+    refused = maya.post(page, wanted)
+    assert refused.status_code == 422 and "under way" in refused.content.decode()
+    latency.measure(run.pk)
+    latency.measure(run.pk)  # a task that comes twice
+    run.refresh_from_db()
+    assert (run.state, [stage["concurrency"] for stage in run.stages]) == ("done", [1, 4, 16])
+    text = maya.get(page).content.decode()
+    assert "4,000.00" in text and "Sandbox environment, not a service level" in text
+    stranger = Client()
+    stranger.force_login(factories.alice())
+    assert "Nothing measured yet" in stranger.get(page).content.decode()
+    for _ in range(2):
+        again = latency.start(factories.maya(), live)
+        LatencyRun.objects.filter(pk=again.pk).update(
+            state="running", state_since=live.created_at - 400 * allowance.HOUR
+        )
+        latency.sweep()
+        again.refresh_from_db()
+        assert again.state == "failed"
+    with pytest.raises(latency.TooOften):
+        latency.start(factories.maya(), live)
+
+
+def test_a_version_that_does_not_answer_fails_its_benchmark(live, monkeypatch):
+    monkeypatch.setattr(
+        "consumption.playground.gateway_client.infer", lambda *_: Reply(503, {}, {}, 1.0)
+    )
+    run = latency.start(factories.maya(), live)
+    latency.measure(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.stages, run.reason) == ("failed", [], "It did not answer.")

@@ -13,7 +13,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption import sandbox_pass
 from consumption.metering import projections, reconciliation, rollups
 from consumption.models import SandboxCall, StaleHour, UsageDay, UsageEvent
-from consumption.playground import allowance, gateway_client, tries
+from consumption.playground import allowance, gateway_client, latency, tries
 from consumption.playground.tries import Asked
 from consumption.sandbox_pass import SandboxPass
 from hosting.models import Upstream
@@ -137,3 +137,22 @@ def test_the_whole_way_from_the_form_to_the_model(portal, version):
     page = client.post(address, {"do": "run", "in:income": "4,000", "in:debt": "300"})
     assert page.status_code == 200 and "3,700" in page.content.decode()
     assert "59</strong> of 60" in page.content.decode()
+
+
+def test_a_benchmark_goes_through_the_gateway_and_is_nobodys_use(portal, version, monkeypatch):
+    monkeypatch.setattr(latency, "STAGE_S", 0.3)
+    version.example = factories.example(1)
+    version.save(update_fields=["example"])
+    run = latency.start(factories.maya(), version)
+    latency.measure(run.pk)
+    run.refresh_from_db()
+    assert run.state == "done", run.reason
+    sent = sum(stage["calls"] for stage in run.stages)
+    assert sum(stage["answered"] for stage in run.stages) == sent
+    until(
+        lambda: SandboxCall.objects.filter(version_id=version.pk).count() == sent + latency.WARM_UP
+    )
+    assert not UsageEvent.objects.filter(version_id=version.pk).exists()
+    assert not SandboxCall.objects.filter(
+        version_id=version.pk, user_id=factories.maya().pk
+    ).exists()

@@ -210,9 +210,9 @@ class KeyCache:
             policy="pin_exact",
             pinned_id=granted.version,
             pinned=(0, 0, 0, 0),
-            rate=sandbox_pass.RATE,
-            burst=sandbox_pass.BURST,
-            concurrency=sandbox_pass.CONCURRENCY,
+            rate=granted.rate,
+            burst=granted.burst,
+            concurrency=granted.concurrency,
             quota=None,
             billing_ids=(-granted.person, 0, 0, 0, granted.model),
         )
