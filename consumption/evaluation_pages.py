@@ -128,7 +128,6 @@ class ResultPage:
     distribution_labels: list[str] = field(default_factory=list)
     confusion: list[tuple[str, list[tuple[str, list[int]]]]] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
-    latency: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def is_pair(self) -> bool:
@@ -140,9 +139,6 @@ def result_page(evaluation: BatchEvaluation, query: Any) -> ResultPage:
     results = evaluation.results
     names = names_of(evaluation)
     page = ResultPage(names, "", [])
-    page.latency = [
-        (name, one) for name, one in zip(names, results.get("latency", []), strict=False) if one
-    ]
     _add_distribution(page, results)
     if not results.get("task"):
         page.headline, page.sentences = _without_truth(evaluation, names)
@@ -275,10 +271,14 @@ def _headline(results: dict[str, Any], names: list[str]) -> str:
     elif all(pair["better"] == 0 for pair in sure) and len(sure) == len(primary["pairs"]):
         best = f"{names[0]} is better than {_listed(names[1:])}"
     else:
-        best = "; ".join(
+        said = [
             f"{names[pair['better']]} is better than {names[0 if pair['better'] else pair['other']]}"
             for pair in sure
-        )
+        ]
+        alike = [names[pair["other"]] for pair in primary["pairs"] if pair not in sure]
+        if alike:
+            said.append(f"no significant difference between {names[0]} and {_listed(alike)}")
+        best = "; ".join(said)
     groups = [
         f"{names[pair['better']]} is better for {one['group']}"
         for one in results["groups"]

@@ -144,6 +144,11 @@ class BatchEvaluation(models.Model):
                 condition=Q(rows_deleted_at=None),
                 name="batch_evaluation_to_delete",
             ),
+            models.Index(
+                fields=["finished_at"],
+                condition=~Q(results={}),
+                name="batch_evaluation_figures",
+            ),
             models.Index(fields=["team", "-id"], name="batch_evaluation_of_team"),
         ]
 
@@ -226,6 +231,11 @@ class DeletionReceipt(models.Model):
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["asked_at"], condition=Q(done_at=None), name="deletion_receipt_open"
+            )
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(done_at=None) | Q(rows_left=0, key_destroyed_at__isnull=False),

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from catalog.pages import get_visible_model_or_404
-from consumption import actions, evaluation_exports, evaluation_pages
+from consumption import actions, evaluation_exports, evaluation_offers, evaluation_pages
 from consumption.evaluation_forms import MappingForm, ReadingForm, UploadForm
 from consumption.models import BatchEvaluation, BatchState
 from marketplace.accounts.requests import PageRequest
@@ -155,8 +155,12 @@ def _check(found: BatchEvaluation) -> dict[str, Any]:
 
 def _results(request: PageRequest, found: BatchEvaluation) -> dict[str, Any]:
     problems = evaluation_pages.problems_of(found)
+    page = evaluation_pages.result_page(found, request.GET)
+    calls = evaluation_offers.expected_calls(request.GET)
     return {
-        "page": evaluation_pages.result_page(found, request.GET),
+        "page": page,
+        "calls": calls,
+        "offers": evaluation_offers.offers_of(found, page, calls),
         "problems": evaluation_pages.shown_problems(problems, len(found.evaluated())),
         "extremes": evaluation_pages.extremes_of(found),
         "unanswered": evaluation_pages.unanswered(found),

@@ -95,6 +95,17 @@ def test_a_journey_with_two_models_on_identical_rows(chromium, live_server, clie
     page.get_by_text("key destroyed on").first.wait_for()
     page.goto(f"{live_server.url}/evaluations/")
     looks.at("6-list")
+    third = evaluating.live(tmp_path, name="Adds instead", content=evaluating.graph("Add"))
+    several = [first, *BatchEvaluation.objects.get(pk=made.pk).evaluated()[1:], third]
+    text = "\n".join(applications(tmp_path).read_text().splitlines()[:900])
+    mapping = {"inputs": {"income": "income", "debt": "debt"}, "label": "verified_income"}
+    done = evaluating.evaluated(text, several, mapping)
+    page.goto(live_server.url + done.get_absolute_url())
+    page.get_by_role("heading", name="against the others").wait_for()
+    looks.at("9-three")
+    without = evaluating.evaluated(text, several[:1], mapping | {"label": ""})
+    page.goto(live_server.url + without.get_absolute_url())
+    looks.at("10-no-truth")
     context.close()
     assert looks.wrong == []
 

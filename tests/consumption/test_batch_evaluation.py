@@ -15,7 +15,7 @@ from django.utils import timezone
 from consumption import actions, evaluation_exports
 from consumption.actions import evaluations
 from consumption.evaluation_files import Gone, folder_of
-from consumption.models import BatchEvaluation, DeletionReceipt, EvaluationKey
+from consumption.models import BatchEvaluation, DeletionReceipt, EvaluationKey, Plan
 from consumption.tasks import erase_evaluation
 from governance.models import Evaluation
 from marketplace.audit.models import AuditEvent
@@ -148,8 +148,17 @@ def test_twins_do_not_differ_and_a_worse_model_does(maya, rivals):
     costly = maya.get(done.get_absolute_url(), {"cutoff": "0.2", "needless": "1", "missed": "20"})
     chosen = costly.context["page"].threshold
     assert chosen.cutoff == 0.2 and chosen.best < shown.best < 0.9
-    bad = maya.get(done.get_absolute_url(), {"cutoff": "nan", "needless": "-1", "missed": "x"})
-    assert bad.status_code == 200
+    nonsense = {"cutoff": "nan", "needless": "-1", "missed": "x", "calls": "9" * 40}
+    assert maya.get(done.get_absolute_url(), nonsense).status_code == 200
+
+
+def test_the_cost_of_the_expected_calls_stands_beside_the_figures(maya, version):
+    Plan.objects.filter(model=version.model).delete()
+    factories.plan(version.model, slug="dear", price_micros_per_1000=9_000_000)
+    factories.plan(version.model, slug="cheap", price_micros_per_1000=4_000_000)
+    done = evaluating.evaluated(evaluating.amounts(60), [version])
+    text = maya.get(done.get_absolute_url(), {"calls": "12000"}).content.decode()
+    assert "48.00" in text and "Cheap, the cheapest plan" in text and "108.00" not in text
 
 
 def test_figures_are_over_the_rows_that_all_take(tmp_path, rivals):
