@@ -43,6 +43,12 @@ TASK_OF = {
     BatchState.QUEUED: "publishing.run_evaluation",
     BatchState.RUNNING: "publishing.run_evaluation",
 }
+# A step that has not ended after so long takes its worker with it each time.
+GIVEN_UP_AFTER = {
+    BatchState.RECEIVED: timedelta(minutes=15),
+    BatchState.CHECKING: timedelta(minutes=15),
+    BatchState.RUNNING: timedelta(hours=6),
+}
 UPLOAD = "upload"  # the name of the file as it came
 
 
@@ -295,7 +301,11 @@ def sweep_evaluations(now: datetime | None = None) -> None:
     for evaluation in BatchEvaluation.objects.in_work().filter(
         state_since__lt=now - timedelta(seconds=20)
     )[:100]:
-        _enqueue(evaluation)
+        longest = GIVEN_UP_AFTER.get(BatchState(evaluation.state))
+        if longest and evaluation.state_since < now - longest:
+            fail_evaluation(evaluation, "It did not end, whichever worker took it. Try fewer rows.")
+        else:
+            _enqueue(evaluation)
     for evaluation in BatchEvaluation.objects.with_rows().filter(delete_rows_at__lte=now)[:100]:
         end_retention(evaluation)
     open_receipts = DeletionReceipt.objects.filter(

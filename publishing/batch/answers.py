@@ -45,7 +45,8 @@ def gather(evaluation: BatchEvaluation) -> Answered:
     versions, decimal = evaluation.evaluated(), evaluation.reading["decimal"]
     task = Task(evaluation.report["task"], tuple(evaluation.report["classes"]))
     numbers: list[int] = []
-    columns: dict[str, list[str]] = {name: [] for name in mapping.columns}
+    used = [mapping.label, *mapping.groups, mapping.weight]  # the inputs themselves stay on disk
+    columns: dict[str, list[str]] = {name: [] for name in used if name}
     given = [_Given() for _ in versions]
     for chunk in kept.chunks(files):
         for version, one in zip(versions, given, strict=True):

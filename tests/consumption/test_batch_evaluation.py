@@ -377,6 +377,15 @@ def test_a_file_that_is_never_run_does_not_stay(version):
     assert ended.state == "cancelled" and not ended.has_rows and "within a day" in ended.problem
 
 
+def test_a_file_that_no_worker_survives_is_given_up(version):
+    made = evaluating.uploaded(evaluating.amounts(40), [version])
+    actions.sweep_evaluations(timezone.now() + timedelta(minutes=10))
+    assert evaluating.again(made).state == "received"
+    actions.sweep_evaluations(timezone.now() + timedelta(minutes=16))
+    ended = evaluating.again(made)
+    assert ended.state == "failed" and "whichever worker" in ended.problem
+
+
 def test_downloads_are_safe_for_spreadsheets(maya, version):
     lines = evaluating.amounts(60).splitlines()
     evil = ["=1+1", "+1", "-x", "@SUM(A1)", "\tx"]
