@@ -233,27 +233,26 @@ class Value:
 
 
 def values(index: Index, group: Group) -> list[Value]:
-    """The Values of a group that any row of the index has, in their order."""
-    if group.choices:
-        return [Value(one.value, one.label, one.has(index)) for one in group.choices]
-    ids = index.facts[group.fact]
-    known = np.unique(ids).tolist()
-    return [
-        Value(term.slug, term.name, ids == term.pk)
-        for term in group.terms.objects.filter(pk__in=known)
-    ]
+    """The Values of a group that any row of the index has, in their order. Kept with the index."""
+    kept: dict[str, list[Value]] = index.kept.setdefault("values", {})
+    if group.param not in kept:
+        if group.choices:
+            found = [Value(one.value, one.label, one.has(index)) for one in group.choices]
+        else:
+            ids = index.facts[group.fact]
+            terms = group.terms.objects.filter(pk__in=np.unique(ids).tolist())
+            found = [Value(term.slug, term.name, ids == term.pk) for term in terms]
+        kept[group.param] = found
+    return kept[group.param]
 
 
 def selection(index: Index, param: str, chosen: Sequence[str]) -> Array:
     """The rows that have any of the chosen values. Values that do not exist are had by none."""
-    group, has = BY_PARAM[param], np.zeros(len(index), bool)
-    if group.choices:
-        for choice in group.choices:
-            if choice.value in chosen:
-                has |= choice.has(index)
-        return has
-    ids = group.terms.objects.filter(slug__in=list(chosen)).values_list("pk", flat=True)
-    return np.isin(index.facts[group.fact], list(ids))
+    has = np.zeros(len(index), bool)
+    for one in values(index, BY_PARAM[param]):
+        if one.value in chosen:
+            has |= one.has
+    return has
 
 
 def query(param: str, chosen: Sequence[str]) -> Q:

@@ -143,7 +143,7 @@ class Found:
         findings = (
             findings_of(shown, self.question.words, self.ranking.vector) if self.typed else {}
         )
-        place = {int(row): number for number, row in enumerate(self.ranking.rows)}
+        place = {row: int(np.flatnonzero(self.ranking.rows == row)[0]) for row in rows}
         return [
             Hit(
                 models[pk],
