@@ -1,5 +1,6 @@
 """Which versions are tried beside each other: of one model, or of others that take the same inputs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from consumption.playground import tries
 from marketplace.accounts.models import User
 
+KEY = re.compile(r"[-\w]{1,80}/[-.\w]{1,30}", re.ASCII)
 MOST_OFFERED = 20
 NEIGHBOURS = 12
 
@@ -46,7 +48,7 @@ def key_of(version: ModelVersion) -> str:
 
 def chosen(user: User, first: ModelVersion, keys: Sequence[str]) -> list[Choice]:
     """The versions of these keys that the person may see, in their order; `first` where there is none."""
-    named = [key.partition("/") for key in keys[: tries.MOST_VERSIONS]]
+    named = [key.partition("/") for key in keys if KEY.fullmatch(key)][: tries.MOST_VERSIONS]
     versions = ModelVersion.objects.none()
     if named:
         wanted = Q()

@@ -351,7 +351,7 @@ def test_every_other_button_keeps_the_rows_and_asks_nobody(maya, live, answering
         "rows": "[[",
         "at": "x",
         "mode": "no",
-        "on": ["a/b", "\x7f"],
+        "on": ["a/b", "\x7f", "a/\0"],
         "do": "run",
         "in:debt": "1",
     }
