@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from catalog import need_views, search_record_views, term_views, tray_views, views
+from catalog import (
+    need_views,
+    saved_search_views,
+    search_record_views,
+    term_views,
+    tray_views,
+    views,
+)
 
 app_name = "catalog"
 urlpatterns = [
@@ -22,6 +29,10 @@ urlpatterns = [
     path("needs/new/", need_views.new_need, name="new_need"),
     path("needs/<int:pk>/", need_views.need, name="need"),
     path("needs/<int:pk>/<slug:verb>/", need_views.change_need, name="change_need"),
+    path("search/suggest/", views.suggest, name="suggest"),
+    path("searches/", saved_search_views.saved_list, name="saved_searches"),
+    path("searches/save/", saved_search_views.save, name="save_search"),
+    path("searches/<int:pk>/forget/", saved_search_views.forget, name="forget_search"),
     path("compare/tray/", tray_views.change, name="tray"),
     path("vocabularies/<slug:kind>/", term_views.vocabulary, name="vocabulary"),
     path(

@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
 from catalog.need_api import Needs
+from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
 from consumption.api import (
     Applications,
@@ -52,6 +53,7 @@ router.register("domains", Domains)
 router.register("capabilities", Capabilities)
 router.register("model-types", ModelTypes, basename="model-type")
 router.register("models", Models, basename="model")
+router.register("saved-searches", SavedSearches, basename="saved-search")
 router.register("versions", Versions, basename="version")
 router.register("search-records", SearchRecords, basename="search-record")
 router.register("needs", Needs)

@@ -371,6 +371,11 @@ CELERY_BEAT_SCHEDULE = {
     "audit-watch": {"task": "audit.watch", "schedule": 60, "options": {"expires": 60}},
     "tokens-sweep": {"task": "tokens.sweep", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
+    "catalog-saved-searches": {
+        "task": "catalog.tell_saved_searches",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
     "governance-sweep-evaluations": {
         "task": "governance.sweep_evaluations",

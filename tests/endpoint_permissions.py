@@ -47,6 +47,7 @@ WHERE = {
     "evaluation": {"pk": "evaluation.pk"},
     "download": {"pk": "evaluation.pk", "kind": "export"},
     "problem": {"slug": "problem"},
+    "saved search": {"pk": "saved_search.pk"},
 } | of_users.WHERE
 
 #             anonymous charlie maya alice rita vera
@@ -298,6 +299,12 @@ PAGES = {
     ("publishing:docs", "get"): ("version", SIGNED_IN),
     ("insights:insights", "get"): (None, SIGNED_IN),
     ("insights:compare", "get"): (None, SIGNED_IN),
+    ("catalog:suggest", "get"): (None, SIGNED_IN),
+    ("catalog:saved_searches", "get"): (None, SIGNED_IN),
+    ("catalog:save_search", "get"): (None, POST_ONLY),
+    ("catalog:save_search", "post"): (None, (302, 422, 422, 422, 422, 422)),
+    ("catalog:forget_search", "get"): ("saved search", POST_ONLY),
+    ("catalog:forget_search", "post"): ("saved search", (302, 404, 302, 404, 404, 404)),
     ("catalog:tray", "get"): (None, POST_ONLY),
     ("catalog:tray", "post"): (None, REDIRECTS),
 } | of_users.PAGES
@@ -308,6 +315,10 @@ DRAFT_EDIT = (401, 404, 404, 200, 403, 403)
 
 API = {
     ("api:me", "get"): (None, READ),
+    ("api:saved-search-list", "get"): (None, READ),
+    ("api:saved-search-list", "post"): (None, (401, 201, 201, 201, 201, 201)),
+    ("api:saved-search-detail", "get"): ("saved search", (401, 404, 200, 404, 404, 404)),
+    ("api:saved-search-detail", "delete"): ("saved search", (401, 404, 204, 404, 404, 404)),
     ("api:comparisons", "get"): (None, (401, 400, 400, 400, 400, 400)),
     ("api:team-list", "get"): (None, READ),
     ("api:team-detail", "get"): ("team", READ),
@@ -483,6 +494,7 @@ SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
 BODIES = {
     "notices:join": {"team": "@deployment.version.model.owner_team.pk", "words": "I am new."},
+    "api:saved-search-list": {"query": "q=income"},
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
     "api:batch-evaluation-map": {"inputs": {"income": "income", "debt": "debt"}},

@@ -14,7 +14,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
-from catalog import need_actions, search_record_actions
+from catalog import need_actions, saved_searches, search_record_actions
 from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
 from consumption.models import Application, BatchEvaluation, Outcome, Plan, UsageDay, UsageEvent
@@ -622,3 +622,7 @@ def need(by=None, team=None, **changed):
     """Something that maya's team needs and no model does."""
     given = {"title": "Roof age from photos", "text": f"{REASON} Roofs of houses, for mortgages."}
     return need_actions.open_need(by or maya(), team=team or mortgage(), **given | changed)
+
+
+def saved_search(by=None, query="q=check+payslips"):
+    return saved_searches.save(by or maya(), query)

@@ -53,6 +53,7 @@ class EndpointFixtures:
         )
         self.benchmark = factories.benchmark()
         self.searched, self.need = factories.search_record(), factories.need()
+        self.saved_search = factories.saved_search()
         self.leave, self.close = "leave", "close"
         self.rating = factories.rating(self.subscription)
         self.discussion = factories.discussion(self.live)

@@ -13,6 +13,7 @@ from catalog.models.entries import (
     sees_everything,
 )
 from catalog.models.needs import Need, NeedState, NeedSupport
+from catalog.models.saved_searches import SavedSearch
 from catalog.models.search import MeaningVector, Neighbour, SearchDocument
 from catalog.models.search_records import (
     ReasonCode,
@@ -44,6 +45,7 @@ __all__ = [
     "ReuseDecision",
     "RegisteredModel",
     "SEES_EVERYTHING",
+    "SavedSearch",
     "SearchCandidate",
     "SearchDocument",
     "SearchRecord",

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from catalog import tray
+from catalog import recent_searches, tray
 from catalog.tray import Pick
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
@@ -41,6 +41,13 @@ def compare(request: PageRequest) -> HttpResponse:
         )
     tray.keep(request.session, [column.pick for column in compared.columns])
     shows_all = request.GET.get("rows") == "all"
+    asked_for = recent_searches.newest(request.session)
+    catalog_url = reverse("catalog:models")
+    back = (
+        Link(f"Results for “{asked_for}”", f"{catalog_url}?{urlencode({'q': asked_for})}")
+        if asked_for
+        else Link("Catalog", catalog_url)
+    )
     order = [column.pick for column in compared.columns]
     context = {
         "comparison": compared,
@@ -54,7 +61,8 @@ def compare(request: PageRequest) -> HttpResponse:
             Tab("All rows", _address(request, order, rows="all"), shows_all),
         ],
         "csv_url": _address(request, order, **{"as": "csv"}),
-        "trail": [Link("Catalog", reverse("catalog:models"))],
+        "asked_for": asked_for,
+        "trail": [back],
     }
     return render(request, "insights/compare.html", context)
 
