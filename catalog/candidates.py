@@ -54,4 +54,4 @@ def find(user: User, text: str) -> Findings:
 
 def _sentence(finding: search.Finding) -> str:
     text = "".join(part.text for part in finding.parts)
-    return f"{finding.title}{', by meaning' if finding.kind == 'meaning' else ''}: “{text}”."
+    return f"{finding.title}{', by meaning' if finding.kind == 'meaning' else ''}: “{text}”"

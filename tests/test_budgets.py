@@ -59,6 +59,8 @@ LISTS = [
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
     ("catalog:search_records", "maya", 15),
+    ("governance:same_purpose", "rita", 18),
+    ("api:same-purpose-case-list", "rita", 12),
     ("consumption:ratings", "alice", 34),
     ("consumption:model_discussions", "alice", 30),
     ("consumption:inbox", "alice", 18),
@@ -179,6 +181,7 @@ def everything(number):
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
         factories.waiver(judged)
+        factories.case(live.model)
         factories.search_record(title=name)
         factories.need(title=name)
         team = factories.team(f"Team {name}", "Mortgage")

@@ -15,7 +15,6 @@ from marketplace.accounts.authentication import PortalSession
 from marketplace.accounts.resources import Resource, StrictParameters
 from marketplace.core.serializers import LineField
 from marketplace.tokens.authentication import ByToken
-from marketplace.tokens.models import Scope
 
 MOST = actions.MOST_OUTCOMES
 
@@ -60,12 +59,11 @@ class OutcomesTaken(serializers.Serializer[Any]):
 
 
 class Feedback(Resource):
-    """Outcome feedback, by the key that made the calls, by a token or a session of the consumer's team."""
+    """Outcome feedback, by the key that made the calls, or by somebody of the consumer's team. No token reports."""
 
     queryset = OutcomeReport.objects.all()
     serializer_class = OutcomesTaken
     authentication_classes = [ByKey, ByToken, PortalSession]
-    token_scopes = {"create": Scope.READ}
     pagination_class = None
     filterset_class = None
 

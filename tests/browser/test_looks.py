@@ -122,6 +122,8 @@ def addresses():
             "/policies/",
             "/controls/",
             "/vocabularies/domains/",
+            "/same-purpose/",
+            factories.case(entry).get_absolute_url(),
             "/policies/periods/",
             "/policies/review_matrix/",
             factories.policy_change().get_absolute_url(),
