@@ -129,7 +129,9 @@ def test_service_is_judged_from_enough_calls_on(client):
     assert response.context["answer"].service.verdict == "untried"
     assert "Not enough traffic" in response.content.decode()
     used(held)
-    answer = overview(client, factories.charlie(), live.model).context["answer"]
+    response = overview(client, factories.charlie(), live.model)
+    answer = response.context["answer"]
+    assert response.content.decode().count("Error budget left") == 2, "once to read, once as a name"
     assert answer.service.report.calls == 400 and answer.service.verdict == "kept"
     service = next(point for point in answer.trust.points if point.name == "Service level")
     assert (service.is_met, service.said) == (True, "met, 30 days")
