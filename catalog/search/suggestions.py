@@ -66,16 +66,14 @@ def suggest(user: User, text: str, limit: int = 5) -> Suggestions:
     index = current()
     is_visible = visible_rows(index, user)
     return Suggestions(
-        _models(user, index, is_visible, words, limit),
+        _models(index, is_visible, words, limit),
         [SuggestedTeam(*row) for row in _named(index, is_visible, "team", words, limit)],
         [SuggestedPerson(*row) for row in _named(index, is_visible, "owner", words, limit)],
         _tags(index, is_visible, words, limit),
     )
 
 
-def _models(
-    user: User, index: Index, is_visible: Array, words: list[str], limit: int
-) -> list[SuggestedModel]:
+def _models(index: Index, is_visible: Array, words: list[str], limit: int) -> list[SuggestedModel]:
     """Models that have all words, the last one as a beginning; where none has all, those that have most."""
     stems = stems_of(words)
     had, amount = np.zeros(len(index), np.int32), np.zeros(len(index), np.float32)
@@ -89,7 +87,7 @@ def _models(
     rows = np.flatnonzero(is_found & (had == had[is_found].max()))
     order = np.lexsort((index.ids[rows], -(amount + 0.1 * use(index))[rows]))
     ids = index.ids[rows[order][:limit]].tolist()
-    seen = RegisteredModel.objects.visible_to(user).published().for_page().filter(pk__in=ids)
+    seen = RegisteredModel.objects.published().for_page().filter(pk__in=ids)
     models = sorted(seen, key=lambda model: ids.index(model.pk))
     findings = findings_of(models, words, None)
     return [
