@@ -14,7 +14,7 @@ from tests.fuzz.playground import LONGEST_S, Run, built, memory_mib, scratch_dat
 from tests.portal import CSRF, Portal, session
 from tests.stack import on_database
 
-CASES = int(os.environ.get("FUZZ_FRONT_CASES", "2000"))
+CASES = int(os.environ.get("FUZZ_FRONT_CASES", "8000"))
 CONNECTIONS = 4
 GROWTH_MIB = 16  # of the web process, in its second half: the first one loads what is imported at its first use
 # They end the sessions of the people who ask.
