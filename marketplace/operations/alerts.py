@@ -60,6 +60,7 @@ def alerts(summary):
         *_stores(summary),
         *_journal(summary),
         *_background(summary),
+        *_record_and_search(summary),
         *_disks(summary),
         *(alert for _, alert in hosted),
     ]
@@ -174,6 +175,9 @@ def _background(summary):
             "Is the backup's disk full or away? Read postgres.log.",
             summary.not_archived_since,
         )
+
+
+def _record_and_search(summary):
     if summary.audit_waiting > QUEUE_LONG:
         yield Alert(
             Severity.WARNING,

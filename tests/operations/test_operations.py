@@ -12,8 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from catalog import search
-from catalog.search import embedders
 from consumption.metering import shipping, usage_journal
 from consumption.metering.backlog import backlog
 from consumption.models import UsageEvent
@@ -649,17 +647,3 @@ def test_the_page_draws_the_hour_and_the_day(client, deployment, django_assert_n
         "Version 1.0.0, last 24 hours: running at once"
         in client.get(address, {"span": "24h"}).content.decode()
     )
-
-
-def test_search_without_its_weights_is_told_and_goes_on(settings, tmp_path):
-    entry = factories.published_version(factories.model(name="Income verification")).model
-    settings.EMBEDDER_PATH = str(tmp_path)
-    embedders.forget()
-    found = search.find(factories.maya(), search.Asked(text="income"))
-    assert found.ids(5) == [entry.pk] and not found.by_meaning
-    [alert] = [alert for alert in summary.overview().alerts if "by words only" in alert.what]
-    assert "not installed" in alert.why
-    settings.EMBEDDER_PATH = ""
-    embedders.forget()
-    assert search.find(factories.maya(), search.Asked(text="income")).by_meaning
-    assert not [alert for alert in summary.overview().alerts if "by words only" in alert.what]

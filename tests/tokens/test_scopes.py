@@ -42,6 +42,13 @@ OPEN = {
     ("api:key-rotate", "post"),
     ("api:token-revoke", "post"),
     ("api:try-list", "post"),
+    ("api:batch-evaluation-list", "post"),
+    ("api:batch-evaluation-cancel", "post"),
+    ("api:batch-evaluation-delete-rows", "delete"),
+    ("api:batch-evaluation-map", "put"),
+    ("api:batch-evaluation-start", "post"),
+    ("api:search-record-list", "post"),
+    ("api:search-record-reasons", "post"),
 }
 
 
