@@ -43,7 +43,7 @@ def refresh(model_id: int) -> None:
     rows = [Neighbour(model_id=one, other_id=other, score=score) for one, other, score in pairs]
     Neighbour.objects.bulk_create(rows, ignore_conflicts=True)
     _keep_best([model.pk, *scores])
-    SearchDocument.objects.filter(pk=model_id).update(is_neighbourhood_due=False)
+    SearchDocument.objects.filter(pk=model_id).update(is_neighbourhood_due=False, is_case_due=True)
 
 
 def refresh_due(seconds: float) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from catalog import search
 from catalog.models import ModelVersion, Neighbour, RegisteredModel
@@ -16,7 +16,6 @@ from governance.models.same_purpose import CANDIDATE
 WEIGHTS = {"text": 0.45, "inputs": 0.25, "task": 0.15, "consumers": 0.15}
 GRANTED = ("active", "paused")  # of consumption's subscriptions
 MOST_LIKE = 12  # models that a new one is compared with
-BATCH = 500  # pairs
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,17 @@ def pairs_of(model: RegisteredModel) -> list[Pair]:
     return [pair for pair in found if pair.likeness >= CANDIDATE]
 
 
-def all_pairs() -> Iterator[Pair]:
-    """All pairs of published models that are alike enough, from the neighbourhoods that the catalog keeps."""
-    listed = RegisteredModel.State.PUBLISHED
-    rows = Neighbour.objects.filter(model__state=listed, other__state=listed).order_by("pk")
-    batch: dict[tuple[int, int], float] = {}
-    for one, other, score in rows.values_list("model", "other", "score").iterator():
-        batch[min(one, other), max(one, other)] = score
-        if len(batch) >= BATCH:
-            yield from _alike(batch)
-            batch = {}
-    yield from _alike(batch)
+def pairs_among_neighbours(ids: Iterable[int]) -> Iterator[Pair]:
+    """The pairs of published models, one of `ids` in each, that are alike enough, from the neighbourhoods that the catalog keeps."""
+    listed, wanted = RegisteredModel.State.PUBLISHED, list(ids)
+    rows = Neighbour.objects.filter(
+        Q(model__in=wanted) | Q(other__in=wanted), model__state=listed, other__state=listed
+    )
+    texts = {
+        (min(one, other), max(one, other)): score
+        for one, other, score in rows.values_list("model", "other", "score")
+    }
+    yield from _alike(texts)
 
 
 def _alike(texts: dict[tuple[int, int], float]) -> Iterator[Pair]:

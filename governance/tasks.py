@@ -44,5 +44,5 @@ def find_cases_of(model_id: int) -> None:
 
 @shared_task(name="governance.find_cases", time_limit=280, statement_s=120)
 def find_cases() -> None:
-    """All models for one purpose; nightly, and what the tasks of single models lost."""
+    """Models for one purpose among those that changed; nightly, and what the tasks of single models lost."""
     actions.find_cases()

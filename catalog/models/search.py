@@ -36,6 +36,11 @@ class SearchDocument(models.Model):
     is_meaning_due = models.BooleanField(
         default=True, help_text="Its vectors are to be made. Cleared by catalog.search.meaning"
     )
+    is_case_due = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Its neighbourhood changed since models for one purpose were looked for. Cleared by governance",
+    )
 
     class Meta:
         indexes = [
@@ -43,6 +48,7 @@ class SearchDocument(models.Model):
                 "written_at", condition=Q(is_neighbourhood_due=True), name="neighbourhoods_due"
             ),
             models.Index("written_at", condition=Q(is_meaning_due=True), name="meanings_due"),
+            models.Index("model", condition=Q(is_case_due=True), name="search_cases_due"),
         ]
 
     def __str__(self) -> str:

@@ -1,12 +1,13 @@
 """Verbs of cases of models for one purpose: find, decide, look again (docs/governance.md, "Models for one purpose")."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from catalog.models import RegisteredModel
+from catalog.models import RegisteredModel, SearchDocument
 from governance import same_purpose
 from governance.models import SamePurposeCase
 from governance.models.same_purpose import CANDIDATE, DECISIONS
@@ -19,6 +20,7 @@ from marketplace.core.guard import require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 
+AT_ONCE = 200  # models
 LOOK_AGAIN = timedelta(days=180)  # unless the curator says otherwise
 LATEST = timedelta(days=730)
 State = SamePurposeCase.State
@@ -31,12 +33,22 @@ def find_cases_of(model: RegisteredModel) -> None:
 
 
 def find_cases() -> None:
-    """Compare all published models; open cases of pairs that are no longer alike end."""
-    begun = timezone.now()
-    for pair in same_purpose.all_pairs():
-        _keep(pair)
-    _end_stale(begun)
+    """Compare the published models whose entry or neighbourhood changed; open cases of pairs that are no longer alike end."""
+    due = SearchDocument.objects.filter(
+        is_case_due=True, is_neighbourhood_due=False, model__state=RegisteredModel.State.PUBLISHED
+    )
+    while ids := list(due.order_by("model").values_list("model", flat=True)[:AT_ONCE]):
+        _compare(ids)
     _reopen_due(timezone.localdate())
+
+
+@transaction.atomic
+def _compare(ids: list[int]) -> None:
+    SearchDocument.objects.filter(pk__in=ids).update(is_case_due=False)
+    begun = timezone.now()
+    for pair in same_purpose.pairs_among_neighbours(ids):
+        _keep(pair)
+    _end_stale(ids, begun)
 
 
 @transaction.atomic
@@ -100,11 +112,15 @@ def _keep(pair: same_purpose.Pair) -> None:
         _ask_curators(case, "found")
 
 
-def _end_stale(begun: object) -> None:
-    """Open cases of published pairs that this round did not find alike any more; a draft's wait until it is published."""
+def _end_stale(ids: list[int], begun: datetime) -> None:
+    """Open cases of these models with published ones that were not found alike any more; a draft's wait until it is published."""
     listed = RegisteredModel.State.PUBLISHED
     stale = SamePurposeCase.objects.filter(
-        state=State.OPEN, compared_at__lt=begun, first__state=listed, second__state=listed
+        Q(first__in=ids) | Q(second__in=ids),
+        state=State.OPEN,
+        compared_at__lt=begun,
+        first__state=listed,
+        second__state=listed,
     )
     for case in stale:
         transition(case, State.GONE)

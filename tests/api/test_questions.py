@@ -257,9 +257,9 @@ def test_choices_are_case_blind_on_page_and_api(maya, client):
             version.model.slug
         ], query
         page = client.get(f"/models/?{query}")
-        assert page.status_code == 200 and [model.slug for model in page.context["page_obj"]] == [
-            version.model.slug
-        ], query
+        assert page.status_code == 200 and [
+            hit.model.slug for hit in page.context["results"].page
+        ] == [version.model.slug], query
     assert (
         maya.get(f"versions/?model={other.model.slug.upper()}&kind=EXTERNAL")["results"][0]["id"]
         == other.pk
@@ -276,7 +276,7 @@ def test_pages_say_what_is_not_there_and_do_not_show_everything(client, maya):
         and "purple" in page.content.decode()
         and "low, medium, high" in page.content.decode()
     )
-    assert not page.context["page_obj"].object_list
+    assert not page.context["results"].page.object_list
     for address in (
         "/usage/?window=5y",
         f"/models/{version.model.slug}/usage/?window=5y",

@@ -92,6 +92,7 @@ def test_the_nightly_round_finds_the_same_once_and_ends_what_is_gone(pair, case)
     assert SamePurposeCase.objects.get().state == "open"
     assert AuditEvent.objects.filter(action="case.find").count() == 1
     pair[1].versions.update(signature={})
+    neighbours.refresh(pair[1].pk)
     actions.find_cases()
     case.refresh_from_db()
     assert case.state == "gone"

@@ -66,7 +66,7 @@ def test_a_try_is_answered_and_is_nobodys_use(portal, version):
         version.model_id,
         "ok",
     )
-    rollups.roll_up_all()
+    until(lambda: rollups.roll_up_all() or UsageDay.objects.filter(version=version).exists())
     projections.project()
     assert UsageEvent.objects.filter(model_id=version.model_id).count() == 1
     assert [day.calls for day in UsageDay.objects.filter(version=version)] == [1]
