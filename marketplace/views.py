@@ -57,11 +57,12 @@ def home(request):
     models = RegisteredModel.objects.visible_to(user).published()
     held = Subscription.objects.held_by(user)
     newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
+    for_you = recommendations.for_person(user, user.roles(), models)
     context = {
         "counts": counts.seen_by(user),
         "join_form": None if user.team_ids() else JoinForm(),
-        "for_you": recommendations.for_person(user, user.roles(), models),
-        "trending": recommendations.trending(models),
+        "for_you": for_you,
+        "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
         "continuing": held.open().for_list()[:SHOWN],
         "notices": Notice.objects.filter(recipient=user, read_at=None)[:SHOWN],

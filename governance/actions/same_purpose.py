@@ -34,9 +34,7 @@ def find_cases_of(model: RegisteredModel) -> None:
 
 def find_cases() -> None:
     """Compare the published models whose entry or neighbourhood changed; open cases of pairs that are no longer alike end."""
-    due = SearchDocument.objects.filter(
-        is_case_due=True, is_neighbourhood_due=False, model__state=RegisteredModel.State.PUBLISHED
-    )
+    due = SearchDocument.objects.filter(is_case_due=True, is_neighbourhood_due=False)
     while ids := list(due.order_by("model").values_list("model", flat=True)[:AT_ONCE]):
         _compare(ids)
     _reopen_due(timezone.localdate())

@@ -4,7 +4,7 @@ Every recommendation says why. Each source asks one question of bounded answer, 
 anything is shown (docs/recommendations.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -57,8 +57,10 @@ def for_person(user: User, roles: set[str], models: QuerySet[RegisteredModel]) -
     return _first(sources, models.exclude(owner_team__in=own), {pk for pk, _ in held})
 
 
-def trending(models: QuerySet[RegisteredModel]) -> list[Recommended]:
-    """What most teams took up in LATELY; not calls, which one team can make alone."""
+def trending(
+    models: QuerySet[RegisteredModel], besides: Iterable[Recommended] = ()
+) -> list[Recommended]:
+    """What most teams took up in LATELY; not calls, which one team can make alone. Without what is shown `besides`."""
     begun = Subscription.objects.granted().filter(
         requested_at__gte=timezone.now() - LATELY, application__environment="prod"
     )
@@ -72,7 +74,7 @@ def trending(models: QuerySet[RegisteredModel]) -> list[Recommended]:
         (model, f"{quantity(teams, 'team,teams')} began in the last 30 days")
         for model, teams in rows
     )
-    return _first([candidates], models, set())
+    return _first([candidates], models, {one.model.pk for one in besides})
 
 
 def like_what_is_used(held: Sequence[tuple[int, str]]) -> Iterator[Candidate]:

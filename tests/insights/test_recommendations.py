@@ -71,6 +71,9 @@ def test_trending_counts_teams(company):
     assert found == dict.fromkeys(
         ["Income verification", "Ladder safety"], "1 team began in the last 30 days"
     )
+    shown = recommendations.trending(seen)[:1]
+    rest = recommendations.trending(seen, besides=shown)
+    assert {one.model.name for one in shown + rest} == set(found) and len(rest) == 1
 
 
 def test_a_newcomer_asks_and_the_lead_is_told(client):
