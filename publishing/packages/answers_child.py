@@ -4,34 +4,16 @@ TASK is a JSON file: {"sha256", "signature", "inputs", "output", "memory_mb", "t
 one line of JSON: {"taken": [place], "values": [one each], "refused": [[place, input, why]], "ms": [of single rows]} or {"problem"}.
 """
 
-import hashlib
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from . import confinement, limits
+from . import graph_task
 
 ROWS_AT_ONCE = 1000
 ROUNDS = 40  # each leaves out the rows that were refused, up to ten at a time
 WARM_UP = 10
-
-
-def main(path: str) -> None:
-    task = json.loads(Path(path).read_text("utf-8"))
-    confinement.limit_acts(limits.PREDICT_CPU_SECONDS, written_bytes=limits.MIB)
-    confinement.leave_network()
-    from hosting.model_server import coercion, session, wire  # numpy and ONNX Runtime
-
-    confinement.forbid_acts()
-    session.bound_memory(task["memory_mb"])
-    graph = sys.stdin.buffer.read()
-    if hashlib.sha256(graph).hexdigest() != task["sha256"]:
-        found = {"problem": "the stored bytes are not those that were inspected"}
-    else:
-        found = answered(graph, task, coercion, session, wire)
-    json.dump(found, sys.stdout)
 
 
 def answered(
@@ -116,4 +98,4 @@ def timed(model: Any, columns: dict[str, Any], count: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    graph_task.run(sys.argv[1], answered)

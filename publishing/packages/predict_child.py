@@ -5,31 +5,13 @@ TASK is a JSON file: {"sha256", "signature", "request", "output", "memory_mb", "
 No problem holds a value of a row, nor the runtime's own words, which may.
 """
 
-import hashlib
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from . import confinement, limits
+from . import graph_task
 
 ROWS_AT_ONCE = 1000
-
-
-def main(path: str) -> None:
-    task = json.loads(Path(path).read_text("utf-8"))
-    confinement.limit_acts(limits.PREDICT_CPU_SECONDS, written_bytes=limits.MIB)
-    confinement.leave_network()
-    from hosting.model_server import coercion, session, wire  # numpy and ONNX Runtime
-
-    confinement.forbid_acts()
-    session.bound_memory(task["memory_mb"])
-    graph = sys.stdin.buffer.read()
-    if hashlib.sha256(graph).hexdigest() != task["sha256"]:
-        found = {"problem": "the stored bytes are not those that were inspected"}
-    else:
-        found = _predict(graph, task, coercion, session, wire)
-    json.dump(found, sys.stdout)
 
 
 def _predict(
@@ -68,4 +50,4 @@ def _predict(
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    graph_task.run(sys.argv[1], _predict)
