@@ -40,11 +40,13 @@ class Findings:
 def find(user: User, text: str) -> Findings:
     """The MOST best published models that the person may see, for a need in own words; the strongest first."""
     found = search.find(user, search.Asked(text=text))
+    weights = search.Weights(found.index)
     candidates = [
         Candidate(
             hit.model,
             min(1.0, hit.score),
-            hit.band == search.GOOD or search.likeness(text, hit.model) >= search.SIMILAR_ENOUGH,
+            hit.band == search.GOOD
+            or search.likeness(weights, text, hit.model) >= search.SIMILAR_ENOUGH,
             [_sentence(finding) for finding in hit.findings],
         )
         for hit in found.page(1, size=MOST)

@@ -1,4 +1,4 @@
-"""How many models, teams and models of each kind somebody sees (docs/catalog-growth.md).
+"""How many models, teams and units with models somebody sees (docs/catalog-growth.md).
 
 The open part is kept in this process: until the database writes a listing (SearchDocument.written_at), and at most KEPT_S
 seconds, as a transaction may commit after a later one. What only some may see is counted anew for each person.
@@ -16,11 +16,7 @@ from catalog.models import RegisteredModel, SearchDocument
 
 KEPT_S = 30.0
 COLUMNS = (
-    "domain_id",
-    "capability_id",
-    "model_type_id",
     "owner_team__business_unit_id",
-    "risk_tier",
     "owner_team_id",
 )
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 
-from catalog import search
+from catalog import results, search
 from catalog.models import (
     Capability,
     Domain,
@@ -178,15 +178,8 @@ def chips(data: QueryDict) -> list[Chip]:
     titles = {group.param: group.title for group in search.GROUPS}
     titles |= {"team": "Team", "owner": "Owner", "tag": "Tag"}
     return [
-        Chip(f"{title}: {search.label_of(param, value)}", _without(data, param, value))
+        Chip(f"{title}: {search.label_of(param, value)}", results.without(data, param, value))
         for param, title in titles.items()
         for value in data.getlist(param)
         if value
     ]
-
-
-def _without(data: QueryDict, param: str, value: str) -> str:
-    kept = data.copy()
-    kept.setlist(param, [other for other in kept.getlist(param) if other != value])
-    kept.pop("page", None)
-    return "?" + kept.urlencode()

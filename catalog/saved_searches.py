@@ -19,17 +19,13 @@ from marketplace.notices.actions import notify
 
 MOST = 50  # of a person
 SETTLE = timedelta(seconds=60)  # after a publication: until then its vector may be missing
-KEPT_APART = {"page", "sort", "view", "csrfmiddlewaretoken"}
 LONGEST_TEXT = 60  # characters of the words in a name
 
 
 @transaction.atomic
 def save(by: User, query: str, name: str = "") -> SavedSearch:
     """Keep a search of the catalog; the same search twice is one row. Raises Invalid naming the field, RuleError beyond MOST."""
-    data = QueryDict(query[: 2 * SavedSearch.QUERY_MAX], mutable=True)
-    for parameter in KEPT_APART & data.keys():
-        del data[parameter]
-    kept = _canonical(data)
+    kept = _canonical(QueryDict(query[: 2 * SavedSearch.QUERY_MAX]))
     filterset = ModelFilter(kept, queryset=RegisteredModel.objects.visible_to(by).published())
     if filterset.sentences:
         raise Invalid(" ".join(filterset.sentences), field="query")
@@ -114,9 +110,9 @@ def _fitting(saved: SavedSearch, horizon: datetime) -> Iterator[RegisteredModel]
 
 
 def _canonical(data: QueryDict) -> QueryDict:
-    """Known parameters only, sorted, each value once."""
+    """Known parameters only, without an order of the list, sorted, each value once."""
     kept = QueryDict(mutable=True)
-    for name in sorted(ModelFilter.base_filters.keys() & data.keys()):
+    for name in sorted((ModelFilter.base_filters.keys() & data.keys()) - {"sort"}):
         values = sorted({value.strip() for value in data.getlist(name)} - {""})
         if values:
             kept.setlist(name, values)

@@ -242,8 +242,4 @@ def _require_member(by: User, record: SearchRecord) -> None:
 
 
 def _locked(record: SearchRecord) -> SearchRecord:
-    return (
-        SearchRecord.objects.select_for_update(of=("self",))
-        .select_related("team")
-        .get(pk=record.pk)
-    )
+    return SearchRecord.objects.for_page().select_for_update(of=("self",)).get(pk=record.pk)

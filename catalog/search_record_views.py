@@ -115,7 +115,7 @@ def withdraw(request: PageRequest, pk: int) -> HttpResponse:
 @login_not_required
 def badge(request: PageRequest, key: str) -> HttpResponse:
     """The record's state as a small picture, for the page of a repository. Who has its address sees number, decision and date."""
-    searched = get_object_or_404(SearchRecord, badge_key=key)
+    searched = get_object_or_404(SearchRecord.objects.for_page(), badge_key=key)
     verification = search_records.verify(searched)
     content = render(request, "catalog/search_badge.svg", {"verification": verification}).content
     return HttpResponse(

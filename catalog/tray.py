@@ -72,10 +72,10 @@ def keep(session: SessionBase, picks: Iterable[Pick]) -> None:
         session[KEY] = texts
 
 
-def of(user: User, picks: list[Pick], is_refused: bool = False) -> Tray:
+def of(user: User, picks: list[Pick]) -> Tray:
     """The Tray of these picks: those that the person may see. One query for the models, one for their versions."""
     if not picks:
-        return Tray([], is_refused)
+        return Tray([])
     models = (
         RegisteredModel.objects.visible_to(user)
         .for_list()
@@ -86,4 +86,4 @@ def of(user: User, picks: list[Pick], is_refused: bool = False) -> Tray:
         Entry(pick, model, pick.number or (model.stable.number if model.stable else ""))
         for pick, model in seen
     ]
-    return Tray(entries, is_refused)
+    return Tray(entries)

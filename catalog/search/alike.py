@@ -48,13 +48,16 @@ def similar_to(
     text = f"{name}. {summary}"
     if not content_words(text):
         return []
-    vector = embedders.embed_query(text) if current().has_vector.any() else None
-    return _alike(models, text, vector, limit)
+    index = current()
+    vector = embedders.embed_query(text) if index.has_vector.any() else None
+    return _alike(index, models, text, vector, limit)
 
 
 def like(models: "QuerySet[RegisteredModel]", model: RegisteredModel, limit: int) -> list[Alike]:
     """Models of `models` (published ones) like `model`, best first."""
-    return _alike(models.exclude(pk=model.pk), gist(model), _vector_of(current(), model), limit)
+    index = current()
+    others = models.exclude(pk=model.pk)
+    return _alike(index, others, gist(model), _vector_of(index, model), limit)
 
 
 def scores(models: "QuerySet[RegisteredModel]", model: RegisteredModel) -> dict[int, float]:
@@ -73,9 +76,12 @@ def _vector_of(index: Index, model: RegisteredModel) -> Array | None:
 
 
 def _alike(
-    models: "QuerySet[RegisteredModel]", text: str, vector: Array | None, limit: int
+    index: Index,
+    models: "QuerySet[RegisteredModel]",
+    text: str,
+    vector: Array | None,
+    limit: int,
 ) -> list[Alike]:
-    index = current()
     ids = index.ids[candidates(index, text, vector)].tolist()
     seen = models.filter(pk__in=ids).order_by()
     visible = set(seen.values_list("pk", flat=True))
@@ -117,9 +123,9 @@ def candidates(index: Index, text: str, vector: Array | None) -> list[int]:
     return kept
 
 
-def likeness(text: str, model: RegisteredModel) -> float:
+def likeness(weights: "Weights", text: str, model: RegisteredModel) -> float:
     """How alike the words of a text and of a model's gist are, on the scale of RELATED and SIMILAR_ENOUGH."""
-    by_words, _ = Weights(current()).likeness(text, gist(model))
+    by_words, _ = weights.likeness(text, gist(model))
     return float(np.interp(by_words, BY_WORDS, AS_MEANT))
 
 

@@ -30,16 +30,6 @@ class Passage:
     text: str
 
 
-def is_on() -> bool:
-    """Can meaning be searched here?"""
-    return embedders.current() is not None
-
-
-def waiting() -> int:
-    """How many listings wait for their vectors."""
-    return SearchDocument.objects.filter(is_meaning_due=True).exclude(model__state="draft").count()
-
-
 def gist(model: RegisteredModel) -> str:
     """What is compared of a model in short: its name, summary and tags."""
     return f"{model.name}. {model.summary} {', '.join(map(str, model.tags))}"

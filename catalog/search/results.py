@@ -1,6 +1,6 @@
 """One search: what was asked, what was found, page by page (docs/search.md)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,13 +14,12 @@ from catalog.search.facets import Facet
 from catalog.search.findings import Finding, findings_of
 from catalog.search.index import Index, current
 from catalog.search.ranking import Band, Ranking, rank, use
-from catalog.search.understanding import Question, understand
+from catalog.search.understanding import understand
 from marketplace.accounts.models import Team, User
 
 PAGE_SIZE = 12
 RANKED_MOST = 1_000  # that a queryset is ordered by
 OTHER_FILTERS = ("team", "owner", "tag")
-SORTS = ("name", "-calls_30d", "-created_at", "-consumer_teams", "-rating_mean")
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,10 @@ class Widening:
 class Found:
     """What one person found. Counts are there at once; models and reasons are fetched for the page that is shown."""
 
-    def __init__(self, user: User, asked: Asked, index: Index, is_visible: Array) -> None:
-        self.user, self.asked, self.index, self.is_visible = user, asked, index, is_visible
+    def __init__(self, asked: Asked, index: Index, is_visible: Array) -> None:
+        self.asked, self.index, self.is_visible = asked, index, is_visible
         self.typed = asked.text.strip()
-        self.question = (
-            understand(index, is_visible, self.typed, exact=asked.exact)
-            if self.typed
-            else Question([], "")
-        )
+        self.question = understand(index, is_visible, self.typed, exact=asked.exact)
         self.ranking = self._ranked()
         fits = self._fits(asked)
         is_kept = fits[self.ranking.rows]
@@ -181,22 +176,15 @@ class Found:
         return fits
 
     def _sorted(self, rows: Array) -> Array:
-        keys = {
-            "name": name_ranks,
-            "-calls_30d": lambda index: -index.facts["calls"],
-            "-created_at": lambda index: -index.facts["created"],
-            "-consumer_teams": lambda index: -index.facts["consumers"],
-            "-rating_mean": lambda index: -index.facts["rating"],
-        }
-        if self.asked.sort not in keys:
+        if self.asked.sort not in SORTS:
             return rows
-        return rows[np.argsort(keys[self.asked.sort](self.index)[rows], kind="stable")]
+        return rows[np.argsort(SORTS[self.asked.sort](self.index)[rows], kind="stable")]
 
 
 def find(user: User, asked: Asked) -> Found:
     """The published models that the person may see and that fit."""
     index = current()
-    return Found(user, asked, index, visible_rows(index, user))
+    return Found(asked, index, visible_rows(index, user))
 
 
 def visible_rows(index: Index, user: User) -> Array:
@@ -261,3 +249,13 @@ def name_ranks(index: Index) -> Array:
         index.kept_of_words["names"] = ranks
     kept: Array = index.kept_of_words["names"]
     return kept
+
+
+# {sort: (Index) → one number a row, the least first}
+SORTS: dict[str, Callable[[Index], Array]] = {
+    "name": name_ranks,
+    "-calls_30d": lambda index: -index.facts["calls"],
+    "-created_at": lambda index: -index.facts["created"],
+    "-consumer_teams": lambda index: -index.facts["consumers"],
+    "-rating_mean": lambda index: -index.facts["rating"],
+}
