@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from consumption.evaluation_files import Files
-from consumption.evaluation_pages import LABELS, names_of, problems_of
+from consumption.evaluation_pages import LABELS, kept_rows, names_of
 from consumption.models import BatchEvaluation
 from marketplace.core.errors import RuleError
 from marketplace.core.spreadsheets import as_cell
@@ -76,5 +76,5 @@ def _text(value: Any) -> Any:
 
 def problems(evaluation: BatchEvaluation) -> Iterator[Iterable[Any]]:
     yield ["row", "input", "problem", "refused by"]
-    for row in problems_of(evaluation):
+    for row in kept_rows(evaluation)[0]:
         yield [row["row"], row["input"], row["problem"], ", ".join(row["refused_by"])]

@@ -207,13 +207,10 @@ class MappingForm(forms.Form):
 
     def _guess(self) -> Mapping:
         inputs = evaluation_mapping.guessed_inputs(self.needed, self.names)
-        labels, positive = [], ""
-        for version in self.versions:
-            dataset = benchmarks.fit_of(version).dataset
-            if dataset is not None:
-                labels.append(dataset.label)
+        fits = map(benchmarks.fit_of, self.versions)
+        labels = [fit.dataset.label for fit in fits if fit.dataset is not None]
         label = evaluation_mapping.guessed_label(self.names, labels, inputs.values())
-        return Mapping(inputs, label, positive=positive)
+        return Mapping(inputs, label)
 
     @property
     def rows(self) -> list[tuple[NeededInput, forms.BoundField, list[str]]]:

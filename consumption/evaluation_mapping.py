@@ -61,27 +61,25 @@ class Mapping:
 
 def needed(versions: Sequence[ModelVersion]) -> list[NeededInput]:
     """The inputs of all versions by name, those of the first version first."""
-    takers: dict[str, list[ModelVersion]] = {}
-    fields: dict[str, dict[str, Any]] = {}
+    taken: dict[str, list[tuple[ModelVersion, dict[str, Any]]]] = {}
     for version in versions:
         for spec in version.signature["inputs"]:
-            fields.setdefault(spec["name"], spec)
-            takers.setdefault(spec["name"], []).append(version)
+            taken.setdefault(spec["name"], []).append((version, spec))
     return [
         NeededInput(
             name,
-            spec.get("description", ""),
-            spec.get("unit", ""),
-            spec["datatype"],
-            any(_is_required(version, name) for version in takers[name]),
-            tuple(map(str, takers[name])),
+            takers[0][1].get("description", ""),
+            takers[0][1].get("unit", ""),
+            takers[0][1]["datatype"],
+            any(is_needed(spec) for _, spec in takers),
+            tuple(str(version) for version, _ in takers),
         )
-        for name, spec in fields.items()
+        for name, takers in taken.items()
     ]
 
 
-def _is_required(version: ModelVersion, name: str) -> bool:
-    spec = next(one for one in version.signature["inputs"] if one["name"] == name)
+def is_needed(spec: dict[str, Any]) -> bool:
+    """Does a version answer no row without this input of its signature?"""
     return bool(spec.get("required", True)) and spec.get("default") is None
 
 

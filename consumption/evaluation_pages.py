@@ -9,7 +9,7 @@ from consumption.models import BatchEvaluation
 from governance import fairness, measures, paired
 from governance.models.evaluations import METRIC_LABELS
 from marketplace.core.plots import Series
-from marketplace.core.templatetags.formatting import figure, number
+from marketplace.core.templatetags.formatting import figure, listed, number
 
 LABELS = METRIC_LABELS | {
     "bias": "Distance of the mean error from 0",
@@ -269,7 +269,7 @@ def _headline(results: dict[str, Any], names: list[str]) -> str:
     if not sure:
         best = "No significant difference overall"
     elif all(pair["better"] == 0 for pair in sure) and len(sure) == len(primary["pairs"]):
-        best = f"{names[0]} is better than {_listed(names[1:])}"
+        best = f"{names[0]} is better than {listed(names[1:])}"
     else:
         said = [
             f"{names[pair['better']]} is better than {names[0 if pair['better'] else pair['other']]}"
@@ -277,7 +277,7 @@ def _headline(results: dict[str, Any], names: list[str]) -> str:
         ]
         alike = [names[pair["other"]] for pair in primary["pairs"] if pair not in sure]
         if alike:
-            said.append(f"no significant difference between {names[0]} and {_listed(alike)}")
+            said.append(f"no significant difference between {names[0]} and {listed(alike)}")
         best = "; ".join(said)
     groups = [
         f"{names[pair['better']]} is better for {one['group']}"
@@ -286,10 +286,6 @@ def _headline(results: dict[str, Any], names: list[str]) -> str:
         if pair["better"] is not None and not sure
     ]
     return "; ".join([best, *groups[:2]])
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _sentences(results: dict[str, Any], names: list[str]) -> list[str]:
@@ -402,28 +398,20 @@ def _threshold(results: dict[str, Any], names: list[str], query: Any) -> Thresho
 # --- single rows: read from the encrypted files, for the team alone -----------------------------------------------------
 
 
-def problems_of(evaluation: BatchEvaluation) -> list[dict[str, Any]]:
-    """The rows that were not answered, as far as they are listed; [] when the rows are gone."""
+def kept_rows(evaluation: BatchEvaluation) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(rows that were not answered, as far as they are listed; the most extreme rows); both empty when the rows are gone."""
     try:
         files = Files(evaluation)
-        found: list[dict[str, Any]] = files.read_json("problems")
-        if files.has("details"):
-            found += files.read_json("details")["refused"]
+        problems: list[dict[str, Any]] = files.read_json("problems")
+        details = files.read_json("details") if files.has("details") else {}
     except Gone:
-        return []
-    return sorted(found, key=lambda row: row["row"])
-
-
-def extremes_of(evaluation: BatchEvaluation) -> list[dict[str, Any]]:
-    try:
-        files = Files(evaluation)
-        found: list[dict[str, Any]] = (
-            files.read_json("details")["extremes"] if files.has("details") else []
-        )
-    except Gone:
-        return []
+        return [], []
     names = names_of(evaluation)
-    return [row | {"answers": list(zip(names, row["answers"], strict=True))} for row in found]
+    extremes = [
+        row | {"answers": list(zip(names, row["answers"], strict=True))}
+        for row in details.get("extremes", [])
+    ]
+    return sorted(problems + details.get("refused", []), key=lambda row: row["row"]), extremes
 
 
 def shown_problems(problems: list[dict[str, Any]], versions: int) -> list[Problem]:

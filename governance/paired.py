@@ -135,8 +135,8 @@ def compare(sample: Sample) -> Comparison:
         )
         for key, made in part_drawn.items()
     ]
-    decide([pair for figure in figures for pair in figure.pairs], figures)
-    decide([pair for group in groups for pair in group.figure.pairs], [g.figure for g in groups])
+    decide(figures)
+    decide([group.figure for group in groups])
     return Comparison(figures, groups, hidden, resamples)
 
 
@@ -187,8 +187,9 @@ def _figure(
     return Figure(metric, values, pairs, error)
 
 
-def decide(pairs: list[Pair], figures: list[Figure]) -> None:
-    """Correct the family's p by Holm, and say who is better where it is sure."""
+def decide(figures: list[Figure]) -> None:
+    """Correct the p of the family, all pairs of these figures, by Holm, and say who is better where it is sure."""
+    pairs = [pair for figure in figures for pair in figure.pairs]
     for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
         pair.p = p
     for figure in figures:

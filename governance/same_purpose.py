@@ -45,10 +45,7 @@ def pairs_of(model: RegisteredModel) -> list[Pair]:
     """A model, new or not, with those published ones that are alike enough to be a case."""
     others = RegisteredModel.objects.published().exclude(pk=model.pk)
     alike = search.similar_to(others, model.name, model.summary, limit=MOST_LIKE)
-    texts = {one.model.pk: float(one.score) for one in alike}
-    facts = _facts([model.pk, *texts])
-    found = (_pair(model.pk, other, text, facts) for other, text in texts.items())
-    return [pair for pair in found if pair.likeness >= CANDIDATE]
+    return list(_alike({(model.pk, one.model.pk): float(one.score) for one in alike}))
 
 
 def pairs_among_neighbours(ids: Iterable[int]) -> Iterator[Pair]:

@@ -1,5 +1,7 @@
 """What the stored graph of a version answers, asked in the limited child (publishing/packages/running.py)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +16,10 @@ def predict(
     version: ModelVersion, request: dict[str, Any], output: str, seed: int | None = None
 ) -> dict[str, Any]:
     """What running.predict finds for one output. Raises OSError when the stored file cannot be read."""
-    entry = version.artifacts.get(name=version.manifest["entry"])
-    with read(stored_as(entry.sha256)) as graph:
+    with _stored_graph(version) as (graph, sha256):
         return running.predict(
             graph,
-            entry.sha256,
+            sha256,
             version.signature,
             request,
             output,
@@ -26,3 +27,20 @@ def predict(
             seed=seed,
             quarantine=settings.QUARANTINE_ROOT,
         )
+
+
+def answer_rows(version: ModelVersion, task: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """What running.answer_rows finds for a task of inputs, output and timed. Raises OSError when the stored file cannot be read."""
+    with _stored_graph(version) as (graph, sha256):
+        about = {"sha256": sha256, "signature": version.signature, "memory_mb": MEMORY_MB}
+        return running.answer_rows(
+            graph, about | task, seconds, quarantine=settings.QUARANTINE_ROOT
+        )
+
+
+@contextmanager
+def _stored_graph(version: ModelVersion) -> Iterator[tuple[Any, str]]:
+    """(the open file of the version's graph, its digest)"""
+    entry = version.artifacts.get(name=version.manifest["entry"])
+    with read(stored_as(entry.sha256)) as graph:
+        yield graph, entry.sha256

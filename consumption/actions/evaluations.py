@@ -13,7 +13,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from consumption import evaluation_files, evaluation_mapping
 from consumption.evaluation_files import Files
-from consumption.evaluation_mapping import Mapping
+from consumption.evaluation_mapping import Mapping, is_needed
 from consumption.models import (
     BatchEvaluation,
     BatchState,
@@ -133,8 +133,7 @@ def cannot_answer(version: ModelVersion) -> str:
     if not version.is_callable:
         return f"{version} is {version.get_state_display().lower()}; only live versions answer."
     for spec in version.signature["inputs"]:
-        is_needed = spec.get("required", True) and spec.get("default") is None
-        if is_needed and not takes_one_value(spec):
+        if is_needed(spec) and not takes_one_value(spec):
             return f"{version} takes several values a row for its input {spec['name']}; a table has one a cell."
     return ""
 
@@ -333,17 +332,9 @@ def rows_checked(evaluation: BatchEvaluation, report: dict[str, Any], rows: int)
     transition(evaluation, BatchState.READY, report=report, rows=rows)
 
 
-@transaction.atomic
 def fail_evaluation(evaluation: BatchEvaluation, problem: str) -> None:
     """It cannot go on: the reason is for the team. Its rows go as if the run had ended."""
-    ends: dict[str, Any] = {"problem": problem, "finished_at": timezone.now()}
-    if evaluation.keep_days == 0:
-        ends["delete_rows_at"] = timezone.now()
-    try:
-        transition(evaluation, BatchState.FAILED, **ends)
-    except StaleState:
-        return  # cancelled meanwhile
-    _record_end(evaluation)
+    _end(evaluation, BatchState.FAILED, problem=problem)
 
 
 @transaction.atomic
@@ -363,15 +354,20 @@ def advance(evaluation: BatchEvaluation, answers_done: int, worked_s: float) -> 
     return running.update(answers_done=answers_done, worked_s=worked_s) == 1
 
 
-@transaction.atomic
 def succeed(evaluation: BatchEvaluation, results: dict[str, Any]) -> None:
-    ends: dict[str, Any] = {"results": results, "finished_at": timezone.now()}
+    _end(evaluation, BatchState.SUCCEEDED, results=results)
+
+
+@transaction.atomic
+def _end(evaluation: BatchEvaluation, state: BatchState, **ends: Any) -> None:
+    """Unless it was cancelled meanwhile. Rows that were kept for the run only are due to go."""
+    ends["finished_at"] = now = timezone.now()
     if evaluation.keep_days == 0:
-        ends["delete_rows_at"] = timezone.now()
+        ends["delete_rows_at"] = now
     try:
-        transition(evaluation, BatchState.SUCCEEDED, **ends)
+        transition(evaluation, state, **ends)
     except StaleState:
-        return  # cancelled meanwhile
+        return
     _record_end(evaluation)
 
 

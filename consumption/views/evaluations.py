@@ -143,7 +143,7 @@ def _page(request: PageRequest, found: BatchEvaluation, **forms: Any) -> HttpRes
 
 
 def _check(found: BatchEvaluation) -> dict[str, Any]:
-    problems = evaluation_pages.problems_of(found)
+    problems, _ = evaluation_pages.kept_rows(found)
     return {
         "report": found.report,
         "truth": evaluation_pages.truth_of(found.report),
@@ -154,7 +154,7 @@ def _check(found: BatchEvaluation) -> dict[str, Any]:
 
 
 def _results(request: PageRequest, found: BatchEvaluation) -> dict[str, Any]:
-    problems = evaluation_pages.problems_of(found)
+    problems, extremes = evaluation_pages.kept_rows(found)
     page = evaluation_pages.result_page(found, request.GET)
     calls = evaluation_offers.expected_calls(request.GET)
     return {
@@ -162,6 +162,6 @@ def _results(request: PageRequest, found: BatchEvaluation) -> dict[str, Any]:
         "calls": calls,
         "offers": evaluation_offers.offers_of(found, page, calls),
         "problems": evaluation_pages.shown_problems(problems, len(found.evaluated())),
-        "extremes": evaluation_pages.extremes_of(found),
+        "extremes": extremes,
         "unanswered": evaluation_pages.unanswered(found),
     }

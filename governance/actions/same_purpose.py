@@ -76,8 +76,6 @@ def decide_case(
     day = review_on or timezone.localdate() + LOOK_AGAIN
     if not timezone.localdate() < day <= timezone.localdate() + LATEST:
         raise Invalid(f"Choose a day within the next {LATEST.days} days.", field="review_on")
-    if case.state == state:  # decided anew: the same, with another reason or day
-        transition(case, State.OPEN, primary=None)
     transition(
         case,
         state,

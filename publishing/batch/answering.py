@@ -3,19 +3,15 @@
 import time
 from typing import Any
 
-from django.conf import settings
-
-from catalog.models import stored_as
 from consumption import actions
 from consumption.evaluation_files import Files
 from consumption.evaluation_mapping import Mapping
 from consumption.models import BatchEvaluation
 from marketplace.core.errors import RuleError
+from publishing import predictions
 from publishing.batch import kept
 from publishing.batch.kept import Contract
-from publishing.manifest import MEMORY_MB
-from publishing.packages import limits, running
-from publishing.storage import read
+from publishing.packages import limits
 
 LONGEST_S = 600  # of a run
 TURN_S = 15.0  # then another run takes its turn
@@ -39,16 +35,17 @@ def answer(evaluation: BatchEvaluation) -> bool:
     has_worked = False
     clock, most = Clock(evaluation.worked_s), evaluation.rows * len(contracts)
     for number, name in enumerate(files.names(kept.ROWS)):
-        chunk: kept.Chunk | None = None
+        views: kept.Views | None = None
         for place, contract in enumerate(contracts):
             wanted = kept.answers_name(contract.version, name)
             if files.has(wanted):
                 continue
             if has_worked and clock.turn_is_over:
                 return False
-            chunk = chunk or kept.read_chunk(files, name)
-            found = _answers(contract, chunk, evaluation.reading["decimal"], clock, number == 0)
-            done = number * kept.CHUNK_ROWS * len(contracts) + (place + 1) * len(chunk.numbers)
+            views = views or kept.Views(kept.read_chunk(files, name), evaluation.reading["decimal"])
+            found = _answers(contract, views, clock, number == 0)
+            rows = len(views.chunk.numbers)
+            done = number * kept.CHUNK_ROWS * len(contracts) + (place + 1) * rows
             if not actions.advance(evaluation, min(done, most), clock.spent_s):
                 raise Stopped
             files.write_json(wanted, found)
@@ -80,22 +77,20 @@ class Clock:
         return min(left, limits.PREDICT_SECONDS)
 
 
-def _answers(
-    contract: Contract, chunk: kept.Chunk, decimal: str, clock: Clock, is_first: bool
-) -> dict[str, Any]:
-    seen = kept.Views(chunk, decimal).of(contract)
+def _answers(contract: Contract, views: kept.Views, clock: Clock, is_first: bool) -> dict[str, Any]:
+    seen = views.of(contract)
     places = [place for place, is_taken in enumerate(seen.taken) if is_taken]
     if not places:
         return {"taken": [], "values": [], "refused": [], "ms": []}
     task = {
-        "sha256": "",
-        "signature": contract.version.signature,
         "inputs": {name: [values[at] for at in places] for name, values in seen.values.items()},
         "output": contract.output,
-        "memory_mb": MEMORY_MB,
         "timed": TIMED_ROWS if is_first else 0,
     }
-    found = _asked(contract, task, clock.left_s())
+    try:
+        found = predictions.answer_rows(contract.version, task, clock.left_s())
+    except OSError:
+        raise CannotAnswer(f"The stored file of {contract.version} cannot be read.") from None
     if "problem" in found:
         raise CannotAnswer(f"{contract.version} could not answer: {found['problem']}.")
     if len(found["values"]) != len(found["taken"]):
@@ -104,24 +99,8 @@ def _answers(
         "taken": [places[at] for at in found["taken"]],
         "values": found["values"],
         "refused": [
-            {"row": chunk.numbers[places[at]], "input": name or "", "problem": why}
+            {"row": views.chunk.numbers[places[at]], "input": name or "", "problem": why}
             for at, name, why in found["refused"][:MOST_REFUSED]
         ],
         "ms": found["ms"],
     }
-
-
-def _asked(contract: Contract, task: dict[str, Any], seconds: float) -> dict[str, Any]:
-    version = contract.version
-    entry = version.artifacts.get(name=version.manifest["entry"])
-    try:
-        with read(stored_as(entry.sha256)) as graph:
-            found: dict[str, Any] = running.answer_rows(
-                graph,
-                task | {"sha256": entry.sha256},
-                seconds,
-                quarantine=settings.QUARANTINE_ROOT,
-            )
-    except OSError:
-        raise CannotAnswer(f"The stored file of {version} cannot be read.") from None
-    return found

@@ -18,12 +18,11 @@ FALSE = frozenset({"0", "false", "no", "n", "f", "nein", "non", "falsch"})
 POINT_GROUPS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 COMMA_GROUPS = re.compile(r"-?\d{1,3}(?:[.'\u00a0\u202f ]\d{3})+(?:,\d+)?")
 SHOWN = 40
-KINDS = ("missing", "wrong_type", "out_of_range", "unseen")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a cell is not taken. kind: one of KINDS."""
+    """Why a cell is not taken. kind: missing, wrong_type, out_of_range or unseen."""
 
     kind: str
     problem: str

@@ -39,7 +39,7 @@ def chunked(
     files: Files, mapping: Mapping, reading: Reading, report: "Report"
 ) -> Iterator[tuple[list[int], dict[str, list[str]]]]:
     """(numbers of the rows, {mapped column: cells}); what is not mapped is dropped here."""
-    all_rows = tables.rows(files.read(UPLOAD), csv_of(reading))
+    all_rows = tables.rows(files.read(UPLOAD), reading)
     names = tables.header(next(all_rows, []))
     places = {column: names.index(column) for column in mapping.columns}
     numbers: list[int] = []
@@ -55,10 +55,6 @@ def chunked(
             numbers, columns = [], {column: [] for column in places}
     if numbers:
         yield numbers, columns
-
-
-def csv_of(reading: Reading) -> Reading:
-    return Reading("csv", reading.encoding, reading.delimiter, reading.decimal)
 
 
 class Report:

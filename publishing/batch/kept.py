@@ -1,6 +1,5 @@
 """The mapped rows as they are kept, chunk by chunk, and how a version sees them. A chunk is the unit of work that is committed."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,11 +69,6 @@ class Contract:
         }
         return cls(version, taken, mapping.outputs.get(str(version.pk)) or outputs[0])
 
-    def key(self, name: str) -> str:
-        """Versions whose rules of an input are the same look at its cells once."""
-        column, rules = self.inputs[name]
-        return json.dumps([column, repr(rules)])
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -86,19 +80,19 @@ class Seen:
 
 
 class Views:
-    """What several versions see of one chunk."""
+    """What several versions see of one chunk. Those whose rules of an input are the same look at its cells once."""
 
     def __init__(self, chunk: Chunk, decimal: str) -> None:
-        self._chunk, self._decimal = chunk, decimal
-        self._parsed: dict[str, cells.Parsed] = {}
+        self.chunk, self._decimal = chunk, decimal
+        self._parsed: dict[tuple[str, Column], cells.Parsed] = {}
 
     def of(self, contract: Contract) -> Seen:
-        taken = np.ones(len(self._chunk.numbers), dtype=bool)
+        taken = np.ones(len(self.chunk.numbers), dtype=bool)
         values, faults = {}, {}
-        for name, (column, rules) in contract.inputs.items():
-            key = contract.key(name)
+        for name, key in contract.inputs.items():
             if key not in self._parsed:
-                self._parsed[key] = cells.parse(rules, self._chunk.cells[column], self._decimal)
+                column, rules = key
+                self._parsed[key] = cells.parse(rules, self.chunk.cells[column], self._decimal)
             parsed = self._parsed[key]
             values[name] = parsed.values
             faults[name] = parsed.faults

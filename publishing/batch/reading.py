@@ -35,7 +35,7 @@ def read(evaluation: BatchEvaluation) -> None:
         else {"encoding": "utf-8", "delimiter": "comma", "decimal": "."}
     )
     reading = tables.guess(first[: tables.HEAD], chosen)
-    names, columns, rows = _looked_at(chain([first], blocks), reading)
+    columns, rows = _looked_at(chain([first], blocks), reading)
     if not rows:
         raise Unreadable("The file has no row below its first line.")
     actions.columns_found(evaluation, replace(reading, kind=kind).as_data(), columns, rows)
@@ -53,10 +53,8 @@ def _make_csv(files: Files, blocks: Iterator[bytes], kind: str) -> None:
         files.write(UPLOAD, made)
 
 
-def _looked_at(
-    blocks: Iterator[bytes], reading: Reading
-) -> tuple[list[str], list[dict[str, Any]], int]:
-    """(names, columns as BatchEvaluation.columns has them, number of rows)."""
+def _looked_at(blocks: Iterator[bytes], reading: Reading) -> tuple[list[dict[str, Any]], int]:
+    """(columns as BatchEvaluation.columns has them, number of rows)."""
     counted = _Counted(tables.rows(blocks, reading))
     first = next(counted.rows, None)
     if first is None:
@@ -67,7 +65,7 @@ def _looked_at(
         _column(name, [row[place] for row in sampled if place < len(row)], reading.decimal)
         for place, name in enumerate(names)
     ]
-    return names, columns, counted.count - 1
+    return columns, counted.count - 1
 
 
 class _Counted:

@@ -19,7 +19,6 @@ MOST_ROWS, MOST_COLUMNS = 200_000, 500
 LONGEST_NAME = 100  # characters of a column's name
 LONGEST_CELL = 64 * 1024
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-ENCODINGS = ("utf-8", "utf-16", "latin-1")
 HEAD = 256 * 1024  # bytes that are looked at for a guess
 LINES = 60
 KINDS = ((b"PK\x03\x04", "excel"), (b"PAR1", "parquet"))

@@ -56,22 +56,17 @@ def predict(graph, sha256, signature, request, output, memory_mb, *, seed=None, 
         "memory_mb": memory_mb,
         "seed": seed,
     }
-    try:
-        code, reply = _reply_of("predict_child", task, graph, quarantine, limits.PREDICT_SECONDS)
-    except subprocess.TimeoutExpired:
-        return {"problem": f"it did not answer within {limits.PREDICT_SECONDS} seconds"}
-    if code or len(reply) > limits.PREDICT_REPLY_BYTES:
-        return {"problem": "the process broke off"}
-    try:
-        return json.loads(reply)
-    except ValueError:
-        return {"problem": "its answer could not be read"}
+    return _answers_of("predict_child", task, graph, limits.PREDICT_SECONDS, quarantine)
 
 
 def answer_rows(graph, task, seconds, *, quarantine=None):
     """What a version answers to rows, within `seconds`: the reply of answers_child, or {"problem": a phrase}."""
+    return _answers_of("answers_child", task, graph, seconds, quarantine)
+
+
+def _answers_of(module, task, graph, seconds, quarantine):
     try:
-        code, reply = _reply_of("answers_child", task, graph, quarantine, seconds)
+        code, reply = _reply_of(module, task, graph, quarantine, seconds)
     except subprocess.TimeoutExpired:
         return {"problem": f"it did not answer within {seconds:.0f} seconds"}
     if code or len(reply) > limits.PREDICT_REPLY_BYTES:

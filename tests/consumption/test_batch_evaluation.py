@@ -269,14 +269,14 @@ def test_a_cancelled_run_stops_and_its_rows_go(
         evaluating.read(evaluating.uploaded(evaluating.amounts(), [version]))
     )
     actions.start_evaluation(factories.maya(), found)
-    asked = answering._asked
+    asked = answering.predictions.answer_rows
 
     def cancelling(*arguments):
         if len(evaluating.Files(found).names("answers-")) == 2:
             actions.cancel_evaluation(factories.maya(), evaluating.again(found))
         return asked(*arguments)
 
-    monkeypatch.setattr(answering, "_asked", cancelling)
+    monkeypatch.setattr(answering.predictions, "answer_rows", cancelling)
     evaluating.work.run(found.pk)
     ended = evaluating.again(found)
     assert ended.state == "cancelled" and ended.answers_done == 100 and not ended.has_rows
@@ -290,7 +290,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(version, monkeypatch):
         evaluating.read(evaluating.uploaded(evaluating.amounts(), [version]))
     )
     actions.start_evaluation(factories.maya(), found)
-    asked, calls = answering._asked, []
+    asked, calls = answering.predictions.answer_rows, []
 
     def dying(*arguments):
         calls.append(1)
@@ -298,7 +298,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(version, monkeypatch):
             raise KeyboardInterrupt
         return asked(*arguments)
 
-    monkeypatch.setattr(answering, "_asked", dying)
+    monkeypatch.setattr(answering.predictions, "answer_rows", dying)
     with pytest.raises(KeyboardInterrupt):
         evaluating.work.run(found.pk)
     assert evaluating.again(found).state == "running"

@@ -217,6 +217,11 @@ def quantity(value, nouns):
     return f"{number(value)} {singular if value == 1 else plural}"
 
 
+def listed(names):
+    """Names (a sequence of texts) in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 @register.filter
 def tone(state):
     """The badge tone of a state, tier or verdict."""
