@@ -13,7 +13,7 @@ from catalog import search
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.search import Found, Hit
 from marketplace.core.links import Tab
-from marketplace.core.money import from_micros, show_price
+from marketplace.core.templatetags import formatting
 from marketplace.core.templatetags.formatting import number, quantity
 
 VIEWS = {"table": "Table", "cards": "Cards"}
@@ -149,11 +149,7 @@ def view_of(session: SessionBase, asked: str | None) -> str:
 def _result(hit: Hit) -> Result:
     plans: list[Any] = [plan for plan in hit.model.plans.all() if plan.is_offered]
     cheapest = min(plans, key=lambda plan: plan.price_micros_per_1000, default=None)
-    price = (
-        show_price(from_micros(cheapest.price_micros_per_1000), cheapest.currency)
-        if cheapest
-        else ""
-    )
+    price = formatting.price(cheapest.price_micros_per_1000, cheapest.currency) if cheapest else ""
     at_once = any(plan.approval == plan.Approval.AUTOMATIC for plan in plans)
     access = "At once" if at_once else "Owner decides" if plans else "No plan yet"
     is_free = cheapest is not None and not cheapest.price_micros_per_1000

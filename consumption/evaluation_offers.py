@@ -7,7 +7,7 @@ from typing import Any
 from catalog.models import ModelVersion
 from consumption.evaluation_pages import FigureValue, ResultPage
 from consumption.models import BatchEvaluation, Plan
-from marketplace.core.money import from_micros, show_amount
+from marketplace.core.money import show_amount
 from marketplace.core.query import whole_number
 
 CALLS, MOST_CALLS = 10_000, 10**9  # a month
@@ -54,5 +54,4 @@ def offers_of(evaluation: BatchEvaluation, page: ResultPage, calls: int) -> list
 def _cost(plan: Plan | None, calls: int) -> str:
     if plan is None:
         return ""
-    amount = from_micros(plan.price_micros_per_1000) * calls / 1000
-    return show_amount(amount, plan.currency)
+    return show_amount(plan.cost_of(calls), plan.currency)

@@ -13,7 +13,8 @@ from consumption.models import Application, Plan, Subscription
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import LineField
-from marketplace.core.money import from_micros, show_price, to_micros
+from marketplace.core.money import from_micros, to_micros
+from marketplace.core.templatetags import formatting
 
 
 class ApplicationForm(forms.Form):
@@ -70,9 +71,7 @@ class PlanChoice(forms.ModelChoiceField):
         quota = (
             f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
         )
-        price = (
-            f"{show_price(from_micros(plan.price_micros_per_1000), plan.currency)} per 1,000 calls"
-        )
+        price = f"{formatting.price(plan.price_micros_per_1000, plan.currency)} per 1,000 calls"
         return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
 
 

@@ -339,6 +339,7 @@ class ModelVersion(models.Model):
     )
     LIVE = (VersionState.PUBLISHED, VersionState.DEPRECATED)
     LISTED = (VersionState.PUBLISHED, VersionState.DEPRECATED, VersionState.RETIRED)
+    ENDING = (VersionState.DEPRECATED, VersionState.RETIRED)
 
     class Kind(models.TextChoices):
         ONNX = "onnx", "ONNX file"

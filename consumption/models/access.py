@@ -1,5 +1,7 @@
 """Who may call what: applications, plans and their terms, subscriptions."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,6 +14,7 @@ from marketplace.accounts.models import Team
 from marketplace.core.decisions import Decided
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.fields import LineField, NameKeyField
+from marketplace.core.money import from_micros
 from marketplace.core.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -151,6 +154,10 @@ class Plan(Terms):
 
     def __str__(self):
         return self.name
+
+    def cost_of(self, calls: int) -> Decimal:
+        """What so many calls would cost at the price in force now, in the plan's currency, exact."""
+        return from_micros(self.price_micros_per_1000) * calls / 1000
 
 
 class PlanTermsSet(models.QuerySet):

@@ -22,7 +22,7 @@ RETURNING calls, extract(epoch FROM statement_timestamp())::bigint
 
 
 class NoneLeft(RuleError):
-    """The person has tried as often as one may in this hour (429)."""
+    """The person has tried, or measured, as often as one may in this hour (429)."""
 
     status = 429
     slug = "tries-used-up"

@@ -7,6 +7,7 @@ An act is the value of the button that was pressed: "run", "move", "example", "a
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from consumption.playground import history, movement, rows, sheet, tries
 from consumption.playground.answers import main_output, outputs_of, shown
@@ -56,14 +57,6 @@ class Bench:
             return self.entered(held, act.removeprefix(MODE))
         return held
 
-    def as_json(self, held: Sheet) -> str:
-        """The request of all rows, one input a line; "" while a row has errors."""
-        judged = rows.judge(self.signature, held.rows)
-        if judged.errors or judged.body is None:
-            return ""
-        lines = (json.dumps(tensor, ensure_ascii=False) for tensor in judged.body["inputs"])
-        return '{{\n  "inputs": [\n    {}\n  ]\n}}'.format(",\n    ".join(lines))
-
     def applied(self, held: Sheet) -> Sheet:
         """The rows of what was written or pasted; the form's where nothing was."""
         if held.mode == sheet.FORM or not held.typed.strip():
@@ -82,12 +75,13 @@ class Bench:
 
     def entered(self, held: Sheet, mode: str) -> Sheet:
         """Another way to enter inputs. Rows with errors cannot be written as a request: they stay in the form."""
-        if mode == sheet.JSON:
-            errors = rows.judge(self.signature, held.rows).errors
-            if errors:
-                held = held if held.at in errors else held.showing(min(errors))
-                return replace(held, mode=sheet.FORM, errors=errors)
-        return replace(held, mode=mode, typed=self.as_json(held) if mode == sheet.JSON else "")
+        if mode != sheet.JSON:
+            return replace(held, mode=mode, typed="")
+        judged = rows.judge(self.signature, held.rows)
+        if judged.errors:
+            held = held if held.at in judged.errors else held.showing(min(judged.errors))
+            return replace(held, mode=sheet.FORM, errors=judged.errors)
+        return replace(held, mode=mode, typed=_as_json(judged.body))
 
     def example(self, held: Sheet) -> Sheet:
         version = self.choices[0].version
@@ -198,3 +192,11 @@ class Bench:
         if len(held.rows) > 1 or main is None:
             return "All answered"
         return f"{shown(main.values[0])} {main.unit}".strip()
+
+
+def _as_json(body: Mapping[str, Any] | None) -> str:
+    """A request, one input a line; "" without one."""
+    if body is None:
+        return ""
+    lines = (json.dumps(tensor, ensure_ascii=False) for tensor in body["inputs"])
+    return '{{\n  "inputs": [\n    {}\n  ]\n}}'.format(",\n    ".join(lines))

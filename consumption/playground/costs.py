@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from consumption.models import LatencyRun, Plan
-from marketplace.core.money import from_micros, show_amount, show_price
+from marketplace.core.money import show_amount, show_price
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def of_models(model_ids: Iterable[int]) -> dict[int, list[Cost]]:
     """{model id: [Cost] of the plans on offer}, cheapest first."""
     costs = defaultdict(list)
     for plan in Plan.objects.filter(model__in=set(model_ids), is_offered=True):
-        costs[plan.model_id].append(Cost(plan, from_micros(plan.price_micros_per_1000) / 1000))
+        costs[plan.model_id].append(Cost(plan, plan.cost_of(1)))
     return costs
 
 
@@ -46,7 +46,7 @@ class LatencyCard:
         """[(plan, amount)]; empty without an expected volume."""
         calls = self.run.expected_calls or 0
         return [
-            (one.plan.name, show_amount(one.cost * calls, one.plan.currency))
+            (one.plan.name, show_amount(one.plan.cost_of(calls), one.plan.currency))
             for one in self.prices
             if calls
         ]

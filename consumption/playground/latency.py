@@ -12,7 +12,6 @@ from datetime import timedelta
 from math import ceil, floor, inf, sqrt
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -21,6 +20,7 @@ from consumption import sandbox_pass
 from consumption.models import LatencyRun
 from consumption.permissions import can_try
 from consumption.playground import gateway_client, rows, tries
+from consumption.playground.allowance import NoneLeft
 from consumption.sandbox_pass import SandboxPass
 from marketplace.accounts.models import User
 from marketplace.core.background import enqueue
@@ -39,14 +39,6 @@ RUNS_AN_HOUR = 3  # of a person
 MOST_ROWS = 20
 LOST_S = 200  # a task that runs longer was killed
 LOCK = 0x6C6174656E6379
-
-
-class TooOften(RuleError):
-    """The person has measured as often as one may in this hour (429)."""
-
-    status = 429
-    slug = "tries-used-up"
-    title = "No tries are left in this hour"
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def start(
         raise RuleError(reason, field="version", ask=version.model.support_contact)
     since = timezone.now() - timedelta(hours=1)
     if LatencyRun.objects.filter(user=by, requested_at__gt=since).count() >= RUNS_AN_HOUR:
-        raise TooOften(
+        raise NoneLeft(
             f"You have measured {RUNS_AN_HOUR} times within an hour.", remedy="Wait a while."
         )
     if request_of(version, count) is None:
@@ -216,8 +208,7 @@ def _call(version: ModelVersion, body: dict[str, Any]) -> Callable[[], bool]:
         burst=2 * MOST_PER_S,
         concurrency=max(CONCURRENCIES),
     )
-    pepper = settings.KEY_PEPPER_CURRENT
-    text = sandbox_pass.mint(granted, pepper, settings.KEY_PEPPERS[pepper])
+    text = tries.pass_of(granted)
     slug, number = version.model.slug, version.number
 
     def call() -> bool:

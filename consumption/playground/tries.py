@@ -73,19 +73,21 @@ def try_versions(by: User, asked: Sequence[Asked]) -> tuple[list[Tried], Allowan
         raise Busy("Too many people try something at this moment.", remedy="Try again in a moment.")
     try:
         left, now_s = allowance.take(by, len(asked))
-        pepper, expires_at = settings.KEY_PEPPER_CURRENT, now_s + sandbox_pass.LIFE_S
+        expires_at = now_s + sandbox_pass.LIFE_S
         passes = [
-            sandbox_pass.mint(
-                SandboxPass(by.pk, one.version.model_id, one.version.pk, expires_at),
-                pepper,
-                settings.KEY_PEPPERS[pepper],
-            )
+            pass_of(SandboxPass(by.pk, one.version.model_id, one.version.pk, expires_at))
             for one in asked
         ]
         with ThreadPoolExecutor(len(asked)) as pool:
             return list(pool.map(_ask, asked, passes)), left
     finally:
         _places.release()
+
+
+def pass_of(granted: SandboxPass) -> str:
+    """The text of a pass, signed with the current pepper."""
+    pepper = settings.KEY_PEPPER_CURRENT
+    return sandbox_pass.mint(granted, pepper, settings.KEY_PEPPERS[pepper])
 
 
 def why_not(version: ModelVersion) -> str:

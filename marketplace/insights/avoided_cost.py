@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-CURRENCY = "USD"
 INTEGRATION = Decimal(
     "0.20"
 )  # of the middle of what building costs, where nobody logged what integrating took
@@ -19,7 +18,7 @@ ALTERNATIVES: dict[str, tuple[str, tuple[int, int] | None]] = {
 
 @dataclass(frozen=True)
 class AvoidedCost:
-    """Once, in CURRENCY: `low` and `high` of what is avoided, from what building costs less what integrating takes."""
+    """Once, in US dollars: `low` and `high` of what is avoided, from what building costs less what integrating takes."""
 
     build_low: Decimal
     integration: Decimal

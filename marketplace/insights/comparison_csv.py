@@ -13,7 +13,7 @@ def written(compared: Comparison) -> str:
     """All rows, also what is alike. What a spreadsheet would run as a formula has an apostrophe before it."""
     text = io.StringIO()
     writer = csv.writer(text)
-    heads = [f"{column.name} {column.version.number}" for column in compared.columns]
+    heads = [column.full_name for column in compared.columns]
     writer.writerow(map(as_cell, ["about", "row", *heads]))
     for group in compared.groups:
         for row in group.rows:

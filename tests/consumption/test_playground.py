@@ -510,7 +510,7 @@ def test_a_benchmark_from_the_form_to_its_figures(maya, live, monkeypatch):
         latency.sweep()
         again.refresh_from_db()
         assert again.state == "failed"
-    with pytest.raises(latency.TooOften):
+    with pytest.raises(allowance.NoneLeft):
         latency.start(factories.maya(), live)
 
 

@@ -7,14 +7,12 @@ price and consumers are consumption's, the measured service is hosting's. Nothin
 from collections.abc import Sequence
 
 from catalog.models import Alias, ModelVersion
-from catalog.tray import MOST, Pick
+from catalog.tray import Pick
 from marketplace.accounts.models import User
 from marketplace.insights.comparison import access, contract, quality, service_level
 from marketplace.insights.comparison.table import Column, Comparison
 
-MOST_SENTENCES = 3
-
-__all__ = ["MOST", "Comparison", "compare"]
+__all__ = ["Comparison", "compare"]
 
 
 def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) -> Comparison:
@@ -48,7 +46,7 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
     return Comparison(
         columns,
         tuple(group.named(names) for group in groups),
-        tuple(filter(None, sentences))[:MOST_SENTENCES],
+        tuple(filter(None, sentences)),
         gone,
     )
 

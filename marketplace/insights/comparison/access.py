@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import Plan, UsageDay
-from marketplace.core.money import from_micros, show_amount, show_price
+from marketplace.core.money import show_amount
+from marketplace.core.templatetags import formatting
 from marketplace.core.templatetags.formatting import number, quantity, state_label
 from marketplace.insights.comparison.table import Cell, Column, Group, Mark, Row, Sentence, Verdict
 
@@ -31,7 +32,7 @@ class Offer:
         """What the calls cost a month, in the plan's currency."""
         if self.plan is None:
             return None
-        return from_micros(self.plan.price_micros_per_1000) * self.calls / 1000
+        return self.plan.cost_of(self.calls)
 
 
 def offers_of(columns: Sequence[Column], calls: int) -> list[Offer]:
@@ -111,7 +112,7 @@ def _price(offer: Offer, least: Decimal | None) -> Cell:
     if plan is None or amount is None:
         return Cell(verdict=Verdict("No plan for so many calls"))
     is_dear = least is not None and amount > least and amount >= DEAR * least
-    price = show_price(from_micros(plan.price_micros_per_1000), plan.currency)
+    price = formatting.price(plan.price_micros_per_1000, plan.currency)
     detail = f"{price} per 1,000, plan {plan.name}" if amount else f"free, plan {plan.name}"
     return Cell(
         show_amount(amount, plan.currency), detail, mark=Mark.WORSE if is_dear else Mark.NONE
@@ -148,8 +149,7 @@ def rating(model: RegisteredModel) -> Cell:
 def lifecycle(version: ModelVersion) -> Cell:
     """How far the version is in its life, and when it ends."""
     ends = f"ends {version.sunset_at:%-d %b %Y}" if version.sunset_at else ""
-    is_ending = version.state in (version.State.DEPRECATED, version.State.RETIRED)
-    mark = Mark.WORSE if is_ending else Mark.NONE
+    mark = Mark.WORSE if version.state in ModelVersion.ENDING else Mark.NONE
     return Cell(str(state_label(version.state)), ends, mark=mark)
 
 

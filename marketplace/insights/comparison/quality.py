@@ -12,7 +12,7 @@ from governance.evaluations import artifact_digest
 from governance.measures import LOWER_IS_BETTER, PRIMARY
 from governance.models import Evaluation
 from governance.models.evaluations import METRIC_LABELS
-from marketplace.core.templatetags.formatting import figure, number
+from marketplace.core.templatetags.formatting import figure, listed, number
 from marketplace.insights.comparison import significance
 from marketplace.insights.comparison.significance import Difference, Measured
 from marketplace.insights.comparison.table import (
@@ -267,7 +267,3 @@ def _signed(value: float) -> str:
 def _rounded(value: float) -> str:
     """Three digits, as the figures themselves have."""
     return str(figure(float(f"{value:.3g}")))
-
-
-def listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from hosting import service_levels
 from hosting.service_levels import Promise, ServiceLevelReport
-from marketplace.core.templatetags.formatting import ms, number, points
-from marketplace.insights.comparison.quality import listed
+from marketplace.core.templatetags.formatting import listed, ms, number, points
 from marketplace.insights.comparison.table import Cell, Column, Group, Mark, Row, Sentence, Verdict
 
 LINES = ["Availability", "95 % of answers within", "Calls a second"]

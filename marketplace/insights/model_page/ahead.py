@@ -37,7 +37,7 @@ class Held:
     @property
     def is_leaving(self) -> bool:
         """Must it be moved, because its version ends?"""
-        return self.version.state in (ModelVersion.State.DEPRECATED, ModelVersion.State.RETIRED)
+        return self.version.state in ModelVersion.ENDING
 
 
 @dataclass(frozen=True)

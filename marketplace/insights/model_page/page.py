@@ -21,7 +21,6 @@ from marketplace.insights.model_page import ahead, interface, price, quality, tr
 
 ALIKE = 3
 FAILURES = 2  # of the card's known ways to fail
-TWO_LINES = 400  # letters of a purpose that is shown whole
 
 
 @dataclass(frozen=True)

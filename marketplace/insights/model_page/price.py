@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from consumption.models import Plan
-from marketplace.core.money import from_micros, show_price
+from marketplace.core.templatetags import formatting
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.insights.avoided_cost import ALTERNATIVES, AvoidedCost, avoided
 
@@ -54,7 +54,7 @@ class Bill:
         quota = self.plan.monthly_quota
         if quota is not None and quota < self.calls:
             return None
-        return from_micros(self.plan.price_micros_per_1000) * self.calls / 1000
+        return self.plan.cost_of(self.calls)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def price(plans: Sequence[Plan], query: QueryDict) -> Price:
 def in_words(plan: Plan) -> str:
     """ "Standard: 4.00 USD per 1,000 calls, no fixed fee", "Trial: free, 5,000 calls a month"."""
     if plan.price_micros_per_1000:
-        cost = show_price(from_micros(plan.price_micros_per_1000), plan.currency)
+        cost = formatting.price(plan.price_micros_per_1000, plan.currency)
         told = f"{plan.name}: {cost} per 1,000 calls, no fixed fee"
     else:
         told = f"{plan.name}: free"

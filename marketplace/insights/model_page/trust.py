@@ -12,7 +12,7 @@ from consumption.metering.consumers import Consumers
 from governance.headlines import Headline
 from governance.models import GateResult
 from hosting.service_levels import Promise
-from marketplace.core.templatetags.formatting import number, quantity
+from marketplace.core.templatetags.formatting import listed, number, quantity
 
 FRESH = timedelta(days=182)
 EVALUATED = timedelta(days=365)
@@ -63,12 +63,12 @@ class Trust:
         if not missing:
             return ""
         if self.level == "Silver":
-            return f"Gold needs {_listed([point.needs for point in missing])}."
+            return f"Gold needs {listed([point.needs for point in missing])}."
         required = [point for point in missing if point.name in REQUIRED_FOR_SILVER]
         if self.level == "Bronze":
             others = [point for point in missing if point not in required]
             asked = [*required, *others[: max(0, SILVER - self.met - len(required))]]
-            return f"Silver needs {_listed([point.needs for point in asked])}."
+            return f"Silver needs {listed([point.needs for point in asked])}."
         return f"Bronze needs {quantity(BRONZE - self.met, 'more point,more points')}; the nearest is {missing[0].needs}."
 
 
@@ -194,7 +194,3 @@ def freshness_point(version: ModelVersion) -> Point:
 
 def _age(age: timedelta) -> str:
     return "today" if age.days < 1 else f"{quantity(age.days, 'day,days')} old"
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
