@@ -28,11 +28,12 @@ _SUMS = f"""
     percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok')
 """
 _GROUPS = "e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, price.price_micros_per_1000"
-# Newest first: today's figures do not wait until a year has been recomputed.
+# Newest first: today's figures do not wait until a year has been recomputed. An array is made once; IN (SELECT … LIMIT) may be
+# planned as a nested loop that selects anew for each row, and then takes more than the limit.
 TAKE_STALE = """
-DELETE FROM consumption_stalehour WHERE hour IN (
+DELETE FROM consumption_stalehour WHERE hour = ANY(ARRAY(
   SELECT hour FROM consumption_stalehour WHERE touched_at <= now() - %s * interval '1 second' ORDER BY hour DESC LIMIT %s FOR UPDATE
-) RETURNING hour
+)) RETURNING hour
 """
 # An event that names nothing known must not stop everybody's roll-up: it is left out, and the balance shows it.
 _INSERT = f"""
