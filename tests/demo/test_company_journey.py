@@ -110,7 +110,7 @@ def test_its_approval_has_a_condition_with_a_day():
 def test_a_waiver_near_its_end_opens_a_check_that_really_failed():
     version = built("retail-customer-churn")
     waiver = Waiver.objects.get(version=version)
-    assert gate_verdict(version, "latency") == "fail"
+    assert gate_verdict(version, "licences") == "fail"
     assert (version.state, waiver.state) == ("approved", "granted")
     assert 3 < (waiver.ends_on - timezone.localdate()).days < 14
 

@@ -42,9 +42,7 @@ def lone(gateway_stage, tmp_path_factory):
 @pytest.fixture(scope="session")
 def pair(gateway_stage, tmp_path_factory):
     """A gateway of two processes whose stores and upstream may fail, and which does not slow down who sends wrong keys."""
-    return gateway_stage.keep(
-        Faulty(gateway_stage, tmp_path_factory.mktemp("pair"), 2, failures_per_minute=100_000)
-    )
+    return gateway_stage.keep(Faulty(gateway_stage, tmp_path_factory.mktemp("pair"), 2))
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ def identity(listing: Listing, release: Release) -> dict[str, Any]:
     task = TASKS[recipe.task] if recipe else "text-classification"
     if recipe and recipe.estimator.kind == "words":
         task = "text-classification"
-    return {
+    builds_on = listing.card.get("base_models")
+    return ({"identity.base_models": builds_on} if builds_on else {}) | {
         "identity.summary": listing.summary,
         "identity.license": TERMS,
         "technical.task_type": SPECIAL_TASKS.get(listing.capability, task),

@@ -44,10 +44,10 @@ class DemoCondition:
 
 WAIVERS = {
     ("retail-customer-churn", "2.2.0"): DemoWaiver(
-        "latency",
-        "On the night of a campaign the whole book of three million customers is scored within a minute. That needs more replicas than one engine may run.",
-        "Until the second engine stands, campaigns are scored in the night before, at the rate that the plans allow.",
-        "The model answers in time at the rate of every plan; only the promise for campaign nights is ahead of the machines.",
+        "licences",
+        "Tenure is grouped by a published table that may not be used in business without a contract. The contract is agreed and begins next month.",
+        "Until it begins, nothing that the table says is shown or passed on; the publisher of the table knows of the use and agrees in writing.",
+        "The publisher's letter is on file with Legal. Without the contract the check closes again on the last day.",
         6,
     )
 }

@@ -41,6 +41,7 @@ CHURN = Listing(
     tiering=CHURN_TIER,
     card={
         "intended": "Choose retail customers for a retention campaign.",
+        "base_models": ["Tenure groups of retail customers, edition 2024 (CC-BY-NC-4.0)"],
         "users": ["Campaign managers", "Contact centre"],
         "out_of_scope": "Pricing, credit decisions, and private clients with an adviser.",
         "decision": "The campaign manager sets the cut-off and releases the list.",
@@ -85,7 +86,7 @@ CHURN = Listing(
         ),
     ),
     plans=standard_plans(owner_approval=False, price=1.5),
-    sla=standard_sla(99.0, 150, 50_000),
+    sla=standard_sla(99.0),
 )
 
 
