@@ -350,7 +350,7 @@ class Call:
         assert version is not None and self.ticket is not None
         self._move(SENT)
         self.connection = connection
-        lines = [version.request_head, b"content-length: %d\r\n" % self.size]
+        lines = [self._request_head(version), b"content-length: %d\r\n" % self.size]
         for name, value in self.request_headers.items():
             prefix = headers.FORWARDED.get(name)
             if prefix is not None:
@@ -360,6 +360,10 @@ class Call:
             connection.exchange(self, [b"".join(lines + self.body)], first_byte_s)
         else:
             connection.exchange(self, [b"".join(lines), *self.body], first_byte_s)
+
+    def _request_head(self, version: Version) -> bytes:
+        """The first header lines of the request to the upstream."""
+        return version.request_head
 
     def _try_again(self, pause_s: float) -> bool:
         """Send the request a second time, if that is allowed; False: the call has failed."""
@@ -395,9 +399,13 @@ class Call:
                 status, received.get(b"content-type", b""), b"retry-after" in received
             )
             return
-        assert self.version is not None and self.limits is not None
         self._move(RESPONDING)
         self.status = status
+        self._write_head(status, received)
+
+    def _write_head(self, status: int, received: dict[bytes, bytes]) -> None:
+        """The head of the answer, from what the upstream said of it."""
+        assert self.limits is not None
         lines = [problems.STATUS_LINES.get(status) or problems.status_line(status)]
         for name, prefix in headers.RETURNED:
             if name in received:

@@ -39,6 +39,9 @@ class GatewayConfig:
     response_header_bytes: int = 16 * 1024
     response_header_count: int = 100
     upstream_concurrency: int = 256
+    converted_rows: int = 2000
+    converted_bytes: int = 256 * 1024
+    converted_answer_bytes: int = 1024 * 1024
     retry_pause_s: float = 0.2
     retry_share: float = 0.1
     retry_floor: int = 10

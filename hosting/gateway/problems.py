@@ -227,6 +227,14 @@ def body_too_large(limit: int) -> Problem:
     )
 
 
+def rows_too_large(limit: int) -> Problem:
+    """413: the gateway makes rows of no larger answer of an external endpoint."""
+    return Problem(
+        "request-too-large",
+        f"The answer to these rows is larger than {limit // 1024} KiB. Send fewer rows at a time, or tensors.",
+    )
+
+
 def too_slow(what: str) -> Problem:
     return Problem(
         "too-slow",

@@ -14,9 +14,17 @@ from hosting.model_server.wire import RawRequest
 
 
 def columns_of(
-    request: RawRequest, signature: Signature, *, strict: bool = True, most_rows: int = MOST_ROWS
+    request: RawRequest,
+    signature: Signature,
+    *,
+    strict: bool = True,
+    most_rows: int = MOST_ROWS,
+    only_given: bool = False,
 ) -> tuple[dict[str, Array], int]:
-    """RawRequest → ({input name: array of n rows}, n). Raises Problem 422 naming field, row and remedy, or 413."""
+    """RawRequest → ({input name: array of n rows}, n). Raises Problem 422 naming field, row and remedy, or 413.
+
+    only_given   leave out the inputs that the request leaves out, in place of filling them in
+    """
     given, faults = _by_name(request, signature, strict)
     rows = _rows(given, signature, faults)
     if rows > most_rows:
@@ -26,6 +34,8 @@ def columns_of(
         )
     found = {}
     for column in signature.columns.values():
+        if only_given and column.name not in given:
+            continue
         try:
             found[column.name] = _column(column, given.get(column.name), rows)
         except Refused as no:

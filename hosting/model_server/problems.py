@@ -18,8 +18,10 @@ class Fault:
 
     @property
     def sentence(self):
-        where = f"Input '{self.field}'" if self.field else ""
-        where += f", row {self.row}" if self.row is not None else ""
+        places = [f"input '{self.field}'"] if self.field else []
+        places += [f"row {self.row}"] if self.row is not None else []
+        where = ", ".join(places)
+        where = where[:1].upper() + where[1:]
         return (
             f"{where}: {self.detail} {self.remedy}".strip()
             if where

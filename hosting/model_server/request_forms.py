@@ -52,13 +52,13 @@ def completed(tensor, column):
 
 
 def sample(form, signature):
-    """A request of one row in this form, as text: this model's own columns, the first few of many."""
+    """A request of one row in this form, "" for plain rows, as text: this model's own columns, the first few of many."""
     row = {name: _value(column) for name, column in list(signature.columns.items())[:SHOWN_COLUMNS]}
     body = {
         "dataframe_split": {"columns": list(row), "data": [list(row.values())]},
         "inputs": {name: [value] for name, value in row.items()},
     }.get(form, [row])
-    return json.dumps({form: body}, ensure_ascii=False)
+    return json.dumps({form: body} if form else body, ensure_ascii=False)
 
 
 # -- the forms: each gives (name, list of one entry for each row) ------------------------------------------------------

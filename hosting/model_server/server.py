@@ -10,7 +10,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from hosting.model_server import coercion, compression, loader, wire
+from hosting.model_server import compression, exchanges, loader
 from hosting.model_server.limits import MOST_BODY_BYTES
 from hosting.model_server.problems import MEDIA_TYPE, Fault, Problem, not_found, too_large
 from hosting.model_server.runtime_words import is_lack_of_memory
@@ -53,6 +53,7 @@ class ModelApp:
     GET  <prefix>          metadata
     GET  <prefix>/ready    200 when the model is loaded and answers
     POST <prefix>/infer    inference, JSON or binary
+    POST <prefix>/rows     inference, JSON objects or CSV (rows.py)
 
     The prefix names model and version. Whatever else is asked for is a 404: an ingress that has not heard yet that this port
     was another version's gets no answer from this one.
@@ -68,9 +69,10 @@ class ModelApp:
         self.timeout_s = timeout_s
         self.prefix = f"/v2/models/{model.manifest['model']}/versions/{model.manifest['version']}"
         self._metadata = json.dumps(metadata(model.manifest)).encode()
-        self._head = {
-            "model_name": model.manifest["model"],
-            "model_version": model.manifest["version"],
+        self._head = exchanges.head(model.manifest)
+        self._exchanges = {
+            f"{self.prefix}/infer": exchanges.Tensors(model),
+            f"{self.prefix}/rows": exchanges.Rows(model),
         }
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
         self._ms_per_row = model.warm_ms
@@ -112,8 +114,9 @@ class ModelApp:
 
     async def _answer(self, scope, headers, receive):
         path = scope["path"].rstrip("/")
-        if path == f"{self.prefix}/infer" and scope["method"] == "POST":
-            return await self._infer(headers, await self._body(headers, receive))
+        exchange = self._exchanges.get(path) if scope["method"] == "POST" else None
+        if exchange is not None:
+            return await self._infer(exchange, headers, await self._body(headers, receive))
         if path in (self.prefix, f"{self.prefix}/ready") and scope["method"] in ("GET", "HEAD"):
             body = (
                 self._metadata
@@ -142,49 +145,21 @@ class ModelApp:
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def _infer(self, headers, body):
+    async def _infer(self, exchange, headers, body):
         if (
             len(body) > LARGE_BYTES
             or headers.get(b"content-encoding", b"") not in compression.PLAIN
         ):
             return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._infer_beside, headers, body
+                self._threads, self._infer_beside, exchange, headers, body
             )
-        request, chosen, columns, rows = self._read(headers, body)
-        return self._written(request, chosen, await self._run(columns, rows))
+        request, columns, rows = exchange.read(headers, body)
+        return exchange.written(request, await self._run(columns, rows))
 
-    def _infer_beside(self, headers, body):
+    def _infer_beside(self, exchange, headers, body):
         """A large or compressed request as a whole in the thread: a queue of them would keep the event loop from answering health checks."""
-        request, chosen, columns, rows = self._read(headers, body)
-        return self._written(request, chosen, self._watched_run(columns, rows))
-
-    def _read(self, headers, body):
-        """(RawRequest, chosen outputs, {input name: array}, number of rows). Raises Problem."""
-        encoding = headers.get(b"content-encoding", b"")
-        if encoding not in compression.PLAIN:
-            body = compression.inflated(body, encoding, MOST_BODY_BYTES)
-        length = headers.get(b"inference-header-content-length")
-        request = wire.read(body, length.decode("latin-1") if length is not None else None)
-        chosen = coercion.chosen(request, self.model.signature)
-        columns, rows = coercion.columns_of(
-            request,
-            self.model.signature,
-            strict=not (
-                headers.get(b"x-input-mode") == b"lenient"
-                or request.parameters.get("lenient") is True
-            ),
-        )
-        return request, chosen, columns, rows
-
-    def _written(self, request, chosen, results):
-        head = self._head if request.id is None else {**self._head, "id": request.id}
-        answer, json_length = wire.write(
-            head,
-            [(name, results[name], binary) for name, binary in chosen],
-            request.form,
-            self.model.manifest.get("plain_output", ""),
-        )
-        return 200, _answer_headers(json_length), answer
+        request, columns, rows = exchange.read(headers, body)
+        return exchange.written(request, self._watched_run(columns, rows))
 
     async def _run(self, columns, rows):
         """Short runs on the event loop (a thread costs more than they do), long ones beside it, one after the other."""
@@ -262,15 +237,6 @@ def _body_too_large():
     return too_large(
         f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request."
     )
-
-
-def _answer_headers(json_length):
-    if json_length is None:
-        return [(b"content-type", b"application/json")]
-    return [
-        (b"content-type", b"application/octet-stream"),
-        (b"inference-header-content-length", str(json_length).encode()),
-    ]
 
 
 async def _send(send, status, extra, body):

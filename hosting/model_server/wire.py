@@ -95,28 +95,6 @@ def _split(body, header_length):
     return body[:length], body[length:]
 
 
-def _json(head):
-    try:
-        document = json.loads(head, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-    except RecursionError:
-        raise unreadable(
-            "The JSON is nested too deeply.", "Send data flat, or nested by shape."
-        ) from None
-    except json.JSONDecodeError as wrong:
-        raise unreadable(
-            f"The body is not JSON: {str(wrong)[:120]}.", "Send an Open Inference request."
-        ) from None
-    except UnicodeDecodeError:
-        raise unreadable("The body is not UTF-8 text.", "Encode JSON as UTF-8.") from None
-    except ValueError:  # Python's own bound on the digits of an integer
-        raise unreadable(
-            "The body has a number of thousands of digits.", "Send numbers that fit their datatype."
-        ) from None
-    if not isinstance(document, dict):
-        raise unreadable("The body is not a JSON object.", 'Send {"inputs": [...]}.')
-    return document
-
-
 def _no_constant(name):
     raise bad_input(
         Fault(f"{name} is not a JSON number.", remedy="Leave an optional value out, or send null.")
@@ -128,6 +106,35 @@ def _no_duplicates(pairs):
     if len(members) != len(pairs):
         raise unreadable("A JSON member is there twice.", "Send each member once.")
     return members
+
+
+def parsed(text, remedy="Send an Open Inference request.", pairs_hook=_no_duplicates):
+    """The value of a JSON text. Raises Problem 400 or 422.
+
+    remedy      said where the text is no JSON
+    pairs_hook  makes an object of its members; None takes the last of several with one name
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=pairs_hook)
+    except RecursionError:
+        raise unreadable(
+            "The JSON is nested too deeply.", "Send data flat, or nested by shape."
+        ) from None
+    except json.JSONDecodeError as wrong:
+        raise unreadable(f"The body is not JSON: {str(wrong)[:120]}.", remedy) from None
+    except UnicodeDecodeError:
+        raise unreadable("The body is not UTF-8 text.", "Encode JSON as UTF-8.") from None
+    except ValueError:  # Python's own bound on the digits of an integer
+        raise unreadable(
+            "The body has a number of thousands of digits.", "Send numbers that fit their datatype."
+        ) from None
+
+
+def _json(head):
+    document = parsed(head)
+    if not isinstance(document, dict):
+        raise unreadable("The body is not a JSON object.", 'Send {"inputs": [...]}.')
+    return document
 
 
 def _form(document):
@@ -388,7 +395,7 @@ def write(head, outputs, by_row="", plain_output=""):
 
 def _predictions(outputs, plain, plain_output):
     """One entry for each row: an object of the outputs, or where plain, the value of the only one or of `plain_output`."""
-    columns = {name: _finite(np.asarray(array).tolist()) for name, array, _ in outputs}
+    columns = {name: finite(np.asarray(array).tolist()) for name, array, _ in outputs}
     if plain and len(columns) == 1:
         return next(iter(columns.values()))
     if plain and plain_output in columns:
@@ -396,10 +403,10 @@ def _predictions(outputs, plain, plain_output):
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)]
 
 
-def _finite(value):
+def finite(value):
     """Nested lists in which what JSON cannot hold (NaN, infinity) is null, and bytes are texts."""
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return None if isinstance(value, float) and not -INFINITY < value < INFINITY else value

@@ -13,9 +13,16 @@ from hosting.gateway.clock import Clock
 from hosting.gateway.config import GatewayConfig
 from hosting.gateway.limits.missing import Missing
 from hosting.gateway.metering.metrics import Counters
+from hosting.gateway.rows_call import RowsCall
 from hosting.gateway.upstream.circuit_breaker import UpstreamHealthByVersion
 from hosting.gateway.upstream.connection_pool import Failure
+from hosting.model_server.columns import Signature
 
+ROWS = b'[{"income": 1.0}, {"income": 2.0}]'
+SIGNATURE = Signature.of(
+    {"inputs": [{"name": "income", "datatype": "FP32", "shape": [-1]}], "outputs": []}
+)
+WHOLE = b'{"outputs": [{"name": "score", "shape": [2], "data": [1, 2]}]}'
 OK_HEAD = {b"content-type": b"application/json", b"content-length": b"4"}
 
 
@@ -41,7 +48,7 @@ class Caller:
 class Rig:
     """A call between a caller and an upstream; `held` counts slots, `records` begun and ended journal records."""
 
-    def __init__(self, *, missing=(), is_external=False):
+    def __init__(self, *, missing=(), is_external=False, kind=Call, body=b"{}"):
         self.missing = list(missing)
         self.records, self.held, self.handler = Counter(), 0, None
         version = SimpleNamespace(
@@ -50,6 +57,8 @@ class Rig:
             origin=object(),
             first_byte_s=1.0,
             request_head=b"",
+            rows_head=b"",
+            signature=SIGNATURE if is_external else None,
             head_at=lambda now: b"",
             is_external=is_external,
             is_asleep=False,
@@ -88,7 +97,7 @@ class Rig:
             new_request_id=lambda: "an id",
         )
         self.caller = Caller()
-        self.call = Call(self.context, self.caller, b"", "model", "1.0.0", {}, [b"{}"], 2)
+        self.call = kind(self.context, self.caller, b"", "model", "1.0.0", {}, [body], len(body))
 
     def take(self, limits, version_id, now, at_us):
         if self.missing:
@@ -145,6 +154,9 @@ def happenings(rig):
         "an error": lambda: rig.call.state is State.SENT and rig.upstream("on_head", 500, {}),
         "a bad input": lambda: rig.call.state is State.SENT and rig.upstream("on_head", 422, {}),
         "data": lambda: rig.call.state is not State.SENT and rig.upstream("on_data", b"data"),
+        "a whole answer": lambda: (
+            rig.call.state is State.RESPONDING and rig.upstream("on_data", WHOLE)
+        ),
         "the end": lambda: rig.call.state is not State.SENT and rig.upstream("on_done"),
         "a hang-up": lambda: rig.upstream("on_failure", Failure.HUNG_UP, False),
         "a stale connection": lambda: rig.upstream("on_failure", Failure.HUNG_UP, True),
@@ -159,12 +171,18 @@ def happenings(rig):
     }
 
 
+@pytest.mark.parametrize("kind", [Call, RowsCall])
 @pytest.mark.parametrize("seed", range(300))
-def test_whatever_happens_there_is_one_record_one_end_and_no_slot_is_kept(seed):
+def test_whatever_happens_there_is_one_record_one_end_and_no_slot_is_kept(seed, kind):
     luck = random.Random(seed)
 
     async def live():
-        rig = Rig(missing=[Missing.TOKEN] * luck.randrange(3), is_external=luck.random() < 0.3)
+        rig = Rig(
+            missing=[Missing.TOKEN] * luck.randrange(3),
+            is_external=luck.random() < 0.3,
+            kind=kind,
+            body=luck.choice([ROWS, ROWS, b"[]"]),
+        )
         rig.call.run()
         for _ in range(40):
             luck.choice(list(happenings(rig).values()))()

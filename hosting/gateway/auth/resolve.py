@@ -10,6 +10,7 @@ from catalog import upgrades
 from hosting.gateway import problems
 from hosting.gateway.addresses import Origin
 from hosting.gateway.records import ApiKeyRecord
+from hosting.model_server.columns import Signature
 
 REVIEW_OVERDUE = (
     b"x-model-review: overdue\r\n"  # the approval has ended (docs/governance.md, "Re-review")
@@ -28,10 +29,11 @@ class Availability(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as the gateway needs it. `answer_head` and `request_head` are ready-made header bytes.
+    """A version as the gateway needs it. `answer_head`, `request_head` and `rows_head` are ready-made header bytes.
 
     `tensors`: its inputs and outputs as the protocol's metadata has them, members of a JSON object; "" of a retired version.
     `contract`: equal for versions whose callers rely on the same; `published_at` in seconds since 1970, 0 when unknown.
+    `signature`: of an external endpoint, for which the gateway itself makes tensors of rows; None of all others.
     `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
     """
 
@@ -57,6 +59,8 @@ class Version:
     is_asleep: bool = False
     cold_start_s: float = COLD_START_S
     approved_until: float | None = None
+    rows_head: bytes = b""
+    signature: Signature | None = field(default=None, compare=False, repr=False)
 
     def head_at(self, now: float) -> bytes:
         """Header lines of every answer of this version at `now` (seconds since 1970)."""

@@ -23,6 +23,7 @@ from hosting.gateway import addresses, config
 from hosting.gateway.auth.change_feed import Changes, FeedPosition
 from hosting.gateway.auth.resolve import COLD_START_S, Model, Version, tensors
 from hosting.gateway.records import ApiKeyRecord
+from hosting.model_server.columns import Signature
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
 
@@ -201,7 +202,8 @@ def _is_same(one: ModelVersion, other: ModelVersion) -> bool:
 
 def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contract: int) -> Version:
     is_retired = version.state == ModelVersion.State.RETIRED
-    origin, infer, ready = _route(version, upstream)
+    origin, infer, rows, ready = _route(version, upstream)
+    is_external = bool(upstream and upstream.kind == Upstream.Kind.EXTERNAL)
     return Version(
         id=version.pk,
         number=version.number,
@@ -213,7 +215,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         sunset_at=version.sunset_at.timestamp() if version.sunset_at else None,
         successor=version.successor.number if version.successor else "",
         origin=origin,
-        is_external=bool(upstream and upstream.kind == Upstream.Kind.EXTERNAL),
+        is_external=is_external,
         request_head=infer,
         ready_head=ready,
         answer_head=_answer_head(slug, version),
@@ -226,15 +228,19 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
         cold_start_s=version.cold_start_s or COLD_START_S,
         approved_until=version.approved_until.timestamp() if version.approved_until else None,
+        rows_head=rows,
+        signature=Signature.of(version.signature)
+        if is_external and origin and version.signature
+        else None,
     )
 
 
 def _route(
     version: ModelVersion, upstream: Upstream | None
-) -> tuple[addresses.Origin | None, bytes, bytes]:
-    """The origin, and the head of an infer and of a ready request; no origin when the version must not be called."""
+) -> tuple[addresses.Origin | None, bytes, bytes, bytes]:
+    """The origin, and the head of an infer, of a rows and of a ready request; no origin when the version must not be called."""
     if upstream is None or not _may_answer(version, upstream):
-        return None, b"", b""
+        return None, b"", b"", b""
     is_external = upstream.kind == Upstream.Kind.EXTERNAL
     try:
         if is_external:
@@ -243,11 +249,12 @@ def _route(
         secret = _secret(upstream)
     except (ValueError, egress.EgressDenied, credentials.Unreadable) as error:
         _log_once(version.pk, str(error))
-        return None, b"", b""
+        return None, b"", b"", b""
     fixed = f"host: {addresses.host_header(origin)}\r\n{secret}"
     infer = f"POST {prefix}/infer HTTP/1.1\r\n{fixed}"
+    rows = infer if is_external else f"POST {prefix}/rows HTTP/1.1\r\n{fixed}"
     ready = f"GET {prefix}/ready HTTP/1.1\r\n{fixed}\r\n"
-    return origin, infer.encode(), ready.encode()
+    return origin, infer.encode(), rows.encode(), ready.encode()
 
 
 @lru_cache(1000)

@@ -64,7 +64,7 @@ async def _route(context: GatewayContext, scope: dict[str, Any]) -> Answer:
             handler = _metadata
         case ["models", _, "ready"] | ["models", _, "versions", _, "ready"]:
             handler = _ready
-        case ["models", _, "infer"] | ["models", _, "versions", _, "infer"]:
+        case ["models", _, "infer" | "rows"] | ["models", _, "versions", _, "infer" | "rows"]:
             raise problems.method_not_allowed(b"POST")
         case _:
             raise problems.no_such_route()

@@ -32,8 +32,8 @@ from hosting.gateway.headers import CONNECTION_CLOSE, UPGRADE, key_from
 from hosting.gateway.http.request import (
     NO_REQUEST,
     Request,
+    call_target,
     head_problem,
-    inference_target,
     path_of,
 )
 from hosting.gateway.http.responses import problem_response
@@ -301,11 +301,12 @@ class GatewayProtocol(asyncio.Protocol):
         if query and b"mk" in query and self.context.revocations.revoke_leaked(query, self.address):
             self.reject(problems.key_in_query(), "", b"")
             return
-        target = inference_target(path)
+        target = call_target(path)
         if target is not None and request.method == b"POST":
             key = key_from(request.by_name)
-            self.call = call = Call(
-                self.context, self, key, *target, request.by_name, request.body, request.size
+            kind, slug, number = target
+            self.call = call = kind(
+                self.context, self, key, slug, number, request.by_name, request.body, request.size
             )
             call.run()
         else:

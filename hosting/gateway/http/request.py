@@ -4,8 +4,10 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from hosting.gateway import problems
+from hosting.gateway.call import Call
 from hosting.gateway.config import GatewayConfig
 from hosting.gateway.headers import FORWARDED, ONCE, size_of
+from hosting.gateway.rows_call import RowsCall
 
 
 class Request:
@@ -82,12 +84,16 @@ def path_of(target: bytes) -> bytes:
     return target
 
 
+CALLS: dict[bytes, type[Call]] = {b"infer": Call, b"rows": RowsCall}
+
+
 @lru_cache(1024)
-def inference_target(path: bytes) -> tuple[str, str] | None:
-    """The model and the version ("" when the path names none) of an inference; None for any other path."""
+def call_target(path: bytes) -> tuple[type[Call], str, str] | None:
+    """What a path calls, as tensors or as rows: the model, and the version ("" when the path names none). None for any other path."""
     match path.split(b"/"):
-        case [b"", b"v2", b"models", slug, b"infer"]:
-            return unquote(slug.decode("latin-1")), ""
-        case [b"", b"v2", b"models", slug, b"versions", number, b"infer"]:
-            return unquote(slug.decode("latin-1")), unquote(number.decode("latin-1"))
+        case [b"", b"v2", b"models", slug, verb] if verb in CALLS:
+            return CALLS[verb], unquote(slug.decode("latin-1")), ""
+        case [b"", b"v2", b"models", slug, b"versions", number, verb] if verb in CALLS:
+            model, version = unquote(slug.decode("latin-1")), unquote(number.decode("latin-1"))
+            return CALLS[verb], model, version
     return None
