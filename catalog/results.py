@@ -148,12 +148,21 @@ def view_of(session: SessionBase, asked: str | None) -> str:
 
 def _result(hit: Hit) -> Result:
     plans: list[Any] = [plan for plan in hit.model.plans.all() if plan.is_offered]
-    cheapest = min(plans, key=lambda plan: plan.price_micros_per_1000, default=None)
-    price = formatting.price(cheapest.price_micros_per_1000, cheapest.currency) if cheapest else ""
+    cheapest = min(
+        plans, key=lambda plan: (plan.monthly_fee_micros, plan.price_micros_per_1000), default=None
+    )
+    price = _price(cheapest) if cheapest else ""
     at_once = any(plan.approval == plan.Approval.AUTOMATIC for plan in plans)
     access = "At once" if at_once else "Owner decides" if plans else "No plan yet"
-    is_free = cheapest is not None and not cheapest.price_micros_per_1000
+    is_free = cheapest is not None and cheapest.price_kind == "free"
     return Result(hit, _service(hit.model), price, is_free, access)
+
+
+def _price(plan: Any) -> str:
+    """The price of 1 000 calls; of a plan with a fee, the fee."""
+    if plan.monthly_fee_micros:
+        return f"{formatting.price(plan.monthly_fee_micros, plan.currency)} a month"
+    return formatting.price(plan.price_micros_per_1000, plan.currency)
 
 
 def _service(model: RegisteredModel) -> Service:

@@ -10,12 +10,10 @@ from django.utils import timezone
 from catalog import upgrades
 from catalog.models import ModelVersion
 from catalog.upgrades import SAME_PARTS
+from consumption import pricing
 from consumption.models import Subscription, UsageDay
 
 DAYS = 30
-PER_1000_MICROS = Decimal(
-    "0.000000001"
-)  # currency units for one unit at one micro-unit for 1 000 calls
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,9 @@ class Affected:
     units: int
     cost: Decimal
 
-    def cost_at(self, price_micros_per_1000):
-        """What the same calls would have cost at another price."""
-        return self.units * price_micros_per_1000 * PER_1000_MICROS
+    def cost_at(self, price):
+        """What a month with the same calls would cost at a pricing.Price."""
+        return pricing.amount(pricing.price_month(price, self.units))
 
     def as_data(self):
         """For the record and the API: plain JSON."""

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 
 from catalog.actions import change_visibility
 from catalog.models import RegisteredModel
-from consumption import actions, terms
+from consumption import actions, pricing, terms
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
 from consumption.permissions import can_change
 from governance.policies import change_notice_days
@@ -109,12 +109,13 @@ class NewTerms(Kind):
         return terms.values(change.plan)
 
     def check(self, change):
-        change.after = change.before | change.after
+        after = change.before | change.after
+        field_limits.require(
+            PlanTerms(plan=change.plan, effective_from=change.effective_from, **after)
+        )
+        change.after = terms.completed(change.before, change.after)
         if change.after == change.before:
             raise Invalid("Nothing differs from the terms in force.", field="price")
-        field_limits.require(
-            PlanTerms(plan=change.plan, effective_from=change.effective_from, **change.after)
-        )
 
     def takes_away(self, change):
         return terms.is_worse(change.before, change.after)
@@ -144,16 +145,15 @@ class NewTerms(Kind):
         return f"the {change.plan} plan of {change.model} changes"
 
     def cost_then(self, change, affected):
-        price = change.after["price_micros_per_1000"]
-        is_same = price == change.before["price_micros_per_1000"]
-        return None if is_same else affected.cost_at(price)
+        before, after = pricing.Price.of(change.before), pricing.Price.of(change.after)
+        return None if before == after else affected.cost_at(after)
 
     def consequence(self, change, affected):
-        price, currency = change.after["price_micros_per_1000"], change.plan.currency
-        if price == change.before["price_micros_per_1000"]:
+        before, after = pricing.Price.of(change.before), pricing.Price.of(change.after)
+        if before == after:
             return f"You made {quantity(affected.calls, 'call,calls')} in the last 30 days."
-        old = affected.cost_at(change.before["price_micros_per_1000"])
-        new = affected.cost_at(price)
+        old, new = affected.cost_at(before), affected.cost_at(after)
+        currency = change.plan.currency
         billed = quantity(affected.units, "billed call,billed calls")
         return (
             f"Your {billed} of the last 30 days cost {show_amount(old, currency)} at the old price "

@@ -37,7 +37,7 @@ def offers_of(evaluation: BatchEvaluation, page: ResultPage, calls: int) -> list
     plans = Plan.objects.filter(
         model__in=[version.model_id for version in versions], is_offered=True
     )
-    for plan in plans.order_by("-price_micros_per_1000"):
+    for plan in sorted(plans, key=lambda plan: -plan.cost_of(calls)):
         cheapest[plan.model_id] = plan
     latency = evaluation.results.get("latency", [])
     found = []

@@ -7,14 +7,13 @@ from django import forms
 from django.db.models import QuerySet
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import terms
+from consumption import price_forms, pricing, terms
 from consumption.change_kinds import first_start
 from consumption.models import Application, Plan, Subscription
+from consumption.price_forms import PriceFields
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import LineField
-from marketplace.core.money import from_micros, to_micros
-from marketplace.core.templatetags import formatting
 
 
 class ApplicationForm(forms.Form):
@@ -71,7 +70,7 @@ class PlanChoice(forms.ModelChoiceField):
         quota = (
             f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
         )
-        price = f"{formatting.price(plan.price_micros_per_1000, plan.currency)} per 1,000 calls"
+        price = pricing.in_words(plan, plan.currency)
         return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
 
 
@@ -192,18 +191,8 @@ class DecideForm(forms.Form):
     )
 
 
-class PlanForm(forms.ModelForm):
-    """A plan's terms; the price is typed in currency and kept in micro-units."""
-
-    price = forms.DecimalField(
-        min_value=0,
-        max_value=from_micros(Plan.PRICE_MAX),
-        max_digits=12,
-        decimal_places=6,
-        initial=0,
-        label="Price per 1,000 calls",
-        help_text="USD; 0 is free.",
-    )
+class PlanForm(PriceFields, forms.ModelForm):
+    """A plan's terms; prices are typed in currency and kept in micro-units."""
 
     class Meta:
         model = Plan
@@ -222,10 +211,14 @@ class PlanForm(forms.ModelForm):
             "concurrency": "Calls at the same time",
         }
 
+    field_order = ["name", *price_forms.NAMES]
+
     def clean(self):
         data = super().clean()
-        data["price_micros_per_1000"] = to_micros(data.pop("price", None) or 0)
-        return data
+        given = self.price_terms()
+        return {
+            name: value for name, value in data.items() if name not in price_forms.NAMES
+        } | given
 
 
 class ChangeForm(forms.Form):
@@ -254,14 +247,11 @@ class ChangeForm(forms.Form):
         return {}
 
 
-class TermsForm(ChangeForm):
+class TermsForm(ChangeForm, PriceFields):
     """New terms of a plan; what is there is the terms in force."""
 
-    field_order = ["price", "rate_per_second", "burst", "concurrency", "monthly_quota"]
+    field_order = [*price_forms.NAMES, *terms.LIMITS]
 
-    price = forms.DecimalField(
-        min_value=0, max_digits=12, decimal_places=6, label="Price per 1,000 calls"
-    )
     rate_per_second = forms.IntegerField(min_value=1, label="Calls a second")
     burst = forms.IntegerField(min_value=1, label="Burst")
     concurrency = forms.IntegerField(min_value=1, label="Calls at the same time")
@@ -270,17 +260,12 @@ class TermsForm(ChangeForm):
     )
 
     def __init__(self, *args, plan, **kwargs):
-        kwargs["initial"] = terms.values(plan) | {
-            "price": from_micros(plan.price_micros_per_1000).normalize()
-        }
+        kwargs["initial"] = terms.values(plan) | price_forms.as_typed(plan)
         super().__init__(*args, plan=plan, **kwargs)
-        self.fields["price"].help_text = f"{plan.currency}; 0 is free."
+        self.fields["price"].help_text = f"{plan.currency}, of calls that are not included."
 
     def after(self):
-        chosen = {
-            name: self.cleaned_data[name] for name in terms.FIELDS if name in self.cleaned_data
-        }
-        return chosen | {"price_micros_per_1000": to_micros(self.cleaned_data["price"])}
+        return {name: self.cleaned_data[name] for name in terms.LIMITS} | self.price_terms()
 
 
 class VisibilityForm(ChangeForm):

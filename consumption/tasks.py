@@ -4,7 +4,7 @@ from celery import shared_task
 
 from consumption import actions, changes
 from consumption.evaluation_lock import at_rows
-from consumption.metering import projections, quota_notices, reconciliation, rollups
+from consumption.metering import fees, projections, quota_notices, reconciliation, rollups
 from consumption.models import BatchEvaluation
 from consumption.playground import latency
 
@@ -30,6 +30,12 @@ def project():
     projections.project()
     quota_notices.notify_of_quotas()
     latency.sweep()
+
+
+@shared_task(name="consumption.charge_fees", statement_s=60)
+def charge_fees():
+    """Charge today's part of the monthly fees, and complete the days that are over."""
+    fees.charge_days()
 
 
 @shared_task(name="consumption.begin_changes")

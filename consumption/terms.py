@@ -9,15 +9,15 @@ from datetime import timedelta
 from django.db import connection
 from django.utils.text import capfirst
 
-from consumption.models import Plan, PlanTerms
+from consumption import pricing
+from consumption.models import Plan, PlanTerms, PriceKind
 from marketplace.audit.actions import record
 from marketplace.core.invalidation import invalidate
-from marketplace.core.money import from_micros, show_price
 
-FIELDS = ("price_micros_per_1000", "rate_per_second", "burst", "concurrency", "monthly_quota")
-# What each is called, and the unit of its figures.
+LIMITS = ("rate_per_second", "burst", "concurrency", "monthly_quota")
+FIELDS = (*pricing.FIELDS, *LIMITS)
+# What each limit is called, and the unit of its figures.
 WORDS = {
-    "price_micros_per_1000": ("price", "per 1,000 calls"),
     "rate_per_second": ("rate", "calls a second"),
     "burst": ("burst", "calls"),
     "concurrency": ("calls at a time", "calls"),
@@ -40,9 +40,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Step:
-    """Terms in a plan's history, and how they differ from those before."""
+    """Terms in a plan's history, their price in words, and how they differ from those before."""
 
     terms: PlanTerms
+    price: str
     differences: list[Difference]
 
 
@@ -51,32 +52,42 @@ def values(terms):
     return {name: getattr(terms, name) for name in FIELDS}
 
 
+def completed(before, given):
+    """{field: value} of terms after what was given for some of them; price fields as their kind means them. Raises Invalid."""
+    after = before | given
+    if "price_micros_per_1000" in given and "price_kind" not in given:
+        simple = (PriceKind.FREE, PriceKind.PER_CALL, PriceKind.COST_PLUS)
+        after |= {"price_kind": PriceKind.PER_CALL} if after["price_kind"] in simple else {}
+    return after | pricing.completed(after)
+
+
 def is_worse(before, after):
     """Does anything become dearer or tighter for consumers? What is better elsewhere does not make up for it."""
-    return any(_is_worse(name, before[name], after[name]) for name in FIELDS)
+    return _is_dearer(before, after) or any(
+        _is_tighter(name, before[name], after[name]) for name in LIMITS
+    )
 
 
 def allows_more(terms, than):
     """Is any limit of these terms higher than the other ones' (Plan or PlanTerms)? Their prices do not matter."""
-    return any(
-        _is_worse(name, getattr(terms, name), getattr(than, name))
-        for name in FIELDS
-        if name != "price_micros_per_1000"
-    )
+    return any(_is_tighter(name, getattr(terms, name), getattr(than, name)) for name in LIMITS)
 
 
 def differences(before, after, currency):
     """The terms that differ, as [Difference]."""
-    return [
+    old, new = pricing.in_words(before, currency), pricing.in_words(after, currency)
+    price = Difference("Price", old, new, _is_dearer(before, after))
+    limits = [
         Difference(
             capfirst(WORDS[name][0]),
-            _shown(name, before[name], currency),
-            _shown(name, after[name], currency),
-            _is_worse(name, before[name], after[name]),
+            _shown(name, before[name]),
+            _shown(name, after[name]),
+            _is_tighter(name, before[name], after[name]),
         )
-        for name in FIELDS
+        for name in LIMITS
         if before[name] != after[name]
     ]
+    return [price, *limits] if old != new else limits
 
 
 def history(plan):
@@ -87,7 +98,11 @@ def history(plan):
     rows = list(plan.terms.all())
     earlier = [None, *rows]
     steps = [
-        Step(row, differences(values(was), values(row), plan.currency) if was else [])
+        Step(
+            row,
+            pricing.in_words(row, plan.currency),
+            differences(values(was), values(row), plan.currency) if was else [],
+        )
         for was, row in zip(earlier, rows, strict=False)
     ]
     return steps[::-1]
@@ -127,17 +142,15 @@ def _clock():
         return cursor.fetchone()[0]
 
 
-def _is_worse(name, old, new):
-    if name == "price_micros_per_1000":
-        return new > old
+def _is_dearer(before, after):
+    return pricing.is_dearer(pricing.Price.of(before), pricing.Price.of(after))
+
+
+def _is_tighter(name, old, new):
     if name == "monthly_quota":
         return new is not None and (old is None or new < old)
     return new < old
 
 
-def _shown(name, value, currency):
-    if value is None:
-        return "no limit"
-    if name == "price_micros_per_1000":
-        return f"{show_price(from_micros(value), currency)} {WORDS[name][1]}" if value else "free"
-    return f"{value:,} {WORDS[name][1]}"
+def _shown(name, value):
+    return "no limit" if value is None else f"{value:,} {WORDS[name][1]}"

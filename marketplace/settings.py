@@ -339,6 +339,7 @@ SPECTACULAR_SETTINGS = {
         "DiscussionKind": "consumption.models.Discussion.Kind",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
+        "PriceKind": "consumption.pricing.PriceKind",
         "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
         "ChangeKind": "consumption.models.ScheduledChange.Kind",
@@ -431,6 +432,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.begin_changes",
         "schedule": 5,
         "options": {"expires": 5},
+    },
+    "consumption-fees": {
+        "task": "consumption.charge_fees",
+        "schedule": 300,
+        "options": {"expires": 300},
     },
     "consumption-evaluations": {
         "task": "consumption.sweep_evaluations",

@@ -79,7 +79,10 @@ def offer_plan(by, model, *, slug, **choices):
         choices["name"] = _plan_name(model, slug, choices["name"])
     plan = Plan.objects.select_for_update().filter(model=model, slug=slug).first()
     if plan is None:
-        plan = Plan.objects.create(model=model, slug=slug, **choices)
+        plan = Plan(model=model, slug=slug, **choices)
+        for name, value in terms.completed(terms.values(plan), choices).items():
+            setattr(plan, name, value)
+        plan.save(force_insert=True)
         terms.write(by, plan, terms.values(plan))
     else:
         _change_plan(by, plan, choices)
@@ -102,7 +105,9 @@ def _change_plan(by, plan, choices):
             remedy="Offer another plan for another currency.",
         )
     before = terms.values(plan)
-    after = before | {name: value for name, value in choices.items() if name in terms.FIELDS}
+    after = terms.completed(
+        before, {name: value for name, value in choices.items() if name in terms.FIELDS}
+    )
     facts = {name: value for name, value in choices.items() if name not in terms.FIELDS}
     if (
         plan.is_always_on

@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import actions, terms
+from consumption import actions, pricing, terms
 from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter
 from consumption.models import ApiKey, Application, Plan, PlanTerms, Subscription
 from consumption.networks import MOST
@@ -25,8 +25,18 @@ from marketplace.core.serializers import LineField, ProseField
 from marketplace.tokens.models import Scope
 
 
+class PriceSteps(serializers.ListField):
+    """[[last call of the step, micro-units for 1 000 calls], …] of a month; the last step has null and holds all further calls."""
+
+    child = serializers.ListField(
+        child=serializers.IntegerField(allow_null=True, min_value=0), min_length=2, max_length=2
+    )
+
+
 class TermsRow(serializers.ModelSerializer):
     """What a plan costs and allows from a moment on; the first terms hold for all time before, too."""
+
+    price_steps = PriceSteps(read_only=True)
 
     class Meta:
         model = PlanTerms
@@ -41,6 +51,8 @@ class PlanRow(serializers.ModelSerializer):
     """
 
     model = serializers.CharField(source="model.slug")
+    price = serializers.SerializerMethodField(help_text="The price in words.")
+    price_steps = PriceSteps(read_only=True)
     terms = TermsRow(many=True)
 
     class Meta:
@@ -50,12 +62,10 @@ class PlanRow(serializers.ModelSerializer):
             "model",
             "slug",
             "name",
-            "rate_per_second",
-            "burst",
-            "concurrency",
-            "monthly_quota",
+            *terms.LIMITS,
             "approval",
-            "price_micros_per_1000",
+            "price",
+            *pricing.FIELDS,
             "currency",
             "is_offered",
             "is_always_on",
@@ -63,11 +73,18 @@ class PlanRow(serializers.ModelSerializer):
         ]
         read_only_fields = fields
 
+    def get_price(self, plan) -> str:
+        return pricing.in_words(plan, plan.currency)
+
 
 class PlanOffer(serializers.ModelSerializer):
-    """The same slug again changes the plan; what is worse for those who have it is proposed as a change."""
+    """The same slug again changes the plan; what is worse for those who have it is proposed as a change.
+
+    `price_kind` says which of the prices count: docs/money.md, "Kinds of prices". Without one it is free or per call.
+    """
 
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.all())
+    price_steps = PriceSteps(required=False, max_length=pricing.MOST_STEPS)
 
     class Meta:
         model = Plan
@@ -75,12 +92,9 @@ class PlanOffer(serializers.ModelSerializer):
             "model",
             "slug",
             "name",
-            "rate_per_second",
-            "burst",
-            "concurrency",
-            "monthly_quota",
+            *terms.LIMITS,
             "approval",
-            "price_micros_per_1000",
+            *pricing.FIELDS,
             "is_offered",
             "is_always_on",
         ]

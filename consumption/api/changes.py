@@ -6,7 +6,8 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import changes, terms
+from consumption import changes, pricing, terms
+from consumption.api.access import PriceSteps
 from consumption.change_kinds import KINDS
 from consumption.filters import ChangeFilter
 from consumption.models import OVERSEES, Plan, PlanTerms, ScheduledChange, Subscription
@@ -132,6 +133,7 @@ class ChangeGiven(serializers.ModelSerializer):
         help_text="Of kind subscription: the one that ends.",
     )
     kind = serializers.ChoiceField(choices=KIND.choices)
+    price_steps = PriceSteps(required=False, max_length=pricing.MOST_STEPS)
     visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
     units = serializers.SlugRelatedField(
         slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from consumption.metering import valuation
+from consumption.metering import stepped, valuation
 from consumption.metering.quota import period_start, periods_later
 from consumption.models import Outcome, ReconciledDay, ReconciledUsage, StaleHour
 
@@ -31,7 +31,7 @@ FIELDS = [f"{way}_{name}" for way in WAYS for name in ("calls", "units", "cost")
 COUNT = f"""
 WITH {valuation.PERIODS}, counted AS (
   SELECT 'events' AS way, (e.at AT TIME ZONE 'UTC')::date AS day, team.id AS team_id, count(*) AS calls, sum(e.units) AS units,
-    coalesce(sum(e.units * price.price_micros_per_1000::numeric), 0) * 0.000000001 AS cost
+    coalesce(sum(e.units * price.price_micros_per_1000::numeric) FILTER (WHERE NOT price.is_stepped), 0) * 0.000000001 AS cost
   FROM consumption_usageevent e {valuation.JOINS.replace("JOIN", "LEFT JOIN")}
   LEFT JOIN accounts_team team ON team.id = e.team_id AND price.terms_id IS NOT NULL
   WHERE e.at >= %(since)s AND e.at < %(until)s AND e.outcome <> '{Outcome.REFUSED}'
@@ -158,10 +158,10 @@ def reconciliation(months: int = MONTHS) -> Reconciliation:
     )
 
 
-def have_counted(days: list[datetime]) -> None:
-    """Days, by their beginnings, whose roll-ups have changed: they are counted in AFTER_CHANGE, in the caller's transaction."""
+def have_counted(days: list[date]) -> None:
+    """Days whose roll-ups have changed: they are counted in AFTER_CHANGE, in the caller's transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(MARK_DUE, [timezone.now() + AFTER_CHANGE, [day.date() for day in days]])
+        cursor.execute(MARK_DUE, [timezone.now() + AFTER_CHANGE, days])
 
 
 def count_due(seconds: float = COUNTS_FOR_S) -> int:
@@ -202,16 +202,21 @@ def _count(since: date, until: date) -> None:
         cursor.execute(valuation.NO_NESTED_LOOPS)
         cursor.execute(COUNT, {"since": _midnight(since), "until": _midnight(until)})
         rows = cursor.fetchall()
+    by_steps = stepped.cost_of_events(_midnight(since), _midnight(until))
     waiting = {day for day, is_waiting, *_ in rows if is_waiting}
     days = ReconciledDay.objects.filter(day__gte=since, day__lt=until)
     days.filter(day__in=waiting).update(due_at=now + AFTER_CHANGE)
     days.exclude(day__in=waiting).update(counted_at=now)
     ReconciledUsage.objects.filter(day__gte=since, day__lt=until).exclude(day__in=waiting).delete()
-    ReconciledUsage.objects.bulk_create(
+    counted = [
         ReconciledUsage(day=day, team_id=team, **dict(zip(FIELDS, counts, strict=True)))
         for day, _, team, *counts in rows
         if day not in waiting
-    )
+    ]
+    for row in counted:
+        if row.team_id is not None:
+            row.events_cost += by_steps.get((row.day, row.team_id), Decimal())
+    ReconciledUsage.objects.bulk_create(counted)
 
 
 def _lines(since: date) -> list[Line]:

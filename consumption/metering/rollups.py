@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption.metering import measures, quota, reconciliation, valuation
+from consumption.metering import measures, quota, reconciliation, stepped, valuation
 from consumption.models import Outcome, UsageDay, UsageHour
 
 ROLL_UP_LOCK = 0x6D65746572
@@ -18,14 +18,14 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURS_AT_ONCE = 24  # so many busy hours are summed well within the minute that the shipping process gives a statement
 
 _COLUMNS = """subscription_id, version_id, team_id, business_unit_id, terms_id, calls, ok, client_errors, upstream_errors, aborted,
-    unknown, units, cost, duration_us, p50_us, p95_us, p99_us"""
+    unknown, units, cost, duration_us, p50_us, p95_us, p99_us, first_at"""
 # What is true of a call when it is made is a row of its own: a change in the middle of an hour splits the hour.
 _SUMS = f"""
     e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, {", ".join(measures.SUMS.values())},
     sum(e.units)::bigint, {valuation.COST}, sum(duration_us)::bigint,
     percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
     percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'),
-    percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok')
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY duration_us) FILTER (WHERE outcome = 'ok'), min(at)
 """
 _GROUPS = "e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id, price.price_micros_per_1000"
 # Newest first: today's figures do not wait until a year has been recomputed. An array is made once; IN (SELECT … LIMIT) may be
@@ -73,7 +73,8 @@ def roll_up(stale_s: float = 0) -> int:
             UsageDay.objects.filter(day__in=[day.date() for day in days]).delete()
             for stretch in _stretches(days, DAY):
                 cursor.execute(INSERT_DAYS, stretch)
-            reconciliation.have_counted(days)
+            priced = stepped.price_since(hours)
+            reconciliation.have_counted(sorted({*(day.date() for day in days), *priced}))
     return len(hours)
 
 

@@ -14,8 +14,9 @@ from django.db.models import F, Max, Q, Sum
 from django.utils import timezone
 
 from consumption.metering import measures
+from consumption.metering.fees import since_midnight
 from consumption.metering.quota import period_start
-from consumption.models import UsageDay, UsageHour
+from consumption.models import FeeDay, UsageDay, UsageHour
 from marketplace.core import names
 from marketplace.core.plots import Series
 from marketplace.core.query import chosen
@@ -32,6 +33,9 @@ BY = {
     "business_unit": ("business_unit_id", "business_unit__name", "business_unit__slug"),
     "version": ("version_id", "version__number", "version__model__name"),
 }
+
+
+NO_CALLS = dict.fromkeys((*measures.COUNTS, "units"), 0) | {"p95": None}
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def summary(scope, window):
             name: sum(row[name] for row in by_start.values())
             for name in (*measures.COUNTS, "units")
         },
-        costs=costs(rows),
+        costs=costs(rows, _fees(scope, window)),
         latency=[row["p95"] / 1000 if row and row["p95"] is not None else None for row in steps],
         p95_us=rows.aggregate(p95=Max("p95_us"))["p95"],
     )
@@ -185,20 +189,23 @@ def by(scope, window, what):
     for sums in _rows(scope, window).values(**columns).annotate(**measures.sums()).order_by():
         row = rows.setdefault(sums["key"], Row(sums["key"], sums["label"], sums["whose"]))
         row.add(sums)
+    for fee in _fees(scope, window).values(**columns).annotate(cost=Sum("cost")).order_by():
+        row = rows.setdefault(fee["key"], Row(fee["key"], fee["label"], fee["whose"]))
+        row.add(NO_CALLS | fee)
     alike = Counter(names.fold(row.label) for row in rows.values())
     for row in rows.values():
         row.label += f" · {row.whose}" if alike[names.fold(row.label)] > 1 else ""
     return sorted(rows.values(), key=lambda row: (-row.counts["calls"], row.label, row.key))
 
 
-def costs(rows):
-    """{currency: Decimal} of roll-ups, exact; without what is free."""
-    summed = (
-        rows.values_list("terms__plan__currency")
-        .annotate(total=Sum("cost"))
-        .order_by("terms__plan__currency")
-    )
-    return {currency: total for currency, total in summed if total}
+def costs(*tables):
+    """{currency: Decimal} of roll-ups and fees (querysets), exact; without what is free."""
+    summed = Counter()
+    for rows in tables:
+        by_currency = rows.order_by().values_list("terms__plan__currency").annotate(Sum("cost"))
+        for currency, total in by_currency:
+            summed[currency] += total
+    return {currency: total for currency, total in sorted(summed.items()) if total}
 
 
 def this_month(subscriptions):
@@ -211,6 +218,11 @@ def this_month(subscriptions):
         subscription.pk: MonthlyUse(used.get(subscription.pk, 0), subscription.plan.monthly_quota)
         for subscription in subscriptions
     }
+
+
+def _fees(scope, window):
+    """The fees of the days that begin in the window."""
+    return FeeDay.objects.filter(scope, day__gte=since_midnight(window.starts()[0]))
 
 
 def _rows(scope, window):

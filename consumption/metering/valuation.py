@@ -17,13 +17,13 @@ called AS MATERIALIZED (
   FROM consumption_subscriptionplan WHERE subscription_id = ANY(ARRAY(SELECT subscription_id FROM called))
   WINDOW of_subscription AS (PARTITION BY subscription_id ORDER BY since)
 ), terms_period AS (
-  SELECT id, plan_id, price_micros_per_1000,
+  SELECT id, plan_id, price_micros_per_1000, price_kind IN ('graduated', 'included') AS is_stepped,
     CASE WHEN row_number() OVER of_plan = 1 THEN '-infinity' ELSE effective_from END AS begins,
     coalesce(lead(effective_from) OVER of_plan, 'infinity') AS ends
   FROM consumption_planterms WHERE plan_id = ANY(ARRAY(SELECT plan_id FROM plan_period))
   WINDOW of_plan AS (PARTITION BY plan_id ORDER BY effective_from)
 ), price_period AS MATERIALIZED (
-  SELECT subscription_id, terms_period.id AS terms_id, price_micros_per_1000,
+  SELECT subscription_id, terms_period.id AS terms_id, price_micros_per_1000, is_stepped,
     greatest(plan_period.begins, terms_period.begins) AS begins, least(plan_period.ends, terms_period.ends) AS ends
   FROM plan_period JOIN terms_period USING (plan_id)
   WHERE greatest(plan_period.begins, terms_period.begins) < least(plan_period.ends, terms_period.ends)
@@ -37,7 +37,8 @@ JOINS = """
 JOIN price_period price ON price.subscription_id = e.subscription_id AND e.at >= price.begins AND e.at < price.ends
 JOIN unit_period unit ON unit.team_id = e.team_id AND e.at >= unit.begins AND e.at < unit.ends
 """
-# Exact, in currency units: a billionth is what one unit costs at one micro-unit for 1 000 calls.
+# Exact, in currency units: a billionth is what one unit costs at one micro-unit for 1 000 calls. It is consumption.pricing for prices
+# that do not depend on a call's number; those of steps are written by consumption.metering.stepped in the same transaction.
 COST = "sum(e.units) * price.price_micros_per_1000 * 0.000000001"
 # Before a statement with these joins: without statistics of fresh events the planner takes a nested loop over the periods, which
 # grows with calls × subscriptions. Hash joins grow with their sum.

@@ -24,6 +24,8 @@ from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
 from consumption.models.sandbox import LatencyRun, LatencyState, SandboxCall, SandboxHour
 from consumption.models.usage import (
+    ChargedDay,
+    FeeDay,
     FiguresDay,
     JournalPosition,
     Outcome,
@@ -38,6 +40,7 @@ from consumption.models.usage import (
     UsageEvent,
     UsageHour,
 )
+from consumption.pricing import PriceKind
 
 __all__ = [
     "ApiKey",
@@ -45,6 +48,7 @@ __all__ = [
     "BatchEvaluation",
     "BatchState",
     "ChangeState",
+    "ChargedDay",
     "DataClass",
     "DeletionReceipt",
     "EvaluatedVersion",
@@ -52,6 +56,7 @@ __all__ = [
     "Discussion",
     "DiscussionMessage",
     "DiscussionState",
+    "FeeDay",
     "FiguresDay",
     "JournalPosition",
     "KeyState",
@@ -63,6 +68,7 @@ __all__ = [
     "OutcomeReport",
     "Plan",
     "PlanTerms",
+    "PriceKind",
     "QuotaLease",
     "QuotaPeriod",
     "Rating",

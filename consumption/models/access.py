@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
+from consumption import pricing
+from consumption.pricing import PriceKind
 from marketplace.accounts.models import Team
 from marketplace.core.decisions import Decided
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.fields import LineField, NameKeyField
-from marketplace.core.money import from_micros
 from marketplace.core.transitions import state_constraint
 
 OVERSEES = ("curator", "auditor", "admin", "finance")
@@ -83,9 +84,9 @@ def between(least, most):
 
 
 class Terms(models.Model):
-    """What a plan costs and allows. Money in millionths of the plan's currency."""
+    """What a plan costs and allows. Money in millionths of the plan's currency; consumption.pricing says what the kinds mean."""
 
-    PRICE_MAX = 10**12  # micro-units for 1 000 calls
+    PRICE_MAX, CALLS_MAX = pricing.PRICE_MAX, pricing.CALLS_MAX
 
     rate_per_second = models.PositiveIntegerField(default=20, validators=between(1, 10**6))
     burst = models.PositiveIntegerField(default=40, validators=between(1, 10**6))
@@ -93,15 +94,53 @@ class Terms(models.Model):
     monthly_quota = models.BigIntegerField(
         null=True,
         blank=True,
-        validators=between(1, 10**15),
+        validators=between(1, CALLS_MAX),
         help_text="Calls a calendar month (UTC); empty: none",
     )
+    price_kind = models.CharField(max_length=10, choices=PriceKind, default=PriceKind.PER_CALL)
     price_micros_per_1000 = models.BigIntegerField(
-        "price per 1 000 calls, micro-units", default=0, validators=between(0, PRICE_MAX)
+        "price per 1 000 calls, micro-units",
+        default=0,
+        validators=between(0, PRICE_MAX),
+        help_text="Of a call beyond what is included and beyond all steps but the last",
+    )
+    monthly_fee_micros = models.BigIntegerField(
+        "monthly fee, micro-units",
+        default=0,
+        validators=between(0, PRICE_MAX),
+        help_text="A day of the month costs its part of it",
+    )
+    included_calls = models.BigIntegerField(
+        "calls included", default=0, validators=between(0, CALLS_MAX), help_text="A calendar month"
+    )
+    price_steps = models.JSONField(
+        "steps of the price",
+        default=list,
+        blank=True,
+        help_text="[[last call of the step, micro-units for 1 000 calls], …]; the last step has null",
+    )
+    unit_cost_micros_per_1000 = models.BigIntegerField(
+        "cost of 1 000 calls, micro-units",
+        default=0,
+        validators=between(0, PRICE_MAX),
+        help_text="What they cost the publisher; the markup is added to it",
+    )
+    markup_basis_points = models.PositiveIntegerField(
+        "markup, hundredths of a percent", default=0, validators=between(0, 10**6)
     )
 
     class Meta:
         abstract = True
+
+
+# Kinds without a fee, without steps or without a price of a call have none in the database either.
+PRICE_FITS_ITS_KIND = (
+    Q(price_kind__in=[kind.value for kind in PriceKind])
+    & (Q(monthly_fee_micros=0) | Q(price_kind__in=[PriceKind.INCLUDED.value, PriceKind.FLAT.value]))
+    & (Q(included_calls=0) | Q(price_kind=PriceKind.INCLUDED.value))
+    & (Q(price_steps=[]) | Q(price_kind=PriceKind.GRADUATED.value))
+    & (Q(price_micros_per_1000=0) | ~Q(price_kind__in=[PriceKind.FREE.value, PriceKind.FLAT.value]))
+)
 
 
 class Plan(Terms):
@@ -150,14 +189,20 @@ class Plan(Terms):
                 condition=Q(price_micros_per_1000__range=(0, Terms.PRICE_MAX)),
                 name="plan_price_within_bounds",
             ),
+            models.CheckConstraint(condition=PRICE_FITS_ITS_KIND, name="plan_price_fits_its_kind"),
         ]
 
     def __str__(self):
         return self.name
 
+    @property
+    def price_in_words(self) -> str:
+        """ "4.00 USD per 1,000 calls", "250.00 USD a month, all calls included"."""
+        return pricing.in_words(self, self.currency)
+
     def cost_of(self, calls: int) -> Decimal:
-        """What so many calls would cost at the price in force now, in the plan's currency, exact."""
-        return from_micros(self.price_micros_per_1000) * calls / 1000
+        """What a month with so many calls would cost at the price in force now, in the plan's currency, exact."""
+        return pricing.amount(pricing.price_month(pricing.Price.of(self), calls))
 
 
 class PlanTermsSet(models.QuerySet):
@@ -188,6 +233,16 @@ class PlanTerms(Terms):
 
     class Meta:
         ordering = ["plan", "effective_from"]
+        indexes = [
+            models.Index(
+                fields=["plan"], condition=Q(monthly_fee_micros__gt=0), name="plan_terms_with_a_fee"
+            ),
+            models.Index(
+                fields=["plan"],
+                condition=Q(price_kind__in=[kind.value for kind in pricing.STEPPED]),
+                name="plan_terms_with_steps",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["plan", "effective_from"], name="plan_terms_begin_once"
@@ -204,6 +259,9 @@ class PlanTerms(Terms):
             models.CheckConstraint(
                 condition=Q(price_micros_per_1000__lte=Terms.PRICE_MAX),
                 name="plan_terms_price_within_bounds",
+            ),
+            models.CheckConstraint(
+                condition=PRICE_FITS_ITS_KIND, name="plan_terms_price_fits_its_kind"
             ),
         ]
 

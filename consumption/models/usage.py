@@ -107,6 +107,9 @@ class UsageBucket(models.Model):
     p50_us = models.BigIntegerField(null=True)
     p95_us = models.BigIntegerField(null=True)
     p99_us = models.BigIntegerField(null=True)
+    first_at = models.DateTimeField(
+        null=True, help_text="The first of its calls: where the price depends on a call's number"
+    )
 
     objects = UsageSet.as_manager()
 
@@ -139,6 +142,34 @@ class UsageDay(UsageBucket):
 
     class Meta:
         constraints = UsageBucket.constraints("usageday", "day")
+
+
+class FeeDay(models.Model):
+    """One day's part of a subscription's monthly fee. Written once (consumption.metering.fees), and the database refuses to change it.
+
+    Who paid, and on which terms, is what was true when the day began for the subscription; `version` is the one it was pinned to.
+    """
+
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="+")
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, models.PROTECT, related_name="+")
+    business_unit = models.ForeignKey(BusinessUnit, models.PROTECT, related_name="+")
+    terms = models.ForeignKey(PlanTerms, models.PROTECT, related_name="+")
+    day = models.DateField(db_index=True)
+    cost = models.DecimalField(max_digits=38, decimal_places=9)
+
+    objects = UsageSet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "day"], name="feeday_once"),
+        ]
+
+
+class ChargedDay(models.Model):
+    """A day (UTC) that is over and whose fees are all written. Writer: consumption.metering.fees."""
+
+    day = models.DateField(primary_key=True)
 
 
 class RejectedHour(models.Model):

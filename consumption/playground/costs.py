@@ -5,20 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from consumption.models import LatencyRun, Plan
+from consumption import pricing
+from consumption.models import LatencyRun, Plan, PriceKind
 from marketplace.core.money import show_amount, show_price
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One call on one plan, in currency units."""
+    """One call on one plan, in currency units: one beyond what the plan includes and beyond its first steps."""
 
     plan: Plan
     cost: Decimal
 
     @property
     def price(self) -> str:
-        """For people, with all its digits."""
+        """For people, with all its digits; a price that is not for each call alone in its words."""
+        if self.plan.price_kind not in (PriceKind.PER_CALL, PriceKind.COST_PLUS):
+            return self.plan.price_in_words
         return show_price(self.cost, self.plan.currency) if self.cost else "free"
 
 
@@ -26,7 +29,7 @@ def of_models(model_ids: Iterable[int]) -> dict[int, list[Cost]]:
     """{model id: [Cost] of the plans on offer}, cheapest first."""
     costs = defaultdict(list)
     for plan in Plan.objects.filter(model__in=set(model_ids), is_offered=True):
-        costs[plan.model_id].append(Cost(plan, plan.cost_of(1)))
+        costs[plan.model_id].append(Cost(plan, pricing.amount(plan.price_micros_per_1000)))
     return costs
 
 

@@ -191,6 +191,7 @@ USES = (
         16,
         52,
         counterfactual=BUILD,
+        plan="bundle",
     ),
     Use(
         "Mortgage Origination Platform",

@@ -5,8 +5,8 @@ Nothing here imports Django or scikit-learn, so the listings can be read before 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +107,7 @@ class Release:
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """How often, how much and for what price (micros of the currency per 1 000 calls) one may call."""
+    """How often, how much and for what price one may call; `price` holds further fields of a price (consumption.pricing)."""
 
     name: str
     rate_per_second: int
@@ -116,6 +116,7 @@ class DemoPlan:
     monthly_quota: int
     approval: str = "automatic"
     price_micros_per_1000: int = 0
+    price: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,37 @@ def standard_plans(*, owner_approval: bool, price: float) -> tuple[DemoPlan, ...
         DemoPlan("Trial", 5, 10, 2, 5_000),
         DemoPlan("Standard", 50, 100, 8, 500_000, approval, micros),
     )
+
+
+def volume_plans() -> tuple[DemoPlan, ...]:
+    """A trial, and a price that falls with the calls of the month."""
+    trial, standard = standard_plans(owner_approval=False, price=0)
+    steps = [[1_000, 0], [20_000, 1_200_000], [None, 800_000]]
+    price = {"price_kind": "graduated", "price_steps": steps}
+    return trial, replace(standard, price=price)
+
+
+def bundle_plans() -> tuple[DemoPlan, ...]:
+    """A trial, a plan per call, and one with calls included in a monthly fee."""
+    trial, standard = standard_plans(owner_approval=False, price=6.0)
+    price = {
+        "price_kind": "included",
+        "monthly_fee_micros": 250_000_000,
+        "included_calls": 50_000,
+        "price_micros_per_1000": 4_000_000,
+    }
+    return trial, standard, replace(standard, name="Bundle", price=price)
+
+
+def cost_plus_plans(cost: float, markup: float) -> tuple[DemoPlan, ...]:
+    """A trial, and what 1 000 calls cost the publisher (dollars) with a markup (percent)."""
+    trial, standard = standard_plans(owner_approval=False, price=0)
+    price = {
+        "price_kind": "cost_plus",
+        "unit_cost_micros_per_1000": round(cost * 1_000_000),
+        "markup_basis_points": round(markup * 100),
+    }
+    return trial, replace(standard, price=price)
 
 
 def standard_sla(availability: float = 99.5, p95_ms: int = 150, rps: int = 50) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def offer(by: User, model: RegisteredModel, plan: DemoPlan) -> None:
         concurrency=plan.concurrency,
         monthly_quota=plan.monthly_quota,
         approval=plan.approval,
-        price_micros_per_1000=plan.price_micros_per_1000,
+        **{"price_micros_per_1000": plan.price_micros_per_1000, **plan.price},
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption.metering import projections, rollups, shipping, usage_journal
-from consumption.models import ApiKey, Subscription, UsageEvent
+from consumption.metering import fees, projections, rollups, shipping, usage_journal
+from consumption.models import ApiKey, ChargedDay, Subscription, UsageEvent
 
 from .consumers import USES, Use
 
@@ -32,6 +32,7 @@ OUTCOMES = (
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SUSPENDED_DAYS_AGO = 6
+PAST_DAYS = 91
 
 
 def build_usage() -> int:
@@ -44,8 +45,21 @@ def build_usage() -> int:
         shipping.insert(cursor, events, is_demo=True)
         rollups.mark_all_stale()
     rollups.roll_up_all()
+    past_fees(now)
     projections.project()
     return len(events)
+
+
+def past_fees(now: datetime) -> None:
+    """Fees since the first call of each subscription that pays one; the demo company granted it then."""
+    paying = Subscription.objects.filter(plan__monthly_fee_micros__gt=0)
+    for use in USES:
+        made = paying.filter(application__name=use.application, model__slug=use.slug)
+        made.update(decided_at=now - timedelta(days=use.since))
+    ChargedDay.objects.all().delete()
+    ChargedDay.objects.create(day=(now - timedelta(days=PAST_DAYS)).astimezone(UTC).date())
+    while ChargedDay.objects.latest("day").day < (now - timedelta(days=1)).astimezone(UTC).date():
+        fees.charge_days()
 
 
 def past_calls(use: Use, now: datetime) -> Iterator[bytes]:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import Plan, UsageDay
 from marketplace.core.money import show_amount
-from marketplace.core.templatetags import formatting
 from marketplace.core.templatetags.formatting import number, quantity, state_label
 from marketplace.insights.comparison.table import Cell, Column, Group, Mark, Row, Sentence, Verdict
 
@@ -39,7 +38,7 @@ def offers_of(columns: Sequence[Column], calls: int) -> list[Offer]:
     """The Offer of each column. One query."""
     plans = Plan.objects.filter(model__in=[one.model for one in columns], is_offered=True)
     found: dict[int, Plan] = {}
-    for plan in plans.order_by("price_micros_per_1000", "id"):
+    for plan in sorted(plans, key=lambda plan: (plan.cost_of(calls), plan.pk)):
         if plan.monthly_quota is None or plan.monthly_quota >= calls:
             found.setdefault(plan.model_id, plan)
     return [Offer(found.get(column.model.pk), calls) for column in columns]
@@ -112,8 +111,7 @@ def _price(offer: Offer, least: Decimal | None) -> Cell:
     if plan is None or amount is None:
         return Cell(verdict=Verdict("No plan for so many calls"))
     is_dear = least is not None and amount > least and amount >= DEAR * least
-    price = formatting.price(plan.price_micros_per_1000, plan.currency)
-    detail = f"{price} per 1,000, plan {plan.name}" if amount else f"free, plan {plan.name}"
+    detail = f"{plan.price_in_words.replace('1,000 calls', '1,000')}, plan {plan.name}"
     return Cell(
         show_amount(amount, plan.currency), detail, mark=Mark.WORSE if is_dear else Mark.NONE
     )

@@ -9,7 +9,6 @@ from django import forms
 from django.http import QueryDict
 
 from consumption.models import Plan
-from marketplace.core.templatetags import formatting
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.insights.avoided_cost import ALTERNATIVES, AvoidedCost, avoided
 
@@ -84,10 +83,8 @@ def price(plans: Sequence[Plan], query: QueryDict) -> Price:
 
 def in_words(plan: Plan) -> str:
     """ "Standard: 4.00 USD per 1,000 calls, no fixed fee", "Trial: free, 5,000 calls a month"."""
-    if plan.price_micros_per_1000:
-        cost = formatting.price(plan.price_micros_per_1000, plan.currency)
-        told = f"{plan.name}: {cost} per 1,000 calls, no fixed fee"
-    else:
-        told = f"{plan.name}: free"
+    told = f"{plan.name}: {plan.price_in_words}"
+    if plan.price_micros_per_1000 and not plan.monthly_fee_micros:
+        told = f"{told}, no fixed fee"
     quota = plan.monthly_quota
     return f"{told}, at most {quantity(quota, 'call,calls')} a month" if quota else told

@@ -12,6 +12,7 @@ from ..listing import (
     Recipe,
     Release,
     Sample,
+    cost_plus_plans,
     standard_plans,
     standard_sla,
 )
@@ -480,7 +481,7 @@ CATEGORISER = Listing(
             "First version: eight categories, hosted by the vendor.",
         ),
     ),
-    plans=standard_plans(owner_approval=False, price=1.2),
+    plans=cost_plus_plans(cost=0.96, markup=25),
     sla=standard_sla(99.0, 300, 20),
 )
 

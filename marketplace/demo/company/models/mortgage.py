@@ -12,8 +12,10 @@ from ..listing import (
     Recipe,
     Release,
     Sample,
+    bundle_plans,
     standard_plans,
     standard_sla,
+    volume_plans,
 )
 from . import people, sentences
 
@@ -151,7 +153,7 @@ VALUATION = Listing(
             "Retrained with twice the sales; same inputs and unit.",
         ),
     ),
-    plans=standard_plans(owner_approval=False, price=6.0),
+    plans=bundle_plans(),
     sla=standard_sla(99.5, 150, 40),
 )
 
@@ -508,7 +510,7 @@ PAGES = Listing(
             "More words of bank statements; certainty is better calibrated.",
         ),
     ),
-    plans=standard_plans(owner_approval=False, price=1.0),
+    plans=volume_plans(),
     sla=standard_sla(99.0, 150, 40),
 )
 
