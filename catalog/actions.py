@@ -181,6 +181,7 @@ def _notify_of_support(model: RegisteredModel) -> None:
         body=f"Contact: {model.support_contact}.{hours}",
         url=model.get_absolute_url(),
         key=f"support:{model.pk}:{timezone.now().isoformat()}",
+        model=model.slug,
     )
 
 

@@ -168,6 +168,7 @@ def _meet(by: User, need: Need, model: RegisteredModel) -> None:
         body=model.summary,
         url=model.get_absolute_url(),
         key=f"need-matched:{need.pk}",
+        model=model.slug,
     )
 
 

@@ -11,6 +11,7 @@ from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Tab
+from marketplace.notices.models import Watch
 
 
 @dataclass(frozen=True)
@@ -83,4 +84,5 @@ def model_context(request: PageRequest, model: RegisteredModel, current: str) ->
         "tabs": tabs,
         "can_edit": can_edit(request.user, model),
         "subscribe_url": reverse("consumption:subscribe", args=[model.slug]),
+        "watch": Watch.objects.visible_to(request.user).filter(model=model.slug).first(),
     }

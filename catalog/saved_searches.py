@@ -84,6 +84,7 @@ def _tell(pk: int, horizon: datetime) -> None:
             "saved-search",
             f"New for “{saved.name}”: {model.name}",
             key=f"saved-search:{saved.pk}:{model.pk}",
+            model=model.slug,
             body=model.summary,
             url=model.get_absolute_url(),
         )

@@ -230,6 +230,7 @@ def _tell_owners(record: SearchRecord, chosen: RegisteredModel) -> None:
         body=f"{record.title}. {record.decision_reason}",
         url=chosen.get_absolute_url(),
         key=f"search-record:{record.pk}",
+        model=chosen.slug,
     )
 
 

@@ -9,6 +9,7 @@ from catalog import (
     term_views,
     tray_views,
     views,
+    watch_views,
 )
 
 app_name = "catalog"
@@ -16,6 +17,7 @@ urlpatterns = [
     path("models/", views.models, name="models"),
     path("models/<slug:slug>/versions/", views.versions, name="versions"),
     path("models/<slug:slug>/versions/<str:number>/", views.version, name="version"),
+    path("models/<slug:slug>/watch/", watch_views.watch, name="watch"),
     path("search-records/", search_record_views.record_list, name="search_records"),
     path("search-records/new/", search_record_views.new_record, name="new_search_record"),
     path("search-records/<int:pk>/", search_record_views.record, name="search_record"),

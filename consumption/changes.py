@@ -183,6 +183,7 @@ def refuse(by, change, reason):
         body=reason,
         url=change.get_absolute_url(),
         key=f"change-refused:{change.pk}",
+        model=change.model.slug,
     )
     return change
 
@@ -307,6 +308,7 @@ def _notify_second_people(change, affected_rows):
         f"To confirm: {change} ({change.model})",
         url=change.get_absolute_url(),
         key=f"change-proposed:{change.pk}",
+        model=change.model.slug,
         body=f"Proposed by {change.proposed_by}. It affects {affected.sentence(affected_rows)}. {change.reason}",
     )
 
@@ -333,4 +335,6 @@ def _notify_affected(change, people, headline, occasion):
             body=body,
             url=affected_row.subscription.get_absolute_url(),
             key=f"change-{occasion}:{change.pk}:{affected_row.subscription.pk}",
+            model=change.model.slug,
+            application=application.slug,
         )

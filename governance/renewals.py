@@ -113,6 +113,7 @@ def remind_of_ends(now: datetime) -> int:
             body="It is to be reviewed again by somebody outside the owner team.",
             url=version.get_absolute_url(),
             key=_occasion(version.pk, version.approved_until, stage),
+            model=version.model.slug,
         )
     return len(versions)
 
@@ -138,6 +139,7 @@ def remind_of_reviews(now: datetime) -> int:
             body=f"Due {review.due_at:%d %B %Y}.",
             url=review.get_absolute_url(),
             key=f"review-{reached}:{review.pk}",
+            model=review.version.model.slug,
         )
         Review.objects.filter(pk=review.pk).update(remind_at=review.next_reminder(now))
     return len(reviews)

@@ -66,6 +66,7 @@ def stop(by: User, deployment: Deployment, reason: str) -> None:
         body=f"No notice was given to its consumers. {reason}",
         url=deployment.version.get_absolute_url(),
         key=f"stop-to-review:{event.pk}",
+        model=deployment.version.model.slug,
     )
     enqueue("hosting.reconcile")
 

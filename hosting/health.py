@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from catalog.watches import watchers
 from hosting import egress, sleep
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
@@ -288,6 +289,7 @@ def _open_incident(version, detail):
                 key=f"incident-opened:{incident.pk}",
                 body=detail,
                 url=version.get_absolute_url(),
+                model=version.model.slug,
             )
     except IntegrityError:
         return  # another worker opened it
@@ -308,13 +310,14 @@ def close_incident(version):
                 f"{version} answers again",
                 key=f"incident-closed:{incident.pk}",
                 url=version.get_absolute_url(),
+                model=version.model.slug,
             )
 
 
 def recipients(version):
-    """The publisher's people, and the leads of the teams that subscribe."""
+    """The publisher's people, the leads of the teams that subscribe, and who watches the model."""
     teams = version.model.subscriptions.granted().values_list("application__team", flat=True)
-    return [*publishers(version), *_leads(teams)]
+    return [*publishers(version), *_leads(teams), *watchers(version.model)]
 
 
 def publishers(version):
@@ -331,7 +334,15 @@ def _leads(team_ids):
 
 def notify_all(version, kind, title, body, key):
     """Tell publishers and subscribers once per `key`."""
-    notify(recipients(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+    notify(
+        recipients(version),
+        kind,
+        title,
+        key=key,
+        body=body,
+        url=version.get_absolute_url(),
+        model=version.model.slug,
+    )
 
 
 def notify_publishers(deployment, kind, title, body, occasion=""):
@@ -339,7 +350,15 @@ def notify_publishers(deployment, kind, title, body, occasion=""):
     version = deployment.version
     occasion = occasion or (f"{deployment.started_at:%s}" if deployment.started_at else "never")
     key = f"{kind}:{deployment.pk}:{occasion}"
-    notify(publishers(version), kind, title, key=key, body=body, url=version.get_absolute_url())
+    notify(
+        publishers(version),
+        kind,
+        title,
+        key=key,
+        body=body,
+        url=version.get_absolute_url(),
+        model=version.model.slug,
+    )
 
 
 def delete_old_samples():

@@ -8,6 +8,7 @@ from catalog.api import Capabilities, Domains, Models, ModelTypes
 from catalog.need_api import Needs
 from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
+from catalog.watch_api import Watches
 from consumption.api import (
     Applications,
     BatchEvaluations,
@@ -42,7 +43,7 @@ from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.insights.comparison_api import Comparisons
-from marketplace.notices.api import Notices
+from marketplace.notices.api import NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
 from publishing.publication_api import ModelVersions
@@ -110,11 +111,18 @@ router.register("health-samples", HealthSamples, basename="health-sample")
 router.register("service-levels", ServiceLevels, basename="service-level")
 router.register("audit-events", Events, basename="audit-event")
 router.register("notices", Notices)
+router.register("notice-channels", NoticeChannels, basename="notice-channel")
+router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
 
 app_name = "api"
 singletons = [
     path("me/", Me.as_view({"get": "retrieve"}), name="me"),
+    path(
+        "notice-times/",
+        NoticeTimes.as_view({"get": "retrieve", "put": "update"}),
+        name="notice-times",
+    ),
     path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(
         rf"^models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/credential/$",

@@ -340,6 +340,7 @@ SPECTACULAR_SETTINGS = {
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
         "PriceKind": "consumption.pricing.PriceKind",
+        "WatchLevel": "marketplace.notices.models.WatchLevel",
         "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
         "ChangeKind": "consumption.models.ScheduledChange.Kind",

@@ -46,7 +46,7 @@ def navigation_context(request):
         "sees_the_record": bool(roles & set(SEES_THE_RECORD)),
         "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
-        "unread_notices": Notice.objects.filter(recipient=user, read_at=None).count(),
+        "unread_notices": Notice.objects.on_page(user).unread().count(),
         "demo_mode": settings.DEMO_MODE,
     }
 
@@ -65,7 +65,7 @@ def home(request):
         "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
         "continuing": held.open().for_list()[:SHOWN],
-        "notices": Notice.objects.filter(recipient=user, read_at=None)[:SHOWN],
+        "notices": Notice.objects.on_page(user).unread()[:SHOWN],
         "story": figures.story(user),
         "setup": setup_progress(),
     }

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from catalog.watches import watchers
 from consumption import affected, terms
 from consumption.affected import Affected
 from consumption.change_kinds import Kind, register
@@ -71,13 +72,15 @@ def announce(
     record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
     invalidate("version", version=version.pk)
     teams = version.model.subscriptions.granted().values("application__team")
+    people = {*User.objects.on_teams(teams), *watchers(version.model)} - {*_people_of(version)}
     notify(
-        User.objects.on_teams(teams).exclude(pk__in=_people_of(version)),
+        people,
         "version.deprecated",
         f"{version} ends on {sunset_at:%d %B %Y}",
         body=reason,
         url=version.get_absolute_url(),
         key=f"version.deprecated:{version.pk}:{sunset_at:%Y%m%d}",
+        model=version.model.slug,
     )
 
 

@@ -12,6 +12,7 @@ from catalog import search
 from governance import policies
 from hosting import egress
 from marketplace.launcher import chromium as browser_program
+from marketplace.notices import kinds
 from tests import endpoints, faults
 from tests.distribution import Distribution, is_last_with
 
@@ -91,6 +92,18 @@ def endpoints_of_others_answer():
     """A version is not submitted before its example was answered; the factories' external endpoint does that without a network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(egress, "connect", endpoints.answered_by_us(egress.connect))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def notices_are_declared():
+    """Who is told what is one table: marketplace/notices/kinds.py, and docs/notices.md."""
+
+    def undeclared(kind, key):
+        raise AssertionError(f"Declare the notice {kind} on {key} in marketplace/notices/kinds.py.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kinds, "undeclared", undeclared)
         yield
 
 

@@ -13,6 +13,7 @@ from consumption.models import Plan, RejectedHour
 from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
+from marketplace.notices.models import Watch
 from tests import factories
 
 # (route, who asks, the most queries it may take, session and person included)
@@ -43,6 +44,8 @@ LISTS = [
     ("operations:operations", "otto", 28),
     ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
+    ("notices:channels", "alice", 16),
+    ("api:watch-list", "alice", 12),
     ("tokens:tokens", "alice", 20),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
@@ -196,5 +199,6 @@ def everything(number):
         )
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
-        notify([factories.alice()], "review", f"About {name}", key=name)
+        notify([factories.alice()], "review", f"About {name}", key=f"review-open:{name}")
+        Watch.objects.create(person=factories.alice(), model=f"watched-{start}", level="watched")
         start += 1

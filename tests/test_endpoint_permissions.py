@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
+from catalog import watches
 from consumption.actions import respond
 from consumption.changes import propose
 from consumption.models import Plan
@@ -74,6 +75,8 @@ class EndpointFixtures:
         self.application = self.subscription.application
         self.problem, self.low = "rule", factories.LOW
         self.notice = Notice.objects.filter(recipient=factories.alice()).first()
+        self.kind_of_notice = "rating"
+        watches.watch(self.people["maya"], self.live.model, "watched")
         self.event = self.people["alice"].audit_events.first()
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
         for name, person in self.people.items():
@@ -122,6 +125,8 @@ def filled(fixtures, body):
     """The body with "@path" replaced by what the fixtures has there."""
     if isinstance(body, str):
         return follow(fixtures, body[1:]) if body.startswith("@") else body
+    if isinstance(body, list):
+        return [filled(fixtures, value) for value in body]
     return (
         {name: filled(fixtures, value) for name, value in body.items()}
         if isinstance(body, dict)

@@ -116,7 +116,7 @@ class Visit:
         key = f"/subscriptions/{subscription.pk}/keys/"
         asks = {
             "read": lambda: portal.get("/access/", cookie),
-            "write": lambda: portal.post("/notices/", cookie, all="1"),
+            "write": lambda: portal.post("/notices/", cookie, act="all"),
             "key": lambda: portal.post(key, cookie, name="Cluster", days="30"),
             "api": lambda: portal.get("/api/v1/models/", cookie),
             "api key": lambda: portal.post_json(

@@ -149,6 +149,8 @@ def _change_plan(by, plan, choices):
             body=f"{changed}.",
             url=one.subscription.get_absolute_url(),
             key=f"terms-begun:{written.pk}:{one.subscription.pk}",
+            model=plan.model.slug,
+            application=one.subscription.application.slug,
         )
 
 
@@ -218,6 +220,8 @@ def approve_subscription(by, subscription, reason):
         body=reason,
         url=subscription.get_absolute_url(),
         key=f"subscription-approved:{subscription.pk}",
+        model=subscription.model.slug,
+        application=subscription.application.slug,
     )
     return subscription
 
@@ -236,6 +240,8 @@ def deny_subscription(by, subscription, reason):
         body=reason,
         url=subscription.get_absolute_url(),
         key=f"subscription-denied:{subscription.pk}",
+        model=subscription.model.slug,
+        application=subscription.application.slug,
     )
     return subscription
 
@@ -389,6 +395,8 @@ def _tell_owners(subscription):
         body=subscription.purpose,
         url=subscription.model.get_absolute_url() + "consumers/",
         key=f"subscription-requested:{subscription.pk}",
+        model=subscription.model.slug,
+        application=subscription.application.slug,
     )
 
 

@@ -168,6 +168,7 @@ def _tell(by: User, discussion: Discussion, title: str, body: str, key: str) -> 
         body=body,
         url=discussion.get_absolute_url(),
         key=key,
+        model=discussion.model.slug,
     )
 
 

@@ -251,6 +251,8 @@ def _end_loudly(by, key, reason):
         f"{key} of {application} ({application.team}) was revoked",
         body=reason,
         key=f"key-ended:{key.pk}",
+        model=key.subscription.model.slug,
+        application=application.slug,
     )
     notify(
         User.objects.on_teams([application.team]),
@@ -259,6 +261,8 @@ def _end_loudly(by, key, reason):
         body=reason,
         url=key.subscription.get_absolute_url(),
         key=f"key-revoked:{key.pk}",
+        model=key.subscription.model.slug,
+        application=application.slug,
     )
     return key
 

@@ -63,4 +63,13 @@ def _notify(period, key):
         f"until {anew.day} {anew:%B} (UTC). For a larger plan ask {subscription.model.owner_team} ({subscription.model.support_contact})."
     )
     people = User.objects.on_teams([subscription.application.team])
-    notify(people, "quota", title, key=key, body=body, url=subscription.get_absolute_url())
+    notify(
+        people,
+        "quota",
+        title,
+        key=key,
+        body=body,
+        url=subscription.get_absolute_url(),
+        model=subscription.model.slug,
+        application=subscription.application.slug,
+    )

@@ -9,6 +9,7 @@ from catalog import actions as catalog
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.permissions import can_edit
 from catalog.term_actions import require_current_terms
+from catalog.watches import watchers
 from governance import amendments, tiering
 from governance.actions.reviews import require_decision
 from governance.calendar import business_days_after
@@ -65,6 +66,7 @@ def propose_amendment(
             f"To decide: {amendment}",
             url=amendment.get_absolute_url(),
             key=f"amendment-open:{amendment.pk}",
+            model=amendment.model.slug,
         )
     return amendment
 
@@ -200,12 +202,13 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
         names = ", ".join(fact.label.lower() for fact in amendment.changed_facts())
         users = User.objects.on_teams(model.subscriptions.granted().values("application__team"))
         notify(
-            users,
+            {*users, *watchers(model)},
             "model.amended",
             f"{model} says something else about its {names}",
             body=amendment.reason,
             url=amendment.get_absolute_url(),
             key=f"amended:{amendment.pk}",
+            model=model.slug,
         )
 
 
@@ -226,4 +229,5 @@ def _close_amendment(amendment: Amendment, to: str, reason: str) -> None:
         body=reason,
         url=amendment.get_absolute_url(),
         key=f"amendment-{to}:{amendment.pk}",
+        model=amendment.model.slug,
     )

@@ -132,6 +132,7 @@ def _give(by: User, review: Review, to: User | None, reason: str = "") -> None:
             body=reason or f"Due {review.due_at:%-d %B %Y}.",
             url=review.get_absolute_url(),
             key=f"review-assigned:{review.pk}:{timezone.now():%s%f}",
+            model=review.version.model.slug,
         )
 
 

@@ -89,6 +89,7 @@ def fulfil(by: User, condition: Condition, evidence: str) -> Condition:
         body=condition.text,
         url=condition.get_absolute_url(),
         key=_confirmation(condition),
+        model=condition.version.model.slug,
     )
     return condition
 
@@ -141,6 +142,7 @@ def remind_of_conditions(today: date) -> int:
             body=condition.text,
             url=condition.get_absolute_url(),
             key=_occasion(condition, -1 if is_late else stage),
+            model=condition.version.model.slug,
         )
     return len(conditions)
 
@@ -206,6 +208,7 @@ def _tell_team(condition: Condition, title: str, body: str, occasion: str) -> No
         body=body,
         url=condition.get_absolute_url(),
         key=f"condition-{occasion}:{condition.pk}",
+        model=condition.version.model.slug,
     )
 
 

@@ -100,7 +100,15 @@ def notify_publishers(version: ModelVersion, what: str, body: str) -> None:
     """Tell the team what became of its version, once for each submission."""
     team = User.objects.on_teams([version.model.owner_team])
     key = f"version-{version.state}:{version.pk}:{version.submitted_at:%Y%m%d%H%M%S}"
-    notify(team, "review", f"{version} {what}", body=body, url=version.get_absolute_url(), key=key)
+    notify(
+        team,
+        "review",
+        f"{version} {what}",
+        body=body,
+        url=version.get_absolute_url(),
+        key=key,
+        model=version.model.slug,
+    )
 
 
 @transaction.atomic
@@ -315,5 +323,6 @@ def _tell_deciders(review: Review) -> None:
         f"To decide: {review}",
         url=review.get_absolute_url(),
         key=f"review-open:{review.pk}",
+        model=review.version.model.slug,
         body=f"Due {review.due_at:%d %B %Y}.",
     )

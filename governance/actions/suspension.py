@@ -67,4 +67,12 @@ def _notify_of(version: ModelVersion, kind: str, what: str, reason: str) -> None
     people = User.objects.on_teams(teams) | User.objects.on_teams([model.owner_team])
     occasion = f"{kind.partition('.')[2]}:{version.pk}:{version.suspended_at:%s}"
     url = version.get_absolute_url()
-    notify(people, kind, f"{version} {what}", body=reason.strip(), url=url, key=occasion)
+    notify(
+        people,
+        kind,
+        f"{version} {what}",
+        body=reason.strip(),
+        url=url,
+        key=occasion,
+        model=model.slug,
+    )

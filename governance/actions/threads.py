@@ -75,6 +75,7 @@ def _say(by: User, thread: Thread, text: str) -> Comment:
         body=comment.text,
         url=thread.get_absolute_url(),
         key=f"comment:{comment.pk}",
+        model=thread.version.model.slug,
     )
     return comment
 

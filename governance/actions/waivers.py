@@ -96,6 +96,7 @@ def ask_waiver(
         body=waiver.reason,
         url=waiver.get_absolute_url(),
         key=f"waiver-open:{waiver.pk}",
+        model=waiver.version.model.slug,
     )
     return waiver
 
@@ -136,6 +137,7 @@ def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bo
         body=reason.strip(),
         url=waiver.get_absolute_url(),
         key=f"waiver-{outcome}:{waiver.pk}",
+        model=waiver.version.model.slug,
     )
     enqueue("governance.check", waiver.version_id)
     return waiver
@@ -195,4 +197,5 @@ def _remind(waiver: Waiver, title: str, stage: int) -> None:
         body=waiver.instead,
         url=waiver.get_absolute_url(),
         key=f"waiver-ends-{stage}:{waiver.pk}",
+        model=waiver.version.model.slug,
     )

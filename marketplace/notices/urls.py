@@ -7,5 +7,7 @@ from marketplace.notices import views
 app_name = "notices"
 urlpatterns = [
     path("notices/", views.notices, name="notices"),
+    path("notices/channels/", views.channels, name="channels"),
+    path("notices/watches/<slug:slug>/stop/", views.stop_watching, name="stop_watching"),
     path("teams/join/", views.join, name="join"),
 ]

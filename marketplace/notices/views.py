@@ -1,26 +1,73 @@
-"""The notices page."""
+"""Pages of notices: the centre, the preferences, a request to join a team."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
+from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
-from marketplace.notices import actions, joining
-from marketplace.notices.forms import JoinForm
-from marketplace.notices.models import Notice
+from marketplace.core.query import chosen, whole_number
+from marketplace.core.templatetags.formatting import quantity
+from marketplace.notices import actions, joining, kinds, preferences
+from marketplace.notices.filters import NoticePageFilter
+from marketplace.notices.forms import ChannelForm, JoinForm, TimesForm
+from marketplace.notices.models import Notice, Watch
+
+PAGE_SIZE = 30
+ACTS = {"read": "read", "unread": "unread", "all": "all"}
 
 
-def notices(request):
-    """What the person was told, newest first; posting marks all as read."""
+def notices(request: PageRequest) -> HttpResponse:
+    """What the person was told, newest first; the address holds the filters. Posting marks those that are ticked, or all that fit."""
+    own = Notice.objects.on_page(request.user)
+    filterset = NoticePageFilter(request.GET, queryset=own)
     if request.method == "POST":
-        actions.mark_read(request.user)
-        return redirect("notices:notices")
-    notices = Notice.objects.filter(recipient=request.user)
-    page = Paginator(notices, 30).get_page(request.GET.get("page"))
-    return render(request, "notices/notices.html", {"page_obj": page})
+        return _mark(request, filterset.qs)
+    page = Paginator(filterset.qs, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page_obj": page,
+        "form": filterset.form,
+        "problems": filterset.sentences,
+        "is_filtered": any(request.GET.get(name) for name in filterset.base_filters),
+    }
+    status = 400 if filterset.sentences else 200
+    return render(request, "notices/notices.html", context, status=status)
 
 
-def join(request):
+def channels(request: PageRequest) -> HttpResponse:
+    """By which channel which kind of notice comes, quiet hours and digest; posting keeps one of the two forms."""
+    sent = request.POST if request.method == "POST" else None
+    of_times = sent if sent is not None and "time_zone" in sent else None
+    times = TimesForm(of_times, chosen=preferences.times_of(request.user))
+    done, _ = submitted(request, times, lambda **data: actions.set_times(request.user, **data))
+    if done:
+        messages.success(request, "Saved.")
+        return redirect("notices:channels")
+    rows = _channel_forms(request, None if of_times is not None else sent)
+    if sent is not None and of_times is None and _keep_channels(request, rows):
+        messages.success(request, "Saved.")
+        return redirect("notices:channels")
+    forms = {form.kind.slug: form for form in rows}
+    groups = [
+        (heading, [forms[kind.slug] for kind in listed]) for heading, listed in kinds.groups()
+    ]
+    context = {"groups": groups, "watches": Watch.objects.visible_to(request.user)}
+    return show(request, "notices/channels.html", times, **context)
+
+
+@require_POST
+def stop_watching(request: PageRequest, slug: str) -> HttpResponse:
+    """Be told of the model as before; of one that the person may no longer see, too."""
+    actions.forget_watch(request.user, slug)
+    messages.success(request, "You are told of it as of any other model.")
+    return redirect(f"{reverse('notices:channels')}#watches")
+
+
+def join(request: PageRequest) -> HttpResponse:
     """Ask to join a team; its lead is told."""
     form = JoinForm(request.POST or None)
     done, told = submitted(request, form, lambda **data: joining.ask_to_join(request.user, **data))
@@ -29,3 +76,37 @@ def join(request):
         messages.success(request, f"Asked: it is among the notices of {names}.")
         return redirect("home")
     return show(request, "notices/join.html", form)
+
+
+def _mark(request: PageRequest, asked: "QuerySet[Notice]") -> HttpResponse:
+    act = chosen("act", request.POST.get("act"), ACTS, "read")
+    numbers = map(whole_number, request.POST.getlist("notice")[: actions.MOST_AT_ONCE])
+    ticked = Notice.objects.filter(pk__in=[number for number in numbers if number])
+    if act == "all":
+        changed = actions.mark_read(request.user, asked)
+    elif act == "unread":
+        changed = actions.mark_unread(request.user, ticked)
+    else:
+        changed = actions.mark_read(request.user, ticked)
+    is_nothing_ticked = act != "all" and not request.POST.getlist("notice")
+    text = f"Marked {quantity(changed, 'notice,notices')} as {'unread' if act == 'unread' else 'read'}."
+    messages.info(request, "Tick the notices first." if is_nothing_ticked else text)
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('notices:notices')}{'?' if query else ''}{query}")
+
+
+def _channel_forms(request: PageRequest, sent: QueryDict | None) -> list[ChannelForm]:
+    return [
+        ChannelForm(sent, kind=row.kind, webhooks=[], initial={"page": row.page, "mail": row.mail})
+        for row in preferences.channels_of(request.user).values()
+    ]
+
+
+def _keep_channels(request: PageRequest, rows: list[ChannelForm]) -> bool:
+    """Keep what differs; False when something cannot be taken."""
+    if [form for form in rows if not form.is_valid()]:
+        return False
+    for form in rows:
+        if form.has_changed():
+            actions.prefer(request.user, form.kind.slug, **form.cleaned_data)
+    return True

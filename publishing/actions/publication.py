@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from catalog.actions import list_model, point_alias
 from catalog.models import ModelVersion, RegisteredModel
+from catalog.watches import watchers
 from consumption import affected, changes
 from consumption.change_kinds import first_start
 from consumption.models import ScheduledChange
@@ -121,7 +122,13 @@ def _is_newest_published(version: ModelVersion) -> bool:
 
 def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
     teams = version.model.subscriptions.granted().values("application__team")
-    people = User.objects.on_teams(teams)
+    people = {*User.objects.on_teams(teams), *watchers(version.model)}
     notify(
-        people, kind, title, body=body, url=version.get_absolute_url(), key=f"{kind}:{version.pk}"
+        people,
+        kind,
+        title,
+        body=body,
+        url=version.get_absolute_url(),
+        key=f"{kind}:{version.pk}",
+        model=version.model.slug,
     )

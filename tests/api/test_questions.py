@@ -33,6 +33,7 @@ LISTS = [
     "health-samples",
     "audit-events",
     "notices",
+    "watches",
 ]
 ORDERS = [
     "",

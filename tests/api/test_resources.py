@@ -424,6 +424,37 @@ def test_notices_are_ones_own(maya):
     assert alice.get("notices/")["results"] and maya.get("notices/")["results"] == []
     alice.post("notices/read/", {}, expect=204)
     assert all(row["read_at"] for row in alice.get("notices/")["results"])
+    first = alice.get("notices/")["results"][0]
+    alice.post("notices/unread/", {"ids": [first["id"]]}, expect=204)
+    assert [row["id"] for row in alice.get("notices/?unread=true")["results"]] == [first["id"]]
+    maya.post("notices/read/", {"ids": [first["id"]]}, expect=204)
+    assert alice.get("notices/?unread=true")["results"]
+    rows = alice.get(f"notices/?model={first['model']}&kind={first['kind']}")["results"]
+    assert first["id"] in [row["id"] for row in rows]
+
+
+def test_channels_and_times_of_notices_are_chosen(maya):
+    chosen = maya.put("notice-channels/rating/", {"page": False, "mail": "never"})
+    assert chosen in maya.get("notice-channels/")
+    maya.put("notice-channels/version.deprecated/", {"page": False, "mail": "now"}, expect=409)
+    maya.put("notice-channels/nonsense/", {"page": True, "mail": "now"}, expect=404)
+    times = {"time_zone": "Mars/Base", "digest_day": 1, "digest_at": "08:00"}
+    maya.put("notice-times/", times, expect=422)
+    kept = maya.put(
+        "notice-times/", times | {"time_zone": "UTC", "quiet_from": "22:00"}, expect=422
+    )
+    assert kept["field"] == "quiet_until"
+    maya.put("notice-times/", times | {"time_zone": "UTC"})
+    assert maya.get("notice-times/")["digest_day"] == 1
+
+
+def test_models_are_watched_and_no_longer(maya):
+    slug = factories.published_version().model.slug
+    assert maya.post("watches/", {"model": slug}, expect=201) == {"model": slug, "level": "watched"}
+    maya.post("watches/", {"model": slug, "level": "muted"}, expect=201)
+    assert maya.get("watches/?level=muted")["results"] == [{"model": slug, "level": "muted"}]
+    maya.delete(f"watches/{slug}/")
+    assert maya.get("watches/")["results"] == []
 
 
 def test_nothing_secret_is_answered():

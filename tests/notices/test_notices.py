@@ -34,5 +34,5 @@ def test_marking_as_read_touches_only_ones_own():
 
 
 def test_a_long_title_is_cut_not_refused():
-    notify([factories.alice()], "review", "x" * 500, key="long")
+    notify([factories.alice()], "review", "x" * 500, key="review-open:1")
     assert len(Notice.objects.get().title) == 200

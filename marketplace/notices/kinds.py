@@ -1,0 +1,350 @@
+"""Who is told what: every kind of notice, and every occasion on which one is sent (docs/notices.md, "Who gets what").
+
+A kind is what people choose channels by. An occasion is the part of a notice's key before the first colon; "*" stands for what
+differs. A notice of an undeclared occasion is sent all the same and logged; tests refuse it.
+"""
+
+import fnmatch
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db import models
+
+log = logging.getLogger(__name__)
+
+
+class Mail(models.TextChoices):
+    """When a kind of notice comes by mail."""
+
+    NOW = "now", "At once"
+    DIGEST = "digest", "In the weekly digest"
+    NEVER = "never", "Never"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of notice.
+
+    mail   when it is mailed to who has not chosen.
+    must   always on the page, also of a model that is not watched: who relies on something has to be told of its end.
+    """
+
+    slug: str
+    label: str
+    group: str
+    mail: Mail = Mail.DIGEST
+    must: bool = False
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When a notice of `kind` is sent, and to whom. Teams: to their people, and to the webhooks of those that have some."""
+
+    pattern: str
+    kind: str
+    when: str
+    people: str
+    teams: bool = False
+
+
+MODELS, SERVICE, ACCESS = "Models you use", "How they run", "Access and security"
+REVIEW, COMMUNITY = "Reviews and rules", "People and needs"
+OTHER = Kind("other", "Anything else", COMMUNITY)
+
+KINDS = {
+    kind.slug: kind
+    for kind in (
+        Kind("version.deprecated", "The end of a version", MODELS, Mail.NOW, must=True),
+        Kind("change", "Changes with notice", MODELS, Mail.NOW, must=True),
+        Kind("version.published", "New versions", MODELS),
+        Kind("model.amended", "Corrected facts of a model", MODELS),
+        Kind("version.suspended", "A version is stopped", SERVICE, Mail.NOW, must=True),
+        Kind("version.resumed", "A version answers again", SERVICE),
+        Kind("incident.opened", "Incidents", SERVICE, Mail.NOW),
+        Kind("incident.closed", "Ends of incidents", SERVICE),
+        Kind("deployment.stopped", "A deployment is stopped", SERVICE, Mail.NOW, must=True),
+        Kind("deployment.scaled", "Less capacity", SERVICE),
+        Kind("deployment.failed", "A deployment does not run", SERVICE, Mail.NOW),
+        Kind("deployment.crashing", "A replica crashes again and again", SERVICE, Mail.NOW),
+        Kind("deployment.memory", "A replica runs out of memory", SERVICE),
+        Kind("subscription", "Requests, grants and keys", ACCESS, Mail.NOW),
+        Kind("quota", "Quotas", ACCESS, Mail.NOW),
+        Kind("security", "Leaks and ends of tokens", ACCESS, Mail.NOW, must=True),
+        Kind("review", "Reviews, conditions and waivers", REVIEW, Mail.NOW),
+        Kind("re-review", "Ends of approvals", REVIEW, Mail.NOW, must=True),
+        Kind("curation", "Models for one purpose", REVIEW),
+        Kind("feedback", "Discussions", COMMUNITY),
+        Kind("rating", "Ratings", COMMUNITY),
+        Kind("reuse", "Decisions to reuse a model", COMMUNITY),
+        Kind("need", "Needs", COMMUNITY),
+        Kind("saved-search", "New models for a saved search", COMMUNITY),
+        Kind("batch_evaluation", "Batch evaluations", COMMUNITY),
+        Kind("join", "Requests to join a team", COMMUNITY, Mail.NOW),
+        OTHER,
+    )
+}
+
+USERS, OWNERS = "the teams that use the model, and who watches it", "the owner team"
+OCCASIONS = tuple(
+    Occasion(*row)
+    for row in (
+        ("version.published", "version.published", "a version is published", USERS, True),
+        (
+            "version.deprecated",
+            "version.deprecated",
+            "a version gets an end, for who does not call it",
+            USERS,
+            True,
+        ),
+        (
+            "change-announced",
+            "change",
+            "something is taken away after a notice; the end of a version that the team calls is of the kind version.deprecated",
+            "the team of each affected application",
+            True,
+        ),
+        (
+            "change-begun",
+            "change",
+            "the notice has run",
+            "the team of each affected application",
+            True,
+        ),
+        (
+            "change-withdrawn",
+            "change",
+            "an announced change is taken back",
+            "the team of each affected application",
+            True,
+        ),
+        (
+            "change-proposed",
+            "change",
+            "a change waits for a second person",
+            "others of the owner team, else the curators",
+        ),
+        ("change-refused", "change", "the second person says no", "who proposed it"),
+        (
+            "terms-begun",
+            "change",
+            "a plan is better from today",
+            "the team of each subscription",
+            True,
+        ),
+        (
+            "support",
+            "change",
+            "a model is supported differently",
+            "the teams that use the model",
+            True,
+        ),
+        ("amended", "model.amended", "facts of a model are corrected", USERS, True),
+        (
+            "suspended",
+            "version.suspended",
+            "a version is stopped by governance",
+            "the owner team and the teams that use the model",
+            True,
+        ),
+        (
+            "resumed",
+            "version.resumed",
+            "it may answer again",
+            "the owner team and the teams that use the model",
+            True,
+        ),
+        (
+            "incident-opened",
+            "incident.opened",
+            "a version does not answer",
+            "the owner, the leads of the owner team and of the teams that use the model, who watches it",
+            True,
+        ),
+        (
+            "incident-closed",
+            "incident.closed",
+            "it answers again",
+            "who was told of the incident",
+            True,
+        ),
+        ("stop", "deployment.stopped", "a deployment is stopped", "as for an incident", True),
+        ("stop-to-review", "deployment.stopped", "it was stopped without notice", "the curators"),
+        ("scaled", "deployment.scaled", "a version has less capacity", "as for an incident", True),
+        (
+            "deployment.failed",
+            "deployment.failed",
+            "a deployment does not run",
+            "the owner, the leads of the owner team",
+            True,
+        ),
+        (
+            "deployment.crashing",
+            "deployment.crashing",
+            "replicas crash again and again",
+            "the owner, the leads of the owner team",
+            True,
+        ),
+        (
+            "deployment.memory",
+            "deployment.memory",
+            "a replica runs out of memory",
+            "the owner, the leads of the owner team",
+            True,
+        ),
+        (
+            "subscription-requested",
+            "subscription",
+            "a team asks for access, or has it at once",
+            OWNERS,
+            True,
+        ),
+        (
+            "subscription-approved",
+            "subscription",
+            "access is granted",
+            "the application's team",
+            True,
+        ),
+        ("subscription-denied", "subscription", "access is not granted", "who asked"),
+        (
+            "key-revoked",
+            "subscription",
+            "a key was found elsewhere and ended",
+            "the application's team",
+            True,
+        ),
+        (
+            "key-ended",
+            "security",
+            "a key was found elsewhere and ended",
+            "security reviewers, operators, administrators",
+        ),
+        (
+            "token-*",
+            "security",
+            "a token ends soon, ended or was found elsewhere",
+            "its person, and the team of a team token",
+        ),
+        (
+            "quota-*",
+            "quota",
+            "a share of the month's quota is used",
+            "the application's team",
+            True,
+        ),
+        ("review-open", "review", "a review waits", "the roles that decide it"),
+        ("review-assigned", "review", "a review is handed to somebody", "the new reviewer"),
+        (
+            "review-*",
+            "review",
+            "a review is soon due or overdue",
+            "the roles that decide it, later the governance lead",
+        ),
+        ("version-*", "review", "what became of a submission", OWNERS, True),
+        ("comment", "review", "a remark on a submission", "the other side"),
+        (
+            "condition-confirm",
+            "review",
+            "a condition is met and waits",
+            "the roles that decide the review",
+        ),
+        (
+            "condition-due-*",
+            "review",
+            "a condition is due or late",
+            "the owner team, late also the reviewers",
+        ),
+        ("condition-*", "review", "a condition is set, confirmed or sent back", OWNERS),
+        ("waiver-open", "review", "a waiver is asked for", "the roles that grant it"),
+        (
+            "waiver-ends-*",
+            "review",
+            "a waiver ends soon",
+            "the owner team and the roles that grant it",
+        ),
+        ("waiver-*", "review", "a waiver is granted or refused", OWNERS),
+        ("amendment-open", "review", "a correction waits", "the roles that decide it"),
+        ("amendment-*", "review", "a correction is decided", OWNERS),
+        ("policy-open", "review", "a change of the rules waits", "others who change policies"),
+        ("role-open", "review", "a change of a role waits", "others who give roles"),
+        ("role-granted", "review", "a role is given", "its person"),
+        (
+            "re-review-*",
+            "re-review",
+            "60, 30 and 7 days before an approval ends, and at its end",
+            "the owner team and the reviewers",
+            True,
+        ),
+        (
+            "case-*",
+            "curation",
+            "two models may serve one purpose, or it is decided",
+            "the curators; decided: both owner teams",
+        ),
+        ("discussion-*", "feedback", "somebody writes, answers or closes", "the other side", True),
+        ("rating", "rating", "a team rates a model", OWNERS, True),
+        ("rating-answer", "rating", "the owner team answers a rating", "the team that rated", True),
+        ("search-record", "reuse", "a team decides to reuse or extend a model", OWNERS, True),
+        (
+            "need-*",
+            "need",
+            "a team joins a need, or it is matched, commissioned or declined",
+            "the teams that need it",
+        ),
+        ("saved-search", "saved-search", "a new model fits", "who saved the search"),
+        (
+            "batch-evaluation-ended",
+            "batch_evaluation",
+            "a batch evaluation ended",
+            "who started it",
+        ),
+        (
+            "join",
+            "join",
+            "somebody asks to join a team",
+            "its leads, else its people, else curators and administrators",
+        ),
+        ("webhook-disabled", "security", "a webhook is switched off after failures", "its team"),
+    )
+)
+
+
+@lru_cache(maxsize=500)
+def occasion_of(name: str) -> Occasion | None:
+    """The declared occasion of a key's first part; the first pattern that fits."""
+    return next(
+        (occasion for occasion in OCCASIONS if fnmatch.fnmatchcase(name, occasion.pattern)), None
+    )
+
+
+def check_declared(kind: str, key: str) -> None:
+    """Report a notice that the tables above do not know."""
+    if kind not in KINDS or occasion_of(key.partition(":")[0]) is None:
+        undeclared(kind, key)
+
+
+def undeclared(kind: str, key: str) -> None:
+    log.error("a notice of the kind %s on the occasion %s is not declared in kinds.py", kind, key)
+
+
+def of(slug: str) -> Kind:
+    """The kind of this name, or OTHER."""
+    return KINDS.get(slug, OTHER)
+
+
+def groups() -> Iterator[tuple[str, list[Kind]]]:
+    """(heading, kinds), for pages."""
+    for heading in (MODELS, SERVICE, ACCESS, REVIEW, COMMUNITY):
+        yield heading, [kind for kind in KINDS.values() if kind.group == heading]
+
+
+def table() -> str:
+    """OCCASIONS as the table of docs/notices.md."""
+    head = "| occasion | kind | when | who is told | webhooks |\n|---|---|---|---|---|\n"
+    rows = (
+        f"| `{row.pattern}` | `{row.kind}` | {row.when} | {row.people} | {'yes' if row.teams else ''} |"
+        for row in OCCASIONS
+    )
+    return head + "\n".join(rows) + "\n"
