@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import price_forms, pricing, terms
+from consumption.actions import OVERLAP
 from consumption.change_kinds import first_start
 from consumption.models import Application, Plan, Subscription
 from consumption.price_forms import PriceFields
@@ -160,6 +161,26 @@ class KeyForm(NetworksForm):
         if "days" in data:
             data["life"] = timedelta(days=data.pop("days"))
         return data
+
+
+class RotateForm(forms.Form):
+    """How long the replaced key still works."""
+
+    overlap = forms.TypedChoiceField(
+        label="The old key works for",
+        coerce=lambda hours: timedelta(hours=int(hours)),
+        empty_value=OVERLAP,
+        required=False,
+        initial=int(OVERLAP.total_seconds() // 3600),
+        choices=[
+            (0, "no longer: it ends now"),
+            (1, "1 hour more"),
+            (24, "1 day more"),
+            (72, "3 days more"),
+            (168, "7 days more"),
+        ],
+        help_text="Both answer meanwhile. Deploy the new one, then see by “Last used” that nobody calls with the old one.",
+    )
 
 
 class LeakForm(forms.Form):

@@ -12,10 +12,10 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from consumption import actions, changes, terms
+from consumption import actions, changes, deadlines, terms
 from consumption.affected import Affected
 from consumption.change_kinds import KINDS
-from consumption.changes import Announcement
+from consumption.deadlines import Deadline
 from consumption.metering import rejections, usage
 from consumption.metering.rejections import RejectionCount
 from consumption.metering.usage import MonthlyUse
@@ -43,15 +43,15 @@ class SubscriptionCard:
     """A subscription with its keys, and what its team has to know of it.
 
     rejections   of the last 24 hours.
-    announced    what will be taken from it, soonest first.
     other_plans  where it may move.
+    deadlines    what of it needs somebody, soonest first.
     """
 
     subscription: Subscription
     month: MonthlyUse
     rejections: list[RejectionCount]
-    announced: list[Announcement]
     other_plans: list[Plan]
+    deadlines: list[Deadline]
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ def subscription_cards(subscriptions):
     shown = list(subscriptions.prefetch_related("keys"))
     months = usage.this_month(shown)
     rejected = rejections.of(shown, timezone.now() - usage.DAY)
-    announced = changes.announced_to(shown)
     models = [subscription.model_id for subscription in shown]
+    due = deadlines.of_subscriptions(shown)
     offered = list(Plan.objects.filter(is_offered=True, model__in=models))
     return [
         SubscriptionCard(
             subscription,
             months[subscription.pk],
             [row for row in rejected if row.subscription == subscription],
-            announced[subscription.pk],
             [plan for plan in offered if actions.may_move(subscription, plan)],
+            [deadline for deadline in due if deadline.subscription == subscription],
         )
         for subscription in shown
     ]

@@ -13,6 +13,7 @@ from consumption.api import (
     Applications,
     BatchEvaluations,
     Changes,
+    Deadlines,
     Discussions,
     Feedback,
     Keys,
@@ -100,6 +101,7 @@ router.register("plans", Plans)
 router.register("changes", Changes, basename="change")
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
+router.register("deadlines", Deadlines, basename="deadline")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")
 router.register("usage", Usage, basename="usage")

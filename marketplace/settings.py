@@ -344,6 +344,7 @@ SPECTACULAR_SETTINGS = {
         "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
         "ChangeKind": "consumption.models.ScheduledChange.Kind",
+        "DeadlineKind": "consumption.deadlines.Kind",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },

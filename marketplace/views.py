@@ -18,6 +18,7 @@ from redis import RedisError
 
 from catalog import counts
 from catalog.models import RegisteredModel
+from consumption import deadlines, holdings
 from consumption.models import Subscription
 from governance.models import Review
 from governance.permissions import REVIEWER_ROLES
@@ -52,10 +53,11 @@ def navigation_context(request):
 
 
 def home(request):
-    """Search first; then whether something is missing, what is mine, what fits me, what others take up, what is new."""
+    """What needs the reader and what they hold; search; what fits them, what others take up, what is new."""
     user = request.user
     models = RegisteredModel.objects.visible_to(user).published()
-    held = Subscription.objects.held_by(user)
+    held = list(Subscription.objects.held_by(user).going_on().for_list())
+    due = deadlines.for_person(user, held)
     newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
     for_you = recommendations.for_person(user, user.roles(), models)
     context = {
@@ -64,8 +66,8 @@ def home(request):
         "for_you": for_you,
         "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
-        "continuing": held.open().for_list()[:SHOWN],
-        "notices": Notice.objects.on_page(user).unread()[:SHOWN],
+        "deadlines": due,
+        "held": holdings.held(held, due),
         "story": figures.story(user),
         "setup": setup_progress(),
     }

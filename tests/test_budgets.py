@@ -18,7 +18,7 @@ from tests import factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
-    ("home", "maya", 40),
+    ("home", "maya", 44),
     ("catalog:models", "maya", 30),
     ("catalog:model", "maya", 52),
     ("catalog:versions", "alice", 30),
@@ -83,6 +83,8 @@ LISTS = [
     ("api:change-list", "alice", 12),
     ("api:application-list", "maya", 12),
     ("api:subscription-list", "alice", 12),
+    ("api:deadline-list", "maya", 16),
+    ("api:deadline-list", "rita", 20),
     ("api:key-list", "maya", 12),
     ("api:rejection-list", "maya", 12),
     ("api:batch-evaluation-list", "maya", 12),

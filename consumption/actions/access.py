@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
-from catalog.models import ModelVersion, RegisteredModel
-from consumption import affected, terms
+from catalog.models import RegisteredModel
+from consumption import affected, subscribing, terms
 from consumption.actions.keys import end_key
 from consumption.models import ApiKey, Application, Plan, ScheduledChange, Subscription
 from consumption.permissions import (
@@ -13,9 +13,7 @@ from consumption.permissions import (
     can_manage_application,
     can_offer_plan,
 )
-from governance.actions import blocking_gates
 from governance.policies import change_notice_days
-from governance.renewals import is_closed_to_subscribers
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import names
@@ -330,29 +328,11 @@ def _check_can_start(application, plan, version):
         raise RuleError(
             f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team)
         )
-    if version.state != ModelVersion.State.PUBLISHED or version.suspended_at:
+    if closed := subscribing.closed(version):
         raise RuleError(
-            f"{version} takes no new subscriptions: it is {version.get_state_display().lower()}.",
+            f"{version} takes no new subscriptions: {closed.because}.",
             field="version",
-            remedy="Choose a published version.",
-        )
-    if is_closed_to_subscribers(version):
-        raise RuleError(
-            f"{version} takes no new subscriptions: its approval ended on {version.approved_until:%-d %B %Y}.",
-            field="version",
-            remedy=f"Ask {version.model.owner_team} to have it reviewed again.",
-        )
-    if blocked := blocking_gates(version):
-        raise RuleError(
-            f"{version} takes no new subscriptions: the check {blocked[0].label.lower()} blocks.",
-            field="version",
-            remedy=f"Ask {version.model.owner_team} to run it again, or for a waiver.",
-        )
-    if version.conditions.overdue().exists():
-        raise RuleError(
-            f"{version} takes no new subscriptions: a condition of its approval is overdue.",
-            field="version",
-            remedy=f"Ask {version.model.owner_team} to fulfil it.",
+            remedy=closed.remedy,
         )
     if not plan.is_offered:
         raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")

@@ -2,6 +2,7 @@
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
+from consumption.api.deadlines import Deadlines
 from consumption.api.discussions import Discussions
 from consumption.api.evaluations import BatchEvaluations
 from consumption.api.outcomes import Feedback
@@ -13,6 +14,7 @@ __all__ = [
     "Applications",
     "BatchEvaluations",
     "Changes",
+    "Deadlines",
     "Discussions",
     "Feedback",
     "Keys",

@@ -1,5 +1,6 @@
 """Who may call what: applications, plans and their terms, subscriptions."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -304,6 +305,12 @@ class SubscriptionSet(models.QuerySet):
         """One at a time per application and model."""
         return self.filter(state__in=Subscription.OPEN)
 
+    def going_on(self):
+        """The open ones, and those that were denied lately: one may ask again."""
+        since = timezone.now() - Subscription.ASK_AGAIN_WITHIN
+        lately = Q(state=SubscriptionState.DENIED, decided_at__gte=since)
+        return self.filter(Q(state__in=Subscription.OPEN) | lately)
+
     def granted(self):
         """Whose people use the model: approved and not ended. A paused one rests, and learns what happens to the model."""
         return self.filter(state__in=(SubscriptionState.ACTIVE, SubscriptionState.PAUSED))
@@ -329,6 +336,7 @@ class Subscription(Decided):
         SubscriptionState.DENIED: {SubscriptionState.PENDING},
     }
     OPEN = (SubscriptionState.PENDING, SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
+    ASK_AGAIN_WITHIN = timedelta(days=30)  # so long a denied request is something to do
 
     application = models.ForeignKey(Application, models.PROTECT, related_name="subscriptions")
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="subscriptions")

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.pages import get_visible_model_or_404, model_context
-from consumption import actions, pages
+from consumption import actions, deadlines, holdings, pages
 from consumption.forms import ApplicationForm, DecideForm, SubscribeForm
 from consumption.models import Application, Subscription
 from consumption.permissions import (
@@ -20,15 +20,17 @@ from marketplace.core.query import whole_number
 
 
 def access(request):
-    """All applications and subscriptions of the person's teams, and the requests that wait for them."""
-    subscriptions = Subscription.objects.held_by(request.user).for_list()
-    waiting = Subscription.objects.filter(
-        model__owner_team__in=request.user.teams(), state="pending"
-    ).for_list()
+    """What needs the person, and all subscriptions and applications of their teams."""
+    held = list(Subscription.objects.held_by(request.user).for_list())
+    due = deadlines.for_person(request.user, held)
+    rows = holdings.holdings(held, due)
+    going_on = [row for row in rows if not row.is_ended]
     context = {
         "applications": Application.objects.filter(team__in=request.user.teams()).for_list(),
-        "subscriptions": subscriptions,
-        "waiting": waiting,
+        "deadlines": due,
+        "holdings": going_on,
+        "costs": holdings.total(going_on),
+        "ended": [row.subscription for row in rows if row.is_ended],
     }
     return render(request, "consumption/access.html", context)
 

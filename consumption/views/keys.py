@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from consumption import actions
-from consumption.forms import KeyForm, LeakForm, NetworksForm
+from consumption.forms import KeyForm, LeakForm, NetworksForm, RotateForm
 from consumption.models import ApiKey, Subscription
 from consumption.permissions import can_manage_keys
 from marketplace.accounts.models import User
@@ -46,10 +46,23 @@ def create_key(request, pk):
 
 
 @never_cache
-@require_POST
 def rotate_key(request, kid):
+    """How long both work, then the new key, shown in this answer only."""
     key = _open_key(request, kid)
-    return _show_key(request, *actions.rotate_key(request.user, key))
+    form = RotateForm(request.POST if request.method == "POST" else None)
+    done, made = submitted(
+        request, form, lambda overlap: actions.rotate_key(request.user, key, overlap)
+    )
+    if done:
+        return _show_key(request, *made)
+    return show(
+        request,
+        "consumption/key_rotate.html",
+        form,
+        key=key,
+        subscription=key.subscription,
+        can_manage=can_manage_keys(request.user, key.subscription),
+    )
 
 
 def key_networks(request, kid):

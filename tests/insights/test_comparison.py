@@ -2,9 +2,11 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,3 +237,21 @@ def test_the_api_and_the_csv_say_what_the_page_says(three, document):  # noqa: F
     assert len(lines) == 1 + sum(len(group.rows) for group in table.groups)
     for wrong in ("", "?model=one", "?model=a&model=b&calls=0", "?model=a&model=b&more=1"):
         assert client.get(f"/api/v1/comparisons/{wrong}").status_code == 400, wrong
+
+
+@pytest.mark.django_db
+def test_access_is_offered_to_those_who_have_none_where_it_is_open(three):
+    """Issue 13: it was offered to who had it, and where the approval had ended."""
+    first, second, third = three
+    factories.subscription(first)
+    type(second).objects.filter(pk=second.pk).update(
+        approved_until=timezone.now() - timedelta(days=400)
+    )
+    client, slugs = signed_in(factories.maya()), [version.model.slug for version in three]
+    text = text_of(client.get(address(*slugs)))
+    assert text.count(">Request access<") == 1
+    assert f"/models/{third.model.slug}/subscribe/?version={third.number}" in text
+    assert "You have access" in text and "its approval ended on" in text
+    assert "Your subscription" in text
+    stranger = text_of(signed_in(factories.charlie()).get(address(*slugs)))
+    assert stranger.count(">Request access<") == 2

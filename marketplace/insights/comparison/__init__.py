@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from catalog.models import Alias, ModelVersion
 from catalog.tray import Pick
+from consumption import subscribing
+from consumption.models import Subscription
 from marketplace.accounts.models import User
 from marketplace.insights.comparison import access, contract, quality, service_level
 from marketplace.insights.comparison.table import Column, Comparison
@@ -19,8 +21,9 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
     """The Comparison of what `picks` name, as the person may see it. The first column is the reference."""
     chosen = [_version(user, pick) for pick in picks]
     gone = chosen.count(None)
+    held = _held(user, [version for version in chosen if version])
     by_version = {
-        version: Column(pick, version)
+        version: _column(pick, version, held)
         for pick, version in reversed(list(zip(picks, chosen, strict=True)))
         if version
     }
@@ -49,6 +52,19 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
         tuple(filter(None, sentences)),
         gone,
     )
+
+
+def _column(pick: Pick, version: ModelVersion, held: dict[int, Subscription]) -> Column:
+    closed = subscribing.closed(version)
+    return Column(pick, version, held.get(version.model_id), closed.because if closed else "")
+
+
+def _held(user: User, versions: Sequence[ModelVersion]) -> dict[int, Subscription]:
+    """{model id: the open subscription of the person's teams}, those that may call before those that wait."""
+    models = [version.model_id for version in versions]
+    held = Subscription.objects.held_by(user).open().filter(model__in=models)
+    newest = held.select_related("application").order_by("-state", "pk")
+    return {subscription.model_id: subscription for subscription in newest}
 
 
 def _names(columns: Sequence[Column]) -> list[str]:

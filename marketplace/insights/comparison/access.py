@@ -9,7 +9,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption.models import Plan, UsageDay
+from consumption.models import Plan, Subscription, UsageDay
 from marketplace.core.money import show_amount
 from marketplace.core.templatetags.formatting import number, quantity, state_label
 from marketplace.insights.comparison.table import Cell, Column, Group, Mark, Row, Sentence, Verdict
@@ -118,9 +118,13 @@ def _price(offer: Offer, least: Decimal | None) -> Cell:
 
 
 def _access(column: Column, offer: Offer) -> Cell:
-    if not column.can_subscribe:
-        state = "suspended" if column.version.suspended_at else column.version.state
-        said = f"Not for new subscriptions: {state_label(state).lower()}"
+    if held := column.subscription:
+        is_open = held.state == Subscription.State.ACTIVE
+        tone, icon = ("good", "check-circle") if is_open else ("neutral", "minus-circle")
+        said = "You have access" if is_open else held.get_state_display()
+        return Cell(str(held.application), verdict=Verdict(said, tone, icon))
+    if column.closed_because:
+        said = f"Not for new subscriptions: {column.closed_because}"
         return Cell(verdict=Verdict(said, "bad", "x-circle"), mark=Mark.WORSE)
     if offer.plan is None:
         return Cell("Ask the owner", "no plan fits")

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.tray import Pick
+from consumption.models import Subscription
 
 MARGIN = 0.05  # of an axis, left free at both ends
 
@@ -126,10 +127,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Column:
-    """A version that is compared, as the reader may see it."""
+    """A version that is compared, as the reader may see it.
+
+    subscription    the open one of the reader's teams to its model; None without one.
+    closed_because  why it takes no new subscriptions; empty where it takes them.
+    """
 
     pick: Pick
     version: ModelVersion
+    subscription: Subscription | None = None
+    closed_because: str = ""
 
     @property
     def model(self) -> RegisteredModel:
@@ -145,7 +152,8 @@ class Column:
 
     @property
     def can_subscribe(self) -> bool:
-        return self.version.state == ModelVersion.State.PUBLISHED and not self.version.suspended_at
+        """Is access offered to the reader: to nobody who has it, nor where nobody new is taken."""
+        return self.subscription is None and not self.closed_because
 
 
 @dataclass(frozen=True)

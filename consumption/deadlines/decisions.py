@@ -1,0 +1,111 @@
+"""Deadlines of decisions: requests and changes that wait for the person, reviews they have, conditions they fulfil."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
+
+from django.db.models import Count, F, Q, QuerySet
+from django.urls import reverse
+
+from consumption.answering import WAITS_AT_MOST
+from consumption.deadlines.deadline import Deadline, Kind
+from consumption.models import ChangeState, ScheduledChange, Subscription
+from governance.models import Condition, Review
+from marketplace.accounts.models import User
+
+MOST = 50  # of each kind: whoever has more to decide finds the rest on the queue's page
+
+
+def deadlines(user: User) -> Iterator[Deadline]:
+    """What waits for this person's decision, in no order."""
+    teams, roles = list(user.team_ids()), user.roles()
+    yield from _requests(user, teams)
+    yield from _proposals(user, teams, is_curator="curator" in roles)
+    yield from _conditions(user, judges=bool(roles))
+    if roles:
+        yield from _reviews(user)
+
+
+def requests_for(user: User, teams: Sequence[int]) -> QuerySet[Subscription]:
+    """The pending subscriptions that the person may answer (permissions.can_decide_subscription), oldest first."""
+    waiting = Subscription.objects.filter(
+        model__owner_team__in=teams, state=Subscription.State.PENDING
+    ).exclude(requested_by=user)
+    own = Q(application__team__in=teams) & ~Q(application__team=F("model__owner_team"))
+    return waiting.exclude(own).for_list().order_by("requested_at")
+
+
+def _requests(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
+    for subscription in requests_for(user, teams)[:MOST]:
+        application = subscription.application
+        url = reverse("consumption:decide", args=[subscription.pk])
+        yield Deadline(
+            Kind.REQUEST,
+            subscription.requested_at + WAITS_AT_MOST,
+            f"{application} asks for {subscription.model}",
+            url,
+            f"{application.team}, {application.team.business_unit}: {subscription.purpose}",
+            "Answer",
+            url,
+        )
+
+
+def _proposals(user: User, teams: Sequence[int], *, is_curator: bool) -> Iterator[Deadline]:
+    """Those of one's teams; of a team whose only person proposed it, the marketplace manager's."""
+    confirms = Q(model__owner_team__in=teams)
+    waiting = ScheduledChange.objects.filter(state=ChangeState.PROPOSED).exclude(proposed_by=user)
+    if is_curator:
+        others = Count(
+            "model__owner_team__memberships__user",
+            Q(
+                model__owner_team__memberships__left_at=None,
+                model__owner_team__memberships__user__is_active=True,
+            )
+            & ~Q(model__owner_team__memberships__user=F("proposed_by")),
+            distinct=True,
+        )
+        waiting, confirms = waiting.annotate(others=others), confirms | Q(others=0)
+    for change in waiting.filter(confirms).for_list().order_by("proposed_at")[:MOST]:
+        yield Deadline(
+            Kind.PROPOSAL,
+            change.proposed_at + WAITS_AT_MOST,
+            f"{change} ({change.model})",
+            change.get_absolute_url(),
+            f"Proposed by {change.proposed_by}: {change.reason}",
+            "Decide",
+            change.get_absolute_url(),
+        )
+
+
+def _reviews(user: User) -> Iterator[Deadline]:
+    """Those that the person has: assigned, claimed or handed over."""
+    reviews = Review.objects.filter(assignee=user, state=Review.State.OPEN)
+    for review in reviews.select_related("version__model__owner_team").order_by("due_at")[:MOST]:
+        url = reverse("governance:review", args=[review.pk])
+        yield Deadline(
+            Kind.REVIEW,
+            review.due_at,
+            f"{review.get_kind_display()}: {review.version}",
+            url,
+            f"Of {review.version.model.owner_team}. You have it; others who may decide it still may.",
+            "Review",
+            url,
+        )
+
+
+def _conditions(user: User, *, judges: bool) -> Iterator[Deadline]:
+    """What the person has to do for an approval, and what they confirm that others did."""
+    own = Condition.objects.binding().filter(owner=user, state=Condition.State.OPEN)
+    to_confirm = Condition.objects.to_confirm(user) if judges else Condition.objects.none()
+    for conditions, act in ((own, "Give the evidence"), (to_confirm, "Look at the evidence")):
+        rows = conditions.select_related("version__model").order_by("due_on", "pk")
+        for condition in rows[:MOST]:
+            url = reverse("governance:condition", args=[condition.pk])
+            yield Deadline(
+                Kind.CONDITION,
+                datetime.combine(condition.due_on + timedelta(days=1), time(), UTC),
+                str(condition.version),
+                url,
+                condition.text,
+                act,
+                url,
+            )

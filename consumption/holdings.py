@@ -1,0 +1,115 @@
+"""The subscriptions of a person's teams as home and My access show them: those with a deadline first, then by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from consumption.deadlines import Deadline
+from consumption.metering import measures
+from consumption.metering.quota import period_start
+from consumption.models import Subscription, UsageDay
+
+SHOWN = 8  # on home, of those that nothing threatens
+
+
+@dataclass
+class Month:
+    """The running month (UTC): billed calls, calls, those that were answered, costs by currency (exact)."""
+
+    used: int = 0
+    calls: int = 0
+    answered: int = 0
+    costs: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A subscription and its month. next: the soonest deadline; None where nothing is pending."""
+
+    subscription: Subscription
+    next: Deadline | None
+    month: Month
+
+    @property
+    def quota_percent(self) -> float | None:
+        """At most 100; None without a quota."""
+        quota = self.subscription.plan.monthly_quota
+        return min(100.0, 100 * self.month.used / quota) if quota else None
+
+    @property
+    def answered_percent(self) -> float | None:
+        return measures.answered_percent(
+            {"ok": self.month.answered, measures.CALLS: self.month.calls}
+        )
+
+    @property
+    def is_ended(self) -> bool:
+        return self.subscription.state not in Subscription.OPEN
+
+
+@dataclass(frozen=True)
+class Held:
+    """Some of the open holdings, how many there are, and the costs of all of them."""
+
+    holdings: list[Holding]
+    count: int
+    costs: dict[str, Decimal]
+
+    @property
+    def is_part(self) -> bool:
+        return len(self.holdings) < self.count
+
+
+def holdings(subscriptions: Sequence[Subscription], deadlines: Sequence[Deadline]) -> list[Holding]:
+    """Each of the subscriptions (for_list), the soonest deadline first. One query."""
+    soonest: dict[int, Deadline] = {}
+    for deadline in deadlines:
+        if deadline.subscription is not None:
+            soonest.setdefault(deadline.subscription.pk, deadline)
+    months = _months(subscriptions)
+    rows = [Holding(one, soonest.get(one.pk), months.get(one.pk, Month())) for one in subscriptions]
+    return sorted(rows, key=_order)
+
+
+def held(subscriptions: Sequence[Subscription], deadlines: Sequence[Deadline]) -> Held:
+    """What home shows: every open one that has a deadline, and a few of the others."""
+    rows = [row for row in holdings(subscriptions, deadlines) if not row.is_ended]
+    threatened = sum(row.next is not None for row in rows)
+    return Held(rows[: threatened + SHOWN], len(rows), total(rows))
+
+
+def total(rows: Sequence[Holding]) -> dict[str, Decimal]:
+    """Costs of all of them by currency, exact."""
+    costs: dict[str, Decimal] = {}
+    for row in rows:
+        for currency, amount in row.month.costs.items():
+            costs[currency] = costs.get(currency, Decimal()) + amount
+    return costs
+
+
+def _order(row: Holding) -> tuple[bool, float, str, str]:
+    due = row.next.due.timestamp() if row.next else 0
+    return row.next is None, due, str(row.subscription.model), str(row.subscription.application)
+
+
+def _months(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
+    days = UsageDay.objects.filter(
+        subscription__in=[one.pk for one in subscriptions], day__gte=period_start(timezone.now())
+    )
+    sums = (
+        days.values("subscription_id", currency=F("terms__plan__currency"))
+        .annotate(used=Sum("units"), all=Sum("calls"), answered=Sum("ok"), paid=Sum("cost"))
+        .order_by()
+    )
+    months: dict[int, Month] = {}
+    for row in sums:
+        month = months.setdefault(row["subscription_id"], Month())
+        month.used += row["used"]
+        month.calls += row["all"]
+        month.answered += row["answered"]
+        if row["paid"]:
+            month.costs[row["currency"]] = row["paid"]
+    return months
