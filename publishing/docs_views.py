@@ -8,6 +8,7 @@ from django.urls import path, reverse
 from catalog.models import ModelVersion
 from catalog.pages import get_visible_model_or_404, model_context
 from consumption.models import Subscription
+from marketplace.tokens.authentication import for_programs
 from publishing import contract, exchanges
 from publishing.contract.openapi_document import PROBLEMS
 
@@ -37,6 +38,7 @@ def api_tab(request, slug):
     return render(request, "publishing/api_tab.html", context)
 
 
+@for_programs
 def openapi(request, slug, number):
     """The version's own OpenAPI 3.1 document."""
     version = _open_version(request, slug, number)

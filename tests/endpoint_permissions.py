@@ -55,6 +55,7 @@ WHERE = {
 #             anonymous charlie maya alice rita vera
 WORLD = (200, 200, 200, 200, 200, 200)
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
+FOR_PROGRAMS = (401, 200, 200, 200, 200, 200)
 TEAM = (302, 404, 404, 200, 404, 404)  # the steps of a draft: its team's alone
 TEAM_FORM = (302, 404, 404, 422, 404, 404)
 OWN_ROWS = (302, 404, 200, 404, 404, 404)  # a team's own data: no role sees it
@@ -300,13 +301,16 @@ PAGES = {
     ("publishing:deprecate", "get"): ("version", (302, 403, 403, 200, 200, 403)),
     ("publishing:deprecate", "post"): ("version", (302, 403, 403, 422, 422, 403)),
     ("publishing:api_tab", "get"): ("model", SIGNED_IN),
-    ("publishing:openapi", "get"): ("version", SIGNED_IN),
+    ("publishing:openapi", "get"): ("version", FOR_PROGRAMS),
     ("publishing:postman", "get"): ("version", SIGNED_IN),
     ("publishing:docs", "get"): ("version", SIGNED_IN),
     ("insights:insights", "get"): (None, SIGNED_IN),
     ("insights:compare", "get"): (None, SIGNED_IN),
     ("catalog:watch", "get"): ("model", POST_ONLY),
     ("catalog:watch", "post"): ("model", REDIRECTS),
+    ("insights:api_catalog", "get"): (None, FOR_PROGRAMS),
+    ("insights:llms", "get"): (None, FOR_PROGRAMS),
+    ("insights:model_markdown", "get"): ("model", FOR_PROGRAMS),
     ("catalog:suggest", "get"): (None, SIGNED_IN),
     ("catalog:saved_searches", "get"): (None, SIGNED_IN),
     ("catalog:save_search", "get"): (None, POST_ONLY),

@@ -208,6 +208,10 @@ def test_only_the_known_few_are_open_to_the_world():
         "accounts:demo_login",
         "consumption:leaked_keys",
         "consumption:key_pattern",
+        "insights:api_catalog",  # tokens.authentication.for_programs guards these
+        "insights:llms",
+        "insights:model_markdown",
+        "publishing:openapi",
     }
 
 

@@ -1,11 +1,15 @@
 """A program calls the API with `Authorization: Bearer mkp_…`: who that is, and whether the token's scopes reach so far.
 
-Pages take no tokens. The answer to a token that does not work is one and the same, whether it is unknown, expired or revoked.
+Of the pages only the documents for programs take tokens. The answer to a token that does not work is one and the same, whether it is unknown, expired or revoked.
 """
 
+import re
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -15,22 +19,25 @@ from rest_framework.request import Request
 
 from marketplace.accounts.models import User
 from marketplace.core.errors import NotAllowed
-from marketplace.core.problem_json import MEDIA_TYPE, problem
+from marketplace.core.problem_json import MEDIA_TYPE, is_read_by_a_person, problem
 from marketplace.tokens import actions
 from marketplace.tokens.models import ApiToken, Scope
 
-API = "/api/"
+# The API, and what programs read beside it (docs/discovery.md).
+FOR_PROGRAMS = re.compile(
+    r"/api/|/\.well-known/api-catalog$|/llms\.txt$|/models/[^/]+\.md$|/models/[^/]+/versions/[^/]+/openapi\.json$"
+)
 SCHEME = "bearer"
 CHALLENGE = 'Bearer realm="marketplace"'
 TOKEN = "api_token"  # the attribute of a request that came with one
 
 
 def by_token(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Middleware: a call of the API with a token is its person's; with one that does not work it is nobody's (401)."""
+    """Middleware: what a program asks with a token is its person's; with one that does not work it is nobody's (401)."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != SCHEME or not request.path_info.startswith(API):
+        if scheme.lower() != SCHEME or not FOR_PROGRAMS.match(request.path_info):
             return get_response(request)
         token = actions.recognise(text.strip())
         if token is None:
@@ -42,12 +49,29 @@ def by_token(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
     return middleware
 
 
-def _refusal() -> JsonResponse:
+def for_programs(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A document that programs read with a token and people in their session; a program without one is told so (401)."""
+
+    @login_not_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if is_read_by_a_person(request):
+            return redirect_to_login(request.get_full_path())
+        return _refusal("No token came with the request, and nobody is signed in.")
+
+    return guarded
+
+
+def _refusal(
+    said: str = "It is unknown, has expired or was revoked, or its person has left.",
+) -> JsonResponse:
     body = problem(
         401,
         "token-not-recognised",
         "The token is not recognised",
-        "It is unknown, has expired or was revoked, or its person has left.",
+        said,
         remedy=f"Send a live token as Authorization: Bearer mkp_…; make one at {reverse('tokens:tokens')}.",
         ask="the person or the team that the token belongs to, or the operators",
     )
