@@ -7,6 +7,7 @@ from typing import Any
 
 UNITS = 9
 OPERATOR = 2  # the number of the person who also sees the support desk
+OWN = 10  # listings of each named person's team
 BATCH = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWEST = (
@@ -105,9 +106,9 @@ class Catalog:
             RegisteredModel(
                 **self._words(n),
                 slug=f"model-{n}",
-                owner_team=self.team_of(n),
-                owner=self.users[n % len(self.users)],
-                created_by=self.users[n % len(self.users)],
+                owner_team=self.teams[self._owner_of(n)],
+                owner=self.users[self._owner_of(n)],
+                created_by=self.users[self._owner_of(n)],
                 domain=domains[n % 12],
                 capability=capabilities[n % len(TASKS)],
                 model_type=types[n % 8],
@@ -229,6 +230,13 @@ class Catalog:
 
     def team_of(self, n: int) -> Any:
         return self.teams[n % len(self.teams)]
+
+    def _owner_of(self, n: int) -> int:
+        """The number of a listing's team: who is named has ten at every size, as a page of one and of ten are not comparable."""
+        named = len(self.named_people)
+        if n < OWN * named:
+            return n % named
+        return named + n % (len(self.teams) - named)
 
     def _words(self, n: int) -> dict[str, Any]:
         some = self.luck.choices(WORDS, k=20)
