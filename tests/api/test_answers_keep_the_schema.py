@@ -9,7 +9,7 @@ from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.endpoint_permissions import API, BODIES
+from tests.endpoint_permissions import API, BODIES, PEOPLE
 from tests.test_endpoint_permissions import EndpointFixtures, filled
 
 UNDESCRIBED = ("api:schema", "api:docs", "api:nowhere")
@@ -36,6 +36,12 @@ def operation_at(document, path, method):
     return document["paths"][min(fitting, key=lambda known: known.count("{"))][method]
 
 
+def one_for_each_answer(fixtures, codes):
+    """{person: client}: the first one of each status of the permission table, which test_endpoint_permissions asks of everybody."""
+    first = {code: person for person, code in reversed(list(zip(PEOPLE, codes, strict=True)))}
+    return {person: fixtures.clients[person] for person in first.values()}
+
+
 def problems(document, schema, value):
     whole = {**schema, "components": document["components"]}
     validator = Draft202012Validator(whole, format_checker=FormatChecker())
@@ -47,13 +53,13 @@ def problems(document, schema, value):
 
 def test_every_answer_is_what_the_document_says(fixtures, document):
     wrong, answered = [], set()
-    for (name, method), (thing, _) in API.items():
+    for (name, method), (thing, codes) in API.items():
         if name in UNDESCRIBED:
             continue
         path = reverse(name, kwargs=fixtures.arguments(thing))
         operation = operation_at(document, path, method)
         sent = {} if method == "get" else {"data": filled(fixtures, BODIES.get(name, {}))}
-        for person, client in fixtures.clients.items():
+        for person, client in one_for_each_answer(fixtures, codes).items():
             with transaction.atomic():
                 response = getattr(client, method)(path, **sent, content_type="application/json")
                 transaction.set_rollback(True)
@@ -116,16 +122,15 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
 
 def test_every_422_names_its_field(fixtures, document):
     """An empty object, and one with a member that nobody knows, to every operation that writes."""
-    for (name, method), (thing, _) in API.items():
+    for (name, method), (thing, codes) in API.items():
         if method == "get" or name in UNDESCRIBED:
             continue
         path = reverse(name, kwargs=fixtures.arguments(thing))
         for body in (
             {},
-            {"no_such_member": 1},
             filled(fixtures, BODIES.get(name, {})) | {"no_such_member": 1},
         ):
-            for client in fixtures.clients.values():
+            for client in one_for_each_answer(fixtures, codes).values():
                 with transaction.atomic():
                     response = getattr(client, method)(path, body, content_type="application/json")
                     transaction.set_rollback(True)

@@ -86,9 +86,13 @@ def walk(api, address):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("size", [1, 3, 11])
-def test_pages_hold_every_row_once_forward_and_back(maya, shelf, order, size):
+def test_pages_hold_every_row_once_forward_and_back(maya, shelf, order):
     """Also where the sorted field is null or the same in many rows."""
+    for size in (1, 3, 11):
+        check_walk(maya, order, size)
+
+
+def check_walk(maya, order, size):
     names, addresses = walk(maya, f"models/?page_size={size}&sort={order}")
     assert len(names) == len(set(names)) == 11
     assert names == walk(maya, f"models/?page_size={MOST}&sort={order}")[0]
@@ -150,28 +154,28 @@ def broken(text):
 # ── Parameters ────────────────────────────────────────────────────────────
 
 
+UNKNOWN = {
+    "subscripton=4": "subscripton",
+    "page_size=0": "page_size",
+    "page_size=-1": "page_size",
+    "page_size=abc": "page_size",
+    "page_size=201": "page_size",
+    "page_size=1.5": "page_size",
+    "page_size=": "page_size",
+    "page_size=%D9%A3": "page_size",
+    "page_size=5&page_size=6": "page_size",
+    "format=xml": "format",
+    "page=2": "page",
+    "%F0%9F%9A%80=1": "🚀",
+}
+
+
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("subscripton=4", "subscripton"),
-        ("page_size=0", "page_size"),
-        ("page_size=-1", "page_size"),
-        ("page_size=abc", "page_size"),
-        ("page_size=201", "page_size"),
-        ("page_size=1.5", "page_size"),
-        ("page_size=", "page_size"),
-        ("page_size=%D9%A3", "page_size"),
-        ("page_size=5&page_size=6", "page_size"),
-        ("format=xml", "format"),
-        ("page=2", "page"),
-        ("%F0%9F%9A%80=1", "🚀"),
-    ],
-)
-def test_every_list_refuses_what_it_does_not_know(maya, name, query, field):
-    problem = maya.get(f"{name}/?{query}", expect=400)
-    assert [error["field"] for error in problem["errors"]] == [field]
-    assert field == "page_size" or "page_size" in problem["detail"]  # it says which there are
+def test_every_list_refuses_what_it_does_not_know(maya, name):
+    for query, field in UNKNOWN.items():
+        problem = maya.get(f"{name}/?{query}", expect=400)
+        assert [error["field"] for error in problem["errors"]] == [field], query
+        assert field == "page_size" or "page_size" in problem["detail"]  # it says which there are
 
 
 def test_what_is_no_list_takes_no_parameters(maya):
@@ -223,17 +227,17 @@ def test_a_value_that_is_not_there_is_refused_by_name(maya, address, field):
     assert field is None or [error["field"] for error in problem["errors"]] == [field]
 
 
-@pytest.mark.parametrize("typed", ["%25s%25n%25(x)d", "{0.__class__}%7B%7D", "100%25"])
-def test_what_was_typed_is_quoted_and_not_taken_for_a_format(maya, typed):
+def test_what_was_typed_is_quoted_and_not_taken_for_a_format(maya):
     """Every parameter of every list."""
     document = SchemaGenerator().get_schema(request=None, public=True)
     asked = 0
     for name in LISTS:
         for parameter in document["paths"][f"/api/v1/{name}/"]["get"].get("parameters", []):
-            answer = maya.client.get(f"/api/v1/{name}/?{parameter['name']}={typed}")
-            assert answer.status_code in (200, 400), (name, parameter["name"], answer.content)
-            asked += 1
-    assert asked > 4 * len(LISTS)
+            for typed in ("%25s%25n%25(x)d", "{0.__class__}%7B%7D", "100%25"):
+                answer = maya.client.get(f"/api/v1/{name}/?{parameter['name']}={typed}")
+                assert answer.status_code in (200, 400), (name, parameter["name"], answer.content)
+                asked += 1
+    assert asked > 12 * len(LISTS)
 
 
 def test_a_refused_choice_names_those_there_are(maya):
