@@ -32,6 +32,8 @@ def addresses(made: Any) -> dict[Any, dict[str, str]]:
             "its plans": f"{model}plans/",
             "access": "/access/",
             "usage": "/usage/",
+            "usage, limits": "/usage/limits/",
+            "usage, calls": "/usage/calls/",
             "statement": "/statement/",
             "notices": "/notices/",
             "insights": "/insights/",
@@ -43,6 +45,7 @@ def addresses(made: Any) -> dict[Any, dict[str, str]]:
             "its usage": f"{model}usage/",
             "its consumers": f"{model}consumers/",
             "publish": "/publish/",
+            "use of models": "/publish/use/",
             "register": "/publish/new/",
         },
         made.operator: {

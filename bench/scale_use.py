@@ -23,6 +23,17 @@ INSERT INTO consumption_usageday (day, {WHOSE}, {SUMS}, p50_us, p95_us, p99_us)
 SELECT (hour AT TIME ZONE 'UTC')::date, {WHOSE}, {", ".join(f"sum({name})" for name in SUMS.split(", "))}, 7000, 12000, 30000
 FROM consumption_usagehour GROUP BY 1, {WHOSE}
 """
+# The same by key, with a failure for each row.
+INSERT_KEYS = f"""
+INSERT INTO consumption_key{{period}} ({{period}}, {WHOSE}, key_id, environment, in_time, {SUMS}, p50_us, p95_us, p99_us)
+SELECT {{period}}, {WHOSE}, (SELECT id FROM consumption_apikey k WHERE k.subscription_id = u.subscription_id LIMIT 1), 'prod', ok, {SUMS},
+    p50_us, p95_us, p99_us FROM consumption_usage{{period}} u
+"""
+INSERT_FAILURES = """
+INSERT INTO consumption_failure{period} ({period}, subscription_id, version_id, team_id, key_id, environment, outcome, http_status, calls)
+SELECT {period}, subscription_id, version_id, team_id, key_id, environment, 'client_error', 422, client_errors
+FROM consumption_key{period}
+"""
 
 
 def what_runs(made: Catalog) -> None:
@@ -137,6 +148,9 @@ def usage(hours: int, held: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(INSERT_HOURS, {"hours": hours, "held": held})
         cursor.execute(INSERT_DAYS)
+        for period in ("hour", "day"):
+            cursor.execute(INSERT_KEYS.format(period=period))
+            cursor.execute(INSERT_FAILURES.format(period=period))
 
 
 def record(made: Catalog) -> None:

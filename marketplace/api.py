@@ -10,21 +10,27 @@ from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
 from catalog.watch_api import Watches
 from consumption.api import (
+    Adoption,
     Applications,
     BatchEvaluations,
+    Calls,
     Changes,
     Deadlines,
     Discussions,
+    Failures,
     Feedback,
     Keys,
+    Limits,
     LiveQuality,
     Plans,
     Ratings,
+    ReceivedLevels,
     Rejections,
     Statements,
     Subscriptions,
     Tries,
     Usage,
+    UsageFigures,
 )
 from governance.amendment_api import Amendments
 from governance.api import CardSchema
@@ -105,6 +111,11 @@ router.register("deadlines", Deadlines, basename="deadline")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")
 router.register("usage", Usage, basename="usage")
+router.register("usage-figures", UsageFigures, basename="usage-figures")
+router.register("failures", Failures, basename="failure")
+router.register("limits", Limits, basename="limit")
+router.register("received-service-levels", ReceivedLevels, basename="received-service-level")
+router.register("calls", Calls, basename="call")
 router.register("statements", Statements, basename="statement")
 router.register("rejections", Rejections, basename="rejection")
 router.register("deployments", Deployments)
@@ -124,6 +135,11 @@ singletons = [
         "notice-times/",
         NoticeTimes.as_view({"get": "retrieve", "put": "update"}),
         name="notice-times",
+    ),
+    re_path(
+        rf"^models/(?P<slug>{SLUG})/adoption/$",
+        Adoption.as_view({"get": "retrieve"}),
+        name="adoption",
     ),
     path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(

@@ -71,6 +71,7 @@ class EndpointFixtures:
         )
         self.evaluation, self.export = factories.evaluation(self.live), "figures"
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
+        self.grouping = "model"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))
         self.application = self.subscription.application
         self.problem, self.low = "rule", factories.LOW

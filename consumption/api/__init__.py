@@ -2,6 +2,14 @@
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.changes import Changes
+from consumption.api.dashboards import (
+    Adoption,
+    Calls,
+    Failures,
+    Limits,
+    ReceivedLevels,
+    UsageFigures,
+)
 from consumption.api.deadlines import Deadlines
 from consumption.api.discussions import Discussions
 from consumption.api.evaluations import BatchEvaluations
@@ -11,19 +19,25 @@ from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Statements, Usage
 
 __all__ = [
+    "Adoption",
     "Applications",
     "BatchEvaluations",
+    "Calls",
     "Changes",
     "Deadlines",
     "Discussions",
+    "Failures",
     "Feedback",
     "Keys",
+    "Limits",
     "LiveQuality",
     "Plans",
     "Ratings",
+    "ReceivedLevels",
     "Rejections",
     "Statements",
     "Subscriptions",
     "Tries",
     "Usage",
+    "UsageFigures",
 ]

@@ -1,6 +1,6 @@
 """When a subscription's quota of the month will be used up, at the pace of its last complete days (docs/access.md, "Quota")."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -45,24 +45,29 @@ def forecasts(subscriptions: Sequence[Subscription]) -> dict[int, QuotaForecast]
     limited = {
         one.pk: quota for one in subscriptions if (quota := one.plan.monthly_quota) is not None
     }
-    if not limited:
-        return {}
+    counted = counts(limited) if limited else {}
+    return {pk: forecast(*counted[pk], quota) for pk, quota in limited.items()}
+
+
+def counts(subscriptions: Iterable[int]) -> dict[int, tuple[int, float]]:
+    """{subscription id: (billed calls of the running month, calls a day at its pace)}. One query."""
     now = timezone.now()
     today, month = now.astimezone(UTC).date(), period_start(now)
     since = today - timedelta(days=PACE_DAYS)
-    days = UsageDay.objects.filter(subscription__in=limited, day__gte=min(since, month))
-    used, lately = dict.fromkeys(limited, 0), dict.fromkeys(limited, 0)
+    ids = list(subscriptions)
+    days = UsageDay.objects.filter(subscription__in=ids, day__gte=min(since, month))
+    used, lately = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0)
     for row in days.values("subscription_id", "day").annotate(sum=Sum("units")).order_by():
         if row["day"] >= month:
             used[row["subscription_id"]] += row["sum"]
         if since <= row["day"] < today:
             lately[row["subscription_id"]] += row["sum"]
-    return {
-        pk: _forecast(now, used[pk], quota, lately[pk] / PACE_DAYS) for pk, quota in limited.items()
-    }
+    return {pk: (used[pk], lately[pk] / PACE_DAYS) for pk in ids}
 
 
-def _forecast(now: datetime, used: int, quota: int, per_day: float) -> QuotaForecast:
+def forecast(used: int, per_day: float, quota: int) -> QuotaForecast:
+    """When so many calls a day use the rest of a quota up."""
+    now = timezone.now()
     start = next_period(period_start(now))
     renewed_at = datetime(start.year, start.month, start.day, tzinfo=UTC)
     reached_at = None

@@ -157,6 +157,7 @@ class RejectionCount:
     limit: Limit
     calls: int
     last_at: datetime
+    slug: str
 
 
 def of(subscriptions, since):
@@ -172,7 +173,13 @@ def of(subscriptions, since):
     rows = [row for row in sums if row["limit"] in LIMITS]
     by_id = Subscription.objects.for_list().in_bulk({row["subscription"] for row in rows})
     return [
-        RejectionCount(by_id[row["subscription"]], LIMITS[row["limit"]], row["total"], row["last"])
+        RejectionCount(
+            by_id[row["subscription"]],
+            LIMITS[row["limit"]],
+            row["total"],
+            row["last"],
+            row["limit"],
+        )
         for row in rows
     ]
 

@@ -59,7 +59,7 @@ ORDER = (
 
 
 def price_since(hours: Iterable[datetime]) -> set[date]:
-    """Price the rows from the earliest of these hours to the end of its month, of each month. Returns the days whose cost changed."""
+    """Price the rows from the earliest of these hours to the end of its month, of each month. Returns the days of which a cost changed."""
     first: dict[date, datetime] = {}
     for hour in hours:
         month = period_start(hour)
@@ -109,10 +109,10 @@ def _price_month(month: date, first: datetime) -> set[date]:
     rows = list(
         hours.filter(subscription__in=subscriptions)
         .order_by(*ORDER)
-        .values("id", "subscription_id", "terms_id", "units", "cost")
+        .values("id", "hour", "subscription_id", "terms_id", "units", "cost")
     )
     prices = _prices({row["terms_id"] for row in rows})
-    ids, costs = [], []
+    ids, costs, changed = [], [], set()
     for subscription, group in groupby(rows, itemgetter("subscription_id")):
         of_one = list(group)
         calls = [pricing.Calls(prices[row["terms_id"]][0], row["units"]) for row in of_one]
@@ -122,11 +122,12 @@ def _price_month(month: date, first: datetime) -> set[date]:
             if row["cost"] != cost:
                 ids.append(row["id"])
                 costs.append(cost)
+                changed.add(row["hour"].astimezone(UTC).date())
     with connection.cursor() as cursor:
         cursor.execute(WRITE_HOURS, [ids, costs])
         whose = {"since": _midnight(first.astimezone(UTC).date()), "until": until}
         cursor.execute(WRITE_DAYS, whose | {"subscriptions": list(subscriptions)})
-        return {day for (day,) in cursor.fetchall()}
+        return changed | {day for (day,) in cursor.fetchall()}
 
 
 def _units(buckets: Any, subscriptions: set[int]) -> dict[int, int]:

@@ -11,7 +11,8 @@ PERIODS = """
 called AS MATERIALIZED (
   SELECT DISTINCT subscription_id, team_id, version_id FROM consumption_usageevent WHERE at >= %(since)s AND at < %(until)s
 ), known_version AS MATERIALIZED (
-  SELECT id FROM catalog_modelversion WHERE id = ANY(ARRAY(SELECT version_id FROM called))
+  SELECT id, CASE WHEN jsonb_typeof(sla -> 'p95_ms') = 'number' THEN (sla ->> 'p95_ms')::numeric * 1000 END AS promised_us
+  FROM catalog_modelversion WHERE id = ANY(ARRAY(SELECT version_id FROM called))
 ), plan_period AS MATERIALIZED (
   SELECT subscription_id, plan_id, since AS begins, coalesce(lead(since) OVER of_subscription, 'infinity') AS ends
   FROM consumption_subscriptionplan WHERE subscription_id = ANY(ARRAY(SELECT subscription_id FROM called))

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models.access import OVERSEES, PlanTerms, Subscription
+from consumption.models.keys import ApiKey
 from marketplace.accounts.models import BusinessUnit, Team
 
 
@@ -117,14 +118,12 @@ class UsageBucket(models.Model):
         abstract = True
 
     @classmethod
-    def constraints(cls, name, period):
+    def constraints(cls, name, period, *others):
         """One row for each thing that was true, whose parts add up to its calls."""
         parts = F("ok") + F("client_errors") + F("upstream_errors") + F("aborted") + F("unknown")
+        whose = [period, "subscription", "version", "team", "business_unit", "terms", *others]
         return [
-            models.UniqueConstraint(
-                fields=[period, "subscription", "version", "team", "business_unit", "terms"],
-                name=f"{name}_once",
-            ),
+            models.UniqueConstraint(fields=whose, name=f"{name}_once"),
             models.CheckConstraint(condition=Q(calls=parts), name=f"{name}_parts_add_up"),
         ]
 
@@ -133,7 +132,10 @@ class UsageHour(UsageBucket):
     hour = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["hour", "id"], name="usagehour_newest")]
+        indexes = [
+            models.Index(fields=["hour", "id"], name="usagehour_newest"),
+            models.Index(fields=["team", "hour"], name="usagehour_of_team"),
+        ]
         constraints = UsageBucket.constraints("usagehour", "hour")
 
 
@@ -141,6 +143,7 @@ class UsageDay(UsageBucket):
     day = models.DateField(db_index=True)
 
     class Meta:
+        indexes = [models.Index(fields=["team", "day"], name="usageday_of_team")]
         constraints = UsageBucket.constraints("usageday", "day")
 
 
@@ -170,6 +173,84 @@ class ChargedDay(models.Model):
     """A day (UTC) that is over and whose fees are all written. Writer: consumption.metering.fees."""
 
     day = models.DateField(primary_key=True)
+
+
+class OfKey(models.Model):
+    """Of one key. Events name it without a reference and outlive it, so a join must not lose what was called with it."""
+
+    key = models.ForeignKey(
+        ApiKey, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    environment = models.CharField(
+        max_length=10, help_text="The application's when the calls were made"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class KeyBucket(OfKey, UsageBucket):
+    """The same usage by key and environment. `in_time`: answers within the version's promised p95; empty where none is promised."""
+
+    in_time = models.BigIntegerField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class KeyHour(KeyBucket):
+    hour = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "hour"], name="keyhour_of_team")]
+        constraints = UsageBucket.constraints("keyhour", "hour", "key", "environment")
+
+
+class KeyDay(KeyBucket):
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "day"], name="keyday_of_team")]
+        constraints = UsageBucket.constraints("keyday", "day", "key", "environment")
+
+
+class FailureBucket(OfKey):
+    """Calls that were not answered, by how and with which status they ended; recomputed from events as UsageBucket is."""
+
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="+")
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    team = models.ForeignKey(
+        Team, models.PROTECT, db_index=False, related_name="+", help_text="Who called"
+    )
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    http_status = models.IntegerField()
+    calls = models.BigIntegerField()
+
+    objects = UsageSet.as_manager()
+    WHOSE = ("subscription", "version", "team", "key", "environment", "outcome", "http_status")
+
+    class Meta:
+        abstract = True
+
+
+class FailureHour(FailureBucket):
+    hour = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "hour"], name="failurehour_of_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["hour", *FailureBucket.WHOSE], name="failurehour_once")
+        ]
+
+
+class FailureDay(FailureBucket):
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "day"], name="failureday_of_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["day", *FailureBucket.WHOSE], name="failureday_once")
+        ]
 
 
 class RejectedHour(models.Model):

@@ -49,12 +49,21 @@ from consumption.views.plans import (
     withdraw_plan,
 )
 from consumption.views.playground import latency, try_model
-from consumption.views.usage import model_usage, monthly_statement, my_usage, reconciled
+from consumption.views.usage import (
+    calls,
+    limits,
+    model_usage,
+    monthly_statement,
+    my_usage,
+    publisher,
+    reconciled,
+)
 
 __all__ = [
     "access",
     "answer_rating",
     "application",
+    "calls",
     "cancel_evaluation",
     "change",
     "change_discussion",
@@ -78,6 +87,7 @@ __all__ = [
     "latency",
     "leaked_key",
     "leaked_keys",
+    "limits",
     "model_discussions",
     "model_usage",
     "monthly_statement",
@@ -86,6 +96,7 @@ __all__ = [
     "new_discussion",
     "new_evaluation",
     "plans",
+    "publisher",
     "ratings",
     "read_evaluation",
     "reconciled",

@@ -81,7 +81,8 @@ def new_discussion(request: PageRequest, slug: str) -> HttpResponse:
     entry = get_visible_model_or_404(request, slug)
     visible = ModelVersion.objects.visible_to(request.user)
     versions = visible.filter(model=entry, state__in=ModelVersion.LISTED).newest_first()
-    form = DiscussionForm(request.POST or None, user=request.user, versions=versions)
+    named = {name: request.GET[name] for name in ("version", "request_id") if name in request.GET}
+    form = DiscussionForm(request.POST or None, user=request.user, versions=versions, initial=named)
     done, discussion = submitted(
         request, form, lambda **given: actions.open_discussion(request.user, **given)
     )

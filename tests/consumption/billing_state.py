@@ -4,7 +4,11 @@ from django.db import connection
 
 from consumption.models import (
     ApiKey,
+    FailureDay,
+    FailureHour,
     JournalPosition,
+    KeyDay,
+    KeyHour,
     QuotaLease,
     QuotaPeriod,
     StaleHour,
@@ -71,7 +75,8 @@ def empty():
     """Forget every call, and all that was counted. The event table is not Django's own: no flush between tests reaches it."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
-    for table in (UsageHour, UsageDay, StaleHour, JournalPosition, QuotaLease, QuotaPeriod):
+    counted = (UsageHour, UsageDay, KeyHour, KeyDay, FailureHour, FailureDay)
+    for table in (*counted, StaleHour, JournalPosition, QuotaLease, QuotaPeriod):
         table.objects.all().delete()
 
 
