@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 
-from catalog import results, search
+from catalog import need_offers, results, search
 from catalog.models import (
     Capability,
+    Collection,
     Domain,
     ModelType,
     ModelVersion,
@@ -58,6 +59,14 @@ class ModelFilter(FilterSet):
     domain = _any_of("domain", Domain, "Domain")
     capability = _any_of("capability", Capability, "Capability")
     type = _any_of("model_type", ModelType, "Model type")
+    collection = extend_schema_field(str)(
+        django_filters.ModelMultipleChoiceFilter(
+            method="filter_collections",
+            queryset=Collection.objects.published(),
+            to_field_name="slug",
+            label="Collection",
+        )
+    )
     unit = _any_of("owner_team__business_unit", BusinessUnit, "Business unit")
     tier = _choice("tier")
     status = _choice("status")
@@ -97,6 +106,11 @@ class ModelFilter(FilterSet):
         self, queryset: "QuerySet[RegisteredModel]", name: str, values: list[str]
     ) -> "QuerySet[RegisteredModel]":
         return queryset.filter(grouping.query(name, values)) if values else queryset
+
+    def filter_collections(
+        self, queryset: "QuerySet[RegisteredModel]", name: str, chosen: list[Collection]
+    ) -> "QuerySet[RegisteredModel]":
+        return self.filter_group(queryset, name, _values(chosen))
 
     def filter_tag(
         self, queryset: "QuerySet[RegisteredModel]", name: str, tag: str
@@ -141,6 +155,17 @@ class VersionFilter(FilterSet):
         fields = ["model", "number", "state", "kind", "tier"]
 
 
+class CollectionFilter(FilterSet):
+    """Featured ones, in some states, with a model."""
+
+    model = SlugFilter(field_name="entries__model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=Collection.State.choices, label="State")
+
+    class Meta:
+        model = Collection
+        fields = ["model", "state", "is_featured"]
+
+
 class SearchRecordFilter(FilterSet):
     """Records of a team, in some states, with some decisions."""
 
@@ -159,10 +184,21 @@ class NeedFilter(FilterSet):
     team = SlugFilter(field_name="team__slug", label="Team")
     state = django_filters.MultipleChoiceFilter(choices=Need.State.choices, label="State")
     capability = SlugFilter(field_name="capability__slug", label="Capability")
+    about = TextFilter(
+        method="filter_about",
+        label="At most three that wait and say this already",
+        max_length=search.LONGEST_QUERY,
+    )
 
     class Meta:
         model = Need
-        fields = ["team", "state", "capability"]
+        fields = ["team", "state", "capability", "about"]
+
+    def filter_about(self, queryset: "QuerySet[Need]", name: str, text: str) -> "QuerySet[Need]":
+        if not text.strip():
+            return queryset
+        needs = need_offers.offered(self.request.user, text)
+        return queryset.filter(pk__in=[need.pk for need in needs])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What people type about records of a search before build, and about needs."""
+"""What people type about records of a search before build, about needs and collections."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
-from catalog.models import Capability, ReasonCode, ReuseDecision, SearchRecord
+from catalog.models import Capability, Collection, ReasonCode, ReuseDecision, SearchRecord
 from catalog.models.needs import TEXT_MAX, VALUE_MAX
 from catalog.search_record_actions import Reason
 from catalog.search_records import Shown
@@ -141,6 +141,38 @@ class DecisionForm(forms.Form):
             Reason(at, data[f"code_{at}"], data[f"reason_{at}"])
             for at in (one.candidate.position for one in self.found if one.model)
         ]
+
+
+class CollectionForm(forms.Form):
+    """What a set of models is called, and what it is for."""
+
+    name = LineField(max_length=Collection.NAME_MAX, label="Name")
+    text = forms.CharField(
+        max_length=Collection.TEXT_MAX,
+        label="What these models are for",
+        help_text="The first paragraph stands on home and in lists.",
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+
+
+class CollectionEditForm(CollectionForm):
+    """The same, and whether home shows it."""
+
+    is_featured = forms.BooleanField(required=False, label="Show it on home")
+
+
+class EntryForm(forms.Form):
+    """A model to put into a collection."""
+
+    model = LineField(
+        max_length=100, label="Model", help_text="Its address: income-verification, for example."
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=REASON,
+        label="Why it is in it",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
 
 class JoinForm(OfTeamForm):

@@ -49,6 +49,16 @@ def can_commission(user: User) -> bool:
     return user.is_active and user.has_role(RoleGrant.Role.CURATOR)
 
 
+def can_curate(user: User) -> bool:
+    """Marketplace managers make collections."""
+    return user.is_active and user.has_role(RoleGrant.Role.CURATOR)
+
+
+def can_collect(user: User, model: RegisteredModel) -> bool:
+    """Nobody shows off their own team's model."""
+    return can_curate(user) and not user.is_on(model.owner_team)
+
+
 def can_link_need(user: User, model: RegisteredModel) -> bool:
     """Marketplace managers, and the team whose model is to meet the need."""
     return can_commission(user) or can_edit(user, model)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from catalog import (
+    collection_views,
     need_views,
     saved_search_views,
     search_record_views,
@@ -32,6 +33,15 @@ urlpatterns = [
     path("needs/<int:pk>/", need_views.need, name="need"),
     path("needs/<int:pk>/<slug:verb>/", need_views.change_need, name="change_need"),
     path("search/suggest/", views.suggest, name="suggest"),
+    path("collections/", collection_views.collection_list, name="collections"),
+    path("collections/new/", collection_views.new_collection, name="new_collection"),
+    path("collections/<slug:slug>/", collection_views.collection, name="collection"),
+    path("collections/<slug:slug>/edit/", collection_views.edit_collection, name="edit_collection"),
+    path(
+        "collections/<slug:slug>/<slug:verb>/",
+        collection_views.change_collection,
+        name="change_collection",
+    ),
     path("searches/", saved_search_views.saved_list, name="saved_searches"),
     path("searches/save/", saved_search_views.save, name="save_search"),
     path("searches/<int:pk>/forget/", saved_search_views.forget, name="forget_search"),

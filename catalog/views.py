@@ -3,7 +3,7 @@
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
-from catalog import counts, recent_searches, results, search, tray
+from catalog import counts, need_offers, recent_searches, results, search, tray
 from catalog.filters import ModelFilter, chips
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.pages import get_visible_model_or_404, model_context
@@ -26,10 +26,13 @@ def models(request):
     text = request.GET.get("q", "").strip()
     if not filterset.sentences:
         recent_searches.keep(request.session, text)
+    shown = results.of(found, request.GET.get("page"))
+    is_missing = not found.total or shown.first_is_weak
     view = results.view_of(request.session, request.GET.get("view"))
     facets = found.facets
     context = {
-        "results": results.of(found, request.GET.get("page")),
+        "results": shown,
+        "needs": need_offers.offered(request.user, text) if is_missing else [],
         "q": text,
         "exact": request.GET.get("exact", ""),
         "exact_url": results.with_value(request.GET, "exact", "1"),

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
+from catalog.collection_api import Collections
 from catalog.need_api import Needs
 from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
@@ -65,6 +66,7 @@ router.register("saved-searches", SavedSearches, basename="saved-search")
 router.register("versions", Versions, basename="version")
 router.register("search-records", SearchRecords, basename="search-record")
 router.register("needs", Needs)
+router.register("collections", Collections)
 router.register(
     rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evaluations",
     Evaluations,

@@ -319,6 +319,7 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "catalog.models.VersionState",
         "VersionKind": "catalog.models.ModelVersion.Kind",
         "NeedState": "catalog.models.NeedState",
+        "CollectionState": "catalog.models.CollectionState",
         "SearchRecordState": "catalog.models.SearchRecordState",
         "ReuseDecision": "catalog.models.ReuseDecision",
         "ReasonCode": "catalog.models.ReasonCode",

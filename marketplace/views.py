@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from redis import RedisError
 
 from catalog import counts
-from catalog.models import RegisteredModel
+from catalog.models import Collection, RegisteredModel
 from consumption import deadlines, holdings
 from consumption.models import Subscription
 from governance.models import Review
@@ -66,6 +66,7 @@ def home(request):
         "for_you": for_you,
         "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
+        "collections": Collection.objects.for_home(models),
         "deadlines": due,
         "held": holdings.held(held, due),
         "story": figures.story(user),

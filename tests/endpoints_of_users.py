@@ -8,6 +8,8 @@ POST_ONLY = (302, 405, 405, 405, 405, 405)
 REDIRECTS = (302, 302, 302, 302, 302, 302)
 READ = (401, 200, 200, 200, 200, 200)
 TEAMS_OWN = (401, 404, 200, 404, 200, 200)  # of maya's team
+CURATORS = (302, 404, 404, 404, 200, 404)
+OF_CURATORS = (401, 403, 403, 403, 200, 403)
 OF_THE_TWO = (401, 404, 200, 200, 200, 200)  # of the teams of maya and alice
 
 WHERE = {
@@ -20,6 +22,8 @@ WHERE = {
     "discussion": {"pk": "discussion.pk"},
     "discussion's verb": {"pk": "discussion.pk", "verb": "close"},
     "case": {"pk": "case.pk"},
+    "collection": {"slug": "collection.slug"},
+    "collection's verb": {"slug": "collection.slug", "verb": "withdraw"},
 }
 
 PAGES = {
@@ -40,6 +44,18 @@ PAGES = {
     ("catalog:need", "post"): ("need", (302, 422, 302, 422, 422, 422)),
     ("catalog:change_need", "get"): ("need's verb", POST_ONLY),
     ("catalog:change_need", "post"): ("need's verb", (302, 403, 302, 403, 403, 403)),
+    ("catalog:collections", "get"): (None, SIGNED_IN),
+    ("catalog:new_collection", "get"): (None, CURATORS),
+    ("catalog:new_collection", "post"): (None, (302, 404, 404, 404, 302, 404)),
+    ("catalog:collection", "get"): ("collection", SIGNED_IN),
+    ("catalog:collection", "post"): ("collection", (302, 403, 403, 403, 302, 403)),
+    ("catalog:edit_collection", "get"): ("collection", CURATORS),
+    ("catalog:edit_collection", "post"): ("collection", (302, 404, 404, 404, 302, 404)),
+    ("catalog:change_collection", "get"): ("collection's verb", POST_ONLY),
+    ("catalog:change_collection", "post"): (
+        "collection's verb",
+        (302, 403, 403, 403, 302, 403),
+    ),
     ("consumption:ratings", "get"): ("model", SIGNED_IN),
     ("consumption:ratings", "post"): ("model", (302, 422, 302, 422, 422, 422)),
     ("consumption:answer_rating", "get"): ("rating", POST_ONLY),
@@ -77,6 +93,14 @@ API = {
     ("api:need-commission", "post"): ("need", (401, 403, 403, 403, 200, 403)),
     ("api:need-decline", "post"): ("need", (401, 403, 403, 403, 200, 403)),
     ("api:need-withdraw", "post"): ("need", (401, 403, 200, 403, 403, 403)),
+    ("api:collection-list", "get"): (None, READ),
+    ("api:collection-list", "post"): (None, (401, 403, 403, 403, 201, 403)),
+    ("api:collection-detail", "get"): ("collection", READ),
+    ("api:collection-detail", "put"): ("collection", OF_CURATORS),
+    ("api:collection-put-in", "post"): ("collection", OF_CURATORS),
+    ("api:collection-take-out", "post"): ("collection", OF_CURATORS),
+    ("api:collection-publish", "post"): ("collection", (401, 403, 403, 403, 409, 403)),
+    ("api:collection-withdraw", "post"): ("collection", OF_CURATORS),
     ("api:rating-list", "get"): ("model", READ),
     ("api:rating-list", "post"): ("model", (401, 403, 201, 403, 403, 403)),
     ("api:rating-respond", "post"): ("model's rating", (401, 403, 403, 200, 403, 403)),
@@ -97,7 +121,15 @@ API = {
 TALK = {"kind": "bug", "title": "Wrong for farmers", "text": LONG}
 RATED = {"stars": 4, "text": LONG}
 OUR_NEED = {"title": "Roofs", "team": "@application.team.pk"}
+SET = {"name": "Lending", "text": LONG}
 BODIES = {
+    "catalog:new_collection": SET,
+    "catalog:edit_collection": SET,
+    "catalog:collection": {"model": "@live.model.slug"},
+    "api:collection-list": SET,
+    "api:collection-detail": SET | {"is_featured": True},
+    "api:collection-put-in": {"model": "@live.model.slug"},
+    "api:collection-take-out": {"model": "@live.model.slug"},
     "catalog:new_search_record": OUR_NEED | {"need": LONG},
     "catalog:search_record": {
         "step": "decide",

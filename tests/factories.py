@@ -14,7 +14,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
-from catalog import need_actions, saved_searches, search_record_actions
+from catalog import collection_actions, need_actions, saved_searches, search_record_actions
 from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
 from consumption.models import Application, BatchEvaluation, Outcome, Plan, UsageDay, UsageEvent
@@ -622,6 +622,16 @@ def need(by=None, team=None, **changed):
     """Something that maya's team needs and no model does."""
     given = {"title": "Roof age from photos", "text": f"{REASON} Roofs of houses, for mortgages."}
     return need_actions.open_need(by or maya(), team=team or mortgage(), **given | changed)
+
+
+def collection(*models, name="Lending decisions"):
+    """Rita made and published it; featured on home."""
+    text = "What a lending decision takes."
+    made = collection_actions.create_collection(rita(), name=name, text=text)
+    for entry in models:
+        collection_actions.put_in(rita(), made, entry)
+    collection_actions.publish_collection(rita(), made)
+    return collection_actions.edit_collection(rita(), made, name=name, text=text, is_featured=True)
 
 
 def saved_search(by=None, query="q=check+payslips"):

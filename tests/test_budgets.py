@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.models import RegisteredModel
+from catalog import collection_actions
+from catalog.models import Collection, RegisteredModel
 from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
 from governance.actions import fulfil, open_thread, withdraw_policy
@@ -18,7 +19,7 @@ from tests import factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
-    ("home", "maya", 44),
+    ("home", "maya", 46),
     ("catalog:models", "maya", 30),
     ("catalog:model", "maya", 52),
     ("catalog:versions", "alice", 30),
@@ -34,7 +35,7 @@ LISTS = [
     ("consumption:calls", "maya", 25),
     ("consumption:publisher", "alice", 25),
     ("consumption:consumers", "alice", 30),
-    ("consumption:model_usage", "alice", 36),
+    ("consumption:model_usage", "alice", 40),
     ("consumption:try", "maya", 34),
     ("consumption:plans", "maya", 34),
     ("consumption:latency", "maya", 34),
@@ -73,6 +74,9 @@ LISTS = [
     ("api:rating-list", "maya", 14),
     ("api:discussion-list", "maya", 12),
     ("catalog:needs", "maya", 15),
+    ("catalog:collections", "maya", 14),
+    ("catalog:collection", "maya", 20),
+    ("api:collection-list", "maya", 12),
     ("api:search-record-list", "maya", 12),
     ("api:need-list", "maya", 12),
     ("governance:roles", "vera", 20),
@@ -142,6 +146,7 @@ ARGUMENTS = {
     "api:evaluation-list": {"slug": "first", "number": "1.0.0"},
     "api:evaluation-run-list": {"slug": "first", "number": "1.0.0"},
     "consumption:consumers": {"slug": "first"},
+    "catalog:collection": {"slug": "lending-decisions"},
     "consumption:ratings": {"slug": "first"},
     "consumption:model_discussions": {"slug": "first"},
     "api:rating-list": {"slug": "first"},
@@ -154,6 +159,15 @@ ARGUMENTS = {
     "consumption:application": {"slug": "loan-origination"},
 }
 NAMES = ["First", "Paper clips", "Sea weather", "Bee counting", "Ladder safety"]
+
+
+def _collect(name, entry):
+    """Another featured collection, as far as home shows them, and another model in the first one."""
+    one = Collection.objects.first() or factories.collection(entry)
+    collection_actions.put_in(factories.rita(), one, entry)
+    made = collection_actions.create_collection(factories.rita(), name=name, text="Of one model.")
+    collection_actions.put_in(factories.rita(), made, entry)
+    collection_actions.publish_collection(factories.rita(), made)
 
 
 def everything(number):
@@ -196,6 +210,7 @@ def everything(number):
         factories.case(live.model)
         factories.search_record(title=name)
         factories.need(title=name)
+        _collect(name, live.model)
         team = factories.team(f"Team {name}", "Mortgage")
         somebody = factories.person(f"user-{start}", team)
         app = factories.application(somebody, team, name="System")

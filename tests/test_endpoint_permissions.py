@@ -60,6 +60,7 @@ class EndpointFixtures:
         self.discussion = factories.discussion(self.live)
         respond(self.people["alice"], self.discussion, state="answered", text=LONG)
         self.case = factories.case(self.live.model)
+        self.collection, self.withdraw = factories.collection(self.live.model), "withdraw"
         self.request_id = str(factories.call(self.subscription).event_id)
         self.change = propose(
             self.people["alice"],

@@ -1,5 +1,6 @@
 """NOUNS: what exists and whose it is."""
 
+from catalog.models.collections import Collection, CollectionEntry, CollectionState
 from catalog.models.contents import Artifact, Contribution, ModelCard, stored_as
 from catalog.models.entries import (
     RELEASE,
@@ -28,6 +29,9 @@ __all__ = [
     "Alias",
     "Artifact",
     "Capability",
+    "Collection",
+    "CollectionEntry",
+    "CollectionState",
     "Contribution",
     "Domain",
     "MeaningVector",

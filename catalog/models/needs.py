@@ -3,6 +3,8 @@
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Count, F, Q, Sum
@@ -20,6 +22,7 @@ from marketplace.core.transitions import state_constraint
 
 VALUE_MAX = 10**9  # USD a year
 TEXT_MAX = 2_000  # characters
+WORDS = SearchVector("title", "text", config="english")  # its index finds needs by words
 
 
 class NeedState(models.TextChoices):
@@ -108,7 +111,10 @@ class Need(Decided):
                 name="need_commissioned_from_a_team",
             ),
         ]
-        indexes = [models.Index(fields=["state"], name="needs_by_state")]
+        indexes = [
+            models.Index(fields=["state"], name="needs_by_state"),
+            GinIndex(WORDS, name="needs_by_words"),
+        ]
 
     def __str__(self) -> str:
         return f"NEED-{self.pk}"

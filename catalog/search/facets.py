@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from django.db.models import F, Q
 
-from catalog.models import Capability, Domain, ModelType
+from catalog.models import (
+    Capability,
+    Collection,
+    CollectionEntry,
+    CollectionState,
+    Domain,
+    ModelType,
+)
 from catalog.search.embedders import Array
 from catalog.search.index import Index
 from catalog.search.ranking import MET, MISSED, TOO_FEW, service_of
@@ -50,7 +57,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of filters. Either its `choices` are known, or its values are the rows of `terms` (`fact` holds their ids)."""
+    """A group of filters. Either its `choices` are known, or its values are the rows of `terms`.
+
+    A listing has one of those (`fact` holds their ids), or several (`members` says which listings have which).
+    """
 
     title: str
     param: str
@@ -59,6 +69,27 @@ class Group:
     fact: str = ""
     terms: Any = None
     path: str = ""
+    members: Callable[[Index], "list[Value]"] | None = None
+    condition: Callable[[Sequence[str]], Q] | None = None
+
+
+def _collections(index: Index) -> "list[Value]":
+    """Published collections with the rows of their models. Two queries."""
+    entries = CollectionEntry.objects.order_by().values_list("collection_id", "model_id")
+    ids: dict[int, list[int]] = {}
+    for collection, model in entries.filter(collection__state=CollectionState.PUBLISHED):
+        ids.setdefault(collection, []).append(model)
+    return [
+        Value(one.slug, one.name, np.isin(index.ids, ids[one.pk]))
+        for one in Collection.objects.published().filter(pk__in=ids)
+    ]
+
+
+def _in_collections(slugs: Sequence[str]) -> Q:
+    entries = CollectionEntry.objects.filter(
+        collection__slug__in=list(slugs), collection__state=CollectionState.PUBLISHED
+    )
+    return Q(pk__in=entries.order_by().values("model"))
 
 
 def _bit(fact: str, bit: int) -> Callable[[Index], Array]:
@@ -169,6 +200,14 @@ GROUPS = (
     Group("Business domain", "domain", fact="domain", terms=Domain, path="domain"),
     Group("Capability", "capability", fact="capability", terms=Capability, path="capability"),
     Group(
+        "Collection",
+        "collection",
+        True,
+        terms=Collection,
+        members=_collections,
+        condition=_in_collections,
+    ),
+    Group(
         "Business unit",
         "unit",
         True,
@@ -236,7 +275,9 @@ def values(index: Index, group: Group) -> list[Value]:
     """The Values of a group that any row of the index has, in their order. Kept with the index."""
     kept: dict[str, list[Value]] = index.kept.setdefault("values", {})
     if group.param not in kept:
-        if group.choices:
+        if group.members:
+            found = group.members(index)
+        elif group.choices:
             found = [Value(one.value, one.label, one.has(index)) for one in group.choices]
         else:
             ids = index.facts[group.fact]
@@ -258,6 +299,8 @@ def selection(index: Index, param: str, chosen: Sequence[str]) -> Array:
 def query(param: str, chosen: Sequence[str]) -> Q:
     """The same as `selection`, for a RegisteredModel queryset."""
     group, condition = BY_PARAM[param], Q(pk__in=())
+    if group.condition:
+        return group.condition(chosen)
     if not group.choices:
         return Q(**{f"{group.path}__slug__in": list(chosen)})
     for choice in group.choices:

@@ -236,7 +236,8 @@ def label_of(param: str, value: str) -> str:
         return value
     if group.choices:
         return next((one.label for one in group.choices if one.value == value), value)
-    term = group.terms.objects.filter(slug=value).first()
+    terms = group.terms.objects.published() if group.members else group.terms.objects
+    term = terms.filter(slug=value).first()
     return term.name if term else value
 
 

@@ -95,6 +95,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:batch-evaluation-answers",
         "api:batch-evaluation-list",
         "api:batch-evaluation-start",
+        "api:collection-publish",
         "api:change-decide",
         "api:subscription-list",
         "api:version-columns",

@@ -38,6 +38,7 @@ def addresses():
     record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
     searched, need = factories.search_record(), factories.need()
+    collection = factories.collection(entry)
     factories.rating(held)
     discussion = factories.discussion(held.pinned_version, payload='{"income": 1}')
     signature = copy.deepcopy(breaking.signature)
@@ -98,6 +99,8 @@ def addresses():
             "/usage/limits/",
             "/usage/calls/",
             "/access/",
+            "/collections/",
+            collection.get_absolute_url(),
             "/search-records/",
             "/search-records/new/",
             searched.get_absolute_url(),
@@ -111,6 +114,8 @@ def addresses():
             held.application.get_absolute_url(),
         ],
         "rita": [
+            collection.get_absolute_url(),
+            "/collections/new/",
             "/reviews/",
             f"/reviews/{review.pk}/",
             f"/reviews/{review.pk}/hand-over/",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from catalog import need_actions, search_record_actions
-from catalog.models import Need, RegisteredModel, SearchRecord
+from catalog import collection_actions, need_actions, search_record_actions
+from catalog.models import Collection, Need, RegisteredModel, SearchRecord
 from consumption import actions
 from consumption.models import Discussion, Rating
 from consumption.models.ratings import LEAST_CALLS
@@ -145,12 +145,33 @@ SEARCH = {
     "title": "Income of mortgage applicants",
     "need": "We must verify the income that mortgage applicants state, from their account statements, before we make an offer.",
 }
+COLLECTIONS = (
+    (
+        "From application to offer",
+        "What a lending decision takes, from the stated income to the instalment that an applicant can carry.",
+        {
+            "income-verification": "Begin here: most teams that lend use it.",
+            "affordability": "It takes the verified income.",
+            "thin-file-score": "For applicants without a history.",
+        },
+    ),
+    (
+        "Customers who write, call or leave",
+        "For service and retention: who is about to leave, where a letter belongs, and how many people a shift needs.",
+        {
+            "complaint-routing": "Letters reach the right desk the same day.",
+            "call-volume-forecast": "Plan shifts with it.",
+            "client-attrition": "Wealth clients; for retail there is a model of its own.",
+            "retail-customer-churn": "Retail customers.",
+        },
+    ),
+)
 WHY = "It verifies stated income from account credits, was measured by the marketplace, and replaces a project of 200,000 USD."
 
 
 def build_voices() -> None:
     """Write what people said, unless it is there."""
-    for build in (_search, _needs, _ratings, _discussions):
+    for build in (_search, _needs, _ratings, _discussions, _collections):
         with transaction.atomic():
             build()
 
@@ -202,6 +223,22 @@ def _ratings() -> None:
             )
             if told.answer:
                 actions.answer_rating(model.owner, rating, told.answer)
+
+
+def _collections() -> None:
+    if Collection.objects.exists():
+        return
+    mona = person("mona")
+    for name, text, entries in COLLECTIONS:
+        models = RegisteredModel.objects.published().in_bulk(list(entries), field_name="slug")
+        if not models:
+            continue
+        made = collection_actions.create_collection(mona, name=name, text=text)
+        for slug, note in entries.items():
+            if slug in models:
+                collection_actions.put_in(mona, made, models[slug], note)
+        collection_actions.publish_collection(mona, made)
+        collection_actions.edit_collection(mona, made, name=name, text=text, is_featured=True)
 
 
 def _team_of(application: str) -> Team | None:
