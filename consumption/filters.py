@@ -7,11 +7,16 @@ from consumption.models import (
     ApiKey,
     Application,
     BatchEvaluation,
+    Budget,
+    ClosedMonth,
     Discussion,
+    Dispute,
     Plan,
     RejectedHour,
     ScheduledChange,
+    SharedCost,
     Subscription,
+    UnitCharging,
     UsageHour,
 )
 from marketplace.core.filters import FilterSet, IdFilter, MomentFilter, SlugFilter
@@ -52,6 +57,44 @@ class ChangeFilter(FilterSet):
     class Meta:
         model = ScheduledChange
         fields = ["model", "kind", "state"]
+
+
+class BudgetFilter(FilterSet):
+    team = SlugFilter(field_name="team__slug", label="Team")
+    unit = SlugFilter(field_name="unit__slug", label="Business unit")
+
+    class Meta:
+        model = Budget
+        fields = ["team", "unit", "cost_centre", "is_hard"]
+
+
+class SharedCostFilter(FilterSet):
+    class Meta:
+        model = SharedCost
+        fields = ["method"]
+
+
+class UnitChargingFilter(FilterSet):
+    unit = SlugFilter(field_name="unit__slug", label="Business unit")
+
+    class Meta:
+        model = UnitCharging
+        fields = ["unit", "is_charged"]
+
+
+class ClosedMonthFilter(FilterSet):
+    class Meta:
+        model = ClosedMonth
+        fields: list[str] = []
+
+
+class DisputeFilter(FilterSet):
+    team = SlugFilter(field_name="team__slug", label="Team")
+    state = django_filters.MultipleChoiceFilter(choices=Dispute.State.choices, label="State")
+
+    class Meta:
+        model = Dispute
+        fields = ["team", "state"]
 
 
 class BatchEvaluationFilter(FilterSet):

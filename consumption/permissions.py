@@ -79,6 +79,32 @@ def can_reconcile(user):
     return user.has_role("finance", "auditor", "curator", "admin", "operator")
 
 
+def can_keep_the_books(user):
+    """Closes months, answers disputes, sets shared costs, who is charged, and budgets of units: finance."""
+    return user.is_active and user.has_role("finance")
+
+
+def can_set_budget(user, budget):
+    """Finance; of a team also its members."""
+    if not user.is_active:
+        return False
+    return can_keep_the_books(user) or (budget.team is not None and user.is_on(budget.team))
+
+
+def can_dispute(user, team):
+    """Members of the team that a line charges."""
+    return user.is_active and user.is_on(team)
+
+
+def can_answer_dispute(user, dispute):
+    """Finance: never who opened it, nor anybody of the team that it is about."""
+    return (
+        can_keep_the_books(user)
+        and user.pk != dispute.opened_by_id
+        and not user.is_on(dispute.team)
+    )
+
+
 def can_evaluate_for(user, team):
     """Members of the team bring its data."""
     return user.is_active and not user.is_system and user.is_on(team)

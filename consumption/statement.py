@@ -1,43 +1,44 @@
-"""The statement of a month: what was called, at which price, and who paid; a line for each thing that was true then.
+"""The statement of a month: who pays what for what, line by line, while the month is open and after it was closed.
 
-Lines are read from the day roll-ups, so page, CSV and API agree with them and with the events to the last unit
-(consumption.metering.reconciliation). Amounts are exact here; pages show them to the currency's digits (docs/money.md).
+Lines of an open month are read from roll-ups and fees, those of a closed one from what was charged (consumption.statement_lines), so
+page, CSV, API and FOCUS export agree. A line's `cost` is exact; its `amount` is rounded half to even to the currency's digits, and
+sums are sums of amounts, so that the parts of every page add up (docs/statements.md).
 """
 
 import csv
 import io
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
+from typing import Any
 
-from django.db.models import F, Sum
+from django.db import connection
 from django.utils import timezone
 
-from consumption.metering import measures
+from consumption import pricing, shared_costs, statement_lines
 from consumption.metering.quota import next_period, period_start, periods_later
-from consumption.models import UsageDay
+from consumption.models import OVERSEES, ChargeKind, ClosedMonth
+from marketplace.accounts.models import User
 from marketplace.core.spreadsheets import as_cell
 
 
 @dataclass(frozen=True)
 class Line:
-    """One price of one application on one version in one month. `cost` = units × price ÷ 1 000, exact."""
+    """One line of a month: calls of one application on one version at one price, a fee, a correction, or a share of a cost."""
 
-    month: date
-    business_unit: str
-    team: str
-    application: str
-    model: str
-    version: str
-    plan: str
-    business_unit_name: str
-    team_name: str
-    application_name: str
-    model_name: str
-    plan_name: str
-    subscription: int
+    key: str
+    kind: str
+    cost_centre: str
+    business_unit_id: int
+    team_id: int
+    subscription: int | None
+    version_id: int | None
+    terms_id: int | None
+    about: date | None
     calls: int
     ok: int
     client_errors: int
@@ -45,104 +46,211 @@ class Line:
     aborted: int
     unknown: int
     units: int
-    price_micros_per_1000: int
     currency: str
     cost: Decimal
+    amount: Decimal
+    description: str
+    is_charged: bool
+    business_unit: str
+    business_unit_name: str
+    team: str
+    team_name: str
+    application: str
+    application_name: str
+    model: str
+    model_name: str
+    version: str
+    plan: str
+    plan_name: str
+    price_kind: str
+    price_micros_per_1000: int | None
+    price: str
+    price_terms: Mapping[str, Any]
+
+    @property
+    def kind_label(self) -> str:
+        return str(ChargeKind(self.kind).label)
 
 
-_THINGS = {
-    "unit": "business_unit",
-    "team": "team",
-    "application": "subscription__application",
-    "model": "version__model",
-    "plan": "terms__plan",
+# Of a CSV and of the API, after the month.
+FIELDS = (
+    "kind business_unit team cost_centre application model version plan business_unit_name team_name application_name model_name"
+    " plan_name subscription calls ok client_errors upstream_errors aborted unknown units price_kind price_micros_per_1000 price"
+    " currency cost amount is_charged about description key"
+).split()
+# What lines are summed by: (the columns that tell, the columns that people read).
+GROUPS = {
+    "unit": ("unit.slug", "unit.name"),
+    "team": ("team.slug", "team.name"),
+    "cost_centre": ("line.cost_centre", "line.cost_centre"),
 }
-_LABELS = {
-    **{
-        f"{name}_{label}": F(f"{path}__{label}")
-        for name, path in _THINGS.items()
-        for label in ("slug", "name")
-    },
-    "version_number": F("version__number"),
-    "price": F("terms__price_micros_per_1000"),
-    "currency": F("terms__plan__currency"),
-}
-# By identity: two things of one name stay two lines.
-_IDENTITY = ("business_unit", "team", "subscription", "version", "terms")
+# Places in a row of statement_lines.NAMED: so many columns of the line itself, of them the currency.
+FACTS, CURRENCY = 21, 16
+KINDS = [kind.value for kind in ChargeKind]
 
 
-class Lines(Sequence):
-    """The lines of one month that the person may see (their teams' calls, and those of their models), dearest first.
+@dataclass(frozen=True)
+class Group:
+    """One business unit, team or cost centre of a month in one currency: what it pays, by kind; the kinds add up to `total`."""
 
-    Read when they are looked at: a slice is one query for its own lines, so that a page costs a page.
-    """
+    slug: str
+    name: str
+    currency: str
+    is_charged: bool
+    usage: Decimal
+    fee: Decimal
+    correction: Decimal
+    platform: Decimal
+    adjustment: Decimal
+    total: Decimal
 
-    def __init__(self, user, month):
+    @property
+    def corrections(self) -> Decimal:
+        """What mends earlier months."""
+        return self.correction + self.adjustment
+
+
+class Statement:
+    """A month as somebody may see it: their teams' lines; all for those who oversee. `user` None: all."""
+
+    def __init__(self, user: User | None, month: date) -> None:
         self.month = month
-        self._days = UsageDay.objects.visible_to(user).filter(
-            day__gte=month, day__lt=next_period(month)
+        sees_all = user is None or user.has_role(*OVERSEES)
+        self.teams = None if user is None or sees_all else list(user.team_ids())
+
+    @cached_property
+    def closed(self) -> ClosedMonth | None:
+        return ClosedMonth.objects.select_related("closed_by").filter(month=self.month).first()
+
+    @cached_property
+    def _parameters(self) -> dict[str, Any]:
+        platform = [] if self.closed else shared_costs.lines_of(self.month)
+        until = next_period(self.month)
+        return statement_lines.parameters(self.month, until, self.teams, json.dumps(platform))
+
+    def lines(self, **chosen: str) -> "Lines":
+        """The lines, dearest first; `chosen`: {a key of GROUPS, or "key": its slug}."""
+        return Lines(self, chosen)
+
+    def groups(self, by: str, **chosen: str) -> list[Group]:
+        """A Group of each of GROUPS[by], by name. One query."""
+        slug, name = GROUPS[by]
+        sums = ", ".join(
+            f"coalesce(sum(amount) FILTER (WHERE line.kind = '{kind}'), 0)" for kind in KINDS
         )
+        where, values = self._where(chosen)
+        rows = self._read(
+            f"SELECT {slug}, {name}, line.currency, bool_and(is_charged), {sums}, sum(amount)"
+            f" {self._named()} {where} GROUP BY 1, 2, 3 ORDER BY 2, 3",
+            values,
+        )
+        return [Group(*row) for row in rows]
 
-    def __len__(self):
-        return self._days.order_by().values(*_IDENTITY).distinct().count()
+    def totals(self, **chosen: str) -> dict[tuple[str, bool], Decimal]:
+        """{(currency, is it charged back): sum of the amounts}."""
+        where, values = self._where(chosen)
+        rows = self._read(
+            f"SELECT line.currency, is_charged, sum(amount) {self._named()} {where} GROUP BY 1, 2 ORDER BY 1, 2",
+            values,
+        )
+        return {(currency, charged): amount for currency, charged, amount in rows}
 
-    def __getitem__(self, place):
+    def _where(self, chosen: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        columns = {name: slug for name, (slug, _) in GROUPS.items()} | {"key": "line.key"}
+        conditions = [f"{columns[name]} = %(chosen_{name})s" for name in chosen]
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return where, {f"chosen_{name}": value for name, value in chosen.items()}
+
+    def _named(self) -> str:
+        named = statement_lines.NAMED[statement_lines.NAMED.index("FROM") :]
+        return named.format(lines=statement_lines.of_month(self.closed is not None, self.teams))
+
+    def _read(self, text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(text, {**self._parameters, **values})
+            return cursor.fetchall()
+
+
+class Lines(Sequence[Line]):
+    """Lines of a statement, read when they are looked at: a slice is one query for its own lines, so that a page costs a page."""
+
+    def __init__(self, statement: Statement, chosen: Mapping[str, str]) -> None:
+        self.month = statement.month
+        self._statement = statement
+        self._where, self._values = statement._where(chosen)
+
+    def __len__(self) -> int:
+        [(count,)] = self._read("SELECT count(*)", "")
+        return int(count)
+
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
-            return [self._line(row) for row in self._rows()[place]]
-        return self._line(self._rows()[place])
+            start, stop, _ = place.indices(2**31)
+            return self._lines(start, stop - start)
+        found = self._lines(place, 1)
+        if not found:
+            raise IndexError(place)
+        return found[0]
 
-    def __iter__(self):
-        return map(self._line, self._rows())
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines(0, None))
 
-    def totals(self):
-        """{currency: Decimal} of all lines, exact."""
-        summed = self._days.order_by().values_list("terms__plan__currency").annotate(Sum("cost"))
-        return dict(sorted(summed))
+    def _lines(self, start: int, count: int | None) -> list[Line]:
+        columns = statement_lines.NAMED[: statement_lines.NAMED.index("FROM")]
+        order = f"ORDER BY amount DESC, units DESC, line.key OFFSET {start}"
+        limit = "" if count is None else f"LIMIT {count}"
+        return [_line(row) for row in self._read(columns, f"{order} {limit}")]
 
-    def _rows(self):
-        counts = {f"n_{name}": Sum(name) for name in (*measures.COUNTS, "units", "cost")}
-        summed = self._days.order_by().values(*_IDENTITY, **_LABELS).annotate(**counts)
-        return summed.order_by("-n_cost", "-n_calls", *_IDENTITY)
-
-    def _line(self, row):
-        return Line(
-            self.month,
-            row["unit_slug"],
-            row["team_slug"],
-            row["application_slug"],
-            row["model_slug"],
-            row["version_number"],
-            row["plan_slug"],
-            *(row[f"{name}_name"] for name in _THINGS),
-            row["subscription"],
-            *(row[f"n_{name}"] for name in (*measures.COUNTS, "units")),
-            row["price"],
-            row["currency"],
-            row["n_cost"],
-        )
+    def _read(self, columns: str, end: str) -> list[tuple[Any, ...]]:
+        statement = self._statement
+        return statement._read(f"{columns} {statement._named()} {self._where} {end}", self._values)
 
 
-def as_csv(found):
+def _line(row: tuple[Any, ...]) -> Line:
+    *facts, kind, micros, fee, included, steps, unit_cost, markup = row
+    steps = json.loads(steps) if isinstance(steps, str) else steps
+    terms = dict(
+        zip(pricing.FIELDS, (kind, micros, fee, included, steps, unit_cost, markup), strict=True)
+    )
+    named = [value or "" for value in facts[FACTS:]]
+    price = pricing.in_words(terms, facts[CURRENCY]) if kind else ""
+    values: list[Any] = [*facts[:FACTS], *named, kind or "", micros, price, terms if kind else {}]
+    return Line(*values)
+
+
+def as_row(line: Line, month: date) -> dict[str, Any]:
+    """A line as CSV and API give it."""
+    row = {name: getattr(line, name) for name in FIELDS}
+    row["about"] = f"{line.about:%Y-%m}" if line.about else ""
+    return {"month": f"{month:%Y-%m}"} | row
+
+
+def as_csv(lines: Lines) -> str:
     """The lines as CSV with a header; whole numbers, and costs with all nine decimals.
 
     A name that a spreadsheet would run as a formula has an apostrophe before it, as spreadsheets write text.
     """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([field.name for field in fields(Line)])
-    writer.writerows([f"{line.month:%Y-%m}", *map(as_cell, astuple(line)[1:])] for line in found)
+    writer.writerow(["month", *FIELDS])
+    writer.writerows(map(as_cell, as_row(line, lines.month).values()) for line in lines)
     return text.getvalue()
 
 
-def month(text):
+def month(text: str | None) -> date:
     """The first day of "2026-11"; of the running month (UTC) for anything else, and for months to come."""
     now = period_start(timezone.now())
+    return min(now, first_of(text) or now)
+
+
+def first_of(text: str | None) -> date | None:
+    """The first day of "2026-11"; None for what is no month."""
     if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text or ""):
-        return now
-    return min(now, date(max(2000, int(text[:4])), int(text[5:]), 1))
+        return None
+    return date(max(2000, int((text or "")[:4])), int((text or "")[5:]), 1)
 
 
-def months(count=6):
+def months(count: int = 6) -> list[date]:
     """The first days of the running month (UTC) and those before it, newest first."""
     running = period_start(timezone.now())
     return [periods_later(running, -back) for back in range(count)]

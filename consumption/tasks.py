@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consumption import actions, changes
+from consumption import actions, budgets, changes
 from consumption.evaluation_lock import at_rows
 from consumption.metering import fees, projections, quota_notices, reconciliation, rollups
 from consumption.models import BatchEvaluation
@@ -36,6 +36,12 @@ def project():
 def charge_fees():
     """Charge today's part of the monthly fees, and complete the days that are over."""
     fees.charge_days()
+
+
+@shared_task(name="consumption.watch_budgets", statement_s=60)
+def watch_budgets():
+    """Tell of budgets that are nearly used up; pause what a hard one stops, and let go on what may."""
+    budgets.watch()
 
 
 @shared_task(name="consumption.begin_changes")

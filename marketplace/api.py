@@ -14,10 +14,13 @@ from consumption.api import (
     Adoption,
     Applications,
     BatchEvaluations,
+    Budgets,
     Calls,
     Changes,
+    Charging,
     Deadlines,
     Discussions,
+    Disputes,
     Failures,
     Feedback,
     Keys,
@@ -27,6 +30,7 @@ from consumption.api import (
     Ratings,
     ReceivedLevels,
     Rejections,
+    SharedCosts,
     Statements,
     Subscriptions,
     Tries,
@@ -119,6 +123,10 @@ router.register("limits", Limits, basename="limit")
 router.register("received-service-levels", ReceivedLevels, basename="received-service-level")
 router.register("calls", Calls, basename="call")
 router.register("statements", Statements, basename="statement")
+router.register("shared-costs", SharedCosts, basename="shared-cost")
+router.register("charging", Charging, basename="charging")
+router.register("budgets", Budgets, basename="budget")
+router.register("disputes", Disputes, basename="dispute")
 router.register("rejections", Rejections, basename="rejection")
 router.register("deployments", Deployments)
 router.register("incidents", Incidents)

@@ -340,6 +340,8 @@ SPECTACULAR_SETTINGS = {
         "DiscussionKind": "consumption.models.Discussion.Kind",
         "SubscriptionState": "consumption.models.SubscriptionState",
         "KeyState": "consumption.models.KeyState",
+        "DisputeState": "consumption.models.DisputeState",
+        "SharedCostMethod": "consumption.models.SharedCost.Method",
         "PriceKind": "consumption.pricing.PriceKind",
         "WatchLevel": "marketplace.notices.models.WatchLevel",
         "TokenState": "marketplace.tokens.models.TokenState",
@@ -435,6 +437,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.begin_changes",
         "schedule": 5,
         "options": {"expires": 5},
+    },
+    "consumption-budgets": {
+        "task": "consumption.watch_budgets",
+        "schedule": 60,
+        "options": {"expires": 60},
     },
     "consumption-fees": {
         "task": "consumption.charge_fees",

@@ -45,6 +45,7 @@ def navigation_context(request):
         "can_review": bool(roles & set(REVIEWER_ROLES)),
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
         "sees_the_record": bool(roles & set(SEES_THE_RECORD)),
+        "keeps_the_books": "finance" in roles,
         "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
         "unread_notices": Notice.objects.on_page(user).unread().count(),

@@ -3,6 +3,7 @@
 Rule: docs/reliability.md, "Visibility and permissions".
 """
 
+from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_users as of_users
 
 PEOPLE = ("anonymous", "charlie", "maya", "alice", "rita", "vera")
@@ -638,3 +639,7 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
+WHERE.update(of_finance.WHERE)
+PAGES.update(of_finance.PAGES)
+API.update(of_finance.API)
+BODIES.update(of_finance.BODIES)

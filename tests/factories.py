@@ -17,7 +17,14 @@ from catalog import actions as catalog
 from catalog import collection_actions, need_actions, saved_searches, search_record_actions
 from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
-from consumption.models import Application, BatchEvaluation, Outcome, Plan, UsageDay, UsageEvent
+from consumption.models import (
+    Application,
+    BatchEvaluation,
+    Outcome,
+    Plan,
+    UsageDay,
+    UsageEvent,
+)
 from governance import actions as governance
 from governance import benchmarks, cards
 from governance.models import Review, SamePurposeCase

@@ -18,7 +18,7 @@ from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
 from marketplace.notices.models import Notice
-from tests import factories
+from tests import factories, finance
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
@@ -71,6 +71,12 @@ class EndpointFixtures:
             reason=LONG,
         )
         self.evaluation, self.export = factories.evaluation(self.live), "figures"
+        self.budget = finance.budget(self.subscription.application.team)
+        self.charging = finance.charging(self.subscription.application.team.business_unit)
+        self.dispute, self.shared_cost = (
+            finance.dispute(self.subscription),
+            finance.shared_cost(),
+        )
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.grouping = "model"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))

@@ -1,6 +1,7 @@
 """Consumption in the REST API."""
 
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
+from consumption.api.budgets import Budgets
 from consumption.api.changes import Changes
 from consumption.api.dashboards import (
     Adoption,
@@ -13,20 +14,25 @@ from consumption.api.dashboards import (
 from consumption.api.deadlines import Deadlines
 from consumption.api.discussions import Discussions
 from consumption.api.evaluations import BatchEvaluations
+from consumption.api.finance import Charging, SharedCosts
 from consumption.api.outcomes import Feedback
 from consumption.api.ratings import LiveQuality, Ratings
+from consumption.api.statements import Disputes, Statements
 from consumption.api.tries import Tries
-from consumption.api.usage import Rejections, Statements, Usage
+from consumption.api.usage import Rejections, Usage
 
 __all__ = [
     "Adoption",
     "Applications",
     "BatchEvaluations",
     "Calls",
+    "Budgets",
     "Changes",
     "Deadlines",
+    "Charging",
     "Discussions",
     "Failures",
+    "Disputes",
     "Feedback",
     "Keys",
     "Limits",
@@ -35,6 +41,7 @@ __all__ = [
     "Ratings",
     "ReceivedLevels",
     "Rejections",
+    "SharedCosts",
     "Statements",
     "Subscriptions",
     "Tries",

@@ -1,15 +1,12 @@
 """Usage and rejections in the REST API."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, viewsets
+from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
-from rest_framework.response import Response
 
-from consumption import statement
 from consumption.filters import RejectionFilter, UsageFilter
 from consumption.metering import measures, rejections
 from consumption.models import RejectedHour, UsageHour
-from marketplace.accounts.resources import Resource, StrictParameters
+from marketplace.accounts.resources import Resource
 
 
 class OfSubscription(serializers.ModelSerializer):
@@ -23,7 +20,7 @@ class OfSubscription(serializers.ModelSerializer):
 class UsageRow(OfSubscription):
     """One hour of one subscription on one version; durations in microseconds, bytes are never kept.
 
-    calls = ok + client_errors + upstream_errors + aborted + unknown. `cost` is exact: `units` × the price that was in force.
+    calls = ok + client_errors + upstream_errors + aborted + unknown. `cost` is exact: what the terms in force asked for these `units`.
     Team, unit, plan and price are those of the time; where one of them changed within the hour, there is a row for each.
     """
 
@@ -107,52 +104,3 @@ class Rejections(ListModelMixin, Resource):
     ).order_by("-hour")
     serializer_class = RejectionRow
     filterset_class = RejectionFilter
-
-
-MONTH = "^20[0-9]{2}-[01][0-9]$"
-
-
-class StatementLineRow(serializers.Serializer):
-    """One price of one application on one version in one month. `cost` is exact: `units` × price ÷ 1 000."""
-
-    month = serializers.CharField(help_text="2026-11")
-    business_unit = serializers.CharField()
-    team = serializers.CharField()
-    application = serializers.CharField()
-    model = serializers.CharField()
-    version = serializers.CharField()
-    plan = serializers.CharField()
-    business_unit_name = serializers.CharField()
-    team_name = serializers.CharField()
-    application_name = serializers.CharField()
-    model_name = serializers.CharField()
-    plan_name = serializers.CharField()
-    subscription = serializers.IntegerField()
-    calls = serializers.IntegerField()
-    ok = serializers.IntegerField()
-    client_errors = serializers.IntegerField()
-    upstream_errors = serializers.IntegerField()
-    aborted = serializers.IntegerField()
-    unknown = serializers.IntegerField()
-    units = serializers.IntegerField(help_text="Calls that are billed.")
-    price_micros_per_1000 = serializers.IntegerField()
-    currency = serializers.CharField()
-    cost = serializers.DecimalField(max_digits=38, decimal_places=9)
-
-
-class Statements(StrictParameters, viewsets.ViewSet):
-    """The statement of a month, by its first day's month: /statements/2026-11/."""
-
-    lookup_value_regex = "20[0-9]{2}-[01][0-9]"
-    lookup_field = "month"
-
-    @extend_schema(
-        parameters=[OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)],
-        responses=StatementLineRow(many=True),
-    )
-    def retrieve(self, request, month):
-        """All lines that one may see: of one's teams' calls and of one's own models."""
-        first = statement.month(month)
-        lines = statement.Lines(request.user, first) if f"{first:%Y-%m}" == month else []
-        rows = [line.__dict__ | {"month": month} for line in lines]
-        return Response(StatementLineRow(rows, many=True).data)

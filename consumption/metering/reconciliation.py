@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from consumption.metering import stepped, valuation
@@ -172,6 +172,29 @@ def count_due(seconds: float = COUNTS_FOR_S) -> int:
         _count(day, day + DAY)
         counted += 1
     return counted
+
+
+def count_now(since: date, until: date) -> None:
+    """Count each day from `since` until `until` anew, whatever is due."""
+    _open_window()
+    day = since
+    while day < until:
+        _count(day, day + DAY)
+        day += DAY
+
+
+def of_month(month: date, teams: list[int] | None = None) -> dict[str, Count]:
+    """{way: Count} of a month as last counted, of some teams or of all."""
+    rows = ReconciledUsage.objects.filter(day__gte=month, day__lt=periods_later(month, 1))
+    if teams is not None:
+        rows = rows.filter(team__in=teams)
+    sums = rows.aggregate(**{field: Sum(field) for field in FIELDS})
+    return {
+        way: Count(
+            sums[f"{way}_calls"] or 0, sums[f"{way}_units"] or 0, sums[f"{way}_cost"] or Decimal()
+        )
+        for way in WAYS
+    }
 
 
 def _open_window(months: int = MONTHS) -> None:

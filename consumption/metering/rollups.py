@@ -40,6 +40,10 @@ _OF_EVENTS = f"""
 FROM consumption_usageevent e {valuation.JOINS} JOIN known_version v ON v.id = e.version_id
 WHERE at >= %(since)s AND at < %(until)s AND outcome <> '{Outcome.REFUSED}'
 """
+# A closed month keeps what it charged; the next statement looks for corrections of it.
+MARK_LATE = """
+INSERT INTO consumption_latemonth (month) SELECT month FROM consumption_closedmonth WHERE month = ANY(%s) ON CONFLICT DO NOTHING
+"""
 _IDS = "e.subscription_id, e.version_id, e.team_id, unit.business_unit_id, price.terms_id"
 _PRICE = "price.price_micros_per_1000"
 # One statement for all that is counted of the same calls, so that its parts cannot differ.
@@ -107,6 +111,8 @@ def roll_up(stale_s: float = 0) -> int:
             cursor.execute(DELETE_DAYS, {"these": [day.date() for day in days]})
             for stretch in _stretches(days, DAY):
                 cursor.execute(INSERT_DAYS, stretch)
+            months = {quota.period_start(hour) for hour in hours}
+            cursor.execute(MARK_LATE, [list(months)])
             priced = sorted({*(day.date() for day in days), *stepped.price_since(hours)})
             share_costs(cursor, priced)
             reconciliation.have_counted(priced)

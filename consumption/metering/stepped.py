@@ -97,6 +97,24 @@ def cost_of_events(since: datetime, until: datetime) -> dict[tuple[date, int], D
     return costs
 
 
+def numbered(subscription: int, month: date) -> list[tuple[int, int, dict[str, Any]]]:
+    """Each hour's row of a subscription in a month: after which call it begins, which call is its last, and whose it is."""
+    rows = (
+        UsageHour.objects.filter(
+            subscription=subscription,
+            hour__gte=_midnight(month),
+            hour__lt=_midnight(next_period(month)),
+        )
+        .order_by(*ORDER)
+        .values(*ORDER, "units")
+    )
+    found, number = [], 0
+    for row in rows:
+        found.append((number, number + row["units"], row))
+        number += row["units"]
+    return found
+
+
 def _price_month(month: date, first: datetime) -> set[date]:
     until = _midnight(next_period(month))
     hours = UsageHour.objects.filter(hour__gte=first, hour__lt=until)

@@ -9,6 +9,7 @@ from consumption.models.access import (
     SubscriptionPlan,
     SubscriptionState,
 )
+from consumption.models.budgets import Budget, BudgetStop
 from consumption.models.changes import ChangeState, ScheduledChange
 from consumption.models.discussions import Discussion, DiscussionMessage, DiscussionState
 from consumption.models.evaluations import (
@@ -23,6 +24,17 @@ from consumption.models.keys import ApiKey, KeyState, LeakReport
 from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
 from consumption.models.sandbox import LatencyRun, LatencyState, SandboxCall, SandboxHour
+from consumption.models.statements import (
+    Adjustment,
+    ChargeKind,
+    ChargeLine,
+    ClosedMonth,
+    Dispute,
+    DisputeState,
+    LateMonth,
+    SharedCost,
+    UnitCharging,
+)
 from consumption.models.usage import (
     ChargedDay,
     FailureDay,
@@ -47,6 +59,17 @@ from consumption.models.usage import (
 from consumption.pricing import PriceKind
 
 __all__ = [
+    "Budget",
+    "BudgetStop",
+    "UnitCharging",
+    "SharedCost",
+    "LateMonth",
+    "DisputeState",
+    "Dispute",
+    "ClosedMonth",
+    "ChargeLine",
+    "ChargeKind",
+    "Adjustment",
     "ApiKey",
     "Application",
     "BatchEvaluation",

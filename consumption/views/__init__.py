@@ -10,6 +10,7 @@ from consumption.views.access import (
     new_application,
     subscribe,
 )
+from consumption.views.budgets import budgets, end_budget, new_budget, rates
 from consumption.views.evaluations import (
     cancel_evaluation,
     delete_evaluation_rows,
@@ -49,17 +50,41 @@ from consumption.views.plans import (
     withdraw_plan,
 )
 from consumption.views.playground import latency, try_model
+from consumption.views.statements import (
+    close_month,
+    dispute,
+    disputes,
+    end_shared_cost,
+    finance,
+    monthly_statement,
+    set_charging,
+    share_cost,
+    statement_line,
+    withdraw_dispute,
+)
 from consumption.views.usage import (
     calls,
     limits,
     model_usage,
-    monthly_statement,
     my_usage,
     publisher,
     reconciled,
 )
 
 __all__ = [
+    "rates",
+    "new_budget",
+    "end_budget",
+    "budgets",
+    "withdraw_dispute",
+    "statement_line",
+    "share_cost",
+    "set_charging",
+    "finance",
+    "end_shared_cost",
+    "disputes",
+    "dispute",
+    "close_month",
     "access",
     "answer_rating",
     "application",

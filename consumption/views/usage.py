@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 
 from catalog.models import RegisteredModel
 from catalog.pages import get_visible_model_or_404, model_context
-from consumption import adoption, call_log, deadlines, sheets, statement
+from consumption import adoption, call_log, deadlines, sheets
 from consumption.metering import burn, failures, received, rejections, usage
 from consumption.metering.reconciliation import reconciliation
 from consumption.metering.usage import Scope, Window
@@ -200,26 +200,6 @@ def publisher(request: PageRequest) -> HttpResponse:
         "trail": [Link("Publish", reverse("publishing:home"))],
     }
     return render(request, "consumption/publisher.html", context)
-
-
-def monthly_statement(request: PageRequest) -> HttpResponse:
-    """What a month cost, line by line; `?as=csv` is the same with exact amounts."""
-    month = statement.month(request.GET.get("month"))
-    lines = statement.Lines(request.user, month)
-    if request.GET.get("as") == "csv":
-        name = f"attachment; filename=statement-{month:%Y-%m}.csv"
-        return HttpResponse(
-            statement.as_csv(lines),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": name},
-        )
-    context = {
-        "month": month,
-        "months": statement.months(),
-        "page_obj": Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page")),
-        "costs": lines.totals(),
-    }
-    return render(request, "consumption/statement.html", context)
 
 
 def reconciled(request: PageRequest) -> HttpResponse:
