@@ -6,12 +6,20 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import ModelVersion, Need, SearchRecord
-from consumption.models import Subscription, UsageEvent
+from consumption.models import (
+    Budget,
+    ClosedMonth,
+    SharedCost,
+    Subscription,
+    UnitCharging,
+    UsageEvent,
+)
 from governance import renewals
 from governance.models import Condition, Decision, Thread, Waiver
 from hosting.models import Upstream
 from marketplace.audit.models import AuditEvent
 from marketplace.demo.company import (
+    books,
     consumers,
     journey,
     models,
@@ -205,3 +213,11 @@ def test_the_company_is_never_built_outside_the_demo(settings):
     settings.DEMO_MODE = False
     with pytest.raises(journey.CommandError, match="demo mode"):
         journey.build(lambda *_: None)
+
+
+def test_finance_keeps_the_books_once(db):
+    people.build_people()
+    for _ in range(2):
+        books.keep_books()
+    assert ClosedMonth.objects.count() <= 1 and SharedCost.objects.count() == 1
+    assert Budget.objects.count() == UnitCharging.objects.count() == 3

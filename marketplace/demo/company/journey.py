@@ -32,7 +32,7 @@ from marketplace.insights.models import ProductionModel
 from publishing.actions import deprecate
 from publishing.deprecation import notice_days
 
-from . import clock, consumers, inventory, models, people, turns, usage, voices
+from . import books, clock, consumers, inventory, models, people, turns, usage, voices
 from .listing import Listing, Release
 from .reviewing import reviewed
 from .submissions import person, submitted, trained
@@ -69,6 +69,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     """What no call waits for: past usage; drafts, reviews under way, what was sent or taken back. After `build`."""
     progress("past usage")
     usage.build_usage()
+    books.keep_books()
     voices.build_voices()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     return demo_facts()

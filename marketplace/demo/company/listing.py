@@ -173,7 +173,7 @@ def standard_plans(*, owner_approval: bool, price: float) -> tuple[DemoPlan, ...
 
 def volume_plans() -> tuple[DemoPlan, ...]:
     """A trial, and a price that falls with the calls of the month."""
-    trial, standard = standard_plans(owner_approval=False, price=0)
+    trial, standard = standard_plans(owner_approval=False, price=0.8)
     steps = [[1_000, 0], [20_000, 1_200_000], [None, 800_000]]
     price = {"price_kind": "graduated", "price_steps": steps}
     return trial, replace(standard, price=price)
@@ -186,14 +186,15 @@ def bundle_plans() -> tuple[DemoPlan, ...]:
         "price_kind": "included",
         "monthly_fee_micros": 250_000_000,
         "included_calls": 50_000,
-        "price_micros_per_1000": 4_000_000,
     }
-    return trial, standard, replace(standard, name="Bundle", price=price)
+    bundle = replace(standard, name="Bundle", price_micros_per_1000=4_000_000, price=price)
+    return trial, standard, bundle
 
 
 def cost_plus_plans(cost: float, markup: float) -> tuple[DemoPlan, ...]:
     """A trial, and what 1 000 calls cost the publisher (dollars) with a markup (percent)."""
-    trial, standard = standard_plans(owner_approval=False, price=0)
+    price_of_1000 = cost * (1 + markup / 100)
+    trial, standard = standard_plans(owner_approval=False, price=price_of_1000)
     price = {
         "price_kind": "cost_plus",
         "unit_cost_micros_per_1000": round(cost * 1_000_000),
