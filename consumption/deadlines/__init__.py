@@ -5,7 +5,7 @@ Nothing here writes, and nothing about a subscription is left out: whoever shows
 
 from collections.abc import Callable, Iterable, Sequence
 
-from consumption.deadlines import decisions, subscriptions
+from consumption.deadlines import budgets, decisions, subscriptions
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.models import Subscription
 from marketplace.accounts.models import User
@@ -32,6 +32,7 @@ def for_person(user: User, held: Sequence[Subscription]) -> list[Deadline]:
     found = [
         *subscriptions.deadlines(held),
         *decisions.deadlines(user),
+        *budgets.deadlines(user),
         *(deadline for source in _more for deadline in source(user)),
     ]
     return sorted(found, key=lambda one: one.order)

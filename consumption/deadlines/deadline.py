@@ -17,6 +17,7 @@ class Kind(TextChoices):
     CHANGE = "change", "Terms change"
     END = "end", "Access ends"
     VERSION = "version", "Version ends"
+    BUDGET = "budget", "Budget runs out"
     DENIED = "denied", "Request denied"
     REQUEST = "request", "Request to answer"
     PROPOSAL = "proposal", "Change to confirm"
@@ -30,6 +31,7 @@ ICONS = {
     Kind.CHANGE: "banknotes",
     Kind.END: "no-symbol",
     Kind.VERSION: "arrow-up-circle",
+    Kind.BUDGET: "banknotes",
     Kind.DENIED: "x-circle",
     Kind.REQUEST: "inbox-arrow-down",
     Kind.PROPOSAL: "user-group",

@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import budgets
+from consumption import budgets, deadlines
 from consumption.actions import budgets as actions
+from consumption.deadlines import Kind
 from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import Budget, BudgetStop, Subscription
 from marketplace.core.errors import Invalid, NotAllowed
@@ -121,6 +122,18 @@ def test_a_new_month_lets_calls_go_on(months, monkeypatch):
     monkeypatch.setattr(budgets.timezone, "now", lambda: later)
     budgets.watch()
     assert state(months.held[0]) == "active"
+
+
+def test_what_runs_out_needs_its_team(months):
+    set_budget(12, is_hard=True)
+    set_budget(11, unit=factories.mortgage().business_unit)
+    [found] = [one for one in deadlines.for_person(factories.maya(), []) if one.kind == Kind.BUDGET]
+    assert (
+        found.is_at_risk and "10.00" in found.text and found.due <= timezone.now() + timedelta(31)
+    )
+    assert not [
+        one for one in deadlines.for_person(factories.charlie(), []) if one.kind == "budget"
+    ]
 
 
 def test_another_budget_follows_and_the_amount_of_one_never_changes(months):
