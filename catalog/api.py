@@ -218,6 +218,13 @@ class VersionRow(serializers.ModelSerializer):
 
     model = serializers.CharField(source="model.slug")
     successor = serializers.CharField(source="successor.number", default=None, allow_null=True)
+    successor_model = serializers.CharField(
+        source="successor.model.slug", default=None, allow_null=True
+    )
+    brownouts = serializers.ListField(
+        child=serializers.ListField(child=serializers.DateTimeField()),
+        help_text="Announced refusals before the sunset, each as [from, until]",
+    )
     submitted_by = serializers.CharField(
         source="submitted_by.username", default=None, allow_null=True
     )
@@ -245,6 +252,9 @@ class VersionRow(serializers.ModelSerializer):
             "deprecated_at",
             "sunset_at",
             "successor",
+            "successor_model",
+            "brownouts",
+            "retired_at",
             "manifest_sha256",
         ]
         read_only_fields = fields
@@ -276,7 +286,7 @@ class ReadableVersions(ReadableResource):
     """Versions to read; the apps above add the moves they know."""
 
     queryset = ModelVersion.objects.select_related(
-        "model__owner_team__business_unit", "successor", "submitted_by", "card"
+        "model__owner_team__business_unit", "successor__model", "submitted_by", "card"
     ).newest_first()
     serializer_class = VersionDetail
     filterset_class = VersionFilter

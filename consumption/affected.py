@@ -76,12 +76,8 @@ def resolve(policy, pinned, versions):
 
     versions  those of the model; deprecated ones only answer where no other one does.
     """
-    now = timezone.now()
-    fitting = [
-        version
-        for version in upgrades.followed(policy, pinned, versions)
-        if version.is_callable and not (version.sunset_at and version.sunset_at <= now)
-    ]
+    followed = upgrades.followed(policy, pinned, versions)
+    fitting = [version for version in followed if version.is_callable]
     fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
     return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)
 

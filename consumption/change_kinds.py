@@ -48,6 +48,7 @@ class Kind:
     title = ""
     notice_kind = "change"  # of the notices to those from whom it takes something
     latest = timedelta(days=730)  # it begins at most so long after the notice; None: at any time
+    begins_by_clock = True  # False: its app begins it, when more than the time has come
 
     def notice_days(self, change):
         """How long those who are affected have notice, from the confirmation on."""

@@ -157,7 +157,7 @@ def confirm(by, change, reason=""):
     )
     resolve(f"change-proposed:{change.pk}")
     _notify_affected(change, affected_rows, KINDS[change.kind].headline(change), "announced")
-    if change.effective_from <= timezone.now():
+    if change.effective_from <= timezone.now() and KINDS[change.kind].begins_by_clock:
         _begin(system(), change)
     return change
 
@@ -198,7 +198,11 @@ def withdraw(by, change, reason=""):
         ask=str(change.model.owner_team),
     )
     was_announced = change.state == STATE.SCHEDULED
-    if was_announced and change.effective_from <= timezone.now():
+    if (
+        was_announced
+        and KINDS[change.kind].begins_by_clock
+        and change.effective_from <= timezone.now()
+    ):
         raise RuleError(f"{change} has begun.", remedy="Propose the opposite.")
     transition(change, STATE.WITHDRAWN)
     record(by, "change.withdraw", change, reason=reason)
@@ -216,8 +220,9 @@ def withdraw(by, change, reason=""):
 
 def begin_what_is_due():
     """The sweep: each announced change whose time has come begins. Returns how many. Two sweeps at once do no harm."""
+    by_clock = [kind for kind, behaviour in KINDS.items() if behaviour.begins_by_clock]
     due = ScheduledChange.objects.filter(
-        state=STATE.SCHEDULED, effective_from__lte=timezone.now()
+        state=STATE.SCHEDULED, effective_from__lte=timezone.now(), kind__in=by_clock
     ).order_by("effective_from")
     begun = 0
     for pk in list(due.values_list("pk", flat=True)):

@@ -6,7 +6,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -40,9 +40,15 @@ def is_closed_to_subscribers(version: ModelVersion, now: datetime | None = None)
 
 def due_for_renewal(now: datetime | None = None) -> QuerySet[ModelVersion]:
     """Live versions whose approval ended or ends within the first reminder, the most urgent first."""
-    first = (now or timezone.now()) + timedelta(days=max(REMINDER_DAYS))
+    now = now or timezone.now()
+    first = now + timedelta(days=max(REMINDER_DAYS))
     return (
         ModelVersion.objects.filter(state__in=ModelVersion.LIVE, approved_until__lte=first)
+        .exclude(  # an approval that outlives the version is not renewed
+            state=ModelVersion.State.DEPRECATED,
+            sunset_at__gt=now,
+            sunset_at__lte=F("approved_until"),
+        )
         .select_related("model__owner_team__business_unit")
         .order_by("approved_until", "pk")
     )
@@ -80,7 +86,10 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
         raise Invalid("Declare that you have no conflict of interest.", field="no_conflict")
     before = version.approved_until
     days = policies.in_force().days("valid_days", version.risk_tier)
-    version.approved_until = timezone.now() + timedelta(days=days)
+    renewed = timezone.now() + timedelta(days=days)
+    if version.state == ModelVersion.State.DEPRECATED and version.sunset_at > timezone.now():
+        renewed = min(renewed, version.sunset_at)  # not longer than it is announced to answer
+    version.approved_until = renewed
     version.save(update_fields=["approved_until"])
     record(
         by,

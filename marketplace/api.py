@@ -58,6 +58,7 @@ from marketplace.insights.comparison_api import Comparisons
 from marketplace.notices.api import NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
+from publishing.end_api import RetirementWaivers
 from publishing.publication_api import ModelVersions
 
 router = SimpleRouter()
@@ -105,6 +106,7 @@ router.register("amendments", Amendments)
 router.register("conditions", Conditions)
 router.register("absences", Absences)
 router.register("waivers", Waivers)
+router.register("retirement-waivers", RetirementWaivers, basename="retirement-waiver")
 router.register("same-purpose-cases", SamePurposeCases, basename="same-purpose-case")
 router.register("role-changes", RoleChanges, basename="role-change")
 router.register("policies", Policies, basename="policy")

@@ -426,6 +426,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20,
         "options": {"expires": 20},
     },
+    "publishing-ends": {
+        "task": "publishing.end_versions",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
     "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
     "consumption-reconcile": {

@@ -9,12 +9,13 @@ from rest_framework.response import Response
 from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
 from governance import card_values, cards
-from governance.api import Gate, GovernedVersions
+from governance.api import Gate
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
 from marketplace.core.problem_json import answer
 from marketplace.core.serializers import LineField, ProseField
 from marketplace.tokens.models import Scope
 from publishing import actions, contract_diff, examples, execution_gates, steps, trials
+from publishing.end_api import EndingVersions
 from publishing.models import GateRun
 
 RUNS_SHOWN = 20
@@ -217,18 +218,6 @@ class Missing(serializers.Serializer):
     page = serializers.CharField(help_text="Where a person mends it")
 
 
-class Deprecation(serializers.Serializer):
-    sunset_at = serializers.DateTimeField()
-    reason = ProseField(min_length=20, max_length=4000)
-    successor = Visible(
-        slug_field="id",
-        queryset=ModelVersion.objects.all(),
-        required=False,
-        allow_null=True,
-        default=None,
-    )
-
-
 class ExampleRow(serializers.Serializer):
     """Why it did not answer, or "", and what was measured, in words."""
 
@@ -236,7 +225,7 @@ class ExampleRow(serializers.Serializer):
     figures = serializers.DictField(child=serializers.CharField())
 
 
-class Versions(GovernedVersions):
+class Versions(EndingVersions):
     """Versions of models: read by everybody who may see them, moved by their team."""
 
     token_scopes = {"try_contract": Scope.READ} | dict.fromkeys(
@@ -443,14 +432,6 @@ class Versions(GovernedVersions):
         version = self.get_object()
         self.given(Nothing)
         return self.answer(actions.publish(request.user, version))
-
-    @extend_schema(request=Deprecation, responses={200: VersionDetail, 202: VersionDetail})
-    @action(detail=True, methods=["post"])
-    def deprecate(self, request, pk):
-        """Deprecate a version; 202 while a second person has yet to confirm it, because consumers call it."""
-        version = self.get_object()
-        change = actions.deprecate(request.user, version, **self.given(Deprecation))
-        return self.answer(version, status=202 if change else 200)
 
 
 def _compared(diff, user):

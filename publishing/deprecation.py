@@ -1,7 +1,7 @@
 """The end of a version, announced with notice: how long it is, who takes over, and how it is a ScheduledChange (docs/money.md).
 
 From the announcement on the version is deprecated: it answers with warning headers, and takes no new subscriptions. From its
-sunset on the gateway refuses calls by itself.
+sunset on it is retired as soon as nobody has to be waited for (publishing/actions/ends.py).
 """
 
 from datetime import date, datetime, timedelta
@@ -23,6 +23,7 @@ from marketplace.core.invalidation import invalidate
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
+from publishing import brownouts, campaigns
 from publishing.permissions import can_deprecate
 
 STATE = ModelVersion.State
@@ -39,12 +40,13 @@ def first_end(version: ModelVersion) -> date:
 
 
 def check_successor(version: ModelVersion, successor: ModelVersion) -> None:
-    """Consumers are sent there by headers and pages as to another version of what they use. Raises Invalid."""
-    if successor.model_id != version.model_id:
+    """Consumers are sent there by headers and pages: a version of this model or of another one that they may find. Raises Invalid."""
+    model = successor.model
+    if model.pk != version.model_id and model.visibility != model.Visibility.ENTERPRISE:
         raise Invalid(
-            f"{successor} is a version of another model; the successor is a version of {version.model}.",
+            f"{model} is not for everybody: consumers of {version.model} might not find it.",
             field="successor",
-            remedy="Leave it empty and name the other model in the reason.",
+            remedy="Choose a model that everyone in the company may use.",
         )
     if successor.pk == version.pk or successor.state != STATE.PUBLISHED or successor.suspended_at:
         raise Invalid(
@@ -60,16 +62,28 @@ def announce(
     sunset_at: datetime,
     reason: str,
     successor: ModelVersion | None,
+    with_brownouts: bool = False,
 ) -> None:
     """Deprecate the version; who subscribes to its model and does not call this version is told here."""
+    spans = brownouts.before(sunset_at) if with_brownouts else []
     transition(
         version,
         STATE.DEPRECATED,
         deprecated_at=timezone.now(),
         sunset_at=sunset_at,
         successor=successor,
+        brownouts=spans,
     )
-    record(by, "version.deprecate", version, reason=reason, sunset=sunset_at.isoformat())
+    campaigns.begin(version)
+    record(
+        by,
+        "version.deprecate",
+        version,
+        reason=reason,
+        sunset=sunset_at.isoformat(),
+        successor=str(successor or ""),
+        brownouts=spans,
+    )
     invalidate("version", version=version.pk)
     teams = version.model.subscriptions.granted().values("application__team")
     people = {*User.objects.on_teams(teams), *watchers(version.model)} - {*_people_of(version)}
@@ -85,11 +99,17 @@ def announce(
 
 
 class VersionEnd(Kind):
-    """A version that consumers call ends. `after`: {"successor": the number of the version that takes over, or ""}."""
+    """A version that consumers call ends.
+
+    `after`: {"successor": the number of the version that takes over, or ""; "successor_model": the slug of its model, where it
+    is another one; "brownouts": are short refusals announced with it?}. It begins when the version is retired, never by the
+    clock alone: who has not moved is waited for.
+    """
 
     title = "End of a version"
     notice_kind = "version.deprecated"
     latest = None
+    begins_by_clock = False
 
     def notice_days(self, change: ScheduledChange) -> int:
         return notice_days(change.version)
@@ -106,10 +126,15 @@ class VersionEnd(Kind):
             raise RuleError(
                 f"{change.version} is {state}; it cannot be deprecated.", field="version"
             )
-        number = change.after.get("successor", "")
+        number, model = (change.after.get(name, "") for name in ("successor", "successor_model"))
         if number:
             check_successor(change.version, self._successor(change))
-        change.after = {"state": STATE.DEPRECATED.value, "successor": number}
+        change.after = {
+            "state": STATE.DEPRECATED.value,
+            "successor": number,
+            "successor_model": "" if model == change.model.slug else model,
+            "brownouts": bool(change.after.get("brownouts", False)),
+        }
 
     def subscriptions(self, change: ScheduledChange) -> QuerySet[Subscription]:
         return affected.following(change.version)
@@ -124,31 +149,48 @@ class VersionEnd(Kind):
             sunset_at=change.effective_from,
             reason=change.reason,
             successor=successor,
+            with_brownouts=change.after.get("brownouts", False),
         )
 
     def retract(self, by: User, change: ScheduledChange) -> None:
         transition(
-            change.version, STATE.PUBLISHED, deprecated_at=None, sunset_at=None, successor=None
+            change.version,
+            STATE.PUBLISHED,
+            deprecated_at=None,
+            sunset_at=None,
+            successor=None,
+            brownouts=[],
         )
+        campaigns.end(change.version)
         record(by, "version.undeprecate", change.version, reason=change.reason)
         invalidate("version", version=change.version_id)
 
     def differences(self, change: ScheduledChange) -> list[terms.Difference]:
-        successor = change.after["successor"]
-        then = f"refuses calls; {successor} takes over" if successor else "refuses calls"
-        return [terms.Difference(f"Version {change.version.number}", "answers calls", then, True)]
+        successor, model = change.after["successor"], change.after.get("successor_model", "")
+        of_model = f" of {model}, another model," if model else ""
+        then = f"refuses calls; {successor}{of_model} takes over" if successor else "refuses calls"
+        found = [terms.Difference(f"Version {change.version.number}", "answers calls", then, True)]
+        if change.after.get("brownouts", False):
+            planned = brownouts.shown(brownouts.before(change.effective_from))
+            found.append(terms.Difference("Short refusals before", "none", planned, True))
+        return found
 
     def headline(self, change: ScheduledChange) -> str:
         return f"{change.version} ends"
 
     def consequence(self, change: ScheduledChange, affected: Affected) -> str:
         calls = quantity(affected.calls, "call,calls")
-        versions = f"{change.model.get_absolute_url()}versions/"
-        return f"You made {calls} in the last 30 days. Move to another version before: {versions}"
+        return (
+            f"You made {calls} in the last 30 days. {campaigns.successor_sentence(change.version)} "
+            f"The migration guide says what to change: {campaigns.guide_url(change.version)}"
+        )
 
     def _successor(self, change: ScheduledChange) -> ModelVersion | None:
-        number = change.after.get("successor", "")
-        return change.model.versions.filter(number=number).first() if number else None
+        number, slug = change.after.get("successor", ""), change.after.get("successor_model", "")
+        if not number:
+            return None
+        of_model = ModelVersion.objects.filter(model__slug=slug or change.model.slug)
+        return of_model.select_related("model").filter(number=number).first()
 
 
 def _people_of(version: ModelVersion) -> QuerySet[User]:

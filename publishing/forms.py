@@ -11,10 +11,9 @@ from django.utils.html import format_html, format_html_join
 from catalog.models import ModelVersion, RegisteredModel, ReuseDecision, SearchRecord
 from governance.models import Amendment
 from marketplace.accounts.models import User
-from marketplace.core.field_limits import PROSE, REASON
+from marketplace.core.field_limits import PROSE
 from marketplace.core.forms import JSONField, LineField
 from publishing import card_import
-from publishing.deprecation import first_end
 from publishing.packages.limits import COLUMNS
 from publishing.signature_import import LONGEST_PASTE
 
@@ -379,28 +378,3 @@ class ChangelogForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="What changed, why, and what consumers notice. Needed from the second version on.",
     )
-
-
-class DeprecateForm(forms.Form):
-    sunset_at = forms.DateTimeField(
-        label="Stops answering on", widget=forms.DateInput(attrs={"type": "date"})
-    )
-    successor = forms.ModelChoiceField(queryset=None, required=False, empty_label="No successor")
-    reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}),
-        min_length=20,
-        max_length=REASON,
-        help_text="Consumers read it: why it ends, and what moving takes.",
-    )
-
-    def __init__(self, *args, version, **kwargs):
-        super().__init__(*args, **kwargs)
-        live = version.model.versions.filter(state=ModelVersion.State.PUBLISHED).exclude(
-            pk=version.pk
-        )
-        self.fields["successor"].queryset = live
-        first = first_end(version)
-        self.fields[
-            "sunset_at"
-        ].help_text = f"{first:%-d %B %Y} or later (UTC): consumers need the time to move."
-        self.fields["sunset_at"].widget.attrs["min"] = f"{first:%Y-%m-%d}"

@@ -1,5 +1,7 @@
 """Page of a version's automatic checks: what they found, when they ran, and the button that runs them again."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +25,7 @@ def gate_runs(request: PageRequest, slug: str, number: str) -> HttpResponse:
     version = get_visible_version_or_404(request, slug, number)
     runs = version.gate_runs.for_page()[:RUNS_SHOWN]
     newest = next(iter(runs), None)
-    context = {
+    context: dict[str, Any] = {
         "version": version,
         "model": version.model,
         "newest": newest,

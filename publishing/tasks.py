@@ -1,9 +1,10 @@
 """Background tasks of publishing."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from catalog.models import ModelVersion
-from publishing import actions, evaluation, execution_gates
+from publishing import actions, campaigns, evaluation, execution_gates
 from publishing.batch import work
 
 
@@ -17,6 +18,14 @@ def try_out(version_id):
 @shared_task(name="publishing.sweep", time_limit=60)
 def sweep():
     actions.publish_what_is_ready()
+
+
+@shared_task(name="publishing.end_versions", time_limit=240)
+def end_versions() -> None:
+    """What the clock does about announced ends: waivers end, versions retire, and who has not moved is told."""
+    actions.end_retirement_waivers(timezone.localdate())
+    actions.retire_what_is_due()
+    campaigns.tell_what_is_due(timezone.now())
 
 
 @shared_task(name="publishing.sweep_trials", time_limit=300)

@@ -7,6 +7,7 @@ from publishing import (
     card_views,
     contract_views,
     docs_views,
+    end_views,
     example_views,
     gate_views,
     signature_views,
@@ -26,7 +27,6 @@ urlpatterns = [
     path(f"{VERSION}/submit/", views.submit, name="submit"),
     path(f"{VERSION}/try/", views.try_again, name="try_again"),
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
-    path(f"{VERSION}/deprecate/", views.deprecate, name="deprecate"),
     *card_import_views.urlpatterns,
     *card_views.urlpatterns,
     *contract_views.urlpatterns,
@@ -34,4 +34,5 @@ urlpatterns = [
     *docs_views.urlpatterns,
     *gate_views.urlpatterns,
     *example_views.urlpatterns,
+    *end_views.urlpatterns,
 ]

@@ -12,7 +12,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from catalog import search
 from catalog.actions import register_after_search
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import affected
 from consumption.actions import offer_plan
 from consumption.forms import PlanForm
 from consumption.models import Discussion, Subscription
@@ -21,19 +20,16 @@ from governance.actions import current_gates, waived
 from governance.models import Amendment, Decision, Review
 from marketplace.core import names
 from marketplace.core.forms import show, submitted
-from marketplace.core.guard import require
 from marketplace.core.links import Link
-from publishing import actions, contract_diff, steps
+from publishing import actions, campaigns, contract_diff, steps
 from publishing.forms import (
     ChangelogForm,
-    DeprecateForm,
     EntryForm,
     ExternalForm,
     PackageForm,
     RegisterForm,
     VersionForm,
 )
-from publishing.permissions import can_deprecate
 
 
 @dataclass(frozen=True)
@@ -161,39 +157,6 @@ def try_again(request, slug, number):
     return _next(version, "interface")
 
 
-def deprecate(request, slug, number):
-    """Deprecate a version, with its successor and who is affected."""
-    version = get_object_or_404(
-        ModelVersion.objects.visible_to(request.user).select_related("model__owner_team"),
-        model__slug=slug,
-        number=number,
-    )
-    require(
-        can_deprecate(request.user, version),
-        "Its team or the marketplace manager deprecates a version.",
-    )
-    form = DeprecateForm(request.POST or None, version=version)
-    done, change = submitted(
-        request, form, lambda **data: actions.deprecate(request.user, version, **data)
-    )
-    if done and change is None:
-        messages.success(request, f"{version} is deprecated.")
-        return redirect(version)
-    if done:
-        messages.success(request, "Proposed. Somebody else confirms it.")
-        return redirect(change)
-    affected_rows = affected.by(affected.following(version))
-    trail = [Link(version.model.name, version.get_absolute_url())]
-    return show(
-        request,
-        "publishing/deprecate.html",
-        form,
-        version=version,
-        affected=affected_rows,
-        trail=trail,
-    )
-
-
 def package(request, slug, number):
     """Upload a package, or name an endpoint that is hosted elsewhere."""
     version = own_version(request, slug, number)
@@ -298,9 +261,24 @@ def _submit(by, version, changelog):
 
 
 def _tasks(own_models):
-    """[Task] of the publisher: drafts to finish, changes to make."""
+    """[Task] of the publisher: drafts to finish, changes to make, versions that end."""
     newest = [own.newest for own in own_models if own.newest]
-    return [_task(version) for version in newest if version.is_editable]
+    drafts = [_task(version) for version in newest if version.is_editable]
+    ending = [
+        version
+        for own in own_models
+        for version in own.model.versions.all()
+        if version.state == ModelVersion.State.DEPRECATED and version.sunset_at
+    ]
+    return [*drafts, *(_ending_task(version) for version in ending)]
+
+
+def _ending_task(version):
+    return Task(
+        f"{version} ends on {version.sunset_at:%-d %b %Y}",
+        "Who has moved, and who has not",
+        campaigns.board_url(version),
+    )
 
 
 def _task(version):

@@ -3,6 +3,7 @@
 Rule: docs/reliability.md, "Visibility and permissions".
 """
 
+from tests import endpoints_of_ends as of_ends
 from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_users as of_users
 
@@ -72,6 +73,7 @@ OPEN = {
     "readyz",
     "problems",
     "problem",
+    "publishing:lifecycle",
     "account_login",
     "account_logout",
     "account_inactive",
@@ -643,3 +645,7 @@ WHERE.update(of_finance.WHERE)
 PAGES.update(of_finance.PAGES)
 API.update(of_finance.API)
 BODIES.update(of_finance.BODIES)
+WHERE.update(of_ends.WHERE)
+PAGES.update(of_ends.PAGES)
+API.update(of_ends.API)
+BODIES.update(of_ends.BODIES)

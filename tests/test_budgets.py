@@ -15,7 +15,7 @@ from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
-from tests import factories
+from tests import ending_versions, factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
@@ -72,6 +72,7 @@ LISTS = [
     ("governance:away", "rita", 15),
     ("governance:threads", "rita", 18),
     ("api:waiver-list", "rita", 12),
+    ("api:retirement-waiver-list", "rita", 12),
     ("catalog:search_records", "maya", 15),
     ("governance:same_purpose", "rita", 18),
     ("api:same-purpose-case-list", "rita", 12),
@@ -214,6 +215,8 @@ def everything(number):
         judged = factories.in_review_version(factories.model(name=f"{name} judged"))
         condition = factories.condition(judged, kind="curation")
         factories.waiver(judged)
+        ending = ending_versions.ending(factories.model(name=f"{name} ending"))
+        ending_versions.retirement_waiver(ending)
         factories.case(live.model)
         factories.search_record(title=name)
         factories.need(title=name)

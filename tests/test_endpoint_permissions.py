@@ -18,7 +18,7 @@ from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
 from marketplace.notices.models import Notice
-from tests import factories, finance
+from tests import ending_versions, factories, finance
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
@@ -46,6 +46,11 @@ class EndpointFixtures:
         self.absence, self.day = be_away(self.people["rita"], day, day), day.isoformat()
         self.thread = open_thread(self.people["rita"], self.judged, "changelog", LONG)
         self.waiver = factories.waiver(self.judged)
+        self.ending = ending_versions.ending(
+            factories.model(name="Ending model"), name="Old system"
+        )
+        self.moving = self.ending.pinned_subscriptions.get()
+        self.retirement_waiver = ending_versions.retirement_waiver(self.ending)
         self.role_change = factories.role_change()
         self.policy_change = factories.policy_change()
         self.role = RoleGrant.objects.filter(revoked_at=None).first()

@@ -89,7 +89,11 @@ ATTACKS = {
     ("hosting:manage_deployment", "post", "version"): [
         {"verb": "size", "minimum": 0, "maximum": 1, "target_ongoing_requests": 64}
     ],
-    ("publishing:deprecate", "post", "version"): [SUNSET | {"sunset_at": "2030-01-01"}],
+    ("publishing:deprecate", "post", "version"): [
+        SUNSET
+        | {"sunset_at": "2030-01-01", "confirm": "income-verification 1.0.0"}
+        | dict.fromkeys(("what_changes", "steps", "checks"), LONG)
+    ],
 }
 # How the publisher's attack is answered: refused by its rule (409, on pages 422), proposed, or harmless for who has the plan.
 UNDERSTOOD = dict.fromkeys((name for name, _, _ in ATTACKS), (302,)) | {

@@ -243,6 +243,7 @@ def test_pages_of_a_version_that_ended(state):
             "1.0.0",
             sunset_at="2099-01-01",
             reason="A better one is coming soon.",
+            confirm=f"{version.model.slug} 1.0.0",
         )
     elif state == "withdrawn":
         version = factories.in_review_version()

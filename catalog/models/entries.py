@@ -389,6 +389,12 @@ class ModelVersion(models.Model):
     deprecated_at = models.DateTimeField(null=True, blank=True)
     sunset_at = models.DateTimeField(null=True, blank=True)
     successor = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    retired_at = models.DateTimeField(null=True, blank=True)
+    brownouts = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Announced refusals before the sunset: [[from, until]] as ISO 8601. Writer: publishing",
+    )
 
     objects = ModelVersionSet.as_manager()
 
@@ -409,6 +415,9 @@ class ModelVersion(models.Model):
                 fields=["approved_until"],
                 condition=Q(state__in=["published", "deprecated"]),
                 name="version_approval_ends",
+            ),
+            models.Index(
+                fields=["sunset_at"], condition=Q(state="deprecated"), name="version_sunset"
             ),
         ]
         constraints = [

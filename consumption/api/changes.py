@@ -151,7 +151,11 @@ class ChangeGiven(serializers.ModelSerializer):
         queryset=ModelVersion.objects.all(),
         required=False,
         allow_null=True,
-        help_text="Of kind deprecation: the version that takes over.",
+        help_text="Of kind deprecation: the version that takes over, of this model or of another one.",
+    )
+    brownouts = serializers.BooleanField(
+        required=False,
+        help_text="Of kind deprecation: announce short refusals 14, 7 and 2 days before the end.",
     )
     reason = ProseField(max_length=4000, required=False, default="", help_text="Consumers read it.")
     effective_from = serializers.DateTimeField(
@@ -177,6 +181,7 @@ class ChangeGiven(serializers.ModelSerializer):
             "teams",
             *SIZES,
             "successor",
+            "brownouts",
         ]
         validators = []
         extra_kwargs = {name: {"required": False} for name in terms.FIELDS}
@@ -207,11 +212,11 @@ class ChangeGiven(serializers.ModelSerializer):
             }
         if kind == KIND.DEPRECATION:
             successor = data.get("successor")
-            if successor and successor.model_id != data["version"].model_id:
-                raise serializers.ValidationError(
-                    {"successor": ["The successor is a version of the same model."]}
-                )
-            return {"successor": successor.number if successor else ""}
+            return {
+                "successor": successor.number if successor else "",
+                "successor_model": successor.model.slug if successor else "",
+                "brownouts": data.get("brownouts", False),
+            }
         names = {KIND.TERMS: terms.FIELDS, KIND.CAPACITY: SIZES}.get(kind, ())
         return {name: data[name] for name in names if name in data}
 

@@ -180,17 +180,32 @@ def address_not_allowed(address: str) -> Problem:
     )
 
 
-def version_gone(model: str, number: str, successor: str) -> Problem:
-    remedy = (
-        f"Move to version {successor}." if successor else "Ask the model's team for a replacement."
-    )
-    headers = [
-        (b"link", f'</v2/models/{model}/versions/{successor}>; rel="successor-version"'.encode())
-    ]
+def version_gone(model: str, number: str, successor_model: str, successor: str) -> Problem:
+    """410: it was retired. `successor` is a version of the model with the slug `successor_model`; "" without one."""
+    guide = f"/models/{model}/versions/{number}/migration/"
+    links = [f'<{guide}>; rel="deprecation"; type="text/html"']
+    remedy = "Ask the model's team for a replacement."
+    if successor:
+        of_model = f" of {successor_model}" if successor_model != model else ""
+        remedy = f"Move to version {successor}{of_model}."
+        address = f"/v2/models/{successor_model}/versions/{successor}"
+        links.append(f'<{address}>; rel="successor-version"')
     return Problem(
         "version-gone",
-        f"Version {number} of {model} is past its sunset. {remedy}",
-        headers if successor else (),
+        f"Version {number} of {model} was retired. {remedy}",
+        [(b"link", ", ".join(links).encode())],
+    )
+
+
+def brownout(model: str, number: str, seconds: float, answer_head: bytes) -> Problem:
+    """503: an announced refusal of a version that ends; its own type, since waiting helps and yet the caller must move."""
+    lines = [line.partition(b": ") for line in answer_head.splitlines()]
+    return Problem(
+        "brownout",
+        f"Version {number} of {model} ends soon and refuses calls now for a short time, as announced. "
+        f"It answers again in {max(1, round(seconds))} s. The migration guide says how to move: "
+        f"/models/{model}/versions/{number}/migration/",
+        [retry_after(seconds), *((name, value) for name, _, value in lines)],
     )
 
 

@@ -102,8 +102,16 @@ PROBLEM_TYPES = [
         "version-gone",
         410,
         "The version has been retired",
-        "Its sunset has passed.",
+        "Its end was announced, its sunset has passed, and nobody who was asked to wait for still calls it.",
         "Move to the successor named in the Link header.",
+    ),
+    ProblemType(
+        "brownout",
+        503,
+        "The version refuses calls for an announced while",
+        "It ends soon. Short refusals before its sunset show who still calls it; they are announced by notice and on the"
+        " version's migration guide. This is neither a limit of your plan nor a failure.",
+        "Try again after the time in Retry-After, and move to the successor before the sunset.",
     ),
     ProblemType(
         "version-suspended",

@@ -57,6 +57,8 @@ KINDS = {
     kind.slug: kind
     for kind in (
         Kind("version.deprecated", "The end of a version", MODELS, Mail.NOW, must=True),
+        Kind("version.retired", "A version is retired", MODELS, Mail.NOW, must=True),
+        Kind("migration", "Messages about a move", MODELS, Mail.NOW),
         Kind("change", "Changes with notice", MODELS, Mail.NOW, must=True),
         Kind("version.published", "New versions", MODELS),
         Kind("model.amended", "Corrected facts of a model", MODELS),
@@ -96,6 +98,47 @@ OCCASIONS = tuple(
             "version.deprecated",
             "a version gets an end, for who does not call it",
             USERS,
+            True,
+        ),
+        (
+            "version-end",
+            "version.deprecated",
+            "half-time, 30, 14, 7 and 1 days before an end, at it, each week after it, a day before a brownout",
+            "the team of each application that has not moved, and the owner team",
+            True,
+        ),
+        (
+            "end-*",
+            "version.deprecated",
+            "an announced end becomes later, or its brownouts are called off",
+            "the team of each affected application",
+            True,
+        ),
+        (
+            "version.retired",
+            "version.retired",
+            "calls of a version are answered with 410 from now on",
+            "the owner team and the team of each affected application",
+            True,
+        ),
+        (
+            "migration-message",
+            "migration",
+            "one side of a move writes to the other",
+            "the other side",
+            True,
+        ),
+        (
+            "retirement-waiver-open",
+            "review",
+            "a version shall not wait for an application",
+            "the roles that grant it",
+        ),
+        (
+            "retirement-waiver-*",
+            "version.deprecated",
+            "such a waiver is asked for, granted, refused or ends",
+            "the owner team and the application's team",
             True,
         ),
         (

@@ -21,6 +21,7 @@ from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 from publishing import deprecation
+from publishing.actions.guides import GuideText, write_guide
 from publishing.permissions import can_deprecate, can_publish
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,16 @@ def deprecate(
     sunset_at: datetime,
     reason: str,
     successor: ModelVersion | None = None,
+    guide: GuideText | None = None,
+    with_brownouts: bool = False,
 ) -> ScheduledChange | None:
-    """Deprecate a version: it answers until `sunset_at`, with warning headers.
+    """Deprecate a version: it answers until `sunset_at`, with warning headers, and then until those who call it have moved.
 
     A version that consumers call is deprecated when a second person has confirmed it: returns that ScheduledChange. One that
-    nobody calls is deprecated at once: returns None. `successor` is a version of the same model that answers calls.
+    nobody calls is deprecated at once: returns None.
+    successor       a version that answers calls, of this model or of another one.
+    guide           how to move to it; consumers read it from the announcement on.
+    with_brownouts  announce short refusals before the end (publishing/brownouts.py).
     Raises NotAllowed, Invalid, RuleError.
     """
     require(
@@ -87,15 +93,28 @@ def deprecate(
             field="sunset_at",
             remedy=f"Choose {deprecation.first_end(version):%-d %B %Y} or later.",
         )
+    if guide is not None:
+        write_guide(by, version, guide, successor=successor)
     if not affected.following(version).open().exists():
-        deprecation.announce(by, version, sunset_at=sunset_at, reason=reason, successor=successor)
+        deprecation.announce(
+            by,
+            version,
+            sunset_at=sunset_at,
+            reason=reason,
+            successor=successor,
+            with_brownouts=with_brownouts,
+        )
         return None
     return changes.propose(
         by,
         ScheduledChange.Kind.DEPRECATION,
         model=version.model,
         version=version,
-        after={"successor": successor.number if successor else ""},
+        after={
+            "successor": successor.number if successor else "",
+            "successor_model": successor.model.slug if successor else "",
+            "brownouts": with_brownouts,
+        },
         reason=reason,
         effective_from=max(sunset_at, first_start(days)),
     )

@@ -113,6 +113,9 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:policy-change-decide",
         "api:policy-change-withdraw",
         "api:waiver-decide",
+        "api:retirement-waiver-decide",
+        "api:retirement-waiver-list",
+        "api:version-retire",  # a second one waits; its notice runs: tests/publishing/test_ends.py
         "api:version-gate-runs",
         "api:version-run-example",
         "api:model-version-publication",

@@ -12,7 +12,7 @@ from governance.actions import open_thread, record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from publishing import actions
-from tests import factories
+from tests import ending_versions, factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GRAVE = {"serious", "critical"}
@@ -56,10 +56,18 @@ def addresses():
         RejectedHour.objects.create(
             hour=timezone.now(), subscription=held, limit=limit, calls=312, last_at=timezone.now()
         )
+    ending = ending_versions.ending(factories.model(name="Ending model"))
+    end = f"{ending.model.get_absolute_url()}versions/{ending.number}"
+    moving = ending.pinned_subscriptions.get()
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
     ends = [
         f"/publish/{entry.slug}/{live.number}/deprecate/",
         f"{model}versions/{live.number}/suspend/",
+        f"{end}/migration/",
+        f"{end}/migration/edit/",
+        f"{end}/board/",
+        f"{end}/board/{moving.pk}/waiver/",
+        ending_versions.retirement_waiver(ending).get_absolute_url(),
     ]
     return {
         "alice": [
@@ -111,6 +119,7 @@ def addresses():
             f"{model}discussion/",
             f"{model}discussion/new/",
             discussion.get_absolute_url(),
+            f"{end}/board/",
             held.application.get_absolute_url(),
         ],
         "rita": [

@@ -200,6 +200,7 @@ def test_who_follows_a_version_is_whom_the_gateway_sends_there(policy):
     ModelVersion.objects.filter(number="1.0.1").update(
         state="deprecated", sunset_at=timezone.now() - timedelta(days=1)
     )
+    ModelVersion.objects.filter(number="1.1.0").update(state="retired")
     versions = list(ModelVersion.objects.filter(model=model))
     record = snapshot.models([model.pk])[model.pk]
     for pinned in versions:

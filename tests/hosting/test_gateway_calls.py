@@ -223,9 +223,11 @@ def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage
         assert parsedate_to_datetime(headers["sunset"]).timestamp() >= int(
             headers["deprecation"][1:]
         )
-        assert (
-            f'<{model}/versions/2.0.0>; rel="successor-version"' in headers["link"]
-            and 'rel="sunset"' in headers["link"]
+        guide = f"/models/{version.model.slug}/versions/1.0.0/migration/"
+        assert headers["link"] == (
+            f'<{guide}>; rel="deprecation"; type="text/html", '
+            '</docs/lifecycle/>; rel="sunset"; type="text/html", '
+            f'<{model}/versions/2.0.0>; rel="successor-version"'
         )
 
 
@@ -248,19 +250,51 @@ def test_a_version_whose_approval_has_ended_says_so_and_goes_on(gateway, stage, 
     until(lambda: said() is None, 10, gateway.said)
 
 
-def test_after_the_sunset_the_answer_is_410_with_the_successor(gateway, stage, version):
-    successor = stage.version("2.0.0", version.model)
+def test_a_version_past_its_sunset_answers_until_it_is_retired_then_410_with_the_successor(
+    gateway, stage, version
+):
+    other = stage.version("3.1.0", factories.model(name="Another model"))
     _, key = subscriber(version)
     past = timezone.now() - timedelta(days=1)
+    rows = ModelVersion.objects.filter(pk=version.pk)
     change(
-        ModelVersion.objects.filter(pk=version.pk),
+        rows,
         state="deprecated",
         deprecated_at=past - timedelta(days=30),
         sunset_at=past,
-        successor=successor,
+        successor=other,
     )
+    until(lambda: "sunset" in gateway.infer(infer_path(version), key)[1], 5, gateway.said)
+    assert gateway.infer(infer_path(version, "1.0.0"), key)[0] == 200
+    change(rows, state="retired", retired_at=timezone.now())
     status, headers, body = eventually(gateway, 410, infer_path(version, "1.0.0"), key)
-    assert "2.0.0" in told(body)["detail"] and "successor-version" in headers["link"]
+    assert f"3.1.0 of {other.model.slug}" in told(body)["detail"]
+    address = f"/v2/models/{other.model.slug}/versions/3.1.0"
+    assert f'<{address}>; rel="successor-version"' in headers["link"]
+
+
+def test_a_brownout_refuses_calls_for_its_time_with_its_own_type(gateway, stage, version):
+    """Nobody is moved by it, and no limit is blamed."""
+    stage.version("0.9.0", version.model)
+    subscription, key = subscriber(version)
+    now, rows = timezone.now(), ModelVersion.objects.filter(pk=version.pk)
+    span = [(now - timedelta(minutes=1)).isoformat(), (now + timedelta(minutes=9)).isoformat()]
+    later = [(now + timedelta(days=9)).isoformat(), (now + timedelta(days=10)).isoformat()]
+    facts = {
+        "state": "deprecated",
+        "deprecated_at": now,
+        "sunset_at": now + timedelta(days=20),
+    }
+    change(rows, brownouts=[span, later], **facts)
+    for path in (infer_path(version), infer_path(version, "1.0.0")):
+        status, headers, body = eventually(gateway, 503, path, key)
+        assert told(body)["type"] == "/docs/problems/brownout"
+        assert 0 < int(headers["retry-after"]) <= 540 and "sunset" in headers
+        assert headers["x-model-version"] == "1.0.0" and "migration" in headers["link"]
+    assert gateway.get(f"/v2/models/{version.model.slug}", key)[0] == 200
+    assert gateway.get(f"/v2/models/{version.model.slug}/ready", key)[0] == 503
+    change(rows, brownouts=[later])
+    eventually(gateway, 200, infer_path(version), key)
 
 
 def test_a_version_without_a_running_replica_is_503(gateway, stage):

@@ -1,5 +1,6 @@
 """The end of a version: announced by two people to those who call it, with the notice of its tier (docs/money.md)."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +8,10 @@ import pytest
 from django.utils import timezone
 
 from consumption import changes
+from consumption.change_kinds import KINDS
 from consumption.metering import rollups
 from consumption.models import ScheduledChange
+from hosting.gateway.auth import snapshot
 from marketplace.core.errors import Invalid, NotAllowed
 from marketplace.notices.models import Notice
 from publishing import actions as publishing
@@ -18,7 +21,13 @@ from tests.consumption.test_reconciliation import call
 
 pytestmark = pytest.mark.django_db
 SUNSET = datetime(2028, 1, 1, tzinfo=UTC)
-WORDS = {"reason": "Version 2 is better in every respect; moving takes a day.", "successor": ""}
+WORDS = {
+    "reason": "Version 2 is better in every respect; moving takes a day.",
+    "successor": "",
+    "what_changes": "It reads a year of credits instead of a quarter.",
+    "steps": "Send the new field, then switch the version.",
+    "checks": "Compare ten applicants; two per cent may differ.",
+}
 
 
 @pytest.fixture
@@ -26,11 +35,12 @@ def version():
     return factories.subscription().pinned_version
 
 
-def send(client, version, day):
+def send(client, version, day, **more):
     client.force_login(factories.alice())
+    confirm = {"confirm": f"{version.model.slug} {version.number}"}
     return client.post(
         f"/publish/{version.model.slug}/{version.number}/deprecate/",
-        WORDS | {"sunset_at": f"{day:%Y-%m-%d}"},
+        WORDS | confirm | {"sunset_at": f"{day:%Y-%m-%d}"} | more,
     )
 
 
@@ -52,6 +62,48 @@ def test_the_day_that_a_refusal_names_is_accepted(client, version):
     day = datetime.strptime(named, "%d %B %Y").replace(tzinfo=UTC)
     assert send(client, version, day).status_code == 302
     assert ScheduledChange.objects.get().effective_from == day
+
+
+def test_the_wizard_keeps_what_was_typed_and_asks_for_the_typed_name(client, version):
+    answer = send(client, version, SUNSET, confirm="income-verification")
+    text = answer.content.decode()
+    assert answer.status_code == 422 and not ScheduledChange.objects.exists()
+    assert "Type income-verification 1.0.0 exactly." in text
+    assert all(words in text for words in WORDS.values())
+    short = send(client, version, SUNSET, steps="")
+    assert short.status_code == 422 and WORDS["checks"] in short.content.decode()
+
+
+def test_the_preview_shows_the_headers_that_the_gateway_will_send_and_changes_nothing(
+    client, version
+):
+    successor = factories.published_version(version.model, "2.0.0")
+    more = {"successor": successor.pk, "brownouts": "on", "preview": "yes", "confirm": ""}
+    answer = send(client, version, SUNSET, **more)
+    text = html.unescape(answer.content.decode())
+    assert answer.status_code == 200 and not ScheduledChange.objects.exists()
+    assert WORDS["steps"] in text and "Brownout, 4 h" in text and "30 days" in text
+    assert "Version 2.0.0 takes over: the keys stay the same." in text
+    change = changes.confirm(factories.rita(), deprecated(version, successor))
+    sent = snapshot.models([version.model_id])[version.model_id].by_number["1.0.0"].answer_head
+    lines = dict(line.split(": ", 1) for line in sent.decode().splitlines())
+    assert f"Sunset: {lines['sunset']}" in text and f"Link: {lines['link']}" in text
+    assert lines["sunset"] == "Sat, 01 Jan 2028 00:00:00 GMT"
+    assert lines["deprecation"] == f"@{int(change.version.deprecated_at.timestamp())}"
+
+
+def test_a_successor_of_another_model_is_named_as_in_its_address(client, version):
+    other = factories.published_version(factories.model(name="Something else"), "3.0.0")
+    name = f"{other.model.slug} 3.0.0"
+    assert send(client, version, SUNSET, other_successor="nothing 1.0.0").status_code == 422
+    assert send(client, version, SUNSET, other_successor=name).status_code == 302
+    change = changes.confirm(factories.rita(), ScheduledChange.objects.get())
+    version.refresh_from_db()
+    assert version.successor == other and version.migration_guide.steps == WORDS["steps"]
+    [difference, *_] = KINDS[change.kind].differences(change)
+    assert f"{other.model.slug}, another model, takes over" in difference.new
+    [notice] = Notice.objects.filter(recipient=factories.maya(), kind="version.deprecated")
+    assert "another model: subscribe to it" in notice.body
 
 
 def deprecated(version, successor=None, sunset_at=SUNSET):
@@ -123,9 +175,10 @@ def test_calls_that_name_a_version_count_as_relying_on_it(version):
     assert deprecated(version).state == "proposed"
 
 
-def test_a_successor_is_a_version_of_the_same_model_that_answers(version):
+def test_a_successor_answers_calls_and_can_be_found_by_consumers(version):
     """Issue 9, line 7: another model's version was taken, and consumers were sent to its number in this model."""
-    other = factories.published_version(factories.model(name="Something quite different"), "2.0.0")
+    hidden = factories.model(name="Something quite different", visibility="restricted")
+    other = factories.published_version(hidden, "2.0.0")
     draft = factories.draft_version(version.model, "2.0.0")
     suspended = factories.published_version(version.model, "1.5.0")
     type(version).objects.filter(pk=suspended.pk).update(suspended_at=timezone.now())

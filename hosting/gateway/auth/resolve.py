@@ -24,6 +24,7 @@ class Availability(Enum):
     RUNNING = "running"
     SUSPENDED = "suspended"
     RETIRED = "retired"
+    BROWNOUT = "brownout"
     NOT_RUNNING = "not running"
 
 
@@ -35,6 +36,8 @@ class Version:
     `contract`: equal for versions whose callers rely on the same; `published_at` in seconds since 1970, 0 when unknown.
     `signature`: of an external endpoint, for which the gateway itself makes tensors of rows; None of all others.
     `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
+    `successor`: the number of the version that takes over, of the model with the slug `successor_model`; "" without one.
+    `brownouts`: announced refusals to come, as (from, until) in seconds since 1970, in order.
     """
 
     id: int
@@ -44,8 +47,8 @@ class Version:
     is_deprecated: bool
     is_suspended: bool
     is_retired: bool
-    sunset_at: float | None
     successor: str
+    successor_model: str
     origin: Origin | None
     is_external: bool
     request_head: bytes
@@ -61,6 +64,7 @@ class Version:
     approved_until: float | None = None
     rows_head: bytes = b""
     signature: Signature | None = field(default=None, compare=False, repr=False)
+    brownouts: tuple[tuple[float, float], ...] = ()
 
     def head_at(self, now: float) -> bytes:
         """Header lines of every answer of this version at `now` (seconds since 1970)."""
@@ -74,16 +78,26 @@ class Version:
             self.is_retired
             or self.is_suspended
             or self.origin is None
-            or (self.sunset_at is not None and now >= self.sunset_at)
+            or (self.brownouts and self.brownout_end(now))
         )
+
+    def is_deployed(self) -> bool:
+        """Whether calls are sent to it, apart from brownouts: nobody is moved to another version by one."""
+        return not (self.is_retired or self.is_suspended or self.origin is None)
+
+    def brownout_end(self, now: float) -> float:
+        """When the brownout of `now` ends; 0 when there is none. Both in seconds since 1970."""
+        return next((until for since, until in self.brownouts if since <= now < until), 0.0)
 
     def availability(self, now: float) -> Availability:
         """Whether it can be called at `now` (seconds since 1970), and if not, why."""
-        if self.is_retired or (self.sunset_at is not None and now >= self.sunset_at):
+        if self.is_retired:
             return Availability.RETIRED
         if self.is_suspended:
             return Availability.SUSPENDED
-        return Availability.RUNNING if self.origin else Availability.NOT_RUNNING
+        if self.origin is None:
+            return Availability.NOT_RUNNING
+        return Availability.BROWNOUT if self.brownout_end(now) else Availability.RUNNING
 
 
 @dataclass(slots=True)
@@ -145,7 +159,12 @@ def not_available(model: Model, version: Version, now: float) -> problems.Proble
     """Why a version does not answer."""
     availability = version.availability(now)
     if availability is Availability.RETIRED:
-        return problems.version_gone(model.slug, version.number, version.successor)
+        return problems.version_gone(
+            model.slug, version.number, version.successor_model, version.successor
+        )
+    if availability is Availability.BROWNOUT:
+        left = version.brownout_end(now) - now
+        return problems.brownout(model.slug, version.number, left, version.answer_head)
     if availability is Availability.SUSPENDED:
         return problems.version_suspended(version.number)
     return problems.not_running(version.number)
@@ -156,11 +175,11 @@ def version_by_policy(model: Model, record: ApiKeyRecord, now: float) -> Version
     key = (record.policy, record.pinned_id)
     version = model.resolved.get(key)
     if version is None or not version.is_running(now):
-        version = model.resolved[key] = _choose(model, record, now)
+        version = model.resolved[key] = _choose(model, record)
     return version
 
 
-def _choose(model: Model, record: ApiKeyRecord, now: float) -> Version:
+def _choose(model: Model, record: ApiKeyRecord) -> Version:
     pinned = next((version for version in model.versions if version.id == record.pinned_id), None)
     if pinned is None:
         raise problems.no_such_version(".".join(map(str, record.pinned[:3])))
@@ -170,7 +189,7 @@ def _choose(model: Model, record: ApiKeyRecord, now: float) -> Version:
         model.versions,
         lambda old, new: (old.contract, new.contract) in model.breaking,
     )
-    running = [version for version in followed if version.is_running(now)]
+    running = [version for version in followed if version.is_deployed()]
     current = [version for version in running if not version.is_deprecated]
     return max(current or running or [pinned], key=lambda version: version.precedence)
 
@@ -180,7 +199,7 @@ def callable_numbers(model: Model, now: float) -> list[str]:
     return [
         version.number
         for version in reversed(model.versions)
-        if version.availability(now) in (Availability.RUNNING, Availability.NOT_RUNNING)
+        if version.availability(now) not in (Availability.RETIRED, Availability.SUSPENDED)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from itertools import groupby, permutations
@@ -150,7 +150,8 @@ def models(model_ids: list[int]) -> dict[int, Model]:
     rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by(
         "model_id", "-major", "-minor", "-patch"
     )
-    rows = rows.select_related("model", "successor", "upstream", "deployment").defer(*_UNREAD)
+    rows = rows.select_related("model", "successor__model", "upstream", "deployment")
+    rows = rows.defer(*_UNREAD)
     return {
         model_id: _model(model_id, list(versions))
         for model_id, versions in groupby(rows, attrgetter("model_id"))
@@ -163,6 +164,8 @@ _UNREAD = (
     *(f"successor__{name}" for name in _LARGE),
     "model__description",
     "model__limitations",
+    "successor__model__description",
+    "successor__model__limitations",
 )
 
 
@@ -212,8 +215,8 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         is_deprecated=version.state == ModelVersion.State.DEPRECATED,
         is_suspended=version.suspended_at is not None,
         is_retired=is_retired,
-        sunset_at=version.sunset_at.timestamp() if version.sunset_at else None,
         successor=version.successor.number if version.successor else "",
+        successor_model=version.successor.model.slug if version.successor else "",
         origin=origin,
         is_external=is_external,
         request_head=infer,
@@ -232,6 +235,10 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         signature=Signature.of(version.signature)
         if is_external and origin and version.signature
         else None,
+        brownouts=tuple(
+            (datetime.fromisoformat(since).timestamp(), datetime.fromisoformat(until).timestamp())
+            for since, until in version.brownouts
+        ),
     )
 
 
@@ -298,17 +305,17 @@ def _answer_head(slug: str, version: ModelVersion) -> bytes:
     """Headers that name the version and announce its deprecation (RFC 9745) and sunset (RFC 8594)."""
     lines = [f"x-model-version: {version.number}"]
     if version.state == ModelVersion.State.DEPRECATED:
-        links = [f'</models/{slug}>; rel="deprecation"; type="text/html"']
+        guide = f"/models/{slug}/versions/{version.number}/migration/"
+        links = [f'<{guide}>; rel="deprecation"; type="text/html"']
         if version.deprecated_at:
             lines.append(f"deprecation: @{int(version.deprecated_at.timestamp())}")
         if version.sunset_at:
             lines.append(
                 f"sunset: {format_datetime(version.sunset_at.astimezone(UTC), usegmt=True)}"
             )
-            links.append(f'</models/{slug}>; rel="sunset"; type="text/html"')
-        if version.successor:
-            links.append(
-                f'</v2/models/{slug}/versions/{version.successor.number}>; rel="successor-version"'
-            )
+            links.append('</docs/lifecycle/>; rel="sunset"; type="text/html"')
+        if (successor := version.successor) is not None:
+            address = f"/v2/models/{successor.model.slug}/versions/{successor.number}"
+            links.append(f'<{address}>; rel="successor-version"')
         lines.append(f"link: {', '.join(links)}")
     return "".join(f"{line}\r\n" for line in lines).encode()

@@ -29,7 +29,7 @@ from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.insights.models import ProductionModel
-from publishing.actions import deprecate
+from publishing.actions import GuideText, deprecate
 from publishing.deprecation import notice_days
 
 from . import books, clock, consumers, inventory, models, people, turns, usage, voices
@@ -45,6 +45,15 @@ HOSTED = timedelta(days=1)
 ANNOUNCED_DAYS_AGO = 28
 CLOCK_NOTE = "demo.clock"
 SUSPENSION = "It offered balance transfers to customers on hardship plans. Stopped until the exclusion list is applied before each call."
+
+MIGRATION = GuideText(
+    "It reads what came in over a year instead of in an average month, so that seasonal income counts as it should. "
+    "Answers for people with a steady salary stay within two per cent.",
+    "1. Send the fields below as they are named now.\n2. Call the successor in the sandbox with applicants of last month.\n"
+    "3. Move the subscription; its key stays.",
+    "Compare ten applicants with a steady salary: the verified income differs by less than two per cent. "
+    "Look at seasonal workers by hand.",
+)
 
 
 def build(progress: Progress, wait: bool = True) -> dict[str, Any]:
@@ -226,7 +235,13 @@ def announce_end(version: ModelVersion, listing: Listing, release: Release) -> N
     with clock.at(clock.ago(days=ANNOUNCED_DAYS_AGO)), transaction.atomic():
         sunset = timezone.now() + timedelta(days=notice_days(version))
         change = deprecate(
-            person(listing.owner), version, sunset_at=sunset, reason=reason, successor=successor
+            person(listing.owner),
+            version,
+            sunset_at=sunset,
+            reason=reason,
+            successor=successor,
+            guide=MIGRATION,
+            with_brownouts=True,
         )
         if change is not None:
             changes.confirm(person("mona"), change, "The successor has run for a quarter.")

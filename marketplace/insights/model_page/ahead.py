@@ -61,7 +61,7 @@ def ahead(
     answered = [Held(one, resolve(one.version_policy, one.pinned_version, listed)) for one in held]
     changes = ScheduledChange.objects.visible_to(user).open().filter(model=model)
     coming = [*_of_versions(versions), *_of_changes(changes.for_list())]
-    if version and version.approved_until and version.state in ModelVersion.LIVE:
+    if version and _is_reviewed_again(version):
         title = f"{version.number} is reviewed again"
         text, tone = "Its approval ends unless the reviewers renew it.", "neutral"
         if version.is_review_overdue:
@@ -74,6 +74,13 @@ def ahead(
         sentence(newest, answered, soonest),
         [one for one in answered if one.is_leaving],
     )
+
+
+def _is_reviewed_again(version: ModelVersion) -> bool:
+    """An approval that outlives the version is not renewed: the version ends first."""
+    if version.approved_until is None or version.state not in ModelVersion.LIVE:
+        return False
+    return version.sunset_at is None or version.approved_until < version.sunset_at
 
 
 def _of_versions(versions: Sequence[ModelVersion]) -> Iterator[Coming]:

@@ -1,17 +1,19 @@
 """Uploads on their way, and the runs of the execution gates. What they lead to is catalog's and governance's."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from marketplace.accounts.models import Team
+from marketplace.accounts.models import Team, User
 from marketplace.core.transitions import state_constraint
 
 
-class UploadSet(models.QuerySet):
-    def under_way(self):
+class UploadSet(models.QuerySet["Upload"]):
+    def under_way(self) -> Self:
         return self.filter(expires_at__gt=timezone.now())
 
 
@@ -36,7 +38,7 @@ class Upload(models.Model):
     class Meta:
         indexes = [models.Index(fields=["expires_at"], name="upload_expires")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.size} bytes by {self.by}"
 
 
@@ -47,15 +49,15 @@ class GateRunState(models.TextChoices):
     BROKEN = "broken", "Broke off"
 
 
-class GateRunSet(models.QuerySet):
-    def visible_to(self, user):
+class GateRunSet(models.QuerySet["GateRun"]):
+    def visible_to(self, user: User) -> Self:
         """Runs of versions that the person may see."""
         return self.filter(version__in=ModelVersion.objects.visible_to(user))
 
-    def for_page(self):
+    def for_page(self) -> Self:
         return self.select_related("requested_by", "version__model").order_by("-id")
 
-    def open(self):
+    def open(self) -> Self:
         return self.filter(state__in=[GateRunState.WAITING, GateRunState.RUNNING])
 
 
@@ -98,9 +100,9 @@ class GateRun(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Checks {self.pk} of {self.version}"
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         return self.state in (GateRunState.WAITING, GateRunState.RUNNING)
