@@ -68,6 +68,22 @@ class Line:
     price_terms: Mapping[str, Any]
 
     @property
+    def whose(self) -> str:
+        """ "Loan origination of Mortgage origination, Mortgage, cost centre MO-200"."""
+        team = (
+            f"{self.application_name} of {self.team_name}" if self.application else self.team_name
+        )
+        centre = f", cost centre {self.cost_centre}" if self.cost_centre else ""
+        return f"{team}, {self.business_unit_name}{centre}"
+
+    @property
+    def paid_by(self) -> str:
+        """The team, unless the application's name stands alone above, its unit and its cost centre."""
+        team = f"{self.team_name}, " if self.application else ""
+        centre = f" · {self.cost_centre}" if self.cost_centre else ""
+        return f"{team}{self.business_unit_name}{centre}"
+
+    @property
     def kind_label(self) -> str:
         return str(ChargeKind(self.kind).label)
 
