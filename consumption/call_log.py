@@ -23,8 +23,8 @@ from marketplace.core.errors import UnknownChoice
 from marketplace.core.query import whole_number
 
 RECENT = timedelta(days=14)
-PAGE, LOOKED = 50, 2_000  # calls
-MOST_SUBSCRIPTIONS = 200  # of one page: each costs an index scan
+PAGE, LOOKED = 50, 1_000  # calls
+MOST_SUBSCRIPTIONS = 100  # of one page: each costs an index scan
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COLUMNS = """event_id, at, subscription_id, key_id, version_id, environment, outcome, http_status, duration_us, request_bytes,
@@ -35,7 +35,7 @@ WITH looked AS (
   SELECT latest.* FROM unnest(%(subscriptions)s::bigint[]) AS given (id), LATERAL (
     SELECT {_COLUMNS} FROM consumption_usageevent
     WHERE subscription_id = given.id AND at >= %(since)s AND at <= %(before)s AND (at, event_id) < (%(before)s, %(event)s)
-      {{only}}
+      AND outcome <> '{Outcome.REFUSED}' {{only}}
     ORDER BY at DESC, event_id DESC LIMIT %(looked)s
   ) AS latest ORDER BY at DESC, event_id DESC LIMIT %(looked)s
 ), last AS (SELECT (SELECT count(*) FROM looked) AS n, at, event_id FROM looked ORDER BY at, event_id LIMIT 1)
@@ -49,7 +49,8 @@ SELECT looked.*, last.n, last.at, last.event_id FROM last LEFT JOIN LATERAL (
 _FAILED = f"AND outcome <> '{Outcome.OK}'"
 _ONE = f"""
 SELECT {_COLUMNS} FROM consumption_usageevent
-WHERE event_id = %(event)s AND at >= %(since)s AND subscription_id = ANY(%(subscriptions)s::bigint[])
+WHERE event_id = %(event)s AND at >= %(since)s AND outcome <> '{Outcome.REFUSED}'
+  AND subscription_id = ANY(%(subscriptions)s::bigint[])
 """
 
 
@@ -139,10 +140,15 @@ def asked_for(chosen: Selection, address: Mapping[str, str], size: int) -> LogPa
         chosen.key.pk if chosen.key else None,
         chosen.version.pk if chosen.version else None,
         chosen.environment,
-        bool(address.get("failed")),
+        is_of_failures(address),
         address.get("before", ""),
     )
     return page(question, size)
+
+
+def is_of_failures(address: Mapping[str, str]) -> bool:
+    """Are only calls asked for that were not answered?"""
+    return address.get("failed") == "1"
 
 
 def one(request_id: UUID, subscriptions: Sequence[int]) -> list[Call]:

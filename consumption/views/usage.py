@@ -25,7 +25,7 @@ from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
 
 LINES_A_PAGE = 100
-CSV_CALLS = 1_000
+CSV_CALLS = 500
 TABS = [
     ("consumption:usage", "Usage"),
     ("consumption:limits", "Limits and service level"),
@@ -107,8 +107,9 @@ def calls(request: PageRequest) -> HttpResponse:
     context = _frame(chosen, "consumption:calls") | {
         "page": page,
         "asked": request.GET.get("request", ""),
-        "is_failed": bool(request.GET.get("failed")),
+        "is_failed": call_log.is_of_failures(request.GET),
         "days": call_log.RECENT.days,
+        "most": call_log.MOST_SUBSCRIPTIONS,
         "has_too_many": chosen.subscriptions.count() > call_log.MOST_SUBSCRIPTIONS,
     }
     return render(request, "consumption/calls.html", context)
