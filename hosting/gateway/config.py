@@ -41,7 +41,7 @@ class GatewayConfig:
     upstream_concurrency: int = 256
     converted_rows: int = 2000
     converted_bytes: int = 256 * 1024
-    converted_answer_bytes: int = 1024 * 1024
+    converted_answer_bytes: int = 512 * 1024
     retry_pause_s: float = 0.2
     retry_share: float = 0.1
     retry_floor: int = 10

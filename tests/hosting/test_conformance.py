@@ -266,6 +266,26 @@ def scratched(data, source):
     return bytes(found)
 
 
+def test_mutated_rows_are_refused_or_answered_by_the_real_server_class(gateway, caller):
+    _, path, key = caller
+    path = f"{path.removesuffix('infer')}rows"
+    source, seen = random.Random(12), Counter()
+    rows = [dict(zip(GIVEN, row, strict=True)) for row in zip(*GIVEN.values(), strict=True)]
+    plain = json.dumps(rows).encode()
+    table = "\n".join([",".join(GIVEN), *(",".join(map(str, row.values())) for row in rows)])
+    for number in range(MUTATIONS // 2):
+        body, kind = {
+            0: (json.dumps(bent(rows, source)).encode(), "application/json"),
+            1: (scratched(plain, source), "application/json"),
+            2: (scratched(table.encode(), source), "text/csv"),
+        }[number % 3]
+        status, _, body = gateway.infer(path, key, body, Content_Type=kind, Accept=kind)
+        seen[status] += 1
+        assert status in (200, 400, 413, 422), (status, body)
+        assert status == 200 or json.loads(body)["error"]
+    assert seen[200] and seen[400] and seen[422]
+
+
 def test_mutated_bodies_are_refused_or_answered_by_the_real_server_class(gateway, caller):
     _, path, key = caller
     source, seen = random.Random(11), Counter()

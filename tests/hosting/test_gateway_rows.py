@@ -100,6 +100,22 @@ def test_an_external_endpoint_gets_tensors_and_its_caller_rows(
     assert ends(stage, subscription) == [("ok", 1, 200)] * 2
 
 
+def test_many_rows_of_an_external_model_are_converted_beside_the_event_loop(
+    gateway, stage, external
+):
+    subscription, key = subscriber(external)
+    stage.stub.behave = scores
+    rows = [{"income": float(at), "debt": 1.0} for at in range(2000)]
+    body = json.dumps(rows).encode()
+    status, _, answered = gateway.infer(rows_path(external), key, body)
+    assert status == 200 and json.loads(answered) == [{"score": at - 1.0} for at in range(2000)]
+    rows[1999]["debt"] = "much"
+    status, _, answered = gateway.infer(rows_path(external), key, json.dumps(rows).encode())
+    assert (status, json.loads(answered)["row"]) == (422, 1999)
+    until(lambda: len(ends(stage, subscription)) == 2, 5, gateway.said)
+    assert ends(stage, subscription) == [("ok", 1, 200), ("client_error", 0, 422)]
+
+
 def test_rows_that_do_not_fit_an_external_model_are_the_callers_error(gateway, stage, external):
     """As at a hosted one: recorded, free, and the endpoint is not asked."""
     subscription, key = subscriber(external)

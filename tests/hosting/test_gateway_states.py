@@ -22,6 +22,7 @@ ROWS = b'[{"income": 1.0}, {"income": 2.0}]'
 SIGNATURE = Signature.of(
     {"inputs": [{"name": "income", "datatype": "FP32", "shape": [-1]}], "outputs": []}
 )
+MANY = ROWS + b" " * 5000  # converted in a thread
 WHOLE = b'{"outputs": [{"name": "score", "shape": [2], "data": [1, 2]}]}'
 OK_HEAD = {b"content-type": b"application/json", b"content-length": b"4"}
 
@@ -181,12 +182,12 @@ def test_whatever_happens_there_is_one_record_one_end_and_no_slot_is_kept(seed, 
             missing=[Missing.TOKEN] * luck.randrange(3),
             is_external=luck.random() < 0.3,
             kind=kind,
-            body=luck.choice([ROWS, ROWS, b"[]"]),
+            body=luck.choice([ROWS, ROWS, b"[]", MANY]),
         )
         rig.call.run()
         for _ in range(40):
             luck.choice(list(happenings(rig).values()))()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001 if rig.call.body == [MANY] else 0)
         rig.upstream("on_failure", Failure.TIMED_OUT, False)
         rig.call.cancel()
         await asyncio.sleep(0.01)
