@@ -58,6 +58,16 @@ urlpatterns = [
     path("discussions/<int:pk>/", views.discussion, name="discussion"),
     path("discussions/<int:pk>/<slug:verb>/", views.change_discussion, name="change_discussion"),
     path("ratings/<int:pk>/answer/", views.answer_rating, name="answer_rating"),
+    path(
+        "sandbox/v2/models/<slug:slug>/versions/<str:number>",
+        views.sandbox,
+        name="sandbox_metadata",
+    ),
+    path(
+        "sandbox/v2/models/<slug:slug>/versions/<str:number>/<slug:verb>",
+        views.sandbox,
+        name="sandbox",
+    ),
     path("models/<slug:slug>/ratings/", views.ratings, name="ratings"),
     path("models/<slug:slug>/discussion/", views.model_discussions, name="model_discussions"),
     path("models/<slug:slug>/discussion/new/", views.new_discussion, name="new_discussion"),

@@ -39,6 +39,16 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True)
+class RawReply:
+    """What came back, as it came; `headers` are the shown ones."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Reply:
     """What came back. `document` is {} unless the body is a JSON object; `latency_ms` as the portal saw it."""
 
@@ -54,14 +64,31 @@ class Reply:
 
 def infer(slug: str, number: str, body: dict[str, Any], pass_text: str) -> Reply:
     """Send `body` to one version. Raises Late, TooLong, Unreachable."""
+    began = time.monotonic()
+    headers = {"Content-Type": "application/json"}
+    raw = send("POST", slug, number, "infer", json.dumps(body).encode(), headers, pass_text)
+    latency_ms = (time.monotonic() - began) * 1000
+    return Reply(raw.status, _object(raw.body), raw.headers, latency_ms)
+
+
+def send(
+    method: str,
+    slug: str,
+    number: str,
+    verb: str,
+    body: bytes,
+    headers: dict[str, str],
+    pass_text: str,
+) -> RawReply:
+    """One request to a version; `verb` "" asks for its metadata. Raises Late, TooLong, Unreachable."""
     address = urlsplit(settings.GATEWAY_INTERNAL_URL or settings.GATEWAY_URL)
     kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
     connection = kind(address.hostname or "", address.port, timeout=DEADLINE_S)
-    path = f"{address.path.rstrip('/')}/v2/models/{quote(slug)}/versions/{quote(number)}/infer"
+    path = f"{address.path.rstrip('/')}/v2/models/{quote(slug)}/versions/{quote(number)}/{verb}"
     began = time.monotonic()
     try:
-        headers = {"Authorization": f"Bearer {pass_text}", "Content-Type": "application/json"}
-        connection.request("POST", path, json.dumps(body).encode(), headers)
+        sent = headers | {"Authorization": f"Bearer {pass_text}"}
+        connection.request(method, path.rstrip("/"), body or None, sent)
         answer = connection.getresponse()
         read = _whole(connection, answer, began + DEADLINE_S)
     except TimeoutError:
@@ -71,7 +98,8 @@ def infer(slug: str, number: str, body: dict[str, Any], pass_text: str) -> Reply
     finally:
         connection.close()
     shown = {name: answer.headers[name] for name in SHOWN_HEADERS if name in answer.headers}
-    return Reply(answer.status, _object(read), shown, (time.monotonic() - began) * 1000)
+    media_type = answer.headers.get("Content-Type", "application/octet-stream")
+    return RawReply(answer.status, media_type, read, shown)
 
 
 def _whole(

@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from consumption import sandbox_pass
 from consumption.permissions import can_try
 from consumption.playground import allowance, gateway_client
 from consumption.playground.allowance import Allowance
-from consumption.playground.gateway_client import Reply
+from consumption.playground.gateway_client import RawReply, Reply
 from consumption.sandbox_pass import SandboxPass
 from marketplace.accounts.models import User
 from marketplace.core.errors import Invalid, RuleError
@@ -64,14 +65,8 @@ def try_versions(by: User, asked: Sequence[Asked]) -> tuple[list[Tried], Allowan
     if not 0 < len(asked) <= MOST_VERSIONS:
         raise Invalid(f"Choose one to {MOST_VERSIONS} versions.", field="versions")
     if any(len(json.dumps(one.body)) > MOST_BODY_BYTES for one in asked):
-        raise Invalid(
-            f"The request has more than {MOST_BODY_BYTES // 1024} KiB.",
-            field="body",
-            remedy="Send fewer rows; evaluate on a file for more.",
-        )
-    if not _places.acquire(timeout=WAIT_S):
-        raise Busy("Too many people try something at this moment.", remedy="Try again in a moment.")
-    try:
+        raise _too_large("body")
+    with _place():
         left, now_s = allowance.take(by, len(asked))
         expires_at = now_s + sandbox_pass.LIFE_S
         passes = [
@@ -80,8 +75,45 @@ def try_versions(by: User, asked: Sequence[Asked]) -> tuple[list[Tried], Allowan
         ]
         with ThreadPoolExecutor(len(asked)) as pool:
             return list(pool.map(_ask, asked, passes)), left
+
+
+def forward(
+    by: User, version: ModelVersion, method: str, verb: str, body: bytes, headers: dict[str, str]
+) -> RawReply:
+    """One request to a version as it came, for one of the person's calls of the hour. The version comes with its model.
+
+    Raises NotAllowed, Invalid, Busy, NoneLeft; Late, TooLong, Unreachable.
+    """
+    require(can_try(by, version), "You may not try this version.")
+    if reason := why_not(version):
+        raise RuleError(reason, ask=version.model.support_contact)
+    if len(body) > MOST_BODY_BYTES:
+        raise _too_large("body")
+    with _place():
+        _, now_s = allowance.take(by, 1)
+        granted = SandboxPass(by.pk, version.model_id, version.pk, now_s + sandbox_pass.LIFE_S)
+        return gateway_client.send(
+            method, version.model.slug, version.number, verb, body, headers, pass_of(granted)
+        )
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of the portal's workers that may wait for a model. Raises Busy."""
+    if not _places.acquire(timeout=WAIT_S):
+        raise Busy("Too many people try something at this moment.", remedy="Try again in a moment.")
+    try:
+        yield
     finally:
         _places.release()
+
+
+def _too_large(field: str) -> Invalid:
+    return Invalid(
+        f"The request has more than {MOST_BODY_BYTES // 1024} KiB.",
+        field=field,
+        remedy="Send fewer rows; evaluate on a file for more.",
+    )
 
 
 def pass_of(granted: SandboxPass) -> str:
@@ -107,8 +139,13 @@ def _ask(asked: Asked, pass_text: str) -> Tried:
     try:
         reply = gateway_client.infer(version.model.slug, version.number, asked.body, pass_text)
     except tuple(_NO_REPLY) as error:
-        return Tried(version, None, _NO_REPLY[type(error)](version))
+        return Tried(version, None, why_no_reply(error, version))
     return Tried(version, reply)
+
+
+def why_no_reply(error: Exception, version: ModelVersion) -> str:
+    """The sentence for Late, TooLong or Unreachable."""
+    return _NO_REPLY[type(error)](version)
 
 
 def _late(version: ModelVersion) -> str:

@@ -50,6 +50,7 @@ from consumption.views.plans import (
     withdraw_plan,
 )
 from consumption.views.playground import latency, try_model
+from consumption.views.sandbox import sandbox
 from consumption.views.statements import (
     close_month,
     dispute,
@@ -127,6 +128,7 @@ __all__ = [
     "reconciled",
     "revoke_key",
     "rotate_key",
+    "sandbox",
     "start_evaluation",
     "subscribe",
     "try_model",

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import sandbox_pass
@@ -161,3 +162,58 @@ def test_a_benchmark_goes_through_the_gateway_and_is_nobodys_use(portal, version
     assert not SandboxCall.objects.filter(
         version_id=version.pk, user_id=factories.maya().pk
     ).exists()
+
+
+# ── The documentation's address ───────────────────────────────────────────
+
+ROWS = b'[{"income": 4000.0, "debt": 300.0}]'
+
+
+def ask(version, verb, body=ROWS, by=factories.maya, **facts):
+    client = Client()
+    client.force_login(by())
+    address = reverse("consumption:sandbox", args=[version.model.slug, version.number, verb])
+    return client.post(address, body, content_type="application/json", **facts)
+
+
+def test_the_documentation_calls_without_a_key(portal, stage, version):
+    stage.stub.behave = answer(b"200 OK", b"score\r\n3700.0\r\n", b"text/csv")
+    response = ask(version, "rows", b"income,debt\n4000,300\n", headers={"Accept": "text/csv"})
+    assert (response.status_code, response.content) == (200, b"score\r\n3700.0\r\n")
+    assert response["Content-Type"] == "text/csv" and response["X-Request-Id"]
+    head, sent = stage.stub.seen[-1]
+    assert b"/rows HTTP" in head and b"accept: text/csv" in head.lower()
+    assert sent == b"income,debt\n4000,300\n"
+    assert allowance.of(factories.maya()).left == allowance.SandboxHour.MOST_CALLS - 1
+    until(lambda: SandboxCall.objects.filter(version_id=version.pk).count() == 1)
+    assert not UsageEvent.objects.filter(version_id=version.pk).exists()
+
+
+def test_the_documentations_address_says_no_as_the_gateway_does(portal, stage, version):
+    document = b'{"error": "no", "field": "income", "row": 0}'
+    stage.stub.behave = answer(b"422 X", document, b"application/problem+json")
+    response = ask(version, "rows")
+    assert (response.status_code, response.content) == (422, document)
+    large = ask(version, "infer", b" " * (tries.MOST_BODY_BYTES + 1))
+    assert large.status_code == 422 and "256 KiB" in large.json()["detail"]
+    assert ask(version, "repository").status_code == 404
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(factories.maya())
+    address = reverse("consumption:sandbox", args=[version.model.slug, version.number, "rows"])
+    assert client.post(address, ROWS, content_type="application/json").status_code == 403
+    assert client.get(address).status_code == 405
+    metadata = reverse("consumption:sandbox_metadata", args=[version.model.slug, version.number])
+    assert client.get(metadata).json()["inputs"][0]["name"] == "income"
+
+
+def test_a_suspended_version_and_a_used_up_hour_are_refused_there_too(portal, stage, version):
+    allowance.take(factories.maya(), allowance.SandboxHour.MOST_CALLS)
+    response = ask(version, "rows")
+    assert response.status_code == 429 and response.json()["type"].endswith("/tries-used-up")
+    allowance.SandboxHour.objects.all().delete()
+    ModelVersion.objects.filter(pk=version.pk).update(
+        suspended_at=timezone.now(), suspension_reason="Drifts."
+    )
+    response = ask(version, "rows")
+    assert response.status_code == 409 and "Drifts." in response.json()["detail"]
+    assert stage.stub.seen == []
