@@ -87,6 +87,7 @@ class EndpointFixtures:
         self.draft = factories.draft_version(factories.model(name="Secret draft"))
         self.application = self.subscription.application
         self.problem, self.low = "rule", factories.LOW
+        self.integration, self.sandbox_verb = "script", "rows"
         self.notice = Notice.objects.filter(recipient=factories.alice()).first()
         self.kind_of_notice = "rating"
         watches.watch(self.people["maya"], self.live.model, "watched")

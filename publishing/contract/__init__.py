@@ -9,9 +9,17 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from publishing.contract import code, openapi_document, postman_collection
+from publishing.contract import (
+    code,
+    integrations,
+    openapi_document,
+    plain_rows,
+    postman_collection,
+    schemas,
+)
 
 KEY_VARIABLE = "MARKETPLACE_API_KEY"
+MOST_ROWS_AT_ONCE, BODY_BYTES = 500, 100_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Contract:
     answer       a recorded answer to it, or None: then one is made up from the signature.
     key          the caller's key, shown this once; "": code reads it from the environment.
     application  whose key code needs, by name; "" where that is not known.
+    sandbox_url  where people who are signed in call without a key; "" where there is no such place.
     """
 
     gateway_url: str
@@ -36,6 +45,7 @@ class Contract:
     application: str = ""
     summary: str = ""
     support: str = ""
+    sandbox_url: str = ""
     deprecated: bool = False
 
     @property
@@ -53,6 +63,11 @@ class Contract:
         return f"{self.base_url}/v2/models/{self.model}/infer"
 
     @property
+    def rows_url(self):
+        """The same for plain rows."""
+        return f"{self.base_url}/v2/models/{self.model}/rows"
+
+    @property
     def address(self):
         """Host, port and path of the gateway, for clients that ask for the scheme apart."""
         parts = urlsplit(self.base_url)
@@ -61,6 +76,46 @@ class Contract:
     @property
     def is_encrypted(self):
         return urlsplit(self.base_url).scheme == "https"
+
+    @property
+    def rows(self):
+        """The example as plain rows; [] while there is none."""
+        return plain_rows.of_tensors(self.example["inputs"])
+
+    @property
+    def answered_rows(self):
+        """The answer to them, made up where none is recorded; [] where it is too large to show."""
+        answer = self.answer or self.made_up_answer
+        return plain_rows.of_tensors(answer["outputs"]) if answer else []
+
+    @property
+    def csv_rows(self):
+        """The example as CSV."""
+        return plain_rows.as_csv(self.input_names, self.rows)
+
+    @property
+    def rows_at_once(self):
+        """How many rows a program sends in one call: what keeps a body near 100 kB, which every version takes."""
+        longest = max((len(json.dumps(row)) for row in self.rows), default=1)
+        return max(1, min(MOST_ROWS_AT_ONCE, BODY_BYTES // longest))
+
+    @property
+    def dag_id(self):
+        return f"score_{self.model.replace('-', '_')}"
+
+    @property
+    def spark_types(self):
+        """{output: its type in Spark's words}."""
+        return {field["name"]: plain_rows.spark_type(field) for field in self.signature["outputs"]}
+
+    @property
+    def made_up_answer(self):
+        """An answer with the right names, types and shapes; None where it is too large to show."""
+        return schemas.made_up_answer(self)
+
+    @property
+    def input_names(self):
+        return [field["name"] for field in self.signature["inputs"]]
 
     @property
     def output_names(self):
@@ -90,6 +145,10 @@ class Contract:
     def postman(self):
         """The Postman collection (format 2.1) of this version, as a dict. It never contains the key."""
         return postman_collection.collection(self)
+
+    def integration(self, kind):
+        """The integration template of one of integrations.KINDS."""
+        return integrations.text(kind, self)
 
     def snippets(self):
         """[Snippet] in curl, Python, Python with tritonclient, JavaScript and Java; each runs unchanged."""

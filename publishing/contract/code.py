@@ -25,6 +25,7 @@ class Snippet:
 # The ways to call, the simplest first.
 KINDS = [
     Snippet("curl", "curl", "bash", "call.sh", "curl 7.76 or later"),
+    Snippet("rows", "curl, plain rows", "bash", "call_rows.sh", "curl 7.76 or later"),
     Snippet("python", "Python", "python", "call.py", "Python 3.9 or later, nothing else"),
     Snippet("pandas", "Python (pandas)", "python", "call_pandas.py", "pip install pandas"),
     Snippet(
@@ -45,6 +46,11 @@ def snippets(contract):
 
 
 def text(filename, contract):
-    """The code of one file. Nothing is escaped as HTML: the file is code, and pages escape it when they show it."""
-    template = engines["django"].engine.get_template(f"{FOLDER}/{filename}.txt")
+    """The code of one file."""
+    return rendered(f"{FOLDER}/{filename}.txt", contract)
+
+
+def rendered(path, contract):
+    """A template of code. Nothing is escaped as HTML: the file is code, and pages escape it when they show it."""
+    template = engines["django"].engine.get_template(path)
     return template.render(Context({"contract": contract}, autoescape=False)).lstrip("\n")

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of one version: what it takes, what it answers, and how it says no."""
 
-from . import schemas
+from . import plain_rows, schemas
 
 # status → (title, what the caller does about it, slug of the problem's page)
 PROBLEMS = {
@@ -30,6 +30,11 @@ PROBLEMS = {
         "version-gone",
     ),
     "413": ("The request is too large", "Send fewer rows per call.", "request-too-large"),
+    "415": (
+        "The body is of a type that is not understood",
+        "Send JSON, or CSV as rows, and name it in Content-Type; compress with gzip or deflate.",
+        "media-type",
+    ),
     "422": (
         "The input does not fit the model's signature",
         "The members field, row and remedy say what to change.",
@@ -56,11 +61,15 @@ def document(contract):
     return {
         "openapi": "3.1.0",
         "info": _info(contract),
-        "servers": [{"url": contract.base_url, "description": "The inference gateway"}],
+        "servers": _servers(contract),
         "security": [{"bearer": []}, {"header": []}],
-        "tags": [{"name": "Inference", "description": "Open Inference Protocol, version 2"}],
+        "tags": [
+            {"name": "Rows", "description": "Plain rows, JSON objects or CSV, without tensors"},
+            {"name": "Inference", "description": "Open Inference Protocol, version 2"},
+        ],
         "paths": {
             f"{contract.path}/infer": {"post": _infer(contract)},
+            f"{contract.path}/rows": {"post": _rows(contract)},
             contract.path: {
                 "get": _get(contract, "metadata", "Names, datatypes and shapes", "Metadata")
             },
@@ -80,6 +89,69 @@ def _info(contract):
         "description": "Every call needs a key of a subscription. Answers tell the version in `model_version` and the request in `X-Request-Id`.",
     }
     return info | ({"contact": {"name": contract.support}} if contract.support else {})
+
+
+def _servers(contract):
+    gateway = {"url": contract.base_url, "description": "The inference gateway: needs a key"}
+    if not contract.sandbox_url:
+        return [gateway]
+    words = "The sandbox: no key, for people who are signed in, sixty calls an hour"
+    return [gateway, {"url": contract.sandbox_url, "description": words}]
+
+
+def _rows(contract):
+    rows, names = contract.rows, contract.input_names
+    text = {"type": "string", "description": "A line of names, then one for each row."}
+    return {
+        "operationId": "rows",
+        "summary": "Run the model on plain rows",
+        "description": "One object, or one line of CSV, for each row; answered as CSV where Accept prefers text/csv. "
+        "An optional input may be null, an empty cell, or left out.",
+        "tags": ["Rows"],
+        "deprecated": contract.deprecated,
+        "requestBody": {
+            "required": True,
+            "content": _both_types(_ref("Rows"), text, names, rows),
+        },
+        "responses": {"200": _answered_rows(contract), **_problems(PROBLEMS)},
+    }
+
+
+def _answered_rows(contract):
+    rows, names = contract.answered_rows, contract.output_names
+    return {
+        "description": "The outputs of each row, in the order of the rows.",
+        "headers": _answer_headers(contract),
+        "content": _both_types(_ref("AnsweredRows"), {"type": "string"}, names, rows),
+    }
+
+
+def _both_types(json_schema, csv_schema, names, rows):
+    """Rows as JSON and as CSV, with an example of each where there are rows."""
+    examples = [rows, plain_rows.as_csv(names, rows)] if rows else [None, None]
+    return {
+        media_type: {"schema": schema}
+        | ({"examples": {"example": {"value": value}}} if value else {})
+        for media_type, schema, value in zip(
+            ("application/json", "text/csv"), (json_schema, csv_schema), examples, strict=True
+        )
+    }
+
+
+def _answer_headers(contract):
+    text = {"type": "string"}
+    headers = {
+        "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": text},
+        "X-Model-Version": {"description": "The version that answered.", "schema": text},
+        "RateLimit": {"description": "What is left of the plan's rate.", "schema": text},
+    }
+    if contract.deprecated:
+        headers |= {
+            "Deprecation": {"description": "Since when (RFC 9745).", "schema": text},
+            "Sunset": {"description": "When it ends (RFC 8594), once decided.", "schema": text},
+            "Link": {"description": "Its successor and its page.", "schema": text},
+        }
+    return headers
 
 
 def _infer(contract):
@@ -109,12 +181,7 @@ def _answer(contract):
     examples = {"examples": {"example": {"summary": summary, "value": value}}} if value else {}
     return {
         "description": "The model's outputs, row by row.",
-        "headers": {
-            "X-Request-Id": {
-                "description": "Quote it when you report a problem.",
-                "schema": {"type": "string"},
-            },
-        },
+        "headers": _answer_headers(contract),
         "content": {"application/json": {"schema": _ref("Answer"), **examples}},
     }
 
@@ -152,6 +219,8 @@ def _components(contract):
         "schemas": {
             "Request": schemas.request_schema(contract.signature),
             "Answer": schemas.answer_schema(contract.signature),
+            "Rows": plain_rows.rows_schema(contract.signature),
+            "AnsweredRows": plain_rows.answered_rows_schema(contract.signature),
             "Problem": _problem_schema(),
             "Metadata": _metadata_schema(),
             "Ready": {

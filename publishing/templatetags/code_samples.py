@@ -9,6 +9,7 @@ import shlex
 from django import template
 
 from hosting.model_server.datatypes import FLOATS
+from publishing.contract import plain_rows
 
 register = template.Library()
 
@@ -45,13 +46,7 @@ def json_line(text):
     return json(f"{text}\n")
 
 
-@register.filter
-def by_rows(tensor):
-    """The tensor's values as one entry for each row: a value, or nested lists where a row has several."""
-    values, (_rows, *sizes) = list(_flattened(tensor["data"])), tensor["shape"]
-    for size in reversed([] if sizes == [1] else sizes):
-        values = [values[at : at + size] for at in range(0, len(values), size)]
-    return values
+register.filter("by_rows", plain_rows.by_rows)
 
 
 @register.filter
@@ -60,16 +55,8 @@ def numpy(tensor):
     binary tensors have no null."""
     datatype = tensor["datatype"]
     code = python(tensor["data"])
-    if None in _flattened(tensor["data"]):
+    if None in plain_rows.flattened(tensor["data"]):
         if datatype not in FLOATS:
             return ""
         code = code.replace("None", "np.nan")
     return f"np.array({code}, dtype=np.{NUMPY.get(datatype, datatype.lower())})"
-
-
-def _flattened(data):
-    for item in data:
-        if isinstance(item, list):
-            yield from _flattened(item)
-        else:
-            yield item

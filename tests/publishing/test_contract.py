@@ -16,9 +16,29 @@ import publishing.contract as contract_module
 from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
 
 KEY = "mkc_" + "a" * 46
+ROWS = [
+    {
+        "stated_income": 52000.0,
+        "age": 41,
+        "employment": "salaried",
+        "since": "2019-04-01",
+        "has_account": True,
+        "debt": 1200.5,
+        "pixels": [0.5, 0.25],
+    },
+    {
+        "stated_income": 18000.5,
+        "age": 22,
+        "employment": "self-employed",
+        "since": "2024-11-30",
+        "has_account": False,
+        "pixels": [1.0, 0.0],
+    },
+]
 ODD = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
 COMMANDS = {
     "curl": ["bash"],
+    "rows": ["bash"],
     "python": [sys.executable],
     "pandas": [sys.executable],
     "tritonclient": [sys.executable],
@@ -43,14 +63,13 @@ def gateway():
                 "data": [51000.0, 17250.0],
             }
             rows = [{"income": value} for value in output["data"]]
-            body = json.dumps(
-                {
-                    "model_name": "m",
-                    "model_version": "2.0.0",
-                    "outputs": [output],
-                    "predictions": rows,
-                }
-            ).encode()
+            answer = {
+                "model_name": "m",
+                "model_version": "2.0.0",
+                "outputs": [output],
+                "predictions": rows,
+            }
+            body = json.dumps(rows if self.path.endswith("/rows") else answer).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -96,13 +115,16 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
     assert (KEY in snippet.text) == is_shown
     assert not (tmp_path / "broken").exists()
     path, headers, body = calls[0]
-    assert path == "/v2/models/income-verification/infer", (
+    verb = "rows" if name == "rows" else "infer"
+    assert path == f"/v2/models/income-verification/{verb}", (
         "whoever copies it keeps what the subscription's policy brings"
     )
     assert {key.lower(): value for key, value in headers.items()}[
         "authorization"
     ] == f"Bearer {KEY}"
-    if name not in ("tritonclient", "pandas"):
+    if name == "rows":
+        assert json.loads(body) == ROWS
+    elif name not in ("tritonclient", "pandas"):
         assert json.loads(body) == EXAMPLE
 
 
@@ -127,7 +149,10 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
         )
         assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
         sent = json.loads(calls[-1][2])
-        assert sent == {"inputs": [tensor]} or sent["dataframe_split"]["columns"] == [odd]
+        if snippet.id == "rows":
+            assert sent == [{odd: 1.5}, {odd: 2.5}]
+        else:
+            assert sent == {"inputs": [tensor]} or sent["dataframe_split"]["columns"] == [odd]
     assert not (tmp_path / "broken").exists()
 
 
@@ -211,11 +236,68 @@ def test_schema_refuses_what_the_model_refuses(request_schema, body):
     assert not request_schema.is_valid(body)
 
 
-def test_document_tells_every_error():
-    responses = contract().openapi()["paths"][
-        "/v2/models/income-verification/versions/2.0.0/infer"
-    ]["post"]["responses"]
-    assert {"401", "403", "404", "410", "413", "422", "429", "502", "503", "504"} < set(responses)
+ADDRESS = "/v2/models/income-verification/versions/2.0.0"
+
+
+@pytest.mark.parametrize("verb", ["infer", "rows"])
+def test_document_tells_every_error(verb):
+    responses = contract().openapi()["paths"][f"{ADDRESS}/{verb}"]["post"]["responses"]
+    errors = {"400", "401", "403", "404", "410", "413", "415", "422", "429", "502", "503", "504"}
+    assert errors < set(responses)
+
+
+def test_both_operations_say_that_they_are_deprecated():
+    paths = contract(deprecated=True).openapi()["paths"]
+    assert all(paths[f"{ADDRESS}/{verb}"]["post"]["deprecated"] for verb in ("infer", "rows"))
+    told = paths[f"{ADDRESS}/rows"]["post"]["responses"]["200"]["headers"]
+    assert {"Deprecation", "Sunset", "Link"} < set(told)
+    paths = contract().openapi()["paths"]
+    assert not any(paths[f"{ADDRESS}/{verb}"]["post"]["deprecated"] for verb in ("infer", "rows"))
+
+
+def rows_schema(name):
+    document = contract().openapi()
+    return jsonschema.Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    )
+
+
+def test_rows_of_the_example_fit_the_documents_schema():
+    rows_schema("Rows").validate(ROWS)
+    content = contract().openapi()["paths"][f"{ADDRESS}/rows"]["post"]["requestBody"]["content"]
+    assert content["application/json"]["examples"]["example"]["value"] == ROWS
+    lines = content["text/csv"]["examples"]["example"]["value"].splitlines()
+    assert lines[0] == "stated_income,age,employment,since,has_account,debt,pixels"
+    assert lines[2] == '18000.5,22,self-employed,2024-11-30,false,,"[1.0, 0.0]"'
+    rows_schema("Rows").validate([ROWS[0] | {"debt": None}])
+    answered = [{"income": None, "class": "a", "scores": [0.5, None]}]
+    rows_schema("AnsweredRows").validate(answered)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        ROWS[0],
+        [ROWS[0] | {"colour": "red"}],
+        [{"age": 41}],
+        [ROWS[0] | {"age": 17}],
+        [ROWS[0] | {"age": None}],
+        [ROWS[0] | {"pixels": [0.5]}],
+        [ROWS[0] | {"has_account": 1}],
+    ],
+)
+def test_rows_that_the_model_refuses_do_not_fit_the_schema(rows):
+    assert not rows_schema("Rows").is_valid(rows)
+
+
+def test_the_sandbox_is_a_server_where_there_is_one():
+    assert [server["url"] for server in contract().openapi()["servers"]] == [
+        "http://127.0.0.1:20400"
+    ]
+    document = contract(sandbox_url="https://portal.example/sandbox").openapi()
+    openapi_spec_validator.validate(document)
+    assert document["servers"][1]["url"] == "https://portal.example/sandbox"
 
 
 def test_made_up_answer_fits_the_documents_schema():
@@ -244,4 +326,15 @@ def test_postman_collection_has_calls_errors_and_no_key():
     call = collection["item"][0]["request"]
     assert call["url"]["raw"] == "{{gateway}}/v2/models/{{model}}/versions/{{version}}/infer"
     assert json.loads(call["body"]["raw"]) == EXAMPLE
-    assert [item["name"][-3:] for item in collection["item"][3]["item"]] == ["401", "404", "422"]
+    rows, errors = (folder["item"] for folder in collection["item"][3:])
+    assert json.loads(rows[0]["request"]["body"]["raw"]) == ROWS
+    assert [item["name"][-3:] for item in errors] == ["401", "401", "404", "422", "422", "415"]
+    saved = [
+        answer for item in (*collection["item"][:1], *rows, *errors) for answer in item["response"]
+    ]
+    assert [answer["code"] for answer in saved] == [200, 200, 200, 401, 401, 404, 422, 422, 415]
+
+
+def test_postman_collection_says_whose_key_it_needs():
+    description = contract(application="Loan origination").postman()["info"]["description"]
+    assert 'a key of "Loan origination"' in description

@@ -5,6 +5,7 @@ import pytest
 from django.urls import reverse
 
 from governance.actions import record_gate
+from publishing.contract import integrations
 from publishing.contract.openapi_document import PROBLEMS
 from tests import factories
 
@@ -85,6 +86,50 @@ def test_swagger_page_may_call_the_gateway_and_nothing_else(client, version, set
     policy = response["Content-Security-Policy"]
     assert f"connect-src 'self' {settings.GATEWAY_URL};" in policy
     assert "unsafe" not in policy
+
+
+def test_swagger_page_calls_the_sandbox_where_the_version_can_be_tried(client, version, settings):
+    sandbox = f"{settings.PORTAL_URL}/sandbox"
+    text = page(client, factories.maya(), "publishing:docs", version).content.decode()
+    assert f'data-sandbox="{sandbox}"' in text and "no key" in text
+    servers = page(client, factories.maya(), "publishing:openapi", version).json()["servers"]
+    assert [server["url"] for server in servers] == [settings.GATEWAY_URL, sandbox]
+    draft = factories.draft_version(factories.model(name="Secret draft"))
+    text = page(client, factories.bob(), "publishing:docs", draft).content.decode()
+    assert 'data-sandbox=""' in text and "no key" not in text
+
+
+def test_programs_are_files_for_the_readers_application(client, version):
+    factories.subscription(version)
+    other = factories.subscription(version, app=factories.application(name="Collections"))
+    text = page(client, factories.maya(), "publishing:api_tab", version).content.decode()
+    client.force_login(factories.maya())
+    for kind in integrations.KINDS:
+        address = reverse("publishing:integration", args=[version.model.slug, "1.0.0", kind.id])
+        assert f'href="{address}?application=' in text
+        response = client.get(address)
+        assert kind.filename in response["Content-Disposition"]
+        assert f"/v2/models/{version.model.slug}/rows" in response.content.decode()
+        chosen = client.get(address, {"application": other.application.slug}).content.decode()
+        assert 'a key of "Collections' in chosen and "mkc_" not in chosen
+    assert (
+        client.get(
+            reverse("publishing:integration", args=[version.model.slug, "1.0.0", "cobol"])
+        ).status_code
+        == 404
+    )
+
+
+def test_nobody_learns_the_name_of_anothers_application(client, version):
+    name = factories.subscription(version).application
+    for address in (
+        reverse("publishing:api_tab", args=[version.model.slug]),
+        reverse("publishing:postman", args=[version.model.slug, "1.0.0"]),
+        reverse("publishing:integration", args=[version.model.slug, "1.0.0", "script"]),
+    ):
+        client.force_login(factories.charlie())
+        text = client.get(address, {"application": name.slug}).content.decode()
+        assert name.name not in text
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -1,6 +1,6 @@
 """The field's tools, each family in an environment of its own under `.tools/` (nothing of it is ever committed).
 
-`.venv/bin/python -m tests.tools.environments` installs them: about 2 GB and some minutes, through pip's own settings; `rm -r .tools`
+`.venv/bin/python -m tests.tools.environments` installs them: about 3 GB and some minutes, through pip's own settings; `rm -r .tools`
 removes them. PyTorch comes as its build for processors where pip finds one, else with the libraries for graphics cards.
 """
 
@@ -13,7 +13,7 @@ from marketplace.launcher.rundir import ROOT
 
 HOME = ROOT / ".tools"
 LISTS = Path(__file__).parent
-NAMES = ("tools", "tensorflow", "mlflow2")
+NAMES = ("tools", "tensorflow", "mlflow2", "airflow", "spark")
 FAMILIES = {
     "tf2onnx": "tensorflow",
     "mlflow2": "mlflow2",
