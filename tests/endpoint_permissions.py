@@ -648,11 +648,8 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-WHERE.update(of_finance.WHERE)
-PAGES.update(of_finance.PAGES)
-API.update(of_finance.API)
-BODIES.update(of_finance.BODIES)
-WHERE.update(of_ends.WHERE)
-PAGES.update(of_ends.PAGES)
-API.update(of_ends.API)
-BODIES.update(of_ends.BODIES)
+for part in (of_finance, of_ends):
+    WHERE.update(part.WHERE)
+    PAGES.update(part.PAGES)
+    API.update(part.API)
+    BODIES.update(part.BODIES)
