@@ -11,7 +11,7 @@ from consumption.metering import quota_forecast, rejections
 from consumption.metering.quota import next_period, period_start
 from consumption.metering.quota_forecast import QuotaForecast
 from consumption.metering.rejections import RejectionCount
-from consumption.models import ApiKey, Subscription
+from consumption.models import ApiKey, BudgetStop, Subscription
 
 REJECTED_FOR = timedelta(hours=24)
 
@@ -51,7 +51,7 @@ class Burn:
 
 
 def burns(subscriptions: Any) -> list[Burn]:
-    """A Burn for each open one of a queryset, the fullest quota first. Five queries for any number of subscriptions."""
+    """A Burn for each open one of a queryset, the fullest quota first. Six queries for any number of subscriptions."""
     shown = list(subscriptions.open().for_list())
     ids = [one.pk for one in shown]
     live = ApiKey.objects.live().filter(subscription__in=ids)
@@ -60,26 +60,52 @@ def burns(subscriptions: Any) -> list[Burn]:
     rejected = defaultdict(list)
     for row in rejections.of(ids, timezone.now() - REJECTED_FOR):
         rejected[row.subscription.pk].append(row)
-    rows = [_burn(one, *counted[one.pk], rejected[one.pk], one.pk in with_keys) for one in shown]
+    stopped = _stopped(ids)
+    rows = [
+        _burn(
+            one,
+            *counted[one.pk],
+            stopped.get(one.pk) or _limit_of_keys(one, with_keys),
+            rejected[one.pk],
+        )
+        for one in shown
+    ]
     return sorted(rows, key=lambda row: (-(row.percent or 0), -row.used, row.subscription.pk))
+
+
+def _stopped(subscriptions: list[int]) -> dict[int, Limit]:
+    """{subscription id: Limit} of those that a used-up budget paused."""
+    anew = next_period(period_start(timezone.now()))
+    stops = BudgetStop.objects.filter(subscription__in=subscriptions, ended_at=None)
+    return {
+        stop.subscription_id: Limit(
+            f"{stop.budget} is used up: no call is answered until {anew:%-d %B} (UTC), or until {stop.budget.set_by} allows more.",
+            "bad",
+            "stopped",
+        )
+        for stop in stops.select_related("budget__unit", "budget__team", "budget__set_by")
+    }
+
+
+def _limit_of_keys(subscription: Subscription, with_keys: set[int]) -> Limit | None:
+    """The Limit of a subscription that could be called, had it a key."""
+    if subscription.state != Subscription.State.ACTIVE or subscription.pk in with_keys:
+        return None
+    return Limit("No call is answered: it has no live key.", "bad", "stopped")
 
 
 def _burn(
     subscription: Subscription,
     used: int,
     per_day: float,
+    stop: Limit | None,
     rejected: list[RejectionCount],
-    has_key: bool,
 ) -> Burn:
     now = timezone.now()
     quota = subscription.plan.monthly_quota
     days_left = (next_period(period_start(now)) - now.astimezone(UTC).date()).days - 1
     ahead = None if quota is None else quota_forecast.forecast(used, per_day, quota)
-    limit = (
-        _first_limit(subscription, ahead, rejected)
-        if has_key or subscription.state != Subscription.State.ACTIVE
-        else Limit("No call is answered: it has no live key.", "bad", "stopped")
-    )
+    limit = stop or _first_limit(subscription, ahead, rejected)
     full_on = None
     if ahead and ahead.reached_at and not ahead.is_used_up:
         full_on = ahead.reached_at.astimezone(UTC).date()

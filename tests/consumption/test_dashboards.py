@@ -19,6 +19,8 @@ from consumption.metering import burn, failures, measures, received, rollups, us
 from consumption.models import (
     ApiKey,
     Application,
+    Budget,
+    BudgetStop,
     Outcome,
     Plan,
     RejectedHour,
@@ -367,6 +369,26 @@ def test_the_quota_its_forecast_and_the_limit_in_words(monkeypatch):
     assert full.limit.tone == "bad" and full.full_on is None and full.percent == 100
     ApiKey.objects.update(expires_at=timezone.now())
     assert burned(one).limit.sentence == "No call is answered: it has no live key."
+
+
+def test_a_used_up_budget_is_named_as_the_limit():
+    held, _, _ = company()
+    month = timezone.now().date().replace(day=1)
+    budget = Budget.objects.create(
+        team=factories.mortgage(),
+        amount_micros=1,
+        is_hard=True,
+        from_month=month,
+        set_by=factories.finn(),
+    )
+    BudgetStop.objects.create(subscription=held[0], budget=budget, month=month)
+    Subscription.objects.filter(pk=held[0].pk).update(state="paused")
+    said = burned(held[0]).limit
+    assert said.sentence.startswith(
+        "Budget of Mortgage origination is used up: no call is answered"
+    )
+    assert str(factories.finn()) in said.sentence and said.tone == "bad"
+    assert burned(held[1]).limit.tone == ""
 
 
 def test_a_team_reads_the_service_level_that_it_received_itself():
