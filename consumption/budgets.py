@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from consumption.metering.quota import next_period, period_start
@@ -28,6 +28,7 @@ from marketplace.notices.models import Notice
 NEARLY_PERCENT = 80
 FORECAST_AFTER_DAYS = 3  # of a month: less says nothing about its rest
 SYSTEM = "budgets"
+WATCH_LOCK = 0x627564676574
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,16 @@ def uses(budgets: Iterable[Budget], month: date) -> list[Use]:
     ]
 
 
+@transaction.atomic
 def watch() -> None:
-    """Tell of budgets that are nearly or wholly used, stop what a hard one stops, and let go on what may."""
+    """Tell of budgets that are nearly or wholly used, stop what a hard one stops, and let go on what may.
+
+    One at a time: a second one leaves at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [WATCH_LOCK])
+        if not cursor.fetchone()[0]:
+            return
     month = period_start(timezone.now())
     held = list(Budget.objects.in_month(month).for_list())
     found = uses(held, month) if held else []
@@ -103,7 +112,6 @@ def of_budget(budget: Budget) -> "list[Subscription]":
     return list(held.filter(plan__currency=budget.currency).for_list())
 
 
-@transaction.atomic
 def _stop(use: Use, month: date) -> None:
     system = User.objects.system(SYSTEM)
     for subscription in of_budget(use.budget):
@@ -130,7 +138,6 @@ def _stop(use: Use, month: date) -> None:
         )
 
 
-@transaction.atomic
 def _let_go(used_up: set[int], month: date) -> None:
     """Stops end with their month, with their budget, and when it allows more; a subscription that was closed stays closed."""
     stops = BudgetStop.objects.filter(ended_at=None).exclude(budget__in=used_up, month=month)
