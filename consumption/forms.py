@@ -7,10 +7,10 @@ from django import forms
 from django.db.models import QuerySet
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import price_forms, pricing, terms
+from consumption import price_forms, terms
 from consumption.actions import OVERLAP
 from consumption.change_kinds import first_start
-from consumption.models import Application, Plan, Subscription
+from consumption.models import Application, Plan
 from consumption.price_forms import PriceFields
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.field_limits import PROSE, REASON
@@ -62,70 +62,6 @@ class LatencyForm(forms.Form):
     def __init__(self, *args: Any, versions: QuerySet[ModelVersion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["version"].queryset = versions  # type: ignore[attr-defined]
-
-
-class PlanChoice(forms.ModelChoiceField):
-    """A plan with its terms, so that one can choose without looking elsewhere."""
-
-    def label_from_instance(self, plan):
-        quota = (
-            f"{plan.monthly_quota:,} calls a month" if plan.monthly_quota else "no monthly quota"
-        )
-        price = pricing.in_words(plan, plan.currency)
-        return f"{plan.name}: {plan.rate_per_second} calls a second, {quota}, {price}; {plan.get_approval_display().lower()}"
-
-
-class SubscribeForm(forms.Form):
-    """Plan, application, purpose, version policy. A new application may be named in the same step."""
-
-    plan = PlanChoice(queryset=None, widget=forms.RadioSelect, empty_label=None)
-    application = forms.ModelChoiceField(
-        queryset=None,
-        required=False,
-        empty_label="A new one, named below",
-        help_text="The system that will call the model.",
-    )
-    new_application = LineField(
-        max_length=80,
-        required=False,
-        label="New application",
-        help_text="Only when none of the above is it.",
-    )
-    team = forms.ModelChoiceField(queryset=None, required=False, empty_label=None, label="Its team")
-    purpose = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}),
-        min_length=10,
-        max_length=REASON,
-        help_text="What decision or process will use the answers? The owner reads this.",
-    )
-    version_policy = forms.ChoiceField(
-        choices=Subscription.Policy, widget=forms.RadioSelect, label="New versions"
-    )
-    expected_calls_a_month = forms.IntegerField(
-        required=False, min_value=1, max_value=2**53, label="Expected calls a month"
-    )
-    counterfactual = forms.ChoiceField(
-        required=False,
-        label="Without this model",
-        choices=[("", "Not said"), *Subscription._meta.get_field("counterfactual").choices],
-        help_text="Tells the company what reuse saves.",
-    )
-
-    def __init__(self, *args, user, model, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["plan"].queryset = Plan.objects.filter(model=model, is_offered=True)
-        self.fields["application"].queryset = Application.objects.filter(
-            team__in=user.teams()
-        ).order_by("name")
-        self.fields["team"].queryset = user.teams()
-
-    def clean(self):
-        data = super().clean()
-        if not data.get("application") and not data.get("new_application"):
-            self.add_error("application", "Choose an application, or name a new one.")
-        if data.get("new_application") and not data.get("application") and not data.get("team"):
-            self.add_error("team", "Say which team the new application belongs to.")
-        return data
 
 
 class NetworksForm(forms.Form):
@@ -209,6 +145,24 @@ class DecideForm(forms.Form):
     )
     reason = forms.CharField(
         max_length=REASON, widget=forms.Textarea(attrs={"rows": 2}), help_text="The asker reads it."
+    )
+
+
+class AskAgainForm(forms.Form):
+    purpose = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 4}),
+        min_length=10,
+        max_length=REASON,
+        help_text="Say what the answer did not take into account, or what has changed.",
+    )
+
+
+class EndForm(forms.Form):
+    ends_on = forms.DateField(
+        required=False,
+        label="Last day of use",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Its keys stop with the end of that day (UTC). Empty: no last day.",
     )
 
 

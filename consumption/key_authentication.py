@@ -4,9 +4,13 @@ One resource of the portal's API takes keys, and nothing else can be done with t
 """
 
 import ipaddress
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Greatest
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -17,6 +21,7 @@ from marketplace.accounts.models import User
 from marketplace.core import keys
 
 HEADER = "X-API-Key"
+USE_EVERY = timedelta(minutes=1)
 REFUSAL = "The key is not recognised, has ended, or does not work from here."
 
 
@@ -30,10 +35,18 @@ class ByKey(BaseAuthentication):
         key = _live_key(text)
         if key is None or not _is_from(key.networks, request.META.get("REMOTE_ADDR", "")):
             raise AuthenticationFailed(REFUSAL)
+        _note_use(key)
         return User.objects.system("outcomes"), key
 
     def authenticate_header(self, request: Request) -> str:
         return HEADER
+
+
+def _note_use(key: ApiKey) -> None:
+    """A report is a use, too. Written at most once a minute."""
+    now = timezone.now()
+    if key.last_used_at is None or key.last_used_at < now - USE_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=Greatest("last_used_at", Value(now)))
 
 
 def _live_key(text: str) -> ApiKey | None:

@@ -12,14 +12,14 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from consumption import actions, changes, deadlines, terms
+from consumption import actions, changes, deadlines, request_track, terms
 from consumption.affected import Affected
 from consumption.change_kinds import KINDS
 from consumption.deadlines import Deadline
 from consumption.metering import rejections, usage
 from consumption.metering.rejections import RejectionCount
 from consumption.metering.usage import MonthlyUse
-from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription
+from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription, UseReview
 from governance.policies import change_notice_days
 from marketplace.core.forms import show, submitted
 
@@ -45,6 +45,7 @@ class SubscriptionCard:
     rejections   of the last 24 hours.
     other_plans  where it may move.
     deadlines    what of it needs somebody, soonest first.
+    track        where its request is; [] unless it waits.
     """
 
     subscription: Subscription
@@ -52,6 +53,7 @@ class SubscriptionCard:
     rejections: list[RejectionCount]
     other_plans: list[Plan]
     deadlines: list[Deadline]
+    track: list[request_track.Mark]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def plan_cards(plans):
 
 def subscription_cards(subscriptions):
     """[SubscriptionCard] of a queryset for_list(). As many queries for one as for many."""
-    shown = list(subscriptions.prefetch_related("keys"))
+    reviews = UseReview.objects.select_related("decided_by").order_by("-opened_at")
+    shown = list(subscriptions.prefetch_related("keys", Prefetch("use_reviews", reviews)))
     months = usage.this_month(shown)
     rejected = rejections.of(shown, timezone.now() - usage.DAY)
     models = [subscription.model_id for subscription in shown]
@@ -86,9 +89,16 @@ def subscription_cards(subscriptions):
             [row for row in rejected if row.subscription == subscription],
             [plan for plan in offered if actions.may_move(subscription, plan)],
             [deadline for deadline in due if deadline.subscription == subscription],
+            _track(subscription),
         )
         for subscription in shown
     ]
+
+
+def _track(subscription):
+    if subscription.state != Subscription.State.PENDING:
+        return []
+    return request_track.of(subscription, next(iter(subscription.use_reviews.all()), None))
 
 
 def propose_page(request, model, kind, form_class, **about):

@@ -22,6 +22,19 @@ def can_decide_subscription(user, subscription):
     return asking_team == owner_team or not user.is_on(asking_team)
 
 
+def can_decide_use(user, review):
+    """The role of the use's tier: never who asked, nor anybody on the team that asks or on the one that owns the model."""
+    subscription = review.subscription
+    return (
+        user.is_active
+        and not user.is_system
+        and user.has_role(*review.roles)
+        and subscription.requested_by_id != user.pk
+        and not user.is_on(subscription.application.team)
+        and not user.is_on(subscription.model.owner_team)
+    )
+
+
 def can_end_subscription(user, subscription):
     """Its own team at any time; the marketplace itself when a notice has run."""
     return user.is_system or can_manage_application(user, subscription.application)

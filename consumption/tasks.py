@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consumption import actions, budgets, changes
+from consumption import actions, budgets, changes, drafts
 from consumption.evaluation_lock import at_rows
 from consumption.metering import fees, projections, quota_notices, reconciliation, rollups
 from consumption.models import BatchEvaluation
@@ -42,6 +42,15 @@ def charge_fees():
 def watch_budgets():
     """Tell of budgets that are nearly used up; pause what a hard one stops, and let go on what may."""
     budgets.watch()
+
+
+@shared_task(name="consumption.sweep_access")
+def sweep_access():
+    """Remind of requests and of what ends, end what is over, pause keys that nobody uses, forget requests nobody went on with."""
+    actions.remind_of_requests()
+    actions.sweep_ends()
+    actions.pause_unused_keys()
+    drafts.forget_old()
 
 
 @shared_task(name="consumption.begin_changes")

@@ -36,6 +36,7 @@ from consumption.api import (
     Tries,
     Usage,
     UsageFigures,
+    UseReviews,
 )
 from governance.amendment_api import Amendments
 from governance.api import CardSchema
@@ -118,6 +119,7 @@ router.register("subscriptions", Subscriptions)
 router.register("deadlines", Deadlines, basename="deadline")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")
+router.register("use-reviews", UseReviews, basename="use-review")
 router.register("usage", Usage, basename="usage")
 router.register("usage-figures", UsageFigures, basename="usage-figures")
 router.register("failures", Failures, basename="failure")

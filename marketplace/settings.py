@@ -347,6 +347,8 @@ SPECTACULAR_SETTINGS = {
         "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
         "ChangeKind": "consumption.models.ScheduledChange.Kind",
+        "UseReviewState": "consumption.models.UseReviewState",
+        "DataClass": "consumption.models.DataClass",
         "DeadlineKind": "consumption.deadlines.Kind",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
@@ -437,6 +439,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.reconcile",
         "schedule": 60,
         "options": {"expires": 60},
+    },
+    "consumption-access": {
+        "task": "consumption.sweep_access",
+        "schedule": 300,
+        "options": {"expires": 300},
     },
     "consumption-changes": {
         "task": "consumption.begin_changes",

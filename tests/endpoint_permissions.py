@@ -3,6 +3,7 @@
 Rule: docs/reliability.md, "Visibility and permissions".
 """
 
+from tests import endpoints_of_access as of_access
 from tests import endpoints_of_ends as of_ends
 from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_users as of_users
@@ -244,8 +245,6 @@ PAGES = {
     ("consumption:create_key", "post"): ("subscription", (302, 404, 200, 403, 403, 403)),
     ("consumption:rotate_key", "get"): ("key", (302, 404, 200, 404, 200, 200)),
     ("consumption:rotate_key", "post"): ("key", (302, 404, 200, 404, 403, 403)),
-    ("consumption:revoke_key", "get"): ("key", POST_ONLY),
-    ("consumption:revoke_key", "post"): ("key", (302, 404, 302, 404, 302, 403)),
     ("consumption:key_networks", "get"): ("key", (302, 404, 200, 404, 200, 200)),
     ("consumption:key_networks", "post"): ("key", (302, 404, 302, 404, 403, 403)),
     ("consumption:leaked_key", "get"): (None, SIGNED_IN),
@@ -648,7 +647,7 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-for part in (of_finance, of_ends):
+for part in (of_access, of_finance, of_ends):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)
     API.update(part.API)

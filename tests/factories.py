@@ -58,6 +58,15 @@ MEDIUM = LOW | {
 }
 HIGH = MEDIUM | {"people": "direct", "regulated": "eligibility", "reach": "company"}
 ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
+# What a consumer answers of an ordinary use.
+USE = {"people": "none", "autonomy": "advisory", "materiality": "under_100k", "regulated": "none"}
+# What a consumer answers of a use that is high risk, whatever the model is.
+GRAVE_USE = {
+    "people": "direct",
+    "autonomy": "automated",
+    "materiality": "1m_10m",
+    "regulated": "eligibility",
+}
 
 
 # ── People ────────────────────────────────────────────────────────────────
@@ -497,7 +506,7 @@ def application(by=None, one=None, name="Loan origination"):
 
 
 @replayed
-def subscription(version=None, *, by=None, plan_slug="standard", app=None):
+def subscription(version=None, *, by=None, plan_slug="standard", app=None, **facts):
     version = version or published_version()
     by = by or maya()
     return consumption.subscribe(
@@ -505,6 +514,7 @@ def subscription(version=None, *, by=None, plan_slug="standard", app=None):
         application=app or application(),
         plan=version.model.plans.get(slug=plan_slug),
         purpose="Verify income of applicants.",
+        **facts,
     )
 
 

@@ -39,6 +39,10 @@ class EndpointFixtures:
         self.pending = factories.subscription(
             self.live, plan_slug="production", app=factories.application(name="Second system")
         )
+        graver = factories.subscription(
+            self.live, app=factories.application(name="Lending desk"), use=factories.GRAVE_USE
+        )
+        self.use_review = graver.use_reviews.get()
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)

@@ -147,15 +147,15 @@ def subscribe_and_call(maya, slug):
     assert "Income verification" in maya.see("catalog:models", query="?q=income")
     maya.see("consumption:subscribe", slug)
     plan = RegisteredModel.objects.get().plans.get()
-    maya.send(
-        "consumption:subscribe",
-        slug,
-        plan=plan.pk,
-        new_application="Loan origination",
-        team=factories.mortgage().pk,
-        purpose="Verify the income of applicants.",
-        version_policy="auto_minor",
-    )
+    version = ModelVersion.objects.get()
+    for step in (
+        {"plan": plan.pk},
+        {"new_application": "Loan origination", "team": factories.mortgage().pk},
+        {"purpose": "Verify the income of applicants.", "data_class": "internal"} | factories.USE,
+        {"version": version.pk, "version_policy": "auto_minor"},
+    ):
+        maya.send("consumption:subscribe", slug, **step)
+    maya.send("consumption:subscribe", slug, accepted="on")
     subscription = Subscription.objects.get()
     page = maya.client.post(
         reverse("consumption:create_key", args=[subscription.pk]), {"name": "cluster", "days": 90}

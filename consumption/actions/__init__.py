@@ -18,6 +18,13 @@ from consumption.actions.discussions import (
     respond,
     say,
 )
+from consumption.actions.ends import (
+    CONFIRM_EARLY,
+    REOPEN_DAYS,
+    change_end,
+    confirm_use,
+    sweep_ends,
+)
 from consumption.actions.evaluations import (
     advance,
     begin_run,
@@ -36,6 +43,7 @@ from consumption.actions.evaluations import (
     sweep_evaluations,
     wake_runs,
 )
+from consumption.actions.granting import ACCESS_MOST, CONFIRM_EVERY
 from consumption.actions.keys import (
     KEY_LIFE,
     KEY_LIFE_MAX,
@@ -44,10 +52,14 @@ from consumption.actions.keys import (
     OVERLAP_MAX,
     REPORTS_AN_HOUR,
     SECURITY,
+    UNUSED,
+    UNUSED_NOTICE,
     change_networks,
     create_key,
+    pause_unused_keys,
     rehash_key,
     report_leak,
+    resume_key,
     revoke_key,
     revoke_leaked,
     revoke_named,
@@ -55,8 +67,33 @@ from consumption.actions.keys import (
 )
 from consumption.actions.outcomes import MOST_OUTCOMES, Outcome, Refused, report_outcomes
 from consumption.actions.ratings import answer_rating, bayesian_mean, calls_of, rate
+from consumption.actions.requests import (
+    approve_use,
+    ask_again,
+    deciders,
+    refuse_use,
+    remind_of_requests,
+    withdraw_request,
+)
 
 __all__ = [
+    "ACCESS_MOST",
+    "CONFIRM_EVERY",
+    "CONFIRM_EARLY",
+    "REOPEN_DAYS",
+    "UNUSED",
+    "UNUSED_NOTICE",
+    "approve_use",
+    "ask_again",
+    "change_end",
+    "confirm_use",
+    "deciders",
+    "pause_unused_keys",
+    "refuse_use",
+    "remind_of_requests",
+    "resume_key",
+    "sweep_ends",
+    "withdraw_request",
     "KEY_LIFE",
     "KEY_LIFE_MAX",
     "LIVE_KEYS_A_SUBSCRIPTION",

@@ -3,7 +3,17 @@
 from django.db import transaction
 
 from catalog.models import RegisteredModel
-from consumption import affected, subscribing, terms
+from consumption import affected, subscribing, terms, use_risk
+from consumption.actions.granting import (
+    activate,
+    check_end,
+    deny,
+    go_on,
+    judge_use,
+    resolve_request,
+    tell_granted,
+    withdraw_reviews,
+)
 from consumption.actions.keys import end_key
 from consumption.models import ApiKey, Application, Plan, ScheduledChange, Subscription
 from consumption.permissions import (
@@ -168,11 +178,15 @@ def _require_no_notice_needed(plan, before, after, held):
 
 
 @transaction.atomic
-def subscribe(by, *, application, plan, purpose, version=None, version_policy=None, **facts):
+def subscribe(
+    by, *, application, plan, purpose, version=None, version_policy=None, use=None, **facts
+):
     """Ask for (or, on an automatic plan, take) the right to call the plan's model. Returns the Subscription.
 
     version         the ModelVersion to start on; by default the one that `stable` points to.
     version_policy  a Subscription.Policy; by default automatic minor updates, patches only for high risk.
+    use             answers about this use (use_risk.ASKED); none: as the version was assessed. A graver use goes to governance.
+    facts           data_class, ends_on (the last day, UTC), expected_calls_a_month, counterfactual.
     Raises NotAllowed, RuleError.
     """
     model = plan.model
@@ -185,71 +199,56 @@ def subscribe(by, *, application, plan, purpose, version=None, version_policy=No
         RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists(),
         "You cannot see this model.",
     )
-    version = version or _stable_version(model)
-    _check_can_start(application, plan, version)
+    version = version or stable_version(model)
+    check_can_start(application, plan, version)
+    check_end(facts.get("ends_on"))
+    use = use_risk.checked(use or {})
     subscription = Subscription.objects.create(
         application=application,
         model=model,
         plan=plan,
         pinned_version=version,
         purpose=purpose.strip(),
-        version_policy=version_policy or _default_policy(version),
+        version_policy=version_policy or default_policy(version),
         requested_by=by,
+        use=use,
         **facts,
     )
     record(by, "subscription.request", subscription, plan=plan.slug, version=version.number)
-    if plan.approval == Plan.Approval.AUTOMATIC:
-        _activate(
-            User.objects.system("plans"), subscription, f"The {plan.name} plan approves at once."
-        )
-    _tell_owners(subscription)
-    return subscription
+    judge_use(subscription)
+    return go_on(subscription)
 
 
 @transaction.atomic
 def approve_subscription(by, subscription, reason):
     """The publisher's yes. Raises NotAllowed, RuleError, StaleState."""
-    _require_decider(by, subscription)
-    _activate(by, subscription, reason)
-    notify(
-        User.objects.on_teams([subscription.application.team]),
-        "subscription",
-        f"{subscription.model} is yours to call",
-        body=reason,
-        url=subscription.get_absolute_url(),
-        key=f"subscription-approved:{subscription.pk}",
-        model=subscription.model.slug,
-        application=subscription.application.slug,
-    )
+    require_decider(by, subscription)
+    if subscription.use_reviews.open().exists():
+        raise RuleError(
+            "Governance decides on this use first: it is above the model's risk tier.",
+            remedy="You are told when it is your turn. You may deny it at once.",
+        )
+    activate(by, subscription, reason)
+    resolve_request(subscription)
+    tell_granted(subscription)
     return subscription
 
 
 @transaction.atomic
 def deny_subscription(by, subscription, reason):
     """The publisher's no, with a reason that the asker can act on."""
-    _require_decider(by, subscription)
+    require_decider(by, subscription)
     require_reason(reason, "who asked acts on it")
-    transition(subscription, Subscription.State.DENIED, **subscription.decision(by, reason))
-    record(by, "subscription.deny", subscription, reason=reason)
-    notify(
-        [subscription.requested_by],
-        "subscription",
-        f"{subscription.model} was not granted",
-        body=reason,
-        url=subscription.get_absolute_url(),
-        key=f"subscription-denied:{subscription.pk}",
-        model=subscription.model.slug,
-        application=subscription.application.slug,
-    )
-    return subscription
+    return deny(by, subscription, reason)
 
 
 @transaction.atomic
 def close_subscription(by, subscription, reason=""):
     """End the right to call. Its keys stop within a second."""
     require(can_end_subscription(by, subscription), "Only its own team ends a subscription.")
-    for key in subscription.keys.filter(state__in=[ApiKey.State.ACTIVE, ApiKey.State.ROTATING]):
+    for key in subscription.keys.exclude(state=ApiKey.State.REVOKED):
         end_key(by, key, "The subscription was closed.")
+    withdraw_reviews(subscription)
     transition(subscription, Subscription.State.CLOSED)
     record(by, "subscription.close", subscription, reason=reason)
     invalidate("subscription", subscription=subscription.pk)
@@ -317,13 +316,7 @@ def may_move(subscription, plan):
     )
 
 
-def _activate(by, subscription, reason):
-    transition(subscription, Subscription.State.ACTIVE, **subscription.decision(by, reason))
-    record(by, "subscription.approve", subscription, reason=reason)
-    invalidate("subscription", subscription=subscription.pk)
-
-
-def _check_can_start(application, plan, version):
+def check_can_start(application, plan, version):
     if version is None or version.model_id != plan.model_id:
         raise RuleError(
             f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team)
@@ -344,7 +337,7 @@ def _check_can_start(application, plan, version):
         )
 
 
-def _require_decider(by, subscription):
+def require_decider(by, subscription):
     require(
         can_decide_subscription(by, subscription),
         f"Only members of {subscription.model.owner_team} who neither asked for it nor are on the team that asks decide this request.",
@@ -352,7 +345,7 @@ def _require_decider(by, subscription):
     )
 
 
-def _default_policy(version):
+def default_policy(version):
     return (
         Subscription.Policy.AUTO_PATCH
         if version.risk_tier == "high"
@@ -360,24 +353,9 @@ def _default_policy(version):
     )
 
 
-def _stable_version(model):
+def stable_version(model):
     alias = model.aliases.filter(name="stable").select_related("version").first()
     return alias.version if alias else None
-
-
-def _tell_owners(subscription):
-    notify(
-        User.objects.on_teams([subscription.model.owner_team]),
-        "subscription",
-        f"{subscription.application.team} asks to use {subscription.model}"
-        if subscription.state == Subscription.State.PENDING
-        else f"{subscription.application.team} now uses {subscription.model}",
-        body=subscription.purpose,
-        url=subscription.model.get_absolute_url() + "consumers/",
-        key=f"subscription-requested:{subscription.pk}",
-        model=subscription.model.slug,
-        application=subscription.application.slug,
-    )
 
 
 def _plan_name(model, slug, name):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from consumption import revocation_log
@@ -29,6 +30,8 @@ KEY_LIFE_MAX = timedelta(days=365)
 OVERLAP = timedelta(hours=24)
 OVERLAP_MAX = timedelta(days=7)
 LIVE_KEYS_A_SUBSCRIPTION = 10
+UNUSED = timedelta(days=60)  # a key that nobody used for so long pauses,
+UNUSED_NOTICE = timedelta(days=14)  # its team having known for so long
 REPORTS_AN_HOUR = 20
 SECURITY = ("security_reviewer", "operator")
 
@@ -154,6 +157,93 @@ def change_networks(by, key, networks):
     record(by, "key.networks", key, before=before, after=after)
     invalidate("key", kid=key.kid)
     return key
+
+
+@transaction.atomic
+def resume_key(by, key):
+    """Have a paused key work again, at every gateway within a second, until the day for which it was made. Returns it.
+
+    Raises NotAllowed, RuleError, StaleState.
+    """
+    require(
+        can_manage_keys(by, key.subscription),
+        "Only its own team resumes a key.",
+        ask=str(key.subscription.application.team),
+    )
+    if key.state == ApiKey.State.PAUSED and key.expires_at <= timezone.now():
+        raise RuleError(
+            f"{key} ended on {key.expires_at:%-d %B %Y}.", remedy="Make a new key instead."
+        )
+    live = _live_keys_beside(key.subscription)
+    transition(
+        key,
+        ApiKey.State.ACTIVE,
+        name=_free_key_name(live, key.name),
+        resumed_at=timezone.now(),
+        unused_told_at=None,
+        epoch=key.epoch + 1,
+    )
+    record(by, "key.resume", key)
+    invalidate("key", kid=key.kid)
+    return key
+
+
+def pause_unused_keys(now=None):
+    """The sweep: tell the teams of keys that nobody uses, and pause those that still are not used when the notice has run.
+
+    Returns how many it paused. It may run any number of times; a key is told once, and again after it was used in between.
+    """
+    now = now or timezone.now()
+    unused = ApiKey.objects.unused_since(now - UNUSED + UNUSED_NOTICE).for_list()
+    for key in unused.filter(Q(unused_told_at=None) | Q(unused_told_at__lt=F("last_use"))):
+        _tell_unused(key, now)
+    paused = 0
+    due = ApiKey.objects.unused_since(now - UNUSED).for_list()
+    for key in due.filter(
+        unused_told_at__lte=now - UNUSED_NOTICE, unused_told_at__gte=F("last_use")
+    ):
+        paused += _pause(key, now)
+    return paused
+
+
+@transaction.atomic
+def _tell_unused(key, now):
+    ApiKey.objects.filter(pk=key.pk).update(unused_told_at=now)
+    pause_on = max(key.used_at + UNUSED, now + UNUSED_NOTICE)
+    since = f"since {key.used_at:%-d %B}" if key.last_used_at else "yet"
+    notify(
+        User.objects.on_teams([key.subscription.application.team]),
+        "subscription",
+        f"{key} of {key.subscription.application} is not used and pauses on {pause_on:%-d %B %Y}",
+        body=f"No call was made with {key.name} {since}. One call keeps it; a paused key is resumed by one act.",
+        url=key.subscription.get_absolute_url(),
+        key=f"key-unused:{key.pk}:{now:%Y%m%d}",
+        model=key.subscription.model.slug,
+        application=key.subscription.application.slug,
+    )
+
+
+@transaction.atomic
+def _pause(key, now):
+    """Returns 1 when the key paused, 0 when it was used meanwhile."""
+    fresh = ApiKey.objects.unused_since(now - UNUSED).filter(pk=key.pk)
+    if not fresh.select_for_update(of=["self"]).exists():
+        return 0
+    transition(key, ApiKey.State.PAUSED, epoch=key.epoch + 1)
+    by = User.objects.system("keys")
+    record(by, "key.pause", key, last_used=key.last_used_at and key.last_used_at.isoformat())
+    invalidate("key", kid=key.kid)
+    notify(
+        User.objects.on_teams([key.subscription.application.team]),
+        "subscription",
+        f"{key} of {key.subscription.application} is paused: it was not used",
+        body=f"Calls with {key.name} are refused until somebody of the team resumes it.",
+        url=key.subscription.get_absolute_url(),
+        key=f"key-paused:{key.pk}:{now:%Y%m%d}",
+        model=key.subscription.model.slug,
+        application=key.subscription.application.slug,
+    )
+    return 1
 
 
 @transaction.atomic

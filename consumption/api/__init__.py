@@ -20,6 +20,7 @@ from consumption.api.ratings import LiveQuality, Ratings
 from consumption.api.statements import Disputes, Statements
 from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Usage
+from consumption.api.use_reviews import UseReviews
 
 __all__ = [
     "Adoption",
@@ -47,4 +48,5 @@ __all__ = [
     "Tries",
     "Usage",
     "UsageFigures",
+    "UseReviews",
 ]

@@ -10,8 +10,17 @@ from rest_framework.response import Response
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions, pricing, terms
 from consumption.filters import ApplicationFilter, KeyFilter, PlanFilter, SubscriptionFilter
-from consumption.models import ApiKey, Application, Plan, PlanTerms, Subscription
+from consumption.metering import key_usage
+from consumption.models import (
+    ApiKey,
+    Application,
+    DataClass,
+    Plan,
+    PlanTerms,
+    Subscription,
+)
 from consumption.networks import MOST
+from governance import tiering
 from marketplace.accounts.models import Team
 from marketplace.accounts.resources import (
     SLUG,
@@ -23,6 +32,10 @@ from marketplace.accounts.resources import (
 )
 from marketplace.core.serializers import LineField, ProseField
 from marketplace.tokens.models import Scope
+
+
+def _options(question):
+    return [(one.id, one.label) for one in tiering.QUESTIONS_BY_ID[question].options]
 
 
 class PriceSteps(serializers.ListField):
@@ -178,6 +191,13 @@ class SubscriptionRow(serializers.ModelSerializer):
             "purpose",
             "expected_calls_a_month",
             "counterfactual",
+            "data_class",
+            "use",
+            "use_tier",
+            "ends_on",
+            "confirm_by",
+            "confirmed_at",
+            "paused_because",
             "requested_by",
             "requested_at",
             "decided_at",
@@ -186,8 +206,17 @@ class SubscriptionRow(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class Use(serializers.Serializer):
+    """What depends on this use. Left out: as the version was assessed. A use above the model's tier goes to governance."""
+
+    people = serializers.ChoiceField(choices=_options("people"))
+    autonomy = serializers.ChoiceField(choices=_options("autonomy"))
+    materiality = serializers.ChoiceField(choices=_options("materiality"))
+    regulated = serializers.ChoiceField(choices=_options("regulated"))
+
+
 class SubscriptionAsked(serializers.ModelSerializer):
-    """`version` is a version's id; without it, the model's stable one."""
+    """`version` is a version's id; without it, the model's stable one. `ends_on` is the last day (UTC)."""
 
     application = Visible(slug_field="slug", queryset=Application.objects.all())
     plan = Visible(slug_field="id", queryset=Plan.objects.all())
@@ -195,6 +224,8 @@ class SubscriptionAsked(serializers.ModelSerializer):
     version_policy = serializers.ChoiceField(choices=Subscription.Policy.choices, required=False)
     purpose = ProseField(min_length=10, max_length=4000)
     expected_calls_a_month = serializers.IntegerField(min_value=1, max_value=2**53, required=False)
+    data_class = serializers.ChoiceField(choices=DataClass.choices, required=False)
+    use = Use(required=False)
 
     class Meta:
         model = Subscription
@@ -206,8 +237,19 @@ class SubscriptionAsked(serializers.ModelSerializer):
             "purpose",
             "expected_calls_a_month",
             "counterfactual",
+            "data_class",
+            "use",
+            "ends_on",
         ]
         validators = []
+
+
+class Purpose(serializers.Serializer):
+    purpose = ProseField(min_length=10, max_length=4000)
+
+
+class LastDay(serializers.Serializer):
+    ends_on = serializers.DateField(allow_null=True, help_text="The last day (UTC); null: none.")
 
 
 class PlanChosen(serializers.Serializer):
@@ -250,6 +292,38 @@ class Subscriptions(ReadableResource):
         """Move to another plan of the model; the keys stay."""
         return self.answer(
             actions.change_plan(request.user, self.get_object(), **self.given(PlanChosen))
+        )
+
+    @extend_schema(request=OptionalReason, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request, pk):
+        """Take back a request that waits."""
+        return self.answer(
+            actions.withdraw_request(request.user, self.get_object(), **self.given(OptionalReason))
+        )
+
+    @extend_schema(request=Purpose, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def again(self, request, pk):
+        """Ask once more after a no, with a purpose that answers it."""
+        return self.answer(
+            actions.ask_again(request.user, self.get_object(), **self.given(Purpose))
+        )
+
+    @extend_schema(request=Nothing, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request, pk):
+        """Say that it is still used as described: it holds for a year."""
+        subscription = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.confirm_use(request.user, subscription))
+
+    @extend_schema(request=LastDay, responses=SubscriptionRow)
+    @action(detail=True, methods=["put"], url_path="last-day")
+    def last_day(self, request, pk):
+        """Set the last day of access, or none."""
+        return self.answer(
+            actions.change_end(request.user, self.get_object(), **self.given(LastDay))
         )
 
     @extend_schema(request=Nothing, responses=SubscriptionRow)
@@ -327,12 +401,35 @@ class Rotation(serializers.Serializer):
     )
 
 
+class KeyVersionCalls(serializers.Serializer):
+    version = serializers.CharField(source="version.number")
+    model = serializers.CharField(source="version.model.slug")
+    calls = serializers.IntegerField()
+
+
+class KeyDayCalls(serializers.Serializer):
+    day = serializers.DateField()
+    calls = serializers.IntegerField()
+
+
+class KeyCalls(serializers.Serializer):
+    """Calls with a key since `since`; `is_whole`: of all seven days, else of the newest calls of its subscription."""
+
+    since = serializers.DateTimeField()
+    is_whole = serializers.BooleanField()
+    calls = serializers.IntegerField()
+    answered = serializers.IntegerField()
+    last_at = serializers.DateTimeField(allow_null=True)
+    days = KeyDayCalls(many=True)
+    versions = KeyVersionCalls(many=True)
+
+
 class Keys(ReadableResource):
     queryset = ApiKey.objects.for_list()
     serializer_class = KeyRow
     filterset_class = KeyFilter
     lookup_field = "kid"
-    token_scopes = dict.fromkeys(("create", "rotate", "revoke", "networks"), Scope.KEYS)
+    token_scopes = dict.fromkeys(("create", "rotate", "revoke", "resume", "networks"), Scope.KEYS)
     lookup_value_regex = "[0-9A-Za-z]{8}"
 
     @extend_schema(request=KeyWanted, responses={201: KeyOnce})
@@ -351,6 +448,20 @@ class Keys(ReadableResource):
         key = self.get_object()
         overlap = timedelta(hours=self.given(Rotation)["overlap_hours"])
         return self._shown_once(*actions.rotate_key(request.user, key, overlap))
+
+    @extend_schema(request=Nothing, responses=KeyRow)
+    @action(detail=True, methods=["post"])
+    def resume(self, request, kid):
+        """Have a key that paused because nobody used it work again."""
+        key = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.resume_key(request.user, key))
+
+    @extend_schema(responses=KeyCalls)
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
+    def calls(self, request, kid):
+        """What called with it in the last seven days: what its end would break."""
+        return Response(KeyCalls(key_usage.of(self.get_object())).data)
 
     @extend_schema(request=OptionalReason, responses=KeyRow)
     @action(detail=True, methods=["post"])

@@ -14,12 +14,15 @@ class Kind(TextChoices):
 
     QUOTA = "quota", "Quota runs out"
     KEY = "key", "Key expires"
+    PAUSED_KEY = "paused_key", "Key paused"
+    CONFIRMATION = "confirmation", "Yearly confirmation"
     CHANGE = "change", "Terms change"
     END = "end", "Access ends"
     VERSION = "version", "Version ends"
     BUDGET = "budget", "Budget runs out"
     DENIED = "denied", "Request denied"
     REQUEST = "request", "Request to answer"
+    USE = "use", "Use above its tier"
     PROPOSAL = "proposal", "Change to confirm"
     REVIEW = "review", "Review"
     CONDITION = "condition", "Condition of approval"
@@ -28,12 +31,15 @@ class Kind(TextChoices):
 ICONS = {
     Kind.QUOTA: "chart-pie",
     Kind.KEY: "key",
+    Kind.PAUSED_KEY: "pause-circle",
+    Kind.CONFIRMATION: "pencil-square",
     Kind.CHANGE: "banknotes",
     Kind.END: "no-symbol",
     Kind.VERSION: "arrow-up-circle",
     Kind.BUDGET: "banknotes",
     Kind.DENIED: "x-circle",
     Kind.REQUEST: "inbox-arrow-down",
+    Kind.USE: "scale",
     Kind.PROPOSAL: "user-group",
     Kind.REVIEW: "clipboard-document-check",
     Kind.CONDITION: "clipboard-document-list",
@@ -42,6 +48,8 @@ ICONS = {
 SHORT = {
     Kind.QUOTA: "Quota ends",
     Kind.KEY: "Key ends",
+    Kind.PAUSED_KEY: "Key paused",
+    Kind.CONFIRMATION: "Confirm by",
     Kind.CHANGE: "Terms change",
     Kind.END: "Access ends",
     Kind.VERSION: "Version ends",

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from consumption.answering import WAITS_AT_MOST
 from consumption.deadlines.deadline import Deadline, Kind
-from consumption.models import ChangeState, ScheduledChange, Subscription
+from consumption.models import ChangeState, ScheduledChange, Subscription, UseReview
+from governance.matrix import FINAL_ROLES
 from governance.models import Condition, Review
 from marketplace.accounts.models import User
 
@@ -22,14 +23,17 @@ def deadlines(user: User) -> Iterator[Deadline]:
     yield from _proposals(user, teams, is_curator="curator" in roles)
     yield from _conditions(user, judges=bool(roles))
     if roles:
+        yield from _uses(user, teams, roles)
         yield from _reviews(user)
 
 
 def requests_for(user: User, teams: Sequence[int]) -> QuerySet[Subscription]:
     """The pending subscriptions that the person may answer (permissions.can_decide_subscription), oldest first."""
-    waiting = Subscription.objects.filter(
-        model__owner_team__in=teams, state=Subscription.State.PENDING
-    ).exclude(requested_by=user)
+    waiting = (
+        Subscription.objects.filter(model__owner_team__in=teams, state=Subscription.State.PENDING)
+        .exclude(requested_by=user)
+        .exclude(use_reviews__state=UseReview.State.OPEN)
+    )
     own = Q(application__team__in=teams) & ~Q(application__team=F("model__owner_team"))
     return waiting.exclude(own).for_list().order_by("requested_at")
 
@@ -45,6 +49,29 @@ def _requests(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
             url,
             f"{application.team}, {application.team.business_unit}: {subscription.purpose}",
             "Answer",
+            url,
+        )
+
+
+def _uses(user: User, teams: Sequence[int], roles: set[str]) -> Iterator[Deadline]:
+    """Uses above a model's tier that the person decides on (permissions.can_decide_use)."""
+    tiers = [tier for tier, deciders in FINAL_ROLES.items() if roles & set(deciders)]
+    waiting = (
+        UseReview.objects.open()
+        .filter(tier__in=tiers)
+        .exclude(subscription__requested_by=user)
+        .exclude(subscription__application__team__in=teams)
+        .exclude(subscription__model__owner_team__in=teams)
+    )
+    for review in waiting.for_list().order_by("opened_at")[:MOST]:
+        url = review.get_absolute_url()
+        yield Deadline(
+            Kind.USE,
+            review.opened_at + WAITS_AT_MOST,
+            str(review),
+            url,
+            f"{review.tier.capitalize()} instead of {review.model_tier}: {review.subscription.purpose}",
+            "Decide",
             url,
         )
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q
 from django.urls import reverse
@@ -10,12 +10,14 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import affected, changes
+from consumption.actions import REOPEN_DAYS
 from consumption.changes import Announcement
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.metering import quota_forecast
 from consumption.models import ApiKey, KeyState, ScheduledChange, Subscription, UsageDay
 
 KEY_SOON = timedelta(days=14)
+END_SOON = timedelta(days=30)
 SHARE_OF_LIFE = 4  # a key of eight days is not about to end from its first day on
 CALLED_DAYS = 7  # a version that was called by its number within so many days is still in use
 State = Subscription.State
@@ -32,6 +34,7 @@ def deadlines(held: Sequence[Subscription]) -> Iterator[Deadline]:
     active = [one for one in held if one.state == State.ACTIVE]
     yield from _quotas(active)
     yield from _keys({one.pk: one for one in active})
+    yield from _ends([one for one in held if one.state in (State.ACTIVE, State.PAUSED)])
     yield from _announced([one for one in held if one.state in one.OPEN])
     yield from _denied(held)
 
@@ -72,23 +75,24 @@ def _quotas(active: Sequence[Subscription]) -> Iterator[Deadline]:
 
 
 def _keys(active: dict[int, Subscription]) -> Iterator[Deadline]:
-    """Keys that end soon; of those that were replaced only the ones that somebody still calls with."""
-    live = ApiKey.objects.live().filter(subscription__in=active).order_by("created_at")
-    newest: dict[tuple[int, str], ApiKey] = {}
-    soon = timezone.now() + KEY_SOON
-    keys = list(live)
+    """Keys that end soon, of those that were replaced only the ones that somebody still calls with; and paused ones."""
+    now = timezone.now()
+    known = ApiKey.objects.filter(
+        subscription__in=active,
+        expires_at__gt=now,
+        state__in=[KeyState.ACTIVE, KeyState.ROTATING, KeyState.PAUSED],
+    )
+    keys = list(known.order_by("created_at"))
+    newest = {(key.subscription_id, key.name): key for key in keys if key.state == KeyState.ACTIVE}
     for key in keys:
-        if key.state == KeyState.ACTIVE:
-            newest[key.subscription_id, key.name] = key
-    for key in keys:
-        near = key.expires_at - min(KEY_SOON, key.life / SHARE_OF_LIFE)
-        if key.state == KeyState.ACTIVE and (key.expires_at > soon or near > timezone.now()):
-            continue
-        replaced_by = newest.get((key.subscription_id, key.name))
-        is_replaced = key.state == KeyState.ROTATING
-        if is_replaced and not _is_still_used(key, replaced_by):
-            continue
-        yield _key(active[key.subscription_id], key, is_replaced=is_replaced)
+        subscription = active[key.subscription_id]
+        if key.state == KeyState.PAUSED:
+            yield _paused(subscription, key)
+        elif key.state == KeyState.ROTATING:
+            if _is_still_used(key, newest.get((key.subscription_id, key.name))):
+                yield _key(subscription, key, is_replaced=True)
+        elif key.expires_at - now <= min(KEY_SOON, key.life / SHARE_OF_LIFE):
+            yield _key(subscription, key, is_replaced=False)
 
 
 def _is_still_used(key: ApiKey, replaced_by: ApiKey | None) -> bool:
@@ -123,6 +127,63 @@ def _key(subscription: Subscription, key: ApiKey, *, is_replaced: bool) -> Deadl
         is_at_risk=key.last_used_at is not None,
         subscription=subscription,
     )
+
+
+def _paused(subscription: Subscription, key: ApiKey) -> Deadline:
+    return Deadline(
+        Kind.PAUSED_KEY,
+        key.expires_at,
+        title_of(subscription),
+        subscription.get_absolute_url(),
+        f"Key {key} ({key.name}) was not used and is paused: calls with it are refused. Resume it, or revoke it.",
+        "See the keys",
+        subscription.get_absolute_url(),
+        subscription=subscription,
+    )
+
+
+def _ends(granted: Sequence[Subscription]) -> Iterator[Deadline]:
+    """Last days, and days by which the use is confirmed, that come soon or have passed."""
+    horizon = (timezone.now() + END_SOON).astimezone(UTC).date()
+    for one in granted:
+        if one.ends_on is not None and one.ends_on <= horizon:
+            yield Deadline(
+                Kind.END,
+                _end_of(one.ends_on),
+                title_of(one),
+                one.get_absolute_url(),
+                "Your team said that this is its last day. The keys stop with it.",
+                "Set a later day",
+                reverse("consumption:change_end", args=[one.pk]),
+                is_at_risk=True,
+                subscription=one,
+            )
+        if one.confirm_by is not None and one.confirm_by <= horizon:
+            yield _confirmation(one, one.confirm_by)
+
+
+def _confirmation(subscription: Subscription, by: date) -> Deadline:
+    reopen = f"{by + timedelta(days=REOPEN_DAYS):%-d %B}"
+    if subscription.state == State.PAUSED:
+        text = f"Nobody confirmed the use, so calls are refused. Confirm it by {reopen} to reopen it; then it ends."
+    else:
+        text = f"Say that you still use it as described. Without an answer access pauses after {by:%-d %B}, with {REOPEN_DAYS} days to reopen."
+    return Deadline(
+        Kind.CONFIRMATION,
+        _end_of(by),
+        title_of(subscription),
+        subscription.get_absolute_url(),
+        text,
+        "Confirm the use",
+        reverse("consumption:confirm_use", args=[subscription.pk]),
+        is_at_risk=True,
+        subscription=subscription,
+    )
+
+
+def _end_of(day: date) -> datetime:
+    """The last second of a day (UTC)."""
+    return datetime.combine(day, time(23, 59, 59), UTC)
 
 
 def _announced(going_on: Sequence[Subscription]) -> Iterator[Deadline]:
@@ -226,7 +287,7 @@ def _denied(held: Sequence[Subscription]) -> Iterator[Deadline]:
             title_of(subscription),
             subscription.get_absolute_url(),
             f"{subscription.decided_by}: {subscription.decision_reason}",
-            "See the answer",
-            subscription.get_absolute_url(),
+            "Ask again",
+            reverse("consumption:ask_again", args=[subscription.pk]),
             subscription=subscription,
         )

@@ -10,17 +10,17 @@ import os
 import struct
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models.functions import Now
 
 from consumption.metering import quota, usage_journal
 from consumption.metering.usage_journal import SegmentReader
-from consumption.models import ApiKey, JournalPosition
+from consumption.models import JournalPosition
 
 log = logging.getLogger(__name__)
 LAST_USE_EVERY_S = 60
@@ -49,9 +49,13 @@ WITH tried AS (
       request_bytes, response_bytes, (%(environments)s::text[])[environment + 1], %(is_demo)s
   FROM journalled WHERE environment <> {usage_journal.SANDBOX}
   ON CONFLICT DO NOTHING
-  RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units
+  RETURNING subscription_id, key_id, date_trunc('hour', at, 'UTC') AS hour, units, at
 )
-SELECT subscription_id, key_id, hour, count(*), sum(units)::bigint FROM fresh GROUP BY 1, 2, 3
+SELECT subscription_id, key_id, hour, count(*), sum(units)::bigint, max(at) FROM fresh GROUP BY 1, 2, 3
+"""
+WRITE_LAST_USE = """
+UPDATE consumption_apikey key SET last_used_at = greatest(key.last_used_at, used.at)
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
 """
 MOVE_POSITION = """
 INSERT INTO consumption_journalposition (segment, "offset", shipped_at) VALUES (%s, %s, now())
@@ -75,8 +79,9 @@ class Shipper:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._readers: dict[Path, SegmentReader[bytes]] = {}
-        # {key id: when its last use was written, by the monotonic clock}
+        # {key id: when its last use was written, by the monotonic clock}; {key id: its last use, to be written}
         self._last_use_written_at: dict[int, float] = {}
+        self._last_use: dict[int, datetime] = {}
 
     def ship(self) -> int:
         """Copy the calls that ended since the last time. Returns the number of new events.
@@ -96,6 +101,7 @@ class Shipper:
                 first_error = first_error or error
         for path in self._readers.keys() - set(paths):
             self._readers.pop(path).close()  # another shipper archived it
+        self._write_last_use()
         self._expire_dead_owners()
         if first_error:
             raise first_error
@@ -154,19 +160,23 @@ class Shipper:
 
     def _store(self, reader: SegmentReader[bytes], rows: list[bytes]) -> int:
         fresh = store(reader.owner, rows, reader.name, reader.position)
-        self._note_last_use({key for _, key, _, _, _ in fresh})
-        return sum(count for _, _, _, count, _ in fresh)
+        for key, at in last_uses(fresh).items():
+            self._last_use[key] = max(at, self._last_use.get(key, at))
+        return sum(count for _, _, _, count, _, _ in fresh)
 
-    def _note_last_use(self, keys: set[int]) -> None:
-        """Write when keys were last used, at most once a minute for each. By Postgres' clock: this machine's may be wrong."""
+    def _write_last_use(self) -> None:
+        """Write when keys were last used, at most once a minute for each; what is not written yet is written later."""
         now = time.monotonic()
-        if late := [
-            key
-            for key in keys
+        due = {
+            key: at
+            for key, at in self._last_use.items()
             if now - self._last_use_written_at.get(key, -LAST_USE_EVERY_S) >= LAST_USE_EVERY_S
-        ]:
-            ApiKey.objects.filter(pk__in=late).update(last_used_at=Now())
-            self._last_use_written_at.update(dict.fromkeys(late, now))
+        }
+        if due:
+            write_last_use(due)
+            self._last_use_written_at.update(dict.fromkeys(due, now))
+            for key in due:
+                del self._last_use[key]
 
     def _expire_dead_owners(self) -> None:
         for owner in usage_journal.dead_owners(self.folder):
@@ -179,18 +189,18 @@ class Shipper:
 @transaction.atomic
 def store(
     owner: str, rows: list[bytes], segment: str, position: int
-) -> list[tuple[int, int, datetime, int, int]]:
+) -> list[tuple[int, int, datetime, int, int, datetime]]:
     """Insert `copied` calls, commit their units, mark their hours and move the position, in one transaction.
 
-    Returns the new events, summed: subscription, key, hour, calls, units.
+    Returns the new events, summed: subscription, key, hour, calls, units, and when the last of them was.
     """
     with connection.cursor() as cursor:
         fresh = insert(cursor, rows) if rows else []
-        if hours := sorted({hour for _, _, hour, _, _ in fresh}):
+        if hours := sorted({hour for _, _, hour, _, _, _ in fresh}):
             cursor.execute(MARK_STALE, [hours])
         cursor.execute(MOVE_POSITION, [segment, position])
     spent: Counter[tuple[int, date]] = Counter()
-    for subscription_id, _, hour, _, units in fresh:
+    for subscription_id, _, hour, _, units, _ in fresh:
         spent[subscription_id, quota.period_start(hour)] += units
     quota.commit(owner, {key: units for key, units in spent.items() if units})
     return fresh
@@ -198,7 +208,7 @@ def store(
 
 def insert(
     cursor: CursorWrapper, rows: list[bytes], *, is_demo: bool = False
-) -> list[tuple[int, int, datetime, int, int]]:
+) -> list[tuple[int, int, datetime, int, int, datetime]]:
     """Insert `copied` calls that are not stored yet. Returns the new events as `store` does; commits no units."""
     cursor.execute(STAGE)
     with cursor.copy("COPY journalled FROM STDIN (FORMAT BINARY)") as copy:
@@ -212,6 +222,20 @@ def insert(
         },
     )
     return cursor.fetchall()
+
+
+def last_uses(fresh: list[tuple[int, int, datetime, int, int, datetime]]) -> dict[int, datetime]:
+    """{key id: when the last of its new events was} of what `store` and `insert` return."""
+    used: dict[int, datetime] = {}
+    for _, key, _, _, _, at in fresh:
+        used[key] = max(at, used.get(key, at))
+    return used
+
+
+def write_last_use(used: Mapping[int, datetime]) -> None:
+    """{key id: a moment}: no key's last use goes back, so that events may come in any order."""
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE_LAST_USE, [list(used), list(used.values())])
 
 
 def copied(

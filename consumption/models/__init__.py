@@ -3,6 +3,8 @@
 from consumption.models.access import (
     OVERSEES,
     Application,
+    DataClass,
+    PauseReason,
     Plan,
     PlanTerms,
     Subscription,
@@ -15,7 +17,6 @@ from consumption.models.discussions import Discussion, DiscussionMessage, Discus
 from consumption.models.evaluations import (
     BatchEvaluation,
     BatchState,
-    DataClass,
     DeletionReceipt,
     EvaluatedVersion,
     EvaluationKey,
@@ -23,6 +24,7 @@ from consumption.models.evaluations import (
 from consumption.models.keys import ApiKey, KeyState, LeakReport
 from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
+from consumption.models.requests import RequestDraft, UseReview, UseReviewState
 from consumption.models.sandbox import LatencyRun, LatencyState, SandboxCall, SandboxHour
 from consumption.models.statements import (
     Adjustment,
@@ -97,6 +99,7 @@ __all__ = [
     "OVERSEES",
     "Outcome",
     "OutcomeReport",
+    "PauseReason",
     "Plan",
     "PlanTerms",
     "PriceKind",
@@ -105,6 +108,7 @@ __all__ = [
     "Rating",
     "RatingEdition",
     "RejectedHour",
+    "RequestDraft",
     "SandboxCall",
     "SandboxHour",
     "ScheduledChange",
@@ -118,4 +122,6 @@ __all__ = [
     "UsageDay",
     "UsageEvent",
     "UsageHour",
+    "UseReview",
+    "UseReviewState",
 ]

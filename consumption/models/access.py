@@ -275,7 +275,22 @@ class SubscriptionState(models.TextChoices):
     ACTIVE = "active", "Active"
     PAUSED = "paused", "Paused"
     DENIED = "denied", "Denied"
+    WITHDRAWN = "withdrawn", "Withdrawn"
     CLOSED = "closed", "Closed"
+
+
+class DataClass(models.TextChoices):
+    """The most sensitive data that a consumer sends or brings."""
+
+    PUBLIC = "public", "Public"
+    INTERNAL = "internal", "Internal"
+    CONFIDENTIAL = "confidential", "Confidential"
+    PERSONAL = "personal", "Personal"
+    SPECIAL = "special", "Special categories of personal data"
+
+
+class PauseReason(models.TextChoices):
+    UNCONFIRMED = "unconfirmed", "Nobody confirmed that it is still used"
 
 
 class SubscriptionSet(models.QuerySet):
@@ -329,6 +344,7 @@ class Subscription(Decided):
         SubscriptionState.PENDING: {
             SubscriptionState.ACTIVE,
             SubscriptionState.DENIED,
+            SubscriptionState.WITHDRAWN,
             SubscriptionState.CLOSED,
         },
         SubscriptionState.ACTIVE: {SubscriptionState.PAUSED, SubscriptionState.CLOSED},
@@ -336,6 +352,11 @@ class Subscription(Decided):
         SubscriptionState.DENIED: {SubscriptionState.PENDING},
     }
     OPEN = (SubscriptionState.PENDING, SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
+    COUNTERFACTUALS = [
+        ("would_build", "We would build our own"),
+        ("would_buy", "We would buy one"),
+        ("would_do_without", "We would do without"),
+    ]
     ASK_AGAIN_WITHIN = timedelta(days=30)  # so long a denied request is something to do
 
     application = models.ForeignKey(Application, models.PROTECT, related_name="subscriptions")
@@ -353,14 +374,28 @@ class Subscription(Decided):
     counterfactual = models.CharField(
         max_length=20,
         blank=True,
-        choices=[
-            ("would_build", "We would build our own"),
-            ("would_buy", "We would buy one"),
-            ("would_do_without", "We would do without"),
-        ],
+        choices=COUNTERFACTUALS,
+    )
+    data_class = models.CharField(max_length=12, choices=DataClass, blank=True)
+    use = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Answers about this use: people, autonomy, materiality, regulated",
+    )
+    use_tier = models.CharField(
+        max_length=12, blank=True, help_text="Risk tier of this use; empty: as the model's"
     )
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField(default=timezone.now)
+    ends_on = models.DateField(null=True, blank=True, help_text="Its last day (UTC); empty: open")
+    confirm_by = models.DateField(
+        null=True, blank=True, help_text="The last day (UTC) on which its team confirms the use"
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    paused_because = models.CharField(max_length=12, choices=PauseReason, blank=True)
 
     objects = SubscriptionSet.as_manager()
 
@@ -374,9 +409,28 @@ class Subscription(Decided):
                 name="subscription_open_once",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["requested_at"], condition=Q(state="pending"), name="subscription_waiting"
+            ),
+            models.Index(
+                fields=["ends_on"],
+                condition=Q(state__in=["active", "paused"]),
+                name="subscription_ending",
+            ),
+            models.Index(
+                fields=["confirm_by"],
+                condition=Q(state__in=["active", "paused"]),
+                name="subscription_to_confirm",
+            ),
+        ]
 
     def __str__(self):
         return f"{self.application} → {self.model}"
+
+    @property
+    def is_open(self):
+        return self.state in self.OPEN
 
     def get_absolute_url(self):
         return (

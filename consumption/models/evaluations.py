@@ -14,17 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from consumption.models.access import DataClass
 from marketplace.accounts.models import Team, User
 from marketplace.core.fields import LineField
 from marketplace.core.transitions import state_constraint
-
-
-class DataClass(models.TextChoices):
-    PUBLIC = "public", "Public"
-    INTERNAL = "internal", "Internal"
-    CONFIDENTIAL = "confidential", "Confidential"
-    PERSONAL = "personal", "Personal"
-    SPECIAL = "special", "Special categories of personal data"
 
 
 class BatchState(models.TextChoices):

@@ -1,10 +1,11 @@
 """Keys of subscriptions, and reports that one has leaked."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from consumption.models.access import OVERSEES, Subscription
@@ -15,6 +16,7 @@ from marketplace.core.transitions import state_constraint
 class KeyState(models.TextChoices):
     ACTIVE = "active", "Active"
     ROTATING = "rotating", "Ending (replaced)"
+    PAUSED = "paused", "Paused: not used"
     REVOKED = "revoked", "Revoked"
 
 
@@ -31,6 +33,14 @@ class ApiKeySet(models.QuerySet["ApiKey"]):
             state__in=[KeyState.ACTIVE, KeyState.ROTATING], expires_at__gt=timezone.now()
         )
 
+    def unused_since(self, moment: datetime) -> "ApiKeySet":
+        """Active ones that were last used, made and resumed before `moment`; `last_use` is the last of the three."""
+        return (
+            self.filter(state=KeyState.ACTIVE, expires_at__gt=timezone.now())
+            .alias(last_use=Greatest("created_at", "last_used_at", "resumed_at"))
+            .filter(last_use__lt=moment)
+        )
+
     def for_list(self) -> "ApiKeySet":
         return self.select_related(
             "subscription__application__team", "subscription__model", "created_by"
@@ -42,8 +52,9 @@ class ApiKey(models.Model):
 
     State = KeyState
     MOVES = {
-        KeyState.ACTIVE: {KeyState.ROTATING, KeyState.REVOKED},
+        KeyState.ACTIVE: {KeyState.ROTATING, KeyState.PAUSED, KeyState.REVOKED},
         KeyState.ROTATING: {KeyState.REVOKED},
+        KeyState.PAUSED: {KeyState.ACTIVE, KeyState.REVOKED},
     }
 
     kid = models.CharField(max_length=8, unique=True)
@@ -62,7 +73,13 @@ class ApiKey(models.Model):
     revoked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
-    last_used_at = models.DateTimeField(null=True, blank=True, help_text="Coarse. Writer: metering")
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, help_text="Of its last call or report. Writer: metering"
+    )
+    unused_told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its team was told that it will be paused"
+    )
+    resumed_at = models.DateTimeField(null=True, blank=True)
     networks = models.JSONField(
         default=list,
         db_default=[],
@@ -85,6 +102,13 @@ class ApiKey(models.Model):
                 condition=Q(expires_at__gt=F("created_at")), name="apikey_expires_later"
             ),
         ]
+        indexes = [
+            models.Index(
+                Greatest("created_at", "last_used_at", "resumed_at"),
+                condition=Q(state="active"),
+                name="apikey_longest_unused",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"mkc_{self.kid}…"
@@ -94,6 +118,17 @@ class ApiKey(models.Model):
         return (
             self.state in (KeyState.ACTIVE, KeyState.ROTATING) and self.expires_at > timezone.now()
         )
+
+    @property
+    def is_paused(self) -> bool:
+        """Resting, and its day has not come: one act has it work again."""
+        return self.state == KeyState.PAUSED and self.expires_at > timezone.now()
+
+    @property
+    def used_at(self) -> datetime:
+        """When it was last used, made or resumed: the time without a use counts from there."""
+        moments = (self.created_at, self.last_used_at, self.resumed_at)
+        return max(moment for moment in moments if moment is not None)
 
     @property
     def life(self) -> timedelta:

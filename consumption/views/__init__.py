@@ -8,7 +8,6 @@ from consumption.views.access import (
     consumers,
     decide,
     new_application,
-    subscribe,
 )
 from consumption.views.budgets import budgets, end_budget, new_budget, rates
 from consumption.views.evaluations import (
@@ -37,6 +36,7 @@ from consumption.views.keys import (
     key_pattern,
     leaked_key,
     leaked_keys,
+    resume_key,
     revoke_key,
     rotate_key,
 )
@@ -62,6 +62,15 @@ from consumption.views.statements import (
     share_cost,
     statement_line,
     withdraw_dispute,
+)
+from consumption.views.subscribing import (
+    ask_again,
+    change_end,
+    confirm_use,
+    discard_request,
+    subscribe,
+    use_review,
+    withdraw_request,
 )
 from consumption.views.usage import (
     calls,
@@ -90,17 +99,21 @@ __all__ = [
     "answer_rating",
     "application",
     "calls",
+    "ask_again",
     "cancel_evaluation",
     "change",
     "change_discussion",
+    "change_end",
     "change_plan",
     "change_terms",
     "change_visibility",
     "close_subscription",
+    "confirm_use",
     "consumers",
     "create_key",
     "decide",
     "delete_evaluation_rows",
+    "discard_request",
     "discussion",
     "download_evaluation",
     "end_subscription",
@@ -126,12 +139,15 @@ __all__ = [
     "ratings",
     "read_evaluation",
     "reconciled",
+    "resume_key",
     "revoke_key",
     "rotate_key",
     "sandbox",
     "start_evaluation",
     "subscribe",
     "try_model",
+    "use_review",
     "withdraw_change",
     "withdraw_plan",
+    "withdraw_request",
 ]

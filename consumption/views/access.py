@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.pages import get_visible_model_or_404, model_context
-from consumption import actions, deadlines, holdings, pages
-from consumption.forms import ApplicationForm, DecideForm, SubscribeForm
+from consumption import actions, deadlines, drafts, holdings, pages
+from consumption.forms import ApplicationForm, DecideForm
 from consumption.models import Application, Subscription
 from consumption.permissions import (
     can_change,
@@ -31,6 +31,7 @@ def access(request):
         "holdings": going_on,
         "costs": holdings.total(going_on),
         "ended": [row.subscription for row in rows if row.is_ended],
+        "begun": drafts.begun_by(request.user),
     }
     return render(request, "consumption/access.html", context)
 
@@ -59,29 +60,6 @@ def application(request, slug):
     return render(request, "consumption/application.html", context)
 
 
-def subscribe(request, slug):
-    """From a model to the right to call it, in one step."""
-    entry = get_visible_model_or_404(request, slug)
-    form = SubscribeForm(
-        request.POST or None, user=request.user, model=entry, initial=_first_choices(request, entry)
-    )
-    done, subscription = submitted(request, form, lambda **data: _subscribe(request.user, **data))
-    if done:
-        next_step = (
-            "You can make a key now."
-            if subscription.state == Subscription.State.ACTIVE
-            else "The owner was asked."
-        )
-        messages.success(request, f"{subscription.application} → {entry}: {next_step}")
-        return redirect(subscription)
-    context = {
-        "model": entry,
-        "plans": pages.plan_cards(entry.plans.filter(is_offered=True)),
-        "version": entry.stable,
-    }
-    return show(request, "consumption/subscribe.html", form, **context)
-
-
 def decide(request, pk):
     """The publisher's answer to a request."""
     subscription = get_object_or_404(
@@ -95,8 +73,14 @@ def decide(request, pk):
     if done:
         messages.success(request, f"Answered: {subscription}.")
         return redirect("consumption:access")
-    may = can_decide_subscription(request.user, subscription)
-    return show(request, "consumption/decide.html", form, subscription=subscription, can_decide=may)
+    return show(
+        request,
+        "consumption/decide.html",
+        form,
+        subscription=subscription,
+        open_review=subscription.use_reviews.open().first(),
+        can_decide=can_decide_subscription(request.user, subscription),
+    )
 
 
 @require_POST
@@ -132,22 +116,3 @@ def consumers(request, slug):
     context["subscriptions"] = Subscription.objects.filter(model=entry).for_list()
     context["can_end"] = can_change(request.user, entry)
     return render(request, "consumption/consumers.html", context)
-
-
-def _subscribe(by, *, plan, application, new_application, team, **facts):
-    """Name the new application first, when there is one."""
-    application = application or actions.create_application(by, team=team, name=new_application)
-    return actions.subscribe(by, plan=plan, application=application, **facts)
-
-
-def _first_choices(request, entry):
-    policy = (
-        Subscription.Policy.AUTO_PATCH
-        if entry.risk_tier == "high"
-        else Subscription.Policy.AUTO_MINOR
-    )
-    plan = (
-        request.GET.get("plan")
-        or entry.plans.filter(is_offered=True).values_list("pk", flat=True).first()
-    )
-    return {"version_policy": policy, "plan": plan}

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_POST
 
 from consumption import actions
 from consumption.forms import KeyForm, LeakForm, NetworksForm, RotateForm
+from consumption.metering import key_usage
 from consumption.models import ApiKey, Subscription
-from consumption.permissions import can_manage_keys
+from consumption.permissions import can_manage_keys, can_revoke_key
 from marketplace.accounts.models import User
 from marketplace.core import keys, webhooks
 from marketplace.core.errors import Invalid
@@ -42,7 +43,7 @@ def create_key(request, pk):
         return show(
             request, "consumption/key_form.html", form, subscription=subscription, can_manage=may
         )
-    return _show_key(request, *made)
+    return show_key(request, *made)
 
 
 @never_cache
@@ -54,7 +55,7 @@ def rotate_key(request, kid):
         request, form, lambda overlap: actions.rotate_key(request.user, key, overlap)
     )
     if done:
-        return _show_key(request, *made)
+        return show_key(request, *made)
     return show(
         request,
         "consumption/key_rotate.html",
@@ -87,11 +88,28 @@ def key_networks(request, kid):
     )
 
 
-@require_POST
 def revoke_key(request, kid):
+    """What calls with the key, then its end."""
     key = _open_key(request, kid)
-    actions.revoke_key(request.user, key, request.POST.get("reason", ""))
-    messages.success(request, f"{key} no longer works.")
+    if request.method == "POST":
+        actions.revoke_key(request.user, key, request.POST.get("reason", ""))
+        messages.success(request, f"{key} no longer works.")
+        return redirect(key.subscription)
+    context = {
+        "key": key,
+        "subscription": key.subscription,
+        "use": key_usage.of(key),
+        "others": key.subscription.keys.live().exclude(pk=key.pk),
+        "can_revoke": can_revoke_key(request.user, key),
+    }
+    return render(request, "consumption/key_revoke.html", context)
+
+
+@require_POST
+def resume_key(request, kid):
+    key = _open_key(request, kid)
+    actions.resume_key(request.user, key)
+    messages.success(request, f"{key} works again, until {key.expires_at:%-d %B %Y}.")
     return redirect(key.subscription)
 
 
@@ -153,7 +171,7 @@ def _open_key(request, kid):
     return get_object_or_404(ApiKey.objects.visible_to(request.user).for_list(), kid=kid)
 
 
-def _show_key(request, key, text):
+def show_key(request, key, text):
     subscription = key.subscription
     context = {
         "key": key,

@@ -69,7 +69,7 @@ CHALLENGE = (b"www-authenticate", b'Bearer realm="models"')
 
 
 def not_recognised() -> Problem:
-    """401, the same for no key, unknown, wrong, expired and revoked keys."""
+    """401, the same for no key, unknown, wrong, expired, paused and revoked keys."""
     return Problem(
         "key-not-recognised",
         "Send a live API key as 'Authorization: Bearer mkc_…' or 'X-API-Key'.",

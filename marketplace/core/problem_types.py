@@ -25,7 +25,7 @@ PROBLEM_TYPES = [
         "key-not-recognised",
         401,
         "The API key is not recognised",
-        "No key was sent, or it is unknown, expired or revoked; the answer is the same for all of them.",
+        "No key was sent, or it is unknown, expired, paused or revoked; the answer is the same for all of them.",
         "Send a live key as Authorization: Bearer mkc_… or X-API-Key. Make a new one on your application's page.",
     ),
     ProblemType(

@@ -29,6 +29,9 @@ LOOKS = [
 def addresses():
     """Each main page with who looks at it, on a catalog with one published model and one version in review."""
     held = factories.subscription()
+    key, _ = factories.key(held)
+    desk = factories.application(name="Desk")
+    graver = factories.subscription(held.pinned_version, app=desk, use=factories.GRAVE_USE)
     factories.token()
     entry = held.model
     judged = factories.in_review_version(entry, "1.1.0")
@@ -121,6 +124,14 @@ def addresses():
             discussion.get_absolute_url(),
             f"{end}/board/",
             held.application.get_absolute_url(),
+            "/",
+            f"{model}subscribe/",
+            f"{model}subscribe/?step=use",
+            f"/keys/{key.kid}/revoke/",
+            f"/keys/{key.kid}/rotate/",
+            f"/subscriptions/{held.pk}/confirm/",
+            graver.use_reviews.get().get_absolute_url(),
+            graver.application.get_absolute_url(),
         ],
         "rita": [
             collection.get_absolute_url(),

@@ -202,10 +202,17 @@ def subscribe_and_copy_the_snippet(page, portal):
     page.goto(f"{portal}/models/?q=estimate+income")
     page.get_by_role("link", name=NAME).first.click()
     page.get_by_role("link", name="Get a key").first.click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_label("New application").fill("Mortgage desk")
+    page.get_by_role("button", name="Continue").click()
     page.get_by_label("Purpose").fill("Check the stated income of mortgage applicants.")
+    page.get_by_label("Most sensitive data you send").select_option("internal")
+    for question, answer in factories.USE.items():
+        page.locator(f"#id_{question}").select_option(answer)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("We use it as described").check()
     page.get_by_role("button", name="Subscribe").click()
-    page.get_by_role("button", name="Create a key").click()
     page.get_by_text("it cannot be shown again").wait_for()
     code = page.locator("code[id*=curl]").first.inner_text()
     assert "mkc_" in code

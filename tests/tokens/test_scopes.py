@@ -38,6 +38,7 @@ OPEN = {
     ("api:plan-list", "post"),
     ("api:key-list", "post"),
     ("api:key-networks", "put"),
+    ("api:key-resume", "post"),
     ("api:key-revoke", "post"),
     ("api:key-rotate", "post"),
     ("api:token-revoke", "post"),

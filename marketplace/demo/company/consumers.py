@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils import timezone
+
 from catalog.models import ModelVersion, RegisteredModel
 from consumption import actions
 from consumption.models import Application, Plan, Subscription
@@ -30,7 +32,7 @@ class DemoApplication:
 
 @dataclass(frozen=True)
 class Use:
-    """One application on one model. `daily`: calls on an ordinary working day; `since`: days ago."""
+    """One application on one model. `daily`: calls on an ordinary working day; `since`: days ago; `ends_in`: days, None: open."""
 
     application: str
     slug: str
@@ -42,6 +44,7 @@ class Use:
     counterfactual: str = ""
     policy: str = ""
     waits: bool = False
+    ends_in: int | None = None
 
 
 APPLICATIONS = (
@@ -114,6 +117,7 @@ USES = (
         66,
         "2.0.0",
         "trial",
+        ends_in=21,
     ),
     Use(
         "Loan Origination",
@@ -323,6 +327,7 @@ def subscribed(use: Use, model: RegisteredModel, version: ModelVersion) -> Subsc
         version_policy=use.policy or None,
         counterfactual=use.counterfactual,
         expected_calls_a_month=use.daily * 30 or None,
+        ends_on=None if use.ends_in is None else timezone.localdate() + timedelta(use.ends_in),
     )
     if made.state == Subscription.State.PENDING and not use.waits:
         owner = person(models.listing(use.slug).owner)

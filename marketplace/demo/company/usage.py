@@ -42,7 +42,8 @@ def build_usage() -> int:
     if not events:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        shipping.insert(cursor, events, is_demo=True)
+        written = shipping.insert(cursor, events, is_demo=True)
+        shipping.write_last_use(shipping.last_uses(written))
         rollups.mark_all_stale()
     rollups.roll_up_all()
     past_fees(now)
