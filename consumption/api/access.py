@@ -159,6 +159,7 @@ class Applications(ReadableResource):
     serializer_class = ApplicationRow
     filterset_class = ApplicationFilter
     lookup_field = "slug"
+    token_scopes = {"create": Scope.SUBSCRIBE}
     lookup_value_regex = SLUG
 
     @extend_schema(request=ApplicationGiven, responses={201: ApplicationRow})
@@ -262,6 +263,7 @@ class Subscriptions(ReadableResource):
     queryset = Subscription.objects.for_list()
     serializer_class = SubscriptionRow
     filterset_class = SubscriptionFilter
+    token_scopes = {"create": Scope.SUBSCRIBE}
 
     @extend_schema(request=SubscriptionAsked, responses={201: SubscriptionRow})
     def create(self, request):

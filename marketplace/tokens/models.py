@@ -24,6 +24,7 @@ class Scope(models.TextChoices):
     EVALUATE = "evaluate", "Declare evaluations"
     KEYS = "keys", "Manage API keys"
     TRY = "try", "Try models"
+    SUBSCRIBE = "subscribe", "Subscribe applications"
 
 
 # What a scope brings with it.
@@ -33,6 +34,7 @@ REACH = {
     Scope.EVALUATE: {Scope.READ, Scope.EVALUATE},
     Scope.KEYS: {Scope.READ, Scope.KEYS},
     Scope.TRY: {Scope.READ, Scope.TRY},
+    Scope.SUBSCRIBE: {Scope.READ, Scope.SUBSCRIBE},
 }
 
 

@@ -36,6 +36,8 @@ OPEN = {
     ("api:amendment-list", "post"),
     ("api:amendment-withdraw", "post"),
     ("api:plan-list", "post"),
+    ("api:application-list", "post"),
+    ("api:subscription-list", "post"),
     ("api:key-list", "post"),
     ("api:key-networks", "put"),
     ("api:key-resume", "post"),
@@ -60,7 +62,7 @@ def address(pattern):
 
 
 def test_what_a_token_may_do_is_listed():
-    _, text = factories.token(scopes=["publish", "evaluate", "keys", "try", "read"])
+    _, text = factories.token(scopes=["publish", "evaluate", "keys", "try", "subscribe", "read"])
     client = Client(headers={"Authorization": f"Bearer {text}"})
     opened = set()
     for name, pattern in routes():
