@@ -49,7 +49,7 @@ def test_apps_import_only_what_stands_below():
 
 
 def test_ruff_has_nothing_to_say():
-    done = run("ruff", "check", "--output-format", "concise", *SOURCES)
+    done = run("ruff", "check", "--output-format", "concise", *SOURCES, "sdks")
     assert done.returncode == 0, done.stdout[-4000:]
 
 

@@ -1,0 +1,4 @@
+"use strict";
+const { problemOf, ...errors } = require("./errors.cjs");
+
+module.exports = { ...require("./client.cjs"), ...errors };
