@@ -12,7 +12,7 @@ from catalog.pages import get_visible_model_or_404, model_context
 from consumption.models import Subscription
 from consumption.playground import tries
 from marketplace.tokens.authentication import for_programs
-from publishing import contract, exchanges
+from publishing import clients, contract, exchanges
 from publishing.contract import integrations
 from publishing.contract.openapi_document import PROBLEMS
 
@@ -35,7 +35,12 @@ def api_tab(request, slug):
             "query": query,
             "integrations": integrations.KINDS if version.signature.get("inputs") else [],
             "key_variable": contract.KEY_VARIABLE,
-            "snippets": contract.snippets(**_facts(version), application=application),
+            "snippets": contract.snippets(
+                **_facts(version),
+                application=application,
+                wheel_url=clients.url("python"),
+                npm_url=clients.url("javascript"),
+            ),
             "problems": PROBLEMS,
             "base_url": f"{settings.GATEWAY_URL}/v2/models/{entry.slug}",
             "swagger_url": reverse("publishing:docs", args=where),

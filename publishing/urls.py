@@ -5,6 +5,7 @@ from django.urls import path
 from publishing import (
     card_import_views,
     card_views,
+    clients_views,
     contract_views,
     docs_views,
     end_views,
@@ -29,6 +30,7 @@ urlpatterns = [
     path(f"{VERSION}/withdraw/", views.withdraw, name="withdraw"),
     *card_import_views.urlpatterns,
     *card_views.urlpatterns,
+    *clients_views.urlpatterns,
     *contract_views.urlpatterns,
     *signature_views.urlpatterns,
     *docs_views.urlpatterns,

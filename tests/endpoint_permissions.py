@@ -56,6 +56,7 @@ WHERE = {
     "download": {"pk": "evaluation.pk", "kind": "export"},
     "problem": {"slug": "problem"},
     "saved search": {"pk": "saved_search.pk"},
+    "client package": {"name": "client_package"},
 } | of_users.WHERE
 
 #             anonymous charlie maya alice rita vera
@@ -252,6 +253,8 @@ PAGES = {
     ("consumption:leaked_keys", "get"): (None, (405,) * 6),
     ("consumption:leaked_keys", "post"): (None, (415,) * 6),
     ("consumption:key_pattern", "get"): (None, WORLD),
+    ("publishing:clients", "get"): (None, SIGNED_IN),
+    ("publishing:download", "get"): ("client package", WORLD),
     ("hosting:deployment", "get"): ("model", SIGNED_IN),
     ("operations:operations", "get"): (None, (302, 404, 404, 404, 200, 404)),
     ("hosting:change_capacity", "get"): ("version", (302, 404, 404, 200, 200, 404)),

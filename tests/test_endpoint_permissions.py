@@ -18,6 +18,7 @@ from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
 from marketplace.notices.models import Notice
+from publishing import clients
 from tests import ending_versions, factories, finance
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
@@ -31,6 +32,7 @@ class EndpointFixtures:
         self.subscription = factories.subscription(self.live)
         self.key, _ = factories.key(self.subscription)
         self.token, _ = factories.token()
+        self.client_package = clients.names()["python"]
         self.deployment = Deployment.objects.create(
             version=self.live, app_name="live", state="ready"
         )
@@ -230,6 +232,7 @@ def test_only_the_known_few_are_open_to_the_world():
         "insights:llms",
         "insights:model_markdown",
         "publishing:openapi",
+        "publishing:download",
     }
 
 

@@ -32,6 +32,7 @@ class Contract:
     key          the caller's key, shown this once; "": code reads it from the environment.
     application  whose key code needs, by name; "" where that is not known.
     sandbox_url  where people who are signed in call without a key; "" where there is no such place.
+    wheel_url, npm_url  where the clients are installed from; "": no code with them.
     """
 
     gateway_url: str
@@ -47,6 +48,8 @@ class Contract:
     support: str = ""
     sandbox_url: str = ""
     deprecated: bool = False
+    wheel_url: str = ""
+    npm_url: str = ""
 
     @property
     def base_url(self):
@@ -151,7 +154,7 @@ class Contract:
         return integrations.text(kind, self)
 
     def snippets(self):
-        """[Snippet] in curl, Python, Python with tritonclient, JavaScript and Java; each runs unchanged."""
+        """[Snippet] in curl, Python, JavaScript and Java, with nothing installed and with a client; each runs unchanged."""
         return code.snippets(self)
 
 

@@ -20,6 +20,7 @@ class Snippet:
     filename: str
     needs: str
     text: str = ""
+    is_client: bool = False  # installed from the portal (publishing/clients.py)
 
 
 # The ways to call, the simplest first.
@@ -27,6 +28,14 @@ KINDS = [
     Snippet("curl", "curl", "bash", "call.sh", "curl 7.76 or later"),
     Snippet("rows", "curl, plain rows", "bash", "call_rows.sh", "curl 7.76 or later"),
     Snippet("python", "Python", "python", "call.py", "Python 3.9 or later, nothing else"),
+    Snippet(
+        "python-client",
+        "Python (client)",
+        "python",
+        "call_client.py",
+        "Python 3.11 or later and the client",
+        is_client=True,
+    ),
     Snippet("pandas", "Python (pandas)", "python", "call_pandas.py", "pip install pandas"),
     Snippet(
         "tritonclient",
@@ -36,13 +45,22 @@ KINDS = [
         "pip install tritonclient[http]",
     ),
     Snippet("javascript", "JavaScript", "javascript", "call.mjs", "Node 18 or later"),
+    Snippet(
+        "javascript-client",
+        "JavaScript (client)",
+        "javascript",
+        "call_client.mjs",
+        "Node 18 or later and the client",
+        is_client=True,
+    ),
     Snippet("java", "Java", "java", "Call.java", "Java 11 or later: java Call.java"),
 ]
 
 
 def snippets(contract):
-    """The KINDS with the code that calls this version."""
-    return [replace(kind, text=text(kind.filename, contract)) for kind in KINDS]
+    """The KINDS with the code that calls this version; those of a client where it can be installed from."""
+    kinds = [kind for kind in KINDS if contract.wheel_url or not kind.is_client]
+    return [replace(kind, text=text(kind.filename, contract)) for kind in kinds]
 
 
 def text(filename, contract):

@@ -3,7 +3,7 @@
 from django import template
 from django.conf import settings
 
-from publishing import contract
+from publishing import clients, contract
 
 register = template.Library()
 
@@ -19,4 +19,6 @@ def snippets(version, key, example=None):
         signature=version.signature,
         example=version.example if example is None else example,
         key=key,
+        wheel_url=clients.url("python"),
+        npm_url=clients.url("javascript"),
     )

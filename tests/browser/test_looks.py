@@ -103,6 +103,7 @@ def addresses():
         "maya": [
             model,
             f"{model}api/",
+            "/docs/clients/",
             f"{model}try/",
             f"{model}evidence/",
             f"{model}usage/",

@@ -13,6 +13,7 @@ import openapi_spec_validator
 import pytest
 
 import publishing.contract as contract_module
+from publishing.clients import SDKS
 from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
 
 KEY = "mkc_" + "a" * 46
@@ -35,14 +36,18 @@ ROWS = [
         "pixels": [1.0, 0.0],
     },
 ]
+WHEEL = "https://portal.example.com/downloads/marketplace_client-1.0.0-py3-none-any.whl"
+TARBALL = "https://portal.example.com/downloads/marketplace-client-1.0.0.tgz"
 ODD = 'it\'s "$(touch broken)" `x` \\ ${y} *//u000a'
 COMMANDS = {
     "curl": ["bash"],
     "rows": ["bash"],
     "python": [sys.executable],
+    "python-client": [sys.executable],
     "pandas": [sys.executable],
     "tritonclient": [sys.executable],
     "javascript": ["node"],
+    "javascript-client": ["node"],
     "java": ["java"],
 }
 
@@ -53,6 +58,14 @@ def gateway():
     calls = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            """Metadata, which the clients ask for."""
+            inputs = [
+                {name: tensor[name] for name in ("name", "datatype", "shape")}
+                for tensor in SIGNATURE["inputs"]
+            ]
+            self._answer({"name": "m", "inputs": inputs, "outputs": []})
+
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             calls.append((self.path, dict(self.headers), self.rfile.read(length)))
@@ -69,7 +82,10 @@ def gateway():
                 "outputs": [output],
                 "predictions": rows,
             }
-            body = json.dumps(rows if self.path.endswith("/rows") else answer).encode()
+            self._answer(rows if self.path.endswith("/rows") else answer)
+
+        def _answer(self, document):
+            body = json.dumps(document).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -86,6 +102,15 @@ def gateway():
     server.server_close()
 
 
+def with_clients(folder):
+    """The environment in which the clients are installed: for Python a path, for Node a link beside the program."""
+    (folder / "node_modules").mkdir(exist_ok=True)
+    link = folder / "node_modules" / "marketplace-client"
+    if not link.exists():
+        link.symlink_to(SDKS / "javascript")
+    return os.environ | {"PYTHONPATH": str(SDKS / "python" / "src")}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("is_shown", [True, False], ids=["key shown", "key from the environment"])
 def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
@@ -98,6 +123,8 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
         gateway_url=url,
         key=KEY if is_shown else "",
         application=ODD,
+        wheel_url=WHEEL,
+        npm_url=TARBALL,
         signature={**SIGNATURE, "outputs": SIGNATURE["outputs"][:1]},
     )
     snippet = next(snippet for snippet in made.snippets() if snippet.id == name)
@@ -108,7 +135,7 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
         capture_output=True,
         text=True,
         timeout=120,
-        env=os.environ | ({} if is_shown else {contract_module.KEY_VARIABLE: KEY}),
+        env=with_clients(tmp_path) | ({} if is_shown else {contract_module.KEY_VARIABLE: KEY}),
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "51000" in ran.stdout
@@ -124,6 +151,11 @@ def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
     ] == f"Bearer {KEY}"
     if name == "rows":
         assert json.loads(body) == ROWS
+    elif name.endswith("-client"):
+        assert [
+            (tensor["name"], tensor["datatype"], tensor["shape"])
+            for tensor in json.loads(body)["inputs"]
+        ] == [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in EXAMPLE["inputs"]]
     elif name not in ("tritonclient", "pandas"):
         assert json.loads(body) == EXAMPLE
 
@@ -136,6 +168,8 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
     made = contract(
         gateway_url=url,
         key=KEY,
+        wheel_url=WHEEL,
+        npm_url=TARBALL,
         signature={**SIGNATURE, "inputs": [given(odd)]},
         example={"inputs": [tensor]},
     )
@@ -145,7 +179,12 @@ def test_snippets_cannot_be_broken_out_of(gateway, tmp_path):
             continue
         (tmp_path / snippet.filename).write_text(snippet.text)
         ran = subprocess.run(
-            [*command, snippet.filename], cwd=tmp_path, capture_output=True, text=True, timeout=120
+            [*command, snippet.filename],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=with_clients(tmp_path),
         )
         assert (ran.returncode, ran.stderr) == (0, ""), snippet.id
         sent = json.loads(calls[-1][2])
@@ -160,6 +199,16 @@ def test_snippets_without_a_key_say_whose_they_need():
     for snippet in contract(application="Loan origination").snippets():
         assert "MARKETPLACE_API_KEY" in snippet.text and '"Loan origination"' in snippet.text
     assert all("your key" in snippet.text for snippet in contract().snippets())
+
+
+def test_clients_are_shown_where_they_can_be_installed():
+    assert not [snippet.id for snippet in contract().snippets() if "client" in snippet.filename]
+    shown = {
+        snippet.id: snippet.text
+        for snippet in contract(wheel_url=WHEEL, npm_url=TARBALL).snippets()
+    }
+    assert f"pip install {WHEEL}" in shown["python-client"]
+    assert f"npm install {TARBALL}" in shown["javascript-client"]
 
 
 def test_openapi_document_is_valid():
