@@ -14,7 +14,15 @@ from typing import Any
 from consumption import pricing
 from consumption.metering import stepped
 from consumption.metering.quota import next_period
-from consumption.models import ChargeKind, FeeDay, PlanTerms, UsageDay, UsageEvent, UsageHour
+from consumption.models import (
+    ChargeKind,
+    FeeDay,
+    Outcome,
+    PlanTerms,
+    UsageDay,
+    UsageEvent,
+    UsageHour,
+)
 from consumption.shared_costs import split_amount
 from consumption.statement import Line
 
@@ -112,7 +120,7 @@ def calls_of(line: Line, hour: datetime) -> Sequence[UsageEvent]:
         at__gte=row.first_at or hour,
         at__lt=until,
         **{name: _identity(line)[name] for name in SAME_CALLS},
-    ).exclude(outcome="refused")
+    ).exclude(outcome=Outcome.REFUSED)
     return list(calls.order_by("at", "event_id")[:MOST_CALLS])
 
 

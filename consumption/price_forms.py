@@ -79,6 +79,8 @@ class PriceFields(forms.Form):
         micros = {"price_micros_per_1000": to_micros(typed.get("price") or 0)}
         if not typed.get("price_kind"):
             return micros
+        if typed["price_kind"] == PriceKind.FREE:  # what was typed before another kind was chosen
+            micros = {"price_micros_per_1000": 0}
         return micros | {
             "price_kind": typed["price_kind"],
             "monthly_fee_micros": to_micros(typed.get("monthly_fee") or 0),

@@ -142,6 +142,8 @@ def completed(values: Mapping[str, Any]) -> dict[str, Any]:
     kind = values["price_kind"]
     if kind in (PriceKind.FREE, PriceKind.PER_CALL):
         micros = values["price_micros_per_1000"]
+        if kind == PriceKind.FREE and micros:
+            raise Invalid("What is free has no price.", field="price_kind")
         kind = PriceKind.PER_CALL if micros else PriceKind.FREE
         return NOTHING | {"price_kind": kind.value, "price_micros_per_1000": micros}
     used = {name: values[name] for name in _NEEDED[kind]}
@@ -161,7 +163,10 @@ def with_markup(unit_cost_micros_per_1000: int, markup_basis_points: int) -> int
     exact = Decimal(unit_cost_micros_per_1000) * (WHOLE + markup_basis_points) / WHOLE
     micros = int(exact.to_integral_value(ROUND_HALF_EVEN))
     if micros > PRICE_MAX:
-        raise Invalid("Cost and markup together are above the highest price.", field="price")
+        raise Invalid(
+            "Cost and markup together are above the highest price.",
+            field="unit_cost_micros_per_1000",
+        )
     return micros
 
 

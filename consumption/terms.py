@@ -58,6 +58,8 @@ def completed(before, given):
     if "price_micros_per_1000" in given and "price_kind" not in given:
         simple = (PriceKind.FREE, PriceKind.PER_CALL, PriceKind.COST_PLUS)
         after |= {"price_kind": PriceKind.PER_CALL} if after["price_kind"] in simple else {}
+    if given.get("price_kind") == PriceKind.FREE and "price_micros_per_1000" not in given:
+        after |= {"price_micros_per_1000": 0}
     return after | pricing.completed(after)
 
 

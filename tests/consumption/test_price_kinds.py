@@ -249,6 +249,17 @@ def test_a_dearer_kind_needs_a_notice_and_a_cheaper_one_begins(held, settings):
     assert not ScheduledChange.objects.exists()
 
 
+def test_a_priced_plan_becomes_free_by_its_kind_alone(held):
+    entry = held.model
+    factories.plan(entry, slug="paid", price_micros_per_1000=4_000_000)
+    actions.offer_plan(factories.alice(), entry, slug="paid", price_kind="free")
+    plan = entry.plans.get(slug="paid")
+    assert (plan.price_kind, plan.price_micros_per_1000) == ("free", 0)
+    actions.offer_plan(factories.alice(), entry, slug="paid", price_micros_per_1000=5)
+    plan.refresh_from_db()
+    assert (plan.price_kind, plan.price_micros_per_1000) == ("per_call", 5)
+
+
 def test_the_database_refuses_a_price_that_its_kind_does_not_have(held):
     for wrong in (
         {"included_calls": 5},

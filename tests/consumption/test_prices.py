@@ -161,7 +161,7 @@ def test_the_figures_of_the_specification():
         (
             "cost_plus",
             {"unit_cost_micros_per_1000": 10**12, "markup_basis_points": 1},
-            "price",
+            "unit_cost_micros_per_1000",
         ),
     ],
 )
