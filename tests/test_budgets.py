@@ -19,7 +19,7 @@ from tests import ending_versions, factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
-    ("home", "maya", 46),
+    ("home", "maya", 48),
     ("catalog:models", "maya", 30),
     ("catalog:model", "maya", 52),
     ("catalog:versions", "alice", 30),
