@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,7 +13,14 @@ from consumption.actions import REOPEN_DAYS
 from consumption.changes import Announcement
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.metering import quota_forecast
-from consumption.models import ApiKey, KeyState, ScheduledChange, Subscription, UsageDay
+from consumption.models import (
+    ApiKey,
+    KeyState,
+    PauseReason,
+    ScheduledChange,
+    Subscription,
+    UsageDay,
+)
 
 KEY_SOON = timedelta(days=14)
 END_SOON = timedelta(days=30)
@@ -164,7 +170,7 @@ def _ends(granted: Sequence[Subscription]) -> Iterator[Deadline]:
 
 def _confirmation(subscription: Subscription, by: date) -> Deadline:
     reopen = f"{by + timedelta(days=REOPEN_DAYS):%-d %B}"
-    if subscription.state == State.PAUSED:
+    if subscription.paused_because == PauseReason.UNCONFIRMED:
         text = f"Nobody confirmed the use, so calls are refused. Confirm it by {reopen} to reopen it; then it ends."
     else:
         text = f"Say that you still use it as described. Without an answer access pauses after {by:%-d %B}, with {REOPEN_DAYS} days to reopen."
@@ -267,7 +273,7 @@ def _ending_versions(
     }
     lately = (timezone.now() - timedelta(days=CALLED_DAYS)).date()
     called = UsageDay.objects.filter(
-        Q(day__gt=lately), version__in=ending, subscription__in=[one.pk for one in going_on]
+        day__gt=lately, version__in=ending, subscription__in=[one.pk for one in going_on]
     )
     return found | set(called.values_list("subscription_id", "version_id").distinct())
 
