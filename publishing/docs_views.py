@@ -16,6 +16,8 @@ from publishing import clients, contract, exchanges
 from publishing.contract import integrations
 from publishing.contract.openapi_document import PROBLEMS
 
+MOST_APPLICATIONS = 50  # to choose from
+
 
 def api_tab(request, slug):
     """Signature, a call that happened, snippets for the reader's application, how it says no, links to the documents."""
@@ -54,7 +56,7 @@ def _applications(user, entry):
     """{address: name} of the reader's applications that have the model, by name."""
     held = Subscription.objects.held_by(user).open().filter(model=entry)
     named = held.order_by("application__name").values_list("application__slug", "application__name")
-    return dict(named)
+    return dict(named[:MOST_APPLICATIONS])
 
 
 def _chosen(request, applications):

@@ -133,6 +133,8 @@ def write(columns: Mapping[str, Values], accept: str) -> tuple[bytes, str]:
         writer.writerow(columns)
         writer.writerows(zip(*map(_cells, columns.values()), strict=True))
         return text.getvalue().encode(), CSV_ANSWER
+    if not columns:
+        return b"[]", JSON
     names = [
         f"{mark}{json.dumps(name)}:"
         for name, mark in zip(columns, chain("{", repeat(",")), strict=False)
