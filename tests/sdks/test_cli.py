@@ -179,6 +179,8 @@ def test_publish_names_each_field_that_is_missing(tmp_path):
     ]
     done = terminal.run(*words)
     assert done.code == 1 and "card." in done.err and "sla" in done.err
+    told = terminal.run("status", "income-check", "1.0.0")
+    assert told.code == 0 and "missing card." in told.out and "/publish/income-check/" in told.out
     (tmp_path / "entry.json").write_text("{")
     assert terminal.run(*words).code == 2
 

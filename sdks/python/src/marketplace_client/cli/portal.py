@@ -182,7 +182,7 @@ def _write_form(out: IO[bytes], fields: list[tuple[str, str]], files: Mapping[st
         )
     for name, path in files.items():
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        shown = path.name.replace('"', "_")
+        shown = "".join(one if one.isprintable() and one != '"' else "_" for one in path.name)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{shown}"\r\nContent-Type: {kind}\r\n\r\n'
         out.write(head.encode())
         with path.open("rb") as file:

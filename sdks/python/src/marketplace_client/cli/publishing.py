@@ -86,13 +86,13 @@ def _wait(context: Context, first: str = "") -> int:
         context.out.say(first)
     end = time.monotonic() + context.arguments.wait
     found = _status(context)
-    while found["is_in_progress"] and time.monotonic() < end:
+    while found["is_in_progress"] and (left := end - time.monotonic()) > 0:
         mark = found["mark"]
-        found = _status(context, since=mark, wait=WAIT_S)
+        found = _status(context, since=mark, wait=min(WAIT_S, int(left)))
         if found["mark"] != mark:
-            context.out.say(f"{found['state']}")
+            context.out.say(found["state"])
         else:
-            context.world.sleep(WAIT_S)
+            context.world.sleep(min(WAIT_S, left))
     context.out.document(found, _described(found))
     if found["is_in_progress"]:
         return NOT_NOW
@@ -102,7 +102,7 @@ def _wait(context: Context, first: str = "") -> int:
 def _described(found: dict[str, Any]) -> str:
     lines = [f"{found['model']} {found['number']}: {found['state']}"]
     lines += [
-        f"  missing {one['field']}: {one['message']} {one.get('page', '')}"
+        f"  missing {one['field']}: {one['sentence']} {one.get('page', '')}"
         for one in found["missing"]
     ]
     lines += [

@@ -31,8 +31,8 @@ def path(environment: Mapping[str, str] = os.environ) -> Path:
 def read(environment: Mapping[str, str] = os.environ) -> SignIn:
     """What is kept, with what the environment says instead."""
     try:
-        kept = json.loads(path(environment).read_text())
-    except (OSError, ValueError):
+        kept = dict(json.loads(path(environment).read_text()))
+    except (OSError, TypeError, ValueError):
         kept = {}
     names = {"portal": PORTAL, "token": TOKEN, "gateway": GATEWAY}
     return SignIn(
