@@ -173,7 +173,7 @@ def _tell(use: Use, month: date) -> None:
     }[occasion]
     hard = " Then calls that cost something are paused." if use.budget.is_hard else ""
     notify(
-        _people(use.budget),
+        people_of(use.budget),
         "cost",
         f"{use.budget} {said}",
         body=f"{_sums(use)}.{'' if use.is_used_up else hard}",
@@ -182,7 +182,8 @@ def _tell(use: Use, month: date) -> None:
     )
 
 
-def _people(budget: Budget) -> list[User]:
+def people_of(budget: Budget) -> list[User]:
+    """The people of the teams that it pays for, and who set it."""
     if budget.team_id:
         teams = Team.objects.filter(pk=budget.team_id)
     elif budget.unit_id:

@@ -59,8 +59,23 @@ class StatementLineRow(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="Names the line in its month.")
 
 
-class ClosedMonthRow(serializers.ModelSerializer[ClosedMonth]):
+class ClosedMonthBrief(serializers.ModelSerializer[ClosedMonth]):
     """A month that finance closed; `sha256` is of all its lines and stands on the record."""
+
+    month = serializers.SerializerMethodField(help_text="2026-11")
+    closed_by = serializers.CharField(source="closed_by.username")
+
+    class Meta:
+        model = ClosedMonth
+        fields = ["month", "closed_at", "closed_by", "sha256"]
+        read_only_fields = fields
+
+    def get_month(self, closed: ClosedMonth) -> str:
+        return f"{closed.month:%Y-%m}"
+
+
+class ClosedMonthRow(serializers.ModelSerializer[ClosedMonth]):
+    """What the close of a month wrote down: sums of all teams, and what was compared."""
 
     month = serializers.SerializerMethodField(help_text="2026-11")
     closed_by = serializers.CharField(source="closed_by.username")
@@ -138,7 +153,7 @@ class Statements(ListModelMixin, Resource):  # type: ignore[misc]
     """Statements: the closed months; of each month its lines, by the month, /statements/2026-11/."""
 
     queryset = ClosedMonth.objects.select_related("closed_by").order_by("-month")
-    serializer_class = ClosedMonthRow
+    serializer_class = ClosedMonthBrief
     filterset_class = ClosedMonthFilter
     lookup_value_regex = "20[0-9]{2}-[01][0-9]"
     lookup_field = "month"

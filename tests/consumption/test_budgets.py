@@ -101,21 +101,21 @@ def test_a_hard_budget_pauses_what_costs_something_until_it_allows_more(months):
     free = factories.subscription(
         months.versions[0], plan_slug="trial", app=factories.application(name="C")
     )
-    set_budget(10, is_hard=True)
+    set_budget(10, is_hard=True, by=factories.maya())
     for _ in range(2):
         budgets.watch()
     assert [state(held) for held in (*months.held, free)] == ["paused", "paused", "active"]
     assert BudgetStop.objects.filter(ended_at=None).count() == 2
     assert "budget-stop" in kinds()
     Subscription.objects.filter(pk=months.held[1].pk).update(state="closed")
-    set_budget(100, is_hard=True)
+    set_budget(100, is_hard=True, by=factories.maya())
     budgets.watch()
     assert [state(held) for held in months.held] == ["active", "closed"]
     assert not BudgetStop.objects.filter(ended_at=None).exists()
 
 
 def test_a_new_month_lets_calls_go_on(months, monkeypatch):
-    set_budget(10, is_hard=True)
+    set_budget(10, is_hard=True, by=factories.maya())
     budgets.watch()
     assert state(months.held[0]) == "paused"
     later = timezone.now() + timedelta(days=32)
@@ -125,7 +125,7 @@ def test_a_new_month_lets_calls_go_on(months, monkeypatch):
 
 
 def test_what_runs_out_needs_its_team(months):
-    set_budget(12, is_hard=True)
+    set_budget(12, is_hard=True, by=factories.maya())
     set_budget(11, unit=factories.mortgage().business_unit)
     [found] = [one for one in deadlines.for_person(factories.maya(), []) if one.kind == Kind.BUDGET]
     assert (
@@ -134,6 +134,22 @@ def test_what_runs_out_needs_its_team(months):
     assert not [
         one for one in deadlines.for_person(factories.charlie(), []) if one.kind == "budget"
     ]
+
+
+def test_others_are_told_before_a_hard_budget_stops_them(months):
+    team = factories.mortgage()
+    with pytest.raises(Invalid, match="told first"):
+        set_budget(1, is_hard=True)
+    actions.set_budget(
+        factories.finn(),
+        team=team,
+        amount_micros=1,
+        is_hard=True,
+        from_month=next_period(this_month()),
+    )
+    assert Notice.objects.filter(recipient=factories.maya(), key__startswith="budget-set").exists()
+    budgets.watch()
+    assert state(months.held[0]) == "active"
 
 
 def test_another_budget_follows_and_the_amount_of_one_never_changes(months):
