@@ -23,7 +23,7 @@ from marketplace.core.serializers import LineField
 MONTH = "^20[0-9]{2}-[01][0-9]$"
 
 
-class BudgetRow(serializers.ModelSerializer[Budget]):
+class TeamBudgetRow(serializers.ModelSerializer[Budget]):
     """What may be spent a month, and of the running month what was spent and will be at the pace so far (exact text)."""
 
     unit = serializers.CharField(source="unit.slug", default=None, allow_null=True)
@@ -106,17 +106,17 @@ class Budgets(ReadableResource):
     """Budgets of one's teams, of their units and cost centres; all for those who oversee."""
 
     queryset = Budget.objects.for_list()
-    serializer_class = BudgetRow
+    serializer_class = TeamBudgetRow
     filterset_class = BudgetFilter
 
-    @extend_schema(request=BudgetGiven, responses={201: BudgetRow})
+    @extend_schema(request=BudgetGiven, responses={201: TeamBudgetRow})
     def create(self, request: ApiRequest) -> Response:
         """Set a budget: finance for all, a team for itself."""
         given = self.given(BudgetGiven)
         given["from_month"] = first_day(given["from_month"], "from_month")
         return self.answer(actions.set_budget(request.user, **given), status=201)
 
-    @extend_schema(request=BudgetEnd, responses=BudgetRow)
+    @extend_schema(request=BudgetEnd, responses=TeamBudgetRow)
     @action(detail=True, methods=["post"])
     def end(self, request: ApiRequest, pk: str) -> Response:
         """End a budget before a month."""

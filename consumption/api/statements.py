@@ -132,7 +132,7 @@ class DisputeGiven(serializers.Serializer[Any]):
     reason = ProseField(max_length=4000)
 
 
-class AnswerGiven(serializers.Serializer[Any]):
+class DisputeAnswerGiven(serializers.Serializer[Any]):
     """Finance's answer; `credit` is given back when accepted, by default the whole line."""
 
     accept = serializers.BooleanField()
@@ -161,7 +161,11 @@ class Statements(ListModelMixin, Resource):  # type: ignore[misc]
     def get_queryset(self) -> Any:
         return self.queryset.none() if getattr(self, "swagger_fake_view", False) else self.queryset
 
-    @extend_schema(parameters=[OF_MONTH], responses=StatementLineRow(many=True))
+    @extend_schema(
+        operation_id="statements_lines",
+        parameters=[OF_MONTH],
+        responses=StatementLineRow(many=True),
+    )
     def retrieve(self, request: ApiRequest, month: str) -> Response:
         """All lines of one's teams; for those who oversee, of all teams."""
         first = statement.month(month)
@@ -199,11 +203,11 @@ class Disputes(ReadableResource):
         made = actions.open_dispute(request.user, first, line, given["reason"])
         return self.answer(made, status=201)
 
-    @extend_schema(request=AnswerGiven, responses=DisputeRow)
+    @extend_schema(request=DisputeAnswerGiven, responses=DisputeRow)
     @action(detail=True, methods=["post"], url_path="answer", url_name="answer")
     def answer_it(self, request: ApiRequest, pk: str) -> Response:
         """Finance's answer."""
-        given = self.given(AnswerGiven)
+        given = self.given(DisputeAnswerGiven)
         return self.answer(actions.answer_dispute(request.user, self.get_object(), **given))
 
     @extend_schema(request=Nothing, responses=DisputeRow)
