@@ -13,6 +13,18 @@ NOT_NOW = (302, 404, 422, 403, 403, 403)  # the right person, at another time
 WHERE = {"use review": {"pk": "use_review.pk"}}
 
 PAGES = {
+    ("consumption:decide", "get"): ("pending", (302, 404, 200, 200, 200, 200)),
+    ("consumption:decide", "post"): ("pending", (302, 404, 403, 302, 403, 403)),
+    ("consumption:change_plan", "get"): ("subscription", POST_ONLY),
+    ("consumption:change_plan", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
+    ("consumption:close", "get"): ("subscription", POST_ONLY),
+    ("consumption:close", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
+    ("consumption:create_key", "get"): ("subscription", (302, 404, 200, 200, 200, 200)),
+    ("consumption:create_key", "post"): ("subscription", (302, 404, 200, 403, 403, 403)),
+    ("consumption:rotate_key", "get"): ("key", (302, 404, 200, 404, 200, 200)),
+    ("consumption:rotate_key", "post"): ("key", (302, 404, 200, 404, 403, 403)),
+    ("consumption:key_networks", "get"): ("key", (302, 404, 200, 404, 200, 200)),
+    ("consumption:key_networks", "post"): ("key", (302, 404, 302, 404, 403, 403)),
     ("consumption:discard_request", "get"): ("model", POST_ONLY),
     ("consumption:discard_request", "post"): ("model", (302, 302, 302, 302, 302, 302)),
     ("consumption:withdraw_request", "get"): ("pending", POST_ONLY),

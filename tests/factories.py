@@ -58,15 +58,9 @@ MEDIUM = LOW | {
 }
 HIGH = MEDIUM | {"people": "direct", "regulated": "eligibility", "reach": "company"}
 ANSWERS = {"low": LOW, "medium": MEDIUM, "high": HIGH}
-# What a consumer answers of an ordinary use.
+# What a consumer answers of an ordinary use, and of one that is high risk whatever the model is.
 USE = {"people": "none", "autonomy": "advisory", "materiality": "under_100k", "regulated": "none"}
-# What a consumer answers of a use that is high risk, whatever the model is.
-GRAVE_USE = {
-    "people": "direct",
-    "autonomy": "automated",
-    "materiality": "1m_10m",
-    "regulated": "eligibility",
-}
+GRAVE_USE = USE | {"people": "direct", "autonomy": "automated", "regulated": "eligibility"}
 
 
 # ── People ────────────────────────────────────────────────────────────────
