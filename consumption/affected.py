@@ -1,5 +1,6 @@
 """Who is affected by an act that takes something away: subscriptions, their teams, and what they called in thirty days."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -80,6 +81,24 @@ def resolve(policy, pinned, versions):
     fitting = [version for version in followed if version.is_callable]
     fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
     return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)
+
+
+def answering(subscriptions):
+    """{subscription id: the ModelVersion that answers its unversioned calls}. One query; the versions know their models."""
+    subscriptions = list(subscriptions)
+    versions = defaultdict(list)
+    models = {subscription.model_id for subscription in subscriptions}
+    listed = ModelVersion.objects.filter(model__in=models, state__in=ModelVersion.LISTED)
+    for version in listed.select_related("model__owner_team", "successor"):
+        versions[version.model_id].append(version)
+    return {
+        subscription.pk: resolve(
+            subscription.version_policy,
+            subscription.pinned_version,
+            versions[subscription.model_id],
+        )
+        for subscription in subscriptions
+    }
 
 
 def sentence(affected):

@@ -11,6 +11,7 @@ from consumption.models import (
     ClosedMonth,
     Discussion,
     Dispute,
+    Move,
     Plan,
     RejectedHour,
     ScheduledChange,
@@ -95,6 +96,16 @@ class DisputeFilter(FilterSet):
     class Meta:
         model = Dispute
         fields = ["team", "state"]
+
+
+class MoveFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
+    model = SlugFilter(field_name="subscription__model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=Move.State.choices, label="State")
+
+    class Meta:
+        model = Move
+        fields = ["subscription", "model", "state"]
 
 
 class BatchEvaluationFilter(FilterSet):

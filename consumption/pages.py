@@ -12,7 +12,8 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from consumption import actions, changes, deadlines, request_track, terms
+from catalog.models import ModelVersion
+from consumption import affected, changes, deadlines, request_track, terms
 from consumption.affected import Affected
 from consumption.change_kinds import KINDS
 from consumption.deadlines import Deadline
@@ -43,7 +44,8 @@ class SubscriptionCard:
     """A subscription with its keys, and what its team has to know of it.
 
     rejections   of the last 24 hours.
-    other_plans  where it may move.
+    version      what answers its calls.
+    may_change   whether there is another plan.
     deadlines    what of it needs somebody, soonest first.
     track        where its request is; [] unless it waits.
     """
@@ -51,9 +53,15 @@ class SubscriptionCard:
     subscription: Subscription
     month: MonthlyUse
     rejections: list[RejectionCount]
-    other_plans: list[Plan]
+    version: ModelVersion
+    may_change: bool
     deadlines: list[Deadline]
     track: list[request_track.Mark]
+
+    @property
+    def is_granted(self):
+        """May it be moved to another version?"""
+        return self.subscription.state in (Subscription.State.ACTIVE, Subscription.State.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def subscription_cards(subscriptions):
     shown = list(subscriptions.prefetch_related("keys", Prefetch("use_reviews", reviews)))
     months = usage.this_month(shown)
     rejected = rejections.of(shown, timezone.now() - usage.DAY)
+    answering = affected.answering(shown)
     models = [subscription.model_id for subscription in shown]
     due = deadlines.of_subscriptions(shown)
     offered = list(Plan.objects.filter(is_offered=True, model__in=models))
@@ -87,7 +96,12 @@ def subscription_cards(subscriptions):
             subscription,
             months[subscription.pk],
             [row for row in rejected if row.subscription == subscription],
-            [plan for plan in offered if actions.may_move(subscription, plan)],
+            answering[subscription.pk],
+            subscription.state in Subscription.OPEN
+            and any(
+                plan.model_id == subscription.model_id and plan.pk != subscription.plan_id
+                for plan in offered
+            ),
             [deadline for deadline in due if deadline.subscription == subscription],
             _track(subscription),
         )

@@ -35,6 +35,15 @@ def can_decide_use(user, review):
     )
 
 
+def can_decide_move(user, move):
+    """The owners say who gets a plan that they approve: never who asked, nor who is also on the other team that asks."""
+    subscription = move.subscription
+    owner_team, asking_team = subscription.model.owner_team, subscription.application.team
+    if not user.is_active or not user.is_on(owner_team) or move.asked_by_id == user.pk:
+        return False
+    return asking_team == owner_team or not user.is_on(asking_team)
+
+
 def can_end_subscription(user, subscription):
     """Its own team at any time; the marketplace itself when a notice has run."""
     return user.is_system or can_manage_application(user, subscription.application)

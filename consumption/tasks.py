@@ -59,6 +59,12 @@ def begin_changes():
     changes.begin_what_is_due()
 
 
+@shared_task(name="consumption.make_moves")
+def make_moves():
+    """Make the moves of subscriptions whose time has come."""
+    actions.make_due_moves()
+
+
 @shared_task(name="consumption.sweep_evaluations")
 def sweep_evaluations():
     """Wake batch evaluations whose task was lost, and delete rows whose time is over."""

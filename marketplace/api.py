@@ -26,6 +26,7 @@ from consumption.api import (
     Keys,
     Limits,
     LiveQuality,
+    Moves,
     Plans,
     Ratings,
     ReceivedLevels,
@@ -117,6 +118,7 @@ router.register("changes", Changes, basename="change")
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("deadlines", Deadlines, basename="deadline")
+router.register("moves", Moves, basename="move")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")
 router.register("use-reviews", UseReviews, basename="use-review")

@@ -350,6 +350,7 @@ SPECTACULAR_SETTINGS = {
         "UseReviewState": "consumption.models.UseReviewState",
         "DataClass": "consumption.models.DataClass",
         "DeadlineKind": "consumption.deadlines.Kind",
+        "MoveState": "consumption.models.MoveState",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },
@@ -459,6 +460,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.charge_fees",
         "schedule": 300,
         "options": {"expires": 300},
+    },
+    "consumption-moves": {
+        "task": "consumption.make_moves",
+        "schedule": 10,
+        "options": {"expires": 10},
     },
     "consumption-evaluations": {
         "task": "consumption.sweep_evaluations",

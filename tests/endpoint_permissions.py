@@ -544,7 +544,6 @@ BODIES = {
         "environment": "prod",
     },
     "consumption:decide": {"decision": "approve"} | REASON,
-    "consumption:change_plan": {"plan": "@subscription.plan.pk"},
     "consumption:withdraw_plan": {"step": "preview"} | REASON,
     "consumption:end_subscription": {"step": "preview"} | REASON,
     "consumption:change": {"decision": "confirm"} | REASON,

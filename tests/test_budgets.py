@@ -15,7 +15,7 @@ from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
-from tests import ending_versions, factories
+from tests import ending_versions, factories, move_factories
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
@@ -100,6 +100,7 @@ LISTS = [
     ("api:subscription-list", "alice", 12),
     ("api:deadline-list", "maya", 16),
     ("api:deadline-list", "rita", 20),
+    ("api:move-list", "maya", 12),
     ("api:key-list", "maya", 12),
     ("api:rejection-list", "maya", 12),
     ("api:limit-list", "maya", 16),
@@ -186,6 +187,7 @@ def everything(number):
         factories.plan(live.model, slug="production", approval=Plan.Approval.OWNER)
         held = factories.subscription(live)
         factories.key(held)
+        move_factories.move(held, version_policy="pin_exact")
         factories.evaluation(live)
         factories.token()
         now = timezone.now()

@@ -19,7 +19,7 @@ from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
 from marketplace.notices.models import Notice
 from publishing import clients
-from tests import ending_versions, factories, finance
+from tests import ending_versions, factories, finance, move_factories
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 
 
@@ -45,6 +45,8 @@ class EndpointFixtures:
             self.live, app=factories.application(name="Lending desk"), use=factories.GRAVE_USE
         )
         self.use_review = graver.use_reviews.get()
+        self.made_move = move_factories.move(self.subscription, version_policy="pin_exact")
+        self.move = move_factories.plan_move(self.subscription, "production")
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)

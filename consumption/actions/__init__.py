@@ -65,6 +65,15 @@ from consumption.actions.keys import (
     revoke_named,
     rotate_key,
 )
+from consumption.actions.moves import (
+    approve_move,
+    cancel_move,
+    deny_move,
+    make_due_moves,
+    move_plan,
+    move_version,
+    undo_move,
+)
 from consumption.actions.outcomes import MOST_OUTCOMES, Outcome, Refused, report_outcomes
 from consumption.actions.ratings import answer_rating, bayesian_mean, calls_of, rate
 from consumption.actions.requests import (
@@ -128,6 +137,13 @@ __all__ = [
     "fail_evaluation",
     "map_columns",
     "may_move",
+    "approve_move",
+    "cancel_move",
+    "deny_move",
+    "make_due_moves",
+    "move_plan",
+    "move_version",
+    "undo_move",
     "offer_plan",
     "read_again",
     "open_discussion",

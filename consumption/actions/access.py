@@ -279,8 +279,13 @@ def change_plan(by, subscription, plan):
             f"{subscription.model.owner_team} approves who gets the {plan.name} plan.",
             field="plan",
             ask=f"{subscription.model.support_contact}",
-            remedy="Subscribe another application to it.",
+            remedy="Ask for it on the page of the subscription, or by POST /api/v1/moves/.",
         )
+    return switch_plan(by, subscription, plan)
+
+
+def switch_plan(by, subscription, plan):
+    """Put a subscription on a plan that was found to be right for it. Returns the Subscription. Raises StaleState."""
     held = Subscription.objects.filter(
         pk=subscription.pk, plan=subscription.plan_id, state__in=Subscription.OPEN
     )
@@ -321,12 +326,7 @@ def check_can_start(application, plan, version):
         raise RuleError(
             f"{plan.model} has no published version to call.", ask=str(plan.model.owner_team)
         )
-    if closed := subscribing.closed(version):
-        raise RuleError(
-            f"{version} takes no new subscriptions: {closed.because}.",
-            field="version",
-            remedy=closed.remedy,
-        )
+    require_takes_callers(version)
     if not plan.is_offered:
         raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")
     if Subscription.objects.open().filter(application=application, model=plan.model).exists():
@@ -334,6 +334,16 @@ def check_can_start(application, plan, version):
             f"{application} already has a subscription to {plan.model}.",
             field="application",
             remedy="Use that one, or close it first.",
+        )
+
+
+def require_takes_callers(version):
+    """Raises RuleError, about the field `version`, unless subscriptions may begin on the version, or move to it."""
+    if closed := subscribing.closed(version):
+        raise RuleError(
+            f"{version} takes no new subscriptions: {closed.because}.",
+            field="version",
+            remedy=closed.remedy,
         )
 
 

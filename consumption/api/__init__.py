@@ -15,6 +15,7 @@ from consumption.api.deadlines import Deadlines
 from consumption.api.discussions import Discussions
 from consumption.api.evaluations import BatchEvaluations
 from consumption.api.finance import Charging, SharedCosts
+from consumption.api.moves import Moves
 from consumption.api.outcomes import Feedback
 from consumption.api.ratings import LiveQuality, Ratings
 from consumption.api.statements import Disputes, Statements
@@ -38,6 +39,7 @@ __all__ = [
     "Keys",
     "Limits",
     "LiveQuality",
+    "Moves",
     "Plans",
     "Ratings",
     "ReceivedLevels",

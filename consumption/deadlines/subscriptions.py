@@ -223,7 +223,7 @@ def _change(subscription: Subscription, announcement: Announcement) -> Deadline:
         "Choose another plan"
         if change.kind == ScheduledChange.Kind.WITHDRAWAL
         else "See what it means",
-        subscription.get_absolute_url()
+        reverse("consumption:change_plan", args=[subscription.pk])
         if change.kind == ScheduledChange.Kind.WITHDRAWAL
         else change.get_absolute_url(),
         is_at_risk=is_end,
@@ -241,8 +241,8 @@ def _version_end(subscription: Subscription, change: ScheduledChange) -> Deadlin
         f"{version} · {subscription.application}",
         subscription.get_absolute_url(),
         f"Version {version.number} answers your calls and refuses them from then on. {then} before. {change.reason}",
-        f"Move to {successor}" if successor else "See what it means",
-        change.get_absolute_url(),
+        then,
+        reverse("consumption:move", args=[subscription.pk]),
         is_at_risk=True,
         subscription=subscription,
     )

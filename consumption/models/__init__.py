@@ -22,6 +22,7 @@ from consumption.models.evaluations import (
     EvaluationKey,
 )
 from consumption.models.keys import ApiKey, KeyState, LeakReport
+from consumption.models.moves import Move, MoveState
 from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
 from consumption.models.requests import RequestDraft, UseReview, UseReviewState
@@ -96,6 +97,8 @@ __all__ = [
     "LatencyRun",
     "LatencyState",
     "LeakReport",
+    "Move",
+    "MoveState",
     "OVERSEES",
     "Outcome",
     "OutcomeReport",

@@ -3,7 +3,6 @@
 from consumption.views.access import (
     access,
     application,
-    change_plan,
     close_subscription,
     consumers,
     decide,
@@ -40,6 +39,7 @@ from consumption.views.keys import (
     revoke_key,
     rotate_key,
 )
+from consumption.views.moves import cancel_move, change_plan, decide_move, move, undo_move
 from consumption.views.plans import (
     change,
     change_terms,
@@ -101,6 +101,7 @@ __all__ = [
     "calls",
     "ask_again",
     "cancel_evaluation",
+    "cancel_move",
     "change",
     "change_discussion",
     "change_end",
@@ -112,6 +113,7 @@ __all__ = [
     "consumers",
     "create_key",
     "decide",
+    "decide_move",
     "delete_evaluation_rows",
     "discard_request",
     "discussion",
@@ -129,6 +131,7 @@ __all__ = [
     "limits",
     "model_discussions",
     "model_usage",
+    "move",
     "monthly_statement",
     "my_usage",
     "new_application",
@@ -147,6 +150,7 @@ __all__ = [
     "subscribe",
     "try_model",
     "use_review",
+    "undo_move",
     "withdraw_change",
     "withdraw_plan",
     "withdraw_request",

@@ -16,7 +16,6 @@ from consumption.permissions import (
     can_see_model_usage,
 )
 from marketplace.core.forms import show, submitted
-from marketplace.core.query import whole_number
 
 
 def access(request):
@@ -91,20 +90,6 @@ def close_subscription(request, pk):
     actions.close_subscription(request.user, subscription)
     messages.success(request, f"{subscription} is closed; its keys no longer work.")
     return redirect(subscription.application)
-
-
-@require_POST
-def change_plan(request, pk):
-    """Move a subscription to another plan of its model."""
-    subscription = get_object_or_404(
-        Subscription.objects.visible_to(request.user).for_list(), pk=pk
-    )
-    plan = get_object_or_404(
-        subscription.model.plans, pk=whole_number(request.POST.get("plan", ""))
-    )
-    actions.change_plan(request.user, subscription, plan)
-    messages.success(request, f"{subscription} is on the {plan} plan now; its keys stay.")
-    return redirect(subscription)
 
 
 def consumers(request, slug):

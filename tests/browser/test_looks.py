@@ -133,6 +133,8 @@ def addresses():
             f"/subscriptions/{held.pk}/confirm/",
             graver.use_reviews.get().get_absolute_url(),
             graver.application.get_absolute_url(),
+            f"/subscriptions/{held.pk}/move/",
+            f"/subscriptions/{held.pk}/plan/",
         ],
         "rita": [
             collection.get_absolute_url(),
