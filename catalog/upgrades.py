@@ -57,6 +57,11 @@ def followed(
     return reached
 
 
+def up_to(versions: Iterable[V], held: tuple[int, ...] | None) -> list[V]:
+    """The versions whose precedence is at most that of the one at which a subscription is held; all of them without a hold."""
+    return [version for version in versions if held is None or version.precedence <= held]
+
+
 def held_back(
     policy: str, pinned: V, versions: Iterable[V], breaks: Callable[[V, V], bool] = versions_break
 ) -> list[V]:

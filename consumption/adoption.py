@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Avg, Count, Max, Q, Sum
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption.affected import resolve
+from consumption.affected import resolve_for
 from consumption.metering import measures, usage
 from consumption.metering.usage import Row, Scope, Window
 from consumption.models import Discussion, Rating, Subscription
@@ -103,7 +103,7 @@ def adoption(model: RegisteredModel, window: Window) -> Adoption:
         .annotate(Sum("calls"), Sum("ok"), Max(window.field))
     )
     called = {(row[0], row[1]): _Called(*row[2:]) for row in grouped}
-    answering = {one.pk: resolve(one.version_policy, one.pinned_version, versions) for one in held}
+    answering = {one.pk: resolve_for(one, versions) for one in held}
     ending = {one.pk for one in versions if one.state in ModelVersion.ENDING}
     consumers = [_consumer(one, answering[one.pk], called, ending) for one in held]
     labels, series = _chart(model, window, versions)
@@ -262,9 +262,11 @@ def _to_move(
     held: dict[int, int] = defaultdict(int)
     to_move: dict[int, int] = defaultdict(int)
     for one in (
-        Subscription.objects.filter(model__in=models).granted().select_related("pinned_version")
+        Subscription.objects.filter(model__in=models)
+        .granted()
+        .select_related("pinned_version", "held_version")
     ):
         held[one.model_id] += 1
-        answered = resolve(one.version_policy, one.pinned_version, versions[one.model_id])
+        answered = resolve_for(one, versions[one.model_id])
         to_move[one.model_id] += answered.pk in ending or one.pk in called_ending
     return held, to_move

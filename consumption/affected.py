@@ -64,23 +64,38 @@ def by(subscriptions):
 def following(version):
     """The subscriptions whose calls this version answers: by their policy, as the gateway resolves it, or by name in thirty days."""
     answers = Q(pk__in=_days().filter(version=version).values("subscription"))
+    of_model = Subscription.objects.filter(model=version.model_id)
     versions = list(version.model.versions.filter(state__in=ModelVersion.LISTED))
     for pinned in versions:
         policies = [policy for policy in SAME_PARTS if resolve(policy, pinned, versions) == version]
         if policies:
-            answers |= Q(pinned_version=pinned, version_policy__in=policies)
-    return Subscription.objects.filter(answers, model=version.model_id)
+            answers |= Q(pinned_version=pinned, version_policy__in=policies, hold="")
+    held = of_model.exclude(hold="").select_related("pinned_version", "held_version")
+    answers |= Q(pk__in=[row.pk for row in held if resolve_for(row, versions) == version])
+    return of_model.filter(answers)
 
 
-def resolve(policy, pinned, versions):
+def resolve(policy, pinned, versions, held=None):
     """The version that answers calls of a subscription that was pinned to one: the newest that its policy follows.
 
     versions  those of the model; deprecated ones only answer where no other one does.
+    held      the version above which nothing answers by itself; None without a hold.
     """
     followed = upgrades.followed(policy, pinned, versions)
-    fitting = [version for version in followed if version.is_callable]
+    reached = upgrades.up_to(followed, held.precedence if held else None)
+    fitting = [version for version in reached if version.is_callable]
     fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
     return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)
+
+
+def resolve_for(subscription, versions):
+    """The version that answers a subscription's calls, among those of its model."""
+    return resolve(
+        subscription.version_policy,
+        subscription.pinned_version,
+        versions,
+        subscription.held_version,
+    )
 
 
 def answering(subscriptions):
@@ -92,11 +107,7 @@ def answering(subscriptions):
     for version in listed.select_related("model__owner_team", "successor"):
         versions[version.model_id].append(version)
     return {
-        subscription.pk: resolve(
-            subscription.version_policy,
-            subscription.pinned_version,
-            versions[subscription.model_id],
-        )
+        subscription.pk: resolve_for(subscription, versions[subscription.model_id])
         for subscription in subscriptions
     }
 

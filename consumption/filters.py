@@ -4,6 +4,8 @@ import django_filters
 
 from consumption.metering import rejections
 from consumption.models import (
+    AcceptanceExample,
+    AcceptanceRun,
     ApiKey,
     Application,
     BatchEvaluation,
@@ -105,6 +107,24 @@ class MoveFilter(FilterSet):
 
     class Meta:
         model = Move
+        fields = ["subscription", "model", "state"]
+
+
+class AcceptanceExampleFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
+
+    class Meta:
+        model = AcceptanceExample
+        fields = ["subscription"]
+
+
+class AcceptanceRunFilter(FilterSet):
+    subscription = IdFilter(field_name="subscription_id", label="Subscription id")
+    model = SlugFilter(field_name="subscription__model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=AcceptanceRun.State.choices, label="State")
+
+    class Meta:
+        model = AcceptanceRun
         fields = ["subscription", "model", "state"]
 
 

@@ -65,6 +65,19 @@ def make_moves():
     actions.make_due_moves()
 
 
+@shared_task(name="consumption.follow_updates")
+def follow_updates():
+    """End holds whose time is over, and have examples run on what was published."""
+    actions.end_holds()
+    actions.offer_updates()
+
+
+@shared_task(name="consumption.run_acceptance")
+def run_acceptance(run_id):
+    """Run the acceptance examples of a subscription on a version."""
+    actions.run_queued(run_id)
+
+
 @shared_task(name="consumption.sweep_evaluations")
 def sweep_evaluations():
     """Wake batch evaluations whose task was lost, and delete rows whose time is over."""

@@ -11,6 +11,8 @@ from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
 from catalog.watch_api import Watches
 from consumption.api import (
+    AcceptanceExamples,
+    AcceptanceRuns,
     Adoption,
     Applications,
     BatchEvaluations,
@@ -118,6 +120,8 @@ router.register("changes", Changes, basename="change")
 router.register("applications", Applications)
 router.register("subscriptions", Subscriptions)
 router.register("deadlines", Deadlines, basename="deadline")
+router.register("acceptance-examples", AcceptanceExamples, basename="acceptance-example")
+router.register("acceptance-runs", AcceptanceRuns, basename="acceptance-run")
 router.register("moves", Moves, basename="move")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")

@@ -351,6 +351,8 @@ SPECTACULAR_SETTINGS = {
         "DataClass": "consumption.models.DataClass",
         "DeadlineKind": "consumption.deadlines.Kind",
         "MoveState": "consumption.models.MoveState",
+        "AcceptanceState": "consumption.models.AcceptanceState",
+        "SubscriptionHold": "consumption.models.Hold",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },
@@ -465,6 +467,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.make_moves",
         "schedule": 10,
         "options": {"expires": 10},
+    },
+    "consumption-updates": {
+        "task": "consumption.follow_updates",
+        "schedule": 15,
+        "options": {"expires": 15},
     },
     "consumption-evaluations": {
         "task": "consumption.sweep_evaluations",

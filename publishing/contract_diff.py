@@ -206,16 +206,19 @@ def audience(version: ModelVersion, user: User) -> Audience:
         version.published_at = timezone.now()
         versions.append(version)
     sorted_out = Audience([], [], [])
-    outcomes: dict[tuple[str, int], list[Subscription]] = {}
+    outcomes: dict[tuple[str, int, int | None], list[Subscription]] = {}
     for subscription in seen:
         policy, pinned = subscription.version_policy, subscription.pinned_version
-        if (policy, pinned.pk) not in outcomes:
-            is_moved = version in upgrades.followed(policy, pinned, versions)[1:]
-            is_held = version in upgrades.held_back(policy, pinned, versions)
-            outcomes[policy, pinned.pk] = (
+        held = subscription.held_version
+        key = (policy, pinned.pk, subscription.held_version_id)
+        if key not in outcomes:
+            followed = version in upgrades.followed(policy, pinned, versions)[1:]
+            is_moved = followed and not (held and version.precedence > held.precedence)
+            is_held = followed or version in upgrades.held_back(policy, pinned, versions)
+            outcomes[key] = (
                 sorted_out.moved if is_moved else sorted_out.held if is_held else sorted_out.stay
             )
-        outcomes[policy, pinned.pk].append(subscription)
+        outcomes[key].append(subscription)
     return sorted_out
 
 

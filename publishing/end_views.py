@@ -330,8 +330,7 @@ def _moments(version: ModelVersion) -> list[end_pages.Moment]:
 
 def _answers(version: ModelVersion, subscription: Subscription) -> bool:
     versions = list(version.model.versions.filter(state__in=ModelVersion.LISTED))
-    pinned = subscription.pinned_version
-    return affected.resolve(subscription.version_policy, pinned, versions) == version
+    return bool(affected.resolve_for(subscription, versions) == version)
 
 
 def _change_page(

@@ -126,9 +126,7 @@ def counts(board: Iterable[Migration]) -> dict[str, int]:
 
 
 def _migration(subscription: Subscription, facts: _Facts) -> Migration:
-    answered_by = affected.resolve(
-        subscription.version_policy, subscription.pinned_version, facts.versions
-    )
+    answered_by = affected.resolve_for(subscription, facts.versions)
     old = facts.old.get(subscription.pk, Calls())
     team = subscription.application.team_id
     tried_at = facts.tried.get(team)

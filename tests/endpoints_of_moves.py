@@ -5,10 +5,14 @@ REASON = {"reason": "A reason that is long enough to be one."}
 POST_ONLY = (302, 405, 405, 405, 405, 405)
 READ = (401, 200, 200, 200, 200, 200)
 OWN_SUBSCRIPTION = (302, 404, 200, 403, 403, 403)  # its team's page; others know that it is there
+OWN_ACT = (302, 404, 302, 404, 404, 404)
 
 WHERE = {
     "move": {"pk": "move.pk"},
     "made move": {"pk": "made_move.pk"},
+    "example": {"pk": "example.pk"},
+    "example result": {"pk": "example_result.pk"},
+    "acceptance run": {"pk": "example_result.run_id"},
 }
 
 PAGES = {
@@ -16,6 +20,20 @@ PAGES = {
     ("consumption:change_plan", "post"): ("subscription", (302, 404, 422, 403, 403, 403)),
     ("consumption:move", "get"): ("subscription", OWN_SUBSCRIPTION),
     ("consumption:move", "post"): ("subscription", (302, 404, 422, 403, 403, 403)),
+    ("consumption:acceptance", "get"): ("subscription", OWN_SUBSCRIPTION),
+    ("consumption:acceptance", "post"): ("subscription", (302, 404, 422, 403, 403, 403)),
+    ("consumption:run_acceptance", "get"): ("subscription", POST_ONLY),
+    ("consumption:run_acceptance", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
+    ("consumption:delete_example", "get"): ("example", POST_ONLY),
+    ("consumption:delete_example", "post"): ("example", OWN_ACT),
+    ("consumption:accept_result", "get"): ("example result", POST_ONLY),
+    ("consumption:accept_result", "post"): ("example result", OWN_ACT),
+    ("consumption:hold_updates", "get"): ("subscription", POST_ONLY),
+    ("consumption:hold_updates", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
+    ("consumption:release_updates", "get"): ("subscription", POST_ONLY),
+    ("consumption:release_updates", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
+    ("consumption:roll_back", "get"): ("subscription", POST_ONLY),
+    ("consumption:roll_back", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
     ("consumption:decide_move", "get"): ("move", (302, 404, 200, 200, 200, 200)),
     ("consumption:decide_move", "post"): ("move", (302, 404, 403, 302, 403, 403)),
     ("consumption:cancel_move", "get"): ("move", POST_ONLY),
@@ -25,6 +43,17 @@ PAGES = {
 }
 
 API = {
+    ("api:subscription-hold", "post"): ("subscription", (401, 404, 200, 403, 403, 403)),
+    ("api:subscription-release", "post"): ("subscription", (401, 404, 409, 403, 403, 403)),
+    ("api:subscription-roll-back", "post"): ("subscription", (401, 404, 409, 403, 403, 403)),
+    ("api:acceptance-example-list", "get"): (None, READ),
+    ("api:acceptance-example-list", "post"): (None, (401, 422, 201, 403, 403, 403)),
+    ("api:acceptance-example-detail", "get"): ("example", (401, 404, 200, 404, 404, 404)),
+    ("api:acceptance-example-detail", "delete"): ("example", (401, 404, 204, 404, 404, 404)),
+    ("api:acceptance-run-list", "get"): (None, READ),
+    ("api:acceptance-run-list", "post"): (None, (401, 422, 201, 403, 403, 403)),
+    ("api:acceptance-run-detail", "get"): ("acceptance run", (401, 404, 200, 200, 200, 200)),
+    ("api:acceptance-run-accept", "post"): ("acceptance run", (401, 404, 200, 422, 422, 422)),
     ("api:move-list", "get"): (None, READ),
     ("api:move-list", "post"): (None, (401, 422, 201, 403, 403, 403)),
     ("api:move-preview", "post"): (None, (401, 422, 200, 403, 403, 403)),
@@ -37,6 +66,17 @@ API = {
 
 BODIES = {
     "consumption:change_plan": {"plan": "@subscription.plan.pk"},
+    "consumption:run_acceptance": {"to": "@live.number"},
+    "consumption:accept_result": REASON,
+    "consumption:hold_updates": {"days": 30},
+    "api:acceptance-example-list": {
+        "subscription": "@subscription.pk",
+        "name": "Salaried",
+        "row": {"income": "4000", "debt": "300"},
+        "low": 0,
+    },
+    "api:acceptance-run-list": {"subscription": "@subscription.pk", "version": "@live.number"},
+    "api:acceptance-run-accept": {"example": "@example.pk"} | REASON,
     "consumption:decide_move": {"decision": "approve"} | REASON,
     "api:move-list": {
         "subscription": "@subscription.pk",

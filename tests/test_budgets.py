@@ -101,6 +101,8 @@ LISTS = [
     ("api:deadline-list", "maya", 16),
     ("api:deadline-list", "rita", 20),
     ("api:move-list", "maya", 12),
+    ("api:acceptance-example-list", "maya", 12),
+    ("api:acceptance-run-list", "maya", 12),
     ("api:key-list", "maya", 12),
     ("api:rejection-list", "maya", 12),
     ("api:limit-list", "maya", 16),
@@ -188,6 +190,7 @@ def everything(number):
         held = factories.subscription(live)
         factories.key(held)
         move_factories.move(held, version_policy="pin_exact")
+        move_factories.failed_example(held)
         factories.evaluation(live)
         factories.token()
         now = timezone.now()

@@ -45,8 +45,10 @@ class EndpointFixtures:
             self.live, app=factories.application(name="Lending desk"), use=factories.GRAVE_USE
         )
         self.use_review = graver.use_reviews.get()
-        self.made_move = move_factories.move(self.subscription, version_policy="pin_exact")
+        self.made_move = move_factories.move(self.subscription, version_policy="auto_patch")
         self.move = move_factories.plan_move(self.subscription, "production")
+        self.example_result = move_factories.failed_example(self.subscription)
+        self.example = self.example_result.example
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)

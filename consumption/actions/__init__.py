@@ -1,5 +1,13 @@
 """Verbs of consumption."""
 
+from consumption.actions.acceptance import (
+    accept_result,
+    add_example,
+    delete_example,
+    offer_updates,
+    run_examples,
+    run_queued,
+)
 from consumption.actions.access import (
     SLUG_TRIES,
     approve_subscription,
@@ -84,6 +92,13 @@ from consumption.actions.requests import (
     remind_of_requests,
     withdraw_request,
 )
+from consumption.actions.updates import (
+    announce_version,
+    end_holds,
+    hold_updates,
+    release_updates,
+    roll_back,
+)
 
 __all__ = [
     "ACCESS_MOST",
@@ -103,6 +118,17 @@ __all__ = [
     "resume_key",
     "sweep_ends",
     "withdraw_request",
+    "roll_back",
+    "release_updates",
+    "hold_updates",
+    "end_holds",
+    "announce_version",
+    "run_queued",
+    "run_examples",
+    "offer_updates",
+    "delete_example",
+    "add_example",
+    "accept_result",
     "KEY_LIFE",
     "KEY_LIFE_MAX",
     "LIVE_KEYS_A_SUBSCRIPTION",

@@ -10,15 +10,16 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import affected
+from consumption.actions import updates
+from consumption.actions.acceptance import why_examples_block
 from consumption.actions.access import may_move, require_takes_callers, switch_plan
-from consumption.models import Move, Plan, Subscription, SubscriptionState
+from consumption.models import Hold, Move, Plan, Subscription, SubscriptionState
 from consumption.permissions import can_decide_move, can_manage_application
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 
@@ -150,8 +151,8 @@ def undo_move(by: User, move: Move, reason: str = "") -> Move:
         raise RuleError(problem, field="state", remedy="Move to a version that answers calls.")
     if move.to_plan and move.from_plan:
         switch_plan(by, subscription, move.from_plan)
-    else:
-        _pin(subscription, move.from_pinned_id, move.from_policy)
+    elif move.from_pinned:
+        _pin(subscription, move.from_pinned, move.from_policy, move.from_version)
     transition(move, Move.State.UNDONE, undone_at=timezone.now(), note=reason.strip())
     record(by, "move.undo", move, reason=reason)
     _tell_both(move, f"is back on {move.origin}", "undone", reason)
@@ -241,7 +242,7 @@ def _make(by: User, move: Move, subscription: Subscription) -> Move:
     if move.to_version:
         before = {"from_version": answered, "from_pinned": subscription.pinned_version}
         facts |= {**before, "from_policy": subscription.version_policy}
-        _pin(subscription, move.to_version_id, move.version_policy)
+        _pin(subscription, move.to_version, move.version_policy)
     elif move.to_plan:
         facts |= {"from_plan": subscription.plan}
         switch_plan(by, subscription, move.to_plan)
@@ -252,12 +253,30 @@ def _make(by: User, move: Move, subscription: Subscription) -> Move:
     return move
 
 
-def _pin(subscription: Subscription, version_id: int | None, policy: str) -> None:
-    """Which version answers from the next call on: every gateway follows within a second; calls in flight end where they are."""
+def _pin(
+    subscription: Subscription,
+    version: ModelVersion,
+    policy: str,
+    answered: ModelVersion | None = None,
+) -> None:
+    """Which version answers from the next call on: every gateway follows within a second; calls in flight end where they are.
+
+    answered  what is to answer when it is not the pinned one: newer versions than it are held.
+    """
     Subscription.objects.filter(pk=subscription.pk).update(
-        pinned_version=version_id, version_policy=policy
+        pinned_version=version, version_policy=policy
     )
-    invalidate("subscription", subscription=subscription.pk)
+    subscription.pinned_version, subscription.version_policy = version, policy
+    updates.settle(subscription, answered or version)
+    if (
+        answered
+        and answered.is_callable
+        and answered != answering_as(subscription, version, policy)
+    ):
+        until = timezone.now() + UNDO
+        updates.keep_at(
+            subscription, hold=Hold.ROLLED_BACK, held_version=answered, held_until=until
+        )
 
 
 def _announce(by: User, move: Move) -> Move:
@@ -375,6 +394,13 @@ def _require_version(subscription: Subscription, version: ModelVersion, policy: 
             f"{subscription.application} starts from {version.number} already.", field="version"
         )
     require_takes_callers(version)
+    is_other = version.pk != subscription.pinned_version_id
+    if is_other and (problem := why_examples_block(subscription, version)):
+        raise RuleError(
+            problem,
+            field="version",
+            remedy="Run them, and accept with a reason what differs rightly.",
+        )
     answer = answering_as(subscription, version, policy)
     if answer.pk != version.pk:
         raise Invalid(

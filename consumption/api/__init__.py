@@ -1,5 +1,6 @@
 """Consumption in the REST API."""
 
+from consumption.api.acceptance import AcceptanceExamples, AcceptanceRuns
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.budgets import Budgets
 from consumption.api.changes import Changes
@@ -25,6 +26,8 @@ from consumption.api.use_reviews import UseReviews
 
 __all__ = [
     "Adoption",
+    "AcceptanceExamples",
+    "AcceptanceRuns",
     "Applications",
     "BatchEvaluations",
     "Calls",

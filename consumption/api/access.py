@@ -176,6 +176,12 @@ class SubscriptionRow(serializers.ModelSerializer):
     model = serializers.CharField(source="model.slug")
     plan = serializers.CharField(source="plan.slug")
     pinned_version = serializers.CharField(source="pinned_version.number")
+    held_version = serializers.CharField(
+        source="held_version.number",
+        default=None,
+        allow_null=True,
+        help_text="No higher version answers by itself; null: not held.",
+    )
     requested_by = serializers.CharField(source="requested_by.username")
 
     class Meta:
@@ -189,6 +195,9 @@ class SubscriptionRow(serializers.ModelSerializer):
             "state",
             "version_policy",
             "pinned_version",
+            "hold",
+            "held_version",
+            "held_until",
             "purpose",
             "expected_calls_a_month",
             "counterfactual",
@@ -253,6 +262,10 @@ class LastDay(serializers.Serializer):
     ends_on = serializers.DateField(allow_null=True, help_text="The last day (UTC); null: none.")
 
 
+class HoldWanted(serializers.Serializer):
+    days = serializers.IntegerField(min_value=1, max_value=90, default=30)
+
+
 class PlanChosen(serializers.Serializer):
     plan = Visible(slug_field="id", queryset=Plan.objects.all())
 
@@ -312,6 +325,14 @@ class Subscriptions(ReadableResource):
             actions.ask_again(request.user, self.get_object(), **self.given(Purpose))
         )
 
+    @extend_schema(request=HoldWanted, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def hold(self, request, pk):
+        """No newer version answers by itself for so many days."""
+        return self.answer(
+            actions.hold_updates(request.user, self.get_object(), **self.given(HoldWanted))
+        )
+
     @extend_schema(request=Nothing, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
@@ -327,6 +348,22 @@ class Subscriptions(ReadableResource):
         return self.answer(
             actions.change_end(request.user, self.get_object(), **self.given(LastDay))
         )
+
+    @extend_schema(request=Nothing, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"])
+    def release(self, request, pk):
+        """End a hold of the team."""
+        subscription = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.release_updates(request.user, subscription))
+
+    @extend_schema(request=Nothing, responses=SubscriptionRow)
+    @action(detail=True, methods=["post"], url_path="roll-back")
+    def roll_back(self, request, pk):
+        """The version before the last automatic update answers again, for 30 days."""
+        subscription = self.get_object()
+        self.given(Nothing)
+        return self.answer(actions.roll_back(request.user, subscription))
 
     @extend_schema(request=Nothing, responses=SubscriptionRow)
     @action(detail=True, methods=["post"])

@@ -99,7 +99,7 @@ class MoveWanted(serializers.Serializer[Any]):
                 {"version_policy": ["It goes with a version, not with a plan."]}
             )
         if data.get("version"):
-            data["version"] = _version(data["subscription"], data["version"])
+            data["version"] = version_of(data["subscription"], data["version"])
         return data
 
 
@@ -170,7 +170,7 @@ class Moves(ReadableResource):
             ask=str(team),
         )
         current = affected.answering([subscription])[subscription.pk]
-        target = _version(subscription, wanted["version"])
+        target = version_of(subscription, wanted["version"])
         shown = {
             "from_version": current.number,
             "to_version": target.number,
@@ -212,7 +212,7 @@ class Moves(ReadableResource):
         )
 
 
-def _version(subscription: Subscription, number: str) -> ModelVersion:
+def version_of(subscription: Subscription, number: str) -> ModelVersion:
     """A version that somebody who subscribes to the model may know of. Raises Invalid."""
     listed = subscription.model.versions.filter(state__in=ModelVersion.LISTED, number=number)
     version = listed.select_related("model__owner_team").first()

@@ -267,7 +267,7 @@ def _ending_versions(
     found = {
         (
             one.pk,
-            affected.resolve(one.version_policy, one.pinned_version, versions[one.model_id]).pk,
+            affected.resolve_for(one, versions[one.model_id]).pk,
         )
         for one in going_on
     }

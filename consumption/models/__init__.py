@@ -1,9 +1,17 @@
 """USERS: who may call what, and what they called."""
 
+from consumption.models.acceptance import (
+    AcceptanceExample,
+    AcceptanceResult,
+    AcceptanceRun,
+    AcceptanceState,
+    with_last_run,
+)
 from consumption.models.access import (
     OVERSEES,
     Application,
     DataClass,
+    Hold,
     PauseReason,
     Plan,
     PlanTerms,
@@ -73,6 +81,11 @@ __all__ = [
     "ChargeLine",
     "ChargeKind",
     "Adjustment",
+    "AcceptanceExample",
+    "AcceptanceResult",
+    "AcceptanceRun",
+    "AcceptanceState",
+    "Hold",
     "ApiKey",
     "Application",
     "BatchEvaluation",
@@ -127,4 +140,5 @@ __all__ = [
     "UsageHour",
     "UseReview",
     "UseReviewState",
+    "with_last_run",
 ]

@@ -313,6 +313,7 @@ class SubscriptionSet(models.QuerySet):
             "model__owner_team",
             "plan",
             "pinned_version",
+            "held_version",
             "requested_by",
         )
 
@@ -329,6 +330,15 @@ class SubscriptionSet(models.QuerySet):
     def granted(self):
         """Whose people use the model: approved and not ended. A paused one rests, and learns what happens to the model."""
         return self.filter(state__in=(SubscriptionState.ACTIVE, SubscriptionState.PAUSED))
+
+
+class Hold(models.TextChoices):
+    """Why newer versions do not reach a subscription by themselves."""
+
+    NONE = "", "Not held"
+    TEAM = "team", "Held by its team"
+    ROLLED_BACK = "rolled_back", "Rolled back by its team"
+    EXAMPLES = "examples", "Newer versions pass its examples first"
 
 
 class Subscription(Decided):
@@ -369,6 +379,19 @@ class Subscription(Decided):
     pinned_version = models.ForeignKey(
         ModelVersion, models.PROTECT, related_name="pinned_subscriptions"
     )
+    hold = models.CharField(max_length=12, choices=Hold, default="", db_default="", blank=True)
+    held_version = models.ForeignKey(
+        ModelVersion,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="No higher version answers by itself",
+    )
+    held_until = models.DateTimeField(null=True, blank=True)
+    updates_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="Up to when its examples were run on what was published"
+    )
     purpose = models.TextField(max_length=REASON)
     expected_calls_a_month = models.BigIntegerField(null=True, blank=True)
     counterfactual = models.CharField(
@@ -408,8 +431,14 @@ class Subscription(Decided):
                 condition=Q(state__in=["pending", "active", "paused"]),
                 name="subscription_open_once",
             ),
+            models.CheckConstraint(
+                condition=Q(hold="", held_version=None)
+                | ~Q(hold="") & Q(held_version__isnull=False),
+                name="subscription_held_at_a_version",
+            ),
         ]
         indexes = [
+            models.Index(fields=["held_until"], condition=~Q(hold=""), name="subscription_held"),
             models.Index(
                 fields=["requested_at"], condition=Q(state="pending"), name="subscription_waiting"
             ),

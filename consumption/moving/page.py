@@ -13,7 +13,10 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from consumption import affected
 from consumption.actions import moves as verbs
+from consumption.actions.acceptance import why_examples_block
 from consumption.models import (
+    AcceptanceResult,
+    AcceptanceRun,
     Move,
     Outcome,
     SandboxCall,
@@ -65,6 +68,23 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """One stored example in a run: how far the answers are apart, and where the new one lies on the drawn line, percent."""
+
+    result: AcceptanceResult
+    difference: str
+    place: float | None
+
+    @property
+    def old(self) -> str:
+        return answers.shown(self.result.before)
+
+    @property
+    def new(self) -> str:
+        return answers.shown(self.result.answer)
+
+
+@dataclass(frozen=True)
 class MovePage:
     """Everything of the page. `target` is None where there is nothing to move to."""
 
@@ -80,11 +100,19 @@ class MovePage:
     last: Move | None
     no_undo: str
     quiet_hour: int | None
-    history: list[Move]
+    run: AcceptanceRun | None
+    has_examples: bool
+    blocked: str
 
     @property
     def sentence(self) -> str:
         return differences.sentence(self.differences)
+
+    @property
+    def results(self) -> list["Judged"]:
+        """The stored examples on both versions, from the newest run."""
+        results = list(self.run.results.all()) if self.run else []
+        return [Judged(result, *_apart(result.before, result.answer)) for result in results]
 
     @property
     def can_undo(self) -> bool:
@@ -125,7 +153,11 @@ def build(user: User, subscription: Subscription, number: str) -> MovePage:
         last=last,
         no_undo=verbs.why_no_undo(last, subscription) if last else "",
         quiet_hour=quiet_hour(subscription),
-        history=moves,
+        run=subscription.acceptance_runs.filter(version=target).for_list().first()
+        if target
+        else None,
+        has_examples=subscription.examples.exists(),
+        blocked=why_examples_block(subscription, target) if target else "",
     )
 
 
@@ -136,6 +168,16 @@ def targets_of(subscription: Subscription, current: ModelVersion) -> list[ModelV
     )
     versions = published.select_related("model__owner_team").exclude(pk=current.pk)
     return sorted(versions, key=lambda version: version.precedence, reverse=True)
+
+
+def union_of(versions: Sequence[ModelVersion]) -> dict[str, list[dict[str, Any]]]:
+    """The inputs and outputs of several versions together, as one signature: what an example may hold."""
+    union: dict[str, dict[str, dict[str, Any]]] = {"inputs": {}, "outputs": {}}
+    for version in versions:
+        for side, known in union.items():
+            for spec in version.signature.get(side) or []:
+                known.setdefault(spec["name"], spec)
+    return {side: list(known.values()) for side, known in union.items()}
 
 
 def _chosen(
@@ -269,6 +311,14 @@ def _relative(before: Any, after: Any) -> float | None:
     if not (answers.is_number(before) and answers.is_number(after)) or not before:
         return None
     return float((after - before) / abs(before))
+
+
+def _apart(before: Any, after: Any) -> tuple[str, float | None]:
+    """How far two answers are apart in words, and on a line that ends at a tenth more and a tenth less."""
+    share = _relative(before, after)
+    if before is None or after is None or share is None:
+        return "the same" if before == after and before is not None else "", None
+    return f"{100 * share:+.1f} %".replace("-", "−"), 50 + 40 * max(-1.0, min(1.0, 10 * share))
 
 
 def _difference(before: Any, after: Any, one: Answered, other: Answered) -> str:

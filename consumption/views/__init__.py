@@ -1,5 +1,14 @@
 """Pages of consumption."""
 
+from consumption.views.acceptance import (
+    accept_result,
+    acceptance,
+    delete_example,
+    hold_updates,
+    release_updates,
+    roll_back,
+    run_acceptance,
+)
 from consumption.views.access import (
     access,
     application,
@@ -95,6 +104,13 @@ __all__ = [
     "disputes",
     "dispute",
     "close_month",
+    "run_acceptance",
+    "roll_back",
+    "release_updates",
+    "hold_updates",
+    "delete_example",
+    "acceptance",
+    "accept_result",
     "access",
     "answer_rating",
     "application",

@@ -3,8 +3,10 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from catalog.models import ModelVersion
 from consumption import actions
 from consumption.forms import DecideForm
 from consumption.models import Move, Plan, Subscription
@@ -23,7 +25,7 @@ REPLAY = "replay"
 
 def move(request: PageRequest, pk: int) -> HttpResponse:
     """What changes, the same rows on both versions, and the switch; every button posts to this page."""
-    subscription = _own(request, pk)
+    subscription = own_subscription(request, pk)
     number = request.POST.get("to") or request.GET.get("to", "")
     shown = page.build(request.user, subscription, number)
     if request.POST.get("do") == REPLAY:
@@ -46,6 +48,8 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
 def _replayed(request: PageRequest, shown: MovePage) -> HttpResponse:
     """The page with answers of both versions; nothing that was sent or answered is kept."""
     current, target = shown.current, shown.target
+    if target is not None and shown.has_examples:
+        return _run(request, shown.subscription, target)
     form = MoveForm(initial={"version_policy": shown.subscription.version_policy})
     context = {"page": shown, "form": form}
     if target is None:
@@ -61,9 +65,19 @@ def _replayed(request: PageRequest, shown: MovePage) -> HttpResponse:
     return render(request, "consumption/move.html", context)
 
 
+def _run(request: PageRequest, subscription: Subscription, target: ModelVersion) -> HttpResponse:
+    """The stored examples on the new version; what came out is kept with them."""
+    try:
+        actions.run_examples(request.user, subscription, target)
+    except RuleError as refusal:
+        messages.error(request, refusal.sentence)
+    address = reverse("consumption:move", args=[subscription.pk])
+    return redirect(f"{address}?to={target.number}#examples")
+
+
 def change_plan(request: PageRequest, pk: int) -> HttpResponse:
     """Another plan of the model: what it changes, price first; then the change, or the request for it."""
-    subscription = _own(request, pk)
+    subscription = own_subscription(request, pk)
     chosen = whole_number(request.POST.get("plan") or request.GET.get("plan", ""))
     shown = plans.build(subscription, chosen)
     option = shown.chosen
@@ -120,7 +134,7 @@ def undo_move(request: PageRequest, pk: int) -> HttpResponse:
     return redirect(move)
 
 
-def _own(request: PageRequest, pk: int) -> Subscription:
+def own_subscription(request: PageRequest, pk: int) -> Subscription:
     """A subscription that the person sees; the page is for the members of its team."""
     subscription: Subscription = get_object_or_404(
         Subscription.objects.visible_to(request.user).for_list(), pk=pk

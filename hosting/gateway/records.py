@@ -28,7 +28,7 @@ class ApiKeyRecord:
 
     Only the key cache writes the last eight fields. `verified_digest` is the digest of a key text that passed the HMAC since
     the record was loaded, so that only the first call of a key pays for the HMAC; the digest stays in this process, and
-    190 random bits cannot be found from it.
+    190 random bits cannot be found from it. `held` is the precedence above which no version answers by itself.
     """
 
     kid: str
@@ -53,6 +53,7 @@ class ApiKeyRecord:
     concurrency: int
     quota: int | None
     networks: tuple[Network, ...] = ()
+    held: tuple[int, int, int, int] | None = None
     billing_ids: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     limits: "SubscriptionLimits | None" = field(default=None, compare=False)
     sequence: int = field(default=0, compare=False)

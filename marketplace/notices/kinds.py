@@ -190,6 +190,22 @@ OCCASIONS = tuple(
         ("move-failed", "move", "it could not be made", "the subscription's team", True),
         ("move-requested", "move", "a team asks for a plan that the owner approves", OWNERS, True),
         ("move-decided", "move", "that is answered", "who asked"),
+        ("rolled-back", "version.published", "a team rolls back an automatic update", OWNERS, True),
+        (
+            "examples-passed",
+            "version.published",
+            "a version answers, for a consumer's examples passed",
+            "the subscription's team",
+            True,
+        ),
+        (
+            "examples-failed",
+            "version.published",
+            "a version is held, for an example failed",
+            "the subscription's team",
+            True,
+        ),
+        ("examples-failed-owner", "version.published", "the same, without the data", OWNERS, True),
         (
             "support",
             "change",

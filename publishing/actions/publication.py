@@ -10,6 +10,7 @@ from catalog.actions import list_model, point_alias
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.watches import watchers
 from consumption import affected, changes
+from consumption.actions import announce_version
 from consumption.change_kinds import first_start
 from consumption.models import ScheduledChange
 from governance import tiering
@@ -41,7 +42,7 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
     refresh_tier(version.model)
     record(by, "version.publish", version)
     invalidate("version", version=version.pk)
-    _tell_users(version, "version.published", f"{version} is published", version.changelog)
+    _tell_watchers(version, announce_version(version))
     return version
 
 
@@ -139,15 +140,14 @@ def _is_newest_published(version: ModelVersion) -> bool:
     return alias is None or version.precedence > alias.version.precedence
 
 
-def _tell_users(version: ModelVersion, kind: str, title: str, body: str) -> None:
-    teams = version.model.subscriptions.granted().values("application__team")
-    people = {*User.objects.on_teams(teams), *watchers(version.model)}
+def _tell_watchers(version: ModelVersion, told: set[User]) -> None:
+    """Who watches the model without being on the version's path."""
     notify(
-        people,
-        kind,
-        title,
-        body=body,
+        set(watchers(version.model)) - told,
+        "version.published",
+        f"{version} is published",
+        body=version.changelog,
         url=version.get_absolute_url(),
-        key=f"{kind}:{version.pk}",
+        key=f"version.published:{version.pk}",
         model=version.model.slug,
     )

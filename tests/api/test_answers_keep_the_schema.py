@@ -98,6 +98,8 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:collection-publish",
         "api:change-decide",
         "api:subscription-list",
+        "api:subscription-release",
+        "api:subscription-roll-back",
         "api:version-columns",
         "api:version-confirm-names",
         "api:version-renew",

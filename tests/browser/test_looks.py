@@ -12,7 +12,7 @@ from governance.actions import open_thread, record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from publishing import actions
-from tests import ending_versions, factories
+from tests import ending_versions, factories, move_factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GRAVE = {"serious", "critical"}
@@ -43,6 +43,7 @@ def addresses():
     searched, need = factories.search_record(), factories.need()
     collection = factories.collection(entry)
     factories.rating(held)
+    move_factories.failed_example(held)
     discussion = factories.discussion(held.pinned_version, payload='{"income": 1}')
     signature = copy.deepcopy(breaking.signature)
     signature["inputs"][0] |= {"unit": "EUR", "maximum": 9000}
@@ -135,6 +136,7 @@ def addresses():
             graver.application.get_absolute_url(),
             f"/subscriptions/{held.pk}/move/",
             f"/subscriptions/{held.pk}/plan/",
+            f"/subscriptions/{held.pk}/examples/",
         ],
         "rita": [
             collection.get_absolute_url(),

@@ -69,6 +69,23 @@ def test_a_call_in_flight_ends_where_it_is(stage, moving):
     assert (status, headers["x-model-version"]) == (200, "1.0.0")
 
 
+def test_a_held_update_reaches_no_call(stage):
+    """Newer versions wait while updates are held, and answer within a second when they are let go on."""
+    first = stage.version()
+    held, key = subscriber(first)
+    path = f"/v2/models/{first.model.slug}/infer"
+    actions.hold_updates(factories.maya(), held)
+    until(lambda: answering(stage.gateway, path, key) == "1.0.0")
+    live_version(first.model, "1.1.0", stage.stub.url)
+    named = f"/v2/models/{first.model.slug}/versions/1.1.0/infer"
+    until(lambda: stage.gateway.infer(named, key)[0] == 200, said=stage.gateway.said)
+    assert answering(stage.gateway, path, key) == "1.0.0"
+    actions.release_updates(factories.maya(), held)
+    until(lambda: answering(stage.gateway, path, key) == "1.1.0")
+    actions.roll_back(factories.maya(), held)
+    until(lambda: answering(stage.gateway, path, key) == "1.0.0")
+
+
 def test_the_same_rows_are_replayed_on_both(stage, moving, monkeypatch):
     """The owner's example, or what was tried lately, under the sandbox pass: nothing is metered as use."""
     held, _, _, second = moving

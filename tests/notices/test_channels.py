@@ -11,7 +11,6 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices import actions, preferences
 from marketplace.notices.actions import notify, prefer, set_times
 from marketplace.notices.models import Notice, NoticeSettings, Watch
-from publishing.actions import publication
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -110,8 +109,9 @@ def test_a_time_zone_that_is_none_is_refused():
 def test_who_watches_is_told_of_a_new_version():
     version = factories.published_version()
     watches.watch(factories.charlie(), version.model, "watched")
-    publication._tell_users(version, "version.published", "There", "")
-    assert Notice.objects.filter(recipient=factories.charlie(), title="There").exists()
+    factories.published_version(version.model, "1.1.0")
+    told = Notice.objects.filter(recipient=factories.charlie(), kind="version.published")
+    assert [notice.title for notice in told] == ["Income verification 1.1.0 is published"]
 
 
 def test_who_may_no_longer_see_a_model_is_not_told_of_it():

@@ -451,7 +451,8 @@ def test_consumers_are_told_of_a_new_version():
     factories.subscription(first)
     factories.published_version(first.model, "1.1.0")
     assert Notice.objects.filter(
-        recipient=factories.maya(), title="Income verification 1.1.0 is published"
+        recipient=factories.maya(),
+        title="Loan origination: Income verification 1.1.0 answers its calls now",
     ).exists()
 
 

@@ -114,7 +114,7 @@ class Model:
     versions: tuple[Version, ...]
     by_number: dict[str, Version] = field(default_factory=dict, repr=False)
     breaking: frozenset[tuple[int, int]] = frozenset()
-    resolved: dict[tuple[str, int], Version] = field(
+    resolved: dict[tuple[str, int, tuple[int, ...] | None], Version] = field(
         default_factory=dict, compare=False, repr=False
     )
     loaded_at: float = field(default=0.0, compare=False)
@@ -142,7 +142,7 @@ def version_for(model: Model, record: ApiKeyRecord, slug: str, number: str, now:
     if model.slug != slug or record.subscription_state != "active":
         check_model(model, record, slug)
     if not number:
-        cached = model.resolved.get((record.policy, record.pinned_id))
+        cached = model.resolved.get((record.policy, record.pinned_id, record.held))
         if cached is not None and cached.is_running(now):
             return cached
         version = version_by_policy(model, record, now)
@@ -172,7 +172,7 @@ def not_available(model: Model, version: Version, now: float) -> problems.Proble
 
 def version_by_policy(model: Model, record: ApiKeyRecord, now: float) -> Version:
     """What an unversioned call means for this subscription. Raises Problem."""
-    key = (record.policy, record.pinned_id)
+    key = (record.policy, record.pinned_id, record.held)
     version = model.resolved.get(key)
     if version is None or not version.is_running(now):
         version = model.resolved[key] = _choose(model, record)
@@ -189,7 +189,8 @@ def _choose(model: Model, record: ApiKeyRecord) -> Version:
         model.versions,
         lambda old, new: (old.contract, new.contract) in model.breaking,
     )
-    running = [version for version in followed if version.is_deployed()]
+    reached = upgrades.up_to(followed, record.held)
+    running = [version for version in reached if version.is_deployed()]
     current = [version for version in running if not version.is_deprecated]
     return max(current or running or [pinned], key=lambda version: version.precedence)
 

@@ -63,6 +63,11 @@ def api_keys(kids: list[str]) -> list[ApiKeyRecord]:
         minor=F("subscription__pinned_version__minor"),
         patch=F("subscription__pinned_version__patch"),
         candidate=F("subscription__pinned_version__candidate"),
+        held=F("subscription__held_version_id"),
+        held_major=F("subscription__held_version__major"),
+        held_minor=F("subscription__held_version__minor"),
+        held_patch=F("subscription__held_version__patch"),
+        held_candidate=F("subscription__held_version__candidate"),
         plan=F("subscription__plan"),
         rate=F("subscription__plan__rate_per_second"),
         burst=F("subscription__plan__burst"),
@@ -96,7 +101,14 @@ def _api_key(row: dict[str, Any]) -> ApiKeyRecord:
         concurrency=row["concurrency"],
         quota=row["quota"],
         networks=networks.parse(row["networks"]),
+        held=_held(row),
     )
+
+
+def _held(row: dict[str, Any]) -> tuple[int, int, int, int] | None:
+    if row["held"] is None:
+        return None
+    return row["held_major"], row["held_minor"], row["held_patch"], row["held_candidate"]
 
 
 def rehash(key_id: int, old: str, mac: str, pepper_version: int) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption.affected import resolve
+from consumption.affected import resolve_for
 from consumption.models import ScheduledChange, Subscription
 from marketplace.accounts.models import User
 from marketplace.core.templatetags.formatting import quantity
@@ -58,7 +58,7 @@ def ahead(
 ) -> Ahead:
     """The Ahead of a model. versions: those that the person may see; held: the person's open subscriptions. One query."""
     listed = [one for one in versions if one.state in ModelVersion.LISTED]
-    answered = [Held(one, resolve(one.version_policy, one.pinned_version, listed)) for one in held]
+    answered = [Held(one, resolve_for(one, listed)) for one in held]
     changes = ScheduledChange.objects.visible_to(user).open().filter(model=model)
     coming = [*_of_versions(versions), *_of_changes(changes.for_list())]
     if version and _is_reviewed_again(version):

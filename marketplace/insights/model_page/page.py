@@ -92,7 +92,7 @@ def answer(request: PageRequest, context: dict[str, Any]) -> Answer:
     user, model, version = request.user, context["model"], context["version"]
     versions = list(context["versions"])
     held = Subscription.objects.held_by(user).open().filter(model=model)
-    held = held.select_related("application", "pinned_version")
+    held = held.select_related("application", "pinned_version", "held_version")
     used = consumers(user, model)
     written = getattr(version, "card", None)
     card = dict(written.data) if written else {}
