@@ -34,10 +34,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """One month counted three ways, and what is on its statements. Units are whole, costs exact, of all currencies together."""
+    """One month counted three ways, and what is on its statements. Units are whole, costs exact, of all currencies together.
+
+    waits  calls have just arrived: the lines have them, and the counts follow within minutes.
+    """
 
     units: dict[str, int]
     cost: dict[str, Decimal]
+    waits: bool = False
 
     @property
     def difference(self) -> Decimal:
@@ -72,6 +76,7 @@ def reconciled(statement: Statement) -> Reconciled:
     return Reconciled(
         {way: count.units for way, count in counts.items()} | {"lines": units},
         {way: count.cost for way, count in counts.items()} | {"lines": cost},
+        reconciliation.waits(statement.month),
     )
 
 

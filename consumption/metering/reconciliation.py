@@ -183,6 +183,14 @@ def count_now(since: date, until: date) -> None:
         day += DAY
 
 
+def waits(month: date) -> bool:
+    """Has a day of the month changed since it was counted, or will it be rolled up?"""
+    until, soon = periods_later(month, 1), timezone.now() + AFTER_CHANGE
+    days = ReconciledDay.objects.filter(day__gte=month, day__lt=until)
+    stale = StaleHour.objects.filter(hour__gte=_midnight(month), hour__lt=_midnight(until))
+    return days.filter(due_at__lte=soon).exists() or stale.exists()
+
+
 def of_month(month: date, teams: list[int] | None = None) -> dict[str, Count]:
     """{way: Count} of a month as last counted, of some teams or of all."""
     rows = ReconciledUsage.objects.filter(day__gte=month, day__lt=periods_later(month, 1))
