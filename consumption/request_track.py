@@ -1,7 +1,6 @@
 """Where a request for access is: asked, with governance, with the owner, reminded, escalated (docs/access.md, "A request")."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.utils import timezone
 
@@ -56,7 +55,7 @@ def _late(subscription: Subscription) -> list[Mark]:
     coming = [(label, at) for label, at in steps if at > now]
     if coming:
         label, at = coming[0]
-        day = f"{at + timedelta(0):%-d %b %Y}"
+        day = f"{at:%-d %b %Y}"
         done.append(_later(label, f"on {day}, if nobody has answered"))
     return done
 

@@ -15,8 +15,6 @@ WHERE = {"use review": {"pk": "use_review.pk"}}
 PAGES = {
     ("consumption:decide", "get"): ("pending", (302, 404, 200, 200, 200, 200)),
     ("consumption:decide", "post"): ("pending", (302, 404, 403, 302, 403, 403)),
-    ("consumption:change_plan", "get"): ("subscription", POST_ONLY),
-    ("consumption:change_plan", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
     ("consumption:close", "get"): ("subscription", POST_ONLY),
     ("consumption:close", "post"): ("subscription", (302, 404, 302, 403, 403, 403)),
     ("consumption:create_key", "get"): ("subscription", (302, 404, 200, 200, 200, 200)),

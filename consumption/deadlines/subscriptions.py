@@ -74,7 +74,7 @@ def _quotas(active: Sequence[Subscription]) -> Iterator[Deadline]:
             subscription.get_absolute_url(),
             text,
             "Raise the quota",
-            subscription.get_absolute_url(),
+            reverse("consumption:change_plan", args=[subscription.pk]),
             is_at_risk=forecast.reached_at is not None,
             subscription=subscription,
         )
