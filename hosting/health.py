@@ -13,12 +13,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.watches import watchers
-from hosting import egress, sleep
+from hosting import sleep
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
 from marketplace.accounts.models import Membership, User
 from marketplace.audit.actions import record
-from marketplace.core import machine_load
+from marketplace.core import egress, machine_load
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify
 

@@ -10,7 +10,7 @@ from django.test import TransactionTestCase
 
 from catalog import search
 from governance import policies
-from hosting import egress
+from marketplace.core import egress
 from marketplace.launcher import chromium as browser_program
 from marketplace.notices import kinds
 from tests import endpoints, faults

@@ -10,9 +10,9 @@ from catalog.permissions import can_edit
 from governance import cards
 from governance.actions import propose_amendment
 from governance.models import Amendment
-from hosting import egress
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.core import egress
 from marketplace.core.background import enqueue
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require

@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from catalog.models import ModelVersion
 from consumption.models import UsageEvent, UsageHour
-from hosting import actions, credentials, egress, health, service_levels, tasks
+from hosting import actions, credentials, health, service_levels, tasks
 from hosting.drivers import ray_metrics
 from hosting.models import Deployment, HealthSample, Incident, Upstream
 from marketplace.audit.models import AuditEvent
-from marketplace.core import machine_load
+from marketplace.core import egress, machine_load
 from marketplace.core.errors import NotAllowed
 from marketplace.notices.models import Notice
 from tests import endpoints, factories

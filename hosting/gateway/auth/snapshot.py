@@ -18,7 +18,7 @@ from consumption import networks
 from consumption.actions import rehash_key, revoke_leaked
 from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.models import ApiKey
-from hosting import credentials, egress
+from hosting import credentials
 from hosting.gateway import addresses, config
 from hosting.gateway.auth.change_feed import Changes, FeedPosition
 from hosting.gateway.auth.resolve import COLD_START_S, Model, Version, tensors
@@ -26,6 +26,7 @@ from hosting.gateway.records import ApiKeyRecord
 from hosting.model_server.columns import Signature
 from hosting.models import RUNNING, DeploymentState, Upstream
 from marketplace.accounts.models import User
+from marketplace.core import egress
 
 log = logging.getLogger(__name__)
 CONFIG = config.from_environment()

@@ -9,10 +9,11 @@ import ipaddress
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PORTS = (443, 8443)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
@@ -29,24 +30,25 @@ class HostNotFound(EgressDenied):
     """No address belongs to the name, now."""
 
 
-def connect(url, timeout):
+def connect(url: str, timeout: float) -> http.client.HTTPConnection:
     """An http.client connection to an external endpoint. Raises EgressDenied, OSError."""
     parts = check_url(url)
     port = parts.port or 443
-    address = resolve(parts.hostname, port)
+    host = parts.hostname or ""
+    address = resolve(host, port)
     if parts.scheme == "http":
-        return _Pinned(parts.hostname, port, address, timeout)
-    return _PinnedTLS(parts.hostname, port, address, timeout)
+        return _Pinned(host, port, address, timeout)
+    return _PinnedTLS(host, port, address, timeout)
 
 
-def connect_internal(url, timeout):
+def connect_internal(url: str, timeout: float) -> http.client.HTTPConnection:
     """A connection to our own engine, whose address comes from settings, never from a person."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=timeout)
+    return kind(parts.hostname or "", parts.port, timeout=timeout)
 
 
-def check_url(url):
+def check_url(url: str) -> SplitResult:
     """The parts of a URL that may be called, by its text alone. Raises EgressDenied."""
     try:
         parts = urlsplit(url)
@@ -71,7 +73,7 @@ def check_url(url):
     return parts
 
 
-def check_destination(url, within_s=3.0):
+def check_destination(url: str, within_s: float = 3.0) -> None:
     """Refuse an address when it is entered, by the rule that every connection to it will use. Raises EgressDenied.
 
     A name that is not found, or not within `within_s` seconds, may be known tomorrow: the connection judges it then.
@@ -80,7 +82,7 @@ def check_destination(url, within_s=3.0):
     names = ThreadPoolExecutor(1, thread_name_prefix="names")  # getaddrinfo knows no deadline
     try:
         names.submit(
-            resolve, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+            resolve, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         ).result(within_s)
     except (HostNotFound, TimeoutError, OSError):
         return
@@ -88,21 +90,21 @@ def check_destination(url, within_s=3.0):
         names.shutdown(wait=False)
 
 
-def is_listed(host, port):
+def is_listed(host: str, port: int) -> bool:
     """True when an administrator allows this internal host and port (OUTBOUND_ALLOWED, "host:port")."""
     return f"{host.lower()}:{port}" in {
         entry.strip().lower() for entry in settings.OUTBOUND_ALLOWED
     }
 
 
-def resolve(host, port):
+def resolve(host: str, port: int) -> str:
     """The first address of `host`, after every one of them was found callable. Raises EgressDenied, OSError."""
     try:
         hostname = host.encode("idna").decode("ascii") if not _is_literal(host) else host
         results = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
     except (UnicodeError, socket.gaierror):
         raise HostNotFound(f"The host {host} is not found.") from None
-    addresses = [ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in results]
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in results]
     listed = is_listed(host, port)
     for address in addresses:
         if not is_callable(address, listed):
@@ -112,7 +114,7 @@ def resolve(host, port):
     return str(addresses[0])
 
 
-def _is_literal(host):
+def _is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -120,7 +122,7 @@ def _is_literal(host):
     return True
 
 
-def is_callable(address, listed=False):
+def is_callable(address: Address, listed: bool = False) -> bool:
     """May this ip_address be called? Everything that wraps an IPv4 address is checked by that one.
 
     `listed`: an administrator allows this host and port; then private ranges are fine. Never: loopback, link-local,
@@ -134,7 +136,7 @@ def is_callable(address, listed=False):
     return True
 
 
-def _is_never(address):
+def _is_never(address: Address) -> bool:
     loopback = address.is_loopback and not settings.OUTBOUND_ALLOWS_LOOPBACK
     return (
         loopback
@@ -145,7 +147,7 @@ def _is_never(address):
     )
 
 
-def _unwrapped(address):
+def _unwrapped(address: Address) -> list[Address]:
     """The address and every IPv4 address inside it. NAT64, 6to4, Teredo and mapped forms count as what they reach."""
     if address.version == 4:
         return [address]
@@ -155,7 +157,7 @@ def _unwrapped(address):
         return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
     if address in LOCAL_NAT64 or address.is_site_local:
         return [ipaddress.ip_address("169.254.0.0")]  # never callable
-    inner = [address]
+    inner: list[Address] = [address]
     if address.sixtofour:
         inner = [address.sixtofour]
     if address.teredo:
@@ -166,11 +168,11 @@ def _unwrapped(address):
 class _Pinned(http.client.HTTPConnection):
     """Connects to the checked address; the Host header keeps the name."""
 
-    def __init__(self, host, port, address, timeout):
+    def __init__(self, host: str, port: int, address: str, timeout: float) -> None:
         super().__init__(host, port, timeout=timeout)
         self._address = address
 
-    def connect(self):
+    def connect(self) -> None:
         self.sock = socket.create_connection((self._address, self.port), self.timeout)
 
 
@@ -179,6 +181,6 @@ class _PinnedTLS(_Pinned):
 
     default_port = 443
 
-    def connect(self):
+    def connect(self) -> None:
         super().connect()
         self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from hosting import egress
-from hosting.egress import EgressDenied
+from marketplace.core import egress
+from marketplace.core.egress import EgressDenied
 from tests import factories
 
 
