@@ -182,6 +182,7 @@ def _notify_of_support(model: RegisteredModel) -> None:
         url=model.get_absolute_url(),
         key=f"support:{model.pk}:{timezone.now().isoformat()}",
         model=model.slug,
+        teams=teams.values_list("application__team", flat=True),
     )
 
 

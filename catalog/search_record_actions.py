@@ -231,6 +231,7 @@ def _tell_owners(record: SearchRecord, chosen: RegisteredModel) -> None:
         url=chosen.get_absolute_url(),
         key=f"search-record:{record.pk}",
         model=chosen.slug,
+        teams=[chosen.owner_team],
     )
 
 

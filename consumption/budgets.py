@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from consumption.metering.quota import next_period, period_start
@@ -135,6 +136,9 @@ def _stop(use: Use, month: date) -> None:
             ),
             url=subscription.get_absolute_url(),
             key=f"budget-stop:{subscription.pk}:{month}",
+            model=subscription.model.slug,
+            application=subscription.application.slug,
+            teams=[subscription.application.team],
         )
 
 
@@ -179,18 +183,22 @@ def _tell(use: Use, month: date) -> None:
         body=f"{_sums(use)}.{'' if use.is_used_up else hard}",
         url=f"/statement/?month={month:%Y-%m}",
         key=key,
+        teams=teams_of(use.budget),
     )
+
+
+def teams_of(budget: Budget) -> QuerySet[Team]:
+    """Those that it pays for."""
+    if budget.team_id:
+        return Team.objects.filter(pk=budget.team_id)
+    if budget.unit_id:
+        return Team.objects.filter(business_unit=budget.unit_id)
+    return Team.objects.filter(cost_centre=budget.cost_centre)
 
 
 def people_of(budget: Budget) -> list[User]:
     """The people of the teams that it pays for, and who set it."""
-    if budget.team_id:
-        teams = Team.objects.filter(pk=budget.team_id)
-    elif budget.unit_id:
-        teams = Team.objects.filter(business_unit=budget.unit_id)
-    else:
-        teams = Team.objects.filter(cost_centre=budget.cost_centre)
-    people = {person.pk: person for person in User.objects.on_teams(teams)}
+    people = {person.pk: person for person in User.objects.on_teams(teams_of(budget))}
     people[budget.set_by_id] = budget.set_by
     return list(people.values())
 

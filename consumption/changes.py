@@ -340,6 +340,7 @@ def _notify_affected(change, people, headline, occasion):
             body=body,
             url=affected_row.subscription.get_absolute_url(),
             key=f"change-{occasion}:{change.pk}:{affected_row.subscription.pk}",
+            teams=[application.team],
             model=change.model.slug,
             application=application.slug,
         )

@@ -123,6 +123,7 @@ def remind_of_ends(now: datetime) -> int:
             url=version.get_absolute_url(),
             key=_occasion(version.pk, version.approved_until, stage),
             model=version.model.slug,
+            teams=[version.model.owner_team],
         )
     return len(versions)
 

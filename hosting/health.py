@@ -287,6 +287,7 @@ def _open_incident(version, detail):
                 "incident.opened",
                 f"{version} does not answer",
                 key=f"incident-opened:{incident.pk}",
+                teams=teams_of(version),
                 body=detail,
                 url=version.get_absolute_url(),
                 model=version.model.slug,
@@ -309,6 +310,7 @@ def close_incident(version):
                 "incident.closed",
                 f"{version} answers again",
                 key=f"incident-closed:{incident.pk}",
+                teams=teams_of(version),
                 url=version.get_absolute_url(),
                 model=version.model.slug,
             )
@@ -318,6 +320,12 @@ def recipients(version):
     """The publisher's people, the leads of the teams that subscribe, and who watches the model."""
     teams = version.model.subscriptions.granted().values_list("application__team", flat=True)
     return [*publishers(version), *_leads(teams), *watchers(version.model)]
+
+
+def teams_of(version):
+    """The numbers of the owner team and of the teams that subscribe: their webhooks are told, too."""
+    using = version.model.subscriptions.granted().values_list("application__team", flat=True)
+    return [version.model.owner_team_id, *using]
 
 
 def publishers(version):
@@ -339,6 +347,7 @@ def notify_all(version, kind, title, body, key):
         kind,
         title,
         key=key,
+        teams=teams_of(version),
         body=body,
         url=version.get_absolute_url(),
         model=version.model.slug,
@@ -355,6 +364,7 @@ def notify_publishers(deployment, kind, title, body, occasion=""):
         kind,
         title,
         key=key,
+        teams=[version.model.owner_team_id],
         body=body,
         url=version.get_absolute_url(),
         model=version.model.slug,

@@ -17,6 +17,7 @@ from consumption.api import (
     Applications,
     BatchEvaluations,
     Budgets,
+    Calendar,
     Calls,
     Changes,
     Charging,
@@ -40,6 +41,8 @@ from consumption.api import (
     Usage,
     UsageFigures,
     UseReviews,
+    WebhookDeliveries,
+    Webhooks,
 )
 from governance.amendment_api import Amendments
 from governance.api import CardSchema
@@ -59,7 +62,7 @@ from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.insights.comparison_api import Comparisons
-from marketplace.notices.api import NoticeChannels, Notices, NoticeTimes
+from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
 from publishing.end_api import RetirementWaivers
@@ -145,12 +148,20 @@ router.register("service-levels", ServiceLevels, basename="service-level")
 router.register("audit-events", Events, basename="audit-event")
 router.register("notices", Notices)
 router.register("notice-channels", NoticeChannels, basename="notice-channel")
+router.register("webhooks", Webhooks, basename="webhook")
+router.register("webhook-deliveries", WebhookDeliveries, basename="webhook-delivery")
+router.register("letters", Letters, basename="letter")
 router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
 
 app_name = "api"
 singletons = [
     path("me/", Me.as_view({"get": "retrieve"}), name="me"),
+    path(
+        "calendar/",
+        Calendar.as_view({"post": "create", "delete": "destroy"}),
+        name="calendar",
+    ),
     path(
         "notice-times/",
         NoticeTimes.as_view({"get": "retrieve", "put": "update"}),

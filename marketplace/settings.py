@@ -249,7 +249,11 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # smtp://user:password@host:port, or smtps for TLS from the first byte. Without one, letters are files: operators hand them on.
 EMAIL_URL = secret("EMAIL_URL", "email_url", default="")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_URL else 'filebased'}.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if EMAIL_URL
+    else "marketplace.notices.mail_files.EmailBackend"
+)
 EMAIL_FILE_PATH = RUN_DIR / "mail"
 EMAIL_HOST, EMAIL_PORT = urlparse(EMAIL_URL).hostname or "", urlparse(EMAIL_URL).port or 587
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
@@ -343,6 +347,10 @@ SPECTACULAR_SETTINGS = {
         "DisputeState": "consumption.models.DisputeState",
         "SharedCostMethod": "consumption.models.SharedCost.Method",
         "PriceKind": "consumption.pricing.PriceKind",
+        "WebhookState": "marketplace.notices.models.WebhookState",
+        "WebhookFormat": "marketplace.notices.models.WebhookFormat",
+        "DeliveryState": "marketplace.notices.models.DeliveryState",
+        "LetterState": "marketplace.notices.models.LetterState",
         "WatchLevel": "marketplace.notices.models.WatchLevel",
         "TokenState": "marketplace.tokens.models.TokenState",
         "ChangeState": "consumption.models.ChangeState",
@@ -380,6 +388,17 @@ CELERY_BEAT_SCHEDULE = {
     "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
     "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
     "audit-watch": {"task": "audit.watch", "schedule": 60, "options": {"expires": 60}},
+    "notices-letters": {
+        "task": "notices.compose_letters",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
+    "notices-webhooks": {
+        "task": "notices.deliver",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
+    "notices-clean": {"task": "notices.clean", "schedule": 3600, "options": {"expires": 3600}},
     "tokens-sweep": {"task": "tokens.sweep", "schedule": 300, "options": {"expires": 300}},
     "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
     "catalog-saved-searches": {

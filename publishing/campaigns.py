@@ -132,6 +132,7 @@ def _tell_teams(version: ModelVersion, step: Step, blocking: list[Migration]) ->
             key=f"version-end:{version.pk}:{step.name}:{_key_day(version)}:{row.subscription.pk}",
             model=version.model.slug,
             application=application.slug,
+            teams=[application.team],
         )
 
 
@@ -145,6 +146,7 @@ def _tell_owners(version: ModelVersion, step: Step, board: list[Migration]) -> N
         url=board_url(version),
         key=f"version-end:{version.pk}:{step.name}:{_key_day(version)}:owner",
         model=version.model.slug,
+        teams=[version.model.owner_team],
     )
 
 

@@ -94,6 +94,9 @@ def announce(
         body=reason,
         url=version.get_absolute_url(),
         key=f"version.deprecated:{version.pk}:{sunset_at:%Y%m%d}",
+        teams=teams.exclude(application__team__in=_teams_of(version)).values_list(
+            "application__team", flat=True
+        ),
         model=version.model.slug,
     )
 
@@ -195,8 +198,11 @@ class VersionEnd(Kind):
 
 def _people_of(version: ModelVersion) -> QuerySet[User]:
     """Those of the teams whose calls this version answers: they are told what it means for them."""
-    teams = affected.following(version).open().values("application__team")
-    return User.objects.on_teams(teams)
+    return User.objects.on_teams(_teams_of(version))
+
+
+def _teams_of(version: ModelVersion) -> QuerySet[Subscription, dict[str, int]]:
+    return affected.following(version).open().values("application__team")
 
 
 register(ScheduledChange.Kind.DEPRECATION, VersionEnd())

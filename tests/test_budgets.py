@@ -57,6 +57,11 @@ LISTS = [
     ("notices:notices", "alice", 20),
     ("notices:channels", "alice", 16),
     ("api:watch-list", "alice", 12),
+    ("notices:letters", "alice", 12),
+    ("consumption:webhooks", "maya", 16),
+    ("api:webhook-list", "maya", 12),
+    ("api:webhook-delivery-list", "maya", 12),
+    ("api:letter-list", "alice", 12),
     ("tokens:tokens", "alice", 20),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
@@ -239,5 +244,8 @@ def everything(number):
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=f"review-open:{name}")
+        factories.letter(factories.alice())
+        hook, _ = factories.webhook()
+        factories.delivery(hook, key=f"version.published:{start}")
         Watch.objects.create(person=factories.alice(), model=f"watched-{start}", level="watched")
         start += 1

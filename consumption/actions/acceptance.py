@@ -320,6 +320,7 @@ def _tell_failure(run: AcceptanceRun, failed: list[AcceptanceResult]) -> None:
         body=f"The examples are {subscription.application.team}’s own; ask them what differs.",
         url=f"{subscription.model.get_absolute_url()}consumers/",
         key=f"examples-failed-owner:{run.pk}",
+        teams=[subscription.model.owner_team],
         model=subscription.model.slug,
     )
 
@@ -333,6 +334,7 @@ def _tell(run: AcceptanceRun, what: str, body: str, occasion: str) -> None:
         body=body,
         url=f"/subscriptions/{subscription.pk}/examples/",
         key=f"examples-{occasion}:{run.pk}",
+        teams=[subscription.application.team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )

@@ -157,6 +157,7 @@ def _change_plan(by, plan, choices):
             body=f"{changed}.",
             url=one.subscription.get_absolute_url(),
             key=f"terms-begun:{written.pk}:{one.subscription.pk}",
+            teams=[one.subscription.application.team],
             model=plan.model.slug,
             application=one.subscription.application.slug,
         )

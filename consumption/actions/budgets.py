@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from consumption.budgets import people_of
+from consumption.budgets import people_of, teams_of
 from consumption.metering.quota import period_start
 from consumption.models import Budget
 from consumption.permissions import can_set_budget
@@ -86,6 +86,7 @@ def _tell_of_a_hard_one(budget: Budget) -> None:
         body="When it is used up, calls that cost something are paused until the next month, or until it is raised.",
         url="/budgets/",
         key=f"budget-set:{budget.pk}",
+        teams=teams_of(budget),
     )
 
 

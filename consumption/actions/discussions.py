@@ -169,6 +169,7 @@ def _tell(by: User, discussion: Discussion, title: str, body: str, key: str) -> 
         url=discussion.get_absolute_url(),
         key=key,
         model=discussion.model.slug,
+        teams=[team for team in teams if team and not by.is_on(team)],
     )
 
 

@@ -51,6 +51,7 @@ def change_end(by: User, subscription: Subscription, ends_on: date | None) -> Su
             body=f"It said {before:%-d %B %Y} before.",
             url=subscription.model.get_absolute_url() + "consumers/",
             key=f"access-end-date:{subscription.pk}:{ends_on}",
+            teams=[subscription.model.owner_team],
             model=subscription.model.slug,
             application=subscription.application.slug,
         )
@@ -147,6 +148,7 @@ def _notify(subscription: Subscription, word: str, day: date, key: str) -> None:
         body=body,
         url=subscription.get_absolute_url(),
         key=key,
+        teams=[subscription.application.team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )
@@ -170,6 +172,7 @@ def _pause(subscription: Subscription) -> int:
         body=f"Calls are refused. Confirm the use by {until:%-d %B %Y} to reopen it with the same keys.",
         url=subscription.get_absolute_url(),
         key=f"access-paused:{subscription.pk}:{subscription.confirm_by}",
+        teams=[subscription.application.team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )
@@ -186,6 +189,7 @@ def _end(subscription: Subscription, why: str) -> int:
         body=f"{why} Its keys stopped. Who still needs it subscribes again.",
         url=subscription.get_absolute_url(),
         key=f"access-ended:{subscription.pk}",
+        teams=[subscription.application.team, subscription.model.owner_team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )

@@ -116,6 +116,7 @@ def tell_granted(subscription: Subscription) -> None:
         body=subscription.decision_reason,
         url=subscription.get_absolute_url(),
         key=f"subscription-approved:{subscription.pk}",
+        teams=[subscription.application.team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )
@@ -133,6 +134,7 @@ def tell_owners(subscription: Subscription) -> None:
         if subscription.state == Subscription.State.PENDING
         else subscription.model.get_absolute_url() + "consumers/",
         key=request_key(subscription),
+        teams=[subscription.model.owner_team],
         model=subscription.model.slug,
         application=subscription.application.slug,
     )

@@ -218,6 +218,7 @@ def _tell_unused(key, now):
         body=f"No call was made with {key.name} {since}. One call keeps it; a paused key is resumed by one act.",
         url=key.subscription.get_absolute_url(),
         key=f"key-unused:{key.pk}:{now:%Y%m%d}",
+        teams=[key.subscription.application.team],
         model=key.subscription.model.slug,
         application=key.subscription.application.slug,
     )
@@ -240,6 +241,7 @@ def _pause(key, now):
         body=f"Calls with {key.name} are refused until somebody of the team resumes it.",
         url=key.subscription.get_absolute_url(),
         key=f"key-paused:{key.pk}:{now:%Y%m%d}",
+        teams=[key.subscription.application.team],
         model=key.subscription.model.slug,
         application=key.subscription.application.slug,
     )
@@ -351,6 +353,7 @@ def _end_loudly(by, key, reason):
         body=reason,
         url=key.subscription.get_absolute_url(),
         key=f"key-revoked:{key.pk}",
+        teams=[application.team],
         model=key.subscription.model.slug,
         application=application.slug,
     )

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import transaction
 from django.urls import reverse
@@ -225,6 +225,7 @@ def _make_or_fail(move: Move, subscription: Subscription) -> int:
             body=refusal.sentence,
             url=move.get_absolute_url(),
             key=f"move-failed:{move.pk}",
+            teams=[subscription.application.team],
             **_about(subscription),
         )
         return 0
@@ -290,6 +291,7 @@ def _announce(by: User, move: Move) -> Move:
         body=f"{by} scheduled it. The keys stay. Until then it can be cancelled.",
         url=move.get_absolute_url(),
         key=f"move-scheduled:{move.pk}",
+        teams=[move.subscription.application.team],
         **_about(move.subscription),
     )
     return move
@@ -305,6 +307,7 @@ def _ask_owners(by: User, move: Move) -> Move:
         body=move.reason,
         url=reverse("consumption:decide_move", args=[move.pk]),
         key=f"move-requested:{move.pk}",
+        teams=[subscription.model.owner_team],
         **_about(move.subscription),
     )
     return move
@@ -328,14 +331,23 @@ def _tell_both(move: Move, what: str, occasion: str, body: str) -> None:
     subscription = move.subscription
     title = f"{subscription.application} {what} ({subscription.model})"
     key, about = f"move-{occasion}:{move.pk}", _about(subscription)
-    team = User.objects.on_teams([subscription.application.team])
-    notify(team, "move", title, body=body, url=move.get_absolute_url(), key=key, **about)
     consumers = f"{subscription.model.get_absolute_url()}consumers/"
-    owners = User.objects.on_teams([subscription.model.owner_team])
-    notify(owners, "move", title, body=body, url=consumers, key=key, **about)
+    for team, url in (
+        (subscription.application.team, move.get_absolute_url()),
+        (subscription.model.owner_team, consumers),
+    ):
+        people = User.objects.on_teams([team])
+        notify(people, "move", title, body=body, url=url, key=key, teams=[team], **about)
 
 
-def _about(subscription: Subscription) -> dict[str, str]:
+class About(TypedDict):
+    """The slugs of what a notice is about."""
+
+    model: str
+    application: str
+
+
+def _about(subscription: Subscription) -> About:
     """By what people filter the notice."""
     return {"model": subscription.model.slug, "application": subscription.application.slug}
 

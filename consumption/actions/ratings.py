@@ -57,6 +57,7 @@ def rate(by: User, model: RegisteredModel, *, team: Team, stars: int, text: str)
         body=rating.text,
         url=f"{model.get_absolute_url()}ratings/#rating-{rating.pk}",
         key=f"rating:{edition.pk}",
+        teams=[model.owner_team],
         model=model.slug,
     )
     return rating
@@ -83,6 +84,7 @@ def answer_rating(by: User, rating: Rating, text: str) -> Rating:
         body=rating.answer,
         url=f"{rating.model.get_absolute_url()}ratings/#rating-{rating.pk}",
         key=f"rating-answer:{rating.pk}",
+        teams=[rating.team],
         model=rating.model.slug,
     )
     return rating

@@ -96,6 +96,7 @@ def _tell_teams(made: ClosedMonth) -> None:
         body=f"It does not change any more. Dispute a line until {last:%-d %B %Y} where it is wrong.",
         url=made.get_absolute_url(),
         key=f"statement-closed:{made.month}",
+        teams=Team.objects.filter(slug__in=teams),
     )
 
 
@@ -183,6 +184,7 @@ def answer_dispute(
         body=reason,
         url=dispute.get_absolute_url(),
         key=f"dispute-answered:{dispute.pk}",
+        teams=[dispute.team],
     )
     return dispute
 

@@ -77,6 +77,7 @@ def roll_back(by: User, subscription: Subscription) -> Subscription:
         f"{subscription.application} rolled back from {version.number} to {before.number} ({subscription.model})",
         url=f"{subscription.model.get_absolute_url()}consumers/",
         key=f"rolled-back:{subscription.pk}:{version.pk}:{until:%Y%m%d}",
+        teams=[subscription.model.owner_team],
         model=subscription.model.slug,
     )
     return subscription
@@ -169,6 +170,7 @@ def announce_version(version: ModelVersion) -> set[User]:
             body=f"{body} {version.changelog}".strip(),
             url=reverse("consumption:move", args=[subscription.pk]) + f"?to={version.number}",
             key=f"version.published:{version.pk}:{subscription.pk}",
+            teams=[subscription.application.team],
             model=version.model.slug,
             application=subscription.application.slug,
         )

@@ -3,6 +3,7 @@
 from consumption.api.acceptance import AcceptanceExamples, AcceptanceRuns
 from consumption.api.access import Applications, Keys, Plans, Subscriptions
 from consumption.api.budgets import Budgets
+from consumption.api.calendar import Calendar
 from consumption.api.changes import Changes
 from consumption.api.dashboards import (
     Adoption,
@@ -23,11 +24,15 @@ from consumption.api.statements import Disputes, Statements
 from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Usage
 from consumption.api.use_reviews import UseReviews
+from consumption.api.webhooks import WebhookDeliveries, Webhooks
 
 __all__ = [
     "Adoption",
     "AcceptanceExamples",
     "AcceptanceRuns",
+    "Calendar",
+    "WebhookDeliveries",
+    "Webhooks",
     "Applications",
     "BatchEvaluations",
     "Calls",

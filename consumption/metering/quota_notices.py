@@ -71,5 +71,6 @@ def _notify(period, key):
         body=body,
         url=subscription.get_absolute_url(),
         model=subscription.model.slug,
+        teams=[subscription.application.team],
         application=subscription.application.slug,
     )

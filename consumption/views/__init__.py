@@ -18,6 +18,7 @@ from consumption.views.access import (
     new_application,
 )
 from consumption.views.budgets import budgets, end_budget, new_budget, rates
+from consumption.views.calendar import calendar, calendar_file
 from consumption.views.evaluations import (
     cancel_evaluation,
     delete_evaluation_rows,
@@ -89,6 +90,13 @@ from consumption.views.usage import (
     publisher,
     reconciled,
 )
+from consumption.views.webhooks import (
+    change_webhook,
+    rotate_webhook,
+    webhook,
+    webhook_delivery,
+    webhook_list,
+)
 
 __all__ = [
     "rates",
@@ -111,6 +119,13 @@ __all__ = [
     "delete_example",
     "acceptance",
     "accept_result",
+    "calendar",
+    "calendar_file",
+    "change_webhook",
+    "rotate_webhook",
+    "webhook",
+    "webhook_delivery",
+    "webhook_list",
     "access",
     "answer_rating",
     "application",

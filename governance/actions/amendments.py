@@ -200,7 +200,8 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
     _close_amendment(amendment, Amendment.State.APPROVED, amendment.reason)
     if amendment.weight == Amendment.Weight.FACTS:
         names = ", ".join(fact.label.lower() for fact in amendment.changed_facts())
-        users = User.objects.on_teams(model.subscriptions.granted().values("application__team"))
+        using = model.subscriptions.granted()
+        users = User.objects.on_teams(using.values("application__team"))
         notify(
             {*users, *watchers(model)},
             "model.amended",
@@ -208,6 +209,7 @@ def _apply_amendment(by: User, amendment: Amendment) -> None:
             body=amendment.reason,
             url=amendment.get_absolute_url(),
             key=f"amended:{amendment.pk}",
+            teams=[pk for (pk,) in using.values_list("application__team")],
             model=model.slug,
         )
 

@@ -108,6 +108,7 @@ def notify_publishers(version: ModelVersion, what: str, body: str) -> None:
         url=version.get_absolute_url(),
         key=key,
         model=version.model.slug,
+        teams=[version.model.owner_team],
     )
 
 

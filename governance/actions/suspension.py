@@ -75,4 +75,5 @@ def _notify_of(version: ModelVersion, kind: str, what: str, reason: str) -> None
         url=url,
         key=occasion,
         model=model.slug,
+        teams=[model.owner_team_id, *teams.values_list("application__team", flat=True)],
     )

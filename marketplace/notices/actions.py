@@ -8,10 +8,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Team, User
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
-from marketplace.notices import kinds
+from marketplace.notices import kinds, outbox
 from marketplace.notices.kinds import Mail
 from marketplace.notices.models import Notice, NoticeSettings, Preference, Watch, time_zones
 
@@ -30,11 +30,13 @@ def notify(
     url: str = "",
     model: str = "",
     application: str = "",
+    teams: Iterable[Team | int] = (),
 ) -> None:
     """Send a notice to each of `people`, once per `key` (the occasion: "review-opened:41"). In the caller's transaction.
 
     model, application  the slugs of what it is about: people filter by them, and are not told of a model that they do not
     watch unless the kind is one that everybody is told of (notices/kinds.py).
+    teams  whose webhooks get the event, too: those that it is about, as rows or their numbers.
     """
     kinds.check_declared(kind, key)
     recipients = {person.pk: person for person in people}
@@ -63,6 +65,8 @@ def notify(
         ],
         ignore_conflicts=True,
     )
+    facts = {"body": body[:LONGEST_BODY], "url": url, "model": model}
+    outbox.publish(teams, kind, title, key=key, application=application, **facts)
 
 
 def mark_read(by: User, notices: Iterable[Notice] | None = None) -> int:

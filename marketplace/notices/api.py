@@ -13,7 +13,7 @@ from marketplace.accounts.resources import ReadableResource, Resource
 from marketplace.core.serializers import LineField
 from marketplace.notices import actions, kinds, preferences
 from marketplace.notices.filters import NoticeFilter
-from marketplace.notices.models import Notice, NoticeSettings, Preference, Weekday
+from marketplace.notices.models import Letter, Notice, NoticeSettings, Preference, Weekday
 
 
 class NoticeRow(serializers.ModelSerializer[Notice]):
@@ -73,6 +73,42 @@ class Notices(ReadableResource):
         ids = self.given(NoticesChosen)["ids"]
         actions.mark_unread(request.user, Notice.objects.filter(pk__in=ids))
         return Response(status=204)
+
+
+class LetterRow(serializers.ModelSerializer[Letter]):
+    """A mail to the person who asks; `state` queued: it goes out at `try_at`."""
+
+    class Meta:
+        model = Letter
+        fields = [
+            "id",
+            "subject",
+            "address",
+            "kinds",
+            "is_digest",
+            "state",
+            "made_at",
+            "try_at",
+            "sent_at",
+            "problem",
+        ]
+        read_only_fields = fields
+
+
+class LetterText(LetterRow):
+    class Meta(LetterRow.Meta):
+        fields = [*LetterRow.Meta.fields, "text"]
+        read_only_fields = fields
+
+
+class Letters(ReadableResource):
+    """One's own mail of the last 90 days."""
+
+    queryset = Letter.objects.order_by("-made_at")
+    filterset_fields = ["state"]
+
+    def get_serializer_class(self) -> type[LetterRow]:
+        return LetterRow if self.action == "list" else LetterText
 
 
 class ChannelsRow(serializers.Serializer[Any]):

@@ -30,9 +30,9 @@ class ChannelForm(forms.Form):
     page = forms.BooleanField(required=False)
     mail = forms.ChoiceField(choices=Mail)
 
-    def __init__(self, *args: Any, kind: Kind, webhooks: list[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: Kind, **kwargs: Any) -> None:
         super().__init__(*args, **{"prefix": kind.slug} | kwargs)
-        self.kind, self.webhooks = kind, webhooks
+        self.kind = kind
         self.fields["page"].widget.attrs["aria-label"] = f"{kind.label}: on the page"
         self.fields["mail"].widget.attrs["aria-label"] = f"{kind.label}: by mail"
         if kind.must:

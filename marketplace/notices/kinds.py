@@ -19,7 +19,7 @@ class Mail(models.TextChoices):
     """When a kind of notice comes by mail."""
 
     NOW = "now", "At once"
-    DIGEST = "digest", "In the weekly digest"
+    DIGEST = "digest", "Weekly digest"
     NEVER = "never", "Never"
 
 

@@ -1,21 +1,25 @@
 """Pages of notices: the centre, the preferences, a request to join a team."""
 
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
 from marketplace.core.query import chosen, whole_number
 from marketplace.core.templatetags.formatting import quantity
-from marketplace.notices import actions, joining, kinds, preferences
+from marketplace.notices import actions, joining, kinds, letters, preferences
 from marketplace.notices.filters import NoticePageFilter
 from marketplace.notices.forms import ChannelForm, JoinForm, TimesForm
-from marketplace.notices.models import Notice, Watch
+from marketplace.notices.models import Letter, Notice, Watch
 
 PAGE_SIZE = 30
 ACTS = {"read": "read", "unread": "unread", "all": "all"}
@@ -67,6 +71,35 @@ def stop_watching(request: PageRequest, slug: str) -> HttpResponse:
     return redirect(f"{reverse('notices:channels')}#watches")
 
 
+def letter_list(request: PageRequest) -> HttpResponse:
+    """One's own mail, the newest first, whether a server takes it or not."""
+    own = Letter.objects.visible_to(request.user).defer("text", "html")
+    page = Paginator(own, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page_obj": page, "mail_goes_out": bool(settings.EMAIL_URL)}
+    return render(request, "notices/letters.html", context)
+
+
+def letter(request: PageRequest, pk: int) -> HttpResponse:
+    """One letter as it was written."""
+    own = get_object_or_404(Letter.objects.visible_to(request.user), pk=pk)
+    return render(request, "notices/letter.html", {"letter": own})
+
+
+@csrf_exempt
+@login_not_required
+@never_cache
+def unsubscribe(request: PageRequest, token: str) -> HttpResponse:
+    """Whoever holds a letter ends mail of its kinds: a POST by the mail program (RFC 8058), or the button on this page."""
+    found = letters.letter_of(token)
+    if found is None:
+        raise Http404
+    is_done = request.method == "POST"
+    if is_done:
+        letters.unsubscribe(found)
+    context = {"labels": letters.labels(found.kinds, found.recipient), "is_done": is_done}
+    return render(request, "notices/unsubscribe.html", context)
+
+
 def join(request: PageRequest) -> HttpResponse:
     """Ask to join a team; its lead is told."""
     form = JoinForm(request.POST or None)
@@ -97,7 +130,7 @@ def _mark(request: PageRequest, asked: "QuerySet[Notice]") -> HttpResponse:
 
 def _channel_forms(request: PageRequest, sent: QueryDict | None) -> list[ChannelForm]:
     return [
-        ChannelForm(sent, kind=row.kind, webhooks=[], initial={"page": row.page, "mail": row.mail})
+        ChannelForm(sent, kind=row.kind, initial={"page": row.page, "mail": row.mail})
         for row in preferences.channels_of(request.user).values()
     ]
 

@@ -167,6 +167,15 @@ def _background(summary):
             "Checks, notices and restarts are late.",
             "Are the workers alive? Read worker.log; start more of them.",
         )
+    if letter := summary.late_letter:
+        yield Alert(
+            Severity.WARNING,
+            "The mail server takes no mail.",
+            "Who is told by mail reads it on the page of notices only; letters wait for up to three days.",
+            "Look at the mail server and EMAIL_URL (docs/notices.md).",
+            letter.made_at,
+            why=letter.problem,
+        )
     if summary.not_archived_since:
         yield Alert(
             Severity.WARNING,

@@ -20,6 +20,7 @@ from hosting.drivers.base import driver
 from hosting.models import DeploymentState, Upstream
 from marketplace.audit.models import AuditEvent, Watch
 from marketplace.core import broker, disk_space
+from marketplace.notices.models import Letter
 from marketplace.operations.alerts import alerts
 
 ENGINE_S = 1.0
@@ -68,7 +69,7 @@ class OperationsSummary:
     """All facts of the operations page: deployments, their load, queues, and the alerts that follow.
 
     `record_watch` is None before the record was first looked at; `last_gateway_report` is None while the gateway reports; `queue` is None without Redis; `probes_due_since` is since when a version
-    waits for its probe; `meaning_problem` says why search finds by words only, or is empty; `disks` are [(what lies there, disk_space.DiskSpace)].
+    waits for its probe; `meaning_problem` says why search finds by words only, or is empty; `late_letter` is the oldest mail that the server does not take; `disks` are [(what lies there, disk_space.DiskSpace)].
     """
 
     fleet: deployments.Fleet
@@ -87,6 +88,7 @@ class OperationsSummary:
     disks: list[tuple[str, disk_space.DiskSpace]]
     not_archived_since: datetime | None
     meaning_problem: str
+    late_letter: Letter | None
     at: datetime
 
     @property
@@ -141,6 +143,7 @@ def overview():
         disks=disks(),
         not_archived_since=not_archived_since(),
         meaning_problem=embedders.why_not(),
+        late_letter=Letter.objects.late().defer("text", "html").first(),
         at=timezone.now(),
     )
 

@@ -264,6 +264,7 @@ def _tell_retired(version: ModelVersion, teams: list[Team]) -> None:
         url=version.get_absolute_url(),
         key=f"version.retired:{version.pk}",
         model=version.model.slug,
+        teams=[version.model.owner_team, *teams],
     )
 
 
@@ -277,16 +278,16 @@ def _tell_concerned(version: ModelVersion, title: str, body: str, key: str) -> N
         url=campaigns.guide_url(version),
         key=key,
         model=version.model.slug,
+        teams=teams.values_list("application__team", flat=True),
     )
 
 
 def _tell_other_side(message: MigrationMessage) -> None:
     version, application = message.version, message.subscription.application
     asks = f"{application}: {version.model.owner_team} asks about the move from {version}"
+    team = application.team if message.is_from_owner else version.model.owner_team
     notify(
-        User.objects.on_teams(
-            [application.team if message.is_from_owner else version.model.owner_team]
-        ),
+        User.objects.on_teams([team]),
         "migration",
         asks if message.is_from_owner else f"{application} about the move from {version}",
         body=message.text,
@@ -294,6 +295,7 @@ def _tell_other_side(message: MigrationMessage) -> None:
         key=f"migration-message:{message.pk}",
         model=version.model.slug,
         application=application.slug,
+        teams=[team],
     )
 
 

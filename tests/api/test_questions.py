@@ -34,6 +34,9 @@ LISTS = [
     "audit-events",
     "notices",
     "watches",
+    "letters",
+    "webhooks",
+    "webhook-deliveries",
 ]
 ORDERS = [
     "",

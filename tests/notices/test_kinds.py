@@ -1,5 +1,8 @@
 """Who gets what is one table, and the documentation is that table."""
 
+import ast
+from fnmatch import fnmatchcase as fnmatch
+
 import pytest
 
 from marketplace.launcher.rundir import ROOT
@@ -18,6 +21,36 @@ def test_every_occasion_is_of_a_declared_kind_and_none_hides_another():
     assert {occasion.kind for occasion in kinds.OCCASIONS} <= set(kinds.KINDS)
     for occasion in kinds.OCCASIONS:
         assert kinds.occasion_of(occasion.pattern.replace("*", "x")) == occasion
+
+
+def calls_of_notify():
+    """(where, the key's first part with * for what differs, are teams named?) of each call whose key begins with a text."""
+    for app in ("catalog", "consumption", "governance", "hosting", "publishing", "marketplace"):
+        for path in sorted((ROOT / app).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "notify":
+                    continue
+                given = {one.arg: one.value for one in node.keywords}
+                if isinstance(key := given.get("key"), ast.JoinedStr):
+                    parts = [getattr(part, "value", None) for part in key.values]
+                    text = "".join(part if isinstance(part, str) else "*" for part in parts)
+                    yield f"{path.name}:{node.lineno}", text.partition(":")[0], "teams" in given
+
+
+def test_what_the_code_sends_is_what_the_table_says():
+    wrong, seen, told = [], set(), set()
+    for where, name, names_teams in calls_of_notify():
+        fitting = [
+            occasion
+            for occasion in kinds.OCCASIONS
+            if fnmatch(name, occasion.pattern) or fnmatch(occasion.pattern, name)
+        ]
+        exact = [occasion for occasion in fitting if occasion.pattern == name]
+        seen |= {occasion.pattern for occasion in exact if occasion.teams}
+        told |= {occasion.pattern for occasion in exact if names_teams}
+        if not fitting or (names_teams and not any(occasion.teams for occasion in fitting)):
+            wrong.append((where, name))
+    assert len(seen) > 20 and seen - told == set() and wrong == []
 
 
 @pytest.mark.django_db

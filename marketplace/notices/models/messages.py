@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.notices import kinds
+from marketplace.notices.models.letters import Letter
 from marketplace.notices.models.preferences import Preference
 
 
@@ -46,6 +47,9 @@ class Notice(models.Model):
     at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)
     mail_at = models.DateTimeField(null=True, blank=True)
+    letter = models.ForeignKey(
+        Letter, models.SET_NULL, null=True, blank=True, related_name="notices"
+    )
 
     objects = NoticeSet.as_manager()
 
