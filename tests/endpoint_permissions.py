@@ -6,6 +6,7 @@ Rule: docs/reliability.md, "Visibility and permissions".
 from tests import endpoints_of_access as of_access
 from tests import endpoints_of_ends as of_ends
 from tests import endpoints_of_finance as of_finance
+from tests import endpoints_of_moves as of_moves
 from tests import endpoints_of_users as of_users
 
 PEOPLE = ("anonymous", "charlie", "maya", "alice", "rita", "vera")
@@ -688,7 +689,7 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-for part in (of_access, of_finance, of_ends):
+for part in (of_access, of_finance, of_ends, of_moves):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)
     API.update(part.API)

@@ -1,7 +1,5 @@
 """Who gets which answer where users search before they build, rate, report and discuss: part of endpoint_permissions."""
 
-from tests import endpoints_of_moves as of_moves
-
 LONG = "A reason that is long enough to be one."
 REASON = {"reason": LONG}
 #             anonymous charlie maya alice rita vera
@@ -170,11 +168,3 @@ BODIES = {
     "governance:same_purpose_case": {"state": "coexist", "rationale": LONG},
     "api:same-purpose-case-decide": {"decision": "coexist", "rationale": LONG},
 }
-
-for mine, theirs in (
-    (WHERE, of_moves.WHERE),
-    (PAGES, of_moves.PAGES),
-    (API, of_moves.API),
-    (BODIES, of_moves.BODIES),
-):
-    mine.update(theirs)

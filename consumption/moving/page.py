@@ -125,7 +125,7 @@ class MovePage:
         return min(until, self.current.sunset_at) if self.current.sunset_at else until
 
 
-def build(user: User, subscription: Subscription, number: str) -> MovePage:
+def build(subscription: Subscription, number: str) -> MovePage:
     """The MovePage of a subscription (for_list) to the version `number`; without one, to where its version says, or the newest."""
     current = affected.answering([subscription])[subscription.pk]
     targets = targets_of(subscription, current)
@@ -184,7 +184,8 @@ def _chosen(
     targets: Sequence[ModelVersion], number: str, current: ModelVersion
 ) -> ModelVersion | None:
     by_number = {version.number: version for version in targets}
-    successor = current.successor.number if current.successor else ""
+    is_same = current.successor is not None and current.successor.model_id == current.model_id
+    successor = current.successor.number if current.successor and is_same else ""
     newest = [version for version in targets if version.precedence > current.precedence]
     return by_number.get(number) or by_number.get(successor) or next(iter(newest), None)
 

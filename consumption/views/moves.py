@@ -15,7 +15,7 @@ from consumption.moving import page, plans, replay
 from consumption.moving.page import MovePage
 from consumption.permissions import can_decide_move, can_manage_application
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.errors import RuleError
+from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
 from marketplace.core.query import whole_number
@@ -27,7 +27,9 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
     """What changes, the same rows on both versions, and the switch; every button posts to this page."""
     subscription = own_subscription(request, pk)
     number = request.POST.get("to") or request.GET.get("to", "")
-    shown = page.build(request.user, subscription, number)
+    shown = page.build(subscription, number)
+    if request.method == "POST" and shown.target is not None and shown.target.number != number:
+        raise Invalid(f"{subscription.model} has no version {number[:40]} to move to.", field="to")
     if request.POST.get("do") == REPLAY:
         return _replayed(request, shown)
     form = MoveForm(request.POST or None, initial={"version_policy": subscription.version_policy})
