@@ -27,6 +27,7 @@ from publishing import brownouts, campaigns
 from publishing.permissions import can_deprecate
 
 STATE = ModelVersion.State
+LAST_YEAR = 2099
 
 
 def notice_days(version: ModelVersion) -> int:
@@ -37,6 +38,19 @@ def notice_days(version: ModelVersion) -> int:
 def first_end(version: ModelVersion) -> date:
     """The first day (UTC) from whose beginning on a version that is deprecated now may refuse calls."""
     return (timezone.now() + timedelta(days=notice_days(version) + 1)).date()
+
+
+def check_sunset(version: ModelVersion, sunset_at: datetime) -> None:
+    """The notice is long enough, and the end within this century, as in the API. Raises Invalid."""
+    days = notice_days(version)
+    if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
+        raise Invalid(
+            f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
+            field="sunset_at",
+            remedy=f"Choose {first_end(version):%-d %B %Y} or later.",
+        )
+    if sunset_at.year > LAST_YEAR:
+        raise Invalid(f"Choose a day before {LAST_YEAR + 1}.", field="sunset_at")
 
 
 def check_successor(version: ModelVersion, successor: ModelVersion) -> None:

@@ -23,7 +23,7 @@ from marketplace.accounts.resources import (
 )
 from marketplace.core.errors import NotAllowed
 from marketplace.core.field_limits import PROSE, REASON
-from marketplace.core.serializers import ProseField
+from marketplace.core.serializers import LineField, ProseField
 from publishing import actions, end_pages, migration_board
 from publishing.filters import RetirementWaiverFilter
 from publishing.models import MigrationGuide, RetirementWaiver
@@ -37,7 +37,7 @@ class GuideGiven(serializers.Serializer[Any]):
     steps = ProseField(max_length=PROSE)
     checks = ProseField(max_length=PROSE)
     renames = serializers.DictField(
-        child=serializers.CharField(max_length=200),
+        child=LineField(max_length=200),
         required=False,
         default=dict,
         help_text='{"inputs.products": "inputs.product_count"}',

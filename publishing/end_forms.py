@@ -1,5 +1,6 @@
 """Forms of a version's end: the deprecation wizard, its migration guide, more time, waivers, messages."""
 
+import re
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -8,13 +9,16 @@ from django import forms
 from catalog import field_mapping
 from catalog.models import ModelVersion
 from marketplace.accounts.models import User
+from marketplace.core.errors import RuleError
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import LineField
 from publishing.actions import GuideText
 from publishing.actions.guides import WORDS_MIN
-from publishing.deprecation import first_end, notice_days
+from publishing.deprecation import check_successor, check_sunset, first_end, notice_days
 
 RENAME = "becomes."
+NAMED = re.compile(r"\s*(?P<slug>[-\w]{1,80})\s+(?P<number>[-.\w]{1,30})\s*", re.ASCII)
+MOST_DIGITS = 19  # of an id
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -165,6 +169,8 @@ class DeprecateForm(GuideForm):
             )
         elif other and self.taking_over is None:
             self.add_error("other_successor", f"You see no published version {other}.")
+        if self.is_preview:
+            self._check_what_the_verb_will()
         if not self.is_preview and given.get("confirm", "").strip() != self.typed_name:
             self.add_error("confirm", f"Type {self.typed_name} exactly.")
         return given
@@ -186,22 +192,31 @@ class DeprecateForm(GuideForm):
     def guide_fields(self) -> list[forms.BoundField]:
         return [self[name] for name in ("what_changes", "steps", "checks")]
 
+    def _check_what_the_verb_will(self) -> None:
+        """So that a preview shows what may be announced."""
+        try:
+            if "sunset_at" in self.cleaned_data:
+                check_sunset(self.version, self.cleaned_data["sunset_at"])
+            if self.taking_over is not None:
+                check_successor(self.version, self.taking_over)
+        except RuleError as problem:
+            self.add_error(problem.field, problem.sentences)
+
     def _chosen(self, data: Any, initial: dict[str, Any]) -> ModelVersion | None:
         """The successor that was chosen, also while the rest of the form has errors."""
         if data is None:
             return self.choices.filter(pk=initial.get("successor")).first()
-        slug, _, number = str(data.get("other_successor", "")).strip().rpartition(" ")
-        if slug:
+        if named := NAMED.fullmatch(str(data.get("other_successor", ""))):
             seen = ModelVersion.objects.visible_to(self.reader).select_related("model")
             return seen.filter(
-                model__slug=slug.strip(), number=number, state=ModelVersion.State.PUBLISHED
+                model__slug=named["slug"],
+                number=named["number"],
+                state=ModelVersion.State.PUBLISHED,
             ).first()
         pk = str(data.get("successor", ""))
-        return (
-            self.choices.filter(pk=int(pk)).first()
-            if pk.isascii() and pk.isdigit() and len(pk) < 19
-            else None
-        )
+        is_id = pk.isascii() and pk.isdigit() and len(pk) < MOST_DIGITS
+        is_of_model = is_id and not str(data.get("other_successor", "")).strip()
+        return self.choices.filter(pk=int(pk)).first() if is_of_model else None
 
 
 class RetireForm(forms.Form):

@@ -182,8 +182,10 @@ def write_about_move(request: PageRequest, slug: str, number: str, pk: int) -> H
     subscription = get_object_or_404(
         Subscription.objects.visible_to(request.user).for_list(), pk=pk, model=version.model
     )
-    text = request.POST.get("text", "")
-    actions.write_about_move(request.user, version, subscription, text)
+    form = SentenceForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("Write a message of 20 to 4,000 characters.", field="text")
+    actions.write_about_move(request.user, version, subscription, **form.cleaned_data)
     messages.success(request, "Sent.")
     return redirect(campaigns.board_url(version))
 

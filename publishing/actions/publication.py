@@ -1,7 +1,7 @@
 """Verbs of what consumers see: publish, deprecate."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from consumption.models import ScheduledChange
 from governance import tiering
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
-from marketplace.core.errors import Invalid, RuleError
+from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
@@ -87,13 +87,7 @@ def deprecate(
     RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     if successor is not None:
         deprecation.check_successor(version, successor)
-    days = deprecation.notice_days(version)
-    if sunset_at < timezone.now() + timedelta(days=days) - timedelta(minutes=5):
-        raise Invalid(
-            f"At {version.risk_tier or 'low'} risk consumers get at least {days} days of notice.",
-            field="sunset_at",
-            remedy=f"Choose {deprecation.first_end(version):%-d %B %Y} or later.",
-        )
+    deprecation.check_sunset(version, sunset_at)
     if guide is not None:
         write_guide(by, version, guide, successor=successor)
     if not affected.following(version).open().exists():
@@ -117,7 +111,7 @@ def deprecate(
             "brownouts": with_brownouts,
         },
         reason=reason,
-        effective_from=max(sunset_at, first_start(days)),
+        effective_from=max(sunset_at, first_start(deprecation.notice_days(version))),
     )
 
 
