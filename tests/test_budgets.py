@@ -16,6 +16,7 @@ from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
 from tests import ending_versions, factories, move_factories
+from tests.notices import made
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
@@ -244,8 +245,8 @@ def everything(number):
         fulfil(factories.alice(), condition, "Measured again; the report says the same.")
         factories.draft_version(RegisteredModel.objects.get(name="First"), f"{start + 2}.0.0")
         notify([factories.alice()], "review", f"About {name}", key=f"review-open:{name}")
-        factories.letter(factories.alice())
-        hook, _ = factories.webhook()
-        factories.delivery(hook, key=f"version.published:{start}")
+        made.letter(factories.alice())
+        hook, _ = made.webhook()
+        made.delivery(hook, key=f"version.published:{start}")
         Watch.objects.create(person=factories.alice(), model=f"watched-{start}", level="watched")
         start += 1

@@ -23,6 +23,7 @@ from marketplace.notices.models import Notice
 from publishing import clients
 from tests import ending_versions, factories, finance, move_factories
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
+from tests.notices import made
 
 
 class EndpointFixtures:
@@ -105,9 +106,9 @@ class EndpointFixtures:
         watches.watch(self.people["maya"], self.live.model, "watched")
         address = calendar_feed.url_of(calendar_feed.make_address(self.people["maya"]))
         self.calendar = address.rpartition("/")[2].removesuffix(".ics")
-        self.webhook, _ = factories.webhook()
-        self.challenge, self.delivery = "challenge", factories.delivery(self.webhook)
-        self.letter = factories.letter(self.people["maya"])
+        self.webhook, _ = made.webhook()
+        self.challenge, self.delivery = "challenge", made.delivery(self.webhook)
+        self.letter = made.letter(self.people["maya"])
         self.unsubscribe = letters.unsubscribe_url(self.letter).rpartition("unsubscribe/")[2][:-1]
         self.event = self.people["alice"].audit_events.first()
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}

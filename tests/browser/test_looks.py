@@ -13,6 +13,7 @@ from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from publishing import actions
 from tests import ending_versions, factories, move_factories
+from tests.notices import made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GRAVE = {"serious", "critical"}
@@ -116,7 +117,7 @@ def addresses():
             "/usage/limits/",
             "/usage/calls/",
             "/webhooks/",
-            factories.webhook()[0].get_absolute_url(),
+            made.webhook()[0].get_absolute_url(),
             "/access/",
             "/collections/",
             collection.get_absolute_url(),

@@ -21,7 +21,7 @@ from marketplace.notices.models import (
     WebhookTry,
 )
 from tests import factories
-from tests.notices import receivers
+from tests.notices import made, receivers
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def receiver(settings, clock):
 
 def active(receiver, path="/hook", **facts):
     """A proven webhook of the mortgage team."""
-    hook, secret = factories.webhook(url=receiver.url(path), **facts)
+    hook, secret = made.webhook(url=receiver.url(path), **facts)
     receiver.trusts(path, secret)
     assert webhooks.send_challenges() == 1
     hook.refresh_from_db()
@@ -81,7 +81,7 @@ def states():
 
 
 def test_nothing_is_sent_before_the_address_has_proven_itself(receiver):
-    hook, _ = factories.webhook(url=receiver.url())
+    hook, _ = made.webhook(url=receiver.url())
     tell()
     assert webhooks.deliver_due() == 0 and receiver.posts == []
     assert webhooks.send_challenges() == 0  # the receiver does not know the secret
@@ -233,7 +233,7 @@ def test_redirects_are_not_followed(receiver):
 )
 def test_addresses_inside_the_network_are_refused_when_they_are_entered(url):
     with pytest.raises(Invalid) as refusal:
-        factories.webhook(url=url)
+        made.webhook(url=url)
     assert refusal.value.field == "url" and not Webhook.objects.exists()
 
 
@@ -275,7 +275,7 @@ def test_a_receiver_that_drips_is_hung_up_on(receiver, monkeypatch):
 
 @pytest.mark.parametrize("format", ["slack", "teams"])
 def test_a_chat_shows_the_event_and_proves_itself_by_a_code(receiver, format):
-    hook, secret = factories.webhook(url=receiver.url(), format=format)
+    hook, secret = made.webhook(url=receiver.url(), format=format)
     receiver.misbehave = lambda path: 200
     webhooks.send_challenges()
     hook.refresh_from_db()
@@ -296,7 +296,7 @@ def test_a_chat_shows_the_event_and_proves_itself_by_a_code(receiver, format):
 
 
 def test_codes_cannot_be_tried_out(receiver):
-    hook, _ = factories.webhook(url=receiver.url(), format="slack")
+    hook, _ = made.webhook(url=receiver.url(), format="slack")
     for _ in range(webhooks.WRONG_CODES):
         with pytest.raises(Invalid):
             webhooks.confirm(factories.maya(), hook, "00")
@@ -310,7 +310,7 @@ def test_a_team_has_ten_webhooks_and_one_that_fails_keeps_no_more_than_so_many(
     hook, _ = active(receiver)
     monkeypatch.setattr(webhooks, "MOST_OF_A_TEAM", 1)
     with pytest.raises(RuleError, match="at most 1"):
-        factories.webhook(url=receiver.url("/second"))
+        made.webhook(url=receiver.url("/second"))
     monkeypatch.setattr(outbox, "MOST_WAITING", 2)
     receiver.misbehave = lambda path: 500
     for number in range(4):
