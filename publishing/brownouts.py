@@ -34,10 +34,6 @@ class Brownout:
     def is_over(self) -> bool:
         return self.until <= timezone.now()
 
-    @property
-    def is_now(self) -> bool:
-        return self.since <= timezone.now() < self.until
-
 
 def before(sunset_at: datetime) -> list[Span]:
     """The spans before a sunset, on working days, oldest first; none that lies in the past."""

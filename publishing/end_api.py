@@ -106,7 +106,7 @@ class MigrationRow(serializers.Serializer[Any]):
     subscription = serializers.IntegerField(source="subscription.pk")
     application = serializers.CharField(source="subscription.application.slug")
     team = serializers.CharField(source="subscription.application.team.slug")
-    state = serializers.ChoiceField(choices=list(migration_board.STATES.items()))
+    state = serializers.ChoiceField(choices=migration_board.MigrationState.choices)
     is_blocking = serializers.BooleanField(help_text="Whether the version has to wait for it")
     calls = serializers.IntegerField()
     last_call = serializers.DateTimeField(allow_null=True)

@@ -15,11 +15,15 @@ from consumption.models import UsageDay
 from publishing import brownouts, campaigns
 from publishing.brownouts import Brownout
 from publishing.campaigns import Step
-from publishing.migration_board import Migration, counts
+from publishing.migration_board import Migration, MigrationState
 
 WEEKS = 12
-STEPS_TO_GO = {"not_started": 1, "testing": 2, "migrated": 3, "waiver": 3}
-TONES = {"not_started": "bad", "testing": "warn", "migrated": "good", "waiver": "neutral"}
+MARKS = {  # reached of three, and their tone
+    MigrationState.NOT_STARTED: (1, "bad"),
+    MigrationState.TESTING: (2, "warn"),
+    MigrationState.MIGRATED: (3, "good"),
+    MigrationState.WAIVER: (3, "neutral"),
+}
 ONE_TO_THREE = (1, 2, 3)
 NAMED = 5  # applications in a sentence
 
@@ -54,11 +58,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Preview:
-    """The announcement as it would be made now: headers of each answer, dates, mapping, what its approval says."""
+    """The announcement as it would be made now: headers of each answer, dates, what its approval says."""
 
     headers: list[tuple[str, str]]
     moments: list[Moment]
-    mapping: list[MappedField]
     sentence: str
     approval: str
 
@@ -74,12 +77,12 @@ class BoardRow:
 
     @property
     def tone(self) -> str:
-        return TONES[self.migration.state]
+        return MARKS[self.migration.state][1]
 
     @property
     def steps(self) -> list[bool]:
         """Three marks: reached or not."""
-        reached = STEPS_TO_GO[self.migration.state]
+        reached, _ = MARKS[self.migration.state]
         return [step <= reached for step in ONE_TO_THREE]
 
 
@@ -108,10 +111,6 @@ class BoardSummary:
         names = [str(row.subscription.application) for row in self.blocking]
         return ", ".join(names[:NAMED]) + (" and more" if len(names) > NAMED else "")
 
-    @property
-    def counts(self) -> dict[str, int]:
-        return counts(self.rows)
-
 
 def preview(
     version: ModelVersion,
@@ -119,7 +118,6 @@ def preview(
     sunset_at: datetime,
     successor: ModelVersion | None,
     with_brownouts: bool,
-    renames: dict[str, str],
 ) -> Preview:
     """Nothing is saved: `version` is changed in memory alone."""
     version.deprecated_at, version.sunset_at, version.successor = (
@@ -131,7 +129,6 @@ def preview(
     return Preview(
         _headers(version),
         moments(version, version.deprecated_at),
-        mapping(version, renames),
         campaigns.successor_sentence(version),
         approval_note(version, sunset_at),
     )

@@ -76,7 +76,6 @@ def deprecate(request: PageRequest, slug: str, number: str) -> HttpResponse:
             sunset_at=form.cleaned_data["sunset_at"],
             successor=form.taking_over,
             with_brownouts=form.cleaned_data["brownouts"],
-            renames=form.renames(),
         )
         return render(request, "publishing/deprecate.html", context | {"form": form})
     return show(request, "publishing/deprecate.html", form, **context)

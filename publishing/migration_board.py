@@ -9,12 +9,12 @@
 Hours are those of the roll-ups: an hour in which both versions answered counts as the hour of the move.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum, TextChoices
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -32,12 +32,18 @@ from publishing.models import Campaign, MigrationMessage, RetirementWaiver, Reti
 
 QUIET = timedelta(hours=24)  # who still calls it beside the successor has not moved
 PERIOD = timedelta(days=affected.DAYS)
-STATES = {
-    "not_started": "Not started",
-    "testing": "Testing",
-    "migrated": "Migrated",
-    "waiver": "Waiver",
-}
+
+
+class MigrationState(TextChoices):
+    """How far one consumer is; the table above."""
+
+    NOT_STARTED = "not_started", "Not started"
+    TESTING = "testing", "Testing"
+    MIGRATED = "migrated", "Migrated"
+    WAIVER = "waiver", "Waiver"
+
+
+WAITED_FOR = (MigrationState.NOT_STARTED, MigrationState.TESTING)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Migration:
     """One subscription on the board. calls: of the version that ends, in 30 days; tried_at: when its team last tried the successor."""
 
     subscription: Subscription
-    state: str
+    state: MigrationState
     calls: int
     last_call: datetime | None
     tried_at: datetime | None
@@ -66,7 +72,7 @@ class Migration:
 
     @property
     def label(self) -> str:
-        return STATES[self.state]
+        return str(self.state.label)
 
     @property
     def is_blocking(self) -> bool:
@@ -75,7 +81,7 @@ class Migration:
             Subscription.State.ACTIVE,
             Subscription.State.PAUSED,
         )
-        return is_granted and self.state in ("not_started", "testing")
+        return is_granted and self.state in WAITED_FOR
 
 
 @dataclass(frozen=True)
@@ -102,11 +108,6 @@ def of(version: ModelVersion) -> list[Migration]:
     return sorted(board, key=lambda row: (not row.is_blocking, -row.calls, row.subscription.pk))
 
 
-def blocking(version: ModelVersion) -> list[Migration]:
-    """Those for whom the version has to wait before it retires."""
-    return [row for row in of(version) if row.is_blocking]
-
-
 def concerned(version: ModelVersion) -> Any:  # consumption's querysets are not typed yet
     """The subscriptions of the board: granted or once granted ones that it answered when the end was announced, or answers now."""
     changes = ScheduledChange.objects.filter(
@@ -119,12 +120,6 @@ def concerned(version: ModelVersion) -> Any:  # consumption's querysets are not 
     return Subscription.objects.filter(Q(pk__in=told) | Q(pk__in=now))
 
 
-def counts(board: Iterable[Migration]) -> dict[str, int]:
-    """How many rows are in each state, by its label."""
-    rows = list(board)
-    return {label: sum(row.state == state for row in rows) for state, label in STATES.items()}
-
-
 def _migration(subscription: Subscription, facts: _Facts) -> Migration:
     answered_by = affected.resolve_for(subscription, facts.versions)
     old = facts.old.get(subscription.pk, Calls())
@@ -132,8 +127,8 @@ def _migration(subscription: Subscription, facts: _Facts) -> Migration:
     tried_at = facts.tried.get(team)
     waiver = facts.waivers.get(subscription.pk)
     state = _state(subscription, answered_by, facts)
-    if state != "migrated" and waiver and waiver.state == RetirementWaiverState.GRANTED:
-        state = "waiver"
+    if state in WAITED_FOR and waiver and waiver.state == RetirementWaiverState.GRANTED:
+        state = MigrationState.WAIVER
     row = Migration(
         subscription,
         state,
@@ -149,15 +144,12 @@ def _migration(subscription: Subscription, facts: _Facts) -> Migration:
     return row
 
 
-def _state(subscription: Subscription, answered_by: ModelVersion, facts: _Facts) -> str:
+def _state(subscription: Subscription, answered_by: ModelVersion, facts: _Facts) -> MigrationState:
     if subscription.state not in Subscription.OPEN or _has_moved(subscription, answered_by, facts):
-        return "migrated"
+        return MigrationState.MIGRATED
     has_called = subscription.pk in facts.new or subscription.application_id in facts.moved_to
-    return (
-        "testing"
-        if has_called or subscription.application.team_id in facts.tried
-        else "not_started"
-    )
+    is_testing = has_called or subscription.application.team_id in facts.tried
+    return MigrationState.TESTING if is_testing else MigrationState.NOT_STARTED
 
 
 def _has_moved(subscription: Subscription, answered_by: ModelVersion, facts: _Facts) -> bool:
@@ -176,7 +168,7 @@ def _has_moved(subscription: Subscription, answered_by: ModelVersion, facts: _Fa
 
 def _blockers(row: Migration, facts: _Facts) -> list[str]:
     """What stands between this subscription and the successor, as far as the product knows."""
-    if row.state == "migrated":
+    if row.state == MigrationState.MIGRATED:
         return []
     found = []
     subscription, version = row.subscription, facts.version
@@ -189,7 +181,7 @@ def _blockers(row: Migration, facts: _Facts) -> list[str]:
         found.append(f"Its policy leads no further than {version.number}.")
     elif row.calls:
         found.append(f"Its calls name {version.number} in the address.")
-    if version.successor is not None and row.state == "not_started":
+    if version.successor is not None and row.state == MigrationState.NOT_STARTED:
         found.append(f"Nobody of its team has tried {version.successor.number} yet.")
     return found
 

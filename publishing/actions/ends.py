@@ -24,6 +24,7 @@ from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify
 from publishing import brownouts, campaigns, migration_board
 from publishing.actions.publication import refresh_tier
+from publishing.migration_board import MigrationState
 from publishing.models import MigrationGuide, MigrationMessage
 from publishing.permissions import can_deprecate, can_retire, can_write_about_move
 
@@ -170,7 +171,7 @@ def retire(by: User, version: ModelVersion) -> ModelVersion:
     )
     _begin_change(by, version)
     campaigns.end(version)
-    waived = [row.subscription.pk for row in board if row.state == "waiver"]
+    waived = [row.subscription.pk for row in board if row.state == MigrationState.WAIVER]
     record(by, "version.retire", version, successor=str(version.successor or ""), waived=waived)
     invalidate("version", version=version.pk)
     _follow_up(by, version)
