@@ -53,7 +53,7 @@ API = {
     ("api:acceptance-run-list", "get"): (None, READ),
     ("api:acceptance-run-list", "post"): (None, (401, 422, 201, 403, 403, 403)),
     ("api:acceptance-run-detail", "get"): ("acceptance run", (401, 404, 200, 200, 200, 200)),
-    ("api:acceptance-run-accept", "post"): ("acceptance run", (401, 404, 200, 422, 422, 422)),
+    ("api:acceptance-run-accept", "post"): ("acceptance run", (401, 404, 200, 403, 403, 403)),
     ("api:move-list", "get"): (None, READ),
     ("api:move-list", "post"): (None, (401, 422, 201, 403, 403, 403)),
     ("api:move-preview", "post"): (None, (401, 422, 200, 403, 403, 403)),

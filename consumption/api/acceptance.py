@@ -11,9 +11,11 @@ from consumption import actions
 from consumption.api.moves import version_of
 from consumption.filters import AcceptanceExampleFilter, AcceptanceRunFilter
 from consumption.models import AcceptanceExample, AcceptanceResult, AcceptanceRun, Subscription
+from consumption.permissions import can_manage_application
 from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import ReadableResource, Visible
 from marketplace.core.errors import Invalid
+from marketplace.core.guard import require
 from marketplace.core.serializers import LineField, ProseField
 
 
@@ -159,6 +161,12 @@ class AcceptanceRuns(ReadableResource):
     def accept(self, request: ApiRequest, pk: str) -> Response:
         """Accept an answer outside its range, with a reason of at least 20 characters."""
         run = self.get_object()
+        application = run.subscription.application
+        require(
+            can_manage_application(request.user, application),
+            f"Only members of {application.team} accept what differs.",
+            ask=str(application.team),
+        )
         given = self.given(AcceptanceResultAccepted)
         own = AcceptanceExample.objects.visible_to(request.user)
         results = run.results.filter(example__in=own).select_related("example", "run__subscription")
