@@ -25,6 +25,10 @@ class WebhookRow(serializers.ModelSerializer[Webhook]):
 
     team = serializers.CharField(source="team.slug")
     created_by = serializers.CharField(source="created_by.username")
+    url = serializers.CharField(
+        source="shown_url",
+        help_text="Without its query; of a chat, which has its secret there, the host.",
+    )
 
     class Meta:
         model = Webhook

@@ -295,6 +295,14 @@ def test_a_chat_shows_the_event_and_proves_itself_by_a_code(receiver, format):
         assert card["actions"][0]["url"].endswith("/models/income-verification/")
 
 
+def test_the_secret_in_a_chats_address_is_shown_to_nobody(client):
+    hook, _ = made.webhook(url="https://93.184.216.34/services/T0/B1/s3cret?x=1", format="slack")
+    client.force_login(factories.maya())
+    for path in ("/webhooks/", hook.get_absolute_url(), f"/api/v1/webhooks/{hook.pk}/"):
+        page = client.get(path).content.decode()
+        assert "https://93.184.216.34/" in page and "s3cret" not in page
+
+
 def test_codes_cannot_be_tried_out(receiver):
     hook, _ = made.webhook(url=receiver.url(), format="slack")
     for _ in range(webhooks.WRONG_CODES):

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 from typing import Self
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -122,6 +123,13 @@ class Webhook(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("consumption:webhook", args=[self.pk])
+
+    @property
+    def shown_url(self) -> str:
+        """The address without what may be a secret of its receiver: the query, and in a chat's the path."""
+        parts = urlsplit(self.url)
+        path = parts.path if self.format == WebhookFormat.STANDARD else "/…"
+        return f"{parts.scheme}://{parts.netloc}{path}{'?…' if parts.query else ''}"
 
     def seal(self, text: str) -> bytes:
         return sealing.seal(text, purpose=PURPOSE, bound_to=f"webhook:{self.pk}")
