@@ -160,7 +160,7 @@ def _send(letter: Letter, connection: BaseEmailBackend) -> bool:
     try:
         connection.open()
         message_of(letter, connection).send()
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # also: no such address
         _close(connection)
         if _is_for_good(error):
             _not_delivered(letter, f"The mail server refuses the address: {error}")

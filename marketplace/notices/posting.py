@@ -33,7 +33,9 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
     began = time.monotonic()
 
     def answer(status: int | None = None, text: str = "", problem: str = "") -> Answer:
-        return Answer(status, text, problem[:300], int(1000 * (time.monotonic() - began)))
+        return Answer(
+            status, text, problem.replace("\0", "")[:300], int(1000 * (time.monotonic() - began))
+        )
 
     try:
         connection = egress.connect(url, ANSWER_S)

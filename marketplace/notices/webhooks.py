@@ -218,7 +218,12 @@ def deliver_due() -> int:
             break
         if delivery.webhook_id in failed or not _claim(delivery):
             continue
-        if _deliver(delivery):
+        try:
+            is_delivered = _deliver(delivery)
+        except Exception:  # of one delivery; the others wait for nobody
+            log.exception("delivery %s was not tried", delivery.pk)
+            is_delivered = False
+        if is_delivered:
             delivered += 1
         else:
             failed.add(delivery.webhook_id)
@@ -362,7 +367,7 @@ def _repeats(text: str, code: str) -> bool:
     """Is the answer the challenge, bare or as {"challenge": …}?"""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = text.strip()
     said = said.get("challenge") if isinstance(said, dict) else said
     return isinstance(said, str) and constant_time_compare(said, code)

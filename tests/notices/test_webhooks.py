@@ -303,6 +303,38 @@ def test_the_secret_in_a_chats_address_is_shown_to_nobody(client):
         assert "https://93.184.216.34/" in page and "s3cret" not in page
 
 
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        ("code", True),
+        (' {"challenge": "code"} ', True),
+        ('"code"', True),
+        ('{"challenge": 1}', False),
+        ("[" * 1000, False),
+        ("cödé", False),
+        ("", False),
+    ],
+)
+def test_an_answer_is_the_challenge_or_it_is_not(text, is_it):
+    assert webhooks._repeats(text, "code") is is_it
+
+
+def test_one_delivery_that_cannot_be_tried_holds_up_no_other(receiver, monkeypatch):
+    active(receiver, "/bad")
+    active(receiver, "/good")
+    tell()
+    body_of, bad = payloads.body_of, WebhookDelivery.objects.get(webhook__url__endswith="/bad")
+
+    def broken(event, format):
+        if not bad.log.exists():
+            bad.log.create(took_ms=0)
+            raise RuntimeError("a bug")
+        return body_of(event, format)
+
+    monkeypatch.setattr(payloads, "body_of", broken)
+    assert webhooks.deliver_due() == 1 and len(receiver.effects) == 1
+
+
 def test_codes_cannot_be_tried_out(receiver):
     hook, _ = made.webhook(url=receiver.url(), format="slack")
     for _ in range(webhooks.WRONG_CODES):

@@ -1,6 +1,6 @@
 """Messages to people, and whether they were read."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -75,7 +75,3 @@ class Notice(models.Model):
     @property
     def kind_label(self) -> str:
         return kinds.of(self.kind).label
-
-    def facts(self) -> dict[str, Any]:
-        """What channels other than the page say of it."""
-        return {"title": self.title, "body": self.body, "url": self.url, "kind": self.kind}
