@@ -106,10 +106,12 @@ def answering(subscriptions):
     listed = ModelVersion.objects.filter(model__in=models, state__in=ModelVersion.LISTED)
     for version in listed.select_related("model__owner_team", "successor"):
         versions[version.model_id].append(version)
-    return {
+    known = {version.pk: version for listed in versions.values() for version in listed}
+    answered = {
         subscription.pk: resolve_for(subscription, versions[subscription.model_id])
         for subscription in subscriptions
     }
+    return {pk: known.get(version.pk, version) for pk, version in answered.items()}
 
 
 def sentence(affected):

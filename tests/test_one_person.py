@@ -26,6 +26,8 @@ EMERGENCIES = {
     "api:key-revoke",
     "consumption:revoke_key",
 }
+# The consumer asked for another plan, and its owner says yes: what the plan of before had is what they gave up (docs/moves.md).
+ASKED_FOR = {"consumption:decide_move", "api:move-approve"}
 LESS = {"min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 64}
 WORSE_TERMS = [
     {"price_micros_per_1000": 9_000_000},
@@ -113,7 +115,7 @@ UNDERSTOOD = dict.fromkeys((name for name, _, _ in ATTACKS), (302,)) | {
 TABLE = {
     (name, method, thing): [BODIES.get(name, {})]
     for (name, method), (thing, _) in {**PAGES, **API}.items()
-    if method != "get" and name not in EMERGENCIES
+    if method != "get" and name not in EMERGENCIES | ASKED_FOR
 }
 
 

@@ -109,6 +109,7 @@ def approve_move(by: User, move: Move, reason: str) -> Move:
     move, subscription = _held_move(move)
     _require_decider(by, move)
     require_state(move, Move.State.REQUESTED)
+    _require_same_terms(move)
     when = max(move.effective_at, timezone.now())
     transition(move, Move.State.SCHEDULED, effective_at=when, **move.decision(by, reason))
     record(by, "move.approve", move, reason=reason)
@@ -213,6 +214,7 @@ def _make_or_fail(move: Move, subscription: Subscription) -> int:
             _require_version(subscription, move.to_version, move.version_policy)
         elif move.to_plan:
             _require_plan(subscription, move.to_plan)
+            _require_same_terms(move)
             if move.decided_by is None and not may_move(subscription, move.to_plan):
                 raise RuleError(f"{subscription.model.owner_team} approves who gets this plan.")
     except RuleError as refusal:
@@ -431,6 +433,16 @@ def _require_plan(subscription: Subscription, plan: Plan) -> None:
         raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
     if plan.pk == subscription.plan_id:
         raise RuleError(f"{subscription.application} is on the {plan} plan already.", field="plan")
+
+
+def _require_same_terms(move: Move) -> None:
+    """Who asked for a plan gets it on the terms that they saw. Raises RuleError."""
+    plan = move.to_plan
+    if plan and plan.terms.due().filter(effective_from__gt=move.asked_at).exists():
+        raise RuleError(
+            f"The terms of the {plan} plan changed since it was asked for.",
+            remedy="Ask for it again, and look at the price first.",
+        )
 
 
 def _checked_time(at: datetime | None, answered: ModelVersion) -> datetime:

@@ -47,7 +47,7 @@ class AcceptanceExampleGiven(serializers.Serializer[Any]):
     subscription = Visible(slug_field="id", queryset=Subscription.objects.for_list())
     name = LineField(max_length=80)
     row = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, max_length=65_536),
+        child=ProseField(allow_blank=True, max_length=65_536),
         allow_empty=False,
         help_text="Texts by input.",
     )

@@ -263,6 +263,22 @@ def test_an_approved_plan_waits_for_its_time(held):
     assert now_of(held).plan == plan
 
 
+def test_a_plan_is_got_on_the_terms_that_were_seen(held):
+    """An owner could make a plan that nobody has dearer at once, and then approve."""
+    plan = factories.plan(held.model, slug="production", approval=Plan.Approval.OWNER)
+    move = actions.move_plan(factories.maya(), held, plan, reason="A campaign in May.")
+    factories.plan(held.model, slug="production", price_micros_per_1000=9_000_000)
+    with pytest.raises(RuleError, match="terms of the Production plan changed"):
+        actions.approve_move(factories.alice(), move, "A good use of the model.")
+    large = factories.plan(held.model, slug="large")
+    actions.cancel_move(factories.maya(), move)
+    later = actions.move_plan(factories.maya(), held, large, at=timezone.now() + timedelta(days=2))
+    factories.plan(held.model, slug="large", price_micros_per_1000=9_000_000)
+    pass_time(later, effective_at=timezone.now())
+    assert actions.make_due_moves() == 0
+    assert Move.objects.get(pk=later.pk).state == "failed" and now_of(held).plan == held.plan
+
+
 def test_the_owner_says_no_with_a_reason(held):
     plan = factories.plan(held.model, slug="production", approval=Plan.Approval.OWNER)
     move = actions.move_plan(factories.maya(), held, plan, reason="A campaign in May.")

@@ -204,7 +204,9 @@ def test_who_follows_a_version_is_whom_the_gateway_sends_there(policy):
     versions = list(ModelVersion.objects.filter(model=model))
     record = snapshot.models([model.pk])[model.pk]
     for pinned in versions:
-        caller = SimpleNamespace(policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence)
+        caller = SimpleNamespace(
+            policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence, held=None
+        )
         chosen = resolve.version_by_policy(record, caller, timezone.now().timestamp())
         assert affected.resolve(policy, pinned, versions).pk == chosen.id, (policy, pinned)
 
@@ -222,7 +224,9 @@ def test_the_gateway_moves_nobody_onto_a_version_that_breaks(policy, before, aft
     model = factories.model()
     numbers = ["1.0.0", "1.0.1", "1.1.0", "1.2.0"]
     pinned = [factories.published_version(model, number) for number in numbers][0]
-    caller = SimpleNamespace(policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence)
+    caller = SimpleNamespace(
+        policy=policy, pinned_id=pinned.pk, pinned=pinned.precedence, held=None
+    )
 
     def answers():
         record = snapshot.models([model.pk])[model.pk]
