@@ -42,7 +42,7 @@ def llms(request: PageRequest) -> HttpResponse:
         "are_more": len(models) > NAMED,
         "root": _root(request),
     }
-    return render(request, "insights/discovery/llms.md", context, content_type=MARKDOWN)
+    return render(request, "insights/discovery/llms.txt", context, content_type=MARKDOWN)
 
 
 @for_programs
@@ -55,7 +55,7 @@ def model_markdown(request: PageRequest, slug: str) -> HttpResponse:
         "address": linkset.address_of(entry),
         "root": _root(request),
     }
-    return render(request, "insights/discovery/model.md", context, content_type=MARKDOWN)
+    return render(request, "insights/discovery/model.txt", context, content_type=MARKDOWN)
 
 
 def _callable(request: PageRequest) -> QuerySet[RegisteredModel]:

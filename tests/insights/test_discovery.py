@@ -13,6 +13,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 CATALOG = "/.well-known/api-catalog"
+MODEL = "income-verification"
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_stranger_is_told_how_to_get_in():
 
 def test_a_token_opens_no_page(program):
     factories.published_version()
-    for path in ("/", "/models/", "/access/", "/models/x.md/", "/llms.txt/"):
+    for path in ("/", "/models/", "/access/", f"/models/{MODEL}.md/", "/llms.txt/"):
         assert program.get(path).status_code in (302, 404), path
 
 
