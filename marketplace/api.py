@@ -21,6 +21,7 @@ from consumption.api import (
     Calls,
     Changes,
     Charging,
+    ClosedMonths,
     Deadlines,
     Discussions,
     Disputes,
@@ -139,6 +140,7 @@ router.register("statements", Statements, basename="statement")
 router.register("shared-costs", SharedCosts, basename="shared-cost")
 router.register("charging", Charging, basename="charging")
 router.register("budgets", Budgets, basename="budget")
+router.register("closed-months", ClosedMonths, basename="closed-month")
 router.register("disputes", Disputes, basename="dispute")
 router.register("rejections", Rejections, basename="rejection")
 router.register("deployments", Deployments)

@@ -45,7 +45,7 @@ PAGES = {
 }
 
 API = {
-    ("api:statement-list", "get"): (None, READ),
+    ("api:closed-month-list", "get"): (None, READ),
     ("api:statement-close", "post"): ("month", (401, 403, 403, 403, 403, 403)),
     ("api:budget-list", "get"): (None, READ),
     ("api:budget-list", "post"): (None, (401, 403, 201, 403, 403, 403)),

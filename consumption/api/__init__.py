@@ -20,7 +20,7 @@ from consumption.api.finance import Charging, SharedCosts
 from consumption.api.moves import Moves
 from consumption.api.outcomes import Feedback
 from consumption.api.ratings import LiveQuality, Ratings
-from consumption.api.statements import Disputes, Statements
+from consumption.api.statements import ClosedMonths, Disputes, Statements
 from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Usage
 from consumption.api.use_reviews import UseReviews
@@ -40,6 +40,7 @@ __all__ = [
     "Changes",
     "Deadlines",
     "Charging",
+    "ClosedMonths",
     "Discussions",
     "Failures",
     "Disputes",

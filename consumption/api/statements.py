@@ -149,25 +149,30 @@ def _month_or_404(text: str) -> Any:
     return first
 
 
-class Statements(ListModelMixin, Resource):  # type: ignore[misc]
-    """Statements: the closed months; of each month its lines, by the month, /statements/2026-11/."""
+class ClosedMonths(ListModelMixin, Resource):  # type: ignore[misc]
+    """The months that finance closed, newest first."""
 
     queryset = ClosedMonth.objects.select_related("closed_by").order_by("-month")
     serializer_class = ClosedMonthBrief
     filterset_class = ClosedMonthFilter
-    lookup_value_regex = "20[0-9]{2}-[01][0-9]"
-    lookup_field = "month"
 
     def get_queryset(self) -> Any:
+        """Everybody may know which statements are final."""
         return self.queryset.none() if getattr(self, "swagger_fake_view", False) else self.queryset
 
-    @extend_schema(
-        operation_id="statements_lines",
-        parameters=[OF_MONTH],
-        responses=StatementLineRow(many=True),
-    )
+
+class Statements(Resource):
+    """The statement of a month, by the month: /statements/2026-11/."""
+
+    queryset = ClosedMonth.objects.all()
+    serializer_class = StatementLineRow
+    pagination_class = None
+    lookup_value_regex = "[0-9-]{7,8}"
+    lookup_field = "month"
+
+    @extend_schema(parameters=[OF_MONTH], responses=StatementLineRow(many=True))
     def retrieve(self, request: ApiRequest, month: str) -> Response:
-        """All lines of one's teams; for those who oversee, of all teams."""
+        """All lines of one's teams; for those who oversee, of all teams. A month to come has none."""
         first = statement.month(month)
         if f"{first:%Y-%m}" != month:
             return Response([])

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
@@ -32,7 +33,8 @@ def last_month():
     for number, version, days in ((0, 0, back), (0, 1, back + 2), (1, 0, back + 3)):
         for _ in range(6):
             months.late(number, version, days)
-    months.price(0, {"price_kind": "graduated", "price_steps": STEPS})
+    with transaction.atomic():
+        months.price(0, {"price_kind": "graduated", "price_steps": STEPS})
     months.calls(0, 0, 30)
     months.roll_up()
     now = period_start(timezone.now())

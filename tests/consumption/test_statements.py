@@ -446,4 +446,6 @@ def test_the_api_mirrors_statement_dispute_and_close(months):
     assert maya.post(close, {}, content_type="application/json").status_code == 403
     closed = finn.post(close, {}, content_type="application/json")
     assert closed.status_code == 201
-    assert maya.get("/api/v1/statements/").json()["results"][0]["sha256"] == closed.json()["sha256"]
+    assert (
+        maya.get("/api/v1/closed-months/").json()["results"][0]["sha256"] == closed.json()["sha256"]
+    )
