@@ -71,6 +71,7 @@ def confirm_use(by: User, subscription: Subscription) -> Subscription:
     if subscription.confirm_by > today + CONFIRM_EARLY:
         raise Invalid(
             f"It is confirmed until {subscription.confirm_by:%-d %B %Y}.",
+            field="confirm_by",
             remedy=f"Confirm it within {CONFIRM_EARLY.days} days before.",
         )
     before = subscription.confirm_by
