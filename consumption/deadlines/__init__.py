@@ -29,10 +29,11 @@ def of_subscriptions(held: Sequence[Subscription]) -> list[Deadline]:
 
 def for_person(user: User, held: Sequence[Subscription]) -> list[Deadline]:
     """All that needs the person, soonest first: of `held` (for_list), the subscriptions of their teams, and what waits for them."""
+    teams = list(user.team_ids())
     found = [
         *subscriptions.deadlines(held),
-        *decisions.deadlines(user),
-        *budgets.deadlines(user),
+        *decisions.deadlines(user, teams),
+        *budgets.deadlines(teams),
         *(deadline for source in _more for deadline in source(user)),
     ]
     return sorted(found, key=lambda one: one.order)

@@ -1,7 +1,7 @@
 """Deadlines of budgets: those that are nearly or wholly used, or will not last the month at the pace so far."""
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
@@ -11,16 +11,15 @@ from consumption import budgets
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.metering.quota import period_start
 from consumption.models import Budget
-from marketplace.accounts.models import User
 from marketplace.core.money import show_amount
 
 MOST = 20
 
 
-def deadlines(user: User) -> Iterator[Deadline]:
-    """Of the budgets of the person's own teams. One query where there is none."""
+def deadlines(teams: Sequence[int]) -> Iterator[Deadline]:
+    """Of the budgets of a person's own teams (ids). One query where there is none."""
     month = period_start(timezone.now())
-    held = list(Budget.objects.filter(team__in=user.team_ids()).in_month(month).for_list()[:MOST])
+    held = list(Budget.objects.filter(team__in=teams).in_month(month).for_list()[:MOST])
     for use in budgets.uses(held, month) if held else ():
         if use.tone == "good":
             continue

@@ -16,9 +16,9 @@ from marketplace.accounts.models import User
 MOST = 50  # of each kind: whoever has more to decide finds the rest on the queue's page
 
 
-def deadlines(user: User) -> Iterator[Deadline]:
-    """What waits for this person's decision, in no order."""
-    teams, roles = list(user.team_ids()), user.roles()
+def deadlines(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
+    """What waits for the decision of this person, who is on these teams (ids), in no order."""
+    roles = user.roles()
     yield from _requests(user, teams)
     yield from _proposals(user, teams, is_curator="curator" in roles)
     yield from _conditions(user, judges=bool(roles))

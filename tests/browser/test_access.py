@@ -48,10 +48,10 @@ def test_subscribe_with_approval(page, live_server, client):
     page.get_by_text("Governance decides").wait_for()  # personal data: above the model's low tier
 
     enter(page, live_server, client, factories.gus())
-    answer(page, "Decide", "The applicants know of it, and a person decides.")
+    decide(page, "Decide", "The applicants know of it, and a person decides.")
     enter(page, live_server, client, factories.alice())
     page.get_by_role("heading", name="1 thing needs you").wait_for()
-    answer(page, "Answer", "Within the intended use; welcome.")
+    decide(page, "Answer", "Within the intended use; welcome.")
 
     made = Subscription.objects.get()
     assert made.state == "active" and made.use_tier == "medium"
@@ -71,7 +71,7 @@ def test_subscribe_with_approval(page, live_server, client):
     assert ApiKey.objects.live().count() == 1
 
 
-def answer(page, act, reason):
+def decide(page, act, reason):
     page.get_by_role("link", name=act).first.click()
     page.get_by_label("Approve").check()
     page.get_by_label("Reason").fill(reason)

@@ -224,7 +224,7 @@ def test_home_without_anything_to_do_begins_with_the_search(held):
 @pytest.mark.parametrize("name", ["home", "catalog:models", "notices:notices", "tokens:tokens"])
 def test_every_page_counts_the_unread_notices_in_its_header(name):
     for number in range(3):
-        notify([factories.maya()], "change", "Something happened", key=f"some:{number}")
+        notify([factories.maya()], "change", "Something happened", key=f"terms-begun:{number}")
     assert '<span class="count">3</span> <span class="visually-hidden">unread notices' in page(
         factories.maya(), name
     )
