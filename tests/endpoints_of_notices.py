@@ -1,7 +1,6 @@
 """Who gets which answer where people are told: channels, watches, mail, calendar and webhooks; part of endpoint_permissions."""
 
 #             anonymous charlie maya alice rita vera
-WORLD = (200, 200, 200, 200, 200, 200)
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 POST_ONLY = (302, 405, 405, 405, 405, 405)
 REDIRECTS = (302, 302, 302, 302, 302, 302)
@@ -11,11 +10,9 @@ OWN_ROWS = (302, 404, 200, 404, 404, 404)
 WHERE = {
     "kind of notice": {"kind": "kind_of_notice"},
     "letter": {"pk": "letter.pk"},
-    "calendar": {"token": "calendar"},
     "webhook": {"pk": "webhook.pk"},
     "challenged": {"pk": "webhook.pk", "verb": "challenge"},
     "delivery": {"pk": "delivery.pk"},
-    "letter's link": {"token": "unsubscribe"},
     "watched": {"model": "live.model.slug"},
 }
 
@@ -24,7 +21,6 @@ PAGES = {
     ("notices:channels", "post"): (None, (302, 422, 422, 422, 422, 422)),
     ("consumption:calendar", "get"): (None, SIGNED_IN),
     ("consumption:calendar", "post"): (None, REDIRECTS),
-    ("consumption:calendar_feed", "get"): ("calendar", WORLD),
     ("consumption:webhooks", "get"): (None, SIGNED_IN),
     ("consumption:webhooks", "post"): (None, (302, 422, 422, 422, 422, 422)),
     ("consumption:webhook", "get"): ("webhook", (302, 404, 200, 404, 404, 200)),
@@ -37,8 +33,6 @@ PAGES = {
     ("consumption:webhook_delivery", "post"): ("delivery", (302, 404, 409, 404, 404, 403)),
     ("notices:letters", "get"): (None, SIGNED_IN),
     ("notices:letter", "get"): ("letter", OWN_ROWS),
-    ("notices:unsubscribe", "get"): ("letter's link", WORLD),
-    ("notices:unsubscribe", "post"): ("letter's link", WORLD),
     ("notices:stop_watching", "get"): ("model", POST_ONLY),
     ("notices:stop_watching", "post"): ("model", REDIRECTS),
     ("catalog:watch", "get"): ("model", POST_ONLY),

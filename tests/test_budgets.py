@@ -53,7 +53,7 @@ LISTS = [
     ("governance:queue", "rita", 32),
     ("governance:figures", "rita", 22),
     ("governance:benchmarks", "alice", 15),
-    ("operations:operations", "otto", 28),
+    ("operations:operations", "otto", 29),
     ("hosting:deployment", "maya", 35),
     ("notices:notices", "alice", 20),
     ("notices:channels", "alice", 16),

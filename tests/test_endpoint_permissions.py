@@ -10,7 +10,6 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from catalog import watches
-from consumption import calendar_feed
 from consumption.actions import respond
 from consumption.changes import propose
 from consumption.models import Plan
@@ -18,7 +17,6 @@ from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
-from marketplace.notices import letters
 from marketplace.notices.models import Notice
 from publishing import clients
 from tests import ending_versions, factories, finance, move_factories
@@ -104,12 +102,9 @@ class EndpointFixtures:
         self.notice = Notice.objects.filter(recipient=factories.alice()).first()
         self.kind_of_notice = "rating"
         watches.watch(self.people["maya"], self.live.model, "watched")
-        address = calendar_feed.url_of(calendar_feed.make_address(self.people["maya"]))
-        self.calendar = address.rpartition("/")[2].removesuffix(".ics")
         self.webhook, _ = made.webhook()
         self.challenge, self.delivery = "challenge", made.delivery(self.webhook)
         self.letter = made.letter(self.people["maya"])
-        self.unsubscribe = letters.unsubscribe_url(self.letter).rpartition("unsubscribe/")[2][:-1]
         self.event = self.people["alice"].audit_events.first()
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
         for name, person in self.people.items():

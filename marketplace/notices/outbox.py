@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils import timezone
+
 from marketplace.accounts.models import Team
 from marketplace.core.background import enqueue
 from marketplace.notices.models import Webhook, WebhookDelivery, WebhookEvent
 
-MOST_WAITING = (
-    1_000  # deliveries of a webhook that does not answer; further ones are given up at once
-)
+MOST_WAITING = 1_000  # deliveries of a webhook that fails; further ones are given up at once
 
 
 def publish(
@@ -20,13 +20,9 @@ def publish(
     webhooks = list(Webhook.objects.wanting(kind, application, ids)) if ids else []
     if not webhooks:
         return
-    addressed = {webhook.team_id for webhook in webhooks}
-    new = [
-        WebhookEvent(
-            team_id=team, kind=kind, title=title[:200], key=key, application=application, **facts
-        )
-        for team in addressed
-    ]
+    addressed, now = {webhook.team_id for webhook in webhooks}, timezone.now()
+    facts |= {"kind": kind, "title": title[:200], "application": application, "at": now}
+    new = [WebhookEvent(team_id=team, key=key, **facts) for team in addressed]
     WebhookEvent.objects.bulk_create(new, ignore_conflicts=True)
     events = {
         event.team_id: event for event in WebhookEvent.objects.filter(team__in=addressed, key=key)
@@ -36,6 +32,8 @@ def publish(
             WebhookDelivery(
                 webhook=webhook,
                 event=events[webhook.team_id],
+                made_at=now,
+                try_at=now,
                 state=WebhookDelivery.State.FAILED
                 if _has_too_many_waiting(webhook)
                 else WebhookDelivery.State.PENDING,

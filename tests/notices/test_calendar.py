@@ -29,7 +29,7 @@ def unfolded(content):
 def test_a_key_that_ends_is_in_the_calendar_without_signing_in():
     key, _ = factories.key()
     ends = timezone.now() + timedelta(days=5)
-    ApiKey.objects.filter(pk=key.pk).update(expires_at=ends)
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=ends, created_at=ends - timedelta(days=90))
     answer = Client().get(path_of(factories.maya()))
     assert answer.status_code == 200 and answer["Content-Type"].startswith("text/calendar")
     lines = unfolded(answer.content)

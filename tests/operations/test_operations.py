@@ -578,7 +578,7 @@ def test_metrics_cost_few_queries_and_live_without_redis(
     deployment, settings, django_assert_max_num_queries
 ):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         text = metrics().content.decode()
     assert "marketplace_redis_up 0.0" in text and "marketplace_tasks_waiting" not in text
 
