@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from consumption import closing
 from consumption.metering import fees, reconciliation
-from consumption.metering.quota import next_period, period_start
+from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.metering.rollups import ROLL_UP_LOCK
 from consumption.models import (
     Adjustment,
@@ -109,6 +109,13 @@ def first_open_month() -> date:
     """Where corrections go: the month after the last closed one; the running one while none is closed."""
     last = ClosedMonth.objects.order_by("-month").values_list("month", flat=True).first()
     return next_period(last) if last else period_start(timezone.now())
+
+
+def next_to_close() -> date | None:
+    """The month that is over and comes next; None while it runs."""
+    running = period_start(timezone.now())
+    month = first_open_month() if ClosedMonth.objects.exists() else periods_later(running, -1)
+    return month if month < running else None
 
 
 @transaction.atomic

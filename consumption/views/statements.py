@@ -200,7 +200,7 @@ def finance(request: PageRequest) -> HttpResponse:
         "sums": _summed(groups),
         "reconciled": closing.reconciled(shown),
         "closed_months": ClosedMonth.objects.select_related("closed_by").order_by("-month")[:12],
-        "next_to_close": actions.first_open_month(),
+        "next_to_close": actions.next_to_close(),
         "disputes": Dispute.objects.open().for_list()[:10],
         "charging": UnitCharging.objects.select_related("unit", "set_by").order_by(
             "unit__name", "-from_month"
