@@ -175,7 +175,9 @@ def _blockers(row: Migration, facts: _Facts) -> list[str]:
     stays = row.answered_by is not None and row.answered_by.pk == version.pk
     if subscription.state == Subscription.State.PAUSED:
         found.append("The subscription is paused.")
-    if stays and subscription.version_policy == Subscription.Policy.PIN_EXACT:
+    if stays and subscription.held_version_id == version.pk:
+        found.append(f"It holds its updates at {version.number}.")
+    elif stays and subscription.version_policy == Subscription.Policy.PIN_EXACT:
         found.append(f"Pinned to exactly {version.number}.")
     elif stays:
         found.append(f"Its policy leads no further than {version.number}.")
