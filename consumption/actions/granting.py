@@ -100,7 +100,7 @@ def deny(by: User, subscription: Subscription, reason: str) -> Subscription:
         f"{subscription.model} was not granted",
         body=reason,
         url=subscription.get_absolute_url(),
-        key=f"subscription-denied:{subscription.pk}:{subscription.requested_at:%Y%m%d%H%M%S}",
+        key=f"subscription-denied:{subscription.pk}:{subscription.requested_at:%Y%m%d%H%M%S%f}",
         model=subscription.model.slug,
         application=subscription.application.slug,
     )
@@ -142,7 +142,7 @@ def tell_owners(subscription: Subscription) -> None:
 
 def request_key(subscription: Subscription, occasion: str = "subscription-requested") -> str:
     """The key of one request's notices; asking again is another request."""
-    return f"{occasion}:{subscription.pk}:{subscription.requested_at:%Y%m%d%H%M%S}"
+    return f"{occasion}:{subscription.pk}:{subscription.requested_at:%Y%m%d%H%M%S%f}"
 
 
 def resolve_request(subscription: Subscription) -> None:

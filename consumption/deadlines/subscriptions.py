@@ -141,7 +141,7 @@ def _paused(subscription: Subscription, key: ApiKey) -> Deadline:
         key.expires_at,
         title_of(subscription),
         subscription.get_absolute_url(),
-        f"Key {key} ({key.name}) was not used and is paused: calls with it are refused. Resume it, or revoke it.",
+        f"Key {key} ({key.name}) was not used and is paused: calls with it are refused. Resume it, or revoke it; else it ends then.",
         "See the keys",
         subscription.get_absolute_url(),
         subscription=subscription,

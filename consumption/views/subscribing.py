@@ -31,10 +31,10 @@ def subscribe(request: PageRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         if step == LAST and asked.next != LAST:
             return redirect(asked.url(asked.next))
-        return _page(request, asked, step, asked.fresh(step))
+        return _page(request, asked, step, _without_key(asked, asked.fresh(step)))
     form = FORMS[step][1](request.POST, user=request.user, model=entry)
     if step == LAST:
-        return _send(request, asked, form)
+        return _send(request, asked, _without_key(asked, form))
     draft = drafts.keep(asked.draft, step, form.fields, request.POST)
     if not form.is_valid():
         asked = AccessRequest(request.user, entry, draft, {})
@@ -55,7 +55,7 @@ def _send(request: PageRequest, asked: AccessRequest, form: Any) -> HttpResponse
     if not form.is_valid():
         return _page(request, asked, LAST, form, status=422)
     try:
-        subscription, made = asked.send(form.cleaned_data["key_now"])
+        subscription, made = asked.send(form.cleaned_data.get("key_now", False))
     except NotAllowed:
         raise
     except RuleError as problem:
@@ -69,6 +69,13 @@ def _send(request: PageRequest, asked: AccessRequest, form: Any) -> HttpResponse
     else:
         messages.success(request, f"{subscription}: the request is sent. You see its state here.")
     return redirect(subscription)
+
+
+def _without_key(asked: AccessRequest, form: Any) -> Any:
+    """The form without the offer of a key where somebody has to approve first."""
+    if not asked.is_at_once:
+        form.fields.pop("key_now", None)
+    return form
 
 
 def _page(

@@ -328,6 +328,11 @@ def test_the_page_says_that_governance_decides(maya, version):
     fill(maya, version, regulated="eligibility")
     text = text_of(maya.get(address(version, "terms")))
     assert "Governance decides first" in text and "OV1" in text and "Send the request" in text
+    assert "Make a key at once" not in text
+    assert (
+        maya.post(address(version, "terms"), {"accepted": "on", "key_now": "on"}).status_code == 302
+    )
+    assert Subscription.objects.get().state == "pending" and not ApiKey.objects.exists()
 
 
 def test_the_api_takes_the_use_and_its_state(version):
