@@ -15,7 +15,7 @@ LEAST_SHARE = 0.5  # of the words that were asked
 
 
 def offered(user: User, text: str) -> list[Need]:
-    """At most SHOWN needs that wait and have half of the words of a text, those with most of them first. Three queries."""
+    """At most SHOWN needs that wait and have half of the words of a text, those with most of them first. As many queries for one as for many."""
     asked = content_words(text)
     if not asked:
         return []

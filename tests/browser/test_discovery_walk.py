@@ -120,7 +120,7 @@ def tries_it(page):
     page.locator("[name='in:debt']").fill("300")
     page.locator(".run-bar button[value='run']").click()
     expect(page.locator(".bench-out")).to_contain_text("3,900")
-    return page.locator(".bench-code code").first.inner_text()
+    return page.locator(".bench-code code").first.text_content()
 
 
 def runs(code, gateway):
@@ -162,17 +162,15 @@ def proves_it_on_own_rows(page, address, folder):
 
 def records_the_reuse(page, live_server, model):
     page.goto(f"{live_server.url}/search-records/new/")
-    page.locator("#id_title").fill("Income of applicants")
-    page.locator("#id_need").fill(
-        "We must check payslips and verify the monthly income of mortgage applicants."
-    )
+    page.locator("#id_title").fill("Monthly income")
+    page.locator("#id_need").fill("We read payslips and account credits to estimate the income.")
     page.locator("main form.form").get_by_role("button", name="Search").click()
     page.get_by_role("button", name="Decide and sign").wait_for()
     page.locator("input[name='decision'][value='reuse']").check()
     position = SearchRecord.objects.get().candidates.get(model=model).position
     page.locator("#id_position").select_option(str(position))
     page.locator("#id_sponsor").fill("Head of Mortgage")
-    page.locator("#id_reason").fill(
+    page.locator("main form[novalidate] textarea[name='reason']").fill(
         "On 5 000 of our own rows it is as right as the model that we have."
     )
     page.get_by_role("button", name="Decide and sign").click()
