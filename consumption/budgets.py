@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from consumption.metering.quota import next_period, period_start
-from consumption.models import Budget, BudgetStop, Subscription
+from consumption.models import Budget, BudgetStop, PauseReason, Subscription
 from consumption.pricing import PriceKind
 from consumption.statement import Group, Statement
 from marketplace.accounts.models import Team, User
@@ -116,7 +116,7 @@ def of_budget(budget: Budget) -> "list[Subscription]":
 def _stop(use: Use, month: date) -> None:
     system = User.objects.system(SYSTEM)
     for subscription in of_budget(use.budget):
-        transition(subscription, Subscription.State.PAUSED)
+        transition(subscription, Subscription.State.PAUSED, paused_because=PauseReason.BUDGET)
         BudgetStop.objects.get_or_create(
             subscription=subscription,
             ended_at=None,
@@ -148,9 +148,10 @@ def _let_go(used_up: set[int], month: date) -> None:
     for stop in stops.select_related("subscription__application__team", "subscription__model"):
         BudgetStop.objects.filter(pk=stop.pk).update(ended_at=timezone.now())
         subscription = stop.subscription
-        if subscription.state != Subscription.State.PAUSED:
+        is_waiting = subscription.state == Subscription.State.PAUSED
+        if not is_waiting or subscription.paused_because != PauseReason.BUDGET:
             continue
-        transition(subscription, Subscription.State.ACTIVE)
+        transition(subscription, Subscription.State.ACTIVE, paused_because="")
         system = User.objects.system(SYSTEM)
         record(system, "subscription.resume", subscription, reason="The budget allows it again.")
         invalidate("subscription", subscription=subscription.pk)

@@ -291,6 +291,7 @@ class DataClass(models.TextChoices):
 
 class PauseReason(models.TextChoices):
     UNCONFIRMED = "unconfirmed", "Nobody confirmed that it is still used"
+    BUDGET = "budget", "A hard budget is used up"
 
 
 class SubscriptionSet(models.QuerySet):

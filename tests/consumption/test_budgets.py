@@ -106,6 +106,8 @@ def test_a_hard_budget_pauses_what_costs_something_until_it_allows_more(months):
         budgets.watch()
     assert [state(held) for held in (*months.held, free)] == ["paused", "paused", "active"]
     assert BudgetStop.objects.filter(ended_at=None).count() == 2
+    because = Subscription.objects.filter(state="paused").values_list("paused_because", flat=True)
+    assert set(because) == {"budget"}
     assert "budget-stop" in kinds()
     Subscription.objects.filter(pk=months.held[1].pk).update(state="closed")
     set_budget(100, is_hard=True, by=factories.maya())
