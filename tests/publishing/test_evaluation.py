@@ -1,6 +1,7 @@
 """Issue 11, line 4: the marketplace measures a version on rows that its team cannot read, in a limited child."""
 
 import datetime
+import re
 from io import StringIO
 
 import numpy as np
@@ -236,11 +237,12 @@ def test_no_row_reaches_anybody(version, benchmark, caplog):
         name="Broken loans",
     )
     assert ran(version).state == "broken"
-    marks = (CANARY.encode(), b"77712.3", b"77712,3", b"7.77")
+    # Neither a time of 27.77 s nor the path of an icon (8.839-7.77) is the canary, rounded.
+    mark = re.compile(rb"77712[.,]3|(?<![\d-])7\.77")
     for person in (factories.alice(), factories.maya(), factories.vera(), factories.evan()):
         seen = list(walked(person, version, benchmark))
         assert len(seen) > 60
-        assert [name for name, content in seen if any(mark in content for mark in marks)] == []
+        assert [name for name, content in seen if mark.search(content)] == []
     events = [str(event.content()) for event in AuditEvent.objects.all()]
     runs = [f"{run.summary} {run.record}" for run in EvaluationRun.objects.all()]
     assert not [text for text in events + runs + [caplog.text] if CANARY in text]
