@@ -132,10 +132,8 @@ def test_guessing_keys_is_slowed_down_and_live_keys_are_not(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version)
     path = infer_path(version)
-    with stage.new_gateway(tmp_path, 2, failures_per_minute=20) as gateway:
-        assert {gateway.infer(path, key)[0] for _ in range(20)} == {200}, (
-            "now both processes know the key"
-        )
-        guesses = [gateway.infer(path, keys.mint().text)[0] for _ in range(90)]
-        assert set(guesses) <= {401, 429} and guesses[-1] == 429
+    with stage.new_gateway(tmp_path, failures_per_minute=20) as gateway:
+        assert gateway.infer(path, key)[0] == 200, "now its process knows the key"
+        guesses = [gateway.infer(path, keys.mint().text)[0] for _ in range(50)]
+        assert guesses == [401] * 20 + [429] * 30
         assert {gateway.infer(path, key)[0] for _ in range(6)} == {200}
