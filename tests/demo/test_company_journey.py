@@ -20,6 +20,7 @@ from hosting.models import Upstream
 from marketplace.audit.models import AuditEvent
 from marketplace.demo.company import (
     books,
+    clock,
     consumers,
     journey,
     models,
@@ -221,3 +222,11 @@ def test_finance_keeps_the_books_once(db):
         books.keep_books()
     assert ClosedMonth.objects.count() <= 1 and SharedCost.objects.count() == 1
     assert Budget.objects.count() == UnitCharging.objects.count() == 3
+
+
+def test_access_that_ends_ends_in_days_to_come():
+    """Whoever opens the demo sees a last day ahead, though access was asked for weeks ago."""
+    (use,) = [use for use in consumers.USES if use.ends_in]
+    with clock.at(clock.ago(days=use.since)):
+        last = consumers.last_day(use)
+    assert last == timezone.localdate() + timedelta(days=use.ends_in)

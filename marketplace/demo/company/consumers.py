@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.utils import timezone
 
@@ -327,12 +327,19 @@ def subscribed(use: Use, model: RegisteredModel, version: ModelVersion) -> Subsc
         version_policy=use.policy or None,
         counterfactual=use.counterfactual,
         expected_calls_a_month=use.daily * 30 or None,
-        ends_on=None if use.ends_in is None else timezone.localdate() + timedelta(use.ends_in),
+        ends_on=last_day(use),
     )
     if made.state == Subscription.State.PENDING and not use.waits:
         owner = person(models.listing(use.slug).owner)
         made = actions.approve_subscription(owner, made, "Within the intended use; welcome.")
     return made
+
+
+def last_day(use: Use) -> date | None:
+    """Of the access; None: open. It is counted from the present, while the clock stands at the day on which it was asked for."""
+    if use.ends_in is None:
+        return None
+    return timezone.localdate() + timedelta(days=use.since + use.ends_in)
 
 
 def new_key(made: Subscription) -> str:
