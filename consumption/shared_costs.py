@@ -14,8 +14,6 @@ from consumption.metering.quota import next_period
 from consumption.models import SharedCost
 from marketplace.core.money import digits, from_micros
 
-PERCENT = 100
-
 
 @dataclass(frozen=True)
 class Weight:

@@ -14,8 +14,6 @@ from math import prod
 from hosting.model_server import datatypes, wire
 from hosting.model_server.problems import Fault, bad_input
 
-# A row is one value where the model gives one, as TensorFlow Serving answers.
-PLAIN_ROWS = "instances"
 SHOWN_COLUMNS = 6
 
 
