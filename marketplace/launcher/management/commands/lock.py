@@ -24,6 +24,8 @@ COMPILE = (
     "engine",
     "--extra",
     "company",
+    "--extra",
+    "agents",
 )
 
 

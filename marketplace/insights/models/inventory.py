@@ -1,4 +1,4 @@
-"""VALUE: what the marketplace is worth, with evidence. Looks over all apps; nothing looks up to it."""
+"""The inventory: what runs in production in the company, published or not."""
 
 from django.db import models
 
