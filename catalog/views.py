@@ -3,7 +3,7 @@
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
-from catalog import counts, need_offers, recent_searches, results, search, tray
+from catalog import counts, discovery_log, need_offers, recent_searches, results, search, tray
 from catalog.filters import ModelFilter, chips
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.pages import get_visible_model_or_404, model_context
@@ -26,6 +26,7 @@ def models(request):
     text = request.GET.get("q", "").strip()
     if not filterset.sentences:
         recent_searches.keep(request.session, text)
+        discovery_log.keep_search(request.user, text, found.total)
     shown = results.of(found, request.GET.get("page"))
     is_missing = not found.total or shown.first_is_weak
     view = results.view_of(request.session, request.GET.get("view"))

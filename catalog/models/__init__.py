@@ -2,6 +2,7 @@
 
 from catalog.models.collections import Collection, CollectionEntry, CollectionState
 from catalog.models.contents import Artifact, Contribution, ModelCard, stored_as
+from catalog.models.discovery import ModelView, SearchLog
 from catalog.models.entries import (
     RELEASE,
     REVIEWS,
@@ -39,6 +40,7 @@ __all__ = [
     "ModelState",
     "ModelType",
     "ModelVersion",
+    "ModelView",
     "Need",
     "NeedState",
     "NeedSupport",
@@ -52,6 +54,7 @@ __all__ = [
     "SavedSearch",
     "SearchCandidate",
     "SearchDocument",
+    "SearchLog",
     "SearchRecord",
     "SearchRecordState",
     "Term",

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from catalog import discovery_log
 from catalog.pages import get_visible_model_or_404, model_context
 from marketplace.accounts.requests import PageRequest
 from marketplace.insights.model_page import page, price
@@ -15,6 +16,7 @@ def overview(request: PageRequest, slug: str) -> HttpResponse:
         offered = list(entry.plans.filter(is_offered=True))
         context = {"model": entry, "price": price.price(offered, request.GET)}
         return render(request, "insights/model_page/_cost.html", context)
+    discovery_log.keep_view(request.user, entry, request.headers.get("Referer", ""))
     context = model_context(request, entry, "catalog:model")
     answer = page.answer(request, context)
     status = 200 if answer.price.form.is_valid() else 400
