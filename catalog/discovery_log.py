@@ -29,9 +29,15 @@ def keep_search(by: User, text: str, results: int) -> None:
     query = _normal(text)
     if not query:
         return
-    facts = {"query": query, "results": results, "day": _today(), "most": MOST_A_DAY}
+    facts: dict[str, str | int | date | None] = {
+        "query": query,
+        "results": results,
+        "day": _today(),
+        "team": min(by.team_ids(), default=None),
+        "most": MOST_A_DAY,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, facts | {"team": min(by.team_ids(), default=None)})
+        cursor.execute(KEEP, facts)
 
 
 def keep_view(by: User, model: RegisteredModel, came_from: str = "") -> None:

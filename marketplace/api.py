@@ -63,6 +63,7 @@ from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.insights.comparison_api import Comparisons
+from marketplace.insights.metric_api import Metrics
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
@@ -155,6 +156,7 @@ router.register("webhook-deliveries", WebhookDeliveries, basename="webhook-deliv
 router.register("letters", Letters, basename="letter")
 router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
+router.register("metrics", Metrics, basename="metric")
 
 app_name = "api"
 singletons = [

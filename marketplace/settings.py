@@ -497,6 +497,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 30},
     },
+    "insights-metrics": {
+        "task": "insights.count_metrics",
+        "schedule": 6 * 3600,
+        "options": {"expires": 3600},
+    },
     "consumption-projections": {
         "task": "consumption.project",
         "schedule": 30,
@@ -534,6 +539,10 @@ GATEWAY_TRUSTED_PROXIES = [
 ]
 # Days between the confirmation of a change that takes something from consumers and its beginning (docs/money.md).
 CHANGE_NOTICE_DAYS = int(os.environ.get("CHANGE_NOTICE_DAYS", "30"))
+# The month (1 to 12) in which the fiscal year begins: quarters of insights (docs/metrics.md, "Quarters").
+FISCAL_YEAR_STARTS = int(os.environ.get("FISCAL_YEAR_STARTS", "1"))
+if not 1 <= FISCAL_YEAR_STARTS <= 12:
+    raise ImproperlyConfigured("FISCAL_YEAR_STARTS is a month: 1 to 12.")
 # How many versions start at once: the engine's processors. See docs/hosting.md, also for what follows.
 ENGINE_STARTS_AT_ONCE = int(os.environ.get("ENGINE_STARTS_AT_ONCE", os.cpu_count() or 1))
 # Seconds without a call after which a version sleeps that nothing keeps awake, and one that nobody has called or subscribed to;

@@ -13,6 +13,7 @@ from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
 from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
+from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
 from tests import ending_versions, factories, move_factories
@@ -67,7 +68,11 @@ LISTS = [
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
     ("publishing:gate_runs", "alice", 24),
-    ("insights:insights", "vera", 40),
+    ("insights:insights", "vera", 26),
+    ("insights:metric", "vera", 16),
+    ("api:metric-list", "vera", 8),
+    ("api:metric-detail", "vera", 8),
+    ("api:metric-rows", "vera", 10),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
@@ -153,6 +158,9 @@ def count(name, who, most):
 
 
 ARGUMENTS = {
+    "insights:metric": {"name": "published-models"},
+    "api:metric-detail": {"name": "published-models"},
+    "api:metric-rows": {"name": "published-models"},
     "catalog:model": {"slug": "first"},
     "catalog:versions": {"slug": "first"},
     "publishing:changes": {"slug": "first", "number": "1.0.0"},
@@ -250,3 +258,4 @@ def everything(number):
         made.delivery(hook, key=f"version.published:{start}")
         Watch.objects.create(person=factories.alice(), model=f"watched-{start}", level="watched")
         start += 1
+    rollup.count_due(timezone.now())

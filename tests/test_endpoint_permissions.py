@@ -17,6 +17,7 @@ from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
+from marketplace.insights.metrics import rollup
 from marketplace.notices.models import Notice
 from publishing import clients
 from tests import ending_versions, factories, finance, move_factories
@@ -106,6 +107,8 @@ class EndpointFixtures:
         self.challenge, self.delivery = "challenge", made.delivery(self.webhook)
         self.letter = made.letter(self.people["maya"])
         self.event = self.people["alice"].audit_events.first()
+        self.metric = "published-models"
+        rollup.count_due(timezone.now())
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
         for name, person in self.people.items():
             self.clients[name].force_login(person)

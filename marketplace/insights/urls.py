@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from marketplace.insights import comparison_views, discovery_views, views
+from marketplace.insights import comparison_views, discovery_views, metric_views
 
 app_name = "insights"
 urlpatterns = [
-    path("insights/", views.overview, name="insights"),
     path("compare/", comparison_views.compare, name="compare"),
     *discovery_views.urlpatterns,
+    *metric_views.urlpatterns,
 ]

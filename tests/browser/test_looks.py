@@ -11,6 +11,7 @@ from consumption.models import RejectedHour
 from governance.actions import open_thread, record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
+from marketplace.insights.metrics import rollup
 from publishing import actions
 from tests import ending_versions, factories, move_factories
 from tests.notices import made
@@ -74,6 +75,7 @@ def addresses():
         f"{end}/board/{moving.pk}/waiver/",
         ending_versions.retirement_waiver(ending).get_absolute_url(),
     ]
+    rollup.count_due(timezone.now())
     return {
         "alice": [
             *runtime,
@@ -156,6 +158,7 @@ def addresses():
             f"{model}versions/1.1.0/threads/",
             "/operations/",
             "/insights/",
+            "/insights/metrics/time-to-integrate/",
             "/audit/",
             "/roles/",
             factories.role_change().get_absolute_url(),

@@ -1,0 +1,204 @@
+"""Reads the kept figures for pages, API and downloads: never the events (docs/metrics.md, "Roll-ups")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from marketplace.core.errors import UnknownChoice
+from marketplace.core.templatetags.formatting import number
+from marketplace.insights.metrics import METRICS
+from marketplace.insights.metrics.metric import TONES, Metric
+from marketplace.insights.models import MetricRow, MetricValue
+from marketplace.insights.quarters import Quarter
+
+TREND = 8  # quarters that a trend shows
+UNITS = {"percent": " %", "days": " days", "minutes": " min", "count": "", "calls": ""}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict as components/verdict.html draws it."""
+
+    text: str
+    tone: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The figure of one business unit or team, in `unit` of the metric; its name is "" where the rows are nobody's."""
+
+    unit: str
+    name: str
+    numerator: int
+    denominator: int | None
+    value: float | None
+    reason: str
+
+    @property
+    def now(self) -> str:
+        return written(self.value, self.unit) if self.value is not None else f"n/a ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric in one quarter, and its values in the quarters up to it, oldest first."""
+
+    metric: Metric
+    value: MetricValue
+    trend: list[MetricValue]
+
+    @property
+    def quarter(self) -> Quarter:
+        return Quarter(self.value.quarter)
+
+    @property
+    def now(self) -> str:
+        """The value in words; what was counted where it would mislead."""
+        if self.value.value is None:
+            return f"n/a ({self.value.reason})"
+        return written(self.value.value, self.metric.unit)
+
+    @property
+    def of(self) -> str:
+        """What it was divided: "13 of 17"; "" where nothing was."""
+        if not self.metric.denominator or self.metric.unit not in ("percent", "count"):
+            return ""
+        return f"{number(self.value.numerator)} of {number(self.value.denominator)}"
+
+    @property
+    def verdict(self) -> Judged:
+        return judged(self.value)
+
+    @property
+    def points(self) -> list[float]:
+        """The trend for a sparkline."""
+        return [one.value or 0.0 for one in self.trend]
+
+    @property
+    def trend_words(self) -> str:
+        return ", ".join(
+            f"{Quarter(one.quarter)} {'n/a' if one.value is None else written(one.value, self.metric.unit)}"
+            for one in self.trend
+        )
+
+
+@dataclass(frozen=True)
+class Board:
+    """All metrics of the newest quarter that was counted; `lines` is empty before the first count."""
+
+    lines: list[Line]
+
+    @property
+    def quarter(self) -> Quarter | None:
+        return self.lines[0].quarter if self.lines else None
+
+    @property
+    def counted_at(self) -> datetime | None:
+        return min((line.value.computed_at for line in self.lines), default=None)
+
+    @property
+    def met(self) -> int:
+        return self._judged("met")
+
+    @property
+    def missed(self) -> int:
+        return self._judged("missed", "behind")
+
+    @property
+    def short(self) -> list[Line]:
+        """The lines that miss their target, or are behind."""
+        return [line for line in self.lines if line.value.verdict in ("missed", "behind")]
+
+    def line(self, name: str) -> Line | None:
+        return next((line for line in self.lines if line.metric.name == name), None)
+
+    def _judged(self, *verdicts: str) -> int:
+        return sum(line.value.verdict in verdicts for line in self.lines)
+
+
+def board(sight: str) -> Board:
+    """The Board in one query."""
+    kept: dict[str, list[MetricValue]] = {}
+    for value in _values(sight).filter(quarter__gte=_since()).defer("splits", "details"):
+        kept.setdefault(value.metric, []).append(value)
+    newest = max((values[-1].quarter for values in kept.values()), default=None)
+    return Board(
+        [
+            Line(metric, values[-1], values)
+            for metric in METRICS
+            if (values := kept.get(metric.name)) and values[-1].quarter == newest
+        ]
+    )
+
+
+def line(metric: Metric, sight: str, quarter: str | None) -> Line | None:
+    """One metric in the quarter that begins on `quarter` (YYYY-MM-DD), else the newest; None before the first count.
+
+    Raises UnknownChoice for a quarter that was not counted.
+    """
+    values = list(_values(sight).filter(metric=metric.name))
+    if not values:
+        return None
+    if not quarter:
+        return Line(metric, values[-1], values[-TREND:])
+    starts = [f"{one.quarter}" for one in values]
+    if quarter not in starts:
+        raise UnknownChoice(
+            "That quarter was not counted.",
+            field="quarter",
+            remedy=f"Choose one of: {', '.join(starts)}.",
+        )
+    place = starts.index(quarter) + 1
+    return Line(metric, values[place - 1], values[max(0, place - TREND) : place])
+
+
+def quarters(metric: Metric, sight: str) -> list[Quarter]:
+    """Those in which the metric was counted, newest first."""
+    starts = MetricValue.objects.filter(metric=metric.name, sight=sight).order_by("-quarter")
+    return [Quarter(start) for start in starts.values_list("quarter", flat=True)]
+
+
+def latest(sight: str, name: str, how_many: int = 1) -> list[MetricValue]:
+    """The newest kept values of a metric with their details, newest first."""
+    values = MetricValue.objects.filter(metric=name, sight=sight).defer("splits")
+    return list(values.order_by("-quarter")[:how_many])
+
+
+def rows_of(values: Sequence[MetricValue]) -> "QuerySet[MetricRow]":
+    return MetricRow.objects.filter(value__in=values).order_by("-value__quarter", "position")
+
+
+def split_of(line: Line, by: str) -> list[Part]:
+    """The figure of each unit or team, the largest numerator first."""
+    unit = line.metric.unit
+    parts = [Part(unit, *part) for part in line.value.splits.get(by, [])]
+    return sorted(parts, key=lambda part: (-part.numerator, part.name))
+
+
+def judged(value: MetricValue) -> Judged:
+    tone, icon = TONES[value.verdict]
+    return Judged(value.verdict_text, tone, icon)
+
+
+def written(value: float, unit: str) -> str:
+    """A value in words: whole numbers plain, others with one decimal."""
+    text = number(round(value)) if float(value).is_integer() else f"{value:,.1f}"
+    if unit == "days" and value == 1:
+        return "1 day"
+    return f"{text}{UNITS[unit]}"
+
+
+def _values(sight: str) -> "QuerySet[MetricValue]":
+    return MetricValue.objects.filter(sight=sight).order_by("quarter")
+
+
+def _since() -> date:
+    """The first of the TREND quarters up to today's."""
+    quarter = Quarter.of(timezone.now().date())
+    for _ in range(TREND - 1):
+        quarter = quarter.previous
+    return quarter.start

@@ -1,0 +1,19 @@
+"""Background work of insights."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from catalog import discovery_log
+from marketplace.insights.metrics import rollup
+
+LATELY = timedelta(hours=5)  # a restart of the clock counts nothing twice
+
+
+@shared_task(name="insights.count_metrics", statement_s=240)
+def count_metrics() -> None:
+    """Count the success metrics of the running quarter, and of past ones that are not fixed; forget old looks and searches."""
+    now = timezone.now()
+    rollup.count_due(now, again_after=LATELY)
+    discovery_log.forget_old(now.date())
