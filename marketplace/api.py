@@ -62,7 +62,15 @@ from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
+from marketplace.insights.claim_api import BusinessCases, ValueClaims
 from marketplace.insights.comparison_api import Comparisons
+from marketplace.insights.ledger_api import (
+    PublishingEfforts,
+    ReuseEvents,
+    SignedQuarters,
+    UncountedUses,
+    Value,
+)
 from marketplace.insights.metric_api import Metrics
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
@@ -143,6 +151,11 @@ router.register("charging", Charging, basename="charging")
 router.register("budgets", Budgets, basename="budget")
 router.register("closed-months", ClosedMonths, basename="closed-month")
 router.register("disputes", Disputes, basename="dispute")
+router.register("reuse-events", ReuseEvents, basename="reuse-event")
+router.register("signed-quarters", SignedQuarters, basename="signed-quarter")
+router.register("value-claims", ValueClaims, basename="value-claim")
+router.register("publishing-efforts", PublishingEfforts, basename="publishing-effort")
+router.register("business-cases", BusinessCases, basename="business-case")
 router.register("rejections", Rejections, basename="rejection")
 router.register("deployments", Deployments)
 router.register("incidents", Incidents)
@@ -176,6 +189,8 @@ singletons = [
         Adoption.as_view({"get": "retrieve"}),
         name="adoption",
     ),
+    path("value/", Value.as_view({"get": "retrieve"}), name="value"),
+    path("uncounted-uses/", UncountedUses.as_view({"get": "retrieve"}), name="uncounted-uses"),
     path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(
         rf"^models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/credential/$",

@@ -10,6 +10,7 @@ from tests import endpoints_of_insights as of_insights
 from tests import endpoints_of_moves as of_moves
 from tests import endpoints_of_notices as of_notices
 from tests import endpoints_of_users as of_users
+from tests import endpoints_of_value as of_value
 
 PEOPLE = ("anonymous", "charlie", "maya", "alice", "rita", "vera")
 
@@ -632,7 +633,7 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-for part in (of_access, of_finance, of_ends, of_moves, of_notices):
+for part in (of_access, of_finance, of_ends, of_moves, of_notices, of_value):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)
     API.update(part.API)

@@ -16,7 +16,7 @@ from hosting.models import Deployment, HealthSample, Incident, Replica
 from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
-from tests import ending_versions, factories, move_factories
+from tests import ending_versions, factories, move_factories, values
 from tests.notices import made
 
 # (route, who asks, the most queries it may take, session and person included)
@@ -73,6 +73,16 @@ LISTS = [
     ("api:metric-list", "vera", 8),
     ("api:metric-detail", "vera", 8),
     ("api:metric-rows", "vera", 10),
+    ("insights:value", "vera", 34),
+    ("insights:value", "maya", 34),
+    ("insights:claims", "vera", 14),
+    ("insights:business_cases", "maya", 16),
+    ("api:value", "vera", 20),
+    ("api:uncounted-uses", "vera", 12),
+    ("api:reuse-event-list", "vera", 12),
+    ("api:value-claim-list", "vera", 12),
+    ("api:publishing-effort-list", "alice", 12),
+    ("api:business-case-list", "maya", 12),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
@@ -245,6 +255,10 @@ def everything(number):
         app = factories.application(somebody, team, name="System")
         first_used = factories.subscription(first, by=somebody, app=app)
         factories.rating(first_used, by=somebody)
+        values.line(first_used)
+        values.claim(first_used)
+        values.effort(live.model)
+        values.case(name)
         factories.discussion(first, by=somebody, team=team)
         factories.role_change(factories.person(f"person-{judged.pk}"))
         withdraw_policy(

@@ -20,7 +20,7 @@ from marketplace.accounts.models import RoleGrant
 from marketplace.insights.metrics import rollup
 from marketplace.notices.models import Notice
 from publishing import clients
-from tests import ending_versions, factories, finance, move_factories
+from tests import ending_versions, factories, finance, move_factories, values
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 from tests.notices import made
 
@@ -94,6 +94,9 @@ class EndpointFixtures:
             finance.dispute(self.subscription),
             finance.shared_cost(),
         )
+        self.line, self.claim = values.line(self.subscription), values.claim(self.subscription)
+        self.effort, self.business_case = values.effort(self.live.model), values.case()
+        self.quarter = "2026-Q1"
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.grouping = "model"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))

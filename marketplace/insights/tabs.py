@@ -25,7 +25,9 @@ class InsightsTab:
 
 # In the order of the screen. A page adds its line here and includes insights/_tabs.html; pages below it keep its tab.
 TABS = [
+    InsightsTab("Value", "insights:value"),
     InsightsTab("Adoption", "insights:insights"),
+    InsightsTab("Business case", "insights:business_cases"),
 ]
 
 

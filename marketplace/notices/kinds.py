@@ -82,6 +82,7 @@ KINDS = {
         Kind("feedback", "Discussions", COMMUNITY),
         Kind("rating", "Ratings", COMMUNITY),
         Kind("reuse", "Decisions to reuse a model", COMMUNITY),
+        Kind("value", "Value of reuse", COMMUNITY),
         Kind("need", "Needs", COMMUNITY),
         Kind("saved-search", "New models for a saved search", COMMUNITY),
         Kind("batch_evaluation", "Batch evaluations", COMMUNITY),
@@ -423,6 +424,30 @@ OCCASIONS = tuple(
         ("rating", "rating", "a team rates a model", OWNERS, True),
         ("rating-answer", "rating", "the owner team answers a rating", "the team that rated", True),
         ("search-record", "reuse", "a team decides to reuse or extend a model", OWNERS, True),
+        (
+            "reuse-qualified",
+            "value",
+            "a team's use of a model qualifies as reuse",
+            "who leads a team of its unit and may confirm it",
+        ),
+        (
+            "reuse-reversed",
+            "value",
+            "a line of the value ledger is taken back",
+            "the team that reused",
+        ),
+        (
+            "quarter-signed",
+            "value",
+            "finance signs the value of a quarter",
+            "executives and auditors",
+        ),
+        (
+            "claim-*",
+            "value",
+            "a value claim is written, confirmed, validated or rejected",
+            "who may take it further; who wrote it",
+        ),
         (
             "need-*",
             "need",

@@ -1,0 +1,236 @@
+"""What a year of reuse adds up to, as somebody may see it: the counted figure, its range, quarters, units, the net sum (docs/value.md)."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Min, Sum
+from django.utils import timezone
+
+from catalog.models import RegisteredModel
+from consumption.metering.quota import next_period
+from consumption.models import SharedCost
+from marketplace.accounts.models import User
+from marketplace.core.money import from_micros
+from marketplace.insights.ledger import quarters, rules
+from marketplace.insights.ledger.permissions import sees_all_value
+from marketplace.insights.models import (
+    EffortKind,
+    PublishingEffort,
+    ReuseEvent,
+    SignedQuarter,
+    ValueClaim,
+)
+
+MOST_LINES = 500
+
+
+@dataclass(frozen=True)
+class Range:
+    """Avoided cost, USD: what counts, what is likely, at most."""
+
+    low: Decimal = Decimal()
+    mid: Decimal = Decimal()
+    high: Decimal = Decimal()
+
+    def plus(self, line: ReuseEvent) -> "Range":
+        return Range(self.low + line.low, self.mid + line.mid, self.high + line.high)
+
+
+@dataclass(frozen=True)
+class QuarterSum:
+    """One quarter. `state`: signed, open (its lines may change), running, or ahead."""
+
+    first: date
+    avoided: Range
+    lines: int
+    state: str
+
+    @property
+    def name(self) -> str:
+        return quarters.name_of(self.first)
+
+    @property
+    def short(self) -> str:
+        return self.name[5:]
+
+
+@dataclass(frozen=True)
+class UnitSum:
+    """One business unit that reused: its sum, and its first line to open."""
+
+    name: str
+    avoided: Range
+    line: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Net:
+    """The net sum of a year, USD; None for who does not see the whole company."""
+
+    avoided: Decimal
+    claims: Decimal
+    platform: Decimal
+    platform_months: int
+    publishing: Decimal
+    published: int
+    hours: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.avoided + self.claims - self.platform - self.publishing
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A year. `lines` as for_list(); `is_whole`: everything that the company has, not the reader's own units only."""
+
+    year: int
+    until: date
+    avoided: Range
+    signed: Decimal
+    open: Decimal
+    lines: list[ReuseEvent]
+    reuses: int
+    reversals: int
+    quarters: list[QuarterSum]
+    units: list[UnitSum]
+    claims: list[ValueClaim]
+    net: Net | None
+    is_whole: bool
+
+    @property
+    def validated(self) -> list[ValueClaim]:
+        return [claim for claim in self.claims if claim.state == ValueClaim.State.VALIDATED]
+
+    @property
+    def is_cut(self) -> bool:
+        """Are there more lines than the table shows? Sums have them all."""
+        return self.reuses + self.reversals > len(self.lines)
+
+
+def headline(user: User, year: int) -> Headline:
+    """The Headline of a year, at most MOST_LINES lines in its table."""
+    today = timezone.now().date()
+    rows = list(
+        ReuseEvent.objects.visible_to(user)
+        .for_list()
+        .in_year(year)
+        .order_by("-quarter", "-low", "id")
+    )
+    rows.sort(key=lambda line: (line.quarter, line.is_reversal, -line.low, line.pk))
+    signed_quarters = set(
+        SignedQuarter.objects.filter(quarter__year=year).values_list("quarter", flat=True)
+    )
+    claims = list(_claims(user, year))
+    avoided = _sum(rows)
+    is_whole = sees_all_value(user)
+    return Headline(
+        year=year,
+        until=min(today, date(year, 12, 31)),
+        avoided=avoided,
+        signed=_sum([line for line in rows if line.quarter in signed_quarters]).low,
+        open=_sum([line for line in rows if line.quarter not in signed_quarters]).low,
+        lines=rows[:MOST_LINES],
+        reuses=sum(not line.is_reversal for line in rows),
+        reversals=sum(line.is_reversal for line in rows),
+        quarters=[
+            _quarter(first, rows, signed_quarters, today) for first in quarters.of_year(year)
+        ],
+        units=_units(rows),
+        claims=claims,
+        net=_net(year, avoided.low, claims, today) if is_whole else None,
+        is_whole=is_whole,
+    )
+
+
+def years(user: User) -> list[int]:
+    """The years with lines that the person sees, and the running one, newest first."""
+    posted = (
+        ReuseEvent.objects.visible_to(user)
+        .order_by()
+        .values_list("quarter__year", flat=True)
+        .distinct()
+    )
+    return sorted({timezone.now().date().year, *posted}, reverse=True)
+
+
+def _claims(user: User, year: int) -> Any:
+    """Those that the year counts, and those that wait or were rejected of the year's quarters."""
+    seen = ValueClaim.objects.visible_to(user).for_list()
+    waiting = seen.exclude(state=ValueClaim.State.VALIDATED).filter(quarter__year=year)
+    return (seen.filter(posted_quarter__year=year) | waiting).distinct()[:MOST_LINES]
+
+
+def _sum(lines: list[ReuseEvent]) -> Range:
+    total = Range()
+    for line in lines:
+        total = total.plus(line)
+    return total
+
+
+def _quarter(first: date, lines: list[ReuseEvent], signed: set[date], today: date) -> QuarterSum:
+    inside = [line for line in lines if line.quarter == first]
+    state = "signed" if first in signed else "ahead" if first > today else "open"
+    return QuarterSum(first, _sum(inside), len(inside), state)
+
+
+def _units(lines: list[ReuseEvent]) -> list[UnitSum]:
+    by_unit: dict[str, list[ReuseEvent]] = defaultdict(list)
+    for line in lines:
+        by_unit[line.business_unit.name].append(line)
+    found = [
+        UnitSum(name, _sum(inside), inside[0].pk, _unit_note(inside))
+        for name, inside in by_unit.items()
+    ]
+    return sorted(found, key=lambda unit: (-unit.avoided.low, unit.name))
+
+
+def _unit_note(lines: list[ReuseEvent]) -> str:
+    total = _sum(lines)
+    if not total.low and any(line.is_reversal for line in lines):
+        return "posted, then reversed"
+    return "fixed price" if total.low == total.high else ""
+
+
+def _net(year: int, avoided: Decimal, claims: list[ValueClaim], today: date) -> Net:
+    months = _platform(year, today)
+    published, hours = _publishing(year)
+    counted = sum((claim.counts for claim in claims), Decimal())
+    platform = sum(months, Decimal())
+    return Net(avoided, counted, platform, len(months), hours * rules.HOURLY_RATE, published, hours)
+
+
+def _platform(year: int, today: date) -> list[Decimal]:
+    """What the platform cost in each month of the year so far in which it cost something, USD."""
+    costs = list(SharedCost.objects.filter(currency=rules.CURRENCY))
+    months, month = [], date(year, 1, 1)
+    while month.year == year and month <= today:
+        held = [
+            c
+            for c in costs
+            if c.from_month <= month and (c.until_month is None or month < c.until_month)
+        ]
+        if held:
+            months.append(sum((from_micros(cost.amount_micros) for cost in held), Decimal()))
+        month = next_period(month)
+    return months
+
+
+def _publishing(year: int) -> tuple[int, Decimal]:
+    """How many models were published for the first time in the year, and the hours of it: logged, else rules.PUBLICATION_HOURS each."""
+    first = RegisteredModel.objects.annotate(first=Min("versions__published_at")).filter(
+        first__year=year
+    )
+    models = set(first.values_list("pk", flat=True))
+    logged = dict(
+        PublishingEffort.objects.filter(kind=EffortKind.PUBLICATION, spent_on__year=year)
+        .order_by()
+        .values_list("model")
+        .annotate(hours=Sum("amount"))
+    )
+    default = rules.PUBLICATION_HOURS * len(models - set(logged))
+    return len(models), default + sum(logged.values(), Decimal())
