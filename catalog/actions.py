@@ -191,6 +191,23 @@ def amend(by: User, model: RegisteredModel, **facts: Any) -> RegisteredModel:
     return _change(by, model, "model.amend", checked_names(by, model, facts))
 
 
+@transaction.atomic
+def hand_over(
+    by: User, model: RegisteredModel, *, owner_team: Team, owner: User, support_contact: str
+) -> RegisteredModel:
+    """Give a model to another owner, of another team too. Whoever calls it has two people's word for it. Raises Invalid.
+
+    Its own subscribers learn whom to ask now.
+    """
+    _require_owner(owner_team, owner)
+    if owner_team != model.owner_team:
+        _require_free_name(by, model.name, owner_team, model.visibility, except_model=model)
+    fields = {"owner_team": owner_team, "owner": owner, "support_contact": support_contact}
+    _change(by, model, "model.hand_over", fields)
+    _notify_of_support(model)
+    return model
+
+
 def changed_fields(model: RegisteredModel, fields: dict[str, Any]) -> list[str]:
     """The names of those `fields` whose value differs from what the entry says now."""
     return [name for name, value in fields.items() if getattr(model, name) != value]

@@ -241,6 +241,14 @@ class TeamForm(forms.Form):
 
 class CommissionForm(forms.Form):
     team = forms.ModelChoiceField(Team.objects.all(), label="Team that builds it")
+    budget = forms.IntegerField(
+        required=False, min_value=0, max_value=VALUE_MAX, label="Budget, USD"
+    )
+    ready_by = forms.DateField(
+        required=False,
+        label="Published by",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
     reason = forms.CharField(
         max_length=REASON, label="Why", widget=forms.Textarea(attrs={"rows": 2})
     )

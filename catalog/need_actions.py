@@ -1,9 +1,19 @@
 """Verbs of needs: say one, join, leave, link a model, commission, decline, take back (docs/search-before-build.md, "Needs")."""
 
+from collections.abc import Iterable
+from datetime import date, timedelta
+
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import Capability, Need, NeedSupport, RegisteredModel, SearchRecord
+from catalog.models import (
+    Capability,
+    Need,
+    NeedInterest,
+    NeedSupport,
+    RegisteredModel,
+    SearchRecord,
+)
 from catalog.permissions import (
     can_commission,
     can_decide_search_record,
@@ -22,6 +32,8 @@ from marketplace.notices.actions import notify
 
 TEXT_MIN = 30  # characters
 MOST_WAITING = 100  # of a team
+LONGEST_BUILD = timedelta(days=5 * 365)
+JOIN = "Join it with what it is worth to your team a year, so that it is built sooner."
 CURATORS = "Marketplace managers decide about needs."
 
 
@@ -51,6 +63,57 @@ def open_need(
         require(can_decide_search_record(by, search_record), "It is another team's record.")
         SearchRecord.objects.filter(pk=search_record.pk).update(demand=need)
     join_need(by, need, team=team, value_a_year=value_a_year)
+    return need
+
+
+@transaction.atomic
+def open_for_teams(
+    by: User,
+    *,
+    title: str,
+    text: str,
+    teams: Iterable[Team],
+    capability: Capability | None = None,
+) -> Need:
+    """Say what several teams searched for in vain; the first one is named with it. They are told, and may join. Raises NotAllowed, Invalid."""
+    require(can_commission(by), CURATORS)
+    require_fields(Need, title=title, text=text)
+    asking = list(teams)
+    if not title.strip() or not asking:
+        raise Invalid("Give it a title, and name a team that asked.", field="title")
+    if len(text.strip()) < TEXT_MIN:
+        raise Invalid(f"Say in at least {TEXT_MIN} characters what is needed.", field="text")
+    need = Need.objects.create(
+        title=title.strip(),
+        text=text.strip(),
+        capability=capability,
+        team=asking[0],
+        opened_by=by,
+        triaged_at=timezone.now(),
+        triaged_by=by,
+    )
+    keep(by, "need.open", need, team=asking[0].slug, asked=len(asking))
+    note_interest(need, asking)
+    _tell(need, "recorded", f"What you searched for is a need now: {need.title}", JOIN)
+    return need
+
+
+def note_interest(need: Need, teams: Iterable[Team | int]) -> None:
+    """These teams asked for it, too: they are told what becomes of it. In the caller's transaction."""
+    rows = [NeedInterest(need=need, team_id=getattr(team, "pk", team)) for team in teams]
+    NeedInterest.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@transaction.atomic
+def triage(by: User, need: Need) -> Need:
+    """Say that it was looked at and is a need. Raises NotAllowed, RuleError."""
+    require(can_commission(by), CURATORS)
+    need = _locked(need)
+    if need.state != Need.State.OPEN or need.triaged_at:
+        raise RuleError(f"{need} was looked at already.", remedy="Reload the page.")
+    need.triaged_at, need.triaged_by = timezone.now(), by
+    need.save(update_fields=["triaged_at", "triaged_by"])
+    keep(by, "need.triage", need)
     return need
 
 
@@ -117,18 +180,41 @@ def meet_needs(by: User, model: RegisteredModel) -> None:
 
 
 @transaction.atomic
-def commission(by: User, need: Need, *, team: Team, reason: str) -> Need:
-    """Have a team build it. Raises NotAllowed, Invalid, RuleError."""
+def commission(
+    by: User,
+    need: Need,
+    *,
+    team: Team,
+    reason: str,
+    budget: int | None = None,
+    ready_by: date | None = None,
+) -> Need:
+    """Have a team build it, for a budget (USD) and by a day, where these are known. Raises NotAllowed, Invalid, RuleError."""
     require(can_commission(by), CURATORS)
     require_reason(reason, "those who joined read it")
+    require_fields(Need, budget=budget)
+    today = timezone.localdate()
+    if ready_by is not None and not today < ready_by <= today + LONGEST_BUILD:
+        raise Invalid("Choose a day within the next five years.", field="ready_by")
     need = _locked(need)
     transition(
         need,
         Need.State.COMMISSIONED,
         commissioned_team=team,
+        budget=budget,
+        ready_by=ready_by,
         **Need.decision(by, reason),
     )
-    keep(by, "need.commission", need, reason=reason.strip(), team=team.slug)
+    day = ready_by.isoformat() if ready_by else None
+    keep(
+        by,
+        "need.commission",
+        need,
+        reason=reason.strip(),
+        team=team.slug,
+        budget=budget,
+        ready_by=day,
+    )
     _tell(need, "commissioned", f"{team} builds it: {need.title}", reason, also=[team])
     return need
 
@@ -188,8 +274,9 @@ def _tell(need: Need, what: str, title: str, body: str, also: list[Team] | None 
 
 
 def _joined(need: Need, also: list[Team] | None = None) -> set[User]:
-    """The people of the teams that have joined."""
+    """The people of the teams that have joined, or that asked for it before it was a need."""
     teams = list(need.supports.filter(left_at=None).values_list("team", flat=True))
+    teams += need.interests.values_list("team", flat=True)
     return set(User.objects.on_teams(teams + [team.pk for team in also or []]))
 
 

@@ -28,6 +28,7 @@ class NeedRow(serializers.ModelSerializer[Need]):
     commissioned_team = serializers.CharField(
         source="commissioned_team.slug", default=None, allow_null=True
     )
+    stage = serializers.ChoiceField(choices=Need.Stage.choices)
     teams = serializers.IntegerField(help_text="that have joined")
     value = serializers.IntegerField()
 
@@ -43,7 +44,10 @@ class NeedRow(serializers.ModelSerializer[Need]):
             "opened_by",
             "opened_at",
             "state",
+            "stage",
             "commissioned_team",
+            "budget",
+            "ready_by",
             "decision_reason",
             "teams",
             "value",
@@ -74,7 +78,10 @@ class JoinGiven(OfTeam):
 
 
 class CommissionGiven(OfTeam, Reason):
-    """The team that builds it, and why."""
+    """The team that builds it, and why; for how much (USD), and by when."""
+
+    budget = serializers.IntegerField(min_value=0, max_value=VALUE_MAX, required=False)
+    ready_by = serializers.DateField(required=False)
 
 
 class LinkGiven(serializers.Serializer[Any]):
@@ -119,6 +126,13 @@ class Needs(ReadableResource):
         """Name the model that is to meet it."""
         given = self.given(LinkGiven)
         return self.answer(need_actions.link_model(request.user, self.get_object(), **given))
+
+    @extend_schema(request=Nothing, responses=NeedRow)
+    @action(detail=True, methods=["post"])
+    def triage(self, request: ApiRequest, pk: str) -> Response:
+        """Say that it was looked at and is a need."""
+        self.given(Nothing)
+        return self.answer(need_actions.triage(request.user, self.get_object()))
 
     @extend_schema(request=CommissionGiven, responses=NeedRow)
     @action(detail=True, methods=["post"])

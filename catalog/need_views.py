@@ -122,6 +122,10 @@ def _leave(request: PageRequest, wanted: Need) -> None:
     need_actions.leave_need(request.user, wanted, **form.cleaned_data)
 
 
+def _triage(request: PageRequest, wanted: Need) -> None:
+    need_actions.triage(request.user, wanted)
+
+
 def _withdraw(request: PageRequest, wanted: Need) -> None:
     need_actions.withdraw_need(request.user, wanted)
 
@@ -139,7 +143,11 @@ def _link(request: PageRequest, wanted: Need) -> None:
 def _commission(request: PageRequest, wanted: Need) -> None:
     form = CommissionForm(request.POST)
     if not form.is_valid():
-        raise Invalid("Choose a team and say why in at least 20 characters.", field="reason")
+        wrong = next(iter(form.errors))
+        raise Invalid(
+            "Choose a team, say why in at least 20 characters, and give budget and day as they are asked.",
+            field=wrong,
+        )
     need_actions.commission(request.user, wanted, **form.cleaned_data)
 
 
@@ -154,6 +162,7 @@ VERBS = {
     "leave": _leave,
     "withdraw": _withdraw,
     "link": _link,
+    "triage": _triage,
     "commission": _commission,
     "decline": _decline,
 }

@@ -22,11 +22,12 @@ from marketplace.core.links import Link, Tab
 
 PAGE_SIZE = 25
 NEEDS, RECORDS = "catalog:needs", "catalog:search_records"
+DEMAND = "insights:demand"  # an upper app's page
 
 
 def tabs(current: str) -> list[Tab]:
     """Needs, and the searches before a project."""
-    labels = {RECORDS: "Search before build", NEEDS: "Needs"}
+    labels = {RECORDS: "Search before build", NEEDS: "Needs", DEMAND: "Demand board"}
     return [Tab(label, reverse(name), name == current) for name, label in labels.items()]
 
 

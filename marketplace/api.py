@@ -64,6 +64,8 @@ from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.insights.claim_api import BusinessCases, ValueClaims
 from marketplace.insights.comparison_api import Comparisons
+from marketplace.insights.curation.api import CurationItems, ModelHealth
+from marketplace.insights.demand.api import DemandBoard, DemandGaps
 from marketplace.insights.ledger_api import (
     PublishingEfforts,
     ReuseEvents,
@@ -72,6 +74,8 @@ from marketplace.insights.ledger_api import (
     Value,
 )
 from marketplace.insights.metric_api import Metrics
+from marketplace.insights.ownership.api import Successions
+from marketplace.insights.quality.api import QualityFindings, QualityReviews
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
@@ -125,6 +129,12 @@ router.register("absences", Absences)
 router.register("waivers", Waivers)
 router.register("retirement-waivers", RetirementWaivers, basename="retirement-waiver")
 router.register("same-purpose-cases", SamePurposeCases, basename="same-purpose-case")
+router.register("demand-gaps", DemandGaps, basename="demand-gap")
+router.register("demand", DemandBoard, basename="demand")
+router.register("successions", Successions, basename="succession")
+router.register("quality-reviews", QualityReviews, basename="quality-review")
+router.register("quality-findings", QualityFindings, basename="quality-finding")
+router.register("curation-items", CurationItems, basename="curation-item")
 router.register("role-changes", RoleChanges, basename="role-change")
 router.register("policies", Policies, basename="policy")
 router.register("policy-changes", PolicyChanges, basename="policy-change")
@@ -191,6 +201,11 @@ singletons = [
     ),
     path("value/", Value.as_view({"get": "retrieve"}), name="value"),
     path("uncounted-uses/", UncountedUses.as_view({"get": "retrieve"}), name="uncounted-uses"),
+    re_path(
+        rf"^models/(?P<slug>{SLUG})/health/$",
+        ModelHealth.as_view({"get": "retrieve"}),
+        name="model-health",
+    ),
     path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(
         rf"^models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/credential/$",

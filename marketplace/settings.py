@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import fontpkg_inter
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from marketplace.core import logs, postgres, secrets, webhooks
@@ -366,6 +367,17 @@ SPECTACULAR_SETTINGS = {
         "DataClass": "consumption.models.DataClass",
         "DeadlineKind": "consumption.deadlines.Kind",
         "MoveState": "consumption.models.MoveState",
+        "FindingKind": "marketplace.insights.models.FindingKind",
+        "CurationState": "marketplace.insights.models.CurationState",
+        "GapState": "marketplace.insights.models.GapState",
+        "SuccessionState": "marketplace.insights.models.SuccessionState",
+        "SuccessionOutcome": [("agreed", "agreed"), ("refused", "refused")],
+        "NeedStage": "catalog.models.NeedStage",
+        "QualityReviewState": "marketplace.insights.models.QualityReviewState",
+        "QualityReviewReason": "marketplace.insights.models.QualityReviewReason",
+        "QualityFindingState": "marketplace.insights.models.QualityFindingState",
+        "FindingSeverity": "marketplace.insights.models.FindingSeverity",
+        "PublisherAnswer": "marketplace.insights.models.PublisherAnswer",
         "AcceptanceState": "consumption.models.AcceptanceState",
         "SubscriptionHold": "consumption.models.Hold",
         "DeploymentState": "hosting.models.DeploymentState",
@@ -518,6 +530,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "consumption.project",
         "schedule": 30,
         "options": {"expires": 30},
+    },
+    "insights-demand": {
+        "task": "insights.count_demand",
+        "schedule": crontab(hour="2", minute="40"),
+        "options": {"expires": 3600},
+    },
+    "insights-quality": {
+        "task": "insights.plan_quality_reviews",
+        "schedule": crontab(hour="2", minute="0"),
+        "options": {"expires": 3600},
+    },
+    "insights-curation": {
+        "task": "insights.sweep_curation",
+        "schedule": crontab(hour="2", minute="10"),
+        "options": {"expires": 3600},
     },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")

@@ -43,6 +43,7 @@ def navigation_context(request):
     roles = user.roles()
     return {
         "can_review": bool(roles & set(REVIEWER_ROLES)),
+        "can_curate": "curator" in roles,
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
         "sees_the_record": bool(roles & set(SEES_THE_RECORD)),
         "keeps_the_books": "finance" in roles,

@@ -4,6 +4,7 @@ Rule: docs/reliability.md, "Visibility and permissions".
 """
 
 from tests import endpoints_of_access as of_access
+from tests import endpoints_of_curation as of_curation
 from tests import endpoints_of_ends as of_ends
 from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_insights as of_insights
@@ -633,7 +634,7 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-for part in (of_access, of_finance, of_ends, of_moves, of_notices, of_value):
+for part in (of_access, of_curation, of_ends, of_finance, of_moves, of_notices, of_value):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)
     API.update(part.API)

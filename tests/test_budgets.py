@@ -17,13 +17,14 @@ from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
 from tests import ending_versions, factories, move_factories, values
+from tests.insights import curating, demanding
 from tests.notices import made
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
-    ("home", "maya", 48),
+    ("home", "maya", 49),
     ("catalog:models", "maya", 30),
-    ("catalog:model", "maya", 52),
+    ("catalog:model", "maya", 53),
     ("catalog:versions", "alice", 30),
     ("catalog:suggest", "maya", 14),
     ("catalog:saved_searches", "maya", 14),
@@ -83,6 +84,15 @@ LISTS = [
     ("api:value-claim-list", "vera", 12),
     ("api:publishing-effort-list", "alice", 12),
     ("api:business-case-list", "maya", 12),
+    ("insights:curation", "rita", 32),
+    ("insights:my_findings", "alice", 16),
+    ("api:curation-item-list", "rita", 14),
+    ("insights:demand", "rita", 18),
+    ("api:demand-list", "maya", 12),
+    ("api:demand-gap-list", "rita", 12),
+    ("insights:quality_reviews", "rita", 16),
+    ("api:quality-review-list", "rita", 12),
+    ("api:succession-list", "rita", 12),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
@@ -119,8 +129,8 @@ LISTS = [
     ("api:change-list", "alice", 12),
     ("api:application-list", "maya", 12),
     ("api:subscription-list", "alice", 12),
-    ("api:deadline-list", "maya", 16),
-    ("api:deadline-list", "rita", 20),
+    ("api:deadline-list", "maya", 17),
+    ("api:deadline-list", "rita", 21),
     ("api:move-list", "maya", 12),
     ("api:acceptance-example-list", "maya", 12),
     ("api:acceptance-run-list", "maya", 12),
@@ -247,6 +257,10 @@ def everything(number):
         ending = ending_versions.ending(factories.model(name=f"{name} ending"))
         ending_versions.retirement_waiver(ending)
         factories.case(live.model)
+        curating.finding(live, asked_at=now)
+        curating.succession(live)
+        curating.quality_finding(live)
+        demanding.gap(held.application.team, title=name)
         factories.search_record(title=name)
         factories.need(title=name)
         _collect(name, live.model)

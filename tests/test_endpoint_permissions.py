@@ -22,6 +22,7 @@ from marketplace.notices.models import Notice
 from publishing import clients
 from tests import ending_versions, factories, finance, move_factories, values
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
+from tests.insights import curating, demanding
 from tests.notices import made
 
 
@@ -77,6 +78,14 @@ class EndpointFixtures:
         self.discussion = factories.discussion(self.live)
         respond(self.people["alice"], self.discussion, state="answered", text=LONG)
         self.case = factories.case(self.live.model)
+        self.finding, self.health = curating.finding(self.live), curating.health(self.live)
+        self.dismiss, self.report = "dismiss", "report"
+        self.gap, self.succession = (
+            demanding.gap(self.subscription.application.team),
+            curating.succession(self.live),
+        )
+        self.quality_review = curating.quality_review(self.live)
+        self.quality_finding = curating.quality_finding(self.live)
         self.collection, self.withdraw = factories.collection(self.live.model), "withdraw"
         self.request_id = str(factories.call(self.subscription).event_id)
         self.change = propose(

@@ -14,7 +14,7 @@ from catalog.models.entries import (
     VersionState,
     sees_everything,
 )
-from catalog.models.needs import Need, NeedState, NeedSupport
+from catalog.models.needs import Need, NeedInterest, NeedStage, NeedState, NeedSupport
 from catalog.models.saved_searches import SavedSearch
 from catalog.models.search import MeaningVector, Neighbour, SearchDocument
 from catalog.models.search_records import (
@@ -42,6 +42,8 @@ __all__ = [
     "ModelVersion",
     "ModelView",
     "Need",
+    "NeedInterest",
+    "NeedStage",
     "NeedState",
     "NeedSupport",
     "Neighbour",

@@ -175,6 +175,10 @@ class RegisteredModel(models.Model):
         max_digits=6, decimal_places=3, null=True, help_text="Percent, 30 days. Writer: hosting"
     )
 
+    quality_watch_since = models.DateField(
+        null=True, editable=False, help_text="Two major findings are overdue. Writer: insights"
+    )
+
     objects = RegisteredModelSet.as_manager()
 
     class Meta:

@@ -33,6 +33,17 @@ class NeedState(models.TextChoices):
     WITHDRAWN = "withdrawn", "Withdrawn"
 
 
+class NeedStage(models.TextChoices):
+    """The columns of the demand board: what follows from a need's state and from what is known of it."""
+
+    NEW = "new", "New"
+    TRIAGED = "triaged", "Triaged"
+    COMMISSIONED = "commissioned", "Commissioned"
+    IN_BUILD = "in_build", "In build"
+    PUBLISHED = "published", "Published"
+    DECLINED = "declined", "Declined"
+
+
 class NeedSet(models.QuerySet["Need"]):
     def visible_to(self, user: User) -> Self:
         """Everybody who is signed in: demand is there to be joined. One that was taken back is its team's and the curators'."""
@@ -54,7 +65,9 @@ class NeedSet(models.QuerySet["Need"]):
         """The largest demand first."""
         return (
             self.with_demand()
-            .select_related("team__business_unit", "capability", "model", "opened_by")
+            .select_related(
+                "team__business_unit", "capability", "model", "opened_by", "commissioned_team"
+            )
             .order_by("-teams", "-value", "-pk")
         )
 
@@ -73,6 +86,7 @@ class Need(Decided):
         NeedState.COMMISSIONED: {NeedState.MATCHED, NeedState.DECLINED},
         NeedState.DECLINED: {NeedState.OPEN},
     }
+    Stage = NeedStage
     WAITING = (NeedState.OPEN, NeedState.COMMISSIONED)
 
     title = LineField(max_length=120)
@@ -84,8 +98,18 @@ class Need(Decided):
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     opened_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=14, choices=NeedState, default=NeedState.OPEN)
+    triaged_at = models.DateTimeField(null=True, blank=True)
+    triaged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     commissioned_team = models.ForeignKey(
         Team, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    budget = models.PositiveBigIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(VALUE_MAX)], help_text="USD"
+    )
+    ready_by = models.DateField(
+        null=True, blank=True, help_text="By when the commissioned team publishes"
     )
     model = models.ForeignKey(
         RegisteredModel,
@@ -107,6 +131,9 @@ class Need(Decided):
                 name="need_matched_by_a_model",
             ),
             models.CheckConstraint(
+                condition=Q(budget=None) | Q(budget__lte=VALUE_MAX), name="need_budget_bounded"
+            ),
+            models.CheckConstraint(
                 condition=~Q(state=NeedState.COMMISSIONED) | Q(commissioned_team__isnull=False),
                 name="need_commissioned_from_a_team",
             ),
@@ -126,6 +153,16 @@ class Need(Decided):
     def is_waiting(self) -> bool:
         """May somebody still join it?"""
         return self.state in self.WAITING
+
+    @property
+    def stage(self) -> "NeedStage":
+        """Where it stands on the board."""
+        if self.state == NeedState.OPEN:
+            return NeedStage.TRIAGED if self.triaged_at else NeedStage.NEW
+        if self.state == NeedState.COMMISSIONED:
+            return NeedStage.IN_BUILD if self.model_id else NeedStage.COMMISSIONED
+        ends = {NeedState.MATCHED: NeedStage.PUBLISHED}
+        return ends.get(NeedState(self.state), NeedStage.DECLINED)
 
 
 class NeedSupport(models.Model):
@@ -155,3 +192,17 @@ class NeedSupport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team} needs {self.need_id}"
+
+
+class NeedInterest(models.Model):
+    """A team that searched for it, or built for want of it, before it was a need: told what becomes of it, not counted as joined."""
+
+    need = models.ForeignKey(Need, models.CASCADE, related_name="interests")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+")
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["need", "team"], name="need_interest_once")]
+
+    def __str__(self) -> str:
+        return f"{self.team} asked for {self.need_id}"

@@ -26,6 +26,7 @@ class Kind(TextChoices):
     PROPOSAL = "proposal", "Change to confirm"
     REVIEW = "review", "Review"
     CONDITION = "condition", "Condition of approval"
+    FINDING = "finding", "Finding about a model"
 
 
 ICONS = {
@@ -43,6 +44,7 @@ ICONS = {
     Kind.PROPOSAL: "user-group",
     Kind.REVIEW: "clipboard-document-check",
     Kind.CONDITION: "clipboard-document-list",
+    Kind.FINDING: "flag",
 }
 # In the table of subscriptions, before the date.
 SHORT = {

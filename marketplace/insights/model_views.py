@@ -7,6 +7,7 @@ from catalog import discovery_log
 from catalog.pages import get_visible_model_or_404, model_context
 from marketplace.accounts.requests import PageRequest
 from marketplace.insights.model_page import page, price
+from marketplace.insights.models import HealthScore
 
 
 def overview(request: PageRequest, slug: str) -> HttpResponse:
@@ -19,6 +20,7 @@ def overview(request: PageRequest, slug: str) -> HttpResponse:
     discovery_log.keep_view(request.user, entry, request.headers.get("Referer", ""))
     context = model_context(request, entry, "catalog:model")
     answer = page.answer(request, context)
+    context["health"] = HealthScore.objects.filter(model=entry).first()
     status = 200 if answer.price.form.is_valid() else 400
     return render(
         request, "insights/model_page/overview.html", context | {"answer": answer}, status=status

@@ -6,8 +6,11 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog import discovery_log
+from marketplace.insights.curation import sweep
+from marketplace.insights.demand import count
 from marketplace.insights.ledger import posting
 from marketplace.insights.metrics import rollup
+from marketplace.insights.quality import schedule
 
 LATELY = timedelta(hours=5)  # a restart of the clock counts nothing twice
 
@@ -24,3 +27,21 @@ def count_metrics() -> None:
 def sweep_ledger() -> None:
     """Post the uses that qualify, and take back those that stopped."""
     posting.sweep()
+
+
+@shared_task(name="insights.sweep_curation", time_limit=900, statement_s=120)
+def sweep_curation() -> None:
+    """What is to be looked at in the catalog; nightly, and again when the night's run was lost."""
+    sweep.sweep()
+
+
+@shared_task(name="insights.count_demand", time_limit=600, statement_s=120)
+def count_demand() -> None:
+    """What was searched for in vain, nightly."""
+    count.count()
+
+
+@shared_task(name="insights.plan_quality_reviews", time_limit=300, statement_s=60)
+def plan_quality_reviews() -> None:
+    """The reviews of the running quarter, who has them, and which models are on quality watch; nightly."""
+    schedule.plan()

@@ -10,6 +10,10 @@ from marketplace.insights import (
     ledger_views,
     metric_views,
 )
+from marketplace.insights.curation import views as curation_views
+from marketplace.insights.demand import views as demand_views
+from marketplace.insights.ownership import views as ownership_views
+from marketplace.insights.quality import views as quality_views
 
 app_name = "insights"
 urlpatterns = [
@@ -19,4 +23,8 @@ urlpatterns = [
     *ledger_views.urlpatterns,
     *claim_views.urlpatterns,
     *business_case_views.urlpatterns,
+    *curation_views.urlpatterns,
+    *demand_views.urlpatterns,
+    *ownership_views.urlpatterns,
+    *quality_views.urlpatterns,
 ]

@@ -79,6 +79,7 @@ KINDS = {
         Kind("review", "Reviews, conditions and waivers", REVIEW, Mail.NOW),
         Kind("re-review", "Ends of approvals", REVIEW, Mail.NOW, must=True),
         Kind("curation", "Models for one purpose", REVIEW),
+        Kind("finding", "Findings about models", REVIEW),
         Kind("feedback", "Discussions", COMMUNITY),
         Kind("rating", "Ratings", COMMUNITY),
         Kind("reuse", "Decisions to reuse a model", COMMUNITY),
@@ -415,6 +416,13 @@ OCCASIONS = tuple(
             True,
         ),
         (
+            "finding-*",
+            "finding",
+            "a model has lost its consumers or its owner; a publisher is asked or answers; a finding is new, handed over or settled",
+            "the owner team; of a team without people, who leads its unit; the marketplace managers who have it",
+            True,
+        ),
+        (
             "case-*",
             "curation",
             "two models may serve one purpose, or it is decided",
@@ -451,8 +459,8 @@ OCCASIONS = tuple(
         (
             "need-*",
             "need",
-            "a team joins a need, or it is matched, commissioned or declined",
-            "the teams that need it",
+            "a search in vain becomes a need; a team joins it, or it is matched, commissioned or declined",
+            "the teams that need it or searched for it",
         ),
         ("saved-search", "saved-search", "a new model fits", "who saved the search"),
         (

@@ -28,6 +28,7 @@ from hosting.models import Deployment
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
+from marketplace.insights.curation import sweep
 from marketplace.insights.models import ProductionModel
 from publishing.actions import GuideText, deprecate
 from publishing.deprecation import notice_days
@@ -81,6 +82,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     books.keep_books()
     voices.build_voices()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
+    sweep.sweep()  # the desk has its findings before the first night
     return demo_facts()
 
 

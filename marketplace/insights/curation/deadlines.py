@@ -1,0 +1,33 @@
+"""What waits for a publisher's answer, in "what needs you" (docs/curation.md, "The publisher's side")."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from consumption.deadlines import Deadline, Kind, register
+from marketplace.accounts.models import User
+from marketplace.insights.curation import kinds
+from marketplace.insights.models import CurationItem
+
+MOST = 50
+
+
+@register
+def findings(user: User) -> Iterator[Deadline]:
+    """The findings about one's own teams' models whose publisher was asked and has not answered."""
+    asked = CurationItem.objects.open().filter(asked_at__isnull=False, answer="")
+    own = asked.filter(model__owner_team__in=user.teams()).for_list()
+    today = timezone.localdate()
+    for item in own[:MOST]:
+        url = reverse("insights:finding", args=[item.pk])
+        yield Deadline(
+            Kind.FINDING,
+            datetime.combine(item.due_on + timedelta(days=1), time(), UTC),
+            f"What becomes of {item.model}?",
+            url,
+            f"{kinds.in_words(item, today)}.",
+            "Answer",
+            url,
+        )
