@@ -22,7 +22,9 @@ def clients_page(request: PageRequest) -> HttpResponse:
     }
     shell = render_to_string("docs/samples/cli.sh.txt", facts)
     urls = {language: clients.url(language) for language in clients.names()}
-    return render(request, "publishing/clients.html", facts | {"urls": urls, "shell": shell})
+    agents = render_to_string("docs/samples/mcp.json.txt", facts)
+    shown = {"urls": urls, "shell": shell, "agents": agents}
+    return render(request, "publishing/clients.html", facts | shown)
 
 
 def _etag(request: HttpRequest, name: str) -> str | None:

@@ -10,6 +10,7 @@ from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_insights as of_insights
 from tests import endpoints_of_moves as of_moves
 from tests import endpoints_of_notices as of_notices
+from tests import endpoints_of_pipelines as of_pipelines
 from tests import endpoints_of_users as of_users
 from tests import endpoints_of_value as of_value
 
@@ -634,7 +635,16 @@ BODIES = {
     "api:deployment-size": SIZE,
     "api:deployment-roll-back": REASON,
 } | of_users.BODIES
-for part in (of_access, of_curation, of_ends, of_finance, of_moves, of_notices, of_value):
+for part in (
+    of_access,
+    of_curation,
+    of_ends,
+    of_finance,
+    of_moves,
+    of_notices,
+    of_value,
+    of_pipelines,
+):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)
     API.update(part.API)

@@ -101,9 +101,13 @@ class Portal:
     def request(self, method, path, cookie="", body=None, kind=""):
         """(status, headers, body) of one request on a connection of its own. Raises TimeoutError after `timeout_s`."""
         headers = {"Cookie": f"sessionid={cookie}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
+        return self.raw(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+
+    def raw(self, method, path, body, headers):
+        """`request` with these headers alone."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
         try:
-            client.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+            client.request(method, path, body, headers)
             answer = client.getresponse()
             return (
                 answer.status,

@@ -255,6 +255,7 @@ def test_only_the_known_few_are_open_to_the_world():
         "insights:api_catalog",  # tokens.authentication.for_programs guards these
         "insights:llms",
         "insights:model_markdown",
+        "insights:mcp",  # and for_tokens this one
         "publishing:openapi",
         "publishing:download",
     }

@@ -70,6 +70,9 @@ def configuration(form: str, level: str) -> dict[str, Any]:
                 "formatter": form,
             }
         },
-        "loggers": {"hosting.gateway.call": {"filters": ["failed_calls"]}},
+        "loggers": {
+            "hosting.gateway.call": {"filters": ["failed_calls"]},
+            "mcp": {"level": "WARNING"},  # the SDK says four lines for each exchange
+        },
         "root": {"handlers": ["console"], "level": level},
     }

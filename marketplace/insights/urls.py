@@ -3,6 +3,7 @@
 from django.urls import path
 
 from marketplace.insights import (
+    agent_views,
     business_case_views,
     claim_views,
     comparison_views,
@@ -27,4 +28,5 @@ urlpatterns = [
     *demand_views.urlpatterns,
     *ownership_views.urlpatterns,
     *quality_views.urlpatterns,
+    *agent_views.urlpatterns,
 ]

@@ -25,7 +25,7 @@ from marketplace.tokens.models import ApiToken, Scope
 
 # The API, and what programs read beside it (docs/discovery.md).
 FOR_PROGRAMS = re.compile(
-    r"/api/|/\.well-known/api-catalog$|/llms\.txt$|/models/[^/]+\.md$|/models/[^/]+/versions/[^/]+/openapi\.json$"
+    r"/api/|/mcp$|/\.well-known/api-catalog$|/llms\.txt$|/models/[^/]+\.md$|/models/[^/]+/versions/[^/]+/openapi\.json$"
 )
 SCHEME = "bearer"
 CHALLENGE = 'Bearer realm="marketplace"'
@@ -60,6 +60,19 @@ def for_programs(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
         if is_read_by_a_person(request):
             return redirect_to_login(request.get_full_path())
         return _refusal("No token came with the request, and nobody is signed in.")
+
+    return guarded
+
+
+def for_tokens(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """An endpoint of programs alone: a session opens nothing here, and who comes without a token is told so (401)."""
+
+    @login_not_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if getattr(request, TOKEN, None) is None:
+            return _refusal("No token came with the request; a session opens nothing here.")
+        return view(request, *args, **kwargs)
 
     return guarded
 

@@ -27,11 +27,19 @@ def document(
     catalog = reverse("insights:api_catalog")
     shown = list(models)
     items = [_link(absolute(reverse("api:schema")), title="The marketplace's own API")]
+    items += [_link(absolute(reverse("insights:mcp")), title="The MCP server")]
     items += [_link(address_of(model), title=model.name) for model in shown]
     itself: dict[str, Any] = {"anchor": absolute(_at(catalog, after)), "item": items}
     if following:
         itself["next"] = [_link(absolute(_at(catalog, following)), MEDIA_TYPE)]
-    return {"linkset": [itself, _portal(absolute), *(_entry(model, absolute) for model in shown)]}
+    return {
+        "linkset": [
+            itself,
+            _portal(absolute),
+            _agents(absolute),
+            *(_entry(model, absolute) for model in shown),
+        ]
+    }
 
 
 def address_of(model: RegisteredModel) -> str:
@@ -45,6 +53,15 @@ def _portal(absolute: Absolute) -> dict[str, Any]:
         "service-desc": [_link(absolute(reverse("api:schema")), OPENAPI)],
         "service-doc": [_link(absolute(reverse("api:docs")), "text/html")],
         "service-meta": [_link(absolute(reverse("insights:llms")), "text/markdown")],
+        "status": [_link(absolute(reverse("readyz")), "application/json")],
+    }
+
+
+def _agents(absolute: Absolute) -> dict[str, Any]:
+    """The MCP server describes itself to its clients; its page says how one is set up."""
+    return {
+        "anchor": absolute(reverse("insights:mcp")),
+        "service-doc": [_link(absolute(reverse("publishing:clients")), "text/html")],
         "status": [_link(absolute(reverse("readyz")), "application/json")],
     }
 
