@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from urllib.parse import urlparse
 
 from django.conf import settings
@@ -17,13 +16,13 @@ from consumption.deadlines import Deadline
 from consumption.models import Subscription
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
+from marketplace.core import icalendar
 from marketplace.core.guard import require
 from marketplace.notices.models import CalendarAddress
 
 SALT = "marketplace.calendar"
-MEDIA_TYPE = "text/calendar; charset=utf-8"
+MEDIA_TYPE = icalendar.MEDIA_TYPE
 MOST_EVENTS = 500
-LONGEST_LINE = 75  # octets, without the line break (RFC 5545, 3.1)
 
 
 @transaction.atomic
@@ -71,31 +70,22 @@ def deadlines_of(person: User) -> list[Deadline]:
 
 def feed(due: Iterable[Deadline]) -> bytes:
     """The calendar: one moment for each deadline, with a reminder a day before what stops calls."""
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Model marketplace//Deadlines//EN",
-        "X-WR-CALNAME:Model marketplace",
-        "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
-        *(line for deadline in due for line in _event(deadline)),
-        "END:VCALENDAR",
-    ]
-    return b"".join(_folded(line) for line in lines)
+    return icalendar.document("Deadlines", (line for deadline in due for line in _event(deadline)))
 
 
 def _event(deadline: Deadline) -> Iterator[str]:
     yield "BEGIN:VEVENT"
     yield f"UID:{_uid(deadline)}"
-    yield f"DTSTAMP:{_moment(timezone.now())}"
-    yield f"DTSTART:{_moment(deadline.due)}"
-    yield f"SUMMARY:{_text(f'{deadline.kind.label}: {deadline.title}')}"
-    yield f"DESCRIPTION:{_text(deadline.text)}"
+    yield f"DTSTAMP:{icalendar.moment(timezone.now())}"
+    yield f"DTSTART:{icalendar.moment(deadline.due)}"
+    yield f"SUMMARY:{icalendar.text(f'{deadline.kind.label}: {deadline.title}')}"
+    yield f"DESCRIPTION:{icalendar.text(deadline.text)}"
     yield f"URL:{_address(deadline.act_url or deadline.url)}"
-    yield f"CATEGORIES:{_text(deadline.kind.label)}"
+    yield f"CATEGORIES:{icalendar.text(deadline.kind.label)}"
     yield "TRANSP:TRANSPARENT"
     if deadline.is_at_risk:
         yield from ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-P1D")
-        yield f"DESCRIPTION:{_text(deadline.title)}"
+        yield f"DESCRIPTION:{icalendar.text(deadline.title)}"
         yield "END:VALARM"
     yield "END:VEVENT"
 
@@ -108,29 +98,6 @@ def _uid(deadline: Deadline) -> str:
     return f"{hashlib.sha256(about.encode()).hexdigest()[:32]}@{host}"
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _text(text: str) -> str:
-    for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\r", ""), ("\n", "\\n")):
-        text = text.replace(plain, escaped)
-    return text
-
-
 def _address(path: str) -> str:
     address = f"{settings.PORTAL_URL}{path}" if path.startswith("/") else path
     return address.replace("\r", "").replace("\n", "")
-
-
-def _folded(line: str) -> bytes:
-    """At most 75 octets a line; what goes on begins with a blank, and no character is cut."""
-    folded, length = bytearray(), 0
-    for character in line:
-        octets = character.encode()
-        if length + len(octets) > LONGEST_LINE:
-            folded += b"\r\n "
-            length = 1
-        folded += octets
-        length += len(octets)
-    return bytes(folded) + b"\r\n"

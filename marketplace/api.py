@@ -62,10 +62,18 @@ from marketplace.accounts.api import Me, Teams
 from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
+from marketplace.insights.announcements.api import Announcements, Follows
 from marketplace.insights.claim_api import BusinessCases, ValueClaims
 from marketplace.insights.comparison_api import Comparisons
 from marketplace.insights.curation.api import CurationItems, ModelHealth
 from marketplace.insights.demand.api import DemandBoard, DemandGaps
+from marketplace.insights.events.api import CompanyEvents
+from marketplace.insights.inventory.api import (
+    InventoryCoverage,
+    InventoryImports,
+    ProductionModels,
+    PublicationCampaigns,
+)
 from marketplace.insights.ledger_api import (
     PublishingEfforts,
     ReuseEvents,
@@ -76,6 +84,7 @@ from marketplace.insights.ledger_api import (
 from marketplace.insights.metric_api import Metrics
 from marketplace.insights.ownership.api import Successions
 from marketplace.insights.quality.api import QualityFindings, QualityReviews
+from marketplace.insights.stories.api import Stories
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
@@ -177,6 +186,13 @@ router.register("notice-channels", NoticeChannels, basename="notice-channel")
 router.register("webhooks", Webhooks, basename="webhook")
 router.register("webhook-deliveries", WebhookDeliveries, basename="webhook-delivery")
 router.register("letters", Letters, basename="letter")
+router.register("production-models", ProductionModels, basename="production-model")
+router.register("inventory-imports", InventoryImports, basename="inventory-import")
+router.register("publication-campaigns", PublicationCampaigns, basename="publication-campaign")
+router.register("announcements", Announcements, basename="announcement")
+router.register("follows", Follows, basename="follow")
+router.register("events", CompanyEvents, basename="event")
+router.register("stories", Stories, basename="story")
 router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
 router.register("metrics", Metrics, basename="metric")
@@ -205,6 +221,11 @@ singletons = [
         rf"^models/(?P<slug>{SLUG})/health/$",
         ModelHealth.as_view({"get": "retrieve"}),
         name="model-health",
+    ),
+    path(
+        "inventory-coverage/",
+        InventoryCoverage.as_view({"get": "retrieve"}),
+        name="inventory-coverage",
     ),
     path("comparisons/", Comparisons.as_view({"get": "retrieve"}), name="comparisons"),
     re_path(

@@ -380,6 +380,15 @@ SPECTACULAR_SETTINGS = {
         "PublisherAnswer": "marketplace.insights.models.PublisherAnswer",
         "AcceptanceState": "consumption.models.AcceptanceState",
         "SubscriptionHold": "consumption.models.Hold",
+        "ProductionState": "marketplace.insights.models.ProductionState",
+        "ProductionStanding": "marketplace.insights.models.Standing",
+        "InventoryImportState": "marketplace.insights.models.ImportState",
+        "InventoryImportKind": "marketplace.insights.models.ImportKind",
+        "PublicationCampaignState": "marketplace.insights.models.PublicationCampaignState",
+        "AnnouncementState": "marketplace.insights.models.AnnouncementState",
+        "Audience": "marketplace.insights.models.Audience",
+        "StoryState": "marketplace.insights.models.StoryState",
+        "EventState": "marketplace.insights.models.EventState",
         "DeploymentState": "hosting.models.DeploymentState",
         "ReplicaState": "hosting.models.Replica.State",
     },
@@ -524,6 +533,21 @@ CELERY_BEAT_SCHEDULE = {
     "insights-metrics": {
         "task": "insights.count_metrics",
         "schedule": 6 * 3600,
+        "options": {"expires": 3600},
+    },
+    "insights-announcements": {
+        "task": "insights.sweep_announcements",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "insights-events": {
+        "task": "insights.sweep_events",
+        "schedule": 900,
+        "options": {"expires": 900},
+    },
+    "insights-campaigns": {
+        "task": "insights.sweep_campaigns",
+        "schedule": 3600,
         "options": {"expires": 3600},
     },
     "consumption-projections": {

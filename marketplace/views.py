@@ -13,6 +13,7 @@ from django.db.models import F
 from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from redis import RedisError
 
@@ -27,10 +28,12 @@ from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
 from marketplace.insights import figures, recommendations
+from marketplace.insights.models import Announcement, CompanyEvent, Story
 from marketplace.notices.forms import JoinForm
 from marketplace.notices.models import Notice
 
 SHOWN = 4
+SHOWN_EVENTS = 2
 PROGRAMS = ("/api/", "/security/leaked-keys")  # they read problem+json
 FORM = "application/x-www-form-urlencoded"
 
@@ -71,6 +74,9 @@ def home(request):
         "collections": Collection.objects.for_home(models),
         "deadlines": due,
         "held": holdings.held(held, due),
+        "announcements": Announcement.objects.for_home(user)[:SHOWN],
+        "events": CompanyEvent.objects.visible_to(user).coming(timezone.now())[:SHOWN_EVENTS],
+        "told": Story.objects.published_for(user).for_list().first(),
         "story": figures.story(user),
         "setup": setup_progress(),
     }

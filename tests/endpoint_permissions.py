@@ -4,6 +4,7 @@ Rule: docs/reliability.md, "Visibility and permissions".
 """
 
 from tests import endpoints_of_access as of_access
+from tests import endpoints_of_adoption as of_adoption
 from tests import endpoints_of_curation as of_curation
 from tests import endpoints_of_ends as of_ends
 from tests import endpoints_of_finance as of_finance
@@ -637,6 +638,7 @@ BODIES = {
 } | of_users.BODIES
 for part in (
     of_access,
+    of_adoption,
     of_curation,
     of_ends,
     of_finance,

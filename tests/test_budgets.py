@@ -13,10 +13,11 @@ from consumption.changes import propose
 from consumption.models import Plan, RejectedHour
 from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica
+from marketplace.insights.announcements import actions as announcing
 from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
-from tests import ending_versions, factories, move_factories, values
+from tests import adoption, ending_versions, factories, move_factories, values
 from tests.insights import curating, demanding
 from tests.notices import made
 
@@ -93,6 +94,17 @@ LISTS = [
     ("insights:quality_reviews", "rita", 16),
     ("api:quality-review-list", "rita", 12),
     ("api:succession-list", "rita", 12),
+    ("insights:inventory", "rita", 16),
+    ("insights:inventory_coverage", "rita", 16),
+    ("insights:publication_campaigns", "rita", 14),
+    ("insights:announcements", "rita", 14),
+    ("insights:events", "maya", 14),
+    ("insights:stories", "maya", 16),
+    ("api:story-list", "maya", 14),
+    ("api:announcement-list", "maya", 14),
+    ("api:event-list", "maya", 12),
+    ("api:production-model-list", "maya", 12),
+    ("api:publication-campaign-list", "maya", 12),
     ("api:model-list", "maya", 12),
     ("api:version-list", "alice", 12),
     ("api:review-list", "rita", 12),
@@ -263,6 +275,9 @@ def everything(number):
         demanding.gap(held.application.team, title=name)
         factories.search_record(title=name)
         factories.need(title=name)
+        adoption.campaign(adoption.production_model(name))
+        announcing.schedule(factories.rita(), adoption.announcement(title=name))
+        adoption.event(title=name)
         _collect(name, live.model)
         team = factories.team(f"Team {name}", "Mortgage")
         somebody = factories.person(f"user-{start}", team)
@@ -273,6 +288,7 @@ def everything(number):
         values.claim(first_used)
         values.effort(live.model)
         values.case(name)
+        adoption.published_story(first_used, by=somebody, title=name)
         factories.discussion(first, by=somebody, team=team)
         factories.role_change(factories.person(f"person-{judged.pk}"))
         withdraw_policy(

@@ -17,10 +17,12 @@ from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
 from marketplace.accounts.models import RoleGrant
+from marketplace.insights.events.actions import sign_up
+from marketplace.insights.following.actions import follow as follow_domain
 from marketplace.insights.metrics import rollup
 from marketplace.notices.models import Notice
 from publishing import clients
-from tests import ending_versions, factories, finance, move_factories, values
+from tests import adoption, ending_versions, factories, finance, move_factories, values
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 from tests.insights import curating, demanding
 from tests.notices import made
@@ -106,6 +108,20 @@ class EndpointFixtures:
         self.line, self.claim = values.line(self.subscription), values.claim(self.subscription)
         self.effort, self.business_case = values.effort(self.live.model), values.case()
         self.quarter = "2026-Q1"
+        self.production_model = adoption.production_model()
+        self.inventory_import = adoption.inventory_import()
+        self.publication_campaign = adoption.campaign(self.production_model)
+        self.announcement, self.schedule_verb = adoption.announcement(), "schedule"
+        self.company_event, self.sign_up_verb = adoption.event(), "sign-up"
+        sign_up(self.people["maya"], self.company_event)
+        self.follow = follow_domain(self.people["maya"], domain=self.live.model.domain)
+        moments = [timezone.now() + timedelta(days=5, hours=hours) for hours in (0, 2, 48)]
+        self.soon, self.soon_after, self.later = [moment.isoformat() for moment in moments]
+        self.told_story = adoption.story(
+            self.subscription, quote="It works.", quoted_person=self.people["maya"]
+        )
+        self.submit_verb = "submit"
+        self.remind_verb, self.discard_verb = "remind", "discard"
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.grouping = "model"
         self.draft = factories.draft_version(factories.model(name="Secret draft"))

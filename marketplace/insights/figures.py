@@ -12,6 +12,7 @@ from catalog.models import RegisteredModel, sees_everything
 from consumption.models import UsageDay
 from marketplace.accounts.models import BusinessUnit
 from marketplace.core.canonical import digest
+from marketplace.insights.models import ProductionState
 
 KEPT_S = 60
 
@@ -90,9 +91,10 @@ def _usage(seen, days):
 def inventory(user):
     """Which production models are published: the mandate's gap. A model that the person may not see counts as not published."""
     published = RegisteredModel.objects.visible_to(user).published()
+    runs = Q(production_models__state=ProductionState.RUNNING)
     units = BusinessUnit.objects.annotate(
-        known=Count("production_models"),
-        listed=Count("production_models", Q(production_models__published_as__in=published)),
+        known=Count("production_models", runs),
+        listed=Count("production_models", runs & Q(production_models__published_as__in=published)),
     ).filter(known__gt=0)
     return Inventory(list(units))
 

@@ -28,6 +28,7 @@ TABS = [
     InsightsTab("Value", "insights:value"),
     InsightsTab("Adoption", "insights:insights"),
     InsightsTab("Business case", "insights:business_cases"),
+    InsightsTab("Inventory", "insights:inventory"),
 ]
 
 

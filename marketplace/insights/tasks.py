@@ -6,8 +6,11 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog import discovery_log
+from marketplace.insights.announcements import actions as announcements
 from marketplace.insights.curation import sweep
 from marketplace.insights.demand import count
+from marketplace.insights.events import actions as events
+from marketplace.insights.inventory import campaigns
 from marketplace.insights.ledger import posting
 from marketplace.insights.metrics import rollup
 from marketplace.insights.quality import schedule
@@ -45,3 +48,21 @@ def count_demand() -> None:
 def plan_quality_reviews() -> None:
     """The reviews of the running quarter, who has them, and which models are on quality watch; nightly."""
     schedule.plan()
+
+
+@shared_task(name="insights.sweep_campaigns", time_limit=120)
+def sweep_campaigns() -> None:
+    """Remind the owners of campaigns, and close what is reached or over."""
+    campaigns.sweep(timezone.localdate())
+
+
+@shared_task(name="insights.sweep_announcements", time_limit=120)
+def sweep_announcements() -> None:
+    """Show announcements that are due, end those that are over."""
+    announcements.sweep(timezone.now())
+
+
+@shared_task(name="insights.sweep_events", time_limit=120)
+def sweep_events() -> None:
+    """Remind who comes a day ahead, and close events that are over."""
+    events.sweep(timezone.now())

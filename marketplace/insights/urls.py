@@ -11,10 +11,14 @@ from marketplace.insights import (
     ledger_views,
     metric_views,
 )
+from marketplace.insights.announcements import urls as announcements
 from marketplace.insights.curation import views as curation_views
 from marketplace.insights.demand import views as demand_views
+from marketplace.insights.events import urls as events
+from marketplace.insights.inventory import urls as inventory
 from marketplace.insights.ownership import views as ownership_views
 from marketplace.insights.quality import views as quality_views
+from marketplace.insights.stories import urls as stories
 
 app_name = "insights"
 urlpatterns = [
@@ -29,4 +33,8 @@ urlpatterns = [
     *ownership_views.urlpatterns,
     *quality_views.urlpatterns,
     *agent_views.urlpatterns,
+    *inventory.urlpatterns,
+    *announcements.urlpatterns,
+    *events.urlpatterns,
+    *stories.urlpatterns,
 ]

@@ -13,7 +13,7 @@ from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from marketplace.insights.metrics import rollup
 from publishing import actions
-from tests import ending_versions, factories, move_factories
+from tests import adoption, ending_versions, factories, move_factories
 from tests.notices import made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -42,6 +42,8 @@ def addresses():
     waiver = factories.waiver(judged)
     record_gate(waiver.version, "health", "error", "The run broke off.", tool="test")
     breaking = factories.draft_version(entry, "1.2.0")
+    told = adoption.story(held, quote="It works.", quoted_person=factories.maya())
+    production_model, event = adoption.production_model(), adoption.event()
     searched, need = factories.search_record(), factories.need()
     collection = factories.collection(entry)
     factories.rating(held)
@@ -159,6 +161,25 @@ def addresses():
             "/operations/",
             "/insights/",
             "/insights/metrics/time-to-integrate/",
+            "/insights/inventory/",
+            "/insights/inventory/coverage/",
+            "/insights/inventory/campaigns/",
+            "/insights/inventory/campaigns/new/",
+            "/announcements/",
+            "/announcements/new/",
+            adoption.announcement().get_absolute_url(),
+            "/following/",
+            "/stories/",
+            "/stories/new/",
+            told.get_absolute_url(),
+            "/events/",
+            "/events/new/",
+            event.get_absolute_url(),
+            f"{event.get_absolute_url()}attendance/",
+            "/insights/inventory/import/",
+            production_model.get_absolute_url(),
+            adoption.campaign(production_model).get_absolute_url(),
+            adoption.inventory_import("name,colour\na,b\n").get_absolute_url(),
             "/audit/",
             "/roles/",
             factories.role_change().get_absolute_url(),

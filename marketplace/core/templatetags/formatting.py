@@ -28,11 +28,11 @@ register = template.Library()
 
 NOTHING = "–"
 TONES = {
-    "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic in_force granted",
+    "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic in_force granted reached shown",
     "warn": "deprecated degraded paused rotating changes_requested warn warning restarting expiring medium "
-    "inconclusive unhealthy attention awaiting_approval",
+    "inconclusive unhealthy attention awaiting_approval missing",
     "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked broken",
-    "info": "submitted checking in_review pending starting queued preview stopping open proposed scheduled waiting",
+    "info": "submitted checking in_review pending starting queued preview stopping open proposed scheduled waiting previewed",
     "accent": "stable latest live recommended",
 }
 ICONS = {

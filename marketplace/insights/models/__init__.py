@@ -1,5 +1,6 @@
 """VALUE: what the marketplace is worth, with evidence. Looks over all apps; nothing looks up to it."""
 
+from marketplace.insights.models.announcements import Announcement, AnnouncementState, Audience
 from marketplace.insights.models.business_case import BusinessCase
 from marketplace.insights.models.claims import ClaimKind, ClaimState, ValueClaim
 from marketplace.insights.models.curation import (
@@ -12,7 +13,20 @@ from marketplace.insights.models.curation import (
     StrategicMark,
 )
 from marketplace.insights.models.demand import DemandGap, GapState
-from marketplace.insights.models.inventory import ProductionModel
+from marketplace.insights.models.events import CompanyEvent, EventState, SignUp
+from marketplace.insights.models.following import Follow
+from marketplace.insights.models.inventory import (
+    ImportKind,
+    ImportState,
+    InventoryImport,
+    ProductionModel,
+    ProductionState,
+    PublicationCampaign,
+    PublicationCampaignState,
+    PublicationException,
+    RiskTier,
+    Standing,
+)
 from marketplace.insights.models.ledger import (
     SEES_ALL,
     CostSize,
@@ -33,26 +47,40 @@ from marketplace.insights.models.quality import (
     QualityReviewReason,
     QualityReviewState,
 )
+from marketplace.insights.models.stories import Story, StoryState
 
 __all__ = [
+    "Announcement",
+    "AnnouncementState",
+    "Audience",
     "BusinessCase",
     "ClaimKind",
     "ClaimState",
+    "CompanyEvent",
     "CostSize",
     "CurationItem",
     "CurationRun",
     "CurationState",
     "DemandGap",
     "EffortKind",
+    "EventState",
     "FindingKind",
     "FindingSeverity",
+    "Follow",
     "GapState",
     "Grade",
     "HealthScore",
+    "ImportKind",
+    "ImportState",
+    "InventoryImport",
     "LineKind",
     "MetricRow",
     "MetricValue",
     "ProductionModel",
+    "ProductionState",
+    "PublicationCampaign",
+    "PublicationCampaignState",
+    "PublicationException",
     "PublisherAnswer",
     "PublishingEffort",
     "QualityFinding",
@@ -61,8 +89,13 @@ __all__ = [
     "QualityReviewReason",
     "QualityReviewState",
     "ReuseEvent",
+    "RiskTier",
     "SEES_ALL",
+    "SignUp",
     "SignedQuarter",
+    "Standing",
+    "Story",
+    "StoryState",
     "StrategicMark",
     "Succession",
     "SuccessionState",

@@ -1,0 +1,1 @@
+"""Announcements by audience, with a schedule (docs/adoption.md, "Announcements")."""

@@ -1,0 +1,1 @@
+"""Following domains and collections (docs/adoption.md, "Following")."""
