@@ -23,7 +23,7 @@ from tests.notices import made
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
-    ("home", "maya", 49),
+    ("home", "maya", 58),
     ("catalog:models", "maya", 30),
     ("catalog:model", "maya", 53),
     ("catalog:versions", "alice", 30),
@@ -95,6 +95,7 @@ LISTS = [
     ("api:quality-review-list", "rita", 12),
     ("api:succession-list", "rita", 12),
     ("insights:inventory", "rita", 16),
+    ("insights:inventory", "rita", 20),
     ("insights:inventory_coverage", "rita", 16),
     ("insights:publication_campaigns", "rita", 14),
     ("insights:announcements", "rita", 14),

@@ -32,7 +32,7 @@ class EventFilter(FilterSet):
         fields = ["state", "domain"]
 
 
-class EventRow(serializers.ModelSerializer[CompanyEvent]):
+class CompanyEventRow(serializers.ModelSerializer[CompanyEvent]):
     """Something that takes place. `taken`: people who are signed up; `capacity` is null for as many as come."""
 
     domain = serializers.CharField(source="domain.slug", default=None, allow_null=True)
@@ -58,7 +58,7 @@ class EventRow(serializers.ModelSerializer[CompanyEvent]):
         read_only_fields = fields
 
 
-class EventGiven(serializers.Serializer[Any]):
+class CompanyEventGiven(serializers.Serializer[Any]):
     """What takes place, when and where: a place, a link, or both."""
 
     title = LineField(max_length=TITLE_MAX)
@@ -96,23 +96,23 @@ class CompanyEvents(ReadableResource):
     """Demo days and the like."""
 
     queryset = CompanyEvent.objects.for_list().order_by("-starts_at", "-id")
-    serializer_class = EventRow
+    serializer_class = CompanyEventRow
     filterset_class = EventFilter
 
-    @extend_schema(request=EventGiven, responses={201: EventRow})
+    @extend_schema(request=CompanyEventGiven, responses={201: CompanyEventRow})
     def create(self, request: ApiRequest) -> Response:
         """Plan one."""
-        return self.answer(actions.plan(request.user, **self.given(EventGiven)), status=201)
+        return self.answer(actions.plan(request.user, **self.given(CompanyEventGiven)), status=201)
 
-    @extend_schema(request=EventGiven, responses=EventRow)
+    @extend_schema(request=CompanyEventGiven, responses=CompanyEventRow)
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         """Change some of what was planned."""
         event = self.get_object()
         return self.answer(
-            actions.edit(request.user, event, **self.given(EventGiven, partial=True))
+            actions.edit(request.user, event, **self.given(CompanyEventGiven, partial=True))
         )
 
-    @extend_schema(request=Nothing, responses=EventRow)
+    @extend_schema(request=Nothing, responses=CompanyEventRow)
     @action(detail=True, methods=["post"], url_path="sign-up")
     def sign_up(self, request: ApiRequest, pk: str) -> Response:
         """Come to it."""
@@ -121,14 +121,14 @@ class CompanyEvents(ReadableResource):
         actions.sign_up(request.user, event)
         return self.answer(event)
 
-    @extend_schema(request=Nothing, responses=EventRow)
+    @extend_schema(request=Nothing, responses=CompanyEventRow)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: ApiRequest, pk: str) -> Response:
         """Not come after all."""
         self.given(Nothing)
         return self.answer(actions.withdraw(request.user, self.get_object()))
 
-    @extend_schema(request=Reason, responses=EventRow)
+    @extend_schema(request=Reason, responses=CompanyEventRow)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """It does not take place."""
