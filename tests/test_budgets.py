@@ -94,7 +94,6 @@ LISTS = [
     ("insights:quality_reviews", "rita", 16),
     ("api:quality-review-list", "rita", 12),
     ("api:succession-list", "rita", 12),
-    ("insights:inventory", "rita", 16),
     ("insights:inventory", "rita", 20),
     ("insights:inventory_coverage", "rita", 16),
     ("insights:publication_campaigns", "rita", 14),
