@@ -6,9 +6,10 @@ from django.db.models import DecimalField, QuerySet
 from django.db.models.functions import Cast
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.mixins import ListModelMixin
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
-from catalog import actions
+from catalog import actions, term_actions
 from catalog.filters import ModelFilter, VersionFilter
 from catalog.models import (
     Capability,
@@ -21,7 +22,7 @@ from catalog.models import (
 from catalog.pages import get_visible_version_or_404
 from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.accounts.requests import PageRequest
-from marketplace.accounts.resources import SLUG, ReadableResource, Resource, Visible
+from marketplace.accounts.resources import SLUG, Nothing, ReadableResource, Resource, Visible
 from marketplace.core.serializers import LineField
 from marketplace.tokens.models import Scope
 
@@ -32,13 +33,47 @@ class TermRow(serializers.Serializer):
     retired_at = serializers.DateTimeField(allow_null=True)
 
 
-class Terms(ListModelMixin, Resource):
-    """A controlled vocabulary; the same for everybody."""
+class TermNamed(serializers.Serializer):
+    """A word of a vocabulary; its address is made from the first name and stays."""
+
+    name = LineField(max_length=term_actions.NAME_MAX)
+
+
+class Terms(ListModelMixin, RetrieveModelMixin, Resource):
+    """A controlled vocabulary; the same for everybody. Administrators keep it, no token does."""
 
     serializer_class = TermRow
+    lookup_field = "slug"
+    lookup_value_regex = SLUG
 
     def get_queryset(self):
         return self.queryset.all()
+
+    @extend_schema(request=TermNamed, responses={201: TermRow})
+    def create(self, request):
+        """Add a word, at the end."""
+        term = term_actions.add_term(request.user, self.queryset.model, **self.given(TermNamed))
+        return self.answer(term, status=201)
+
+    @extend_schema(request=TermNamed, responses=TermRow)
+    def partial_update(self, request, slug):
+        """Give it another name; entries that have it keep it."""
+        term = self.get_object()
+        return self.answer(term_actions.rename_term(request.user, term, **self.given(TermNamed)))
+
+    @extend_schema(request=Nothing, responses=TermRow)
+    @action(detail=True, methods=["post"])
+    def retire(self, request, slug):
+        """No new entry takes it."""
+        self.given(Nothing)
+        return self.answer(term_actions.retire_term(request.user, self.get_object()))
+
+    @extend_schema(request=Nothing, responses=TermRow)
+    @action(detail=True, methods=["post"])
+    def restore(self, request, slug):
+        """New entries may take it again."""
+        self.given(Nothing)
+        return self.answer(term_actions.restore_term(request.user, self.get_object()))
 
 
 class Domains(Terms):
@@ -141,7 +176,7 @@ class Registration(Listing):
         help_text="The address that is wished for; needed when none can be made of the name.",
     )
     visible_units = serializers.SlugRelatedField(
-        slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False
+        slug_field="slug", queryset=BusinessUnit.objects.current(), many=True, required=False
     )
     visible_teams = serializers.SlugRelatedField(
         slug_field="slug", queryset=Team.objects.all(), many=True, required=False

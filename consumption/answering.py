@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from consumption.models import Plan, Subscription
+from marketplace.accounts.models import Team
 
 DAYS = 180
 READ = 200  # requests, newest first
@@ -29,9 +31,17 @@ class Answering:
 
 def answering(model: RegisteredModel) -> Answering:
     """The Answering of a model's owner. One query."""
+    return _answering(Subscription.objects.filter(model=model))
+
+
+def answering_of_team(team: Team) -> Answering:
+    """The Answering of a team, over all models that it owns. One query."""
+    return _answering(Subscription.objects.filter(model__owner_team=team))
+
+
+def _answering(subscriptions: "QuerySet[Subscription]") -> Answering:
     now = timezone.now()
-    asked = Subscription.objects.filter(
-        model=model,
+    asked = subscriptions.filter(
         plan__approval=Plan.Approval.OWNER,
         requested_at__gte=now - timedelta(days=DAYS),
     ).order_by("-requested_at")

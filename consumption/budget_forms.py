@@ -14,7 +14,10 @@ class BudgetForm(forms.Form):
     """One of unit, team or cost centre; who does not keep the books chooses among their teams."""
 
     unit = forms.ModelChoiceField(
-        BusinessUnit.objects.all(), required=False, to_field_name="slug", label="Business unit"
+        BusinessUnit.objects.current(),
+        required=False,
+        to_field_name="slug",
+        label="Business unit",
     )
     team = forms.ModelChoiceField(Team.objects.all(), required=False, to_field_name="slug")
     cost_centre = LineField(max_length=20, required=False, label="Cost centre")

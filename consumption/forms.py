@@ -252,7 +252,7 @@ class VisibilityForm(ChangeForm):
         choices=RegisteredModel.Visibility, widget=forms.RadioSelect, label="Who may use it"
     )
     units = forms.ModelMultipleChoiceField(
-        BusinessUnit.objects.all(),
+        BusinessUnit.objects.current(),
         required=False,
         label="Business units",
         to_field_name="slug",

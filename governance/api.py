@@ -134,6 +134,14 @@ class GovernedVersions(ReadableVersions):
         """The newest result of each automatic check of the version's present bytes."""
         return Response(Gate(actions.current_gates(self.get_object()), many=True).data)
 
+    @extend_schema(request=Reason, responses={201: Gate})
+    @action(detail=True, methods=["post"])
+    def correction(self, request, pk):
+        """Say that answers unlike those in use are a correction and no change of behaviour; evaluators do, with a reason."""
+        given = self.given(Reason)
+        result = actions.record_correction(request.user, self.get_object(), **given)
+        return Response(Gate(result).data, status=201)
+
     @extend_schema(responses=ComparisonRow(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
     def contradictions(self, request, pk):

@@ -58,7 +58,7 @@ from governance.same_purpose_api import SamePurposeCases
 from governance.thread_api import Threads, VersionThreads
 from governance.waiver_api import Waivers
 from hosting.api import Credentials, Deployments, HealthSamples, Incidents, ServiceLevels
-from marketplace.accounts.api import Me, Teams
+from marketplace.accounts.api import Me
 from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
@@ -86,6 +86,9 @@ from marketplace.insights.ownership.api import Successions
 from marketplace.insights.quality.api import QualityFindings, QualityReviews
 from marketplace.insights.stories.api import Stories
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
+from marketplace.organisation.api.members import JoinRequests, Memberships
+from marketplace.organisation.api.people import People, PeopleImports
+from marketplace.organisation.api.teams import Teams, UnitMoves, Units
 from marketplace.tokens.api import Tokens
 from publishing.api import Versions
 from publishing.end_api import RetirementWaivers
@@ -93,6 +96,12 @@ from publishing.publication_api import ModelVersions
 
 router = SimpleRouter()
 router.register("teams", Teams)
+router.register("units", Units, basename="unit")
+router.register("unit-moves", UnitMoves, basename="unit-move")
+router.register("memberships", Memberships)
+router.register("join-requests", JoinRequests, basename="join-request")
+router.register("people", People, basename="person")
+router.register("people-imports", PeopleImports, basename="people-import")
 router.register("domains", Domains)
 router.register("capabilities", Capabilities)
 router.register("model-types", ModelTypes, basename="model-type")

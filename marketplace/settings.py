@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "consumption",
     "hosting",
     "publishing",
+    "marketplace.organisation",
     "marketplace.insights",
     "marketplace.operations",
     "marketplace.launcher",
@@ -472,6 +473,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "hosting.delete_old_changes",
         "schedule": 600,
         "options": {"expires": 600},
+    },
+    "organisation-moves": {
+        "task": "organisation.make_moves",
+        "schedule": 300,
+        "options": {"expires": 300},
     },
     "publishing-trials": {
         "task": "publishing.sweep_trials",

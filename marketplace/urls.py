@@ -36,6 +36,7 @@ urlpatterns = [
     path("", include("consumption.urls")),
     path("", include("hosting.urls")),
     path("", include("publishing.urls")),
+    path("", include("marketplace.organisation.urls")),
     path("", include("marketplace.insights.urls")),
     path("", include("marketplace.operations.urls")),
     path("", include((catalog_routes, catalog.app_name))),

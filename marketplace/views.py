@@ -29,8 +29,9 @@ from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
 from marketplace.insights import figures, recommendations
 from marketplace.insights.models import Announcement, CompanyEvent, Story
-from marketplace.notices.forms import JoinForm
 from marketplace.notices.models import Notice
+from marketplace.organisation.forms import JoinForm
+from marketplace.organisation.models import SEES_PEOPLE, JoinRequest
 
 SHOWN = 4
 SHOWN_EVENTS = 2
@@ -49,6 +50,7 @@ def navigation_context(request):
         "can_curate": "curator" in roles,
         "can_operate": bool(roles & {"operator", "admin", "curator"}),
         "sees_the_record": bool(roles & set(SEES_THE_RECORD)),
+        "administers": bool(roles & set(SEES_PEOPLE)),
         "keeps_the_books": "finance" in roles,
         "can_reconcile": bool(roles & {"finance", "auditor", "admin"}),
         "review_count": Review.objects.for_roles(roles).count() if roles else 0,
@@ -67,7 +69,7 @@ def home(request):
     for_you = recommendations.for_person(user, user.roles(), models)
     context = {
         "counts": counts.seen_by(user),
-        "join_form": None if user.team_ids() else JoinForm(),
+        **_newcomer(user),
         "for_you": for_you,
         "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
@@ -81,6 +83,16 @@ def home(request):
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)
+
+
+def _newcomer(user):
+    """For who is on no team: the form to ask one, and what was asked already."""
+    if user.team_ids():
+        return {"join_form": None}
+    return {
+        "join_form": JoinForm(),
+        "asked": JoinRequest.objects.open().for_page().filter(person=user),
+    }
 
 
 @never_cache

@@ -11,6 +11,7 @@ from tests import endpoints_of_finance as of_finance
 from tests import endpoints_of_insights as of_insights
 from tests import endpoints_of_moves as of_moves
 from tests import endpoints_of_notices as of_notices
+from tests import endpoints_of_people as of_people
 from tests import endpoints_of_pipelines as of_pipelines
 from tests import endpoints_of_users as of_users
 from tests import endpoints_of_value as of_value
@@ -123,8 +124,6 @@ PAGES = (
         ("audit:verify", "post"): (None, (302, 403, 403, 403, 302, 302)),
         ("notices:notices", "get"): (None, SIGNED_IN),
         ("notices:notices", "post"): (None, REDIRECTS),
-        ("notices:join", "get"): (None, SIGNED_IN),
-        ("notices:join", "post"): (None, (302, 302, 302, 422, 302, 302)),
         ("tokens:tokens", "get"): (None, SIGNED_IN),
         ("tokens:tokens", "post"): (None, (302, 422, 422, 422, 422, 422)),
         ("tokens:revoke", "get"): ("token", POST_ONLY),
@@ -345,16 +344,12 @@ API = (
         ("api:saved-search-detail", "get"): ("saved search", (401, 404, 200, 404, 404, 404)),
         ("api:saved-search-detail", "delete"): ("saved search", (401, 404, 204, 404, 404, 404)),
         ("api:comparisons", "get"): (None, (401, 400, 400, 400, 400, 400)),
-        ("api:team-list", "get"): (None, READ),
-        ("api:team-detail", "get"): ("team", READ),
-        ("api:domain-list", "get"): (None, READ),
-        ("api:capability-list", "get"): (None, READ),
-        ("api:model-type-list", "get"): (None, READ),
         ("api:model-list", "get"): (None, READ),
         ("api:model-list", "post"): (None, (401, 403, 403, 201, 403, 403)),
         ("api:model-detail", "get"): ("model", READ),
         ("api:model-detail", "put"): ("model", (401, 422, 422, 422, 422, 422)),
         ("api:model-detail", "patch"): ("model", (401, 403, 403, 200, 403, 403)),
+        ("api:version-correction", "post"): ("live id", (401, 403, 403, 403, 403, 403)),
         ("api:version-list", "get"): (None, READ),
         ("api:version-list", "post"): (None, (401, 422, 422, 201, 403, 403)),
         ("api:version-detail", "get"): ("draft id", DRAFT),
@@ -528,8 +523,8 @@ CURATED = {name: {"answer": "yes"} for name in ("clear", "another", "findable", 
 SIZE = {"minimum": 1, "maximum": 2, "target_ongoing_requests": 4}
 FIGURE = {"suite": "Hold-out", "metric": "roc_auc", "value": 0.71, "data": "Loans of 2025"}
 BODIES = {
-    "notices:join": {"team": "@deployment.version.model.owner_team.pk", "words": "I am new."},
     "api:saved-search-list": {"query": "q=income"},
+    "api:version-correction": REASON,
     "governance:figures": FIGURE,
     "api:evaluation-list": FIGURE,
     "api:batch-evaluation-map": {"inputs": {"income": "income", "debt": "debt"}},
@@ -644,8 +639,9 @@ for part in (
     of_finance,
     of_moves,
     of_notices,
-    of_value,
+    of_people,
     of_pipelines,
+    of_value,
 ):
     WHERE.update(part.WHERE)
     PAGES.update(part.PAGES)

@@ -1,8 +1,8 @@
 """The named people and the things they make: plain functions that go through the real verbs.
 
 alice publishes (lending), bob is on her team, charlie is nobody, rita curates, otto operates, vera audits, maya consumes
-(mortgage), finn is finance. Reviewers: evan evaluates, fay judges fairness, sam security, lena law; gus leads governance,
-mira is the model risk officer. Each function finds the person or thing again when it is there.
+(mortgage), finn is finance, ada administers. Reviewers: evan evaluates, fay judges fairness, sam security, lena law; gus
+leads governance, mira is the model risk officer. Each function finds the person or thing again when it is there.
 """
 
 from datetime import timedelta
@@ -187,6 +187,10 @@ def finn():
     return person("finn", roles=["finance"])
 
 
+def ada():
+    return person("ada", roles=["admin"])
+
+
 def root():
     """A superuser: an administrator of the machine, with no marketplace right at all."""
     return person("root", is_superuser=True, is_staff=True)
@@ -275,14 +279,8 @@ def signature():
 
 
 def _column(name, description, unit_name):
-    return {
-        "name": name,
-        "datatype": "FP32",
-        "shape": [-1],
-        "required": True,
-        "description": description,
-        "unit": unit_name,
-    }
+    column = {"name": name, "datatype": "FP32", "shape": [-1], "required": True}
+    return column | {"description": description, "unit": unit_name}
 
 
 def example(rows=2):

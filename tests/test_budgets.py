@@ -1,5 +1,7 @@
 """Lists have a query budget: more rows, not more queries."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -17,6 +19,7 @@ from marketplace.insights.announcements import actions as announcing
 from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
+from marketplace.organisation.actions import joining, members, moves
 from tests import adoption, ending_versions, factories, move_factories, values
 from tests.insights import curating, demanding
 from tests.notices import made
@@ -67,6 +70,18 @@ LISTS = [
     ("api:webhook-delivery-list", "maya", 12),
     ("api:letter-list", "alice", 12),
     ("tokens:tokens", "alice", 20),
+    ("organisation:teams", "maya", 15),
+    ("organisation:units", "maya", 15),
+    ("organisation:unit", "maya", 17),
+    ("organisation:team", "ada", 24),
+    ("organisation:people", "ada", 15),
+    ("organisation:person", "ada", 36),
+    ("api:team-list", "maya", 12),
+    ("api:unit-list", "maya", 12),
+    ("api:unit-move-list", "ada", 12),
+    ("api:membership-list", "maya", 12),
+    ("api:join-request-list", "ada", 12),
+    ("api:person-list", "ada", 12),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
     ("publishing:gate_runs", "alice", 24),
@@ -214,6 +229,9 @@ ARGUMENTS = {
     "consumption:latency": {"slug": "first"},
     "hosting:deployment": {"slug": "first"},
     "consumption:application": {"slug": "loan-origination"},
+    "organisation:unit": {"slug": "mortgage"},
+    "organisation:team": {"slug": "mortgage-origination"},
+    "organisation:person": {"pk": factories._fixed("user", "alice")},
 }
 NAMES = ["First", "Paper clips", "Sea weather", "Bee counting", "Ladder safety"]
 
@@ -225,6 +243,21 @@ def _collect(name, entry):
     made = collection_actions.create_collection(factories.rita(), name=name, text="Of one model.")
     collection_actions.put_in(factories.rita(), made, entry)
     collection_actions.publish_collection(factories.rita(), made)
+
+
+def _organise(team, somebody, name):
+    """Another person on the team that a page shows, another request to it, another team that moves."""
+    ada, origination = factories.ada(), factories.mortgage()
+    members.add_member(ada, origination, somebody)
+    factories.also(somebody, "executive")
+    joining.ask_to_join(factories.person(f"asks-{name.lower()[:5]}"), origination)
+    moves.schedule_move(
+        ada,
+        team,
+        unit=factories.lending().business_unit,
+        begins_on=timezone.now().date() + timedelta(days=9),
+        reason="Only for the tests of budgets.",
+    )
 
 
 def everything(number):
@@ -281,6 +314,7 @@ def everything(number):
         _collect(name, live.model)
         team = factories.team(f"Team {name}", "Mortgage")
         somebody = factories.person(f"user-{start}", team)
+        _organise(team, somebody, name)
         app = factories.application(somebody, team, name="System")
         first_used = factories.subscription(first, by=somebody, app=app)
         factories.rating(first_used, by=somebody)

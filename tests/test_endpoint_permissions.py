@@ -21,6 +21,7 @@ from marketplace.insights.events.actions import sign_up
 from marketplace.insights.following.actions import follow as follow_domain
 from marketplace.insights.metrics import rollup
 from marketplace.notices.models import Notice
+from marketplace.organisation.actions import joining, moves
 from publishing import clients
 from tests import adoption, ending_versions, factories, finance, move_factories, values
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
@@ -99,6 +100,7 @@ class EndpointFixtures:
             reason=LONG,
         )
         self.evaluation, self.export = factories.evaluation(self.live), "figures"
+        self._organisation()
         self.budget = finance.budget(self.subscription.application.team)
         self.charging = finance.charging(self.subscription.application.team.business_unit)
         self.dispute, self.shared_cost = (
@@ -140,6 +142,23 @@ class EndpointFixtures:
         self.clients = {name: Client(raise_request_exception=True) for name in PEOPLE}
         for name, person in self.people.items():
             self.clients[name].force_login(person)
+
+    def _organisation(self):
+        """The team of alice and bob, which charlie asks to join, and which moves to another unit. Nobody leads it."""
+        team = self.live.model.owner_team
+        self.membership = factories.bob().memberships.select_related("user").get(team=team)
+        self.join_request = joining.ask_to_join(self.people["charlie"], team, "I am new.")
+        self.today, later = (
+            timezone.now().date().isoformat(),
+            timezone.now().date() + timedelta(days=30),
+        )
+        self.unit_move = moves.schedule_move(
+            factories.ada(),
+            team,
+            unit=factories.mortgage().business_unit,
+            begins_on=later,
+            reason=LONG,
+        )
 
     def arguments(self, thing):
         """`WHERE` says which of the fixtures's things a route is about."""

@@ -22,7 +22,10 @@ APPS = [
     "consumption",
     "hosting",
     "publishing",
-    *(f"marketplace.{name}" for name in ("accounts", "audit", "notices", "tokens", "insights")),
+    *(
+        f"marketplace.{name}"
+        for name in ("accounts", "audit", "notices", "tokens", "organisation", "insights")
+    ),
 ]
 UNSEEN = {
     "line break": "ab\ncd efghij",

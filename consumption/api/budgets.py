@@ -76,7 +76,7 @@ class BudgetGiven(serializers.Serializer[Any]):
     """One of unit, team and cost_centre; the budget follows the one that holds then."""
 
     unit = serializers.SlugRelatedField(
-        slug_field="slug", queryset=BusinessUnit.objects.all(), required=False
+        slug_field="slug", queryset=BusinessUnit.objects.current(), required=False
     )
     team = serializers.SlugRelatedField(
         slug_field="slug", queryset=Team.objects.all(), required=False

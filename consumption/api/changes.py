@@ -136,7 +136,7 @@ class ChangeGiven(serializers.ModelSerializer):
     price_steps = PriceSteps(required=False, max_length=pricing.MOST_STEPS)
     visibility = serializers.ChoiceField(choices=RegisteredModel.Visibility.choices, required=False)
     units = serializers.SlugRelatedField(
-        slug_field="slug", queryset=BusinessUnit.objects.all(), many=True, required=False
+        slug_field="slug", queryset=BusinessUnit.objects.current(), many=True, required=False
     )
     teams = serializers.SlugRelatedField(
         slug_field="slug", queryset=Team.objects.all(), many=True, required=False

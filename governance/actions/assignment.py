@@ -107,10 +107,11 @@ def cancel_absence(by: User, absence: Absence) -> Absence:
 
 
 def hand_over_absent(today: date) -> int:
-    """Open reviews of people who are away go to others, where there are any. Returns how many were moved."""
+    """Open reviews of people who are away or deactivated go to others, where there are any. Returns how many were moved."""
     away = list(Absence.objects.on(today).values_list("user", flat=True))
+    gone = Q(assignee__in=away) | Q(assignee__is_active=False)
     moved = 0
-    for review in Review.objects.open().for_queue().filter(assignee__in=away):
+    for review in Review.objects.open().for_queue().filter(gone):
         with transaction.atomic():
             before, locked = review.assignee_id, _locked(review)
             if locked.state == Review.State.OPEN and locked.assignee_id == before:

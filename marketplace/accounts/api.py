@@ -1,12 +1,11 @@
-"""People in the REST API: who am I, and the teams there are."""
+"""People in the REST API: who am I."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from marketplace.accounts.models import Team
-from marketplace.accounts.resources import SLUG, StrictParameters
+from marketplace.accounts.resources import StrictParameters
 
 
 class TeamRow(serializers.ModelSerializer):
@@ -38,13 +37,3 @@ class Me(StrictParameters, viewsets.ViewSet):
         return Response(
             Myself({"username": user.username, "display_name": str(user), **facts}).data
         )
-
-
-class Teams(StrictParameters, ListModelMixin, RetrieveModelMixin, viewsets.GenericViewSet):
-    """Everybody in the company may know which teams there are."""
-
-    queryset = Team.objects.select_related("business_unit")
-    serializer_class = TeamRow
-    lookup_field = "slug"
-    lookup_value_regex = SLUG
-    filterset_fields = ["is_ai_team"]

@@ -2,24 +2,54 @@
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from marketplace.core.fields import LineField, NameKeyField
 
 
+class BusinessUnitSet(models.QuerySet["BusinessUnit"]):
+    def visible_to(self, user: "User") -> "BusinessUnitSet":
+        """Everybody in the company may know which units there are."""
+        return self
+
+    def current(self) -> "BusinessUnitSet":
+        """Those that new things may belong to."""
+        return self.filter(archived_at=None)
+
+
 class BusinessUnit(models.Model):
-    """A part of the organisation with its own budget."""
+    """A part of the organisation with its own budget. One that is archived stays in the figures of the past."""
 
     name = LineField(max_length=80, unique=True)
     name_key = NameKeyField(unique=True)
     slug = models.SlugField(unique=True)
     has_ai = models.BooleanField("had AI before the marketplace", default=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BusinessUnitSet.as_manager()
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self):
         return self.name
+
+    def get_absolute_url(self):
+        return reverse("organisation:unit", args=[self.slug])
+
+
+class TeamSet(models.QuerySet["Team"]):
+    def visible_to(self, user: "User") -> "TeamSet":
+        """Everybody in the company may know which teams there are."""
+        return self
+
+    def for_directory(self) -> "TeamSet":
+        """With the unit, and the current leads as `current_leads` ([Membership] with user)."""
+        leads = Membership.objects.current().filter(role=Membership.Role.LEAD).for_list()
+        return self.select_related("business_unit").prefetch_related(
+            models.Prefetch("memberships", leads, to_attr="current_leads")
+        )
 
 
 class Team(models.Model):
@@ -32,12 +62,18 @@ class Team(models.Model):
     is_ai_team = models.BooleanField("builds models", default=False)
     cost_centre = models.CharField(max_length=20, blank=True)
     email = models.EmailField(blank=True)
+    contact = LineField(max_length=120, blank=True, help_text="A channel, a page or a phone number")
+
+    objects = TeamSet.as_manager()
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self):
         return self.name
+
+    def get_absolute_url(self):
+        return reverse("organisation:team", args=[self.slug])
 
 
 class TeamUnit(models.Model):
@@ -71,6 +107,15 @@ class People(UserManager):
             memberships__team__in=teams, memberships__left_at=None, is_active=True
         ).distinct()
 
+    def leading(self, *teams):
+        """The active people who lead any of `teams` now, each once."""
+        return self.filter(
+            memberships__team__in=teams,
+            memberships__left_at=None,
+            memberships__role=Membership.Role.LEAD,
+            is_active=True,
+        ).distinct()
+
     def holding(self, *roles):
         """The active people who hold any of these marketplace roles now, each once."""
         return self.filter(
@@ -85,6 +130,9 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     job_title = models.CharField(max_length=80, blank=True)
     is_system = models.BooleanField(default=False)
+    session_epoch = models.PositiveIntegerField(
+        default=0, help_text="One more ends all sessions of the person"
+    )
 
     # Of the instance that a call with a token acts as (marketplace.tokens): the token's public name, and its team if it has one.
     token_kid = ""
@@ -104,6 +152,11 @@ class User(AbstractUser):
     def get_short_name(self):
         return self.username
 
+    def _get_session_auth_hash(self, secret=None):
+        """What a session is bound to: the password, and how often all sessions were ended."""
+        of_password = super()._get_session_auth_hash(secret=secret)
+        return f"{of_password}.{self.session_epoch}" if self.session_epoch else of_password
+
     def teams(self):
         """The teams this person is on now."""
         teams = Team.objects.filter(memberships__user=self, memberships__left_at=None)
@@ -117,6 +170,12 @@ class User(AbstractUser):
         in_reach = self.only_team_id in (None, team.pk)
         return in_reach and self.memberships.filter(team=team, left_at=None).exists()
 
+    def leads(self, team):
+        """Is the person a lead of the team now? No token leads."""
+        if self.token_kid or not self.is_active:
+            return False
+        return self.memberships.filter(team=team, left_at=None, role=Membership.Role.LEAD).exists()
+
     def has_role(self, *roles):
         """True when the person holds one of the marketplace roles now. No token carries a role."""
         if self.token_kid or not self.is_active:
@@ -127,6 +186,24 @@ class User(AbstractUser):
         if self.token_kid:
             return set()
         return set(self.grants.filter(revoked_at=None).values_list("role", flat=True))
+
+
+class MembershipSet(models.QuerySet["Membership"]):
+    def visible_to(self, user: User) -> "MembershipSet":
+        """Who is on which team now: everybody in the company may know. Who was, those who administer and audit."""
+        if user.has_role(RoleGrant.Role.ADMIN, RoleGrant.Role.AUDITOR):
+            return self
+        return self.current()
+
+    def current(self) -> "MembershipSet":
+        """Of active people, not ended."""
+        return self.filter(left_at=None, user__is_active=True)
+
+    def for_list(self) -> "MembershipSet":
+        """Leads first, then by name."""
+        return self.select_related("user", "team__business_unit").order_by(
+            "team__name", "role", "user__display_name", "user__username"
+        )
 
 
 class Membership(models.Model):
@@ -142,6 +219,8 @@ class Membership(models.Model):
     joined_at = models.DateTimeField(default=timezone.now)
     left_at = models.DateTimeField(null=True, blank=True)
 
+    objects = MembershipSet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -153,6 +232,10 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} on {self.team}"
+
+    @property
+    def is_lead(self):
+        return self.role == self.Role.LEAD
 
 
 class RoleGrant(models.Model):

@@ -4,24 +4,8 @@ from typing import Any
 
 from django import forms
 
-from marketplace.accounts.models import Team
-from marketplace.core.forms import LineField
 from marketplace.notices.kinds import Kind, Mail
 from marketplace.notices.models import NoticeSettings, Weekday, time_zones
-
-
-class JoinForm(forms.Form):
-    """Which team somebody wants to join, and a word for its lead."""
-
-    team = forms.ModelChoiceField(
-        Team.objects.select_related("business_unit").order_by("name"), empty_label="Choose a team"
-    )
-    words = LineField(
-        label="A word for its lead",
-        max_length=200,
-        required=False,
-        help_text="Who you are and what you do.",
-    )
 
 
 class ChannelForm(forms.Form):

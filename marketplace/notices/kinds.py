@@ -92,6 +92,7 @@ KINDS = {
         Kind("saved-search", "New models for a saved search", COMMUNITY),
         Kind("batch_evaluation", "Batch evaluations", COMMUNITY),
         Kind("join", "Requests to join a team", COMMUNITY, Mail.NOW),
+        Kind("team", "Teams and who is on them", COMMUNITY, Mail.NOW),
         OTHER,
     )
 }
@@ -508,7 +509,26 @@ OCCASIONS = tuple(
             "join",
             "join",
             "somebody asks to join a team",
-            "its leads, else its people, else curators and administrators",
+            "its leads, else administrators, else curators",
+        ),
+        ("join-declined", "join", "a request to join is declined", "who asked"),
+        (
+            "membership-*",
+            "team",
+            "somebody comes onto a team or leaves it, or its leads change",
+            "the person, and the team's leads",
+        ),
+        (
+            "team-move-*",
+            "team",
+            "a team goes to another business unit, or stays after all",
+            "the team, and finance",
+        ),
+        (
+            "person-active",
+            "team",
+            "a person is deactivated, or comes back",
+            "the person, and the leads of their teams, where there is none administrators",
         ),
         ("webhook-disabled", "security", "a webhook is switched off after failures", "its team"),
     )

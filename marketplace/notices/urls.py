@@ -12,5 +12,4 @@ urlpatterns = [
     path("notices/mail/", views.letter_list, name="letters"),
     path("notices/mail/<int:pk>/", views.letter, name="letter"),
     path("notices/unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
-    path("teams/join/", views.join, name="join"),
 ]

@@ -1,4 +1,4 @@
-"""Pages of notices: the centre, the preferences, a request to join a team."""
+"""Pages of notices: the centre, the preferences."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,9 +16,9 @@ from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
 from marketplace.core.query import chosen, whole_number
 from marketplace.core.templatetags.formatting import quantity
-from marketplace.notices import actions, joining, kinds, letters, preferences
+from marketplace.notices import actions, kinds, letters, preferences
 from marketplace.notices.filters import NoticePageFilter
-from marketplace.notices.forms import ChannelForm, JoinForm, TimesForm
+from marketplace.notices.forms import ChannelForm, TimesForm
 from marketplace.notices.models import Letter, Notice, Watch
 
 PAGE_SIZE = 30
@@ -98,17 +98,6 @@ def unsubscribe(request: PageRequest, token: str) -> HttpResponse:
         letters.unsubscribe(found)
     context = {"labels": letters.labels(found.kinds, found.recipient), "is_done": is_done}
     return render(request, "notices/unsubscribe.html", context)
-
-
-def join(request: PageRequest) -> HttpResponse:
-    """Ask to join a team; its lead is told."""
-    form = JoinForm(request.POST or None)
-    done, told = submitted(request, form, lambda **data: joining.ask_to_join(request.user, **data))
-    if done:
-        names = ", ".join(str(person) for person in told[:3])
-        messages.success(request, f"Asked: it is among the notices of {names}.")
-        return redirect("home")
-    return show(request, "notices/join.html", form)
 
 
 def _mark(request: PageRequest, asked: "QuerySet[Notice]") -> HttpResponse:

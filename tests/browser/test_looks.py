@@ -1,6 +1,7 @@
 """Main pages in Chromium: axe finds nothing serious, nothing breaks the policy, nothing runs off a phone's screen (issue 2, done 9)."""
 
 import copy
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,6 +13,7 @@ from governance.actions import open_thread, record_gate
 from governance.models import Review
 from hosting.models import Deployment, Incident, Replica
 from marketplace.insights.metrics import rollup
+from marketplace.organisation.actions import joining, moves
 from publishing import actions
 from tests import adoption, ending_versions, factories, move_factories
 from tests.notices import made
@@ -193,7 +195,41 @@ def addresses():
             factories.policy_change().get_absolute_url(),
         ],
         "gus": ["/policies/review_matrix/propose/"],
+        "ada": organisation(entry.owner_team),
     }
+
+
+def organisation(team):
+    """Pages of units, teams and people, with a request to join and a planned move."""
+    alice, bob = factories.alice(), factories.bob()
+    alice.memberships.update(role="lead")
+    asked = joining.ask_to_join(factories.charlie(), team, "I work on loans.")
+    unit, there = team.business_unit, factories.maya().teams().get().business_unit
+    day = timezone.now().date() + timedelta(days=30)
+    moves.schedule_move(
+        factories.ada(), team, unit=there, begins_on=day, reason="It was handed over in spring."
+    )
+    own = team.get_absolute_url()
+    ends = bob.memberships.get().pk
+    return [
+        "/teams/",
+        "/teams/?q=nobody",
+        "/teams/new/",
+        "/teams/join/",
+        own,
+        f"{own}settings/",
+        f"{factories.mortgage().get_absolute_url()}unit/",
+        f"{own}members/{ends}/end/",
+        asked.get_absolute_url(),
+        "/units/",
+        unit.get_absolute_url(),
+        f"{unit.get_absolute_url()}archive/",
+        "/people/",
+        "/people/new/",
+        "/people/import/",
+        f"/people/{alice.pk}/",
+        f"/people/{alice.pk}/deactivate/",
+    ]
 
 
 def signed_in(chromium, live_server, client, username):

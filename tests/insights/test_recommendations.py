@@ -6,8 +6,8 @@ from django.urls import reverse
 from catalog.models import Neighbour, RegisteredModel
 from marketplace.accounts.models import Membership
 from marketplace.insights import recommendations
-from marketplace.notices.joining import MOST_A_DAY
 from marketplace.notices.models import Notice
+from marketplace.organisation.actions.joining import MOST_A_DAY
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -77,22 +77,18 @@ def test_trending_counts_teams(company):
 
 
 def test_a_newcomer_asks_and_the_lead_is_told(client):
-    team = factories.lending()
-    alice, bob, charlie = factories.alice(), factories.bob(), factories.charlie()
-    client.force_login(charlie)
-    assert b"You are on no team yet" in client.get(reverse("home")).content
-    address = reverse("notices:join")
-    asked = {"team": team.pk, "words": "I work on loans."}
-    assert client.post(address, asked).status_code == 302
-    told = Notice.objects.filter(kind="join")
-    assert set(told.values_list("recipient", flat=True)) == {alice.pk, bob.pk}
+    team, alice = factories.lending(), factories.alice()
+    factories.bob()
     Membership.objects.filter(user=alice, team=team).update(role="lead")
-    told.delete()
-    for _ in range(2):
-        client.post(address, asked)
-    assert list(told.values_list("recipient", flat=True)) == [alice.pk], "once a day, to the lead"
+    client.force_login(factories.charlie())
+    assert b"You are on no team yet" in client.get(reverse("home")).content
+    address = reverse("organisation:join")
+    asked = {"team": team.slug, "words": "I work on loans."}
+    assert [client.post(address, asked).status_code for _ in range(2)] == [302, 422]
+    told = Notice.objects.filter(kind="join")
+    assert list(told.values_list("recipient", flat=True)) == [alice.pk], "once, to the lead"
     assert "I work on loans." in told.get().body
-    answer = client.post(address, {"team": 0, "words": "x" * 201})
+    answer = client.post(address, {"team": "nowhere", "words": "x" * 201})
     assert answer.status_code == 422 and Notice.objects.filter(kind="join").count() == 1
 
 
@@ -101,7 +97,7 @@ def test_nobody_asks_the_whole_company(client):
     factories.rita()
     answers = [
         client.post(
-            reverse("notices:join"), {"team": factories.team(f"Team {place}", "Mortgage").pk}
+            reverse("organisation:join"), {"team": factories.team(f"Team {place}", "Mortgage").slug}
         ).status_code
         for place in range(MOST_A_DAY + 1)
     ]

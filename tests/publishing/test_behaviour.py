@@ -13,6 +13,7 @@ from governance.actions import current_gates
 from marketplace.audit.models import AuditEvent
 from publishing import actions, behaviour, evaluation, execution_gates
 from tests import factories
+from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +126,8 @@ def test_it_is_compared_again_when_the_checks_run_again(in_use, hosted):
     assert result(minor).pk > before
 
 
-def test_an_evaluator_records_that_it_is_a_correction(in_use, hosted):
+@pytest.mark.parametrize("by_api", [False, True])
+def test_an_evaluator_records_that_it_is_a_correction(in_use, hosted, by_api):
     factories.benchmark(rows(), capability=in_use.model.capability, groups=["region"])
     minor = hosted(scaled(1.1), "1.1.0")
     run = evaluation_runs.request(factories.evan(), minor)
@@ -138,7 +140,13 @@ def test_an_evaluator_records_that_it_is_a_correction(in_use, hosted):
     short = page.post(address, {"reason": "Fine."})
     assert short.status_code == 422 and "Fine." in short.content.decode()
     reason = "Amounts of 1.0.0 were ten percent too low; measured on paid amounts."
-    assert page.post(address, {"reason": reason}).status_code == 302
+    if by_api:
+        resource, body = f"versions/{minor.pk}/correction/", {"reason": reason}
+        Api(factories.alice()).post(resource, body, expect=403)
+        assert Api(factories.evan()).post(resource, body, expect=201)["verdict"] == "pass"
+        Api(factories.evan()).post(resource, body, expect=409)
+    else:
+        assert page.post(address, {"reason": reason}).status_code == 302
     found = result(minor)
     assert found.verdict == "pass" and reason in found.summary
     assert found.metrics["outside"], "the figures stay"

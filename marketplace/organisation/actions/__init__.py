@@ -1,0 +1,1 @@
+"""Verbs of the organisation, a module for each noun (docs/people.md)."""

@@ -1,0 +1,1 @@
+"""Pages of the organisation, a module for each noun."""
