@@ -1,6 +1,6 @@
 """Whether a month may be closed, what it is compared with, and its fingerprint (docs/statements.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,8 +12,8 @@ from django.utils import timezone
 from consumption import statement_lines
 from consumption.metering import reconciliation
 from consumption.metering.quota import next_period
-from consumption.models import ChargedDay, ChargeKind, ChargeLine, ClosedMonth, StaleHour
-from consumption.statement import Statement
+from consumption.models import ChargedDay, ChargeLine, ClosedMonth, StaleHour
+from consumption.statement import Group, Statement
 from marketplace.core.canonical import digest
 
 HASHED = (
@@ -57,8 +57,11 @@ class Reconciled:
         }
 
 
-def reconciled(statement: Statement) -> Reconciled:
-    """As last counted; of a closed month, as it was compared when it was closed, where all lines are seen."""
+def reconciled(statement: Statement, groups: Sequence[Group] | None = None) -> Reconciled:
+    """As last counted; of a closed month, as it was compared when it was closed, where all lines are seen.
+
+    groups  all groups of the statement, where they are known: their sums are those of the lines.
+    """
     closed = statement.closed
     if closed and statement.teams is None:
         data = closed.reconciled
@@ -67,12 +70,9 @@ def reconciled(statement: Statement) -> Reconciled:
             {way: Decimal(cost) for way, cost in data["cost"].items()},
         )
     counts = reconciliation.of_month(statement.month, statement.teams)
-    lines = statement_lines.of_month(closed is not None, statement.teams)
-    [(units, cost)] = statement._read(
-        f"SELECT coalesce(sum(units), 0)::bigint, coalesce(sum(cost), 0) FROM ({lines}) lines"
-        f" WHERE kind = '{ChargeKind.USAGE.value}'",
-        {},
-    )
+    known = statement.groups("unit") if groups is None else groups
+    units = sum(group.units for group in known)
+    cost = sum((group.usage_cost for group in known), Decimal())
     return Reconciled(
         {way: count.units for way, count in counts.items()} | {"lines": units},
         {way: count.cost for way, count in counts.items()} | {"lines": cost},

@@ -103,11 +103,16 @@ GROUPS = {
 # Places in a row of statement_lines.NAMED: so many columns of the line itself, of them the currency.
 FACTS, CURRENCY = 21, 16
 KINDS = [kind.value for kind in ChargeKind]
+USED = f"WHERE line.kind = '{ChargeKind.USAGE.value}'"
+DEAREST_FIRST = "ORDER BY amount DESC, units DESC, line.key"
 
 
 @dataclass(frozen=True)
 class Group:
-    """One business unit, team or cost centre of a month in one currency: what it pays, by kind; the kinds add up to `total`."""
+    """One business unit, team or cost centre of a month in one currency: what it pays, by kind; the kinds add up to `total`.
+
+    lines, units, usage_cost  how many lines; what was called, in units, and its exact cost before rounding.
+    """
 
     slug: str
     name: str
@@ -119,6 +124,9 @@ class Group:
     platform: Decimal
     adjustment: Decimal
     total: Decimal
+    lines: int = 0
+    units: int = 0
+    usage_cost: Decimal = Decimal()
 
     @property
     def corrections(self) -> Decimal:
@@ -148,6 +156,10 @@ class Statement:
         """The lines, dearest first; `chosen`: {a key of GROUPS, or "key": its slug}."""
         return Lines(self, chosen)
 
+    def lines_of(self, groups: Sequence[Group], **chosen: str) -> "Lines":
+        """The same, of groups that were read by the same choice and know how many lines there are."""
+        return Lines(self, chosen, sum(group.lines for group in groups))
+
     def groups(self, by: str, **chosen: str) -> list[Group]:
         """A Group of each of GROUPS[by], by name. One query."""
         slug, name = GROUPS[by]
@@ -156,7 +168,8 @@ class Statement:
         )
         where, values = self._where(chosen)
         rows = self._read(
-            f"SELECT {slug}, {name}, line.currency, bool_and(is_charged), {sums}, sum(amount)"
+            f"SELECT {slug}, {name}, line.currency, bool_and(is_charged), {sums}, sum(amount), count(*),"
+            f" coalesce(sum(units) FILTER ({USED}), 0)::bigint, coalesce(sum(cost) FILTER ({USED}), 0)"
             f" {self._named()} {where} GROUP BY 1, 2, 3 ORDER BY 2, 3",
             values,
         )
@@ -177,9 +190,11 @@ class Statement:
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return where, {f"chosen_{name}": value for name, value in chosen.items()}
 
-    def _named(self) -> str:
+    def _named(self, end: str = "") -> str:
+        """FROM … JOIN …, of all lines, or of those that `end` (an order and a limit) leaves."""
         named = statement_lines.NAMED[statement_lines.NAMED.index("FROM") :]
-        return named.format(lines=statement_lines.of_month(self.closed is not None, self.teams))
+        lines = statement_lines.of_month(self.closed is not None, self.teams)
+        return named.format(lines=f"SELECT * FROM ({lines}) line {end}" if end else lines)
 
     def _read(self, text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
@@ -190,14 +205,21 @@ class Statement:
 class Lines(Sequence[Line]):
     """Lines of a statement, read when they are looked at: a slice is one query for its own lines, so that a page costs a page."""
 
-    def __init__(self, statement: Statement, chosen: Mapping[str, str]) -> None:
+    def __init__(
+        self, statement: Statement, chosen: Mapping[str, str], count: int | None = None
+    ) -> None:
         self.month = statement.month
+        self._count = count
         self._statement = statement
         self._where, self._values = statement._where(chosen)
 
     def __len__(self) -> int:
-        [(count,)] = self._read("SELECT count(*)", "")
-        return int(count)
+        if self._count is None:
+            [(count,)] = self._statement._read(
+                f"SELECT count(*) {self._statement._named()} {self._where}", self._values
+            )
+            self._count = int(count)
+        return self._count
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
@@ -213,13 +235,14 @@ class Lines(Sequence[Line]):
 
     def _lines(self, start: int, count: int | None) -> list[Line]:
         columns = statement_lines.NAMED[: statement_lines.NAMED.index("FROM")]
-        order = f"ORDER BY amount DESC, units DESC, line.key OFFSET {start}"
-        limit = "" if count is None else f"LIMIT {count}"
-        return [_line(row) for row in self._read(columns, f"{order} {limit}")]
-
-    def _read(self, columns: str, end: str) -> list[tuple[Any, ...]]:
-        statement = self._statement
-        return statement._read(f"{columns} {statement._named()} {self._where} {end}", self._values)
+        end = f"{DEAREST_FIRST} OFFSET {start} {'' if count is None else f'LIMIT {count}'}"
+        # Without a choice, names are looked up for the lines of the page alone.
+        text = (
+            f"{columns} {self._statement._named()} {self._where} {end}"
+            if self._where
+            else f"{columns} {self._statement._named(end)} {DEAREST_FIRST}"
+        )
+        return [_line(row) for row in self._statement._read(text, self._values)]
 
 
 def _line(row: tuple[Any, ...]) -> Line:

@@ -55,6 +55,7 @@ def monthly_statement(request: PageRequest) -> HttpResponse:
     if asked in exports:
         return _download(exports[asked](), f"{_export_name(asked)}-{shown.month:%Y-%m}")
     groups = shown.groups(by, **chosen)
+    lines = shown.lines_of(groups, **chosen)
     context = {
         "month": shown.month,
         "until": next_period(shown.month),
@@ -68,11 +69,9 @@ def monthly_statement(request: PageRequest) -> HttpResponse:
         "groups": groups,
         "sums": _summed(groups),
         "totals": _totals(groups),
-        "page_obj": Paginator(shown.lines(**chosen), LINES_A_PAGE).get_page(
-            request.GET.get("page")
-        ),
+        "page_obj": Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page")),
         "closed": shown.closed,
-        "reconciled": closing.reconciled(shown),
+        "reconciled": closing.reconciled(shown, None if chosen else groups),
         "sees_all": shown.teams is None,
         "is_over": next_period(shown.month) <= period_start(datetime.now(UTC)),
         "may_close": can_keep_the_books(request.user),
@@ -175,13 +174,14 @@ def close_month(request: PageRequest, month: str) -> HttpResponse:
         return redirect(made)
     shown = Statement(None, first)
     checks = closing.checks(first)
+    groups = shown.groups("unit")
     context = {
         "month": first,
         "checks": checks,
         "is_ready": all(check.holds for check in checks),
         "closed": shown.closed,
-        "reconciled": closing.reconciled(shown),
-        "groups": shown.groups("unit"),
+        "reconciled": closing.reconciled(shown, groups),
+        "groups": groups,
         "open_disputes": Dispute.objects.open().filter(month=first).count(),
     }
     return render(request, "consumption/close_month.html", context)
@@ -198,7 +198,7 @@ def finance(request: PageRequest) -> HttpResponse:
         "months": statement.months(),
         "groups": groups,
         "sums": _summed(groups),
-        "reconciled": closing.reconciled(shown),
+        "reconciled": closing.reconciled(shown, groups),
         "closed_months": ClosedMonth.objects.select_related("closed_by").order_by("-month")[:12],
         "next_to_close": actions.next_to_close(),
         "disputes": Dispute.objects.open().for_list()[:10],
