@@ -1,8 +1,8 @@
 """The named people and the things they make: plain functions that go through the real verbs.
 
 alice publishes (lending), bob is on her team, charlie is nobody, rita curates, otto operates, vera audits, maya consumes
-(mortgage), finn is finance, ada administers. Reviewers: evan evaluates, fay judges fairness, sam security, lena law; gus
-leads governance, mira is the model risk officer. Each function finds the person or thing again when it is there.
+(mortgage), finn is finance, ada administers, cleo leads the company. Reviewers: evan evaluates, fay judges fairness, sam
+security, lena law; gus leads governance, mira is the model risk officer. Each function finds the person or thing again when it is there.
 """
 
 from datetime import timedelta
@@ -189,6 +189,10 @@ def finn():
 
 def ada():
     return person("ada", roles=["admin"])
+
+
+def cleo():
+    return person("cleo", roles=["executive"])
 
 
 def root():

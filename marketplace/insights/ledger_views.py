@@ -72,8 +72,7 @@ def value(request: PageRequest) -> HttpResponse:
         "acts": _acts(request.user, opened.line) if opened else {},
         "unqualified": unqualified.uses(request.user) if year == timezone.now().date().year else [],
         "gross": prefill.gross() if shown.is_whole else None,
-        "reuse": cohorts.reuse(shown.quarters[0].first) if shown.is_whole else None,
-        "build": cohorts.build(shown.quarters[0].first) if shown.is_whole else None,
+        "cohorts": cohorts.cohorts(request.user),
         "to_sign": signing.first_unsigned() if can_sign_quarters(request.user) else None,
         "rules": rules,
     }

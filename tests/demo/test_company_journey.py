@@ -25,11 +25,14 @@ from marketplace.demo.company import (
     journey,
     models,
     people,
+    savings,
     submissions,
     training,
     usage,
     voices,
 )
+from marketplace.insights.ledger import quarters
+from marketplace.insights.models import ReuseEvent, SignedQuarter, ValueClaim
 from publishing import contract_diff
 from publishing.actions import publish_what_is_ready
 
@@ -230,3 +233,33 @@ def test_access_that_ends_ends_in_days_to_come():
     with clock.at(clock.ago(days=use.since)):
         last = consumers.last_day(use)
     assert last == timezone.localdate() + timedelta(days=use.ends_in)
+
+
+def test_the_ledger_tells_the_story_from_real_calls():
+    """A documented plan, a further team of a unit, nothing for who would have done without; twice changes nothing."""
+    for place, release in enumerate(models.listing("income-verification").releases):
+        if release.fate in models.GOES_LIVE:
+            hosted(built("income-verification", place))
+    for use in consumers.USES:
+        if use.slug == "income-verification":
+            journey.adopt(use)
+    usage.build_usage()
+    voices.build_voices()
+    savings.keep_ledger()
+    savings.keep_ledger()
+    lines = {line.team.slug: line for line in ReuseEvent.objects.for_page()}
+    mortgage = lines["mortgage-origination"]
+    assert (mortgage.grade, mortgage.size, mortgage.low) == ("A", "L", 131_000)
+    assert mortgage.confirmed_by.username == "hanna" and mortgage.search_record
+    operations = lines["wealth-operations"]
+    assert (operations.grade, f"{operations.share:.2f}") == ("B", "0.25")
+    assert "client-advice" not in lines and lines["lending-underwriting"].grade == "C"
+    over = quarters.quarter_of(timezone.now().date())
+    past = [line for line in lines.values() if line.quarter < over]
+    assert all(SignedQuarter.objects.filter(quarter=line.quarter).exists() for line in past) or (
+        timezone.now().date() - over < savings.SIGNED_AFTER
+    )
+    assert sorted(ValueClaim.objects.values_list("state", flat=True)) == [
+        "finance_validated",
+        "owner_confirmed",
+    ]

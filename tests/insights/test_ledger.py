@@ -33,10 +33,6 @@ def amounts(line):
     return tuple(float(value / THOUSAND) for value in (line.low, line.mid, line.high))
 
 
-def cleo():
-    return factories.person("cleo", roles=["executive"])
-
-
 # ── The golden cases ──────────────────────────────────────────────────────
 
 
@@ -102,7 +98,7 @@ def test_the_golden_year(golden):
     reversal = actions.reject_line(factories.finn(), insurance, ledgers.LONG)
     assert amounts(reversal) == (-11, -17, -23)
     years = {line.quarter.year for line in ReuseEvent.objects.all()}
-    sums = [headline.headline(cleo(), year).avoided for year in years]
+    sums = [headline.headline(factories.cleo(), year).avoided for year in years]
     assert sum(one.low for one in sums) == Decimal(202_400)
     assert sum(one.mid for one in sums) == Decimal(249_650)
     assert sum(one.high for one in sums) == Decimal(296_900)
@@ -110,7 +106,7 @@ def test_the_golden_year(golden):
 
 
 def reason_for(team, model=None):
-    found = [use for use in unqualified.uses(cleo()) if use.team == team.slug]
+    found = [use for use in unqualified.uses(factories.cleo()) if use.team == team.slug]
     return [use.reason for use in found if model is None or use.model == model.slug]
 
 
@@ -149,7 +145,7 @@ def test_whoever_would_have_done_without_avoids_nothing_and_may_claim():
         ledgers.held(factories.mortgage(), factories.maya(), counterfactual="would_do_without")
     )
     assert posting.sweep().posted == []
-    (use,) = unqualified.uses(cleo())
+    (use,) = unqualified.uses(factories.cleo())
     assert use.leads_to_claim and use.reason.startswith("would have done without")
 
 
@@ -489,4 +485,4 @@ def test_a_model_that_one_may_not_see_is_no_line_of_ones_unit(line):
     RegisteredModel.objects.filter(pk=line.model_id).update(visibility="restricted")
     assert ReuseEvent.objects.visible_to(factories.maya()).exists()  # she uses it
     assert not ReuseEvent.objects.visible_to(ledgers.hanna()).exists()
-    assert ReuseEvent.objects.visible_to(cleo()).exists()
+    assert ReuseEvent.objects.visible_to(factories.cleo()).exists()

@@ -31,10 +31,6 @@ def text_of(response):
     return re.sub(r" +", " ", text)
 
 
-def cleo():
-    return factories.person("cleo", roles=["executive"])
-
-
 def client_of(user):
     client = Client()
     client.force_login(user)
@@ -58,14 +54,14 @@ def of_year(line):
 
 
 def test_the_year_says_what_counts_and_what_is_no_saving(line):
-    text = text_of(client_of(cleo()).get(of_year(line)))
+    text = text_of(client_of(factories.cleo()).get(of_year(line)))
     assert "131,000 USD" in text and "likely 161,000" in text and "191,000" in text
     assert "Gross, not a saving" in text and "1 reuse decision" in text
     assert "0 signed by Finance, 131,000 open" in text
 
 
 def test_a_line_opens_in_place_with_its_sum_and_four_links(line, signed):
-    page = client_of(cleo()).get(f"{of_year(line)}&line={line.pk}")
+    page = client_of(factories.cleo()).get(f"{of_year(line)}&line={line.pk}")
     text = text_of(page)
     assert (
         "140,000 to build, large, low end × 1 evidence A × 1 first team of the unit − 9,000 integration, logged = 131,000 USD"
@@ -79,7 +75,7 @@ def test_a_line_opens_in_place_with_its_sum_and_four_links(line, signed):
 
 
 def test_each_link_leads_to_its_evidence(line, signed):
-    client = client_of(cleo())
+    client = client_of(factories.cleo())
     calls = text_of(client.get(reverse("insights:line_calls", args=[line.pk])))
     assert "560 calls on 14 days" in calls and "800 answered calls" not in calls
     record = text_of(client.get(reverse("insights:line_record", args=[line.pk])))
@@ -108,7 +104,7 @@ def test_calls_go_down_to_the_hour_and_the_single_call(line):
         **facts,
     )
     address = reverse("insights:line_calls", args=[line.pk])
-    text = text_of(client_of(cleo()).get(f"{address}?day={day:%Y-%m-%d}&hour=10"))
+    text = text_of(client_of(factories.cleo()).get(f"{address}?day={day:%Y-%m-%d}&hour=10"))
     assert "10:00 40" in text and str(call.event_id) in text
 
 
@@ -118,9 +114,9 @@ def _moment(text):
 
 def test_a_missing_record_is_said(line):
     ReuseEvent.objects.update(search_record=None)
-    text = text_of(client_of(cleo()).get(f"{of_year(line)}&line={line.pk}"))
+    text = text_of(client_of(factories.cleo()).get(f"{of_year(line)}&line={line.pk}"))
     assert "No record of the team names this model." in text
-    answer = client_of(cleo()).get(reverse("insights:line_record", args=[line.pk]))
+    answer = client_of(factories.cleo()).get(reverse("insights:line_record", args=[line.pk]))
     assert "No record" in text_of(answer)
 
 
@@ -141,20 +137,20 @@ def test_net_value_is_its_parts(line):
         from_month=line.quarter.replace(month=1),
         set_by=factories.finn(),
     )
-    net = headline.headline(cleo(), ledgers.today().year).net
+    net = headline.headline(factories.cleo(), ledgers.today().year).net
     assert net.platform == 10_000 * ledgers.today().month
     models = {line.model_id}
     assert (net.published, net.publishing) == (len(models), Decimal(40 * 95))
     facts = {"kind": "publication", "note": "Sheet 4", "spent_on": ledgers.today()}
     actions.log_effort(factories.alice(), line.model, amount=Decimal(10), **facts)
-    net = headline.headline(cleo(), ledgers.today().year).net
+    net = headline.headline(factories.cleo(), ledgers.today().year).net
     assert net.publishing == 950
     assert net.total == net.avoided + net.claims - net.platform - 950
 
 
 def test_an_empty_ledger_says_what_comes_first():
     ledgers.called(ledgers.held(factories.mortgage(), factories.maya()), calls=8, days=15)
-    text = text_of(client_of(cleo()).get(VALUE))
+    text = text_of(client_of(factories.cleo()).get(VALUE))
     assert (
         "Nothing qualified yet" in text
         and "Mortgage origination with Income verification: 120" in text
@@ -165,7 +161,7 @@ def test_an_empty_ledger_says_what_comes_first():
     "question", ["year=abc", "year=99999", "line=999999", "line=-1", "line=x", "year=" + "9" * 30]
 )
 def test_odd_addresses_answer(question):
-    assert client_of(cleo()).get(f"{VALUE}?{question}").status_code == 200
+    assert client_of(factories.cleo()).get(f"{VALUE}?{question}").status_code == 200
 
 
 # ── Forms ─────────────────────────────────────────────────────────────────
@@ -216,7 +212,7 @@ def test_finance_signs_on_the_page(line):
 
 @pytest.mark.parametrize("name", ["2026-Q5", "2026", "1999-Q1", "2026-q3"])
 def test_what_is_no_quarter_is_not_found(name):
-    assert client_of(cleo()).get(f"{VALUE}quarters/{name}/").status_code == 404
+    assert client_of(factories.cleo()).get(f"{VALUE}quarters/{name}/").status_code == 404
 
 
 # ── The export ────────────────────────────────────────────────────────────
@@ -269,7 +265,7 @@ def test_the_script_finds_what_was_changed(unpacked, name, old, new, said):
 
 
 def test_the_csv_of_a_year_has_every_input(line):
-    text = client_of(cleo()).get(f"{of_year(line)}&as=csv").content.decode()
+    text = client_of(factories.cleo()).get(f"{of_year(line)}&as=csv").content.decode()
     assert "131000.00" in text and "regulated=eligibility" in text and "MO-2026-07" in text
 
 
@@ -277,7 +273,7 @@ def test_the_csv_of_a_year_has_every_input(line):
 
 
 def test_the_api_says_the_same(line):
-    api = Api(cleo())
+    api = Api(factories.cleo())
     year = api.get(f"value/?year={line.quarter.year}")
     assert year["avoided"] == {"low": "131000.00", "mid": "161000.00", "high": "191000.00"}
     assert year["is_whole"] and year["units"][0]["unit_name"] == "Mortgage"
@@ -315,7 +311,7 @@ def test_quarters_are_signed_through_the_api(line):
 
 def test_uncounted_uses_through_the_api():
     ledgers.called(ledgers.held(factories.lending(), factories.alice()))
-    (row,) = Api(cleo()).get("uncounted-uses/")
+    (row,) = Api(factories.cleo()).get("uncounted-uses/")
     assert (row["team"], row["why_not"]) == (factories.lending().slug, "its own model")
 
 
@@ -354,12 +350,12 @@ def test_a_claim_is_counted_only_once_finance_validated_it():
     assert client_of(ledgers.hanna()).post(address, answer).status_code == 403
     assert client_of(factories.finn()).post(address, answer).status_code == 302
     assert counted() == 48_000
-    text = text_of(client_of(cleo()).get(VALUE))
+    text = text_of(client_of(factories.cleo()).get(VALUE))
     assert "+ 48,000" in text and "1 of 1 claim" in text
 
 
 def counted():
-    return headline.headline(cleo(), ledgers.today().year).net.claims
+    return headline.headline(factories.cleo(), ledgers.today().year).net.claims
 
 
 @pytest.mark.parametrize(
@@ -411,6 +407,6 @@ def test_the_api_takes_a_claim_the_same_way():
 
 def test_nothing_is_posted_by_looking():
     ledgers.called(ledgers.held(factories.mortgage(), factories.maya()))
-    client_of(cleo()).get(VALUE)
+    client_of(factories.cleo()).get(VALUE)
     assert not ReuseEvent.objects.exists()
     assert posting.sweep().posted

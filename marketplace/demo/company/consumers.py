@@ -32,7 +32,10 @@ class DemoApplication:
 
 @dataclass(frozen=True)
 class Use:
-    """One application on one model. `daily`: calls on an ordinary working day; `since`: days ago; `ends_in`: days, None: open."""
+    """One application on one model. `daily`: calls on an ordinary working day; `since`: days ago; `ends_in`: days, None: open.
+
+    stopped  days ago of its last call; 0: it goes on.
+    """
 
     application: str
     slug: str
@@ -45,6 +48,7 @@ class Use:
     policy: str = ""
     waits: bool = False
     ends_in: int | None = None
+    stopped: int = 0
 
 
 APPLICATIONS = (
@@ -145,7 +149,7 @@ USES = (
         18,
         84,
         "1.4.2",
-        counterfactual=WITHOUT,
+        counterfactual=BUILD,
         policy="pin_exact",
     ),
     Use(
@@ -248,6 +252,15 @@ USES = (
         counterfactual=WITHOUT,
     ),
     Use("Service Desk", "call-volume-forecast", "Plan shifts.", 6, 88),
+    Use(
+        "Claims Desk",
+        "loan-document-type",
+        "Sort the pages of claim files; they turned out to be too different from loan files.",
+        45,
+        88,
+        counterfactual=BUILD,
+        stopped=34,
+    ),
     Use("Claims Desk", "claims-severity", "First reserve of a claim.", 34, 87),
     Use("Claims Desk", "claims-triage", "Lane of a motor claim.", 38, 83),
     Use("Claims Desk", "motor-fraud", "Claims to be read by investigators.", 30, 79),

@@ -115,6 +115,7 @@ PEOPLE = (
     Person("zoe", "Zoe Marchetti", "Cards product manager", "cards-servicing", True),
     Person("pavel", "Pavel Horak", "SME credit officer", "sme-lending", True),
     Person("bettina", "Bettina Vogel", "Asset-liability manager", "balance-sheet", True),
+    Person("theo", "Theo Lindgren", "Treasurer", "balance-sheet", True),
     Person("finn", "Finn Gallagher", "Finance controller", "finance-control", True, ("finance",)),
     Person(
         "rita",

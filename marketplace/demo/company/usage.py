@@ -74,7 +74,7 @@ def past_calls(use: Use, now: datetime) -> Iterator[bytes]:
     if made is None or key is None or not use.daily or has_past(made):
         return
     generator = np.random.default_rng([*use.application.encode(), *use.slug.encode()])
-    last = SUSPENDED_DAYS_AGO if made.pinned_version.suspended_at else 0
+    last = SUSPENDED_DAYS_AGO if made.pinned_version.suspended_at else use.stopped
     who = (
         made.pk,
         key.pk,

@@ -1,6 +1,6 @@
 """Verbs of claims: write one, confirm it as the owner of the value, validate or reject it as finance (docs/value.md, "Claims")."""
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from marketplace.core.errors import Invalid
 from marketplace.core.field_limits import require_fields
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.insights.ledger import cohorts, estimate, posting, quarters, rules
+from marketplace.insights.ledger import cohorts, posting, quarters, rules
 from marketplace.insights.ledger.permissions import (
     can_claim,
     can_confirm_claim,
@@ -24,7 +24,6 @@ from marketplace.insights.ledger.permissions import (
 from marketplace.insights.models import ClaimKind, ReuseEvent, ValueClaim
 from marketplace.notices.actions import notify, resolve
 
-COHORT_YEARS = timedelta(days=730)
 WEEKS_A_YEAR = 52
 
 
@@ -124,7 +123,7 @@ def validate_claim(
     require_reason(reason, "auditors read it")
     require_state(claim, ValueClaim.State.OWNER_CONFIRMED)
     posting.lock()
-    weeks = _weeks_saved(claim)
+    weeks = cohorts.weeks_saved(claim.team, claim.model)
     may_count = is_independent or not _is_avoided_too(claim)
     acceleration = (
         (claim.value * weeks / WEEKS_A_YEAR).quantize(rules.CENT) if may_count else Decimal()
@@ -149,14 +148,6 @@ def validate_claim(
     resolve(f"claim-confirmed:{claim.pk}")
     _tell([claim.claimed_by], claim, f"Validated: {claim}", f"claim-decided:{claim.pk}")
     return claim
-
-
-def _weeks_saved(claim: ValueClaim) -> Decimal:
-    """How much earlier the model was in use than the builds of the last two years were."""
-    searched = estimate.record_of(claim.team, claim.model)
-    actual = cohorts.days_of(searched) if searched else None
-    since = timezone.now().date() - COHORT_YEARS
-    return Decimal() if actual is None else cohorts.weeks_saved(cohorts.build(since), actual)
 
 
 def _is_avoided_too(claim: ValueClaim) -> bool:

@@ -38,8 +38,17 @@ class QuarterBar:
     label: str
 
     @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
     def label_y(self) -> float:
-        return max(self.high_y - 6, 10)
+        return min(self.y + 10, HEIGHT - 4)
+
+    @property
+    def caption(self) -> str:
+        """What is said below it: nothing where nothing was posted."""
+        return self.quarter.state if self.quarter.lines or self.quarter.state == "signed" else ""
 
 
 @dataclass(frozen=True)

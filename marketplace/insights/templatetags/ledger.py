@@ -22,6 +22,12 @@ def dollars(value: Decimal | None) -> str:
 
 
 @register.filter
+def unsigned(value: Decimal) -> str:
+    """The same without its sign."""
+    return words.amount(abs(value))
+
+
+@register.filter
 def quarter(first: date) -> str:
     """The name of the quarter that begins on a day."""
     return quarters.name_of(first)
