@@ -97,7 +97,7 @@ def need(request: PageRequest, pk: int) -> HttpResponse:
         may_withdraw=wanted.state == Need.State.OPEN and can_withdraw_need(request.user, wanted),
         may_link=can_commission(request.user) or visible.filter(owner_team__in=own).exists(),
         may_commission=can_commission(request.user),
-        commission_form=CommissionForm(),
+        commission_form=CommissionForm(auto_id="commission_%s"),
         decline_form=WhyForm(prefix="decline"),
         link_form=LinkForm(),
         trail=[Link("Needs", reverse(NEEDS))],

@@ -11,7 +11,12 @@ from marketplace.core.field_limits import REASON
 from marketplace.insights.curation.actions import KEPT, LONGEST
 from marketplace.insights.models import CurationItem
 
-DAY = {"type": "date"}
+
+class Day(forms.DateInput):
+    """A date as browsers' own date fields take it."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 def _reason(label: str, help_text: str, *, required: bool = True) -> forms.CharField:
@@ -29,7 +34,7 @@ class DismissForm(forms.Form):
     look_again_on = forms.DateField(
         label="Look again on",
         help_text="If it is still so on that day, it returns.",
-        widget=forms.DateInput(attrs=DAY),
+        widget=Day(),
         initial=lambda: timezone.localdate() + KEPT,
     )
 
@@ -39,7 +44,7 @@ class StrategicForm(forms.Form):
     until = forms.DateField(
         label="Until",
         help_text="At most a year; then it counts as unused again.",
-        widget=forms.DateInput(attrs=DAY),
+        widget=Day(),
         initial=lambda: timezone.localdate() + timedelta(days=LONGEST),
     )
 
@@ -73,5 +78,5 @@ class AnswerForm(forms.Form):
         required=False,
         label="Mended by",
         help_text="Only when you mend it.",
-        widget=forms.DateInput(attrs=DAY),
+        widget=Day(),
     )
