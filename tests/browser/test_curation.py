@@ -50,26 +50,33 @@ def findings():
     ]
 
 
+def ready(page, text):
+    """A page that says so is there, and listens to keys."""
+    expect(page.get_by_text(text).first).to_be_visible()
+    expect(page.locator("[data-desk-keys]")).to_be_visible()
+
+
 def test_the_desk_is_cleared_from_the_keyboard(visit, findings):
     page = visit("rita", "/curation/")
     press = page.keyboard.press
+    ready(page, "3 findings open")
     press("j")
     press("Enter")
-    expect(page.get_by_role("heading", name="What is known")).to_be_visible()
+    ready(page, "What is known")
     press("d")  # the first one: dismissed with a reason
     expect(page.get_by_label("Why nothing is to be done")).to_be_focused()
     page.keyboard.type(REASON)
     page.get_by_role("button", name="Dismiss with reason").press("Enter")
-    expect(page.get_by_text("Dismissed. It returns on its day")).to_be_visible()
+    ready(page, "Dismissed. It returns on its day")
     expect(page.locator(".is-open")).to_contain_text("Branch traffic")  # the next one opens
     press("1")  # the publisher is asked
     expect(page.get_by_label("What you ask")).to_be_focused()
     page.keyboard.type("Who will use it next year?")
     page.get_by_role("button", name="Ask the publisher").press("Enter")
-    expect(page.get_by_text("Asked. The answer comes here.")).to_be_visible()
-    press("Escape")
+    ready(page, "Asked. The answer comes here.")
     page.locator(".desk-row", has_text="Card offers").press("Enter")
     expect(page.locator(".is-open")).to_contain_text("Card offers")
+    ready(page, "What is known")
     press("3")  # kept as strategic
     expect(page.get_by_label("Why it is kept")).to_be_focused()
     page.keyboard.type(REASON)

@@ -127,7 +127,7 @@ def test_nobody_reviews_their_own_teams_model():
         (YES | {"card": {"answer": "maybe"}}, [], "answers.card"),
         (YES | {"colour": {"answer": "yes"}}, [], "answers"),
         (YES | {"card": {"answer": "no"}}, [], "findings"),
-        (YES, [Found("grave", LONG, later())], "findings.0.severity"),
+        (YES, [Found("huge", LONG, later())], "findings.0.severity"),
         (YES, [Found("minor", "Short", later())], "findings.0.text"),
         (YES, [Found("minor", LONG, later(-1))], "findings.0.due_on"),
         (YES, [Found("minor", LONG, later(400))], "findings.0.due_on"),

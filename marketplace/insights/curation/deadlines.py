@@ -1,4 +1,4 @@
-"""What waits for a publisher's answer, in "what needs you" (docs/curation.md, "The publisher's side")."""
+"""What waits for a publisher's answer, in "what needs you" (docs/curation.md, "What one can do")."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta

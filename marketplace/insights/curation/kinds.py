@@ -21,7 +21,7 @@ class Declared:
 
     days   step → days from the finding until it is due; 0 for kinds without steps, and for a step that is not named.
     says   (evidence, since, step, today) → one sentence without a full stop.
-    bad    the step from which on it looks grave.
+    bad    the step from which on it looks serious.
     asks   may the publisher be asked what becomes of the model?
     tells  is the publisher told of each step by itself?
     """

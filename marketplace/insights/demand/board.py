@@ -47,6 +47,24 @@ class Entry:
         return " · ".join(parts)
 
     @property
+    def said(self) -> str:
+        """What was searched for, the most frequent first."""
+        return ", ".join(f"“{query[:60]}”" for query in self.queries[:3])
+
+    @property
+    def commission(self) -> str:
+        """Who builds it, for how much, by when; "" before it is commissioned."""
+        need = self.need
+        if need is None or need.commissioned_team is None:
+            return ""
+        parts = [str(need.commissioned_team)]
+        if need.budget is not None:
+            parts.append(f"{number(need.budget)} USD")
+        if need.ready_by is not None:
+            parts.append(f"due {need.ready_by:%-d %b %Y}")
+        return ", ".join(parts)
+
+    @property
     def worth(self) -> str:
         return f"{number(self.value)} USD a year, as those who joined say" if self.value else ""
 

@@ -27,7 +27,7 @@ NUMBERS = [
 
 
 @dataclass
-class Tally:
+class Counts:
     """What was asked of one gap."""
 
     numbers: Counter[str] = field(default_factory=Counter)
@@ -62,8 +62,8 @@ def count(now: datetime | None = None) -> int:
     today = now.astimezone(UTC).date()
     gaps = list(DemandGap.objects.select_for_update(of=("self",)).order_by("pk"))
     found = list(asked(today))
-    tallies = _tallies(found, gaps, today)
-    rows = [_numbered(gap, tally, today, now) for gap, tally in tallies]
+    counted = _counted(found, gaps, today)
+    rows = [_numbered(gap, counts, today, now) for gap, counts in counted]
     kept = [row for row in rows if row.pk or row.score >= LEAST]
     DemandGap.objects.bulk_create([row for row in kept if not row.pk], batch_size=BATCH)
     DemandGap.objects.bulk_update([row for row in kept if row.pk], NUMBERS, batch_size=BATCH)
@@ -73,9 +73,9 @@ def count(now: datetime | None = None) -> int:
     return DemandGap.objects.count()
 
 
-def _tallies(
+def _counted(
     found: list[Asked], gaps: list[DemandGap], today: date
-) -> list[tuple[DemandGap, Tally]]:
+) -> list[tuple[DemandGap, Counts]]:
     """Each gap, those that are kept first, with what was asked of it."""
     known = {gap.need_id: gap for gap in reversed(gaps) if gap.need_id}
     needs = Need.objects.filter(state__in=Need.WAITING).exclude(pk__in=list(known))
@@ -84,7 +84,7 @@ def _tallies(
     by_text = _by_text(found)
     clusters = clustered(by_text, seeds)
     place = {text: cluster for cluster in clusters for text in cluster.texts}
-    tallies: dict[int, Tally] = defaultdict(Tally)
+    counted: dict[int, Counts] = defaultdict(Counts)
     gap_of: dict[int, DemandGap] = {}
     for cluster in clusters:
         gap_of[id(cluster)] = cluster.key or DemandGap(
@@ -95,8 +95,8 @@ def _tallies(
         named = known.get(one.need) if one.need else None
         cluster_of = seed_of[id(named)] if named else place.get(one.text)
         if cluster_of is not None:
-            tallies[id(cluster_of)].add(one, today)
-    return [(gap_of[id(cluster)], tallies[id(cluster)]) for cluster in clusters]
+            counted[id(cluster_of)].add(one, today)
+    return [(gap_of[id(cluster)], counted[id(cluster)]) for cluster in clusters]
 
 
 def _seeds(gaps: Iterable[DemandGap]) -> list[Cluster]:
@@ -123,17 +123,17 @@ def _by_text(found: list[Asked]) -> dict[str, frozenset[str]]:
     return {text: stems[text] for text, _ in sorted(frequency.items(), key=lambda p: (-p[1], p[0]))}
 
 
-def _numbered(gap: DemandGap, tally: Tally, today: date, now: datetime) -> DemandGap:
+def _numbered(gap: DemandGap, counts: Counts, today: date, now: datetime) -> DemandGap:
     before = [getattr(gap, name) for name in NUMBERS[:-1]]
-    ordered = sorted(tally.texts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ordered = sorted(counts.texts.items(), key=lambda pair: (-pair[1], pair[0]))
     gap.queries = [text for text, _ in ordered[:QUERIES]]
     gap.title = gap.title or (gap.queries[0] if gap.queries else "")
-    gap.team_ids = sorted(tally.last_of_team)
-    gap.teams, gap.searches = len(tally.last_of_team), tally.numbers[SEARCH]
-    gap.votes, gap.refusals = tally.numbers[VOTE], tally.numbers[REFUSAL]
-    gap.score = tally.score(today)
-    if tally.days:
-        gap.first_on, gap.last_on = min(tally.days), max(tally.days)
+    gap.team_ids = sorted(counts.last_of_team)
+    gap.teams, gap.searches = len(counts.last_of_team), counts.numbers[SEARCH]
+    gap.votes, gap.refusals = counts.numbers[VOTE], counts.numbers[REFUSAL]
+    gap.score = counts.score(today)
+    if counts.days:
+        gap.first_on, gap.last_on = min(counts.days), max(counts.days)
     if before != [getattr(gap, name) for name in NUMBERS[:-1]]:
         gap.counted_at = now
     return gap

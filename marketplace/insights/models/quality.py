@@ -116,7 +116,7 @@ class QualityFindingSet(models.QuerySet["QualityFinding"]):
         return self.filter(review__in=QualityReview.objects.visible_to(user))
 
     def overdue_majors(self, today: date | None = None) -> Self:
-        """What is grave, not mended, and late: two of them put a model on quality watch."""
+        """What is serious, not mended, and late: two of them put a model on quality watch."""
         return self.filter(
             severity=FindingSeverity.MAJOR, due_on__lt=today or timezone.localdate()
         ).exclude(state=QualityFindingState.CLOSED)

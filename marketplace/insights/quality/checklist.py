@@ -29,7 +29,7 @@ POINTS = (
     ),
     Point(
         "issues",
-        "Open bugs and requests are answered, and nothing grave is open.",
+        "Open bugs and requests are answered, and nothing serious is open.",
         "Read the discussion and the newest ratings.",
         4,
     ),
