@@ -355,7 +355,7 @@ class Call:
             prefix = headers.FORWARDED.get(name)
             if prefix is not None:
                 lines += (prefix, value, b"\r\n")
-        lines += (b"x-request-id: ", self.event_id, b"\r\n\r\n")
+        lines += (self._trace_lines(), b"x-request-id: ", self.event_id, b"\r\n\r\n")
         if self.size < SMALL_BODY:
             connection.exchange(self, [b"".join(lines + self.body)], first_byte_s)
         else:
@@ -552,10 +552,17 @@ class Call:
         self.caller.reject(problem, self.request_id, self._version_head())
 
     def _version_head(self) -> bytes:
-        """Header lines of the version; nothing before it is known."""
+        """Header lines of the version, nothing before it is known, and of the caller's trace."""
+        trace = self._trace_lines()
         if self.version is None:
+            return trace
+        return self.version.head_at(self.context.clock.now_s()) + trace
+
+    def _trace_lines(self) -> bytes:
+        parent = self.request_headers.get(b"traceparent")
+        if parent is None:
             return b""
-        return self.version.head_at(self.context.clock.now_s())
+        return headers.trace_lines(parent, self.request_headers.get(b"tracestate"))
 
     def _problem_of(self, error: Exception) -> problems.Problem:
         """What the caller gets for an exception. A fault of ours goes to the log."""

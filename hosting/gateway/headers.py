@@ -1,5 +1,7 @@
 """Which headers pass the gateway, and in which form. Everything else is dropped in both directions; docs/gateway.md lists them."""
 
+import re
+
 FORWARDED = {
     name: name + b": "
     for name in (
@@ -14,6 +16,11 @@ RETURNED = tuple(
     (name, name + b": ")
     for name in (b"content-type", b"content-encoding", b"inference-header-content-length")
 )  # of the upstream's answer to the caller
+TRACE = (b"traceparent", b"tracestate")  # W3C Trace Context, Level 1
+_TRACEPARENT = re.compile(
+    rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]{1,200})?"
+)
+TRACESTATE_BYTES = 512  # so much is passed on at least, says the standard
 ONCE = frozenset(
     {
         b"host",
@@ -27,6 +34,15 @@ ONCE = frozenset(
 UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})  # ignored, as RFC 9110 allows
 CONNECTION_CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
+
+
+def trace_lines(parent: bytes, state: bytes | None) -> bytes:
+    """The lines that carry a trace on; nothing where `traceparent` is none, which the standard has everybody drop."""
+    if _TRACEPARENT.fullmatch(parent) is None or parent.startswith(b"ff"):
+        return b""
+    if state is None or len(state) > TRACESTATE_BYTES:
+        return b"traceparent: %b\r\n" % parent
+    return b"traceparent: %b\r\ntracestate: %b\r\n" % (parent, state)
 
 
 def as_bytes(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -17,7 +17,8 @@ BASE = "/docs/problems/"
 class Problem(Exception):
     """One answer other than 2xx: its type (`slug`, which says status and title) and what the caller can do about it.
 
-    `delay_s`: the caller gets it so much later, or more. `close`: the connection is closed after it.
+    `delay_s`: the caller gets it so much later, or more. `close`: the connection is closed after it. `limits`: what a 413 would
+    take, as members of the document: `limit_bytes`.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Problem(Exception):
         *,
         close: bool = False,
         delay_s: float = 0.0,
+        **limits: int,
     ) -> None:
         super().__init__(detail)
         kind = BY_SLUG[slug]
@@ -38,15 +40,17 @@ class Problem(Exception):
         self.headers = tuple(headers)
         self.close = close
         self.delay_s = delay_s
+        self.limits = limits
 
     def body(self, request_id: str = "") -> bytes:
         """The JSON document."""
-        members = {
+        members: dict[str, str | int] = {
             "type": BASE + self.slug,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
             "error": self.detail,
+            **self.limits,
         }
         if request_id:
             members["request_id"] = request_id
@@ -239,6 +243,7 @@ def body_too_large(limit: int) -> Problem:
         "request-too-large",
         f"A request body may have {limit // (1024 * 1024)} MiB. Send fewer rows at a time.",
         close=True,
+        limit_bytes=limit,
     )
 
 
@@ -247,6 +252,7 @@ def rows_too_large(limit: int) -> Problem:
     return Problem(
         "request-too-large",
         f"The answer to these rows is larger than {limit // 1024} KiB. Send fewer rows at a time, or tensors.",
+        limit_bytes=limit,
     )
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from consumption.metering import usage_journal
-from hosting.gateway import problems
+from hosting.gateway import headers, problems
 from hosting.gateway.auth.resolve import Version
 from hosting.gateway.call import ENDED, RESPONDING, Call
 from hosting.gateway.upstream.connection_pool import UpstreamConnection
@@ -80,6 +80,7 @@ class RowsCall(Call):
                 raise too_large(
                     f"This model answers at an endpoint of its own team, for which rows may have {config.converted_bytes // 1024} KiB.",
                     "Send fewer rows at a time, or tensors.",
+                    limit_bytes=config.converted_bytes,
                 )
             body = b"".join(self.body)
             encoding = self.request_headers.get(b"content-encoding", b"")
@@ -105,7 +106,12 @@ class RowsCall(Call):
             return
         if self.rows:
             self.body, self.size = [self.tensors], len(self.tensors)
-            self.request_headers = AS_TENSORS
+            traced = {
+                name: self.request_headers[name]
+                for name in headers.TRACE
+                if name in self.request_headers
+            }
+            self.request_headers = AS_TENSORS | traced
         super()._send(connection, first_byte_s)
 
     # Tensors to rows

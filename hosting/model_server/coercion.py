@@ -31,6 +31,7 @@ def columns_of(
         raise too_large(
             f"{rows} rows in one request; at most {most_rows} are taken.",
             "Send fewer rows per request.",
+            limit_rows=most_rows,
         )
     found = {}
     for column in signature.columns.values():

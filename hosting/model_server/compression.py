@@ -27,7 +27,9 @@ def inflated(body, encoding, most):
         ) from None
     if len(plain) > most:
         raise too_large(
-            f"The body is larger than {most} bytes when inflated.", "Send fewer rows per request."
+            f"The body is larger than {most} bytes when inflated.",
+            "Send fewer rows per request.",
+            limit_bytes=most,
         )
     if not stream.eof or stream.unused_data:
         raise unreadable(

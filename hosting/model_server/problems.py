@@ -34,12 +34,13 @@ class Fault:
 
 @dataclass
 class Problem(Exception):
-    """An answer other than 200. `faults` lists what is wrong, the first ten of them."""
+    """An answer other than 200. `faults` lists what is wrong, the first ten of them; `limits` what a 413 would take."""
 
     status: int
     slug: str
     title: str
     faults: list[Fault] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
 
     def __str__(self):
         return self.detail
@@ -58,6 +59,7 @@ class Problem(Exception):
             **{name: value for name, value in first.items() if name != "detail"},
             "detail": self.detail,
             "error": self.detail,
+            **self.limits,
         }
         if len(self.faults) > 1:
             members["errors"] = [fault.members() for fault in self.faults[:MOST_FAULTS_TOLD]]
@@ -78,10 +80,10 @@ def bad_input(*faults):
     return Problem(422, "bad-input", "The input does not fit the model's signature", list(faults))
 
 
-def too_large(detail, remedy=""):
-    """413: more than the server class takes in one request."""
+def too_large(detail, remedy="", **limits):
+    """413: more than the server class takes in one request. limits: `limit_bytes` and the like, as members of the document."""
     return Problem(
-        413, "request-too-large", "The request is too large", [Fault(detail, remedy=remedy)]
+        413, "request-too-large", "The request is too large", [Fault(detail, remedy=remedy)], limits
     )
 
 

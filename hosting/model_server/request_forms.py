@@ -45,6 +45,7 @@ def completed(tensor, column):
             raise wire.too_large(
                 f"Input '{tensor.name}' has more than {wire.MOST_ELEMENTS} elements.",
                 "Send fewer rows per request.",
+                limit_elements=wire.MOST_ELEMENTS,
             )
     return wire.RawTensor(tensor.name, datatype, shape, tensor.data, tensor.binary)
 

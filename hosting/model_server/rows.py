@@ -217,7 +217,9 @@ def _with_gaps(
     names = dict.fromkeys(name for row in rows for name in row)
     _require_known(names, signature, lambda name: _row_with(name, rows))
     if len(rows) * len(names) > most_cells:
-        raise too_large("The rows leave out too much.", "Send fewer rows per request.")
+        raise too_large(
+            "The rows leave out too much.", "Send fewer rows per request.", limit_cells=most_cells
+        )
     required = [name for name in names if signature.columns[name].required]
     faults = [
         _missing(name, at)
@@ -384,7 +386,11 @@ def _tensor(column: Column, values: Values, most_gaps: int) -> wire.RawTensor:
         )
     gaps = sum(value is None for value in values)
     if gaps * prod(sizes) > max(most_gaps, FEW):
-        raise too_large("The rows leave out too much.", "Send fewer rows per request.")
+        raise too_large(
+            "The rows leave out too much.",
+            "Send fewer rows per request.",
+            limit_cells=max(most_gaps, FEW),
+        )
     gap = _filled(None, sizes) if gaps else None
     data = [gap if value is None else value for value in values]
     return wire.RawTensor(column.name, column.datatype, [len(values), *sizes], data)
@@ -447,7 +453,11 @@ def _row_with(name: str, rows: list[dict[str, Any]]) -> int:
 
 
 def _too_many_rows(most_rows: int) -> Problem:
-    return too_large(f"More than {most_rows} rows in one request.", "Send fewer rows per request.")
+    return too_large(
+        f"More than {most_rows} rows in one request.",
+        "Send fewer rows per request.",
+        limit_rows=most_rows,
+    )
 
 
 def _sample(signature: Signature) -> str:

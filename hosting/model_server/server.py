@@ -235,7 +235,9 @@ def app_from_manifest(manifest, signature_hex, *, timeout_s=TIMEOUT_S, figures=N
 
 def _body_too_large():
     return too_large(
-        f"The body is larger than {MOST_BODY_BYTES} bytes.", "Send fewer rows per request."
+        f"The body is larger than {MOST_BODY_BYTES} bytes.",
+        "Send fewer rows per request.",
+        limit_bytes=MOST_BODY_BYTES,
     )
 
 

@@ -281,6 +281,7 @@ def _shape(entry, name):
         raise too_large(
             f"Input '{name}' has more than {MOST_ELEMENTS} elements.",
             "Send fewer rows per request.",
+            limit_elements=MOST_ELEMENTS,
         )
     return shape
 

@@ -286,6 +286,10 @@ def _problem_schema():
             "remedy": text,
             "errors": {"type": "array", "items": {"type": "object"}},
             "request_id": text,
+            "limit_bytes": {"type": "integer", "description": "Of a 413: so much would be taken."},
+            "limit_rows": {"type": "integer", "description": "Of a 413."},
+            "limit_elements": {"type": "integer", "description": "Of a 413: of one input."},
+            "limit_cells": {"type": "integer", "description": "Of a 413: that rows leave out."},
         },
     }
 

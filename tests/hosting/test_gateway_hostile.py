@@ -144,6 +144,7 @@ def test_a_300_mib_body_is_refused_before_it_is_sent(gateway, caller):
         gateway, raw_request(path, key, b"x" * 1000, f"Content-Length: {300 * 1024 * 1024}")
     )
     assert status_of(said) == 413 and closed < 3
+    assert b'"limit_bytes": 16777216' in said, "a program need not read the sentence"
 
 
 @pytest.mark.fault("F13")

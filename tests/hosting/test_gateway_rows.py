@@ -128,8 +128,10 @@ def test_rows_that_do_not_fit_an_external_model_are_the_callers_error(gateway, s
     assert headers["content-type"] == "application/problem+json"
     status, _, body = gateway.infer(rows_path(external), key, b"[" + b" " * 300_000 + b"]")
     assert status == 413 and "256 KiB" in json.loads(body)["detail"]
+    assert json.loads(body)["limit_bytes"] == 262_144
     rows = b"[" + b",".join([b'{"income":1,"debt":1}'] * 2001) + b"]"
-    assert gateway.infer(rows_path(external), key, rows)[0] == 413
+    status, _, body = gateway.infer(rows_path(external), key, rows)
+    assert (status, json.loads(body)["limit_rows"]) == (413, 2_000)
     assert stage.stub.seen == []
     until(lambda: len(ends(stage, subscription)) == 3, 5, gateway.said)
     assert ends(stage, subscription) == [

@@ -6,7 +6,7 @@ One fixed origin, no cookies: what a page may do with a key, curl may do too.
 Headers = list[tuple[bytes, bytes]]
 EXPOSED = (
     b"X-Request-Id, X-Model-Version, X-Model-Review, RateLimit, RateLimit-Policy, Retry-After, "
-    b"Deprecation, Sunset, Link"
+    b"Deprecation, Sunset, Link, traceparent, tracestate"
 )
 
 
@@ -26,7 +26,7 @@ def preflight_headers() -> Headers:
         (b"access-control-allow-methods", b"GET, POST"),
         (
             b"access-control-allow-headers",
-            b"Authorization, X-API-Key, Content-Type, Inference-Header-Content-Length",
+            b"Authorization, X-API-Key, Content-Type, Inference-Header-Content-Length, traceparent, tracestate",
         ),
         (b"access-control-max-age", b"600"),
     ]
