@@ -12,6 +12,7 @@ from redis import RedisError
 from marketplace.core import redis_client
 
 ENDED = "tasks:ended"
+QUEUES = ("celery", "others")  # of the worker, and of the sender (docs/operations.md)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def queue():
     """The Queue; None when Redis does not answer."""
     try:
         return redis_client.execute(
-            lambda broker: Queue(broker.llen("celery"), broker.hlen("unacked"))
+            lambda broker: Queue(sum(map(broker.llen, QUEUES)), broker.hlen("unacked"))
         )
     except RedisError:
         return None

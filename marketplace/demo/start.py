@@ -222,6 +222,7 @@ class Demo:
     def start_background(self) -> None:
         """The slow starters, all at once; nobody waits for them here."""
         self.supervisor.start(process_definitions.worker())
+        self.supervisor.start(process_definitions.sender())
         self.supervisor.start(process_definitions.beat(self.run))
         self.supervisor.start(vendor(self.ports["vendor"]))
         if self.options.without_engine or os.environ.get("RAY_ADDRESS"):

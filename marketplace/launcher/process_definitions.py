@@ -83,20 +83,33 @@ def gateway(port: int) -> Process:
 
 
 def worker() -> Process:
+    """Background work of our own: checks, roll-ups, sweeps."""
+    return _celery_worker("worker", "celery", "--concurrency", "2")
+
+
+def sender() -> Process:
+    """What waits for others: mail, webhooks, acceptance runs. Threads of one process, since they wait and do not compute."""
+    return _celery_worker("sender", "others", "--pool", "threads", "--concurrency", "4")
+
+
+def _celery_worker(name: str, queue: str, *options: str) -> Process:
     argv = python(
         "-m",
         "celery",
         "-A",
         "marketplace",
         "worker",
-        "--concurrency",
-        "2",
+        "--queues",
+        queue,
+        "--hostname",
+        f"{name}@%h",
+        *options,
         "--loglevel",
         "INFO",
         "--without-gossip",
         "--without-mingle",
     )
-    return Process("worker", argv, log_says=" ready.", ready_within=180, stop_within=6, cwd=ROOT)
+    return Process(name, argv, log_says=" ready.", ready_within=180, stop_within=6, cwd=ROOT)
 
 
 def beat(run: RunDir) -> Process:

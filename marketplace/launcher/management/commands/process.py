@@ -10,11 +10,11 @@ from marketplace.launcher.processes import Process
 from marketplace.launcher.rundir import RunDir
 
 PORTS = process_definitions.PREFERRED_PORTS | {"engine_replicas": process_definitions.RANGES.start}
-NAMES = ("front", "web", "gateway", "worker", "beat", "engine")
+NAMES = ("front", "web", "gateway", "worker", "sender", "beat", "engine")
 
 
 class Command(BaseCommand):
-    help = "Run one process in the foreground: front, web, gateway, worker, beat or engine. Addresses come from the environment."
+    help = "Run one process in the foreground: front, web, gateway, worker, sender, beat or engine. Addresses come from the environment."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,6 +40,7 @@ def chosen(name: str) -> Process:
         "web": lambda: process_definitions.web(run),
         "gateway": lambda: process_definitions.gateway(port("gateway")),
         "worker": process_definitions.worker,
+        "sender": process_definitions.sender,
         "beat": lambda: process_definitions.beat(run),
         "engine": lambda: process_definitions.engine(run, PORTS),
     }
