@@ -28,6 +28,10 @@ class ValueField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str | int | float | bool):
             raise serializers.ValidationError("Send a number, a text, true or false.")
+        if isinstance(data, str) and len(data) > LABEL_MAX:
+            raise serializers.ValidationError(
+                f"A label has at most {LABEL_MAX} characters.", code="max_length"
+            )
         return data
 
     def to_representation(self, value: Any) -> Any:

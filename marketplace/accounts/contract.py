@@ -47,6 +47,8 @@ class Contract(AutoSchema):
         """A choice that need not be made is answered as the empty text: also when the field is only read."""
         if isinstance(field, serializers.ChoiceField) and field.read_only and _may_be_blank(field):
             field.allow_blank = True
+        if type(field) is serializers.JSONField and field.allow_null:
+            return {}  # any value: null would fit both "anything" and "null", and one of them only may
         return super()._map_serializer_field(field, direction, bypass_extensions)
 
     def _get_response_bodies(self, direction="response"):
