@@ -183,6 +183,12 @@ def count_now(since: date, until: date) -> None:
         day += DAY
 
 
+def count_window() -> None:
+    """Count all days of the last months now: after many events were loaded at once, nobody reads a difference that is none."""
+    today = timezone.now().astimezone(UTC).date()
+    count_now(_months_ago(MONTHS - 1), today + DAY)
+
+
 def waits(month: date) -> bool:
     """Has a day of the month changed since it was counted, or will it be rolled up?"""
     until, soon = periods_later(month, 1), timezone.now() + AFTER_CHANGE

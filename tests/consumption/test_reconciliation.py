@@ -191,3 +191,14 @@ def test_nothing_to_compare_is_said(client, db):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
     assert "No calls to compare" in page(client)
+
+
+def test_what_was_loaded_at_once_is_compared_at_once(client, subscription):
+    """As the demo does it with the past: no page begins with a difference that is none."""
+    month = timezone.now().date().replace(day=1)
+    before = (timezone.now() - timedelta(days=1)).date().replace(day=1)
+    reconciliation.count_window()
+    counts = [reconciliation.of_month(one) for one in {month, before}]
+    assert sum(count["events"].calls for count in counts) == 12
+    for count in counts:
+        assert count["events"] == count["hours"] == count["days"]

@@ -14,7 +14,14 @@ import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption.metering import fees, projections, rollups, shipping, usage_journal
+from consumption.metering import (
+    fees,
+    projections,
+    reconciliation,
+    rollups,
+    shipping,
+    usage_journal,
+)
 from consumption.models import ApiKey, ChargedDay, Subscription, UsageEvent
 
 from .consumers import USES, Use
@@ -47,6 +54,7 @@ def build_usage() -> int:
         rollups.mark_all_stale()
     rollups.roll_up_all()
     past_fees(now)
+    reconciliation.count_window()
     projections.project()
     return len(events)
 
