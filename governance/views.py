@@ -28,6 +28,7 @@ from governance import (
     evaluation_runs,
     evaluations,
     policies,
+    queue_items,
     renewals,
     rounds,
     thread_views,
@@ -143,6 +144,7 @@ def queue(request):
         .to_confirm(request.user)
         .for_page()[:PAGE_SIZE],
         "waivers": [] if kind else Waiver.objects.to_decide(request.user).for_page()[:PAGE_SIZE],
+        "others": [] if kind else queue_items.waiting_for(request.user, PAGE_SIZE),
     }
     return render(request, "governance/queue.html", context)
 

@@ -10,3 +10,4 @@ class PublishingConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("publishing.deprecation")  # registers its kind of change
+        import_module("publishing.waiver_queue")  # what of it waits in the review queue

@@ -20,6 +20,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from consumption import affected
 from consumption.models import (
+    AcceptanceRun,
     BatchEvaluation,
     Outcome,
     SandboxCall,
@@ -28,6 +29,7 @@ from consumption.models import (
     UsageHour,
 )
 from marketplace.accounts.models import Membership
+from marketplace.core.templatetags.formatting import quantity
 from publishing.models import Campaign, MigrationMessage, RetirementWaiver, RetirementWaiverState
 
 QUIET = timedelta(hours=24)  # who still calls it beside the successor has not moved
@@ -97,6 +99,7 @@ class _Facts:
     moved_to: Mapping[int, Calls]  # by application, where the successor is of another model
     tried: Mapping[int, datetime]  # by team
     waivers: Mapping[int, RetirementWaiver]
+    failed: Mapping[int, AcceptanceRun]  # by subscription, the newest run on the successor
     messages: Mapping[tuple[int, bool], MigrationMessage]
 
 
@@ -183,6 +186,9 @@ def _blockers(row: Migration, facts: _Facts) -> list[str]:
         found.append(f"Its policy leads no further than {version.number}.")
     elif row.calls:
         found.append(f"Its calls name {version.number} in the address.")
+    if (run := facts.failed.get(subscription.pk)) and version.successor is not None:
+        these = quantity(run.failed, "example,examples")
+        found.append(f"{these} of its {run.examples} failed on {version.successor.number}.")
     if version.successor is not None and row.state == MigrationState.NOT_STARTED:
         found.append(f"Nobody of its team has tried {version.successor.number} yet.")
     return found
@@ -207,6 +213,7 @@ def _facts(version: ModelVersion, rows: Sequence[Subscription]) -> _Facts:
         else {},
         _tried(successor, {row.application.team_id for row in rows}, since) if successor else {},
         {waiver.subscription_id: waiver for waiver in waivers.filter(in_force)},
+        _failed(successor, rows) if successor else {},
         _newest_messages(version),
     )
 
@@ -265,6 +272,15 @@ def _tried(successor: ModelVersion, teams: set[int], since: datetime) -> dict[in
     for team, at in found:
         newest[team] = max(at, newest.get(team, at))
     return newest
+
+
+def _failed(successor: ModelVersion, rows: Sequence[Subscription]) -> dict[int, AcceptanceRun]:
+    """{subscription: its newest run of acceptance examples on the successor}, where one failed and is not accepted."""
+    runs = AcceptanceRun.objects.filter(
+        version=successor, subscription__in=[row.pk for row in rows]
+    ).order_by("subscription_id", "-asked_at")
+    newest = runs.distinct("subscription_id")
+    return {run.subscription_id: run for run in newest if run.failed}
 
 
 def _newest_messages(version: ModelVersion) -> dict[tuple[int, bool], MigrationMessage]:

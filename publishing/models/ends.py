@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion
 from consumption.models import Subscription
-from governance.matrix import waiver_roles
+from governance.matrix import WAIVER_ROLES, waiver_roles
 from marketplace.accounts.models import User
 from marketplace.core.decisions import Decided, Proposal
 from marketplace.core.field_limits import PROSE, REASON
@@ -97,6 +97,20 @@ class RetirementWaiverSet(models.QuerySet["RetirementWaiver"]):
         """Granted ones whose last day has not passed."""
         return self.filter(
             state=RetirementWaiverState.GRANTED, ends_on__gte=today or timezone.localdate()
+        )
+
+    def to_decide(self, user: User) -> Self:
+        """Open ones that this person's roles decide, those of the person's own teams left out."""
+        roles, teams = user.roles(), user.team_ids()
+        tiers = [tier for tier, deciders in WAIVER_ROLES.items() if roles & set(deciders)]
+        theirs = Q(version__risk_tier__in=tiers)
+        if "low" in tiers:
+            theirs |= Q(version__risk_tier="")
+        return (
+            self.filter(theirs, state=RetirementWaiverState.OPEN)
+            .exclude(version__model__owner_team__in=teams)
+            .exclude(subscription__application__team__in=teams)
+            .exclude(proposed_by=user)
         )
 
     def for_page(self) -> Self:

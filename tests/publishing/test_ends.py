@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import ModelVersion
+from consumption import actions as consumption
 from consumption import changes
 from consumption.metering import rollups
 from consumption.models import SandboxCall, Subscription
@@ -18,7 +19,7 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from publishing import actions, brownouts, campaigns, migration_board, tasks
 from publishing.models import Campaign, RetirementWaiver
-from tests import factories
+from tests import factories, move_factories
 from tests.consumption.test_reconciliation import call
 
 pytestmark = pytest.mark.django_db
@@ -291,6 +292,19 @@ def test_the_board_follows_what_really_happens(version):
     assert row.state == "testing" and row.blockers == ["Its calls name 1.0.0 in the address."]
 
 
+def test_failed_acceptance_examples_are_a_blocker(version):
+    subscription = version.pinned_subscriptions.get()
+    deprecated(version)
+    new = successor(version)
+    result = move_factories.failed_example(subscription)
+    assert not any("failed" in said for said in row_of(version).blockers), "on another version"
+    result.run.version = new
+    result.run.save()
+    assert "1 example of its 1 failed on 2.0.0." in row_of(version).blockers
+    consumption.accept_result(factories.maya(), result, "We read yearly figures now.")
+    assert not any("failed" in said for said in row_of(version).blockers)
+
+
 def tried(version, person):
     to = successor(version)
     SandboxCall.objects.create(
@@ -473,6 +487,23 @@ def test_a_waiver_is_granted_by_another_person_of_governance_and_lets_the_versio
     actions.retire(factories.alice(), version)
     event = AuditEvent.objects.get(action="version.retire")
     assert str(version.pinned_subscriptions.get().pk) in str(event.detail)
+
+
+def test_a_waiver_waits_in_the_queue_of_who_may_decide_it(version, client):
+    deprecated(version)
+    waiver = asked(version)
+    address = waiver.get_absolute_url()
+
+    def is_queued(person):
+        client.force_login(person)
+        return address in client.get("/reviews/").content.decode()
+
+    factories.person("both", factories.mortgage(), roles=waiver.roles)
+    deciding = factories.person("sole", factories.wealth(), roles=waiver.roles)
+    assert is_queued(deciding)
+    assert not is_queued(User.objects.get(username="both")), "of the team that has not moved"
+    actions.decide_retirement_waiver(deciding, waiver, "granted", REASON, True)
+    assert not is_queued(deciding)
 
 
 def test_after_its_last_day_a_waiver_holds_nothing(version):
