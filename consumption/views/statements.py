@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.results import with_value
-from consumption import closing, drilldown, focus, statement
+from consumption import closing, drilldown, finance_sheets, focus, sheets, statement
 from consumption.actions import statements as actions
 from consumption.finance_forms import (
     AnswerForm,
@@ -159,6 +159,9 @@ def disputes(request: PageRequest) -> HttpResponse:
     """The disputes that one may see, open ones first."""
     open_first = Case(When(state=Dispute.State.OPEN, then=0), default=1)
     rows = Dispute.objects.visible_to(request.user).for_list().order_by(open_first, "-opened_at")
+    table = {"disputes": lambda: finance_sheets.of_disputes(rows[: finance_sheets.MOST])}
+    if answer := sheets.download(request.GET, "finance", table):
+        return answer
     page = Paginator(rows, LINES_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "consumption/disputes.html", {"page_obj": page})
 
@@ -191,6 +194,13 @@ def finance(request: PageRequest) -> HttpResponse:
     """Finance's start: the month by cost centre, what waits, who is charged, what is shared, what was closed."""
     if not can_keep_the_books(request.user):
         raise Http404
+    tables = {
+        "shared": finance_sheets.of_shared_costs,
+        "charging": finance_sheets.of_charging,
+        "closed": finance_sheets.of_closed_months,
+    }
+    if answer := sheets.download(request.GET, "finance", tables):
+        return answer
     shown = Statement(request.user, statement.month(request.GET.get("month")))
     groups = shown.groups("cost_centre")
     context = {

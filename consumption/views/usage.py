@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 
 from catalog.models import RegisteredModel
 from catalog.pages import get_visible_model_or_404, model_context
-from consumption import adoption, call_log, deadlines, sheets
+from consumption import adoption, call_log, deadlines, finance_sheets, sheets
 from consumption.metering import burn, failures, received, rejections, usage
 from consumption.metering.reconciliation import reconciliation
 from consumption.metering.usage import Scope, Window
@@ -208,6 +208,9 @@ def reconciled(request: PageRequest) -> HttpResponse:
     if not can_reconcile(request.user):
         raise Http404
     report = reconciliation()
+    table = {"reconciliation": lambda: finance_sheets.of_reconciliation(report.lines)}
+    if answer := sheets.download(request.GET, "finance", table):
+        return answer
     context = {
         "reconciliation": report,
         "page_obj": Paginator(report.lines, LINES_A_PAGE).get_page(request.GET.get("page")),
