@@ -18,6 +18,7 @@ class Following(Protocol):
 
     precedence    what semantic versioning compares.
     published_at  any time that can be compared; None counts as before all others.
+    is_followed   False while only a share of those on lower minor versions has got it, and for ever after it was rolled back.
     """
 
     @property
@@ -26,6 +27,8 @@ class Following(Protocol):
     def is_candidate(self) -> bool: ...
     @property
     def published_at(self) -> Any: ...
+    @property
+    def is_followed(self) -> bool: ...
 
 
 V = TypeVar("V", bound=Following)
@@ -57,9 +60,19 @@ def followed(
     return reached
 
 
-def up_to(versions: Iterable[V], held: tuple[int, ...] | None) -> list[V]:
-    """The versions whose precedence is at most that of the one at which a subscription is held; all of them without a hold."""
-    return [version for version in versions if held is None or version.precedence <= held]
+def reached(versions: list[V], held: tuple[int, ...] | None) -> list[V]:
+    """Those of `followed` that may answer a subscription today.
+
+    held  the precedence of the version at which it is held: no higher one answers. A minor update that is not everybody's yet
+          answers the subscriptions that are held at it, and nobody else.
+    """
+    line = versions[0].precedence[:2]
+    return [
+        version
+        for version in versions
+        if (held is None or version.precedence <= held)
+        and (version.is_followed or version.precedence[:2] == line or version.precedence == held)
+    ]
 
 
 def held_back(

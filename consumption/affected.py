@@ -82,7 +82,15 @@ def resolve(policy, pinned, versions, held=None):
     held      the version above which nothing answers by itself; None without a hold.
     """
     followed = upgrades.followed(policy, pinned, versions)
-    reached = upgrades.up_to(followed, held.precedence if held else None)
+    return _newest(upgrades.reached(followed, held.precedence if held else None), pinned)
+
+
+def in_the_end(policy, pinned, versions):
+    """The version that would answer a subscription if nothing held it, and every update were everybody's."""
+    return _newest(upgrades.followed(policy, pinned, versions), pinned)
+
+
+def _newest(reached, pinned):
     fitting = [version for version in reached if version.is_callable]
     fresh = [version for version in fitting if version.state != ModelVersion.State.DEPRECATED]
     return max(fresh or fitting, key=lambda version: version.precedence, default=pinned)

@@ -16,6 +16,7 @@ from consumption.models import (
     Move,
     Plan,
     RejectedHour,
+    Rollout,
     ScheduledChange,
     SharedCost,
     Subscription,
@@ -126,6 +127,15 @@ class AcceptanceRunFilter(FilterSet):
     class Meta:
         model = AcceptanceRun
         fields = ["subscription", "model", "state"]
+
+
+class RolloutFilter(FilterSet):
+    model = SlugFilter(field_name="version__model__slug", label="Model")
+    state = django_filters.MultipleChoiceFilter(choices=Rollout.State.choices, label="State")
+
+    class Meta:
+        model = Rollout
+        fields = ["model", "state"]
 
 
 class BatchEvaluationFilter(FilterSet):

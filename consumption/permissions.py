@@ -44,6 +44,13 @@ def can_decide_move(user, move):
     return asking_team == owner_team or not user.is_on(asking_team)
 
 
+def can_stop_rollout(user, rollout):
+    """The owner team, or the marketplace manager, ends an update or tries it again; the guard needs nobody."""
+    return user.is_active and (
+        user.is_on(rollout.version.model.owner_team) or user.has_role("curator")
+    )
+
+
 def can_end_subscription(user, subscription):
     """Its own team at any time; the marketplace itself when a notice has run."""
     return user.is_system or can_manage_application(user, subscription.application)

@@ -48,6 +48,7 @@ def watch_budgets():
 def sweep_access():
     """Remind of requests and of what ends, end what is over, pause keys that nobody uses, forget requests nobody went on with."""
     actions.remind_of_requests()
+    actions.remind_of_moves()
     actions.sweep_ends()
     actions.pause_unused_keys()
     drafts.forget_old()
@@ -67,9 +68,10 @@ def make_moves():
 
 @shared_task(name="consumption.follow_updates")
 def follow_updates():
-    """End holds whose time is over, and have examples run on what was published."""
+    """End holds whose time is over, have examples run on what was published, and spread minor updates by share."""
     actions.end_holds()
     actions.offer_updates()
+    actions.advance_rollouts()
 
 
 @shared_task(name="consumption.run_acceptance")

@@ -21,10 +21,22 @@ BY_TIER: dict[str, tuple[str, dict[str, int]]] = {
         "A condition of an approval is due within",
         {"low": 365, "medium": 365, "high": 90},
     ),
+    "update_days": (
+        "Consumers hear of an automatic minor update, in business days before it, at least",
+        {"low": 5, "medium": 10, "high": 15},
+    ),
 }
 CHANGE_NOTICE = "change_notice_days"
+# How an automatic minor update spreads (docs/updates.md): name → (what it says, the number, lowest, highest)
+CANARY: dict[str, tuple[str, int, int, int]] = {
+    "canary_percent": ("Of the applications that follow it get it first, percent", 10, 1, 50),
+    "canary_hours": ("The others follow at the earliest after, hours", 48, 1, 720),
+    "canary_calls": ("Calls of the first ones that are judged, at least", 100, 20, 10_000),
+    "canary_days": ("It is given up where they were fewer after, days", 14, 1, 90),
+}
 POLICY: dict[str, Any] = {
     "schema": "periods/1.0.0",
     "semver": "1.0.0",
     **{name: dict(days) for name, (_, days) in BY_TIER.items()},
+    **{name: number for name, (_, number, _, _) in CANARY.items()},
 }

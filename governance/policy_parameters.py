@@ -33,6 +33,7 @@ LOW_HIGH = {  # days
     "notice_days": (14, 730),
     "waiver_days": (1, 365),
     "condition_days": (1, 365),
+    "update_days": (0, 90),
 }
 Path = tuple[str | int, ...]
 
@@ -419,6 +420,15 @@ def _periods(text: Text) -> Iterator[Section]:
             ),
         ),
     )
+    yield Section(
+        "Automatic minor updates",
+        "A share of the applications gets one first; the others follow when its calls are no worse.",
+        ("Number",),
+        tuple(
+            Row(label, (Parameter((name,), label, low=low, high=high),))
+            for name, (label, _, low, high) in periods.CANARY.items()
+        ),
+    )
 
 
 _SECTIONS = {
@@ -487,7 +497,10 @@ def _check_points(kind: str, points: list[dict[str, str]]) -> None:
 
 
 def _check_periods(text: Text) -> None:
+    if text["canary_days"] * 24 < text["canary_hours"]:
+        raise Invalid("It is given up after the others may follow.", field="canary_days")
     _never_falls(text, "notice_days", "Consumers of a graver version get no shorter notice.")
+    _never_falls(text, "update_days", "A graver version is not announced later.")
     for name in ("valid_days", "grace_days", "waiver_days", "condition_days"):
         _never_rises(text, name, "At a graver risk it is not longer.")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from governance import cards, checklists, gates, matrix, tiering
+from governance import cards, checklists, gates, matrix, periods, tiering
 
 Text = dict[str, Any]
 Conditions = frozenset[str]
@@ -60,6 +60,10 @@ class Rules:
     def severity_of(self, gate: str, tier: str, verdict: str) -> str:
         """gates.severity_of by these rules."""
         return gates.severity_of(gate, tier, verdict, self.texts["gates"])
+
+    def canary(self) -> dict[str, int]:
+        """How an automatic minor update spreads: a number for each name of governance.periods.CANARY."""
+        return {name: self.texts["periods"][name] for name in periods.CANARY}
 
     def days(self, period: str, tier: str = "") -> int:
         """One of governance.periods, in days; of a version without answers, the one of low risk."""

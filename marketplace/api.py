@@ -35,6 +35,7 @@ from consumption.api import (
     Ratings,
     ReceivedLevels,
     Rejections,
+    Rollouts,
     SharedCosts,
     Statements,
     Subscriptions,
@@ -163,6 +164,7 @@ router.register("subscriptions", Subscriptions)
 router.register("deadlines", Deadlines, basename="deadline")
 router.register("acceptance-examples", AcceptanceExamples, basename="acceptance-example")
 router.register("acceptance-runs", AcceptanceRuns, basename="acceptance-run")
+router.register("rollouts", Rollouts, basename="rollout")
 router.register("moves", Moves, basename="move")
 router.register("keys", Keys, basename="key")
 router.register("batch-evaluations", BatchEvaluations, basename="batch-evaluation")

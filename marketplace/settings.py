@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 import fontpkg_inter
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from marketplace.core import logs, postgres, secrets, webhooks
 
@@ -380,6 +381,7 @@ SPECTACULAR_SETTINGS = {
         "FindingSeverity": "marketplace.insights.models.FindingSeverity",
         "PublisherAnswer": "marketplace.insights.models.PublisherAnswer",
         "AcceptanceState": "consumption.models.AcceptanceState",
+        "RolloutState": "consumption.models.RolloutState",
         "SubscriptionHold": "consumption.models.Hold",
         "ProductionState": "marketplace.insights.models.ProductionState",
         "ProductionStanding": "marketplace.insights.models.Standing",
@@ -396,6 +398,19 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = REDIS_URL
+# A worker that names no queue takes both. What waits for others has one of its own: a slow receiver holds nothing else up.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("others")]
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = dict.fromkeys(
+    (
+        "notices.compose_letters",
+        "notices.send_letters",
+        "notices.deliver",
+        "notices.challenge",
+        "consumption.run_acceptance",
+    ),
+    {"queue": "others"},
+)
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -612,6 +627,8 @@ CHANGE_NOTICE_DAYS = int(os.environ.get("CHANGE_NOTICE_DAYS", "30"))
 FISCAL_YEAR_STARTS = int(os.environ.get("FISCAL_YEAR_STARTS", "1"))
 if not 1 <= FISCAL_YEAR_STARTS <= 12:
     raise ImproperlyConfigured("FISCAL_YEAR_STARTS is a month: 1 to 12.")
+# 0: automatic minor updates begin with the publication, as patches do (docs/updates.md).
+UPDATES_BY_CANARY = os.environ.get("UPDATES_BY_CANARY", "1") != "0"
 # How many versions start at once: the engine's processors. See docs/hosting.md, also for what follows.
 ENGINE_STARTS_AT_ONCE = int(os.environ.get("ENGINE_STARTS_AT_ONCE", os.cpu_count() or 1))
 # Seconds without a call after which a version sleeps that nothing keeps awake, and one that nobody has called or subscribed to;

@@ -10,6 +10,7 @@ from io import BytesIO
 from uuid import UUID, uuid4
 from zlib import crc32
 
+from django.test import override_settings
 from django.utils import timezone
 from onnx import TensorProto, helper
 
@@ -477,20 +478,17 @@ def all_yes(review):
 
 
 @replayed
-def published_version(entry=None, number="1.0.0", **draft):
+def published_version(entry=None, number="1.0.0", by_canary=False, **draft):
     """Approved, brought up (hosting's row, as its probe writes it), published by the sweep's own verb."""
-    return brought_up(approved_version(entry, number, **draft))
+    return brought_up(approved_version(entry, number, **draft), by_canary)
 
 
-def brought_up(version):
-    """Publish an approved version."""
-    Upstream.objects.create(
-        version=version,
-        kind="external",
-        base_url="https://models.example.com/income",
-        is_ready=True,
-    )
-    return publishing.publish(User.objects.system("publisher"), version)
+def brought_up(version, by_canary=False):
+    """Publish an approved version; a minor one reaches those who follow it at once, unless `by_canary`."""
+    facts = {"kind": "external", "base_url": "https://models.example.com/income"}
+    Upstream.objects.create(version=version, is_ready=True, **facts)
+    with override_settings(UPDATES_BY_CANARY=by_canary):
+        return publishing.publish(User.objects.system("publisher"), version)
 
 
 @replayed

@@ -20,7 +20,14 @@ from marketplace.insights.metrics import rollup
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Watch
 from marketplace.organisation.actions import joining, members, moves
-from tests import adoption, ending_versions, factories, move_factories, values
+from tests import (
+    adoption,
+    ending_versions,
+    factories,
+    move_factories,
+    rollout_factories,
+    values,
+)
 from tests.insights import curating, demanding
 from tests.notices import made
 
@@ -161,6 +168,7 @@ LISTS = [
     ("api:move-list", "maya", 12),
     ("api:acceptance-example-list", "maya", 12),
     ("api:acceptance-run-list", "maya", 12),
+    ("api:rollout-list", "maya", 12),
     ("api:key-list", "maya", 12),
     ("api:rejection-list", "maya", 12),
     ("api:limit-list", "maya", 16),
@@ -270,6 +278,7 @@ def everything(number):
         factories.key(held)
         move_factories.move(held, version_policy="pin_exact")
         move_factories.failed_example(held)
+        rollout_factories.row(held)
         factories.evaluation(live)
         factories.token()
         now = timezone.now()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalog import watches
 from consumption.actions import respond
 from consumption.changes import propose
-from consumption.models import Plan
+from consumption.models import Plan, Rollout
 from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review
 from hosting.models import Deployment, Incident
@@ -23,7 +23,15 @@ from marketplace.insights.metrics import rollup
 from marketplace.notices.models import Notice
 from marketplace.organisation.actions import joining, moves
 from publishing import clients
-from tests import adoption, ending_versions, factories, finance, move_factories, values
+from tests import (
+    adoption,
+    ending_versions,
+    factories,
+    finance,
+    move_factories,
+    rollout_factories,
+    values,
+)
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 from tests.insights import curating, demanding
 from tests.notices import made
@@ -55,6 +63,8 @@ class EndpointFixtures:
         self.move = move_factories.plan_move(self.subscription, "production")
         self.example_result = move_factories.failed_example(self.subscription)
         self.example = self.example_result.example
+        self.rollout, (self.follower,) = rollout_factories.announced()
+        Rollout.objects.update(needs_yes=True)
         self.judged = factories.in_review_version(factories.model(name="Judged model"))
         self.review = Review.objects.get(version=self.judged, kind="curation")
         self.condition = factories.condition(self.judged)

@@ -399,6 +399,11 @@ class ModelVersion(models.Model):
         blank=True,
         help_text="Announced refusals before the sunset: [[from, until]] as ISO 8601. Writer: publishing",
     )
+    is_followed = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Subscriptions on a lower minor version follow it by themselves. Writer: consumption",
+    )
 
     objects = ModelVersionSet.as_manager()
 

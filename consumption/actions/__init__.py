@@ -73,6 +73,7 @@ from consumption.actions.keys import (
     revoke_named,
     rotate_key,
 )
+from consumption.actions.move_reminders import remind_of_moves
 from consumption.actions.moves import (
     approve_move,
     cancel_move,
@@ -92,6 +93,13 @@ from consumption.actions.requests import (
     remind_of_requests,
     withdraw_request,
 )
+from consumption.actions.rollouts import (
+    advance_rollouts,
+    agree_to_update,
+    announce_rollout,
+    restart_rollout,
+    stop_rollout,
+)
 from consumption.actions.updates import (
     announce_version,
     end_holds,
@@ -101,6 +109,12 @@ from consumption.actions.updates import (
 )
 
 __all__ = [
+    "remind_of_moves",
+    "advance_rollouts",
+    "agree_to_update",
+    "announce_rollout",
+    "restart_rollout",
+    "stop_rollout",
     "ACCESS_MOST",
     "CONFIRM_EVERY",
     "CONFIRM_EARLY",

@@ -90,8 +90,15 @@ def delete_example(by: User, example: AcceptanceExample) -> None:
     name = example.name
     example.delete()
     if subscription.hold == Hold.EXAMPLES and not subscription.examples.exists():
-        updates.settle(subscription, None)
+        held = subscription.held_version
+        if held is None or held.is_followed:
+            updates.settle(subscription, None)
+        else:
+            updates.keep_at(subscription, hold=Hold.UPDATE, held_version=held)
     record(by, "example.delete", subscription, example=name)
+    for run in subscription.acceptance_runs.filter(state=AcceptanceRun.State.FAILED):
+        run.subscription = subscription
+        _recount(by, run)
 
 
 def run_examples(by: User, subscription: Subscription, version: ModelVersion) -> AcceptanceRun:
@@ -128,12 +135,18 @@ def accept_result(by: User, result: AcceptanceResult, reason: str) -> Acceptance
     run = AcceptanceRun.objects.select_related("version").get(pk=result.run_id)
     run.subscription = subscription
     record(by, "example.accept", subscription, reason=reason, example=result.example.name)
+    _recount(by, run)
+    return run
+
+
+def _recount(by: User, run: AcceptanceRun) -> None:
+    """An example of a failed run was accepted or deleted: where none is left that failed, what it held goes on."""
+    run.examples = run.results.count()
     run.failed = run.results.filter(is_within=False, accepted_by=None).count()
-    run.save(update_fields=["failed"])
+    run.save(update_fields=["examples", "failed"])
     if not run.failed:
         transition(run, AcceptanceRun.State.PASSED)
         _let_go_on(by, run)
-    return run
 
 
 def why_examples_block(subscription: Subscription, version: ModelVersion) -> str:
@@ -210,7 +223,7 @@ def _offer(subscription: Subscription) -> int:
 def next_update(subscription: Subscription, versions: list[ModelVersion]) -> ModelVersion | None:
     """The version that would answer the subscription if nothing held it; None where that is the one that answers."""
     policy, pinned = subscription.version_policy, subscription.pinned_version
-    target: ModelVersion = affected.resolve(policy, pinned, versions)
+    target: ModelVersion = affected.in_the_end(policy, pinned, versions)
     return None if target == affected.resolve_for(subscription, versions) else target
 
 
@@ -297,6 +310,14 @@ def _let_go_on(by: User, run: AcceptanceRun) -> None:
     if subscription.hold != Hold.EXAMPLES or next_update(subscription, versions) != run.version:
         return
     was = affected.resolve_for(subscription, versions)
+    if not _is_everybodys(subscription, run.version):
+        _tell(
+            run,
+            f"its examples passed on {run.version.number}",
+            f"{was.number} answers until the update reaches it.",
+            "passed",
+        )
+        return
     updates.keep_at(subscription, hold=Hold.EXAMPLES, held_version=run.version)
     record(by, "updates.follow", subscription, before=was.number, after=run.version.number)
     _tell(
@@ -305,6 +326,12 @@ def _let_go_on(by: User, run: AcceptanceRun) -> None:
         f"It was on {was.number}. You can hold or roll back updates on the page of the application.",
         "passed",
     )
+
+
+def _is_everybodys(subscription: Subscription, version: ModelVersion) -> bool:
+    """Does it answer whoever follows it? A minor update that spreads by share waits for its turn."""
+    pinned = subscription.pinned_version
+    return version.is_followed or (pinned.major, pinned.minor) == (version.major, version.minor)
 
 
 def _tell_failure(run: AcceptanceRun, failed: list[AcceptanceResult]) -> None:

@@ -13,6 +13,7 @@ from consumption import affected
 from consumption.actions import updates
 from consumption.actions.acceptance import why_examples_block
 from consumption.actions.access import may_move, require_takes_callers, switch_plan
+from consumption.actions.move_reminders import settle_reminders
 from consumption.models import Hold, Move, Plan, Subscription, SubscriptionState
 from consumption.permissions import can_decide_move, can_manage_application
 from marketplace.accounts.models import User
@@ -138,7 +139,7 @@ def cancel_move(by: User, move: Move) -> Move:
     require_state(move, *Move.OPEN)
     transition(move, Move.State.CANCELLED)
     record(by, "move.cancel", move)
-    resolve(f"move-requested:{move.pk}")
+    settle_reminders(move)
     resolve(f"move-scheduled:{move.pk}")
     return move
 
@@ -316,7 +317,7 @@ def _ask_owners(by: User, move: Move) -> Move:
 
 
 def _tell_decision(move: Move, title: str, reason: str) -> None:
-    resolve(f"move-requested:{move.pk}")
+    settle_reminders(move)
     notify(
         {move.asked_by},
         "move",

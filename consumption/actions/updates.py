@@ -10,8 +10,9 @@ from django.utils import timezone
 from catalog import upgrades
 from catalog.models import ModelVersion
 from consumption import affected
-from consumption.models import Hold, Subscription
+from consumption.models import Hold, Rollout, Subscription
 from consumption.permissions import can_manage_application
+from consumption.rollouts import words
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
@@ -90,7 +91,7 @@ def version_before(subscription: Subscription, version: ModelVersion) -> ModelVe
     now = timezone.now()
     lower = [
         one
-        for one in followed
+        for one in upgrades.reached(followed, None)
         if one.precedence < version.precedence
         and one.is_callable
         and not (one.sunset_at and one.sunset_at <= now)
@@ -156,8 +157,9 @@ def announce_version(version: ModelVersion) -> set[User]:
     told: set[User] = set()
     versions = list(version.model.versions.filter(state__in=ModelVersion.LISTED))
     earlier = [one for one in versions if one.pk != version.pk]
+    rollout = version.rollouts.open().first()
     for subscription in version.model.subscriptions.granted().for_list():
-        said = _said(subscription, version, earlier, versions)
+        said = _said(subscription, version, earlier, versions, rollout)
         if said is None:
             continue
         title, body = said
@@ -168,7 +170,9 @@ def announce_version(version: ModelVersion) -> set[User]:
             "version.published",
             f"{subscription.application}: {version} {title}",
             body=f"{body} {version.changelog}".strip(),
-            url=reverse("consumption:move", args=[subscription.pk]) + f"?to={version.number}",
+            url=rollout.get_absolute_url()
+            if rollout and rollout.needs_yes
+            else reverse("consumption:move", args=[subscription.pk]) + f"?to={version.number}",
             key=f"version.published:{version.pk}:{subscription.pk}",
             teams=[subscription.application.team],
             model=version.model.slug,
@@ -182,6 +186,7 @@ def _said(
     version: ModelVersion,
     earlier: list[ModelVersion],
     versions: list[ModelVersion],
+    rollout: Rollout | None,
 ) -> tuple[str, str] | None:
     """(end of the title, what to do) for one subscription; None where the version is not on its path."""
     policy, pinned = subscription.version_policy, subscription.pinned_version
@@ -193,7 +198,9 @@ def _said(
             "answers its calls now",
             f"It was on {was.number}. You need not do anything. You can hold or roll back updates on the page of the application.",
         )
-    if affected.resolve(policy, pinned, versions) == version:
+    if affected.in_the_end(policy, pinned, versions) == version:
+        if rollout and subscription.hold in (Hold.NONE, Hold.UPDATE):
+            return words.announced(rollout, was)
         if subscription.hold == Hold.EXAMPLES:
             return "reaches it when its examples pass", f"Until then {was.number} answers."
         until = subscription.held_until

@@ -20,6 +20,7 @@ from consumption.api.finance import Charging, SharedCosts
 from consumption.api.moves import Moves
 from consumption.api.outcomes import Feedback
 from consumption.api.ratings import LiveQuality, Ratings
+from consumption.api.rollouts import Rollouts
 from consumption.api.statements import ClosedMonths, Disputes, Statements
 from consumption.api.tries import Tries
 from consumption.api.usage import Rejections, Usage
@@ -49,6 +50,7 @@ __all__ = [
     "Limits",
     "LiveQuality",
     "Moves",
+    "Rollouts",
     "Plans",
     "Ratings",
     "ReceivedLevels",

@@ -22,6 +22,7 @@ class Kind(TextChoices):
     BUDGET = "budget", "Budget runs out"
     DENIED = "denied", "Request denied"
     REQUEST = "request", "Request to answer"
+    PLAN = "plan", "Plan to answer"
     USE = "use", "Use above its tier"
     PROPOSAL = "proposal", "Change to confirm"
     REVIEW = "review", "Review"
@@ -40,6 +41,7 @@ ICONS = {
     Kind.BUDGET: "banknotes",
     Kind.DENIED: "x-circle",
     Kind.REQUEST: "inbox-arrow-down",
+    Kind.PLAN: "arrows-right-left",
     Kind.USE: "scale",
     Kind.PROPOSAL: "user-group",
     Kind.REVIEW: "clipboard-document-check",

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from consumption.answering import WAITS_AT_MOST
 from consumption.deadlines.deadline import Deadline, Kind
-from consumption.models import ChangeState, ScheduledChange, Subscription, UseReview
+from consumption.models import ChangeState, Move, ScheduledChange, Subscription, UseReview
 from governance.matrix import FINAL_ROLES
 from governance.models import Condition, Review
 from marketplace.accounts.models import User
@@ -20,6 +20,7 @@ def deadlines(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
     """What waits for the decision of this person, who is on these teams (ids), in no order."""
     roles = user.roles()
     yield from _requests(user, teams)
+    yield from _plans(user, teams)
     yield from _proposals(user, teams, is_curator="curator" in roles)
     yield from _conditions(user, judges=bool(roles))
     if roles:
@@ -48,6 +49,30 @@ def _requests(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
             f"{application} asks for {subscription.model}",
             url,
             f"{application.team}, {application.team.business_unit}: {subscription.purpose}",
+            "Answer",
+            url,
+        )
+
+
+def _plans(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
+    """Plans that consumers ask for and the person may grant (permissions.can_decide_move), oldest first."""
+    own = Q(subscription__application__team__in=teams) & ~Q(
+        subscription__application__team=F("subscription__model__owner_team")
+    )
+    waiting = (
+        Move.objects.filter(state=Move.State.REQUESTED, subscription__model__owner_team__in=teams)
+        .exclude(asked_by=user)
+        .exclude(own)
+    )
+    for move in waiting.for_list().order_by("asked_at")[:MOST]:
+        application = move.subscription.application
+        url = reverse("consumption:decide_move", args=[move.pk])
+        yield Deadline(
+            Kind.PLAN,
+            move.asked_at + WAITS_AT_MOST,
+            f"{application} asks for {move.target} of {move.subscription.model}",
+            url,
+            f"{application.team}, {application.team.business_unit}: {move.reason}",
             "Answer",
             url,
         )

@@ -34,6 +34,7 @@ from consumption.models.moves import Move, MoveState
 from consumption.models.outcomes import OutcomeReport
 from consumption.models.ratings import Rating, RatingEdition
 from consumption.models.requests import RequestDraft, UseReview, UseReviewState
+from consumption.models.rollouts import Rollout, RolloutMember, RolloutState
 from consumption.models.sandbox import LatencyRun, LatencyState, SandboxCall, SandboxHour
 from consumption.models.statements import (
     Adjustment,
@@ -70,6 +71,9 @@ from consumption.models.usage import (
 from consumption.pricing import PriceKind
 
 __all__ = [
+    "Rollout",
+    "RolloutMember",
+    "RolloutState",
     "Budget",
     "BudgetStop",
     "UnitCharging",

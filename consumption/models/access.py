@@ -340,6 +340,7 @@ class Hold(models.TextChoices):
     TEAM = "team", "Held by its team"
     ROLLED_BACK = "rolled_back", "Rolled back by its team"
     EXAMPLES = "examples", "Newer versions pass its examples first"
+    UPDATE = "update", "An update reaches it apart from the others"
 
 
 class Subscription(Decided):

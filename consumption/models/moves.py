@@ -34,7 +34,7 @@ class MoveSet(models.QuerySet["Move"]):
 
     def for_list(self) -> Self:
         return self.select_related(
-            "subscription__application__team",
+            "subscription__application__team__business_unit",
             "subscription__model__owner_team",
             "subscription__plan",
             "subscription__pinned_version",

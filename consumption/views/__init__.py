@@ -60,6 +60,7 @@ from consumption.views.plans import (
     withdraw_plan,
 )
 from consumption.views.playground import latency, try_model
+from consumption.views.rollouts import agree_to_update, restart_rollout, rollout, stop_rollout
 from consumption.views.sandbox import sandbox
 from consumption.views.statements import (
     close_month,
@@ -113,6 +114,10 @@ __all__ = [
     "dispute",
     "close_month",
     "run_acceptance",
+    "agree_to_update",
+    "restart_rollout",
+    "rollout",
+    "stop_rollout",
     "roll_back",
     "release_updates",
     "hold_updates",

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from catalog.pages import get_visible_model_or_404, model_context
 from consumption import actions, deadlines, drafts, holdings, pages
 from consumption.forms import ApplicationForm, DecideForm
-from consumption.models import Application, Subscription, with_last_run
+from consumption.models import Application, Rollout, Subscription, with_last_run
 from consumption.permissions import (
     can_change,
     can_decide_subscription,
@@ -100,4 +100,5 @@ def consumers(request, slug):
     context = model_context(request, entry, "consumption:model_usage")
     context["subscriptions"] = with_last_run(Subscription.objects.filter(model=entry).for_list())
     context["can_end"] = can_change(request.user, entry)
+    context["rollouts"] = Rollout.objects.filter(version__model=entry).for_list()[:3]
     return render(request, "consumption/consumers.html", context)

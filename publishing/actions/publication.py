@@ -10,7 +10,7 @@ from catalog.actions import list_model, point_alias
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.watches import watchers
 from consumption import affected, changes
-from consumption.actions import announce_version
+from consumption.actions import announce_rollout, announce_version
 from consumption.change_kinds import first_start
 from consumption.models import ScheduledChange
 from governance import tiering
@@ -41,6 +41,7 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
         point_alias(by, version)
     refresh_tier(version.model)
     record(by, "version.publish", version)
+    announce_rollout(by, version)
     invalidate("version", version=version.pk)
     _tell_watchers(version, announce_version(version))
     return version

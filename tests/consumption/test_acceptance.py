@@ -126,6 +126,17 @@ def test_a_failing_example_holds_the_update_and_says_whose(held, versions):
     assert AcceptanceRun.objects.count() == 1, "once for each version"
 
 
+def test_a_failed_example_that_is_deleted_no_longer_counts(held, versions):
+    failing = example(held)
+    example(held, "Salaried", low=0)
+    released(held, versions, 900.0)
+    assert answering(held) == "1.0.0"
+    actions.delete_example(factories.maya(), failing)
+    run = AcceptanceRun.objects.get()
+    assert (run.state, run.examples, run.failed) == ("passed", 1, 0)
+    assert answering(held) == "1.1.0", "at once"
+
+
 def test_a_later_version_that_passes_is_followed(held, versions):
     example(held)
     released(held, versions, 900.0)

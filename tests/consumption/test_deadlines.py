@@ -11,6 +11,7 @@ from consumption import actions, changes, deadlines, holdings
 from consumption.deadlines import Kind
 from consumption.models import ApiKey, Plan, Subscription
 from marketplace.notices.actions import notify
+from marketplace.notices.models import Notice
 from publishing import actions as publishing
 from tests import factories
 from tests.api.calls import Api
@@ -168,6 +169,28 @@ def test_requests_wait_for_those_who_may_answer_them(held):
     assert kinds(factories.alice()) == []
     [denied] = due_for(factories.maya())
     assert denied.kind == Kind.DENIED and "not made for loans" in denied.text
+
+
+def test_a_plan_waits_for_who_may_grant_it_and_they_are_reminded(held):
+    plan = factories.plan(held.model, slug="production", approval=Plan.Approval.OWNER)
+    move = actions.move_plan(factories.maya(), held, plan, reason="A campaign doubles our calls.")
+    [deadline] = due_for(factories.alice())
+    assert (deadline.kind, deadline.act_url) == (Kind.PLAN, f"/moves/{move.pk}/decide/")
+    assert "A campaign doubles our calls." in deadline.text
+    factories.person("bob", factories.lending(), factories.mortgage())
+    assert kinds(factories.bob()) == [], "who is on both teams"
+    assert kinds(factories.rita()) == kinds(factories.maya()) == []
+    asked = move.asked_at
+    assert actions.remind_of_moves(asked + timedelta(hours=30)) == 0
+    assert actions.remind_of_moves(asked + timedelta(days=4, hours=1)) == 1
+    assert actions.remind_of_moves(asked + timedelta(days=6)) == 1
+    assert actions.remind_of_moves(asked + timedelta(days=60)) == 0
+    late = Notice.objects.filter(title__contains="waits since", read_at=None)
+    assert late.filter(recipient=factories.alice()).count() == 2
+    assert late.filter(recipient=factories.rita()).count() == 1
+    assert Notice.objects.filter(recipient=factories.maya(), title__contains="escalated").exists()
+    actions.approve_move(factories.alice(), move, WHY)
+    assert kinds(factories.alice()) == [] and not late.exists()
 
 
 def test_a_change_waits_for_its_second_person(held):

@@ -34,6 +34,7 @@ class Version:
 
     `tensors`: its inputs and outputs as the protocol's metadata has them, members of a JSON object; "" of a retired version.
     `contract`: equal for versions whose callers rely on the same; `published_at` in seconds since 1970, 0 when unknown.
+    `is_followed`: as catalog/upgrades.py has it.
     `signature`: of an external endpoint, for which the gateway itself makes tensors of rows; None of all others.
     `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
     `successor`: the number of the version that takes over, of the model with the slug `successor_model`; "" without one.
@@ -59,6 +60,7 @@ class Version:
     first_byte_s: float
     contract: int = 0
     published_at: float = 0.0
+    is_followed: bool = True
     is_asleep: bool = False
     cold_start_s: float = COLD_START_S
     approved_until: float | None = None
@@ -189,7 +191,7 @@ def _choose(model: Model, record: ApiKeyRecord) -> Version:
         model.versions,
         lambda old, new: (old.contract, new.contract) in model.breaking,
     )
-    reached = upgrades.up_to(followed, record.held)
+    reached = upgrades.reached(followed, record.held)
     running = [version for version in reached if version.is_deployed()]
     current = [version for version in running if not version.is_deprecated]
     return max(current or running or [pinned], key=lambda version: version.precedence)

@@ -240,6 +240,7 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
         first_byte_s=version.answers_within_s or CONFIG.first_byte_s,
         contract=contract,
         published_at=version.published_at.timestamp() if version.published_at else 0.0,
+        is_followed=version.is_followed,
         is_asleep=upstream is not None
         and _state(version) in (DeploymentState.SCALED_TO_ZERO, DeploymentState.STARTING),
         cold_start_s=version.cold_start_s or COLD_START_S,

@@ -31,8 +31,8 @@ TONES = {
     "good": "approved published active ready passed pass healthy done completed succeeded resolved low running automatic in_force granted reached shown",
     "warn": "deprecated degraded paused rotating changes_requested warn warning restarting expiring medium "
     "inconclusive unhealthy attention awaiting_approval missing",
-    "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked broken",
-    "info": "submitted checking in_review pending starting queued preview stopping open proposed scheduled waiting previewed",
+    "bad": "rejected failed fail denied revoked suspended high prohibited error expired critical blocked broken rolled_back",
+    "info": "announced canary submitted checking in_review pending starting queued preview stopping open proposed scheduled waiting previewed",
     "accent": "stable latest live recommended",
 }
 ICONS = {
