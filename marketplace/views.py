@@ -27,7 +27,7 @@ from marketplace.audit.models import SEES_THE_RECORD
 from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
-from marketplace.insights import figures, recommendations
+from marketplace.insights import executive, figures, recommendations
 from marketplace.insights.models import Announcement, CompanyEvent, Story
 from marketplace.notices.models import Notice
 from marketplace.organisation.forms import JoinForm
@@ -60,11 +60,15 @@ def navigation_context(request):
 
 
 def home(request):
-    """What needs the reader and what they hold; search; what fits them, what others take up, what is new."""
+    """What needs the reader and what they hold; search; what fits them, what others take up, what is new. Executives: figures."""
     user = request.user
-    models = RegisteredModel.objects.visible_to(user).published()
     held = list(Subscription.objects.held_by(user).going_on().for_list())
     due = deadlines.for_person(user, held)
+    if user.has_role(executive.ROLE):
+        context = {"deadlines": due, "held": holdings.held(held, due), "setup": setup_progress()}
+        context["overview"] = executive.overview(user)
+        return render(request, "home_executive.html", context)
+    models = RegisteredModel.objects.visible_to(user).published()
     newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
     for_you = recommendations.for_person(user, user.roles(), models)
     context = {

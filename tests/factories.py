@@ -1,8 +1,8 @@
 """The named people and the things they make: plain functions that go through the real verbs.
 
 alice publishes (lending), bob is on her team, charlie is nobody, rita curates, otto operates, vera audits, maya consumes
-(mortgage), finn is finance, ada administers, cleo leads the company. Reviewers: evan evaluates, fay judges fairness, sam
-security, lena law; gus leads governance, mira is the model risk officer. Each function finds the person or thing again when it is there.
+(mortgage), finn is finance, cleo the executive, ada administers. Reviewers: evan evaluates, fay judges fairness, sam security,
+lena law; gus leads governance, mira is the model risk officer. Each function finds its person or thing again.
 """
 
 from datetime import timedelta
@@ -37,8 +37,7 @@ from publishing import actions as publishing
 from publishing import execution_gates
 from tests.snapshots import replayed
 
-NO_CONFLICT = True
-REASON = "I looked at the evidence and it supports this."
+NO_CONFLICT, REASON = True, "I looked at the evidence and it supports this."
 
 LOW = {
     "people": "none",

@@ -34,6 +34,7 @@ from tests.notices import made
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
     ("home", "maya", 58),
+    ("home", "cleo", 58),
     ("catalog:models", "maya", 30),
     ("catalog:model", "maya", 53),
     ("catalog:versions", "alice", 30),

@@ -9,7 +9,6 @@ from django.urls import path, reverse
 
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
-from marketplace.core.plots import Series
 from marketplace.core.query import chosen
 from marketplace.insights import adoption, figures, metric_csv
 from marketplace.insights.metrics import BY_NAME, board
@@ -79,12 +78,14 @@ def _frame(about: Metric, sight: str) -> dict[str, Any]:
 
 
 def _trend(line: Line) -> dict[str, Any]:
-    """Labels and values of the bar chart by quarter; a quarter without a value is a gap."""
-    values = [one.value for one in line.trend]
+    """Labels and values of the chart of the quarters that have a value; drawn around zero where one is below it."""
+    known = [one for one in line.trend if one.value is not None]
+    values = [round(one.value or 0, 1) for one in known]
     return {
-        "labels": [str(board.Quarter(one.quarter)) for one in line.trend],
-        "values": [Series(line.metric.title, values)],
-        "is_drawn": len([value for value in values if value is not None]) > 1,
+        "labels": [str(board.Quarter(one.quarter)) for one in known],
+        "values": values,
+        "is_drawn": len(known) > 1,
+        "has_negative": min(values, default=0) < 0,
     }
 
 

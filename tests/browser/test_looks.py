@@ -194,6 +194,7 @@ def addresses():
             "/policies/review_matrix/",
             factories.policy_change().get_absolute_url(),
         ],
+        "cleo": ["/"],
         "gus": ["/policies/review_matrix/propose/"],
         "ada": organisation(entry.owner_team),
     }

@@ -33,7 +33,19 @@ from marketplace.insights.models import ProductionModel
 from publishing.actions import GuideText, deprecate
 from publishing.deprecation import notice_days
 
-from . import books, clock, consumers, inventory, models, people, savings, turns, usage, voices
+from . import (
+    books,
+    clock,
+    consumers,
+    discoveries,
+    inventory,
+    models,
+    people,
+    savings,
+    turns,
+    usage,
+    voices,
+)
 from .listing import Listing, Release
 from .reviewing import reviewed
 from .submissions import person, submitted, trained
@@ -84,6 +96,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     savings.keep_ledger()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     sweep.sweep()  # the desk has its findings before the first night
+    discoveries.build_discoveries()
     return demo_facts()
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from marketplace.core.errors import UnknownChoice
 from marketplace.core.templatetags.formatting import number
@@ -57,9 +58,9 @@ class Line:
 
     @property
     def now(self) -> str:
-        """The value in words; what was counted where it would mislead."""
+        """The value in words; n/a where it would mislead, and the verdict says why."""
         if self.value.value is None:
-            return f"n/a ({self.value.reason})"
+            return "n/a"
         return written(self.value.value, self.metric.unit)
 
     @property
@@ -75,15 +76,10 @@ class Line:
 
     @property
     def points(self) -> list[float]:
-        """The trend for a sparkline."""
-        return [one.value or 0.0 for one in self.trend]
-
-    @property
-    def trend_words(self) -> str:
-        return ", ".join(
-            f"{Quarter(one.quarter)} {'n/a' if one.value is None else written(one.value, self.metric.unit)}"
-            for one in self.trend
-        )
+        """The known values of the trend, moved up where one is below zero, for a sparkline."""
+        known = [one.value for one in self.trend if one.value is not None]
+        lowest = min([0.0, *known])
+        return [value - lowest for value in known]
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class Board:
 def board(sight: str) -> Board:
     """The Board in one query."""
     kept: dict[str, list[MetricValue]] = {}
-    for value in _values(sight).filter(quarter__gte=_since()).defer("splits", "details"):
+    for value in _values(sight).filter(quarter__gte=_since()).defer("splits"):
         kept.setdefault(value.metric, []).append(value)
     newest = max((values[-1].quarter for values in kept.values()), default=None)
     return Board(
@@ -181,12 +177,13 @@ def split_of(line: Line, by: str) -> list[Part]:
 
 def judged(value: MetricValue) -> Judged:
     tone, icon = TONES[value.verdict]
-    return Judged(value.verdict_text, tone, icon)
+    return Judged(capfirst(value.verdict_text), tone, icon)
 
 
 def written(value: float, unit: str) -> str:
     """A value in words: whole numbers plain, others with one decimal."""
     text = number(round(value)) if float(value).is_integer() else f"{value:,.1f}"
+    text = text.replace("-", "−")
     if unit == "days" and value == 1:
         return "1 day"
     return f"{text}{UNITS[unit]}"

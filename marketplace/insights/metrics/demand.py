@@ -93,7 +93,7 @@ CONSUMER_GROWTH = Metric(
     columns=("Change",),
     rows=growth_rows,
     summary=share,
-    judge=AtLeastShare(50, "team,teams"),
+    judge=AtLeastShare(50, "team,teams", still_grows=True),
 )
 CONSUMPTION_VOLUME = Metric(
     name="consumption-volume",

@@ -181,15 +181,19 @@ def without_target(figure: Figure, before: Figure | None, scope: Scope) -> Verdi
 
 @dataclass(frozen=True)
 class AtLeast:
-    """So many, of which people read `noun` ("model,models"), within so many months after the first publication."""
+    """So many, of which people read `noun` ("model,models"), within so many months after the first publication.
+
+    What `still_grows` until its quarter ends is behind before, not missed.
+    """
 
     number: int
     noun: str
     months: int = 0
+    still_grows: bool = False
 
     def __call__(self, figure: Figure, before: Figure | None, scope: Scope) -> Verdict:
         short = self.number - int(figure.value or 0)
-        return _short_of(short, self.noun, self.months, scope)
+        return _short_of(short, self, scope)
 
 
 @dataclass(frozen=True)
@@ -199,12 +203,13 @@ class AtLeastShare:
     percent: int
     noun: str
     months: int = 0
+    still_grows: bool = False
 
     def __call__(self, figure: Figure, before: Figure | None, scope: Scope) -> Verdict:
         if figure.value is None:
             return Verdict("none", figure.reason)
         needed = -(-self.percent * (figure.denominator or 0) // 100)
-        return _short_of(needed - figure.numerator, self.noun, self.months, scope)
+        return _short_of(needed - figure.numerator, self, scope)
 
 
 @dataclass(frozen=True)
@@ -237,12 +242,14 @@ class Below:
         return Verdict("missed", f"Missed by {_written(over)} {_noun(over, self.noun)}")
 
 
-def _short_of(short: int, noun: str, months: int, scope: Scope) -> Verdict:
-    """Met, behind while there is time, else missed."""
+def _short_of(short: int, target: AtLeast | AtLeastShare, scope: Scope) -> Verdict:
+    """Met; behind while there is time, or while the quarter runs and the figure still grows; else missed."""
     if short <= 0:
         return Verdict("met", "Met")
-    what = f"{short} {_noun(short, noun)}"
-    if months and (scope.launched_on is None or _months_since(scope.launched_on, scope) < months):
+    what = f"{short} {_noun(short, target.noun)}"
+    begun, months = scope.launched_on, target.months
+    has_time = months and (begun is None or _months_since(begun, scope) < months)
+    if has_time or (target.still_grows and not scope.is_over):
         return Verdict("behind", f"Behind by {what}")
     return Verdict("missed", f"Missed by {what}")
 

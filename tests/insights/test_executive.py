@@ -1,0 +1,72 @@
+"""The start page of an executive: figures, and what is stuck, instead of what a consumer needs."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from consumption.models import Plan, Subscription
+from governance.models import Review
+from marketplace.insights import executive
+from marketplace.insights.metrics import rollup
+from marketplace.insights.metrics.scope import COMPANY, OPEN
+from marketplace.insights.models import ProductionModel
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def home(person):
+    client = Client()
+    client.force_login(person)
+    return client.get(reverse("home")).content.decode()
+
+
+def test_only_executives_start_with_figures():
+    assert "What the marketplace brings" in home(factories.cleo())
+    assert "What the marketplace brings" not in home(factories.maya())
+
+
+def test_before_the_first_count_it_says_so():
+    page = home(factories.cleo())
+    assert "the first count is still to come" in page and "Nothing waits for too long" in page
+
+
+def test_targets_that_are_missed_lead_to_their_rows():
+    version = factories.published_version()
+    ProductionModel.objects.create(
+        name="Income", business_unit=factories.lending().business_unit, published_as=version.model
+    )
+    ProductionModel.objects.create(
+        name="Old score", business_unit=factories.lending().business_unit
+    )
+    rollup.count_due(timezone.now() + timedelta(days=2))
+    page = home(factories.cleo())
+    assert "Behind by 9 models" in page
+    assert reverse("insights:metric", args=["published-models"]) in page
+    assert "1 of 2" in page
+
+
+def test_what_is_stuck():
+    version = factories.published_version()
+    factories.plan(version.model, slug="production", approval=Plan.Approval.OWNER)
+    held = factories.subscription(version, plan_slug="production")
+    nothing = executive.stuck(OPEN)
+    assert nothing.is_nothing
+    Subscription.objects.filter(pk=held.pk).update(requested_at=timezone.now() - timedelta(days=20))
+    judged = factories.in_review_version(version.model, "1.1.0")
+    hidden = factories.in_review_version(factories.model(name="Not published yet"))
+    Review.objects.filter(version__in=[judged, hidden]).update(
+        due_at=timezone.now() - timedelta(hours=1)
+    )
+    rollup.count_due(timezone.now())
+    found, everything = executive.stuck(OPEN), executive.stuck(COMPANY)
+    assert (found.requests, found.late_count) == (1, 1)
+    assert (found.late[0].days, found.late[0].model) == (20, version.model.name)
+    assert found.late[0].next.startswith(f"Waits for {version.model.owner_team}")
+    assert 0 < found.reviews < everything.reviews
+    page = home(factories.cleo())
+    assert "1 integration has been open for more than 14 days" in page
+    assert "1 request for access has waited" in page
