@@ -326,6 +326,7 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "catalog.models.VersionState",
         "VersionKind": "catalog.models.ModelVersion.Kind",
         "NeedState": "catalog.models.NeedState",
+        "MetricVerdict": "marketplace.insights.metrics.metric.VERDICTS",
         "CollectionState": "catalog.models.CollectionState",
         "SearchRecordState": "catalog.models.SearchRecordState",
         "ReuseDecision": "catalog.models.ReuseDecision",

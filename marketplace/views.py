@@ -65,8 +65,13 @@ def home(request):
     held = list(Subscription.objects.held_by(user).going_on().for_list())
     due = deadlines.for_person(user, held)
     if user.has_role(executive.ROLE):
-        context = {"deadlines": due, "held": holdings.held(held, due), "setup": setup_progress()}
-        context["overview"] = executive.overview(user)
+        context = {
+            "overview": executive.overview(user),
+            "deadlines": due,
+            "held": holdings.held(held, due),
+            **_told(user),
+            "setup": setup_progress(),
+        }
         return render(request, "home_executive.html", context)
     models = RegisteredModel.objects.visible_to(user).published()
     newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
@@ -80,13 +85,20 @@ def home(request):
         "collections": Collection.objects.for_home(models),
         "deadlines": due,
         "held": holdings.held(held, due),
-        "announcements": Announcement.objects.for_home(user)[:SHOWN],
-        "events": CompanyEvent.objects.visible_to(user).coming(timezone.now())[:SHOWN_EVENTS],
-        "told": Story.objects.published_for(user).for_list().first(),
+        **_told(user),
         "story": figures.story(user),
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)
+
+
+def _told(user):
+    """What insights tells the reader now: announcements, events, the newest story."""
+    return {
+        "announcements": Announcement.objects.for_home(user)[:SHOWN],
+        "events": CompanyEvent.objects.visible_to(user).coming(timezone.now())[:SHOWN_EVENTS],
+        "told": Story.objects.published_for(user).for_list().first(),
+    }
 
 
 def _newcomer(user):

@@ -18,7 +18,7 @@ from marketplace.accounts.resources import SLUG, StrictParameters
 from marketplace.core.query import whole_number
 from marketplace.insights.metrics import BY_NAME, board
 from marketplace.insights.metrics.board import Line
-from marketplace.insights.metrics.metric import TONES, Metric
+from marketplace.insights.metrics.metric import VERDICTS, Metric
 from marketplace.insights.metrics.scope import sight_of
 
 PAGE = 100  # rows
@@ -64,7 +64,7 @@ class MetricAnswer(serializers.Serializer[Any]):
     denominator = serializers.IntegerField(source="value.denominator", allow_null=True)
     value = serializers.FloatField(source="value.value", allow_null=True)
     reason = serializers.CharField(source="value.reason", allow_blank=True)
-    verdict = serializers.ChoiceField(list(TONES), source="value.verdict")
+    verdict = serializers.ChoiceField(VERDICTS, source="value.verdict")
     verdict_text = serializers.CharField(source="value.verdict_text")
     counted_at = serializers.DateTimeField(source="value.computed_at")
     is_fixed = serializers.BooleanField(source="value.is_fixed")

@@ -7,13 +7,15 @@ import io
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.models import RegisteredModel
+from catalog.models import RegisteredModel, SearchLog
 from consumption.models import KeyDay
+from marketplace.insights import tasks
 from marketplace.insights.metrics import METRICS, board, rollup
 from marketplace.insights.metrics.scope import COMPANY, OPEN, sight_of
 from marketplace.insights.models import MetricRow, MetricValue
@@ -68,6 +70,16 @@ def test_what_was_counted_lately_is_not_counted_again():
     assert rollup.count_due(NOW + timedelta(hours=4), again_after=timedelta(hours=5)) == 0
     later = NOW + timedelta(hours=5)
     assert rollup.count_due(later, again_after=timedelta(hours=5)) == 2 * len(METRICS)
+
+
+def test_the_clock_counts_and_forgets(today):
+    company = Company(1)
+    task = tasks.count_metrics.name
+    assert task in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    SearchLog.objects.create(day=NOW.date() - timedelta(days=731), query="old", results=0)
+    tasks.count_metrics()
+    assert MetricValue.objects.filter(quarter=Quarter.of(NOW.date()).start).exists()
+    assert company and not SearchLog.objects.filter(query="old").exists()
 
 
 def test_past_quarters_are_fixed_and_the_running_one_is_not():

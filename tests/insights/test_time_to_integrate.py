@@ -117,7 +117,7 @@ def test_the_funnel_has_the_median_of_each_step():
     now = scope(20)
     funnel = METRIC.figure(now, METRIC.rows(now)).details["funnel"]
     assert funnel == [
-        ["Looked at the model", 3, None],
+        ["Discovered", 3, None],
         ["Asked for access", 2, 5.5],
         ["Got a key", 2, 1],
         ["First answer", 1, 6],

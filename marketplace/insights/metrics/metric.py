@@ -60,6 +60,7 @@ TONES = {
     "steady": ("neutral", "minus"),
     "none": ("neutral", "minus-circle"),
 }
+VERDICTS = [(state, state) for state in TONES]
 Summary = Callable[[Sequence[Row]], Figure]
 Judge = Callable[[Figure, Figure | None, Scope], Verdict]
 
@@ -223,7 +224,7 @@ class Above:
             return Verdict("none", figure.reason)
         if figure.value > self.percent:
             return Verdict("met", "Met")
-        return Verdict("missed", f"Missed by {_written(self.percent - figure.value)} points")
+        return Verdict("missed", _missed_by(self.percent - figure.value, "point,points"))
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,7 @@ class Below:
             return Verdict("none", figure.reason)
         if figure.value < self.number:
             return Verdict("met", "Met")
-        over = figure.value - self.number
-        return Verdict("missed", f"Missed by {_written(over)} {_noun(over, self.noun)}")
+        return Verdict("missed", _missed_by(figure.value - self.number, self.noun))
 
 
 def _short_of(short: int, target: AtLeast | AtLeastShare, scope: Scope) -> Verdict:
@@ -252,6 +252,12 @@ def _short_of(short: int, target: AtLeast | AtLeastShare, scope: Scope) -> Verdi
     if has_time or (target.still_grows and not scope.is_over):
         return Verdict("behind", f"Behind by {what}")
     return Verdict("missed", f"Missed by {what}")
+
+
+def _missed_by(amount: float, noun: str) -> str:
+    """With one decimal; a target that is met only beyond its number is just missed at it."""
+    rounded = round(amount, 1)
+    return f"Missed by {_written(rounded)} {_noun(rounded, noun)}" if rounded else "Just missed"
 
 
 def _months_since(day: date, scope: Scope) -> int:

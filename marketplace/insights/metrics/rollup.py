@@ -59,9 +59,7 @@ def _settled(now: datetime, again_after: timedelta) -> set[tuple[str, str, date]
 def _quarters_until(now: datetime) -> Iterator[Quarter]:
     """From the first with a publication or a call, but at most MOST_QUARTERS, to the running one."""
     quarter = last = Quarter.of(now.date())
-    first = ModelVersion.objects.aggregate(at=Min("published_at"))["at"]
-    days = [first.date() if first else None, KeyDay.objects.aggregate(day=Min("day"))["day"]]
-    begun = min((day for day in days if day), default=now.date())
+    begun = _begun() or now.date()
     for _ in range(MOST_QUARTERS - 1):
         if quarter.start <= begun:
             break
@@ -69,6 +67,15 @@ def _quarters_until(now: datetime) -> Iterator[Quarter]:
     while quarter <= last:
         yield quarter
         quarter = quarter.next
+
+
+def _begun() -> date | None:
+    """The first day of the kept figures; before the first count, that of the first publication or call."""
+    if kept := MetricValue.objects.aggregate(first=Min("quarter"))["first"]:
+        return kept
+    first = ModelVersion.objects.aggregate(at=Min("published_at"))["at"]
+    days = [first.date() if first else None, KeyDay.objects.aggregate(day=Min("day"))["day"]]
+    return min((day for day in days if day), default=None)
 
 
 def _count(quarter: Quarter, now: datetime, again_after: timedelta) -> int:

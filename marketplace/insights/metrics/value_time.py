@@ -1,5 +1,6 @@
 """Time to value: from the beginning of a project to production, where a model was reused and where one was built."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -47,20 +48,16 @@ def _reused(scope: Scope, records: Sequence[SearchRecord]) -> list[Project]:
     """Production is the first answered production call of the record's team to the chosen model since the project began."""
     chosen = [one for one in records if one.decision == ReuseDecision.REUSE and one.chosen]
     days = scope.calls_so_far().filter(version__model__in=[one.chosen_id for one in chosen])
-    called = list(days.order_by("day").values_list("team_id", "version__model_id", "day"))
+    called: dict[tuple[int, int | None], list[date]] = defaultdict(list)
+    for team, model, day in days.order_by("day").values_list("team_id", "version__model_id", "day"):
+        called[team, model].append(day)
     found = []
     for one in chosen:
         began = one.opened_at.date()
-        first = next(
-            (d for team, model, d in called if (team, model) == _pair(one) and d >= began), None
-        )
+        first = next((day for day in called[one.team_id, one.chosen_id] if day >= began), None)
         if first and one.chosen:
             found.append(Project(one, one.chosen, REUSE, first))
     return found
-
-
-def _pair(record: SearchRecord) -> tuple[int, int | None]:
-    return record.team_id, record.chosen_id
 
 
 def _built(scope: Scope, records: Sequence[SearchRecord]) -> list[Project]:
