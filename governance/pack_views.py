@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from catalog.pages import get_visible_version_or_404
 from governance import evidence_pack, hf_card, ml_bom
 from marketplace.accounts.requests import PageRequest
+from marketplace.tokens.authentication import for_programs
 
 
 @require_POST
@@ -17,6 +18,7 @@ def export(request: PageRequest, slug: str, number: str) -> HttpResponse:
     return as_file(evidence_pack.export(request.user, version))
 
 
+@for_programs
 def card_readme(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """The card as a Hugging Face README."""
     version = get_visible_version_or_404(request, slug, number)
@@ -24,6 +26,7 @@ def card_readme(request: PageRequest, slug: str, number: str) -> HttpResponse:
     return _download(content, "text/markdown; charset=utf-8", "README.md")
 
 
+@for_programs
 def card_bom(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """The card as a CycloneDX bill of materials; a draft's files are not settled, so that it has none."""
     version = get_visible_version_or_404(request, slug, number)

@@ -94,6 +94,7 @@ from marketplace.tokens.api import Tokens
 from publishing.api import Versions
 from publishing.end_api import RetirementWaivers
 from publishing.publication_api import ModelVersions
+from publishing.registry_api import RegistryConnections, RegistryImports
 
 router = SimpleRouter()
 router.register("teams", Teams)
@@ -207,6 +208,8 @@ router.register("stories", Stories, basename="story")
 router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
 router.register("metrics", Metrics, basename="metric")
+router.register("registry-connections", RegistryConnections, basename="registry-connection")
+router.register("registry-imports", RegistryImports, basename="registry-import")
 
 app_name = "api"
 singletons = [

@@ -341,6 +341,8 @@ SPECTACULAR_SETTINGS = {
         "PolicyKind": "governance.models.PolicyKind",
         "RoleChangeState": "governance.models.RoleChangeState",
         "GateRunState": "publishing.models.GateRunState",
+        "RegistryImportState": "publishing.models.ImportState",
+        "RegistryTrigger": "publishing.models.RegistryTrigger",
         "EvaluationKind": "governance.models.Evaluation.Kind",
         "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],
         "AmendmentState": "governance.models.AmendmentState",
@@ -504,6 +506,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "publishing.sweep_gates",
         "schedule": 20,
         "options": {"expires": 20},
+    },
+    "publishing-registries": {
+        "task": "publishing.sweep_registries",
+        "schedule": 60,
+        "options": {"expires": 60},
     },
     "publishing-ends": {
         "task": "publishing.end_versions",

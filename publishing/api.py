@@ -1,6 +1,6 @@
 """The journey in the REST API: a version from its start to its end."""
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -8,7 +8,6 @@ from rest_framework.response import Response
 
 from catalog.api import VersionDetail
 from catalog.models import Artifact, ModelCard, ModelVersion, RegisteredModel
-from governance import card_values, cards
 from governance.api import Gate
 from marketplace.accounts.resources import Nothing, OptionalReason, Visible, one_or_nothing
 from marketplace.core.problem_json import answer
@@ -17,6 +16,7 @@ from marketplace.tokens.models import Scope
 from publishing import actions, contract_diff, examples, execution_gates, steps, trials
 from publishing.end_api import EndingVersions
 from publishing.models import GateRun
+from publishing.publication_document import CardData, Promise
 
 RUNS_SHOWN = 20
 
@@ -147,18 +147,6 @@ class ContractComparison(serializers.Serializer):
     )
 
 
-class Promise(serializers.Serializer):
-    """The service level that consumers may rely on."""
-
-    availability = serializers.ChoiceField(choices=["99.0", "99.5", "99.9"])
-    p95_ms = serializers.IntegerField(min_value=1, max_value=60_000)
-    rps = serializers.IntegerField(min_value=1, max_value=100_000)
-    support = LineField(max_length=80)
-    timeout_s = serializers.IntegerField(
-        min_value=1, max_value=300, required=False, help_text="Longest answer; 30 unless given"
-    )
-
-
 class Card(serializers.ModelSerializer):
     """The model card: field id → value. `missing` says what its tier still needs."""
 
@@ -168,19 +156,6 @@ class Card(serializers.ModelSerializer):
         model = ModelCard
         fields = ["schema_version", "data", "completeness", "sha256", "edited_at"]
         read_only_fields = fields
-
-
-@extend_schema_field(
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            name: card_values.schema(field) for name, field in cards.FIELDS_BY_ID.items()
-        },
-    }
-)
-class CardData(serializers.DictField):
-    child = serializers.JSONField(allow_null=True)
 
 
 class CardValues(serializers.Serializer):

@@ -243,4 +243,4 @@ def _form_with(request, error, get_response):
 
 
 def _is_api(request):
-    return request.path.startswith(("/api/", "/mcp", "/security/leaked-keys"))
+    return request.path.startswith(("/api/", "/mcp", "/integrations/", "/security/leaked-keys"))

@@ -4,7 +4,7 @@ from catalog.models import ModelVersion
 from catalog.permissions import can_edit
 from consumption.models import Subscription
 from governance.permissions import can_review, is_involved
-from marketplace.accounts.models import RoleGrant, User
+from marketplace.accounts.models import RoleGrant, Team, User
 from publishing.models import RetirementWaiver
 
 
@@ -61,3 +61,8 @@ def reasons_against_retirement_waiver(user: User, waiver: RetirementWaiver) -> s
 def can_run_gates(user: User, version: ModelVersion) -> bool:
     """The owner team, and who reviews: a measurement decides nothing by itself."""
     return user.is_active and (user.is_on(version.model.owner_team) or can_review(user))
+
+
+def can_connect_registry(user: User, team: Team) -> bool:
+    """The team: connect a model registry, rotate its secret, remove it, read a version once more. No token does it."""
+    return user.is_active and not user.token_kid and user.is_on(team)

@@ -11,109 +11,26 @@ from rest_framework.response import Response
 
 from catalog.api import ReadableVersions, VersionDetail
 from catalog.pages import get_visible_model_or_404
-from consumption.api.access import PlanOffer
-from governance import card_values, cards
-from governance.api import Gate, RiskAnswers
-from governance.evaluation_api import EvaluationDeclared
-from governance.evaluations import MOST_DECLARED
+from governance.api import Gate
 from governance.models import Review
 from marketplace.accounts.resources import Resource
 from marketplace.core import json_reader
 from marketplace.core.errors import Invalid, TooLarge
-from marketplace.core.serializers import LineField, ProseField
+from marketplace.core.serializers import ProseField
 from marketplace.tokens.models import Scope
 from publishing import progress
 from publishing.actions import Package, hand_in, put_version
-from publishing.api import CardData, Missing, Promise
-from publishing.signature import DETAILS
+from publishing.api import Missing
+from publishing.publication_document import PublicationDocument, plain
 from publishing.uploads import FIELD
 
 DOCUMENT = "publication"  # the part of the form that holds everything but the package
-MOST_PLANS = 20
-MOST_FIELDS = 512
 
 
 class VersionPut(serializers.Serializer[Any]):
     """Nothing, or what changed and why."""
 
     changelog = ProseField(max_length=10_000, required=False, allow_blank=True)
-
-
-class PlanPart(PlanOffer):
-    """A plan of the model, by its slug."""
-
-    model = None  # type: ignore[assignment]
-
-    class Meta(PlanOffer.Meta):
-        fields = [name for name in PlanOffer.Meta.fields if name != "model"]
-
-
-class FieldDetails(serializers.DictField):
-    """What people say of one field of the signature."""
-
-    child = serializers.JSONField(allow_null=True)
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(data.keys() - set(DETAILS))
-        if unknown:
-            raise serializers.ValidationError(
-                {unknown[0][:60]: [f"It takes: {', '.join(DETAILS)}."]}
-            )
-        return super().to_internal_value(data)
-
-
-class Columns(serializers.ListField):
-    child = LineField(max_length=100)
-
-
-class PublicationDocument(serializers.Serializer[Any]):
-    """Everything of a version but its package. What is left out stays as it is."""
-
-    endpoint = serializers.URLField(max_length=200, required=False)
-    columns = serializers.DictField(
-        child=Columns(allow_null=True, allow_empty=False, max_length=MOST_FIELDS),
-        required=False,
-        help_text="Input tensor → the names of its columns, or null: it is one tensor",
-    )
-    confirm_names = serializers.BooleanField(
-        required=False, help_text="Names that were taken from the version before are right"
-    )
-    signature = serializers.JSONField(required=False)
-    fields_ = serializers.DictField(
-        child=FieldDetails(),
-        required=False,
-        help_text=f"Field of the signature → {', '.join(DETAILS)}",
-    )
-    example = serializers.JSONField(required=False)
-    changelog = ProseField(max_length=10_000, required=False, allow_blank=True)
-    sla = Promise(required=False)
-    card = CardData(required=False)
-    risk = RiskAnswers(required=False)
-    evaluations = EvaluationDeclared(
-        many=True,
-        required=False,
-        max_length=MOST_DECLARED,  # type: ignore[call-arg]
-    )
-    plans = PlanPart(
-        many=True,
-        required=False,
-        max_length=MOST_PLANS,  # type: ignore[call-arg]
-    )
-
-    def validate_card(self, values: dict[str, Any]) -> dict[str, Any]:
-        """All that is wrong with the card at once."""
-        wrong = {
-            name[:60]: [refusal]
-            for name, value in values.items()
-            if (refusal := _card_refusal(name, value))
-        }
-        if wrong:
-            raise serializers.ValidationError(wrong)
-        return values
-
-    def get_fields(self) -> dict[str, Any]:
-        """`fields` is a name that Django REST framework has taken."""
-        return {name.rstrip("_"): field for name, field in super().get_fields().items()}
 
 
 class Publication(serializers.Serializer[Any]):
@@ -195,7 +112,7 @@ class ModelVersions(RetrieveModelMixin, Resource):  # type: ignore[misc]
         parts = dict(self.given(PublicationDocument, data=_document(request)))
         file = request.FILES.get(FIELD)
         package = Package(file.temporary_file_path(), file.name) if file else None
-        version, is_new = hand_in(request.user, model, number, _plain(parts), package)
+        version, is_new = hand_in(request.user, model, number, plain(parts), package)
         return Response(Status(progress.of(version)).data, status=201 if is_new else 200)
 
     @extend_schema(
@@ -219,11 +136,6 @@ class ModelVersions(RetrieveModelMixin, Resource):  # type: ignore[misc]
         return Response(Status(found).data, headers=headers)
 
 
-def _card_refusal(name: str, value: Any) -> str:
-    field = cards.FIELDS_BY_ID.get(name)
-    return card_values.refusal(field, value) if field else "The card has no such field."
-
-
 def _document(request: Any) -> Any:
     """The JSON of the form's part `publication`, {} without one. Raises Invalid, TooLarge."""
     unknown = request.data.keys() - {FIELD, DOCUMENT}
@@ -243,15 +155,3 @@ def _document(request: Any) -> Any:
     if not isinstance(document, dict):
         raise Invalid("Send an object.", field=DOCUMENT)
     return document
-
-
-def _plain(parts: dict[str, Any]) -> dict[str, Any]:
-    """The parts as plain data, as they are kept and compared."""
-    return {
-        name: [dict(item) for item in value]
-        if isinstance(value, list)
-        else dict(value)
-        if isinstance(value, dict)
-        else value
-        for name, value in parts.items()
-    }

@@ -6,6 +6,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from publishing import actions, campaigns, evaluation, execution_gates
 from publishing.batch import work
+from publishing.registry import importing
 
 
 @shared_task(name="publishing.try_out", time_limit=120)
@@ -62,3 +63,14 @@ def check_evaluation(evaluation_id: int) -> None:
 @shared_task(name="publishing.run_evaluation", time_limit=720)
 def run_evaluation(evaluation_id: int) -> None:
     work.run(evaluation_id)
+
+
+@shared_task(name="publishing.import_registered", time_limit=900)
+def import_registered(import_id: int) -> None:
+    importing.run(import_id)
+
+
+@shared_task(name="publishing.sweep_registries", time_limit=60)
+def sweep_registries() -> None:
+    """Imports from model registries whose task or worker was lost."""
+    importing.sweep()

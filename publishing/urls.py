@@ -11,6 +11,7 @@ from publishing import (
     end_views,
     example_views,
     gate_views,
+    registry_views,
     signature_views,
     views,
 )
@@ -21,6 +22,7 @@ urlpatterns = [
     path("publish/", views.home, name="home"),
     path("publish/new/", views.register, name="register"),
     path("publish/similar/", views.similar, name="similar"),
+    *registry_views.urlpatterns,
     path("publish/<slug:slug>/new/", views.new_version, name="new_version"),
     path("publish/<slug:slug>/entry/", views.entry, name="entry"),
     path(f"{VERSION}/package/", views.package, name="package"),

@@ -30,6 +30,7 @@ from tests import (
 )
 from tests.insights import curating, demanding
 from tests.notices import made
+from tests.publishing import registries
 
 # (route, who asks, the most queries it may take, session and person included)
 LISTS = [
@@ -90,6 +91,9 @@ LISTS = [
     ("api:membership-list", "maya", 12),
     ("api:join-request-list", "ada", 12),
     ("api:person-list", "ada", 12),
+    ("publishing:automation", "alice", 22),
+    ("api:registry-connection-list", "alice", 12),
+    ("api:registry-import-list", "alice", 12),
     ("publishing:home", "alice", 30),
     ("publishing:changes", "alice", 30),
     ("publishing:gate_runs", "alice", 24),
@@ -344,6 +348,7 @@ def everything(number):
         made.letter(factories.alice())
         hook, _ = made.webhook()
         made.delivery(hook, key=f"version.published:{start}")
+        registries.incomplete(registries.registry(name=f"Registry {start}"))
         Watch.objects.create(person=factories.alice(), model=f"watched-{start}", level="watched")
         start += 1
     rollup.count_due(timezone.now())

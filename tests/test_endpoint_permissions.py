@@ -35,6 +35,7 @@ from tests import (
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 from tests.insights import curating, demanding
 from tests.notices import made
+from tests.publishing import registries
 
 
 class EndpointFixtures:
@@ -145,6 +146,8 @@ class EndpointFixtures:
         watches.watch(self.people["maya"], self.live.model, "watched")
         self.webhook, _ = made.webhook()
         self.challenge, self.delivery = "challenge", made.delivery(self.webhook)
+        self.registry = registries.registry()
+        self.registry_import = registries.incomplete(self.registry)
         self.letter = made.letter(self.people["maya"])
         self.event = self.people["alice"].audit_events.first()
         self.metric = "published-models"
@@ -302,7 +305,10 @@ def test_only_the_known_few_are_open_to_the_world():
         "insights:model_markdown",
         "insights:mcp",  # and for_tokens this one
         "publishing:openapi",
+        "governance:card_readme",
+        "governance:card_bom",
         "publishing:download",
+        "publishing:registry_events",  # signed by its sender
     }
 
 

@@ -89,33 +89,39 @@ class Resource(StrictParameters, viewsets.GenericViewSet):
     def given(self, serializer_class, partial=False, data=None):
         """What was sent, checked: the body, or `data` out of it. Raises ValidationError, also for fields that cannot be set here."""
         data = self.request.data if data is None else data
-        serializer = serializer_class(
-            data=data, partial=partial, context=self.get_serializer_context()
+        return checked(
+            serializer_class(data=data, partial=partial, context=self.get_serializer_context())
         )
-        self._require_types(serializer, data)
-        serializer.is_valid(raise_exception=True)
-        writable = {name for name, field in serializer.fields.items() if not field.read_only}
-        unknown = {name: ["This cannot be set here."] for name in data if name not in writable}
-        if unknown:
-            raise serializers.ValidationError(unknown, code="unknown")
-        return serializer.validated_data
-
-    def _require_types(self, serializer, data):
-        """Forms (QueryDict) have texts only; documents have the types that the contract names."""
-        if data is None:
-            raise serializers.ValidationError({WHOLE: ["Send an object."]}, code="type")
-        wrong = {} if isinstance(data, QueryDict) else dict(type_errors(serializer, data))
-        if not wrong:
-            return
-        errors = {path: [sentence] for path, sentence in wrong.items()}
-        if WHOLE not in wrong and not serializer.is_valid():  # everything that is wrong, at once
-            named = {path.partition(".")[0] for path in wrong}
-            errors |= {name: said for name, said in serializer.errors.items() if name not in named}
-        raise serializers.ValidationError(errors, code="type")
 
     def answer(self, obj, status=200):
         """The object as it is now, in this resource's shape."""
         return Response(self.get_serializer(self.queryset.all().get(pk=obj.pk)).data, status=status)
+
+
+def checked(serializer):
+    """The data of a serializer that was given some, also outside a request. Raises ValidationError, as `Resource.given`."""
+    data = serializer.initial_data
+    _require_types(serializer, data)
+    serializer.is_valid(raise_exception=True)
+    writable = {name for name, field in serializer.fields.items() if not field.read_only}
+    unknown = {name: ["This cannot be set here."] for name in data if name not in writable}
+    if unknown:
+        raise serializers.ValidationError(unknown, code="unknown")
+    return serializer.validated_data
+
+
+def _require_types(serializer, data):
+    """Forms (QueryDict) have texts only; documents have the types that the contract names."""
+    if data is None:
+        raise serializers.ValidationError({WHOLE: ["Send an object."]}, code="type")
+    wrong = {} if isinstance(data, QueryDict) else dict(type_errors(serializer, data))
+    if not wrong:
+        return
+    errors = {path: [sentence] for path, sentence in wrong.items()}
+    if WHOLE not in wrong and not serializer.is_valid():  # everything that is wrong, at once
+        named = {path.partition(".")[0] for path in wrong}
+        errors |= {name: said for name, said in serializer.errors.items() if name not in named}
+    raise serializers.ValidationError(errors, code="type")
 
 
 def one_or_nothing(serializer_class, row):

@@ -79,6 +79,7 @@ KINDS = {
         Kind("security", "Leaks and ends of tokens", ACCESS, Mail.NOW, must=True),
         Kind("review", "Reviews, conditions and waivers", REVIEW, Mail.NOW),
         Kind("re-review", "Ends of approvals", REVIEW, Mail.NOW, must=True),
+        Kind("pipeline", "Versions from pipelines", REVIEW, Mail.NOW),
         Kind("curation", "Models for one purpose", REVIEW),
         Kind("finding", "Findings about models", REVIEW),
         Kind("feedback", "Discussions", COMMUNITY),
@@ -466,6 +467,13 @@ OCCASIONS = tuple(
             "finding",
             "a model has lost its consumers or its owner; a publisher is asked or answers; a finding is new, handed over or settled",
             "the owner team; of a team without people, who leads its unit; the marketplace managers who have it",
+            True,
+        ),
+        (
+            "registry-import",
+            "pipeline",
+            "a version of a connected model registry is submitted, lacks something, or cannot be read",
+            "the team of the connection",
             True,
         ),
         (

@@ -25,7 +25,8 @@ from marketplace.tokens.models import ApiToken, Scope
 
 # The API, and what programs read beside it (docs/discovery.md).
 FOR_PROGRAMS = re.compile(
-    r"/api/|/mcp$|/\.well-known/api-catalog$|/llms\.txt$|/models/[^/]+\.md$|/models/[^/]+/versions/[^/]+/openapi\.json$"
+    r"/api/|/mcp$|/\.well-known/api-catalog$|/llms\.txt$|/models/[^/]+\.md$|"
+    r"/models/[^/]+/versions/[^/]+/(openapi\.json|README\.md|bom\.cdx\.json)$"
 )
 SCHEME = "bearer"
 CHALLENGE = 'Bearer realm="marketplace"'

@@ -13,7 +13,7 @@ from marketplace.launcher.rundir import ROOT
 
 HOME = ROOT / ".tools"
 LISTS = Path(__file__).parent
-NAMES = ("tools", "tensorflow", "mlflow2", "airflow", "spark")
+NAMES = ("tools", "tensorflow", "mlflow2", "mlflow3", "airflow", "spark")
 FAMILIES = {
     "tf2onnx": "tensorflow",
     "mlflow2": "mlflow2",
