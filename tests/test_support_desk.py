@@ -22,6 +22,7 @@ OURS = [
         "governance",
         "consumption",
         "hosting",
+        "organisation",
         "insights",
     )
 ]

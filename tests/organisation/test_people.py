@@ -71,11 +71,29 @@ def test_an_address_is_one_persons_and_a_name_is_found(ada):
 
 def test_facts_are_corrected_with_what_they_were(ada):
     maya = factories.maya()
+    maya.set_unusable_password()
+    maya.save()
     people.change_person(ada, maya, job_title="Underwriter", email="maya@example.com")
     maya.refresh_from_db()
     assert (maya.job_title, maya.email) == ("Underwriter", "maya@example.com")
     detail = AuditEvent.objects.get(action="person.change").detail
     assert detail["before"] == {"job_title": "", "email": ""}
+
+
+def test_no_administrator_alone_sends_somebody_s_letters_elsewhere(ada):
+    """Whoever reads the letter of a forgotten password acts as the person, and the four eyes would be two."""
+    gus = factories.gus()
+    gus.set_password("a-long-password")
+    gus.save()
+    with pytest.raises(RuleError, match="has a password") as refusal:
+        people.change_person(ada, gus, email="ada.too@example.com")
+    assert refusal.value.field == "email"
+    page = signed_in(ada)
+    address = reverse("organisation:change_person", args=[gus.pk])
+    sent = {"display_name": "Gus", "email": "ada.too@example.com"}
+    assert page.post(address, sent).status_code == 422
+    gus.refresh_from_db()
+    assert gus.email == ""
 
 
 # ── Deactivate and bring back ─────────────────────────────────────────────

@@ -59,6 +59,7 @@ def change_person(by: User, person: User, **facts: str) -> User:
     person = User.objects.select_for_update().get(pk=person.pk)
     if "email" in facts:
         facts["email"] = free_email(facts["email"], but=person)
+        _require_same_reader(person, facts["email"])
     for name in {"display_name", "job_title"} & set(facts):
         facts[name] = _line(name, facts[name])
     changed = {name: value for name, value in facts.items() if getattr(person, name) != value}
@@ -125,6 +126,16 @@ def free_email(email: str, but: User | None = None) -> str:
     if other := others.filter(email__iexact=email).first():
         raise Invalid(f"{other} ({other.username}) has this address.", field="email")
     return email
+
+
+def _require_same_reader(person: User, email: str) -> None:
+    """Who gets a person's letters can choose their password: no administrator alone decides that it is somebody else."""
+    if email != person.email.lower() and person.has_usable_password():
+        raise RuleError(
+            f"{person} has a password; whoever reads another address could choose a new one.",
+            field="email",
+            remedy="Add them anew with that address, and deactivate this account.",
+        )
 
 
 def _username_of(email: str) -> str:
