@@ -27,6 +27,12 @@ class Kind(TextChoices):
     PROPOSAL = "proposal", "Change to confirm"
     REVIEW = "review", "Review"
     CONDITION = "condition", "Condition of approval"
+    MONTH = "month", "Month to close"
+    DIFFERENCE = "difference", "Counts differ"
+    DISPUTE = "dispute", "Dispute to answer"
+    SIGNATURE = "signature", "Quarter to sign"
+    CLAIM = "claim", "Value claim"
+    REUSE = "reuse", "Reuse to confirm"
     FINDING = "finding", "Finding about a model"
 
 
@@ -46,6 +52,12 @@ ICONS = {
     Kind.PROPOSAL: "user-group",
     Kind.REVIEW: "clipboard-document-check",
     Kind.CONDITION: "clipboard-document-list",
+    Kind.MONTH: "calendar-days",
+    Kind.DIFFERENCE: "exclamation-triangle",
+    Kind.DISPUTE: "chat-bubble-left-right",
+    Kind.SIGNATURE: "lock-closed",
+    Kind.CLAIM: "banknotes",
+    Kind.REUSE: "arrow-path-rounded-square",
     Kind.FINDING: "flag",
 }
 # In the table of subscriptions, before the date.

@@ -23,7 +23,7 @@ SEQUENCER_LOCK = 7_310_001
 ANCHORED_WITHIN_S = 5.0  # a batch of the sequencer takes less than a second
 # What may not wait for the periodic checkpoint (docs/governance.md, "Audit record").
 WITNESS_AT_ONCE = tuple(
-    "amendment. policy. review. role. statement. waiver."
+    "amendment. policy. review. role. statement. value. waiver."
     " version.approve version.resume version.suspend".split()
 )
 

@@ -8,4 +8,5 @@ class InsightsConfig(AppConfig):
     label = "insights"
 
     def ready(self) -> None:
+        import_module("marketplace.insights.ledger.waiting")  # what waits for finance and for leads
         import_module("marketplace.insights.curation.deadlines")  # what waits for publishers

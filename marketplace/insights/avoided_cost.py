@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-INTEGRATION = Decimal(
-    "0.20"
-)  # of the middle of what building costs, where nobody logged what integrating took
-# Without the model a team would …: (what people read, low and high cost of building, USD); None where nothing would be spent on building.
-ALTERNATIVES: dict[str, tuple[str, tuple[int, int] | None]] = {
-    "large": ("build it, over 6 months", (140_000, 200_000)),
-    "medium": ("build it, 3 to 6 months", (80_000, 140_000)),
-    "small": ("build it, up to 3 months", (50_000, 80_000)),
+from marketplace.insights.ledger.rules import BUILD, INTEGRATION, Cost
+
+# Without the model a team would …: (what people read, what building costs by the ledger's rules); None where nothing would be spent on building.
+ALTERNATIVES: dict[str, tuple[str, Cost | None]] = {
+    "large": ("build it, over 6 months", BUILD["L"]),
+    "medium": ("build it, 3 to 6 months", BUILD["M"]),
+    "small": ("build it, up to 3 months", BUILD["S"]),
     "buy": ("buy one", None),
     "none": ("do without", None),
 }
@@ -31,6 +30,5 @@ def avoided(alternative: str) -> AvoidedCost | None:
     cost = ALTERNATIVES[alternative][1]
     if cost is None:
         return None
-    low, high = map(Decimal, cost)
-    integration = (low + high) / 2 * INTEGRATION
-    return AvoidedCost(low, integration, low - integration, high - integration)
+    integration = cost.mid * INTEGRATION
+    return AvoidedCost(cost.low, integration, cost.low - integration, cost.high - integration)
