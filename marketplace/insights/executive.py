@@ -14,7 +14,7 @@ from marketplace.accounts.models import User
 from marketplace.insights import adoption, figures
 from marketplace.insights.adoption import Late, UnitsOverTime
 from marketplace.insights.figures import Inventory
-from marketplace.insights.ledger.headline import Headline, headline
+from marketplace.insights.ledger.headline import Headline, headline, running_year
 from marketplace.insights.metrics import board
 from marketplace.insights.metrics.board import Board, Line
 from marketplace.insights.metrics.scope import Scope, sight_of
@@ -55,7 +55,7 @@ def overview(reader: User) -> Overview:
     sight = sight_of(reader)
     shown = board.board(sight)
     return Overview(
-        headline(reader, timezone.now().year),
+        headline(reader, running_year()),
         shown,
         adoption.units_over_time(sight),
         shown.line("units-with-ai"),

@@ -70,7 +70,7 @@ def value(request: PageRequest) -> HttpResponse:
         "rows": [(line, words.kind_words(line)) for line in shown.lines],
         "opened": opened,
         "acts": _acts(request.user, opened.line) if opened else {},
-        "unqualified": unqualified.uses(request.user) if year == timezone.now().date().year else [],
+        "unqualified": unqualified.uses(request.user) if year == headline.running_year() else [],
         "gross": prefill.gross() if shown.is_whole else None,
         "cohorts": cohorts.cohorts(request.user),
         "to_sign": signing.first_unsigned() if can_sign_quarters(request.user) else None,
@@ -82,7 +82,7 @@ def value(request: PageRequest) -> HttpResponse:
 def _year(request: PageRequest) -> int:
     year = whole_number(request.GET.get("year", ""))
     valid = year is not None and quarters.FIRST_YEAR <= year <= quarters.LAST_YEAR
-    return year if valid and year is not None else timezone.now().date().year
+    return year if valid and year is not None else headline.running_year()
 
 
 def _opened(request: PageRequest) -> words.OpenedLine | None:
@@ -284,7 +284,7 @@ def quarter(request: PageRequest, name: str) -> HttpResponse:
         and can_sign_quarters(request.user)
         and signing.first_unsigned() == first,
         "is_over": quarters.last_day(first) < timezone.now().date(),
-        "trail": [Link("Value", f"{_value_url()}?year={first.year}")],
+        "trail": [Link("Value", f"{_value_url()}?year={quarters.year_of(first)}")],
     }
     return render(request, "insights/ledger/quarter.html", context)
 
@@ -327,7 +327,7 @@ def _line_or_404(request: PageRequest, pk: int) -> ReuseEvent:
 
 def _trail(line: ReuseEvent) -> list[Link]:
     return [
-        Link("Value", f"{_value_url()}?year={line.quarter.year}"),
+        Link("Value", f"{_value_url()}?year={quarters.year_of(line.quarter)}"),
         Link(str(line), line.get_absolute_url()),
     ]
 

@@ -1,6 +1,6 @@
 """Requirement H7: lines appear by themselves, are worth what the rules say, and a signed quarter never changes (docs/value.md)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -235,6 +235,14 @@ def test_effort_is_logged_by_owners_and_within_bounds():
             actions.log_effort(factories.alice(), model, **facts | wrong)
         assert refused.value.field == field
     assert not PublishingEffort.objects.exists()
+
+
+def test_quarters_are_those_of_the_fiscal_year(settings):
+    settings.FISCAL_YEAR_STARTS = 4
+    first = date(2026, 4, 1)
+    assert (quarters.name_of(first), quarters.parsed("2027-Q1")) == ("2027-Q1", first)
+    assert quarters.of_year(2027)[-1] == date(2027, 1, 1)
+    assert quarters.span_of(2027) == (first, date(2027, 3, 31))
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_quarter_that_is_over_waits_for_its_signature():
     with ledgers.after_quarter(line):
         due = due_for(factories.finn())[Kind.SIGNATURE]
     assert due.title == f"Sign the value of {quarters.name_of(line.quarter)}"
-    assert "1 lines, 7,000 USD" in due.text
+    assert "1 line, 7,000 USD" in due.text
     assert due.due.date() == quarters.next_quarter(line.quarter) + timedelta(days=15)
 
 

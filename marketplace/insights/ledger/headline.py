@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Min, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
@@ -18,6 +18,7 @@ from marketplace.insights.ledger import quarters, rules
 from marketplace.insights.ledger.permissions import sees_all_value
 from marketplace.insights.models import (
     EffortKind,
+    LineKind,
     PublishingEffort,
     ReuseEvent,
     SignedQuarter,
@@ -35,8 +36,22 @@ class Range:
     mid: Decimal = Decimal()
     high: Decimal = Decimal()
 
-    def plus(self, line: ReuseEvent) -> "Range":
-        return Range(self.low + line.low, self.mid + line.mid, self.high + line.high)
+    def plus(self, other: "Group") -> "Range":
+        return Range(self.low + other.low, self.mid + other.mid, self.high + other.high)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The lines of one kind that a business unit has in a quarter. `line`: the first of them."""
+
+    quarter: date
+    unit: str
+    kind: str
+    low: Decimal
+    mid: Decimal
+    high: Decimal
+    count: int
+    line: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ class Headline:
     """A year. `lines` as for_list(); `is_whole`: everything that the company has, not the reader's own units only."""
 
     year: int
+    since: date
     until: date
     avoided: Range
     signed: Decimal
@@ -114,84 +130,86 @@ class Headline:
 
 def headline(user: User, year: int) -> Headline:
     """The Headline of a year, at most MOST_LINES lines in its table."""
-    today = timezone.now().date()
-    rows = list(
-        ReuseEvent.objects.visible_to(user)
-        .for_list()
-        .in_year(year)
-        .order_by("-quarter", "-low", "id")
-    )
-    rows.sort(key=lambda line: (line.quarter, line.is_reversal, -line.low, line.pk))
-    signed_quarters = set(
-        SignedQuarter.objects.filter(quarter__year=year).values_list("quarter", flat=True)
-    )
+    today, firsts = timezone.now().date(), quarters.of_year(year)
+    seen = ReuseEvent.objects.visible_to(user).in_year(year)
+    groups = _groups(seen)
+    signed = set(SignedQuarter.objects.filter(quarter__in=firsts).values_list("quarter", flat=True))
     claims = list(_claims(user, year))
-    avoided = _sum(rows)
-    is_whole = sees_all_value(user)
+    avoided, is_whole = _sum(groups), sees_all_value(user)
     return Headline(
         year=year,
-        until=min(today, date(year, 12, 31)),
+        since=firsts[0],
+        until=min(today, quarters.span_of(year)[1]),
         avoided=avoided,
-        signed=_sum([line for line in rows if line.quarter in signed_quarters]).low,
-        open=_sum([line for line in rows if line.quarter not in signed_quarters]).low,
-        lines=rows[:MOST_LINES],
-        reuses=sum(not line.is_reversal for line in rows),
-        reversals=sum(line.is_reversal for line in rows),
-        quarters=[
-            _quarter(first, rows, signed_quarters, today) for first in quarters.of_year(year)
-        ],
-        units=_units(rows),
+        signed=_sum([one for one in groups if one.quarter in signed]).low,
+        open=_sum([one for one in groups if one.quarter not in signed]).low,
+        lines=list(seen.for_list().order_by("quarter", "kind", "-low", "pk")[:MOST_LINES]),
+        reuses=sum(one.count for one in groups if one.kind == LineKind.REUSE),
+        reversals=sum(one.count for one in groups if one.kind == LineKind.REVERSAL),
+        quarters=[_quarter(first, groups, signed, today) for first in firsts],
+        units=_units(groups),
         claims=claims,
         net=_net(year, avoided.low, claims, today) if is_whole else None,
         is_whole=is_whole,
     )
 
 
+def _groups(seen: "QuerySet[ReuseEvent]") -> list[Group]:
+    """One query, and as many rows as units have quarters, however many lines there are."""
+    rows = seen.order_by().values_list("quarter", "business_unit__name", "kind")
+    sums = rows.annotate(Sum("low"), Sum("mid"), Sum("high"), Count("pk"), Min("pk"))
+    return [Group(*row) for row in sums]
+
+
 def years(user: User) -> list[int]:
     """The years with lines that the person sees, and the running one, newest first."""
     posted = (
-        ReuseEvent.objects.visible_to(user)
-        .order_by()
-        .values_list("quarter__year", flat=True)
-        .distinct()
+        ReuseEvent.objects.visible_to(user).order_by().values_list("quarter", flat=True).distinct()
     )
-    return sorted({timezone.now().date().year, *posted}, reverse=True)
+    return sorted({running_year(), *map(quarters.year_of, posted)}, reverse=True)
+
+
+def running_year() -> int:
+    """The fiscal year that today lies in."""
+    return quarters.year_of(quarters.quarter_of(timezone.now().date()))
 
 
 def _claims(user: User, year: int) -> Any:
     """Those that the year counts, and those that wait or were rejected of the year's quarters."""
     seen = ValueClaim.objects.visible_to(user).for_list()
-    waiting = seen.exclude(state=ValueClaim.State.VALIDATED).filter(quarter__year=year)
-    return (seen.filter(posted_quarter__year=year) | waiting).distinct()[:MOST_LINES]
+    waiting = seen.exclude(state=ValueClaim.State.VALIDATED).filter(
+        quarter__in=quarters.of_year(year)
+    )
+    return (seen.filter(posted_quarter__in=quarters.of_year(year)) | waiting).distinct()
 
 
-def _sum(lines: list[ReuseEvent]) -> Range:
+def _sum(groups: list[Group]) -> Range:
     total = Range()
-    for line in lines:
-        total = total.plus(line)
+    for one in groups:
+        total = total.plus(one)
     return total
 
 
-def _quarter(first: date, lines: list[ReuseEvent], signed: set[date], today: date) -> QuarterSum:
-    inside = [line for line in lines if line.quarter == first]
+def _quarter(first: date, groups: list[Group], signed: set[date], today: date) -> QuarterSum:
+    inside = [one for one in groups if one.quarter == first]
     state = "signed" if first in signed else "ahead" if first > today else "open"
-    return QuarterSum(first, _sum(inside), len(inside), state)
+    return QuarterSum(first, _sum(inside), sum(one.count for one in inside), state)
 
 
-def _units(lines: list[ReuseEvent]) -> list[UnitSum]:
-    by_unit: dict[str, list[ReuseEvent]] = defaultdict(list)
-    for line in lines:
-        by_unit[line.business_unit.name].append(line)
+def _units(groups: list[Group]) -> list[UnitSum]:
+    by_unit: dict[str, list[Group]] = defaultdict(list)
+    for one in groups:
+        by_unit[one.unit].append(one)
     found = [
-        UnitSum(name, _sum(inside), inside[0].pk, _unit_note(inside))
+        UnitSum(name, _sum(inside), min(one.line for one in inside), _unit_note(inside))
         for name, inside in by_unit.items()
     ]
     return sorted(found, key=lambda unit: (-unit.avoided.low, unit.name))
 
 
-def _unit_note(lines: list[ReuseEvent]) -> str:
-    total = _sum(lines)
-    if not total.low and any(line.is_reversal for line in lines):
+def _unit_note(groups: list[Group]) -> str:
+    total = _sum(groups)
+    if not total.low and any(one.kind == LineKind.REVERSAL for one in groups):
         return "posted, then reversed"
     return "fixed price" if total.low == total.high else ""
 
@@ -207,8 +225,9 @@ def _net(year: int, avoided: Decimal, claims: list[ValueClaim], today: date) -> 
 def _platform(year: int, today: date) -> list[Decimal]:
     """What the platform cost in each month of the year so far in which it cost something, USD."""
     costs = list(SharedCost.objects.filter(currency=rules.CURRENCY))
-    months, month = [], date(year, 1, 1)
-    while month.year == year and month <= today:
+    first, last = quarters.span_of(year)
+    months, month = [], first
+    while month <= min(last, today):
         held = [
             c
             for c in costs
@@ -223,11 +242,13 @@ def _platform(year: int, today: date) -> list[Decimal]:
 def _publishing(year: int) -> tuple[int, Decimal]:
     """How many models were published for the first time in the year, and the hours of it: logged, else rules.PUBLICATION_HOURS each."""
     first = RegisteredModel.objects.annotate(first=Min("versions__published_at")).filter(
-        first__year=year
+        first__date__range=quarters.span_of(year)
     )
     models = set(first.values_list("pk", flat=True))
     logged = dict(
-        PublishingEffort.objects.filter(kind=EffortKind.PUBLICATION, spent_on__year=year)
+        PublishingEffort.objects.filter(
+            kind=EffortKind.PUBLICATION, spent_on__range=quarters.span_of(year)
+        )
         .order_by()
         .values_list("model")
         .annotate(hours=Sum("amount"))

@@ -124,7 +124,8 @@ def _quarter() -> Iterator[Deadline]:
         return
     sums, name = signing.sums_of(first), quarters.name_of(first)
     url = reverse("insights:quarter", args=[name])
-    text = f"{sums.line_count} lines, {sums.low:,.0f} USD by the careful count. Afterwards they change by reversal only."
+    lines = "1 line" if sums.line_count == 1 else f"{sums.line_count} lines"
+    text = f"{lines}, {sums.low:,.0f} USD by the careful count. Afterwards they change by reversal only."
     due = _midnight(quarters.next_quarter(first)) + SIGNED_BY
     yield Deadline(Kind.SIGNATURE, due, f"Sign the value of {name}", url, text, "Sign", url)
 

@@ -79,7 +79,8 @@ class ReuseEventSet(models.QuerySet["ReuseEvent"]):
         )
 
     def in_year(self, year: int) -> Self:
-        return self.filter(quarter__year=year)
+        """Posted in the quarters of a fiscal year."""
+        return self.filter(quarter__in=quarters.of_year(year))
 
     def standing(self) -> Self:
         """Lines that no reversal took back."""
@@ -192,7 +193,7 @@ class ReuseEvent(models.Model):
         return f"{self.team}, {self.model}"
 
     def get_absolute_url(self) -> str:
-        return f"{reverse('insights:value')}?year={self.quarter.year}&line={self.pk}#line-{self.pk}"
+        return f"{reverse('insights:value')}?year={quarters.year_of(self.quarter)}&line={self.pk}#line-{self.pk}"
 
     @property
     def quarter_name(self) -> str:
