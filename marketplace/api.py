@@ -76,6 +76,7 @@ from marketplace.insights.inventory.api import (
     PublicationCampaigns,
 )
 from marketplace.insights.ledger_api import (
+    Counterfactuals,
     PublishingEfforts,
     ReuseEvents,
     SignedQuarters,
@@ -183,6 +184,7 @@ router.register("budgets", Budgets, basename="budget")
 router.register("closed-months", ClosedMonths, basename="closed-month")
 router.register("disputes", Disputes, basename="dispute")
 router.register("reuse-events", ReuseEvents, basename="reuse-event")
+router.register("counterfactuals", Counterfactuals, basename="counterfactual")
 router.register("signed-quarters", SignedQuarters, basename="signed-quarter")
 router.register("value-claims", ValueClaims, basename="value-claim")
 router.register("publishing-efforts", PublishingEfforts, basename="publishing-effort")

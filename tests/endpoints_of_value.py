@@ -31,6 +31,8 @@ PAGES = {
     ("insights:line_approval", "get"): ("line", OF_UNIT),
     ("insights:describe_line", "get"): ("line", (302, 404, 200, 404, 404, 404)),
     ("insights:describe_line", "post"): ("line", (302, 404, 302, 404, 404, 404)),
+    ("insights:state_counterfactual", "get"): ("subscription", (302, 404, 200, 404, 404, 404)),
+    ("insights:state_counterfactual", "post"): ("subscription", (302, 404, 422, 404, 404, 404)),
     ("insights:confirm_line", "get"): ("line", NOBODY),
     ("insights:confirm_line", "post"): ("line", NOBODY),
     ("insights:reject_line", "get"): ("line", NOBODY),
@@ -59,6 +61,7 @@ PAGES = {
 API = {
     ("api:value", "get"): (None, READ),
     ("api:uncounted-uses", "get"): (None, READ),
+    ("api:counterfactual-detail", "put"): ("subscription", (401, 404, 200, 403, 403, 403)),
     ("api:reuse-event-list", "get"): (None, READ),
     ("api:reuse-event-detail", "get"): ("line", API_OF_UNIT),
     ("api:reuse-event-describe", "post"): ("line", (401, 404, 200, 404, 404, 403)),
@@ -83,6 +86,7 @@ API = {
 }
 
 BODIES = {
+    "api:counterfactual-detail": {"counterfactual": "would_build"},
     "api:reuse-event-describe": {"integration": "900.00"},
     "api:reuse-event-confirm": {"counterfactual": "would_build"} | REASON,
     "api:reuse-event-reject": REASON,

@@ -246,6 +246,7 @@ class UnqualifiedRow(serializers.Serializer[Any]):
 
     team = serializers.CharField()
     model = serializers.CharField()
+    subscription = serializers.IntegerField()
     why_not = serializers.CharField(source="reason")
     calls = serializers.IntegerField(help_text="Answered in production in 90 days.")
     days = serializers.IntegerField()
@@ -280,6 +281,24 @@ class Value(StrictParameters, viewsets.ViewSet):  # type: ignore[misc]
         if year is None or not quarters.FIRST_YEAR <= year <= quarters.LAST_YEAR:
             raise serializers.ValidationError({"year": ["Give a year as 2026."]}, code="invalid")
         return Response(ValueYear(headline.headline(request.user, year)).data)
+
+
+class CounterfactualGiven(serializers.Serializer[Any]):
+    counterfactual = serializers.ChoiceField(choices=Subscription.COUNTERFACTUALS)
+
+
+class Counterfactuals(Resource):
+    """What teams would have done without the models of their subscriptions."""
+
+    queryset = Subscription.objects.for_list()
+    serializer_class = CounterfactualGiven
+
+    @extend_schema(request=CounterfactualGiven, responses=CounterfactualGiven)
+    def update(self, request: ApiRequest, pk: str) -> Response:
+        """Say it, once, where nobody said it at the subscription. Members of the team do."""
+        said = self.given(CounterfactualGiven)["counterfactual"]
+        actions.state_counterfactual(request.user, self.get_object(), said)
+        return Response({"counterfactual": said})
 
 
 class UncountedUses(StrictParameters, viewsets.ViewSet):  # type: ignore[misc]

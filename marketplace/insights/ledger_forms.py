@@ -99,6 +99,14 @@ class ConfirmForm(forms.Form):
         }
 
 
+class CounterfactualForm(forms.Form):
+    """What the team would have done."""
+
+    counterfactual = forms.ChoiceField(
+        choices=Subscription.COUNTERFACTUALS, widget=forms.RadioSelect, label="Without the model"
+    )
+
+
 class ReasonForm(forms.Form):
     """Why."""
 

@@ -38,10 +38,12 @@ from marketplace.insights.ledger.permissions import (
     can_log_effort,
     can_reject_line,
     can_sign_quarters,
+    can_state_counterfactual,
     sees_all_value,
 )
 from marketplace.insights.ledger_forms import (
     ConfirmForm,
+    CounterfactualForm,
     DescribeForm,
     EffortForm,
     ReasonForm,
@@ -70,6 +72,7 @@ def value(request: PageRequest) -> HttpResponse:
         "rows": [(line, words.kind_words(line)) for line in shown.lines],
         "opened": opened,
         "acts": _acts(request.user, opened.line) if opened else {},
+        "teams": set(request.user.teams().values_list("slug", flat=True)),
         "unqualified": unqualified.uses(request.user) if year == headline.running_year() else [],
         "gross": prefill.gross() if shown.is_whole else None,
         "cohorts": cohorts.cohorts(request.user),
@@ -216,6 +219,28 @@ def describe_line(request: PageRequest, pk: int) -> HttpResponse:
     )
 
 
+def state_counterfactual(request: PageRequest, pk: int) -> HttpResponse:
+    """A team says what it would have done without a model that it uses."""
+    held = Subscription.objects.visible_to(request.user).for_list()
+    subscription = get_object_or_404(held.filter(counterfactual=""), pk=pk)
+    if not can_state_counterfactual(request.user, subscription):
+        raise Http404
+    form = CounterfactualForm(request.POST or None)
+    done, _ = submitted(
+        request,
+        form,
+        lambda counterfactual: actions.state_counterfactual(
+            request.user, subscription, counterfactual
+        ),
+    )
+    if done:
+        messages.success(request, "Said: it counts from the next nightly sweep on.")
+        return redirect("insights:value")
+    trail = [Link("Value", _value_url())]
+    context = {"subscription": subscription, "trail": trail}
+    return show(request, "insights/ledger/counterfactual.html", form, **context)
+
+
 def confirm_line(request: PageRequest, pk: int) -> HttpResponse:
     """A lead of the unit attests what the team would have done."""
     line = _line_or_404(request, pk)
@@ -346,6 +371,7 @@ urlpatterns = [
     path("insights/value/lines/<int:pk>/describe/", describe_line, name="describe_line"),
     path("insights/value/lines/<int:pk>/confirm/", confirm_line, name="confirm_line"),
     path("insights/value/lines/<int:pk>/reject/", reject_line, name="reject_line"),
+    path("insights/value/uses/<int:pk>/", state_counterfactual, name="state_counterfactual"),
     path("insights/value/quarters/<str:name>/", quarter, name="quarter"),
     path("models/<slug:slug>/effort/", efforts, name="efforts"),
 ]

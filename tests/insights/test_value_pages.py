@@ -178,6 +178,25 @@ def test_a_plan_is_documented_and_what_was_typed_stays():
     assert ledgers.line_of(factories.mortgage()).has_plan
 
 
+def test_a_team_says_once_what_it_would_have_done():
+    subscription = ledgers.called(
+        ledgers.held(factories.mortgage(), factories.maya(), counterfactual="")
+    )
+    assert posting.sweep().posted == []
+    maya, address = (
+        client_of(factories.maya()),
+        reverse("insights:state_counterfactual", args=[subscription.pk]),
+    )
+    assert address in maya.get(VALUE).content.decode()
+    assert address not in client_of(factories.cleo()).get(VALUE).content.decode()
+    assert maya.post(address, {"counterfactual": "luck"}).status_code == 422
+    assert maya.post(address, {"counterfactual": "would_build"}).status_code == 302
+    assert len(posting.sweep().posted) == 1
+    assert maya.get(address).status_code == 404
+    again = {"counterfactual": "would_buy"}
+    assert Api(factories.maya()).put(f"counterfactuals/{subscription.pk}/", again, expect=409)
+
+
 def test_a_lead_confirms_on_the_page():
     hanna = ledgers.hanna()
     line = ledgers.swept(ledgers.called(ledgers.held(factories.mortgage(), factories.maya())))

@@ -22,6 +22,7 @@ from marketplace.insights.ledger.permissions import (
     can_log_effort,
     can_reject_line,
     can_sign_quarters,
+    can_state_counterfactual,
 )
 from marketplace.insights.models import (
     EffortKind,
@@ -33,6 +34,26 @@ from marketplace.insights.models import (
 from marketplace.notices.actions import notify, resolve
 
 PLAN = ("plan_reference", "plan_amount", "plan_ended_on", "plan_text")
+
+
+@transaction.atomic
+def state_counterfactual(by: User, subscription: Subscription, counterfactual: str) -> Subscription:
+    """Say what the team would have done without the model, where nobody said it at the subscription.
+
+    Raises NotAllowed, Invalid, RuleError where it was said: what was said is not changed afterwards.
+    """
+    team = subscription.application.team
+    require(
+        can_state_counterfactual(by, subscription), f"Only members of {team} say it.", ask=str(team)
+    )
+    if counterfactual not in dict(Subscription.COUNTERFACTUALS):
+        raise Invalid("Say what the team would have done.", field="counterfactual")
+    unsaid = Subscription.objects.filter(pk=subscription.pk, counterfactual="")
+    if not unsaid.update(counterfactual=counterfactual):
+        raise RuleError("It was said already, and stays as it was said.")
+    subscription.counterfactual = counterfactual
+    record(by, "subscription.counterfactual", subscription, counterfactual=counterfactual)
+    return subscription
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """Who may say what about a line, a claim and a quarter. Asked at call time; nobody decides on their own work."""
 
 from catalog.models import RegisteredModel
+from consumption.models import Subscription
 from marketplace.accounts.models import Membership, Team, User
 from marketplace.insights.models import SEES_ALL, ReuseEvent, ValueClaim
 
@@ -20,6 +21,11 @@ def leads_in_unit(user: User, unit: int) -> bool:
 def can_describe_line(user: User, line: ReuseEvent) -> bool:
     """Members of the team that reuses: what integrating took, and what plan was given up."""
     return user.is_active and user.is_on(line.team)
+
+
+def can_state_counterfactual(user: User, subscription: Subscription) -> bool:
+    """Members of the team that uses it."""
+    return user.is_active and not user.is_system and user.is_on(subscription.application.team)
 
 
 def can_confirm_line(user: User, line: ReuseEvent) -> bool:

@@ -15,6 +15,7 @@ from marketplace.insights.ledger import estimate, quarters, rules, sizing
 from marketplace.insights.ledger.permissions import can_confirm_line
 from marketplace.insights.ledger.qualification import (
     APPROVED,
+    COUNTED,
     Qualified,
     first_team,
     last_calls,
@@ -95,7 +96,8 @@ def _subscription_of(found: Qualified) -> Subscription:
         application__environment=Application.Environment.PROD,
         model_id=found.model_id,
         state__in=APPROVED,
-    ).exclude(counterfactual="")
+        counterfactual__in=COUNTED,
+    )
     used = UsageDay.objects.filter(subscription__in=of_pair, day__lte=found.day)
     most = used.values("subscription").annotate(ok=Sum("ok")).order_by("-ok", "subscription")
     return (

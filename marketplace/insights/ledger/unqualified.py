@@ -45,6 +45,7 @@ ORDER BY used.calls DESC, t.name, m.name
 LIMIT %(most)s
 """
 DO_WITHOUT = "would_do_without"
+UNSAID = "nobody said what the team would have done without it"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Unqualified:
     subscription: int
     calls: int
     days: int
+
+    @property
+    def is_unsaid(self) -> bool:
+        """Did nobody say what the team would have done?"""
+        return self.reason == UNSAID
 
     @property
     def missing(self) -> int:
@@ -130,5 +136,5 @@ def _reason(
     if days < rules.DAYS:
         return f"calls on {days} days of {rules.WINDOW}: under {rules.DAYS}"
     if not counterfactual:
-        return "nobody said what the team would have done without it"
+        return UNSAID
     return "qualifies; the line appears with the next nightly sweep"
