@@ -29,7 +29,7 @@ LOOKED_WITHIN = 180  # days before the request
 LATE = 14  # days
 OPEN_SHARE = 0.2  # of all; from then on the mean alone would flatter
 STEPS = (
-    "Looked at the model",
+    "Discovered",
     "Asked for access",
     "Got a key",
     "First answer",
