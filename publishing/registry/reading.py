@@ -1,7 +1,7 @@
 """What is read of one registered version: its entry, what is said of it, its package (docs/pipeline.md, "What is read").
 
-Beside the model, its run has `marketplace/entry.json`, `marketplace/publication.json` and `marketplace/README.md`; each may be
-missing, and what is missing then is told when the draft is handed in.
+Beside the model, its run has a folder `marketplace` with entry.json, publication.json and README.md; each may be missing, and
+what is missing then is told when the draft is handed in.
 """
 
 import zipfile

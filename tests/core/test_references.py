@@ -19,7 +19,7 @@ FOLDERS = (*APPS, "templates", "static", "tests", "bench")
 CITED = re.compile(
     r'(?P<page>\b[\w./-]+\.md)\b(?P<anchor>#[\w-]+)?(?:,? (?P<row>F\d+)|,? "(?P<heading>[^"]+)")?'
 )
-DATA = {"readme.md"}  # a name of a file inside a package that a test uploads
+DATA = {"readme.md", "reuse.md"}  # a name of a file inside a package that a test uploads
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^(?: {4}.*|```.*?```)$", re.MULTILINE | re.DOTALL)
 PROJECT_PATH = re.compile(

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from catalog.models import RegisteredModel
+from catalog import search_record_actions
+from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import ApiKey, Application, OutcomeReport, Subscription
 from consumption.playground.gateway_client import Reply
 from marketplace_client.calls import Answer, Core, Settings
@@ -229,10 +230,68 @@ def test_check_reuse_is_a_step_of_a_pipeline():
     record = factories.search_record()
     terminal = Terminal(factories.maya())
     done = terminal.run("check-reuse", record)
-    assert done.code == 5 and "does not hold" in done.out
+    assert done.code == 5 and "does not let this begin" in done.out and "not decided" in done.out
     assert terminal.run("check-reuse", record.pk, "--json").document["passes"] is False
     assert Terminal(factories.charlie()).run("check-reuse", record.pk).code == 4
     assert terminal.run("check-reuse", "none").code == 2
+
+
+def decided(found=0, **decision):
+    record = factories.search_record()
+    if found:
+        decision |= {"position": found}
+    facts = {"sponsor": "Head of mortgage", "reason": "Ours reads other papers than these."}
+    return search_record_actions.decide_search_record(factories.maya(), record, **facts | decision)
+
+
+def test_check_reuse_stops_what_is_reused(version):
+    record = decided(found=1, decision="reuse")
+    terminal = Terminal(factories.maya())
+    done = terminal.run("check-reuse", record)
+    assert done.code == 5 and "It says reuse" in done.out
+    assert terminal.run("check-reuse", record, "--json").document["passes"] is False
+    assert terminal.run("check-reuse", record, "--expect", "reuse").code == 0
+    assert terminal.run("check-reuse", f"SBR-{record.pk + 99}").code == 4
+    assert terminal.run("check-reuse", record, "--expect", "buy").code == 2
+
+
+def test_a_comment_shows_what_was_found(version, tmp_path):
+    RegisteredModel.objects.filter(pk=version.model_id).update(name="Income | <b>#1</b>")
+    record = decided(found=1, decision="extend")
+    terminal, file = Terminal(factories.maya()), tmp_path / "reuse.md"
+    assert terminal.run("check-reuse", record, "--comment", file).code == 0
+    text = file.read_text()
+    assert f"[{record}]({PORTAL}/search-records/{record.pk}/) holds" in text
+    assert f"({PORTAL}/models/{version.model.slug}/)" in text
+    assert "Income \\| \\<b\\>\\#1" in text and "no reason yet" in text
+    shown = terminal.run("check-reuse", record, "--comment")
+    assert shown.out == text
+    document = terminal.run("check-reuse", record, "--comment", "--json").document
+    assert document["comment"] + "\n" == text
+
+
+def test_publish_takes_a_card_as_text(tmp_path):
+    factories.vocabulary()
+    said = document()
+    del said["card"]["limitations.text"]
+    (tmp_path / "model.onnx").write_bytes(factories.tiny_onnx())
+    (tmp_path / "entry.json").write_text(json.dumps(entry()))
+    (tmp_path / "publication.json").write_text(json.dumps(said))
+    (tmp_path / "README.md").write_text(
+        "# X\n\n## Limitations\nIt says little about people who live without pay.\n"
+    )
+    terminal = Terminal(factories.alice(), scopes=["publish"])
+    words = ["publish", "income-check", "1.0.0", tmp_path / "model.onnx"]
+    words += ["--entry", tmp_path / "entry.json", "--publication", tmp_path / "publication.json"]
+    assert terminal.run(*words).code == 1
+    done = terminal.run(*words, "--card", tmp_path / "README.md")
+    assert done.code == 0, done.err
+    version = ModelVersion.objects.get()
+    assert "without pay" in str(version.card.data["limitations.text"])
+    assert "nothing changed" in terminal.run(*words, "--card", tmp_path / "README.md").out
+    (tmp_path / "README.md").write_text("no card at all")
+    assert terminal.run(*words, "--card", tmp_path / "README.md").code == 1
+    assert terminal.run(*words, "--card", tmp_path / "none.txt").code == 2
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

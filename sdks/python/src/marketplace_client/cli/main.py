@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import marketplace_client.cli as about
-from marketplace_client.cli import completion, finding, publishing, using
+from marketplace_client.cli import completion, finding, publishing, reuse, using
 from marketplace_client.cli.context import Context, World
 from marketplace_client.cli.failures import INTERRUPTED, NOT_NOW, Failure, code_of, message_of
 from marketplace_client.errors import MarketplaceError
@@ -145,7 +145,12 @@ def _add_publishing(commands: argparse._SubParsersAction[argparse.ArgumentParser
     publish.add_argument("model", help="its slug")
     publish.add_argument("number", help="1.2.0")
     publish.add_argument(
-        "package", nargs="?", help="an MLflow directory, an archive of one, or an .onnx file"
+        "package",
+        nargs="?",
+        help="an MLflow directory, an archive of one, an .onnx file, or models:/name/version of a registry",
+    )
+    publish.add_argument(
+        "--card", help="a model card as text: a Hugging Face README, an MLmodel or CycloneDX file"
     )
     publish.add_argument("--entry", help="JSON: what the catalog says of the model")
     publish.add_argument(
@@ -207,11 +212,24 @@ def _add_publishing(commands: argparse._SubParsersAction[argparse.ArgumentParser
     check = _add(
         commands,
         "check-reuse",
-        publishing.check_reuse,
-        "does the record of a search before build hold?",
+        reuse.check_reuse,
+        "may this be built? does the record of a search before build hold?",
     )
-    check.add_argument("record", help="its number")
+    check.add_argument("record", help="its number, such as SBR-12")
     check.add_argument("--model", help="and is it about this model?")
+    check.add_argument(
+        "--expect",
+        action="append",
+        choices=reuse.DECISIONS,
+        help="what the record has to say; build or extend without it",
+    )
+    check.add_argument(
+        "--comment",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write Markdown for a pull request: what was found, and why it does not do",
+    )
 
 
 def main(words: Sequence[str] | None = None, world: World | None = None) -> int:

@@ -1,4 +1,4 @@
-"""publish, status, evaluate, check-reuse: what a pipeline does and waits for."""
+"""publish, status, evaluate: what a pipeline does and waits for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from marketplace_client.cli import mlflow_registry
 from marketplace_client.cli.context import Context
 from marketplace_client.cli.failures import NOT_NOW, NOT_PASSED, USAGE, Failure
 
@@ -31,10 +32,12 @@ def publish(context: Context) -> int:
     given, portal = context.arguments, context.portal
     if given.entry:
         portal.put("models", given.model, data=_document(given.entry))
+    document = _document(given.publication) if given.publication else {}
+    if given.card:
+        document["card_text"] = _text(given.card)
     with tempfile.TemporaryDirectory() as folder:
-        files = {"file": _package(Path(given.package), Path(folder))} if given.package else {}
-        document = json.dumps(_document(given.publication)) if given.publication else "{}"
-        fields = [("publication", document)]
+        files = {"file": _package(context, Path(folder))} if given.package else {}
+        fields = [("publication", json.dumps(document))]
         path = ("models", given.model, "versions", given.number)
         portal.put(*path, data={})
         status, code = portal.form(*path, "publication", fields=fields, files=files)
@@ -47,13 +50,25 @@ def publish(context: Context) -> int:
 
 def _document(name: str) -> Any:
     try:
-        return json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
+        return json.loads(_text(name))
+    except ValueError as wrong:
         raise Failure(f"{name} cannot be read as JSON: {wrong}.", USAGE) from None
 
 
-def _package(path: Path, folder: Path) -> Path:
-    """An MLflow directory as a tar.gz; a file as it is."""
+def _text(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as wrong:
+        raise Failure(f"{name} cannot be read: {wrong}.", USAGE) from None
+
+
+def _package(context: Context, folder: Path) -> Path:
+    """An MLflow directory, or a version of an MLflow registry, as a tar.gz; a file as it is."""
+    named = context.arguments.package
+    if mlflow_registry.is_reference(named):
+        path = mlflow_registry.download(named, context.world.environment, folder)
+    else:
+        path = Path(named)
     if not path.exists():
         raise Failure(f"{path} is not there.", USAGE)
     if path.is_file():
@@ -209,19 +224,3 @@ def _figures(found: dict[str, Any]) -> list[str]:
         ]
         lines.append(f"  {one['metric']}: {', '.join(values)}")
     return lines
-
-
-def check_reuse(context: Context) -> int:
-    """Does the record of a search before build hold? For a pipeline that begins a project."""
-    given = context.arguments
-    number = re.sub(r"^\D*0*", "", given.record)
-    if not number.isdigit():
-        raise Failure("Say the record's number, such as 12 or SBB-12.", USAGE)
-    found = context.portal.get("search-records", number, "verify", model=given.model)
-    reasons = [reason["text"] for reason in found["reasons"]]
-    passes = f"{found['number']} holds: {found['decision']}, by {found['team']}, until {(found['expires_at'] or '')[:10]}."
-    context.out.document(
-        found,
-        passes if found["passes"] else "\n".join([f"{found['number']} does not hold.", *reasons]),
-    )
-    return 0 if found["passes"] else NOT_PASSED
