@@ -1,9 +1,11 @@
 """What can be chosen in lists of the organisation, by page and API."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -12,6 +14,15 @@ from marketplace.core.filters import FilterSet, SlugFilter, TextFilter, TruthFil
 from marketplace.organisation.models import JoinRequest, UnitMove
 
 SEEN = {"week": 7, "month": 30, "quarter": 90}  # days
+
+
+def _choice(choices: Iterable[tuple[str, str]]) -> forms.Select:
+    """Of a page: what may be asked, as a list to choose from."""
+    return forms.Select(choices=[("", "Any"), *choices])
+
+
+def _yes_or_no() -> forms.Select:
+    return _choice([("true", "Yes"), ("false", "No")])
 
 
 class UnitFilter(FilterSet):
@@ -44,6 +55,19 @@ class TeamFilter(FilterSet):
         return teams.filter(Exists(leads) if value else ~Exists(leads))
 
 
+class TeamPageFilter(TeamFilter):
+    """The same with lists to choose from."""
+
+    @property
+    def form(self) -> forms.Form:
+        form = super().form
+        units = BusinessUnit.objects.current().values_list("slug", "name")
+        form.fields["unit"].widget = _choice(units)
+        for name in ("is_ai_team", "has_lead"):
+            form.fields[name].widget = _yes_or_no()
+        return form
+
+
 class MembershipFilter(FilterSet):
     team = SlugFilter(field_name="team__slug", label="Team")
     user = TextFilter(field_name="user__username", label="Person")
@@ -73,8 +97,8 @@ class UnitMoveFilter(FilterSet):
 
 
 class PersonFilter(FilterSet):
-    q = TextFilter(method="search", label="Words in name, user name, e-mail or title")
-    team = SlugFilter(method="on_team", label="Team (address)")
+    q = TextFilter(method="search", label="Name, e-mail or title")
+    team = SlugFilter(method="on_team", label="Team")
     role = django_filters.ChoiceFilter(
         choices=RoleGrant.Role.choices, method="holding", label="Role", empty_label="Any"
     )
@@ -125,6 +149,18 @@ class PersonFilter(FilterSet):
         if value == "longer":
             return people.filter(last_login__lt=since)
         return people.filter(last_login__gte=since)
+
+
+class PersonPageFilter(PersonFilter):
+    """The same with lists to choose from."""
+
+    @property
+    def form(self) -> forms.Form:
+        form = super().form
+        form.fields["team"].widget = _choice(Team.objects.values_list("slug", "name"))
+        for name in ("is_active", "has_team"):
+            form.fields[name].widget = _yes_or_no()
+        return form
 
 
 def _memberships(**wanted: Any) -> Exists:

@@ -16,7 +16,7 @@ from marketplace.core.links import Link
 from marketplace.organisation import following, pages
 from marketplace.organisation.actions import imports, invitations
 from marketplace.organisation.actions import people as verbs
-from marketplace.organisation.filters import PersonFilter
+from marketplace.organisation.filters import PersonPageFilter
 from marketplace.organisation.forms import ImportForm, NewPersonForm, PersonForm, ReasonForm
 from marketplace.organisation.permissions import ADMINISTRATORS, can_administer, can_see_people
 
@@ -26,7 +26,7 @@ TRAIL = [Link("People", "/people/")]
 
 def people(request: PageRequest) -> HttpResponse:
     """Everybody, found by words, team, role, state and when they were last here; the address holds the filters."""
-    filterset = PersonFilter(request.GET, queryset=_people(request).prefetch_related(*_joins()))
+    filterset = PersonPageFilter(request.GET, queryset=_people(request).prefetch_related(*_joins()))
     page = Paginator(filterset.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page_obj": page,

@@ -13,7 +13,7 @@ from marketplace.core.guard import require
 from marketplace.core.links import Link
 from marketplace.organisation import pages
 from marketplace.organisation.actions import moves, teams
-from marketplace.organisation.filters import TeamFilter
+from marketplace.organisation.filters import TeamPageFilter
 from marketplace.organisation.forms import MemberForm, MoveForm, NewTeamForm, TeamForm
 from marketplace.organisation.models import UnitMove
 from marketplace.organisation.permissions import (
@@ -29,7 +29,7 @@ PAGE_SIZE = 50
 
 def directory(request: PageRequest) -> HttpResponse:
     """Every team of the company; the address holds the filters."""
-    filterset = TeamFilter(
+    filterset = TeamPageFilter(
         request.GET, queryset=Team.objects.visible_to(request.user).for_directory()
     )
     page = Paginator(filterset.qs, PAGE_SIZE).get_page(request.GET.get("page"))
