@@ -86,6 +86,7 @@ API = {
 }
 
 BODIES = {
+    "insights:describe_line": {"integration": "900"},
     "api:counterfactual-detail": {"counterfactual": "would_build"},
     "api:reuse-event-describe": {"integration": "900.00"},
     "api:reuse-event-confirm": {"counterfactual": "would_build"} | REASON,
