@@ -1,6 +1,6 @@
 """Does work grow with what changes, or with what exists? The same measurements at 100, 1 000 and 10 000 listings.
 
-`.venv/bin/python -m bench.scale [--sizes 100,1000,10000]`. Each size is a company of its own (bench/scale_data.py): a listing has
+`.venv/bin/python -m bench.scale [--sizes 100,1000,10000] [--pages]`, with `--pages` only the pages, in half of the time. Each size is a company of its own (bench/scale_data.py): a listing has
 three versions in all states, there are always 1 000 teams, 10 000 keys and 240 000 hours of usage. Measured are, on an otherwise idle
 machine: the processor that an idle gateway process takes, a call's p50 and p99 through it, pages (p95, in this process, without
 the network), every periodic task when nothing changed, and memory. Shown as they are and as ratios to the smallest size.
@@ -35,35 +35,40 @@ def main() -> int:
     parser.add_argument(
         "--sizes", default=",".join(map(str, SIZES)), help="numbers of listings, the smallest first"
     )
+    parser.add_argument("--pages", action="store_true", help="no gateway, no tasks")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.one)))
+        print(json.dumps(measure(options.one, only_pages=options.pages)))
         return 0
+    sizes = map(int, options.sizes.split(","))
     return print_report(
-        {size: _in_a_process_of_its_own(size) for size in map(int, options.sizes.split(","))}
+        {size: _in_a_process_of_its_own(size, options.pages) for size in sizes}, options.pages
     )
 
 
-def _in_a_process_of_its_own(size: int) -> dict[str, Any]:
+def _in_a_process_of_its_own(size: int, only_pages: bool) -> dict[str, Any]:
     """Django knows one database in its life, and memory is to be told apart."""
     words = [sys.executable, "-m", "bench.scale", "--one", str(size)]
+    words += ["--pages"] if only_pages else []
     said = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
     return json.loads(said.splitlines()[-1])
 
 
-def measure(size: int) -> dict[str, Any]:
-    """All figures of one size, in milliseconds, percent of a core, seconds and MiB."""
+def measure(size: int, *, only_pages: bool = False) -> dict[str, Any]:
+    """All figures of one size, in milliseconds, percent of a core, seconds and MiB. Pages are looked at after the tasks ran."""
     with ground.ground() as folder:
         began = time.monotonic()
         made = scale_data.make(size)
         print(f"{size} listings made in {made.seconds:.0f} s", file=sys.stderr)
-        found = {"gateway": gateway(folder), "tasks": tasks()}
+        found: dict[str, Any] = {} if only_pages else {"gateway": gateway(folder)}
+        turns = tasks()
         before = _memory_mib(os.getpid())  # with the objects of making the catalog
         found["pages"] = pages(made)
-        found["memory_mib"] = {
-            "portal, what its pages add": _memory_mib(os.getpid()) - before
-        } | found["gateway"].pop("memory_mib")
+        found["memory_mib"] = {"portal, what its pages add": _memory_mib(os.getpid()) - before}
+        if not only_pages:
+            found["tasks"] = turns
+            found["memory_mib"] |= found["gateway"].pop("memory_mib")
         print(f"{size} listings measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
         return found
 
@@ -202,23 +207,27 @@ def _timed(client: Any, address: str) -> float:
 # What it came to
 
 
-def print_report(found: dict[int, dict[str, Any]]) -> int:
+def print_report(found: dict[int, dict[str, Any]], only_pages: bool = False) -> int:
     """The table and the last line."""
     sizes = list(found)
     least = found[sizes[0]]
     for title, unit in (("gateway", ""), ("tasks", " s"), ("pages", " ms"), ("memory_mib", " MiB")):
-        rows = [(name, _row(found, sizes, title, name, unit)) for name in least[title]]
-        ground.table(
-            f"bench.scale: {title} at {', '.join(f'{size} listings' for size in sizes)}", rows
-        )
-    facts = {
+        rows = [(name, _row(found, sizes, title, name, unit)) for name in least.get(title, ())]
+        if rows:
+            ground.table(
+                f"bench.scale: {title} at {', '.join(f'{size} listings' for size in sizes)}", rows
+            )
+    facts = {"page_ratio": round(max(_ratios(found, least)), 2)}
+    if only_pages:
+        print(json.dumps(facts | {"sizes": sizes}))
+        return 0
+    facts |= {
         "gateway_p50_ratio": round(
             max(one["gateway"]["p50_ms"] for one in found.values()) / least["gateway"]["p50_ms"], 2
         ),
         "gateway_idle_percent": round(
             max(one["gateway"]["idle_percent"] for one in found.values()), 2
         ),
-        "page_ratio": round(max(_ratios(found, least)), 2),
         "task_s": round(max(max(one["tasks"].values()) for one in found.values()), 2),
     }
     print(
