@@ -6,11 +6,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import fontpkg_inter
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from marketplace.core import logs, postgres, secrets, webhooks
+from marketplace.enum_names import ENUM_NAMES
+from marketplace.schedule import SCHEDULE
 
 # Before numpy is loaded. Its products are small here: threads that wait for each other take both cores from the other processes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -321,83 +322,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "marketplace.accounts.contract.add_links",
     ],
-    "ENUM_NAME_OVERRIDES": {
-        "ModelState": "catalog.models.ModelState",
-        "VersionState": "catalog.models.VersionState",
-        "VersionKind": "catalog.models.ModelVersion.Kind",
-        "NeedState": "catalog.models.NeedState",
-        "MetricVerdict": "marketplace.insights.metrics.metric.VERDICTS",
-        "CollectionState": "catalog.models.CollectionState",
-        "SearchRecordState": "catalog.models.SearchRecordState",
-        "ReuseDecision": "catalog.models.ReuseDecision",
-        "ReasonCode": "catalog.models.ReasonCode",
-        "CaseState": "governance.models.CaseState",
-        "ReviewState": "governance.models.ReviewState",
-        "ReviewKind": "governance.models.Review.Kind",
-        "EvaluationRunState": "governance.models.RunState",
-        "WaiverState": "governance.models.WaiverState",
-        "GrantOutcome": [("granted", "granted"), ("refused", "refused")],
-        "DecisionOutcome": [("approved", "approved"), ("refused", "refused")],
-        "PolicyKind": "governance.models.PolicyKind",
-        "RoleChangeState": "governance.models.RoleChangeState",
-        "GateRunState": "publishing.models.GateRunState",
-        "RegistryImportState": "publishing.models.ImportState",
-        "RegistryTrigger": "publishing.models.RegistryTrigger",
-        "EvaluationKind": "governance.models.Evaluation.Kind",
-        "ChangeSize": [("patch", "patch"), ("minor", "minor"), ("major", "major")],
-        "AmendmentState": "governance.models.AmendmentState",
-        "DiscussionState": "consumption.models.DiscussionState",
-        "DiscussionKind": "consumption.models.Discussion.Kind",
-        "SubscriptionState": "consumption.models.SubscriptionState",
-        "KeyState": "consumption.models.KeyState",
-        "DisputeState": "consumption.models.DisputeState",
-        "LedgerLineKind": "marketplace.insights.models.LineKind",
-        "LedgerGrade": "marketplace.insights.models.Grade",
-        "CostSize": "marketplace.insights.models.CostSize",
-        "ClaimState": "marketplace.insights.models.ClaimState",
-        "ClaimKind": "marketplace.insights.models.ClaimKind",
-        "EffortKind": "marketplace.insights.models.EffortKind",
-        "BusinessCaseShared": "marketplace.insights.models.BusinessCase.Shared",
-        "SharedCostMethod": "consumption.models.SharedCost.Method",
-        "PriceKind": "consumption.pricing.PriceKind",
-        "WebhookState": "marketplace.notices.models.WebhookState",
-        "WebhookFormat": "marketplace.notices.models.WebhookFormat",
-        "DeliveryState": "marketplace.notices.models.DeliveryState",
-        "LetterState": "marketplace.notices.models.LetterState",
-        "WatchLevel": "marketplace.notices.models.WatchLevel",
-        "TokenState": "marketplace.tokens.models.TokenState",
-        "ChangeState": "consumption.models.ChangeState",
-        "ChangeKind": "consumption.models.ScheduledChange.Kind",
-        "UseReviewState": "consumption.models.UseReviewState",
-        "DataClass": "consumption.models.DataClass",
-        "DeadlineKind": "consumption.deadlines.Kind",
-        "MoveState": "consumption.models.MoveState",
-        "FindingKind": "marketplace.insights.models.FindingKind",
-        "CurationState": "marketplace.insights.models.CurationState",
-        "GapState": "marketplace.insights.models.GapState",
-        "SuccessionState": "marketplace.insights.models.SuccessionState",
-        "SuccessionOutcome": [("agreed", "agreed"), ("refused", "refused")],
-        "NeedStage": "catalog.models.NeedStage",
-        "QualityReviewState": "marketplace.insights.models.QualityReviewState",
-        "QualityReviewReason": "marketplace.insights.models.QualityReviewReason",
-        "QualityFindingState": "marketplace.insights.models.QualityFindingState",
-        "FindingSeverity": "marketplace.insights.models.FindingSeverity",
-        "PublisherAnswer": "marketplace.insights.models.PublisherAnswer",
-        "AcceptanceState": "consumption.models.AcceptanceState",
-        "RolloutState": "consumption.models.RolloutState",
-        "SubscriptionHold": "consumption.models.Hold",
-        "ProductionState": "marketplace.insights.models.ProductionState",
-        "ProductionStanding": "marketplace.insights.models.Standing",
-        "InventoryImportState": "marketplace.insights.models.ImportState",
-        "InventoryImportKind": "marketplace.insights.models.ImportKind",
-        "PublicationCampaignState": "marketplace.insights.models.PublicationCampaignState",
-        "AnnouncementState": "marketplace.insights.models.AnnouncementState",
-        "Audience": "marketplace.insights.models.Audience",
-        "StoryState": "marketplace.insights.models.StoryState",
-        "EventState": "marketplace.insights.models.EventState",
-        "DeploymentState": "hosting.models.DeploymentState",
-        "ReplicaState": "hosting.models.Replica.State",
-    },
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 
 CELERY_BROKER_URL = REDIS_URL
@@ -430,176 +355,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Sweeps: each finds the rows whose task was lost.
-CELERY_BEAT_SCHEDULE = {
-    "audit-sequence": {"task": "audit.sequence", "schedule": 5, "options": {"expires": 5}},
-    "audit-checkpoint": {"task": "audit.checkpoint", "schedule": 300, "options": {"expires": 300}},
-    "audit-watch": {"task": "audit.watch", "schedule": 60, "options": {"expires": 60}},
-    "notices-letters": {
-        "task": "notices.compose_letters",
-        "schedule": 30,
-        "options": {"expires": 30},
-    },
-    "notices-webhooks": {
-        "task": "notices.deliver",
-        "schedule": 10,
-        "options": {"expires": 10},
-    },
-    "notices-clean": {"task": "notices.clean", "schedule": 3600, "options": {"expires": 3600}},
-    "tokens-sweep": {"task": "tokens.sweep", "schedule": 300, "options": {"expires": 300}},
-    "catalog-sweep": {"task": "catalog.sweep", "schedule": 30, "options": {"expires": 30}},
-    "catalog-saved-searches": {
-        "task": "catalog.tell_saved_searches",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "governance-sweep": {"task": "governance.sweep", "schedule": 10, "options": {"expires": 10}},
-    "governance-sweep-evaluations": {
-        "task": "governance.sweep_evaluations",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "governance-find-cases": {
-        "task": "governance.find_cases",
-        "schedule": 86400,
-        "options": {"expires": 3600},
-    },
-    "governance-remind": {
-        "task": "governance.remind",
-        "schedule": 900,
-        "options": {"expires": 900},
-    },
-    "hosting-reconcile": {
-        "task": "hosting.reconcile",
-        "schedule": 3,
-        "args": [True],
-        "options": {"expires": 3},
-    },
-    "insights-ledger": {
-        "task": "insights.sweep_ledger",
-        "schedule": 86400,
-        "options": {"expires": 3600},
-    },
-    "hosting-probe": {"task": "hosting.probe", "schedule": 10, "options": {"expires": 10}},
-    "hosting-project": {"task": "hosting.project", "schedule": 60, "options": {"expires": 60}},
-    "hosting-forget": {
-        "task": "hosting.delete_old_samples",
-        "schedule": 86400,
-        "options": {"expires": 3600},
-    },
-    "hosting-forget-changes": {
-        "task": "hosting.delete_old_changes",
-        "schedule": 600,
-        "options": {"expires": 600},
-    },
-    "organisation-moves": {
-        "task": "organisation.make_moves",
-        "schedule": 300,
-        "options": {"expires": 300},
-    },
-    "publishing-trials": {
-        "task": "publishing.sweep_trials",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "publishing-gates": {
-        "task": "publishing.sweep_gates",
-        "schedule": 20,
-        "options": {"expires": 20},
-    },
-    "publishing-registries": {
-        "task": "publishing.sweep_registries",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "publishing-ends": {
-        "task": "publishing.end_versions",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "publishing-sweep": {"task": "publishing.sweep", "schedule": 5, "options": {"expires": 5}},
-    "consumption-rollup": {"task": "consumption.roll_up", "schedule": 5, "options": {"expires": 5}},
-    "consumption-reconcile": {
-        "task": "consumption.reconcile",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "consumption-access": {
-        "task": "consumption.sweep_access",
-        "schedule": 300,
-        "options": {"expires": 300},
-    },
-    "consumption-changes": {
-        "task": "consumption.begin_changes",
-        "schedule": 5,
-        "options": {"expires": 5},
-    },
-    "consumption-budgets": {
-        "task": "consumption.watch_budgets",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "consumption-fees": {
-        "task": "consumption.charge_fees",
-        "schedule": 300,
-        "options": {"expires": 300},
-    },
-    "consumption-moves": {
-        "task": "consumption.make_moves",
-        "schedule": 10,
-        "options": {"expires": 10},
-    },
-    "consumption-updates": {
-        "task": "consumption.follow_updates",
-        "schedule": 15,
-        "options": {"expires": 15},
-    },
-    "consumption-evaluations": {
-        "task": "consumption.sweep_evaluations",
-        "schedule": 30,
-        "options": {"expires": 30},
-    },
-    "insights-metrics": {
-        "task": "insights.count_metrics",
-        "schedule": 6 * 3600,
-        "options": {"expires": 3600},
-    },
-    "insights-announcements": {
-        "task": "insights.sweep_announcements",
-        "schedule": 60,
-        "options": {"expires": 60},
-    },
-    "insights-events": {
-        "task": "insights.sweep_events",
-        "schedule": 900,
-        "options": {"expires": 900},
-    },
-    "insights-campaigns": {
-        "task": "insights.sweep_campaigns",
-        "schedule": 3600,
-        "options": {"expires": 3600},
-    },
-    "consumption-projections": {
-        "task": "consumption.project",
-        "schedule": 30,
-        "options": {"expires": 30},
-    },
-    "insights-demand": {
-        "task": "insights.count_demand",
-        "schedule": crontab(hour="2", minute="40"),
-        "options": {"expires": 3600},
-    },
-    "insights-quality": {
-        "task": "insights.plan_quality_reviews",
-        "schedule": crontab(hour="2", minute="0"),
-        "options": {"expires": 3600},
-    },
-    "insights-curation": {
-        "task": "insights.sweep_curation",
-        "schedule": crontab(hour="2", minute="10"),
-        "options": {"expires": 3600},
-    },
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")
 
 SERVING_DRIVER = os.environ.get("SERVING_DRIVER", "hosting.drivers.ray.RayDriver")

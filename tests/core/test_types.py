@@ -7,7 +7,7 @@ import tomllib
 from marketplace.launcher.rundir import ROOT
 
 # How many modules are excused, untyped and unchecked. Whoever types one takes it off its list and lowers the number here.
-MOST_UNTYPED, MOST_UNCHECKED = 112, 64
+MOST_UNTYPED, MOST_UNCHECKED = 111, 64
 
 
 def excused():
