@@ -226,7 +226,7 @@ class QuarterRow(serializers.Serializer[Any]):
     avoided = RangeRow()
 
 
-class UnitRow(serializers.Serializer[Any]):
+class UnitValueRow(serializers.Serializer[Any]):
     unit_name = serializers.CharField(source="name")
     avoided = RangeRow()
 
@@ -263,7 +263,7 @@ class ValueYear(serializers.Serializer[Any]):
     signed = serializers.DecimalField(max_digits=14, decimal_places=2)
     open = serializers.DecimalField(max_digits=14, decimal_places=2)
     quarters = QuarterRow(many=True)
-    units = UnitRow(many=True)
+    units = UnitValueRow(many=True)
     net = NetRow(allow_null=True)
 
 

@@ -25,7 +25,7 @@ from marketplace.insights.curation.filters import CurationFilter
 from marketplace.insights.models import CurationItem, HealthScore
 
 
-class FindingRow(serializers.ModelSerializer[CurationItem]):
+class CurationFindingRow(serializers.ModelSerializer[CurationItem]):
     """What is to be looked at about a model, with its evidence in words. `step` is in days, 0 where a kind has none."""
 
     model = serializers.CharField(source="model.slug")
@@ -111,45 +111,45 @@ class CurationItems(ReadableResource):
     """What the nightly run found that is to be looked at, the earliest due first."""
 
     queryset = CurationItem.objects.for_list()
-    serializer_class = FindingRow
+    serializer_class = CurationFindingRow
     filterset_class = CurationFilter
 
-    @extend_schema(request=AssigneeGiven, responses=FindingRow)
+    @extend_schema(request=AssigneeGiven, responses=CurationFindingRow)
     @action(detail=True, methods=["post"])
     def assign(self, request: ApiRequest, pk: str) -> Response:
         """Give it to a marketplace manager who may act on it."""
         given = self.given(AssigneeGiven)
         return self.answer_with(actions.assign(request.user, self.get_object(), given["to"]))
 
-    @extend_schema(request=QuestionGiven, responses=FindingRow)
+    @extend_schema(request=QuestionGiven, responses=CurationFindingRow)
     @action(detail=True, methods=["post"])
     def ask(self, request: ApiRequest, pk: str) -> Response:
         """Ask the publisher what becomes of the model."""
         given = self.given(QuestionGiven)
         return self.answer_with(actions.ask(request.user, self.get_object(), **given))
 
-    @extend_schema(request=FindingAnswerGiven, responses=FindingRow)
+    @extend_schema(request=FindingAnswerGiven, responses=CurationFindingRow)
     @action(detail=True, methods=["post"], url_path="answer")
     def say(self, request: ApiRequest, pk: str) -> Response:
         """Answer for the publisher."""
         given = self.given(FindingAnswerGiven)
         return self.answer_with(actions.answer(request.user, self.get_object(), **given))
 
-    @extend_schema(request=Nothing, responses=FindingRow)
+    @extend_schema(request=Nothing, responses=CurationFindingRow)
     @action(detail=True, methods=["post"])
     def accept(self, request: ApiRequest, pk: str) -> Response:
         """Let the publisher's answer stand."""
         self.given(Nothing)
         return self.answer_with(actions.accept(request.user, self.get_object()))
 
-    @extend_schema(request=DismissalGiven, responses=FindingRow)
+    @extend_schema(request=DismissalGiven, responses=CurationFindingRow)
     @action(detail=True, methods=["post"])
     def dismiss(self, request: ApiRequest, pk: str) -> Response:
         """Say why nothing is to be done; it returns on a day if it is still so."""
         given = self.given(DismissalGiven)
         return self.answer_with(actions.dismiss(request.user, self.get_object(), **given))
 
-    @extend_schema(request=StrategicGiven, responses=FindingRow)
+    @extend_schema(request=StrategicGiven, responses=CurationFindingRow)
     @action(detail=True, methods=["post"], url_path="keep-strategic")
     def keep_strategic(self, request: ApiRequest, pk: str) -> Response:
         """Keep a model that nobody uses, for at most a year."""

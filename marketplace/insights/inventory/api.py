@@ -261,7 +261,7 @@ class InventoryImportRow(serializers.ModelSerializer[InventoryImport]):
         return self._preview(kept).notes
 
 
-class ImportGiven(serializers.Serializer[Any]):
+class InventoryFile(serializers.Serializer[Any]):
     """The text of a CSV file, or of the answer of MLflow's registered-models/search."""
 
     kind = serializers.ChoiceField(ImportKind.choices)
@@ -277,10 +277,10 @@ class InventoryImports(Resource):
     queryset = InventoryImport.objects.select_related("by", "business_unit")
     serializer_class = InventoryImportRow
 
-    @extend_schema(request=ImportGiven, responses={201: InventoryImportRow})
+    @extend_schema(request=InventoryFile, responses={201: InventoryImportRow})
     def create(self, request: ApiRequest) -> Response:
         """Give a file; nothing is imported yet."""
-        return self.answer(imports.keep(request.user, **self.given(ImportGiven)), status=201)
+        return self.answer(imports.keep(request.user, **self.given(InventoryFile)), status=201)
 
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """What importing it would do, or did."""

@@ -27,7 +27,7 @@ class QualityFindingRow(serializers.ModelSerializer[QualityFinding]):
         read_only_fields = fields
 
 
-class PointAnswer(serializers.Serializer[Any]):
+class QualityPointAnswer(serializers.Serializer[Any]):
     """One point of the checklist: yes, no, or n/a, with a note."""
 
     point = serializers.ChoiceField(choices=[(point.id, point.asks) for point in POINTS])
@@ -62,7 +62,7 @@ class QualityReviewRow(serializers.ModelSerializer[QualityReview]):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(PointAnswer(many=True))
+    @extend_schema_field(QualityPointAnswer(many=True))
     def get_answers(self, review: QualityReview) -> list[dict[str, str]]:
         return [{"point": point, **given} for point, given in review.answers.items()]
 
@@ -76,7 +76,7 @@ class QualityFindingGiven(serializers.Serializer[Any]):
 class QualityReviewGiven(serializers.Serializer[Any]):
     """Every point of the checklist, and what was found; a point answered with no takes a finding."""
 
-    answers = PointAnswer(many=True)
+    answers = QualityPointAnswer(many=True)
     findings = QualityFindingGiven(many=True, required=False)
     note = ProseField(max_length=REASON, required=False, allow_blank=True, default="")
 
