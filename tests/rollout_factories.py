@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from consumption import actions
 from consumption.models import Outcome, Rollout, UsageEvent
 from tests import factories
 
@@ -51,6 +52,20 @@ def calls(held, version, count, *, status=200, us=20_000, at=None):
         )
         for _ in range(count)
     )
+
+
+def spreading():
+    """A rollout with its first application, and calls of both sides."""
+    rollout, held = announced(count=3)
+    due(rollout)
+    actions.advance_rollouts()
+    rollout = Rollout.objects.for_list().get(pk=rollout.pk)
+    first = rollout.members.get(is_canary=True).subscription_id
+    for one in held:
+        is_first = one.pk == first
+        calls(one, rollout.version if is_first else one.pinned_version, 90)
+    actions.advance_rollouts()
+    return Rollout.objects.for_list().get(pk=rollout.pk)
 
 
 def row(held):

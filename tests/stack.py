@@ -213,15 +213,15 @@ def _move(place):
 
 
 @contextmanager
-def worker_on_test_database(folder):
-    """A Celery worker whose database is the one of this pytest process."""
+def worker_on_test_database(folder, process=None):
+    """A Celery worker whose database is the one of this pytest process. `process`: the sender, in its place."""
     run = RunDir(folder / "run").prepare()
     stores = {
         "DATABASE_URL": on_database(connection.settings_dict["NAME"]),
         "REDIS_URL": on_redis(WORKER_REDIS),
     }
     supervisor = Supervisor(run, Status(run), environment.common(run) | stores)
-    supervisor.start(process_definitions.worker())
+    supervisor.start(process or process_definitions.worker())
     try:
         supervisor.until_ready()
         yield supervisor

@@ -19,6 +19,7 @@ class Kind(TextChoices):
     CHANGE = "change", "Terms change"
     END = "end", "Access ends"
     VERSION = "version", "Version ends"
+    UPDATE = "update", "Update to agree to"
     BUDGET = "budget", "Budget runs out"
     DENIED = "denied", "Request denied"
     REQUEST = "request", "Request to answer"
@@ -44,6 +45,7 @@ ICONS = {
     Kind.CHANGE: "banknotes",
     Kind.END: "no-symbol",
     Kind.VERSION: "arrow-up-circle",
+    Kind.UPDATE: "arrow-up-circle",
     Kind.BUDGET: "banknotes",
     Kind.DENIED: "x-circle",
     Kind.REQUEST: "inbox-arrow-down",

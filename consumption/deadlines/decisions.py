@@ -8,7 +8,15 @@ from django.urls import reverse
 
 from consumption.answering import WAITS_AT_MOST
 from consumption.deadlines.deadline import Deadline, Kind
-from consumption.models import ChangeState, Move, ScheduledChange, Subscription, UseReview
+from consumption.models import (
+    ChangeState,
+    Move,
+    Rollout,
+    RolloutMember,
+    ScheduledChange,
+    Subscription,
+    UseReview,
+)
 from governance.matrix import FINAL_ROLES
 from governance.models import Condition, Review
 from marketplace.accounts.models import User
@@ -21,6 +29,7 @@ def deadlines(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
     roles = user.roles()
     yield from _requests(user, teams)
     yield from _plans(user, teams)
+    yield from _updates(teams)
     yield from _proposals(user, teams, is_curator="curator" in roles)
     yield from _conditions(user, judges=bool(roles))
     if roles:
@@ -74,6 +83,28 @@ def _plans(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
             url,
             f"{application.team}, {application.team.business_unit}: {move.reason}",
             "Answer",
+            url,
+        )
+
+
+def _updates(teams: Sequence[int]) -> Iterator[Deadline]:
+    """Minor updates of high risk that wait for the yes of one's team; what answers now goes on without it."""
+    waiting = RolloutMember.objects.filter(
+        rollout__needs_yes=True,
+        rollout__state__in=Rollout.OPEN,
+        agreed_at=None,
+        subscription__application__team__in=teams,
+    ).select_related("rollout__version__model", "subscription__application", "from_version")
+    for member in waiting.order_by("rollout__starts_at")[:MOST]:
+        rollout = member.rollout
+        url = rollout.get_absolute_url()
+        yield Deadline(
+            Kind.UPDATE,
+            rollout.starts_at,
+            f"{member.subscription.application}: {rollout.version} waits for your yes",
+            url,
+            f"{member.from_version.number} answers until then, and goes on without it.",
+            "Look at the update",
             url,
         )
 

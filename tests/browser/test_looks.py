@@ -15,7 +15,7 @@ from hosting.models import Deployment, Incident, Replica
 from marketplace.insights.metrics import rollup
 from marketplace.organisation.actions import joining, moves
 from publishing import actions
-from tests import adoption, ending_versions, factories, move_factories
+from tests import adoption, ending_versions, factories, move_factories, rollout_factories
 from tests.notices import made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -69,6 +69,7 @@ def addresses():
     ending = ending_versions.ending(factories.model(name="Ending model"))
     end = f"{ending.model.get_absolute_url()}versions/{ending.number}"
     moving = ending.pinned_subscriptions.get()
+    spreading = rollout_factories.spreading()
     runtime = [f"{model}deployment/", f"{model}versions/{live.number}/deployment/"]
     ends = [
         f"/publish/{entry.slug}/{live.number}/deprecate/",
@@ -84,6 +85,7 @@ def addresses():
         "alice": [
             *runtime,
             *ends,
+            spreading.get_absolute_url(),
             f"{model}usage/",
             "/",
             "/models/",
@@ -147,6 +149,7 @@ def addresses():
             f"/subscriptions/{held.pk}/confirm/",
             graver.use_reviews.get().get_absolute_url(),
             graver.application.get_absolute_url(),
+            spreading.get_absolute_url(),
             f"/subscriptions/{held.pk}/move/",
             f"/subscriptions/{held.pk}/plan/",
             f"/subscriptions/{held.pk}/examples/",

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import actions, affected
+from consumption import actions, affected, deadlines
 from consumption.models import AcceptanceRun, Rollout, Subscription
 from consumption.playground import gateway_client
 from consumption.playground.gateway_client import Reply
@@ -347,6 +347,12 @@ def test_high_risk_reaches_those_only_who_said_yes():
     due(rollout)
     actions.advance_rollouts()
     assert now_of(rollout).state == "announced"
+    waiting = [one.title for one in deadlines.for_person(factories.maya(), held)]
+    assert waiting == [
+        "Desk 1: Spreading model 1.1.0 waits for your yes",
+        "Desk 2: Spreading model 1.1.0 waits for your yes",
+    ]
+    assert deadlines.for_person(factories.alice(), []) == []
     with pytest.raises(NotAllowed):
         actions.agree_to_update(factories.alice(), rollout, held[0])
     actions.agree_to_update(factories.maya(), rollout, held[0])
