@@ -37,7 +37,7 @@ def test_each_table_has_its_rows(books):
     assert charging["is_charged"] in ("True", "False") and len(charging["from_month"]) == 7
     assert rows_of(books, "finance", table="closed") == []
     [dispute] = rows_of(books, "disputes")
-    assert dispute["state"] == "open" and dispute["team"] == "mortgage"
+    assert dispute["state"] == "open" and dispute["team"] == factories.mortgage().slug
     assert rows_of(books, "reconciliation") == []
 
 
