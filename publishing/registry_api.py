@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -71,7 +71,7 @@ class RegistryConnectionDetail(RegistryConnectionRow):
         fields = [*RegistryConnectionRow.Meta.fields, "deliveries"]
         read_only_fields = fields
 
-    @extend_schema(responses=RegistryDeliveryRow(many=True))
+    @extend_schema_field(RegistryDeliveryRow(many=True))
     def get_deliveries(self, connection: RegistryConnection) -> list[dict[str, Any]]:
         return list(RegistryDeliveryRow(connection.deliveries.all()[:DELIVERIES], many=True).data)
 
@@ -105,7 +105,7 @@ class RegistryConnections(ReadableResource):
     queryset = RegistryConnection.objects.for_list()
     serializer_class = RegistryConnectionRow
     lookup_field = "key"
-    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    lookup_value_regex = "[0-9a-f-]+"
 
     def get_serializer_class(self) -> Any:
         return RegistryConnectionDetail if self.action == "retrieve" else RegistryConnectionRow
