@@ -165,6 +165,9 @@ def latest(sight: str, name: str, how_many: int = 1) -> list[MetricValue]:
 
 
 def rows_of(values: Sequence[MetricValue]) -> "QuerySet[MetricRow]":
+    """Of one value in the order of an index; of several the newest quarter first."""
+    if len(values) == 1:
+        return MetricRow.objects.filter(value=values[0]).order_by("position")
     return MetricRow.objects.filter(value__in=values).order_by("-value__quarter", "position")
 
 
