@@ -30,7 +30,7 @@ def of_leaving(membership: Membership, viewer: User) -> list[Consequence]:
     user, team = membership.user, membership.team
     tokens = ApiToken.objects.live().filter(membership=membership)
     return [
-        *_tokens(tokens, "of this team end at once; what runs with them stops"),
+        *_tokens(tokens, "token of this team ends at once,tokens of this team end at once"),
         *_owned(user, team, viewer),
         *_left_alone(team, user),
         Consequence(
@@ -45,7 +45,9 @@ def of_deactivating(user: User, viewer: User) -> list[Consequence]:
     teams = [membership.team for membership in user.memberships.current().select_related("team")]
     return [
         Consequence("They are signed out everywhere and cannot sign in again."),
-        *_tokens(ApiToken.objects.live().filter(user=user), "end; what runs with them stops"),
+        *_tokens(
+            ApiToken.objects.live().filter(user=user), "token ends at once,tokens end at once"
+        ),
         *_roles(user),
         *_reviews(user),
         *_requests(user),
@@ -62,10 +64,13 @@ def whom_to_ask(team: Team, but: User) -> str:
     return listed([str(person) for person in people[:SHOWN]]) or "an administrator"
 
 
-def _tokens(tokens: ApiTokenSet, what: str) -> Iterator[Consequence]:
+def _tokens(tokens: ApiTokenSet, nouns: str) -> Iterator[Consequence]:
+    """What ends with their tokens; `nouns` are those of `quantity`."""
     names = [token.name for token in tokens[: SHOWN + 1]]
     if names:
-        yield Consequence(f"{quantity(tokens.count(), 'token,tokens')} {what}: {_named(names)}.")
+        yield Consequence(
+            f"{quantity(tokens.count(), nouns)}, and with it what runs on it: {_named(names)}."
+        )
 
 
 def _owned(user: User, team: Team, viewer: User) -> Iterator[Consequence]:
