@@ -66,6 +66,7 @@ from marketplace.core.problem_json import page_not_found
 from marketplace.insights.announcements.api import Announcements, Follows
 from marketplace.insights.claim_api import BusinessCases, ValueClaims
 from marketplace.insights.comparison_api import Comparisons
+from marketplace.insights.contributions.api import Contributions
 from marketplace.insights.curation.api import CurationItems, ModelHealth
 from marketplace.insights.demand.api import DemandBoard, DemandGaps
 from marketplace.insights.events.api import CompanyEvents
@@ -86,6 +87,8 @@ from marketplace.insights.ledger_api import (
 from marketplace.insights.metric_api import Metrics
 from marketplace.insights.ownership.api import Successions
 from marketplace.insights.quality.api import QualityFindings, QualityReviews
+from marketplace.insights.rollout.api import Rollout
+from marketplace.insights.spotlight.api import Spotlights
 from marketplace.insights.stories.api import Stories
 from marketplace.notices.api import Letters, NoticeChannels, Notices, NoticeTimes
 from marketplace.organisation.api.members import JoinRequests, Memberships
@@ -206,6 +209,7 @@ router.register("publication-campaigns", PublicationCampaigns, basename="publica
 router.register("announcements", Announcements, basename="announcement")
 router.register("follows", Follows, basename="follow")
 router.register("events", CompanyEvents, basename="event")
+router.register("spotlights", Spotlights, basename="spotlight")
 router.register("stories", Stories, basename="story")
 router.register("watches", Watches, basename="watch")
 router.register("tokens", Tokens, basename="token")
@@ -238,6 +242,8 @@ singletons = [
         ModelHealth.as_view({"get": "retrieve"}),
         name="model-health",
     ),
+    path("rollout/", Rollout.as_view({"get": "retrieve"}), name="rollout"),
+    path("contributions/", Contributions.as_view({"get": "retrieve"}), name="contributions"),
     path(
         "inventory-coverage/",
         InventoryCoverage.as_view({"get": "retrieve"}),

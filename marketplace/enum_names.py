@@ -76,6 +76,8 @@ ENUM_NAMES: dict[str, Any] = {
     "PublicationCampaignState": "marketplace.insights.models.PublicationCampaignState",
     "AnnouncementState": "marketplace.insights.models.AnnouncementState",
     "Audience": "marketplace.insights.models.Audience",
+    "SpotlightState": "marketplace.insights.models.SpotlightState",
+    "SpotlightRule": "marketplace.insights.models.SpotlightRule",
     "StoryState": "marketplace.insights.models.StoryState",
     "EventState": "marketplace.insights.models.EventState",
     "DeploymentState": "hosting.models.DeploymentState",

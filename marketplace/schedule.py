@@ -148,6 +148,16 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 900,
         "options": {"expires": 900},
     },
+    "insights-spotlight": {
+        "task": "insights.propose_spotlights",
+        "schedule": crontab(hour="3", minute="0"),
+        "options": {"expires": 3600},
+    },
+    "insights-digest": {
+        "task": "insights.tell_followers",
+        "schedule": crontab(day_of_week="mon", hour="5,11,17", minute="15"),
+        "options": {"expires": 3600},
+    },
     "insights-campaigns": {
         "task": "insights.sweep_campaigns",
         "schedule": 3600,

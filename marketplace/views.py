@@ -28,7 +28,7 @@ from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
 from marketplace.insights import executive, figures, recommendations
-from marketplace.insights.models import Announcement, CompanyEvent, Story
+from marketplace.insights.models import Announcement, CompanyEvent, Spotlight, Story
 from marketplace.notices.models import Notice
 from marketplace.organisation.forms import JoinForm
 from marketplace.organisation.models import SEES_PEOPLE, JoinRequest
@@ -93,10 +93,11 @@ def home(request):
 
 
 def _told(user):
-    """What insights tells the reader now: announcements, events, the newest story."""
+    """What insights tells the reader now: announcements, events, spotlights, the newest story."""
     return {
         "announcements": Announcement.objects.for_home(user)[:SHOWN],
         "events": CompanyEvent.objects.visible_to(user).coming(timezone.now())[:SHOWN_EVENTS],
+        "spotlights": Spotlight.objects.for_home(user, timezone.localdate())[:SHOWN_EVENTS],
         "told": Story.objects.published_for(user).for_list().first(),
     }
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from marketplace.insights.announcements import actions as announcing
 from marketplace.insights.events import actions as planning
 from marketplace.insights.inventory import actions, campaigns, imports
+from marketplace.insights.models import Spotlight
 from marketplace.insights.stories import actions as telling
 from tests import factories
 
@@ -73,3 +74,10 @@ def event(**facts):
 def published_story(held, by, **texts):
     told = telling.submit(by, story(held, by, **texts))
     return telling.publish(factories.rita(), told, "It is true, and short enough to read.")
+
+
+def spotlight(model):
+    """Proposed because it is new."""
+    return Spotlight.objects.create(
+        model=model, rule=Spotlight.Rule.NEW, key=f"new:{model.pk}", why="New, and healthy"
+    )

@@ -127,6 +127,12 @@ LISTS = [
     ("insights:announcements", "rita", 14),
     ("insights:events", "maya", 14),
     ("insights:stories", "maya", 16),
+    ("insights:contributions", "maya", 26),
+    ("insights:rollout", "maya", 34),
+    ("insights:spotlights", "rita", 14),
+    ("api:contributions", "maya", 22),
+    ("api:rollout", "maya", 32),
+    ("api:spotlight-list", "rita", 12),
     ("api:story-list", "maya", 14),
     ("api:announcement-list", "maya", 14),
     ("api:event-list", "maya", 12),
@@ -325,6 +331,7 @@ def everything(number):
         adoption.campaign(adoption.production_model(name))
         announcing.schedule(factories.rita(), adoption.announcement(title=name))
         adoption.event(title=name)
+        adoption.spotlight(live.model)
         _collect(name, live.model)
         team = factories.team(f"Team {name}", "Mortgage")
         somebody = factories.person(f"user-{start}", team)

@@ -133,7 +133,8 @@ class EndpointFixtures:
         self.told_story = adoption.story(
             self.subscription, quote="It works.", quoted_person=self.people["maya"]
         )
-        self.submit_verb = "submit"
+        self.submit_verb, self.board_quarter = "submit", "1999-Q1"
+        self.spotlight, self.dismiss_verb = adoption.spotlight(self.live.model), "dismiss"
         self.remind_verb, self.discard_verb = "remind", "discard"
         self.month, self.vocabulary, self.verb = "2026-01", "domains", "rename"
         self.grouping = "model"

@@ -29,6 +29,8 @@ TABS = [
     InsightsTab("Adoption", "insights:insights"),
     InsightsTab("Business case", "insights:business_cases"),
     InsightsTab("Inventory", "insights:inventory"),
+    InsightsTab("Contributions", "insights:contributions"),
+    InsightsTab("Rollout", "insights:rollout"),
 ]
 
 

@@ -9,11 +9,13 @@ from catalog import discovery_log
 from marketplace.insights.announcements import actions as announcements
 from marketplace.insights.curation import sweep
 from marketplace.insights.demand import count
+from marketplace.insights.digest import weekly
 from marketplace.insights.events import actions as events
 from marketplace.insights.inventory import campaigns
 from marketplace.insights.ledger import posting
 from marketplace.insights.metrics import rollup
 from marketplace.insights.quality import schedule
+from marketplace.insights.spotlight import actions as spotlight
 
 LATELY = timedelta(hours=5)  # a restart of the clock counts nothing twice
 
@@ -66,3 +68,15 @@ def sweep_announcements() -> None:
 def sweep_events() -> None:
     """Remind who comes a day ahead, and close events that are over."""
     events.sweep(timezone.now())
+
+
+@shared_task(name="insights.propose_spotlights", time_limit=120)
+def propose_spotlights() -> None:
+    """Propose models for the start page, and end what was shown long enough."""
+    spotlight.sweep(timezone.localdate())
+
+
+@shared_task(name="insights.tell_followers", time_limit=280)
+def tell_followers() -> None:
+    """The weekly digest of those who follow domains and collections."""
+    weekly.sweep(timezone.now())

@@ -12,12 +12,15 @@ from marketplace.insights import (
     metric_views,
 )
 from marketplace.insights.announcements import urls as announcements
+from marketplace.insights.contributions import views as contribution_views
 from marketplace.insights.curation import views as curation_views
 from marketplace.insights.demand import views as demand_views
 from marketplace.insights.events import urls as events
 from marketplace.insights.inventory import urls as inventory
 from marketplace.insights.ownership import views as ownership_views
 from marketplace.insights.quality import views as quality_views
+from marketplace.insights.rollout import views as rollout_views
+from marketplace.insights.spotlight import views as spotlight_views
 from marketplace.insights.stories import urls as stories
 
 app_name = "insights"
@@ -37,4 +40,7 @@ urlpatterns = [
     *announcements.urlpatterns,
     *events.urlpatterns,
     *stories.urlpatterns,
+    *contribution_views.urlpatterns,
+    *rollout_views.urlpatterns,
+    *spotlight_views.urlpatterns,
 ]

@@ -90,6 +90,7 @@ KINDS = {
         Kind("inventory", "Production models that shall be published", COMMUNITY, Mail.NOW),
         Kind("announcement", "Announcements", COMMUNITY),
         Kind("story", "Success stories", COMMUNITY, Mail.NOW),
+        Kind("following", "The week in what you follow", COMMUNITY),
         Kind("event", "Events you come to", COMMUNITY, Mail.NOW),
         Kind("saved-search", "New models for a saved search", COMMUNITY),
         Kind("batch_evaluation", "Batch evaluations", COMMUNITY),
@@ -535,6 +536,12 @@ OCCASIONS = tuple(
             "the owners of its models, and the curators",
         ),
         ("announcement", "announcement", "an announcement is shown", "its audience"),
+        (
+            "weekly-digest",
+            "following",
+            "on Mondays, when something is new in what a person follows",
+            "who follows it",
+        ),
         (
             "story-*",
             "story",

@@ -144,7 +144,7 @@ def test_what_is_wrong_is_named_by_row_and_column_and_nothing_is_imported():
         "name,business_unit,risk_tier,in_production_since,owner\n"
         "Good one,consumer-lending,low,,\n"
         "Good one,consumer-lending,,,\n"
-        "Bad one,nowhere,grave,1 May,nobody\n"
+        "Bad one,nowhere,awful,1 May,nobody\n"
         ",consumer-lending,,,\n"
     )
     factories.lending()
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_named_by_row_and_column_and_nothing_is_imported():
     client = Client()
     client.force_login(factories.rita())
     page = client.get(kept.get_absolute_url()).content.decode()
-    assert "There is no business unit “nowhere”" in page and "Bad one,nowhere,grave" in page
+    assert "There is no business unit “nowhere”" in page and "Bad one,nowhere,awful" in page
 
 
 @pytest.mark.parametrize(

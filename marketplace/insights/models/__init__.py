@@ -3,6 +3,7 @@
 from marketplace.insights.models.announcements import Announcement, AnnouncementState, Audience
 from marketplace.insights.models.business_case import BusinessCase
 from marketplace.insights.models.claims import ClaimKind, ClaimState, ValueClaim
+from marketplace.insights.models.contributions import NamedContributor
 from marketplace.insights.models.curation import (
     CurationItem,
     CurationRun,
@@ -47,6 +48,7 @@ from marketplace.insights.models.quality import (
     QualityReviewReason,
     QualityReviewState,
 )
+from marketplace.insights.models.spotlight import Spotlight, SpotlightRule, SpotlightState
 from marketplace.insights.models.stories import Story, StoryState
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "LineKind",
     "MetricRow",
     "MetricValue",
+    "NamedContributor",
     "ProductionModel",
     "ProductionState",
     "PublicationCampaign",
@@ -93,6 +96,9 @@ __all__ = [
     "SEES_ALL",
     "SignUp",
     "SignedQuarter",
+    "Spotlight",
+    "SpotlightRule",
+    "SpotlightState",
     "Standing",
     "Story",
     "StoryState",

@@ -14,6 +14,7 @@ from marketplace.core.decisions import Decided
 from marketplace.core.field_limits import REASON
 from marketplace.core.fields import LineField
 from marketplace.core.transitions import state_constraint
+from marketplace.insights.models.ledger import ReuseEvent, SignedQuarter
 
 TITLE_MAX, QUOTE_MAX = 120, 500
 OVERSEES = ("curator", "auditor", "admin")
@@ -73,6 +74,7 @@ class Story(Decided):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     agreed_at = models.DateTimeField(null=True, blank=True)
+    lines = models.ManyToManyField(ReuseEvent, blank=True, related_name="stories")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     written_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=10, choices=StoryState, default=StoryState.DRAFT)
@@ -105,6 +107,11 @@ class Story(Decided):
 
     def get_absolute_url(self) -> str:
         return reverse("insights:story", args=[self.pk])
+
+    def figures(self) -> "models.QuerySet[ReuseEvent]":
+        """Its lines of the value ledger whose quarter finance signed and that no reversal took back: what may be shown."""
+        signed = SignedQuarter.objects.order_by().values("quarter")
+        return self.lines.standing().filter(quarter__in=signed)
 
     @property
     def waits_for_agreement(self) -> bool:

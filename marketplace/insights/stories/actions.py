@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
@@ -16,7 +17,7 @@ from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.insights.models import Story, StoryState
+from marketplace.insights.models import ReuseEvent, SignedQuarter, Story, StoryState
 from marketplace.insights.stories.permissions import (
     can_agree,
     can_change,
@@ -38,8 +39,15 @@ MONEY = re.compile(
 
 
 @transaction.atomic
-def write(by: User, *, model: RegisteredModel, team: Team, **texts: Any) -> Story:
-    """Begin a story about a published model that the team uses, as a draft. Raises NotAllowed, Invalid, RuleError."""
+def write(
+    by: User,
+    *,
+    model: RegisteredModel,
+    team: Team,
+    lines: Iterable[ReuseEvent] = (),
+    **texts: Any,
+) -> Story:
+    """Begin a story about a published model that the team uses, as a draft. lines: of the value ledger. Raises NotAllowed, Invalid, RuleError."""
     require(can_write(by, model, team), WHO)
     if model.state != RegisteredModel.State.PUBLISHED:
         raise RuleError(f"{model} is not published.", field="model")
@@ -52,12 +60,15 @@ def write(by: User, *, model: RegisteredModel, team: Team, **texts: Any) -> Stor
         raise RuleError(f"{team} has {MOST_OPEN} stories that wait.", remedy="Withdraw one first.")
     story = Story(model=model, team=team, author=by, **_checked(texts))
     story.save()
+    story.lines.set(_lines(by, story, lines))
     record(by, "story.write", story, model=model.slug, team=team.slug)
     return story
 
 
 @transaction.atomic
-def edit(by: User, story: Story, **texts: Any) -> Story:
+def edit(
+    by: User, story: Story, *, lines: Iterable[ReuseEvent] | None = None, **texts: Any
+) -> Story:
     """Change a draft. Other words of the quote, or another person, ask for agreement again. Raises NotAllowed, Invalid, RuleError."""
     require(can_change(by, story), WHO)
     story = _locked(story)
@@ -69,6 +80,8 @@ def edit(by: User, story: Story, **texts: Any) -> Story:
     if (story.quote, story.quoted_person) != before:
         story.agreed_at = None
     story.save()
+    if lines is not None:
+        story.lines.set(_lines(by, story, lines))
     record(by, "story.edit", story)
     return story
 
@@ -172,6 +185,24 @@ def _checked(texts: dict[str, Any]) -> dict[str, Any]:
     if kept["quote"] and kept["quoted_person"] is None:
         raise Invalid("Say who said it.", field="quoted_person")
     return kept
+
+
+def lines_for(user: User, story: Story) -> "QuerySet[ReuseEvent]":
+    """The lines of the ledger that a story may show: of its team and model, signed by finance, and seen by who chooses."""
+    signed = SignedQuarter.objects.order_by().values("quarter")
+    standing = ReuseEvent.objects.visible_to(user).standing()
+    return standing.filter(team=story.team, model=story.model, quarter__in=signed)
+
+
+def _lines(by: User, story: Story, lines: Iterable[ReuseEvent]) -> list[ReuseEvent]:
+    """Raises Invalid for a line that the story may not show."""
+    chosen = list(lines)
+    allowed = set(lines_for(by, story).values_list("pk", flat=True)) if chosen else set()
+    if any(line.pk not in allowed for line in chosen):
+        raise Invalid(
+            "Choose lines of this team and model in a quarter that finance signed.", field="lines"
+        )
+    return chosen
 
 
 def _tell(people: Iterable[User], story: Story, what: str, title: str, text: str = "") -> None:

@@ -15,7 +15,7 @@ from marketplace.accounts.resources import Nothing, ReadableResource, Reason, Vi
 from marketplace.core.field_limits import REASON
 from marketplace.core.filters import FilterSet, SlugFilter
 from marketplace.core.serializers import LineField, ProseField
-from marketplace.insights.models import Story, StoryState
+from marketplace.insights.models import ReuseEvent, Story, StoryState
 from marketplace.insights.models.stories import QUOTE_MAX, TITLE_MAX
 from marketplace.insights.stories import actions
 
@@ -32,6 +32,15 @@ class StoryFilter(FilterSet):
         fields = ["state", "model", "team"]
 
 
+class StoryFigure(serializers.ModelSerializer[ReuseEvent]):
+    """A line of the value ledger in a quarter that finance signed; USD."""
+
+    class Meta:
+        model = ReuseEvent
+        fields = ["id", "quarter", "low", "mid", "high"]
+        read_only_fields = fields
+
+
 class StoryRow(serializers.ModelSerializer[Story]):
     """How a team came to use a model. `team` uses it; `agreed_at`: when the quoted person agreed to the quote."""
 
@@ -41,6 +50,7 @@ class StoryRow(serializers.ModelSerializer[Story]):
         source="quoted_person.username", default=None, allow_null=True
     )
     author = serializers.CharField(source="author.username")
+    figures = StoryFigure(many=True)
 
     class Meta:
         model = Story
@@ -58,6 +68,7 @@ class StoryRow(serializers.ModelSerializer[Story]):
             "author",
             "state",
             "published_at",
+            "figures",
         ]
         read_only_fields = fields
 
@@ -78,7 +89,15 @@ class StoryTexts(serializers.Serializer[Any]):
     )
 
 
-class StoryGiven(StoryTexts):
+class StoryEdited(StoryTexts):
+    """The same with lines of the value ledger, by number: of the story's team and model, in a quarter that finance signed."""
+
+    lines = serializers.SlugRelatedField(
+        slug_field="id", queryset=ReuseEvent.objects.all(), many=True, required=False
+    )
+
+
+class StoryGiven(StoryEdited):
     """A story about a published model, and a team that uses it."""
 
     model = Visible(slug_field="slug", queryset=RegisteredModel.objects.published())
@@ -97,11 +116,11 @@ class Stories(ReadableResource):
         """Begin one, as a draft."""
         return self.answer(actions.write(request.user, **self.given(StoryGiven)), status=201)
 
-    @extend_schema(request=StoryTexts, responses=StoryRow)
+    @extend_schema(request=StoryEdited, responses=StoryRow)
     def update(self, request: ApiRequest, pk: str) -> Response:
         """Change a draft."""
         story = self.get_object()
-        return self.answer(actions.edit(request.user, story, **self.given(StoryTexts)))
+        return self.answer(actions.edit(request.user, story, **self.given(StoryEdited)))
 
     @extend_schema(request=Nothing, responses=StoryRow)
     @action(detail=True, methods=["post"])

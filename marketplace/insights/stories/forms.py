@@ -8,8 +8,9 @@ from catalog.models import RegisteredModel
 from marketplace.accounts.models import Team, User
 from marketplace.core.field_limits import REASON
 from marketplace.core.forms import LineField
-from marketplace.insights.models import Story
+from marketplace.insights.models import ReuseEvent, Story
 from marketplace.insights.models.stories import QUOTE_MAX, TITLE_MAX
+from marketplace.insights.stories import actions
 
 
 def _prose(label: str, help_text: str = "", **given: Any) -> forms.CharField:
@@ -44,6 +45,29 @@ class StoryTextForm(forms.Form):
             initial = {name: getattr(of, name) for name in StoryTextForm.base_fields}
             initial["quoted_person"] = of.quoted_person.username if of.quoted_person else ""
         super().__init__(data, initial=initial, **kwargs)
+
+
+class StoryEditForm(StoryTextForm):
+    """The texts of a draft, and lines of the value ledger that finance signed."""
+
+    lines = forms.ModelMultipleChoiceField(
+        ReuseEvent.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Lines of the value ledger",
+        help_text="Of this team and model, in a quarter that finance signed.",
+    )
+
+    def __init__(self, data: Any = None, *, of: Story, user: User) -> None:
+        super().__init__(data, of=of)
+        field: Any = self.fields["lines"]
+        field.queryset = actions.lines_for(user, of)
+        field.label_from_instance = _line_label
+        self.initial["lines"] = list(of.lines.values_list("pk", flat=True))
+
+
+def _line_label(line: ReuseEvent) -> str:
+    return f"{line.quarter_name}: {line.low:,.0f} to {line.high:,.0f} USD"
 
 
 class StoryForm(StoryTextForm):

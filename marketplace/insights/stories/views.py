@@ -16,7 +16,7 @@ from marketplace.core.links import Link
 from marketplace.insights.inventory.forms import ReasonForm
 from marketplace.insights.models import Story, StoryState
 from marketplace.insights.stories import actions
-from marketplace.insights.stories.forms import StoryForm, StoryTextForm
+from marketplace.insights.stories.forms import StoryEditForm, StoryForm
 from marketplace.insights.stories.permissions import can_agree, can_change, can_publish
 
 LIST = "insights:stories"
@@ -45,6 +45,7 @@ def story(request: PageRequest, pk: int) -> HttpResponse:
         "may_agree": can_agree(user, shown) and is_open and shown.waits_for_agreement,
         "may_refuse": can_agree(user, shown) and shown.state != StoryState.WITHDRAWN,
         "may_publish": can_publish(user, shown) and shown.state == StoryState.SUBMITTED,
+        "figures": shown.figures(),
         "publish_form": ReasonForm(auto_id="publish_%s"),
         "back_form": ReasonForm(auto_id="back_%s"),
         "trail": _trail(),
@@ -68,7 +69,7 @@ def edit_story(request: PageRequest, pk: int) -> HttpResponse:
     shown = _story(request, pk)
     if not can_change(request.user, shown):
         raise Http404
-    form = StoryTextForm(request.POST or None, of=shown)
+    form = StoryEditForm(request.POST or None, of=shown, user=request.user)
     done, _ = submitted(request, form, lambda **given: actions.edit(request.user, shown, **given))
     if done:
         messages.success(request, "Saved.")

@@ -1,0 +1,1 @@
+"""The weekly digest of what people follow (docs/adoption.md, "Weekly digest")."""

@@ -1,0 +1,1 @@
+"""The phases of the rollout as a checklist that reads real figures (docs/adoption.md, "Rollout")."""
