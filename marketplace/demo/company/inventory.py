@@ -41,3 +41,31 @@ MODELS: tuple[tuple[str, str, date, str], ...] = (
     ("Home pricing relativities", "insurance", date(2018, 10, 1), ""),
     ("Medical report summary", "insurance", date(2025, 2, 1), ""),
 )
+
+OF_UNIT = {
+    "consumer-lending": "credit-risk-analytics",
+    "mortgage": "mortgage-analytics",
+    "wealth-management": "wealth-research",
+    "insurance": "insurance-pricing",
+}
+OF_MODEL = {
+    "Income verification": "lending-ai",
+    "Affordability engine": "lending-ai",
+    "Retail churn": "customer-insight",
+    "Next best offer": "customer-insight",
+    "Complaint router": "customer-insight",
+    "Application fraud rules score": "fraud-analytics",
+    "AML alert ranking": "fraud-analytics",
+    "Portfolio suitability": "portfolio-engineering",
+    "Claims severity": "claims-analytics",
+    "Motor claims triage": "claims-analytics",
+    "Motor claims fraud": "claims-analytics",
+    "Subrogation finder": "claims-analytics",
+    "Vehicle damage from photos": "claims-analytics",
+}
+OF_NOBODY = ("Title and deed extraction", "Medical report summary")
+
+
+def owner_of(name: str, unit: str) -> str:
+    """The slug of the team that answers for a model; "" where nobody does."""
+    return "" if name in OF_NOBODY else OF_MODEL.get(name, OF_UNIT[unit])

@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import ModelVersion, RegisteredModel
+from catalog.models import ModelVersion
 from consumption import changes
 from consumption.models import ApiKey
 from governance.actions import suspend
@@ -29,6 +29,7 @@ from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.insights.curation import sweep
+from marketplace.insights.inventory import actions as inventory_actions
 from marketplace.insights.models import ProductionModel
 from publishing.actions import GuideText, deprecate
 from publishing.deprecation import notice_days
@@ -42,6 +43,7 @@ from . import (
     models,
     people,
     savings,
+    telling,
     turns,
     usage,
     voices,
@@ -94,6 +96,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     books.keep_books()
     voices.build_voices()
     savings.keep_ledger()
+    telling.tell()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     sweep.sweep()  # the desk has its findings before the first night
     discoveries.build_discoveries()
@@ -138,16 +141,19 @@ def blocking(version: ModelVersion) -> str:
 
 
 def build_inventory() -> None:
-    """The list of models in production, linked to what is published of it."""
+    """The list of models in production, with who answers for each; what is published of it is matched later (telling)."""
     units = {unit.slug: unit for unit in BusinessUnit.objects.all()}
-    entries = {model.slug: model for model in RegisteredModel.objects.all()}
-    for name, unit, since, slug in inventory.MODELS:
-        facts = {
-            "business_unit": units[unit],
-            "in_production_since": since,
-            "published_as": entries.get(slug),
-        }
-        ProductionModel.objects.get_or_create(name=name, defaults=facts)
+    teams = {team.slug: team for team in Team.objects.all()}
+    known = set(ProductionModel.objects.values_list("name", flat=True))
+    for name, unit, since, _slug in inventory.MODELS:
+        if name not in known:
+            inventory_actions.add(
+                person(telling.CURATOR),
+                name=name,
+                business_unit=units[unit],
+                owner_team=teams.get(inventory.owner_of(name, unit)),
+                in_production_since=since,
+            )
 
 
 def settle(progress: Progress, timeout_s: float) -> None:

@@ -61,8 +61,8 @@ def new_models(seen: "QuerySet[RegisteredModel]", quarter: Quarter) -> Iterator[
             published_at__lt=quarter.ends_at,
         )
         .select_related("model")
-        .order_by("model", "published_at")
-        .distinct("model")
+        .order_by("model_id", "published_at")
+        .distinct("model_id")
     ):
         if version.risk_tier in ("medium", "high"):
             yield _of_model("new", 10, version.model, f"{version}, {version.risk_tier} risk")

@@ -4,7 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -44,8 +44,21 @@ class StorySet(models.QuerySet["Story"]):
         rows = self.filter(state=StoryState.PUBLISHED, model__in=seen)
         return rows.order_by("-published_at", "-pk")
 
+    def with_figures(self) -> Self:
+        """Each with its lines of the value ledger that may be shown (`shown_lines`)."""
+        shown = Prefetch("lines", shown_lines(ReuseEvent.objects.all()), to_attr="shown_lines")
+        return self.prefetch_related(shown)
+
     def for_list(self) -> Self:
         return self.select_related("model__owner_team", "team", "author", "quoted_person")
+
+
+def shown_lines(lines: "models.QuerySet[ReuseEvent]") -> "models.QuerySet[ReuseEvent]":
+    """Of these lines, those whose quarter finance signed and that no reversal took back."""
+    signed = SignedQuarter.objects.order_by().values("quarter")
+    return ReuseEvent.objects.standing().filter(
+        pk__in=lines.order_by().values("pk"), quarter__in=signed
+    )
 
 
 class Story(Decided):
@@ -110,8 +123,7 @@ class Story(Decided):
 
     def figures(self) -> "models.QuerySet[ReuseEvent]":
         """Its lines of the value ledger whose quarter finance signed and that no reversal took back: what may be shown."""
-        signed = SignedQuarter.objects.order_by().values("quarter")
-        return self.lines.standing().filter(quarter__in=signed)
+        return shown_lines(self.lines.all())
 
     @property
     def waits_for_agreement(self) -> bool:

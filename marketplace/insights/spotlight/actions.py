@@ -35,7 +35,10 @@ def can_decide(user: User, spotlight: Spotlight) -> bool:
 
 def sweep(today: date) -> int:
     """Propose what the rules find, once for each occasion; end what was shown long enough. Returns how many are new."""
-    made = Spotlight.objects.bulk_create(_found(today), ignore_conflicts=True, batch_size=AT_ONCE)
+    found = {spotlight.key: spotlight for spotlight in _found(today)}
+    there = Spotlight.objects.filter(key__in=found).values_list("key", flat=True)
+    made = [found[key] for key in found.keys() - set(there)]
+    Spotlight.objects.bulk_create(made, ignore_conflicts=True)
     over = Spotlight.objects.filter(state=Spotlight.State.SHOWN, until__lt=today)
     for spotlight in over.order_by("until")[:AT_ONCE]:
         try:
@@ -108,12 +111,12 @@ def _new_and_healthy(today: date) -> Iterator[Spotlight]:
 
 def _first_reuses(today: date) -> Iterator[Spotlight]:
     """Models that a team of another unit was given access to in the last NEW days, and none before."""
-    crosses = Subscription.objects.filter(
+    crosses = Subscription.objects.granted().filter(
         ~Q(application__team__business_unit=F("model__owner_team__business_unit")),
         model__state=RegisteredModel.State.PUBLISHED,
-        decided_at__isnull=False,
+        application__environment="prod",
     )
-    first: Any = crosses.values("model").annotate(at=Min("decided_at")).order_by()
+    first: Any = crosses.values("model").annotate(at=Min("requested_at")).order_by()
     fresh = first.filter(at__gte=timezone.now() - NEW).values("model")
     models = RegisteredModel.objects.filter(pk__in=fresh)
     for model in models.order_by("pk")[:AT_ONCE]:

@@ -50,7 +50,7 @@ class StoryRow(serializers.ModelSerializer[Story]):
         source="quoted_person.username", default=None, allow_null=True
     )
     author = serializers.CharField(source="author.username")
-    figures = StoryFigure(many=True)
+    figures = StoryFigure(source="shown_lines", many=True)
 
     class Meta:
         model = Story
@@ -107,7 +107,7 @@ class StoryGiven(StoryEdited):
 class Stories(ReadableResource):
     """Success stories."""
 
-    queryset = Story.objects.for_list().order_by("-id")
+    queryset = Story.objects.for_list().with_figures().order_by("-id")
     serializer_class = StoryRow
     filterset_class = StoryFilter
 
