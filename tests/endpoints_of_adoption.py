@@ -222,3 +222,15 @@ BODIES = {
     "api:event-cancel": REASON,
     "api:event-attendance": {"people": []},
 }
+
+# They need states that one fixture has not: tests/insights/test_inventory.py, test_announcements.py, test_stories.py.
+ANSWERED_ELSEWHERE = {
+    "api:announcement-take-back",
+    "api:event-attendance",
+    "api:production-model-bring-back",
+    "api:production-model-end-exception",
+    "api:production-model-unmatch",
+    "api:spotlight-end",
+    "api:story-publish",
+    "api:story-send-back",
+}

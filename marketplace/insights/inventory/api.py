@@ -43,6 +43,7 @@ class ProductionModelRow(serializers.ModelSerializer[ProductionModel]):
     business_unit = serializers.CharField(source="business_unit.slug")
     owner_team = serializers.CharField(source="owner_team.slug", default=None, allow_null=True)
     owner = serializers.CharField(source="owner.username", default=None, allow_null=True)
+    risk = serializers.CharField(source="risk_tier", help_text="low, medium, high or empty")
     standing = serializers.ChoiceField(Standing.choices)
     published_as = serializers.SerializerMethodField()
 
@@ -55,7 +56,7 @@ class ProductionModelRow(serializers.ModelSerializer[ProductionModel]):
             "business_unit",
             "owner_team",
             "owner",
-            "risk_tier",
+            "risk",
             "in_production_since",
             "registry_name",
             "state",
@@ -85,7 +86,9 @@ class ProductionModelGiven(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
     )
-    risk_tier = serializers.ChoiceField(RiskTier.choices, required=False, allow_blank=True)
+    risk = serializers.ChoiceField(
+        RiskTier.choices, source="risk_tier", required=False, allow_blank=True
+    )
     in_production_since = serializers.DateField(required=False, allow_null=True)
     registry_name = LineField(max_length=REGISTRY_MAX, required=False, allow_blank=True)
 
