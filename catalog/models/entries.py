@@ -175,6 +175,14 @@ class RegisteredModel(models.Model):
         max_digits=6, decimal_places=3, null=True, help_text="Percent, 30 days. Writer: hosting"
     )
 
+    recommended_for = models.CharField(
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="What it is recommended for among models for one purpose. Writer: governance",
+    )
     quality_watch_since = models.DateField(
         null=True, editable=False, help_text="Two major findings are overdue. Writer: insights"
     )

@@ -85,6 +85,7 @@ def decide_case(
         **SamePurposeCase.decision(by, rationale),
     )
     record(by, "case.decide", case, reason=rationale.strip(), state=state)
+    _write_recommendations(case)
     _tell(case)
     return case
 
@@ -128,7 +129,17 @@ def _reopen_due(today: date) -> None:
     for case in due:
         transition(case, State.OPEN, primary=None, review_on=None)
         record(User.objects.system("curation"), "case.reopen", case)
+        _write_recommendations(case)
         _ask_curators(case, f"again-{today}")
+
+
+def _write_recommendations(case: SamePurposeCase) -> None:
+    """Onto both models' rows, for lists: what each is recommended for, by any of its cases."""
+    for model in RegisteredModel.objects.filter(pk__in=[case.first_id, case.second_id]):
+        chosen = SamePurposeCase.objects.filter(state=State.PRIMARY_CHOSEN, primary=model)
+        text = str(model.capability) if chosen.exists() else ""
+        if model.recommended_for != text:
+            RegisteredModel.objects.filter(pk=model.pk).update(recommended_for=text)
 
 
 def _ask_curators(case: SamePurposeCase, occasion: str) -> None:

@@ -16,6 +16,7 @@ from marketplace.insights.metrics import rollup
 from marketplace.organisation.actions import joining, moves
 from publishing import actions
 from tests import adoption, ending_versions, factories, move_factories, rollout_factories
+from tests.insights import curating, demanding
 from tests.notices import made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -81,8 +82,14 @@ def addresses():
         ending_versions.retirement_waiver(ending).get_absolute_url(),
     ]
     rollup.count_due(timezone.now())
+    finding = curating.finding(live, asked_at=timezone.now())
+    curating.health(live)
+    gap, quality = demanding.gap(held.application.team), curating.quality_finding(live)
     return {
         "alice": [
+            "/findings/",
+            f"/findings/{finding.pk}/",
+            quality.review.get_absolute_url(),
             *runtime,
             *ends,
             spreading.get_absolute_url(),
@@ -116,6 +123,8 @@ def addresses():
         ],
         "maya": [
             model,
+            f"{model}health/",
+            "/demand/",
             f"{model}api/",
             "/docs/clients/",
             f"{model}try/",
@@ -155,6 +164,13 @@ def addresses():
             f"/subscriptions/{held.pk}/examples/",
         ],
         "rita": [
+            "/curation/",
+            f"/curation/{finding.pk}/?act=dismiss",
+            "/demand/",
+            f"/demand/{gap.pk}/",
+            "/quality-reviews/",
+            curating.quality_review(live).get_absolute_url(),
+            f"{model}succession/",
             collection.get_absolute_url(),
             "/collections/new/",
             "/reviews/",

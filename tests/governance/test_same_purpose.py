@@ -123,6 +123,8 @@ def test_a_decision_shows_on_both_pages_to_whoever_sees_both(pair, case):
     pages = [client.get(model.get_absolute_url()).content.decode() for model in (first, second)]
     assert "Recommended for Scoring, before" in pages[0] and WHY in pages[0]
     assert "the marketplace recommends" in pages[1] and first.name in pages[1]
+    found = client.get("/models/?q=income").content.decode()
+    assert found.count("Recommended for Scoring") == 1
     RegisteredModel.objects.filter(pk=second.pk).update(visibility="restricted")
     assert second.name not in client.get(first.get_absolute_url()).content.decode()
     told = Notice.objects.filter(key__startswith=f"case-decided:{case.pk}")
@@ -161,6 +163,7 @@ def test_on_the_day_of_the_review_it_is_open_again(case):
     actions.find_cases()
     case.refresh_from_db()
     assert (case.state, case.primary) == ("open", None)
+    assert RegisteredModel.objects.get(pk=case.first_id).recommended_for == ""
 
 
 def test_figures_on_the_same_data_are_compared_and_no_others(pair):

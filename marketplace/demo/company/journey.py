@@ -29,8 +29,10 @@ from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.insights.curation import sweep
+from marketplace.insights.demand import count
 from marketplace.insights.inventory import actions as inventory_actions
 from marketplace.insights.models import ProductionModel
+from marketplace.insights.quality import schedule
 from publishing.actions import GuideText, deprecate
 from publishing.deprecation import notice_days
 
@@ -98,8 +100,10 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     savings.keep_ledger()
     telling.tell()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
-    sweep.sweep()  # the desk has its findings before the first night
+    schedule.plan()  # the desk has its reviews, findings and gaps before the first night
+    sweep.sweep()
     discoveries.build_discoveries()
+    count.count()
     return demo_facts()
 
 

@@ -1,4 +1,4 @@
-"""What waits for a publisher's answer, in "what needs you" (docs/curation.md, "What one can do")."""
+"""What waits for a publisher's answer and for a reviewer, in "what needs you" (docs/curation.md, "What one can do")."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -9,7 +9,7 @@ from django.utils import timezone
 from consumption.deadlines import Deadline, Kind, register
 from marketplace.accounts.models import User
 from marketplace.insights.curation import kinds
-from marketplace.insights.models import CurationItem
+from marketplace.insights.models import CurationItem, QualityReview
 
 MOST = 50
 
@@ -29,5 +29,22 @@ def findings(user: User) -> Iterator[Deadline]:
             url,
             f"{kinds.in_words(item, today)}.",
             "Answer",
+            url,
+        )
+
+
+@register
+def quality_reviews(user: User) -> Iterator[Deadline]:
+    """The quality reviews of the quarter that the person has."""
+    mine = QualityReview.objects.filter(reviewer=user, state=QualityReview.State.OPEN)
+    for review in mine.select_related("model__owner_team").order_by("due_on", "pk")[:MOST]:
+        url = review.get_absolute_url()
+        yield Deadline(
+            Kind.REVIEW,
+            datetime.combine(review.due_on + timedelta(days=1), time(), UTC),
+            str(review),
+            url,
+            f"{review.get_reason_display()}; a checklist of about 20 minutes.",
+            "Review",
             url,
         )
