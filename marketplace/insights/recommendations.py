@@ -139,12 +139,12 @@ def most_teams(models: QuerySet[RegisteredModel]) -> Iterator[Candidate]:
 def _first(
     sources: Sequence[Iterator[Candidate]], models: QuerySet[RegisteredModel], without: set[int]
 ) -> list[Recommended]:
-    """SHOWN candidates that are among `models`, one after the other from each source while they last, each once."""
+    """SHOWN candidates that are among `models` and not on quality watch, one after the other from each source while they last, each once."""
     reasons: dict[int, str] = {}
     for source in sources:
         for pk, why in source:
             if pk not in without:
                 reasons.setdefault(pk, why)
-    visible: Any = models.filter(pk__in=list(reasons))
+    visible: Any = models.filter(pk__in=list(reasons), quality_watch_since=None)
     by_pk = {model.pk: model for model in visible.for_list().order_by()}
     return [Recommended(by_pk[pk], why) for pk, why in reasons.items() if pk in by_pk][:SHOWN]

@@ -219,6 +219,15 @@ def test_later_searches_for_a_need_are_counted_with_it_and_told():
     assert told(walt, "need-declined")
 
 
+def test_a_need_that_was_taken_back_leaves_a_gap():
+    need = factories.need(title="Roof age from photos")
+    searched("roof age photos", factories.wealth())
+    counted()
+    need_actions.withdraw_need(factories.maya(), need)
+    found = counted().get()
+    assert (found.state, found.need, found.searches) == ("new", None, 1)
+
+
 def test_dismissing_says_why_and_new_searches_do_not_bring_it_back():
     searched("asdf qwer", factories.mortgage())
     found = counted().get()

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.insights import recommendations
 from marketplace.insights.curation.sweep import sweep
 from marketplace.insights.models import CurationItem, QualityFinding, QualityReview
 from marketplace.insights.quality import actions, schedule
@@ -175,7 +176,11 @@ def test_two_late_major_findings_put_a_model_on_watch_until_one_is_mended():
     client = Client()
     client.force_login(factories.maya())
     assert "Quality watch" in client.get(review.model.get_absolute_url()).content.decode()
+    RegisteredModel.objects.filter(pk=review.model_id).update(consumer_teams=3)
+    seen = RegisteredModel.objects.published()
+    assert not recommendations.for_person(factories.maya(), set(), seen)
     actions.confirm_mended(factories.rita(), second, is_mended=True)
+    assert recommendations.for_person(factories.maya(), set(), seen)
     review.model.refresh_from_db()
     assert review.model.quality_watch_since is None
     sweep()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import Need
 from catalog.need_actions import note_interest
+from marketplace.core.transitions import transition
 from marketplace.insights.demand.asking import REFUSAL, SEARCH, VOTE, Asked, asked
 from marketplace.insights.demand.clusters import Cluster, clustered, stems_of_texts
 from marketplace.insights.models import DemandGap
@@ -60,6 +61,7 @@ def count(now: datetime | None = None) -> int:
     """Count all demand of a year anew. Twice changes nothing. Returns how many gaps there are."""
     now = now or timezone.now()
     today = now.astimezone(UTC).date()
+    _release()
     gaps = list(DemandGap.objects.select_for_update(of=("self",)).order_by("pk"))
     found = list(asked(today))
     counted = _counted(found, gaps, today)
@@ -71,6 +73,13 @@ def count(now: datetime | None = None) -> int:
     empty.delete()
     _note_interest(kept)
     return DemandGap.objects.count()
+
+
+def _release() -> None:
+    """A need that its team took back leaves the searches of others without one: they are gaps again."""
+    taken_back = DemandGap.objects.filter(need__state=Need.State.WITHDRAWN)
+    for gap in taken_back:
+        transition(gap, DemandGap.State.NEW, need=None)
 
 
 def _counted(

@@ -46,7 +46,8 @@ class DemandGap(Decided):
     State = GapState
     MOVES = {
         GapState.NEW: {GapState.TAKEN_UP, GapState.DISMISSED},
-        GapState.DISMISSED: {GapState.NEW, GapState.TAKEN_UP},
+        GapState.TAKEN_UP: {GapState.NEW},
+        GapState.DISMISSED: {GapState.TAKEN_UP},
     }
 
     title = models.CharField(max_length=200)
