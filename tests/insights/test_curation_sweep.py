@@ -1,5 +1,6 @@
 """The nightly sweep of the curation desk: what it finds, and that it finds nothing twice (docs/curation.md)."""
 
+import random
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -314,3 +315,58 @@ def test_the_statements_do_not_grow_with_models():
         swept()
     assert items("stale").count() == 7
     assert len(many) <= len(few) + 2  # rows that go on are written in one more statement
+
+
+# ── Any history ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_history_what_is_open_is_what_is_so(seed):
+    """Ages, calls and dismissals by chance; after each night the open findings are compared with a plain recount."""
+    chance = random.Random(seed)
+    versions = [published(chance.randrange(1, 500), name=f"Model {n}") for n in "abc"]
+    held = {version.pk: factories.subscription(version) for version in versions}
+    published_on = {v.pk: TODAY - (NOW - v.published_at) for v in versions}
+    last_call, rests = {}, {}
+    for night in range(0, 400, 40):
+        today = TODAY + timedelta(days=night)
+        for version in versions:
+            if chance.random() < 0.3:
+                called(held[version.pk], -night)
+                last_call[version.pk] = today
+            elif chance.random() < 0.2:
+                aged(version, -night)
+                published_on[version.pk] = today
+        swept(night)
+        expected = {
+            (kind, version.model_id)
+            for version in versions
+            for kind, is_so in recounted(
+                today, published_on[version.pk], last_call.get(version.pk)
+            ).items()
+            if is_so and rests.get((kind, version.model_id), today) <= today
+        }
+        opened = CurationItem.objects.open().filter(kind__in=["stale", "unused"])
+        assert set(opened.values_list("kind", "model")) == expected, (seed, night)
+        before = snapshot()
+        swept(night)
+        assert snapshot() == before
+        for item in opened:
+            key = (item.kind, item.model_id)
+            rests.pop(key, None)
+            if chance.random() < 0.3:
+                rests[key] = today + timedelta(days=chance.choice([40, 100]))
+                CurationItem.objects.filter(pk=item.pk).update(
+                    state="dismissed", closed_at=NOW, look_again_on=rests[key]
+                )
+        for key in set(rests) - set(
+            CurationItem.objects.filter(state="dismissed").values_list("kind", "model")
+        ):
+            del rests[key]
+
+
+def recounted(today, published_on, last_call):
+    """{kind: is it so?} of a model with one version, by the words of docs/curation.md."""
+    idle = (today - max(last_call or published_on, published_on)).days
+    age = (today - published_on).days
+    return {"stale": age > 182, "unused": idle >= 60 and age >= 120}
