@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0020_demand"),
+        ("catalog", "0021_followed_versions"),
     ]
 
     operations = [
