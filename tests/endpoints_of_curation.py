@@ -56,7 +56,7 @@ API = {
     ("api:curation-item-assign", "post"): ("finding", (401, 404, 404, 403, 200, 403)),
     ("api:curation-item-ask", "post"): ("finding", (401, 404, 404, 403, 200, 403)),
     ("api:curation-item-say", "post"): ("finding", (401, 404, 404, 200, 403, 403)),
-    ("api:curation-item-accept", "post"): ("finding", (401, 404, 404, 403, 409, 403)),
+    ("api:curation-item-accept", "post"): ("finding", (401, 404, 404, 403, 200, 403)),
     ("api:curation-item-dismiss", "post"): ("finding", (401, 404, 404, 403, 200, 403)),
     ("api:curation-item-keep-strategic", "post"): ("finding", (401, 404, 404, 403, 200, 403)),
     ("api:model-health", "get"): ("model", READ),

@@ -92,7 +92,7 @@ class EndpointFixtures:
         self.discussion = factories.discussion(self.live)
         respond(self.people["alice"], self.discussion, state="answered", text=LONG)
         self.case = factories.case(self.live.model)
-        self.finding, self.health = curating.finding(self.live), curating.health(self.live)
+        self.finding, self.health = curating.answered(self.live), curating.health(self.live)
         self.dismiss, self.report = "dismiss", "report"
         self.gap, self.succession = (
             demanding.gap(self.subscription.application.team),

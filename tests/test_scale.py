@@ -31,8 +31,8 @@ SMALL, LARGE = 150, 450
 # Their facets and figures have a row for each team that publishes.
 COUNT_TEAMS = ("home", "list", "search", "insights")
 ENGINE = ("hosting.reconcile",)  # asks the engine: tests/hosting/test_reconcile.py
-# Looks over the whole catalog once a night, in statements that do not grow: tests/insights/test_curation_sweep.py
-NIGHTLY = ("insights.sweep_curation",)
+# Look over the whole catalog once a night, in statements that do not grow: tests/insights/test_curation_sweep.py, test_demand.py
+NIGHTLY = ("insights.sweep_curation", "insights.plan_quality_reviews", "insights.count_demand")
 IN_STEPS = ("audit.watch",)  # a step is so many rows: tests/audit/test_tampering.py
 # Rows that indexes and tables gave in this transaction; of a table without a fitting index it is all of them.
 READ = "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables"

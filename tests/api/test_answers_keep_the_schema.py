@@ -92,6 +92,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         name for name, _ in never
     } - of_people.ANSWERED_ELSEWHERE - of_adoption.ANSWERED_ELSEWHERE <= {
         "api:version-publish",
+        "api:quality-finding-send-back",
         "api:version-resume",
         "api:version-artifacts",
         "api:deployment-start",

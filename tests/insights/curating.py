@@ -74,6 +74,12 @@ def finding(version, kind="unused", **facts):
     return CurationItem.objects.create(kind=kind, model=version.model, **given | facts)
 
 
+def answered(version):
+    """A finding that alice answered: her team keeps the model as it is."""
+    said = {"answer": "keep", "answer_reason": LONG, "answered_by": factories.alice()}
+    return finding(version, asked_at=timezone.now(), answered_at=timezone.now(), **said)
+
+
 def health(version, score=74):
     """A score that is shown."""
     points = dict(zip(PARTS, (22, 21, 20, 6, score - 69), strict=True))
