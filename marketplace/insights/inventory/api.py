@@ -43,7 +43,9 @@ class ProductionModelRow(serializers.ModelSerializer[ProductionModel]):
     business_unit = serializers.CharField(source="business_unit.slug")
     owner_team = serializers.CharField(source="owner_team.slug", default=None, allow_null=True)
     owner = serializers.CharField(source="owner.username", default=None, allow_null=True)
-    risk = serializers.CharField(source="risk_tier", help_text="low, medium, high or empty")
+    risk = serializers.CharField(
+        source="risk_tier", allow_blank=True, help_text="low, medium, high or empty"
+    )
     standing = serializers.ChoiceField(Standing.choices)
     published_as = serializers.SerializerMethodField()
 
