@@ -82,8 +82,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("accounts", "0001_squashed_0006_sign_in_attempts"),
-        ("catalog", "0001_squashed_0018_brownouts"),
+        ("accounts", "0001_squashed_0007_people"),
+        ("catalog", "0001_squashed_0022_recommended_for"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

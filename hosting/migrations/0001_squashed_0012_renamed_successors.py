@@ -95,8 +95,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("catalog", "0001_squashed_0018_brownouts"),
-        ("consumption", "0001_squashed_0039_paused_by_budget"),
+        ("catalog", "0001_squashed_0022_recommended_for"),
+        ("consumption", "0001_squashed_0040_rollouts"),
     ]
 
     operations = [

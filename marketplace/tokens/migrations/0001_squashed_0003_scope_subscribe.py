@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("accounts", "0001_squashed_0006_sign_in_attempts"),
+        ("accounts", "0001_squashed_0007_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,4 +1,4 @@
-"""All tables of catalog at once, as 0001 to 0018 made them step by step (docs/contributing.md, "Migrations")."""
+"""All tables of catalog at once, as 0001 to 0022 made them step by step (docs/contributing.md, "Migrations")."""
 
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
@@ -222,12 +222,16 @@ class Migration(migrations.Migration):
         ("catalog", "0016_cases_due"),
         ("catalog", "0017_collections"),
         ("catalog", "0018_brownouts"),
+        ("catalog", "0019_discovery"),
+        ("catalog", "0020_demand"),
+        ("catalog", "0021_followed_versions"),
+        ("catalog", "0022_recommended_for"),
     ]
 
     initial = True
 
     dependencies = [
-        ("accounts", "0001_squashed_0006_sign_in_attempts"),
+        ("accounts", "0001_squashed_0007_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -432,6 +436,52 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name="SearchLog",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        ("day", models.DateField(help_text="UTC")),
+                        (
+                            "query",
+                            models.CharField(help_text="Lower case, single spaces", max_length=200),
+                        ),
+                        (
+                            "results",
+                            models.PositiveIntegerField(help_text="Models that were found"),
+                        ),
+                        (
+                            "was_clicked",
+                            models.BooleanField(default=False, help_text="A result was opened"),
+                        ),
+                        (
+                            "team",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="accounts.team",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ["-day", "query"],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("day", "team", "query"),
+                                name="search_logged_once",
+                                nulls_distinct=False,
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
                     name="RegisteredModel",
                     fields=[
                         (
@@ -556,6 +606,25 @@ class Migration(migrations.Migration):
                                 editable=False,
                                 help_text="Of its newest version. Writer: the database's trigger",
                                 null=True,
+                            ),
+                        ),
+                        (
+                            "quality_watch_since",
+                            models.DateField(
+                                editable=False,
+                                help_text="Two major findings are overdue. Writer: insights",
+                                null=True,
+                            ),
+                        ),
+                        (
+                            "recommended_for",
+                            models.CharField(
+                                blank=True,
+                                db_default="",
+                                default="",
+                                editable=False,
+                                help_text="What it is recommended for among models for one purpose. Writer: governance",
+                                max_length=120,
                             ),
                         ),
                         (
@@ -1023,6 +1092,14 @@ class Migration(migrations.Migration):
                         ),
                         ("retired_at", models.DateTimeField(blank=True, null=True)),
                         (
+                            "is_followed",
+                            models.BooleanField(
+                                db_default=True,
+                                default=True,
+                                help_text="Subscriptions on a lower minor version follow it by themselves. Writer: consumption",
+                            ),
+                        ),
+                        (
                             "created_by",
                             models.ForeignKey(
                                 on_delete=django.db.models.deletion.PROTECT,
@@ -1133,6 +1210,46 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name="ModelView",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        ("day", models.DateField(help_text="UTC")),
+                        (
+                            "model",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="views",
+                                to="catalog.registeredmodel",
+                            ),
+                        ),
+                        (
+                            "team",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="accounts.team",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ["-day"],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("team", "model", "day"), name="model_view_once_a_day"
+                            )
+                        ],
+                        "indexes": [models.Index(fields=["day"], name="model_view_of_day")],
+                    },
+                ),
+                migrations.CreateModel(
                     name="Need",
                     fields=[
                         (
@@ -1163,6 +1280,24 @@ class Migration(migrations.Migration):
                                 max_length=14,
                             ),
                         ),
+                        (
+                            "budget",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                help_text="USD",
+                                null=True,
+                                validators=[django.core.validators.MaxValueValidator(1000000000)],
+                            ),
+                        ),
+                        (
+                            "ready_by",
+                            models.DateField(
+                                blank=True,
+                                help_text="By when the commissioned team publishes",
+                                null=True,
+                            ),
+                        ),
+                        ("triaged_at", models.DateTimeField(blank=True, null=True)),
                         (
                             "capability",
                             models.ForeignKey(
@@ -1220,6 +1355,16 @@ class Migration(migrations.Migration):
                                 to="accounts.team",
                             ),
                         ),
+                        (
+                            "triaged_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
                     ],
                     options={
                         "ordering": ["-id"],
@@ -1254,6 +1399,12 @@ class Migration(migrations.Migration):
                                     _connector="OR",
                                 ),
                                 name="need_commissioned_from_a_team",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("budget", None), ("budget__lte", 1000000000), _connector="OR"
+                                ),
+                                name="need_budget_bounded",
                             ),
                         ],
                         "indexes": [
@@ -1470,6 +1621,44 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "aliases",
                         "constraints": [
                             models.UniqueConstraint(fields=("model", "name"), name="alias_once")
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="NeedInterest",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        ("since", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "need",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="interests",
+                                to="catalog.need",
+                            ),
+                        ),
+                        (
+                            "team",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="accounts.team",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("need", "team"), name="need_interest_once"
+                            )
                         ],
                     },
                 ),

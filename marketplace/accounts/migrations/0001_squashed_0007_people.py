@@ -1,4 +1,4 @@
-"""All tables of accounts at once, as 0001 to 0006 made them step by step (docs/contributing.md, "Migrations")."""
+"""All tables of accounts at once, as 0001 to 0007 made them step by step (docs/contributing.md, "Migrations")."""
 
 import django.contrib.auth.validators
 import django.db.models.deletion
@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
         ("accounts", "0004_team_units"),
         ("accounts", "0005_name_keys"),
         ("accounts", "0006_sign_in_attempts"),
+        ("accounts", "0007_people"),
     ]
 
     initial = True
@@ -82,6 +83,7 @@ class Migration(migrations.Migration):
                                 unique=True,
                             ),
                         ),
+                        ("archived_at", models.DateTimeField(blank=True, null=True)),
                     ],
                     options={
                         "ordering": ["name"],
@@ -158,6 +160,12 @@ class Migration(migrations.Migration):
                         ("display_name", models.CharField(blank=True, max_length=80)),
                         ("job_title", models.CharField(blank=True, max_length=80)),
                         ("is_system", models.BooleanField(default=False)),
+                        (
+                            "session_epoch",
+                            models.PositiveIntegerField(
+                                default=0, help_text="One more ends all sessions of the person"
+                            ),
+                        ),
                         (
                             "groups",
                             models.ManyToManyField(
@@ -287,6 +295,14 @@ class Migration(migrations.Migration):
                                 max_length=200,
                                 of="name",
                                 unique=True,
+                            ),
+                        ),
+                        (
+                            "contact",
+                            models.CharField(
+                                blank=True,
+                                help_text="A channel, a page or a phone number",
+                                max_length=120,
                             ),
                         ),
                         (

@@ -1,4 +1,4 @@
-"""All tables of consumption at once, as 0001 to 0039 made them step by step (docs/contributing.md, "Migrations")."""
+"""All tables of consumption at once, as 0001 to 0040 made them step by step (docs/contributing.md, "Migrations")."""
 
 import django.core.validators
 import django.db.models.deletion
@@ -220,13 +220,14 @@ class Migration(migrations.Migration):
         ("consumption", "0037_moves"),
         ("consumption", "0038_holds_and_acceptance_tests"),
         ("consumption", "0039_paused_by_budget"),
+        ("consumption", "0040_rollouts"),
     ]
 
     initial = True
 
     dependencies = [
-        ("accounts", "0001_squashed_0006_sign_in_attempts"),
-        ("catalog", "0001_squashed_0018_brownouts"),
+        ("accounts", "0001_squashed_0007_people"),
+        ("catalog", "0001_squashed_0022_recommended_for"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ("governance", "0001_squashed_0023_same_purpose_cases"),
     ]
@@ -1410,6 +1411,95 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name="Rollout",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("announced", "Announced"),
+                                    ("canary", "With the first applications"),
+                                    ("completed", "Complete"),
+                                    ("rolled_back", "Rolled back"),
+                                    ("stopped", "Stopped"),
+                                ],
+                                default="announced",
+                                max_length=12,
+                            ),
+                        ),
+                        ("announced_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("starts_at", models.DateTimeField(help_text="Nobody gets it earlier")),
+                        ("canary_at", models.DateTimeField(blank=True, null=True)),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                        ("percent", models.PositiveSmallIntegerField()),
+                        ("hours", models.PositiveSmallIntegerField()),
+                        ("calls", models.PositiveIntegerField()),
+                        ("days", models.PositiveSmallIntegerField()),
+                        ("needs_yes", models.BooleanField(default=False)),
+                        ("figures", models.JSONField(blank=True, default=dict)),
+                        ("reason", models.TextField(blank=True, max_length=4000)),
+                        (
+                            "stopped_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="rollouts",
+                                to="catalog.modelversion",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ["-announced_at"],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    (
+                                        "state__in",
+                                        [
+                                            "announced",
+                                            "canary",
+                                            "completed",
+                                            "rolled_back",
+                                            "stopped",
+                                        ],
+                                    )
+                                ),
+                                name="rollout_state",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("state__in", ["announced", "canary"])),
+                                fields=("version",),
+                                name="rollout_open_once",
+                            ),
+                        ],
+                        "indexes": [
+                            models.Index(
+                                condition=models.Q(("state__in", ["announced", "canary"])),
+                                fields=["starts_at"],
+                                name="rollout_open",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
                     name="SandboxCall",
                     fields=[
                         ("event_id", models.UUIDField(primary_key=True, serialize=False)),
@@ -2223,6 +2313,7 @@ class Migration(migrations.Migration):
                                     ("team", "Held by its team"),
                                     ("rolled_back", "Rolled back by its team"),
                                     ("examples", "Newer versions pass its examples first"),
+                                    ("update", "An update reaches it apart from the others"),
                                 ],
                                 db_default="",
                                 default="",
@@ -2703,6 +2794,64 @@ class Migration(migrations.Migration):
                                 condition=models.Q(("state", "scheduled")),
                                 fields=["effective_from"],
                                 name="scheduledchange_due",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="RolloutMember",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        ("is_canary", models.BooleanField(default=False)),
+                        ("agreed_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "agreed_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "from_version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to="catalog.modelversion",
+                            ),
+                        ),
+                        (
+                            "rollout",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="members",
+                                to="consumption.rollout",
+                            ),
+                        ),
+                        (
+                            "subscription",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="consumption.subscription",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ["-is_canary", "pk"],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("rollout", "subscription"), name="rollout_member_once"
                             )
                         ],
                     },
