@@ -37,11 +37,16 @@ function answer(event) {
   event.preventDefault();
 }
 
-if (list) {
-  keys.hidden = false;
-  document.addEventListener("keydown", answer);
+function focus() {
   const typed = list.querySelector(".desk-form :is(textarea, select, input:not([type=hidden]))");
   if (typed) typed.focus();
   else list.querySelector(".is-open .desk-row")?.focus({ preventScroll: true });
+}
+
+if (list) {
+  keys.hidden = false;
+  document.addEventListener("keydown", answer);
+  // After the browser has gone to the address's fragment, which takes the focus away.
+  addEventListener("load", () => requestAnimationFrame(focus));
 }
 filter?.addEventListener("change", () => filter.requestSubmit());
