@@ -85,7 +85,6 @@ class EndpointFixtures:
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )
         self.benchmark = factories.benchmark()
-        self.searched, self.need = factories.search_record(), factories.need()
         self.saved_search = factories.saved_search()
         self.leave, self.close = "leave", "close"
         self.rating = factories.rating(self.subscription)
@@ -100,6 +99,7 @@ class EndpointFixtures:
         )
         self.quality_review = curating.quality_review(self.live)
         self.quality_finding = curating.quality_finding(self.live)
+        self.searched, self.need = factories.search_record(), factories.need()
         self.collection, self.withdraw = factories.collection(self.live.model), "withdraw"
         self.request_id = str(factories.call(self.subscription).event_id)
         self.change = propose(

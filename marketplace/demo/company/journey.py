@@ -31,6 +31,7 @@ from marketplace.audit.models import AuditEvent
 from marketplace.insights.curation import sweep
 from marketplace.insights.demand import count
 from marketplace.insights.inventory import actions as inventory_actions
+from marketplace.insights.metrics import rollup
 from marketplace.insights.models import ProductionModel
 from marketplace.insights.quality import schedule
 from publishing.actions import GuideText, deprecate
@@ -104,6 +105,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     sweep.sweep()
     discoveries.build_discoveries()
     count.count()
+    rollup.count_due(timezone.now())  # else the first figures come hours later
     return demo_facts()
 
 
