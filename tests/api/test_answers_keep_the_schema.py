@@ -93,6 +93,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
     } - of_people.ANSWERED_ELSEWHERE - of_adoption.ANSWERED_ELSEWHERE <= {
         "api:version-publish",
         "api:quality-finding-send-back",
+        "api:succession-list",
         "api:version-resume",
         "api:version-artifacts",
         "api:deployment-start",
