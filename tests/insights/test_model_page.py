@@ -202,7 +202,7 @@ def test_avoided_cost_is_never_more_than_building_takes():
         if cost is None:
             assert found is None
         else:
-            assert 0 < found.low < found.high < cost[1]
+            assert 0 < found.low < found.high < cost.high
     assert avoided("large").low == 106_000 and avoided("large").high == 166_000
 
 
