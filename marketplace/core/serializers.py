@@ -48,6 +48,9 @@ def type_errors(field: Any, value: Any, path: str = "") -> Iterator[tuple[str, s
         return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         yield path or WHOLE, f"Send {name}."
+    elif value == "" and isinstance(field, serializers.RelatedField):
+        # The library reads it as null; the contract has no empty names.
+        yield path or WHOLE, f"Name one{', or send null' if field.allow_null else ''}."
     else:
         for step, inner, item in _inside(field, value):
             yield from type_errors(inner, item, f"{path}.{step}" if path else step)

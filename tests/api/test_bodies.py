@@ -2,10 +2,12 @@
 
 import gzip
 import time
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from marketplace.core import webhooks
 from marketplace.core.query import whole_number
@@ -30,7 +32,19 @@ def plan(**sent):
     return "plans/", {"model": version.model.slug, "slug": "big", "name": "Big"} | sent
 
 
+def event(**sent):
+    begins = timezone.now() + timedelta(days=9)
+    times = {"starts_at": begins.isoformat(), "ends_at": (begins + timedelta(hours=1)).isoformat()}
+    return "events/", {
+        "title": "Demo day",
+        "text": "Who shows what.",
+        "place": "Hall",
+    } | times | sent
+
+
 TYPES = {
+    "a name that may be null": (event, "rita", "domain", [""]),
+    "a name": (plan, "alice", "model", ["", None]),
     "a text": (application, "maya", "name", [7, 1.5, True, [], {}, ["x"]]),
     "a whole number": (key, "maya", "days", ["12", "١٢", "", True, 1.5, [1], {}]),
     "true or false": (plan, "alice", "is_offered", ["true", 1, 0, "", []]),

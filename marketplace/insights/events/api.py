@@ -35,9 +35,7 @@ class EventFilter(FilterSet):
 class CompanyEventRow(serializers.ModelSerializer[CompanyEvent]):
     """Something that takes place. `taken`: people who are signed up; `capacity` is null for as many as come."""
 
-    domain = serializers.CharField(
-        source="domain.slug", default=None, allow_null=True, allow_blank=True
-    )
+    domain = serializers.CharField(source="domain.slug", default=None, allow_null=True)
     organised_by = serializers.CharField(source="organised_by.username")
     taken = serializers.IntegerField()
 
