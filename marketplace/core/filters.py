@@ -3,6 +3,7 @@
 Enumerations, slugs and orders are case-blind; a value that is none of them is an error that names those there are, never "all".
 """
 
+from functools import cached_property
 from typing import Any
 
 import django_filters
@@ -118,7 +119,7 @@ class FilterSet(django_filters.FilterSet):
     def qs(self) -> "QuerySet[Any]":
         return self.queryset.none() if self.is_bound and self.errors else super().qs
 
-    @property
+    @cached_property
     def form(self) -> forms.Form:
         form: forms.Form = super().form
         for field in form.fields.values():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import django_filters
@@ -58,7 +59,7 @@ class TeamFilter(FilterSet):
 class TeamPageFilter(TeamFilter):
     """The same with lists to choose from."""
 
-    @property
+    @cached_property
     def form(self) -> forms.Form:
         form = super().form
         units = BusinessUnit.objects.current().values_list("slug", "name")
@@ -154,7 +155,7 @@ class PersonFilter(FilterSet):
 class PersonPageFilter(PersonFilter):
     """The same with lists to choose from."""
 
-    @property
+    @cached_property
     def form(self) -> forms.Form:
         form = super().form
         form.fields["team"].widget = _choice(Team.objects.values_list("slug", "name"))
