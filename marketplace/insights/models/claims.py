@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
-from marketplace.accounts.models import BusinessUnit, Team, User
+from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.decisions import Decided
 from marketplace.core.field_limits import REASON
 from marketplace.core.fields import LineField
 from marketplace.core.transitions import state_constraint
 from marketplace.insights.ledger import quarters, rules
-from marketplace.insights.models.ledger import SEES_ALL, money
+from marketplace.insights.models.ledger import OfUnits, money
 
 
 class ClaimState(models.TextChoices):
@@ -32,18 +32,7 @@ class ClaimKind(models.TextChoices):
     LOSS_AVOIDED = "loss_avoided", "Losses avoided"
 
 
-class ValueClaimSet(models.QuerySet["ValueClaim"]):
-    def visible_to(self, user: User) -> Self:
-        """All for executives, finance and auditors; for others the claims of their own business units about models that they see."""
-        if not user.is_authenticated or not user.is_active:
-            return self.none()
-        if user.has_role(*SEES_ALL):
-            return self
-        return self.filter(
-            business_unit__in=user.teams().values("business_unit"),
-            model__in=RegisteredModel.objects.visible_to(user),
-        )
-
+class ValueClaimSet(OfUnits["ValueClaim"]):
     def for_list(self) -> Self:
         return self.select_related(
             "team", "business_unit", "model", "claimed_by", "owner_confirmed_by", "decided_by"

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -45,9 +45,14 @@ class Grade(models.TextChoices):
     USAGE = "C", "Usage only"
 
 
-class ReuseEventSet(models.QuerySet["ReuseEvent"]):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class OfUnits(models.QuerySet[Row]):
+    """Rows of a business unit about a model: lines of the ledger, and claims."""
+
     def visible_to(self, user: User) -> Self:
-        """All for executives, finance and auditors; for others the lines of their own business units about models that they see."""
+        """All for executives, finance and auditors; for others those of their own business units about models that they see."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if user.has_role(*SEES_ALL):
@@ -57,6 +62,8 @@ class ReuseEventSet(models.QuerySet["ReuseEvent"]):
             model__in=RegisteredModel.objects.visible_to(user),
         )
 
+
+class ReuseEventSet(OfUnits["ReuseEvent"]):
     def for_list(self) -> Self:
         """With what a row shows; `is_reversed` and `is_signed` are annotated."""
         reversals = ReuseEvent.objects.filter(reverses=OuterRef("pk"))
