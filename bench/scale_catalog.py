@@ -168,8 +168,8 @@ class Catalog:
 
     def what_belongs_to_versions(self) -> None:
         from catalog.models import Contribution, ModelCard
-        from consumption import terms
         from consumption.models import Plan, PlanTerms
+        from consumption.plans import terms
         from governance.models import Review
 
         owners = [model.owner for model in self.models_]

@@ -259,7 +259,7 @@ def change_visibility(
     units: Iterable[BusinessUnit],
     teams: Iterable[Team],
 ) -> None:
-    """Say who may find and subscribe to a model. Whoever narrows it sees first to those who use it (consumption.changes)."""
+    """Say who may find and subscribe to a model. Whoever narrows it sees first to those who use it (consumption.changes.actions)."""
     require(
         by.is_system or can_edit(by, model),
         f"Only members of {model.owner_team} say who may see it.",

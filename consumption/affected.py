@@ -11,8 +11,8 @@ from django.utils import timezone
 from catalog import upgrades
 from catalog.models import ModelVersion
 from catalog.upgrades import SAME_PARTS
-from consumption import pricing
 from consumption.models import Subscription, UsageDay
+from consumption.plans import pricing
 
 DAYS = 30
 

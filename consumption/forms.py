@@ -7,11 +7,11 @@ from django import forms
 from django.db.models import QuerySet
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import price_forms, terms
-from consumption.actions import OVERLAP
-from consumption.change_kinds import first_start
+from consumption.changes.kinds import first_start
+from consumption.keys.actions import OVERLAP
 from consumption.models import Application, Plan
-from consumption.price_forms import PriceFields
+from consumption.plans import price_forms, terms
+from consumption.plans.price_forms import PriceFields
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.forms import LineField

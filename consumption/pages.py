@@ -13,14 +13,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import affected, changes, deadlines, request_track, terms
+from consumption import affected, deadlines
 from consumption.affected import Affected
-from consumption.change_kinds import KINDS
+from consumption.changes import actions as changes
+from consumption.changes.kinds import KINDS
 from consumption.deadlines import Deadline
 from consumption.metering import rejections, usage
 from consumption.metering.rejections import RejectionCount
 from consumption.metering.usage import MonthlyUse
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription, UseReview
+from consumption.plans import terms
+from consumption.subscribing import track as request_track
 from governance.policies import change_notice_days
 from marketplace.core.forms import show, submitted
 

@@ -2,11 +2,14 @@
 
 from celery import shared_task
 
-from consumption import actions, budgets, changes, drafts
-from consumption.evaluation_lock import at_rows
+from consumption import actions
+from consumption.budgets import uses as budgets
+from consumption.changes import actions as changes
+from consumption.evaluations.lock import at_rows
 from consumption.metering import fees, projections, quota_notices, reconciliation, rollups
 from consumption.models import BatchEvaluation
 from consumption.playground import latency
+from consumption.subscribing import drafts
 
 MISSED_S = 60  # an hour that waits longer has nobody: the shipping process recomputes at a pace that fits the cost
 

@@ -84,7 +84,7 @@ def scale(
     """Set how many replicas may run, and how many calls each should have at once. Takes effect without a restart.
 
     minimum 0 lets the version sleep when nobody calls it, unless something keeps it awake (hosting.sleep). What takes capacity
-    from consumers is proposed instead (consumption.changes); operators from outside the owner team may act at once, with a
+    from consumers is proposed instead (consumption.changes.actions); operators from outside the owner team may act at once, with a
     reason that consumers read. Raises NotAllowed, Invalid, RuleError.
     """
     require(

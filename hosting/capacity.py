@@ -1,9 +1,10 @@
 """How large a deployment may be, and who relies on it: less capacity is a ScheduledChange, more begins at once (docs/money.md)."""
 
 from catalog.models import ModelVersion
-from consumption import affected, terms
-from consumption.change_kinds import Kind, register
+from consumption import affected
+from consumption.changes.kinds import Kind, register
 from consumption.models import ScheduledChange
+from consumption.plans import terms
 from hosting import sleep
 from hosting.models import Deployment
 from hosting.permissions import can_operate

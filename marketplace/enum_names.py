@@ -42,7 +42,7 @@ ENUM_NAMES: dict[str, Any] = {
     "EffortKind": "marketplace.insights.models.EffortKind",
     "BusinessCaseShared": "marketplace.insights.models.BusinessCase.Shared",
     "SharedCostMethod": "consumption.models.SharedCost.Method",
-    "PriceKind": "consumption.pricing.PriceKind",
+    "PriceKind": "consumption.plans.pricing.PriceKind",
     "WebhookState": "marketplace.notices.models.WebhookState",
     "WebhookFormat": "marketplace.notices.models.WebhookFormat",
     "DeliveryState": "marketplace.notices.models.DeliveryState",

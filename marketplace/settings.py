@@ -376,8 +376,8 @@ EMBEDDER_PATH = os.environ.get("EMBEDDER_PATH", "")
 
 JOURNAL_ARCHIVE_HOURS = int(os.environ.get("JOURNAL_ARCHIVE_HOURS", "72"))
 JOURNAL_ARCHIVE_MIB = int(os.environ.get("JOURNAL_ARCHIVE_MIB", "1024"))
-REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/revocation_log.py
-# See consumption/emergency_revocations.py.
+REVOCATIONS_FILE = RUN_DIR / "revocations.jsonl"  # see consumption/keys/revocation_log.py
+# See consumption/keys/emergency_revocations.py.
 EMERGENCY_REVOCATIONS_FILE = RUN_DIR / "revoked-keys.jsonl"
 GATEWAY_METRICS_DIR = RUN_DIR / "metrics"
 GATEWAY_METRICS_URL = os.environ.get("GATEWAY_METRICS_URL", "")

@@ -19,8 +19,9 @@ from redis import RedisError
 
 from catalog import counts
 from catalog.models import Collection, RegisteredModel
-from consumption import deadlines, holdings
+from consumption import deadlines
 from consumption.models import Subscription
+from consumption.subscribing import holdings
 from governance.models import Review
 from governance.permissions import REVIEWER_ROLES
 from marketplace.audit.models import SEES_THE_RECORD

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from catalog.watches import watchers
-from consumption import affected, terms
+from consumption import affected
 from consumption.affected import Affected
-from consumption.change_kinds import Kind, register
+from consumption.changes.kinds import Kind, register
 from consumption.models import ScheduledChange, Subscription
+from consumption.plans import terms
 from governance import policies
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumption.api.access import PlanOffer
+from consumption.subscribing.api.access import PlanOffer
 from governance import card_values, cards
 from governance.api import RiskAnswers
 from governance.evaluation_api import EvaluationDeclared

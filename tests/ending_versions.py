@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from consumption import changes
+from consumption.changes import actions as changes
 from publishing import actions
 from tests import factories
 

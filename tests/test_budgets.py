@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import collection_actions
 from catalog.models import Collection, RegisteredModel
-from consumption.changes import propose
+from consumption.changes.actions import propose
 from consumption.models import Plan, RejectedHour
 from governance.actions import fulfil, open_thread, withdraw_policy
 from hosting.models import Deployment, HealthSample, Incident, Replica

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog import watches
 from consumption.actions import respond
-from consumption.changes import propose
+from consumption.changes.actions import propose
 from consumption.models import Plan, Rollout
 from governance.actions import be_away, open_thread, propose_amendment
 from governance.models import Review

@@ -134,7 +134,7 @@ def test_the_walk_finds_the_fields():
     assert {
         "catalog.api.Registration.name",
         "catalog.api.Registration.tags[]",
-        "consumption.api.access.KeyWanted.name",
+        "consumption.subscribing.api.access.KeyWanted.name",
     } <= set(SERIALIZER_TEXTS)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import budgets
+from consumption.budgets import uses as budgets
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.metering.quota import period_start
 from consumption.models import Budget

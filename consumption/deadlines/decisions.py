@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time, timedelta
 from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 
-from consumption.answering import WAITS_AT_MOST
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.models import (
     ChangeState,
@@ -17,6 +16,7 @@ from consumption.models import (
     Subscription,
     UseReview,
 )
+from consumption.subscribing.answering import WAITS_AT_MOST
 from governance.matrix import FINAL_ROLES
 from governance.models import Condition, Review
 from marketplace.accounts.models import User

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import affected, changes
-from consumption.actions import REOPEN_DAYS
-from consumption.changes import Announcement
+from consumption import affected
+from consumption.changes import actions as changes
+from consumption.changes.actions import Announcement
 from consumption.deadlines.deadline import Deadline, Kind
 from consumption.metering import quota_forecast
 from consumption.models import (
@@ -21,6 +21,7 @@ from consumption.models import (
     Subscription,
     UsageDay,
 )
+from consumption.subscribing.actions.ends import REOPEN_DAYS
 
 KEY_SOON = timedelta(days=14)
 END_SOON = timedelta(days=30)

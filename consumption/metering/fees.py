@@ -11,8 +11,8 @@ from operator import itemgetter
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consumption import pricing
 from consumption.models import ChargedDay, FeeDay, PlanTerms
+from consumption.plans import pricing
 
 DAYS_AT_ONCE = 40
 # At `moment` of each: plan, its terms, the unit of the team. Only plans that ever had a fee are looked at.

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from consumption import emergency_revocations, revocation_log
-from consumption.actions import revoke_named
+from consumption.keys import emergency_revocations, revocation_log
+from consumption.keys.actions import revoke_named
 from consumption.metering import quota, rollups, shipping, usage_journal
 from consumption.models import ApiKey, JournalPosition
 from marketplace.accounts.models import User

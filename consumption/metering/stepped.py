@@ -15,10 +15,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 
-from consumption import pricing
 from consumption.metering import valuation
 from consumption.metering.quota import next_period, period_start
 from consumption.models import Outcome, PlanTerms, UsageDay, UsageHour
+from consumption.plans import pricing
 
 STEPPED = [kind.value for kind in pricing.STEPPED]
 WRITE_HOURS = """

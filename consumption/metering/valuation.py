@@ -38,7 +38,7 @@ JOINS = """
 JOIN price_period price ON price.subscription_id = e.subscription_id AND e.at >= price.begins AND e.at < price.ends
 JOIN unit_period unit ON unit.team_id = e.team_id AND e.at >= unit.begins AND e.at < unit.ends
 """
-# Exact, in currency units: a billionth is what one unit costs at one micro-unit for 1 000 calls. It is consumption.pricing for prices
+# Exact, in currency units: a billionth is what one unit costs at one micro-unit for 1 000 calls. It is consumption.plans.pricing for prices
 # that do not depend on a call's number; those of steps are written by consumption.metering.stepped in the same transaction.
 COST = "sum(e.units) * price.price_micros_per_1000 * 0.000000001"
 # Before a statement with these joins: without statistics of fresh events the planner takes a nested loop over the periods, which

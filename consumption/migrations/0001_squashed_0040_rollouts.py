@@ -622,7 +622,8 @@ class Migration(migrations.Migration):
                         (
                             "sha256",
                             models.CharField(
-                                help_text="Of all lines (consumption.closing)", max_length=64
+                                help_text="Of all lines (consumption.statements.closing)",
+                                max_length=64,
                             ),
                         ),
                         (

@@ -81,7 +81,9 @@ class Migration(migrations.Migration):
                 ("reconciled", models.JSONField()),
                 (
                     "sha256",
-                    models.CharField(help_text="Of all lines (consumption.closing)", max_length=64),
+                    models.CharField(
+                        help_text="Of all lines (consumption.statements.closing)", max_length=64
+                    ),
                 ),
                 (
                     "closed_by",

@@ -68,7 +68,7 @@ from consumption.models.usage import (
     UsageEvent,
     UsageHour,
 )
-from consumption.pricing import PriceKind
+from consumption.plans.pricing import PriceKind
 
 __all__ = [
     "Rollout",

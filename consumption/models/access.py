@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import pricing
-from consumption.pricing import PriceKind
+from consumption.plans import pricing
+from consumption.plans.pricing import PriceKind
 from marketplace.accounts.models import Team
 from marketplace.core.decisions import Decided
 from marketplace.core.field_limits import PROSE, REASON
@@ -85,7 +85,7 @@ def between(least, most):
 
 
 class Terms(models.Model):
-    """What a plan costs and allows. Money in millionths of the plan's currency; consumption.pricing says what the kinds mean."""
+    """What a plan costs and allows. Money in millionths of the plan's currency; consumption.plans.pricing says what the kinds mean."""
 
     PRICE_MAX, CALLS_MAX = pricing.PRICE_MAX, pricing.CALLS_MAX
 
@@ -147,7 +147,7 @@ PRICE_FITS_ITS_KIND = (
 class Plan(Terms):
     """What a model's publisher offers: limits, price, and whether the owner must say yes.
 
-    The limits and the price here are those in force now, for the gateway and for lists; consumption.terms writes them. What a
+    The limits and the price here are those in force now, for the gateway and for lists; consumption.plans.terms writes them. What a
     call costs is never read from here: PlanTerms say what was in force when it was made (docs/money.md).
     """
 

@@ -53,7 +53,7 @@ class ScheduledChange(Proposal, Decided):
     """A change that takes something from consumers: one person proposes it, another confirms it, consumers are told, a notice runs.
 
     It is about a model as a whole, or about one of its plans, versions or subscriptions. `before` and `after` hold what changes,
-    by name; the kind says which names there are (consumption.change_kinds). `affected` is who was affected when it was
+    by name; the kind says which names there are (consumption.changes.kinds). `affected` is who was affected when it was
     proposed: [{"application", "team", "calls_30d", …}].
     """
 

@@ -1,6 +1,6 @@
 """Batch evaluations: a team's own rows, the versions that answer them, and what was found (docs/batch-evaluation.md).
 
-Only the team reads them: no role of the marketplace does. The rows lie encrypted on disk (consumption.evaluation_files); a row
+Only the team reads them: no role of the marketplace does. The rows lie encrypted on disk (consumption.evaluations.files); a row
 of these tables holds counts and figures, never a cell of the data.
 """
 

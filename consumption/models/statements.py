@@ -40,7 +40,9 @@ class ClosedMonth(models.Model):
     line_count = models.IntegerField()
     totals = models.JSONField(help_text="{currency: charged and shown, as decimal text}")
     reconciled = models.JSONField()
-    sha256 = models.CharField(max_length=64, help_text="Of all lines (consumption.closing)")
+    sha256 = models.CharField(
+        max_length=64, help_text="Of all lines (consumption.statements.closing)"
+    )
 
     def __str__(self) -> str:
         return f"Statements of {self.month:%B %Y}"

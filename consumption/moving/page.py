@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import affected
-from consumption.actions import moves as verbs
-from consumption.actions.acceptance import why_examples_block
+from consumption.acceptance.actions import why_examples_block
 from consumption.models import (
     AcceptanceResult,
     AcceptanceRun,
@@ -24,6 +23,7 @@ from consumption.models import (
     UsageDay,
     UsageHour,
 )
+from consumption.moving import actions as verbs
 from consumption.moving import differences
 from consumption.moving.differences import CallDifference
 from consumption.moving.replay import Answered, Case

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from consumption import affected, terms
-from consumption.actions.access import may_move
+from consumption import affected
 from consumption.affected import Affected
 from consumption.models import Move, Plan, Subscription
-from consumption.pricing import Price
+from consumption.plans import terms
+from consumption.plans.pricing import Price
+from consumption.subscribing.actions.access import may_move
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from consumption import pricing
 from consumption.models import LatencyRun, Plan, PriceKind
+from consumption.plans import pricing
 from marketplace.core.money import show_amount, show_price
 
 

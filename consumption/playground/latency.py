@@ -16,12 +16,11 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import sandbox_pass
 from consumption.models import LatencyRun
 from consumption.permissions import can_try
-from consumption.playground import gateway_client, rows, tries
+from consumption.playground import gateway_client, rows, sandbox_pass, tries
 from consumption.playground.allowance import NoneLeft
-from consumption.sandbox_pass import SandboxPass
+from consumption.playground.sandbox_pass import SandboxPass
 from marketplace.accounts.models import User
 from marketplace.core.background import enqueue
 from marketplace.core.errors import RuleError

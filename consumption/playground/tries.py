@@ -11,12 +11,11 @@ from typing import Any
 from django.conf import settings
 
 from catalog.models import ModelVersion
-from consumption import sandbox_pass
 from consumption.permissions import can_try
-from consumption.playground import allowance, gateway_client
+from consumption.playground import allowance, gateway_client, sandbox_pass
 from consumption.playground.allowance import Allowance
 from consumption.playground.gateway_client import RawReply, Reply
-from consumption.sandbox_pass import SandboxPass
+from consumption.playground.sandbox_pass import SandboxPass
 from marketplace.accounts.models import User
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require

@@ -7,9 +7,9 @@ from django import template
 from django.urls import reverse
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import subscribing
-from consumption.answering import answering, in_words
 from consumption.models import Plan, Subscription
+from consumption.subscribing import open_versions as subscribing
+from consumption.subscribing.answering import answering, in_words
 
 register = template.Library()
 

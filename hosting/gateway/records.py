@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from consumption.keys.networks import Network
 from consumption.metering.usage_journal import ENVIRONMENTS
-from consumption.networks import Network
 
 PROD = ENVIRONMENTS.index("prod")
 # Calls that a subscription may start in one pass of the event loop. At 45 µs a call, sixteen are less than a millisecond;

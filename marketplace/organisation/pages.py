@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from catalog.models import RegisteredModel
 from consumption import deadlines
-from consumption.answering import Answering, answering_of_team, in_words
 from consumption.deadlines import Deadline
 from consumption.models import Subscription
+from consumption.subscribing.answering import Answering, answering_of_team, in_words
 from governance.models import Review, RoleChange
 from marketplace.accounts.models import BusinessUnit, Membership, RoleGrant, Team, TeamUnit, User
 from marketplace.audit.models import AuditEvent

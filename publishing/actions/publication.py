@@ -9,9 +9,10 @@ from django.utils import timezone
 from catalog.actions import list_model, point_alias
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.watches import watchers
-from consumption import affected, changes
+from consumption import affected
 from consumption.actions import announce_rollout, announce_version
-from consumption.change_kinds import first_start
+from consumption.changes import actions as changes
+from consumption.changes.kinds import first_start
 from consumption.models import ScheduledChange
 from governance import tiering
 from marketplace.accounts.models import User

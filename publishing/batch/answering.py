@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 from consumption import actions
-from consumption.evaluation_files import Files
-from consumption.evaluation_mapping import Mapping
+from consumption.evaluations.files import Files
+from consumption.evaluations.mapping import Mapping
 from consumption.models import BatchEvaluation
 from marketplace.core.errors import RuleError
 from publishing import predictions

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from consumption import actions
-from consumption.evaluation_files import Files
-from consumption.evaluation_mapping import Mapping
+from consumption.evaluations.files import Files
+from consumption.evaluations.mapping import Mapping
 from consumption.models import BatchEvaluation
 from publishing.batch import kept, tables, truth
 from publishing.batch.kept import Contract, Seen, Views

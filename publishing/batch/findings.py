@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from catalog.models import ModelVersion
-from consumption.evaluation_files import Files
+from consumption.evaluations.files import Files
 from consumption.models import BatchEvaluation
 from governance import measures, paired
 from governance.models import Evaluation

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from catalog.models import ModelVersion
-from consumption.evaluation_files import Files
-from consumption.evaluation_mapping import Mapping
+from consumption.evaluations.files import Files
+from consumption.evaluations.mapping import Mapping
 from hosting.model_server.columns import Column, Signature
 from publishing.batch import cells
 from publishing.batch.cells import Fault

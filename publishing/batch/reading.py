@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from consumption import actions
-from consumption.evaluation_files import Files
+from consumption.evaluations.files import Files
 from consumption.models import BatchEvaluation
 from publishing.batch import cells, personal, tables
 from publishing.batch.tables import Reading, Unreadable

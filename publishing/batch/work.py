@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from consumption import actions
-from consumption.evaluation_files import Gone
-from consumption.evaluation_lock import at_rows, at_work
+from consumption.evaluations.files import Gone
+from consumption.evaluations.lock import at_rows, at_work
 from consumption.models import BatchEvaluation, BatchState
 from marketplace.core.errors import RuleError
 from marketplace.core.transitions import StaleState

@@ -12,9 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import RegisteredModel
-from consumption.actions import budgets, statements
+from consumption.budgets import actions as budgets
 from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import ChargedDay, ChargeLine, ClosedMonth
+from consumption.statements import actions as statements
 from tests import factories
 from tests.browser.test_looks import PHONE, WIDE, seen_as, signed_in
 from tests.consumption.billing_state import empty

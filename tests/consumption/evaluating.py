@@ -8,8 +8,8 @@ from onnx import TensorProto, helper
 
 from catalog.models import Artifact, ModelVersion
 from consumption import actions
-from consumption.evaluation_files import Files  # noqa: F401 - for tests
-from consumption.evaluation_mapping import Mapping
+from consumption.evaluations.files import Files  # noqa: F401 - for tests
+from consumption.evaluations.mapping import Mapping
 from consumption.models import BatchEvaluation
 from marketplace.core.errors import Invalid  # noqa: F401 - for tests
 from publishing.batch import work

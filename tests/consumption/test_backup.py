@@ -14,7 +14,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from consumption import actions as consumption
-from consumption import revocation_log
+from consumption.keys import revocation_log
 from consumption.metering import quota, replay, shipping, usage_journal
 from consumption.models import ApiKey, QuotaLease, QuotaPeriod, Subscription, UsageDay, UsageEvent
 from marketplace.audit import actions as audit

@@ -12,9 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import actions, evaluation_exports
-from consumption.actions import evaluations
-from consumption.evaluation_files import Gone, folder_of
+from consumption import actions
+from consumption.evaluations import actions as evaluations
+from consumption.evaluations import exports as evaluation_exports
+from consumption.evaluations.files import Gone, folder_of
 from consumption.models import BatchEvaluation, DeletionReceipt, EvaluationKey, Plan
 from consumption.tasks import erase_evaluation
 from governance.models import Evaluation

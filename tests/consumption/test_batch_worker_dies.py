@@ -6,7 +6,7 @@ import pytest
 from celery import current_app
 
 from consumption import actions
-from consumption.evaluation_files import folder_of
+from consumption.evaluations.files import folder_of
 from marketplace.launcher.rundir import RunDir
 from tests import factories
 from tests.consumption import evaluating

@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import budgets, deadlines
-from consumption.actions import budgets as actions
+from consumption import deadlines
+from consumption.budgets import actions
+from consumption.budgets import uses as budgets
 from consumption.deadlines import Kind
 from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import Budget, BudgetStop, Subscription

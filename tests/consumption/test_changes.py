@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from catalog import actions as catalog
 from catalog.models import RegisteredModel
-from consumption import actions, changes
+from consumption import actions
+from consumption.changes import actions as changes
 from consumption.metering import rollups
 from consumption.models import ApiKey, Plan, PlanTerms, ScheduledChange, Subscription
 from hosting.gateway.auth import snapshot

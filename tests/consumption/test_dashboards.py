@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import adoption, call_log
+from consumption.dashboards import adoption, call_log
 from consumption.metering import burn, failures, measures, received, rollups, usage
 from consumption.models import (
     ApiKey,

@@ -7,9 +7,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import actions, changes, deadlines, holdings
+from consumption import actions, deadlines
+from consumption.changes import actions as changes
 from consumption.deadlines import Kind
 from consumption.models import ApiKey, Plan, Subscription
+from consumption.subscribing import holdings
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Notice
 from publishing import actions as publishing

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from consumption import actions, networks
+from consumption import actions
+from consumption.keys import networks
 from consumption.models import ApiKey
 from marketplace.accounts.models import User
 from marketplace.audit.models import AuditEvent

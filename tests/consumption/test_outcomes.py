@@ -8,8 +8,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumption import actions, live_quality
+from consumption import actions
 from consumption.actions import Outcome
+from consumption.feedback import live_quality
 from consumption.models import OutcomeReport
 from marketplace.core.errors import Invalid
 from tests import factories

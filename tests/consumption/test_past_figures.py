@@ -16,11 +16,13 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from catalog.models import RegisteredModel
-from consumption import actions, changes, terms
+from consumption import actions
 from consumption.api import Usage
-from consumption.api.usage import UsageRow
+from consumption.changes import actions as changes
+from consumption.dashboards.usage_api import UsageRow
 from consumption.metering import measures, rollups, shipping, usage
 from consumption.models import Application, Plan, Subscription, UsageDay, UsageEvent, UsageHour
+from consumption.plans import terms
 from marketplace.accounts.models import BusinessUnit, Team
 from tests import factories
 from tests.consumption.counting import count_all

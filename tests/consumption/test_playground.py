@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import sandbox_pass
 from consumption.models import LatencyRun, SandboxHour
-from consumption.playground import allowance, history, latency, movement, rows, tries
+from consumption.playground import allowance, history, latency, movement, rows, sandbox_pass, tries
 from consumption.playground.fields import InputField
 from consumption.playground.gateway_client import Reply
-from consumption.sandbox_pass import SandboxPass
+from consumption.playground.sandbox_pass import SandboxPass
 from hosting.model_server import coercion, datatypes, signatures, wire
 from hosting.model_server.columns import Signature
 from marketplace.core.errors import RuleError

@@ -13,7 +13,7 @@ from django.utils import timezone
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from consumption import actions, terms
+from consumption import actions
 from consumption.metering import fees, rollups, shipping, usage
 from consumption.models import (
     ChargedDay,
@@ -26,6 +26,7 @@ from consumption.models import (
     UsageEvent,
     UsageHour,
 )
+from consumption.plans import terms
 from tests import factories
 from tests.consumption.counting import count_all
 from tests.consumption.test_prices import PLANS, reference_call

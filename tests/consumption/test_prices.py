@@ -1,4 +1,4 @@
-"""Prices: `consumption.pricing` against an implementation that was written apart from it, call by call and day by day."""
+"""Prices: `consumption.plans.pricing` against an implementation that was written apart from it, call by call and day by day."""
 
 import calendar
 from datetime import date, timedelta
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from consumption import pricing
-from consumption.pricing import Calls, Day, Price
+from consumption.plans import pricing
+from consumption.plans.pricing import Calls, Day, Price
 from marketplace.core.errors import Invalid
 
 NONE = pricing.NOTHING

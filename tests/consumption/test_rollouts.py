@@ -234,7 +234,7 @@ def test_a_worker_that_is_killed_in_between_leaves_the_step_to_the_next(monkeypa
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("consumption.actions.rollouts._tell", killed)
+    monkeypatch.setattr("consumption.rollouts.actions._tell", killed)
     with pytest.raises(KeyboardInterrupt):
         actions.advance_rollouts()
     assert now_of(rollout).state == "announced" and set(answering(held)) == {"1.0.0"}

@@ -16,8 +16,6 @@ from django.utils import timezone
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from consumption import closing, shared_costs, statement
-from consumption.actions import statements as actions
 from consumption.metering import rollups
 from consumption.metering.quota import next_period, period_start, periods_later
 from consumption.models import (
@@ -29,7 +27,8 @@ from consumption.models import (
     SharedCost,
     UsageDay,
 )
-from consumption.statement import Statement
+from consumption.statements import actions, closing, shared_costs, statement
+from consumption.statements.statement import Statement
 from marketplace.accounts.models import Membership
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import actions, drafts
+from consumption import actions
 from consumption.models import (
     ApiKey,
     Application,
@@ -16,6 +16,7 @@ from consumption.models import (
     Subscription,
     UseReview,
 )
+from consumption.subscribing import drafts
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice

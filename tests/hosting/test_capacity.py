@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import affected, changes
+from consumption import affected
+from consumption.changes import actions as changes
 from consumption.models import ScheduledChange, Subscription
 from hosting import actions, reconcile
 from hosting.gateway.auth import resolve, snapshot

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from catalog.models import ModelVersion
-from consumption import changes
+from consumption.changes import actions as changes
 from consumption.metering import reconciliation, rollups
 from consumption.models import ApiKey, Plan, Subscription, UsageEvent
 from marketplace.core.errors import RuleError

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import CommandError, call_command
 
-from consumption import emergency_revocations
+from consumption.keys import emergency_revocations
 from consumption.models import ApiKey
 from marketplace.audit.models import AuditEvent
 from marketplace.core import keys

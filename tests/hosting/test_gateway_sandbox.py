@@ -11,12 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from consumption import sandbox_pass
 from consumption.metering import projections, reconciliation, rollups
 from consumption.models import SandboxCall, StaleHour, UsageDay, UsageEvent
-from consumption.playground import allowance, gateway_client, latency, tries
+from consumption.playground import allowance, gateway_client, latency, sandbox_pass, tries
+from consumption.playground.sandbox_pass import SandboxPass
 from consumption.playground.tries import Asked
-from consumption.sandbox_pass import SandboxPass
 from hosting.models import Upstream
 from tests import factories
 from tests.gateway import answer, answer_ok, subscriber, until

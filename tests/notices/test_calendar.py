@@ -7,8 +7,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from consumption import calendar_feed
-from consumption.deadlines import Deadline, Kind
+from consumption.deadlines import Deadline, Kind, calendar_feed
 from consumption.models import ApiKey
 from marketplace.notices.models import CalendarAddress
 from tests import factories

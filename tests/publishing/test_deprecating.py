@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from consumption import changes
-from consumption.change_kinds import KINDS
+from consumption.changes import actions as changes
+from consumption.changes.kinds import KINDS
 from consumption.metering import rollups
 from consumption.models import ScheduledChange
 from hosting.gateway.auth import snapshot

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption import actions as consumption
-from consumption import changes
+from consumption.changes import actions as changes
 from consumption.metering import rollups
 from consumption.models import SandboxCall, Subscription
 from governance import renewals

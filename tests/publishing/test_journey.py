@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Artifact, ModelVersion, stored_as
-from consumption import changes
+from consumption.changes import actions as changes
 from governance import actions as governance
 from governance import gates
 from hosting.models import Upstream

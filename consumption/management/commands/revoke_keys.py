@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 from redis import RedisError
 
-from consumption import emergency_revocations
-from consumption.actions import revoke_leaked, revoke_named
+from consumption.keys import emergency_revocations
+from consumption.keys.actions import revoke_leaked, revoke_named
 from marketplace.accounts.models import User
 from marketplace.core import keys, postgres
 

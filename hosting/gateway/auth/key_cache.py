@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 
-from consumption import networks, sandbox_pass
+from consumption.keys import networks
 from consumption.metering.usage_journal import SANDBOX
-from consumption.sandbox_pass import SandboxPass
+from consumption.playground import sandbox_pass
+from consumption.playground.sandbox_pass import SandboxPass
 from hosting.gateway import problems
 from hosting.gateway.auth.failed_keys import FailedKeys
 from hosting.gateway.auth.single_flight import SingleFlight

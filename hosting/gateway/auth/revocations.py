@@ -1,6 +1,6 @@
 """Emergency revocations and leaked keys: what must end at once, whether or not Postgres answers.
 
-The emergency revocation list is a file on this machine and a hash in Redis (consumption.emergency_revocations). A key that was sent in a
+The emergency revocation list is a file on this machine and a hash in Redis (consumption.keys.emergency_revocations). A key that was sent in a
 query string counts as leaked: it is revoked in Postgres, or put on the list while Postgres is unavailable.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from django.conf import settings
 from redis import RedisError as RedisLibraryError
 
-from consumption import emergency_revocations
+from consumption.keys import emergency_revocations
 from hosting.gateway.auth import snapshot
 from hosting.gateway.auth.key_cache import KeyCache
 from hosting.gateway.background_tasks import BackgroundTasks

@@ -14,8 +14,8 @@ from django.db.models import F
 
 from catalog import compatibility
 from catalog.models import ModelVersion
-from consumption import networks
-from consumption.actions import rehash_key, revoke_leaked
+from consumption.keys import networks
+from consumption.keys.actions import rehash_key, revoke_leaked
 from consumption.metering.usage_journal import ENVIRONMENTS
 from consumption.models import ApiKey
 from hosting import credentials

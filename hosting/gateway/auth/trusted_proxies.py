@@ -8,7 +8,7 @@ the client, who may write anything. An entry that is no address ends the reading
 
 from collections.abc import Sequence
 
-from consumption import networks
+from consumption.keys import networks
 
 
 class TrustedProxies:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import django
 
 if TYPE_CHECKING:
-    from consumption.emergency_revocations import EmergencyRevocation
+    from consumption.keys.emergency_revocations import EmergencyRevocation
 
 log = logging.getLogger(__name__)
 SHIP_EVERY_S = 0.5
@@ -53,7 +53,7 @@ class Shipping:
         """Ship, then roll up and enter revocations when they are due. While Postgres is unavailable the journal grows."""
         from django.db import DatabaseError, InterfaceError, connection
 
-        from consumption import emergency_revocations
+        from consumption.keys import emergency_revocations
         from consumption.metering import rollups
 
         try:

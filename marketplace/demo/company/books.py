@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from consumption import closing
-from consumption.actions import budgets, statements
+from consumption.budgets import actions as budgets
 from consumption.metering.quota import period_start, periods_later
 from consumption.models import ClosedMonth, SharedCost
+from consumption.statements import actions as statements
+from consumption.statements import closing
 from marketplace.accounts.models import BusinessUnit
 
 from .submissions import person

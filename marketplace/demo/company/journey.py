@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption import changes
+from consumption.changes import actions as changes
 from consumption.models import ApiKey
 from governance.actions import suspend
 from hosting.actions import start

@@ -107,7 +107,7 @@ class Release:
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """How often, how much and for what price one may call; `price` holds further fields of a price (consumption.pricing)."""
+    """How often, how much and for what price one may call; `price` holds further fields of a price (consumption.plans.pricing)."""
 
     name: str
     rate_per_second: int

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from catalog.models import Alias, ModelVersion
 from catalog.tray import Pick
-from consumption import subscribing
 from consumption.models import Subscription
+from consumption.subscribing import open_versions as subscribing
 from marketplace.accounts.models import User
 from marketplace.insights.comparison import access, contract, quality, service_level
 from marketplace.insights.comparison.table import Column, Comparison

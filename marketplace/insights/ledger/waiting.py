@@ -6,13 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption import budgets, closing, deadlines
-from consumption.actions import statements
+from consumption import deadlines
+from consumption.budgets import uses as budgets
 from consumption.deadlines import Deadline, Kind
 from consumption.metering.quota import next_period, period_start
 from consumption.models import Budget, Dispute
 from consumption.permissions import can_answer_dispute, can_keep_the_books
-from consumption.statement import Statement
+from consumption.statements import actions as statements
+from consumption.statements import closing
+from consumption.statements.statement import Statement
 from marketplace.accounts.models import Membership, User
 from marketplace.insights.ledger import quarters, signing
 from marketplace.insights.ledger.permissions import (

@@ -6,9 +6,9 @@ from typing import Any
 
 from catalog import neighbours
 from catalog.models import ModelVersion, RegisteredModel
-from consumption.answering import answering
 from consumption.metering.consumers import Consumers, consumers
 from consumption.models import Subscription
+from consumption.subscribing.answering import answering
 from governance.actions import current_gates
 from governance.headlines import Headline, headline
 from governance.models import GateResult, Review

@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from consumption.answering import Answering, in_words
 from consumption.metering.consumers import Consumers
+from consumption.subscribing.answering import Answering, in_words
 from governance.headlines import Headline
 from governance.models import GateResult
 from hosting.service_levels import Promise

@@ -1,0 +1,1 @@
+"""Acceptance tests: examples of a team that gate automatic updates (docs/moves.md)."""

@@ -1,0 +1,1 @@
+"""What users say of models: ratings, discussions, outcomes and the live quality that follows from them (docs/feedback.md)."""

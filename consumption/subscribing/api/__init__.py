@@ -1,0 +1,1 @@
+"""Access in the REST API."""
